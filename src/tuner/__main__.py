@@ -1,0 +1,35 @@
+"""`tuner study`, `tuner report`, `tuner retrain`, `tuner predict`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+COMMANDS = {
+    "study": "search, compare on fresh seeds, report",
+    "report": "write a study's report again",
+    "retrain": "train an arm or a trial of a study, and save the model",
+    "predict": "use a saved model",
+}
+
+
+def main() -> None:
+    """Hand over to the command that is named first."""
+    arguments = sys.argv[1:]
+    listing = "\n".join(f"  {name:9}{what}" for name, what in COMMANDS.items())
+    usage = f"usage: tuner COMMAND ...\n\n{listing}\n\ntuner COMMAND --help tells more.\n"
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        sys.stdout.write(usage)
+        sys.exit(0 if arguments else 2)
+    if arguments[0] not in COMMANDS:
+        sys.stderr.write(f"tuner: no command {arguments[0]!r}\n{usage}")
+        sys.exit(2)
+    name = arguments[0]
+    sys.argv = [f"tuner {name}", *arguments[1:]]
+    from tuner.cli import run
+
+    run(importlib.import_module(f"tuner.{name}.__main__").main)
+
+
+if __name__ == "__main__":
+    main()

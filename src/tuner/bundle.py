@@ -1,0 +1,117 @@
+"""A saved model: weights as safetensors, everything else as JSON, nothing pickled.
+
+A bundle is a folder of two files. `manifest.json` tells all that is needed to use the model and to
+make it again, and carries the SHA-256 of the weights and of itself: an altered bundle is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuner.atomic import replacing_folder, sha256_of_file, write_json
+from tuner.case import Case, Shape, load_case
+from tuner.errors import BundleError, CaseError
+from tuner.inference import Fitted
+from tuner.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORMAT = 1
+WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An opened bundle.
+
+    Attributes:
+        manifest: the facts that came with the weights.
+        plan: how to compute here, in the precision the model was trained in.
+    """
+
+    manifest: dict[str, Any]
+    fitted: Fitted
+    plan: Plan
+
+
+def write_bundle(folder: Path, weights: Path, facts: Mapping[str, Any]) -> None:
+    """Write a bundle, whole or not at all; `weights` is moved into it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with replacing_folder(folder) as beside:
+        weights.replace(beside / WEIGHTS)
+        manifest = {"format": FORMAT, **facts, "weights_sha256": sha256_of_file(beside / WEIGHTS)}
+        write_json(beside / MANIFEST, {**manifest, "manifest_sha256": _digest(manifest)})
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read and check a bundle's manifest, and that the weights are the ones it was written with.
+
+    Raises:
+        BundleError: a file is missing, cut short, altered, or of a newer format.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        expected = manifest.pop("manifest_sha256")
+        weights = sha256_of_file(folder / WEIGHTS)
+        intact = expected == _digest(manifest) and weights == manifest["weights_sha256"]
+    except OSError as error:
+        raise BundleError(
+            f"{folder} is no bundle: {error.strerror} ({error.filename}); name a folder that "
+            "tuner.retrain has written"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BundleError(f"{folder / MANIFEST} is not a bundle's manifest: {error!r}") from error
+    if not intact:
+        raise BundleError(
+            f"the bundle {folder} was altered after it was written: its files do not have the "
+            "checksums they were saved with; retrain it"
+        )
+    if manifest["format"] != FORMAT:
+        raise BundleError(
+            f"{folder} has bundle format {manifest['format']}, this version reads {FORMAT}; "
+            "use the version of tuner named in its manifest"
+        )
+    checked: dict[str, Any] = manifest
+    return checked
+
+
+def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
+    """Rebuild the model of a bundle.
+
+    Args:
+        case_file: for a bundle of a user's own case, the path of that case's file. It is never
+            taken from the bundle: a bundle from a stranger must not choose what code is run.
+
+    Raises:
+        BundleError: the bundle is damaged, or its case is not at hand.
+    """
+    manifest = read_manifest(folder)
+    case = _case(manifest, case_file)
+    plan = Plan(**{**manifest["plan"], "device": Plan.for_machine(images=False).device})
+    shape = Shape(tuple(manifest["shape"]["inputs"]), manifest["shape"]["outputs"])
+    model = case.build(case.hyperparameters(manifest["hyperparameters"]), shape).to(plan.device)
+    return Bundle(manifest, Fitted.load(model, folder / WEIGHTS), plan)
+
+
+def _case(manifest: Mapping[str, Any], case_file: str | None) -> Case:
+    name, reference = manifest["case"], manifest["reference"]
+    if case_file is None and reference.endswith(".py"):
+        raise BundleError(
+            f"this model is of a case of your own, {name!r}; name its file with --case {reference}"
+        )
+    case = load_case(case_file or reference)
+    if case.name != name:
+        raise CaseError(f"the bundle is of case {name!r}, and {case_file} defines {case.name!r}")
+    return case
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

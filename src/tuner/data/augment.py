@@ -1,0 +1,71 @@
+"""Augmentation of a batch of scaled images at once, each image differently, by one strength."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+
+def move(
+    images: Tensor,
+    strength: float,
+    random: Generator,
+    *,
+    degrees: float,
+    shift: float,
+    scale: float,
+    flip: bool = False,
+) -> Tensor:
+    """Rotate, shift and scale each image by amounts of its own (bilinear, one resampling).
+
+    Args:
+        images: (N, C, H, W), scaled; what comes in from outside repeats the border.
+        strength: 0 returns the images as they are; 1 uses the full ranges below.
+        degrees: largest rotation, either way.
+        shift: largest shift, as a share of the image's size, either way.
+        scale: largest change of scale, as a share, either way.
+        flip: mirror half of the images left to right, at any strength above 0.
+
+    Returns:
+        (N, C, H, W), as `images`.
+    """
+    if strength == 0:
+        return images
+    count = len(images)
+    draws = torch.rand(5, count, generator=random) * 2 - 1
+    angle = draws[0] * (strength * degrees * torch.pi / 180)
+    size = 1 + draws[1] * (strength * scale)
+    mirror = draws[4].sign() if flip else torch.ones(count)
+    cos, sin = angle.cos() / size, angle.sin() / size
+    # The grid spans -1 to 1, so a shift of the whole size is 2.
+    right, down = draws[2] * (2 * strength * shift), draws[3] * (2 * strength * shift)
+    rows = (
+        torch.stack((mirror * cos, -sin, right), dim=1),
+        torch.stack((mirror * sin, cos, down), 1),
+    )
+    theta = torch.stack(rows, dim=1).to(images.device)
+    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def recolour(images: Tensor, strength: float, random: Generator) -> Tensor:
+    """Change brightness, contrast and the balance of channels of each image.
+
+    Args:
+        images: (N, C, H, W), scaled.
+        strength: 0 returns the images as they are; 1 changes each by up to 40 %.
+    """
+    if strength == 0:
+        return images
+    count, channels = images.shape[:2]
+    spread = 0.4 * strength
+    draws = (torch.rand(count, 2 + channels, 1, 1, generator=random) * 2 - 1).to(images.device)
+    contrast = 1 + spread * draws[:, :1]
+    centre = images.mean(dim=(1, 2, 3), keepdim=True)
+    shifted = (images - centre) * contrast + centre + spread * draws[:, 1:2]
+    return shifted + 0.5 * spread * draws[:, 2:]

@@ -1,0 +1,89 @@
+"""Data sets on disk by fingerprint, so that every worker maps the same bytes into memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError
+
+from tuner.atomic import replacing_folder, sha256_of_file, write_json
+from tuner.data.dataset import Dataset, Examples, LockedSplit, PixelStatistics
+from tuner.data.splits import Holdout, KFold
+from tuner.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEVELOPMENT, TEST, DESCRIPTION = "development.safetensors", "test.safetensors", "dataset.json"
+
+
+def store(dataset: Dataset, root: Path) -> Path:
+    """Write `dataset` below `root` unless it is there whole; return its folder."""
+    folder = folder_of(root, dataset.fingerprint)
+    if is_whole(folder):
+        return folder
+    with replacing_folder(folder) as beside:
+        dataset.development.save(beside / DEVELOPMENT)
+        dataset.test.save(beside / TEST)
+        checksums = {name: sha256_of_file(beside / name) for name in (DEVELOPMENT, TEST)}
+        write_json(beside / DESCRIPTION, {"checksums": checksums, **_describe(dataset)})
+    return folder
+
+
+def folder_of(root: Path, fingerprint: str) -> Path:
+    """Where a data set is, or would be, cached."""
+    return root / fingerprint
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether all files of a cached data set are there and have the bytes that were written."""
+    try:
+        checksums = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["checksums"]
+        return all(sha256_of_file(folder / name) == checksums[name] for name in (DEVELOPMENT, TEST))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def load(folder: Path) -> Dataset:
+    """Map a cached data set into memory; its test split is read only when it is opened.
+
+    Raises:
+        DataError: the folder is incomplete or unreadable.
+    """
+    try:
+        facts = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        pixels = facts["pixels"]
+        scheme = facts["validation"]
+        return Dataset(
+            name=facts["name"],
+            source=facts["source"],
+            development=Examples.load(folder / DEVELOPMENT),
+            test=LockedSplit(facts["test_rows"], lambda: Examples.load(folder / TEST)),
+            validation=KFold(scheme["k"]) if "k" in scheme else Holdout(scheme["rows"]),
+            classes=tuple(facts["classes"]),
+            columns=tuple(facts["columns"]),
+            pixels=pixels and PixelStatistics(mean=tuple(pixels["mean"]), std=tuple(pixels["std"])),
+            stands_in_for=facts["stands_in_for"],
+            fingerprint=facts["fingerprint"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise DataError(
+            f"the cached data in {folder} cannot be read ({error}); remove that folder, and it is "
+            "made again"
+        ) from error
+
+
+def _describe(dataset: Dataset) -> dict[str, object]:
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "fingerprint": dataset.fingerprint,
+        "classes": dataset.classes,
+        "columns": dataset.columns,
+        "pixels": dataset.pixels and asdict(dataset.pixels),
+        "validation": asdict(dataset.validation),
+        "stands_in_for": dataset.stands_in_for,
+        "test_rows": dataset.test.rows,
+    }

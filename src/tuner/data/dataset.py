@@ -1,0 +1,167 @@
+"""A data set in memory: development examples in the open, test examples behind one call."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from safetensors.torch import load_file, save_file
+
+from tuner.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from tuner.data.splits import Holdout, KFold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """Rows of features with their targets.
+
+    Attributes:
+        features: images (N, C, H, W) uint8, or tables (N, F) float32.
+        targets: classes (N,) int64, or numbers (N, 1) float32.
+    """
+
+    features: Tensor
+    targets: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse features and targets that do not belong together."""
+        if len(self.features) != len(self.targets) or len(self.features) == 0:
+            raise DataError(
+                f"{len(self.features)} rows of features with {len(self.targets)} targets; "
+                "a data set needs one target a row, and at least one row"
+            )
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.features)
+
+    def save(self, path: Path) -> None:
+        """Write both tensors to a safetensors file."""
+        tensors = {"features": self.features, "targets": self.targets}
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Map a file that `save` wrote into memory."""
+        return cls(**load_file(path))
+
+
+class LockedSplit:
+    """The test split: its size is known, its rows are not, until it is opened on the record."""
+
+    def __init__(self, rows: int, read: Callable[[], Examples]) -> None:
+        self.rows = rows
+        self._read = read
+
+    def open(self, record: Callable[[], None]) -> Examples:
+        """Return the test examples after `record` has noted that they were opened."""
+        record()
+        return self._read()
+
+    def save(self, path: Path) -> None:
+        """Write the rows to a safetensors file without showing them."""
+        self._read().save(path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelStatistics:
+    """Mean and standard deviation a channel, for pixels between 0 and 1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Everything a study knows about its data.
+
+    Attributes:
+        name: the study's default name; a stand-in has a name of its own.
+        source: where it came from, in words for the report.
+        validation: how the development data is split for the search.
+        classes: names of the classes; empty for regression.
+        columns: names of the features of a table; empty for images.
+        pixels: how images are normalised; None: features are standardised on a fold's training
+            part.
+        stands_in_for: the name of the data set that could not be had, where this one replaces it.
+        fingerprint: SHA-256 of the data as the model sees it.
+    """
+
+    name: str
+    source: str
+    development: Examples
+    test: LockedSplit
+    validation: Holdout | KFold
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    pixels: PixelStatistics | None = None
+    stands_in_for: str | None = None
+    fingerprint: str = field(default="")
+
+    @property
+    def outputs(self) -> int:
+        """Size of the model's output: one a class, or one number."""
+        return len(self.classes) or 1
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of one row of features: (C, H, W) or (F,)."""
+        return tuple(self.development.features.shape[1:])
+
+
+def fingerprint(
+    development: Examples, test: Examples, pixels: PixelStatistics | None, classes: tuple[str, ...]
+) -> str:
+    """SHA-256 over the tensors, their shapes and types, and what is done to them."""
+    digest = hashlib.sha256(repr((pixels, classes)).encode())
+    for tensor in (development.features, development.targets, test.features, test.targets):
+        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def make_dataset(
+    *,
+    name: str,
+    source: str,
+    development: Examples,
+    test: Examples,
+    validation: Holdout | KFold,
+    classes: tuple[str, ...] = (),
+    columns: tuple[str, ...] = (),
+    pixels: PixelStatistics | None = None,
+    stands_in_for: str | None = None,
+) -> Dataset:
+    """Fingerprint the data and lock its test split.
+
+    Raises:
+        DataError: a class has no development rows, or a target names no class.
+    """
+    if classes:
+        present = set(development.targets.unique().tolist())
+        if present != set(range(len(classes))):
+            raise DataError(
+                f"{name}: development targets hold the classes {sorted(present)}; "
+                f"with {len(classes)} class names they have to be 0 to {len(classes) - 1}, "
+                "each at least once"
+            )
+    return Dataset(
+        name=name,
+        source=source,
+        development=development,
+        test=LockedSplit(len(test), lambda: test),
+        validation=validation,
+        classes=classes,
+        columns=columns,
+        pixels=pixels,
+        stands_in_for=stands_in_for,
+        fingerprint=fingerprint(development, test, pixels, classes),
+    )

@@ -1,0 +1,51 @@
+"""Image files to uint8 tensors: the same reading for training data and for predictions."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+
+from tuner.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+MODES = {1: "L", 3: "RGB"}
+
+
+def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
+    """Decode one image file and resize it, whole, to `shape`.
+
+    Args:
+        path: any format Pillow reads.
+        shape: (C, H, W) with C 1 for grey or 3 for colour.
+
+    Returns:
+        (C, H, W) uint8.
+
+    Raises:
+        DataError: the file is missing, empty, cut short, no image, or absurdly large; it is named.
+    """
+    channels, height, width = shape
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                pixels = image.convert(MODES[channels]).resize(
+                    (width, height), Image.Resampling.BILINEAR
+                )
+    except (
+        OSError,
+        SyntaxError,  # Pillow's word for a broken PNG
+        ValueError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as error:
+        raise DataError(f"{path} cannot be read as an image: {error}") from error
+    return torch.from_numpy(np.array(pixels)).view(height, width, channels).permute(2, 0, 1)

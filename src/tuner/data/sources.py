@@ -1,0 +1,78 @@
+"""Where raw data is looked for: a folder the user named, our own folder, a download, a stand-in."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+
+from tuner.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tuner.data.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The folders that may hold raw data.
+
+    Attributes:
+        given: what the user named with --data-dir; it has to hold the data.
+        own: where downloads go.
+    """
+
+    given: Path | None = None
+    own: Path = Path("storage/data")
+
+    def find(
+        self,
+        files: Sequence[str],
+        read: Callable[[Path], Dataset],
+        download: Callable[[Path], object],
+        stand_in: Callable[[], Dataset] | None = None,
+    ) -> Dataset:
+        """Read a data set from the first place that has it.
+
+        Args:
+            files: paths below a data folder that have to exist before `read` is called.
+            read: reads the data from a data folder; raises DataError on damaged files.
+            download: fetches the data into an empty data folder.
+            stand_in: makes other, clearly named data where a download is impossible.
+
+        Raises:
+            DataError: `given` lacks some of `files`; a file is damaged; or nothing is to be had.
+        """
+        if self.given is not None:
+            missing = [name for name in files if not (self.given / name).exists()]
+            if missing:
+                raise DataError(
+                    f"--data-dir {self.given} lacks {', '.join(missing)}; name the folder that "
+                    "holds them, or leave --data-dir out to have the data downloaded"
+                )
+            return read(self.given)
+        if not all((self.own / name).exists() for name in files):
+            try:
+                self._fetch(files, download)
+            except (URLError, OSError, RuntimeError) as error:
+                if stand_in is not None:
+                    return stand_in()
+                raise DataError(
+                    f"the data is not in {self.own} and cannot be downloaded ({error}); put "
+                    f"{', '.join(files)} into a folder and name it with --data-dir"
+                ) from error
+        return read(self.own)
+
+    def _fetch(self, files: Sequence[str], download: Callable[[Path], object]) -> None:
+        """Download beside our folder, and move in what is complete."""
+        self.own.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".download.", dir=self.own) as name:
+            beside = Path(name)
+            download(beside)
+            for top in {Path(file).parts[0] for file in files}:
+                shutil.rmtree(self.own / top, ignore_errors=True)
+                (beside / top).replace(self.own / top)

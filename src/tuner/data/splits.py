@@ -1,0 +1,78 @@
+"""Splits of the development data: one held-out part, or k folds, stratified over classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from sklearn.model_selection import KFold as SklearnKFold
+from sklearn.model_selection import StratifiedKFold, train_test_split
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tuner.data.dataset import Examples
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """Hold out `rows` rows for validation, once."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class KFold:
+    """Split into `k` folds; each is the validation part once."""
+
+    k: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Row numbers of one split; `validation` is empty when everything is trained on.
+
+    Attributes:
+        training: (R,) int64.
+        validation: (V,) int64.
+    """
+
+    training: Tensor
+    validation: Tensor
+
+
+def folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[Fold, ...]:
+    """Split the development rows, stratified over classes where targets are classes.
+
+    The same rows, scheme and seed give the same folds; row numbers within a part are sorted.
+    """
+    count = len(development)
+    stratified = not development.targets.is_floating_point()
+    labels = development.targets.numpy()
+    if isinstance(scheme, Holdout):
+        training, validation = train_test_split(
+            np.arange(count),
+            test_size=scheme.rows,
+            random_state=seed,
+            stratify=labels if stratified else None,
+        )
+        return (_fold(training, validation),)
+    splitter = (
+        StratifiedKFold(scheme.k, shuffle=True, random_state=seed)
+        if stratified
+        else SklearnKFold(scheme.k, shuffle=True, random_state=seed)
+    )
+    return tuple(_fold(*parts) for parts in splitter.split(np.zeros(count), labels))
+
+
+def everything(development: Examples) -> tuple[Fold, ...]:
+    """One fold that trains on all development rows and validates on none."""
+    return (Fold(torch.arange(len(development)), torch.empty(0, dtype=torch.int64)),)
+
+
+def _fold(training: np.ndarray, validation: np.ndarray) -> Fold:
+    return Fold(
+        torch.from_numpy(np.sort(training)).long(), torch.from_numpy(np.sort(validation)).long()
+    )

@@ -1,0 +1,45 @@
+"""One fit at a time in this process: for tests, debugging and `--workers 1`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from tuner.fits import Event, Failed, Finished, Job, advance, run
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from tuner.training import ReportPoint
+
+
+class InProcessEngine:
+    """Advances a fit by one point whenever it is asked for its next event."""
+
+    slots = 1
+
+    def __init__(self) -> None:
+        self._fits: dict[int, Generator[ReportPoint, None, Finished]] = {}
+
+    def start(self, key: int, job: Job) -> None:
+        """Begin a fit."""
+        torch.set_num_threads(job.plan.threads)
+        self._fits[key] = run(job)
+
+    def next(self, key: int, timeout: float) -> Event:
+        """Train to the next point. A point takes what it takes: `timeout` is not looked at."""
+        del timeout
+        event = advance(self._fits[key])
+        if isinstance(event, Finished | Failed):
+            del self._fits[key]
+        return event
+
+    def stop(self, key: int) -> None:
+        """Drop a fit where it stands."""
+        self._fits.pop(key).close()
+
+    def close(self) -> None:
+        """Drop all fits."""
+        for key in tuple(self._fits):
+            self.stop(key)

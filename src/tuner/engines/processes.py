@@ -1,0 +1,165 @@
+"""Fits in worker processes on this machine, each with its own core.
+
+Workers are spawned once and take one job after the other. They never open the database: what they
+know comes over a pipe as a `Job`, and the data is mapped from the cache.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from tuner.errors import EngineError
+from tuner.fits import Event, Failed, Finished, Job, advance, run
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
+
+SPAWN = multiprocessing.get_context("spawn")
+SECONDS_TO_LEAVE = 2.0
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(slots=True)
+class _Running:
+    """A job on a worker: what has been handed out of it, and whether it was begun a second time."""
+
+    worker: _Worker
+    job: Job
+    handed_out: int = 0
+    to_skip: int = 0
+    retried: bool = False
+
+
+class ProcessEngine:
+    """Worker processes, one fit each at a time.
+
+    A worker that dies costs its fit one retry on a new worker: fits are deterministic, so the
+    points already handed out are skipped and the consumer notices nothing.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self._idle = [_Worker() for _ in range(slots)]
+        self._running: dict[int, _Running] = {}
+
+    def start(self, key: int, job: Job) -> None:
+        """Send a job to an idle worker."""
+        worker = self._idle.pop()
+        self._running[key] = _Running(worker, job)
+        if not worker.send(key, job):
+            self._retry(key)
+
+    def next(self, key: int, timeout: float) -> Event | None:
+        """Return what the worker sent next, or None when nothing came for `timeout` seconds."""
+        running = self._running[key]
+        try:
+            event = running.worker.receive(key, timeout)
+        except EOFError:
+            return self._retry(key)
+        if event is None:
+            return None
+        if isinstance(event, Finished | Failed):
+            self._idle.append(self._running.pop(key).worker)
+            return event
+        if running.to_skip:
+            running.to_skip -= 1
+            return None
+        running.handed_out += 1
+        return event
+
+    def stop(self, key: int) -> None:
+        """Give up a fit; its worker ends it at its next point."""
+        worker = self._running.pop(key).worker
+        worker.send(key, None)
+        self._idle.append(worker)
+
+    def close(self) -> None:
+        """End all workers."""
+        workers = [running.worker for running in self._running.values()] + self._idle
+        self._running, self._idle = {}, []
+        for worker in workers:
+            worker.end()
+
+    def _retry(self, key: int) -> Failed | None:
+        running = self._running[key]
+        running.worker.end()
+        code = running.worker.process.exitcode
+        running.worker = _Worker()
+        if running.retried:
+            self._idle.append(self._running.pop(key).worker)
+            return Failed(f"its worker died twice (exit code {code}; -9 is often lack of memory)")
+        running.retried, running.to_skip = True, running.handed_out
+        if not running.worker.send(key, running.job):
+            raise EngineError("a new worker process died before it took its first job")
+        return None
+
+
+class _Worker:
+    """A worker process, seen from this end of its pipe."""
+
+    def __init__(self) -> None:
+        self.pipe, theirs = SPAWN.Pipe()
+        self.process: SpawnProcess = SPAWN.Process(target=_work, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def send(self, key: int, job: Job | None) -> bool:
+        """Send a job, or None to stop the one running; whether the worker was there to take it."""
+        try:
+            self.pipe.send((key, job))
+        except OSError:
+            return False
+        return True
+
+    def receive(self, key: int, timeout: float) -> Event | None:
+        """Return the next event of this job; what came from a stopped one before it is dropped."""
+        while self.pipe.poll(timeout):
+            try:
+                sender, event = self.pipe.recv()
+            except OSError as error:
+                raise EOFError from error
+            if sender == key:
+                received: Event = event
+                return received
+        return None
+
+    def end(self) -> None:
+        self.pipe.close()
+        self.process.terminate()
+        self.process.join(SECONDS_TO_LEAVE)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+def _work(pipe: Connection) -> None:
+    """Take jobs until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the coordinator to handle
+    try:
+        while True:
+            key, job = pipe.recv()
+            if job is None:
+                continue  # told to stop a fit that had ended by itself
+            torch.set_num_threads(job.plan.threads)
+            running = run(job)
+            while not pipe.poll():
+                event = advance(running)
+                pipe.send((key, event))
+                if isinstance(event, Finished | Failed):
+                    break
+            running.close()
+    except (EOFError, OSError):
+        return

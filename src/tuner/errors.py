@@ -1,0 +1,76 @@
+"""Everything `tuner` raises on purpose.
+
+    TunerError                  every error of ours; commands print its one line and exit with 2
+    ├── UsageError              what was typed cannot be used: an option, a name, an input file
+    ├── CaseError               a case file breaks the contract of `tuner.case.Case`
+    ├── DataError               data missing, truncated, corrupt, or not what the study was made on
+    ├── StoreError              the database cannot be opened, or is not ours
+    ├── StudyError              the study cannot go on: it differs, or its baseline does not train
+    ├── TrainingError           one training failed; its trial is a FAIL, the study goes on
+    │   └── DivergedError       a loss or a score that is not a finite number
+    ├── EngineError             the engine itself broke, whatever was being trained
+    └── BundleError             a saved model that is incomplete or was altered
+
+A message says what was got, what would do, and what to do next.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class TunerError(Exception):
+    """Base of all errors that `tuner` raises on purpose."""
+
+
+class UsageError(TunerError):
+    """Something typed by a person cannot be used."""
+
+
+class CaseError(TunerError):
+    """A case file breaks the contract of a case."""
+
+
+class DataError(TunerError):
+    """Data is missing, damaged, or not the data the study was made on."""
+
+
+class StoreError(TunerError):
+    """The database cannot be opened, or was made by something else."""
+
+
+class StudyError(TunerError):
+    """A study cannot be started or continued as asked."""
+
+
+class TrainingError(TunerError):
+    """A single training failed."""
+
+
+class DivergedError(TrainingError):
+    """A training produced a loss or a score that is not a finite number."""
+
+
+class EngineError(TunerError):
+    """An engine cannot run fits any more."""
+
+
+class BundleError(TunerError):
+    """A bundle is incomplete, altered, or of a kind this version cannot use."""
+
+
+def unknown_name(kind: str, plural: str, got: str, known: Iterable[str]) -> UsageError:
+    """Build the error for a name nobody knows, with the nearest names that exist.
+
+    >>> str(unknown_name("case", "cases", "flower", ["flowers", "housing", "mnist"]))
+    "no case 'flower'; did you mean 'flowers'? The cases are flowers, housing, mnist"
+    """
+    names = sorted(known)
+    near = get_close_matches(got, names, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else "."
+    listing = f"The {plural} are {', '.join(names)}" if names else f"There are no {plural} yet"
+    return UsageError(f"no {kind} '{got}'{hint} {listing}")

@@ -1,0 +1,169 @@
+"""A fit as an engine sees it: a job goes in, points come back, and then how it ended."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from tuner.case import load_case
+from tuner.data import cache
+from tuner.data.splits import everything, folds
+from tuner.errors import TrainingError
+from tuner.training import ReportPoint, fit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+    from pathlib import Path
+
+    from tuner.data.splits import Fold
+    from tuner.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One fit, described by what a worker can look up for itself.
+
+    Attributes:
+        case: name of a case, or the path of its file.
+        hyperparameters: all of them, as a dictionary.
+        data: folder of the cached data set.
+        split_seed: of the search's folds; None: train on all development data, validate on none.
+        seed: of weights, batches, dropout and augmentation.
+        stop_after: epochs to train, where fewer than the hyperparameters say.
+        weights: file for the trained weights (of the first fold); None: they are not kept.
+    """
+
+    case: str
+    hyperparameters: Mapping[str, Any]
+    data: Path
+    split_seed: int | None
+    seed: int
+    plan: Plan
+    stop_after: int | None = None
+    weights: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A fit ran to its end.
+
+    Attributes:
+        seconds: it took, without waiting for a worker.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A fit raised, or its worker died twice.
+
+    Attributes:
+        reason: one line.
+    """
+
+    reason: str
+
+
+Event: TypeAlias = ReportPoint | Finished | Failed
+
+
+class Engine(Protocol):
+    """Runs fits. A key names a running fit; the engine starts no more of them than `slots`."""
+
+    @property
+    def slots(self) -> int:
+        """How many fits can run at once."""
+
+    def start(self, key: int, job: Job) -> None:
+        """Begin a fit. Its points are made ahead of `next` as far as the engine likes."""
+
+    def next(self, key: int, timeout: float) -> Event | None:
+        """Return what the fit reported next, or None when nothing came for `timeout` seconds.
+
+        After Finished or Failed the key is free.
+        """
+
+    def stop(self, key: int) -> None:
+        """Give up a running fit; nothing more comes from it, and its key is free."""
+
+    def close(self) -> None:
+        """Stop everything and free all resources. Can be called twice."""
+
+
+def run(job: Job) -> Generator[ReportPoint, None, Finished]:
+    """Run a job here and now.
+
+    Raises:
+        Exception: whatever the case or its training raises.
+    """
+    case = _case(job.case)
+    data = _data(job.data)
+    if job.split_seed is None:
+        splits = everything(data.development)
+    else:
+        splits = _folds(job.data, job.split_seed)
+    hyperparameters = case.hyperparameters(job.hyperparameters)
+    began = time.perf_counter()
+    fitted = yield from fit(
+        case, hyperparameters, data, splits, job.seed, job.plan, stop_after=job.stop_after
+    )
+    if job.weights is not None:
+        fitted[0].save(job.weights)
+    return Finished(time.perf_counter() - began)
+
+
+def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
+    """Run a job to its next event. What a case or its training raises becomes Failed.
+
+    Whatever a user's case raises, running out of memory included, costs one trial and not the
+    study, so every Exception is caught here, and its type and message are the reason.
+    """
+    try:
+        return next(running)
+    except StopIteration as end:
+        finished: Finished = end.value
+        return finished
+    except TrainingError as error:
+        return Failed(str(error))
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        return Failed(f"{type(error).__name__}: {lines[0]}")
+
+
+def run_all(
+    engine: Engine, jobs: Mapping[int, Job], on_end: Callable[[int, Finished | Failed], None]
+) -> None:
+    """Run jobs on every slot of an engine, and say how each ended as soon as it is known.
+
+    On any exception all fits that still run are stopped.
+    """
+    waiting = list(jobs)
+    running: list[int] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < engine.slots:
+                key = waiting.pop(0)
+                engine.start(key, jobs[key])
+                running.append(key)
+            for key in tuple(running):
+                event = engine.next(key, timeout=0.2 / len(running))
+                if isinstance(event, Finished | Failed):
+                    running.remove(key)
+                    on_end(key, event)
+    finally:
+        for key in running:
+            engine.stop(key)
+
+
+# A worker runs many jobs of one study: it reads the case, the data and the folds once.
+_case = lru_cache(maxsize=1)(load_case)
+_data = lru_cache(maxsize=1)(cache.load)
+
+
+@lru_cache(maxsize=8)
+def _folds(data: Path, seed: int) -> tuple[Fold, ...]:
+    dataset = _data(data)
+    return folds(dataset.development, dataset.validation, seed)

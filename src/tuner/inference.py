@@ -1,0 +1,102 @@
+"""Apply a model: the same precision, memory format and scaling in training and ever after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch.utils.flop_counter import FlopCounterMode
+
+from tuner.atomic import replacing
+from tuner.data.scaling import Scaler
+from tuner.errors import BundleError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from tuner.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained model with the scalers it was trained with."""
+
+    model: nn.Module
+    features: Scaler
+    targets: Scaler
+
+    def outputs(self, features: Tensor, plan: Plan) -> Tensor:
+        """Apply the model to unscaled features.
+
+        Returns:
+            (N, outputs) float32, on the plan's device: logits, or numbers in scaled units.
+        """
+        scaler = self.features.to(torch.device(plan.device))
+        return outputs_of(self.model, features.to(plan.device), scaler, plan)
+
+    def save(self, path: Path) -> None:
+        """Write weights and scalers to a safetensors file, whole or not at all."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for name, scaler in (("features", self.features), ("targets", self.targets)):
+            tensors |= {f"{name}.mean": scaler.mean, f"{name}.std": scaler.std}
+        with replacing(path) as beside:
+            save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, beside)
+
+    @classmethod
+    def load(cls, model: nn.Module, path: Path) -> Self:
+        """Fill an untrained model with the weights that `save` wrote.
+
+        Raises:
+            BundleError: the file is damaged, or the weights are those of another model.
+        """
+        try:
+            tensors = load_file(path)
+            scalers = [
+                Scaler(tensors.pop(f"{name}.mean"), tensors.pop(f"{name}.std"))
+                for name in ("features", "targets")
+            ]
+            model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items()})
+        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+            raise BundleError(
+                f"{path} does not hold the weights of this model ({error}); retrain it"
+            ) from error
+        return cls(model.eval(), *scalers)
+
+
+def autocast(plan: Plan) -> torch.autocast:
+    """Return the context in which the model computes in the plan's precision."""
+    enabled = plan.precision == "bfloat16"
+    return torch.autocast(plan.device, dtype=torch.bfloat16, enabled=enabled)
+
+
+def scaled_batch(features: Tensor, scaler: Scaler, plan: Plan) -> Tensor:
+    """Scale a batch and lay it out in memory as the plan says."""
+    scaled = scaler(features)
+    return scaled.contiguous(memory_format=torch.channels_last) if plan.channels_last else scaled
+
+
+def outputs_of(model: nn.Module, features: Tensor, scaler: Scaler, plan: Plan) -> Tensor:
+    """Evaluate a model on features on its device: (N, ...) -> (N, outputs) float32."""
+    model.eval()
+    with torch.inference_mode(), autocast(plan):
+        parts = [
+            model(scaled_batch(part, scaler, plan)).float()
+            for part in features.split(plan.evaluation_batch)
+        ]
+    return torch.cat(parts)
+
+
+def operations_of_a_row(
+    model: nn.Module, row_shape: tuple[int, ...], device: torch.device
+) -> float:
+    """Floating-point operations of one row forward."""
+    model.eval()
+    counter = FlopCounterMode(display=False)
+    with counter, torch.inference_mode():
+        model(torch.zeros(1, *row_shape, device=device))
+    return float(counter.get_total_flops())

@@ -1,0 +1,90 @@
+"""Small convolutional networks for small images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from tuner.case import Hyperparameters
+
+if TYPE_CHECKING:
+    from tuner.case import Shape
+
+KERNEL = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CNNHyperparameters(Hyperparameters):
+    """A stack of convolution blocks and a head.
+
+    Attributes:
+        depth: blocks, each ended by a 2x2 max pooling.
+        width: channels of the first block; each further block has twice as many.
+        convolutions: 3x3 convolutions in a block, each with ReLU.
+        padding: keep the size of a map through a convolution; off: lose its border.
+        batch_norm: normalise after each convolution, and in the hidden layer.
+        head: "flatten" the last maps, or "average" each of them (global average pooling).
+        hidden: units of a fully connected layer before the output; 0 for none.
+        dropout: probability, before the output.
+        augmentation: strength, 0 to 1.
+    """
+
+    depth: int = 2
+    width: int = 32
+    convolutions: int = 1
+    padding: bool = False
+    batch_norm: bool = False
+    head: str = "flatten"
+    hidden: int = 128
+    dropout: float = 0.0
+    augmentation: float = 0.0
+
+
+def build_cnn(hyperparameters: CNNHyperparameters, shape: Shape) -> nn.Module:
+    """Make the untrained network: (N, C, H, W) -> (N, outputs).
+
+    A map too small to lose its border is padded, and one too small to be pooled is left as it is,
+    so every depth works on every size.
+    """
+    channels, height, width = shape.inputs
+    layers: list[nn.Module] = []
+    for block in range(hyperparameters.depth):
+        for _ in range(hyperparameters.convolutions):
+            keep = hyperparameters.padding or min(height, width) < KERNEL
+            out = hyperparameters.width << block
+            layers += _convolution(channels, out, keep, hyperparameters.batch_norm)
+            channels = out
+            if not keep:
+                height, width = height - KERNEL + 1, width - KERNEL + 1
+        if min(height, width) > 1:
+            layers.append(nn.MaxPool2d(2))
+            height, width = height // 2, width // 2
+    if hyperparameters.head == "average":
+        layers.append(nn.AdaptiveAvgPool2d(1))
+        height = width = 1
+    layers.append(nn.Flatten())
+    return nn.Sequential(*layers, *_head(channels * height * width, hyperparameters, shape.outputs))
+
+
+def _convolution(channels: int, width: int, keep: bool, batch_norm: bool) -> list[nn.Module]:
+    # A bias before BatchNorm would be subtracted again by it.
+    layers: list[nn.Module] = [
+        nn.Conv2d(channels, width, KERNEL, padding=int(keep), bias=not batch_norm)
+    ]
+    if batch_norm:
+        layers.append(nn.BatchNorm2d(width))
+    return [*layers, nn.ReLU(inplace=True)]
+
+
+def _head(features: int, hyperparameters: CNNHyperparameters, outputs: int) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    hidden, batch_norm = hyperparameters.hidden, hyperparameters.batch_norm
+    if hidden:
+        layers.append(nn.Linear(features, hidden, bias=not batch_norm))
+        if batch_norm:
+            layers.append(nn.BatchNorm1d(hidden))
+        layers.append(nn.ReLU(inplace=True))
+        features = hidden
+    return [*layers, nn.Dropout(hyperparameters.dropout), nn.Linear(features, outputs)]

@@ -1,0 +1,42 @@
+"""Names of studies as names of folders."""
+
+from __future__ import annotations
+
+from tuner.errors import UsageError
+
+LONGEST = 200  # bytes; file systems allow 255, and temporary files beside add a few
+
+
+def folder_name(study: str) -> str:
+    """Return the study's name, once it is known to name one plain folder and nothing else.
+
+    Raises:
+        UsageError: it is empty, too long, hidden, or could lead out of the folder it is put in.
+
+    >>> folder_name("flowers, second try")
+    'flowers, second try'
+    """
+    wrong = _wrong(study)
+    if wrong:
+        raise UsageError(
+            f"the study name {study!r} {wrong}, so no folder can be named after it; choose another "
+            "with --name, or for a report or a bundle its folder with --out"
+        )
+    return study
+
+
+def _wrong(name: str) -> str:
+    """What keeps `name` from being a folder's name; empty when nothing does."""
+    if not name:
+        return "is empty"
+    if any(sign in "/\\" for sign in name):
+        return "has a slash"
+    if not all(sign.isprintable() for sign in name):
+        return "has a character that cannot be printed"
+    if name != name.strip():
+        return "begins or ends with a space"
+    if name.startswith("."):
+        return "begins with a dot"
+    if len(name.encode()) > LONGEST:
+        return f"is longer than {LONGEST} bytes"
+    return ""

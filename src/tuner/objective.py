@@ -1,0 +1,196 @@
+"""Between an Optuna trial and the trainer: the only place that reports, prunes and scores."""
+
+from __future__ import annotations
+
+import ast
+import time
+import warnings
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.samplers import RandomSampler
+from optuna.study import create_study
+from optuna.trial import FixedTrial
+
+from tuner.errors import CaseError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from optuna import Trial
+    from optuna.distributions import BaseDistribution
+
+    from tuner.case import Case
+    from tuner.training import ReportPoint
+
+DENSE_STEPS = 16
+DRAWS_TO_SEE_A_SPACE = 300
+
+
+def is_reported(step: int) -> bool:
+    """Whether the point `step` goes to the pruner: all of the first 16, every second to 32, ...
+
+    Every trial reports at the same steps, so trials of different lengths are compared at equal
+    work, and a long trial costs the database little more than a short one.
+    """
+    spacing = 1
+    while step > DENSE_STEPS * spacing:
+        spacing *= 2
+    return step % spacing == 0
+
+
+@dataclass(slots=True)
+class RunningTrial:
+    """A trial being trained: what has come back so far.
+
+    Attributes:
+        trial: the trial as Optuna's `study.ask` gave it.
+        case: decides which score is better.
+        prunable: off for baseline and recipe, which a report has to have.
+        clock: virtual time: when it began, and then the work done up to its last point.
+        begun: the virtual time at which it began.
+        started: the time.perf_counter() at which it began.
+    """
+
+    trial: Trial
+    case: Case
+    prunable: bool
+    clock: float
+    begun: float = field(init=False)
+    started: float = field(init=False, default_factory=time.perf_counter)
+    points: list[ReportPoint] = field(init=False, default_factory=list)
+    replayed: set[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember what an interrupted run of this trial had reported already."""
+        self.begun = self.clock
+        stored = self.trial.study.get_trials(deepcopy=False)[self.trial.number]
+        self.replayed = set(stored.intermediate_values)
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.trial.number
+
+    @property
+    def score(self) -> float | None:
+        """The latest validation score."""
+        return self.points[-1].validation if self.points else None
+
+    def report(self, point: ReportPoint) -> bool:
+        """Take a point; return whether the pruner has to be asked about it."""
+        self.points.append(point)
+        self.clock = self.begun + point.work
+        if point.validation is None or not is_reported(point.step):
+            return False
+        if point.step not in self.replayed:
+            self.trial.report(point.validation, point.step)
+        return True
+
+    def should_prune(self) -> bool:
+        """Ask the pruner about the point reported last."""
+        return self.prunable and self.trial.should_prune()
+
+    def best(self) -> ReportPoint:
+        """Return the best of the points at which weights were kept: the ends of epochs.
+
+        Raises:
+            CaseError: there is none, because nothing was validated.
+        """
+        best: ReportPoint | None = None
+        for point in self.points:
+            if point.ends_epoch and point.validation is not None:
+                other = best.validation if best is not None else None
+                if other is None or self.case.better(point.validation, other):
+                    best = point
+        if best is None:
+            raise CaseError(f"case {self.case.name!r}: a fit ended without a validation score")
+        return best
+
+    def curve(self) -> list[tuple[int, float, float, float, float | None]]:
+        """Return all points as (step, epoch, training loss, training metric, validation metric)."""
+        return [(p.step, p.epoch, p.train_loss, p.train_metric, p.validation) for p in self.points]
+
+
+def space(case: Case) -> dict[str, BaseDistribution]:
+    """Return the distributions that `case.suggest` draws from, conditional ones included.
+
+    Found by drawing, as Optuna's spaces are programs; a branch taken less than once in a hundred
+    draws can be missed.
+    """
+    study = create_study(sampler=RandomSampler(seed=0))
+    found: dict[str, BaseDistribution] = {}
+    for _ in range(DRAWS_TO_SEE_A_SPACE):
+        trial = study.ask()
+        case.suggest(trial)
+        found |= trial.distributions
+    return dict(sorted(found.items()))
+
+
+def check_arms(case: Case) -> None:
+    """Check that baseline and recipe are inside the search space.
+
+    Raises:
+        CaseError: `suggest` does not give them back.
+    """
+    for arm in ("baseline", "recipe"):
+        expected = getattr(case, arm)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # how Optuna says that a value is out of range
+                got = case.suggest(FixedTrial(asdict(expected)))
+        except (ValueError, UserWarning) as error:
+            raise CaseError(
+                f"case {case.name!r}: its {arm} is outside its search space: {error}"
+            ) from error
+        if got != expected:
+            raise CaseError(
+                f"case {case.name!r}: suggest gives {got} for its {arm}, which is {expected}; "
+                "every field that suggest draws has to be returned as drawn"
+            )
+
+
+def parse_fixed(case: Case, assignments: list[str]) -> dict[str, Any]:
+    """Read NAME=VALUE pairs as values of the search space.
+
+    Raises:
+        UsageError: no such hyperparameter, or a value that it cannot take.
+    """
+    distributions = space(case) if assignments else {}
+    fixed: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--fix {assignment} has no value; write --fix NAME=VALUE")
+        if name not in distributions:
+            raise unknown_name("hyperparameter", "hyperparameters", name, distributions)
+        fixed[name] = _parse(name, text, distributions[name])
+    return fixed
+
+
+def _parse(name: str, text: str, distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        for choice in distribution.choices:
+            if text in (str(choice), str(choice).lower()) or _literal(text) == choice:
+                return choice
+        choices = ", ".join(map(str, distribution.choices))
+        raise UsageError(f"--fix {name}={text} is none of its choices: {choices}")
+    low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
+    value = _literal(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"--fix {name}={text} is no number; it takes {low} to {high}")
+    if isinstance(distribution, IntDistribution) and not isinstance(value, int):
+        raise UsageError(f"--fix {name}={text} is no whole number; it takes {low} to {high}")
+    if not (low <= value <= high and distribution._contains(float(value))):
+        step = getattr(distribution, "step", None)
+        steps = f" in steps of {step}" if step not in (None, 1) else ""
+        raise UsageError(f"--fix {name}={text} is out of range; it takes {low} to {high}{steps}")
+    return value if isinstance(distribution, IntDistribution) else float(value)
+
+
+def _literal(text: str) -> object:
+    """Read a Python literal; what is none is a plain word."""
+    try:
+        value: object = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    return value

@@ -1,0 +1,47 @@
+"""How fits use the machine. Chosen once, stored with the study, reused when it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import torch
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Where and in which precision a fit computes.
+
+    Attributes:
+        device: a torch device: "cpu" or "cuda".
+        precision: of matrix products and convolutions; weights and optimizer stay float32.
+        channels_last: memory format of image batches and convolutions.
+        threads: of one fit.
+        evaluation_batch: rows evaluated at once.
+    """
+
+    device: str = "cpu"
+    precision: Precision = "float32"
+    channels_last: bool = False
+    threads: int = 1
+    evaluation_batch: int = 500
+
+    @classmethod
+    def for_machine(cls, *, images: bool) -> Self:
+        """Choose for this machine.
+
+        One thread a fit, because a second one gains little on models this small and every other
+        fit loses by it. bfloat16 only for convolutions, and only where the processor computes in
+        it: elsewhere it is emulated, and the small numbers of regression need float32.
+        """
+        if torch.cuda.is_available():
+            return cls(
+                device="cuda",
+                precision="bfloat16" if images else "float32",
+                channels_last=images,
+                evaluation_batch=5000,
+            )
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return cls(precision="bfloat16" if images and native else "float32", channels_last=images)

@@ -1,0 +1,1 @@
+"""Use a bundle, without the training data. `python -m tuner.predict`."""

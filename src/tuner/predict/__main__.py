@@ -1,0 +1,48 @@
+"""`python -m tuner.predict BUNDLE INPUT...`: images in, classes out; tables in, a column added."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.cli import run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = argparse.ArgumentParser(
+        prog="tuner predict",
+        description="Use a bundle that tuner.retrain has written. For a model of images, name "
+        "image files: a line each with class and probability comes out. For a model of tables, "
+        "name CSV files with the model's columns: the same rows with a column 'prediction' come "
+        "out.",
+    )
+    made.add_argument("bundle", metavar="BUNDLE", type=Path, help="the bundle's folder")
+    made.add_argument("inputs", metavar="INPUT", type=Path, nargs="+", help="image or CSV files")
+    made.add_argument("--json", action="store_true", help="write JSON instead")
+    made.add_argument(
+        "--case", metavar="FILE", help="the case's file, for a model of a case of your own"
+    )
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    from tuner.bundle import open_bundle  # imports torch
+    from tuner.predict.inputs import predict_images, predict_tables
+
+    bundle = open_bundle(arguments.bundle, arguments.case)
+    images = bundle.manifest["preprocessing"]["kind"] == "image"
+    predict = predict_images if images else predict_tables
+    sys.stdout.write(predict(bundle, arguments.inputs, as_json=arguments.json))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

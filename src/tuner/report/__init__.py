@@ -1,0 +1,1 @@
+"""What a study has shown, from its store alone: for people, for machines, and in pictures."""

@@ -1,0 +1,108 @@
+"""Baseline, recipe and best: their trials, what confirmed them, and how they compare."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState
+
+from tuner.evidence.comparison import CONFIDENCE, Direction, compare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+ARMS = ("baseline", "recipe", "best")
+PAIRS = (("best", "baseline"), ("recipe", "baseline"), ("best", "recipe"))
+
+
+def arms_of(study: optuna.Study, trials: Iterable[FrozenTrial]) -> dict[str, FrozenTrial]:
+    """Return the trial of each arm that has a complete one; the last one, where it was repeated."""
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    found = {trial.user_attrs["arm"]: trial for trial in complete if "arm" in trial.user_attrs}
+    if complete:
+        found["best"] = study.best_trial
+    return {name: found[name] for name in ARMS if name in found}
+
+
+def confirmation_of(
+    stored: Mapping[str, Any] | None, arms: Mapping[str, FrozenTrial]
+) -> dict[str, Any] | None:
+    """Return the confirmation, with the scores of those arms that are still what was confirmed.
+
+    A search that goes on after its confirmation can find another best; the scores on record are
+    then of a trial that is best no more, and it is named in `outdated`.
+    """
+    if stored is None:
+        return None
+    confirmed = {name: arm["trial"] for name, arm in stored["arms"].items()}
+    current = [name for name in arms if confirmed.get(name) == arms[name].number]
+    return {
+        "seeds": stored["seeds"],
+        "scores": {name: stored["arms"][name]["scores"] for name in current},
+        "outdated": {
+            name: number
+            for name, number in confirmed.items()
+            if name not in current and name in arms
+        },
+    }
+
+
+def facts_of_arm(
+    trial: FrozenTrial, name: str, confirmation: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return an arm's entry in report.json; `test` is empty where nothing was confirmed."""
+    facts = trial.user_attrs
+    folds: list[float] = facts.get("fold_scores") or [trial.values[0]]
+    scores: list[dict[str, float]] = (confirmation or {"scores": {}})["scores"].get(name, [])
+    return {
+        "trial": trial.number,
+        "best_epoch": facts.get("best_epoch"),
+        "hyperparameters": facts.get("hyperparameters", trial.params),
+        "validation": {**_summary(folds), "mean": trial.values[0]},
+        "test": {metric: _summary([score[metric] for score in scores]) for metric in scores[0]}
+        if scores
+        else {},
+    }
+
+
+def comparisons(
+    arms: Mapping[str, FrozenTrial],
+    confirmation: Mapping[str, Any] | None,
+    metric: str,
+    direction: Direction,
+) -> dict[str, dict[str, Any] | None]:
+    """Compare the arms pair by pair on the test split, on the seeds they share."""
+    scores = (confirmation or {"scores": {}})["scores"]
+    found: dict[str, dict[str, Any] | None] = {}
+    for arm, other in PAIRS:
+        found[f"{arm}_vs_{other}"] = None
+        if arm in scores and other in scores:
+            a, b = ([score[metric] for score in scores[name]] for name in (arm, other))
+            if a and all(map(math.isfinite, (*a, *b))):
+                one = compare(b, a, direction)
+                found[f"{arm}_vs_{other}"] = {
+                    "metric": metric,
+                    "gain": one.gain,
+                    "interval": one.interval,
+                    "confidence": CONFIDENCE,
+                    "n": one.n,
+                    "verdict": one.verdict,
+                    "same_trial": arms[arm].number == arms[other].number,
+                }
+    return found
+
+
+def _summary(values: Sequence[float]) -> dict[str, Any]:
+    """Mean and sample standard deviation; one value has none, and infinities have neither."""
+    finite = all(map(math.isfinite, values))
+    return {
+        "mean": fmean(values) if finite else None,
+        "std": stdev(values) if finite and len(values) > 1 else None,
+        "n": len(values),
+        "values": list(values),
+    }

@@ -1,0 +1,147 @@
+"""From the store to the facts of a report: the dictionary that becomes report.json."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState
+
+from tuner.report.arms import arms_of, comparisons, confirmation_of, facts_of_arm
+from tuner.study.store import facts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
+# What a session's machine entry holds besides versions.
+MACHINE = ("platform", "processor", "cores", "memory_gib")
+
+
+def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
+    """Read everything a report says from the study: plain JSON values, all of them finite.
+
+    Raises:
+        StoreError: the study was not made by tuner.
+    """
+    made = facts_of(study)
+    attributes = study.user_attrs
+    trials = study.get_trials(deepcopy=False)
+    sessions: list[dict[str, Any]] = attributes.get("sessions", [])
+    arms = arms_of(study, trials)
+    confirmation = confirmation_of(attributes.get("confirmation"), arms)
+    facts = {
+        "study": study.study_name,
+        "storage": storage_url,
+        "case": made["case"],
+        "reference": made.get("reference", made["case"]),
+        "task": made["task"],
+        "data": made["data"],
+        "metric": {"name": made["metric"], "direction": made["direction"]},
+        "seed": made["seed"],
+        "fixed": made.get("fixed", {}),
+        "sampler": made.get("sampler"),
+        "pruner": made.get("pruner"),
+        "trials": _counts(trials),
+        "work": _work(trials),
+        "arms": {name: facts_of_arm(trial, name, confirmation) for name, trial in arms.items()},
+        "confirmation": confirmation and {k: v for k, v in confirmation.items() if k != "scores"},
+        "comparison": comparisons(arms, confirmation, made["metric"], made["direction"]),
+        "test_openings": attributes.get("test_openings", []),
+        "wall_seconds": _wall_seconds(sessions, trials),
+        "manifest": _manifest(made, sessions),
+        "sessions": sessions,
+    }
+    plain: dict[str, Any] = _plain(facts)
+    return plain
+
+
+def _counts(trials: Iterable[FrozenTrial]) -> dict[str, Any]:
+    """How the trials ended, and why those failed that did."""
+    states = [trial.state for trial in trials]
+    counts: dict[str, Any] = {
+        "complete": states.count(TrialState.COMPLETE),
+        "pruned": states.count(TrialState.PRUNED),
+        "failed": states.count(TrialState.FAIL),
+    }
+    reasons: dict[str, list[int]] = {}
+    for trial in trials:
+        if trial.state == TrialState.FAIL:
+            reason = trial.user_attrs.get("failure", "no reason on record")
+            reasons.setdefault(reason, []).append(trial.number)
+    return {
+        "total": sum(counts.values()),
+        **counts,
+        "unfinished": sum(not state.is_finished() for state in states),
+        "failures": [
+            {"reason": reason, "count": len(numbers), "trials": numbers}
+            for reason, numbers in reasons.items()
+        ],
+    }
+
+
+def _work(trials: Iterable[FrozenTrial]) -> dict[str, float | None]:
+    """Floating-point operations of the search, and what they would have been without pruning.
+
+    Without pruning a pruned trial would have gone on to its last epoch. Some would have stopped
+    early by themselves, so the second figure is an upper bound.
+    """
+    done, whole = 0.0, 0.0
+    for trial in trials:
+        if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+            continue
+        facts = trial.user_attrs
+        work = facts.get("work")
+        if work is None:
+            return {"done": None, "without_pruning_at_most": None}
+        done += work
+        reached = facts["curve"][-1][1] if facts.get("curve") else 0
+        planned = facts.get("hyperparameters", {}).get("epochs", reached)
+        cut_short = trial.state == TrialState.PRUNED and reached
+        whole += work * max(planned / reached, 1) if cut_short else work
+    return {"done": done, "without_pruning_at_most": whole}
+
+
+def _wall_seconds(
+    sessions: Iterable[Mapping[str, Any]], trials: Iterable[FrozenTrial]
+) -> dict[str, Any]:
+    """Seconds on the clock; a session that was interrupted has left none."""
+    search = [session["search_seconds"] for session in sessions if "search_seconds" in session]
+    confirmation = [s["confirmation_seconds"] for s in sessions if "confirmation_seconds" in s]
+    return {
+        "search": math.fsum(search) if search else None,
+        "confirmation": math.fsum(confirmation) if confirmation else None,
+        "all_trials": math.fsum(trial.user_attrs.get("seconds", 0.0) for trial in trials),
+        "sessions": sum(1 for _ in sessions),
+        "sessions_without_time": sum("search_seconds" not in session for session in sessions),
+    }
+
+
+def _manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the results depend on besides the case, the data and the seed."""
+    last: Mapping[str, Any] = sessions[-1] if sessions else {}
+    machine = last.get("machine", {})
+    return {
+        "command": last.get("command"),
+        "versions": {k: v for k, v in machine.items() if k not in MACHINE},
+        **{name: machine.get(name) for name in MACHINE},
+        **made.get("plan", {}),
+        "workers": last.get("workers", made.get("workers")),
+        "begun_with_version": made.get("version"),
+        "same_machine_throughout": all(s.get("machine") == machine for s in sessions),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Make the value fit for JSON and for other eyes: no NaN or infinity, no password in a URL."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value

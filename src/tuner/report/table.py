@@ -1,0 +1,47 @@
+"""Every trial of a study as a row of a CSV table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.trial import FrozenTrial
+
+STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+
+
+def trials_csv(trials: Sequence[FrozenTrial]) -> str:
+    """Return the table: how each trial went, and a column a hyperparameter (`hp.NAME`).
+
+    `value` is the validation score of a complete trial; `last` the last one any trial reported.
+    """
+    names = sorted({name for trial in trials for name in trial.user_attrs.get("hyperparameters", ())})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    fixed = ("trial", "state", "arm", "value", "last", "best_epoch", "epochs", "seconds", "work")
+    writer.writerow([*fixed, "seed", "failure", *(f"hp.{name}" for name in names)])
+    for trial in trials:
+        facts = trial.user_attrs
+        last = (facts.get("curve") or [[None] * 5])[-1]
+        hyperparameters = facts.get("hyperparameters", {})
+        writer.writerow(
+            [
+                trial.number,
+                STATES.get(trial.state.name, "unfinished"),
+                facts.get("arm"),
+                trial.values[0] if trial.values else None,
+                last[4],
+                facts.get("best_epoch"),
+                last[1],
+                facts.get("seconds"),
+                facts.get("work"),
+                facts.get("seed"),
+                facts.get("failure"),
+                *(hyperparameters.get(name) for name in names),
+            ]
+        )
+    return text.getvalue()

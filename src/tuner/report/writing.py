@@ -1,0 +1,53 @@
+"""Write the files of a report, each whole, the same bytes for the same store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner import atomic
+from tuner.errors import UsageError
+from tuner.report.charts import save
+from tuner.report.curves import draw_curves
+from tuner.report.facts import gather
+from tuner.report.history import draw_history
+from tuner.report.markdown import document
+from tuner.report.table import trials_csv
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import optuna
+
+HISTORY, CURVES = "history.svg", "learning_curves.svg"
+
+
+def write_report(study: optuna.Study, storage_url: str, out: Path) -> Path:
+    """Write the report of a study into the folder `out`, and return the path of report.md.
+
+    Args:
+        storage_url: as the person named it; commands in the report name it so.
+
+    Raises:
+        StoreError: the study was not made by tuner.
+        UsageError: the folder cannot be written.
+    """
+    facts = gather(study, storage_url)
+    trials = study.get_trials(deepcopy=False)
+    plots = {HISTORY: draw_history(facts, trials), CURVES: draw_curves(facts, trials)}
+    report = out / "report.md"
+    try:
+        for name, figure in plots.items():
+            if figure is None:
+                (out / name).unlink(missing_ok=True)
+            else:
+                save(figure, out / name)
+        atomic.write_text(out / "trials.csv", trials_csv(trials))
+        atomic.write_json(out / "report.json", facts)
+        shown = [name for name, figure in plots.items() if figure is not None]
+        atomic.write_text(report, document(facts, shown))
+    except OSError as error:
+        raise UsageError(
+            f"the report cannot be written to {out}: {error.strerror or error}; "
+            "name another folder with --out"
+        ) from error
+    return report

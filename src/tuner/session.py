@@ -1,0 +1,153 @@
+"""One run of the study command, from top to bottom: data, study, search, confirmation, report."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import torch
+from rich.console import Console
+
+from tuner.case import load_case
+from tuner.cli import INTERRUPTED, STORAGE
+from tuner.data import cache
+from tuner.data.sources import Folders
+from tuner.engines.inprocess import InProcessEngine
+from tuner.engines.processes import ProcessEngine, usable_cores
+from tuner.evidence.confirmation import confirm
+from tuner.manifest import machine
+from tuner.naming import folder_name
+from tuner.objective import parse_fixed
+from tuner.plan import Plan
+from tuner.report.writing import write_report
+from tuner.study.coordinator import Coordinator
+from tuner.study.opening import Brief, finished, open_study
+from tuner.study.progress import Progress
+from tuner.study.store import settle
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from pathlib import Path
+
+    from tuner.data.dataset import Dataset
+    from tuner.fits import Engine
+
+SESSIONS = "sessions"
+
+
+def run_study(arguments: Namespace, command: str) -> int:
+    """Do what `python -m tuner.study` was asked to; return the exit status.
+
+    Raises:
+        TunerError: as the parts raise it; the database is then as far as it got.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    console = Console(markup=False)
+    case = load_case(arguments.case)
+    fixed = parse_fixed(case, arguments.fix)
+    dataset = case.load(Folders(given=arguments.data_dir, own=STORAGE / "data"))
+    name = arguments.name or dataset.name
+    report_folder = STORAGE / "reports" / folder_name(name)
+    plan = Plan.for_machine(images=dataset.pixels is not None)
+    study, brief = open_study(
+        arguments.storage,
+        name,
+        Brief(
+            case=case,
+            reference=arguments.case,
+            dataset=dataset,
+            data_folder=cache.folder_of(STORAGE / "cache", dataset.fingerprint),
+            seed=arguments.seed,
+            fixed=fixed,
+            plan=plan,
+        ),
+    )
+    cache.store(dataset, STORAGE / "cache")
+    _introduce(console, name, dataset, study, arguments)
+    workers = arguments.workers or _slots(brief.plan)
+    record = _Record(study, command, workers, arguments.data_dir)
+    with closing(_engine(workers)) as engine:
+        try:
+            _search(study, brief, engine, arguments, console)
+            record.update("search_seconds")
+            if arguments.seeds:
+                folder = STORAGE / "confirmation" / folder_name(name)
+                confirm(study, brief, engine, arguments.seeds, folder, console.print)
+                record.update("confirmation_seconds")
+        except KeyboardInterrupt:
+            settle(study)
+            console.print(f"\nStopped. Nothing finished is lost; to go on:\n  {command}")
+            return INTERRUPTED
+    report = write_report(study, arguments.storage, report_folder)
+    console.print()
+    console.print(report.read_text(encoding="utf-8").split("\n\n## ")[0], highlight=False)
+    console.print(f"\nReport: {report}")
+    return 0
+
+
+def _introduce(
+    console: Console, name: str, dataset: Dataset, study: optuna.Study, arguments: Namespace
+) -> None:
+    if dataset.stands_in_for:
+        console.print(
+            f"NOT {dataset.stands_in_for.upper()}: its data could not be had, so this is a study "
+            f"of {dataset.name!r}: {dataset.source}",
+            style="bold red",
+            soft_wrap=True,
+        )
+    done = finished(study)
+    state = f"goes on after {done} of {arguments.trials}" if done else f"{arguments.trials} trials"
+    console.print(
+        f"Study {name!r}: {state}. Data: {dataset.source}. To watch it in a browser: "
+        f"optuna-dashboard {arguments.storage}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _slots(plan: Plan) -> int:
+    return torch.cuda.device_count() if plan.device == "cuda" else usable_cores()
+
+
+def _engine(workers: int) -> Engine:
+    return InProcessEngine() if workers == 1 else ProcessEngine(workers)
+
+
+def _search(
+    study: optuna.Study, brief: Brief, engine: Engine, arguments: Namespace, console: Console
+) -> None:
+    deadline = arguments.timeout and time.monotonic() + arguments.timeout
+    with Progress(study, brief.case, arguments.trials, console) as progress:
+        Coordinator(study, brief, engine, progress).search(arguments.trials, deadline)
+    if settle(study):
+        console.print(f"The time is over after {finished(study)} of {arguments.trials} trials.")
+
+
+class _Record:
+    """The entry of this run among the study's sessions: what was typed, where, and how long."""
+
+    def __init__(
+        self, study: optuna.Study, command: str, workers: int, data_dir: Path | None
+    ) -> None:
+        self.study, self.before = study, study.user_attrs.get(SESSIONS, [])
+        self.entry: dict[str, Any] = {
+            "command": command,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "workers": workers,
+            "data_dir": data_dir and str(data_dir),
+            "machine": machine(),
+        }
+        self.mark = time.monotonic()
+        self._write()
+
+    def update(self, part: str) -> None:
+        """Note how many seconds the part that just ended has taken."""
+        now = time.monotonic()
+        self.entry[part], self.mark = now - self.mark, now
+        self._write()
+
+    def _write(self) -> None:
+        self.study.set_user_attr(SESSIONS, [*self.before, self.entry])

@@ -1,0 +1,1 @@
+"""A study: open or resume, ask, tell, stop. `python -m tuner.study`."""

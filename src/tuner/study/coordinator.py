@@ -1,0 +1,170 @@
+"""The search: ask, hand to the engine, take points in the order of virtual time, prune, tell.
+
+Virtual time is work: the floating-point operations a fit has done, counted from its shapes. Points
+are taken from whichever running trial is furthest behind in it, so decisions do not depend on which
+worker happened to be faster: with any number of workers, a study is a function of its inputs.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Protocol
+
+from optuna.trial import TrialState
+
+from tuner.errors import StudyError
+from tuner.fits import Failed, Finished, Job
+from tuner.objective import RunningTrial
+from tuner.seeds import derive
+from tuner.study.opening import enqueue_arm, finished
+from tuner.study.sampling import make_sampler
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from tuner.fits import Engine, Event
+    from tuner.study.opening import Brief
+
+BASELINE_ATTEMPTS = 3
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class Observer(Protocol):
+    """Somebody who watches a search."""
+
+    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+        """Be told that something has happened: a point, or that a trial has ended."""
+
+
+class Coordinator:
+    """Runs one study's search. The only writer of the database."""
+
+    def __init__(
+        self, study: optuna.Study, brief: Brief, engine: Engine, observer: Observer
+    ) -> None:
+        self.study, self.brief, self.engine, self.observer = study, brief, engine, observer
+        self.running: dict[int, RunningTrial] = {}
+        trials = study.get_trials(deepcopy=False)
+        ends = (trial.user_attrs.get("ended", 0.0) for trial in trials if trial.state.is_finished())
+        self.now = max(ends, default=0.0)
+        # Points that an interrupted run has reported already. What was decided on all but the last
+        # of them is known, because the trials went on: only the last may still want a decision.
+        self.to_replay = sum(
+            len(trial.intermediate_values) for trial in trials if trial.state == TrialState.WAITING
+        )
+
+    def search(self, total: int, deadline: float | None = None) -> None:
+        """Search until the study has `total` finished trials, or the deadline is over.
+
+        Args:
+            deadline: a value of time.monotonic().
+
+        Raises:
+            StudyError: the baseline has failed three times.
+            KeyboardInterrupt: Ctrl-C; running trials stay RUNNING, for `settle` to queue again.
+        """
+        self._check_baseline()
+        try:
+            while True:
+                self._fill(total)
+                if not self.running:
+                    return
+                trial = min(self.running.values(), key=lambda one: (one.clock, one.number))
+                event = self.engine.next(trial.number, SECONDS_BETWEEN_LOOKS)
+                if event is not None:
+                    self._take(trial, event)
+                else:
+                    self.observer.update(list(self.running.values()), None)
+                if deadline is not None and time.monotonic() > deadline:
+                    return
+        finally:
+            for number in self.running:
+                self.engine.stop(number)
+            self.running.clear()
+
+    def _fill(self, total: int) -> None:
+        """Ask for trials while a slot is free and the total is not reached."""
+        done = finished(self.study)
+        while len(self.running) < self.engine.slots and done + len(self.running) < total:
+            self._start(self._ask())
+
+    def _ask(self) -> RunningTrial:
+        trials = self.study.get_trials(deepcopy=False)
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        number = waiting[0].number if waiting else len(trials)
+        self.study.sampler = make_sampler(self.brief.seed, number, self.brief.fixed)
+        trial = self.study.ask()
+        begun = trial.user_attrs.get("begun")
+        if begun is None:
+            begun = self.now
+            trial.set_user_attr("begun", begun)
+        prunable = "arm" not in trial.user_attrs
+        return RunningTrial(trial, self.brief.case, prunable, clock=begun)
+
+    def _start(self, running: RunningTrial) -> None:
+        trial, brief = running.trial, self.brief
+        hyperparameters = asdict(brief.case.suggest(trial))
+        seed = derive(brief.seed, "trial", trial.number)
+        trial.set_user_attr("hyperparameters", hyperparameters)
+        trial.set_user_attr("seed", seed)
+        self.running[trial.number] = running
+        job = Job(
+            case=brief.reference,
+            hyperparameters=hyperparameters,
+            data=brief.data_folder,
+            split_seed=brief.seed,
+            seed=seed,
+            plan=brief.plan,
+        )
+        self.engine.start(trial.number, job)
+
+    def _take(self, running: RunningTrial, event: Event) -> None:
+        if isinstance(event, Finished):
+            best = running.best()
+            running.trial.set_user_attr("best_epoch", int(best.epoch))
+            running.trial.set_user_attr("fold_scores", best.fold_scores)
+            self._end(running, TrialState.COMPLETE, best.validation)
+        elif isinstance(event, Failed):
+            running.trial.set_user_attr("failure", event.reason)
+            self._end(running, TrialState.FAIL)
+            self._check_baseline()
+        else:
+            reported = running.report(event)
+            replaying = reported and event.step in running.replayed
+            self.to_replay -= replaying
+            undecided = reported and (not replaying or self.to_replay == 0)
+            if undecided and running.should_prune():
+                self.engine.stop(running.number)
+                self._end(running, TrialState.PRUNED)
+            else:
+                self.observer.update(list(self.running.values()), None)
+
+    def _end(self, running: RunningTrial, state: TrialState, value: float | None = None) -> None:
+        trial = running.trial
+        self.now = running.clock
+        trial.set_user_attr("curve", running.curve())
+        trial.set_user_attr("seconds", time.perf_counter() - running.started)
+        trial.set_user_attr("work", running.clock - running.begun)
+        trial.set_user_attr("ended", self.now)
+        del self.running[running.number]
+        ended = self.study.tell(trial, value, state)
+        self.observer.update(list(self.running.values()), ended)
+
+    def _check_baseline(self) -> None:
+        """Queue the baseline again after it failed; without it there is nothing to compare with."""
+        attempts = [
+            trial
+            for trial in self.study.get_trials(deepcopy=False)
+            if trial.user_attrs.get("arm") == "baseline"
+        ]
+        if any(trial.state != TrialState.FAIL for trial in attempts):
+            return
+        if len(attempts) >= BASELINE_ATTEMPTS:
+            raise StudyError(
+                f"the baseline failed {len(attempts)} times, last with: "
+                f"{attempts[-1].user_attrs['failure']}. Mend the case, and start a new study "
+                "with --name"
+            )
+        enqueue_arm(self.study, self.brief.case, "baseline")

@@ -1,0 +1,174 @@
+"""Make a study, or take one up again where it is the same study."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.distributions import distribution_to_json
+from optuna.trial import TrialState
+
+from tuner import __version__
+from tuner.data.splits import folds
+from tuner.errors import StudyError
+from tuner.objective import check_arms, space
+from tuner.plan import Plan
+from tuner.study.sampling import PRUNER, SAMPLER, make_pruner
+from tuner.study.store import FACTS, facts_of, open_storage, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tuner.case import Case
+    from tuner.data.dataset import Dataset
+
+ARMS = ("baseline", "recipe")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """What a study is made of: the same brief gives the same study.
+
+    Attributes:
+        reference: how the case was named: a name or a path.
+        data_folder: the cached data set, for the workers.
+        fixed: hyperparameters that the search does not vary.
+    """
+
+    case: Case
+    reference: str
+    dataset: Dataset
+    data_folder: Path
+    seed: int
+    fixed: Mapping[str, Any]
+    plan: Plan
+
+
+def open_study(url: str, name: str, brief: Brief) -> tuple[optuna.Study, Brief]:
+    """Create the study, or check that it is the same one and take it up.
+
+    Returns:
+        The study, with interrupted trials queued again, and the brief with the plan that the study
+        was begun with.
+
+    Raises:
+        CaseError: baseline or recipe is outside the case's search space.
+        StoreError: the database cannot be used, or the study was made by something else.
+        StudyError: a study of that name differs in case, data, seed, --fix or search space.
+    """
+    check_arms(brief.case)
+    storage = open_storage(url, create=True)
+    facts = _facts(brief)
+    if name in optuna.get_all_study_names(storage):
+        study = optuna.load_study(study_name=name, storage=storage, pruner=make_pruner())
+        stored = _stored_facts(study, facts)
+        _check_same(name, stored, facts)
+        settle(study)
+    else:
+        study = optuna.create_study(
+            study_name=name,
+            storage=storage,
+            direction=brief.case.direction,
+            pruner=make_pruner(),
+        )
+        study.set_user_attr(FACTS, facts)
+        stored = facts
+    for arm in ARMS:
+        enqueue_arm(study, brief.case, arm, unless_present=True)
+    plan = Plan(**stored["plan"])
+    return study, Brief(**{**_fields(brief), "plan": plan})
+
+
+def enqueue_arm(study: optuna.Study, case: Case, arm: str, *, unless_present: bool = False) -> None:
+    """Queue baseline or recipe as a trial."""
+    present = {trial.user_attrs.get("arm") for trial in study.get_trials(deepcopy=False)}
+    if not (unless_present and arm in present):
+        study.enqueue_trial(asdict(getattr(case, arm)), user_attrs={"arm": arm})
+
+
+def _fields(brief: Brief) -> dict[str, Any]:
+    return {name: getattr(brief, name) for name in Brief.__slots__}
+
+
+def _stored_facts(study: optuna.Study, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return what the study was made with; one killed before it was told gets told now."""
+    if FACTS not in study.user_attrs and not study.get_trials(deepcopy=False):
+        study.set_user_attr(FACTS, facts)
+    return facts_of(study)
+
+
+def _facts(brief: Brief) -> dict[str, Any]:
+    case, data = brief.case, brief.dataset
+    splits = folds(data.development, data.validation, brief.seed)
+    facts = {
+        "version": __version__,
+        "case": case.name,
+        "reference": brief.reference,
+        "task": case.task,
+        "metric": case.metric,
+        "direction": case.direction,
+        "seed": brief.seed,
+        "fixed": dict(brief.fixed),
+        "data": {
+            "name": data.name,
+            "source": data.source,
+            "fingerprint": data.fingerprint,
+            "stands_in_for": data.stands_in_for,
+            "classes": data.classes,
+            "columns": data.columns,
+            "pixels": data.pixels and asdict(data.pixels),
+            "sizes": {
+                "development": len(data.development),
+                "training": len(splits[0].training),
+                "validation": len(splits[0].validation),
+                "folds": len(splits),
+                "test": data.test.rows,
+            },
+        },
+        "space": {
+            parameter: json.loads(distribution_to_json(distribution))
+            for parameter, distribution in space(case).items()
+        },
+        "plan": asdict(brief.plan),
+        "sampler": SAMPLER,
+        "pruner": PRUNER,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(facts))
+    return plain
+
+
+def _check_same(name: str, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
+    pairs = {
+        "case": (stored["case"], wanted["case"]),
+        "data": (_data_in_words(stored), _data_in_words(wanted)),
+        "seed": (stored["seed"], wanted["seed"]),
+        "--fix": (stored["fixed"] or "nothing", wanted["fixed"] or "nothing"),
+        "search space": (stored["space"], wanted["space"]),
+    }
+    differences = []
+    for what, (was, now) in pairs.items():
+        if was != now:
+            if what == "search space":
+                changed = sorted(k for k in was.keys() | now if was.get(k) != now.get(k))
+                differences.append(f"the search space has changed in {', '.join(changed)}")
+            else:
+                differences.append(f"its {what} is {was}, not {now}")
+    if differences:
+        raise StudyError(
+            f"study {name!r} exists and is another: {'; '.join(differences)}. "
+            "Start a new study with --name, or give the command it was made with"
+        )
+
+
+def _data_in_words(facts: dict[str, Any]) -> str:
+    data = facts["data"]
+    return f"{data['name']} with fingerprint {data['fingerprint'][:12]}"
+
+
+def finished(study: optuna.Study) -> int:
+    """How many trials have ended, however they ended."""
+    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+    return len(study.get_trials(deepcopy=False, states=states))

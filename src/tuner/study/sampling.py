@@ -1,0 +1,31 @@
+"""Which configurations are tried, and when one is given up. Chosen by measurement in studies/."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optuna.pruners import BasePruner, PercentilePruner
+from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
+
+from tuner.seeds import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SAMPLER = "TPESampler(multivariate), n_startup_trials=10, reseeded before each ask"
+PRUNER = "PercentilePruner(25 %), n_startup_trials=4"
+
+
+def make_sampler(seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSampler:
+    """Make the sampler that draws trial `number` of the study with this `seed`.
+
+    A new one for each trial: what is drawn then depends on the study's seed and its trials so far,
+    not on how often the study was interrupted.
+    """
+    sampler = TPESampler(seed=derive(seed, "sampler", number))
+    return PartialFixedSampler(dict(fixed), sampler) if fixed else sampler
+
+
+def make_pruner() -> BasePruner:
+    """Make the pruner of every study."""
+    return PercentilePruner(25.0, n_startup_trials=4, n_warmup_steps=0)

@@ -1,0 +1,133 @@
+"""The database: opened with care, written by the coordinator alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from tuner.errors import StoreError, unknown_name
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+FACTS = "tuner"  # the study attribute that makes an Optuna study one of ours
+SECONDS_TO_WAIT_FOR_A_LOCK = 60
+
+
+def open_storage(url: str, *, create: bool) -> RDBStorage:
+    """Open an Optuna storage, with settings under which SQLite commits fast and is safe.
+
+    Args:
+        create: make the database when there is none; otherwise that is an error.
+
+    Raises:
+        StoreError: the URL is none, the database is missing, unreadable, or not Optuna's.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(
+            f"{url!r} is no storage URL; write it like sqlite:///storage/studies.db"
+        ) from error
+    sqlite = parsed.get_backend_name() == "sqlite"
+    if sqlite:
+        _prepare_sqlite(parsed, create=create)
+    try:
+        storage = RDBStorage(
+            url,
+            engine_kwargs={"connect_args": {"timeout": SECONDS_TO_WAIT_FOR_A_LOCK}}
+            if sqlite
+            else {"pool_pre_ping": True},
+        )
+    except (SQLAlchemyError, RuntimeError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise StoreError(f"the storage {url} cannot be opened: {reason}") from error
+    if sqlite:
+        event.listen(storage.engine, "connect", _commit_to_the_log)
+        storage.engine.dispose()  # so that connections made before this line have it too
+    return storage
+
+
+def _prepare_sqlite(url: URL, *, create: bool) -> None:
+    """Refuse a file that is not an Optuna database; put a new one into write-ahead mode."""
+    path = Path(url.database or "")
+    if not url.database or url.database == ":memory:":
+        raise StoreError("a database in memory would be lost; name a file: sqlite:///FILE")
+    if not path.exists():
+        if not create:
+            raise StoreError(f"no database {path}; run a study first, or name it with --storage")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"the folder of {path} cannot be made: {error}") from error
+    try:
+        connection = sqlite3.connect(path, timeout=SECONDS_TO_WAIT_FOR_A_LOCK)
+        try:
+            names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+            if names and not {"studies", "trials", "alembic_version"} <= names:
+                raise StoreError(f"{path} was not made by Optuna; name another file with --storage")
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be used as a database: {error}") from error
+
+
+def _commit_to_the_log(connection: DBAPIConnection, _record: object) -> None:
+    # With a write-ahead log this survives a crash of the program; a power cut may cost the last
+    # commits, never the database (https://www.sqlite.org/pragma.html#pragma_synchronous).
+    connection.cursor().execute("PRAGMA synchronous=NORMAL")
+
+
+def load_study(url: str, name: str) -> optuna.Study:
+    """Load a study of ours.
+
+    Raises:
+        UsageError: no study of that name.
+        StoreError: the database cannot be opened, or the study was made by something else.
+    """
+    storage = open_storage(url, create=False)
+    known = optuna.get_all_study_names(storage)
+    if name not in known:
+        raise unknown_name("study", "studies", name, known)
+    study = optuna.load_study(study_name=name, storage=storage)
+    facts_of(study)
+    return study
+
+
+def facts_of(study: optuna.Study) -> dict[str, Any]:
+    """Return what a study of ours was made with.
+
+    Raises:
+        StoreError: the study was made by something else.
+    """
+    facts: dict[str, Any] | None = study.user_attrs.get(FACTS)
+    if facts is None:
+        raise StoreError(
+            f"study {study.study_name!r} was not made by tuner; choose another with --name"
+        )
+    return facts
+
+
+def settle(study: optuna.Study) -> int:
+    """Put trials that a dead or interrupted coordinator left running back into the queue.
+
+    They keep their number, hyperparameters and seed, so running them again from the start gives
+    what they would have given. Left RUNNING they would count as bad in TPE's eyes for ever.
+
+    Returns:
+        How many there were.
+    """
+    left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    for trial in left:
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+    return len(left)
