@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import time
 import warnings
 from dataclasses import asdict, dataclass, field
@@ -22,20 +23,18 @@ if TYPE_CHECKING:
     from tuner.case import Case
     from tuner.training import ReportPoint
 
-DENSE_STEPS = 16
+STAGES = 20
 DRAWS_TO_SEE_A_SPACE = 300
 
 
-def is_reported(step: int) -> bool:
-    """Whether the point `step` goes to the pruner: all of the first 16, every second to 32, ...
+def stage(epoch: float, epochs: int) -> int:
+    """Return how many twentieths of a training of `epochs` are done after `epoch` of them.
 
-    Every trial reports at the same steps, so trials of different lengths are compared at equal
-    work, and a long trial costs the database little more than a short one.
+    Trials report and are pruned by stage: a training of 100 epochs under a schedule that falls at
+    its end is compared half-way with one of 10 epochs half-way, not after the same 5 epochs, where
+    its learning rate is still rising. A long trial costs the database no more than a short one.
     """
-    spacing = 1
-    while step > DENSE_STEPS * spacing:
-        spacing *= 2
-    return step % spacing == 0
+    return math.floor(STAGES * epoch / epochs + 1e-9)  # a third of an epoch is not exact
 
 
 @dataclass(slots=True)
@@ -45,6 +44,7 @@ class RunningTrial:
     Attributes:
         trial: the trial as Optuna's `study.ask` gave it.
         case: decides which score is better.
+        epochs: that its training may take.
         prunable: off for baseline and recipe, which a report has to have.
         clock: virtual time: when it began, and then the work done up to its last point.
         begun: the virtual time at which it began.
@@ -53,11 +53,13 @@ class RunningTrial:
 
     trial: Trial
     case: Case
+    epochs: int
     prunable: bool
     clock: float
     begun: float = field(init=False)
     started: float = field(init=False, default_factory=time.perf_counter)
     points: list[ReportPoint] = field(init=False, default_factory=list)
+    stage: int = field(init=False, default=0)
     replayed: set[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,11 +82,18 @@ class RunningTrial:
         """Take a point; return whether the pruner has to be asked about it."""
         self.points.append(point)
         self.clock = self.begun + point.work
-        if point.validation is None or not is_reported(point.step):
+        reached = stage(point.epoch, self.epochs)
+        if point.validation is None or reached == self.stage:
             return False
-        if point.step not in self.replayed:
-            self.trial.report(point.validation, point.step)
+        self.stage = reached
+        if not self.replaying:
+            self.trial.report(point.validation, reached)
         return True
+
+    @property
+    def replaying(self) -> bool:
+        """Whether an interrupted run had reported the present stage already."""
+        return self.stage in self.replayed
 
     def should_prune(self) -> bool:
         """Ask the pruner about the point reported last."""

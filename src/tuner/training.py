@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 # long: about half a millisecond on a core. It keeps the work of tiny models from being nothing.
 OPERATIONS_PER_STEP = 5e7
 
+RISE = 0.2  # share of a one-cycle schedule in which the learning rate rises
+
 OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -281,6 +283,7 @@ def _schedule(
             optimizer,
             max_lr=hyperparameters.learning_rate,
             total_steps=hyperparameters.epochs * steps,
+            pct_start=RISE,
             cycle_momentum=False,
         )
     return None

@@ -26,15 +26,14 @@ class MnistHyperparameters(CNNHyperparameters):
 def suggest(trial: BaseTrial) -> MnistHyperparameters:
     """Draw from the search space. Five epochs is what the task gives; they are not searched."""
     baseline = MnistHyperparameters()
-    head = trial.suggest_categorical("head", ("flatten", "average"))
     step_lr = trial.suggest_categorical("step_lr", (False, True))
     return MnistHyperparameters(
-        depth=trial.suggest_int("depth", 1, 4),
-        width=trial.suggest_int("width", 16, 48, step=8),
+        depth=trial.suggest_int("depth", 1, 3),
+        width=trial.suggest_int("width", 16, 32, step=8),
         convolutions=trial.suggest_int("convolutions", 1, 2),
         padding=trial.suggest_categorical("padding", (False, True)),
         batch_norm=trial.suggest_categorical("batch_norm", (False, True)),
-        head=head,
+        head=trial.suggest_categorical("head", ("flatten", "average")),
         hidden=trial.suggest_categorical("hidden", (0, 64, 128, 256)),
         dropout=trial.suggest_float("dropout", 0.0, 0.6),
         augmentation=trial.suggest_float("augmentation", 0.0, 1.0),

@@ -51,16 +51,19 @@ def build_cnn(hyperparameters: CNNHyperparameters, shape: Shape) -> nn.Module:
     channels, height, width = shape.inputs
     layers: list[nn.Module] = []
     for block in range(hyperparameters.depth):
-        for _ in range(hyperparameters.convolutions):
+        for last in reversed(range(hyperparameters.convolutions)):
             keep = hyperparameters.padding or min(height, width) < KERNEL
             out = hyperparameters.width << block
             layers += _convolution(channels, out, keep, hyperparameters.batch_norm)
             channels = out
             if not keep:
                 height, width = height - KERNEL + 1, width - KERNEL + 1
-        if min(height, width) > 1:
-            layers.append(nn.MaxPool2d(2))
-            height, width = height // 2, width // 2
+            if last == 0 and min(height, width) > 1:
+                # Before the ReLU: the same result, as both only ever pass the larger value on, and
+                # a quarter of the work.
+                layers.append(nn.MaxPool2d(2))
+                height, width = height // 2, width // 2
+            layers.append(nn.ReLU(inplace=True))
     if hyperparameters.head == "average":
         layers.append(nn.AdaptiveAvgPool2d(1))
         height = width = 1
@@ -75,7 +78,7 @@ def _convolution(channels: int, width: int, keep: bool, batch_norm: bool) -> lis
     ]
     if batch_norm:
         layers.append(nn.BatchNorm2d(width))
-    return [*layers, nn.ReLU(inplace=True)]
+    return layers
 
 
 def _head(features: int, hyperparameters: CNNHyperparameters, outputs: int) -> list[nn.Module]:

@@ -107,7 +107,7 @@ def _work(trials: Iterable[FrozenTrial]) -> dict[str, float | None]:
 
 
 def _wall_seconds(
-    sessions: Iterable[Mapping[str, Any]], trials: Iterable[FrozenTrial]
+    sessions: Sequence[Mapping[str, Any]], trials: Iterable[FrozenTrial]
 ) -> dict[str, Any]:
     """Seconds on the clock; a session that was interrupted has left none."""
     search = [session["search_seconds"] for session in sessions if "search_seconds" in session]
@@ -116,7 +116,7 @@ def _wall_seconds(
         "search": math.fsum(search) if search else None,
         "confirmation": math.fsum(confirmation) if confirmation else None,
         "all_trials": math.fsum(trial.user_attrs.get("seconds", 0.0) for trial in trials),
-        "sessions": sum(1 for _ in sessions),
+        "sessions": len(sessions),
         "sessions_without_time": sum("search_seconds" not in session for session in sessions),
     }
 

@@ -19,7 +19,9 @@ def trials_csv(trials: Sequence[FrozenTrial]) -> str:
 
     `value` is the validation score of a complete trial; `last` the last one any trial reported.
     """
-    names = sorted({name for trial in trials for name in trial.user_attrs.get("hyperparameters", ())})
+    names = sorted(
+        {name for trial in trials for name in trial.user_attrs.get("hyperparameters", ())}
+    )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     fixed = ("trial", "state", "arm", "value", "last", "best_epoch", "epochs", "seconds", "work")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from optuna.trial import TrialState
 
@@ -21,7 +21,10 @@ from tuner.study.opening import enqueue_arm, finished
 from tuner.study.sampling import make_sampler
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import optuna
+    from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
     from tuner.fits import Engine, Event
@@ -42,9 +45,15 @@ class Coordinator:
     """Runs one study's search. The only writer of the database."""
 
     def __init__(
-        self, study: optuna.Study, brief: Brief, engine: Engine, observer: Observer
+        self,
+        study: optuna.Study,
+        brief: Brief,
+        engine: Engine,
+        observer: Observer,
+        sampler: Callable[[int, int, Mapping[str, Any]], BaseSampler] = make_sampler,
     ) -> None:
         self.study, self.brief, self.engine, self.observer = study, brief, engine, observer
+        self.sampler = sampler
         self.running: dict[int, RunningTrial] = {}
         trials = study.get_trials(deepcopy=False)
         ends = (trial.user_attrs.get("ended", 0.0) for trial in trials if trial.state.is_finished())
@@ -90,26 +99,27 @@ class Coordinator:
         while len(self.running) < self.engine.slots and done + len(self.running) < total:
             self._start(self._ask())
 
-    def _ask(self) -> RunningTrial:
+    def _ask(self) -> optuna.Trial:
         trials = self.study.get_trials(deepcopy=False)
         waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
         number = waiting[0].number if waiting else len(trials)
-        self.study.sampler = make_sampler(self.brief.seed, number, self.brief.fixed)
-        trial = self.study.ask()
-        begun = trial.user_attrs.get("begun")
-        if begun is None:
-            begun = self.now
-            trial.set_user_attr("begun", begun)
-        prunable = "arm" not in trial.user_attrs
-        return RunningTrial(trial, self.brief.case, prunable, clock=begun)
+        self.study.sampler = self.sampler(self.brief.seed, number, self.brief.fixed)
+        return self.study.ask()
 
-    def _start(self, running: RunningTrial) -> None:
-        trial, brief = running.trial, self.brief
+    def _start(self, trial: optuna.Trial) -> None:
+        brief = self.brief
         hyperparameters = asdict(brief.case.suggest(trial))
         seed = derive(brief.seed, "trial", trial.number)
-        trial.set_user_attr("hyperparameters", hyperparameters)
-        trial.set_user_attr("seed", seed)
-        self.running[trial.number] = running
+        begun = trial.user_attrs.get("begun", self.now)
+        for name, value in (("begun", begun), ("hyperparameters", hyperparameters), ("seed", seed)):
+            trial.set_user_attr(name, value)
+        self.running[trial.number] = RunningTrial(
+            trial=trial,
+            case=brief.case,
+            epochs=hyperparameters["epochs"],
+            prunable="arm" not in trial.user_attrs,
+            clock=begun,
+        )
         job = Job(
             case=brief.reference,
             hyperparameters=hyperparameters,
@@ -132,7 +142,7 @@ class Coordinator:
             self._check_baseline()
         else:
             reported = running.report(event)
-            replaying = reported and event.step in running.replayed
+            replaying = reported and running.replaying
             self.to_replay -= replaying
             undecided = reported and (not replaying or self.to_replay == 0)
             if undecided and running.should_prune():

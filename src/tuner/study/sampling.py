@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from optuna.pruners import BasePruner, PercentilePruner
+from optuna.pruners import BasePruner, MedianPruner
 from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 
+from tuner.objective import STAGES
 from tuner.seeds import derive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SAMPLER = "TPESampler(multivariate), n_startup_trials=10, reseeded before each ask"
-PRUNER = "PercentilePruner(25 %), n_startup_trials=4"
+PRUNER = "MedianPruner, n_startup_trials=5, from half of a training on"
 
 
 def make_sampler(seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSampler:
@@ -27,5 +28,9 @@ def make_sampler(seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSample
 
 
 def make_pruner() -> BasePruner:
-    """Make the pruner of every study."""
-    return PercentilePruner(25.0, n_startup_trials=4, n_warmup_steps=0)
+    """Make the pruner of every study.
+
+    It waits for the second half of a training: under a one-cycle schedule the best configurations
+    are among the worst before.
+    """
+    return MedianPruner(n_startup_trials=5, n_warmup_steps=STAGES // 2)

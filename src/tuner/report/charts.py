@@ -1,0 +1,155 @@
+"""What the plots share: one look, one kind of axis, and the same bytes for the same figures."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import matplotlib.style
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from tuner import atomic
+from tuner.report.wording import loss_title, loss_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+# Colours of Okabe and Ito, which colour-blind people can tell apart.
+BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#C77C00", "#009E73", "#D55E00"
+INK, GREY, PALE = "#222222", "#767676", "#DDDDDD"
+LOOK = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": PALE,
+    "grid.linewidth": 0.8,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "svg.hashsalt": "tuner",  # else ids are drawn at random
+    "svg.fonttype": "path",  # looks the same where the font is missing
+}
+RATIO_FOR_LOG = 6.0
+SMALLEST = 1e-12
+
+
+@contextmanager
+def our_look() -> Iterator[None]:
+    """Draw as a fresh matplotlib with our settings would, whatever this process or user has set."""
+    with matplotlib.style.context(["default", LOOK]):
+        yield
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure as SVG, whole, without the time at which it was made."""
+    with our_look(), atomic.replacing(path) as beside:
+        FigureCanvasSVG(figure).print_figure(
+            beside, format="svg", metadata={"Date": None, "Creator": "tuner"}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LossAxis:
+    """A vertical axis of a loss (less is better) on which a few wild values ruin nothing.
+
+    Attributes:
+        low, high: its ends; values beyond are drawn at its edge.
+        log: whether it is logarithmic.
+    """
+
+    metric: str
+    low: float
+    high: float
+    log: bool
+
+    @classmethod
+    def around(cls, metric: str, shown: Sequence[float], rest: Sequence[float] = ()) -> LossAxis:
+        """Choose an axis on which the better four fifths of `shown` are seen, and half of `rest`.
+
+        Args:
+            shown: losses that matter; not empty.
+            rest: losses that may lie beyond the edge.
+        """
+        ranked, others = sorted(shown), sorted(rest)
+        best = min([ranked[0], *others[:1]])
+        worst = max(
+            ranked[(4 * len(ranked) - 1) // 5], others[len(others) // 2] if others else best
+        )
+        log = best > 0 and worst / best > RATIO_FOR_LOG
+        if log:
+            margin = (worst / best) ** 0.12
+            return cls(metric, best / margin, worst * margin**2, log)
+        margin = 0.12 * (worst - best) or 0.05 * abs(best) or 0.01
+        return cls(metric, max(best - margin, -0.02 * worst), worst + 2 * margin, log)
+
+    def place(self, value: float) -> float:
+        """Return where a value is drawn: at the edge, when it is beyond."""
+        return min(max(value, self.low), self.high)
+
+    def is_beyond(self, value: float) -> bool:
+        """Whether a value is worse than the axis shows."""
+        return value > self.high
+
+    def height(self, value: float) -> float:
+        """Return the share of the axis below a value."""
+        scale = math.log if self.log else float
+        low, high = scale(self.low), scale(self.high)
+        return (scale(self.place(value)) - low) / (high - low)
+
+    def apply(self, axes: Axes) -> None:
+        """Give the axis to a plot, with round numbers at its ticks."""
+        if self.log:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(FixedLocator(_round_numbers(self.low, self.high)))
+            axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_ylim(self.low, self.high)
+        unit = loss_unit(self.metric)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}{unit}"))
+
+    @property
+    def label(self) -> str:
+        """What it shows."""
+        return f"validation {loss_title(self.metric)}"
+
+    def write(self, value: float) -> str:
+        """Write a value with three digits and its unit."""
+        return f"{value:.3g}{loss_unit(self.metric)}"
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Return three to eight round numbers between two positive ones, evenly spread in ratio."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    choices: list[list[float]] = []
+    for steps in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)):
+        every = [step * 10.0**power for power in powers for step in steps]
+        choices.append([number for number in every if low <= number <= high])
+    return next((choice for choice in choices if len(choice) >= 4), choices[-1])
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Move labels at these heights apart until each has `gap` to the next, order kept."""
+    order = sorted(range(len(heights)), key=lambda index: heights[index])
+    moved = list(heights)
+    for below, above in zip(order, order[1:], strict=False):
+        moved[above] = max(moved[above], moved[below] + gap)
+    excess = max(0.0, max(moved, default=0.0) - 1.0)
+    return [height - excess for height in moved]

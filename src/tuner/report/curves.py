@@ -1,0 +1,132 @@
+"""The learning curves of baseline, recipe and best, side by side on one scale."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from tuner.report.charts import BLUE, GREEN, GREY, INK, ORANGE, LossAxis, our_look
+from tuner.report.wording import loss, loss_title
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from optuna.trial import FrozenTrial
+
+COLOURS = {"baseline": ORANGE, "recipe": GREEN, "best": BLUE}
+
+
+def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure | None:
+    """Draw a panel a trial; None when no arm has a curve.
+
+    The trainings differ in length, so each panel has its own epochs; the scores share one scale.
+    """
+    metric = facts["metric"]["name"]
+    panels: dict[int, list[str]] = {}
+    for name, arm in facts["arms"].items():
+        if trials[arm["trial"]].user_attrs.get("curve"):
+            panels.setdefault(arm["trial"], []).append(name)
+    curves = {number: _curve(metric, trials[number]) for number in panels}
+    scores = [y for validation, _ in curves.values() for _, y in validation]
+    if not scores:
+        return None
+    levels = {
+        name: loss(metric, arm["validation"]["mean"])
+        for name, arm in facts["arms"].items()
+        if arm["validation"]["mean"] is not None
+    }
+    axis = LossAxis.around(metric, [*scores, *levels.values()], [])
+    with our_look():
+        figure = Figure(figsize=(1.6 + 2.7 * len(panels), 3.7), layout="constrained")
+        row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axes, (number, names) in zip(row, panels.items(), strict=True):
+            axis.apply(axes)
+            _panel(axes, axis, names, curves[number])
+            arm = facts["arms"][names[0]]
+            _caption(axes, axis, " = ".join(names), arm, levels.get(names[0]))
+            if "baseline" in levels and "baseline" not in names:
+                axes.axhline(
+                    axis.place(levels["baseline"]),
+                    color=ORANGE,
+                    linewidth=1.3,
+                    linestyle=(0, (5, 3)),
+                    zorder=1,
+                    label="baseline's best",
+                )
+        row[0].set_ylabel(loss_title(metric))
+        handles, labels = _legend(row)
+        figure.legend(handles, labels, loc="outside lower left", ncols=4, fontsize=9)
+    return figure
+
+
+def _curve(
+    metric: str, trial: FrozenTrial
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Return (epoch, loss) of every point, on validation and on training rows."""
+    found: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
+    for _, epoch, _, training, validation in trial.user_attrs["curve"]:
+        for points, score in zip(found, (validation, training), strict=True):
+            if score is not None and math.isfinite(score):
+                points.append((epoch, loss(metric, score)))
+    return found
+
+
+def _panel(
+    axes: Axes,
+    axis: LossAxis,
+    names: list[str],
+    curve: tuple[list[tuple[float, float]], list[tuple[float, float]]],
+) -> None:
+    validation, training = curve
+    colour = COLOURS[names[0] if len(names) == 1 else "best"]
+    # A curve of one point is no line, so it gets a marker.
+    for points, style in (
+        (training, {"color": GREY, "linewidth": 1.3, "label": "training, as it went"}),
+        (validation, {"color": colour, "linewidth": 2.2, "label": "validation"}),
+    ):
+        marker = "o" if len(points) == 1 else ""
+        axes.plot(
+            [x for x, _ in points], [axis.place(y) for _, y in points], marker=marker, **style
+        )
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axes.set_xlim(left=0)
+
+
+def _caption(
+    axes: Axes, axis: LossAxis, name: str, arm: dict[str, Any], level: float | None
+) -> None:
+    epoch = arm["best_epoch"]
+    axes.set_title(f"{name}, trial {arm['trial']}", fontweight="bold", pad=20)
+    if level is None or epoch is None:
+        return
+    axes.annotate(
+        f"{axis.write(level)} at epoch {epoch}",
+        (0, 1.02),
+        xycoords="axes fraction",
+        fontsize=9.5,
+        color=GREY,
+    )
+    axes.scatter(
+        [epoch],
+        [axis.place(level)],
+        s=46,
+        facecolor="white",
+        edgecolor=INK,
+        zorder=5,
+        clip_on=False,
+    )
+
+
+def _legend(row: Sequence[Axes]) -> tuple[list[Any], list[str]]:
+    """One entry a label, of the panel in which it comes first."""
+    entries: dict[str, Any] = {}
+    for axes in row:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    order = sorted(entries, key=lambda label: label != "validation")
+    return [entries[label] for label in order], order

@@ -1,0 +1,154 @@
+"""The optimisation history: every trial, the best so far, and the level of the baseline."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from optuna.trial import TrialState
+
+from tuner.report.charts import BLUE, GREY, INK, ORANGE, VERMILLION, LossAxis, our_look, spread
+from tuner.report.wording import loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from matplotlib.axes import Axes
+    from optuna.trial import FrozenTrial
+
+LABEL_GAP = 0.07  # of the axis' height: a line of text
+
+
+def draw_history(facts: dict[str, Any], trials: Iterable[FrozenTrial]) -> Figure | None:
+    """Draw the search trial by trial; None when no trial has a score."""
+    metric = facts["metric"]["name"]
+    complete = _scores(metric, trials, TrialState.COMPLETE)
+    pruned = _scores(metric, trials, TrialState.PRUNED)
+    failed = [trial.number for trial in trials if trial.state == TrialState.FAIL]
+    if not complete and not pruned:
+        return None
+    levels = [loss for _, loss in complete]
+    axis = LossAxis.around(metric, levels or [y for _, y in pruned], [y for _, y in pruned])
+    with our_look():
+        figure = Figure(figsize=(8.4, 4.2), layout="constrained")
+        axes = figure.subplots()
+        axis.apply(axes)
+        last = max([n for n, _ in complete + pruned] + failed)
+        axes.set_xlim(-0.6 - last / 60, last + 0.6 + last / 60)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("trial")
+        axes.set_ylabel(axis.label)
+        size = min(max(1500 / (last + 1), 10), 34)
+        _scatter(axes, axis, pruned, f"pruned ({len(pruned)}), last score", size, filled=False)
+        _scatter(axes, axis, complete, f"complete ({len(complete)})", size, filled=True)
+        if failed:
+            # In a strip of their own: a failed trial has no score.
+            axes.scatter(
+                failed,
+                [1.03] * len(failed),
+                transform=axes.get_xaxis_transform(),
+                marker="x",
+                s=size,
+                color=VERMILLION,
+                clip_on=False,
+                label=f"failed ({len(failed)})",
+            )
+        _levels(axes, axis, facts, complete, last)
+        beyond = sum(axis.is_beyond(y) for _, y in complete + pruned)
+        figure.legend(
+            loc="outside upper left", ncols=4, handletextpad=0.4, columnspacing=1.6, fontsize=9
+        )
+        if beyond:
+            noun = "trial is" if beyond == 1 else "trials are"
+            axes.set_title(
+                f"▲ {beyond} {noun} worse than this scale shows",
+                fontsize=8.5,
+                color=GREY,
+                loc="right",
+                pad=14,
+            )
+    return figure
+
+
+def _scores(
+    metric: str, trials: Iterable[FrozenTrial], state: TrialState
+) -> list[tuple[int, float]]:
+    """Return (trial, loss) of the trials in a state: its value, or the last score on its way."""
+    found = []
+    for trial in trials:
+        if trial.state == state:
+            value = trial.values[0] if state == TrialState.COMPLETE else _last(trial)
+            if value is not None and math.isfinite(value):
+                found.append((trial.number, loss(metric, value)))
+    return found
+
+
+def _last(trial: FrozenTrial) -> float | None:
+    curve = trial.user_attrs.get("curve") or []
+    scores = [point[4] for point in curve if point[4] is not None]
+    scores = scores or [value for _, value in sorted(trial.intermediate_values.items())]
+    return scores[-1] if scores else None
+
+
+def _scatter(
+    axes: Axes,
+    axis: LossAxis,
+    scores: list[tuple[int, float]],
+    label: str,
+    size: float,
+    *,
+    filled: bool,
+) -> None:
+    colours = (
+        {"facecolor": BLUE, "edgecolor": "white", "linewidth": 0.6}
+        if filled
+        else {"facecolor": "none", "edgecolor": GREY, "linewidth": 1.0}
+    )
+    inside = [(n, y) for n, y in scores if not axis.is_beyond(y)]
+    beyond = [n for n, y in scores if axis.is_beyond(y)]
+    if scores:
+        x, y = zip(*inside, strict=True) if inside else ((), ())
+        axes.scatter(x, y, s=size, marker="o", label=label, zorder=3 + filled, **colours)
+    if beyond:
+        edge = [axis.high] * len(beyond)
+        axes.scatter(beyond, edge, s=size, marker="^", clip_on=False, zorder=3 + filled, **colours)
+
+
+def _levels(
+    axes: Axes,
+    axis: LossAxis,
+    facts: dict[str, Any],
+    complete: list[tuple[int, float]],
+    last: int,
+) -> None:
+    """Draw the best so far and the baseline's level, with their names and values at the right."""
+    labels = []
+    arms, metric = facts["arms"], facts["metric"]["name"]
+    if "baseline" in arms and arms["baseline"]["validation"]["mean"] is not None:
+        level = loss(metric, arms["baseline"]["validation"]["mean"])
+        axes.axhline(axis.place(level), color=ORANGE, linewidth=1.6, linestyle=(0, (5, 3)))
+        labels.append(("baseline", level, ORANGE))
+    if complete:
+        numbers, running = [], []
+        for number, value in complete:
+            numbers.append(number)
+            running.append(min(value, running[-1] if running else value))
+        places = [axis.place(value) for value in (*running, running[-1])]
+        axes.step([*numbers, last], places, where="post", color=BLUE, linewidth=1.8, zorder=2)
+        best = facts["arms"]["best"]["trial"]
+        axes.scatter(
+            [best], [axis.place(running[-1])], s=130, facecolor="none", edgecolor=INK, zorder=5
+        )
+        labels.append((f"best, trial {best}", running[-1], BLUE))
+    heights = spread([axis.height(value) for _, value, _ in labels], 2 * LABEL_GAP)
+    for (name, value, colour), height in zip(labels, heights, strict=True):
+        axes.annotate(
+            f"{name}\n{axis.write(value)}",
+            (1.01, height),
+            xycoords="axes fraction",
+            color=colour,
+            va="center",
+            fontsize=9.5,
+        )

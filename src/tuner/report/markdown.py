@@ -1,0 +1,250 @@
+"""report.md: the verdict first, then what it rests on."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from tuner.cli import DATABASE
+from tuner.report.arms import PAIRS
+from tuner.report.search import search_section
+from tuner.report.verdict import gain_interval, is_unconfirmed, recipe_verdict, verdict
+from tuner.report.wording import (
+    BLANK,
+    code,
+    count,
+    decimals_for,
+    mean_and_std,
+    number,
+    setting,
+    shell,
+    table,
+    title,
+    with_confirmation,
+)
+
+
+def document(facts: dict[str, Any], plots: list[str]) -> str:
+    """Return the text of report.md.
+
+    Everything before the first second-level heading is what a person needs in a terminal.
+
+    Args:
+        plots: names of the picture files that lie beside it.
+    """
+    parts = [
+        _warning(facts),
+        f"# Study {code(facts['study'])}",
+        f"**{verdict(facts)}** {recipe_verdict(facts)}".strip(),
+        _how_to_confirm(facts),
+        _arms(facts),
+        _certainty(facts),
+        _differences(facts),
+        search_section(facts, plots),
+        _data(facts),
+        _machine(facts),
+        _commands(facts),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _warning(facts: dict[str, Any]) -> str:
+    missing = facts["data"]["stands_in_for"]
+    if not missing:
+        return ""
+    name = facts["data"]["name"].upper()
+    return (
+        f"> **THIS IS NOT {missing.upper()}. The data of {code(missing)} could not be had, so this "
+        f"is a study of a stand-in, {name}.**\n"
+        f"> No figure below says anything about {code(missing)}. "
+        f"The stand-in: {code(facts['data']['source'])}."
+    )
+
+
+def _how_to_confirm(facts: dict[str, Any]) -> str:
+    if not is_unconfirmed(facts):
+        return ""
+    command = with_confirmation(facts["manifest"]["command"] or _study_command(facts))
+    return "This confirms it: it trains the arms again on fresh seeds and opens the test split." + (
+        f"\n\n{shell(command)}"
+    )
+
+
+def _arms(facts: dict[str, Any]) -> str:
+    arms, metric = facts["arms"], facts["metric"]["name"]
+    if not arms:
+        return ""
+    folds = max(arm["validation"]["n"] for arm in arms.values())
+    tested = {
+        name: len(scores["values"]) for arm in arms.values() for name, scores in arm["test"].items()
+    }
+    header = ["arm", "trial", "epochs", f"validation {title(metric)} ({count(folds, 'fold')})"]
+    header += [f"test {title(name)} ({count(seeds, 'seed')})" for name, seeds in tested.items()]
+    rows = [
+        [
+            f"**{name}**",
+            str(arm["trial"]),
+            f"{setting(arm['best_epoch'])} of {setting(arm['hyperparameters'].get('epochs', BLANK))}",
+            mean_and_std(metric, arm["validation"]),
+            *(mean_and_std(k, arm["test"][k]) if k in arm["test"] else BLANK for k in tested),
+        ]
+        for name, arm in arms.items()
+    ]
+    notes = [f"Mean ± standard deviation{_units(facts)}. Epochs: those kept, of those planned."]
+    notes += [
+        "Validation scores come from the search; *best* was chosen by them, so **its validation "
+        "score is optimistic**."
+    ]
+    if tested:
+        notes += [
+            f"Test scores are of models trained again on all "
+            f"{facts['data']['sizes']['development']:,} development rows, on fresh seeds that are "
+            "the same for every arm."
+        ]
+    return table(header, rows) + "\n\n" + " ".join(notes)
+
+
+def _units(facts: dict[str, Any]) -> str:
+    return ", in standardised units of the target" if facts["task"] == "regression" else ""
+
+
+def _certainty(facts: dict[str, Any]) -> str:
+    """Every pair of arms, compared on the seeds they share."""
+    rows = []
+    for arm, other in PAIRS:
+        pair = facts["comparison"][f"{arm}_vs_{other}"]
+        if pair is None or pair["same_trial"]:
+            continue
+        interval = gain_interval(facts, pair)
+        factor, unit = (100, " points") if facts["metric"]["name"] == "accuracy" else (1, "")
+        gain = factor * pair["gain"]
+        spread = (interval[1] - interval[0]) / 2 if interval else gain
+        decimals = decimals_for(spread, least=1) + (facts["task"] == "regression")
+        between = " to ".join(number(end, decimals) for end in interval) if interval else BLANK
+        wording = (
+            f"**{pair['verdict']}**" if pair["verdict"] != "no proven gain" else "no proven gain"
+        )
+        rows.append([f"{arm} against {other}", wording, number(gain, decimals) + unit, between])
+    if not rows:
+        return ""
+    n = len(facts["confirmation"]["seeds"])
+    header = ["", "", f"gain in test {title(facts['metric']['name'])}", "95 % interval"]
+    return (
+        f"## How sure is it?\n\n{table(header, rows, left=2)}\n\n"
+        f"Paired by seed ({count(n, 'seed')}), with a t interval; a positive gain is an improvement. "
+        "The interval covers the luck of training, not that of drawing the "
+        f"{facts['data']['sizes']['test']:,} test rows."
+    )
+
+
+def _differences(facts: dict[str, Any]) -> str:
+    """What the arms set differently, and what they have in common."""
+    arms = {name: arm["hyperparameters"] for name, arm in facts["arms"].items()}
+    if not arms:
+        return ""
+    names = list(dict.fromkeys(name for values in arms.values() for name in values))
+    values = {name: [setting(arm.get(name, BLANK)) for arm in arms.values()] for name in names}
+    differing = [name for name in names if len(set(values[name])) > 1]
+    equal = [f"{code(name)} {values[name][0]}" for name in names if name not in differing]
+    parts = ["## What differs"]
+    if differing:
+        rows = [
+            [code(name), *(_marked(value, values[name][0]) for value in values[name])]
+            for name in differing
+        ]
+        parts.append(table(["hyperparameter", *arms], rows))
+    else:
+        parts.append("Nothing: the arms have the same hyperparameters.")
+    if equal and differing:
+        parts.append(f"The rest is equal: {', '.join(equal)}.")
+    return "\n\n".join(parts)
+
+
+def _marked(value: str, baseline: str) -> str:
+    return value if value == baseline else f"**{value}**"
+
+
+def _data(facts: dict[str, Any]) -> str:
+    data, openings = facts["data"], facts["test_openings"]
+    sizes = data["sizes"]
+    folds = sizes.get("folds", 1)
+    parts = "5" if folds == 5 else str(folds)
+    split = (
+        f"{sizes['training']:,} to train and {sizes['validation']:,} to validate"
+        if folds == 1
+        else f"{parts} folds of {sizes['training']:,} to train and {sizes['validation']:,} to validate"
+    )
+    lines = [
+        f"- {code(data['name'])}: {code(data['source'])}",
+        f"- SHA-256 of the data as the model sees it: {code(data['fingerprint'][:16])}…",
+        f"- {count(sizes['development'], 'development row')} ({split}), "
+        f"{count(sizes['test'], 'test row')}",
+    ]
+    if not openings:
+        lines.append("- The test split was never opened.")
+    else:
+        times = "; ".join(f"{one['when']} ({one['reason']})" for one in openings)
+        often = "once" if len(openings) == 1 else f"{len(openings)} times"
+        lines.append(f"- The test split was opened {often}: {times}.")
+    if len(openings) > 1:
+        lines.append(
+            "- **Only the first opening saw an untouched test split**: whoever knew its scores when "
+            "the search went on may have been guided by them."
+        )
+    return "## Data\n\n" + "\n".join(lines)
+
+
+def _machine(facts: dict[str, Any]) -> str:
+    manifest = facts["manifest"]
+    if not manifest["versions"]:
+        return ""
+    layout = ", channels last" if manifest.get("channels_last") else ""
+    versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+    lines = [
+        f"- {manifest['processor']}, {count(manifest['cores'], 'core')}, "
+        f"{manifest['memory_gib']} GiB of memory, {manifest['platform']}",
+        f"- Device {manifest.get('device')}, {manifest.get('precision')}{layout}, "
+        f"{count(manifest['workers'] or 1, 'worker')} with "
+        f"{count(manifest.get('threads') or 1, 'thread')} each",
+        f"- {versions}",
+    ]
+    if not manifest["same_machine_throughout"]:
+        lines.append(
+            "- **This is the machine of the last session; an earlier one had another machine or "
+            "other versions** (all are in report.json), so small differences are to be expected "
+            "when it is repeated."
+        )
+    return "## What it ran on\n\n" + "\n".join(lines)
+
+
+def _commands(facts: dict[str, Any]) -> str:
+    storage, study = facts["storage"], facts["study"]
+    where = "" if storage == DATABASE else f" --storage {shlex.quote(storage)}"
+    name = shlex.quote(study) if not study.startswith("-") else f"-- {shlex.quote(study)}"
+    repeat = facts["manifest"]["command"] or _study_command(facts)
+    parts = ["## Go on from here"]
+    if facts["arms"]:
+        parts += [
+            "Train the best again and keep the model:",
+            shell(f"python -m tuner.retrain{where} {name}"),
+        ]
+    timed = (
+        " (a session ended by its --timeout may stop elsewhere)" if "--timeout" in repeat else ""
+    )
+    parts += [
+        "Browse every trial:",
+        shell(f"optuna-dashboard {shlex.quote(storage)}"),
+        "Make it again: this command with another --storage searches the same trials, and on a "
+        f"machine and versions like these comes to the same scores{timed}. With this storage it "
+        "goes on where the study stopped.",
+        shell(repeat),
+    ]
+    return "\n\n".join(parts)
+
+
+def _study_command(facts: dict[str, Any]) -> str:
+    words = ["python", "-m", "tuner.study", facts["reference"], "--name", facts["study"]]
+    words += ["--seed", str(facts["seed"])]
+    if facts["storage"] != DATABASE:
+        words += ["--storage", facts["storage"]]
+    return shlex.join(words)
