@@ -26,7 +26,7 @@ def folder_name(study: str) -> str:
 
 
 def _wrong(name: str) -> str:
-    """What keeps `name` from being a folder's name; empty when nothing does."""
+    """Say what keeps `name` from being a folder's name; empty when nothing does."""
     if not name:
         return "is empty"
     if any(sign in "/\\" for sign in name):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import matplotlib.style
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from tuner import atomic
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Colours of Okabe and Ito, which colour-blind people can tell apart.
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#C77C00", "#009E73", "#D55E00"
@@ -82,12 +83,19 @@ class LossAxis:
     log: bool
 
     @classmethod
-    def around(cls, metric: str, shown: Sequence[float], rest: Sequence[float] = ()) -> LossAxis:
+    def around(
+        cls,
+        metric: str,
+        shown: Sequence[float],
+        rest: Sequence[float] = (),
+        below: Sequence[float] = (),
+    ) -> LossAxis:
         """Choose an axis on which the better four fifths of `shown` are seen, and half of `rest`.
 
         Args:
             shown: losses that matter; not empty.
-            rest: losses that may lie beyond the edge.
+            rest: losses that may lie beyond the upper edge.
+            below: losses that may lie beyond the lower edge, where zero is too far to show.
         """
         ranked, others = sorted(shown), sorted(rest)
         best = min([ranked[0], *others[:1]])
@@ -96,10 +104,12 @@ class LossAxis:
         )
         log = best > 0 and worst / best > RATIO_FOR_LOG
         if log:
+            best = min([best, *(max(value, best / RATIO_FOR_LOG) for value in below)])
             margin = (worst / best) ** 0.12
             return cls(metric, best / margin, worst * margin**2, log)
+        best = min([best, *below])
         margin = 0.12 * (worst - best) or 0.05 * abs(best) or 0.01
-        return cls(metric, max(best - margin, -0.02 * worst), worst + 2 * margin, log)
+        return cls(metric, max(best - margin, -0.03 * worst), worst + 2 * margin, log)
 
     def place(self, value: float) -> float:
         """Return where a value is drawn: at the edge, when it is beyond."""
@@ -149,7 +159,7 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
     """Move labels at these heights apart until each has `gap` to the next, order kept."""
     order = sorted(range(len(heights)), key=lambda index: heights[index])
     moved = list(heights)
-    for below, above in zip(order, order[1:], strict=False):
+    for below, above in pairwise(order):
         moved[above] = max(moved[above], moved[below] + gap)
     excess = max(0.0, max(moved, default=0.0) - 1.0)
     return [height - excess for height in moved]

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from tuner.report.charts import BLUE, GREEN, GREY, INK, ORANGE, LossAxis, our_look
@@ -39,7 +40,8 @@ def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure 
         for name, arm in facts["arms"].items()
         if arm["validation"]["mean"] is not None
     }
-    axis = LossAxis.around(metric, [*scores, *levels.values()], [])
+    trained = [y for _, training in curves.values() for _, y in training]
+    axis = LossAxis.around(metric, [*scores, *levels.values()], below=trained)
     with our_look():
         figure = Figure(figsize=(1.6 + 2.7 * len(panels), 3.7), layout="constrained")
         row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -84,16 +86,16 @@ def _panel(
     validation, training = curve
     colour = COLOURS[names[0] if len(names) == 1 else "best"]
     # A curve of one point is no line, so it gets a marker.
-    for points, style in (
-        (training, {"color": GREY, "linewidth": 1.3, "label": "training, as it went"}),
-        (validation, {"color": colour, "linewidth": 2.2, "label": "validation"}),
+    for points, shade, width, label in (
+        (training, GREY, 1.3, "training, as it went"),
+        (validation, colour, 2.2, "validation"),
     ):
+        # A first wild value may leave the plot at its top; a loss of zero stays on a log scale.
+        x, y = [epoch for epoch, _ in points], [max(value, axis.low) for _, value in points]
         marker = "o" if len(points) == 1 else ""
-        axes.plot(
-            [x for x, _ in points], [axis.place(y) for _, y in points], marker=marker, **style
-        )
+        axes.plot(x, y, color=shade, linewidth=width, label=label, marker=marker)
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlim(left=0)
 
 
@@ -123,10 +125,9 @@ def _caption(
 
 
 def _legend(row: Sequence[Axes]) -> tuple[list[Any], list[str]]:
-    """One entry a label, of the panel in which it comes first."""
-    entries: dict[str, Any] = {}
+    """One entry a label; the colour of validation is that of the arm, so here it has none."""
+    entries: dict[str, Any] = {"validation": Line2D([], [], color=INK, linewidth=2.2)}
     for axes in row:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
-    order = sorted(entries, key=lambda label: label != "validation")
-    return [entries[label] for label in order], order
+    return list(entries.values()), list(entries)

@@ -122,7 +122,7 @@ def _wall_seconds(
 
 
 def _manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the results depend on besides the case, the data and the seed."""
+    """Say what the results depend on besides the case, the data and the seed."""
     last: Mapping[str, Any] = sessions[-1] if sessions else {}
     machine = last.get("machine", {})
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
@@ -13,7 +14,7 @@ from tuner.report.charts import BLUE, GREY, INK, ORANGE, VERMILLION, LossAxis, o
 from tuner.report.wording import loss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from optuna.trial import FrozenTrial
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 LABEL_GAP = 0.07  # of the axis' height: a line of text
 
 
-def draw_history(facts: dict[str, Any], trials: Iterable[FrozenTrial]) -> Figure | None:
+def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure | None:
     """Draw the search trial by trial; None when no trial has a score."""
     metric = facts["metric"]["name"]
     complete = _scores(metric, trials, TrialState.COMPLETE)
@@ -29,7 +30,7 @@ def draw_history(facts: dict[str, Any], trials: Iterable[FrozenTrial]) -> Figure
     failed = [trial.number for trial in trials if trial.state == TrialState.FAIL]
     if not complete and not pruned:
         return None
-    levels = [loss for _, loss in complete]
+    levels = [y for _, y in complete]
     axis = LossAxis.around(metric, levels or [y for _, y in pruned], [y for _, y in pruned])
     with our_look():
         figure = Figure(figsize=(8.4, 4.2), layout="constrained")
@@ -37,17 +38,18 @@ def draw_history(facts: dict[str, Any], trials: Iterable[FrozenTrial]) -> Figure
         axis.apply(axes)
         last = max([n for n, _ in complete + pruned] + failed)
         axes.set_xlim(-0.6 - last / 60, last + 0.6 + last / 60)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        axes.set_title(" ", fontsize=8)  # room for the marks on the upper edge
         axes.set_xlabel("trial")
         axes.set_ylabel(axis.label)
-        size = min(max(1500 / (last + 1), 10), 34)
-        _scatter(axes, axis, pruned, f"pruned ({len(pruned)}), last score", size, filled=False)
+        size = min(max(1500 / (last + 1), 14), 34)
         _scatter(axes, axis, complete, f"complete ({len(complete)})", size, filled=True)
+        _scatter(axes, axis, pruned, f"pruned ({len(pruned)}), last score", size, filled=False)
         if failed:
             # In a strip of their own: a failed trial has no score.
             axes.scatter(
                 failed,
-                [1.03] * len(failed),
+                [1.045] * len(failed),
                 transform=axes.get_xaxis_transform(),
                 marker="x",
                 s=size,
@@ -56,24 +58,14 @@ def draw_history(facts: dict[str, Any], trials: Iterable[FrozenTrial]) -> Figure
                 label=f"failed ({len(failed)})",
             )
         _levels(axes, axis, facts, complete, last)
-        beyond = sum(axis.is_beyond(y) for _, y in complete + pruned)
         figure.legend(
-            loc="outside upper left", ncols=4, handletextpad=0.4, columnspacing=1.6, fontsize=9
+            loc="outside lower left", ncols=5, handletextpad=0.4, columnspacing=1.6, fontsize=9
         )
-        if beyond:
-            noun = "trial is" if beyond == 1 else "trials are"
-            axes.set_title(
-                f"▲ {beyond} {noun} worse than this scale shows",
-                fontsize=8.5,
-                color=GREY,
-                loc="right",
-                pad=14,
-            )
     return figure
 
 
 def _scores(
-    metric: str, trials: Iterable[FrozenTrial], state: TrialState
+    metric: str, trials: Sequence[FrozenTrial], state: TrialState
 ) -> list[tuple[int, float]]:
     """Return (trial, loss) of the trials in a state: its value, or the last score on its way."""
     found = []
@@ -101,8 +93,8 @@ def _scatter(
     *,
     filled: bool,
 ) -> None:
-    colours = (
-        {"facecolor": BLUE, "edgecolor": "white", "linewidth": 0.6}
+    colours: dict[str, Any] = (
+        {"facecolor": BLUE, "edgecolor": "white", "linewidth": size / 60}
         if filled
         else {"facecolor": "none", "edgecolor": GREY, "linewidth": 1.0}
     )
@@ -112,8 +104,16 @@ def _scatter(
         x, y = zip(*inside, strict=True) if inside else ((), ())
         axes.scatter(x, y, s=size, marker="o", label=label, zorder=3 + filled, **colours)
     if beyond:
-        edge = [axis.high] * len(beyond)
-        axes.scatter(beyond, edge, s=size, marker="^", clip_on=False, zorder=3 + filled, **colours)
+        axes.scatter(
+            beyond,
+            [axis.high] * len(beyond),
+            s=max(size, 24),
+            marker="^",
+            clip_on=False,
+            zorder=3 + filled,
+            label=f"{label.split()[0]}, worse than shown ({len(beyond)})",
+            **colours,
+        )
 
 
 def _levels(
@@ -131,10 +131,8 @@ def _levels(
         axes.axhline(axis.place(level), color=ORANGE, linewidth=1.6, linestyle=(0, (5, 3)))
         labels.append(("baseline", level, ORANGE))
     if complete:
-        numbers, running = [], []
-        for number, value in complete:
-            numbers.append(number)
-            running.append(min(value, running[-1] if running else value))
+        numbers = [number for number, _ in complete]
+        running = list(accumulate((value for _, value in complete), min))
         places = [axis.place(value) for value in (*running, running[-1])]
         axes.step([*numbers, last], places, where="post", color=BLUE, linewidth=1.8, zorder=2)
         best = facts["arms"]["best"]["trial"]

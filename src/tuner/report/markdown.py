@@ -84,7 +84,7 @@ def _arms(facts: dict[str, Any]) -> str:
         [
             f"**{name}**",
             str(arm["trial"]),
-            f"{setting(arm['best_epoch'])} of {setting(arm['hyperparameters'].get('epochs', BLANK))}",
+            _epochs(arm),
             mean_and_std(metric, arm["validation"]),
             *(mean_and_std(k, arm["test"][k]) if k in arm["test"] else BLANK for k in tested),
         ]
@@ -102,6 +102,11 @@ def _arms(facts: dict[str, Any]) -> str:
             "the same for every arm."
         ]
     return table(header, rows) + "\n\n" + " ".join(notes)
+
+
+def _epochs(arm: dict[str, Any]) -> str:
+    planned = arm["hyperparameters"].get("epochs")
+    return setting(arm["best_epoch"]) + (f" of {planned}" if planned else "")
 
 
 def _units(facts: dict[str, Any]) -> str:
@@ -131,14 +136,14 @@ def _certainty(facts: dict[str, Any]) -> str:
     header = ["", "", f"gain in test {title(facts['metric']['name'])}", "95 % interval"]
     return (
         f"## How sure is it?\n\n{table(header, rows, left=2)}\n\n"
-        f"Paired by seed ({count(n, 'seed')}), with a t interval; a positive gain is an improvement. "
+        f"Paired by seed ({count(n, 'seed')}), with a t interval; above zero is an improvement. "
         "The interval covers the luck of training, not that of drawing the "
         f"{facts['data']['sizes']['test']:,} test rows."
     )
 
 
 def _differences(facts: dict[str, Any]) -> str:
-    """What the arms set differently, and what they have in common."""
+    """Show what the arms set differently, and what they have in common."""
     arms = {name: arm["hyperparameters"] for name, arm in facts["arms"].items()}
     if not arms:
         return ""
@@ -168,12 +173,9 @@ def _data(facts: dict[str, Any]) -> str:
     data, openings = facts["data"], facts["test_openings"]
     sizes = data["sizes"]
     folds = sizes.get("folds", 1)
-    parts = "5" if folds == 5 else str(folds)
-    split = (
-        f"{sizes['training']:,} to train and {sizes['validation']:,} to validate"
-        if folds == 1
-        else f"{parts} folds of {sizes['training']:,} to train and {sizes['validation']:,} to validate"
-    )
+    split = f"{sizes['training']:,} to train and {sizes['validation']:,} to validate"
+    if folds > 1:
+        split = f"{folds} folds of {split}"
     lines = [
         f"- {code(data['name'])}: {code(data['source'])}",
         f"- SHA-256 of the data as the model sees it: {code(data['fingerprint'][:16])}…",
@@ -188,8 +190,8 @@ def _data(facts: dict[str, Any]) -> str:
         lines.append(f"- The test split was opened {often}: {times}.")
     if len(openings) > 1:
         lines.append(
-            "- **Only the first opening saw an untouched test split**: whoever knew its scores when "
-            "the search went on may have been guided by them."
+            "- **Only the first opening saw an untouched test split**: whoever knew its scores "
+            "when the search went on may have been guided by them."
         )
     return "## Data\n\n" + "\n".join(lines)
 

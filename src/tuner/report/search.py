@@ -69,7 +69,7 @@ def _saving(facts: dict[str, Any]) -> str:
     done, whole = facts["work"]["done"], facts["work"]["without_pruning_at_most"]
     if not done or not whole or not facts["trials"]["pruned"]:
         return ""
-    return f"- Pruning saved up to {1 - done / whole:.0%} of the work of running every trial to its end"
+    return f"- Pruning saved up to {1 - done / whole:.0%} of the work of letting every trial end"
 
 
 def _failures(facts: dict[str, Any]) -> list[str]:

@@ -46,7 +46,7 @@ def verdict(facts: dict[str, Any]) -> str:
 
 
 def recipe_verdict(facts: dict[str, Any]) -> str:
-    """Say in one sentence what the textbook recipe has done; empty where there is nothing to say."""
+    """Say in one sentence what the textbook recipe has done; empty where nothing is to say."""
     arms, pair = facts["arms"], facts["comparison"]["recipe_vs_baseline"]
     if arms and "recipe" not in arms:
         return "The textbook recipe has no complete trial, so it is not compared."

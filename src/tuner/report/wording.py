@@ -86,7 +86,7 @@ def setting(value: Any) -> str:
 
 
 def code(text: str, limit: int = 300) -> str:
-    """Write text that we did not choose as one code span: no Markdown or HTML in it takes effect."""
+    """Write text that we did not choose as one code span, in which no Markdown takes effect."""
     line = " ".join(text.split())
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))

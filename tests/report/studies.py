@@ -1,0 +1,206 @@
+"""Studies made by hand, in the form that a search leaves behind."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.distributions import IntDistribution
+from optuna.trial import TrialState, create_trial
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+COMMAND = "python -m tuner.study flowers --trials 50"
+MACHINE = {
+    "python": "3.12.3",
+    "tuner": "0.1.0",
+    "torch": "2.9.0",
+    "optuna": "5.0.0",
+    "platform": "Linux x86_64",
+    "processor": "Some Processor @ 2.4GHz",
+    "cores": 2,
+    "memory_gib": 8.0,
+}
+HYPERPARAMETERS = {"learning_rate": 1e-3, "batch_size": 32, "epochs": 10, "dropout": 0.0}
+
+
+def url_in(folder: Path) -> str:
+    return f"sqlite:///{folder}/studies.db"
+
+
+def make_study(
+    folder: Path, name: str = "flowers", *, task: str = "classification", **changes: Any
+) -> optuna.Study:
+    """An empty study of ours; `changes` go into its facts."""
+    classification = task == "classification"
+    direction = "maximize" if classification else "minimize"
+    data = {
+        "name": name,
+        "source": "Flowers-102, five largest classes",
+        "fingerprint": "0123456789abcdef" * 4,
+        "stands_in_for": None,
+        "classes": ["a", "b"],
+        "columns": [],
+        "sizes": {"development": 100, "training": 80, "validation": 20, "folds": 5, "test": 983},
+    }
+    facts = {
+        "version": "0.1.0",
+        "case": "flowers",
+        "reference": "flowers",
+        "task": task,
+        "metric": "accuracy" if classification else "mae",
+        "direction": direction,
+        "seed": 0,
+        "fixed": {},
+        "data": {**data, **changes.pop("data", {})},
+        "plan": {
+            "device": "cpu",
+            "precision": "bfloat16",
+            "channels_last": True,
+            "threads": 1,
+            "evaluation_batch": 500,
+        },
+        "sampler": "TPESampler(multivariate)",
+        "pruner": "PercentilePruner(25 %)",
+        **changes,
+    }
+    study = optuna.create_study(study_name=name, storage=url_in(folder), direction=direction)
+    study.set_user_attr("tuner", facts)
+    return study
+
+
+def add_session(study: optuna.Study, command: str = COMMAND, **changes: Any) -> None:
+    session = {
+        "command": command,
+        "started": "2026-11-23T07:00:00+00:00",
+        "search_seconds": 812.1,
+        "workers": 2,
+        "machine": MACHINE,
+        **changes,
+    }
+    study.set_user_attr("sessions", [*study.user_attrs.get("sessions", []), session])
+
+
+def add_trial(
+    study: optuna.Study,
+    state: TrialState = TrialState.COMPLETE,
+    value: float | None = None,
+    *,
+    arm: str | None = None,
+    epochs: int = 10,
+    stop: int | None = None,
+    points: int = 1,
+    failure: str | None = None,
+    **hyperparameters: Any,
+) -> None:
+    """A trial that nears `value` (which it has if complete) and ends after `stop` epochs."""
+    accuracy = study.direction == optuna.study.StudyDirection.MAXIMIZE
+    chance = 0.2 if accuracy else 0.9
+    shown = value if value is not None else chance
+    curve = []
+    count = (stop or epochs) * points
+    for step in range(1, count + 1):
+        part = (1 - math.exp(-5 * step / (epochs * points))) / (1 - math.exp(-5))
+        validation = chance + (shown - chance) * part
+        training = chance + ((0.999 if accuracy else shown * 0.8) - chance) * part
+        curve.append([step, step / points, 1.0 / step, training, validation])
+    attributes: dict[str, Any] = {
+        "seed": 1000 + len(study.trials),
+        "hyperparameters": {**HYPERPARAMETERS, "epochs": epochs, **hyperparameters},
+        "curve": curve if failure is None else [],
+        "seconds": 12.5,
+        "work": 1e9 * count,
+    }
+    if arm:
+        attributes["arm"] = arm
+    if failure:
+        attributes["failure"] = failure
+    if state == TrialState.COMPLETE and value is not None:
+        attributes["best_epoch"] = epochs
+        step_between = 0.01 if accuracy else value / 20
+        attributes["fold_scores"] = [value + step_between * fold for fold in (-2, -1, 0, 1, 2)]
+    study.add_trial(
+        create_trial(
+            state=state,
+            value=value if state == TrialState.COMPLETE else None,
+            params={"epochs": epochs},
+            distributions={"epochs": IntDistribution(1, 1000)},
+            user_attrs=attributes,
+            intermediate_values={point[0]: point[4] for point in curve},
+        )
+    )
+
+
+def confirm(study: optuna.Study, **accuracies: Sequence[float]) -> None:
+    """Store a confirmation: main scores by arm, one a seed; the trials are those of now."""
+    metrics = (
+        ("accuracy", "macro_f1")
+        if study.direction == optuna.study.StudyDirection.MAXIMIZE
+        else ("mae", "mse")
+    )
+    trials = {t.user_attrs["arm"]: t.number for t in study.trials if "arm" in t.user_attrs}
+    trials["best"] = study.best_trial.number
+    some = next(iter(accuracies.values()))
+    study.set_user_attr(
+        "confirmation",
+        {
+            "seeds": list(range(101, 101 + len(some))),
+            "arms": {
+                name: {
+                    "trial": trials[name],
+                    "epochs": 10,
+                    "scores": [
+                        {metrics[0]: score, metrics[1]: score * 0.9} for score in accuracies[name]
+                    ],
+                }
+                for name in accuracies
+            },
+        },
+    )
+    opening = {
+        "when": "2026-11-23T07:20:00+00:00",
+        "reason": f"final evaluation of {len(accuracies)} arms on {len(some)} seeds",
+    }
+    study.set_user_attr("test_openings", [*study.user_attrs.get("test_openings", []), opening])
+
+
+def usual_study(
+    folder: Path, name: str = "flowers", trials: int = 50, **kwargs: Any
+) -> optuna.Study:
+    """A classification study with pruned and failed trials, confirmed on five seeds."""
+    study = make_study(folder, name, **kwargs)
+    add_trial(study, value=0.60, arm="baseline")
+    add_trial(study, value=0.66, arm="recipe", epochs=15, dropout=0.3)
+    fill(study, trials)
+    add_session(study, confirmation_seconds=93.0)
+    confirm(
+        study,
+        baseline=[0.601, 0.612, 0.598, 0.607, 0.603],
+        recipe=[0.60, 0.63, 0.597, 0.611, 0.60],
+        best=[0.93, 0.934, 0.941, 0.928, 0.937],
+    )
+    return study
+
+
+def fill(study: optuna.Study, trials: int) -> None:
+    """Add trials of all endings, until there are so many; better ones later on."""
+    draw = random.Random(0)
+    accuracy = study.direction == optuna.study.StudyDirection.MAXIMIZE
+    for number in range(len(study.trials), trials):
+        near = 1 - math.exp(-3 * number / trials)
+        value = 0.6 + 0.3 * near * draw.random() ** 0.5 + 0.05 * draw.random()
+        if not accuracy:
+            value = 0.08 * (1 - 0.85 * near * draw.random())
+        kind = draw.random()
+        if kind < 0.04:
+            add_trial(study, TrialState.FAIL, failure="DivergedError: the loss is nan in epoch 2")
+        elif kind < 0.65:
+            worse = value - 0.15 if accuracy else value * 3
+            add_trial(study, TrialState.PRUNED, worse, epochs=20, stop=draw.randint(1, 9))
+        else:
+            epochs = draw.choice([10, 20, 40])
+            add_trial(study, value=value, epochs=epochs, learning_rate=0.003 * draw.random())
