@@ -78,6 +78,7 @@ def run_study(arguments: Namespace, command: str) -> int:
                 confirm(study, brief, engine, arguments.seeds, folder, console.print)
                 record.update("confirmation_seconds")
         except KeyboardInterrupt:
+            record.update("interrupted_seconds")
             settle(study)
             console.print(f"\nStopped. Nothing finished is lost; to go on:\n  {command}")
             return INTERRUPTED

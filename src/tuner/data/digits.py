@@ -24,7 +24,8 @@ def make() -> Dataset:
         torch.arange(len(targets)).numpy(), test_size=0.2, random_state=0, stratify=digits.target
     )
     development, test = (
-        Examples(features=images[part], targets=targets[part]) for part in map(torch.from_numpy, parts)
+        Examples(features=images[rows], targets=targets[rows])
+        for rows in map(torch.from_numpy, parts)
     )
     return make_dataset(
         name="mnist-digits",

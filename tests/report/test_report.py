@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from optuna.trial import TrialState
+from sqlalchemy.engine import make_url
+
+from tests.report.studies import (
+    add_session,
+    add_trial,
+    confirm,
+    fill,
+    make_study,
+    url_in,
+    usual_study,
+)
+from tuner.errors import StoreError, UsageError
+from tuner.report.__main__ import main
+from tuner.report.facts import gather
+from tuner.report.writing import write_report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import optuna
+
+FILES = {"report.md", "report.json", "trials.csv", "history.svg", "learning_curves.svg"}
+
+
+def written(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
+    report = write_report(study, url_in(folder), folder / "out")
+    facts: dict[str, Any] = json.loads((folder / "out" / "report.json").read_text())
+    return report.read_text(), facts
+
+
+def test_report_json_holds_what_was_promised(tmp_path: Path) -> None:
+    _, facts = written(usual_study(tmp_path), tmp_path)
+    assert facts["study"] == facts["case"] == "flowers"
+    assert {"name", "source", "fingerprint", "sizes"} <= facts["data"].keys()
+    assert facts["metric"] == {"name": "accuracy", "direction": "maximize"}
+    assert facts["seed"] == 0
+    counts = facts["trials"]
+    assert counts["total"] == 50 == counts["complete"] + counts["pruned"] + counts["failed"]
+    assert [one["reason"] for one in counts["failures"]] == [
+        "DivergedError: the loss is nan in epoch 2"
+    ]
+    assert list(facts["arms"]) == ["baseline", "recipe", "best"]
+    baseline = facts["arms"]["baseline"]
+    assert (baseline["trial"], baseline["validation"]["n"]) == (0, 5)
+    assert baseline["validation"]["mean"] == 0.6
+    assert baseline["test"].keys() == {"accuracy", "macro_f1"}
+    assert baseline["test"]["accuracy"]["mean"] == pytest.approx(0.6042)
+    assert baseline["test"]["accuracy"]["std"] == pytest.approx(0.005450, abs=1e-6)
+    assert facts["comparison"]["best_vs_baseline"]["verdict"] == "better"
+    assert facts["comparison"]["recipe_vs_baseline"]["verdict"] == "no proven gain"
+    assert facts["wall_seconds"]["search"] == 812.1
+    assert facts["manifest"]["versions"]["torch"] == "2.9.0"
+    assert facts["manifest"]["command"] == "python -m tuner.study flowers --trials 50"
+    assert (facts["manifest"]["precision"], facts["manifest"]["workers"]) == ("bfloat16", 2)
+
+
+def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
+    study = usual_study(tmp_path)
+    write_report(study, url_in(tmp_path), tmp_path / "one")
+    program = (
+        "import optuna, sys; from pathlib import Path; from tuner.report.__main__ import main;"
+        "main(['flowers', '--storage', sys.argv[1], '--out', sys.argv[2]]);"
+        "unwanted = {'torch', 'tuner.case', 'tuner.cases', 'matplotlib.pyplot'};"
+        "print(sorted(unwanted & {*sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, url_in(tmp_path), str(tmp_path / "two")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [str(tmp_path / "two" / "report.md"), "[]"]
+    assert {path.name for path in (tmp_path / "one").iterdir()} == FILES
+    for name in FILES:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_stand_in_is_named_in_the_first_line(tmp_path: Path) -> None:
+    data = {"name": "flowers-drawn", "stands_in_for": "flowers"}
+    text, _ = written(usual_study(tmp_path, "flowers-drawn", trials=5, data=data), tmp_path)
+    assert text.startswith("> **THIS IS NOT FLOWERS.")
+
+
+def test_a_regression_with_a_wild_value(tmp_path: Path) -> None:
+    study = make_study(tmp_path, "housing", task="regression")
+    add_trial(study, value=0.07, arm="baseline", epochs=20)
+    add_trial(study, value=0.08, arm="recipe", epochs=50)
+    fill(study, 30)
+    add_trial(study, value=1e6)
+    add_trial(study, value=float("inf"))
+    confirm(study, baseline=[0.07, 0.08, 0.075], recipe=[0.08, 0.07, 0.1], best=[0.02, 0.03, 0.02])
+    text, facts = written(study, tmp_path)
+    assert facts["arms"]["best"]["test"].keys() == {"mae", "mse"}
+    assert "in standardised units" in text
+
+
+@pytest.mark.parametrize("trials", [0, 1, 2, 3])
+def test_small_and_broken_studies_have_a_report(tmp_path: Path, trials: int) -> None:
+    study = make_study(tmp_path)
+    if trials > 0:
+        add_trial(study, TrialState.FAIL, arm="baseline", failure="out of | memory `x`\n<b>")
+    if trials > 1:
+        add_trial(study, TrialState.PRUNED, 0.4, stop=2)
+    if trials > 2:
+        add_trial(study, value=0.5, arm="baseline")
+        study.enqueue_trial({"epochs": 3})
+    text, facts = written(study, tmp_path)
+    assert "recipe" not in facts["arms"]
+    assert (tmp_path / "out" / "history.svg").exists() == (trials > 1)
+    assert ("learning_curves.svg" in text) == (trials > 2)
+    assert facts["trials"]["unfinished"] == (trials > 2)
+    if trials > 0:
+        assert "Failed, trial 0: `` out of | memory `x` <b> ``" in text
+    if trials > 2:
+        assert facts["arms"]["baseline"]["trial"] == 2
+        assert "recipe has no complete trial" in text
+
+
+def test_plots_of_what_is_gone_are_removed(tmp_path: Path) -> None:
+    written(usual_study(tmp_path, trials=4), tmp_path)
+    written(make_study(tmp_path, "empty"), tmp_path)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES - {
+        "history.svg",
+        "learning_curves.svg",
+    }
+
+
+def test_a_second_opening_and_another_machine_are_said(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=5)
+    confirm(study, baseline=[0.6, 0.7], recipe=[0.6, 0.7], best=[0.6, 0.8])
+    add_session(study, machine={"python": "3.13.0", "processor": "B", "cores": 1, "platform": "x"})
+    text, _ = written(study, tmp_path)
+    assert "opened 2 times" in text
+    assert "Only the first opening" in text
+    assert "an earlier one had another machine" in text
+
+
+def test_passwords_stay_out_of_it(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=4)
+    url = "postgresql://me:secret@host/db"
+    add_session(study, f"python -m tuner.study flowers --storage {url}")
+    facts = gather(study, url)
+    assert "secret" not in json.dumps(facts)
+    assert facts["storage"] == "postgresql://me:***@host/db"
+    assert make_url(facts["storage"]).host == "host"
+
+
+def test_odd_names_cannot_break_the_markdown(tmp_path: Path) -> None:
+    name = "a`b|c <script>\n## d"
+    text, _ = written(usual_study(tmp_path, name, trials=4), tmp_path)
+    assert text.startswith("# Study `` a`b|c <script> ## d ``\n")
+
+
+def test_errors_name_what_is_wrong(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=4)
+    with pytest.raises(UsageError, match="did you mean 'flowers'"):
+        main(["flower", "--storage", url_in(tmp_path)])
+    with pytest.raises(StoreError):
+        main(["flowers", "--storage", f"sqlite:///{tmp_path}/none.db"])
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="--out"):
+        write_report(study, url_in(tmp_path), tmp_path / "file")
+
+
+def test_names_that_are_no_folder_need_an_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    usual_study(tmp_path, "../../up", trials=4)
+    with pytest.raises(UsageError, match="--out"):
+        main(["../../up", "--storage", url_in(tmp_path)])
+    assert main(["../../up", "--storage", url_in(tmp_path), "--out", "here"]) == 0
+    assert (tmp_path / "here" / "report.md").exists()
+
+
+def test_help_imports_nothing_slow() -> None:
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "tuner.report", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert time.perf_counter() - started < 5  # the modules tell; a busy machine may be slow
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"torch", "optuna", "matplotlib", "scipy", "sqlalchemy", "numpy"}

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+from tests.report.studies import (
+    add_session,
+    add_trial,
+    confirm,
+    make_study,
+    url_in,
+    usual_study,
+)
+from tuner.report.facts import gather
+from tuner.report.markdown import document
+from tuner.report.verdict import recipe_verdict, verdict
+from tuner.report.wording import with_confirmation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import optuna
+
+
+def said(study: optuna.Study, folder: Path) -> str:
+    return verdict(gather(study, url_in(folder)))
+
+
+def arms(folder: Path, *, task: str = "classification") -> optuna.Study:
+    study = make_study(folder, task=task)
+    good = (0.6, 0.7, 0.8) if task == "classification" else (0.07, 0.08, 0.01)
+    add_trial(study, value=good[0], arm="baseline")
+    add_trial(study, value=good[1], arm="recipe", dropout=0.5)
+    add_trial(study, value=good[2])
+    add_session(study)
+    return study
+
+
+def test_better(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=10)
+    assert said(study, tmp_path) == (
+        "Tuning took the test error from 39.6 % to 6.6 % "
+        "(95 % interval of the gain 31.9 to 34.1 points, 5 seeds)."
+    )
+    assert recipe_verdict(gather(study, "x")) == (
+        "The textbook recipe alone came to 39.2 %: no proven gain (−0.7 to 1.4 points)."  # noqa: RUF001
+    )
+
+
+def test_small_errors_get_the_decimals_they_need(tmp_path: Path) -> None:
+    study = arms(tmp_path)
+    confirm(study, baseline=[0.9908, 0.9911, 0.9906], best=[0.9950, 0.9953, 0.9951])
+    assert said(study, tmp_path).startswith("Tuning took the test error from 0.92 % to 0.49 %")
+
+
+def test_no_proven_gain(tmp_path: Path) -> None:
+    study = arms(tmp_path)
+    confirm(study, baseline=[0.990, 0.992, 0.991], best=[0.992, 0.991, 0.992])
+    assert said(study, tmp_path).startswith("No proven gain: the test error went from 0.9")
+    assert "includes zero" in said(study, tmp_path)
+
+
+def test_worse(tmp_path: Path) -> None:
+    study = arms(tmp_path)
+    confirm(study, baseline=[0.99, 0.991, 0.992], best=[0.90, 0.91, 0.90])
+    text = said(study, tmp_path)
+    assert text.startswith("Worse: the best of the search has a test error of 9.7 %")
+    assert text.endswith("keep the baseline.")
+
+
+def test_one_seed(tmp_path: Path) -> None:
+    study = arms(tmp_path)
+    confirm(study, baseline=[0.6], recipe=[0.6], best=[0.9])
+    assert "1 seed cannot tell a gain from chance" in said(study, tmp_path)
+    text = document(gather(study, "x"), [])
+    assert "| **best** | 2 | 10 of 10 | 80.0 ± 1.6 % | 90.00 ± – % |" in text  # noqa: RUF001
+
+
+def test_regression(tmp_path: Path) -> None:
+    study = arms(tmp_path, task="regression")
+    confirm(study, baseline=[0.07, 0.08, 0.075], recipe=[0.08] * 3, best=[0.01, 0.012, 0.011])
+    text = said(study, tmp_path)
+    assert text.startswith("Tuning took the test MAE from 0.0750 to 0.0110 (95 %")
+    assert "points" not in text
+
+
+def test_the_best_is_the_baseline(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    add_trial(study, value=0.9, arm="baseline")
+    add_trial(study, value=0.8, arm="recipe")
+    confirm(study, baseline=[0.9, 0.91, 0.9], recipe=[0.8, 0.8, 0.81], best=[0.9, 0.91, 0.9])
+    assert said(study, tmp_path) == (
+        "No gain: the search found nothing better than the baseline (2 finished trials), "
+        "whose test error is 9.7 % (3 seeds)."
+    )
+    assert "made it worse: 19.7 %" in recipe_verdict(gather(study, "x"))
+
+
+def test_the_best_is_the_recipe(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    add_trial(study, value=0.8, arm="baseline")
+    add_trial(study, value=0.9, arm="recipe")
+    confirm(study, baseline=[0.8, 0.8, 0.81], recipe=[0.9, 0.91, 0.9], best=[0.9, 0.91, 0.9])
+    assert said(study, tmp_path).startswith(
+        "The textbook recipe, which the search could not better, took the test error from 19.7 %"
+    )
+    assert recipe_verdict(gather(study, "x")) == ""
+
+
+def test_nothing_confirmed(tmp_path: Path) -> None:
+    study = arms(tmp_path)
+    add_session(study, "python -m tuner.study flowers --seeds 0 --trials 9")
+    text = document(gather(study, url_in(tmp_path)), [])
+    assert "**Nothing was confirmed; on validation" in text
+    assert "from 40.0 % to 20.0 %" in text
+    assert "```sh\npython -m tuner.study flowers --trials 9\n```" in text
+    assert "never opened" in text
+
+
+def test_a_confirmation_that_was_overtaken_is_not_used(tmp_path: Path) -> None:
+    study = arms(tmp_path)
+    confirm(study, baseline=[0.6] * 3, recipe=[0.6] * 3, best=[0.9] * 3)
+    add_trial(study, value=0.95)
+    facts = gather(study, url_in(tmp_path))
+    assert facts["arms"]["best"]["test"] == {}
+    assert facts["arms"]["baseline"]["test"]["accuracy"]["mean"] == 0.6
+    assert facts["confirmation"]["outdated"] == {"best": 2}
+    assert verdict(facts).startswith(
+        "The best, trial 3, was not confirmed (what was, trial 2, has been overtaken since)"
+    )
+
+
+def test_scores_that_are_not_finite_prove_nothing(tmp_path: Path) -> None:
+    study = arms(tmp_path, task="regression")
+    confirm(study, baseline=[0.07, 0.08], recipe=[0.1, 0.1], best=[0.01, float("inf")])
+    assert said(study, tmp_path).startswith("Not every confirmed test score is a number")
+
+
+def test_no_trials_and_no_complete_ones(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    assert (
+        said(study, tmp_path) == "Nothing to compare yet: 0 finished trials, none of them complete."
+    )
+    add_trial(study, TrialState.FAIL, arm="baseline", failure="no")
+    assert said(study, tmp_path).startswith("Nothing to compare yet: 1 finished trial,")
+    add_trial(study, value=0.5)
+    assert said(study, tmp_path).startswith("No verdict: the baseline has no complete trial")
+
+
+def test_the_command_that_confirms() -> None:
+    for given in ("a --seeds 0 b", "a b --seeds=0", "a b --seeds 0"):
+        assert with_confirmation(given) == "a b"
+    assert with_confirmation("a --seeds 3 --seed 0") == "a --seeds 3 --seed 0"
