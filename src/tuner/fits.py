@@ -87,7 +87,7 @@ class Engine(Protocol):
         """
 
     def stop(self, key: int) -> None:
-        """Give up a running fit; nothing more comes from it, and its key is free."""
+        """Give up a fit, if it still runs; nothing more comes from it, and its key is free."""
 
     def close(self) -> None:
         """Stop everything and free all resources. Can be called twice."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import optuna
 import torch
 from rich.console import Console
+from rich.markdown import Markdown
 
 from tuner.case import load_case
 from tuner.cli import INTERRUPTED, STORAGE
@@ -30,6 +31,7 @@ from tuner.study.store import settle
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tuner.data.dataset import Dataset
@@ -71,21 +73,18 @@ def run_study(arguments: Namespace, command: str) -> int:
     record = _Record(study, command, workers, arguments.data_dir)
     with closing(_engine(workers)) as engine:
         try:
-            _search(study, brief, engine, arguments, console)
-            record.update("search_seconds")
+            with record.timing("search_seconds"):
+                _search(study, brief, engine, arguments, console)
             if arguments.seeds:
                 folder = STORAGE / "confirmation" / folder_name(name)
-                confirm(study, brief, engine, arguments.seeds, folder, console.print)
-                record.update("confirmation_seconds")
+                with record.timing("confirmation_seconds"):
+                    confirm(study, brief, engine, arguments.seeds, folder, console.print)
         except KeyboardInterrupt:
-            record.update("interrupted_seconds")
             settle(study)
             console.print(f"\nStopped. Nothing finished is lost; to go on:\n  {command}")
             return INTERRUPTED
     report = write_report(study, arguments.storage, report_folder)
-    console.print()
-    console.print(report.read_text(encoding="utf-8").split("\n\n## ")[0], highlight=False)
-    console.print(f"\nReport: {report}")
+    _conclude(console, report)
     return 0
 
 
@@ -107,6 +106,17 @@ def _introduce(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _conclude(console: Console, report: Path) -> None:
+    """Show the first screen of the report: the verdict and the table of arms."""
+    first_screen = report.read_text(encoding="utf-8").split("\n\n## ")[0]
+    console.print()
+    if console.is_terminal:
+        console.print(Markdown(first_screen))
+    else:
+        console.print(first_screen, highlight=False, soft_wrap=True)
+    console.print(f"\nReport: {report}", soft_wrap=True)
 
 
 def _slots(plan: Plan) -> int:
@@ -141,14 +151,17 @@ class _Record:
             "data_dir": data_dir and str(data_dir),
             "machine": machine(),
         }
-        self.mark = time.monotonic()
         self._write()
 
-    def update(self, part: str) -> None:
-        """Note how many seconds the part that just ended has taken."""
-        now = time.monotonic()
-        self.entry[part], self.mark = now - self.mark, now
-        self._write()
+    @contextmanager
+    def timing(self, part: str) -> Iterator[None]:
+        """Note how many seconds a part of the run has taken, however it ends."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.entry[part] = time.monotonic() - began
+            self._write()
 
     def _write(self) -> None:
         self.study.set_user_attr(SESSIONS, [*self.before, self.entry])

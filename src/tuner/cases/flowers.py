@@ -33,9 +33,8 @@ def suggest(trial: BaseTrial) -> FlowersHyperparameters:
     baseline = FlowersHyperparameters()
     step_lr = trial.suggest_categorical("step_lr", (False, True))
     return FlowersHyperparameters(
-        depth=trial.suggest_int("depth", 2, 4),
-        width=trial.suggest_int("width", 16, 48, step=8),
-        convolutions=trial.suggest_int("convolutions", 1, 2),
+        depth=trial.suggest_int("depth", 2, 5),
+        width=trial.suggest_int("width", 16, 32, step=8),
         padding=trial.suggest_categorical("padding", (False, True)),
         batch_norm=trial.suggest_categorical("batch_norm", (False, True)),
         head=trial.suggest_categorical("head", ("flatten", "average")),
@@ -44,10 +43,10 @@ def suggest(trial: BaseTrial) -> FlowersHyperparameters:
         augmentation=trial.suggest_float("augmentation", 0.0, 1.0),
         label_smoothing=trial.suggest_float("label_smoothing", 0.0, 0.2),
         learning_rate=trial.suggest_float("learning_rate", 3e-4, 3e-2, log=True),
-        weight_decay=trial.suggest_categorical("weight_decay", (0.0, 1e-4, 1e-3, 1e-2, 1e-1)),
+        weight_decay=trial.suggest_categorical("weight_decay", (0.0, 1e-4, 1e-3, 1e-2, 5e-2)),
         optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw")),
         batch_size=trial.suggest_categorical("batch_size", (8, 16, 32)),
-        epochs=trial.suggest_int("epochs", 10, 100, step=5),
+        epochs=trial.suggest_int("epochs", 10, 120, step=5),
         step_lr=step_lr,
         step_size=trial.suggest_int("step_size", 3, 40) if step_lr else baseline.step_size,
         gamma=trial.suggest_float("gamma", 0.1, 0.7) if step_lr else baseline.gamma,
@@ -57,16 +56,14 @@ def suggest(trial: BaseTrial) -> FlowersHyperparameters:
 
 def load(folders: Folders) -> Dataset:
     """Find Flowers-102, or draw flowers in their place."""
-    return folders.find(
-        flowers102.FILES, flowers102.read, flowers102.download, stand_in=drawn.make
-    )
+    return folders.find(flowers102.FILES, flowers102.read, flowers102.download, stand_in=drawn.make)
 
 
 def augment(images: Tensor, hyperparameters: FlowersHyperparameters, random: Generator) -> Tensor:
     """Mirror, turn, shift and resize each flower, and change its light."""
     strength = hyperparameters.augmentation
     moved = move(images, strength, random, degrees=30, shift=0.15, scale=0.3, flip=True)
-    return recolour(moved, strength, random)
+    return recolour(moved, strength / 2, random)
 
 
 CASE = Case(

@@ -37,7 +37,8 @@ class InProcessEngine:
 
     def stop(self, key: int) -> None:
         """Drop a fit where it stands."""
-        self._fits.pop(key).close()
+        if key in self._fits:
+            self._fits.pop(key).close()
 
     def close(self) -> None:
         """Drop all fits."""

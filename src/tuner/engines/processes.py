@@ -6,6 +6,7 @@ know comes over a pipe as a `Job`, and the data is mapped from the cache.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -34,10 +35,14 @@ def usable_cores() -> int:
 
 @dataclass(slots=True)
 class _Running:
-    """A job on a worker: what has been handed out of it, and whether it was begun a second time."""
+    """A job on a worker: what has been handed out of it, and whether it was begun a second time.
+
+    Its ticket is its own: a key may be used again while points of its last fit are on their way.
+    """
 
     worker: _Worker
     job: Job
+    ticket: int
     handed_out: int = 0
     to_skip: int = 0
     retried: bool = False
@@ -54,19 +59,21 @@ class ProcessEngine:
         self.slots = slots
         self._idle = [_Worker() for _ in range(slots)]
         self._running: dict[int, _Running] = {}
+        self._tickets = itertools.count()
 
     def start(self, key: int, job: Job) -> None:
         """Send a job to an idle worker."""
         worker = self._idle.pop()
-        self._running[key] = _Running(worker, job)
-        if not worker.send(key, job):
+        running = _Running(worker, job, next(self._tickets))
+        self._running[key] = running
+        if not worker.send(running.ticket, job):
             self._retry(key)
 
     def next(self, key: int, timeout: float) -> Event | None:
         """Return what the worker sent next, or None when nothing came for `timeout` seconds."""
         running = self._running[key]
         try:
-            event = running.worker.receive(key, timeout)
+            event = running.worker.receive(running.ticket, timeout)
         except EOFError:
             return self._retry(key)
         if event is None:
@@ -82,9 +89,10 @@ class ProcessEngine:
 
     def stop(self, key: int) -> None:
         """Give up a fit; its worker ends it at its next point."""
-        worker = self._running.pop(key).worker
-        worker.send(key, None)
-        self._idle.append(worker)
+        if key in self._running:
+            stopped = self._running.pop(key)
+            stopped.worker.send(stopped.ticket, None)
+            self._idle.append(stopped.worker)
 
     def close(self) -> None:
         """End all workers."""
@@ -102,7 +110,7 @@ class ProcessEngine:
             self._idle.append(self._running.pop(key).worker)
             return Failed(f"its worker died twice (exit code {code}; -9 is often lack of memory)")
         running.retried, running.to_skip = True, running.handed_out
-        if not running.worker.send(key, running.job):
+        if not running.worker.send(running.ticket, running.job):
             raise EngineError("a new worker process died before it took its first job")
         return None
 
@@ -116,22 +124,22 @@ class _Worker:
         self.process.start()
         theirs.close()
 
-    def send(self, key: int, job: Job | None) -> bool:
+    def send(self, ticket: int, job: Job | None) -> bool:
         """Send a job, or None to stop the one running; whether the worker was there to take it."""
         try:
-            self.pipe.send((key, job))
+            self.pipe.send((ticket, job))
         except OSError:
             return False
         return True
 
-    def receive(self, key: int, timeout: float) -> Event | None:
+    def receive(self, ticket: int, timeout: float) -> Event | None:
         """Return the next event of this job; what came from a stopped one before it is dropped."""
         while self.pipe.poll(timeout):
             try:
                 sender, event = self.pipe.recv()
             except OSError as error:
                 raise EOFError from error
-            if sender == key:
+            if sender == ticket:
                 received: Event = event
                 return received
         return None
@@ -150,14 +158,14 @@ def _work(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the coordinator to handle
     try:
         while True:
-            key, job = pipe.recv()
+            ticket, job = pipe.recv()
             if job is None:
                 continue  # told to stop a fit that had ended by itself
             torch.set_num_threads(job.plan.threads)
             running = run(job)
             while not pipe.poll():
                 event = advance(running)
-                pipe.send((key, event))
+                pipe.send((ticket, event))
                 if isinstance(event, Finished | Failed):
                     break
             running.close()

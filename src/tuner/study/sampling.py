@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
+from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, MedianPruner
 from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 
@@ -24,7 +26,11 @@ def make_sampler(seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSample
     not on how often the study was interrupted.
     """
     sampler = TPESampler(seed=derive(seed, "sampler", number))
-    return PartialFixedSampler(dict(fixed), sampler) if fixed else sampler
+    if not fixed:
+        return sampler
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # it is, since Optuna 2.4
+        return PartialFixedSampler(dict(fixed), sampler)
 
 
 def make_pruner() -> BasePruner:

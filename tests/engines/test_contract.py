@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.making import TINY, make_brief
+from tuner.engines.inprocess import InProcessEngine
+from tuner.engines.processes import ProcessEngine
+from tuner.fits import Engine, Event, Failed, Finished, Job, run, run_all
+from tuner.training import ReportPoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "in-process": InProcessEngine,
+    "one process": lambda: ProcessEngine(1),
+    "two processes": lambda: ProcessEngine(2),
+}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    made = ENGINES[request.param]()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    brief = make_brief(TINY, tmp_path_factory.mktemp("job"))
+    return Job(
+        case=TINY,
+        hyperparameters=asdict(replace(brief.case.baseline, epochs=6)),
+        data=brief.data_folder,
+        split_seed=0,
+        seed=7,
+        plan=brief.plan,
+    )
+
+
+def drain(engine: Engine, key: int, limit: int = 600) -> list[Event]:
+    """All events of a fit; gives up after `limit` waits of a tenth of a second."""
+    events: list[Event] = []
+    for _ in range(limit):
+        event = engine.next(key, timeout=0.1)
+        if event is not None:
+            events.append(event)
+        if isinstance(event, Finished | Failed):
+            return events
+    raise AssertionError(f"no end after {len(events)} events")
+
+
+def first_point(engine: Engine, key: int) -> ReportPoint:
+    event = None
+    while event is None:
+        event = engine.next(key, timeout=0.1)
+    assert isinstance(event, ReportPoint)
+    return event
+
+
+def broken(job: Job) -> Job:
+    return replace(job, hyperparameters={**job.hyperparameters, "breaks": True})
+
+
+def test_points_are_those_of_the_fit_itself(engine: Engine, job: Job) -> None:
+    engine.start(1, job)
+    *points, end = drain(engine, 1)
+    assert points == list(run(job))
+    assert len(points) == 6
+    assert isinstance(end, Finished)
+    assert end.seconds > 0
+
+
+def test_a_stopped_fit_leaves_room_for_the_next(engine: Engine, job: Job) -> None:
+    for key in [10, 11, 10, 10, 11, 10]:  # a key is free again at once
+        engine.start(key, job)
+        first_point(engine, key)
+        engine.stop(key)
+    engine.start(10, job)
+    assert drain(engine, 10)[:-1] == list(run(job))
+
+
+def test_stopping_what_has_ended_does_nothing(engine: Engine, job: Job) -> None:
+    engine.start(3, job)
+    drain(engine, 3)
+    engine.stop(3)
+    engine.start(3, job)
+    assert drain(engine, 3)[:-1] == list(run(job))
+
+
+def test_a_fit_that_raises_says_why_and_the_engine_goes_on(engine: Engine, job: Job) -> None:
+    engine.start(4, broken(job))
+    assert drain(engine, 4) == [Failed("MemoryError: no room for this model")]
+    engine.start(5, job)
+    assert isinstance(drain(engine, 5)[-1], Finished)
+
+
+def test_run_all_runs_more_jobs_than_slots(engine: Engine, job: Job, tmp_path: Path) -> None:
+    jobs = {n: replace(job, seed=n, weights=tmp_path / str(n)) for n in range(4)}
+    jobs[4] = broken(job)
+    ends: dict[int, Finished | Failed] = {}
+    run_all(engine, jobs, lambda key, end: ends.update({key: end}))
+    assert {key for key, end in ends.items() if isinstance(end, Finished)} == {0, 1, 2, 3}
+    assert isinstance(ends[4], Failed)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2", "3"]
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(
+    engine: Engine, job: Job, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        run_all(engine, {0: replace(job, weights=tmp_path / name)}, lambda *_: None)
+    run_all(InProcessEngine(), {0: replace(job, weights=tmp_path / "c")}, lambda *_: None)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+def test_closing_twice_is_closing(job: Job) -> None:
+    for make in ENGINES.values():
+        engine = make()
+        engine.start(1, job)
+        engine.close()
+        engine.close()
+
+
+def kill_worker_of(engine: ProcessEngine, key: int) -> None:
+    process = engine._running[key].worker.process
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+
+def test_a_killed_worker_costs_a_retry_and_no_point(job: Job) -> None:
+    engine = ProcessEngine(1)
+    try:
+        engine.start(1, job)
+        first = first_point(engine, 1)
+        kill_worker_of(engine, 1)
+        *points, end = drain(engine, 1)
+        assert [first, *points] == list(run(job))
+        assert isinstance(end, Finished)
+    finally:
+        engine.close()
+
+
+def test_a_worker_killed_twice_fails_its_fit_alone(job: Job) -> None:
+    engine = ProcessEngine(1)
+    long = replace(job, hyperparameters={**job.hyperparameters, "epochs": 100_000})
+    try:
+        engine.start(1, long)
+        first_point(engine, 1)
+        kill_worker_of(engine, 1)
+        while not engine._running[1].retried:
+            engine.next(1, timeout=0.1)
+        kill_worker_of(engine, 1)
+        end = drain(engine, 1)[-1]
+        assert isinstance(end, Failed)
+        assert "died twice (exit code -9" in end.reason
+        engine.start(2, job)
+        assert isinstance(drain(engine, 2)[-1], Finished)
+    finally:
+        engine.close()
