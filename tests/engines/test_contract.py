@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ from tuner.training import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 ENGINES: dict[str, Callable[[], Engine]] = {
     "in-process": InProcessEngine,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -58,10 +59,8 @@ def test_interrupted_twice_equals_undisturbed(
     url = f"sqlite:///{folder}/studies.db"
     brief = make_brief(TINY, folder)
     for moment in moments:
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             search(url, brief, TOTAL, observer=InterruptsAt(moment))
-        except KeyboardInterrupt:
-            pass
     assert history(search(url, brief, TOTAL)) == undisturbed
 
 
@@ -96,7 +95,7 @@ def test_trials_left_running_are_settled(brief: Brief, url: str) -> None:
     coordinator = Coordinator(study, opened, make_engine(1), InterruptsAt(1))
     with pytest.raises(KeyboardInterrupt):
         coordinator.search(3)
-    assert [t.state for t in load_study(url, "study").trials][0] == TrialState.RUNNING
+    assert next(t.state for t in load_study(url, "study").trials) == TrialState.RUNNING
     study, _ = open_study(url, "study", brief)
     assert TrialState.RUNNING not in {trial.state for trial in study.trials}
     assert finished(search(url, brief, 3)) == 3

@@ -143,7 +143,7 @@ def _lily(brush: _Brush) -> None:
 def _bell(brush: _Brush) -> None:
     """Three petals in a cup, seen from the side, on a stem."""
     angle = brush.turn
-    step = np.array([math.cos(angle), -math.sin(angle)]) * brush.radius
+    step = np.array([math.cos(angle), math.sin(angle)]) * brush.radius
     base = tuple(np.array(brush.centre) - 0.8 * step)
     stem = tuple(np.array(base) - 2 * step)
     brush.canvas.line((*base, *stem), fill=LEAVES[1], width=4)
@@ -181,7 +181,7 @@ def _image(
     brush.foliage(int(random.integers(3, 9)))
     draw(brush)
     brush.foliage(int(random.integers(0, 2)))
-    blurred = brush.image.filter(ImageFilter.GaussianBlur(random.uniform(0.5, 3.0)))
+    blurred = brush.image.filter(ImageFilter.GaussianBlur(random.uniform(0.5, 2.5)))
     small = np.asarray(blurred.resize((SIZE, SIZE), Image.Resampling.BOX), dtype=np.float64)
     across = np.linspace(-1, 1, SIZE)
     light = 1 + 0.15 * random.normal() * across + 0.15 * random.normal() * across[:, None]
