@@ -1,6 +1,6 @@
 """Measure samplers and pruners on real studies of a case: score found, and work done for it.
 
-    python studies/search/measure.py housing --seeds 5 --out studies/search/housing.csv
+    python studies/search/measure.py housing --seeds 1 2 --out studies/search/housing.csv
 
 Each line of the CSV is one study of `--trials` trials, run as `tuner.study` runs it, on one core.
 `validation` is the best complete trial's score; `work` the floating-point operations of all trials.
@@ -13,10 +13,12 @@ import argparse
 import csv
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
+import torch
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -31,6 +33,7 @@ from tuner.case import load_case
 from tuner.data import cache
 from tuner.data.sources import Folders
 from tuner.engines.inprocess import InProcessEngine
+from tuner.objective import STAGES
 from tuner.plan import Plan
 from tuner.seeds import derive
 from tuner.study.coordinator import Coordinator
@@ -53,7 +56,8 @@ class FixedBudget(BasePruner):
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         if trial.last_step is None or trial.last_step != self.step:
             return False
-        sign = 1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1
+        maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
+        sign = 1 if maximize else -1
         others = [
             sign * other.intermediate_values[self.step]
             for other in study.get_trials(deepcopy=False)
@@ -71,16 +75,18 @@ SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "none": NopPruner,
     "median": lambda: MedianPruner(n_startup_trials=5),
+    "median-from-half": lambda: MedianPruner(n_startup_trials=5, n_warmup_steps=STAGES // 2),
     "percentile-25": lambda: PercentilePruner(25.0, n_startup_trials=4),
     "asha-2": lambda: SuccessiveHalvingPruner(min_resource=2, reduction_factor=2),
     "asha-4": lambda: SuccessiveHalvingPruner(min_resource=2, reduction_factor=4),
-    "hyperband": lambda: HyperbandPruner(min_resource=2, max_resource=32, reduction_factor=3),
+    "hyperband": lambda: HyperbandPruner(min_resource=2, max_resource=STAGES, reduction_factor=3),
     "fixed-budget": lambda: FixedBudget(8),
 }
 # Every pruner under the sampler in use, and every sampler under the pruner in use.
 PAIRS = [
     *(("tpe", pruner) for pruner in PRUNERS),
-    *((sampler, pruner) for sampler in ("gp", "random", "tpe-group") for pruner in ("none", "percentile-25")),
+    *((sampler, "median-from-half") for sampler in ("gp", "random", "tpe-group")),
+    ("gp", "none"),
 ]
 
 
@@ -91,7 +97,9 @@ class Silent:
         pass
 
 
-def one_study(reference: str, sampler: str, pruner: str, seed: int, trials: int, data_dir: Path | None) -> dict[str, Any]:
+def one_study(
+    reference: str, sampler: str, pruner: str, seed: int, trials: int, data_dir: Path | None
+) -> dict[str, Any]:
     case = load_case(reference)
     dataset = case.load(Folders(given=data_dir))
     began = time.perf_counter()
@@ -140,6 +148,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    torch.set_num_threads(1)
     done = set()
     if arguments.out.exists():
         with arguments.out.open(newline="") as file:
@@ -148,7 +158,9 @@ def main() -> None:
         for sampler, pruner in PAIRS:
             if (sampler, pruner, seed) in done:
                 continue
-            row = one_study(arguments.case, sampler, pruner, seed, arguments.trials, arguments.data_dir)
+            row = one_study(
+                arguments.case, sampler, pruner, seed, arguments.trials, arguments.data_dir
+            )
             new = not arguments.out.exists()
             with arguments.out.open("a", newline="") as file:
                 writer = csv.DictWriter(file, list(row), lineterminator="\n")

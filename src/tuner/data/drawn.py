@@ -33,7 +33,7 @@ PETALS: tuple[Colour, ...] = (
     (236, 232, 226),
     (150, 92, 196),
 )
-FAITH = 0.5  # how often a kind has the colour of its own
+FAITH = 0.55  # how often a kind has the colour of its own
 LEAVES: tuple[Colour, ...] = ((52, 96, 48), (84, 128, 60), (38, 70, 52), (112, 140, 78))
 
 
