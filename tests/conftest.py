@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import shutil
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +13,7 @@ import pytest
 import torch
 
 from tests.making import TINY, make_brief
+from tuner.study.__main__ import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,3 +51,21 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"no real data in {REAL_DATA}")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a whole study of the tiny case was run by its command; only read it."""
+    folder = tmp_path_factory.mktemp("workplace")
+    with chdir(folder), redirect_stdout(io.StringIO()):
+        assert main([TINY, "--trials", "5", "--seeds", "2", "--workers", "1"]) == 0
+    return folder
+
+
+@pytest.fixture
+def own_workplace(workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that folder, with the test inside it."""
+    folder = tmp_path / "workplace"
+    shutil.copytree(workplace, folder)
+    monkeypatch.chdir(folder)
+    return folder

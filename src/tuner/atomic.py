@@ -44,13 +44,16 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         yield beside
         beside.chmod(0o755)
-        if path.exists():
+        try:
+            beside.replace(path)
+        except OSError:
+            if not path.exists():
+                raise
+            # It was there before, or another process has just moved its own in.
             retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
             path.replace(retired / path.name)
             beside.replace(path)
             shutil.rmtree(retired)
-        else:
-            beside.replace(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

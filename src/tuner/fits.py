@@ -129,8 +129,8 @@ def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
     except TrainingError as error:
         return Failed(str(error))
     except Exception as error:
-        lines = str(error).strip().splitlines() or [""]
-        return Failed(f"{type(error).__name__}: {lines[0]}")
+        first_line = str(error).strip().partition("\n")[0]
+        return Failed(": ".join(filter(None, (type(error).__name__, first_line))))
 
 
 def run_all(

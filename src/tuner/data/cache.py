@@ -6,8 +6,6 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from safetensors import SafetensorError
-
 from tuner.atomic import replacing_folder, sha256_of_file, write_json
 from tuner.data.dataset import Dataset, Examples, LockedSplit, PixelStatistics
 from tuner.data.splits import Holdout, KFold
@@ -68,7 +66,7 @@ def load(folder: Path) -> Dataset:
             stands_in_for=facts["stands_in_for"],
             fingerprint=facts["fingerprint"],
         )
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"the cached data in {folder} cannot be read ({error}); remove that folder, and it is "
             "made again"

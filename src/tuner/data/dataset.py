@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tuner.errors import DataError
@@ -50,8 +51,17 @@ class Examples:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Map a file that `save` wrote into memory."""
-        return cls(**load_file(path))
+        """Map a file that `save` wrote into memory.
+
+        Raises:
+            DataError: the file is missing or damaged; it is named.
+        """
+        try:
+            return cls(**load_file(path))
+        except (OSError, SafetensorError, TypeError) as error:
+            raise DataError(
+                f"{path} cannot be read ({error}); remove its folder, and it is made again"
+            ) from error
 
 
 class LockedSplit:
@@ -146,6 +156,12 @@ def make_dataset(
         DataError: a class has no development rows, or a target names no class.
     """
     if classes:
+        unknown = set(test.targets.unique().tolist()) - set(range(len(classes)))
+        if unknown:
+            raise DataError(
+                f"{name}: test targets hold {sorted(unknown)}; with {len(classes)} class names "
+                f"they have to be 0 to {len(classes) - 1}"
+            )
         present = set(development.targets.unique().tolist())
         if present != set(range(len(classes))):
             raise DataError(

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from torch.nn import functional
 
 from tuner.data.dataset import Dataset, Examples, make_dataset
 from tuner.data.mnist import PIXELS
 from tuner.data.splits import Holdout
 
 BRIGHTEST = 16  # of the original's pixels
+SIZE = (28, 28)
 
 
 def make() -> Dataset:
     """Make the stand-in for MNIST: 1,437 rows to develop on, 360 to test."""
     digits = load_digits()
-    small = torch.from_numpy(digits.images).float().unsqueeze(1) * (255 / BRIGHTEST)
-    images = functional.interpolate(small, size=28, mode="bilinear").round().to(torch.uint8)
+    small = (digits.images * (255 / BRIGHTEST)).round().astype(np.uint8)
+    # Pillow scales bytes in whole numbers: every machine gets the same ones.
+    large = [Image.fromarray(rows).resize(SIZE, Image.Resampling.BILINEAR) for rows in small]
+    images = torch.from_numpy(np.stack([np.asarray(image) for image in large])).unsqueeze(1)
     targets = torch.from_numpy(digits.target).long()
     parts = train_test_split(
         torch.arange(len(targets)).numpy(), test_size=0.2, random_state=0, stratify=digits.target

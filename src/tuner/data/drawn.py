@@ -33,6 +33,7 @@ PETALS: tuple[Colour, ...] = (
     (236, 232, 226),
     (150, 92, 196),
 )
+ALONG = np.linspace(0, 1, 12)  # places along a petal, from its base to its end
 FAITH = 0.55  # how often a kind has the colour of its own
 LEAVES: tuple[Colour, ...] = ((52, 96, 48), (84, 128, 60), (38, 70, 52), (112, 140, 78))
 
@@ -98,17 +99,16 @@ class _Brush:
         point: float,
     ) -> None:
         """Draw a petal from `base` outwards; the smaller `point`, the rounder its end."""
-        along = np.linspace(0, 1, 12)
-        half = width * np.sin(math.pi * along**point)
-        outline = np.concatenate(
-            [np.stack([along * length, half], 1), np.stack([along * length, -half], 1)[::-1]]
-        )
-        rotation = np.array(
-            [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
-        )
-        points = (outline @ rotation + np.array(base)).round().astype(int)
+        (x, y), cos, sin = base, math.cos(angle), math.sin(angle)
+        half = width * np.sin(math.pi * ALONG**point)
+        out = np.concatenate([ALONG, ALONG[::-1]]) * length
+        side = np.concatenate([half, -half[::-1]])
+        # Whole pixels, so that the last bit of a sine on another machine makes no difference.
+        points = np.column_stack([x + out * cos - side * sin, y + out * sin + side * cos]).round()
         shade = tuple(int(part * 0.72) for part in colour)
-        self.canvas.polygon([tuple(p) for p in points.tolist()], fill=colour, outline=shade)
+        self.canvas.polygon(
+            [(int(px), int(py)) for px, py in points.tolist()], fill=colour, outline=shade
+        )
 
     def disc(self, centre: tuple[float, ...], radius: float, colour: Colour) -> None:
         """Draw a filled circle."""
@@ -190,5 +190,5 @@ def _image(
 
 
 def _vary(random: np.random.Generator, colour: Colour, spread: float) -> Colour:
-    red, green, blue = (int(np.clip(part + random.normal(0, spread), 0, 255)) for part in colour)
+    red, green, blue = (round(min(max(part + random.normal(0, spread), 0), 255)) for part in colour)
     return red, green, blue

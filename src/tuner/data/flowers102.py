@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from scipy.io import loadmat
 from torchvision.datasets import Flowers102
 
+from tuner.atomic import sha256_of_file
 from tuner.data.dataset import Dataset, Examples, PixelStatistics, make_dataset
+from tuner.data.downloading import network
 from tuner.data.images import read_image
 from tuner.data.splits import KFold
 from tuner.errors import DataError
@@ -15,7 +19,13 @@ from tuner.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = ("flowers-102/imagelabels.mat", "flowers-102/setid.mat", "flowers-102/jpg")
+LABELS, PARTS, IMAGES = "flowers-102/imagelabels.mat", "flowers-102/setid.mat", "flowers-102/jpg"
+FILES = (LABELS, PARTS, IMAGES)
+PUBLISHED = {  # SHA-256
+    LABELS: "4903e94206bac23bf772aadf06451916df56b58fc483a62db32a97b82656651d",
+    PARTS: "46b8678f91fd95d3c8f4feab80d271a6c834a1dd896fe29fd3e6ad9ce5c8dccd",
+}
+SERVER = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
 # By torchvision's 0-based labels.
 CLASSES = {
     50: "petunia",
@@ -38,8 +48,8 @@ def read(folder: Path) -> Dataset:
         name="flowers",
         source="Oxford Flowers-102, its five largest classes at 64x64: the official train and val "
         "images to develop on, the official test images to test",
-        development=_examples(folder, ("train", "val")),
-        test=_examples(folder, ("test",)),
+        development=_examples(folder, ("trnid", "valid")),
+        test=_examples(folder, ("tstid",)),
         validation=KFold(5),
         classes=tuple(CLASSES.values()),
         pixels=IMAGENET,
@@ -48,32 +58,37 @@ def read(folder: Path) -> Dataset:
 
 def download(folder: Path) -> None:
     """Fetch Flowers-102 into an empty data folder."""
-    Flowers102(folder, download=True)
+    with network(SERVER):
+        Flowers102(folder, download=True)
+    (folder / "flowers-102" / "102flowers.tgz").unlink(missing_ok=True)  # 345 MB, unpacked by now
 
 
-def _examples(folder: Path, splits: tuple[str, ...]) -> Examples:
+def _examples(folder: Path, parts: tuple[str, ...]) -> Examples:
+    """Read the images of the five classes in the official `parts`, and no other."""
+    # Published numbers of images and of labels start at 1.
+    labels = _published(folder / LABELS)["labels"].ravel() - 1
+    numbers = [_published(folder / PARTS)[part].ravel() for part in parts]
     places = {label: place for place, label in enumerate(CLASSES)}
-    images, targets = [], []
-    for split in splits:
-        for path, label in _listing(folder, split):
-            if label in places:
-                images.append(read_image(path, SHAPE))
-                targets.append(places[label])
-    if not images:
-        raise DataError(
-            f"{folder / 'flowers-102'}: its {' and '.join(splits)} split holds none of the five "
-            "classes; imagelabels.mat or setid.mat is not the published one: replace it"
-        )
-    return Examples(features=torch.stack(images), targets=torch.tensor(targets))
+    chosen = [
+        (number, places[labels[number - 1]])
+        for number in np.concatenate(numbers).tolist()
+        if labels[number - 1] in places
+    ]
+    images = [read_image(folder / IMAGES / f"image_{n:05d}.jpg", SHAPE) for n, _ in chosen]
+    return Examples(
+        features=torch.stack(images), targets=torch.tensor([place for _, place in chosen])
+    )
 
 
-def _listing(folder: Path, split: str) -> list[tuple[Path, int]]:
-    """Return files and 0-based labels of a split, as torchvision reads them from the .mat files."""
+def _published(path: Path) -> dict[str, np.ndarray]:
+    """Read a .mat file after making sure that it is the published one."""
+    name = f"{path.parent.name}/{path.name}"
     try:
-        listed = Flowers102(folder, split=split)
-    except (RuntimeError, ValueError, KeyError, OSError, TypeError) as error:
+        same = sha256_of_file(path) == PUBLISHED[name]
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    if not same:
         raise DataError(
-            f"{folder / FILES[0]} or {folder / FILES[1]} is damaged or not the published file "
-            f"({error}); replace both"
-        ) from error
-    return list(zip(listed._image_files, listed._labels, strict=True))
+            f"{path} is damaged or not the published file (its SHA-256 differs); replace it"
+        )
+    return loadmat(path)

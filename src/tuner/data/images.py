@@ -35,6 +35,7 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
     channels, height, width = shape
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata: the pixels are what counts
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 pixels = image.convert(MODES[channels]).resize(

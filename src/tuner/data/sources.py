@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import URLError
 
 from tuner.errors import DataError
 
@@ -41,7 +41,8 @@ class Folders:
         Args:
             files: paths below a data folder that have to exist before `read` is called.
             read: reads the data from a data folder; raises DataError on damaged files.
-            download: fetches the data into an empty data folder.
+            download: fetches the data into an empty data folder, or raises OSError (URLError is
+                one), HTTPException or RuntimeError.
             stand_in: makes other, clearly named data where a download is impossible.
 
         Raises:
@@ -58,7 +59,7 @@ class Folders:
         if not all((self.own / name).exists() for name in files):
             try:
                 self._fetch(files, download)
-            except (URLError, OSError, RuntimeError) as error:
+            except (OSError, RuntimeError, HTTPException) as error:
                 if stand_in is not None:
                     return stand_in()
                 raise DataError(

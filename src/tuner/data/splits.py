@@ -10,6 +10,8 @@ import torch
 from sklearn.model_selection import KFold as SklearnKFold
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
+from tuner.errors import DataError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -47,7 +49,24 @@ def folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[Fo
     """Split the development rows, stratified over classes where targets are classes.
 
     The same rows, scheme and seed give the same folds; row numbers within a part are sorted.
+
+    Raises:
+        DataError: there are too few rows, of the whole or of a class, to split them so.
     """
+    try:
+        return _folds(development, scheme, seed)
+    except ValueError as error:
+        raise DataError(
+            f"{len(development)} development rows cannot be split by {scheme}: {error}"
+        ) from error
+
+
+def everything(development: Examples) -> tuple[Fold, ...]:
+    """One fold that trains on all development rows and validates on none."""
+    return (Fold(torch.arange(len(development)), torch.empty(0, dtype=torch.int64)),)
+
+
+def _folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[Fold, ...]:
     count = len(development)
     stratified = not development.targets.is_floating_point()
     labels = development.targets.numpy()
@@ -65,11 +84,6 @@ def folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[Fo
         else SklearnKFold(scheme.k, shuffle=True, random_state=seed)
     )
     return tuple(_fold(*parts) for parts in splitter.split(np.zeros(count), labels))
-
-
-def everything(development: Examples) -> tuple[Fold, ...]:
-    """One fold that trains on all development rows and validates on none."""
-    return (Fold(torch.arange(len(development)), torch.empty(0, dtype=torch.int64)),)
 
 
 def _fold(training: np.ndarray, validation: np.ndarray) -> Fold:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from tuner.bundle import Bundle
 
 ADDED = "prediction"
+LARGEST = torch.finfo(torch.float32).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _number(path: Path, line: int, column: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+        value = float("nan")
+    if not abs(value) <= LARGEST:
         raise UsageError(f"{path}, line {line}, column {column}: {text!r} is no finite number")
     return value

@@ -1,0 +1,59 @@
+"""Around torchvision's downloads: nothing on a pipe, and no long wait for a network that is not."""
+
+from __future__ import annotations
+
+import io
+import socket
+import sys
+from contextlib import contextmanager, nullcontext, redirect_stderr
+from http.client import HTTPException
+from threading import Thread
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATIENCE = 15.0  # seconds for a server's first answer, looking up its name included
+STALL = 30.0  # seconds without a byte, after which a transfer has failed
+
+
+@contextmanager
+def network(url: str) -> Iterator[None]:
+    """Download inside this: `url`'s server answers, and transfers that stall fail.
+
+    A progress bar is shown where standard error is a terminal.
+
+    Raises:
+        URLError: the server does not answer within PATIENCE seconds, or cannot be reached.
+    """
+    _require(url)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(STALL)  # torchvision sets none, and takes none
+    try:
+        with nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _require(url: str) -> None:
+    """Wait for an answer in a thread, as nothing else bounds the time a name's look-up takes."""
+    errors: list[Exception] = [URLError(f"no answer from {url} within {PATIENCE:g} s")]
+
+    def ask() -> None:
+        try:
+            # url is one of ours.
+            with urlopen(Request(url, method="HEAD"), timeout=PATIENCE):  # noqa: S310
+                errors.clear()
+        except HTTPError:
+            errors.clear()  # an answer, if not a kind one: let torchvision try
+        except (OSError, HTTPException) as error:
+            errors[0] = error
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    for error in tuple(errors):
+        raise error
