@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,6 @@ from tuner.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 CASE = load_case(TINY)
 FACTS: dict[str, Any] = {
@@ -103,6 +103,25 @@ def test_what_is_no_manifest_says_so(bundle: Path, text: str) -> None:
         open_bundle(bundle, TINY)
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from([*FACTS, "format", "manifest_sha256", "x"]), inner)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(manifest=JSON)
+def test_no_manifest_breaks_the_reader(manifest: object, tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").touch()
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError):
+        read_manifest(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors"])
 def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
@@ -126,8 +145,7 @@ def test_a_users_case_is_run_only_when_named(bundle: Path) -> None:
 
 def test_a_case_that_has_changed_is_refused(bundle: Path, tmp_path: Path) -> None:
     changed = tmp_path / "changed.py"
-    with open(TINY, encoding="utf-8") as file:
-        changed.write_text(file.read().replace("breaks: bool", "cracks: bool"))
+    changed.write_text(Path(TINY).read_text().replace("breaks: bool", "cracks: bool"))
     with pytest.raises(CaseError, match="differ in breaks, cracks"):
         open_bundle(bundle, str(changed))
 

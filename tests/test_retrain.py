@@ -103,10 +103,11 @@ def test_data_that_left_the_cache_is_found_again(own_workplace: Path) -> None:
 
 def test_other_data_than_the_study_had_is_refused(own_workplace: Path) -> None:
     case = own_workplace / "case.py"
-    case.write_text((own_workplace / TINY).read_text())
+    shutil.copy(TINY, case)
     study = search(DATABASE, make_brief("case.py", own_workplace / "elsewhere"), 2, name="mine")
     assert study.best_trial.state == TrialState.COMPLETE
     case.write_text(case.read_text().replace("points(60, 0)", "points(60, 2)"))
+    shutil.rmtree("storage/cache")
     with pytest.raises(DataError, match=r"made on tiny with fingerprint \w{12}, and what was foun"):
         retrain(DATABASE, "mine")
     assert not (own_workplace / "storage/bundles").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 def run(main: Callable[[Sequence[str] | None], int]) -> None:
     """Run a command to its exit status: an error of ours is one line on stderr, and 2."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
     try:
         status = main(None)
         sys.stdout.flush()

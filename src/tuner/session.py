@@ -81,7 +81,9 @@ def run_study(arguments: Namespace, command: str) -> int:
                     confirm(study, brief, engine, arguments.seeds, folder, console.print)
         except KeyboardInterrupt:
             settle(study)
-            console.print(f"\nStopped. Nothing finished is lost; to go on:\n  {command}")
+            console.print(
+                f"\nStopped. Nothing finished is lost; to go on:\n  {command}", soft_wrap=True
+            )
             return INTERRUPTED
     report = write_report(study, arguments.storage, report_folder)
     _conclude(console, report)

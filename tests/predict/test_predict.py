@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.making import TINY, make_brief, search
@@ -18,6 +20,8 @@ from tuner.predict.__main__ import main
 from tuner.retrain.training import retrain
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tuner.data.dataset import Examples
 
 STAMPS = str(Path(TINY).with_name("stamps.py"))
@@ -161,6 +165,15 @@ def test_an_image_cut_short_missing_or_a_folder_is_named(
             run(stamps, path, "--case", STAMPS)
 
 
+def test_an_absurdly_large_image_is_not_decoded(
+    stamps: Path, images: list[Path], tmp_path: Path
+) -> None:
+    header = b"P6\n60000 60000\n255\n"
+    (tmp_path / "bomb.ppm").write_bytes(header + bytes(100))
+    with pytest.raises(DataError, match=r"bomb\.ppm cannot be read as an image: Image size"):
+        run(stamps, tmp_path / "bomb.ppm", "--case", STAMPS)
+
+
 def test_a_table_comes_back_with_a_column_added(
     housing: Path, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -240,6 +253,18 @@ def test_a_wrong_table_says_where(
     assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert capsys.readouterr().out == ""
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(content=st.binary(max_size=60), headed=st.booleans())
+def test_no_bytes_break_the_table_reader(
+    housing: Path, tmp_path: Path, content: bytes, headed: bool
+) -> None:
+    path = tmp_path / "any.csv"
+    path.write_bytes(HEADER.encode() + b"\n" + content if headed else content)
+    with contextlib.suppress(UsageError), contextlib.redirect_stdout(io.StringIO()) as out:
+        run(housing, path)
+        assert out.getvalue().startswith(f"{HEADER},prediction\n")
 
 
 def test_what_is_no_text_or_missing_says_so(housing: Path, tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ DEVELOPMENT, TEST, DESCRIPTION = "development.safetensors", "test.safetensors", 
 def store(dataset: Dataset, root: Path) -> Path:
     """Write `dataset` below `root` unless it is there whole; return its folder."""
     folder = folder_of(root, dataset.fingerprint)
-    if is_whole(folder):
+    # The same rows may be split or named in another way than they were before.
+    if is_whole(folder) and _described(folder) == _describe(dataset):
         return folder
     with replacing_folder(folder) as beside:
         dataset.development.save(beside / DEVELOPMENT)
@@ -73,14 +74,20 @@ def load(folder: Path) -> Dataset:
         ) from error
 
 
+def _described(folder: Path) -> dict[str, object]:
+    facts: dict[str, object] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    del facts["checksums"]
+    return facts
+
+
 def _describe(dataset: Dataset) -> dict[str, object]:
     return {
         "name": dataset.name,
         "source": dataset.source,
         "fingerprint": dataset.fingerprint,
-        "classes": dataset.classes,
-        "columns": dataset.columns,
-        "pixels": dataset.pixels and asdict(dataset.pixels),
+        "classes": list(dataset.classes),
+        "columns": list(dataset.columns),
+        "pixels": dataset.pixels and {k: list(v) for k, v in asdict(dataset.pixels).items()},
         "validation": asdict(dataset.validation),
         "stands_in_for": dataset.stands_in_for,
         "test_rows": dataset.test.rows,

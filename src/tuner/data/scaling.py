@@ -29,7 +29,9 @@ class Scaler:
     def fit(cls, rows: Tensor) -> Self:
         """Mean and population standard deviation of each column of `rows` (N, F)."""
         std = rows.std(dim=0, correction=0)
-        return cls(rows.mean(dim=0), torch.where(std > 0, std, torch.ones_like(std)))
+        # By its values: rounding can leave a constant column a tiny deviation to divide by.
+        constant = rows.amin(dim=0) == rows.amax(dim=0)
+        return cls(rows.mean(dim=0), torch.where(constant | (std == 0), torch.ones_like(std), std))
 
     @classmethod
     def for_pixels(cls, pixels: PixelStatistics) -> Self:

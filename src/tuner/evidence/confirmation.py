@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from optuna.trial import TrialState
-
 from tuner.case import Shape
 from tuner.errors import BundleError, StudyError
 from tuner.fits import Failed, Finished, Job, run_all
@@ -17,6 +15,7 @@ from tuner.inference import Fitted
 from tuner.manifest import machine
 from tuner.metrics import scores
 from tuner.seeds import derive
+from tuner.study.arms import arms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from tuner.fits import Engine
     from tuner.study.opening import Brief
 
-ARMS = ("baseline", "recipe", "best")
 CONFIRMATION, OPENINGS = "confirmation", "test_openings"
 
 
@@ -47,13 +45,7 @@ class Arm:
 
 def find_arms(study: optuna.Study) -> dict[str, Arm]:
     """Return baseline, recipe and best, as far as they have a complete trial."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    found: dict[str, FrozenTrial] = {
-        trial.user_attrs["arm"]: trial for trial in complete if "arm" in trial.user_attrs
-    }
-    if complete:
-        found["best"] = study.best_trial
-    return {name: arm_of(found[name]) for name in ARMS if name in found}
+    return {name: arm_of(trial) for name, trial in arms_of(study).items()}
 
 
 def arm_of(trial: FrozenTrial) -> Arm:

@@ -6,27 +6,14 @@ import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from optuna.trial import TrialState
-
 from tuner.evidence.comparison import CONFIDENCE, Direction, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    import optuna
     from optuna.trial import FrozenTrial
 
-ARMS = ("baseline", "recipe", "best")
 PAIRS = (("best", "baseline"), ("recipe", "baseline"), ("best", "recipe"))
-
-
-def arms_of(study: optuna.Study, trials: Iterable[FrozenTrial]) -> dict[str, FrozenTrial]:
-    """Return the trial of each arm that has a complete one; the last one, where it was repeated."""
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    found = {trial.user_attrs["arm"]: trial for trial in complete if "arm" in trial.user_attrs}
-    if complete:
-        found["best"] = study.best_trial
-    return {name: found[name] for name in ARMS if name in found}
 
 
 def confirmation_of(

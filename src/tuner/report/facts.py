@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
-from tuner.report.arms import arms_of, comparisons, confirmation_of, facts_of_arm
+from tuner.report.arms import comparisons, confirmation_of, facts_of_arm
+from tuner.study.arms import arms_of
 from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
     attributes = study.user_attrs
     trials = study.get_trials(deepcopy=False)
     sessions: list[dict[str, Any]] = attributes.get("sessions", [])
-    arms = arms_of(study, trials)
+    arms = arms_of(study)
     confirmation = confirmation_of(attributes.get("confirmation"), arms)
     facts = {
         "study": study.study_name,
