@@ -57,7 +57,8 @@ def trained(reference: str, data: Dataset, **changes: Any) -> Fitted:
             next(running)
         except StopIteration as end:
             (model,) = end.value
-            return model
+            fitted: Fitted = model
+            return fitted
 
 
 def test_mnist_is_the_real_one(mnist: Dataset) -> None:

@@ -7,6 +7,8 @@ import math
 import time
 import warnings
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import CategoricalDistribution, IntDistribution
@@ -17,6 +19,8 @@ from optuna.trial import FixedTrial
 from tuner.errors import CaseError, UsageError, unknown_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from optuna import Trial
     from optuna.distributions import BaseDistribution
 
@@ -60,6 +64,7 @@ class RunningTrial:
     started: float = field(init=False, default_factory=time.perf_counter)
     points: list[ReportPoint] = field(init=False, default_factory=list)
     stage: int = field(init=False, default=0)
+    reported: int = field(init=False, default=0)  # stages
     replayed: set[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,6 +91,7 @@ class RunningTrial:
         if point.validation is None or reached == self.stage:
             return False
         self.stage = reached
+        self.reported += 1
         if not self.replaying:
             self.trial.report(point.validation, reached)
         return True
@@ -120,7 +126,8 @@ class RunningTrial:
         return [(p.step, p.epoch, p.train_loss, p.train_metric, p.validation) for p in self.points]
 
 
-def space(case: Case) -> dict[str, BaseDistribution]:
+@lru_cache
+def space(case: Case) -> Mapping[str, BaseDistribution]:
     """Return the distributions that `case.suggest` draws from, conditional ones included.
 
     Found by drawing, as Optuna's spaces are programs; a branch taken less than once in a hundred
@@ -132,7 +139,7 @@ def space(case: Case) -> dict[str, BaseDistribution]:
         trial = study.ask()
         case.suggest(trial)
         found |= trial.distributions
-    return dict(sorted(found.items()))
+    return MappingProxyType(dict(sorted(found.items())))
 
 
 def check_arms(case: Case) -> None:

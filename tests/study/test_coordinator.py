@@ -48,7 +48,7 @@ def test_a_study_prunes_fails_and_completes(undisturbed: list[dict[str, object]]
     assert reasons == {"MemoryError: no room for this model"}
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(moments=st.tuples(st.integers(1, 45), st.integers(1, 45)))
 def test_interrupted_twice_equals_undisturbed(
     moments: tuple[int, int],
@@ -140,7 +140,7 @@ def test_the_test_split_stays_closed_during_a_search(brief: Brief, url: str) -> 
         raise AssertionError("opened")
 
     dataset = replace(brief.dataset)
-    dataset.test._read = refuse  # type: ignore[assignment,method-assign]
+    dataset.test._read = refuse  # type: ignore[assignment]
     study = search(url, replace(brief, dataset=dataset), 4)
     assert finished(study) == 4
     assert "test_openings" not in study.user_attrs

@@ -59,9 +59,15 @@ class Coordinator:
         ends = (trial.user_attrs.get("ended", 0.0) for trial in trials if trial.state.is_finished())
         self.now = max(ends, default=0.0)
         # Points that an interrupted run has reported already. What was decided on all but the last
-        # of them is known, because the trials went on: only the last may still want a decision.
-        self.to_replay = sum(
-            len(trial.intermediate_values) for trial in trials if trial.state == TrialState.WAITING
+        # of them is known, because the trials went on: only the last may still want a decision,
+        # and not even that one, where another trial has ended since.
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        self.to_replay = sum(len(trial.intermediate_values) for trial in waiting)
+        self.all_decided = any(
+            sum(trial.user_attrs.get("alongside", {}).get(str(one.number), 0) for one in waiting)
+            == self.to_replay
+            for trial in trials
+            if trial.state.is_finished()
         )
 
     def search(self, total: int, deadline: float | None = None) -> None:
@@ -144,7 +150,8 @@ class Coordinator:
             reported = running.report(event)
             replaying = reported and running.replaying
             self.to_replay -= replaying
-            undecided = reported and (not replaying or self.to_replay == 0)
+            last = self.to_replay == 0 and not self.all_decided
+            undecided = reported and (not replaying or last)
             if undecided and running.should_prune():
                 self.engine.stop(running.number)
                 self._end(running, TrialState.PRUNED)
@@ -153,12 +160,15 @@ class Coordinator:
 
     def _end(self, running: RunningTrial, state: TrialState, value: float | None = None) -> None:
         trial = running.trial
-        self.now = running.clock
+        self.now = max(self.now, running.clock)  # so that it can be known after an interrupt
         trial.set_user_attr("curve", running.curve())
         trial.set_user_attr("seconds", time.perf_counter() - running.started)
         trial.set_user_attr("work", running.clock - running.begun)
         trial.set_user_attr("ended", self.now)
         del self.running[running.number]
+        if self.running:
+            alongside = {str(other.number): other.reported for other in self.running.values()}
+            trial.set_user_attr("alongside", alongside)
         ended = self.study.tell(trial, value, state)
         self.observer.update(list(self.running.values()), ended)
 
