@@ -130,3 +130,13 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
 def test_the_reference_is_kept_for_later(brief: Brief, url: str) -> None:
     study, _ = open_study(url, "study", brief)
     assert study.user_attrs["tuner"]["reference"] == TINY
+
+
+def test_reading_a_study_leaves_its_file_as_it_was(brief: Brief, url: str, tmp_path: Path) -> None:
+    open_study(url, "study", brief)
+    kept = tmp_path / "kept.db"
+    with sqlite3.connect(tmp_path / "studies.db") as connection:
+        connection.execute("VACUUM INTO ?", (str(kept),))
+    before = kept.read_bytes()
+    assert load_study(f"sqlite:///{kept}", "study").user_attrs["tuner"]["case"] == "tiny"
+    assert kept.read_bytes() == before

@@ -75,7 +75,8 @@ def _prepare_sqlite(url: URL, *, create: bool) -> None:
             names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
             if names and not {"studies", "trials", "alembic_version"} <= names:
                 raise StoreError(f"{path} was not made by Optuna; name another file with --storage")
-            connection.execute("PRAGMA journal_mode=WAL")
+            if create:  # who only reads leaves the file as it is
+                connection.execute("PRAGMA journal_mode=WAL")
         finally:
             connection.close()
     except sqlite3.Error as error:
