@@ -47,7 +47,8 @@ def _require(url: str) -> None:
             # url is one of ours.
             with urlopen(Request(url, method="HEAD"), timeout=PATIENCE):  # noqa: S310
                 errors.clear()
-        except HTTPError:
+        except HTTPError as answer:
+            answer.close()
             errors.clear()  # an answer, if not a kind one: let torchvision try
         except (OSError, HTTPException) as error:
             errors[0] = error
