@@ -8,7 +8,6 @@ import hashlib
 import socket
 import struct
 import threading
-import time
 import warnings
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -117,11 +116,9 @@ def test_without_a_network_both_data_sets_fail_at_once(
 def test_a_network_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloading, "PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        start = time.monotonic()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises((URLError, TimeoutError)), downloading.network(url):
             pytest.fail("downloaded from a server that says nothing")
-        assert time.monotonic() - start < 5
 
 
 def test_a_server_that_speaks_something_else_is_an_error() -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,13 +183,11 @@ def test_names_that_are_no_folder_need_an_out(
 
 
 def test_help_imports_nothing_slow() -> None:
-    started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "tuner.report", "--help"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert time.perf_counter() - started < 5  # the modules tell; a busy machine may be slow
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not imported & {"torch", "optuna", "matplotlib", "scipy", "sqlalchemy", "numpy"}
