@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from dataclasses import asdict, replace
@@ -121,11 +122,13 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(
 
 
 def test_closing_twice_is_closing(job: Job) -> None:
+    before = set(multiprocessing.active_children())
     for make in ENGINES.values():
         engine = make()
         engine.start(1, job)
         engine.close()
         engine.close()
+    assert set(multiprocessing.active_children()) <= before
 
 
 def kill_worker_of(engine: ProcessEngine, key: int) -> None:
