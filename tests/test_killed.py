@@ -17,7 +17,7 @@ from tuner.study.store import load_study
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.slow  # it starts twelve processes that import torch
+pytestmark = pytest.mark.slow  # it starts a dozen processes that import torch
 
 TRIALS = 16
 COMMAND = ["-m", "tuner.study", TINY, "--trials", str(TRIALS), "--seeds", "0", "--workers", "2"]
@@ -50,8 +50,14 @@ def wait_for_the_end_of_group(group: int) -> None:
     raise AssertionError("processes are left behind")
 
 
-def test_killed_then_interrupted_then_run_through(tmp_path: Path) -> None:
+def test_interrupted_killed_interrupted_then_run_through(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/storage/studies.db"
+
+    early = started_until(tmp_path, "Study ")
+    time.sleep(1)  # the workers are importing torch
+    os.killpg(early.pid, signal.SIGINT)
+    assert (early.wait(timeout=60), early.communicate()[1]) == (130, "")
+    wait_for_the_end_of_group(early.pid)
 
     killed = started_until(tmp_path, "[3/")
     killed.send_signal(signal.SIGKILL)  # to the coordinator alone

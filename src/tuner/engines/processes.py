@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 import torch
@@ -121,7 +122,14 @@ class _Worker:
     def __init__(self) -> None:
         self.pipe, theirs = SPAWN.Pipe()
         self.process: SpawnProcess = SPAWN.Process(target=_work, args=(theirs,), daemon=True)
-        self.process.start()
+        # Ctrl-C is for the coordinator to handle, from the worker's first moment on: it inherits
+        # this mask. Starting the resource tracker would lift it, so that comes first.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
     def send(self, ticket: int, job: Job | None) -> bool:
@@ -155,7 +163,6 @@ class _Worker:
 
 def _work(pipe: Connection) -> None:
     """Take jobs until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the coordinator to handle
     try:
         while True:
             ticket, job = pipe.recv()
