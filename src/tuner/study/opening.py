@@ -15,7 +15,7 @@ from tuner.data.splits import folds
 from tuner.errors import StudyError
 from tuner.objective import check_arms, space
 from tuner.plan import Plan
-from tuner.study.sampling import PRUNER, SAMPLER, make_pruner
+from tuner.study.sampling import PRUNER, SAMPLER, TaperingPruner
 from tuner.study.store import FACTS, facts_of, open_storage, settle
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def open_study(url: str, name: str, brief: Brief) -> tuple[optuna.Study, Brief]:
     storage = open_storage(url, create=True)
     facts = _facts(brief)
     if name in optuna.get_all_study_names(storage):
-        study = optuna.load_study(study_name=name, storage=storage, pruner=make_pruner())
+        study = optuna.load_study(study_name=name, storage=storage, pruner=TaperingPruner())
         stored = _stored_facts(study, facts)
         _check_same(name, stored, facts)
         settle(study)
@@ -72,7 +72,7 @@ def open_study(url: str, name: str, brief: Brief) -> tuple[optuna.Study, Brief]:
             study_name=name,
             storage=storage,
             direction=brief.case.direction,
-            pruner=make_pruner(),
+            pruner=TaperingPruner(),
         )
         study.set_user_attr(FACTS, facts)
         stored = facts
