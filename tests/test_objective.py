@@ -11,7 +11,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from tests.making import TINY
 from tuner.case import load_case
 from tuner.errors import CaseError, UsageError
-from tuner.objective import STAGES, RunningTrial, parse_fixed, space, stage
+from tuner.objective import STAGES, RunningTrial, Score, parse_fixed, space, stage
 from tuner.training import ReportPoint
 
 CASE = load_case(TINY)
@@ -52,16 +52,30 @@ def test_a_stage_is_reported_once() -> None:
     assert asked.count(True) == STAGES
     stored = trial.trial.study.trials[0].intermediate_values
     assert list(stored) == list(range(1, STAGES + 1))
-    assert stored[10] == pytest.approx(0.55)
+    assert stored[10] == pytest.approx(0.5 + (41 + 50) / 2 / 1000)
     assert trial.clock == 1000 + 100 * 100
 
 
-def test_the_best_is_the_best_end_of_an_epoch() -> None:
+def test_the_best_is_the_best_end_of_an_epoch_and_the_latest_of_equals() -> None:
     trial = running()
     for one in (point(1, 0.9, 0.5), point(2, 0.7, 1.0), point(3, 0.8, 2.0), point(4, 0.8, 3.0)):
         trial.report(one)
-    assert trial.best().epoch == 2.0
+    assert trial.best() == Score(3, (0.8,))
     assert trial.score == 0.8
+
+
+def test_a_score_is_the_mean_over_the_last_tenth_of_the_training() -> None:
+    trial = running(epochs=20)
+    for step, folds in enumerate([(0.5, 0.6), (0.9, 1.0), (0.7, 0.6), (0.7, 0.8)], start=1):
+        trial.report(replace(point(step, sum(folds) / 2), fold_scores=folds))
+    # One lucky epoch is not the best: two epochs are the tenth of twenty.
+    best = trial.best()
+    assert best.epoch == 3
+    assert best.folds == pytest.approx((0.8, 0.8))
+    assert best.mean == pytest.approx(0.8)
+    assert trial.score == pytest.approx((0.65 + 0.75) / 2)
+    stored = trial.trial.study.trials[0].intermediate_values
+    assert stored == pytest.approx({1: 0.55, 2: 0.75, 3: 0.8, 4: 0.7})
 
 
 def test_a_fit_without_validation_is_an_error_of_the_case() -> None:

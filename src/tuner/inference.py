@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -91,12 +92,11 @@ def outputs_of(model: nn.Module, features: Tensor, scaler: Scaler, plan: Plan) -
     return torch.cat(parts)
 
 
-def operations_of_a_row(
-    model: nn.Module, row_shape: tuple[int, ...], device: torch.device
-) -> float:
-    """Floating-point operations of one row forward."""
-    model.eval()
-    counter = FlopCounterMode(display=False)
-    with counter, torch.inference_mode():
-        model(torch.zeros(1, *row_shape, device=device))
-    return float(counter.get_total_flops())
+def operations_of_a_row(model: nn.Module, row_shape: tuple[int, ...], *, training: bool) -> float:
+    """Floating-point operations of one row forward, as the model is in training or in use."""
+    # Without data, so that nothing is drawn and no running mean is moved. Two rows, as BatchNorm
+    # refuses to train on one.
+    bare = deepcopy(model).to("meta").train(training)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        bare(torch.zeros(2, *row_shape, device="meta"))
+    return float(counter.get_total_flops()) / 2

@@ -8,6 +8,8 @@ import time
 import warnings
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from itertools import takewhile
+from statistics import fmean
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tuner.training import ReportPoint
 
 STAGES = 20
+WINDOW = 0.1  # share of a training that a score is the mean of
 DRAWS_TO_SEE_A_SPACE = 300
 
 
@@ -41,9 +44,25 @@ def stage(epoch: float, epochs: int) -> int:
     return math.floor(STAGES * epoch / epochs + 1e-9)  # a third of an epoch is not exact
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a trial is worth after `epoch` epochs: the metric on each fold, and its mean."""
+
+    epoch: int
+    folds: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean over folds."""
+        return fmean(self.folds)
+
+
 @dataclass(slots=True)
 class RunningTrial:
     """A trial being trained: what has come back so far.
+
+    Its score at a point is the mean validation over the last tenth of its training. The best of
+    many single points would be the luckiest one, and favour trainings that jump about.
 
     Attributes:
         trial: the trial as Optuna's `study.ask` gave it.
@@ -80,20 +99,29 @@ class RunningTrial:
 
     @property
     def score(self) -> float | None:
-        """The latest validation score."""
-        return self.points[-1].validation if self.points else None
+        """The present score; None where nothing is validated, or not yet."""
+        folds = self._fold_scores(len(self.points))
+        return fmean(folds) if folds else None
+
+    def _fold_scores(self, count: int) -> tuple[float, ...]:
+        """Return each fold's score at the last of the first `count` points."""
+        if not count:
+            return ()
+        since = self.points[count - 1].epoch - self.epochs * WINDOW + 1e-9
+        last_tenth = takewhile(lambda point: point.epoch > since, reversed(self.points[:count]))
+        return tuple(map(fmean, zip(*(point.fold_scores for point in last_tenth), strict=True)))
 
     def report(self, point: ReportPoint) -> bool:
         """Take a point; return whether the pruner has to be asked about it."""
         self.points.append(point)
         self.clock = self.begun + point.work
         reached = stage(point.epoch, self.epochs)
-        if point.validation is None or reached == self.stage:
+        if self.score is None or reached == self.stage:
             return False
         self.stage = reached
         self.reported += 1
         if not self.replaying:
-            self.trial.report(point.validation, reached)
+            self.trial.report(self.score, reached)
         return True
 
     @property
@@ -105,18 +133,18 @@ class RunningTrial:
         """Ask the pruner about the point reported last."""
         return self.prunable and self.trial.should_prune()
 
-    def best(self) -> ReportPoint:
-        """Return the best of the points at which weights were kept: the ends of epochs.
+    def best(self) -> Score:
+        """Return the best score at the end of an epoch; of equal ones, the latest.
 
         Raises:
             CaseError: there is none, because nothing was validated.
         """
-        best: ReportPoint | None = None
-        for point in self.points:
-            if point.ends_epoch and point.validation is not None:
-                other = best.validation if best is not None else None
-                if other is None or self.case.better(point.validation, other):
-                    best = point
+        best: Score | None = None
+        for count, point in enumerate(self.points, start=1):
+            if point.ends_epoch and (folds := self._fold_scores(count)):
+                score = Score(int(point.epoch), folds)
+                if best is None or not self.case.better(best.mean, score.mean):
+                    best = score
         if best is None:
             raise CaseError(f"case {self.case.name!r}: a fit ended without a validation score")
         return best

@@ -10,6 +10,8 @@ from torch import nn
 from tuner.case import Hyperparameters
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from tuner.case import Shape
 
 KERNEL = 3
@@ -29,6 +31,7 @@ class CNNHyperparameters(Hyperparameters):
         hidden: units of a fully connected layer before the output; 0 for none.
         dropout: probability, before the output.
         augmentation: strength, 0 to 1.
+        mirror: in use, take the mean over an image and its mirror image.
     """
 
     depth: int = 2
@@ -40,6 +43,23 @@ class CNNHyperparameters(Hyperparameters):
     hidden: int = 128
     dropout: float = 0.0
     augmentation: float = 0.0
+    mirror: bool = False
+
+
+class Mirrored(nn.Module):
+    """A network that sees an image as it is in training, and both ways round in use."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Apply the network: (N, C, H, W) -> (N, outputs)."""
+        outputs: Tensor = self.network(images)
+        if self.training:
+            return outputs
+        mirrored: Tensor = self.network(images.flip(-1))
+        return (outputs + mirrored) / 2
 
 
 def build_cnn(hyperparameters: CNNHyperparameters, shape: Shape) -> nn.Module:
@@ -68,7 +88,9 @@ def build_cnn(hyperparameters: CNNHyperparameters, shape: Shape) -> nn.Module:
         layers.append(nn.AdaptiveAvgPool2d(1))
         height = width = 1
     layers.append(nn.Flatten())
-    return nn.Sequential(*layers, *_head(channels * height * width, hyperparameters, shape.outputs))
+    layers += _head(channels * height * width, hyperparameters, shape.outputs)
+    network = nn.Sequential(*layers)
+    return Mirrored(network) if hyperparameters.mirror else network
 
 
 def _convolution(channels: int, width: int, keep: bool, batch_norm: bool) -> list[nn.Module]:

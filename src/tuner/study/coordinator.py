@@ -139,9 +139,9 @@ class Coordinator:
     def _take(self, running: RunningTrial, event: Event) -> None:
         if isinstance(event, Finished):
             best = running.best()
-            running.trial.set_user_attr("best_epoch", int(best.epoch))
-            running.trial.set_user_attr("fold_scores", best.fold_scores)
-            self._end(running, TrialState.COMPLETE, best.validation)
+            running.trial.set_user_attr("best_epoch", best.epoch)
+            running.trial.set_user_attr("fold_scores", best.folds)
+            self._end(running, TrialState.COMPLETE, best.mean)
         elif isinstance(event, Failed):
             running.trial.set_user_attr("failure", event.reason)
             self._end(running, TrialState.FAIL)

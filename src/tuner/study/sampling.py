@@ -53,4 +53,5 @@ class TaperingPruner(BasePruner):
         if stage is None or stage < FIRST_STAGE:
             return False
         percentile = 100 * max(1 - stage / STAGES, 0.5)
-        return PercentilePruner(percentile, n_startup_trials=STARTUP_TRIALS).prune(study, trial)
+        pruner = PercentilePruner(percentile, n_startup_trials=STARTUP_TRIALS)
+        return bool(pruner.prune(study, trial))  # numpy's, where it compares
