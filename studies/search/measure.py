@@ -24,7 +24,6 @@ from optuna.pruners import (
     HyperbandPruner,
     MedianPruner,
     NopPruner,
-    PercentilePruner,
     SuccessiveHalvingPruner,
 )
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
@@ -38,6 +37,7 @@ from tuner.plan import Plan
 from tuner.seeds import derive
 from tuner.study.coordinator import Coordinator
 from tuner.study.opening import Brief, open_study
+from tuner.study.sampling import TaperingPruner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "none": NopPruner,
     "median": lambda: MedianPruner(n_startup_trials=5),
     "median-from-half": lambda: MedianPruner(n_startup_trials=5, n_warmup_steps=STAGES // 2),
-    "percentile-25": lambda: PercentilePruner(25.0, n_startup_trials=4),
+    "tapering": TaperingPruner,
     "asha-2": lambda: SuccessiveHalvingPruner(min_resource=2, reduction_factor=2),
     "asha-4": lambda: SuccessiveHalvingPruner(min_resource=2, reduction_factor=4),
     "hyperband": lambda: HyperbandPruner(min_resource=2, max_resource=STAGES, reduction_factor=3),
@@ -85,7 +85,7 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
 # Every pruner under the sampler in use, and every sampler under the pruner in use.
 PAIRS = [
     *(("tpe", pruner) for pruner in PRUNERS),
-    *((sampler, "median-from-half") for sampler in ("gp", "random", "tpe-group")),
+    *((sampler, "tapering") for sampler in ("gp", "random", "tpe-group")),
     ("gp", "none"),
 ]
 

@@ -37,8 +37,8 @@ def test_the_digits_are_all_there_and_split_by_class(made: dict[str, Dataset]) -
 def test_the_drawn_flowers_are_balanced(made: dict[str, Dataset]) -> None:
     data, test = made["drawn"], opened(made["drawn"])
     assert (data.name, data.stands_in_for) == ("flowers-drawn", "flowers")
-    assert data.development.features.shape == (200, 3, 64, 64)
-    assert data.development.targets.bincount().tolist() == [40] * 5
+    assert data.development.features.shape == (100, 3, 64, 64)
+    assert data.development.targets.bincount().tolist() == [20] * 5
     assert test.targets.bincount().tolist() == [100] * 5
     assert data.validation == KFold(5)
     assert data.pixels == flowers102.IMAGENET

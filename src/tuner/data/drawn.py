@@ -25,7 +25,7 @@ Colour = tuple[int, int, int]
 
 SEED = 102
 SIZE, FINE = 64, 128  # pixels: of an image, and of the canvas that it is scaled down from
-DEVELOPMENT, TEST = 40, 100  # images a kind
+DEVELOPMENT, TEST = 20, 100  # images a kind
 PETALS: tuple[Colour, ...] = (
     (214, 64, 92),
     (238, 154, 60),
@@ -39,7 +39,7 @@ LEAVES: tuple[Colour, ...] = ((52, 96, 48), (84, 128, 60), (38, 70, 52), (112, 1
 
 
 def make() -> Dataset:
-    """Make the stand-in for flowers: 200 images to develop on, 500 to test."""
+    """Make the stand-in for flowers: 100 images to develop on, 500 to test."""
     random = np.random.default_rng(SEED)
     return make_dataset(
         name="flowers-drawn",

@@ -96,8 +96,8 @@ def _arms(facts: dict[str, Any]) -> str:
     ]
     notes = [f"Mean ± standard deviation{_units(facts)}. Epochs: those kept, of those planned."]
     notes += [
-        "Validation scores come from the search; *best* was chosen by them, so **its validation "
-        "score is optimistic**."
+        "Validation scores come from the search, and are means over a tenth of a training, up to "
+        "the epochs kept; *best* was chosen by them, so **its validation score is optimistic**."
     ]
     if tested:
         notes += [

@@ -17,7 +17,7 @@ STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 def trials_csv(trials: Sequence[FrozenTrial]) -> str:
     """Return the table: how each trial went, and a column a hyperparameter (`hp.NAME`).
 
-    `value` is the validation score of a complete trial; `last` the last one any trial reported.
+    `value` is the score of a complete trial; `last` the last one that any trial reported.
     """
     names = sorted(
         {name for trial in trials for name in trial.user_attrs.get("hyperparameters", ())}
