@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from tuner.objective import STAGES
 from tuner.study.sampling import STARTUP_TRIALS, TaperingPruner
@@ -32,14 +33,12 @@ def pruned(values: dict[int, float], others: int, *, maximize: bool) -> bool:
     ("stage", "value", "expected"),
     [
         (1, 0.0, False),  # too early to say, even of the worst
-        (2, 0.0, True),
-        (2, 3.0, False),
-        (6, 5.0, True),  # 14 of 20 go on
-        (6, 8.0, False),
-        (10, 9.0, True),
-        (10, 12.0, False),
-        (19, 9.0, True),
-        (19, 12.0, False),  # never fewer than half
+        (2, 2.5, True),  # 18 of 20 are better
+        (2, 3.5, False),
+        (10, 10.5, True),  # 10 of 20
+        (10, 11.5, False),
+        (19, 15.5, True),  # 5 of 20: a quarter goes on to the end
+        (19, 16.5, False),
     ],
 )
 def test_the_worst_go_early_and_the_doubtful_late(
@@ -48,10 +47,31 @@ def test_the_worst_go_early_and_the_doubtful_late(
     assert pruned({stage: value}, others=20, maximize=maximize) is expected
 
 
-def test_nothing_is_pruned_before_some_are_complete() -> None:
+def test_the_first_trials_are_not_pruned() -> None:
     assert not pruned({10: 0.0}, others=STARTUP_TRIALS - 1, maximize=True)
     assert pruned({10: 0.0}, others=STARTUP_TRIALS, maximize=True)
 
 
 def test_a_trial_without_reports_goes_on() -> None:
     assert not pruned({}, others=10, maximize=True)
+
+
+def test_those_pruned_before_count_as_worse_and_gaps_as_the_score_before() -> None:
+    study = optuna.create_study(direction="maximize", pruner=TaperingPruner())
+    for number in range(8):
+        trial = study.ask()
+        trial.report(0.9, 4)
+        if number < 4:  # good for long, and yet pruned
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            trial.report(0.9, 12)
+            study.tell(trial, 0.9)
+    for stage, score, expected in ((4, 0.5, True), (10, 0.5, True), (10, 0.95, False)):
+        trial = study.ask()
+        trial.report(score, stage)
+        assert trial.should_prune() is expected, stage
+        study.tell(trial, state=TrialState.FAIL)  # does not count
+    # At 8, four of eight are better by their score at 4: fewer than the three fifths that go on.
+    trial = study.ask()
+    trial.report(0.5, 8)
+    assert not trial.should_prune()

@@ -41,7 +41,7 @@ def suggest(trial: BaseTrial) -> MnistHyperparameters:
         dropout=trial.suggest_float("dropout", 0.0, 0.6),
         augmentation=trial.suggest_float("augmentation", 0.0, 1.0),
         label_smoothing=trial.suggest_float("label_smoothing", 0.0, 0.1),
-        learning_rate=trial.suggest_float("learning_rate", 3e-4, 3e-2, log=True),
+        learning_rate=trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
         weight_decay=trial.suggest_categorical("weight_decay", (0.0, 1e-4, 1e-3, 1e-2, 5e-2)),
         optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw")),
         batch_size=trial.suggest_categorical("batch_size", (64, 128, 256)),

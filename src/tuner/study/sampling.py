@@ -6,8 +6,10 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from optuna.exceptions import ExperimentalWarning
-from optuna.pruners import BasePruner, PercentilePruner
+from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
 
 from tuner.objective import STAGES
 from tuner.seeds import derive
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 SAMPLER = "TPESampler(multivariate), n_startup_trials=10, reseeded before each ask"
-PRUNER = "TaperingPruner, n_startup_trials=5: from the worst tenth at a tenth to the worst half"
-STARTUP_TRIALS = 5  # that have to be complete before any is pruned
+PRUNER = "TaperingPruner: after a share s of a training, the best 1 - s of all trials go on"
+STARTUP_TRIALS = 5  # that are not pruned
+SHARE_KEPT = 0.25  # at least, to the end
 FIRST_STAGE = STAGES // 10
 
 
@@ -41,17 +44,30 @@ def make_sampler(seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSample
 class TaperingPruner(BasePruner):
     """Give up the worst early, and the doubtful late.
 
-    When a share s of a training is done, it goes on if it is among the best 1 - s of those that
-    came so far, and from the half on, if it is among the better half. What is hopeless after a
-    tenth stays so; but under a one-cycle schedule the best are among the worse until its second
-    half, where a median from the start would have given them up.
+    When a share s of a training is done, it goes on if it is among the best 1 - s of all trials
+    before it, or among the best quarter; those pruned earlier count as worse. That is the rule of
+    asynchronous successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter
+    Tuning", algorithm 2) with a rung at each stage. Optuna's median and percentile pruners compare
+    with complete trials alone: the more are pruned, the better these are, and soon every new
+    configuration that starts slowly is given up, as all do under a one-cycle schedule.
     """
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Decide on the trial's last report."""
         stage = trial.last_step
-        if stage is None or stage < FIRST_STAGE:
+        ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        if stage is None or stage < FIRST_STAGE or len(ended) < STARTUP_TRIALS:
             return False
-        percentile = 100 * max(1 - stage / STAGES, 0.5)
-        pruner = PercentilePruner(percentile, n_startup_trials=STARTUP_TRIALS)
-        return bool(pruner.prune(study, trial))  # numpy's, where it compares
+        sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+        score = sign * trial.intermediate_values[stage]
+        others = [_score_at(stage, other) for other in ended]
+        better = sum(other is not None and sign * other > score for other in others)
+        return better >= max(1 - stage / STAGES, SHARE_KEPT) * len(ended)
+
+
+def _score_at(stage: int, trial: FrozenTrial) -> float | None:
+    """Return the trial's last score up to this stage; None, if it was pruned before."""
+    if trial.state == TrialState.PRUNED and (trial.last_step or 0) < stage:
+        return None
+    reached = [step for step in trial.intermediate_values if step <= stage]
+    return trial.intermediate_values[max(reached)] if reached else None
