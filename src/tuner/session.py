@@ -71,21 +71,21 @@ def run_study(arguments: Namespace, command: str) -> int:
     _introduce(console, name, dataset, study, arguments)
     workers = arguments.workers or _slots(brief.plan)
     record = _Record(study, command, workers, arguments.data_dir)
-    with closing(_engine(workers)) as engine:
-        try:
+    try:
+        with closing(_engine(workers)) as engine:
             with record.timing("search_seconds"):
                 _search(study, brief, engine, arguments, console)
             if arguments.seeds:
                 folder = STORAGE / "confirmation" / folder_name(name)
                 with record.timing("confirmation_seconds"):
                     confirm(study, brief, engine, arguments.seeds, folder, console.print)
-        except KeyboardInterrupt:
-            settle(study)
-            console.print(
-                f"\nStopped. Nothing finished is lost; to go on:\n  {command}", soft_wrap=True
-            )
-            return INTERRUPTED
-    report = write_report(study, arguments.storage, report_folder)
+        report = write_report(study, arguments.storage, report_folder)
+    except KeyboardInterrupt:
+        settle(study)
+        console.print(
+            f"\nStopped. Nothing finished is lost; to go on:\n  {command}", soft_wrap=True
+        )
+        return INTERRUPTED
     _conclude(console, report)
     return 0
 
