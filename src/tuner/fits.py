@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from tuner.case import load_case
 from tuner.data import cache
 from tuner.data.splits import everything, folds
-from tuner.errors import TrainingError
+from tuner.errors import DivergedError, TrainingError
 from tuner.training import ReportPoint, fit
 
 if TYPE_CHECKING:
@@ -62,9 +62,11 @@ class Failed:
 
     Attributes:
         reason: one line.
+        diverged: a loss or a score was not finite.
     """
 
     reason: str
+    diverged: bool = False
 
 
 Event: TypeAlias = ReportPoint | Finished | Failed
@@ -127,7 +129,7 @@ def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
         finished: Finished = end.value
         return finished
     except TrainingError as error:
-        return Failed(str(error))
+        return Failed(str(error), diverged=isinstance(error, DivergedError))
     except Exception as error:
         first_line = str(error).strip().partition("\n")[0]
         return Failed(": ".join(filter(None, (type(error).__name__, first_line))))

@@ -32,3 +32,18 @@ def scores(task: Task, outputs: Tensor, targets: Tensor) -> dict[str, float]:
         macro = f1_score(targets.cpu().numpy(), guesses, average="macro", zero_division=0)
         return {"accuracy": first, "macro_f1": float(macro)}
     return {"mae": first, "mse": (outputs - targets).square().mean().item()}
+
+
+def trivial(task: Task, targets: Tensor) -> tuple[float, float]:
+    """Score a predictor that looks at nothing, on targets (N,) or (N, 1).
+
+    Returns:
+        The task's metric of the most frequent class, or of the median; and the training loss of
+        the classes' shares (cross entropy, nats), or of the mean (squared error). Numbers are in
+        standardised units.
+    """
+    if task == "classification":
+        shares = targets.bincount() / len(targets)
+        return shares.max().item(), -shares.xlogy(shares).sum().item()
+    standardised = (targets - targets.mean()) / targets.std()
+    return (standardised - standardised.median()).abs().mean().item(), 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -19,6 +20,8 @@ from tuner.data.sources import Folders
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.processes import ProcessEngine, usable_cores
 from tuner.evidence.confirmation import confirm
+from tuner.evidence.diagnosis import diagnose, in_words
+from tuner.evidence.signs import curve_of
 from tuner.manifest import machine
 from tuner.naming import folder_name
 from tuner.objective import parse_fixed
@@ -27,12 +30,14 @@ from tuner.report.writing import write_report
 from tuner.study.coordinator import Coordinator
 from tuner.study.opening import Brief, finished, open_study
 from tuner.study.progress import Progress
-from tuner.study.store import settle
+from tuner.study.store import facts_of, settle
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
     from pathlib import Path
+
+    from optuna.trial import FrozenTrial
 
     from tuner.data.dataset import Dataset
     from tuner.fits import Engine
@@ -133,10 +138,20 @@ def _search(
     study: optuna.Study, brief: Brief, engine: Engine, arguments: Namespace, console: Console
 ) -> None:
     deadline = arguments.timeout and time.monotonic() + arguments.timeout
-    with Progress(study, brief.case, arguments.trials, console) as progress:
+    remark = partial(_diagnosis, facts_of(study))
+    with Progress(study, brief.case, arguments.trials, console, remark) as progress:
         Coordinator(study, brief, engine, progress).search(arguments.trials, deadline)
     if settle(study):
         console.print(f"The time is over after {finished(study)} of {arguments.trials} trials.")
+
+
+def _diagnosis(facts: dict[str, Any], ended: FrozenTrial) -> str | None:
+    """Say what is wrong with the baseline, as soon as it has ended."""
+    curve = curve_of(ended, facts)
+    if curve is None or ended.user_attrs.get("arm") != "baseline":
+        return None
+    words = in_words(diagnose(curve), ended.user_attrs["hyperparameters"])
+    return f"The baseline shows {words}"
 
 
 class _Record:

@@ -63,6 +63,24 @@ def test_report_json_holds_what_was_promised(tmp_path: Path) -> None:
     assert (facts["manifest"]["precision"], facts["manifest"]["workers"]) == ("bfloat16", 2)
 
 
+def test_each_arm_is_diagnosed(tmp_path: Path) -> None:
+    text, facts = written(usual_study(tmp_path), tmp_path)
+    baseline = facts["diagnosis"]["baseline"]
+    assert baseline["label"] == "overfitting"
+    assert baseline["signs"]["gap"] == pytest.approx((0.999 - 0.6) / 0.8, abs=0.02)
+    assert baseline["try_first"] == {"structure": ["dropout"]}
+    assert "| baseline | overfitting |" in text
+    assert "To try first, the cheapest first: structure (`dropout`)." in text
+
+
+def test_a_study_of_an_older_version_has_no_diagnosis(tmp_path: Path) -> None:
+    study = make_study(tmp_path, trivial=None)
+    add_trial(study, value=0.6, arm="baseline")
+    text, facts = written(study, tmp_path)
+    assert facts["diagnosis"] == {}
+    assert "What is wrong?" not in text
+
+
 def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
     study = usual_study(tmp_path)
     write_report(study, url_in(tmp_path), tmp_path / "one")

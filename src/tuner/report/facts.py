@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.report.arms import comparisons, confirmation_of, facts_of_arm
+from tuner.report.diagnosis import diagnoses
 from tuner.study.arms import arms_of
 from tuner.study.store import facts_of
 
@@ -50,6 +51,7 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
         "trials": _counts(trials),
         "work": _work(trials),
         "arms": {name: facts_of_arm(trial, name, confirmation) for name, trial in arms.items()},
+        "diagnosis": diagnoses(arms, made),
         "confirmation": confirmation and {k: v for k, v in confirmation.items() if k != "scores"},
         "comparison": comparisons(arms, confirmation, made["metric"], made["direction"]),
         "test_openings": attributes.get("test_openings", []),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tuner.report.arms import PAIRS
+from tuner.report.diagnosis import diagnosis_section
 from tuner.report.provenance import (
     commands_section,
     data_section,
@@ -43,6 +44,7 @@ def document(facts: dict[str, Any], plots: list[str]) -> str:
         _how_to_confirm(facts),
         _arms(facts),
         _certainty(facts),
+        diagnosis_section(facts),
         _differences(facts),
         search_section(facts, plots),
         data_section(facts),

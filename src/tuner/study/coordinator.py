@@ -144,6 +144,7 @@ class Coordinator:
             self._end(running, TrialState.COMPLETE, best.mean)
         elif isinstance(event, Failed):
             running.trial.set_user_attr("failure", event.reason)
+            running.trial.set_user_attr("diverged", event.diverged)
             self._end(running, TrialState.FAIL)
             self._check_baseline()
         else:

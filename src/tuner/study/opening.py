@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from tuner import __version__
 from tuner.data.splits import folds
 from tuner.errors import StudyError
+from tuner.metrics import trivial
 from tuner.objective import check_arms, space
 from tuner.plan import Plan
 from tuner.study.sampling import PRUNER, SAMPLER, TaperingPruner
@@ -103,6 +104,7 @@ def _stored_facts(study: optuna.Study, facts: dict[str, Any]) -> dict[str, Any]:
 def _facts(brief: Brief) -> dict[str, Any]:
     case, data = brief.case, brief.dataset
     splits = folds(data.development, data.validation, brief.seed)
+    metric, loss = trivial(case.task, data.development.targets)
     facts = {
         "version": __version__,
         "case": case.name,
@@ -128,6 +130,7 @@ def _facts(brief: Brief) -> dict[str, Any]:
                 "test": data.test.rows,
             },
         },
+        "trivial": {"metric": metric, "loss": loss},
         "space": {
             parameter: json.loads(distribution_to_json(distribution))
             for parameter, distribution in space(case).items()

@@ -16,6 +16,7 @@ from rich.text import Text
 from tuner.study.opening import finished
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     import optuna
@@ -28,10 +29,23 @@ SECONDS_BETWEEN_DRAWINGS = 0.25
 
 
 class Progress:
-    """Shows a search on a console. Reads the study, writes nothing."""
+    """Shows a search on a console. Reads the study, writes nothing.
 
-    def __init__(self, study: optuna.Study, case: Case, total: int, console: Console) -> None:
+    Args:
+        total: trials that the study is to end with.
+        remark: what there is to say of a trial that has ended, if anything.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        case: Case,
+        total: int,
+        console: Console,
+        remark: Callable[[FrozenTrial], str | None] = lambda _: None,
+    ) -> None:
         self.study, self.case, self.total, self.console = study, case, total, console
+        self.remark = remark
         self.began = time.monotonic()
         self.done_before = finished(study)
         self._drawn = 0.0
@@ -58,7 +72,8 @@ class Progress:
         """Show what has changed."""
         if ended is not None:
             self._refresh_counts()
-            self.console.print(self._line(ended), highlight=False, soft_wrap=True)
+            for line in filter(None, (self._line(ended), self.remark(ended))):
+                self.console.print(line, highlight=False, soft_wrap=True)
         now = time.monotonic()
         if self.console.is_terminal and (ended or now - self._drawn > SECONDS_BETWEEN_DRAWINGS):
             self._drawn = now

@@ -1,0 +1,159 @@
+"""The signs of a training: what its learning curve shows, in numbers.
+
+Every error is a share of the error of a trivial predictor (the most frequent class, or the median),
+so that the same thresholds serve every task: 1 has learnt nothing, 0 is perfect.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
+
+END = 0.1  # share of a training that "at its end" is the mean of
+LATE = 0.25  # share over which the slope is taken
+# Standard deviation of the absolute value of a normally distributed error, of its mean.
+SPREAD_OF_ABSOLUTE_ERROR = math.sqrt(math.pi / 2 - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A trial as the diagnosis sees it.
+
+    Attributes:
+        points: (epoch, training loss, training metric, validation metric), in order.
+        metric: "accuracy" or "mae".
+        validation_rows: of all folds together.
+        trivial: the metric of a trivial predictor on the development data.
+        trivial_loss: its training loss; above it, training does harm.
+        diverged: the training ended because a loss or a score was not finite.
+    """
+
+    points: Sequence[tuple[float, float, float, float]]
+    metric: str
+    validation_rows: int
+    trivial: float
+    trivial_loss: float
+    diverged: bool = False
+
+
+def curve_of(trial: FrozenTrial, facts: Mapping[str, Any]) -> Curve | None:
+    """Return a stored trial's curve; None, if it says nothing or the study is of an older version.
+
+    Args:
+        facts: what the study was made with.
+    """
+    if not facts.get("trivial"):
+        return None
+    points = [
+        (epoch, loss, metric, validation)
+        for _, epoch, loss, metric, validation in trial.user_attrs.get("curve", [])
+        if validation is not None
+    ]
+    diverged = trial.user_attrs.get("diverged", False)
+    if not points and not diverged:
+        return None
+    sizes = facts["data"]["sizes"]
+    return Curve(
+        points=points,
+        metric=facts["metric"],
+        validation_rows=sizes["validation"] * sizes["folds"],
+        trivial=facts["trivial"]["metric"],
+        trivial_loss=facts["trivial"]["loss"],
+        diverged=diverged,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """The numbers a label rests on, as shares of the trivial predictor's error.
+
+    Attributes:
+        training: error on the training rows at the end, as they were augmented and with dropout.
+        validation: error on the validation rows at the end.
+        gap: validation less training.
+        growth: of the validation error, since the best mean over a tenth of the training.
+        slope: fall of the validation error over the last quarter, of what it was before it.
+        training_slope: the same of the training error.
+        late: share of the whole fall of the training loss that came in the last quarter.
+        rising: share of the steps between points at which the training loss rose.
+        rise: mean rise a step in the second half, of the trivial loss.
+        peak: highest training loss, of the trivial loss.
+        standard_error: of the validation error.
+        reference: least validation error of any trial known; None where no other is known.
+    """
+
+    training: float
+    validation: float
+    gap: float
+    growth: float
+    slope: float
+    training_slope: float
+    late: float
+    rising: float
+    rise: float
+    peak: float
+    standard_error: float
+    reference: float | None
+
+
+def read_signs(curve: Curve, reference: float | None = None) -> Signs:
+    """Measure a curve that has points."""
+    unit = _error(curve.metric, curve.trivial)
+    epochs, losses, *scores = zip(*curve.points, strict=True)
+    training, validation = (
+        _smooth(epochs, [_error(curve.metric, value) / unit for value in values])
+        for values in scores
+    )
+    before = max(i for i, epoch in enumerate(epochs) if i == 0 or epoch <= (1 - LATE) * epochs[-1])
+    steps = [after - one for one, after in pairwise(losses)]
+    late = steps[len(steps) // 2 :]
+    raw = validation[-1] * unit
+    return Signs(
+        training=training[-1],
+        validation=validation[-1],
+        gap=validation[-1] - training[-1],
+        growth=validation[-1] - min(validation),
+        slope=_fall(validation[before], validation[-1]),
+        training_slope=_fall(training[before], training[-1]),
+        late=_fall(losses[before], losses[-1], of=losses[0] - losses[-1]),
+        rising=fmean(step > 0 for step in steps) if steps else 0.0,
+        rise=fmean(max(step, 0.0) for step in late) / curve.trivial_loss if late else 0.0,
+        peak=max(losses) / curve.trivial_loss,
+        standard_error=_standard_error(curve.metric, raw, curve.validation_rows) / unit,
+        reference=None if reference is None else _error(curve.metric, reference) / unit,
+    )
+
+
+def _error(metric: str, value: float) -> float:
+    return 1 - value if metric == "accuracy" else value
+
+
+def _smooth(epochs: Sequence[float], values: Sequence[float]) -> list[float]:
+    """At each point, the mean over the tenth of the training that ends there."""
+    window = END * epochs[-1] - 1e-9
+    return [
+        fmean(v for e, v in zip(epochs, values, strict=True) if now - window < e <= now)
+        for now in epochs
+    ]
+
+
+def _fall(before: float, now: float, of: float | None = None) -> float:
+    """Return the fall from `before` to `now`, as a share of `before` or of another fall."""
+    whole = before if of is None else of
+    return (before - now) / whole if whole > 0 else 0.0
+
+
+def _standard_error(metric: str, error: float, rows: int) -> float:
+    if metric == "accuracy":
+        # None wrong of n is no proof that none ever is: half a row more, wrong (Jeffreys' prior).
+        share = (error * rows + 0.5) / (rows + 1)
+        return math.sqrt(share * (1 - share) / rows)
+    return SPREAD_OF_ABSOLUTE_ERROR * error / math.sqrt(rows)

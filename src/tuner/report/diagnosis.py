@@ -1,0 +1,68 @@
+"""What is wrong with the arms: a section of report.md, and its facts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tuner.evidence.diagnosis import MEANING, advice, diagnose
+from tuner.evidence.signs import curve_of
+from tuner.report.wording import BLANK, code, number, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optuna.trial import FrozenTrial
+
+
+def diagnoses(arms: Mapping[str, FrozenTrial], made: Mapping[str, Any]) -> dict[str, Any]:
+    """Diagnose each arm, with the best validation score of the study for a reference.
+
+    Args:
+        made: what the study was made with.
+    """
+    reference = arms["best"].value if "best" in arms else None
+    found = {}
+    for name, trial in arms.items():
+        curve = curve_of(trial, made)
+        if curve is None:
+            continue
+        one = diagnose(curve, reference)
+        hyperparameters = trial.user_attrs.get("hyperparameters", {})
+        found[name] = {
+            "label": one.label,
+            "signs": one.signs and asdict(one.signs),
+            "try_first": advice(one.label, hyperparameters),
+        }
+    return found
+
+
+def diagnosis_section(facts: dict[str, Any]) -> str:
+    """Return the section: a row an arm, and what to try first for the baseline."""
+    found = facts["diagnosis"]
+    if not found:
+        return ""
+    header = ["arm", "diagnosis", "training", "validation", "since best", "last quarter"]
+    header.append("standard error")
+    rows = [[name, one["label"], *_shares(one["signs"])] for name, one in found.items()]
+    notes = [
+        "Errors at the end of the search's training, as shares of the error of a predictor that "
+        "looks at nothing; how much the validation error rose since its best; how much of it the "
+        "last quarter of the training took away."
+    ]
+    if first := found.get("baseline"):
+        notes.append(f"The baseline: {MEANING[first['label']]}.")
+        if first["try_first"]:
+            groups = [
+                f"{group} ({', '.join(map(code, names))})"
+                for group, names in first["try_first"].items()
+            ]
+            notes.append(f"To try first, the cheapest first: {', '.join(groups)}.")
+    return f"## What is wrong?\n\n{table(header, rows, left=2)}\n\n{' '.join(notes)}"
+
+
+def _shares(signs: Mapping[str, float] | None) -> list[str]:
+    if signs is None:
+        return [BLANK] * 5
+    names = ("training", "validation", "growth", "slope", "standard_error")
+    return [f"{number(100 * signs[name], 1)} %" for name in names]
