@@ -68,7 +68,9 @@ class FixedBudget(BasePruner):
 
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),
+    "tpe-univariate": lambda seed: TPESampler(seed=seed, multivariate=False),
     "tpe-group": lambda seed: TPESampler(seed=seed, group=True),
+    "tpe-20-first": lambda seed: TPESampler(seed=seed, n_startup_trials=20),
     "gp": lambda seed: GPSampler(seed=seed, deterministic_objective=True),
     "random": lambda seed: RandomSampler(seed=seed),
 }
@@ -82,12 +84,16 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "hyperband": lambda: HyperbandPruner(min_resource=2, max_resource=STAGES, reduction_factor=3),
     "fixed-budget": lambda: FixedBudget(8),
 }
-# Every pruner under the sampler in use, and every sampler under the pruner in use.
-PAIRS = [
-    *(("tpe", pruner) for pruner in PRUNERS),
-    *((sampler, "tapering") for sampler in ("gp", "random", "tpe-group")),
-    ("gp", "none"),
-]
+# Every sampler under the pruner in use, and every pruner under one sampler.
+PAIRS = list(
+    dict.fromkeys(
+        [
+            *((sampler, "tapering") for sampler in SAMPLERS),
+            *(("tpe", pruner) for pruner in PRUNERS),
+            ("gp", "none"),
+        ]
+    )
+)
 
 
 class Silent:
@@ -145,6 +151,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--only", nargs="+", metavar="SAMPLER/PRUNER", help="default: all pairs")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -156,7 +163,8 @@ def main() -> None:
             done = {(r["sampler"], r["pruner"], int(r["seed"])) for r in csv.DictReader(file)}
     for seed in arguments.seeds:
         for sampler, pruner in PAIRS:
-            if (sampler, pruner, seed) in done:
+            wanted = not arguments.only or f"{sampler}/{pruner}" in arguments.only
+            if not wanted or (sampler, pruner, seed) in done:
                 continue
             row = one_study(
                 arguments.case, sampler, pruner, seed, arguments.trials, arguments.data_dir
