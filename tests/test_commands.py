@@ -69,6 +69,7 @@ def test_a_whole_study_by_command(tmp_path: Path) -> None:
     assert ended.stderr == ""
     lines = ended.stdout.splitlines()
     assert lines[0].startswith("Study 'tiny': 4 trials. Data: two clouds.")
+    assert lines.pop(2).startswith("The baseline shows ")
     assert [line[:5] for line in lines[1:5]] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
     assert lines[-1] == "Report: storage/reports/tiny/report.md"
     report = tmp_path / "storage" / "reports" / "tiny"

@@ -74,16 +74,19 @@ def test_hyperparameters_of_another_version_fail_the_fit(job: Job) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
+    ("error", "failed"),
     [
-        (DivergedError("training loss is nan at epoch 2"), "training loss is nan at epoch 2"),
-        (RuntimeError("mat1 and mat2\nof other shapes"), "RuntimeError: mat1 and mat2"),
-        (MemoryError(), "MemoryError"),
-        (ZeroDivisionError("\n\n"), "ZeroDivisionError"),
+        (
+            DivergedError("training loss is nan at epoch 2"),
+            Failed("training loss is nan at epoch 2", diverged=True),
+        ),
+        (RuntimeError("mat1 and mat2\nof other shapes"), Failed("RuntimeError: mat1 and mat2")),
+        (MemoryError(), Failed("MemoryError")),
+        (ZeroDivisionError("\n\n"), Failed("ZeroDivisionError")),
     ],
 )
-def test_what_a_fit_raises_becomes_one_line(error: Exception, reason: str) -> None:
-    assert advance(fails(error)) == Failed(reason)
+def test_what_a_fit_raises_becomes_one_line(error: Exception, failed: Failed) -> None:
+    assert advance(fails(error)) == failed
 
 
 def test_ctrl_c_is_no_failure_of_a_fit() -> None:
