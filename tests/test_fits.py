@@ -14,7 +14,7 @@ from tuner.fits import Failed, Finished, Job, advance, run, run_all
 from tuner.inference import Fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from tuner.study.opening import Brief
@@ -106,7 +106,7 @@ def test_an_error_in_the_callers_hands_stops_the_other_fits(job: Job) -> None:
             self.stopped.append(key)
             super().stop(key)
 
-    def refuse(key: int, end: Finished | Failed) -> None:
+    def refuse(key: int, end: Finished | Failed, points: Sequence[ReportPoint]) -> None:
         raise RuntimeError(f"fit {key} ended")
 
     engine = Watched()

@@ -11,9 +11,11 @@ from tests.making import TINY, make_brief, search
 from tuner.bundle import open_bundle
 from tuner.cli import DATABASE
 from tuner.errors import DataError, StudyError, UsageError
-from tuner.evidence.confirmation import CONFIRMATION, OPENINGS, seed_of
+from tuner.evidence.final import OPENINGS
+from tuner.evidence.trainings import seed_of
 from tuner.metrics import scores
 from tuner.retrain.training import retrain
+from tuner.study.arms import CONFIRMATION
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`tuner study`, `tuner report`, `tuner retrain`, `tuner predict`."""
+"""`tuner study`, `tuner ablate`, `tuner report`, `tuner retrain`, `tuner predict`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 
 COMMANDS = {
     "study": "search, compare on fresh seeds, report",
+    "ablate": "measure which change bought the gain",
     "report": "write a study's report again",
     "retrain": "train an arm or a trial of a study, and save the model",
     "predict": "use a saved model",

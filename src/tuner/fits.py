@@ -14,7 +14,7 @@ from tuner.errors import DivergedError, TrainingError
 from tuner.training import ReportPoint, fit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from tuner.data.splits import Fold
@@ -29,7 +29,8 @@ class Job:
         case: name of a case, or the path of its file.
         hyperparameters: all of them, as a dictionary.
         data: folder of the cached data set.
-        split_seed: of the search's folds; None: train on all development data, validate on none.
+        split_seed: of the folds; None: train on all development data, validate on none.
+        fold: the only one to train on; None: all folds, in lockstep.
         seed: of weights, batches, dropout and augmentation.
         stop_after: epochs to train, where fewer than the hyperparameters say.
         weights: file for the trained weights (of the first fold); None: they are not kept.
@@ -41,6 +42,7 @@ class Job:
     split_seed: int | None
     seed: int
     plan: Plan
+    fold: int | None = None
     stop_after: int | None = None
     weights: Path | None = None
 
@@ -107,6 +109,8 @@ def run(job: Job) -> Generator[ReportPoint, None, Finished]:
         splits = everything(data.development)
     else:
         splits = _folds(job.data, job.split_seed)
+        if job.fold is not None:
+            splits = splits[job.fold : job.fold + 1]
     hyperparameters = case.hyperparameters(job.hyperparameters)
     began = time.perf_counter()
     fitted = yield from fit(
@@ -136,25 +140,31 @@ def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
 
 
 def run_all(
-    engine: Engine, jobs: Mapping[int, Job], on_end: Callable[[int, Finished | Failed], None]
+    engine: Engine,
+    jobs: Mapping[int, Job],
+    on_end: Callable[[int, Finished | Failed, Sequence[ReportPoint]], None],
 ) -> None:
     """Run jobs on every slot of an engine, and say how each ended as soon as it is known.
+
+    Args:
+        on_end: is told a job's key, how it ended, and its points.
 
     On any exception all fits that still run are stopped.
     """
     waiting = list(jobs)
-    running: list[int] = []
+    running: dict[int, list[ReportPoint]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < engine.slots:
                 key = waiting.pop(0)
                 engine.start(key, jobs[key])
-                running.append(key)
+                running[key] = []
             for key in tuple(running):
                 event = engine.next(key, timeout=0.2 / len(running))
                 if isinstance(event, Finished | Failed):
-                    running.remove(key)
-                    on_end(key, event)
+                    on_end(key, event, running.pop(key))
+                elif event is not None:
+                    running[key].append(event)
     finally:
         for key in running:
             engine.stop(key)

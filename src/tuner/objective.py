@@ -21,7 +21,7 @@ from optuna.trial import FixedTrial
 from tuner.errors import CaseError, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from optuna import Trial
     from optuna.distributions import BaseDistribution
@@ -57,12 +57,22 @@ class Score:
         return fmean(self.folds)
 
 
+def fold_scores(points: Sequence[ReportPoint], epochs: int) -> tuple[float, ...]:
+    """Return what a training of `epochs` is worth at the last of these points, on each fold.
+
+    That is the mean validation over the last tenth of the training. The best of many single points
+    would be the luckiest one, and favour trainings that jump about.
+    """
+    if not points:
+        return ()
+    since = points[-1].epoch - epochs * WINDOW + 1e-9
+    last_tenth = takewhile(lambda point: point.epoch > since, reversed(points))
+    return tuple(map(fmean, zip(*(point.fold_scores for point in last_tenth), strict=True)))
+
+
 @dataclass(slots=True)
 class RunningTrial:
     """A trial being trained: what has come back so far.
-
-    Its score at a point is the mean validation over the last tenth of its training. The best of
-    many single points would be the luckiest one, and favour trainings that jump about.
 
     Attributes:
         trial: the trial as Optuna's `study.ask` gave it.
@@ -100,16 +110,8 @@ class RunningTrial:
     @property
     def score(self) -> float | None:
         """The present score; None where nothing is validated, or not yet."""
-        folds = self._fold_scores(len(self.points))
+        folds = fold_scores(self.points, self.epochs)
         return fmean(folds) if folds else None
-
-    def _fold_scores(self, count: int) -> tuple[float, ...]:
-        """Return each fold's score at the last of the first `count` points."""
-        if not count:
-            return ()
-        since = self.points[count - 1].epoch - self.epochs * WINDOW + 1e-9
-        last_tenth = takewhile(lambda point: point.epoch > since, reversed(self.points[:count]))
-        return tuple(map(fmean, zip(*(point.fold_scores for point in last_tenth), strict=True)))
 
     def report(self, point: ReportPoint) -> bool:
         """Take a point; return whether the pruner has to be asked about it."""
@@ -141,7 +143,7 @@ class RunningTrial:
         """
         best: Score | None = None
         for count, point in enumerate(self.points, start=1):
-            if point.ends_epoch and (folds := self._fold_scores(count)):
+            if point.ends_epoch and (folds := fold_scores(self.points[:count], self.epochs)):
                 score = Score(int(point.epoch), folds)
                 if best is None or not self.case.better(best.mean, score.mean):
                     best = score

@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import optuna
-import torch
 from rich.console import Console
 from rich.markdown import Markdown
 
@@ -17,8 +16,7 @@ from tuner.case import load_case
 from tuner.cli import INTERRUPTED, STORAGE
 from tuner.data import cache
 from tuner.data.sources import Folders
-from tuner.engines.inprocess import InProcessEngine
-from tuner.engines.processes import ProcessEngine, usable_cores
+from tuner.engines.choosing import make_engine, worker_count
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
@@ -74,10 +72,10 @@ def run_study(arguments: Namespace, command: str) -> int:
     )
     cache.store(dataset, STORAGE / "cache")
     _introduce(console, name, dataset, study, arguments)
-    workers = arguments.workers or _slots(brief.plan)
+    workers = worker_count(arguments.workers, brief.plan)
     record = _Record(study, command, workers, arguments.data_dir)
     try:
-        with closing(_engine(workers)) as engine:
+        with closing(make_engine(workers)) as engine:
             with record.timing("search_seconds"):
                 _search(study, brief, engine, arguments, console)
             if arguments.seeds:
@@ -124,14 +122,6 @@ def _conclude(console: Console, report: Path) -> None:
     else:
         console.print(first_screen, highlight=False, soft_wrap=True)
     console.print(f"\nReport: {report}", soft_wrap=True)
-
-
-def _slots(plan: Plan) -> int:
-    return torch.cuda.device_count() if plan.device == "cuda" else usable_cores()
-
-
-def _engine(workers: int) -> Engine:
-    return InProcessEngine() if workers == 1 else ProcessEngine(workers)
 
 
 def _search(

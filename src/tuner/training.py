@@ -73,8 +73,9 @@ def fit(
     weights, bit for bit.
 
     Args:
-        stop_after: epochs to train for, where that is fewer than the hyperparameters say; a
-            schedule still runs over the epochs of the hyperparameters.
+        stop_after: epochs to train for, where that is fewer than the hyperparameters say, and no
+            fewer than that: nothing stops it early. A schedule still runs over the epochs of the
+            hyperparameters.
 
     Returns:
         The model of each fold with the weights of the epoch whose mean validation score was best,
@@ -107,6 +108,7 @@ def fit(
             group.end_epoch()
         if (
             hyperparameters.early_stopping
+            and stop_after is None
             and best is not None
             and epoch - best_epoch >= hyperparameters.patience
         ):

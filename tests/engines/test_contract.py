@@ -15,7 +15,7 @@ from tuner.fits import Engine, Event, Failed, Finished, Job, run, run_all
 from tuner.training import ReportPoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 ENGINES: dict[str, Callable[[], Engine]] = {
@@ -106,9 +106,15 @@ def test_run_all_runs_more_jobs_than_slots(engine: Engine, job: Job, tmp_path: P
     jobs = {n: replace(job, seed=n, weights=tmp_path / str(n)) for n in range(4)}
     jobs[4] = broken(job)
     ends: dict[int, Finished | Failed] = {}
-    run_all(engine, jobs, lambda key, end: ends.update({key: end}))
+    seen: dict[int, list[ReportPoint]] = {}
+
+    def on_end(key: int, end: Finished | Failed, points: Sequence[ReportPoint]) -> None:
+        ends[key], seen[key] = end, list(points)
+
+    run_all(engine, jobs, on_end)
     assert {key for key, end in ends.items() if isinstance(end, Finished)} == {0, 1, 2, 3}
     assert isinstance(ends[4], Failed)
+    assert seen[2] == list(run(jobs[2]))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2", "3"]
 
 

@@ -12,40 +12,62 @@ scores = st.lists(
 
 
 def test_a_gain_that_every_seed_shows_is_better() -> None:
-    found = compare([0.60, 0.61, 0.59, 0.62, 0.60], [0.90, 0.92, 0.91, 0.90, 0.93], "maximize")
+    found = compare(
+        [0.60, 0.61, 0.59, 0.62, 0.60, 0.61], [0.90, 0.92, 0.91, 0.90, 0.93, 0.92], "maximize"
+    )
     assert found.verdict == "better"
-    assert found.gain == pytest.approx(0.308)
+    assert (found.n, found.probability) == (6, 1)
+    assert found.gain == pytest.approx(0.3083333)
+    assert found.p_value == 2 / 2**6  # all signs as they are, or all turned
     assert found.interval is not None
-    # By hand: differences .30 .31 .32 .28 .33, sd 0.019235, t(0.975, 4) = 2.776445.
-    assert found.interval == pytest.approx((0.284116, 0.331884), abs=1e-5)
-    assert found.n == 5
+    # The differences are .30 .31 .32 .28 .33 .31, their standard error 0.0070.
+    assert 0.285 < found.interval[0] < 0.302
+    assert 0.315 < found.interval[1] < 0.330
+
+
+def test_the_p_value_counts_signs_exactly() -> None:
+    # Of the 64 ways to sign 1, 2, 3, 4, 5, 6, these have a sum of 17 or more, or -17 or less:
+    # nothing, 1, or 2 turned (21, 19, 17), and the same with all turned.
+    found = compare([0.0] * 6, [1.0, -2.0, 3.0, 4.0, 5.0, 6.0], "maximize")
+    assert found.p_value == 6 / 64
+    assert found.probability == 5 / 6
+    assert found.verdict == "no proven gain"
 
 
 def test_less_is_better_when_minimizing() -> None:
-    assert compare([0.07, 0.08, 0.075], [0.01, 0.012, 0.011], "minimize").verdict == "better"
-    assert compare([0.01, 0.012, 0.011], [0.07, 0.08, 0.075], "minimize").verdict == "worse"
+    high, low = [0.07, 0.08, 0.075] * 2, [0.01, 0.012, 0.011] * 2
+    assert compare(high, low, "minimize").verdict == "better"
+    assert compare(low, high, "minimize").verdict == "worse"
 
 
 def test_a_gain_within_the_noise_is_no_proven_gain() -> None:
-    found = compare([0.990, 0.992, 0.991], [0.992, 0.991, 0.992], "maximize")
+    found = compare([0.990, 0.992, 0.991] * 2, [0.992, 0.991, 0.992] * 2, "maximize")
     assert found.verdict == "no proven gain"
     assert found.gain > 0
+    assert found.probability == pytest.approx(2 / 3)
+
+
+def test_five_seeds_that_agree_prove_nothing() -> None:
+    found = compare([0.5, 0.51, 0.52, 0.5, 0.5], [0.9, 0.9, 0.9, 0.91, 0.9], "maximize")
+    assert found.p_value == 2 / 2**5
+    assert found.verdict == "no proven gain"
 
 
 def test_one_seed_proves_nothing() -> None:
     found = compare([0.5], [0.9], "maximize")
-    assert (found.interval, found.verdict) == (None, "no proven gain")
+    assert (found.interval, found.p_value, found.verdict) == (None, 1, "no proven gain")
 
 
 def test_identical_arms() -> None:
-    found = compare([0.5, 0.6, 0.7], [0.5, 0.6, 0.7], "maximize")
-    assert (found.gain, found.interval, found.verdict) == (0, (0, 0), "no proven gain")
+    found = compare([0.5, 0.6, 0.7] * 2, [0.5, 0.6, 0.7] * 2, "maximize")
+    assert (found.gain, found.interval, found.probability) == (0, (0, 0), 0.5)
+    assert (found.p_value, found.verdict) == (1, "no proven gain")
 
 
-def test_equal_differences_are_an_interval_without_width_from_three_seeds_on() -> None:
-    three = compare([0.5, 0.6, 0.7], [0.6, 0.7, 0.8], "maximize")
-    assert three.interval == (three.gain, three.gain)
-    assert three.verdict == "better"
+def test_equal_differences_are_an_interval_without_width() -> None:
+    six = compare([0.5, 0.6, 0.7] * 2, [0.6, 0.7, 0.8] * 2, "maximize")
+    assert six.interval == pytest.approx((six.gain, six.gain))
+    assert six.verdict == "better"
     assert compare([0.5, 0.6], [0.6, 0.7], "maximize").verdict == "no proven gain"
 
 
@@ -66,6 +88,7 @@ def test_swapping_the_arms_or_the_direction_turns_the_gain_round(
     turned = compare(a, b, "minimize")
     assert there.gain == -back.gain == -turned.gain
     if there.interval is not None and back.interval is not None:
-        assert there.interval == pytest.approx((-back.interval[1], -back.interval[0]), abs=1e-12)
-        assert there.interval[0] <= there.gain + 1e-12
-        assert there.gain - 1e-12 <= there.interval[1]
+        assert there.interval[0] <= there.interval[1]
+        assert there.interval == pytest.approx((-back.interval[1], -back.interval[0]), abs=0.05)
+    assert there.p_value == back.p_value
+    assert there.probability == pytest.approx(1 - back.probability)

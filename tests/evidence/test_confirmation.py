@@ -2,19 +2,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import optuna
 import pytest
+from optuna.trial import TrialState
 
-from tests.making import make_engine, search
+from tests.making import TINY, make_brief, make_engine, search
+from tuner.data.splits import folds
 from tuner.engines.inprocess import InProcessEngine
-from tuner.errors import BundleError, StudyError
-from tuner.evidence.confirmation import CONFIRMATION, OPENINGS, confirm, find_arms, seed_of
+from tuner.errors import BundleError, StoreError, StudyError
+from tuner.evidence.confirmation import configuration_of, confirm
+from tuner.evidence.final import OPENINGS
+from tuner.evidence.trainings import Trainings, seed_of
+from tuner.fits import Failed, run
 from tuner.seeds import derive
+from tuner.study.arms import CONFIRMATION, arms_of, candidates_of
 from tuner.study.opening import open_study
+from tuner.study.store import evidence_name, facts_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tuner.fits import Job
+    from tuner.fits import Event, Job
     from tuner.study.opening import Brief
 
 
@@ -32,28 +40,141 @@ class Counting(InProcessEngine):
         self.jobs.append(job)
         super().start(key, job)
 
+    @property
+    def fresh(self) -> list[Job]:
+        """The jobs on fresh folds."""
+        return [job for job in self.jobs if job.split_seed is not None]
+
+    @property
+    def final(self) -> list[Job]:
+        """The jobs on all development data."""
+        return [job for job in self.jobs if job.split_seed is None]
+
 
 def quiet(_: str) -> None:
     pass
 
 
-def test_arms_are_confirmed_on_the_same_fresh_seeds(brief: Brief, url: str, tmp_path: Path) -> None:
-    study, engine = search(url, brief, 6), Counting()
+def kept(study: optuna.Study) -> optuna.Study:
+    """The study of the trainings after the search."""
+    return optuna.load_study(study_name=evidence_name(study.study_name), storage=study._storage)
+
+
+def test_candidates_race_on_fresh_folds_and_arms_meet_the_test(
+    brief: Brief, url: str, tmp_path: Path
+) -> None:
+    study, engine = search(url, brief, 8), Counting()
+    candidates = [trial.number for trial in candidates_of(study)]
+    assert len(candidates) == 3
     assert confirm(study, brief, engine, 3, tmp_path / "weights", quiet)
     found = study.user_attrs[CONFIRMATION]
     seeds = [seed_of(0, index) for index in range(3)]
     assert found["seeds"] == seeds
     assert not set(seeds) & {trial.user_attrs["seed"] for trial in study.trials}
+    assert found["candidates"] == candidates
+    assert found["winner"] in candidates
+    assert set(found["validation"]) == {str(number) for number in {0, 1, *candidates}}
     trials = {arm["trial"] for arm in found["arms"].values()}
-    assert sorted((job.seed, job.stop_after) for job in engine.jobs) == sorted(
+    assert trials == {0, 1, found["winner"]}
+    assert sorted((job.seed, job.stop_after) for job in engine.final) == sorted(
         (seed, study.trials[trial].user_attrs["best_epoch"]) for trial in trials for seed in seeds
     )
-    for job in engine.jobs:
-        assert job.split_seed is None
     for arm in found["arms"].values():
         assert [set(score) for score in arm["scores"]] == [{"accuracy", "macro_f1"}] * 3
         assert all(0 <= score["accuracy"] <= 1 for score in arm["scores"])
         assert arm["epochs"] == study.trials[arm["trial"]].user_attrs["best_epoch"]
+
+
+def test_every_round_has_a_seed_and_a_fold_of_its_own(
+    brief: Brief, url: str, tmp_path: Path
+) -> None:
+    study, engine = search(url, brief, 6), Counting()
+    rounds = facts_of(study)["data"]["sizes"]["folds"] + 1
+    confirm(study, brief, engine, rounds, tmp_path, quiet)
+    of_baseline = [
+        job
+        for job in engine.fresh
+        if job.hyperparameters == study.trials[0].user_attrs["hyperparameters"]
+    ]
+    parts = [(job.split_seed or 0, job.fold or 0) for job in of_baseline]
+    k = rounds - 1
+    assert [fold for _, fold in parts] == [*range(k), 0]
+    assert len({seed for seed, _ in parts[:k]}) == 1
+    assert parts[k][0] not in {parts[0][0], brief.seed}
+    assert {job.seed for job in engine.fresh} == {seed_of(0, index) for index in range(rounds)}
+    data = brief.dataset
+    held_out = [
+        row
+        for seed, fold in parts[:k]
+        for row in folds(data.development, data.validation, seed)[fold].validation.tolist()
+    ]
+    assert sorted(held_out) == list(range(len(data.development)))
+
+
+def test_a_score_on_a_fresh_fold_is_that_of_the_training(
+    brief: Brief, url: str, tmp_path: Path
+) -> None:
+    study, engine = search(url, brief, 4), Counting()
+    trainings = Trainings(study, brief, engine, quiet)
+    recipe = configuration_of(study.trials[1])
+    (score,) = trainings.scores([recipe], 2)
+    (job,) = engine.jobs
+    points = list(run(job))
+    assert points[-1].epoch == recipe.epochs
+    since = recipe.epochs - 0.1 * recipe.hyperparameters["epochs"]
+    last = [point.fold_scores for point in points if point.epoch > since]
+    assert all(len(scores) == 1 for scores in last)
+    assert score == pytest.approx(sum(scores[0] for scores in last) / len(last))
+    again = Trainings(study, brief, Counting(interrupt_at=0), quiet)
+    assert again.scores([recipe], 2) == [score], "nothing is trained twice"
+    (trial,) = kept(study).trials
+    assert (trial.value, trial.state) == (score, TrialState.COMPLETE)
+
+
+class Failing(InProcessEngine):
+    """Every fit fails."""
+
+    def __init__(self, diverged: bool) -> None:
+        super().__init__()
+        self.diverged = diverged
+
+    def next(self, key: int, timeout: float) -> Event:
+        self.stop(key)
+        return Failed("no luck", diverged=self.diverged)
+
+
+def test_a_training_that_diverges_is_on_record_and_another_failure_is_not(
+    brief: Brief, url: str
+) -> None:
+    study = search(url, brief, 4)
+    baseline = configuration_of(study.trials[0])
+    with pytest.raises(StudyError, match="no luck; the same command tries again"):
+        Trainings(study, brief, Failing(diverged=False), quiet).scores([baseline], 0)
+    assert kept(study).trials == []
+    said: list[str] = []
+    assert Trainings(study, brief, Failing(diverged=True), said.append).scores([baseline], 0) == [
+        None
+    ]
+    assert said == ["Round 1, trial 0 (baseline): no luck"]
+    again = Trainings(study, brief, Counting(interrupt_at=0), quiet)
+    assert again.scores([baseline], 0) == [None]
+
+
+def test_the_winner_of_the_race_is_the_best_from_then_on(brief: Brief, url: str) -> None:
+    study = search(url, brief, 8)
+    candidates = [trial.number for trial in candidates_of(study)]
+    assert arms_of(study)["best"].number == candidates[0] == study.best_trial.number
+    study.set_user_attr(CONFIRMATION, {"candidates": candidates, "winner": candidates[2]})
+    assert arms_of(study)["best"].number == candidates[2]
+    study.set_user_attr(CONFIRMATION, {"candidates": [99], "winner": 99})
+    assert arms_of(study)["best"].number == candidates[0], "the search has gone on"
+
+
+def test_the_trainings_are_no_study_to_report_on(brief: Brief, url: str, tmp_path: Path) -> None:
+    study = search(url, brief, 4)
+    confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
+    with pytest.raises(StoreError, match="after the search of 'study'; name that one"):
+        facts_of(kept(study))
 
 
 def test_the_test_split_is_opened_once_and_on_the_record(
@@ -63,7 +184,21 @@ def test_the_test_split_is_opened_once_and_on_the_record(
     assert confirm(study, brief, make_engine(1), 2, tmp_path, quiet)
     assert not confirm(study, brief, Counting(interrupt_at=0), 2, tmp_path, quiet)
     (opening,) = study.user_attrs[OPENINGS]
-    assert opening["reason"] == "final evaluation of 3 arms on 2 seeds"
+    count = len({arm["trial"] for arm in study.user_attrs[CONFIRMATION]["arms"].values()})
+    assert opening["reason"] == f"final evaluation of {count} configurations on 2 seeds"
+
+
+def test_other_candidates_race_again_and_the_same_winner_opens_nothing(
+    brief: Brief, url: str, tmp_path: Path
+) -> None:
+    study = search(url, brief, 6)
+    confirm(study, brief, make_engine(1), 2, tmp_path, quiet)
+    before = study.user_attrs[CONFIRMATION]
+    study.set_user_attr(CONFIRMATION, {**before, "candidates": before["candidates"][:2]})
+    engine = Counting(interrupt_at=0)
+    assert not confirm(study, brief, engine, 2, tmp_path, quiet)
+    assert study.user_attrs[CONFIRMATION] == before
+    assert len(study.user_attrs[OPENINGS]) == 1
 
 
 def test_more_seeds_are_another_opening(brief: Brief, url: str, tmp_path: Path) -> None:
@@ -72,35 +207,43 @@ def test_more_seeds_are_another_opening(brief: Brief, url: str, tmp_path: Path) 
     first = study.user_attrs[CONFIRMATION]["arms"]["baseline"]["scores"]
     engine = Counting()
     assert confirm(study, brief, engine, 2, tmp_path, quiet)
-    assert {job.seed for job in engine.jobs} == {seed_of(0, 1)}, "the first seed is there already"
+    of_baseline = [
+        job for job in engine.final if job.stop_after == study.trials[0].user_attrs["best_epoch"]
+    ]
+    assert {job.seed for job in of_baseline} == {seed_of(0, 1)}, "the first seed is there already"
     assert len(study.user_attrs[OPENINGS]) == 2
     assert study.user_attrs[CONFIRMATION]["arms"]["baseline"]["scores"][:1] == first
 
 
+@pytest.mark.parametrize("moment", [0, 3, 7])
 def test_an_interrupted_confirmation_goes_on_where_it_was(
-    brief: Brief, url: str, tmp_path: Path
+    url: str, tmp_path: Path, moment: int
 ) -> None:
-    study = search(url, brief, 4)
+    brief = make_brief(TINY, tmp_path)
+    study = search(url, brief, 6)
+    other = search(url, brief, 6, name="other")
+    whole = Counting()
+    confirm(other, brief, whole, 2, tmp_path / "other", quiet)
     with pytest.raises(KeyboardInterrupt):
-        confirm(study, brief, Counting(interrupt_at=2), 2, tmp_path, quiet)
-    assert OPENINGS not in study.user_attrs
+        confirm(study, brief, Counting(interrupt_at=moment), 2, tmp_path / "one", quiet)
+    if len(whole.fresh) > moment:
+        assert OPENINGS not in study.user_attrs
     engine = Counting()
-    assert confirm(study, brief, engine, 2, tmp_path, quiet)
-    arms = {arm.trial for arm in find_arms(study).values()}
-    assert len(engine.jobs) == 2 * len(arms) - 2
+    assert confirm(study, brief, engine, 2, tmp_path / "one", quiet)
+    assert len(engine.jobs) == len(whole.jobs) - moment
+    assert study.user_attrs[CONFIRMATION] == other.user_attrs[CONFIRMATION]
 
 
 def test_damaged_weights_are_named_and_trained_again(
     brief: Brief, url: str, tmp_path: Path
 ) -> None:
     study = search(url, brief, 4)
-    with pytest.raises(KeyboardInterrupt):
-        confirm(study, brief, Counting(interrupt_at=1), 1, tmp_path, quiet)
+    confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
     victim = next(tmp_path.glob("*.safetensors"))
     victim.write_bytes(victim.read_bytes()[:-10])
     with pytest.raises(BundleError, match=victim.name):
-        confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
-    assert confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
+        confirm(study, brief, make_engine(1), 2, tmp_path, quiet)
+    assert confirm(study, brief, make_engine(1), 2, tmp_path, quiet)
 
 
 def test_without_a_baseline_there_is_nothing_to_compare(

@@ -53,10 +53,15 @@ def test_report_json_holds_what_was_promised(tmp_path: Path) -> None:
     assert (baseline["trial"], baseline["validation"]["n"]) == (0, 5)
     assert baseline["validation"]["mean"] == 0.6
     assert baseline["test"].keys() == {"accuracy", "macro_f1"}
-    assert baseline["test"]["accuracy"]["mean"] == pytest.approx(0.6042)
-    assert baseline["test"]["accuracy"]["std"] == pytest.approx(0.005450, abs=1e-6)
+    assert baseline["test"]["accuracy"]["mean"] == pytest.approx(0.604333, abs=1e-6)
+    assert baseline["test"]["accuracy"]["std"] == pytest.approx(0.004885, abs=1e-6)
     assert facts["comparison"]["best_vs_baseline"]["verdict"] == "better"
+    assert facts["comparison"]["best_vs_baseline"]["p_value"] == 2 / 2**6
+    assert facts["comparison"]["best_vs_baseline"]["probability_of_improvement"] == 1
     assert facts["comparison"]["recipe_vs_baseline"]["verdict"] == "no proven gain"
+    # The fresh scores are .002, .004, .006, .008, .010 and .012 below that of the search.
+    assert baseline["fresh"]["mean"] == pytest.approx(0.593)
+    assert baseline["optimism"] == pytest.approx(0.007)
     assert facts["wall_seconds"]["search"] == 812.1
     assert facts["manifest"]["versions"]["torch"] == "2.9.0"
     assert facts["manifest"]["command"] == "python -m tuner.study flowers --trials 50"
@@ -106,6 +111,37 @@ def test_a_stand_in_is_named_in_the_first_line(tmp_path: Path) -> None:
     data = {"name": "flowers-drawn", "stands_in_for": "flowers"}
     text, _ = written(usual_study(tmp_path, "flowers-drawn", trials=5, data=data), tmp_path)
     assert text.startswith("> **THIS IS NOT FLOWERS.")
+
+
+def test_the_race_of_the_candidates(tmp_path: Path) -> None:
+    study = usual_study(tmp_path)
+    text, facts = written(study, tmp_path)
+    candidates = facts["confirmation"]["candidates"]
+    assert candidates[0]["trial"] == facts["confirmation"]["winner"]
+    assert [one["search"] for one in candidates] == sorted(
+        (one["search"] for one in candidates), reverse=True
+    )
+    assert all((one["rounds"], one["fresh"]["n"]) == (6, 6) for one in candidates)
+    section = text.split("## Which is best?")[1].split("\n## ")[0]
+    assert f"| **{candidates[0]['trial']}** | {100 * candidates[0]['search']:.2f} ± " in section
+    assert f"Trial {candidates[0]['trial']} won." in section
+    assert "The search had promised 0.7 points too much for it." in section
+    stored = study.user_attrs["confirmation"]
+    study.set_user_attr("confirmation", {**stored, "fewest": 4, "most": 16})
+    assert "after 6 rounds instead of 4, because its gain" in written(study, tmp_path)[0]
+    add_trial(study, value=0.99)
+    assert "found since, has not been in the race" in written(study, tmp_path)[0]
+
+
+def test_a_candidate_that_diverged(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=20)
+    stored = study.user_attrs["confirmation"]
+    loser = str(stored["candidates"][1])
+    scores = {**stored["validation"], loser: [None]}
+    study.set_user_attr("confirmation", {**stored, "validation": scores})
+    text, facts = written(study, tmp_path)
+    assert facts["confirmation"]["candidates"][1]["fresh"] is None
+    assert "| diverged | 1 |" in text
 
 
 def test_a_regression_with_a_wild_value(tmp_path: Path) -> None:

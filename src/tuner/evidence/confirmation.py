@@ -1,24 +1,17 @@
-"""Train baseline, recipe and best again on fresh seeds, then open the test split once."""
+"""Is it really better? Candidates race on fresh folds, then the test split is opened once."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tuner.case import Shape
-from tuner.errors import BundleError, StudyError
-from tuner.fits import Failed, Finished, Job, run_all
-from tuner.inference import Fitted
-from tuner.manifest import machine
-from tuner.metrics import scores
-from tuner.seeds import derive
-from tuner.study.arms import arms_of
+from tuner.errors import StudyError
+from tuner.evidence.final import score_on_test
+from tuner.evidence.race import Race, most_rounds, race
+from tuner.evidence.trainings import Configuration, Trainings, seed_of
+from tuner.study.arms import CONFIRMATION, arms_of, candidates_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import optuna
@@ -27,178 +20,96 @@ if TYPE_CHECKING:
     from tuner.fits import Engine
     from tuner.study.opening import Brief
 
-CONFIRMATION, OPENINGS = "confirmation", "test_openings"
 
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """A trial's configuration, to be trained again on all development data.
-
-    Attributes:
-        epochs: the trial's own best epoch.
-    """
-
-    trial: int
-    hyperparameters: dict[str, Any]
-    epochs: int
-
-
-def find_arms(study: optuna.Study) -> dict[str, Arm]:
-    """Return baseline, recipe and best, as far as they have a complete trial."""
-    return {name: arm_of(trial) for name, trial in arms_of(study).items()}
-
-
-def arm_of(trial: FrozenTrial) -> Arm:
-    """Return a complete trial as an arm."""
+def configuration_of(trial: FrozenTrial) -> Configuration:
+    """Return what a complete trial has trained, for its own best number of epochs."""
     facts = trial.user_attrs
-    return Arm(trial.number, facts["hyperparameters"], facts["best_epoch"])
-
-
-def seed_of(study_seed: int, index: int) -> int:
-    """Return the seed of confirmation number `index`; no trial of the search has it."""
-    return derive(study_seed, "confirmation", index)
-
-
-def final_job(brief: Brief, arm: Arm, seed: int) -> Job:
-    """Train an arm on all development data for its own number of epochs."""
-    return Job(
-        case=brief.reference,
-        hyperparameters=arm.hyperparameters,
-        data=brief.data_folder,
-        split_seed=None,
-        seed=seed,
-        plan=brief.plan,
-        stop_after=arm.epochs,
-    )
+    label = f"trial {trial.number}" + (f" ({facts['arm']})" if "arm" in facts else "")
+    return Configuration(facts["hyperparameters"], facts["best_epoch"], label)
 
 
 def confirm(
     study: optuna.Study,
     brief: Brief,
     engine: Engine,
-    count: int,
+    fewest: int,
     folder: Path,
     say: Callable[[str], None],
 ) -> bool:
-    """Confirm the arms on `count` fresh seeds, the same for all, unless that is done already.
+    """Find out which candidate is best, and what it is worth, unless that is known already.
+
+    The candidates of the search, baseline and recipe are trained again on fresh seeds and folds;
+    the winner is the best from then on. Then baseline, recipe and best are trained on all
+    development data, on the same seeds as many as there were rounds, and the test split is opened.
 
     Args:
-        folder: keeps the weights of each fit as soon as it ends, so an interrupted confirmation
-            goes on where it was.
+        fewest: seeds; there are up to four times as many while the gain is not plain.
+        folder: keeps the weights of each model as soon as it is trained, so an interrupted
+            confirmation goes on where it was.
 
     Returns:
         Whether the test split was opened.
 
     Raises:
-        StudyError: there is no baseline to compare with, or a fit failed.
+        StudyError: there is no baseline to compare with, or a training failed.
     """
-    arms = find_arms(study)
+    arms = arms_of(study)
     if "baseline" not in arms:
         raise StudyError("the baseline has no complete trial, so there is nothing to compare with")
-    seeds = [seed_of(brief.seed, index) for index in range(count)]
-    before = study.user_attrs.get(CONFIRMATION)
-    trials = {name: arm.trial for name, arm in arms.items()}
-    if (
-        before
-        and before["seeds"] == seeds
-        and trials == {name: facts["trial"] for name, facts in before["arms"].items()}
-    ):
+    candidates = candidates_of(study)
+    before: dict[str, Any] = study.user_attrs.get(CONFIRMATION, {})
+    numbers = [trial.number for trial in candidates]
+    fixed = {name: trial.number for name, trial in arms.items() if name != "best"}
+    asked = {"candidates": numbers, "fixed": fixed, "fewest": fewest}
+    if {name: before.get(name) for name in asked} == asked:
         return False
-    jobs = _jobs(brief, arms, seeds, folder)
-    _train(jobs, engine, say)
-    test = _evaluate(study, brief, jobs, len(arms), count)
+    trials = {trial.number: trial for trial in (*candidates, *arms.values())}
+    found = _race(Trainings(study, brief, engine, say), trials, numbers, fixed, fewest, say)
+    chosen = {**fixed, "best": found.winner}
+    configurations = {number: configuration_of(trials[number]) for number in chosen.values()}
+    seeds = [seed_of(brief.seed, index) for index in range(found.rounds)]
+    known: dict[int, list[dict[str, float]]] = {}
+    if before.get("seeds") == seeds:
+        known = {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
+    opened = not set(configurations) <= set(known)
+    if opened:
+        known = score_on_test(study, brief, engine, configurations, seeds, folder, say)
     study.set_user_attr(
         CONFIRMATION,
         {
+            **asked,
+            "winner": found.winner,
             "seeds": seeds,
+            "most": most_rounds(fewest),
+            "validation": {str(number): scores for number, scores in found.scores.items()},
             "arms": {
                 name: {
-                    "trial": arm.trial,
-                    "epochs": arm.epochs,
-                    "scores": [test[arm.trial, seed] for seed in seeds],
+                    "trial": number,
+                    "epochs": configurations[number].epochs,
+                    "scores": known[number],
                 }
-                for name, arm in arms.items()
+                for name, number in chosen.items()
             },
         },
     )
-    return True
+    return opened
 
 
-def _jobs(
-    brief: Brief, arms: dict[str, Arm], seeds: list[int], folder: Path
-) -> dict[tuple[int, int], Job]:
-    """One job a trial and seed, with a file for its weights that is named after its inputs."""
-    jobs = {}
-    for arm in arms.values():
-        for seed in seeds:
-            job = final_job(brief, arm, seed)
-            inputs = (
-                brief.case.name,
-                brief.dataset.fingerprint,
-                arm.hyperparameters,
-                arm.epochs,
-                seed,
-                asdict(brief.plan),
-                machine(),
-            )
-            digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-            weights = folder / f"trial-{arm.trial}-seed-{seed}-{digest[:16]}.safetensors"
-            jobs[arm.trial, seed] = replace(job, weights=weights)
-    return jobs
+def _race(
+    trainings: Trainings,
+    trials: dict[int, FrozenTrial],
+    candidates: list[int],
+    fixed: dict[str, int],
+    fewest: int,
+    say: Callable[[str], None],
+) -> Race:
+    def score(numbers: Sequence[int], index: int) -> list[float | None]:
+        return trainings.scores([configuration_of(trials[number]) for number in numbers], index)
 
-
-def _train(jobs: dict[tuple[int, int], Job], engine: Engine, say: Callable[[str], None]) -> None:
-    missing = [job for job in jobs.values() if job.weights and not job.weights.exists()]
-    ended = 0
-
-    def on_end(key: int, event: Finished | Failed) -> None:
-        nonlocal ended
-        ended += 1
-        if isinstance(event, Failed):
-            raise StudyError(
-                f"confirming with seed {missing[key].seed} failed: {event.reason}; "
-                "the same command tries again"
-            )
-        say(f"[{ended}/{len(missing)}] confirmation: trained again in {event.seconds:.1f} s")
-
-    run_all(engine, dict(enumerate(missing)), on_end)
-
-
-def _evaluate(
-    study: optuna.Study, brief: Brief, jobs: dict[tuple[int, int], Job], arms: int, seeds: int
-) -> dict[tuple[int, int], dict[str, float]]:
-    """Open the test split, on the record, and score every model on it."""
-
-    def record() -> None:
-        opening = {
-            "when": datetime.now(UTC).isoformat(timespec="seconds"),
-            "reason": f"final evaluation of {arms} arms on {seeds} seeds",
-        }
-        study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
-
-    fitted = {key: load_fitted(brief, job) for key, job in jobs.items()}
-    test = brief.dataset.test.open(record)
-    found = {}
-    for key, one in fitted.items():
-        outputs = one.outputs(test.features, brief.plan).cpu()
-        targets = one.targets(test.targets) if brief.case.task == "regression" else test.targets
-        found[key] = scores(brief.case.task, outputs, targets)
+    others = [number for name, number in fixed.items() if name != "baseline"]
+    direction = trainings.brief.case.direction
+    found = race(candidates, fixed["baseline"], others, fewest, direction, score)
+    names = " and ".join(str(number) for number in candidates if number != found.winner)
+    against = f", ahead of {names}" if names else ""
+    say(f"On fresh seeds and folds trial {found.winner} is best{against} ({found.rounds} rounds).")
     return found
-
-
-def load_fitted(brief: Brief, job: Job) -> Fitted:
-    """Load the weights that a final job has written.
-
-    Raises:
-        BundleError: the file is damaged; it is removed, so the same command trains it again.
-    """
-    if job.weights is None:
-        raise BundleError("this job keeps no weights")
-    case, data = brief.case, brief.dataset
-    hyperparameters = case.hyperparameters(job.hyperparameters)
-    model = case.build(hyperparameters, Shape(data.row_shape, data.outputs)).to(brief.plan.device)
-    try:
-        return Fitted.load(model, job.weights)
-    except BundleError:
-        job.weights.unlink(missing_ok=True)
-        raise

@@ -30,6 +30,11 @@ def confirmation_of(
     current = [name for name in arms if confirmed.get(name) == arms[name].number]
     return {
         "seeds": stored["seeds"],
+        "candidates": stored["candidates"],
+        "winner": stored["winner"],
+        "fewest": stored["fewest"],
+        "most": stored["most"],
+        "validation": stored["validation"],
         "scores": {name: stored["arms"][name]["scores"] for name in current},
         "outdated": {
             name: number
@@ -39,11 +44,41 @@ def confirmation_of(
     }
 
 
+def race_facts(confirmation: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> dict[str, Any]:
+    """Return the confirmation's entry in report.json: what each candidate came to."""
+    candidates = [
+        {
+            "trial": number,
+            "search": trials[number].values[0],
+            "fresh": _fresh(confirmation, number),
+            "rounds": len(confirmation["validation"][str(number)]),
+        }
+        for number in confirmation["candidates"]
+    ]
+    kept = ("seeds", "outdated", "winner", "fewest", "most")
+    return {**{name: confirmation[name] for name in kept}, "candidates": candidates}
+
+
+def _fresh(confirmation: Mapping[str, Any] | None, trial: int) -> dict[str, Any] | None:
+    """Summarise a trial's scores on fresh folds; None where there are none, or one diverged."""
+    rounds: list[float | None] = (confirmation or {"validation": {}})["validation"].get(
+        str(trial), []
+    )
+    known = [score for score in rounds if score is not None]
+    return _summary(known) if known and len(known) == len(rounds) else None
+
+
 def facts_of_arm(
-    trial: FrozenTrial, name: str, confirmation: Mapping[str, Any] | None
+    trial: FrozenTrial, name: str, confirmation: Mapping[str, Any] | None, direction: Direction
 ) -> dict[str, Any]:
-    """Return an arm's entry in report.json; `test` is empty where nothing was confirmed."""
+    """Return an arm's entry in report.json; `test` is empty where nothing was confirmed.
+
+    `fresh` are the scores on the folds of the confirmation, and `optimism` by how much the score
+    of the search is better than their mean.
+    """
     facts = trial.user_attrs
+    fresh = _fresh(confirmation, trial.number)
+    sign = 1 if direction == "maximize" else -1
     folds: list[float] = facts.get("fold_scores") or [trial.values[0]]
     scores: list[dict[str, float]] = (confirmation or {"scores": {}})["scores"].get(name, [])
     return {
@@ -51,6 +86,8 @@ def facts_of_arm(
         "best_epoch": facts.get("best_epoch"),
         "hyperparameters": facts.get("hyperparameters", trial.params),
         "validation": {**_summary(folds), "mean": trial.values[0]},
+        "fresh": fresh,
+        "optimism": fresh and sign * (trial.values[0] - fresh["mean"]),
         "test": {metric: _summary([score[metric] for score in scores]) for metric in scores[0]}
         if scores
         else {},
@@ -77,6 +114,8 @@ def comparisons(
                     "gain": one.gain,
                     "interval": one.interval,
                     "confidence": CONFIDENCE,
+                    "probability_of_improvement": one.probability,
+                    "p_value": one.p_value,
                     "n": one.n,
                     "verdict": one.verdict,
                     "same_trial": arms[arm].number == arms[other].number,

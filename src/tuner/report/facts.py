@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
-from tuner.report.arms import comparisons, confirmation_of, facts_of_arm
+from tuner.report.ablation import ablation_facts
+from tuner.report.arms import comparisons, confirmation_of, facts_of_arm, race_facts
 from tuner.report.diagnosis import diagnoses
-from tuner.study.arms import arms_of
+from tuner.study.arms import ABLATION, CONFIRMATION, arms_of
 from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
     trials = study.get_trials(deepcopy=False)
     sessions: list[dict[str, Any]] = attributes.get("sessions", [])
     arms = arms_of(study)
-    confirmation = confirmation_of(attributes.get("confirmation"), arms)
+    confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
     facts = {
         "study": study.study_name,
         "storage": storage_url,
@@ -50,10 +51,14 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
         "pruner": made.get("pruner"),
         "trials": _counts(trials),
         "work": _work(trials),
-        "arms": {name: facts_of_arm(trial, name, confirmation) for name, trial in arms.items()},
+        "arms": {
+            name: facts_of_arm(trial, name, confirmation, made["direction"])
+            for name, trial in arms.items()
+        },
         "diagnosis": diagnoses(arms, made),
-        "confirmation": confirmation and {k: v for k, v in confirmation.items() if k != "scores"},
+        "confirmation": confirmation and race_facts(confirmation, trials),
         "comparison": comparisons(arms, confirmation, made["metric"], made["direction"]),
+        "ablation": ablation_facts(attributes.get(ABLATION), arms, made["direction"]),
         "test_openings": attributes.get("test_openings", []),
         "wall_seconds": _wall_seconds(sessions, trials),
         "manifest": _manifest(made, sessions),

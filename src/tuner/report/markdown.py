@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tuner.report.arms import PAIRS
+from tuner.report.ablation import ablation_section
+from tuner.report.confirmation import candidates_section, certainty_section
 from tuner.report.diagnosis import diagnosis_section
 from tuner.report.provenance import (
     commands_section,
@@ -13,14 +14,12 @@ from tuner.report.provenance import (
     study_command,
 )
 from tuner.report.search import search_section
-from tuner.report.verdict import gain_interval, is_unconfirmed, recipe_verdict, verdict
+from tuner.report.verdict import is_unconfirmed, recipe_verdict, verdict
 from tuner.report.wording import (
     BLANK,
     code,
     count,
-    decimals_for,
     mean_and_std,
-    number,
     setting,
     shell,
     table,
@@ -43,9 +42,11 @@ def document(facts: dict[str, Any], plots: list[str]) -> str:
         f"**{verdict(facts)}** {recipe_verdict(facts)}".strip(),
         _how_to_confirm(facts),
         _arms(facts),
-        _certainty(facts),
+        certainty_section(facts),
+        candidates_section(facts),
         diagnosis_section(facts),
         _differences(facts),
+        ablation_section(facts, next((one for one in plots if one == "ablation.svg"), None)),
         search_section(facts, plots),
         data_section(facts),
         machine_section(facts),
@@ -84,7 +85,9 @@ def _arms(facts: dict[str, Any]) -> str:
     tested = {
         name: len(scores["values"]) for arm in arms.values() for name, scores in arm["test"].items()
     }
+    rounds = max((arm["fresh"]["n"] for arm in arms.values() if arm["fresh"]), default=0)
     header = ["arm", "trial", "epochs", f"validation {title(metric)} ({count(folds, 'fold')})"]
+    header += [f"fresh validation ({count(rounds, 'seed')})"] * bool(rounds)
     header += [f"test {title(name)} ({count(seeds, 'seed')})" for name, seeds in tested.items()]
     rows = [
         [
@@ -92,20 +95,25 @@ def _arms(facts: dict[str, Any]) -> str:
             str(arm["trial"]),
             _epochs(arm),
             mean_and_std(metric, arm["validation"]),
+            *[mean_and_std(metric, arm["fresh"]) if arm["fresh"] else BLANK] * bool(rounds),
             *(mean_and_std(k, arm["test"][k]) if k in arm["test"] else BLANK for k in tested),
         ]
         for name, arm in arms.items()
     ]
     notes = [f"Mean ± standard deviation{_units(facts)}. Epochs: those kept, of those planned."]
     notes += [
-        "Validation scores come from the search, and are means over a tenth of a training, up to "
-        "the epochs kept; *best* was chosen by them, so **its validation score is optimistic**."
+        "Validation scores are means over a tenth of a training, up to the epochs kept; those of "
+        "the search chose what to look at further, so **they are optimistic**."
     ]
+    if rounds:
+        notes += [
+            "Fresh ones are of new trainings, on seeds and folds that the search did not use."
+        ]
     if tested:
         notes += [
-            f"Test scores are of models trained again on all "
-            f"{facts['data']['sizes']['development']:,} development rows, on fresh seeds that are "
-            "the same for every arm."
+            f"Test scores are of models trained on all "
+            f"{facts['data']['sizes']['development']:,} development rows, on the same seeds for "
+            "every arm."
         ]
     return table(header, rows) + "\n\n" + " ".join(notes)
 
@@ -117,35 +125,6 @@ def _epochs(arm: dict[str, Any]) -> str:
 
 def _units(facts: dict[str, Any]) -> str:
     return ", in standardised units of the target" if facts["task"] == "regression" else ""
-
-
-def _certainty(facts: dict[str, Any]) -> str:
-    """Every pair of arms, compared on the seeds they share."""
-    rows = []
-    for arm, other in PAIRS:
-        pair = facts["comparison"][f"{arm}_vs_{other}"]
-        if pair is None or pair["same_trial"]:
-            continue
-        interval = gain_interval(facts, pair)
-        factor, unit = (100, " points") if facts["metric"]["name"] == "accuracy" else (1, "")
-        gain = factor * pair["gain"]
-        spread = (interval[1] - interval[0]) / 2 if interval else gain
-        decimals = decimals_for(spread, least=1) + (facts["task"] == "regression")
-        between = " to ".join(number(end, decimals) for end in interval) if interval else BLANK
-        wording = (
-            f"**{pair['verdict']}**" if pair["verdict"] != "no proven gain" else "no proven gain"
-        )
-        rows.append([f"{arm} against {other}", wording, number(gain, decimals) + unit, between])
-    if not rows:
-        return ""
-    n = len(facts["confirmation"]["seeds"])
-    header = ["", "", f"gain in test {title(facts['metric']['name'])}", "95 % interval"]
-    return (
-        f"## How sure is it?\n\n{table(header, rows, left=2)}\n\n"
-        f"Paired by seed ({count(n, 'seed')}), with a t interval; above zero is an improvement. "
-        "The interval covers the luck of training, not that of drawing the "
-        f"{facts['data']['sizes']['test']:,} test rows."
-    )
 
 
 def _differences(facts: dict[str, Any]) -> str:

@@ -73,6 +73,11 @@ def commands_section(facts: dict[str, Any]) -> str:
             "Train the best again and keep the model:",
             shell(f"python -m tuner.retrain{where} {name}"),
         ]
+    if "baseline" in facts["arms"] and not facts["ablation"]:
+        parts += [
+            "Measure which change bought it:",
+            shell(f"python -m tuner.ablate{where} {name}"),
+        ]
     timed = (
         " (a session ended by its --timeout may stop elsewhere)" if "--timeout" in repeat else ""
     )

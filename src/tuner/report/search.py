@@ -15,7 +15,7 @@ def search_section(facts: dict[str, Any], plots: list[str]) -> str:
         "history.svg": "Optimisation history: validation of every trial, best so far, baseline",
         "learning_curves.svg": "Learning curves of the arms: validation and training by epoch",
     }
-    pictures = [f"![{captions[name]}]({name})" for name in plots]
+    pictures = [f"![{captions[name]}]({name})" for name in plots if name in captions]
     lines = [_trials(facts), _best(facts), _time(facts), _saving(facts), *_failures(facts)]
     lines += [f"- Sampler: {facts['sampler']}", f"- Pruner: {facts['pruner']}"]
     fixed = ", ".join(f"{code(name)} = {setting(value)}" for name, value in facts["fixed"].items())

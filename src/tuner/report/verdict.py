@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.report.wording import count, decimals_for, loss, loss_title, loss_unit, number
 
 
@@ -34,10 +35,15 @@ def verdict(facts: dict[str, Any]) -> str:
             f"(95 % interval of the loss {interval}, {seeds}); keep the baseline."
         )
     went = f"stayed at {now}" if was == now else f"went from {was} to {now}"
-    if pair["interval"] is None:
+    if pair["n"] < FEWEST_TO_PROVE:
         return (
             f"No proven gain: the {what} {went}, but {seeds} cannot tell a gain from chance; "
-            "confirm on 3 or more."
+            f"confirm on {FEWEST_TO_PROVE} or more."
+        )
+    if pair["p_value"] > 1 - pair["confidence"]:
+        return (
+            f"No proven gain: the {what} {went} on {seeds}, but chance alone does as much in "
+            f"{pair['p_value']:.0%} of cases."
         )
     return (
         f"No proven gain: the {what} {went}, but the 95 % interval of the gain, {interval} on "
@@ -57,7 +63,7 @@ def recipe_verdict(facts: dict[str, Any]) -> str:
         return f"The textbook recipe alone took it to {now} (gain {interval})."
     if pair["verdict"] == "worse":
         return f"The textbook recipe alone made it worse: {now} (loss {interval})."
-    if pair["interval"] is None:
+    if pair["n"] < FEWEST_TO_PROVE:
         return f"The textbook recipe alone came to {now}, which proves as little."
     return f"The textbook recipe alone came to {now}: no proven gain ({interval})."
 

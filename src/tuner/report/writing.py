@@ -12,13 +12,14 @@ from tuner.report.facts import gather
 from tuner.report.history import draw_history
 from tuner.report.markdown import document
 from tuner.report.table import trials_csv
+from tuner.report.waterfall import draw_waterfall
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import optuna
 
-HISTORY, CURVES = "history.svg", "learning_curves.svg"
+HISTORY, CURVES, WATERFALL = "history.svg", "learning_curves.svg", "ablation.svg"
 
 
 def write_report(study: optuna.Study, storage_url: str, out: Path) -> Path:
@@ -33,7 +34,11 @@ def write_report(study: optuna.Study, storage_url: str, out: Path) -> Path:
     """
     facts = gather(study, storage_url)
     trials = study.get_trials(deepcopy=False)
-    plots = {HISTORY: draw_history(facts, trials), CURVES: draw_curves(facts, trials)}
+    plots = {
+        WATERFALL: draw_waterfall(facts),
+        HISTORY: draw_history(facts, trials),
+        CURVES: draw_curves(facts, trials),
+    }
     report = out / "report.md"
     try:
         for name, figure in plots.items():

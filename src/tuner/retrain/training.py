@@ -11,30 +11,27 @@ import optuna
 from optuna.trial import TrialState
 
 from tuner.bundle import write_bundle
-from tuner.case import load_case
 from tuner.cli import STORAGE
-from tuner.data import cache
-from tuner.data.sources import Folders
 from tuner.engines.inprocess import InProcessEngine
-from tuner.errors import DataError, StudyError, UsageError
-from tuner.evidence.confirmation import (
-    CONFIRMATION,
-    Arm,
-    arm_of,
-    final_job,
-    find_arms,
-    seed_of,
-)
+from tuner.errors import StudyError, UsageError
+from tuner.evidence.confirmation import configuration_of
+from tuner.evidence.final import final_job
+from tuner.evidence.trainings import seed_of
 from tuner.fits import Failed, Finished, run_all
 from tuner.manifest import machine
 from tuner.naming import folder_name
-from tuner.plan import Plan
-from tuner.study.opening import Brief
+from tuner.study.arms import CONFIRMATION, arms_of
+from tuner.study.reopening import brief_of
 from tuner.study.store import facts_of, load_study
 
 if TYPE_CHECKING:
-    from tuner.case import Case
-    from tuner.data.dataset import Dataset
+    from collections.abc import Sequence
+
+    from optuna.trial import FrozenTrial
+
+    from tuner.evidence.trainings import Configuration
+    from tuner.study.opening import Brief
+    from tuner.training import ReportPoint
 
 
 def retrain(
@@ -62,31 +59,20 @@ def retrain(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = load_study(storage, study_name)
-    facts = facts_of(study)
     chosen = _trial(study, number) if number is not None else _arm(study, arm or "best")
-    case = load_case(facts["reference"])
-    dataset, folder = _data(case, facts, data_dir)
-    seed = seed_of(facts["seed"], 0) if seed is None else seed
-    brief = Brief(
-        case=case,
-        reference=facts["reference"],
-        dataset=dataset,
-        data_folder=folder,
-        seed=facts["seed"],
-        fixed=facts["fixed"],
-        plan=Plan(**facts["plan"]),
-    )
+    brief = brief_of(study, data_dir)
+    seed = seed_of(brief.seed, 0) if seed is None else seed
     label = f"trial-{number}" if number is not None else arm or "best"
     bundle = out or STORAGE / "bundles" / folder_name(study_name) / f"{label}-seed-{seed}"
     bundle.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:
         weights = Path(work) / "weights"
-        _train(brief, chosen, seed, weights)
+        _train(brief, configuration_of(chosen), seed, weights)
         write_bundle(bundle, weights, _manifest(study, brief, chosen, seed))
     return bundle
 
 
-def _trial(study: optuna.Study, number: int) -> Arm:
+def _trial(study: optuna.Study, number: int) -> FrozenTrial:
     trials = study.get_trials(deepcopy=False)
     complete = [trial.number for trial in trials if trial.state == TrialState.COMPLETE]
     if number not in complete:
@@ -95,11 +81,11 @@ def _trial(study: optuna.Study, number: int) -> Arm:
             f"trial {number} {state}; a bundle needs a complete trial: "
             f"{', '.join(map(str, complete)) or 'there is none yet'}"
         )
-    return arm_of(trials[number])
+    return trials[number]
 
 
-def _arm(study: optuna.Study, name: str) -> Arm:
-    arms = find_arms(study)
+def _arm(study: optuna.Study, name: str) -> FrozenTrial:
+    arms = arms_of(study)
     if name not in arms:
         raise StudyError(
             f"{name} has no complete trial in study {study.study_name!r}; go on with the study"
@@ -107,42 +93,26 @@ def _arm(study: optuna.Study, name: str) -> Arm:
     return arms[name]
 
 
-def _data(case: Case, facts: dict[str, Any], data_dir: Path | None) -> tuple[Dataset, Path]:
-    """Take the study's data from the cache, or find it again and check that it is the same."""
-    expected = facts["data"]["fingerprint"]
-    folder = cache.folder_of(STORAGE / "cache", expected)
-    if not cache.is_whole(folder):
-        found = case.load(Folders(given=data_dir, own=STORAGE / "data"))
-        if found.fingerprint != expected:
-            raise DataError(
-                f"the study was made on {facts['data']['name']} with fingerprint "
-                f"{expected[:12]}, and what was found is {found.name} with "
-                f"{found.fingerprint[:12]}; name the folder of the study's data with --data-dir"
-            )
-        cache.store(found, STORAGE / "cache")
-    return cache.load(folder), folder
-
-
-def _train(brief: Brief, arm: Arm, seed: int, weights: Path) -> None:
-    def on_end(_key: int, event: Finished | Failed) -> None:
+def _train(brief: Brief, configuration: Configuration, seed: int, weights: Path) -> None:
+    def on_end(_key: int, event: Finished | Failed, _points: Sequence[ReportPoint]) -> None:
         if isinstance(event, Failed):
             raise StudyError(f"retraining failed: {event.reason}; try another --seed")
 
-    job = replace(final_job(brief, arm, seed), weights=weights)
+    job = replace(final_job(brief, configuration, seed), weights=weights)
     run_all(InProcessEngine(), {0: job}, on_end)
 
 
-def _manifest(study: optuna.Study, brief: Brief, arm: Arm, seed: int) -> dict[str, Any]:
+def _manifest(study: optuna.Study, brief: Brief, trial: FrozenTrial, seed: int) -> dict[str, Any]:
     facts, data = facts_of(study), brief.dataset
-    trial = study.get_trials(deepcopy=False)[arm.trial]
+    configuration = configuration_of(trial)
     return {
         "case": brief.case.name,
         "reference": brief.reference,
         "study": study.study_name,
-        "trial": arm.trial,
+        "trial": trial.number,
         "seed": seed,
-        "epochs": arm.epochs,
-        "hyperparameters": arm.hyperparameters,
+        "epochs": configuration.epochs,
+        "hyperparameters": configuration.hyperparameters,
         "task": brief.case.task,
         "shape": {"inputs": data.row_shape, "outputs": data.outputs},
         "preprocessing": {
@@ -155,7 +125,7 @@ def _manifest(study: optuna.Study, brief: Brief, arm: Arm, seed: int) -> dict[st
         "data": {key: facts["data"][key] for key in ("name", "source", "fingerprint")},
         "metrics": {
             "validation": {brief.case.metric: trial.value},
-            "test": _confirmed(study, arm.trial, seed),
+            "test": _confirmed(study, trial.number, seed),
         },
         "plan": facts["plan"],
         "machine": machine(),

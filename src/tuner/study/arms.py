@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 if TYPE_CHECKING:
@@ -11,15 +13,39 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 ARMS = ("baseline", "recipe", "best")
+CANDIDATES = 3
+CONFIRMATION = "confirmation"  # the study attribute that says who won on fresh folds
+ABLATION = "ablation"  # the one that says what each change does
 
 
 def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
     """Return the trial of each arm that has a complete one; the last one, where it was repeated.
 
-    The best may be the baseline or the recipe itself.
+    The best is the candidate that won on fresh folds, as long as the candidates are those of now;
+    before that, the one with the best score in the search. It may be the baseline or the recipe.
     """
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    complete = _complete(study)
     found = {trial.user_attrs["arm"]: trial for trial in complete if "arm" in trial.user_attrs}
-    if complete:
-        found["best"] = study.best_trial
+    if candidates := candidates_of(study):
+        confirmation: dict[str, Any] = study.user_attrs.get(CONFIRMATION, {})
+        numbers = [trial.number for trial in candidates]
+        current = confirmation.get("candidates") == numbers
+        found["best"] = candidates[numbers.index(confirmation["winner"]) if current else 0]
     return {name: found[name] for name in ARMS if name in found}
+
+
+def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the complete trials that did best in the search, each configuration once."""
+    best_first = sorted(
+        _complete(study),
+        key=lambda trial: trial.values[0],
+        reverse=study.direction == StudyDirection.MAXIMIZE,
+    )
+    distinct: dict[str, FrozenTrial] = {}
+    for trial in best_first:
+        distinct.setdefault(json.dumps(trial.user_attrs.get("hyperparameters")), trial)
+    return list(distinct.values())[:CANDIDATES]
+
+
+def _complete(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

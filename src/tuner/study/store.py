@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
 FACTS = "tuner"  # the study attribute that makes an Optuna study one of ours
+EVIDENCE = "evidence_of"  # the attribute of a study that holds the trainings after another's search
 SECONDS_TO_WAIT_FOR_A_LOCK = 60
 
 
@@ -99,10 +100,16 @@ def load_study(url: str, name: str) -> optuna.Study:
     storage = open_storage(url, create=False)
     known = optuna.get_all_study_names(storage)
     if name not in known:
-        raise unknown_name("study", "studies", name, known)
+        searches = [one for one in known if not one.endswith(evidence_name(""))]
+        raise unknown_name("study", "studies", name, searches)
     study = optuna.load_study(study_name=name, storage=storage)
     facts_of(study)
     return study
+
+
+def evidence_name(name: str) -> str:
+    """Return the name of the study that holds the trainings after the search of study `name`."""
+    return f"{name}/evidence"
 
 
 def facts_of(study: optuna.Study) -> dict[str, Any]:
@@ -112,6 +119,11 @@ def facts_of(study: optuna.Study) -> dict[str, Any]:
         StoreError: the study was made by something else.
     """
     facts: dict[str, Any] | None = study.user_attrs.get(FACTS)
+    if EVIDENCE in study.user_attrs:
+        raise StoreError(
+            f"study {study.study_name!r} holds the trainings after the search of "
+            f"{study.user_attrs[EVIDENCE]!r}; name that one"
+        )
     if facts is None:
         raise StoreError(
             f"study {study.study_name!r} was not made by tuner; choose another with --name"

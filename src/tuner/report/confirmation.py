@@ -1,0 +1,109 @@
+"""How sure the results are: sections of report.md on the arms compared, and on the race."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuner.report.arms import PAIRS
+from tuner.report.verdict import gain_interval
+from tuner.report.wording import (
+    BLANK,
+    count,
+    decimals_for,
+    mean_and_std,
+    number,
+    table,
+    title,
+)
+
+
+def certainty_section(facts: dict[str, Any]) -> str:
+    """Every pair of arms, compared on the seeds they share."""
+    rows = []
+    for arm, other in PAIRS:
+        pair = facts["comparison"][f"{arm}_vs_{other}"]
+        if pair is None or pair["same_trial"]:
+            continue
+        interval = gain_interval(facts, pair)
+        factor, unit = (100, " points") if facts["metric"]["name"] == "accuracy" else (1, "")
+        gain = factor * pair["gain"]
+        spread = (interval[1] - interval[0]) / 2 if interval else gain
+        decimals = decimals_for(spread, least=1) + (facts["task"] == "regression")
+        between = " to ".join(number(end, decimals) for end in interval) if interval else BLANK
+        wording = (
+            f"**{pair['verdict']}**" if pair["verdict"] != "no proven gain" else "no proven gain"
+        )
+        rows.append(
+            [
+                f"{arm} against {other}",
+                wording,
+                number(gain, decimals) + unit,
+                between,
+                f"{pair['probability_of_improvement']:.0%}",
+                f"{pair['p_value']:.2g}",
+            ]
+        )
+    if not rows:
+        return ""
+    n = len(facts["confirmation"]["seeds"])
+    header = ["", "", f"gain in test {title(facts['metric']['name'])}", "95 % interval"]
+    header += ["seeds improved", "p"]
+    return (
+        f"## How sure is it?\n\n{table(header, rows, left=2)}\n\n"
+        f"Paired by seed ({count(n, 'seed')}); above zero is an improvement. The interval is a "
+        "bootstrap over seeds, which with few of them is somewhat too narrow; p is of a two-sided "
+        "sign-flip test. A gain is proven where both leave chance out. That is the luck of "
+        "training, not that of drawing the "
+        f"{facts['data']['sizes']['test']:,} test rows."
+    )
+
+
+def candidates_section(facts: dict[str, Any]) -> str:
+    """Show how the best of the search did on fresh seeds and folds, and what they had promised."""
+    confirmation = facts["confirmation"]
+    if not confirmation:
+        return ""
+    metric = facts["metric"]["name"]
+    rows = []
+    for one in confirmation["candidates"]:
+        won = one["trial"] == confirmation["winner"]
+        name = f"**{one['trial']}**" if won else str(one["trial"])
+        fresh = mean_and_std(metric, one["fresh"]) if one["fresh"] else "diverged"
+        promised = {"mean": one["search"], "std": None}
+        rows.append([name, mean_and_std(metric, promised), fresh, str(one["rounds"])])
+    header = ["trial", "in the search", "on fresh seeds and folds", "rounds"]
+    return (
+        f"## Which is best?\n\n{table(header, rows)}\n\n"
+        f"{_race_in_words(facts)} {_optimism(facts)}".rstrip()
+    )
+
+
+def _race_in_words(facts: dict[str, Any]) -> str:
+    confirmation = facts["confirmation"]
+    text = (
+        f"The {len(confirmation['candidates'])} best of the search were trained again in rounds, "
+        "each with a seed and a fold that are new, and the same for all; the worst was dropped on "
+        f"the way. Trial {confirmation['winner']} won"
+    )
+    best = facts["arms"].get("best", {}).get("trial")
+    if best != confirmation["winner"]:
+        return f"{text}; trial {best}, found since, has not been in the race."
+    n, fewest = len(confirmation["seeds"]), confirmation["fewest"]
+    if n > fewest:
+        why = "its gain was not plain before" if n < confirmation["most"] else "it never was plain"
+        return f"{text}, after {n} rounds instead of {fewest}, because {why}."
+    return f"{text}."
+
+
+def _optimism(facts: dict[str, Any]) -> str:
+    """Say how much of what the search promised for the best has come true."""
+    best = facts["arms"].get("best")
+    if not best or best["optimism"] is None:
+        return ""
+    metric = facts["metric"]["name"]
+    factor, unit = (100, " points") if metric == "accuracy" else (1, "")
+    by = factor * best["optimism"]
+    decimals = decimals_for(by, least=1) + (facts["task"] == "regression")
+    if by <= 0:
+        return f"The search had not promised too much: it is {number(-by, decimals)}{unit} better."
+    return f"The search had promised {number(by, decimals)}{unit} too much for it."

@@ -1,0 +1,63 @@
+"""The picture of an ablation: a bar a change, each from where the one before it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from tuner.report.charts import BLUE, GREEN, GREY, INK, VERMILLION, our_look
+from tuner.report.wording import decimals_for, loss_title, loss_unit, number, setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BAR, ROW = 0.62, 0.42  # height of a bar in rows, and of a row in inches
+
+
+def draw_waterfall(facts: Mapping[str, Any]) -> Figure | None:
+    """Draw what each change did, from the baseline's mean loss on the fresh folds to the best's.
+
+    None: there is no ablation, or nothing on its path yet.
+    """
+    found, metric = facts["ablation"], facts["metric"]["name"]
+    steps = [step for step in found["path"] if step["total"] is not None] if found else []
+    if not steps:
+        return None
+    factor = 100 if metric == "accuracy" else 1
+    start = factor * found["baseline_loss"]
+    ends = [start - factor * step["total"] for step in steps]
+    decimals = decimals_for(start, *ends, least=1) + (metric != "accuracy")
+    labels = ["baseline", *map(_label, steps), "best" if found["complete"] else "so far"]
+    with our_look():
+        figure = Figure(figsize=(8.4, 1.1 + ROW * len(labels)), layout="constrained")
+        axes = figure.subplots()
+        axes.grid(axis="x", visible=True)
+        axes.grid(axis="y", visible=False)
+        axes.barh(0, start, height=BAR, color=GREY)
+        axes.barh(len(labels) - 1, ends[-1], height=BAR, color=BLUE)
+        for row, (before, after) in enumerate(zip([start, *ends], ends, strict=False), start=1):
+            colour = GREEN if after < before else VERMILLION
+            axes.barh(row, after - before, left=before, height=BAR, color=colour)
+            axes.plot([before, before], [row - 1, row + BAR / 2], color=INK, linewidth=0.7)
+        for row, value in enumerate([start, *ends, ends[-1]]):
+            right = max(value, [start, *ends][max(row - 1, 0)])
+            axes.annotate(
+                number(value, decimals) + loss_unit(metric),
+                (right if row < len(labels) - 1 else value, row),
+                xytext=(5, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9,
+            )
+        axes.set_yticks(range(len(labels)), labels)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.12 * max(start, *ends))
+        axes.set_xlabel(f"validation {loss_title(metric)} on fresh folds, less is better")
+        axes.set_title("What each change did, in the order in which they help most")
+    return figure
+
+
+def _label(step: Mapping[str, Any]) -> str:
+    more = f" and {len(step['follows'])} more" if step["follows"] else ""
+    return f"{step['change']} {setting(step['was'])} → {setting(step['now'])}{more}"

@@ -1,0 +1,64 @@
+"""A finished study taken up again: its brief, from the store and the data it was made on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.case import load_case
+from tuner.cli import STORAGE
+from tuner.data import cache
+from tuner.data.sources import Folders
+from tuner.errors import DataError
+from tuner.plan import Plan
+from tuner.study.opening import Brief
+from tuner.study.store import facts_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    import optuna
+
+    from tuner.case import Case
+    from tuner.data.dataset import Dataset
+
+
+def brief_of(study: optuna.Study, data_dir: Path | None) -> Brief:
+    """Return what a study was made of.
+
+    Args:
+        data_dir: folder with the raw data, where the study's cache is gone.
+
+    Raises:
+        CaseError: the case is gone, or broken.
+        DataError: the data is gone, or is not the data of the study.
+        StoreError: the study was made by something else.
+    """
+    facts = facts_of(study)
+    case = load_case(facts["reference"])
+    dataset, folder = _data(case, facts, data_dir)
+    return Brief(
+        case=case,
+        reference=facts["reference"],
+        dataset=dataset,
+        data_folder=folder,
+        seed=facts["seed"],
+        fixed=facts["fixed"],
+        plan=Plan(**facts["plan"]),
+    )
+
+
+def _data(case: Case, facts: dict[str, Any], data_dir: Path | None) -> tuple[Dataset, Path]:
+    """Take the study's data from the cache, or find it again and check that it is the same."""
+    expected = facts["data"]["fingerprint"]
+    folder = cache.folder_of(STORAGE / "cache", expected)
+    if not cache.is_whole(folder):
+        found = case.load(Folders(given=data_dir, own=STORAGE / "data"))
+        if found.fingerprint != expected:
+            raise DataError(
+                f"the study was made on {facts['data']['name']} with fingerprint "
+                f"{expected[:12]}, and what was found is {found.name} with "
+                f"{found.fingerprint[:12]}; name the folder of the study's data with --data-dir"
+            )
+        cache.store(found, STORAGE / "cache")
+    return cache.load(folder), folder

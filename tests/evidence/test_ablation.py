@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import pytest
+from optuna.samplers import RandomSampler
+
+from tests.making import TINY
+from tuner.case import case_names, load_case
+from tuner.evidence.ablation import Ablation, OutOfTime, facts_of_ablation
+from tuner.evidence.changes import Change, Mixture, group_of
+from tuner.evidence.trainings import Configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tuner.case import Case
+    from tuner.evidence.ablation import Subset
+    from tuner.evidence.comparison import Direction
+
+
+def configuration(values: Mapping[str, Any], epochs: int | None = None) -> Configuration:
+    return Configuration(dict(values), epochs or values["epochs"], "")
+
+
+def mixture(case: Case, **best: Any) -> Mixture:
+    baseline = asdict(case.baseline)
+    return Mixture(case, configuration(baseline), configuration({**baseline, **best}))
+
+
+@pytest.mark.parametrize("reference", [*case_names(), TINY])
+def test_nothing_taken_is_the_baseline_and_everything_is_the_best(reference: str) -> None:
+    case = load_case(reference)
+    study = optuna.create_study(sampler=RandomSampler(seed=0))
+    for _ in range(50):
+        best = asdict(case.suggest(study.ask()))
+        mixed = Mixture(case, configuration(asdict(case.baseline)), configuration(best))
+        assert mixed.configuration(()).hyperparameters == asdict(case.baseline)
+        assert mixed.configuration(mixed.changes).hyperparameters == best
+        for name in mixed.changes:
+            one = mixed.configuration({name}).hyperparameters
+            assert one[name] == best[name]
+            others = mixed.changes.keys() - {name} - mixed.changes[name].follows.keys()
+            assert all(one[other] == getattr(case.baseline, other) for other in others)
+
+
+def test_what_is_conditional_moves_together() -> None:
+    case = load_case(TINY)
+    mixed = mixture(case, step_lr=True, step_size=2, width=8)
+    assert mixed.changes == {
+        "step_lr": Change("step_lr", False, True, "training", {"step_size": 2}),
+        "width": Change("width", 4, 8, "structure", {}),
+    }
+    with_schedule = mixed.configuration({"step_lr"}).hyperparameters
+    assert (with_schedule["step_lr"], with_schedule["step_size"]) == (True, 2)
+    assert with_schedule["width"] == 4
+
+
+def test_a_condition_that_ends_takes_its_dependents_away() -> None:
+    case = load_case(TINY)
+    with_schedule = {**asdict(case.baseline), "step_lr": True, "step_size": 2}
+    mixed = Mixture(case, configuration(with_schedule), configuration(asdict(case.baseline)))
+    assert set(mixed.changes) == {"step_lr"}
+    assert mixed.configuration({"step_lr"}).hyperparameters == asdict(case.baseline)
+
+
+def test_a_training_is_as_long_as_the_arm_whose_epochs_it_has() -> None:
+    case = load_case(TINY)
+    baseline = asdict(case.baseline)
+    longer = Mixture(
+        case,
+        configuration(baseline, epochs=3),
+        configuration({**baseline, "epochs": 6, "width": 8}, epochs=5),
+    )
+    lengths = [longer.configuration(one).epochs for one in ([], ["width"], ["epochs"])]
+    assert lengths == [3, 3, 5]
+    equal = Mixture(
+        case,
+        configuration(baseline, epochs=3),
+        configuration({**baseline, "dropout": 0.5, "width": 8}, epochs=4),
+    )
+    assert equal.configuration(["width"]).epochs == 4
+
+
+def test_groups() -> None:
+    names = ("learning_rate", "augmentation", "batch_norm", "of_my_own")
+    assert [group_of(name) for name in names] == ["training", "data", "structure", "structure"]
+
+
+def changes(*names: str, **groups: str) -> dict[str, Change]:
+    groups = {**dict.fromkeys(names, "training"), **groups}
+    return {name: Change(name, 0, 1, group, {}) for name, group in groups.items()}  # type: ignore[arg-type]
+
+
+class Effects:
+    """Scores subsets of changes by what each one adds, and counts what it was asked."""
+
+    def __init__(self, effects: Mapping[str, float | None], at_most: int | None = None) -> None:
+        self.effects, self.at_most = effects, at_most
+        self.asked: list[tuple[frozenset[str], int]] = []
+
+    def __call__(self, subsets: Sequence[Subset], index: int) -> list[float | None]:
+        found: list[float | None] = []
+        for subset in subsets:
+            if len(self.asked) == self.at_most:
+                raise OutOfTime
+            self.asked.append((subset, index))
+            effects = [self.effects[name] for name in subset]
+            known = [effect for effect in effects if effect is not None]
+            found.append(0.5 + 0.01 * index + sum(known) if len(known) == len(effects) else None)
+        return found
+
+
+def test_the_path_takes_what_helps_most_first() -> None:
+    effects = Effects({"a": 0.01, "b": 0.2, "c": 0.1, "d": -0.05})
+    ablation = Ablation(changes(*"abcd"), 3, "maximize", effects)
+    ablation.walk()
+    singles = [index for subset, index in effects.asked if len(subset) == 1]
+    assert [singles.count(index) for index in range(3)] == [4, 2, 1], "half is dropped each round"
+    ablation.run()
+    assert ablation.path == ["b", "c", "a", "d"]
+    assert ablation.complete
+    assert ablation.gain(frozenset("b")) == pytest.approx(0.2)
+    assert ablation.gain(frozenset("bc"), over=frozenset("b")) == pytest.approx(0.1)
+    assert ablation.gain(frozenset("abcd"), over=frozenset("acd")) == pytest.approx(0.2)
+    assert len(effects.asked) == len(set(effects.asked)), "nothing is measured twice"
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_less_is_better_when_minimizing(direction: Direction) -> None:
+    sign = 1 if direction == "maximize" else -1
+    ablation = Ablation(
+        changes("a", "b"), 2, direction, Effects({"a": sign * 0.1, "b": sign * 0.2})
+    )
+    ablation.run()
+    assert ablation.path == ["b", "a"]
+    assert ablation.gain(frozenset("ab")) == pytest.approx(0.3)
+
+
+def test_a_change_that_diverges_comes_last() -> None:
+    ablation = Ablation(changes("a", "b"), 2, "maximize", Effects({"a": None, "b": -0.2}))
+    ablation.run()
+    assert ablation.path == ["b", "a"]
+    assert ablation.gain(frozenset("a")) == -float("inf")
+    assert ablation.enough is None
+
+
+def test_the_smallest_change_worth_making() -> None:
+    ablation = Ablation(
+        changes("a", "b", "c"), 2, "maximize", Effects({"a": 0.002, "b": 0.3, "c": 0.1})
+    )
+    ablation.run()
+    assert ablation.enough == frozenset("bc")
+
+
+def test_a_dear_change_is_left_out_where_cheaper_ones_do() -> None:
+    class EitherDoes(Effects):
+        def __call__(self, subsets: Sequence[Subset], index: int) -> list[float | None]:
+            super().__call__(subsets, index)
+            levels = {frozenset("w"): 0.3, frozenset("l"): 0.25, frozenset("wl"): 0.31}
+            return [
+                0.5 + levels.get(subset & {"w", "l"}, 0.0) + (0.2 if "a" in subset else 0.0)
+                for subset in subsets
+            ]
+
+    ablation = Ablation(
+        changes(w="structure", l="training", a="data"),
+        2,
+        "maximize",
+        EitherDoes({"w": 0, "l": 0, "a": 0}),
+    )
+    ablation.run()
+    assert ablation.path == ["w", "a", "l"]
+    # w and a have 0.50 of 0.51; without w there would be 0.20, without a 0.30.
+    assert ablation.enough == frozenset("wa")
+
+
+def test_no_gain_has_no_smallest_change() -> None:
+    ablation = Ablation(changes("a", "b"), 2, "maximize", Effects({"a": -0.1, "b": -0.2}))
+    ablation.run()
+    assert ablation.enough is None
+
+
+def test_a_budget_ends_it_and_what_was_measured_is_told() -> None:
+    ablation = Ablation(
+        changes("a", "b", "c"), 2, "maximize", Effects({"a": 0.1, "b": 0.3, "c": 0.2}, at_most=10)
+    )
+    ablation.run()
+    assert not ablation.complete
+    facts = facts_of_ablation(ablation, 0, 7)
+    assert facts["path"] == ["b"]
+    assert len(facts["path_scores"]) == 2
+    assert (facts["complete"], facts["smallest"], facts["without"]) == (False, None, {})
