@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,8 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     except (SQLAlchemyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise StoreError(f"the storage {url} cannot be opened: {reason}") from error
+    # Ctrl-C in the middle of a query: the pool logs it as an error, drops the connection, raises it.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     if sqlite:
         event.listen(storage.engine, "connect", _commit_to_the_log)
         storage.engine.dispose()  # so that connections made before this line have it too
