@@ -53,7 +53,7 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     except (SQLAlchemyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise StoreError(f"the storage {url} cannot be opened: {reason}") from error
-    # Ctrl-C in the middle of a query: the pool logs it as an error, drops the connection, raises it.
+    # Ctrl-C in a query: the pool logs it as an error, drops the connection, and raises it.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     if sqlite:
         event.listen(storage.engine, "connect", _commit_to_the_log)
