@@ -19,6 +19,7 @@ from tuner.data.sources import Folders
 from tuner.engines.choosing import make_engine, worker_count
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.diagnosis import diagnose, in_words
+from tuner.evidence.importance import explain
 from tuner.evidence.signs import curve_of
 from tuner.manifest import machine
 from tuner.naming import folder_name
@@ -78,6 +79,7 @@ def run_study(arguments: Namespace, command: str) -> int:
         with closing(make_engine(workers)) as engine:
             with record.timing("search_seconds"):
                 _search(study, brief, engine, arguments, console)
+            explain(study)
             if arguments.seeds:
                 folder = STORAGE / "confirmation" / folder_name(name)
                 with record.timing("confirmation_seconds"):

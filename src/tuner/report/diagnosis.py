@@ -58,7 +58,20 @@ def diagnosis_section(facts: dict[str, Any]) -> str:
                 for group, names in first["try_first"].items()
             ]
             notes.append(f"To try first, the cheapest first: {', '.join(groups)}.")
+    if bought := _bought(facts["ablation"]):
+        notes.append(f"What each group of changes bought here, of the whole gain: {bought}.")
     return f"## What is wrong?\n\n{table(header, rows, left=2)}\n\n{' '.join(notes)}"
+
+
+def _bought(ablation: Mapping[str, Any] | None) -> str:
+    """Say what share of the gain each group has on the measured path; empty where it is unknown."""
+    if not ablation or not ablation["complete"] or not (ablation["whole"]["gain"] or 0) > 0:
+        return ""
+    shares: dict[str, float] = {}
+    for step in ablation["path"]:
+        gain = step["gain"] or 0.0
+        shares[step["group"]] = shares.get(step["group"], 0.0) + gain / ablation["whole"]["gain"]
+    return ", ".join(f"{group} {number(100 * share, 0)} %" for group, share in shares.items())
 
 
 def _shares(signs: Mapping[str, float] | None) -> list[str]:

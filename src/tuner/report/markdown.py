@@ -7,6 +7,8 @@ from typing import Any
 from tuner.report.ablation import ablation_section
 from tuner.report.confirmation import candidates_section, certainty_section
 from tuner.report.diagnosis import diagnosis_section
+from tuner.report.health import health_section
+from tuner.report.importance import importance_section
 from tuner.report.provenance import (
     commands_section,
     data_section,
@@ -14,7 +16,7 @@ from tuner.report.provenance import (
     study_command,
 )
 from tuner.report.search import search_section
-from tuner.report.verdict import is_unconfirmed, recipe_verdict, verdict
+from tuner.report.verdict import is_unconfirmed, most_of_it, recipe_verdict, verdict
 from tuner.report.wording import (
     BLANK,
     code,
@@ -39,15 +41,17 @@ def document(facts: dict[str, Any], plots: list[str]) -> str:
     parts = [
         _warning(facts),
         f"# Study {code(facts['study'])}",
-        f"**{verdict(facts)}** {recipe_verdict(facts)}".strip(),
+        " ".join(filter(None, (f"**{verdict(facts)}**", most_of_it(facts), recipe_verdict(facts)))),
         _how_to_confirm(facts),
         _arms(facts),
         certainty_section(facts),
         candidates_section(facts),
         diagnosis_section(facts),
         _differences(facts),
-        ablation_section(facts, next((one for one in plots if one == "ablation.svg"), None)),
+        ablation_section(facts, "ablation.svg" if "ablation.svg" in plots else None),
+        importance_section(facts, "importance.svg" if "importance.svg" in plots else None),
         search_section(facts, plots),
+        health_section(facts),
         data_section(facts),
         machine_section(facts),
         commands_section(facts),

@@ -7,6 +7,8 @@ from typing import Any
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.report.wording import count, decimals_for, loss, loss_title, loss_unit, number
 
+MOST = 0.6  # of a gain
+
 
 def verdict(facts: dict[str, Any]) -> str:
     """Say in one sentence whether tuning has paid."""
@@ -66,6 +68,22 @@ def recipe_verdict(facts: dict[str, Any]) -> str:
     if pair["n"] < FEWEST_TO_PROVE:
         return f"The textbook recipe alone came to {now}, which proves as little."
     return f"The textbook recipe alone came to {now}: no proven gain ({interval})."
+
+
+def most_of_it(facts: dict[str, Any]) -> str:
+    """Say which changes most of a proven gain came from; empty where that was not measured."""
+    found, pair = facts["ablation"], facts["comparison"]["best_vs_baseline"]
+    if not found or not found["complete"] or not pair or pair["verdict"] != "better":
+        return ""
+    whole = found["whole"]["gain"]
+    if not whole or whole <= 0:
+        return ""
+    named, share = list[str](), 0.0
+    for step in sorted(found["path"], key=lambda one: -(one["gain"] or 0.0)):
+        if share < MOST:
+            named.append(f"`{step['change']}`")
+            share += (step["gain"] or 0.0) / whole
+    return f"Most of it ({share:.0%}) came from {' and '.join(named)}."
 
 
 def is_unconfirmed(facts: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from tuner.report.charts import save
 from tuner.report.curves import draw_curves
 from tuner.report.facts import gather
 from tuner.report.history import draw_history
+from tuner.report.importance import draw_importance
 from tuner.report.markdown import document
 from tuner.report.table import trials_csv
 from tuner.report.waterfall import draw_waterfall
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     import optuna
 
-HISTORY, CURVES, WATERFALL = "history.svg", "learning_curves.svg", "ablation.svg"
+HISTORY, CURVES = "history.svg", "learning_curves.svg"
+WATERFALL, IMPORTANCE = "ablation.svg", "importance.svg"
 
 
 def write_report(study: optuna.Study, storage_url: str, out: Path) -> Path:
@@ -36,6 +38,7 @@ def write_report(study: optuna.Study, storage_url: str, out: Path) -> Path:
     trials = study.get_trials(deepcopy=False)
     plots = {
         WATERFALL: draw_waterfall(facts),
+        IMPORTANCE: draw_importance(facts),
         HISTORY: draw_history(facts, trials),
         CURVES: draw_curves(facts, trials),
     }

@@ -1,0 +1,192 @@
+"""How well the search went: checks on its trials, each with what to do about it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState
+
+from tuner.evidence.signs import curve_of, read_signs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
+
+EDGE = 0.03  # share of a range, on its own scale, that is its edge
+MOST_FAILED = 0.1
+MOST_PRUNED, FEWEST_PRUNED = 0.85, 0.1
+# Loeppky, Sacks and Welch 2009, "Choosing the Sample Size of a Computer Experiment": ten a
+# dimension before a model of the whole space can be trusted.
+TRIALS_A_DIMENSION = 10
+TOP = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at.
+
+    Attributes:
+        name: of the check, the same in every report.
+        good: whether nothing has to be done.
+        found: what was seen, with its numbers.
+        advice: what to do; empty where nothing has to be.
+    """
+
+    name: str
+    good: bool
+    found: str
+    advice: str = ""
+
+
+def check_health(
+    trials: Sequence[FrozenTrial], made: Mapping[str, Any], best: FrozenTrial | None
+) -> list[Check]:
+    """Look at a search.
+
+    Args:
+        trials: all of them, in order.
+        made: what the study was made with.
+    """
+    finished = [trial for trial in trials if trial.state.is_finished()]
+    if best is None:
+        return []
+    return [
+        *_edges(best, made),
+        _failed(finished),
+        _pruned(finished),
+        _progress(finished, made["direction"]),
+        _duplicates(finished),
+        _dimensions(finished, made),
+        *_validation(finished, made, best),
+    ]
+
+
+def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
+    """See whether the best value is at the edge of a range that could be wider."""
+    at_edge = []
+    for name, value in best.params.items():
+        space = made["space"].get(name, {}).get("attributes", {})
+        if "low" not in space or space["low"] == space["high"]:
+            continue
+        scale = math.log if space.get("log") else float
+        low, high = scale(space["low"]), scale(space["high"])
+        place = (scale(value) - low) / (high - low)
+        if place <= EDGE and space["low"] > 0:  # zero is where it ends by nature
+            at_edge.append(f"{name} {value:.4g} (from {space['low']:g})")
+        elif place >= 1 - EDGE:
+            at_edge.append(f"{name} {value:.4g} (up to {space['high']:g})")
+    if not at_edge:
+        return [Check("edges", True, "no value of the best is at the edge of its range")]
+    return [
+        Check(
+            "edges",
+            False,
+            f"the best has values at the edge of their range: {', '.join(at_edge)}",
+            "widen the range in the case's suggest, and start a new study with --name",
+        )
+    ]
+
+
+def _failed(finished: Sequence[FrozenTrial]) -> Check:
+    failed = sum(trial.state == TrialState.FAIL for trial in finished)
+    found = f"{failed} of {len(finished)} trials failed"
+    if failed <= MOST_FAILED * len(finished):
+        return Check("failed", True, found)
+    return Check("failed", False, found, "see their reasons above, and mend the case or its space")
+
+
+def _pruned(finished: Sequence[FrozenTrial]) -> Check:
+    share = sum(trial.state == TrialState.PRUNED for trial in finished) / len(finished)
+    found = f"{share:.0%} of the trials were pruned"
+    if share > MOST_PRUNED:
+        return Check(
+            "pruned", False, found, "few were let end: look at the early ones in the dashboard"
+        )
+    if share < FEWEST_PRUNED and len(finished) >= 20:
+        return Check("pruned", False, found, "the scores of a training come too late to save time")
+    return Check("pruned", True, found)
+
+
+def _progress(finished: Sequence[FrozenTrial], direction: str) -> Check:
+    """See whether the last third of the trials found anything better."""
+    sign = 1 if direction == "maximize" else -1
+    complete = [
+        (index, sign * trial.values[0])
+        for index, trial in enumerate(finished)
+        if trial.state == TrialState.COMPLETE
+    ]
+    best = max(complete, key=lambda one: one[1])[0]
+    since = len(finished) - 1 - best
+    if best >= len(finished) * 2 / 3:
+        return Check(
+            "progress",
+            False,
+            f"the best came late, {since} trials before the end",
+            f"go on: --trials {2 * len(finished)}",
+        )
+    return Check("progress", True, f"nothing better came in the last {since} trials")
+
+
+def _duplicates(finished: Sequence[FrozenTrial]) -> Check:
+    configurations = Counter(
+        json.dumps(trial.user_attrs.get("hyperparameters", trial.params), sort_keys=True)
+        for trial in finished
+    )
+    double = sum(configurations.values()) - len(configurations)
+    if double == 0:
+        return Check("duplicates", True, "no configuration was tried twice")
+    return Check(
+        "duplicates",
+        double <= 0.1 * len(finished),
+        f"{double} trials repeat the configuration of another",
+        "" if double <= 0.1 * len(finished) else "the space is used up: stop, or widen it",
+    )
+
+
+def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
+    free = len(made["space"].keys() - made.get("fixed", {}).keys())
+    useful = sum(trial.state != TrialState.FAIL for trial in finished)
+    found = f"{useful} trials for {free} hyperparameters"
+    if useful >= TRIALS_A_DIMENSION * free:
+        return Check("dimensions", True, found)
+    return Check(
+        "dimensions",
+        False,
+        f"{found}, fewer than {TRIALS_A_DIMENSION} each",
+        "believe the ablation more than importances; --fix what matters least, or go on",
+    )
+
+
+def _validation(
+    finished: Sequence[FrozenTrial], made: Mapping[str, Any], best: FrozenTrial
+) -> list[Check]:
+    """See whether the best trials differ by more than the validation rows can tell."""
+    curve = curve_of(best, made)
+    complete = [trial for trial in finished if trial.state == TrialState.COMPLETE]
+    if curve is None or len(complete) < TOP:
+        return []
+    trivial = 1 - curve.trivial if curve.metric == "accuracy" else curve.trivial
+    error = read_signs(curve).standard_error * trivial
+    ranked = sorted(
+        (trial.values[0] for trial in complete), reverse=made["direction"] == "maximize"
+    )
+    spread = abs(ranked[0] - ranked[TOP - 1])
+    found = (
+        f"the {TOP} best differ by {spread:.2g}, and {curve.validation_rows:,} validation rows "
+        f"have a standard error of {error:.2g}"
+    )
+    if spread > 2 * error:
+        return [Check("validation", True, found)]
+    return [
+        Check(
+            "validation",
+            False,
+            found,
+            "their order in the search is chance: believe fresh folds, or validate on more rows",
+        )
+    ]

@@ -1,0 +1,157 @@
+"""Which hyperparameters mattered: fANOVA with intervals, and a shadow that cannot matter.
+
+Hutter et al. 2014, "An Efficient Approach for Assessing Hyperparameter Importance", as Optuna has
+it. Every value of every hyperparameter enters, also where it was not drawn, and with it one that is
+pure noise (Kursa and Rudnicki 2010, "Feature Selection with the Boruta Package"): what does not
+beat that one has shown nothing. Scores enter as ranks, or one trial that went wrong would outweigh
+all others.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.importance import FanovaImportanceEvaluator
+from optuna.trial import TrialState, create_trial
+from scipy.stats import rankdata
+
+from tuner.seeds import derive
+from tuner.study.arms import IMPORTANCE
+from tuner.study.store import facts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+SHADOW = "shadow"
+RESAMPLES = 40
+TREES = 64
+FEWEST_TRIALS = 8
+EVIDENCE = 0.95  # of the resamples, in which it has to beat the shadow
+
+Rows = list[tuple[dict[str, Any], float]]
+
+
+def explain(study: optuna.Study) -> None:
+    """Measure importance and keep it with the study, unless that of its present trials is there."""
+    states = (TrialState.COMPLETE, TrialState.PRUNED)
+    count = len(study.get_trials(deepcopy=False, states=states))
+    if study.user_attrs.get(IMPORTANCE, {}).get("trials") != count:
+        study.set_user_attr(IMPORTANCE, importance(study))
+
+
+def importance(study: optuna.Study) -> dict[str, Any]:
+    """Measure importance twice: at the end of complete trials, and of all trials early on.
+
+    Complete trials are those that were let end, so they say least about what is bad everywhere. So
+    all others enter as well, at the last rung (twentieth of the training) that every one reached.
+
+    Returns:
+        `final` and `early`, each with the number of trials and a list, the most important first,
+        of name, importance (they sum to 1), its 95 % bootstrap interval, and `beats`: the share of
+        resamples in which it was above the shadow's. None in place of one for which there are fewer
+        than 8 trials, or that are all equal.
+    """
+    seed = facts_of(study)["seed"]
+    states = (TrialState.COMPLETE, TrialState.PRUNED)
+    trials = study.get_trials(deepcopy=False, states=states)
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    reached = [max(trial.intermediate_values, default=0) for trial in trials]
+    rung = min(reached, default=0)
+    early = [(t, t.intermediate_values[rung]) for t in trials if rung in t.intermediate_values]
+    return {
+        "trials": len(trials),
+        "rung": rung,
+        "final": _measure(_rows((t, t.values[0]) for t in complete), derive(seed, "importance")),
+        "early": _measure(_rows(early), derive(seed, "importance")) if rung else None,
+    }
+
+
+def _rows(trials: Iterable[tuple[FrozenTrial, float]]) -> Rows:
+    return [
+        (trial.user_attrs["hyperparameters"], value)
+        for trial, value in trials
+        if math.isfinite(value) and "hyperparameters" in trial.user_attrs
+    ]
+
+
+def _measure(rows: Rows, seed: int) -> dict[str, Any] | None:
+    values = {value for _, value in rows}
+    if len(rows) < FEWEST_TRIALS or len(values) < 2:
+        return None
+    names = _varied(rows)
+    if not names:
+        return None
+    draw = np.random.default_rng(seed)
+    whole = _fanova(rows, names, draw)
+    resampled: list[dict[str, float]] = []
+    while len(resampled) < RESAMPLES:
+        sample = [rows[index] for index in draw.integers(len(rows), size=len(rows))]
+        if len({value for _, value in sample}) > 1:
+            resampled.append(_fanova(sample, names, draw))
+    found: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "importance": whole[name],
+            "interval": _interval([one[name] for one in resampled]),
+            "beats": sum(one[name] > one[SHADOW] for one in resampled) / RESAMPLES,
+        }
+        for name in names
+    ]
+    found.sort(key=lambda one: (-one["importance"], one["name"]))
+    shadow = {
+        "importance": whole[SHADOW],
+        "interval": _interval([one[SHADOW] for one in resampled]),
+    }
+    return {"trials": len(rows), "hyperparameters": found, "shadow": shadow}
+
+
+def _varied(rows: Rows) -> list[str]:
+    return [name for name in rows[0][0] if len({repr(row[name]) for row, _ in rows}) > 1]
+
+
+def _fanova(rows: Rows, names: Sequence[str], draw: np.random.Generator) -> dict[str, float]:
+    """Return the importance of each of the names, and of a new shadow."""
+    columns: dict[str, list[Any]] = {name: [row[name] for row, _ in rows] for name in names}
+    ranks = rankdata([value for _, value in rows])
+    columns[SHADOW] = draw.random(len(rows)).tolist()
+    distributions = {name: _distribution(values) for name, values in columns.items()}
+    study = optuna.create_study()
+    study.add_trials(
+        [
+            create_trial(
+                value=float(rank),
+                params={name: _as_drawn(column[index]) for name, column in columns.items()},
+                distributions=distributions,
+            )
+            for index, rank in enumerate(ranks)
+        ]
+    )
+    evaluator = FanovaImportanceEvaluator(n_trees=TREES, seed=int(draw.integers(2**31)))
+    found = evaluator.evaluate(study)
+    total = sum(found.values()) or 1.0
+    return {name: float(found.get(name, 0.0) / total) for name in columns}
+
+
+def _distribution(values: Sequence[Any]) -> BaseDistribution:
+    numbers = all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+    )
+    if numbers and min(values) < max(values):
+        return FloatDistribution(float(min(values)), float(max(values)))
+    return CategoricalDistribution(sorted({_as_drawn(value) for value in values}, key=repr))
+
+
+def _as_drawn(value: Any) -> Any:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _interval(values: Sequence[float]) -> list[float]:
+    low, high = np.quantile(values, [0.025, 0.975])
+    return [float(low), float(high)]

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.trial import TrialState, create_trial
+
+from tuner.evidence.health import Check, check_health
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+MADE: dict[str, Any] = {
+    "metric": "accuracy",
+    "direction": "maximize",
+    "data": {"sizes": {"validation": 1000, "folds": 1}},
+    "trivial": {"metric": 0.5, "loss": 0.7},
+    "fixed": {},
+    "space": {
+        "learning_rate": {"attributes": {"low": 1e-4, "high": 1e-1, "log": True}},
+        "depth": {"attributes": {"low": 1, "high": 5, "log": False}},
+        "dropout": {"attributes": {"low": 0.0, "high": 0.5, "log": False}},
+        "batch_norm": {"attributes": {"choices": [False, True]}},
+    },
+}
+DISTRIBUTIONS: dict[str, optuna.distributions.BaseDistribution] = {
+    "learning_rate": FloatDistribution(1e-4, 1e-1, log=True),
+    "depth": IntDistribution(1, 5),
+    "dropout": FloatDistribution(0.0, 0.5),
+}
+
+
+def trial(
+    value: float | None, state: TrialState = TrialState.COMPLETE, **params: Any
+) -> FrozenTrial:
+    params = {"learning_rate": 1e-3, "depth": 3, "dropout": 0.1, **params}
+    curve = [[step, step, 0.5, 0.9, 0.8] for step in range(1, 11)]
+    return create_trial(
+        state=state,
+        value=value if state == TrialState.COMPLETE else None,
+        params=params,
+        distributions=DISTRIBUTIONS,
+        user_attrs={"hyperparameters": params, "curve": curve},
+    )
+
+
+def steady(count: int = 45, pruned: int = 15) -> list[FrozenTrial]:
+    """A search in which nothing is wrong: its best came early, and the trials differ."""
+    complete = [trial(0.95 - 0.01 * n, dropout=0.2 + n / 1000) for n in range(count - pruned)]
+    return complete + [
+        trial(None, TrialState.PRUNED, dropout=0.4 + n / 1000) for n in range(pruned)
+    ]
+
+
+def checks(trials: Sequence[FrozenTrial], **made: Any) -> dict[str, Check]:
+    complete = [one for one in trials if one.state == TrialState.COMPLETE]
+    best = max(complete, key=lambda one: one.values[0]) if complete else None
+    found = check_health(trials, {**MADE, **made}, best)
+    assert all(bool(one.advice) != one.good for one in found)
+    return {one.name: one for one in found}
+
+
+def test_a_sound_search_needs_nothing() -> None:
+    found = checks(steady())
+    assert list(found) == [
+        "edges", "failed", "pruned", "progress", "duplicates", "dimensions", "validation"
+    ]  # fmt: skip
+    assert all(check.good for check in found.values())
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"learning_rate": 0.095}, "learning_rate 0.095 (up to 0.1)"),
+        ({"learning_rate": 1.1e-4}, "learning_rate 0.00011 (from 0.0001)"),
+        ({"depth": 5}, "depth 5 (up to 5)"),
+        ({"depth": 1}, "depth 1 (from 1)"),
+    ],
+)
+def test_the_best_at_the_edge_of_a_range(params: dict[str, Any], said: str) -> None:
+    check = checks([*steady(), trial(0.99, **params)])["edges"]
+    assert not check.good
+    assert said in check.found
+
+
+def test_zero_is_no_edge_that_could_be_wider() -> None:
+    assert checks([*steady(), trial(0.99, dropout=0.0)])["edges"].good
+
+
+def test_many_failures() -> None:
+    assert checks([*steady(), *[trial(None, TrialState.FAIL)] * 4])["failed"].good
+    check = checks([*steady(), *[trial(None, TrialState.FAIL)] * 6])["failed"]
+    assert (check.good, check.found) == (False, "6 of 51 trials failed")
+
+
+@pytest.mark.parametrize(
+    ("complete", "pruned", "good"), [(4, 40, False), (40, 1, False), (20, 20, True)]
+)
+def test_the_share_of_pruned(complete: int, pruned: int, good: bool) -> None:
+    assert checks(steady(complete + pruned, pruned))["pruned"].good == good
+
+
+def test_a_best_that_came_late() -> None:
+    check = checks([*steady(), trial(0.99)])["progress"]
+    assert not check.good
+    assert check.advice == "go on: --trials 92"
+
+
+def test_duplicates() -> None:
+    assert checks([*steady(), *[trial(0.5)] * 2])["duplicates"].good
+    check = checks([*steady(), *[trial(0.5)] * 10])["duplicates"]
+    assert not check.good
+    assert check.found.startswith("9 trials repeat")
+
+
+def test_too_few_trials_for_the_space() -> None:
+    check = checks(steady(30))["dimensions"]
+    assert (check.good, check.found) == (
+        False,
+        "30 trials for 4 hyperparameters, fewer than 10 each",
+    )
+    assert checks(steady(30), fixed={"depth": 3})["dimensions"].good
+
+
+def test_a_validation_set_that_cannot_tell_the_best_apart() -> None:
+    few = {"sizes": {"validation": 20, "folds": 5}}
+    check = checks(steady(), data=few)["validation"]
+    assert not check.good
+    assert check.found == (
+        "the 5 best differ by 0.04, and 100 validation rows have a standard error of 0.04"
+    )
+
+
+def test_when_minimizing_less_is_the_best() -> None:
+    trials = [trial(0.05 + 0.01 * n, dropout=0.2 + n / 1000) for n in range(45)]
+    made = {**MADE, "metric": "mae", "direction": "minimize", "trivial": {"metric": 0.8, "loss": 1}}
+    found = {one.name: one for one in check_health(trials, made, trials[0])}
+    assert found["progress"].found == "nothing better came in the last 44 trials"
+
+
+def test_nothing_complete_has_no_health() -> None:
+    assert checks([trial(None, TrialState.FAIL)]) == {}

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from optuna.trial import TrialState
+
+from tests.report.studies import add_trial, make_study
+from tuner.evidence.importance import EVIDENCE, explain, importance
+from tuner.study.arms import IMPORTANCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import optuna
+
+MANY = 60
+
+
+def made(
+    folder: Path, score: Callable[[dict[str, Any], random.Random], float], count: int = MANY
+) -> optuna.Study:
+    """A study whose trials score so; those below the median are pruned half-way."""
+    study, draw = make_study(folder), random.Random(0)
+    for _ in range(count):
+        step_lr = draw.random() < 0.5
+        values: dict[str, Any] = {
+            "dropout": draw.random(),
+            "optimizer": draw.choice(["adam", "adamw"]),
+            "batch_norm": draw.random() < 0.5,
+            "step_lr": step_lr,
+            "step_size": draw.randint(1, 9) if step_lr else 5,
+            "width": draw.choice([16, 32, 64]),
+        }
+        value = score(values, draw)
+        if value < 0.5:
+            add_trial(study, TrialState.PRUNED, value, stop=5, **values)
+        else:
+            add_trial(study, value=value, **values)
+    return study
+
+
+def by_name(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in found["hyperparameters"]}
+
+
+@pytest.mark.slow
+def test_what_matters_beats_the_shadow_and_noise_does_not(tmp_path: Path) -> None:
+    def score(values: dict[str, Any], draw: random.Random) -> float:
+        return (
+            0.6
+            + 0.2 * bool(values["batch_norm"])
+            + 0.1 * float(values["dropout"])
+            + draw.gauss(0, 0.01)
+        )
+
+    found = importance(made(tmp_path, score))["final"]
+    names = [one["name"] for one in found["hyperparameters"]]
+    assert names[:2] == ["batch_norm", "dropout"]
+    one = by_name(found)
+    assert all(one[name]["beats"] >= EVIDENCE for name in names[:2])
+    assert all(one[name]["beats"] < EVIDENCE for name in names[2:])
+    total = sum(each["importance"] for each in found["hyperparameters"])
+    assert total + found["shadow"]["importance"] == pytest.approx(1)
+    for each in found["hyperparameters"]:
+        assert 0 <= each["interval"][0] <= each["interval"][1] <= 1
+
+
+@pytest.mark.slow
+def test_pure_noise_gives_no_evidence(tmp_path: Path) -> None:
+    found = importance(made(tmp_path, lambda _, draw: 0.6 + 0.3 * draw.random()))["final"]
+    assert [one["name"] for one in found["hyperparameters"] if one["beats"] >= EVIDENCE] == []
+
+
+@pytest.mark.slow
+def test_pruned_trials_enter_at_the_rung_that_all_reached(tmp_path: Path) -> None:
+    def score(values: dict[str, Any], draw: random.Random) -> float:
+        return 0.9 - 0.6 * bool(values["batch_norm"]) + 0.05 * draw.random()
+
+    found = importance(made(tmp_path, score))
+    assert found["rung"] == 5
+    assert (found["trials"], found["early"]["trials"]) == (MANY, MANY)
+    assert found["final"]["trials"] < MANY
+    assert "batch_norm" not in by_name(found["final"]), "all complete trials are without it"
+    assert found["early"]["hyperparameters"][0]["name"] == "batch_norm"
+    assert found["early"]["hyperparameters"][0]["beats"] >= EVIDENCE
+
+
+def test_it_is_measured_once_and_again_when_there_are_more_trials(tmp_path: Path) -> None:
+    study = made(tmp_path, lambda values, _: 0.6 + 0.1 * values["dropout"], count=10)
+    explain(study)
+    before = study.user_attrs[IMPORTANCE]
+    assert importance(study) == before, "the same study gives the same figures"
+    study.set_user_attr(IMPORTANCE, {**before, "rung": -1})
+    explain(study)
+    assert study.user_attrs[IMPORTANCE]["rung"] == -1, "it was not measured again"
+    add_trial(study, value=0.7, dropout=0.3)
+    explain(study)
+    assert study.user_attrs[IMPORTANCE]["trials"] == 11
+
+
+def test_too_little_to_say_anything(tmp_path: Path) -> None:
+    study = made(tmp_path, lambda *_: 0.7, count=9)
+    assert importance(study)["final"] is None, "all scores are equal"
+    other = tmp_path / "other"
+    other.mkdir()
+    assert importance(made(other, lambda _, draw: draw.uniform(0.6, 0.9), count=7))["final"] is None
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    found = importance(make_study(empty))
+    assert (found["final"], found["early"], found["trials"]) == (None, None, 0)
