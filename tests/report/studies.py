@@ -63,6 +63,12 @@ def make_study(
         "direction": direction,
         "seed": 0,
         "fixed": {},
+        "space": {
+            "epochs": {
+                "name": "IntDistribution",
+                "attributes": {"low": 1, "high": 1000, "step": 1, "log": False},
+            }
+        },
         "trivial": {"metric": 0.2, "loss": 1.6} if classification else {"metric": 0.8, "loss": 1.0},
         "data": {**data, **changes.pop("data", {})},
         "plan": {

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -22,13 +23,21 @@ from tuner.errors import StoreError, UsageError
 from tuner.report.__main__ import main
 from tuner.report.facts import gather
 from tuner.report.writing import write_report
+from tuner.study.arms import arms_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import optuna
 
-FILES = {"report.md", "report.json", "trials.csv", "history.svg", "learning_curves.svg"}
+FILES = {
+    "report.md",
+    "report.html",
+    "report.json",
+    "trials.csv",
+    "history.svg",
+    "learning_curves.svg",
+}
 
 
 def written(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
@@ -118,12 +127,11 @@ def test_the_race_of_the_candidates(tmp_path: Path) -> None:
     text, facts = written(study, tmp_path)
     candidates = facts["confirmation"]["candidates"]
     assert candidates[0]["trial"] == facts["confirmation"]["winner"]
-    assert [one["search"] for one in candidates] == sorted(
-        (one["search"] for one in candidates), reverse=True
-    )
+    searched = [one["search"]["mean"] for one in candidates]
+    assert searched == sorted(searched, reverse=True)
     assert all((one["rounds"], one["fresh"]["n"]) == (6, 6) for one in candidates)
     section = text.split("## Which is best?")[1].split("\n## ")[0]
-    assert f"| **{candidates[0]['trial']}** | {100 * candidates[0]['search']:.2f} ± " in section
+    assert f"| **{candidates[0]['trial']}** | {100 * searched[0]:.1f} ± " in section
     assert f"Trial {candidates[0]['trial']} won." in section
     assert "The search had promised 0.7 points too much for it." in section
     stored = study.user_attrs["confirmation"]
@@ -245,3 +253,110 @@ def test_help_imports_nothing_slow() -> None:
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not imported & {"torch", "optuna", "matplotlib", "scipy", "sqlalchemy", "numpy"}
+
+
+def ablated(study: optuna.Study, *, complete: bool = True) -> None:
+    """Store an ablation of the present best: two changes, the first of which did most."""
+    changes = {
+        "learning_rate": {"was": 0.001, "now": 0.003, "group": "training", "follows": {}},
+        "dropout": {"was": 0.0, "now": 0.3, "group": "structure", "follows": {"rate": 2}},
+    }
+    study.set_user_attr(
+        "ablation",
+        {
+            "baseline": 0,
+            "best": arms_of(study)["best"].number,
+            "rounds": 2,
+            "complete": complete,
+            "changes": changes,
+            "path": ["learning_rate", "dropout"],
+            "path_scores": [[0.60, 0.62], [0.84, 0.86], [0.90, 0.92]],
+            "without": {"learning_rate": [0.65, 0.67], "dropout": [0.84, 0.86]},
+            "whole": [0.90, 0.92],
+            "smallest": ["dropout", "learning_rate"] if complete else None,
+            "smallest_scores": [0.90, 0.92] if complete else None,
+            "subsets_measured": 4,
+        },
+    )
+
+
+def test_the_ablation_is_told_with_its_picture(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    ablated(study)
+    text, facts = written(study, tmp_path)
+    found = facts["ablation"]
+    assert [step["gain"] for step in found["path"]] == pytest.approx([0.24, 0.06])
+    assert [step["total"] for step in found["path"]] == pytest.approx([0.24, 0.30])
+    assert found["without"]["learning_rate"]["gain"] == pytest.approx(0.25)
+    assert (
+        "| 1 | `learning_rate` 0.001 → 0.003 | training | 24.0 | 24.0 to 24.0 | 24.0 | 25.0 |"
+        in text
+    )
+    assert "`dropout` 0 → 0.3, with `rate` 2" in text
+    assert "100% of the gain of all 2 changes" in text
+    assert "Most of it (80%) came from `learning_rate`." in text
+    assert "of the whole gain: training 80 %, structure 20 %" in text
+    assert (tmp_path / "out" / "ablation.svg").exists()
+
+
+def test_a_page_that_needs_no_other_file(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, name="<b>odd</b>", trials=12)
+    ablated(study)
+    written(study, tmp_path)
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "<title>Study &lt;b&gt;odd&lt;/b&gt;</title>" in page
+    assert "<b>odd" not in page
+    sources = re.findall(r'(?:src|href)="(.{1,30})', page)
+    assert len(sources) == 3
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+    assert (
+        page.count("<table>") == page.count('<div class="table">') == page.count("</table></div>")
+    )
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page
+    headings = re.findall("<h2>(.*?)</h2>", page)
+    assert headings == re.findall(
+        "^## (.*)$", (tmp_path / "out" / "report.md").read_text("utf-8"), re.M
+    )
+
+
+def test_a_path_that_does_better_half_way(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    ablated(study)
+    stored = study.user_attrs["ablation"]
+    study.set_user_attr(
+        "ablation", {**stored, "path_scores": [[0.6, 0.62], [0.94, 0.96], [0.90, 0.92]]}
+    )
+    text, _ = written(study, tmp_path)
+    assert "The first 1 of them do better on these folds than all 2" in text
+
+
+def test_an_ablation_that_ran_out_of_time(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    ablated(study, complete=False)
+    text, _ = written(study, tmp_path)
+    assert "It was ended by its budget" in text
+    assert "smallest change" not in text
+    assert "Most of it" not in text
+
+
+def test_importance_and_health_are_told(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    one = {"importance": 0.7, "interval": [0.5, 0.9], "beats": 1.0}
+    other = {"importance": 0.2, "interval": [0.0, 0.3], "beats": 0.6}
+    shadow = {"importance": 0.1, "interval": [0.0, 0.2]}
+    part = {
+        "trials": 8,
+        "hyperparameters": [{"name": "dropout", **one}, {"name": "epochs", **other}],
+        "shadow": shadow,
+    }
+    study.set_user_attr("importance", {"trials": 12, "rung": 2, "final": part, "early": None})
+    text, facts = written(study, tmp_path)
+    assert "| `dropout` | 70% | 50% to 90% | evidence |" in text
+    assert "| `epochs` | 20% | 0% to 30% | no evidence |" in text
+    assert (tmp_path / "out" / "importance.svg").exists()
+    assert {one["name"] for one in facts["health"]} >= {"edges", "failed", "pruned", "progress"}
+    section = text.split("## Was it a good search?\n\n")[1].split("\n\n")[0]
+    wanted = [line.startswith("- **") for line in section.splitlines()]
+    assert wanted == sorted(wanted, reverse=True), "what wants something done comes first"

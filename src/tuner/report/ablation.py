@@ -111,11 +111,25 @@ def ablation_section(facts: dict[str, Any], picture: str | None) -> str:
             f"**The smallest change worth making:** {changes}: {share:.0%} of the gain of all "
             f"{len(found['changes'])} changes."
         )
+        parts += _better_half_way(found)
     elif found["complete"]:
         parts.append("On these folds the best is no better than the baseline.")
     if not found["complete"]:
         parts.append("It was ended by its budget; the same command goes on.")
     return "\n\n".join(parts)
+
+
+def _better_half_way(found: Mapping[str, Any]) -> list[str]:
+    """Say so where the path was better before its end: some changes do harm."""
+    totals = [step["total"] if step["total"] is not None else -math.inf for step in found["path"]]
+    top = max(range(len(totals)), key=totals.__getitem__)
+    if top == len(totals) - 1:
+        return []
+    rest = ", ".join(code(step["change"]) for step in found["path"][top + 1 :])
+    return [
+        f"The first {top + 1} of them do better on these folds than all {len(totals)}: to look "
+        f"further from there, search again without {rest} (`--fix`)."
+    ]
 
 
 def _change(one: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ def race_facts(confirmation: Mapping[str, Any], trials: Sequence[FrozenTrial]) -
     candidates = [
         {
             "trial": number,
-            "search": trials[number].values[0],
+            "search": _searched(trials[number]),
             "fresh": _fresh(confirmation, number),
             "rounds": len(confirmation["validation"][str(number)]),
         }
@@ -57,6 +57,12 @@ def race_facts(confirmation: Mapping[str, Any], trials: Sequence[FrozenTrial]) -
     ]
     kept = ("seeds", "outdated", "winner", "fewest", "most")
     return {**{name: confirmation[name] for name in kept}, "candidates": candidates}
+
+
+def _searched(trial: FrozenTrial) -> dict[str, Any]:
+    """Summarise a complete trial's score in the search over folds."""
+    folds: list[float] = trial.user_attrs.get("fold_scores") or [trial.values[0]]
+    return {**_summary(folds), "mean": trial.values[0]}
 
 
 def _fresh(confirmation: Mapping[str, Any] | None, trial: int) -> dict[str, Any] | None:
@@ -79,13 +85,12 @@ def facts_of_arm(
     facts = trial.user_attrs
     fresh = _fresh(confirmation, trial.number)
     sign = 1 if direction == "maximize" else -1
-    folds: list[float] = facts.get("fold_scores") or [trial.values[0]]
     scores: list[dict[str, float]] = (confirmation or {"scores": {}})["scores"].get(name, [])
     return {
         "trial": trial.number,
         "best_epoch": facts.get("best_epoch"),
         "hyperparameters": facts.get("hyperparameters", trial.params),
-        "validation": {**_summary(folds), "mean": trial.values[0]},
+        "validation": _searched(trial),
         "fresh": fresh,
         "optimism": fresh and sign * (trial.values[0] - fresh["mean"]),
         "test": {metric: _summary([score[metric] for score in scores]) for metric in scores[0]}

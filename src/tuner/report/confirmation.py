@@ -69,8 +69,7 @@ def candidates_section(facts: dict[str, Any]) -> str:
         won = one["trial"] == confirmation["winner"]
         name = f"**{one['trial']}**" if won else str(one["trial"])
         fresh = mean_and_std(metric, one["fresh"]) if one["fresh"] else "diverged"
-        promised = {"mean": one["search"], "std": None}
-        rows.append([name, mean_and_std(metric, promised), fresh, str(one["rounds"])])
+        rows.append([name, mean_and_std(metric, one["search"]), fresh, str(one["rounds"])])
     header = ["trial", "in the search", "on fresh seeds and folds", "rounds"]
     return (
         f"## Which is best?\n\n{table(header, rows)}\n\n"

@@ -10,6 +10,7 @@ from tuner.report.charts import save
 from tuner.report.curves import draw_curves
 from tuner.report.facts import gather
 from tuner.report.history import draw_history
+from tuner.report.html import html
 from tuner.report.importance import draw_importance
 from tuner.report.markdown import document
 from tuner.report.table import trials_csv
@@ -52,7 +53,9 @@ def write_report(study: optuna.Study, storage_url: str, out: Path) -> Path:
         atomic.write_text(out / "trials.csv", trials_csv(trials))
         atomic.write_json(out / "report.json", facts)
         shown = [name for name, figure in plots.items() if figure is not None]
-        atomic.write_text(report, document(facts, shown))
+        text = document(facts, shown)
+        atomic.write_text(out / "report.html", html(text, f"Study {study.study_name}", out))
+        atomic.write_text(report, text)
     except OSError as error:
         raise UsageError(
             f"the report cannot be written to {out}: {error.strerror or error}; "
