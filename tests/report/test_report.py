@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
 import sys
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from optuna.trial import TrialState
+from PIL import Image
 from sqlalchemy.engine import make_url
 
 from tests.report.studies import (
@@ -330,6 +333,59 @@ def test_a_path_that_does_better_half_way(tmp_path: Path) -> None:
     )
     text, _ = written(study, tmp_path)
     assert "The first 1 of them do better on these folds than all 2" in text
+
+
+def erring(study: optuna.Study) -> None:
+    """Store what the present best gets wrong: one image of a flower."""
+    file = BytesIO()
+    Image.new("RGB", (8, 8), (200, 30, 90)).save(file, format="PNG")
+    mistake = {
+        "row": 3,
+        "true": "rose",
+        "predicted": "tulip",
+        "probability": 0.9,
+        "png": base64.b64encode(file.getvalue()).decode("ascii"),
+    }
+    study.set_user_attr(
+        "mistakes",
+        {
+            "trial": arms_of(study)["best"].number,
+            "classes": ["rose", "tulip"],
+            "models": 6,
+            "confusion": [[50, 10], [0, 60]],
+            "mistakes": [mistake],
+        },
+    )
+
+
+def test_what_the_best_gets_wrong_in_classes(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    erring(study)
+    text, facts = written(study, tmp_path)
+    assert facts["mistakes"]["confusion"] == [[50, 10], [0, 60]]
+    assert "](confusion.svg)" in text
+    assert "](mistakes.svg)" in text
+    assert "Confused most: rose taken for tulip: 10." in text
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    written(study, tmp_path)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    add_trial(study, value=0.99)
+    text, facts = written(study, tmp_path)
+    assert facts["mistakes"] is None, "they are of another trial than the best of now"
+    assert not (tmp_path / "out" / "confusion.svg").exists()
+
+
+def test_what_the_best_gets_wrong_in_numbers(tmp_path: Path) -> None:
+    study = make_study(tmp_path, "housing", task="regression")
+    add_trial(study, value=0.07, arm="baseline")
+    study.set_user_attr(
+        "mistakes", {"trial": 0, "true": [-1.0, 0.0, 1.0], "predicted": [-1.1, 0.1, 1.3]}
+    )
+    text, _ = written(study, tmp_path)
+    assert "a mean of 0.1 and a standard deviation of 0.16" in text
+    assert "the largest is 0.3" in text
+    assert (tmp_path / "out" / "mistakes.svg").exists()
+    assert not (tmp_path / "out" / "confusion.svg").exists()
 
 
 def test_an_ablation_that_ran_out_of_time(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from tuner.errors import StudyError
 from tuner.evidence.final import score_on_test
 from tuner.evidence.race import Race, most_rounds, race
 from tuner.evidence.trainings import Configuration, Trainings, seed_of
-from tuner.study.arms import CONFIRMATION, arms_of, candidates_of
+from tuner.study.arms import CONFIRMATION, MISTAKES, arms_of, candidates_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,7 +73,10 @@ def confirm(
         known = {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
     opened = not set(configurations) <= set(known)
     if opened:
-        known = score_on_test(study, brief, engine, configurations, seeds, folder, say)
+        tested = score_on_test(study, brief, engine, configurations, seeds, folder, say)
+        known = {trial: one.scores for trial, one in tested.items()}
+        shown = {"trial": found.winner, **tested[found.winner].details}
+        study.set_user_attr(MISTAKES, shown)
     study.set_user_attr(
         CONFIRMATION,
         {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuner.case import Shape
 from tuner.errors import BundleError, StudyError
+from tuner.evidence.mistakes import classification_mistakes, residuals
 from tuner.fits import Failed, Finished, Job, run_all
 from tuner.inference import Fitted
 from tuner.manifest import machine
@@ -20,13 +21,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import optuna
+    from torch import Tensor
 
+    from tuner.data.dataset import Examples
     from tuner.evidence.trainings import Configuration
     from tuner.fits import Engine
     from tuner.study.opening import Brief
     from tuner.training import ReportPoint
 
 OPENINGS = "test_openings"
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What models of one configuration do on the test split.
+
+    Attributes:
+        scores: all metrics, one seed after the other.
+        details: what they get wrong, as `mistakes` has it.
+    """
+
+    scores: list[dict[str, float]]
+    details: dict[str, Any]
 
 
 def score_on_test(
@@ -37,11 +53,11 @@ def score_on_test(
     seeds: Sequence[int],
     folder: Path,
     say: Callable[[str], None],
-) -> dict[int, list[dict[str, float]]]:
+) -> dict[int, Tested]:
     """Train each trial's configuration on every seed, then open the test split for all of them.
 
     Returns:
-        By trial: all metrics, for one seed after the other.
+        What each trial's models do on the test split.
 
     Raises:
         StudyError: a training failed.
@@ -49,8 +65,11 @@ def score_on_test(
     """
     jobs = _jobs(brief, configurations, seeds, folder)
     _train(jobs, engine, say)
-    found = _evaluate(study, brief, jobs)
-    return {trial: [found[trial, seed] for seed in seeds] for trial in configurations}
+    outputs, test = _open(study, brief, jobs)
+    return {
+        trial: _tested(brief, [outputs[trial, seed] for seed in seeds], test)
+        for trial in configurations
+    }
 
 
 def final_job(brief: Brief, configuration: Configuration, seed: int) -> Job:
@@ -106,10 +125,14 @@ def _train(jobs: dict[tuple[int, int], Job], engine: Engine, say: Callable[[str]
     run_all(engine, dict(enumerate(missing)), on_end)
 
 
-def _evaluate(
+def _open(
     study: optuna.Study, brief: Brief, jobs: dict[tuple[int, int], Job]
-) -> dict[tuple[int, int], dict[str, float]]:
-    """Open the test split, on the record, and score every model on it."""
+) -> tuple[dict[tuple[int, int], Tensor], Examples]:
+    """Open the test split, on the record, and apply every model to it.
+
+    Returns:
+        Outputs on the CPU, and the test rows with targets in the units of the outputs.
+    """
     trials, seeds = (len(set(part)) for part in zip(*jobs, strict=True))
 
     def record() -> None:
@@ -121,12 +144,22 @@ def _evaluate(
 
     fitted = {key: load_fitted(brief, job) for key, job in jobs.items()}
     test = brief.dataset.test.open(record)
-    found = {}
-    for key, one in fitted.items():
-        outputs = one.outputs(test.features, brief.plan).cpu()
-        targets = one.targets(test.targets) if brief.case.task == "regression" else test.targets
-        found[key] = scores(brief.case.task, outputs, targets)
-    return found
+    outputs = {key: one.outputs(test.features, brief.plan).cpu() for key, one in fitted.items()}
+    if brief.case.task == "regression":
+        # Every model was trained on all development rows, so all have the same scaler.
+        scaler = next(iter(fitted.values())).targets
+        test = replace(test, targets=scaler(test.targets))
+    return outputs, test
+
+
+def _tested(brief: Brief, outputs: Sequence[Tensor], test: Examples) -> Tested:
+    task, classes = brief.case.task, brief.dataset.classes
+    return Tested(
+        scores=[scores(task, one, test.targets) for one in outputs],
+        details=classification_mistakes(outputs, test, classes)
+        if classes
+        else residuals(outputs[0], test.targets),
+    )
 
 
 def load_fitted(brief: Brief, job: Job) -> Fitted:

@@ -13,7 +13,8 @@ from tuner.evidence.health import check_health
 from tuner.report.ablation import ablation_facts
 from tuner.report.arms import comparisons, confirmation_of, facts_of_arm, race_facts
 from tuner.report.diagnosis import diagnoses
-from tuner.study.arms import ABLATION, CONFIRMATION, IMPORTANCE, arms_of
+from tuner.report.mistakes import mistakes_facts
+from tuner.study.arms import ABLATION, CONFIRMATION, IMPORTANCE, MISTAKES, arms_of
 from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
         "confirmation": confirmation and race_facts(confirmation, trials),
         "comparison": comparisons(arms, confirmation, made["metric"], made["direction"]),
         "ablation": ablation_facts(attributes.get(ABLATION), arms, made["direction"]),
+        "mistakes": mistakes_facts(attributes.get(MISTAKES), arms),
         "importance": attributes.get(IMPORTANCE),
         "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],
         "test_openings": attributes.get("test_openings", []),

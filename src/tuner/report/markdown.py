@@ -9,6 +9,7 @@ from tuner.report.confirmation import candidates_section, certainty_section
 from tuner.report.diagnosis import diagnosis_section
 from tuner.report.health import health_section
 from tuner.report.importance import importance_section
+from tuner.report.mistakes import mistakes_section
 from tuner.report.provenance import (
     commands_section,
     data_section,
@@ -50,6 +51,7 @@ def document(facts: dict[str, Any], plots: list[str]) -> str:
         _differences(facts),
         ablation_section(facts, "ablation.svg" if "ablation.svg" in plots else None),
         importance_section(facts, "importance.svg" if "importance.svg" in plots else None),
+        mistakes_section(facts, plots),
         search_section(facts, plots),
         health_section(facts),
         data_section(facts),

@@ -13,6 +13,7 @@ from tuner.report.history import draw_history
 from tuner.report.html import html
 from tuner.report.importance import draw_importance
 from tuner.report.markdown import document
+from tuner.report.mistakes import draw_confusion, draw_mistakes
 from tuner.report.table import trials_csv
 from tuner.report.waterfall import draw_waterfall
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 HISTORY, CURVES = "history.svg", "learning_curves.svg"
 WATERFALL, IMPORTANCE = "ablation.svg", "importance.svg"
+CONFUSION, MISTAKES = "confusion.svg", "mistakes.svg"
 
 
 def write_report(study: optuna.Study, storage_url: str, out: Path) -> Path:
@@ -42,6 +44,8 @@ def write_report(study: optuna.Study, storage_url: str, out: Path) -> Path:
         IMPORTANCE: draw_importance(facts),
         HISTORY: draw_history(facts, trials),
         CURVES: draw_curves(facts, trials),
+        CONFUSION: draw_confusion(facts),
+        MISTAKES: draw_mistakes(facts),
     }
     report = out / "report.md"
     try:

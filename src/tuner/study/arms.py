@@ -16,6 +16,7 @@ ARMS = ("baseline", "recipe", "best")
 CANDIDATES = 3
 CONFIRMATION = "confirmation"  # the study attribute that says who won on fresh folds
 ABLATION = "ablation"  # the one that says what each change does
+MISTAKES = "mistakes"  # the one that says what the best gets wrong on the test split
 IMPORTANCE = "importance"  # and the one that says which hyperparameters mattered
 
 

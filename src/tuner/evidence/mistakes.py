@@ -1,0 +1,72 @@
+"""What a model gets wrong on the test split: counts, the most confident mistakes, residuals."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+from sklearn.metrics import confusion_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from tuner.data.dataset import Examples
+
+MOST_MISTAKES = 12
+MOST_ROWS = 1000  # of a regression that are kept
+
+
+def classification_mistakes(
+    outputs: Sequence[Tensor], test: Examples, classes: Sequence[str]
+) -> dict[str, Any]:
+    """Return the confusion matrix over all models, and the most confident mistakes of the first.
+
+    Args:
+        outputs: logits (N, classes) of each model.
+    """
+    targets = test.targets
+    labels = range(len(classes))
+    counts = sum(
+        confusion_matrix(targets.numpy(), one.argmax(dim=1).numpy(), labels=labels)
+        for one in outputs
+    )
+    confidence, guess = outputs[0].softmax(dim=1).max(dim=1)
+    wrong = (guess != targets).nonzero().flatten()
+    ranked = wrong[confidence[wrong].argsort(descending=True, stable=True)][:MOST_MISTAKES]
+    return {
+        "classes": list(classes),
+        "models": len(outputs),
+        "confusion": [[int(count) for count in row] for row in counts],
+        "mistakes": [
+            {
+                "row": int(row),
+                "true": classes[int(targets[row])],
+                "predicted": classes[int(guess[row])],
+                "probability": float(confidence[row]),
+                "png": _png(test.features[row]),
+            }
+            for row in ranked
+        ],
+    }
+
+
+def residuals(outputs: Tensor, targets: Tensor) -> dict[str, Any]:
+    """Return true and predicted values of one model, (N, 1) each, in standardised units."""
+    return {
+        "true": targets[:MOST_ROWS, 0].tolist(),
+        "predicted": outputs[:MOST_ROWS, 0].tolist(),
+    }
+
+
+def _png(pixels: Tensor) -> str | None:
+    """Return an image (C, H, W) uint8 as PNG in base64; None for what is no image."""
+    if pixels.dim() != 3 or pixels.is_floating_point():
+        return None
+    array = pixels.permute(1, 2, 0).numpy()
+    file = BytesIO()
+    Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(file, format="PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.making import make_engine, search
+from tuner.data.dataset import Examples
+from tuner.evidence.confirmation import confirm
+from tuner.evidence.mistakes import MOST_MISTAKES, classification_mistakes, residuals
+from tuner.study.arms import CONFIRMATION, MISTAKES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tuner.study.opening import Brief
+
+
+def logits(guesses: list[int], confidence: list[float], classes: int = 3) -> torch.Tensor:
+    found = torch.zeros(len(guesses), classes)
+    found[range(len(guesses)), guesses] = torch.tensor(confidence, dtype=torch.float32)
+    return found
+
+
+def test_confusion_over_all_models_and_mistakes_of_the_first() -> None:
+    targets = torch.tensor([0, 0, 1, 2, 2])
+    images = torch.arange(5 * 3 * 2 * 2, dtype=torch.uint8).reshape(5, 3, 2, 2)
+    first = logits([0, 1, 1, 0, 2], [1, 2, 1, 5, 1])
+    second = logits([0, 0, 1, 2, 2], [1, 1, 1, 1, 1])
+    found = classification_mistakes(
+        [first, second], Examples(features=images, targets=targets), ["a", "b", "c"]
+    )
+    assert found["confusion"] == [[3, 1, 0], [0, 2, 0], [1, 0, 3]]
+    assert found["models"] == 2
+    told = [(one["row"], one["true"], one["predicted"]) for one in found["mistakes"]]
+    assert told == [(3, "c", "a"), (1, "a", "b")], "the surest first"
+    assert found["mistakes"][0]["probability"] == pytest.approx(
+        torch.tensor([5.0, 0, 0]).softmax(0)[0].item()
+    )
+    picture = Image.open(BytesIO(base64.b64decode(found["mistakes"][0]["png"])))
+    assert picture.getpixel((1, 0)) == tuple(images[3, :, 0, 1].tolist())
+
+
+def test_grey_images_tables_and_too_many_mistakes() -> None:
+    count = MOST_MISTAKES + 5
+    targets, wrong = torch.zeros(count, dtype=torch.int64), logits([1] * count, [1.0] * count, 2)
+    grey = classification_mistakes(
+        [wrong],
+        Examples(features=torch.zeros(count, 1, 4, 4, dtype=torch.uint8), targets=targets),
+        ["a", "b"],
+    )
+    assert [one["row"] for one in grey["mistakes"]] == list(range(MOST_MISTAKES))
+    assert Image.open(BytesIO(base64.b64decode(grey["mistakes"][0]["png"]))).mode == "L"
+    table = classification_mistakes(
+        [wrong], Examples(features=torch.zeros(count, 4), targets=targets), ["a", "b"]
+    )
+    assert table["mistakes"][0]["png"] is None
+
+
+def test_residuals() -> None:
+    found = residuals(torch.tensor([[1.0], [2.0]]), torch.tensor([[1.5], [2.5]]))
+    assert found == {"true": [1.5, 2.5], "predicted": [1.0, 2.0]}
+
+
+def test_a_confirmation_keeps_what_the_best_gets_wrong(
+    brief: Brief, url: str, tmp_path: Path
+) -> None:
+    study = search(url, brief, 4)
+    confirm(study, brief, make_engine(1), 2, tmp_path, lambda _: None)
+    found, best = study.user_attrs[MISTAKES], study.user_attrs[CONFIRMATION]["arms"]["best"]
+    assert found["trial"] == best["trial"]
+    assert (found["classes"], found["models"]) == (["left", "right"], 2)
+    counts = torch.tensor(found["confusion"])
+    assert counts.sum().item() == 2 * 40
+    accuracy = sum(score["accuracy"] for score in best["scores"]) / 2
+    assert counts.diagonal().sum().item() / 80 == pytest.approx(accuracy)
