@@ -15,7 +15,8 @@ from tuner.cli import DATABASE, INTERRUPTED
 from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.final import OPENINGS
-from tuner.study.arms import ABLATION, CONFIRMATION, arms_of
+from tuner.study.arms import arms_of
+from tuner.study.attributes import ABLATION, CONFIRMATION
 from tuner.study.store import evidence_name, load_study, open_storage
 
 ARGUMENTS = ["tiny", "--seeds", "2", "--workers", "1"]

@@ -15,7 +15,7 @@ from tuner.evidence.final import OPENINGS
 from tuner.evidence.trainings import seed_of
 from tuner.metrics import scores
 from tuner.retrain.training import retrain
-from tuner.study.arms import CONFIRMATION
+from tuner.study.attributes import CONFIRMATION
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:

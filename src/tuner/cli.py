@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 STORAGE = Path("storage")
 DATABASE = "sqlite:///storage/studies.db"
+AUTO = "auto"  # for --trials: as many as are worth it
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
@@ -37,10 +38,12 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
     sys.exit(status)
 
 
-def whole_number(minimum: int) -> Callable[[str], int]:
-    """Return an argparse type: a whole number that is `minimum` or more."""
+def whole_number(minimum: int, *, auto: bool = False) -> Callable[[str], int | str]:
+    """Return an argparse type: a whole number that is `minimum` or more; or "auto", if allowed."""
 
-    def parse(text: str) -> int:
+    def parse(text: str) -> int | str:
+        if auto and text == AUTO:
+            return AUTO
         try:
             value = int(text)
         except ValueError:
@@ -48,6 +51,7 @@ def whole_number(minimum: int) -> Callable[[str], int]:
         if value < minimum:
             raise argparse.ArgumentTypeError(
                 f"{text!r} will not do; it takes a whole number, {minimum} or more"
+                + (f", or {AUTO}" if auto else "")
             )
         return value
 

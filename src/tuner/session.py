@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from tuner.case import load_case
-from tuner.cli import INTERRUPTED, STORAGE
+from tuner.cli import AUTO, INTERRUPTED, STORAGE
 from tuner.data import cache
 from tuner.data.sources import Folders
 from tuner.engines.choosing import make_engine, worker_count
@@ -21,11 +21,13 @@ from tuner.evidence.confirmation import confirm
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.importance import explain
 from tuner.evidence.signs import curve_of
+from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.manifest import machine
 from tuner.naming import folder_name
 from tuner.objective import parse_fixed
 from tuner.plan import Plan
 from tuner.report.writing import write_report
+from tuner.study.attributes import STOPPED
 from tuner.study.coordinator import Coordinator
 from tuner.study.opening import Brief, finished, open_study
 from tuner.study.progress import Progress
@@ -105,8 +107,9 @@ def _introduce(
             style="bold red",
             soft_wrap=True,
         )
-    done = finished(study)
-    state = f"goes on after {done} of {arguments.trials}" if done else f"{arguments.trials} trials"
+    done, auto = finished(study), arguments.trials == AUTO
+    total = f"{'at most ' if auto else ''}{CEILING if auto else arguments.trials}"
+    state = f"goes on after {done} of {total}" if done else f"{total} trials"
     console.print(
         f"Study {name!r}: {state}. Data: {dataset.source}. To watch it in a browser: "
         f"optuna-dashboard {arguments.storage}",
@@ -131,10 +134,16 @@ def _search(
 ) -> None:
     deadline = arguments.timeout and time.monotonic() + arguments.timeout
     remark = partial(_diagnosis, facts_of(study))
-    with Progress(study, brief.case, arguments.trials, console, remark) as progress:
-        Coordinator(study, brief, engine, progress).search(arguments.trials, deadline)
+    auto = arguments.trials == AUTO
+    total, enough = (CEILING, reason_to_stop) if auto else (arguments.trials, None)
+    if not auto and study.user_attrs.get(STOPPED):
+        study.set_user_attr(STOPPED, None)  # more is wanted than the rule would have made
+    with Progress(study, brief.case, total, console, remark) as progress:
+        Coordinator(study, brief, engine, progress).search(total, deadline, enough)
     if settle(study):
-        console.print(f"The time is over after {finished(study)} of {arguments.trials} trials.")
+        console.print(f"The time is over after {finished(study)} of {total} trials.")
+    elif stopped := study.user_attrs.get(STOPPED):
+        console.print(f"Stopped by --trials auto {stopped['reason']}.", soft_wrap=True)
 
 
 def _diagnosis(facts: dict[str, Any], ended: FrozenTrial) -> str | None:

@@ -15,7 +15,8 @@ from tuner.evidence.final import OPENINGS
 from tuner.evidence.trainings import Trainings, seed_of
 from tuner.fits import Failed, run
 from tuner.seeds import derive
-from tuner.study.arms import CONFIRMATION, arms_of, candidates_of
+from tuner.study.arms import arms_of, candidates_of
+from tuner.study.attributes import CONFIRMATION
 from tuner.study.opening import open_study
 from tuner.study.store import evidence_name, facts_of
 

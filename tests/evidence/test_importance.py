@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from tests.report.studies import add_trial, make_study
 from tuner.evidence.importance import EVIDENCE, explain, importance
-from tuner.study.arms import IMPORTANCE
+from tuner.study.attributes import IMPORTANCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from tests.making import make_engine, search
 from tuner.data.dataset import Examples
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.mistakes import MOST_MISTAKES, classification_mistakes, residuals
-from tuner.study.arms import CONFIRMATION, MISTAKES
+from tuner.study.attributes import CONFIRMATION, MISTAKES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,8 @@ from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.trainings import Trainings
 from tuner.naming import folder_name
 from tuner.report.writing import write_report
-from tuner.study.arms import ABLATION, arms_of
+from tuner.study.arms import arms_of
+from tuner.study.attributes import ABLATION
 from tuner.study.reopening import brief_of
 from tuner.study.store import load_study
 

@@ -8,7 +8,8 @@ from tuner.errors import StudyError
 from tuner.evidence.final import score_on_test
 from tuner.evidence.race import Race, most_rounds, race
 from tuner.evidence.trainings import Configuration, Trainings, seed_of
-from tuner.study.arms import CONFIRMATION, MISTAKES, arms_of, candidates_of
+from tuner.study.arms import arms_of, candidates_of
+from tuner.study.attributes import CONFIRMATION, MISTAKES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

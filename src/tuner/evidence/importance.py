@@ -20,7 +20,7 @@ from optuna.trial import TrialState, create_trial
 from scipy.stats import rankdata
 
 from tuner.seeds import derive
-from tuner.study.arms import IMPORTANCE
+from tuner.study.attributes import IMPORTANCE
 from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
@@ -113,7 +113,9 @@ def _measure(rows: Rows, seed: int) -> dict[str, Any] | None:
 
 
 def _varied(rows: Rows) -> list[str]:
-    return [name for name in rows[0][0] if len({repr(row[name]) for row, _ in rows}) > 1]
+    """Return the hyperparameters that every trial has, and not all the same."""
+    known = set.intersection(*(set(row) for row, _ in rows))
+    return sorted(name for name in known if len({repr(row[name]) for row, _ in rows}) > 1)
 
 
 def _fanova(rows: Rows, names: Sequence[str], draw: np.random.Generator) -> dict[str, float]:

@@ -14,7 +14,8 @@ from tuner.report.ablation import ablation_facts
 from tuner.report.arms import comparisons, confirmation_of, facts_of_arm, race_facts
 from tuner.report.diagnosis import diagnoses
 from tuner.report.mistakes import mistakes_facts
-from tuner.study.arms import ABLATION, CONFIRMATION, IMPORTANCE, MISTAKES, arms_of
+from tuner.study.arms import arms_of
+from tuner.study.attributes import ABLATION, CONFIRMATION, IMPORTANCE, MISTAKES, STOPPED
 from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
         "sampler": made.get("sampler"),
         "pruner": made.get("pruner"),
         "trials": _counts(trials),
+        "stopped": attributes.get(STOPPED),
         "work": _work(trials),
         "arms": {
             name: facts_of_arm(trial, name, confirmation, made["direction"])

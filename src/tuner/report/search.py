@@ -16,7 +16,14 @@ def search_section(facts: dict[str, Any], plots: list[str]) -> str:
         "learning_curves.svg": "Learning curves of the arms: validation and training by epoch",
     }
     pictures = [f"![{captions[name]}]({name})" for name in plots if name in captions]
-    lines = [_trials(facts), _best(facts), _time(facts), _saving(facts), *_failures(facts)]
+    lines = [
+        _trials(facts),
+        _stopped(facts),
+        _best(facts),
+        _time(facts),
+        _saving(facts),
+        *_failures(facts),
+    ]
     lines += [f"- Sampler: {facts['sampler']}", f"- Pruner: {facts['pruner']}"]
     fixed = ", ".join(f"{code(name)} = {setting(value)}" for name, value in facts["fixed"].items())
     lines.append(f"- Seed {facts['seed']}" + (f"; not searched: {fixed}" if fixed else ""))
@@ -35,6 +42,11 @@ def _trials(facts: dict[str, Any]) -> str:
             "right now"
         )
     return line
+
+
+def _stopped(facts: dict[str, Any]) -> str:
+    stopped = facts["stopped"]
+    return f"- Ended by `--trials auto` {stopped['reason']}" if stopped else ""
 
 
 def _best(facts: dict[str, Any]) -> str:

@@ -20,7 +20,8 @@ from tuner.evidence.trainings import seed_of
 from tuner.fits import Failed, Finished, run_all
 from tuner.manifest import machine
 from tuner.naming import folder_name
-from tuner.study.arms import CONFIRMATION, arms_of
+from tuner.study.arms import arms_of
+from tuner.study.attributes import CONFIRMATION
 from tuner.study.reopening import brief_of
 from tuner.study.store import facts_of, load_study
 

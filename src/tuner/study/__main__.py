@@ -27,9 +27,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("case", metavar="CASE", help="name of a case, or path of a case file (.py)")
     made.add_argument(
         "--trials",
-        type=whole_number(1),
+        type=whole_number(1, auto=True),
         default=50,
-        help="finished trials that the study ends with, earlier runs included (default 50)",
+        metavar="N",
+        help="finished trials that the study ends with, earlier runs included (default 50); auto: "
+        "20 to 100, until the last third has gained less than the noise of a score",
     )
     made.add_argument("--name", help="name of the study (default: name of its data)")
     made.add_argument("--storage", metavar="URL", default=DATABASE, help=f"default {DATABASE}")

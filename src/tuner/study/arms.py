@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from tuner.study.attributes import CONFIRMATION
+
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
 ARMS = ("baseline", "recipe", "best")
 CANDIDATES = 3
-CONFIRMATION = "confirmation"  # the study attribute that says who won on fresh folds
-ABLATION = "ablation"  # the one that says what each change does
-MISTAKES = "mistakes"  # the one that says what the best gets wrong on the test split
-IMPORTANCE = "importance"  # and the one that says which hyperparameters mattered
 
 
 def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:

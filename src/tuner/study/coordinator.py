@@ -17,6 +17,7 @@ from tuner.errors import StudyError
 from tuner.fits import Failed, Finished, Job
 from tuner.objective import RunningTrial
 from tuner.seeds import derive
+from tuner.study.attributes import STOPPED
 from tuner.study.opening import enqueue_arm, finished
 from tuner.study.sampling import make_sampler
 
@@ -70,11 +71,18 @@ class Coordinator:
             if trial.state.is_finished()
         )
 
-    def search(self, total: int, deadline: float | None = None) -> None:
-        """Search until the study has `total` finished trials, or the deadline is over.
+    def search(
+        self,
+        total: int,
+        deadline: float | None = None,
+        enough: Callable[[optuna.Study], str | None] | None = None,
+    ) -> None:
+        """Search until the study has `total` finished trials, or the deadline is over, or enough.
 
         Args:
             deadline: a value of time.monotonic().
+            enough: says why the search has done enough, or None. That is decided once, and kept as
+                the study's attribute `stopped`; what runs then is let end.
 
         Raises:
             StudyError: the baseline has failed three times.
@@ -83,7 +91,7 @@ class Coordinator:
         self._check_baseline()
         try:
             while True:
-                self._fill(total)
+                self._fill(total, enough)
                 if not self.running:
                     return
                 trial = min(self.running.values(), key=lambda one: (one.clock, one.number))
@@ -99,11 +107,21 @@ class Coordinator:
                 self.engine.stop(number)
             self.running.clear()
 
-    def _fill(self, total: int) -> None:
+    def _fill(self, total: int, enough: Callable[[optuna.Study], str | None] | None) -> None:
         """Ask for trials while a slot is free and the total is not reached."""
         done = finished(self.study)
         while len(self.running) < self.engine.slots and done + len(self.running) < total:
+            if not self._is_waiting():
+                stopped = self.study.user_attrs.get(STOPPED)
+                if stopped is None and enough and (reason := enough(self.study)):
+                    stopped = {"reason": reason, "trials": done}
+                    self.study.set_user_attr(STOPPED, stopped)
+                if stopped is not None:
+                    return
             self._start(self._ask())
+
+    def _is_waiting(self) -> bool:
+        return any(t.state == TrialState.WAITING for t in self.study.get_trials(deepcopy=False))
 
     def _ask(self) -> optuna.Trial:
         trials = self.study.get_trials(deepcopy=False)

@@ -1,0 +1,62 @@
+"""When to end a search by itself: as soon as going on promises less than the noise of a score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from tuner.evidence.signs import curve_of, read_signs
+from tuner.study.store import facts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+FLOOR, CEILING = 20, 100  # finished trials
+LOOK_BACK = 1 / 3  # of the trials so far
+
+
+def reason_to_stop(study: optuna.Study) -> str | None:
+    """Say why a search has done enough; None, while it has not.
+
+    New bests come ever more seldom, so what the last third of the trials has gained is more than
+    the next third can be expected to gain. When that is less than the standard error of the best
+    score, which is how much luck there is in its validation rows, going on chases noise.
+    """
+    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+    finished = study.get_trials(deepcopy=False, states=states)
+    if len(finished) >= CEILING:
+        return f"after {CEILING} trials, the most that it makes"
+    if len(finished) < FLOOR:
+        return None
+    sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+    now = _best(finished, sign)
+    before = _best(finished[: len(finished) - round(LOOK_BACK * len(finished))], sign)
+    noise = now and _noise(now, facts_of(study))
+    if now is None or before is None or noise is None:
+        return None
+    gain = sign * (now.values[0] - before.values[0])
+    if gain > noise:
+        return None
+    return (
+        f"after {len(finished)} trials, as the last {round(LOOK_BACK * len(finished))} have gained "
+        f"{gain:.2g}, and the best score is only sure to {noise:.2g} (one standard error)"
+    )
+
+
+def _best(trials: Sequence[FrozenTrial], sign: int) -> FrozenTrial | None:
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    return max(complete, key=lambda trial: sign * trial.values[0], default=None)
+
+
+def _noise(trial: FrozenTrial, made: Mapping[str, Any]) -> float | None:
+    """Return the standard error of a trial's score, in units of the metric."""
+    curve = curve_of(trial, made)
+    if curve is None:
+        return None
+    unit = 1 - curve.trivial if curve.metric == "accuracy" else curve.trivial
+    return read_signs(curve).standard_error * unit

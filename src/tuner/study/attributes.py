@@ -1,0 +1,7 @@
+"""Names under which a study keeps what is known about it, besides its trials."""
+
+CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
+MISTAKES = "mistakes"  # what the best gets wrong on the test split
+ABLATION = "ablation"  # what each change does
+IMPORTANCE = "importance"  # which hyperparameters mattered
+STOPPED = "stopped"  # why the search has ended by itself

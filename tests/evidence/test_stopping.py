@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from optuna.trial import TrialState
+
+from tests.making import InterruptsAt, Silent, search
+from tests.report.studies import add_trial, make_study
+from tuner.engines.inprocess import InProcessEngine
+from tuner.evidence.stopping import CEILING, FLOOR, reason_to_stop
+from tuner.study.attributes import STOPPED
+from tuner.study.coordinator import Coordinator
+from tuner.study.opening import finished, open_study
+from tuner.study.store import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import optuna
+
+    from tuner.study.opening import Brief
+
+
+def study_of(
+    folder: Path, scores: Sequence[float], *, task: str = "classification"
+) -> optuna.Study:
+    study = make_study(folder, task=task)
+    for score in scores:
+        add_trial(study, value=score)
+    return study
+
+
+def test_a_search_that_still_gains_goes_on(tmp_path: Path) -> None:
+    study = study_of(tmp_path, [0.5 + 0.01 * n for n in range(FLOOR)])
+    assert reason_to_stop(study) is None
+
+
+def test_a_search_that_gains_less_than_the_noise_stops_and_says_why(tmp_path: Path) -> None:
+    # 100 validation rows: a share of 0.71 has a standard error of 0.045.
+    study = study_of(tmp_path, [0.7] * (FLOOR - 2) + [0.71] * 2)
+    assert reason_to_stop(study) == (
+        "after 20 trials, as the last 7 have gained 0.01, and the best score is only sure to 0.045 "
+        "(one standard error)"
+    )
+
+
+def test_less_is_better_when_minimizing(tmp_path: Path) -> None:
+    falling = study_of(tmp_path, [0.5 - 0.02 * n for n in range(FLOOR)], task="regression")
+    assert reason_to_stop(falling) is None
+    other = tmp_path / "other"
+    other.mkdir()
+    assert reason_to_stop(study_of(other, [0.1] * FLOOR, task="regression")) is not None
+
+
+def test_floor_and_ceiling(tmp_path: Path) -> None:
+    study = study_of(tmp_path, [0.7] * (FLOOR - 1))
+    assert reason_to_stop(study) is None
+    other = tmp_path / "other"
+    other.mkdir()
+    rising = study_of(other, [0.5 + 0.004 * n for n in range(CEILING)])
+    assert reason_to_stop(rising) == f"after {CEILING} trials, the most that it makes"
+
+
+def test_without_a_score_there_is_no_reason(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    for _ in range(FLOOR):
+        add_trial(study, TrialState.FAIL, failure="no")
+    assert reason_to_stop(study) is None
+
+
+def after_five(study: optuna.Study) -> str | None:
+    return "after five" if finished(study) >= 5 else None
+
+
+def test_a_search_ends_when_it_is_enough_and_what_runs_is_let_end(brief: Brief, url: str) -> None:
+    study, brief = open_study(url, "study", brief)
+    Coordinator(study, brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    assert finished(study) == 5
+    assert study.user_attrs[STOPPED] == {"reason": "after five", "trials": 5}
+    Coordinator(study, brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    assert finished(study) == 5, "that is decided once"
+    study.set_user_attr(STOPPED, None)
+    Coordinator(study, brief, InProcessEngine(), Silent()).search(7)
+    assert finished(study) == 7
+
+
+@pytest.mark.parametrize("moment", [3, 9])
+def test_an_interrupted_one_comes_to_the_same(brief: Brief, url: str, moment: int) -> None:
+    whole, brief = open_study(url, "whole", brief)
+    Coordinator(whole, brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    parts, brief = open_study(url, "parts", brief)
+    with pytest.raises(KeyboardInterrupt):
+        Coordinator(parts, brief, InProcessEngine(), InterruptsAt(moment)).search(
+            20, enough=after_five
+        )
+    settle(parts)
+    Coordinator(parts, brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    assert [trial.values for trial in parts.trials] == [trial.values for trial in whole.trials]
+
+
+def test_a_fixed_number_of_trials_has_no_such_rule(brief: Brief, url: str) -> None:
+    assert STOPPED not in search(url, brief, 6).user_attrs
