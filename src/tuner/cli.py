@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 STORAGE = Path("storage")
+ARTIFACTS = STORAGE / "artifacts"  # for optuna-dashboard
 DATABASE = "sqlite:///storage/studies.db"
 AUTO = "auto"  # for --trials: as many as are worth it
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C

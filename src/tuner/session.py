@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from tuner.case import load_case
-from tuner.cli import AUTO, INTERRUPTED, STORAGE
+from tuner.cli import ARTIFACTS, AUTO, INTERRUPTED, STORAGE
 from tuner.data import cache
 from tuner.data.sources import Folders
 from tuner.engines.choosing import make_engine, worker_count
@@ -31,6 +31,7 @@ from tuner.study.attributes import STOPPED
 from tuner.study.coordinator import Coordinator
 from tuner.study.opening import Brief, finished, open_study
 from tuner.study.progress import Progress
+from tuner.study.publishing import publish_report
 from tuner.study.store import facts_of, settle
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def run_study(arguments: Namespace, command: str) -> int:
                 with record.timing("confirmation_seconds"):
                     confirm(study, brief, engine, arguments.seeds, folder, console.print)
         report = write_report(study, arguments.storage, report_folder)
+        publish_report(study, report)
     except KeyboardInterrupt:
         settle(study)
         console.print(
@@ -112,7 +114,7 @@ def _introduce(
     state = f"goes on after {done} of {total}" if done else f"{total} trials"
     console.print(
         f"Study {name!r}: {state}. Data: {dataset.source}. To watch it in a browser: "
-        f"optuna-dashboard {arguments.storage}",
+        f"optuna-dashboard {arguments.storage} --artifact-dir {ARTIFACTS}",
         highlight=False,
         soft_wrap=True,
     )

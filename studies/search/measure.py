@@ -89,7 +89,7 @@ PAIRS = list(
     dict.fromkeys(
         [
             *((sampler, "tapering") for sampler in SAMPLERS),
-            *(("tpe", pruner) for pruner in PRUNERS),
+            *(("tpe-univariate", pruner) for pruner in PRUNERS),
             ("gp", "none"),
         ]
     )

@@ -20,6 +20,7 @@ from tuner.naming import folder_name
 from tuner.report.writing import write_report
 from tuner.study.arms import arms_of
 from tuner.study.attributes import ABLATION
+from tuner.study.publishing import publish_report
 from tuner.study.reopening import brief_of
 from tuner.study.store import load_study
 
@@ -66,6 +67,7 @@ def run_ablation(arguments: Namespace) -> int:
     study.set_user_attr(ABLATION, facts)
     out = arguments.out or STORAGE / "reports" / folder_name(arguments.study)
     report = write_report(study, arguments.storage, out)
+    publish_report(study, report)
     if not ablation.complete:
         console.print(
             f"The time was over before everything was measured: {len(ablation.path)} of "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from tuner.cli import DATABASE
+from tuner.cli import ARTIFACTS, DATABASE
 from tuner.report.wording import code, count, shell
 
 
@@ -83,7 +83,7 @@ def commands_section(facts: dict[str, Any]) -> str:
     )
     parts += [
         "Browse every trial:",
-        shell(f"optuna-dashboard {shlex.quote(storage)}"),
+        shell(f"optuna-dashboard {shlex.quote(storage)} --artifact-dir {ARTIFACTS}"),
         "Make it again: this command with another --storage searches the same trials, and on a "
         f"machine and versions like these comes to the same scores{timed}. With this storage it "
         "goes on where the study stopped.",

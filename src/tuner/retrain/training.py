@@ -22,6 +22,7 @@ from tuner.manifest import machine
 from tuner.naming import folder_name
 from tuner.study.arms import arms_of
 from tuner.study.attributes import CONFIRMATION
+from tuner.study.publishing import publish_bundle
 from tuner.study.reopening import brief_of
 from tuner.study.store import facts_of, load_study
 
@@ -70,6 +71,7 @@ def retrain(
         weights = Path(work) / "weights"
         _train(brief, configuration_of(chosen), seed, weights)
         write_bundle(bundle, weights, _manifest(study, brief, chosen, seed))
+    publish_bundle(study, bundle)
     return bundle
 
 
