@@ -133,6 +133,9 @@ def test_the_race_of_the_candidates(tmp_path: Path) -> None:
     searched = [one["search"]["mean"] for one in candidates]
     assert searched == sorted(searched, reverse=True)
     assert all((one["rounds"], one["fresh"]["n"]) == (6, 6) for one in candidates)
+    assert [one["behind"] for one in candidates] == pytest.approx(
+        [searched[0] - one for one in searched]
+    )
     section = text.split("## Which is best?")[1].split("\n## ")[0]
     assert f"| **{candidates[0]['trial']}** | {100 * searched[0]:.1f} ± " in section
     assert f"Trial {candidates[0]['trial']} won." in section

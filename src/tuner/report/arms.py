@@ -6,7 +6,7 @@ import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.comparison import CONFIDENCE, Direction, compare
+from tuner.evidence.comparison import CONFIDENCE, Direction, compare, paired_gains
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,19 +44,34 @@ def confirmation_of(
     }
 
 
-def race_facts(confirmation: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> dict[str, Any]:
-    """Return the confirmation's entry in report.json: what each candidate came to."""
+def race_facts(
+    confirmation: Mapping[str, Any], trials: Sequence[FrozenTrial], direction: Direction
+) -> dict[str, Any]:
+    """Return the confirmation's entry in report.json: what each candidate came to.
+
+    `behind` is by how much it was worse than the winner, on the rounds that it was in.
+    """
+    scores = confirmation["validation"]
+    winner = scores[str(confirmation["winner"])]
     candidates = [
         {
             "trial": number,
             "search": _searched(trials[number]),
             "fresh": _fresh(confirmation, number),
-            "rounds": len(confirmation["validation"][str(number)]),
+            "rounds": len(scores[str(number)]),
+            "behind": _behind(scores[str(number)], winner, direction),
         }
         for number in confirmation["candidates"]
     ]
     kept = ("seeds", "outdated", "winner", "fewest", "most")
     return {**{name: confirmation[name] for name in kept}, "candidates": candidates}
+
+
+def _behind(
+    scores: Sequence[float | None], winner: Sequence[float | None], direction: Direction
+) -> float | None:
+    gains = paired_gains(scores, winner, direction)
+    return fmean(gains) if gains and None not in scores else None
 
 
 def _searched(trial: FrozenTrial) -> dict[str, Any]:

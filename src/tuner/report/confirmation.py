@@ -69,8 +69,10 @@ def candidates_section(facts: dict[str, Any]) -> str:
         won = one["trial"] == confirmation["winner"]
         name = f"**{one['trial']}**" if won else str(one["trial"])
         fresh = mean_and_std(metric, one["fresh"]) if one["fresh"] else "diverged"
-        rows.append([name, mean_and_std(metric, one["search"]), fresh, str(one["rounds"])])
-    header = ["trial", "in the search", "on fresh seeds and folds", "rounds"]
+        behind = BLANK if won or one["behind"] is None else _by(facts, one["behind"])
+        searched = mean_and_std(metric, one["search"])
+        rows.append([name, searched, fresh, str(one["rounds"]), behind])
+    header = ["trial", "in the search", "on fresh seeds and folds", "rounds", "behind by"]
     return (
         f"## Which is best?\n\n{table(header, rows)}\n\n"
         f"{_race_in_words(facts)} {_optimism(facts)}".rstrip()
@@ -82,7 +84,8 @@ def _race_in_words(facts: dict[str, Any]) -> str:
     text = (
         f"The {len(confirmation['candidates'])} best of the search were trained again in rounds, "
         "each with a seed and a fold that are new, and the same for all; the worst was dropped on "
-        f"the way. Trial {confirmation['winner']} won"
+        "the way (*behind by*: than the winner, on the rounds it was in). "
+        f"Trial {confirmation['winner']} won"
     )
     best = facts["arms"].get("best", {}).get("trial")
     if best != confirmation["winner"]:
@@ -99,10 +102,14 @@ def _optimism(facts: dict[str, Any]) -> str:
     best = facts["arms"].get("best")
     if not best or best["optimism"] is None:
         return ""
-    metric = facts["metric"]["name"]
-    factor, unit = (100, " points") if metric == "accuracy" else (1, "")
-    by = factor * best["optimism"]
-    decimals = decimals_for(by, least=1) + (facts["task"] == "regression")
+    by = best["optimism"]
     if by <= 0:
-        return f"The search had not promised too much: it is {number(-by, decimals)}{unit} better."
-    return f"The search had promised {number(by, decimals)}{unit} too much for it."
+        return f"The search had not promised too much: it is {_by(facts, -by)} better."
+    return f"The search had promised {_by(facts, by)} too much for it."
+
+
+def _by(facts: dict[str, Any], difference: float) -> str:
+    """Write a difference of validation scores."""
+    factor, unit = (100, " points") if facts["metric"]["name"] == "accuracy" else (1, "")
+    decimals = decimals_for(factor * difference, least=1) + (facts["task"] == "regression")
+    return number(factor * difference, decimals) + unit

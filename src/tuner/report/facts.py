@@ -61,7 +61,7 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
             for name, trial in arms.items()
         },
         "diagnosis": diagnoses(arms, made),
-        "confirmation": confirmation and race_facts(confirmation, trials),
+        "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
         "comparison": comparisons(arms, confirmation, made["metric"], made["direction"]),
         "ablation": ablation_facts(attributes.get(ABLATION), arms, made["direction"]),
         "mistakes": mistakes_facts(attributes.get(MISTAKES), arms),
