@@ -82,7 +82,7 @@ def run_study(arguments: Namespace, command: str) -> int:
         with closing(make_engine(workers)) as engine:
             with record.timing("search_seconds"):
                 _search(study, brief, engine, arguments, console)
-            explain(study)
+            explain(study, console.print)
             if arguments.seeds:
                 folder = STORAGE / "confirmation" / folder_name(name)
                 with record.timing("confirmation_seconds"):

@@ -90,15 +90,17 @@ def test_pruned_trials_enter_at_the_rung_that_all_reached(tmp_path: Path) -> Non
 
 def test_it_is_measured_once_and_again_when_there_are_more_trials(tmp_path: Path) -> None:
     study = made(tmp_path, lambda values, _: 0.6 + 0.1 * values["dropout"], count=10)
-    explain(study)
+    said: list[str] = []
+    explain(study, said.append)
     before = study.user_attrs[IMPORTANCE]
     assert importance(study) == before, "the same study gives the same figures"
     study.set_user_attr(IMPORTANCE, {**before, "rung": -1})
-    explain(study)
+    explain(study, said.append)
     assert study.user_attrs[IMPORTANCE]["rung"] == -1, "it was not measured again"
     add_trial(study, value=0.7, dropout=0.3)
-    explain(study)
+    explain(study, said.append)
     assert study.user_attrs[IMPORTANCE]["trials"] == 11
+    assert len(said) == 2
 
 
 def test_too_little_to_say_anything(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tuner.study.attributes import IMPORTANCE
 from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
@@ -38,11 +38,12 @@ EVIDENCE = 0.95  # of the resamples, in which it has to beat the shadow
 Rows = list[tuple[dict[str, Any], float]]
 
 
-def explain(study: optuna.Study) -> None:
+def explain(study: optuna.Study, say: Callable[[str], None]) -> None:
     """Measure importance and keep it with the study, unless that of its present trials is there."""
     states = (TrialState.COMPLETE, TrialState.PRUNED)
     count = len(study.get_trials(deepcopy=False, states=states))
     if study.user_attrs.get(IMPORTANCE, {}).get("trials") != count:
+        say("Measuring which hyperparameters mattered.")
         study.set_user_attr(IMPORTANCE, importance(study))
 
 
