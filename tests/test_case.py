@@ -20,8 +20,8 @@ from tuner.case import Case, Shape, case_names, load_case
 from tuner.data.dataset import Dataset, Examples, PixelStatistics, make_dataset
 from tuner.data.splits import KFold
 from tuner.errors import CaseError, UsageError
-from tuner.objective import check_arms, space
 from tuner.plan import Plan
+from tuner.space import check_arms, space
 from tuner.training import fit
 
 if TYPE_CHECKING:

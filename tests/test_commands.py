@@ -18,7 +18,7 @@ from tuner.study.store import load_study
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ("study", "ablate", "report", "retrain", "predict")
+COMMANDS = ("study", "ablate", "verify", "report", "retrain", "predict")
 
 
 def tuner(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""`tuner study`, `tuner ablate`, `tuner report`, `tuner retrain`, `tuner predict`."""
+"""The commands: `tuner study`, `tuner ablate` and so on, each also `python -m tuner.COMMAND`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 COMMANDS = {
     "study": "search, compare on fresh seeds, report",
     "ablate": "measure which change bought the gain",
+    "verify": "train finished trials again, and compare bit for bit",
     "report": "write a study's report again",
     "retrain": "train an arm or a trial of a study, and save the model",
     "predict": "use a saved model",

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import ast
 import math
 import time
-import warnings
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field
 from itertools import takewhile
 from statistics import fmean
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from optuna.distributions import CategoricalDistribution, IntDistribution
-from optuna.samplers import RandomSampler
-from optuna.study import create_study
-from optuna.trial import FixedTrial
-
-from tuner.errors import CaseError, UsageError, unknown_name
+from tuner.errors import CaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from optuna import Trial
-    from optuna.distributions import BaseDistribution
 
     from tuner.case import Case
     from tuner.training import ReportPoint
 
 STAGES = 20
 WINDOW = 0.1  # share of a training that a score is the mean of
-DRAWS_TO_SEE_A_SPACE = 300
 
 
 def stage(epoch: float, epochs: int) -> int:
@@ -71,69 +60,34 @@ def fold_scores(points: Sequence[ReportPoint], epochs: int) -> tuple[float, ...]
 
 
 @dataclass(slots=True)
-class RunningTrial:
-    """A trial being trained: what has come back so far.
+class Course:
+    """A training as it goes: its points so far, and what they are worth.
 
     Attributes:
-        trial: the trial as Optuna's `study.ask` gave it.
         case: decides which score is better.
-        epochs: that its training may take.
-        prunable: off for baseline and recipe, which a report has to have.
-        clock: virtual time: when it began, and then the work done up to its last point.
-        begun: the virtual time at which it began.
-        started: the time.perf_counter() at which it began.
+        epochs: that the training may take.
+        stages: the score at each stage reached so far, as it is reported.
     """
 
-    trial: Trial
     case: Case
     epochs: int
-    prunable: bool
-    clock: float
-    begun: float = field(init=False)
-    started: float = field(init=False, default_factory=time.perf_counter)
     points: list[ReportPoint] = field(init=False, default_factory=list)
-    stage: int = field(init=False, default=0)
-    reported: int = field(init=False, default=0)  # stages
-    replayed: set[int] = field(init=False)
+    stages: dict[int, float] = field(init=False, default_factory=dict)
 
-    def __post_init__(self) -> None:
-        """Remember what an interrupted run of this trial had reported already."""
-        self.begun = self.clock
-        stored = self.trial.study.get_trials(deepcopy=False)[self.trial.number]
-        self.replayed = set(stored.intermediate_values)
-
-    @property
-    def number(self) -> int:
-        """The trial's number."""
-        return self.trial.number
+    def take(self, point: ReportPoint) -> int | None:
+        """Take a point; return the stage that it is the first to reach with a score, if any."""
+        self.points.append(point)
+        reached, score = stage(point.epoch, self.epochs), self.score
+        if score is None or reached == max(self.stages, default=0):
+            return None
+        self.stages[reached] = score
+        return reached
 
     @property
     def score(self) -> float | None:
         """The present score; None where nothing is validated, or not yet."""
         folds = fold_scores(self.points, self.epochs)
         return fmean(folds) if folds else None
-
-    def report(self, point: ReportPoint) -> bool:
-        """Take a point; return whether the pruner has to be asked about it."""
-        self.points.append(point)
-        self.clock = self.begun + point.work
-        reached = stage(point.epoch, self.epochs)
-        if self.score is None or reached == self.stage:
-            return False
-        self.stage = reached
-        self.reported += 1
-        if not self.replaying:
-            self.trial.report(self.score, reached)
-        return True
-
-    @property
-    def replaying(self) -> bool:
-        """Whether an interrupted run had reported the present stage already."""
-        return self.stage in self.replayed
-
-    def should_prune(self) -> bool:
-        """Ask the pruner about the point reported last."""
-        return self.prunable and self.trial.should_prune()
 
     def best(self) -> Score:
         """Return the best score at the end of an epoch; of equal ones, the latest.
@@ -156,87 +110,53 @@ class RunningTrial:
         return [(p.step, p.epoch, p.train_loss, p.train_metric, p.validation) for p in self.points]
 
 
-@lru_cache
-def space(case: Case) -> Mapping[str, BaseDistribution]:
-    """Return the distributions that `case.suggest` draws from, conditional ones included.
+@dataclass(slots=True)
+class RunningTrial:
+    """A trial being trained.
 
-    Found by drawing, as Optuna's spaces are programs; a branch taken less than once in a hundred
-    draws can be missed.
+    Attributes:
+        trial: the trial as Optuna's `study.ask` gave it.
+        course: what has come back so far.
+        prunable: off for baseline and recipe, which a report has to have.
+        clock: virtual time: when it began, and then the work done up to its last point.
+        begun: the virtual time at which it began.
+        started: the time.perf_counter() at which it began.
     """
-    study = create_study(sampler=RandomSampler(seed=0))
-    found: dict[str, BaseDistribution] = {}
-    for _ in range(DRAWS_TO_SEE_A_SPACE):
-        trial = study.ask()
-        case.suggest(trial)
-        found |= trial.distributions
-    return MappingProxyType(dict(sorted(found.items())))
 
+    trial: Trial
+    course: Course
+    prunable: bool
+    clock: float
+    begun: float = field(init=False)
+    started: float = field(init=False, default_factory=time.perf_counter)
+    replayed: set[int] = field(init=False)
 
-def check_arms(case: Case) -> None:
-    """Check that baseline and recipe are inside the search space.
+    def __post_init__(self) -> None:
+        """Remember what an interrupted run of this trial had reported already."""
+        self.begun = self.clock
+        stored = self.trial.study.get_trials(deepcopy=False)[self.trial.number]
+        self.replayed = set(stored.intermediate_values)
 
-    Raises:
-        CaseError: `suggest` does not give them back.
-    """
-    for arm in ("baseline", "recipe"):
-        expected = getattr(case, arm)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # how Optuna says that a value is out of range
-                got = case.suggest(FixedTrial(asdict(expected)))
-        except (ValueError, UserWarning) as error:
-            raise CaseError(
-                f"case {case.name!r}: its {arm} is outside its search space: {error}"
-            ) from error
-        if got != expected:
-            raise CaseError(
-                f"case {case.name!r}: suggest gives {got} for its {arm}, which is {expected}; "
-                "every field that suggest draws has to be returned as drawn"
-            )
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.trial.number
 
+    def report(self, point: ReportPoint) -> bool:
+        """Take a point; return whether the pruner has to be asked about it."""
+        reached = self.course.take(point)
+        self.clock = self.begun + point.work
+        if reached is None:
+            return False
+        if not self.replaying:
+            self.trial.report(self.course.stages[reached], reached)
+        return True
 
-def parse_fixed(case: Case, assignments: list[str]) -> dict[str, Any]:
-    """Read NAME=VALUE pairs as values of the search space.
+    @property
+    def replaying(self) -> bool:
+        """Whether an interrupted run had reported the present stage already."""
+        return max(self.course.stages) in self.replayed
 
-    Raises:
-        UsageError: no such hyperparameter, or a value that it cannot take.
-    """
-    distributions = space(case) if assignments else {}
-    fixed: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise UsageError(f"--fix {assignment} has no value; write --fix NAME=VALUE")
-        if name not in distributions:
-            raise unknown_name("hyperparameter", "hyperparameters", name, distributions)
-        fixed[name] = _parse(name, text, distributions[name])
-    return fixed
-
-
-def _parse(name: str, text: str, distribution: BaseDistribution) -> Any:
-    if isinstance(distribution, CategoricalDistribution):
-        for choice in distribution.choices:
-            if text in (str(choice), str(choice).lower()) or _literal(text) == choice:
-                return choice
-        choices = ", ".join(map(str, distribution.choices))
-        raise UsageError(f"--fix {name}={text} is none of its choices: {choices}")
-    low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
-    value = _literal(text)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageError(f"--fix {name}={text} is no number; it takes {low} to {high}")
-    if isinstance(distribution, IntDistribution) and not isinstance(value, int):
-        raise UsageError(f"--fix {name}={text} is no whole number; it takes {low} to {high}")
-    if not (low <= value <= high and distribution._contains(float(value))):
-        step = getattr(distribution, "step", None)
-        steps = f" in steps of {step}" if step not in (None, 1) else ""
-        raise UsageError(f"--fix {name}={text} is out of range; it takes {low} to {high}{steps}")
-    return value if isinstance(distribution, IntDistribution) else float(value)
-
-
-def _literal(text: str) -> object:
-    """Read a Python literal; what is none is a plain word."""
-    try:
-        value: object = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
-    return value
+    def should_prune(self) -> bool:
+        """Ask the pruner about the point reported last."""
+        return self.prunable and self.trial.should_prune()

@@ -24,10 +24,10 @@ from tuner.evidence.signs import curve_of
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.manifest import machine
 from tuner.naming import folder_name
-from tuner.objective import parse_fixed
 from tuner.plan import Plan
 from tuner.report.writing import write_report
-from tuner.study.attributes import STOPPED
+from tuner.space import parse_fixed
+from tuner.study.attributes import SESSIONS, STOPPED
 from tuner.study.coordinator import Coordinator
 from tuner.study.opening import Brief, finished, open_study
 from tuner.study.progress import Progress
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
     from tuner.data.dataset import Dataset
     from tuner.fits import Engine
-
-SESSIONS = "sessions"
 
 
 def run_study(arguments: Namespace, command: str) -> int:

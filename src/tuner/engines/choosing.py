@@ -8,6 +8,7 @@ import torch
 
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.processes import ProcessEngine, usable_cores
+from tuner.errors import EngineError
 
 if TYPE_CHECKING:
     from tuner.fits import Engine
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
 
 
 def worker_count(asked: int | None, plan: Plan) -> int:
-    """Return how many fits run at once: as many as asked for, else one a GPU, or one a core."""
+    """Return how many fits run at once: as many as asked for, else one a GPU, or one a core.
+
+    Raises:
+        EngineError: the plan is one for a GPU, and there is none.
+    """
+    if plan.device == "cuda" and not torch.cuda.is_available():
+        raise EngineError(
+            "the study was begun on a GPU, and there is none here; go on where one is, or start a "
+            "study of its own with --name"
+        )
     if asked:
         return asked
     return torch.cuda.device_count() if plan.device == "cuda" else usable_cores()

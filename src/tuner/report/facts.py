@@ -15,7 +15,14 @@ from tuner.report.arms import comparisons, confirmation_of, facts_of_arm, race_f
 from tuner.report.diagnosis import diagnoses
 from tuner.report.mistakes import mistakes_facts
 from tuner.study.arms import arms_of
-from tuner.study.attributes import ABLATION, CONFIRMATION, IMPORTANCE, MISTAKES, STOPPED
+from tuner.study.attributes import (
+    ABLATION,
+    CONFIRMATION,
+    IMPORTANCE,
+    MISTAKES,
+    SESSIONS,
+    STOPPED,
+)
 from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
@@ -38,7 +45,7 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
     made = facts_of(study)
     attributes = study.user_attrs
     trials = study.get_trials(deepcopy=False)
-    sessions: list[dict[str, Any]] = attributes.get("sessions", [])
+    sessions: list[dict[str, Any]] = attributes.get(SESSIONS, [])
     arms = arms_of(study)
     confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
     facts = {

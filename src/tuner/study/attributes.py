@@ -5,3 +5,4 @@ MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does
 IMPORTANCE = "importance"  # which hyperparameters mattered
 STOPPED = "stopped"  # why the search has ended by itself
+SESSIONS = "sessions"  # the runs of the study command: what was typed, where, how long it took

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from tuner.errors import StudyError
 from tuner.fits import Failed, Finished, Job
-from tuner.objective import RunningTrial
+from tuner.objective import Course, RunningTrial
 from tuner.seeds import derive
 from tuner.study.attributes import STOPPED
 from tuner.study.opening import enqueue_arm, finished
@@ -40,6 +40,18 @@ class Observer(Protocol):
 
     def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
         """Be told that something has happened: a point, or that a trial has ended."""
+
+
+def search_job(brief: Brief, hyperparameters: Mapping[str, Any], seed: int) -> Job:
+    """Train on all folds of the search's split, in lockstep."""
+    return Job(
+        case=brief.reference,
+        hyperparameters=hyperparameters,
+        data=brief.data_folder,
+        split_seed=brief.seed,
+        seed=seed,
+        plan=brief.plan,
+    )
 
 
 class Coordinator:
@@ -139,24 +151,15 @@ class Coordinator:
             trial.set_user_attr(name, value)
         self.running[trial.number] = RunningTrial(
             trial=trial,
-            case=brief.case,
-            epochs=hyperparameters["epochs"],
+            course=Course(brief.case, hyperparameters["epochs"]),
             prunable="arm" not in trial.user_attrs,
             clock=begun,
         )
-        job = Job(
-            case=brief.reference,
-            hyperparameters=hyperparameters,
-            data=brief.data_folder,
-            split_seed=brief.seed,
-            seed=seed,
-            plan=brief.plan,
-        )
-        self.engine.start(trial.number, job)
+        self.engine.start(trial.number, search_job(brief, hyperparameters, seed))
 
     def _take(self, running: RunningTrial, event: Event) -> None:
         if isinstance(event, Finished):
-            best = running.best()
+            best = running.course.best()
             running.trial.set_user_attr("best_epoch", best.epoch)
             running.trial.set_user_attr("fold_scores", best.folds)
             self._end(running, TrialState.COMPLETE, best.mean)
@@ -180,13 +183,15 @@ class Coordinator:
     def _end(self, running: RunningTrial, state: TrialState, value: float | None = None) -> None:
         trial = running.trial
         self.now = max(self.now, running.clock)  # so that it can be known after an interrupt
-        trial.set_user_attr("curve", running.curve())
+        trial.set_user_attr("curve", running.course.curve())
         trial.set_user_attr("seconds", time.perf_counter() - running.started)
         trial.set_user_attr("work", running.clock - running.begun)
         trial.set_user_attr("ended", self.now)
         del self.running[running.number]
         if self.running:
-            alongside = {str(other.number): other.reported for other in self.running.values()}
+            alongside = {
+                str(other.number): len(other.course.stages) for other in self.running.values()
+            }
             trial.set_user_attr("alongside", alongside)
         ended = self.study.tell(trial, value, state)
         self.observer.update(list(self.running.values()), ended)

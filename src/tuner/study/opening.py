@@ -14,8 +14,8 @@ from tuner import __version__
 from tuner.data.splits import folds
 from tuner.errors import StudyError
 from tuner.metrics import trivial
-from tuner.objective import check_arms, space
 from tuner.plan import Plan
+from tuner.space import check_arms, space
 from tuner.study.sampling import PRUNER, SAMPLER, TaperingPruner
 from tuner.study.store import FACTS, facts_of, open_storage, settle
 

@@ -110,10 +110,11 @@ class Progress:
         done = sum(self.counts.values())
         table = Table.grid(padding=(0, 2))
         for trial in running:
-            last = trial.points[-1] if trial.points else None
+            last = trial.course.points[-1] if trial.course.points else None
             epochs = f"epoch {last.epoch:.1f}" if last else "starting"
-            score = "" if trial.score is None else f"{self.case.metric} {trial.score:.4f}"
-            table.add_row(f"  trial {trial.number}", epochs, score)
+            score = trial.course.score
+            value = "" if score is None else f"{self.case.metric} {score:.4f}"
+            table.add_row(f"  trial {trial.number}", epochs, value)
         summary = Text(
             f"{done} of {self.total} trials · {self.counts[TrialState.PRUNED]} pruned · "
             f"{self.counts[TrialState.FAIL]} failed · {self._standing()} · {self._time_left(done)}"

@@ -1,0 +1,1 @@
+"""Train finished trials again, and compare with what is stored."""

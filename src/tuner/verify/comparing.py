@@ -1,0 +1,96 @@
+"""Where a repeated training first differs from the stored one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import FixedTrial, TrialState
+
+from tuner.errors import CaseError
+from tuner.fits import Failed
+from tuner.manifest import machine
+from tuner.objective import Course
+from tuner.seeds import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
+
+    from tuner.fits import Finished
+    from tuner.study.opening import Brief
+    from tuner.training import ReportPoint
+
+CURVE = ("step", "epoch", "training loss", "training metric", "validation")
+# Results may hang on these; not on how many cores or how much memory there is.
+DECISIVE = ("processor", "platform", "python", "torch", "torchvision", "numpy", "scikit-learn")
+
+
+def first_difference(
+    brief: Brief, trial: FrozenTrial, event: Finished | Failed, points: Sequence[ReportPoint]
+) -> str | None:
+    """Say where a training again is not what the trial stored; None: it is the same, bit for bit.
+
+    Args:
+        event: how the training again ended. For a trial that was pruned that does not matter.
+        points: its points; those beyond the last of a pruned trial are not looked at.
+    """
+    pairs = _pairs(brief, trial, event, points)
+    for name, there, here in pairs:
+        # Stored as JSON, which tells every float apart, and knows no tuples.
+        if there != json.loads(json.dumps(here)):
+            return f"{name}: {there} stored, {here} now"
+    return None
+
+
+def _pairs(
+    brief: Brief, trial: FrozenTrial, event: Finished | Failed, points: Sequence[ReportPoint]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield everything to be compared, as (name, stored, now), in the order it came about."""
+    stored = trial.user_attrs
+    yield "seed", stored["seed"], derive(brief.seed, "trial", trial.number)
+    yield "hyperparameters", stored["hyperparameters"], _suggested(brief, trial)
+    course = Course(brief.case, stored["hyperparameters"]["epochs"])
+    for point, there in zip(points, stored["curve"], strict=False):
+        course.take(point)
+        for name, was, now in zip(CURVE, there, course.curve()[-1], strict=True):
+            yield f"{name} at point {point.step} (epoch {point.epoch:g})", was, now
+    yield "number of points", len(stored["curve"]), len(points[: _compared(trial, points)])
+    for reached, score in course.stages.items():
+        yield f"report {reached}", trial.intermediate_values.get(reached), score
+    yield "number of reports", len(trial.intermediate_values), len(course.stages)
+    if trial.state == TrialState.PRUNED:
+        return
+    yield "failure", stored.get("failure"), event.reason if isinstance(event, Failed) else None
+    if trial.state == TrialState.COMPLETE:
+        best = course.best()
+        yield "best epoch", stored["best_epoch"], best.epoch
+        yield "fold scores", stored["fold_scores"], best.folds
+        yield "value", trial.value, best.mean
+
+
+def _compared(trial: FrozenTrial, points: Sequence[ReportPoint]) -> int:
+    """How many points count: of a pruned trial those it had, else all."""
+    pruned = trial.state == TrialState.PRUNED
+    return len(trial.user_attrs["curve"]) if pruned else len(points)
+
+
+def _suggested(brief: Brief, trial: FrozenTrial) -> Any:
+    """Return what the case makes of the trial's parameters today, in words if it refuses them."""
+    try:
+        return asdict(brief.case.suggest(FixedTrial(trial.params)))
+    except (CaseError, ValueError, TypeError) as error:
+        return f"refused by the case ({error})"
+
+
+def other_machine(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what of this machine none of the study's sessions was run on."""
+    here = machine()
+    differences = []
+    for name in DECISIVE:
+        there = sorted({session["machine"].get(name, "unknown") for session in sessions})
+        if there and here[name] not in there:
+            differences.append(f"{name} {' and '.join(there)} there, {here[name]} here")
+    return differences

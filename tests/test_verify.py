@@ -1,0 +1,204 @@
+"""`tuner verify`: what was stored is trained again, and every difference is found."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from tests.making import TINY, make_brief, search
+from tuner.cli import DATABASE, INTERRUPTED
+from tuner.engines.choosing import worker_count
+from tuner.engines.inprocess import InProcessEngine
+from tuner.errors import EngineError, StudyError, UsageError
+from tuner.fits import Failed, Finished, run
+from tuner.manifest import machine
+from tuner.plan import Plan
+from tuner.study.coordinator import search_job
+from tuner.study.opening import open_study
+from tuner.study.store import load_study
+from tuner.verify.__main__ import main
+from tuner.verify.comparing import first_difference, other_machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import optuna
+
+    from tuner.fits import Job
+    from tuner.training import ReportPoint
+
+TRIALS = 14
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study of trials that ended in every way."""
+    folder = tmp_path_factory.mktemp("stored")
+    (folder / "storage").mkdir()
+    study = search(
+        f"sqlite:///{folder}/storage/studies.db", make_brief(TINY, folder), TRIALS, name="tiny"
+    )
+    assert {trial.state.name for trial in study.trials} == {"COMPLETE", "PRUNED", "FAIL"}
+    return folder
+
+
+@pytest.fixture
+def study(stored: Path, monkeypatch: pytest.MonkeyPatch) -> optuna.Study:
+    """That study, with the test in its folder."""
+    monkeypatch.chdir(stored)
+    return load_study(DATABASE, "tiny")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_all_trials_are_the_same_again_and_nothing_is_written(
+    study: optuna.Study, capsys: pytest.CaptureFixture[str], workers: str
+) -> None:
+    before = Path("storage/studies.db").read_bytes()
+    assert main(["tiny", "--all", "--workers", workers]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == f"{TRIALS} of {TRIALS} trials of study 'tiny' are the same, bit for bit."
+    assert sorted(int(line.split()[1]) for line in said[:-1]) == list(range(TRIALS))
+    assert all("): the same, " in line for line in said[:-1])
+    assert Path("storage/studies.db").read_bytes() == before
+    assert len(study.trials) == TRIALS
+
+
+def test_one_trial_or_a_sample(study: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tiny", "--trial", "2", "--workers", "1"]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"Trial 2 ({study.trials[2].state.name}): the same, ")
+    assert last.startswith("1 of 1 ")
+    assert main(["tiny", "--workers", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("3 of 3 ")
+
+
+def again(trial: FrozenTrial, brief: Any) -> tuple[Finished | Failed, list[ReportPoint]]:
+    """Train a complete trial again."""
+    attributes = trial.user_attrs
+    running = run(search_job(brief, attributes["hyperparameters"], attributes["seed"]))
+    points = list(running)
+    return Finished(1.0), points
+
+
+def set_attribute(name: str, value: Any) -> Callable[[FrozenTrial], None]:
+    return lambda trial: trial.set_user_attr(name, value)
+
+
+def nudge_curve(column: int) -> Callable[[FrozenTrial], None]:
+    def alter(trial: FrozenTrial) -> None:
+        curve = deepcopy(trial.user_attrs["curve"])
+        curve[1][column] *= 1 + 2**-52  # the smallest step a float can take
+        trial.set_user_attr("curve", curve)
+
+    return alter
+
+
+def nudge_value(trial: FrozenTrial) -> None:
+    assert trial.value is not None
+    trial.value *= 1 - 2**-52
+
+
+def cut_curve(trial: FrozenTrial) -> None:
+    trial.set_user_attr("curve", trial.user_attrs["curve"][:-1])
+
+
+def drop_report(trial: FrozenTrial) -> None:
+    trial.intermediate_values.popitem()
+
+
+def invent_report(trial: FrozenTrial) -> None:
+    trial.intermediate_values[1000] = 0.5
+
+
+def other_width(trial: FrozenTrial) -> None:
+    trial.params = {**trial.params, "width": 3 if trial.params["width"] == 2 else 2}
+
+
+@pytest.mark.parametrize(
+    ("alter", "named"),
+    [
+        (set_attribute("seed", 1), "seed: 1 stored"),
+        (other_width, "hyperparameters: "),
+        (nudge_curve(2), "training loss at point 2 (epoch 2): "),
+        (nudge_curve(4), "validation at point 2 (epoch 2): "),
+        (cut_curve, "number of points: "),
+        (drop_report, "report "),
+        (invent_report, "number of reports: "),
+        (set_attribute("failure", "MemoryError"), "failure: MemoryError stored, None now"),
+        (set_attribute("best_epoch", 0), "best epoch: 0 stored"),
+        (set_attribute("fold_scores", [1.0]), "fold scores: [1.0] stored"),
+        (nudge_value, "value: "),
+    ],
+)
+def test_the_first_difference_is_named(
+    study: optuna.Study, alter: Callable[[FrozenTrial], None], named: str
+) -> None:
+    brief = make_brief(TINY, Path.cwd())
+    trial = deepcopy(study.get_trials(states=(TrialState.COMPLETE,))[0])
+    event, points = again(trial, brief)
+    assert first_difference(brief, trial, event, points) is None
+    alter(trial)
+    difference = first_difference(brief, trial, event, points)
+    assert difference is not None
+    assert difference.startswith(named)
+
+
+def test_a_training_that_fails_now_is_a_difference(study: optuna.Study) -> None:
+    brief = make_brief(TINY, Path.cwd())
+    trial = study.get_trials(states=(TrialState.COMPLETE,))[0]
+    assert first_difference(brief, trial, Failed("no room"), []) is not None
+
+
+def test_another_seed_of_the_study_differs_and_the_exit_status_says_so(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def other_batches(*arguments: Any) -> Job:
+        job = search_job(*arguments)
+        return type(job)(**{name: getattr(job, name) for name in job.__slots__} | {"seed": 1})
+
+    monkeypatch.setattr("tuner.verify.repeating.search_job", other_batches)
+    assert main(["tiny", "--trial", "0", "--workers", "1"]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert "differs in training loss at point 1 (epoch 1): " in said[0]
+    assert said[-1].startswith("0 of 1 trials ")
+
+
+def test_the_machine_is_compared_in_what_results_hang_on() -> None:
+    here = machine()
+    assert other_machine([{"machine": here}]) == []
+    assert other_machine([{"machine": {**here, "cores": 96, "memory_gib": 1.5}}]) == []
+    assert other_machine([]) == []
+    elsewhere = {**here, "torch": "1.0", "processor": "Z80"}
+    assert other_machine([{"machine": elsewhere}]) == [
+        f"processor Z80 there, {here['processor']} here",
+        f"torch 1.0 there, {here['torch']} here",
+    ]
+    assert other_machine([{"machine": elsewhere}, {"machine": here}]) == []
+
+
+def test_what_cannot_be_verified_is_refused(study: optuna.Study, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no study 'tinny'; did you mean 'tiny'"):
+        main(["tinny"])
+    with pytest.raises(UsageError, match="no finished trial 99; its last finished one is 13"):
+        main(["tiny", "--trial", "99"])
+    empty = f"sqlite:///{tmp_path}/empty.db"
+    open_study(empty, "empty", make_brief(TINY, tmp_path))
+    with pytest.raises(StudyError, match="no finished trial yet"):
+        main(["empty", "--storage", empty])
+    with pytest.raises(EngineError, match="begun on a GPU"):
+        worker_count(1, Plan(device="cuda"))
+
+
+def test_ctrl_c_ends_it(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(self: InProcessEngine, key: int, timeout: float) -> Iterator[None]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(InProcessEngine, "next", interrupted)
+    assert main(["tiny", "--workers", "1"]) == INTERRUPTED
+    assert "Stopped before all were compared." in capsys.readouterr().out
