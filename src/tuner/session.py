@@ -29,6 +29,7 @@ from tuner.report.writing import write_report
 from tuner.space import parse_fixed
 from tuner.study.attributes import SESSIONS, STOPPED
 from tuner.study.coordinator import Coordinator
+from tuner.study.lock import only_writer
 from tuner.study.opening import Brief, finished, open_study
 from tuner.study.progress import Progress
 from tuner.study.publishing import publish_report
@@ -56,45 +57,49 @@ def run_study(arguments: Namespace, command: str) -> int:
     case = load_case(arguments.case)
     fixed = parse_fixed(case, arguments.fix)
     dataset = case.load(Folders(given=arguments.data_dir, own=STORAGE / "data"))
-    name = arguments.name or dataset.name
-    report_folder = STORAGE / "reports" / folder_name(name)
-    plan = Plan.for_machine(images=dataset.pixels is not None)
-    study, brief = open_study(
-        arguments.storage,
-        name,
-        Brief(
-            case=case,
-            reference=arguments.case,
-            dataset=dataset,
-            data_folder=cache.folder_of(STORAGE / "cache", dataset.fingerprint),
-            seed=arguments.seed,
-            fixed=fixed,
-            plan=plan,
-        ),
+    name = folder_name(arguments.name or dataset.name)
+    brief = Brief(
+        case=case,
+        reference=arguments.case,
+        dataset=dataset,
+        data_folder=cache.folder_of(STORAGE / "cache", dataset.fingerprint),
+        seed=arguments.seed,
+        fixed=fixed,
+        plan=Plan.for_machine(images=dataset.pixels is not None),
     )
-    cache.store(dataset, STORAGE / "cache")
-    _introduce(console, name, dataset, study, arguments)
-    workers = worker_count(arguments.workers, brief.plan)
-    record = _Record(study, command, workers, arguments.data_dir)
-    try:
-        with closing(make_engine(workers)) as engine:
-            with record.timing("search_seconds"):
-                _search(study, brief, engine, arguments, console)
-            explain(study, console.print)
-            if arguments.seeds:
-                folder = STORAGE / "confirmation" / folder_name(name)
-                with record.timing("confirmation_seconds"):
-                    confirm(study, brief, engine, arguments.seeds, folder, console.print)
-        report = write_report(study, arguments.storage, report_folder)
-        publish_report(study, report)
-    except KeyboardInterrupt:
-        settle(study)
-        console.print(
-            f"\nStopped. Nothing finished is lost; to go on:\n  {command}", soft_wrap=True
-        )
-        return INTERRUPTED
+    with only_writer(arguments.storage, name):
+        study, brief = open_study(arguments.storage, name, brief)
+        cache.store(dataset, STORAGE / "cache")
+        _introduce(console, name, dataset, study, arguments)
+        try:
+            report = _run(study, brief, arguments, command, console)
+        except KeyboardInterrupt:
+            settle(study)
+            console.print(
+                f"\nStopped. Nothing finished is lost; to go on:\n  {command}", soft_wrap=True
+            )
+            return INTERRUPTED
     _conclude(console, report)
     return 0
+
+
+def _run(
+    study: optuna.Study, brief: Brief, arguments: Namespace, command: str, console: Console
+) -> Path:
+    """Search, confirm and report; return the report."""
+    workers = worker_count(arguments.workers, brief.plan)
+    record = _Record(study, command, workers, arguments.data_dir)
+    with closing(make_engine(workers)) as engine:
+        with record.timing("search_seconds"):
+            _search(study, brief, engine, arguments, console)
+        explain(study, console.print)
+        if arguments.seeds:
+            models = STORAGE / "confirmation" / study.study_name
+            with record.timing("confirmation_seconds"):
+                confirm(study, brief, engine, arguments.seeds, models, console.print)
+    report = write_report(study, arguments.storage, STORAGE / "reports" / study.study_name)
+    publish_report(study, report)
+    return report
 
 
 def _introduce(

@@ -20,6 +20,7 @@ from tuner.naming import folder_name
 from tuner.report.writing import write_report
 from tuner.study.arms import arms_of
 from tuner.study.attributes import ABLATION
+from tuner.study.lock import only_writer
 from tuner.study.publishing import publish_report
 from tuner.study.reopening import brief_of
 from tuner.study.store import load_study
@@ -41,6 +42,26 @@ def run_ablation(arguments: Namespace) -> int:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     console = Console(markup=False, highlight=False, soft_wrap=True)
     study = load_study(arguments.storage, arguments.study)
+    with only_writer(arguments.storage, arguments.study):
+        try:
+            ablation = _measure(study, arguments, console)
+        except KeyboardInterrupt:
+            console.print("\nStopped. What was trained is kept; the same command goes on.")
+            return INTERRUPTED
+        out = arguments.out or STORAGE / "reports" / folder_name(arguments.study)
+        report = write_report(study, arguments.storage, out)
+        publish_report(study, report)
+    if not ablation.complete:
+        console.print(
+            f"The time was over before everything was measured: {len(ablation.path)} of "
+            f"{len(ablation.changes)} changes are on the path. The same command goes on."
+        )
+    console.print(f"Report: {report}")
+    return 0
+
+
+def _measure(study: optuna.Study, arguments: Namespace, console: Console) -> Ablation:
+    """Train what the ablation asks for, and store what came of it on the study."""
     arms = arms_of(study)
     if "baseline" not in arms or arms["baseline"] is arms["best"]:
         raise StudyError(
@@ -54,27 +75,14 @@ def run_ablation(arguments: Namespace) -> int:
     )
     deadline = arguments.budget and time.monotonic() + arguments.budget
     workers = worker_count(arguments.workers, brief.plan)
-    try:
-        with closing(make_engine(workers)) as engine:
-            trainings = Trainings(study, brief, engine, console.print)
-            score = _scorer(trainings, mixture, workers, deadline)
-            ablation = Ablation(mixture.changes, arguments.seeds, brief.case.direction, score)
-            ablation.run()
-    except KeyboardInterrupt:
-        console.print("\nStopped. What was trained is kept; the same command goes on.")
-        return INTERRUPTED
+    with closing(make_engine(workers)) as engine:
+        trainings = Trainings(study, brief, engine, console.print)
+        score = _scorer(trainings, mixture, workers, deadline)
+        ablation = Ablation(mixture.changes, arguments.seeds, brief.case.direction, score)
+        ablation.run()
     facts = facts_of_ablation(ablation, arms["baseline"].number, arms["best"].number)
     study.set_user_attr(ABLATION, facts)
-    out = arguments.out or STORAGE / "reports" / folder_name(arguments.study)
-    report = write_report(study, arguments.storage, out)
-    publish_report(study, report)
-    if not ablation.complete:
-        console.print(
-            f"The time was over before everything was measured: {len(ablation.path)} of "
-            f"{len(mixture.changes)} changes are on the path. The same command goes on."
-        )
-    console.print(f"Report: {report}")
-    return 0
+    return ablation
 
 
 def _scorer(

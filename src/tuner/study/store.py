@@ -34,12 +34,7 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     Raises:
         StoreError: the URL is none, the database is missing, unreadable, or not Optuna's.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise StoreError(
-            f"{url!r} is no storage URL; write it like sqlite:///storage/studies.db"
-        ) from error
+    parsed = parse_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite:
         _prepare_sqlite(parsed, create=create)
@@ -52,13 +47,28 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
         )
     except (SQLAlchemyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise StoreError(f"the storage {url} cannot be opened: {reason}") from error
+        shown = parsed.render_as_string(hide_password=True)
+        raise StoreError(f"the storage {shown} cannot be opened: {reason}") from error
     # Ctrl-C in a query: the pool logs it as an error, drops the connection, and raises it.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     if sqlite:
         event.listen(storage.engine, "connect", _commit_to_the_log)
         storage.engine.dispose()  # so that connections made before this line have it too
     return storage
+
+
+def parse_url(url: str) -> URL:
+    """Read a storage URL.
+
+    Raises:
+        StoreError: it is none.
+    """
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise StoreError(
+            f"{url!r} is no storage URL; write it like sqlite:///storage/studies.db"
+        ) from error
 
 
 def _prepare_sqlite(url: URL, *, create: bool) -> None:

@@ -1,0 +1,90 @@
+"""One writer a study: who comes second is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy
+from filelock import FileLock, Timeout
+from sqlalchemy.exc import SQLAlchemyError
+
+from tuner.errors import StoreError, StudyError
+from tuner.naming import folder_name
+from tuner.study.store import parse_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL
+
+
+@contextmanager
+def only_writer(url: str, name: str) -> Iterator[None]:
+    """Hold the study against every other process that would write it.
+
+    Two coordinators would queue each other's running trials again. The lock is the operating
+    system's, or the server's: it ends with its process, however that ends. Reading needs none.
+
+    Args:
+        url: of the storage. SQLite has a file beside the database; PostgreSQL an advisory lock.
+
+    Raises:
+        StudyError: another process holds it.
+        StoreError: the URL is none, or the lock cannot be had for another reason.
+    """
+    parsed = parse_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite" and parsed.database:
+        with _beside(Path(parsed.database), name):
+            yield
+    elif backend == "postgresql":
+        with _on_the_server(parsed, name):
+            yield
+    else:
+        yield  # opening the storage says what is wrong with it
+
+
+@contextmanager
+def _beside(database: Path, name: str) -> Iterator[None]:
+    path = database.with_name(f"{database.name}.{folder_name(name)}.lock")
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        holder = path.read_text(encoding="utf-8") or "another process"
+        raise _busy(name, holder) from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error}") from error
+    try:
+        path.write_text(f"process {os.getpid()}", encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _on_the_server(url: URL, name: str) -> Iterator[None]:
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+    try:
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        connection = engine.connect()
+    except (SQLAlchemyError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise StoreError(f"the storage cannot be opened: {reason}") from error
+    with connection.execution_options(isolation_level="AUTOCOMMIT"):
+        taken = sqlalchemy.select(sqlalchemy.func.pg_try_advisory_lock(key))
+        if not connection.execute(taken).scalar():
+            raise _busy(name, "another process")
+        yield
+
+
+def _busy(name: str, holder: str) -> StudyError:
+    return StudyError(
+        f"{holder} is at work on study {name!r}; wait for it or stop it, or start another study "
+        "with --name"
+    )

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.making import TINY
+from tuner.ablate.__main__ import main as ablate
+from tuner.cli import DATABASE
+from tuner.errors import StoreError, StudyError
+from tuner.study.__main__ import main as study_main
+from tuner.study.lock import only_writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOLDER = (
+    "import sys, time\n"
+    "from tuner.study.lock import only_writer\n"
+    "with only_writer(sys.argv[1], sys.argv[2]):\n"
+    "    print('held', flush=True)\n"
+    "    time.sleep(600)\n"
+)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/studies.db"
+
+
+def hold(url: str, name: str) -> subprocess.Popen[str]:
+    """Hold a study in another process."""
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, url, name], stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    return other
+
+
+def test_the_second_writer_is_refused_until_the_first_is_gone(url: str) -> None:
+    with hold(url, "one") as other:
+        with (
+            pytest.raises(StudyError, match=f"process {other.pid} is at work on study 'one'"),
+            only_writer(url, "one"),
+        ):
+            pytest.fail("two writers at once")
+        with only_writer(url, "two"):
+            pass  # another study of the same database is free
+        other.send_signal(signal.SIGKILL)
+    with only_writer(url, "one"):
+        pass
+
+
+def test_an_error_lets_go_of_the_study_and_is_not_taken_for_one_of_the_lock(url: str) -> None:
+    with pytest.raises(PermissionError, match="of something else"), only_writer(url, "one"):
+        raise PermissionError("of something else")
+    with only_writer(url, "one"):
+        pass
+
+
+def test_what_cannot_be_locked_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(StoreError, match="cannot be written"),
+        only_writer(f"sqlite:///{tmp_path}/file/studies.db", "one"),
+    ):
+        pytest.fail("there is no such folder")
+    with pytest.raises(StoreError, match="no storage URL"), only_writer("nonsense", "one"):
+        pytest.fail("there is no such storage")
+    with (
+        pytest.raises(StoreError, match="cannot be opened"),
+        only_writer("postgresql+psycopg://nobody@localhost:1/none?connect_timeout=1", "one"),
+    ):
+        pytest.fail("there is no such server")
+
+
+@pytest.mark.usefixtures("own_workplace")
+def test_study_and_ablate_are_writers() -> None:
+    with hold(DATABASE, "tiny") as other:
+        with pytest.raises(StudyError, match=f"process {other.pid} is at work on study 'tiny'"):
+            study_main([TINY, "--trials", "6"])
+        with pytest.raises(StudyError, match=f"process {other.pid} is at work on study 'tiny'"):
+            ablate(["tiny"])
+        other.kill()
