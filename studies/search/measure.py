@@ -69,9 +69,7 @@ class FixedBudget(BasePruner):
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),
     "tpe-univariate": lambda seed: TPESampler(seed=seed, multivariate=False),
-    "tpe-8-candidates": lambda seed: TPESampler(
-        seed=seed, multivariate=False, n_ei_candidates=8
-    ),
+    "tpe-8-candidates": lambda seed: TPESampler(seed=seed, multivariate=False, n_ei_candidates=8),
     "tpe-quarter-good": lambda seed: TPESampler(
         seed=seed, multivariate=False, gamma=lambda count: max(1, count // 4)
     ),

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tuner.errors import StoreError, StudyError
 from tuner.naming import folder_name
-from tuner.study.store import parse_url
+from tuner.study.store import parse_url, refuse_another_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,7 @@ def only_writer(url: str, name: str) -> Iterator[None]:
     parsed = parse_url(url)
     backend = parsed.get_backend_name()
     if backend == "sqlite" and parsed.database:
+        refuse_another_database(Path(parsed.database))  # before there is a lock file beside it
         with _beside(Path(parsed.database), name):
             yield
     elif backend == "postgresql":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from tuner.errors import StoreError, unknown_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy.engine import URL
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
@@ -79,20 +83,50 @@ def _prepare_sqlite(url: URL, *, create: bool) -> None:
     if not path.exists():
         if not create:
             raise StoreError(f"no database {path}; run a study first, or name it with --storage")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"the folder of {path} cannot be made: {error}") from error
+        _make(url, path)
+    refuse_another_database(path)
+    if create:  # who only reads leaves the file as it is
+        with _connected(path) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _make(url: URL, path: Path) -> None:
+    """Make a database beside its place and move it in: another process sees none or all of it."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        connection = sqlite3.connect(path, timeout=SECONDS_TO_WAIT_FOR_A_LOCK)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        RDBStorage(url.set(database=str(beside)).render_as_string()).engine.dispose()
         try:
-            names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-            if names and not {"studies", "trials", "alembic_version"} <= names:
-                raise StoreError(f"{path} was not made by Optuna; name another file with --storage")
-            if create:  # who only reads leaves the file as it is
-                connection.execute("PRAGMA journal_mode=WAL")
-        finally:
-            connection.close()
+            path.hardlink_to(beside)
+        except FileExistsError:
+            pass  # another was faster: theirs is as good
+        except OSError:
+            beside.replace(path)  # a file system without links
+    except (OSError, SQLAlchemyError) as error:
+        raise StoreError(f"the database {path} cannot be made: {error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def refuse_another_database(path: Path) -> None:
+    """Refuse an SQLite file that something else has made; one that is not there yet will do.
+
+    Raises:
+        StoreError: it is no database, cannot be read, or has other tables than Optuna's.
+    """
+    if not path.exists():
+        return
+    with _connected(path) as connection:
+        names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if names and not {"studies", "trials", "alembic_version"} <= names:
+        raise StoreError(f"{path} was not made by Optuna; name another file with --storage")
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(sqlite3.connect(path, timeout=SECONDS_TO_WAIT_FOR_A_LOCK)) as connection:
+            yield connection
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be used as a database: {error}") from error
 
