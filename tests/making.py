@@ -28,7 +28,7 @@ TINY = str(Path(__file__).parent / "cases" / "tiny.py")
 def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> Brief:
     """A brief of a case that needs no data from anywhere."""
     case = load_case(reference)
-    dataset = case.load(Folders())
+    dataset = case.dataset(Folders())
     return Brief(
         case=case,
         reference=reference,

@@ -28,7 +28,9 @@ FACTS: dict[str, Any] = {
         name: getattr(CASE.baseline, name) for name in CASE.baseline.__dataclass_fields__
     },
     "shape": {"inputs": [2], "outputs": 2},
-    "plan": {"threads": 1},
+    "plan": {"precision": "float32", "channels_last": False},
+    "preprocessing": {"kind": "table", "columns": ["x", "y"]},
+    "classes": ["inside", "outside"],
 }
 
 

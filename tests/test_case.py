@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -18,6 +19,7 @@ from optuna.trial import FixedTrial
 from tests.making import TINY
 from tuner.case import Case, Shape, case_names, load_case
 from tuner.data.dataset import Dataset, Examples, PixelStatistics, make_dataset
+from tuner.data.sources import Folders
 from tuner.data.splits import KFold
 from tuner.errors import CaseError, UsageError
 from tuner.plan import Plan
@@ -26,7 +28,6 @@ from tuner.training import fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CASES = [*case_names(), TINY]
 SHAPES = {"mnist": (1, 28, 28), "flowers": (3, 64, 64), "housing": (10,), TINY: (2,)}
@@ -61,6 +62,7 @@ def made_up(reference: str, rows: int = 12) -> Dataset:
         test=examples(case, shape, 4, 1),
         validation=KFold(2),
         classes=("a", "b") if case.task == "classification" else (),
+        columns=() if images else tuple(f"column {n}" for n in range(shape[0])),
         pixels=PixelStatistics(mean=(0.5,) * shape[0], std=(0.2,) * shape[0]) if images else None,
     )
 
@@ -203,6 +205,37 @@ def test_hyperparameters_of_another_version_are_refused() -> None:
     del values["taper"]
     with pytest.raises(CaseError, match="differ in taper"):
         case.hyperparameters(values)
+
+
+BREAKS = {
+    "load fails: line {line}: ZeroDivisionError: division by zero": ("    del folders\n", "1 / 0"),
+    "load returned NoneType; it has to return": ("    del folders\n", "return None"),
+    "its task is regression, and its data has 2 class names": (
+        '    task="classification",\n',
+        'task="regression",',
+    ),
+}
+
+
+@pytest.mark.parametrize("says", BREAKS)
+def test_data_that_does_not_fit_the_case_is_refused(says: str, tmp_path: Path) -> None:
+    instead_of, written = BREAKS[says]
+    source, path = Path(TINY).read_text(), tmp_path / "broken.py"
+    indent = " " * (len(instead_of) - len(instead_of.lstrip()))
+    path.write_text(source.replace(instead_of, f"{indent}{written}\n"))
+    line = source[: source.index(instead_of)].count("\n") + 1
+    with pytest.raises(CaseError, match=says.format(line=line)):
+        load_case(str(path)).dataset(Folders())
+
+
+def test_a_broken_search_space_says_where(tmp_path: Path) -> None:
+    source, path = Path(TINY).read_text(), tmp_path / "broken.py"
+    drawn = '        width=trial.suggest_int("width", 2, 8),\n'
+    path.write_text(source.replace(drawn, '        width=trial.suggest_int("width"),\n'))
+    line = source[: source.index(drawn)].count("\n") + 1
+    for check in (check_arms, space):
+        with pytest.raises(CaseError, match=f"suggest fails: line {line}: TypeError: .*'high'"):
+            check(load_case(str(path)))
 
 
 def test_a_baseline_outside_the_space_is_refused() -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from tuner.atomic import replacing_folder, sha256_of_file, write_json
 from tuner.case import Case, Shape, load_case
+from tuner.data.images import MODES
 from tuner.errors import BundleError, CaseError
 from tuner.inference import Fitted
-from tuner.plan import Plan
+from tuner.plan import Plan, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,42 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What a model takes and gives.
+
+    Attributes:
+        shape: of a row, and the number of outputs.
+        columns: names of a table's features; empty for images.
+        classes: names of the outputs; empty for a regression.
+    """
+
+    shape: Shape
+    columns: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    @classmethod
+    def read(cls, manifest: Mapping[str, Any]) -> Self:
+        """Read it from a manifest.
+
+        Raises:
+            ValueError, TypeError, KeyError: it does not describe a model.
+        """
+        inputs, outputs = tuple(manifest["shape"]["inputs"]), manifest["shape"]["outputs"]
+        columns, classes = tuple(manifest["preprocessing"]["columns"]), tuple(manifest["classes"])
+        images = manifest["preprocessing"]["kind"] == "image"
+        if not all(type(size) is int and size > 0 for size in (*inputs, outputs)):
+            raise ValueError(f"the shape {inputs} to {outputs}")
+        if not (len(inputs) == 3 and inputs[0] in MODES) if images else inputs != (len(columns),):
+            raise ValueError(f"rows of shape {inputs} with {len(columns)} columns")
+        if outputs != (len(classes) or 1):
+            raise ValueError(f"{outputs} outputs for {len(classes)} classes")
+        for names in (columns, classes):
+            if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+                raise ValueError(f"the names {names}")
+        return cls(Shape(inputs, outputs), columns, classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +71,8 @@ class Bundle:
         plan: how to compute here, in the precision the model was trained in.
     """
 
-    manifest: dict[str, Any]
+    manifest: Mapping[str, Any]
+    interface: Interface
     fitted: Fitted
     plan: Plan
 
@@ -94,15 +132,22 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
         BundleError: the bundle is damaged, or its case is not at hand.
     """
     manifest = read_manifest(folder)
-    case = _case(manifest, case_file)
-    plan = Plan(**{**manifest["plan"], "device": Plan.for_machine(images=False).device})
-    shape = Shape(tuple(manifest["shape"]["inputs"]), manifest["shape"]["outputs"])
-    model = case.build(case.hyperparameters(manifest["hyperparameters"]), shape).to(plan.device)
-    return Bundle(manifest, Fitted.load(model, folder / WEIGHTS), plan)
+    try:
+        # Whoever writes the right checksums may have written anything else.
+        interface = Interface.read(manifest)
+        plan = _plan(manifest["plan"], images=not interface.columns)
+        case = _case(manifest["case"], manifest["reference"], case_file)
+        hyperparameters = case.hyperparameters(manifest["hyperparameters"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{folder / MANIFEST} is not a bundle's manifest: {error!r}") from error
+    try:
+        model = case.build(hyperparameters, interface.shape).to(plan.device)
+    except Exception as error:
+        raise BundleError(f"the model of {folder} cannot be built: {error}") from error
+    return Bundle(manifest, interface, Fitted.load(model, folder / WEIGHTS), plan)
 
 
-def _case(manifest: Mapping[str, Any], case_file: str | None) -> Case:
-    name, reference = manifest["case"], manifest["reference"]
+def _case(name: str, reference: str, case_file: str | None) -> Case:
     if case_file is None and reference.endswith(".py"):
         raise BundleError(
             f"this model is of a case of your own, {name!r}; name its file with --case {reference}"
@@ -111,6 +156,15 @@ def _case(manifest: Mapping[str, Any], case_file: str | None) -> Case:
     if case.name != name:
         raise CaseError(f"the bundle is of case {name!r}, and {case_file} defines {case.name!r}")
     return case
+
+
+def _plan(stored: Mapping[str, Any], *, images: bool) -> Plan:
+    """Compute on what is here, as the model was trained."""
+    precision, channels_last = stored["precision"], stored["channels_last"]
+    if precision not in get_args(Precision) or channels_last not in {False, images}:
+        raise ValueError(f"the plan {stored}")
+    here = Plan.for_machine(images=images)
+    return replace(here, precision=precision, channels_last=channels_last)
 
 
 def _digest(manifest: Mapping[str, Any]) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tuner.errors import CaseError, unknown_name
+from tuner.errors import CaseError, TunerError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,7 +67,7 @@ class Case:
         baseline: what the user had. Trial 0 of every study.
         recipe: what a textbook would change by hand. Trial 1 of every study.
         suggest: the search space, written once: draws hyperparameters from an Optuna trial.
-        load: finds the data in folders.
+        load: finds the data in folders; `dataset` calls it, and checks what it returns.
         build: makes an untrained model that takes batches of `Shape.inputs`.
         augment: changes a batch of scaled features for training: (features, hyperparameters,
             generator) -> features of the same shape. None: nothing.
@@ -122,6 +123,38 @@ class Case:
         made: Hyperparameters = kind(**values)
         return made
 
+    def dataset(self, folders: Folders) -> Dataset:
+        """Load the data.
+
+        Raises:
+            DataError: it is missing, damaged, or not as a data set has to be.
+            CaseError: `load` breaks, or returns what does not fit the case.
+        """
+        from tuner.data.dataset import Dataset  # imports torch
+
+        try:
+            found = self.load(folders)
+        except TunerError:
+            raise
+        except Exception as error:
+            raise CaseError(f"case {self.name!r}: load fails: {self.blame(error)}") from error
+        if not isinstance(found, Dataset):
+            raise CaseError(
+                f"case {self.name!r}: load returned {type(found).__name__}; it has to return what "
+                "tuner.data.dataset.make_dataset makes"
+            )
+        if bool(found.classes) != (self.task == "classification"):
+            raise CaseError(
+                f"case {self.name!r}: its task is {self.task}, and its data has "
+                f"{len(found.classes)} class names; a classification has one a class, a "
+                "regression none"
+            )
+        return found
+
+    def blame(self, error: BaseException) -> str:
+        """Say what was raised, and by which line of the case's file."""
+        return _in_one_line(error, sys.modules[type(self.baseline).__module__].__file__)
+
     def better(self, score: float, other: float) -> bool:
         """Whether `score` is better than `other`."""
         return score > other if self.direction == "maximize" else score < other
@@ -167,5 +200,14 @@ def _import_file(path: Path) -> Any:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise CaseError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+        reason = _in_one_line(error, str(path))
+        raise CaseError(f"{path} cannot be imported: {reason}") from error
     return module
+
+
+def _in_one_line(error: BaseException, file: str | None) -> str:
+    message = " ".join(str(error).split())
+    reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == file]
+    return f"line {lines[-1]}: {reason}" if lines else reason

@@ -56,7 +56,7 @@ def run_study(arguments: Namespace, command: str) -> int:
     console = Console(markup=False)
     case = load_case(arguments.case)
     fixed = parse_fixed(case, arguments.fix)
-    dataset = case.load(Folders(given=arguments.data_dir, own=STORAGE / "data"))
+    dataset = case.dataset(Folders(given=arguments.data_dir, own=STORAGE / "data"))
     name = folder_name(arguments.name or dataset.name)
     brief = Brief(
         case=case,

@@ -32,12 +32,18 @@ def space(case: Case) -> Mapping[str, BaseDistribution]:
 
     Found by drawing, as Optuna's spaces are programs; a branch taken less than once in a hundred
     draws can be missed.
+
+    Raises:
+        CaseError: `suggest` raises.
     """
     study = create_study(sampler=RandomSampler(seed=0))
     found: dict[str, BaseDistribution] = {}
     for _ in range(DRAWS_TO_SEE_A_SPACE):
         trial = study.ask()
-        case.suggest(trial)
+        try:
+            case.suggest(trial)
+        except Exception as error:
+            raise CaseError(f"case {case.name!r}: suggest fails: {case.blame(error)}") from error
         found |= trial.distributions
     return MappingProxyType(dict(sorted(found.items())))
 
@@ -46,7 +52,7 @@ def check_arms(case: Case) -> None:
     """Check that baseline and recipe are inside the search space.
 
     Raises:
-        CaseError: `suggest` does not give them back.
+        CaseError: `suggest` raises, or does not give them back.
     """
     for arm in ("baseline", "recipe"):
         expected = getattr(case, arm)
@@ -54,9 +60,10 @@ def check_arms(case: Case) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # how Optuna says that a value is out of range
                 got = case.suggest(FixedTrial(asdict(expected)))
-        except (ValueError, UserWarning) as error:
+        except Exception as error:
             raise CaseError(
-                f"case {case.name!r}: its {arm} is outside its search space: {error}"
+                f"case {case.name!r}: its {arm} is outside its search space, or suggest fails: "
+                f"{case.blame(error)}"
             ) from error
         if got != expected:
             raise CaseError(

@@ -111,7 +111,7 @@ def one_study(
     reference: str, sampler: str, pruner: str, seed: int, trials: int, data_dir: Path | None
 ) -> dict[str, Any]:
     case = load_case(reference)
-    dataset = case.load(Folders(given=data_dir))
+    dataset = case.dataset(Folders(given=data_dir))
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as work:
         brief = Brief(

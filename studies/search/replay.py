@@ -46,7 +46,7 @@ TOP = 5
 def trainings(reference: str, count: int, folder: Path, data_dir: Path | None) -> optuna.Study:
     """Train random configurations to their end, on one core."""
     case = load_case(reference)
-    dataset = case.load(Folders(given=data_dir))
+    dataset = case.dataset(Folders(given=data_dir))
     brief = Brief(
         case=case,
         reference=reference,

@@ -29,7 +29,7 @@ def datasets(draw: st.DrawFn) -> Dataset:
 
     def part(rows: int) -> Examples:
         if is_images:
-            features = torch.randint(0, 256, (rows, 3, 2, 2), generator=random).to(torch.uint8)
+            features = torch.randint(0, 256, (rows, 1, 2, 2), generator=random).to(torch.uint8)
             return Examples(features=features, targets=torch.arange(rows) % 2)
         features = torch.randn(rows, 3, generator=random)
         return Examples(features=features, targets=torch.randn(rows, 1, generator=random))
@@ -42,9 +42,11 @@ def datasets(draw: st.DrawFn) -> Dataset:
         validation=draw(
             st.builds(Holdout, st.integers(1, 9)) | st.builds(KFold, st.integers(2, 9))
         ),
-        classes=(draw(texts), draw(texts)) if is_images else (),
+        classes=tuple(draw(st.lists(texts, min_size=2, max_size=2, unique=True)))
+        if is_images
+        else (),
         columns=() if is_images else ("x", "y", "z"),
-        pixels=draw(st.sampled_from((None, PIXELS))) if is_images else None,
+        pixels=PIXELS if is_images else None,
         stands_in_for=draw(st.none() | texts),
     )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -45,9 +46,13 @@ def test_rows_need_targets(features: int, targets: int) -> None:
 @pytest.mark.parametrize(
     ("development", "test", "says"),
     [
-        ([0, 1, 2], [0], r"development targets hold the classes \[0, 1, 2\]; with 2 class names"),
-        ([0, 0, 0], [0], r"development targets hold the classes \[0\]"),
-        ([0, 1, 1], [5], r"test targets hold \[5\]; with 2 class names they have to be 0 to 1"),
+        ([0, 1, 2], [0], r"development rows: targets hold \[2\]; with 2 class names they have"),
+        ([0, 0, 0], [0], "no development row is of class yes; leave the class out"),
+        (
+            [0, 1, 1],
+            [5],
+            r"test rows: targets hold \[5\]; with 2 class names they have to be 0 to 1",
+        ),
     ],
 )
 def test_targets_name_classes(development: list[int], test: list[int], says: str) -> None:
@@ -63,6 +68,49 @@ def test_targets_name_classes(development: list[int], test: list[int], says: str
             test=parts[1],
             validation=KFold(2),
             classes=("no", "yes"),
+            columns=("x",),
+        )
+
+
+GREY = {"pixels": PIXELS, "classes": ("no", "yes")}
+TABLE = {"columns": ("x", "y")}
+GREY_ROWS = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
+TWO_CLASSES = torch.tensor([0, 1, 0, 1])
+NUMBERS = torch.zeros(4, 1)
+
+
+@pytest.mark.parametrize(
+    ("features", "targets", "others", "says"),
+    [
+        (GREY_ROWS.float(), TWO_CLASSES, GREY, "features are torch.float32; with `pixels` they"),
+        (GREY_ROWS[:, 0], TWO_CLASSES, GREY, r"features have shape \(4, 2, 2\); with 1 channels"),
+        (GREY_ROWS.expand(4, 2, 2, 2), TWO_CLASSES, GREY, r"shape \(4, 2, 2, 2\); with 1 chan"),
+        (GREY_ROWS, TWO_CLASSES, {**GREY, "columns": ("x",)}, "`columns` is for tables"),
+        (GREY_ROWS, TWO_CLASSES.int(), GREY, r"torch.int32 of shape \(4,\); with class names"),
+        (GREY_ROWS, TWO_CLASSES[:, None], GREY, r"shape \(4, 1\); with class names"),
+        (GREY_ROWS, TWO_CLASSES, {**GREY, "classes": ("no", "no")}, "stands twice in classes: no"),
+        (torch.zeros(4, 2), NUMBERS, {}, "`columns` 0 names; it takes one each"),
+        (torch.zeros(4, 3), NUMBERS, TABLE, "`columns` 2 names; it takes one each"),
+        (torch.zeros(4, 2), NUMBERS, {"columns": ("x", "x")}, "stands twice in columns: x, x"),
+        (torch.zeros(4, 2).double(), NUMBERS, TABLE, "features are torch.float64; without `pix"),
+        (torch.zeros(4, 2) / 0, NUMBERS, TABLE, "a feature is not finite"),
+        (torch.zeros(4, 2), NUMBERS / 0, TABLE, "a target is not finite"),
+        (torch.zeros(4, 2), NUMBERS[:, 0], TABLE, r"shape \(4,\); without class names"),
+        (torch.zeros(4, 2), TWO_CLASSES, TABLE, "targets are torch.int64 of shape"),
+    ],
+)
+def test_rows_of_another_kind_are_refused(
+    features: torch.Tensor, targets: torch.Tensor, others: dict[str, Any], says: str
+) -> None:
+    rows = Examples(features=features, targets=targets)
+    with pytest.raises(DataError, match=says):
+        make_dataset(
+            name="wrong",
+            source="a test",
+            development=rows,
+            test=rows,
+            validation=KFold(2),
+            **others,
         )
 
 

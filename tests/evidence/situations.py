@@ -138,6 +138,7 @@ class Situation:
             test=Examples(features=features[-10:], targets=targets[-10:]),
             validation=Holdout(self.holdout) if self.holdout else KFold(5),
             classes=() if self.regression else ("a", "b"),
+            columns=tuple(f"column {n}" for n in range(features.shape[1])),
         )
 
 

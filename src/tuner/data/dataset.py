@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from tuner.data.checking import check_names, check_rows
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
@@ -153,22 +154,16 @@ def make_dataset(
     """Fingerprint the data and lock its test split.
 
     Raises:
-        DataError: a class has no development rows, or a target names no class.
+        DataError: rows have the wrong type or shape, hold what is not finite, name no class, or
+            are not there; or a class has no development rows.
     """
-    if classes:
-        unknown = set(test.targets.unique().tolist()) - set(range(len(classes)))
-        if unknown:
-            raise DataError(
-                f"{name}: test targets hold {sorted(unknown)}; with {len(classes)} class names "
-                f"they have to be 0 to {len(classes) - 1}"
-            )
-        present = set(development.targets.unique().tolist())
-        if present != set(range(len(classes))):
-            raise DataError(
-                f"{name}: development targets hold the classes {sorted(present)}; "
-                f"with {len(classes)} class names they have to be 0 to {len(classes) - 1}, "
-                "each at least once"
-            )
+    check_names(name, classes=classes, columns=columns)
+    for part, rows in (("development", development), ("test", test)):
+        check_rows(name, part, rows, classes, columns, pixels)
+    absent = set(range(len(classes))) - set(development.targets.unique().tolist())
+    if absent:
+        missing = ", ".join(classes[number] for number in sorted(absent))
+        raise DataError(f"{name}: no development row is of class {missing}; leave the class out")
     return Dataset(
         name=name,
         source=source,

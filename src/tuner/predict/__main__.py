@@ -38,8 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tuner.predict.inputs import predict_images, predict_tables
 
     bundle = open_bundle(arguments.bundle, arguments.case)
-    images = bundle.manifest["preprocessing"]["kind"] == "image"
-    predict = predict_images if images else predict_tables
+    predict = predict_tables if bundle.interface.columns else predict_images
     sys.stdout.write(predict(bundle, arguments.inputs, as_json=arguments.json))
     return 0
 

@@ -56,7 +56,7 @@ class Prediction:
 def predict(bundle: Bundle, features: Tensor) -> list[Prediction]:
     """Apply the model to unscaled features: (N, C, H, W) uint8 or (N, F) float32."""
     outputs = bundle.fitted.outputs(features, bundle.plan).cpu()
-    classes = bundle.manifest["classes"]
+    classes = bundle.interface.classes
     if not classes:
         return [
             Prediction(value, {}) for value in bundle.fitted.targets.undo(outputs)[:, 0].tolist()
@@ -74,7 +74,7 @@ def predict_images(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
     Raises:
         DataError: a file cannot be read as an image; it is named, and nothing is predicted.
     """
-    channels, height, width = bundle.manifest["shape"]["inputs"]
+    channels, height, width = bundle.interface.shape.inputs
     images = torch.stack([read_image(path, (channels, height, width)) for path in paths])
     predictions = predict(bundle, images)
     if as_json:
@@ -99,7 +99,7 @@ def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
     Raises:
         UsageError: a file is no such table; file, line and column are named.
     """
-    columns = bundle.manifest["preprocessing"]["columns"]
+    columns = bundle.interface.columns
     header: list[str] | None = None
     cells: list[list[str]] = []
     numbers: list[list[float]] = []

@@ -53,7 +53,7 @@ def _data(case: Case, facts: dict[str, Any], data_dir: Path | None) -> tuple[Dat
     expected = facts["data"]["fingerprint"]
     folder = cache.folder_of(STORAGE / "cache", expected)
     if not cache.is_whole(folder):
-        found = case.load(Folders(given=data_dir, own=STORAGE / "data"))
+        found = case.dataset(Folders(given=data_dir, own=STORAGE / "data"))
         if found.fingerprint != expected:
             raise DataError(
                 f"the study was made on {facts['data']['name']} with fingerprint "

@@ -69,7 +69,7 @@ def parse_url(url: str) -> URL:
     """
     try:
         return make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
         raise StoreError(
             f"{url!r} is no storage URL; write it like sqlite:///storage/studies.db"
         ) from error
