@@ -31,33 +31,30 @@ class FlowersHyperparameters(CNNHyperparameters):
 def suggest(trial: BaseTrial) -> FlowersHyperparameters:
     """Draw from the search space."""
     baseline = FlowersHyperparameters()
-    weight_decay = trial.suggest_float("weight_decay", 0.0, 0.1)
-    augmentation = trial.suggest_float("augmentation", 0.0, 1.0)
+    step_lr = trial.suggest_categorical("step_lr", (False, True))
     depth = trial.suggest_int("depth", 2, 5)
     # Each block doubles the channels: deep networks are wide enough at their end.
     shallow = depth <= 3
-    one_cycle = trial.suggest_categorical("one_cycle", (False, True))
-    step_lr = not one_cycle and trial.suggest_categorical("step_lr", (False, True))
     return FlowersHyperparameters(
         depth=depth,
         width=trial.suggest_int("width", 16, 32, step=8) if shallow else baseline.width,
-        padding=not shallow,  # without it, 64 pixels are too few for so many blocks
+        padding=trial.suggest_categorical("padding", (False, True)),
         batch_norm=trial.suggest_categorical("batch_norm", (False, True)),
         head=trial.suggest_categorical("head", ("flatten", "average")),
-        hidden=trial.suggest_categorical("hidden", (0, 64, 256)),
+        hidden=trial.suggest_categorical("hidden", (0, 64, 128, 256)),
         dropout=trial.suggest_float("dropout", 0.0, 0.6),
-        augmentation=augmentation,
-        mirror=augmentation > 0,  # in use, too, as it is in training
+        augmentation=trial.suggest_float("augmentation", 0.0, 1.0),
+        mirror=trial.suggest_categorical("mirror", (False, True)),
         label_smoothing=trial.suggest_float("label_smoothing", 0.0, 0.2),
         learning_rate=trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
-        weight_decay=weight_decay,
-        optimizer="adamw" if weight_decay else baseline.optimizer,  # without decay, the same
-        batch_size=trial.suggest_categorical("batch_size", (8, 16, 32)),
-        epochs=trial.suggest_int("epochs", 10, 120, step=5),
-        one_cycle=one_cycle,
+        weight_decay=trial.suggest_categorical("weight_decay", (0.0, 1e-4, 1e-3, 1e-2, 5e-2)),
+        optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw")),
+        batch_size=trial.suggest_categorical("batch_size", (4, 8, 16, 32)),
+        epochs=trial.suggest_int("epochs", 10, 160, step=5),
         step_lr=step_lr,
         step_size=trial.suggest_int("step_size", 3, 60) if step_lr else baseline.step_size,
         gamma=trial.suggest_float("gamma", 0.1, 0.7) if step_lr else baseline.gamma,
+        one_cycle=not step_lr and trial.suggest_categorical("one_cycle", (False, True)),
     )
 
 
