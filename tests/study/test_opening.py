@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tuner.study.opening import Brief
 
 
-def test_sqlite_is_opened_with_a_write_ahead_log(brief: Brief, url: str, tmp_path: Path) -> None:
+def test_sqlite_is_opened_with_a_write_ahead_log(brief: Brief, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/studies.db"
     study, _ = open_study(url, "study", brief)
     with sqlite3.connect(tmp_path / "studies.db") as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -132,8 +133,8 @@ def test_the_reference_is_kept_for_later(brief: Brief, url: str) -> None:
     assert study.user_attrs["tuner"]["reference"] == TINY
 
 
-def test_reading_a_study_leaves_its_file_as_it_was(brief: Brief, url: str, tmp_path: Path) -> None:
-    open_study(url, "study", brief)
+def test_reading_a_study_leaves_its_file_as_it_was(brief: Brief, tmp_path: Path) -> None:
+    open_study(f"sqlite:///{tmp_path}/studies.db", "study", brief)
     kept = tmp_path / "kept.db"
     with sqlite3.connect(tmp_path / "studies.db") as connection:
         connection.execute("VACUUM INTO ?", (str(kept),))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import optuna
 import pytest
+from sqlalchemy import NullPool, create_engine, inspect, text
 
 from tuner.errors import StoreError
-from tuner.study.store import open_storage
+from tuner.study.store import open_storage, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,8 +27,7 @@ MAKER = (
 )
 
 
-def test_several_may_make_the_same_database_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/studies.db"
+def test_several_may_make_the_same_database_at_once(url: str, tmp_path: Path) -> None:
     names = [f"study {number}" for number in range(4)]
     makers = [
         subprocess.Popen(
@@ -77,3 +77,24 @@ def test_nothing_is_left_where_it_cannot_be_made(
     with pytest.raises(StoreError, match=r"studies\.db cannot be made: .*No space left"):
         open_storage(f"sqlite:///{tmp_path}/studies.db", create=True)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_servers_database_of_something_else_is_left_as_it_was(postgres: str) -> None:
+    with pytest.raises(StoreError, match="is empty; run a study first"):
+        open_storage(postgres, create=False)
+    engine = create_engine(postgres, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE people (name TEXT)"))
+    with pytest.raises(StoreError, match="was not made by Optuna; name an empty one"):
+        open_storage(postgres, create=True)
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == ["people"]
+
+
+def test_a_password_is_not_shown() -> None:
+    assert shown("sqlite:///studies.db") == "sqlite:///studies.db"
+    with pytest.raises(StoreError, match="cannot be opened") as raised:
+        open_storage("postgresql+psycopg://me:secret@localhost:1/x?connect_timeout=1", create=True)
+    assert "secret" not in str(raised.value)
+    assert "me:***@localhost" in str(raised.value)

@@ -23,7 +23,7 @@ from tuner.study.attributes import (
     SESSIONS,
     STOPPED,
 )
-from tuner.study.store import facts_of
+from tuner.study.store import facts_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +50,7 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
     confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
     facts = {
         "study": study.study_name,
-        "storage": storage_url,
+        "storage": shown(storage_url),
         "case": made["case"],
         "reference": made.get("reference", made["case"]),
         "task": made["task"],

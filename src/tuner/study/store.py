@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy import event
+from sqlalchemy import NullPool, create_engine, event, func, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FACTS = "tuner"  # the study attribute that makes an Optuna study one of ours
 EVIDENCE = "evidence_of"  # the attribute of a study that holds the trainings after another's search
 SECONDS_TO_WAIT_FOR_A_LOCK = 60
+OPTUNAS = {"studies", "trials", "alembic_version"}  # some of its tables
+MAKING_TABLES = 0x74756E6572  # names the lock on a server under which they are made: "tuner"
 
 
 def open_storage(url: str, *, create: bool) -> RDBStorage:
@@ -42,17 +44,15 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite:
         _prepare_sqlite(parsed, create=create)
+        options: dict[str, Any] = {"connect_args": {"timeout": SECONDS_TO_WAIT_FOR_A_LOCK}}
+    else:
+        options = {"pool_pre_ping": True}
     try:
-        storage = RDBStorage(
-            url,
-            engine_kwargs={"connect_args": {"timeout": SECONDS_TO_WAIT_FOR_A_LOCK}}
-            if sqlite
-            else {"pool_pre_ping": True},
-        )
+        with nullcontext() if sqlite else _tables_to_itself(parsed, create=create):
+            storage = RDBStorage(url, engine_kwargs=options)
     except (SQLAlchemyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
-        shown = parsed.render_as_string(hide_password=True)
-        raise StoreError(f"the storage {shown} cannot be opened: {reason}") from error
+        raise StoreError(f"the storage {shown(url)} cannot be opened: {reason}") from error
     # Ctrl-C in a query: the pool logs it as an error, drops the connection, and raises it.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     if sqlite:
@@ -73,6 +73,36 @@ def parse_url(url: str) -> URL:
         raise StoreError(
             f"{url!r} is no storage URL; write it like sqlite:///storage/studies.db"
         ) from error
+
+
+def shown(url: str) -> str:
+    """Return a storage URL as it may be shown and kept: without its password."""
+    parsed = parse_url(url)
+    return url if parsed.password is None else parsed.render_as_string(hide_password=True)
+
+
+@contextmanager
+def _tables_to_itself(url: URL, *, create: bool) -> Iterator[None]:
+    """Let nobody else make Optuna's tables on a server meanwhile: of two, one would fail.
+
+    Raises:
+        StoreError: the tables there are something else's, or there are none to be read.
+    """
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        if url.get_backend_name() == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(MAKING_TABLES)))
+        names = set(inspect(connection).get_table_names())
+        if names and not names >= OPTUNAS:
+            raise StoreError(
+                f"the database {url.database} was not made by Optuna; name an empty one of its own"
+            )
+        if not names and not create:
+            raise StoreError(
+                f"the database {url.database} is empty; run a study first, or name it with "
+                "--storage"
+            )
+        yield
 
 
 def _prepare_sqlite(url: URL, *, create: bool) -> None:
@@ -118,7 +148,7 @@ def refuse_another_database(path: Path) -> None:
         return
     with _connected(path) as connection:
         names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-    if names and not {"studies", "trials", "alembic_version"} <= names:
+    if names and not names >= OPTUNAS:
         raise StoreError(f"{path} was not made by Optuna; name another file with --storage")
 
 
