@@ -12,6 +12,7 @@ from tests.report.studies import (
     url_in,
     usual_study,
 )
+from tuner.cli import DATABASE
 from tuner.report.facts import gather
 from tuner.report.markdown import document
 from tuner.report.verdict import recipe_verdict, verdict
@@ -43,7 +44,7 @@ def test_better(tmp_path: Path) -> None:
         "Tuning took the test error from 39.6 % to 6.7 % "
         "(95 % interval of the gain 32.4 to 33.7 points, 6 seeds)."
     )
-    assert recipe_verdict(gather(study, "x")) == (
+    assert recipe_verdict(gather(study, DATABASE)) == (
         "The textbook recipe alone came to 39.3 %: no proven gain (−0.1 to 1.2 points)."  # noqa: RUF001
     )
 
@@ -83,7 +84,7 @@ def test_one_seed(tmp_path: Path) -> None:
     study = arms(tmp_path)
     confirm(study, baseline=[0.6], recipe=[0.6], best=[0.9])
     assert "1 seed cannot tell a gain from chance" in said(study, tmp_path)
-    text = document(gather(study, "x"), [])
+    text = document(gather(study, DATABASE), [])
     assert "| **best** | 2 | 10 of 10 | 80.0 ± 1.6 % | 79.80 ± – % | 90.00 ± – % |" in text  # noqa: RUF001
 
 
@@ -108,7 +109,7 @@ def test_the_best_is_the_baseline(tmp_path: Path) -> None:
         "No gain: the search found nothing better than the baseline (2 finished trials), "
         "whose test error is 9.7 % (6 seeds)."
     )
-    assert "made it worse: 19.7 %" in recipe_verdict(gather(study, "x"))
+    assert "made it worse: 19.7 %" in recipe_verdict(gather(study, DATABASE))
 
 
 def test_the_best_is_the_recipe(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_the_best_is_the_recipe(tmp_path: Path) -> None:
     assert said(study, tmp_path).startswith(
         "The textbook recipe, which the search could not better, took the test error from 19.7 %"
     )
-    assert recipe_verdict(gather(study, "x")) == ""
+    assert recipe_verdict(gather(study, DATABASE)) == ""
 
 
 def test_nothing_confirmed(tmp_path: Path) -> None:
