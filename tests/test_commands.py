@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.making import TINY, history
+from tuner.cores import most_workers
 from tuner.study.__main__ import main as study_main
 from tuner.study.store import load_study
 
@@ -159,7 +160,15 @@ def files(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "option", [("--trials", "0"), ("--trials", "x"), ("--workers", "0"), ("--seeds", "-1")]
+    "option",
+    [
+        ("--trials", "0"),
+        ("--trials", "x"),
+        ("--workers", "0"),
+        ("--workers", str(most_workers() + 1)),
+        ("--seeds", "-1"),
+        ("--seed", str(2**32)),
+    ],
 )
 def test_numbers_that_make_no_sense_are_refused(
     option: tuple[str, str], capsys: pytest.CaptureFixture[str]

@@ -150,11 +150,11 @@ def test_command_lines(inputs: int) -> None:
 
 @EVERY
 def test_whole_numbers(inputs: int) -> None:
-    parse = whole_number(1)
+    parse = whole_number(1, 8)
 
     def take(text: str) -> None:
         with suppress(argparse.ArgumentTypeError):
-            assert int(parse(text)) >= 1
+            assert 1 <= int(parse(text)) <= 8
 
     feed(inputs, NUMBERS | WORDS, take)
 

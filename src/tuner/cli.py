@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuner.cores import most_workers
 from tuner.errors import TunerError
 
 if TYPE_CHECKING:
@@ -39,8 +40,11 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
     sys.exit(status)
 
 
-def whole_number(minimum: int, *, auto: bool = False) -> Callable[[str], int | str]:
-    """Return an argparse type: a whole number that is `minimum` or more; or "auto", if allowed."""
+def whole_number(
+    minimum: int, maximum: int | None = None, *, auto: bool = False
+) -> Callable[[str], int | str]:
+    """Return an argparse type: a whole number within these bounds; or "auto", if allowed."""
+    range_ = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
 
     def parse(text: str) -> int | str:
         if auto and text == AUTO:
@@ -49,11 +53,22 @@ def whole_number(minimum: int, *, auto: bool = False) -> Callable[[str], int | s
             value = int(text)
         except ValueError:
             value = minimum - 1
-        if value < minimum:
+        if value < minimum or (maximum is not None and value > maximum):
             raise argparse.ArgumentTypeError(
-                f"{text!r} will not do; it takes a whole number, {minimum} or more"
+                f"{text!r} will not do; it takes a whole number, {range_}"
                 + (f", or {AUTO}" if auto else "")
             )
         return value
 
     return parse
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that says how many fits run at once."""
+    most = most_workers()
+    parser.add_argument(
+        "--workers",
+        type=whole_number(1, most),
+        metavar="N",
+        help=f"fits at once (default: one a core or GPU; at most {most} here)",
+    )

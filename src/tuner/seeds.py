@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+LARGEST = 2**32 - 1  # that scikit-learn and NumPy take
+
 
 def derive(seed: int, *path: str | int) -> int:
     """Return a 32-bit seed for the stream named `path` of the study with this `seed`."""

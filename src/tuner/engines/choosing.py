@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tuner.cores import usable_cores
 from tuner.engines.inprocess import InProcessEngine
-from tuner.engines.processes import ProcessEngine, usable_cores
+from tuner.engines.processes import ProcessEngine
 from tuner.errors import EngineError
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import os
 import signal
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
 
 SPAWN = multiprocessing.get_context("spawn")
 SECONDS_TO_LEAVE = 2.0
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(slots=True)

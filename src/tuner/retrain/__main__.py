@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.cli import DATABASE, run, whole_number
+from tuner.seeds import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,10 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument("--arm", choices=("best", "baseline", "recipe"), help="default best")
     which.add_argument("--trial", type=whole_number(0), metavar="N", help="a complete trial")
     made.add_argument(
-        "--seed", type=whole_number(0), metavar="S", help="default: the first confirmation seed"
+        "--seed",
+        type=whole_number(0, LARGEST),
+        metavar="S",
+        help="default: the first confirmation seed",
     )
     made.add_argument("--storage", metavar="URL", default=DATABASE, help=f"default {DATABASE}")
     made.add_argument("--out", type=Path, metavar="DIR", help="default storage/bundles/STUDY/ID")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.case import case_names
-from tuner.cli import DATABASE, run, whole_number
+from tuner.cli import DATABASE, add_workers, run, whole_number
+from tuner.seeds import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--name", help="name of the study (default: name of its data)")
     made.add_argument("--storage", metavar="URL", default=DATABASE, help=f"default {DATABASE}")
-    made.add_argument("--seed", type=whole_number(0), default=0, help="of the study (default 0)")
+    made.add_argument(
+        "--seed", type=whole_number(0, LARGEST), default=0, help="of the study (default 0)"
+    )
     made.add_argument(
         "--seeds",
         type=whole_number(0),
@@ -43,9 +46,7 @@ def parser() -> argparse.ArgumentParser:
         help="fresh seeds to confirm on; from 6 on, up to 4 times as many while the gain is not "
         "plain; 0: confirm nothing, keep the test closed (default 6)",
     )
-    made.add_argument(
-        "--workers", type=whole_number(1), metavar="N", help="fits at once (default: one a core)"
-    )
+    add_workers(made)
     made.add_argument(
         "--timeout",
         type=whole_number(1),
