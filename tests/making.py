@@ -14,6 +14,7 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.processes import ProcessEngine
 from tuner.plan import Plan
 from tuner.study.coordinator import Coordinator
+from tuner.study.mirror import Mirror
 from tuner.study.opening import Brief, open_study
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def search(
     study, brief = open_study(url, name, brief)
     own = engine or InProcessEngine()
     try:
-        Coordinator(study, brief, own, observer or Silent()).search(total)
+        Coordinator(Mirror(study), brief, own, observer or Silent()).search(total)
     finally:
         if engine is None:
             own.close()

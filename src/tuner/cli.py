@@ -37,6 +37,10 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
         # Whoever read our output has left; the interpreter's flush at exit must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        reason = f"{error}. What had finished is kept; mend that, and give the same command again"
+        print(f"tuner: {reason}", file=sys.stderr)  # noqa: T201
+        status = 2
     sys.exit(status)
 
 

@@ -63,6 +63,11 @@ class BundleError(TunerError):
     """A bundle is incomplete, altered, or of a kind this version cannot use."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what somebody else's error says; empty when it says nothing."""
+    return str(error).strip().partition("\n")[0]
+
+
 def unknown_name(kind: str, plural: str, got: str, known: Iterable[str]) -> UsageError:
     """Build the error for a name nobody knows, with the nearest names that exist.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from tuner.case import load_case
 from tuner.data import cache
 from tuner.data.splits import everything, folds
-from tuner.errors import DivergedError, TrainingError
+from tuner.errors import DivergedError, TrainingError, first_line
 from tuner.training import ReportPoint, fit
 
 if TYPE_CHECKING:
@@ -135,8 +135,7 @@ def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
     except TrainingError as error:
         return Failed(str(error), diverged=isinstance(error, DivergedError))
     except Exception as error:
-        first_line = str(error).strip().partition("\n")[0]
-        return Failed(": ".join(filter(None, (type(error).__name__, first_line))))
+        return Failed(": ".join(filter(None, (type(error).__name__, first_line(error)))))
 
 
 def run_all(

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from tuner.atomic import replacing
 from tuner.data.scaling import Scaler
+from tuner.data.tensors import save_tensors
 from tuner.errors import BundleError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Fitted:
         for name, scaler in (("features", self.features), ("targets", self.targets)):
             tensors |= {f"{name}.mean": scaler.mean, f"{name}.std": scaler.std}
         with replacing(path) as beside:
-            save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, beside)
+            save_tensors(tensors, beside)
 
     @classmethod
     def load(cls, model: nn.Module, path: Path) -> Self:

@@ -31,6 +31,7 @@ from tuner.space import parse_fixed
 from tuner.study.attributes import SESSIONS, STOPPED
 from tuner.study.coordinator import Coordinator
 from tuner.study.lock import only_writer
+from tuner.study.mirror import Mirror
 from tuner.study.opening import Brief, finished, open_study
 from tuner.study.progress import Progress
 from tuner.study.publishing import publish_report
@@ -66,6 +67,7 @@ def run_study(arguments: Namespace, command: str) -> int:
         data_folder=cache.folder_of(STORAGE / "cache", dataset.fingerprint),
         seed=arguments.seed,
         fixed=fixed,
+        order=arguments.order,
         plan=Plan.for_machine(images=dataset.pixels is not None),
     )
     with only_writer(arguments.storage, name):
@@ -146,8 +148,9 @@ def _search(
     total, enough = (CEILING, reason_to_stop) if auto else (arguments.trials, None)
     if not auto and study.user_attrs.get(STOPPED):
         study.set_user_attr(STOPPED, None)  # more is wanted than the rule would have made
-    with Progress(study, brief.case, total, console, remark) as progress:
-        Coordinator(study, brief, engine, progress).search(total, deadline, enough)
+    mirror = Mirror(study)
+    with Progress(mirror.study, brief.case, total, console, remark) as progress:
+        Coordinator(mirror, brief, engine, progress).search(total, deadline, enough)
     if settle(study):
         console.print(f"The time is over after {finished(study)} of {total} trials.")
     elif stopped := study.user_attrs.get(STOPPED):

@@ -36,6 +36,7 @@ from tuner.objective import STAGES
 from tuner.plan import Plan
 from tuner.seeds import derive
 from tuner.study.coordinator import Coordinator
+from tuner.study.mirror import Mirror
 from tuner.study.opening import Brief, open_study
 from tuner.study.sampling import TaperingPruner
 
@@ -127,7 +128,7 @@ def one_study(
         study.pruner = PRUNERS[pruner]()
         make = SAMPLERS[sampler]
         coordinator = Coordinator(
-            study,
+            Mirror(study),
             brief,
             InProcessEngine(),
             Silent(),

@@ -32,6 +32,7 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.plan import Plan
 from tuner.seeds import derive
 from tuner.study.coordinator import Coordinator
+from tuner.study.mirror import Mirror
 from tuner.study.opening import Brief, open_study
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def trainings(reference: str, count: int, folder: Path, data_dir: Path | None) -
     study, brief = open_study(f"sqlite:///{folder}/{dataset.name}.db", dataset.name, brief)
     study.pruner = NopPruner()
     Coordinator(
-        study,
+        Mirror(study),
         brief,
         InProcessEngine(),
         Silent(),

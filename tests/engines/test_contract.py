@@ -157,6 +157,45 @@ def test_a_killed_worker_costs_a_retry_and_no_point(job: Job) -> None:
         engine.close()
 
 
+def hang_worker_of(engine: ProcessEngine, key: int) -> None:
+    """Stop it as a debugger would: it is there, and does nothing, not even leave when asked."""
+    pid = engine._running[key].worker.process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+
+
+def test_a_hung_worker_costs_a_retry_and_no_point(job: Job) -> None:
+    engine = ProcessEngine(1)
+    try:
+        engine.start(1, job)
+        first = first_point(engine, 1)
+        hang_worker_of(engine, 1)
+        hung = engine._running[1].worker.process
+        patience, engine.patience = engine.patience, 0.5
+        while not engine._running[1].retried:
+            engine.next(1, timeout=0.1)
+        engine.patience = patience  # a new worker imports torch
+        *points, end = drain(engine, 1)
+        assert [first, *points] == list(run(job))
+        assert isinstance(end, Finished)
+        assert not hung.is_alive()
+    finally:
+        engine.close()
+
+
+def test_a_worker_hung_twice_fails_its_fit_alone(job: Job) -> None:
+    engine = ProcessEngine(1, patience=0.5)  # no worker is that fast: both seem hung
+    try:
+        engine.start(1, job)
+        end = drain(engine, 1)[-1]
+        assert end == Failed("its worker was lost twice (the last sent nothing for 0.5 s)")
+        engine.patience = 60.0
+        engine.start(2, job)
+        assert isinstance(drain(engine, 2)[-1], Finished)
+    finally:
+        engine.close()
+
+
 def test_a_worker_killed_twice_fails_its_fit_alone(job: Job) -> None:
     engine = ProcessEngine(1)
     long = replace(job, hyperparameters={**job.hyperparameters, "epochs": 100_000})
@@ -169,7 +208,7 @@ def test_a_worker_killed_twice_fails_its_fit_alone(job: Job) -> None:
         kill_worker_of(engine, 1)
         end = drain(engine, 1)[-1]
         assert isinstance(end, Failed)
-        assert "died twice (exit code -9" in end.reason
+        assert "lost twice (the last ended with exit code -9" in end.reason
         engine.start(2, job)
         assert isinstance(drain(engine, 2)[-1], Finished)
     finally:

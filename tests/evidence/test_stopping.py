@@ -11,6 +11,7 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.evidence.stopping import CEILING, FLOOR, reason_to_stop
 from tuner.study.attributes import STOPPED
 from tuner.study.coordinator import Coordinator
+from tuner.study.mirror import Mirror
 from tuner.study.opening import finished, open_study
 from tuner.study.store import settle
 
@@ -76,27 +77,27 @@ def after_five(study: optuna.Study) -> str | None:
 
 def test_a_search_ends_when_it_is_enough_and_what_runs_is_let_end(brief: Brief, url: str) -> None:
     study, brief = open_study(url, "study", brief)
-    Coordinator(study, brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    Coordinator(Mirror(study), brief, InProcessEngine(), Silent()).search(20, enough=after_five)
     assert finished(study) == 5
     assert study.user_attrs[STOPPED] == {"reason": "after five", "trials": 5}
-    Coordinator(study, brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    Coordinator(Mirror(study), brief, InProcessEngine(), Silent()).search(20, enough=after_five)
     assert finished(study) == 5, "that is decided once"
     study.set_user_attr(STOPPED, None)
-    Coordinator(study, brief, InProcessEngine(), Silent()).search(7)
+    Coordinator(Mirror(study), brief, InProcessEngine(), Silent()).search(7)
     assert finished(study) == 7
 
 
 @pytest.mark.parametrize("moment", [3, 9])
 def test_an_interrupted_one_comes_to_the_same(brief: Brief, url: str, moment: int) -> None:
     whole, brief = open_study(url, "whole", brief)
-    Coordinator(whole, brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    Coordinator(Mirror(whole), brief, InProcessEngine(), Silent()).search(20, enough=after_five)
     parts, brief = open_study(url, "parts", brief)
     with pytest.raises(KeyboardInterrupt):
-        Coordinator(parts, brief, InProcessEngine(), InterruptsAt(moment)).search(
+        Coordinator(Mirror(parts), brief, InProcessEngine(), InterruptsAt(moment)).search(
             20, enough=after_five
         )
     settle(parts)
-    Coordinator(parts, brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    Coordinator(Mirror(parts), brief, InProcessEngine(), Silent()).search(20, enough=after_five)
     assert [trial.values for trial in parts.trials] == [trial.values for trial in whole.trials]
 
 

@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from tests.making import TINY, InterruptsAt, Silent, history, make_brief, make_engine, search
 from tuner.errors import StudyError
 from tuner.study.coordinator import Coordinator
+from tuner.study.mirror import Mirror
 from tuner.study.opening import finished, open_study
 from tuner.study.store import load_study
 
@@ -92,7 +93,7 @@ def test_the_total_counts_what_was_there(brief: Brief, url: str) -> None:
 
 def test_trials_left_running_are_settled(brief: Brief, url: str) -> None:
     study, opened = open_study(url, "study", brief)
-    coordinator = Coordinator(study, opened, make_engine(1), InterruptsAt(1))
+    coordinator = Coordinator(Mirror(study), opened, make_engine(1), InterruptsAt(1))
     with pytest.raises(KeyboardInterrupt):
         coordinator.search(3)
     assert next(t.state for t in load_study(url, "study").trials) == TrialState.RUNNING
@@ -114,7 +115,9 @@ def test_a_baseline_that_fails_three_times_ends_the_study(tmp_path: Path, url: s
 
 def test_a_deadline_ends_the_search_and_leaves_the_rest_to_settle(brief: Brief, url: str) -> None:
     study, opened = open_study(url, "study", brief)
-    Coordinator(study, opened, make_engine(1), Silent()).search(1000, deadline=time.monotonic())
+    Coordinator(Mirror(study), opened, make_engine(1), Silent()).search(
+        1000, deadline=time.monotonic()
+    )
     assert finished(study) <= 1
     assert len(study.trials) >= 1
 

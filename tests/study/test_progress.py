@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tests.making import make_engine
 from tuner.study.coordinator import Coordinator
+from tuner.study.mirror import Mirror
 from tuner.study.opening import finished, open_study
 from tuner.study.progress import Progress
 
@@ -27,7 +28,7 @@ def watched_search(brief: Brief, url: str, total: int, terminal: bool) -> tuple[
     console = Console(file=screen, force_terminal=terminal, width=160, markup=False)
     study, brief = open_study(url, "study", brief)
     with Progress(study, brief.case, total, console) as progress:
-        Coordinator(study, brief, make_engine(1), progress).search(total)
+        Coordinator(Mirror(study), brief, make_engine(1), progress).search(total)
     return screen.getvalue(), study
 
 

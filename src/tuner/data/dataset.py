@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from tuner.data.checking import check_names, check_rows
+from tuner.data.tensors import save_tensors
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ class Examples:
 
     def save(self, path: Path) -> None:
         """Write both tensors to a safetensors file."""
-        tensors = {"features": self.features, "targets": self.targets}
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+        save_tensors({"features": self.features, "targets": self.targets}, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SPAWN = multiprocessing.get_context("spawn")
 SECONDS_TO_LEAVE = 2.0
+SECONDS_OF_SILENCE = 1800.0  # longer than an honest training takes from one point to the next
 
 
 @dataclass(slots=True)
@@ -31,6 +32,8 @@ class _Running:
     """A job on a worker: what has been handed out of it, and whether it was begun a second time.
 
     Its ticket is its own: a key may be used again while points of its last fit are on their way.
+    How long it has been waited for is the sum of vain waits, in seconds, and no difference of
+    clocks: a machine that slept has not waited.
     """
 
     worker: _Worker
@@ -38,18 +41,23 @@ class _Running:
     ticket: int
     handed_out: int = 0
     to_skip: int = 0
+    waited: float = 0.0
     retried: bool = False
 
 
 class ProcessEngine:
     """Worker processes, one fit each at a time.
 
-    A worker that dies costs its fit one retry on a new worker: fits are deterministic, so the
-    points already handed out are skipped and the consumer notices nothing.
+    A worker that dies or hangs costs its fit one retry on a new worker: fits are deterministic, so
+    the points already handed out are skipped and the consumer notices nothing.
+
+    Args:
+        slots: how many workers.
+        patience: seconds without a point after which a worker that is waited for counts as hung.
     """
 
-    def __init__(self, slots: int) -> None:
-        self.slots = slots
+    def __init__(self, slots: int, patience: float = SECONDS_OF_SILENCE) -> None:
+        self.slots, self.patience = slots, patience
         self._idle = [_Worker() for _ in range(slots)]
         self._running: dict[int, _Running] = {}
         self._tickets = itertools.count()
@@ -70,7 +78,9 @@ class ProcessEngine:
         except EOFError:
             return self._retry(key)
         if event is None:
-            return None
+            running.waited += timeout
+            return self._retry(key) if running.waited > self.patience else None
+        running.waited = 0.0
         if isinstance(event, Finished | Failed):
             self._idle.append(self._running.pop(key).worker)
             return event
@@ -95,14 +105,21 @@ class ProcessEngine:
             worker.end()
 
     def _retry(self, key: int) -> Failed | None:
+        """Give the job to a new worker; the second time, give it up."""
         running = self._running[key]
+        hung = running.waited > self.patience
         running.worker.end()
         code = running.worker.process.exitcode
         running.worker = _Worker()
         if running.retried:
             self._idle.append(self._running.pop(key).worker)
-            return Failed(f"its worker died twice (exit code {code}; -9 is often lack of memory)")
-        running.retried, running.to_skip = True, running.handed_out
+            last = (
+                f"sent nothing for {self.patience:g} s"
+                if hung
+                else f"ended with exit code {code}; -9 is often lack of memory"
+            )
+            return Failed(f"its worker was lost twice (the last {last})")
+        running.retried, running.to_skip, running.waited = True, running.handed_out, 0.0
         if not running.worker.send(running.ticket, running.job):
             raise EngineError("a new worker process died before it took its first job")
         return None

@@ -58,6 +58,7 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
         "metric": {"name": made["metric"], "direction": made["direction"]},
         "seed": made["seed"],
         "fixed": made.get("fixed", {}),
+        "order": made.get("order", "work"),
         "sampler": made.get("sampler"),
         "pruner": made.get("pruner"),
         "trials": _counts(trials),

@@ -81,12 +81,18 @@ def commands_section(facts: dict[str, Any]) -> str:
     timed = (
         " (a session ended by its --timeout may stop elsewhere)" if "--timeout" in repeat else ""
     )
+    by_chance = facts["order"] == "arrival" and (facts["manifest"]["workers"] or 1) > 1
+    again = (
+        "this command with another --storage makes another study, because --order arrival lets "
+        "the speed of the workers decide"
+        if by_chance
+        else "this command with another --storage searches the same trials, and on a machine and "
+        f"versions like these comes to the same scores{timed}"
+    )
     parts += [
         "Browse every trial:",
         shell(f"optuna-dashboard {shlex.quote(storage)} --artifact-dir {ARTIFACTS}"),
-        "Make it again: this command with another --storage searches the same trials, and on a "
-        f"machine and versions like these comes to the same scores{timed}. With this storage it "
-        "goes on where the study stopped.",
+        f"Make it again: {again}. With this storage it goes on where the study stopped.",
         shell(repeat),
     ]
     return "\n\n".join(parts)

@@ -53,6 +53,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="end the search after this time, and report on what there is",
     )
+    made.add_argument(
+        "--order",
+        choices=("work", "arrival"),
+        default="work",
+        help="in which points of trials that run at once are taken: by the work they have done, "
+        "so that the study can be repeated bit for bit (default); or as they arrive, which keeps "
+        "many workers busier and cannot be repeated",
+    )
     made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds the raw data")
     made.add_argument(
         "--fix",

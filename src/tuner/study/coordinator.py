@@ -3,6 +3,7 @@
 Virtual time is work: the floating-point operations a fit has done, counted from its shapes. Points
 are taken from whichever running trial is furthest behind in it, so decisions do not depend on which
 worker happened to be faster: with any number of workers, a study is a function of its inputs.
+`--order arrival` gives that up: points are taken as they come.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from tuner.fits import Engine, Event
+    from tuner.study.mirror import Mirror
     from tuner.study.opening import Brief
 
 BASELINE_ATTEMPTS = 3
@@ -59,16 +61,17 @@ class Coordinator:
 
     def __init__(
         self,
-        study: optuna.Study,
+        mirror: Mirror,
         brief: Brief,
         engine: Engine,
         observer: Observer,
         sampler: Callable[[int, int, Mapping[str, Any]], BaseSampler] = make_sampler,
     ) -> None:
-        self.study, self.brief, self.engine, self.observer = study, brief, engine, observer
+        self.mirror, self.study = mirror, mirror.study
+        self.brief, self.engine, self.observer = brief, engine, observer
         self.sampler = sampler
         self.running: dict[int, RunningTrial] = {}
-        trials = study.get_trials(deepcopy=False)
+        trials = self.study.get_trials(deepcopy=False)
         ends = (trial.user_attrs.get("ended", 0.0) for trial in trials if trial.state.is_finished())
         self.now = max(ends, default=0.0)
         # Points that an interrupted run has reported already. What was decided on all but the last
@@ -101,16 +104,14 @@ class Coordinator:
             KeyboardInterrupt: Ctrl-C; running trials stay RUNNING, for `settle` to queue again.
         """
         self._check_baseline()
+        by_work = self.brief.order == "work"
         try:
             while True:
                 self._fill(total, enough)
                 if not self.running:
                     return
-                trial = min(self.running.values(), key=lambda one: (one.clock, one.number))
-                event = self.engine.next(trial.number, SECONDS_BETWEEN_LOOKS)
-                if event is not None:
-                    self._take(trial, event)
-                else:
+                took = self._take_by_work() if by_work else self._take_what_is_there()
+                if not took:
                     self.observer.update(list(self.running.values()), None)
                 if deadline is not None and time.monotonic() > deadline:
                     return
@@ -121,8 +122,10 @@ class Coordinator:
 
     def _fill(self, total: int, enough: Callable[[optuna.Study], str | None] | None) -> None:
         """Ask for trials while a slot is free and the total is not reached."""
-        done = finished(self.study)
-        while len(self.running) < self.engine.slots and done + len(self.running) < total:
+        while len(self.running) < self.engine.slots:
+            done = finished(self.study)
+            if done + len(self.running) >= total:
+                return
             if not self._is_waiting():
                 stopped = self.study.user_attrs.get(STOPPED)
                 if stopped is None and enough and (reason := enough(self.study)):
@@ -155,7 +158,26 @@ class Coordinator:
             prunable="arm" not in trial.user_attrs,
             clock=begun,
         )
+        self.mirror.write_new()
         self.engine.start(trial.number, search_job(brief, hyperparameters, seed))
+
+    def _take_by_work(self) -> bool:
+        """Take the next event of the trial that is furthest behind in virtual time, if it came."""
+        trial = min(self.running.values(), key=lambda one: (one.clock, one.number))
+        event = self.engine.next(trial.number, SECONDS_BETWEEN_LOOKS)
+        if event is not None:
+            self._take(trial, event)
+        return event is not None
+
+    def _take_what_is_there(self) -> bool:
+        """Take the next event of every trial that has one."""
+        took, wait = False, SECONDS_BETWEEN_LOOKS / len(self.running) / 5
+        for trial in tuple(self.running.values()):
+            event = self.engine.next(trial.number, wait)
+            if event is not None:
+                self._take(trial, event)
+                took = True
+        return took
 
     def _take(self, running: RunningTrial, event: Event) -> None:
         if isinstance(event, Finished):

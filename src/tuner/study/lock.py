@@ -12,7 +12,7 @@ import sqlalchemy
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
-from tuner.errors import StoreError, StudyError
+from tuner.errors import StoreError, StudyError, first_line
 from tuner.naming import folder_name
 from tuner.study.store import parse_url, refuse_another_database
 
@@ -75,8 +75,7 @@ def _on_the_server(url: URL, name: str) -> Iterator[None]:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         connection = engine.connect()
     except (SQLAlchemyError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise StoreError(f"the storage cannot be opened: {reason}") from error
+        raise StoreError(f"the storage cannot be opened: {first_line(error)}") from error
     with connection.execution_options(isolation_level="AUTOCOMMIT"):
         taken = sqlalchemy.select(sqlalchemy.func.pg_try_advisory_lock(key))
         if not connection.execute(taken).scalar():

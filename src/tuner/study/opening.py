@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
 from optuna.distributions import distribution_to_json
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
 
 ARMS = ("baseline", "recipe")
+Order = Literal["work", "arrival"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Brief:
         reference: how the case was named: a name or a path.
         data_folder: the cached data set, for the workers.
         fixed: hyperparameters that the search does not vary.
+        order: in which points of trials that run at once are taken: by the "work" they have done,
+            or on "arrival", which makes a study with several workers depend on their speed.
     """
 
     case: Case
@@ -46,6 +49,7 @@ class Brief:
     seed: int
     fixed: Mapping[str, Any]
     plan: Plan
+    order: Order = "work"
 
 
 def open_study(url: str, name: str, brief: Brief) -> tuple[optuna.Study, Brief]:
@@ -58,7 +62,7 @@ def open_study(url: str, name: str, brief: Brief) -> tuple[optuna.Study, Brief]:
     Raises:
         CaseError: baseline or recipe is outside the case's search space.
         StoreError: the database cannot be used, or the study was made by something else.
-        StudyError: a study of that name differs in case, data, seed, --fix or search space.
+        StudyError: a study of that name differs in case, data, seed, --fix, --order or space.
     """
     check_arms(brief.case)
     storage = open_storage(url, create=True)
@@ -136,6 +140,7 @@ def _facts(brief: Brief) -> dict[str, Any]:
             for parameter, distribution in space(case).items()
         },
         "plan": asdict(brief.plan),
+        "order": brief.order,
         "sampler": SAMPLER,
         "pruner": PRUNER,
     }
@@ -149,6 +154,7 @@ def _check_same(name: str, stored: dict[str, Any], wanted: dict[str, Any]) -> No
         "data": (_data_in_words(stored), _data_in_words(wanted)),
         "seed": (stored["seed"], wanted["seed"]),
         "--fix": (stored["fixed"] or "nothing", wanted["fixed"] or "nothing"),
+        "--order": (stored.get("order", "work"), wanted["order"]),
         "search space": (stored["space"], wanted["space"]),
     }
     differences = []

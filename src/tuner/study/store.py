@@ -6,6 +6,7 @@ import logging
 import os
 import sqlite3
 from contextlib import closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,15 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import NullPool, create_engine, event, func, inspect, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from tuner.errors import StoreError, unknown_name
+from tuner.errors import StoreError, first_line, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import URL
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 
 FACTS = "tuner"  # the study attribute that makes an Optuna study one of ours
 EVIDENCE = "evidence_of"  # the attribute of a study that holds the trainings after another's search
@@ -51,10 +52,12 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
         with nullcontext() if sqlite else _tables_to_itself(parsed, create=create):
             storage = RDBStorage(url, engine_kwargs=options)
     except (SQLAlchemyError, RuntimeError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise StoreError(f"the storage {shown(url)} cannot be opened: {reason}") from error
+        raise StoreError(
+            f"the storage {shown(url)} cannot be opened: {first_line(error)}"
+        ) from error
     # Ctrl-C in a query: the pool logs it as an error, drops the connection, and raises it.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    event.listen(storage.engine, "handle_error", partial(_explain, shown(url)))
     if sqlite:
         event.listen(storage.engine, "connect", _commit_to_the_log)
         storage.engine.dispose()  # so that connections made before this line have it too
@@ -133,7 +136,7 @@ def _make(url: URL, path: Path) -> None:
         except OSError:
             beside.replace(path)  # a file system without links
     except (OSError, SQLAlchemyError) as error:
-        raise StoreError(f"the database {path} cannot be made: {error}") from error
+        raise StoreError(f"the database {path} cannot be made: {first_line(error)}") from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -159,6 +162,22 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be used as a database: {error}") from error
+
+
+def _explain(url: str, context: ExceptionContext) -> None:
+    """Make one line of what a database raises: a full disk, a damaged file, a server that is gone.
+
+    Raises:
+        StoreError: in place of the database's own error, unless Optuna or the pool deals with it.
+    """
+    raised = context.sqlalchemy_exception
+    expected = context.is_pre_ping or isinstance(raised, IntegrityError)
+    if expected or not isinstance(raised, DBAPIError):
+        return
+    raise StoreError(
+        f"the storage {url} failed: {first_line(context.original_exception)}. What had finished is "
+        "kept; mend that, and give the same command again"
+    ) from context.original_exception
 
 
 def _commit_to_the_log(connection: DBAPIConnection, _record: object) -> None:

@@ -1,0 +1,24 @@
+"""The tiny case, with trainings that take their time: so that a fault meets one in the middle."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tests.cases import tiny
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tests.cases.tiny import TinyHyperparameters
+    from tuner.case import Shape
+
+
+def build(hyperparameters: TinyHyperparameters, shape: Shape) -> nn.Module:
+    """Make the untrained network, slowly."""
+    time.sleep(0.1)
+    return tiny.build(hyperparameters, shape)
+
+
+CASE = replace(tiny.CASE, build=build)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState
+
+from tests.making import Silent, make_engine
+from tuner.study.coordinator import Coordinator
+from tuner.study.mirror import Mirror
+from tuner.study.opening import open_study
+from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from tuner.objective import RunningTrial
+    from tuner.study.opening import Brief
+
+
+def everything(study: optuna.Study) -> list[dict[str, Any]]:
+    """All that a study has of its trials, but for what the database calls them."""
+    kept = [dict(vars(trial)) for trial in study.get_trials(deepcopy=False)]
+    for trial in kept:
+        for name in ("_trial_id", "_datetime_start", "datetime_complete"):
+            trial.pop(name)
+    return kept
+
+
+class Compares(Silent):
+    """Holds what is in memory against the database, whenever it is told something."""
+
+    def __init__(self, mirror: Mirror, url: str) -> None:
+        self.mirror, self.url, self.compared = mirror, url, 0
+
+    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+        assert everything(self.mirror.study) == everything(load_study(self.url, "study"))
+        self.compared += 1
+
+
+def test_memory_and_database_agree_at_every_step(brief: Brief, url: str) -> None:
+    for total in (5, 9):  # the second time on trials that were there
+        study, opened = open_study(url, "study", brief)
+        mirror = Mirror(study)
+        observer = Compares(mirror, url)
+        Coordinator(mirror, opened, make_engine(1), observer).search(total)
+        assert observer.compared > 10
+        assert everything(mirror.study) == everything(study)
+        mirror.study.set_user_attr("said", (1, 2))
+        assert mirror.study.user_attrs == load_study(url, "study").user_attrs
+
+
+def test_a_trial_is_written_when_it_is_complete_enough_to_be_resumed(
+    brief: Brief, url: str
+) -> None:
+    study, _ = open_study(url, "study", brief)
+    mirror = Mirror(study)
+    arms = [mirror.study.ask() for _ in range(2)]
+    new = mirror.study.ask()
+    new.suggest_float("x", 0, 1)
+    new.set_user_attr("seed", 7)
+    assert [trial.number for trial in (*arms, new)] == [0, 1, 2]
+    assert len(load_study(url, "study").trials) == 2
+    mirror.write_new()
+    mirror.write_new()
+    written = load_study(url, "study").trials
+    assert [trial.state for trial in written] == [TrialState.RUNNING] * 3
+    assert (written[2].params, written[2].user_attrs) == (new.params, {"seed": 7})
+    mirror.study.enqueue_trial({"x": 0.5}, user_attrs={"arm": "baseline"})
+    assert everything(mirror.study) == everything(load_study(url, "study"))
+
+
+def test_an_unwritten_trial_keeps_its_number_when_another_is_queued(brief: Brief, url: str) -> None:
+    study, _ = open_study(url, "study", brief)
+    mirror = Mirror(study)
+    for _ in range(2):
+        mirror.study.ask()
+    asked = mirror.study.ask()
+    mirror.study.enqueue_trial({"x": 0.5})
+    assert asked.number == 2
+    assert everything(mirror.study) == everything(load_study(url, "study"))
