@@ -13,7 +13,7 @@ from tests.making import TINY
 from tuner.bundle import open_bundle, read_manifest, write_bundle
 from tuner.case import Shape, load_case
 from tuner.data.scaling import Scaler
-from tuner.errors import BundleError, CaseError
+from tuner.errors import BundleError, CaseError, UsageError
 from tuner.inference import Fitted
 from tuner.plan import Plan
 
@@ -63,6 +63,22 @@ def test_a_bundle_takes_the_place_of_an_older_one(bundle: Path, fitted: Fitted) 
     write_bundle(bundle, bundle.parent / "weights", {**FACTS, "note": "newer"})
     assert read_manifest(bundle)["note"] == "newer"
     assert list(bundle.parent.iterdir()) == [bundle]
+
+
+def test_a_bundle_takes_the_place_of_nothing_else(fitted: Fitted, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "weights")
+    folder, file, link = (tmp_path / name for name in ("folder", "file", "link"))
+    folder.mkdir()
+    write_bundle(folder, tmp_path / "weights", FACTS)  # an empty folder will do
+    (folder / "thesis.txt").write_text("years of work", encoding="utf-8")
+    file.write_text("also dear", encoding="utf-8")
+    link.symlink_to(tmp_path / "nowhere")
+    before = set(tmp_path.rglob("*"))
+    fitted.save(tmp_path / "weights")
+    for place in (folder, file, link):
+        with pytest.raises(UsageError, match="is there and is no bundle"):
+            write_bundle(place, tmp_path / "weights", FACTS)
+    assert set(tmp_path.rglob("*")) == before | {tmp_path / "weights"}
 
 
 def flip_byte(path: Path, place: int) -> None:

@@ -125,6 +125,9 @@ def test_without_seeds_nothing_is_confirmed_and_the_report_says_so(with_a_study:
         (("report", "tinny"), "no study 'tinny'; did you mean 'tiny'?"),
         (("report", "tiny", "--storage", "sqlite:///none.db"), "no database none.db"),
         (("retrain", "tiny", "--trial", "7"), "trial 7 does not exist"),
+        (("retrain", "tiny", "--out", "storage"), "storage is there and is no bundle"),
+        (("retrain", "tiny", "--out", "notes.txt"), "notes.txt is there and is no bundle"),
+        (("study", TINY, "--name", ""), "the study name '' is empty"),
         (("predict", "nowhere", "in.csv"), "nowhere is no bundle"),
     ],
 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 from tuner.atomic import replacing_folder, sha256_of_file, write_json
 from tuner.case import Case, Shape, load_case
 from tuner.data.images import MODES
-from tuner.errors import BundleError, CaseError
+from tuner.errors import BundleError, CaseError, UsageError
 from tuner.inference import Fitted
 from tuner.plan import Plan, Precision
 
@@ -77,12 +77,29 @@ class Bundle:
     plan: Plan
 
 
+def refuse_to_replace(folder: Path) -> None:
+    """Refuse a place for a bundle where anything is but an empty folder or another bundle.
+
+    Raises:
+        UsageError: there is something that would be lost.
+    """
+    if folder.is_dir() and {path.name for path in folder.iterdir()} in (set(), {WEIGHTS, MANIFEST}):
+        return
+    if folder.exists() or folder.is_symlink():
+        raise UsageError(
+            f"{folder} is there and is no bundle, and a bundle would take its place; name a new "
+            "folder with --out"
+        )
+
+
 def write_bundle(folder: Path, weights: Path, facts: Mapping[str, Any]) -> None:
     """Write a bundle, whole or not at all; `weights` is moved into it.
 
     Raises:
+        UsageError: there is something else than a bundle in its place.
         OSError: the folder cannot be written.
     """
+    refuse_to_replace(folder)
     with replacing_folder(folder) as beside:
         weights.replace(beside / WEIGHTS)
         manifest = {"format": FORMAT, **facts, "weights_sha256": sha256_of_file(beside / WEIGHTS)}

@@ -59,7 +59,7 @@ def run_study(arguments: Namespace, command: str) -> int:
     case = load_case(arguments.case)
     fixed = parse_fixed(case, arguments.fix)
     dataset = case.dataset(Folders(given=arguments.data_dir, own=STORAGE / "data"))
-    name = folder_name(arguments.name or dataset.name)
+    name = folder_name(dataset.name if arguments.name is None else arguments.name)
     brief = Brief(
         case=case,
         reference=arguments.case,

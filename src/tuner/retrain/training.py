@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import TrialState
 
-from tuner.bundle import write_bundle
+from tuner.bundle import refuse_to_replace, write_bundle
 from tuner.cli import STORAGE
 from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError
@@ -55,7 +55,7 @@ def retrain(
         The bundle's folder.
 
     Raises:
-        UsageError: no such study or trial.
+        UsageError: no such study or trial, or `out` is there and is no bundle.
         DataError: the data is gone, or is not the data of the study.
         StudyError: the arm has no complete trial, or the training failed.
     """
@@ -66,6 +66,7 @@ def retrain(
     seed = seed_of(brief.seed, 0) if seed is None else seed
     label = f"trial-{number}" if number is not None else arm or "best"
     bundle = out or STORAGE / "bundles" / folder_name(study_name) / f"{label}-seed-{seed}"
+    refuse_to_replace(bundle)  # before an hour of training, not after
     bundle.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:
         weights = Path(work) / "weights"
