@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import signal
 import tempfile
@@ -24,6 +25,7 @@ from tuner.study.__main__ import main
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ray.cluster_utils import Cluster
     from sqlalchemy.engine import URL
 
     from tuner.study.opening import Brief
@@ -84,6 +86,22 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/studies.db"
     found: str = request.getfixturevalue("postgres")
     return found
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A Ray cluster of three nodes with one core each, besides its head, joined by this process."""
+    ray = pytest.importorskip("ray", reason="no Ray for this machine")
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_worker_niceness"] = "0"  # as urgent as the tests that run beside them  # noqa: SIM112
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    for _ in range(3):
+        made.add_node(num_cpus=1)
+    ray.init(made.address, log_to_driver=False)
+    yield made
+    ray.shutdown()
+    made.shutdown()
 
 
 @pytest.fixture(scope="session")

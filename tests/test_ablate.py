@@ -9,9 +9,9 @@ from typing import Any
 import optuna
 import pytest
 
-from tuner.ablate import measuring
 from tuner.ablate.__main__ import main
 from tuner.cli import DATABASE, INTERRUPTED
+from tuner.engines.choosing import ThisMachine
 from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.final import OPENINGS
@@ -92,7 +92,7 @@ def test_interrupted_it_goes_on(
 
     before = trainings()
     with monkeypatch.context() as patch:
-        patch.setattr(measuring, "make_engine", lambda _: PressesCtrlC())
+        patch.setattr(ThisMachine, "engine", lambda *_: PressesCtrlC())
         assert main(ARGUMENTS) == INTERRUPTED
     assert "the same command goes on" in capsys.readouterr().out
     assert trainings() == before + 2

@@ -19,6 +19,7 @@ from tuner.study.store import load_study
 if TYPE_CHECKING:
     from pathlib import Path
 
+RAY = ("--engine", "ray", "--address")
 COMMANDS = ("study", "ablate", "verify", "report", "retrain", "predict")
 
 
@@ -120,14 +121,20 @@ def test_without_seeds_nothing_is_confirmed_and_the_report_says_so(with_a_study:
         (("study", TINY, "--name", "../up"), "has a slash"),
         (("study", TINY, "--storage", "nonsense"), "is no storage URL"),
         (("study", TINY, "--storage", "sqlite:///notes.txt"), "cannot be used as a database"),
-        (("study", "mnist", "--data-dir", "nowhere"), "--data-dir nowhere lacks MNIST/raw/train"),
-        (("study", "flowers", "--data-dir", "nowhere"), "lacks flowers-102/imagelabels.mat"),
+        (("study", "mnist", "--data-dir", "storage"), "--data-dir storage lacks MNIST/raw/train"),
+        (("study", "flowers", "--data-dir", "storage"), "lacks flowers-102/imagelabels.mat"),
         (("report", "tinny"), "no study 'tinny'; did you mean 'tiny'?"),
         (("report", "tiny", "--storage", "sqlite:///none.db"), "no database none.db"),
         (("retrain", "tiny", "--trial", "7"), "trial 7 does not exist"),
         (("retrain", "tiny", "--out", "storage"), "storage is there and is no bundle"),
         (("retrain", "tiny", "--out", "notes.txt"), "notes.txt is there and is no bundle"),
         (("study", TINY, "--name", ""), "the study name '' is empty"),
+        (("study", TINY, "--workers", str(most_workers() + 1)), "this machine takes at most"),
+        (("study", TINY, "--data-dir", "nowhere"), "--data-dir nowhere is no folder"),
+        (("study", TINY, *RAY, "head"), "--address head will not do; it takes HOST:PORT"),
+        (("study", TINY, *RAY, "ray://head:10001"), "A Ray client (ray://) cannot stream"),
+        (("study", TINY, *RAY, "127.0.0.1:1"), "nothing answers at --address 127.0.0.1:1"),
+        (("study", TINY, "--address", "auto"), "--address auto is of a Ray cluster; add --engine"),
         (("predict", "nowhere", "in.csv"), "nowhere is no bundle"),
     ],
 )
@@ -168,7 +175,6 @@ def files(folder: Path) -> set[str]:
         ("--trials", "0"),
         ("--trials", "x"),
         ("--workers", "0"),
-        ("--workers", str(most_workers() + 1)),
         ("--seeds", "-1"),
         ("--seed", str(2**32)),
     ],

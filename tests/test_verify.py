@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tests.making import TINY, make_brief, search
 from tuner.cli import DATABASE, INTERRUPTED
-from tuner.engines.choosing import worker_count
+from tuner.engines.choosing import ThisMachine
 from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import EngineError, StudyError, UsageError
 from tuner.fits import Failed, Finished, run
@@ -190,7 +190,7 @@ def test_what_cannot_be_verified_is_refused(study: optuna.Study, tmp_path: Path)
     with pytest.raises(StudyError, match="no finished trial yet"):
         main(["empty", "--storage", empty])
     with pytest.raises(EngineError, match="begun on a GPU"):
-        worker_count(1, Plan(device="cuda"))
+        ThisMachine(1).engine(Plan(device="cuda"))
 
 
 def test_ctrl_c_ends_it(

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.cores import most_workers
 from tuner.errors import TunerError
 
 if TYPE_CHECKING:
@@ -67,12 +66,23 @@ def whole_number(
     return parse
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Add the argument that says how many fits run at once."""
-    most = most_workers()
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say where fits run, and how many at once."""
     parser.add_argument(
         "--workers",
-        type=whole_number(1, most),
+        type=whole_number(1),
         metavar="N",
-        help=f"fits at once (default: one a core or GPU; at most {most} here)",
+        help="fits at once (default: one a core, or one a GPU)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="where fits run: in processes here (default), or on a Ray cluster",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="head of the Ray cluster (default: the cluster this machine belongs to, else one of "
+        "its own)",
     )

@@ -6,7 +6,10 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PACKAGES = ("tuner", "torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetensors")
 
@@ -22,6 +25,12 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gib": round(memory, 1),
     }
+
+
+def processors(session: Mapping[str, Any]) -> list[str]:
+    """Return the processors that the fits of a study's session ran on."""
+    cluster = session.get("cluster")
+    return cluster["processors"] if cluster else [session["machine"].get("processor", "unknown")]
 
 
 def _processor() -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Self
 
 import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -45,3 +48,14 @@ class Plan:
             )
         native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
         return cls(precision="bfloat16" if images and native else "float32", channels_last=images)
+
+
+def common_plan(plans: Iterable[Plan]) -> Plan:
+    """Return what several machines can all do, one plan each; those with a GPU, where one has it.
+
+    Float32 unless all of them compute in bfloat16: a fit must not depend on where it runs.
+    """
+    able = list(plans)
+    able = [plan for plan in able if plan.device == "cuda"] or able
+    alike = len({plan.precision for plan in able}) == 1
+    return able[0] if alike else replace(able[0], precision="float32")

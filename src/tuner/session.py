@@ -17,7 +17,7 @@ from tuner.case import load_case
 from tuner.cli import ARTIFACTS, AUTO, INTERRUPTED, STORAGE
 from tuner.data import cache
 from tuner.data.sources import Folders
-from tuner.engines.choosing import make_engine, worker_count
+from tuner.engines.choosing import choose_place
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.importance import explain
@@ -25,7 +25,6 @@ from tuner.evidence.signs import curve_of
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.manifest import machine
 from tuner.naming import folder_name
-from tuner.plan import Plan
 from tuner.report.writing import write_report
 from tuner.space import parse_fixed
 from tuner.study.attributes import SESSIONS, STOPPED
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from tuner.data.dataset import Dataset
+    from tuner.engines.choosing import Place
     from tuner.fits import Engine
 
 
@@ -60,6 +60,7 @@ def run_study(arguments: Namespace, command: str) -> int:
     fixed = parse_fixed(case, arguments.fix)
     dataset = case.dataset(Folders(given=arguments.data_dir, own=STORAGE / "data"))
     name = folder_name(dataset.name if arguments.name is None else arguments.name)
+    place = choose_place(arguments)
     brief = Brief(
         case=case,
         reference=arguments.case,
@@ -68,14 +69,14 @@ def run_study(arguments: Namespace, command: str) -> int:
         seed=arguments.seed,
         fixed=fixed,
         order=arguments.order,
-        plan=Plan.for_machine(images=dataset.pixels is not None),
+        plan=place.plan(images=dataset.pixels is not None),
     )
     with only_writer(arguments.storage, name):
         study, brief = open_study(arguments.storage, name, brief)
         cache.store(dataset, STORAGE / "cache")
         _introduce(console, name, dataset, study, arguments)
         try:
-            report = _run(study, brief, arguments, command, console)
+            report = _run(study, brief, place, arguments, command, console)
         except KeyboardInterrupt:
             settle(study)
             console.print(
@@ -87,14 +88,18 @@ def run_study(arguments: Namespace, command: str) -> int:
 
 
 def _run(
-    study: optuna.Study, brief: Brief, arguments: Namespace, command: str, console: Console
+    study: optuna.Study,
+    brief: Brief,
+    place: Place,
+    arguments: Namespace,
+    command: str,
+    console: Console,
 ) -> Path:
     """Search, confirm and report; return the report."""
-    workers = worker_count(arguments.workers, brief.plan)
     typed, public = arguments.storage, shown(arguments.storage)
     words = [word.replace(typed, public) for word in shlex.split(command)]
-    record = _Record(study, shlex.join(words), workers, arguments.data_dir)
-    with closing(make_engine(workers)) as engine:
+    with closing(place.engine(brief.plan)) as engine:
+        record = _Record(study, shlex.join(words), engine.slots, place, arguments.data_dir)
         with record.timing("search_seconds"):
             _search(study, brief, engine, arguments, console)
         explain(study, console.print)
@@ -170,7 +175,12 @@ class _Record:
     """The entry of this run among the study's sessions: what was typed, where, and how long."""
 
     def __init__(
-        self, study: optuna.Study, command: str, workers: int, data_dir: Path | None
+        self,
+        study: optuna.Study,
+        command: str,
+        workers: int,
+        place: Place,
+        data_dir: Path | None,
     ) -> None:
         self.study, self.before = study, study.user_attrs.get(SESSIONS, [])
         self.entry: dict[str, Any] = {
@@ -179,6 +189,7 @@ class _Record:
             "workers": workers,
             "data_dir": data_dir and str(data_dir),
             "machine": machine(),
+            **place.facts(),
         }
         self._write()
 

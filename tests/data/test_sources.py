@@ -62,6 +62,7 @@ def test_the_first_place_that_has_the_data_is_taken(
     has_stand_in: bool,
 ) -> None:
     root = tmp_path_factory.mktemp("places")
+    (root / "given").mkdir()
     folders = Folders(given=None if in_given is None else root / "given", own=root / "own")
     if in_given:
         fill(root / "given")

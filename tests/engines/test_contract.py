@@ -10,12 +10,14 @@ import pytest
 
 from tests.making import TINY, make_brief
 from tuner.engines.inprocess import InProcessEngine
-from tuner.engines.processes import ProcessEngine
+from tuner.engines.processes import ProcessEngine, _Fit
 from tuner.fits import Engine, Event, Failed, Finished, Job, run, run_all
+from tuner.plan import Plan
 from tuner.training import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from multiprocessing.context import SpawnProcess
     from pathlib import Path
 
 ENGINES: dict[str, Callable[[], Engine]] = {
@@ -25,9 +27,12 @@ ENGINES: dict[str, Callable[[], Engine]] = {
 }
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.xdist_group("ray")])
+
+
+@pytest.fixture(scope="module", params=[*ENGINES, RAY])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    made = ENGINES[request.param]()
+    made = ENGINES[request.param]() if request.param in ENGINES else ray_engine(request)
     yield made
     made.close()
 
@@ -43,6 +48,14 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
         seed=7,
         plan=brief.plan,
     )
+
+
+def ray_engine(request: pytest.FixtureRequest) -> Engine:
+    """One that runs two fits at once on the tests' own cluster."""
+    request.getfixturevalue("cluster")
+    from tuner.engines.cluster import RayEngine
+
+    return RayEngine(2, Plan())
 
 
 def drain(engine: Engine, key: int, limit: int = 600) -> list[Event]:
@@ -137,8 +150,14 @@ def test_closing_twice_is_closing(job: Job) -> None:
     assert set(multiprocessing.active_children()) <= before
 
 
+def worker_of(engine: ProcessEngine, key: int) -> SpawnProcess:
+    fit = engine._running[key].remote
+    assert isinstance(fit, _Fit)
+    return fit.worker.process
+
+
 def kill_worker_of(engine: ProcessEngine, key: int) -> None:
-    process = engine._running[key].worker.process
+    process = worker_of(engine, key)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
@@ -159,7 +178,7 @@ def test_a_killed_worker_costs_a_retry_and_no_point(job: Job) -> None:
 
 def hang_worker_of(engine: ProcessEngine, key: int) -> None:
     """Stop it as a debugger would: it is there, and does nothing, not even leave when asked."""
-    pid = engine._running[key].worker.process.pid
+    pid = worker_of(engine, key).pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
 
@@ -170,7 +189,7 @@ def test_a_hung_worker_costs_a_retry_and_no_point(job: Job) -> None:
         engine.start(1, job)
         first = first_point(engine, 1)
         hang_worker_of(engine, 1)
-        hung = engine._running[1].worker.process
+        hung = worker_of(engine, 1)
         patience, engine.patience = engine.patience, 0.5
         while not engine._running[1].retried:
             engine.next(1, timeout=0.1)

@@ -212,6 +212,16 @@ def test_a_second_opening_and_another_machine_are_said(tmp_path: Path) -> None:
     assert "an earlier one had another machine" in text
 
 
+def test_a_cluster_is_named_with_its_processors(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=4)
+    add_session(study, cluster={"nodes": 3, "processors": ["A", "B"]})
+    text, _ = written(study, tmp_path)
+    assert (
+        "The trainings ran on a Ray cluster of 3 nodes with A and B; "
+        "the machine named first is the coordinator's."
+    ) in text
+
+
 def test_passwords_stay_out_of_it(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=4)
     url = "postgresql://me:secret@host/db"

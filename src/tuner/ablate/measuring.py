@@ -10,7 +10,7 @@ import optuna
 from rich.console import Console
 
 from tuner.cli import INTERRUPTED, STORAGE
-from tuner.engines.choosing import make_engine, worker_count
+from tuner.engines.choosing import choose_place
 from tuner.errors import StudyError
 from tuner.evidence.ablation import Ablation, OutOfTime, facts_of_ablation
 from tuner.evidence.changes import Mixture
@@ -74,10 +74,9 @@ def _measure(study: optuna.Study, arguments: Namespace, console: Console) -> Abl
         brief.case, configuration_of(arms["baseline"]), configuration_of(arms["best"])
     )
     deadline = arguments.budget and time.monotonic() + arguments.budget
-    workers = worker_count(arguments.workers, brief.plan)
-    with closing(make_engine(workers)) as engine:
+    with closing(choose_place(arguments).engine(brief.plan)) as engine:
         trainings = Trainings(study, brief, engine, console.print)
-        score = _scorer(trainings, mixture, workers, deadline)
+        score = _scorer(trainings, mixture, engine.slots, deadline)
         ablation = Ablation(mixture.changes, arguments.seeds, brief.case.direction, score)
         ablation.run()
     facts = facts_of_ablation(ablation, arms["baseline"].number, arms["best"].number)

@@ -6,12 +6,15 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
 from tuner.atomic import replacing_folder, sha256_of_file, write_json
 from tuner.data.dataset import Dataset, Examples, LockedSplit, PixelStatistics
 from tuner.data.splits import Holdout, KFold
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 DEVELOPMENT, TEST, DESCRIPTION = "development.safetensors", "test.safetensors", "dataset.json"
@@ -36,11 +39,11 @@ def folder_of(root: Path, fingerprint: str) -> Path:
     return root / fingerprint
 
 
-def is_whole(folder: Path) -> bool:
-    """Whether all files of a cached data set are there and have the bytes that were written."""
+def is_whole(folder: Path, names: Sequence[str] = (DEVELOPMENT, TEST)) -> bool:
+    """Whether these files of a cached data set are there and have the bytes that were written."""
     try:
         checksums = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["checksums"]
-        return all(sha256_of_file(folder / name) == checksums[name] for name in (DEVELOPMENT, TEST))
+        return all(sha256_of_file(folder / name) == checksums[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -72,6 +75,22 @@ def load(folder: Path) -> Dataset:
             f"the cached data in {folder} cannot be read ({error}); remove that folder, and it is "
             "made again"
         ) from error
+
+
+def files_to_train_on(folder: Path) -> dict[str, bytes]:
+    """Return the files that another machine needs; the test split stays here."""
+    return {name: (folder / name).read_bytes() for name in (DESCRIPTION, DEVELOPMENT)}
+
+
+def place(files: Mapping[str, bytes | memoryview], folder: Path) -> None:
+    """Write what `files_to_train_on` returned into a folder of this machine, unless it is there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):  # of all workers of this machine, one writes
+        if is_whole(folder, [DEVELOPMENT]):
+            return
+        with replacing_folder(folder) as beside:
+            for name, content in files.items():
+                (beside / name).write_bytes(content)
 
 
 def _described(folder: Path) -> dict[str, object]:

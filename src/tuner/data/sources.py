@@ -29,6 +29,14 @@ class Folders:
     given: Path | None = None
     own: Path = Path("storage/data")
 
+    def __post_init__(self) -> None:
+        """Refuse a folder that is not there, whether or not the case reads from it."""
+        if self.given is not None and not self.given.is_dir():
+            raise DataError(
+                f"--data-dir {self.given} is no folder; name the one that holds the data, or leave "
+                "--data-dir out"
+            )
+
     def find(
         self,
         files: Sequence[str],

@@ -42,9 +42,10 @@ def reason_to_stop(study: optuna.Study) -> str | None:
     gain = sign * (now.values[0] - before.values[0])
     if gain > noise:
         return None
+    gained = f"{gain:.2g}" if gain > 0 else "nothing"
     return (
         f"after {len(finished)} trials, as the last {round(LOOK_BACK * len(finished))} have gained "
-        f"{gain:.2g}, and the best score is only sure to {noise:.2g} (one standard error)"
+        f"{gained}, and the best score is only sure to {noise:.2g} (one standard error)"
     )
 
 

@@ -155,8 +155,12 @@ def _manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) ->
         **{name: machine.get(name) for name in MACHINE},
         **made.get("plan", {}),
         "workers": last.get("workers", made.get("workers")),
+        "cluster": last.get("cluster"),
         "begun_with_version": made.get("version"),
-        "same_machine_throughout": all(s.get("machine") == machine for s in sessions),
+        "same_machine_throughout": all(
+            s.get("machine") == machine and s.get("cluster") == last.get("cluster")
+            for s in sessions
+        ),
     }
 
 

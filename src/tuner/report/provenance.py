@@ -52,6 +52,11 @@ def machine_section(facts: dict[str, Any]) -> str:
         f"{count(manifest.get('threads') or 1, 'thread')} each",
         f"- {versions}",
     ]
+    if cluster := manifest["cluster"]:
+        lines.append(
+            f"- The trainings ran on a Ray cluster of {count(cluster['nodes'], 'node')} with "
+            f"{' and '.join(cluster['processors'])}; the machine named first is the coordinator's."
+        )
     if not manifest["same_machine_throughout"]:
         lines.append(
             "- **This is the machine of the last session; an earlier one had another machine or "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.case import case_names
-from tuner.cli import DATABASE, add_workers, run, whole_number
+from tuner.cli import DATABASE, add_engine, run, whole_number
 from tuner.seeds import LARGEST
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         help="fresh seeds to confirm on; from 6 on, up to 4 times as many while the gain is not "
         "plain; 0: confirm nothing, keep the test closed (default 6)",
     )
-    add_workers(made)
+    add_engine(made)
     made.add_argument(
         "--timeout",
         type=whole_number(1),

@@ -10,7 +10,7 @@ from optuna.trial import FixedTrial, TrialState
 
 from tuner.errors import CaseError
 from tuner.fits import Failed
-from tuner.manifest import machine
+from tuner.manifest import machine, processors
 from tuner.objective import Course
 from tuner.seeds import derive
 
@@ -90,7 +90,14 @@ def other_machine(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
     here = machine()
     differences = []
     for name in DECISIVE:
-        there = sorted({session["machine"].get(name, "unknown") for session in sessions})
+        there = sorted({value for session in sessions for value in _values(session, name)})
         if there and here[name] not in there:
             differences.append(f"{name} {' and '.join(there)} there, {here[name]} here")
     return differences
+
+
+def _values(session: Mapping[str, Any], name: str) -> list[str]:
+    """Return what a session had of this; a cluster may have had several."""
+    if name == "processor":
+        return processors(session)
+    return [session["machine"].get(name, "unknown")]

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from tuner.cli import INTERRUPTED
-from tuner.engines.choosing import make_engine, worker_count
+from tuner.engines.choosing import choose_place
 from tuner.errors import StudyError, UsageError
 from tuner.fits import Failed, Finished, run_all
 from tuner.study.attributes import SESSIONS
@@ -65,9 +65,8 @@ def run_verification(arguments: Namespace, sample: int | None) -> int:
         console.print(f"Trial {number} ({trials[number].state.name}): {outcome}{taken}")
 
     jobs = {number: _job(brief, trial) for number, trial in trials.items()}
-    workers = min(worker_count(arguments.workers, brief.plan), len(jobs))
     try:
-        with closing(make_engine(workers)) as engine:
+        with closing(choose_place(arguments).engine(brief.plan, at_most=len(jobs))) as engine:
             run_all(engine, jobs, on_end)
     except KeyboardInterrupt:
         console.print("\nStopped before all were compared.")

@@ -1,0 +1,301 @@
+"""Fits as tasks on a Ray cluster: one core a fit, or one GPU; the data comes to a node once.
+
+Ray finds the node, and reuses the processes there. A fit that Ray has begun trains ahead to its
+end, so a cluster that has lost nodes gets through what waits for them, if more slowly. This module
+alone imports Ray, and is imported only when a cluster is asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import os
+import signal
+import socket
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import ray
+import torch
+from ray.exceptions import RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from tuner.atomic import replacing, write_text
+from tuner.data import cache
+from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, RemoteEngine
+from tuner.errors import EngineError, UsageError, first_line
+from tuner.fits import Event, Failed, Finished, Job, advance, run
+from tuner.manifest import PACKAGES, machine
+from tuner.plan import Plan, common_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+SECONDS_TO_CONNECT = 10.0
+SECONDS_TO_ANSWER = 600.0  # a node's first task imports torch, and Ray's processes are nice
+SECONDS_WITHOUT_ROOM = 1800.0
+BEGUN = "begun"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What a node needs of the coordinator's files.
+
+    Attributes:
+        data: files of the cached data set; the test split is not among them.
+        case: text of the case's file; None: the case ships with tuner.
+    """
+
+    data: Mapping[str, bytes]
+    case: str | None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Pack what this job needs."""
+        own = job.case.endswith(".py")
+        case = Path(job.case).read_text(encoding="utf-8") if own else None
+        return cls(cache.files_to_train_on(job.data), case)
+
+
+class RayCluster:
+    """The cluster that this process has joined.
+
+    Args:
+        address: "auto", or HOST:PORT of the cluster's head; None: the cluster that this machine
+            belongs to, else one of its own, for this process.
+        workers: fits at once; None: as many as the cluster has cores, or GPUs, for.
+
+    Raises:
+        EngineError: there is no such cluster, or no node of it has a core or a GPU to give, or a
+            node has other versions than this machine.
+    """
+
+    def __init__(self, address: str | None = None, workers: int | None = None) -> None:
+        _join(address)
+        self.workers = workers
+        self.nodes = {
+            node["NodeID"]: node["Resources"]
+            for node in ray.nodes()
+            if node["Alive"] and (node["Resources"].keys() & {"CPU", "GPU"})
+        }
+        self.machines = self._ask(machine)
+        here = machine()
+        for node, there in self.machines.items():
+            others = [name for name in ("python", *PACKAGES) if there[name] != here[name]]
+            if others:
+                versions = ", ".join(f"{name} {there[name]}, not {here[name]}" for name in others)
+                raise EngineError(
+                    f"node {node[:12]} of the cluster has {versions}; install the same on all nodes"
+                )
+
+    def plan(self, *, images: bool) -> Plan:
+        """Return what all nodes can do; where some have GPUs, what those can do."""
+        return common_plan(self._ask(_plan, images).values())
+
+    def engine(self, plan: Plan, at_most: int | None = None) -> RayEngine:
+        """Return an engine for fits of this plan, with no more slots than there is work for.
+
+        Raises:
+            UsageError: more workers are wanted than the cluster can run at once.
+        """
+        kind = "GPU" if plan.device == "cuda" else "CPU"
+        room = sum(int(resources.get(kind, 0)) for resources in self.nodes.values())
+        room = room if kind == "GPU" else room // plan.threads
+        if (self.workers or 1) > room:
+            raise UsageError(
+                f"--workers {self.workers or 1}: the cluster has room for {room} fits at once "
+                f"({len(self.nodes)} nodes); ask for no more, or add nodes"
+            )
+        return RayEngine(min(self.workers or room, at_most or room), plan)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a study has to remember of the cluster."""
+        processors = sorted({one["processor"] for one in self.machines.values()})
+        return {"cluster": {"nodes": len(self.nodes), "processors": processors}}
+
+    def _ask(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+        """Have every node call a function; return the answers by node."""
+        asked = {
+            node: _call.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)
+            ).remote(function, *arguments)
+            for node in self.nodes
+        }
+        if not asked:
+            raise EngineError("no node of the cluster has a core or a GPU to give; add nodes")
+        try:
+            answers = ray.get(list(asked.values()), timeout=SECONDS_TO_ANSWER)
+        except RayError as error:
+            raise EngineError(
+                f"a node of the cluster does not answer ({_in_short(error)}); "
+                "`ray status` says how it is"
+            ) from error
+        return dict(zip(asked, answers, strict=True))
+
+
+class RayEngine(RemoteEngine):
+    """Fits as Ray tasks. Each is tried once; what is lost with its node is begun again here.
+
+    Args:
+        slots: fits at once.
+        plan: of all fits that will come; it decides what a fit takes of a node.
+        patience: seconds without a point after which a fit that runs counts as hung.
+    """
+
+    def __init__(self, slots: int, plan: Plan, patience: float = SECONDS_OF_SILENCE) -> None:
+        super().__init__(slots, patience)
+        gpus = int(plan.device == "cuda")
+        self._task = _train.options(num_gpus=gpus, num_cpus=0 if gpus else plan.threads)
+        self._parcels: dict[tuple[Path, str], Any] = {}
+
+    def _begin(self, job: Job) -> _Fit:
+        """Give a job to Ray, and what its node needs with it, which is sent there once."""
+        key = job.data, job.case
+        if key not in self._parcels:
+            self._parcels[key] = ray.put(Parcel.of(job))
+        # Within a list it is a reference: Ray would hand over what it refers to, every time.
+        return _Fit(self._task.remote(job, [self._parcels[key]]), job.weights)
+
+
+@dataclass(slots=True)
+class _Fit:
+    """A task of ours: first it says that it has begun, then come events, and weights at the end."""
+
+    stream: Any  # an ObjectRefGenerator of what `_train` yields
+    weights: Path | None
+    begun: bool = False
+    waited: float = 0.0
+
+    def receive(self, timeout: float) -> Event | None:
+        ready, _ = ray.wait([self.stream], timeout=timeout)
+        if not ready:
+            self._wait(timeout)
+            return None
+        try:
+            sent = ray.get(next(self.stream))
+        except (RayError, StopIteration) as error:
+            raise LostError(_in_short(error)) from error
+        if sent == BEGUN:
+            self.begun = True
+            return None
+        event, weights = sent
+        if weights is not None and self.weights is not None:
+            with replacing(self.weights) as beside:
+                beside.write_bytes(weights)
+        received: Event = event
+        return received
+
+    def stop(self) -> None:
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Have Ray interrupt it, or take it from the queue."""
+        ray.cancel(self.stream)
+
+    def _wait(self, timeout: float) -> None:
+        self.waited += 0.0 if self.begun else timeout
+        if self.waited > SECONDS_WITHOUT_ROOM:
+            raise EngineError(
+                f"the cluster has had no room for a fit for {SECONDS_WITHOUT_ROOM:g} s; "
+                "`ray status` says what it lacks. The same command goes on"
+            )
+
+
+@ray.remote(max_retries=0, max_calls=0, scheduling_strategy="SPREAD")
+def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, bytes | None]]:
+    """Run a job on a node.
+
+    Args:
+        parcel: a reference to its Parcel, alone in a list.
+
+    Yields:
+        BEGUN, then every event with None; the last one with the weights, if the job keeps them.
+    """
+    yield BEGUN
+    torch.set_num_threads(job.plan.threads)
+    data, case = _unpack(job.data.name, job.case, *parcel)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = job.weights and Path(folder) / job.weights.name
+        running = run(replace(job, data=data, case=case, weights=weights))
+        event: Event | None = None
+        while not isinstance(event, Finished | Failed):
+            event = advance(running)
+            kept = weights is not None and isinstance(event, Finished)
+            yield event, weights.read_bytes() if weights is not None and kept else None
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def _plan(images: bool) -> Plan:
+    return Plan.for_machine(images=images)
+
+
+@functools.lru_cache(maxsize=1)
+def _unpack(data: str, case: str, parcel: Any) -> tuple[Path, str]:
+    """Put a parcel's files where all workers of this node find them; return data and case."""
+    unpacked: Parcel = ray.get(parcel)
+    folder = _own_folder()
+    cache.place(unpacked.data, folder / data)
+    if unpacked.case is None:
+        return folder / data, case
+    digest = hashlib.sha256(unpacked.case.encode()).hexdigest()
+    file = folder / digest / Path(case).name
+    write_text(file, unpacked.case)
+    return folder / data, str(file)
+
+
+def _own_folder() -> Path:
+    """Return a folder for temporary files that nobody else can have put something into."""
+    folder = Path(tempfile.gettempdir()) / f"tuner-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise OSError(f"{folder} belongs to somebody else; remove it")
+    return folder
+
+
+def _join(address: str | None) -> None:
+    """Join a cluster, unless this process has done so before."""
+    if ray.is_initialized():
+        return
+    if address is not None:
+        _check(address)
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = "on this machine" if address in {None, "auto"} else f"at {address}"
+        raise EngineError(f"there is no Ray cluster {where}: {first_line(error)}") from error
+    finally:
+        signal.signal(signal.SIGTERM, handler)  # Ray's own would end this process where it stands
+
+
+def _check(address: str) -> None:
+    """Refuse what cannot be joined: Ray itself would try for many minutes."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16 or "/" in host:
+        raise UsageError(
+            f"--address {address} will not do; it takes HOST:PORT of the cluster's head, or auto "
+            "on a machine of the cluster. A Ray client (ray://) cannot stream"
+        )
+    try:
+        socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()
+    except OSError as error:
+        raise EngineError(
+            f"nothing answers at --address {address} ({first_line(error)}); on the cluster's head, "
+            "`ray status` says whether it runs"
+        ) from error
+
+
+def _in_short(error: BaseException) -> str:
+    """Return what became of a task, in a line."""
+    if isinstance(error, RayTaskError):
+        error = error.cause
+    return ": ".join(filter(None, (type(error).__name__, first_line(error))))

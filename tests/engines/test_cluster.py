@@ -1,0 +1,271 @@
+"""A real Ray cluster of several nodes on this machine: fits as they would be here, nodes killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from tests.engines.test_contract import drain
+from tests.making import TINY, Silent, history, make_brief, search
+from tuner.data.cache import TEST
+from tuner.engines.cluster import RayCluster, RayEngine, _own_folder
+from tuner.engines.processes import ProcessEngine
+from tuner.engines.remote import RemoteEngine
+from tuner.errors import EngineError, UsageError
+from tuner.fits import Failed, Finished, Job, run
+from tuner.manifest import machine
+from tuner.plan import Plan
+from tuner.study.coordinator import search_job
+from tuner.verify.__main__ import main as verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from optuna.trial import FrozenTrial
+    from ray.cluster_utils import Cluster
+
+    from tuner.objective import RunningTrial
+    from tuner.study.opening import Brief
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+
+GATED = """
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import ray
+
+from tests.cases import tiny
+
+GATE = Path({gate!r})
+
+def build(hyperparameters, shape):
+    while GATE.exists():
+        (GATE / ray.get_runtime_context().get_node_id()).touch()
+        time.sleep(0.05)
+    return tiny.build(hyperparameters, shape)
+
+CASE = replace(tiny.CASE, build=build)
+"""
+
+
+class Gate:
+    """While it is shut, trainings wait before they build their model, and say on which node."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "gate"
+        self.case = folder / "gated.py"
+        self.case.write_text(GATED.format(gate=str(self.folder)))
+
+    def shut(self) -> None:
+        self.folder.mkdir()
+
+    def waiting(self) -> set[str]:
+        return {path.name for path in self.folder.iterdir()}
+
+    def open(self) -> None:
+        self.folder.rename(self.folder.with_name("open"))
+
+    def kill_a_node_that_waits(self, cluster: Cluster) -> None:
+        while not self.waiting():
+            time.sleep(0.05)
+        kill(cluster, min(self.waiting()))
+
+
+def kill(cluster: Cluster, node_id: str) -> None:
+    """The machine loses its power: nothing says goodbye, and its workers do nothing more."""
+    (node,) = (one for one in cluster.worker_nodes if one.node_id == node_id)
+    workers = psutil.Process(node.all_processes["raylet"][0].process.pid).children(recursive=True)
+    for worker in workers:
+        worker.kill()
+    cluster.remove_node(node, allow_graceful=False)
+
+
+@pytest.fixture
+def nodes(cluster: Cluster) -> Cluster:
+    """The cluster with three nodes: what a test has killed is replaced, and known to be dead."""
+    while len(cluster.worker_nodes) < 3:
+        cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes(timeout=60)
+    return cluster
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(tmp_path)
+
+
+@pytest.fixture
+def brief(gate: Gate, tmp_path: Path) -> Brief:
+    return make_brief(str(gate.case), tmp_path)
+
+
+def jobs_of(brief: Brief, count: int) -> list[Job]:
+    return [search_job(brief, asdict(brief.case.baseline), seed) for seed in range(count)]
+
+
+def retries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is lost from now on, in words."""
+    lost: list[str] = []
+    honest = RemoteEngine._retry
+
+    def counting(self: RemoteEngine, key: int, how: str) -> Failed | None:
+        lost.append(how)
+        return honest(self, key, how)
+
+    monkeypatch.setattr(RemoteEngine, "_retry", counting)
+    return lost
+
+
+def test_a_killed_node_costs_its_fits_a_retry_and_no_point(
+    nodes: Cluster, gate: Gate, brief: Brief, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = retries(monkeypatch)
+    jobs = jobs_of(brief, 3)
+    expected = [list(run(job)) for job in jobs]
+    gate.shut()
+    with closing(RayEngine(3, Plan())) as engine:
+        for key, job in enumerate(jobs):
+            engine.start(key, job)
+        while len(gate.waiting()) < 3:
+            time.sleep(0.05)
+        gate.kill_a_node_that_waits(nodes)
+        gate.open()
+        for key, points in enumerate(expected):
+            *received, end = drain(engine, key)
+            assert received == points
+            assert isinstance(end, Finished)
+    assert len(lost) == 1
+
+
+def test_a_fit_whose_nodes_die_twice_fails_alone(nodes: Cluster, gate: Gate, brief: Brief) -> None:
+    (job,) = jobs_of(brief, 1)
+    gate.shut()
+    with closing(RayEngine(1, Plan())) as engine:
+        engine.start(1, job)
+        gate.kill_a_node_that_waits(nodes)
+        dead = gate.waiting()
+        while not engine._running[1].retried:
+            engine.next(1, timeout=0.1)
+        while not gate.waiting() - dead:
+            time.sleep(0.05)
+        kill(nodes, min(gate.waiting() - dead))
+        end = drain(engine, 1)[-1]
+        assert isinstance(end, Failed)
+        assert "its worker was lost twice" in end.reason
+        gate.open()
+        engine.start(2, job)
+        assert isinstance(drain(engine, 2)[-1], Finished)
+
+
+class KillsANode(Silent):
+    """Shuts the gate when three trials have ended, and kills a node with a training that waits."""
+
+    def __init__(self, cluster: Cluster, gate: Gate) -> None:
+        self.cluster, self.gate, self.left = cluster, gate, 3
+
+    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+        self.left -= ended is not None
+        if ended is not None and self.left == 0:
+            self.gate.shut()
+            threading.Thread(target=self._kill).start()
+
+    def _kill(self) -> None:
+        self.gate.kill_a_node_that_waits(self.cluster)
+        self.gate.open()
+
+
+def test_a_study_that_loses_a_node_is_the_study_made_here(
+    nodes: Cluster,
+    gate: Gate,
+    brief: Brief,
+    postgres: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost = retries(monkeypatch)
+    place = RayCluster()
+    assert place.plan(images=False) == Plan.for_machine(images=False)
+    with closing(place.engine(brief.plan)) as engine:
+        assert engine.slots == 3
+        there = search(postgres, brief, 12, engine=engine, observer=KillsANode(nodes, gate))
+    assert lost
+    with closing(ProcessEngine(3)) as engine:
+        here = search(f"sqlite:///{tmp_path}/here.db", brief, 12, engine=engine)
+    assert history(there) == history(here)
+
+
+def test_data_and_case_are_placed_on_the_node_and_the_test_split_is_not(
+    nodes: Cluster, brief: Brief, tmp_path: Path
+) -> None:
+    (job,) = jobs_of(brief, 1)
+    weights = tmp_path / "weights.safetensors"
+    with closing(RayEngine(1, Plan())) as engine:
+        engine.start(1, replace(job, weights=weights, split_seed=None))
+        assert isinstance(drain(engine, 1)[-1], Finished)
+    data = _own_folder() / job.data.name
+    assert data.is_dir()
+    assert not (data / TEST).exists()
+    again = replace(job, weights=tmp_path / "here", split_seed=None)
+    list(run(again))
+    assert weights.read_bytes() == (tmp_path / "here").read_bytes()
+
+
+def test_the_study_command_on_a_cluster_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, with confirmation and report; Ctrl-C on the way; Ray says nothing between."""
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    monkeypatch.setenv("RAY_ADDRESS", "local")  # else it would join the cluster of these tests
+    command = [sys.executable, "-u", "-m", "tuner.study", TINY, "--engine", "ray", "--workers", "2"]
+    command += ["--trials", "6", "--seeds", "2"]
+    first = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert first.stdout is not None
+    next(line for line in first.stdout if line.startswith("[2/"))
+    first.send_signal(signal.SIGTERM)
+    out, err = first.communicate(timeout=120)
+    assert (first.returncode, err) == (130, "")
+    assert "Nothing finished is lost; to go on:" in out
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout.startswith("Study")
+    assert "ray" not in again.stdout.lower()
+    report = (tmp_path / "storage" / "reports" / "tiny" / "report.md").read_text()
+    assert "The trainings ran on a Ray cluster of 1 node with" in report
+    monkeypatch.chdir(tmp_path)
+    assert verify(["tiny", "--all", "--workers", "1"]) == 0
+
+
+def test_more_workers_than_the_cluster_has_room_for(nodes: Cluster) -> None:
+    with pytest.raises(UsageError, match="--workers 99: the cluster has room for 3 fits at once"):
+        RayCluster(workers=99).engine(Plan())
+
+
+def test_a_gpu_plan_needs_gpus(nodes: Cluster) -> None:
+    with pytest.raises(UsageError, match="room for 0 fits"):
+        RayCluster().engine(Plan(device="cuda"))
+
+
+def test_a_node_with_other_versions_is_refused(
+    nodes: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other: dict[str, Any] = {**machine(), "torch": "1.0"}
+    monkeypatch.setattr(RayCluster, "_ask", lambda *_: {"abcdef": other})
+    with pytest.raises(EngineError, match=r"node abcdef of the cluster has torch 1\.0, not"):
+        RayCluster()
+
+
+def test_what_a_study_remembers_of_the_cluster(nodes: Cluster) -> None:
+    assert RayCluster().facts() == {"cluster": {"nodes": 3, "processors": [machine()["processor"]]}}
