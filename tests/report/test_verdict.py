@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from optuna.trial import TrialState
 
 from tests.report.studies import (
@@ -16,7 +17,7 @@ from tuner.cli import DATABASE
 from tuner.report.facts import gather
 from tuner.report.markdown import document
 from tuner.report.verdict import recipe_verdict, verdict
-from tuner.report.wording import with_confirmation
+from tuner.report.wording import listed, with_confirmation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,3 +170,10 @@ def test_the_command_that_confirms() -> None:
     for given in ("a --seeds 0 b", "a b --seeds=0", "a b --seeds 0"):
         assert with_confirmation(given) == "a b"
     assert with_confirmation("a --seeds 3 --seed 0") == "a --seeds 3 --seed 0"
+
+
+@pytest.mark.parametrize(
+    ("names", "words"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_names_in_a_sentence(names: list[str], words: str) -> None:
+    assert listed(names) == words

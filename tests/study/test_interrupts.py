@@ -9,6 +9,7 @@ import pytest
 from optuna.storages import RDBStorage
 
 from tests.making import TINY, Silent, history, make_brief, make_engine, search
+from tuner.study import write_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,11 +25,8 @@ WRITES = (
     "create_new_study",
     "create_new_trial",
     "set_study_user_attr",
-    "set_trial_param",
     "set_trial_state_values",
-    "set_trial_intermediate_value",
     "set_trial_user_attr",
-    "set_trial_system_attr",
 )
 
 
@@ -47,6 +45,8 @@ class Breaker:
         self.every, self.written = every, 0
         for name in WRITES:
             monkeypatch.setattr(RDBStorage, name, self._breaking(getattr(RDBStorage, name)))
+        monkeypatch.setattr(write_behind, "_insert", self._breaking(write_behind._insert))
+        monkeypatch.setattr(write_behind, "SECONDS_BEHIND", 0.0)
 
     def _breaking(self, write: Callable[..., Any]) -> Callable[..., Any]:
         def breaking(*arguments: Any, **options: Any) -> Any:

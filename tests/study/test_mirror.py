@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tests.making import Silent, make_engine
+from tuner.study import write_behind
 from tuner.study.coordinator import Coordinator
 from tuner.study.mirror import Mirror
 from tuner.study.opening import open_study
@@ -12,6 +13,7 @@ from tuner.study.store import load_study
 
 if TYPE_CHECKING:
     import optuna
+    import pytest
     from optuna.trial import FrozenTrial
 
     from tuner.objective import RunningTrial
@@ -28,14 +30,26 @@ def everything(study: optuna.Study) -> list[dict[str, Any]]:
 
 
 class Compares(Silent):
-    """Holds what is in memory against the database, whenever it is told something."""
+    """Holds what is in memory against the database, whenever it is told something.
+
+    What has ended has to be there; what runs, when it has been written.
+    """
 
     def __init__(self, mirror: Mirror, url: str) -> None:
         self.mirror, self.url, self.compared = mirror, url, 0
 
     def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+        if ended is not None:
+            numbers = [trial["_number"] for trial in self._finished(load_study(self.url, "study"))]
+            assert ended.number in numbers
+        assert self._finished(self.mirror.study) == self._finished(load_study(self.url, "study"))
+        self.mirror.flush()
         assert everything(self.mirror.study) == everything(load_study(self.url, "study"))
         self.compared += 1
+
+    @staticmethod
+    def _finished(study: optuna.Study) -> list[dict[str, Any]]:
+        return [trial for trial in everything(study) if trial["state"].is_finished()]
 
 
 def test_memory_and_database_agree_at_every_step(brief: Brief, url: str) -> None:
@@ -79,3 +93,42 @@ def test_an_unwritten_trial_keeps_its_number_when_another_is_queued(brief: Brief
     mirror.study.enqueue_trial({"x": 0.5})
     assert asked.number == 2
     assert everything(mirror.study) == everything(load_study(url, "study"))
+
+
+def running_trial(url: str, brief: Brief) -> tuple[Mirror, optuna.Trial]:
+    study, _ = open_study(url, "study", brief)
+    mirror = Mirror(study)
+    trial = mirror.study.ask()
+    trial.set_user_attr("seed", 1)
+    mirror.flush()
+    return mirror, trial
+
+
+def test_points_are_behind_for_a_second_at_most(
+    brief: Brief, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, trial = running_trial(url, brief)
+    trial.report(0.5, 1)
+    trial.set_user_attr("said", "yes")
+    trial.report(float("nan"), 2)
+    assert load_study(url, "study").trials[0].intermediate_values == {}
+    assert mirror.study.trials[0].intermediate_values[1] == 0.5
+    monkeypatch.setattr(write_behind, "SECONDS_BEHIND", -1.0)
+    trial.report(float("inf"), 3)
+    assert everything(mirror.study)[0]["_user_attrs"] == {
+        "arm": "baseline",
+        "seed": 1,
+        "said": "yes",
+    }
+    written = load_study(url, "study").trials[0]
+    assert str(written.intermediate_values) == "{1: 0.5, 2: nan, 3: inf}"
+    assert written.user_attrs == mirror.study.trials[0].user_attrs
+
+
+def test_what_is_there_already_is_written_over_after_all_before_it(brief: Brief, url: str) -> None:
+    mirror, trial = running_trial(url, brief)
+    trial.report(0.5, 1)
+    trial.set_user_attr("seed", 2)
+    mirror.study._storage.set_trial_intermediate_value(trial._trial_id, 1, 0.25)
+    assert everything(mirror.study) == everything(load_study(url, "study"))
+    assert load_study(url, "study").trials[0].intermediate_values == {1: 0.25}

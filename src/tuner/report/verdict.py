@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tuner.evidence.comparison import FEWEST_TO_PROVE
-from tuner.report.wording import count, decimals_for, loss, loss_title, loss_unit, number
+from tuner.report.wording import count, decimals_for, listed, loss, loss_title, loss_unit, number
 
 MOST = 0.6  # of a gain
 
@@ -83,7 +83,7 @@ def most_of_it(facts: dict[str, Any]) -> str:
         if share < MOST:
             named.append(f"`{step['change']}`")
             share += (step["gain"] or 0.0) / whole
-    return f"Most of it ({share:.0%}) came from {' and '.join(named)}."
+    return f"Most of it ({share:.0%}) came from {listed(named)}."
 
 
 def is_unconfirmed(facts: dict[str, Any]) -> bool:

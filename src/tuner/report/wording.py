@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TITLES = {"accuracy": "accuracy", "macro_f1": "macro F1", "mae": "MAE", "mse": "MSE"}
 SHARES = ("accuracy", "macro_f1")  # metrics between 0 and 1, written in per cent
@@ -38,6 +41,11 @@ def number(value: float, decimals: int) -> str:
     text = f"{value:.{decimals}f}" if abs(value) < 1e6 else f"{value:.3g}"
     zero = not text.strip("-0.")
     return text.lstrip("-") if zero else text.replace("-", "−", 1)  # noqa: RUF001
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names as in a sentence: a, b and c."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def decimals_for(*values: float, least: int = 0) -> int:

@@ -8,6 +8,7 @@ worker happened to be faster: with any number of workers, a study is a function 
 
 from __future__ import annotations
 
+import heapq
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
@@ -71,6 +72,7 @@ class Coordinator:
         self.brief, self.engine, self.observer = brief, engine, observer
         self.sampler = sampler
         self.running: dict[int, RunningTrial] = {}
+        self.queue: list[tuple[float, int]] = []  # a heap of their clocks and numbers
         trials = self.study.get_trials(deepcopy=False)
         ends = (trial.user_attrs.get("ended", 0.0) for trial in trials if trial.state.is_finished())
         self.now = max(ends, default=0.0)
@@ -112,6 +114,7 @@ class Coordinator:
                     return
                 took = self._take_by_work() if by_work else self._take_what_is_there()
                 if not took:
+                    self.mirror.flush()
                     self.observer.update(list(self.running.values()), None)
                 if deadline is not None and time.monotonic() > deadline:
                     return
@@ -119,6 +122,8 @@ class Coordinator:
             for number in self.running:
                 self.engine.stop(number)
             self.running.clear()
+            self.queue.clear()
+            self.mirror.flush()
 
     def _fill(self, total: int, enough: Callable[[optuna.Study], str | None] | None) -> None:
         """Ask for trials while a slot is free and the total is not reached."""
@@ -158,16 +163,22 @@ class Coordinator:
             prunable="arm" not in trial.user_attrs,
             clock=begun,
         )
+        heapq.heappush(self.queue, (begun, trial.number))
         self.mirror.write_new()
         self.engine.start(trial.number, search_job(brief, hyperparameters, seed))
 
     def _take_by_work(self) -> bool:
         """Take the next event of the trial that is furthest behind in virtual time, if it came."""
-        trial = min(self.running.values(), key=lambda one: (one.clock, one.number))
-        event = self.engine.next(trial.number, SECONDS_BETWEEN_LOOKS)
-        if event is not None:
-            self._take(trial, event)
-        return event is not None
+        _, number = self.queue[0]
+        event = self.engine.next(number, SECONDS_BETWEEN_LOOKS)
+        if event is None:
+            return False
+        trial = self.running[number]
+        heapq.heappop(self.queue)
+        self._take(trial, event)
+        if number in self.running:
+            heapq.heappush(self.queue, (trial.clock, number))
+        return True
 
     def _take_what_is_there(self) -> bool:
         """Take the next event of every trial that has one."""

@@ -70,5 +70,8 @@ def _score_at(stage: int, trial: FrozenTrial) -> float | None:
     """Return the trial's last score up to this stage; None, if it was pruned before."""
     if trial.state == TrialState.PRUNED and (trial.last_step or 0) < stage:
         return None
-    reached = [step for step in trial.intermediate_values if step <= stage]
-    return trial.intermediate_values[max(reached)] if reached else None
+    values = trial.intermediate_values
+    if stage in values:
+        return values[stage]
+    reached = [step for step in values if step <= stage]
+    return values[max(reached)] if reached else None
