@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import bisect
 import heapq
-import json
+import math
 import random
-import sqlite3
 import time
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from statistics import fmean
 from typing import TYPE_CHECKING
+
+import optuna
+from optuna.trial import TrialState
 
 from tuner.fits import Event, Finished, Job
 from tuner.training import ReportPoint
@@ -28,10 +31,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The validation scores of a training that has really been made, at shares of its length."""
+    """A training that has really been made.
+
+    Attributes:
+        shares: of its length, at each of its points.
+        scores: on validation, at each of its points.
+        points_per_epoch: as its case has them.
+        work: that a point took, as virtual time counts it.
+        seconds: that a point took; 1 is the mean of all recordings.
+    """
 
     shares: Sequence[float]
     scores: Sequence[float]
+    points_per_epoch: int
+    work: float
+    seconds: float
 
     def score(self, share: float) -> float:
         """The score at a share of the training, from 0 to 1."""
@@ -39,36 +53,55 @@ class Recording:
 
 
 def recordings(database: Path) -> list[Recording]:
-    """All complete trainings of the studies in a database."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        rows = connection.execute(
-            "SELECT value_json FROM trial_user_attributes JOIN trials USING (trial_id) "
-            "WHERE key = 'curve' AND state = 'COMPLETE' ORDER BY trial_id"
-        ).fetchall()
+    """All complete trainings of the study in a database."""
+    study = optuna.load_study(study_name=database.parent.name, storage=f"sqlite:///{database}")
     found = []
-    for (text,) in rows:
-        curve = json.loads(text)
+    for trial in study.get_trials(states=(TrialState.COMPLETE,)):
+        curve = trial.user_attrs["curve"]
         length = curve[-1][1]
-        scores = [point[4] for point in curve]
-        if None not in scores:
-            found.append(Recording([point[1] / length for point in curve], scores))
-    return found
+        found.append(
+            Recording(
+                shares=[point[1] / length for point in curve],
+                scores=[point[4] for point in curve],
+                points_per_epoch=round(len(curve) / length),
+                work=trial.user_attrs["work"] / len(curve),
+                seconds=trial.user_attrs["seconds"] / len(curve),
+            )
+        )
+    mean = fmean(one.seconds for one in found)
+    return [replace(one, seconds=one.seconds / mean) for one in found]
 
 
 @dataclass(slots=True)
 class _Fit:
-    """A pretended training: its points, when its worker has them, and how many are taken."""
+    """A pretended training.
 
-    worker: int
-    began: float
+    Attributes:
+        points: that it will have.
+        lasts: seconds that each of them takes.
+        began: when a worker took it; None: it waits for one.
+        due: when the worker has each of its points.
+        taken: how many of its events the coordinator has had.
+        worker: that trains it; None before and after.
+    """
+
+    key: int
     points: Sequence[ReportPoint]
-    due: Sequence[float]
+    lasts: Sequence[float]
+    began: float | None = None
+    due: Sequence[float] = ()
     taken: int = 0
+    worker: int | None = None
 
     @property
     def next_due(self) -> float:
         """When the next event is there; the end comes with the last point."""
-        return self.due[min(self.taken, len(self.due) - 1)]
+        return self.due[min(self.taken, len(self.due) - 1)] if self.due else math.inf
+
+    @property
+    def ends(self) -> float:
+        """When its worker is done with it."""
+        return self.due[-1] if self.due else math.inf
 
 
 @dataclass(slots=True)
@@ -78,10 +111,16 @@ class PretendEngine:
     Attributes:
         slots: how many workers.
         made: trainings to repeat.
-        seconds: a point takes on average.
+        seconds: a point takes, on the average of the recordings.
         noise: standard deviation of the logarithm of what one point takes.
         between: the same, of a worker's speed.
         seed: of who is how fast.
+        now: the time on the clock.
+        trained: seconds that workers have trained for fits that they are done with.
+        used: seconds of training that points which the coordinator has had took; the rest was for
+            nothing, as their trials had been pruned.
+        taken: events that the coordinator has had.
+        waited: seconds that the coordinator has waited for them.
     """
 
     slots: int
@@ -91,11 +130,14 @@ class PretendEngine:
     between: float = 0.02
     seed: int = 0
     now: float = field(init=False, default=0.0)
-    busy: float = field(init=False, default=0.0)
+    trained: float = field(init=False, default=0.0)
+    used: float = field(init=False, default=0.0)
     taken: int = field(init=False, default=0)
     waited: float = field(init=False, default=0.0)
     _fits: dict[int, _Fit] = field(init=False, default_factory=dict)
+    _waiting: deque[_Fit] = field(init=False, default_factory=deque)
     _free: list[tuple[float, int]] = field(init=False)
+    _ends: list[tuple[float, int]] = field(init=False, default_factory=list)
     _speeds: list[float] = field(init=False)
     _left_at: float = field(init=False)
 
@@ -106,85 +148,104 @@ class PretendEngine:
         self._left_at = time.perf_counter()
 
     def start(self, key: int, job: Job) -> None:
-        """Give a training to the worker that has been free for longest."""
+        """Give a training to the worker that has been free for longest, or to the next free one."""
         self._enter()
-        since, worker = heapq.heappop(self._free)
-        epochs = job.hyperparameters["epochs"]
-        draw = random.Random(job.seed)
-        points = list(_points(draw.choice(self.made), epochs))
-        noise = random.Random(f"{self.seed}/{job.seed}/{worker}")
-        pace = self.seconds * self._speeds[worker]
-        began = max(self.now, since)
-        durations = (pace * noise.lognormvariate(0, self.noise) for _ in points)
-        due = list(accumulate(durations, initial=began))[1:]
-        self._fits[key] = _Fit(worker, began, points, due)
+        made = random.Random(job.seed).choice(self.made)
+        points = list(_points(made, job.hyperparameters["epochs"]))
+        noise = random.Random(f"{self.seed}/{job.seed}")
+        pace = self.seconds * made.seconds
+        lasts = [pace * noise.lognormvariate(0, self.noise) for _ in points]
+        self._fits[key] = _Fit(key, points, lasts)
+        self._waiting.append(self._fits[key])
+        self._hand_out()
         self._leave()
 
     def next(self, key: int, timeout: float) -> Event | None:
         """Return the next event, once the clock says that it is there."""
         self._enter()
-        fit = self._fits[key]
-        wait = max(fit.next_due - self.now, 0.0)
-        self.now += min(wait, timeout)
-        self.waited += min(wait, timeout)
+        fit, until = self._fits[key], self.now + timeout
+        while fit.next_due > self.now < until:
+            moment = min(fit.next_due, until, *(end for end, _ in self._ends[:1]))
+            self.waited += max(moment - self.now, 0.0)
+            self._go_on_to(max(moment, self.now))
         event: Event | None = None
-        if wait <= timeout:
+        if fit.next_due <= self.now:
             self.taken += 1
             fit.taken += 1
             if fit.taken <= len(fit.points):
                 event = fit.points[fit.taken - 1]
+                self.used += fit.due[fit.taken - 1] - (fit.began or 0.0, *fit.due)[fit.taken - 1]
             else:
-                event = Finished(fit.due[-1] - fit.began)
-                self._free_worker(key, fit.due[-1])
+                event = Finished(sum(fit.lasts))
+                del self._fits[key]
         self._leave()
         return event
 
     def stop(self, key: int) -> None:
         """Stop a training; its worker notices at the end of the point that it is at."""
-        if key in self._fits:
-            self._enter()
-            due = self._fits[key].due
-            self._free_worker(key, due[min(bisect.bisect_left(due, self.now), len(due) - 1)])
-            self._leave()
+        if (fit := self._fits.pop(key, None)) is None:
+            return
+        self._enter()
+        if fit.began is None:
+            self._waiting.remove(fit)
+        elif fit.worker is not None:
+            self._release(fit, fit.due[bisect.bisect_left(fit.due, self.now)])
+        self._hand_out()
+        self._leave()
 
     def close(self) -> None:
         """Nothing is held."""
 
-    @property
-    def busy_share(self) -> float:
-        """The share of their time that the workers have trained, up to now."""
-        running = sum(
-            max(min(self.now, fit.due[-1]) - fit.began, 0.0) for fit in self._fits.values()
-        )
-        return (self.busy + running) / (self.slots * self.now)
+    def trained_until_now(self) -> float:
+        """Seconds that all workers have trained, those still running included."""
+        running = (fit.began for fit in self._fits.values() if fit.worker is not None)
+        return self.trained + sum(max(self.now - (began or 0.0), 0.0) for began in running)
 
-    @property
-    def saturation(self) -> float:
-        """The share of the time that the coordinator has been at work instead of waiting."""
-        return 1 - self.waited / self.now
-
-    def _free_worker(self, key: int, when: float) -> None:
-        fit = self._fits.pop(key)
-        self.busy += when - fit.began
+    def _release(self, fit: _Fit, when: float) -> None:
+        assert fit.worker is not None
+        assert fit.began is not None
+        self.trained += when - fit.began
         heapq.heappush(self._free, (when, fit.worker))
+        fit.worker = None
+
+    def _hand_out(self) -> None:
+        while self._waiting and self._free:
+            since, worker = heapq.heappop(self._free)
+            fit = self._waiting.popleft()
+            fit.worker, fit.began = worker, max(self.now, since)
+            pace = self._speeds[worker]
+            fit.due = list(accumulate((pace * one for one in fit.lasts), initial=fit.began))[1:]
+            heapq.heappush(self._ends, (fit.ends, fit.key))
+
+    def _go_on_to(self, moment: float) -> None:
+        """Move the clock; who has come to the end of a training meanwhile takes another."""
+        while self._ends and self._ends[0][0] <= moment:
+            end, key = heapq.heappop(self._ends)
+            fit = self._fits.get(key)  # None: it was stopped before its end
+            if fit is not None and fit.worker is not None:
+                self.now = max(self.now, end)
+                self._release(fit, end)
+                self._hand_out()
+        self.now = max(self.now, moment)
 
     def _enter(self) -> None:
-        self.now += time.perf_counter() - self._left_at
+        self._go_on_to(self.now + time.perf_counter() - self._left_at)
 
     def _leave(self) -> None:
         self._left_at = time.perf_counter()
 
 
 def _points(made: Recording, epochs: int) -> Iterator[ReportPoint]:
-    """A point at the end of each epoch, with the scores of a training that was made."""
-    for epoch in range(1, epochs + 1):
-        score = made.score(epoch / epochs)
+    """Points of a training of so many epochs, with the scores and the work of one that was made."""
+    count = epochs * made.points_per_epoch
+    for step in range(1, count + 1):
+        score = made.score(step / count)
         yield ReportPoint(
-            step=epoch,
-            epoch=float(epoch),
+            step=step,
+            epoch=step / made.points_per_epoch,
             train_loss=score,
             train_metric=score,
             validation=score,
             fold_scores=(score,),
-            work=float(epoch),
+            work=step * made.work,
         )

@@ -31,7 +31,9 @@ def point(step: int, validation: float | None, epoch: float | None = None) -> Re
 def running(epochs: int = 4, pruner: optuna.pruners.BasePruner | None = None) -> RunningTrial:
     study = optuna.create_study(direction="maximize", pruner=pruner)
     course = Course(CASE, epochs)
-    return RunningTrial(trial=study.ask(), course=course, prunable=True, clock=1000.0)
+    made = RunningTrial(trial=study.ask(), course=course, prunable=True)
+    made.begin(1000.0)
+    return made
 
 
 @given(epochs=st.integers(1, 500), parts=st.integers(1, 12))

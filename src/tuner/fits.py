@@ -75,14 +75,14 @@ Event: TypeAlias = ReportPoint | Finished | Failed
 
 
 class Engine(Protocol):
-    """Runs fits. A key names a running fit; the engine starts no more of them than `slots`."""
+    """Runs fits. A key names a running fit; of those beyond `slots`, the first is begun first."""
 
     @property
     def slots(self) -> int:
         """How many fits can run at once."""
 
     def start(self, key: int, job: Job) -> None:
-        """Begin a fit. Its points are made ahead of `next` as far as the engine likes."""
+        """Begin a fit, or let it wait. Its points are made ahead of `next` as the engine likes."""
 
     def next(self, key: int, timeout: float) -> Event | None:
         """Return what the fit reported next, or None when nothing came for `timeout` seconds.

@@ -118,22 +118,21 @@ class RunningTrial:
         trial: the trial as Optuna's `study.ask` gave it.
         course: what has come back so far.
         prunable: off for baseline and recipe, which a report has to have.
-        clock: virtual time: when it began, and then the work done up to its last point.
         begun: the virtual time at which it began.
+        clock: virtual time: when it began, and the work done since, up to its last point.
         started: the time.perf_counter() at which it began.
     """
 
     trial: Trial
     course: Course
     prunable: bool
-    clock: float
-    begun: float = field(init=False)
+    begun: float = field(init=False, default=0.0)
+    clock: float = field(init=False, default=0.0)
     started: float = field(init=False, default_factory=time.perf_counter)
     replayed: set[int] = field(init=False)
 
     def __post_init__(self) -> None:
         """Remember what an interrupted run of this trial had reported already."""
-        self.begun = self.clock
         stored = self.trial.study.get_trials(deepcopy=False)[self.trial.number]
         self.replayed = set(stored.intermediate_values)
 
@@ -141,6 +140,11 @@ class RunningTrial:
     def number(self) -> int:
         """The trial's number."""
         return self.trial.number
+
+    def begin(self, now: float) -> None:
+        """Begin at this virtual time."""
+        self.begun = self.clock = now
+        self.trial.set_user_attr("begun", now)
 
     def report(self, point: ReportPoint) -> bool:
         """Take a point; return whether the pruner has to be asked about it."""

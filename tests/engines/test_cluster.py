@@ -117,13 +117,13 @@ def jobs_of(brief: Brief, count: int) -> list[Job]:
 def retries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is lost from now on, in words."""
     lost: list[str] = []
-    honest = RemoteEngine._retry
+    honest = RemoteEngine._lose
 
-    def counting(self: RemoteEngine, key: int, how: str) -> Failed | None:
+    def counting(self: RemoteEngine, fit: Any, how: str) -> None:
         lost.append(how)
-        return honest(self, key, how)
+        honest(self, fit, how)
 
-    monkeypatch.setattr(RemoteEngine, "_retry", counting)
+    monkeypatch.setattr(RemoteEngine, "_lose", counting)
     return lost
 
 
@@ -155,7 +155,7 @@ def test_a_fit_whose_nodes_die_twice_fails_alone(nodes: Cluster, gate: Gate, bri
         engine.start(1, job)
         gate.kill_a_node_that_waits(nodes)
         dead = gate.waiting()
-        while not engine._running[1].retried:
+        while not engine._fits[1].retried:
             engine.next(1, timeout=0.1)
         while not gate.waiting() - dead:
             time.sleep(0.05)

@@ -100,6 +100,16 @@ def test_a_stopped_fit_leaves_room_for_the_next(engine: Engine, job: Job) -> Non
     assert drain(engine, 10)[:-1] == list(run(job))
 
 
+def test_fits_beyond_the_slots_wait_in_order(engine: Engine, job: Job) -> None:
+    jobs = {key: replace(job, seed=key) for key in range(20, 25)}
+    for key, own in jobs.items():
+        engine.start(key, own)
+    engine.stop(21)
+    engine.stop(24)
+    for key in (23, 20, 22):  # asked for in another order than they were started in
+        assert drain(engine, key)[:-1] == list(run(jobs[key]))
+
+
 def test_stopping_what_has_ended_does_nothing(engine: Engine, job: Job) -> None:
     engine.start(3, job)
     drain(engine, 3)
@@ -151,7 +161,7 @@ def test_closing_twice_is_closing(job: Job) -> None:
 
 
 def worker_of(engine: ProcessEngine, key: int) -> SpawnProcess:
-    fit = engine._running[key].remote
+    fit = engine._fits[key].remote
     assert isinstance(fit, _Fit)
     return fit.worker.process
 
@@ -191,7 +201,7 @@ def test_a_hung_worker_costs_a_retry_and_no_point(job: Job) -> None:
         hang_worker_of(engine, 1)
         hung = worker_of(engine, 1)
         patience, engine.patience = engine.patience, 0.5
-        while not engine._running[1].retried:
+        while not engine._fits[1].retried:
             engine.next(1, timeout=0.1)
         engine.patience = patience  # a new worker imports torch
         *points, end = drain(engine, 1)
@@ -222,7 +232,7 @@ def test_a_worker_killed_twice_fails_its_fit_alone(job: Job) -> None:
         engine.start(1, long)
         first_point(engine, 1)
         kill_worker_of(engine, 1)
-        while not engine._running[1].retried:
+        while not engine._fits[1].retried:
             engine.next(1, timeout=0.1)
         kill_worker_of(engine, 1)
         end = drain(engine, 1)[-1]

@@ -25,14 +25,14 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuner.atomic import replacing, write_text
 from tuner.data import cache
-from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, RemoteEngine
+from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
 from tuner.errors import EngineError, UsageError, first_line
 from tuner.fits import Event, Failed, Finished, Job, advance, run
 from tuner.manifest import PACKAGES, machine
 from tuner.plan import Plan, common_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 SECONDS_TO_CONNECT = 10.0
 SECONDS_TO_ANSWER = 600.0  # a node's first task imports torch, and Ray's processes are nice
@@ -150,6 +150,7 @@ class RayEngine(RemoteEngine):
         gpus = int(plan.device == "cuda")
         self._task = _train.options(num_gpus=gpus, num_cpus=0 if gpus else plan.threads)
         self._parcels: dict[tuple[Path, str], Any] = {}
+        self._without_room = 0.0
 
     def _begin(self, job: Job) -> _Fit:
         """Give a job to Ray, and what its node needs with it, which is sent there once."""
@@ -159,21 +160,30 @@ class RayEngine(RemoteEngine):
         # Within a list it is a reference: Ray would hand over what it refers to, every time.
         return _Fit(self._task.remote(job, [self._parcels[key]]), job.weights)
 
+    def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Fit]:
+        fits = {fit.stream: fit for fit in remotes if isinstance(fit, _Fit)}
+        ready, _ = ray.wait(list(fits), timeout=timeout)
+        if ready or any(fit.begun for fit in fits.values()):
+            self._without_room = 0.0
+        else:
+            self._without_room += timeout
+            if self._without_room > SECONDS_WITHOUT_ROOM:
+                raise EngineError(
+                    f"the cluster has had no room for a fit for {SECONDS_WITHOUT_ROOM:g} s; "
+                    "`ray status` says what it lacks. The same command goes on"
+                )
+        return [fits[stream] for stream in ready]
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class _Fit:
     """A task of ours: first it says that it has begun, then come events, and weights at the end."""
 
     stream: Any  # an ObjectRefGenerator of what `_train` yields
     weights: Path | None
     begun: bool = False
-    waited: float = 0.0
 
-    def receive(self, timeout: float) -> Event | None:
-        ready, _ = ray.wait([self.stream], timeout=timeout)
-        if not ready:
-            self._wait(timeout)
-            return None
+    def receive(self) -> Event | None:
         try:
             sent = ray.get(next(self.stream))
         except (RayError, StopIteration) as error:
@@ -194,14 +204,6 @@ class _Fit:
     def abandon(self) -> None:
         """Have Ray interrupt it, or take it from the queue."""
         ray.cancel(self.stream)
-
-    def _wait(self, timeout: float) -> None:
-        self.waited += 0.0 if self.begun else timeout
-        if self.waited > SECONDS_WITHOUT_ROOM:
-            raise EngineError(
-                f"the cluster has had no room for a fit for {SECONDS_WITHOUT_ROOM:g} s; "
-                "`ray status` says what it lacks. The same command goes on"
-            )
 
 
 @ray.remote(max_retries=0, max_calls=0, scheduling_strategy="SPREAD")

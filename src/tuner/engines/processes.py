@@ -11,15 +11,16 @@ import multiprocessing
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
+from multiprocessing import connection, resource_tracker
 from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, RemoteEngine
+from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
 from tuner.fits import Event, Failed, Finished, Job, advance, run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
@@ -47,6 +48,10 @@ class ProcessEngine(RemoteEngine):
         worker.send(fit.ticket, job)
         return fit
 
+    def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Fit]:
+        fits = {fit.worker.pipe: fit for fit in remotes if isinstance(fit, _Fit)}
+        return [fits[pipe] for pipe in connection.wait(fits, timeout)]  # type: ignore[index]
+
     def close(self) -> None:
         """End all workers."""
         super().close()
@@ -54,7 +59,7 @@ class ProcessEngine(RemoteEngine):
             self._idle.pop().end()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Fit:
     """A job on a worker, which goes back to the idle ones when it has ended.
 
@@ -66,16 +71,19 @@ class _Fit:
     idle: list[_Worker]
     begun = True
 
-    def receive(self, timeout: float) -> Event | None:
+    def receive(self) -> Event | None:
         try:
-            event = self.worker.receive(self.ticket, timeout)
-        except EOFError as end:
+            sender, event = self.worker.pipe.recv()
+        except (EOFError, OSError) as end:
             self.worker.end()
             code = self.worker.process.exitcode
             raise LostError(f"ended with exit code {code}; -9 is often lack of memory") from end
+        if sender != self.ticket:
+            return None
         if isinstance(event, Finished | Failed):
             self.idle.append(self.worker)
-        return event
+        received: Event = event
+        return received
 
     def stop(self) -> None:
         """Have the worker end it at its next point."""
@@ -106,18 +114,6 @@ class _Worker:
         """Send a job, or None to stop the one running. That a worker is gone, receiving tells."""
         with suppress(OSError):
             self.pipe.send((ticket, job))
-
-    def receive(self, ticket: int, timeout: float) -> Event | None:
-        """Return the next event of this job; what came from a stopped one before it is dropped."""
-        while self.pipe.poll(timeout):
-            try:
-                sender, event = self.pipe.recv()
-            except OSError as error:
-                raise EOFError from error
-            if sender == ticket:
-                received: Event = event
-                return received
-        return None
 
     def end(self) -> None:
         self.pipe.close()

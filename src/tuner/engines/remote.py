@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from tuner.fits import Event, Failed, Finished
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tuner.fits import Job
 
 SECONDS_OF_SILENCE = 1800.0  # longer than an honest training takes from one point to the next
@@ -25,8 +29,8 @@ class Remote(Protocol):
     def begun(self) -> bool:
         """Whether something runs it yet; until then its silence means nothing."""
 
-    def receive(self, timeout: float) -> Event | None:
-        """Return what it sent next, or None when nothing came for `timeout` seconds.
+    def receive(self) -> Event | None:
+        """Return what it has sent, now that something has come; None if that was no event.
 
         Raises:
             LostError: nothing will come any more.
@@ -39,17 +43,24 @@ class Remote(Protocol):
         """End whatever runs it, which is gone, or hangs."""
 
 
-@dataclass(slots=True)
-class _Running:
-    """A fit under way: how many points of it were handed out, and whether this is its second try.
+@dataclass(slots=True, eq=False)
+class _Fit:
+    """A fit that was asked for.
 
-    How long it has been waited for is the sum of vain waits, in seconds, and no difference of
-    clocks: a machine that slept has not waited.
+    Attributes:
+        remote: where it runs; None: it waits for a slot, or has ended.
+        events: that came and were not handed out yet.
+        received: how many points came.
+        to_skip: how many points of a second try are to come that came in the first.
+        waited: seconds that it was waited for in vain: their sum, and no difference of clocks, as a
+            machine that slept has not waited.
+        retried: whether this is its second try.
     """
 
     job: Job
-    remote: Remote
-    handed_out: int = 0
+    remote: Remote | None = None
+    events: deque[Event] = field(default_factory=deque)
+    received: int = 0
     to_skip: int = 0
     waited: float = 0.0
     retried: bool = False
@@ -58,67 +69,109 @@ class _Running:
 class RemoteEngine(ABC):
     """An engine whose fits run elsewhere.
 
-    A fit that is lost or hangs is begun once more: fits are deterministic, so the points already
-    handed out are skipped and the consumer notices nothing.
+    A fit that is lost or hangs is begun once more: fits are deterministic, so the points that have
+    come already are skipped and the consumer notices nothing.
 
     Args:
-        slots: how many fits at once.
+        slots: how many fits at once; those beyond wait, in the order in which they were started.
         patience: seconds without a point after which a fit that is waited for counts as hung.
     """
 
     def __init__(self, slots: int, patience: float) -> None:
         self.slots, self.patience = slots, patience
-        self._running: dict[int, _Running] = {}
+        self._fits: dict[int, _Fit] = {}
+        self._waiting: deque[_Fit] = deque()
 
     @abstractmethod
     def _begin(self, job: Job) -> Remote:
         """Have a fit begun somewhere."""
 
+    @abstractmethod
+    def _ready(self, remotes: Sequence[Remote], timeout: float) -> Sequence[Remote]:
+        """Return those from which something has come, after `timeout` seconds at most."""
+
     def start(self, key: int, job: Job) -> None:
-        """Begin a fit."""
-        self._running[key] = _Running(job, self._begin(job))
+        """Begin a fit, or let it wait for a slot."""
+        self._fits[key] = _Fit(job)
+        self._waiting.append(self._fits[key])
+        self._hand_out()
 
     def next(self, key: int, timeout: float) -> Event | None:
         """Return what the fit sent next, or None when nothing came for `timeout` seconds."""
-        running = self._running[key]
-        try:
-            event = running.remote.receive(timeout)
-        except LostError as lost:
-            return self._retry(key, str(lost))
-        if event is None:
-            if running.remote.begun:
-                running.waited += timeout
-            if running.waited > self.patience:
-                return self._retry(key, f"sent nothing for {self.patience:g} s")
-            return None
-        running.waited = 0.0
-        if isinstance(event, Finished | Failed):
-            del self._running[key]
+        fit = self._fits[key]
+        until = time.monotonic() + timeout
+        while not fit.events and (left := until - time.monotonic()) > 0:
+            self._collect(left)
+        if fit.events:
+            fit.waited = 0.0
+            event = fit.events.popleft()
+            if isinstance(event, Finished | Failed):
+                del self._fits[key]
             return event
-        if running.to_skip:
-            running.to_skip -= 1
-            return None
-        running.handed_out += 1
-        return event
+        if fit.remote is not None and fit.remote.begun:
+            fit.waited += timeout
+            if fit.waited > self.patience:
+                self._lose(fit, f"sent nothing for {self.patience:g} s")
+        return None
 
     def stop(self, key: int) -> None:
         """Give up a fit."""
-        if key in self._running:
-            self._running.pop(key).remote.stop()
+        if key not in self._fits:
+            return
+        fit = self._fits.pop(key)
+        if fit in self._waiting:
+            self._waiting.remove(fit)
+        elif fit.remote is not None:
+            fit.remote.stop()
+            self._hand_out()
 
     def close(self) -> None:
         """End everything."""
-        for running in self._running.values():
-            running.remote.abandon()
-        self._running = {}
+        for fit in self._at_work():
+            if fit.remote is not None:
+                fit.remote.abandon()
+        self._fits, self._waiting = {}, deque()
 
-    def _retry(self, key: int, how: str) -> Failed | None:
+    def _at_work(self) -> list[_Fit]:
+        return [fit for fit in self._fits.values() if fit.remote is not None]
+
+    def _hand_out(self) -> None:
+        free = self.slots - len(self._at_work())
+        while self._waiting and free > 0:
+            fit = self._waiting.popleft()
+            fit.remote = self._begin(fit.job)
+            free -= 1
+
+    def _collect(self, timeout: float) -> None:
+        """Take what has come from any fit; what has ended makes room for one that waits."""
+        sources = {fit.remote: fit for fit in self._fits.values() if fit.remote is not None}
+        for remote in self._ready(tuple(sources), timeout):
+            try:
+                event = remote.receive()
+            except LostError as lost:
+                self._lose(sources[remote], str(lost))
+            else:
+                self._keep(sources[remote], event)
+
+    def _keep(self, fit: _Fit, event: Event | None) -> None:
+        if isinstance(event, Finished | Failed):
+            fit.remote = None
+            fit.events.append(event)
+            self._hand_out()
+        elif event is not None and fit.to_skip:
+            fit.to_skip -= 1
+        elif event is not None:
+            fit.received += 1
+            fit.events.append(event)
+
+    def _lose(self, fit: _Fit, how: str) -> None:
         """Begin a fit again; the second time, give it up."""
-        running = self._running[key]
-        running.remote.abandon()
-        if running.retried:
-            del self._running[key]
-            return Failed(f"its worker was lost twice (the last {how})")
-        running.remote = self._begin(running.job)
-        running.retried, running.to_skip, running.waited = True, running.handed_out, 0.0
-        return None
+        if fit.remote is not None:
+            fit.remote.abandon()
+            fit.remote = None
+        if fit.retried:
+            fit.events.append(Failed(f"its worker was lost twice (the last {how})"))
+        else:
+            fit.retried, fit.to_skip, fit.waited = True, fit.received, 0.0
+            self._waiting.appendleft(fit)
+        self._hand_out()

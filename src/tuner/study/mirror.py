@@ -106,13 +106,14 @@ class Mirror(InMemoryStorage):
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Set an attribute of a trial."""
+        """Set an attribute of a trial; one taken up again mostly has it already."""
+        read, present = _as_read(value), self.get_trial(trial_id).user_attrs
         if (known := self._ids[trial_id]) is not None:
-            if key in self.get_trial(trial_id).user_attrs:
-                self._up_to_date.set_trial_user_attr(known, key, value)
-            else:
+            if key not in present:
                 self._behind.add_user_attr(known, key, value)
-        super().set_trial_user_attr(trial_id, key, _as_read(value))
+            elif present[key] != read:
+                self._up_to_date.set_trial_user_attr(known, key, value)
+        super().set_trial_user_attr(trial_id, key, read)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set an attribute that Optuna keeps on a trial."""

@@ -46,8 +46,10 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     if sqlite:
         _prepare_sqlite(parsed, create=create)
         options: dict[str, Any] = {"connect_args": {"timeout": SECONDS_TO_WAIT_FOR_A_LOCK}}
-    else:
+    elif create:
         options = {"pool_pre_ping": True}
+    else:
+        options = {"poolclass": NullPool}  # who only reads leaves no connection open behind it
     try:
         with nullcontext() if sqlite else _tables_to_itself(parsed, create=create):
             storage = RDBStorage(url, engine_kwargs=options)
