@@ -8,25 +8,27 @@ instead of waiting. So a minute of 512 workers takes as long as the coordinator 
 from __future__ import annotations
 
 import bisect
+import csv
 import heapq
 import math
 import random
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import optuna
-from optuna.trial import TrialState
 
 from tuner.fits import Event, Finished, Job
 from tuner.training import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+
+STUDIES = Path(__file__).parents[1] / "studies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +54,26 @@ class Recording:
         return self.scores[min(bisect.bisect_left(self.shares, share), len(self.scores) - 1)]
 
 
-def recordings(database: Path) -> list[Recording]:
-    """All complete trainings of the study in a database."""
-    study = optuna.load_study(study_name=database.parent.name, storage=f"sqlite:///{database}")
+def recordings(name: str) -> list[Recording]:
+    """All complete trainings of a case's reference study, at the cost that was recorded of each."""
+    study = optuna.load_study(study_name=name, storage=f"sqlite:///{STUDIES / name}/study.db")
+    with (STUDIES / "scale" / "costs.csv").open(encoding="utf-8") as file:
+        costs = {int(row["trial"]): row for row in csv.DictReader(file) if row["case"] == name}
+    mean = fmean(float(cost["seconds"]) for cost in costs.values())
     found = []
-    for trial in study.get_trials(states=(TrialState.COMPLETE,)):
-        curve = trial.user_attrs["curve"]
+    for number, cost in costs.items():
+        curve = study.trials[number].user_attrs["curve"]
         length = curve[-1][1]
         found.append(
             Recording(
                 shares=[point[1] / length for point in curve],
                 scores=[point[4] for point in curve],
                 points_per_epoch=round(len(curve) / length),
-                work=trial.user_attrs["work"] / len(curve),
-                seconds=trial.user_attrs["seconds"] / len(curve),
+                work=float(cost["work"]),
+                seconds=float(cost["seconds"]) / mean,
             )
         )
-    mean = fmean(one.seconds for one in found)
-    return [replace(one, seconds=one.seconds / mean) for one in found]
+    return found
 
 
 @dataclass(slots=True)

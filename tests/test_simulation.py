@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,11 +11,11 @@ from tests.making import TINY, history, make_brief, search
 from tests.simulation import PretendEngine, Recording, recordings
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
     from tuner.study.opening import Brief, Order
 
-STUDIES = Path(__file__).parents[1] / "studies"
 FAST = Recording([0.5, 1.0], [0.6, 0.7], points_per_epoch=1, work=1.0, seconds=0.5)
 SLOW = Recording([0.5, 1.0], [0.5, 0.9], points_per_epoch=1, work=1.0, seconds=1.5)
 TOTAL = 30
@@ -58,7 +57,7 @@ def test_workers_do_not_train_more_than_the_time_there_is(brief: Brief, tmp_path
 
 
 def test_recordings_are_of_the_studies_that_are_kept() -> None:
-    (mnist, housing) = (recordings(STUDIES / name / "study.db") for name in ("mnist", "housing"))
+    (mnist, housing) = (recordings(name) for name in ("mnist", "housing"))
     assert {one.points_per_epoch for one in mnist} == {4}
     assert {one.points_per_epoch for one in housing} == {1}
     for made in (mnist, housing):

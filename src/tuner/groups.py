@@ -12,9 +12,10 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 
 from tuner.case import Shape
 from tuner.data.scaling import Scaler
-from tuner.inference import Fitted, autocast, operations_of_a_row, outputs_of, scaled_batch
+from tuner.inference import Fitted, autocast, outputs_of, scaled_batch
 from tuner.metrics import score
 from tuner.stacking import Stack, can_stack
+from tuner.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from tuner.data.splits import Fold
     from tuner.plan import Plan
 
-# What an optimizer step costs beside its arithmetic, in floating-point operations that take as
-# long: about half a millisecond on a core. It keeps the work of tiny models from being nothing.
-OPERATIONS_PER_STEP = 5e7
 RISE = 0.2  # share of a one-cycle schedule in which the learning rate rises
 OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {
     "adam": torch.optim.Adam,
@@ -99,9 +97,7 @@ class Group:
         self.case, self.hyperparameters, self.plan = case, hyperparameters, plan
         self.members, self.device = members, torch.device(plan.device)
         first = members[0].model.to(self.device)
-        # Backward costs twice as much as forward.
-        self.training_work = 3 * operations_of_a_row(first, data.row_shape, training=True)
-        self.validation_work = operations_of_a_row(first, data.row_shape, training=False)
+        self.costs = Work.count(first, data.row_shape, copies=len(members))
         self.work = 0.0
         self.stack = Stack([member.model for member in members]) if len(members) > 1 else None  # type: ignore[misc]
         self.model = (self.stack or first).to(self.device)
@@ -187,7 +183,7 @@ class Group:
             self.rows += size
             self.loss_sum += loss.detach() * size
             self.metric_sum += score(self.case.task, outputs.detach(), targets) * size
-            self.work += self.training_work * rows.numel() + OPERATIONS_PER_STEP
+            self.work += self.costs.training_row * rows.numel() + self.costs.step
 
     def _loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         if self.case.task == "classification":
@@ -207,7 +203,7 @@ class Group:
             return ()
         outputs = outputs_of(self.model, self.features[self.validation], self.scaler, self.plan)
         targets = self.targets[self.validation]
-        self.work += self.validation_work * self.validation.numel()
+        self.work += self.costs.validation_row * self.validation.numel()
         if not self.stack:
             return (score(self.case.task, outputs, targets).item(),)
         pairs = zip(outputs, targets, strict=True)

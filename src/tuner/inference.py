@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch.utils.flop_counter import FlopCounterMode
 
 from tuner.atomic import replacing
 from tuner.data.scaling import Scaler
@@ -91,13 +89,3 @@ def outputs_of(model: nn.Module, features: Tensor, scaler: Scaler, plan: Plan) -
             for part in features.split(plan.evaluation_batch)
         ]
     return torch.cat(parts)
-
-
-def operations_of_a_row(model: nn.Module, row_shape: tuple[int, ...], *, training: bool) -> float:
-    """Floating-point operations of one row forward, as the model is in training or in use."""
-    # Without data, so that nothing is drawn and no running mean is moved. Two rows, as BatchNorm
-    # refuses to train on one.
-    bare = deepcopy(model).to("meta").train(training)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        bare(torch.zeros(2, *row_shape, device="meta"))
-    return float(counter.get_total_flops()) / 2

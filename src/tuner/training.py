@@ -41,7 +41,7 @@ class ReportPoint:
         train_metric: the case's metric on those rows, augmented as they were.
         validation: the case's metric, mean over folds; None where nothing is held out.
         fold_scores: the metric on each fold's validation part.
-        work: floating-point operations so far, counted from shapes: the same on every machine.
+        work: so far, as `tuner.work` counts it from shapes: the same on every machine.
     """
 
     step: int

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from tuner.objective import RunningTrial
 
-STUDIES = Path(__file__).parents[1]
-
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -94,7 +92,7 @@ def measure(case: str, storage: str, order: str, workers: int, seed: int) -> Row
     total = max(200, 3 * workers) if workers <= 512 else 3 * workers // 2
     with tempfile.TemporaryDirectory() as folder, _database(storage, Path(folder)) as url:
         brief = replace(make_brief(case, Path(folder)), order=order)
-        engine = PretendEngine(workers, recordings(STUDIES / case / "study.db"), seed=seed)
+        engine = PretendEngine(workers, recordings(case), seed=seed)
         watch = Watch(engine, total)
         began = time.process_time()
         search(url, brief, total, engine=engine, observer=watch)

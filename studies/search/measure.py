@@ -3,7 +3,7 @@
     python studies/search/measure.py housing --seeds 1 2 --out studies/search/housing.csv
 
 Each line of the CSV is one study of `--trials` trials, run as `tuner.study` runs it, on one core.
-`validation` is the best complete trial's score; `work` the floating-point operations of all trials.
+`validation` is the best complete trial's score; `work` what all trials did.
 Interrupted, it goes on where it was.
 """
 

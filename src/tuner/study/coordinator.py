@@ -1,7 +1,7 @@
 """The search: ask, hand to the engine, take points in the order of virtual time, prune, tell.
 
-Virtual time is work: the floating-point operations a fit has done, counted from its shapes. Points
-are taken from whichever running trial is furthest behind in it, so decisions do not depend on which
+Virtual time is the work that a fit has done, counted from its shapes (see work.py). Points are
+taken from whichever running trial is furthest behind in it, so decisions do not depend on which
 worker happened to be faster: with any number of workers, a study is a function of its inputs.
 A worker that is ahead of the others in it would have to wait for them; so that it does not, some
 trials are asked for before it is their turn. `--order arrival` gives all that up: points are taken
