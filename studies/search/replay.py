@@ -3,9 +3,9 @@
     python studies/search/replay.py housing --trials 40 --out studies/search/pruners-housing.csv
 
 Trains random configurations to their end, once; then gives them to each pruner in `--replicates`
-random orders, point by point. `work` is the share of the work that is done
-with it, `best_kept` how often the best configuration was let end, `top5_kept` how many of the five
-best. Interrupted, it goes on where it was.
+random orders, point by point. `work` is the share of the work that is done with it, `best_kept` how
+often the best configuration was let end, `top5_kept` how many of the five best. Interrupted, it
+goes on where it was.
 """
 
 from __future__ import annotations

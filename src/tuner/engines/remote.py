@@ -127,13 +127,12 @@ class RemoteEngine(ABC):
 
     def close(self) -> None:
         """End everything."""
-        for fit in self._at_work():
-            if fit.remote is not None:
-                fit.remote.abandon()
+        for remote in self._at_work():
+            remote.abandon()
         self._fits, self._waiting = {}, deque()
 
-    def _at_work(self) -> list[_Fit]:
-        return [fit for fit in self._fits.values() if fit.remote is not None]
+    def _at_work(self) -> dict[Remote, _Fit]:
+        return {fit.remote: fit for fit in self._fits.values() if fit.remote is not None}
 
     def _hand_out(self) -> None:
         free = self.slots - len(self._at_work())
@@ -144,7 +143,7 @@ class RemoteEngine(ABC):
 
     def _collect(self, timeout: float) -> None:
         """Take what has come from any fit; what has ended makes room for one that waits."""
-        sources = {fit.remote: fit for fit in self._fits.values() if fit.remote is not None}
+        sources = self._at_work()
         for remote in self._ready(tuple(sources), timeout):
             try:
                 event = remote.receive()
