@@ -71,7 +71,7 @@ def test_a_whole_study_by_command(tmp_path: Path) -> None:
     assert ended.stderr == ""
     lines = ended.stdout.splitlines()
     assert lines[0].startswith("Study 'tiny': 4 trials. Data: two clouds.")
-    assert lines.pop(2).startswith("The baseline shows ")
+    assert lines.pop(2).startswith("Diagnosis of the baseline: ")
     assert [line[:5] for line in lines[1:5]] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
     assert lines[-1] == "Report: storage/reports/tiny/report.md"
     report = tmp_path / "storage" / "reports" / "tiny"
@@ -116,7 +116,7 @@ def test_without_seeds_nothing_is_confirmed_and_the_report_says_so(with_a_study:
         (("study", TINY, "--fix", "widht=3"), "no hyperparameter 'widht'; did you mean 'width'?"),
         (("study", TINY, "--fix", "width=99"), "--fix width=99 is out of range"),
         (("study", TINY, "--seed", "1"), "its seed is 0, not 1"),
-        (("study", TINY, "--fix", "width=3"), "its --fix is nothing, not {'width': 3}"),
+        (("study", TINY, "--fix", "width=3"), "its --fix is nothing, not width=3"),
         (("study", "housing", "--name", "tiny"), "its case is tiny, not housing"),
         (("study", TINY, "--name", "../up"), "has a slash"),
         (("study", TINY, "--storage", "nonsense"), "is no storage URL"),

@@ -17,6 +17,7 @@ from tuner.data.images import MODES
 from tuner.errors import BundleError, CaseError, UsageError
 from tuner.inference import Fitted
 from tuner.plan import Plan, Precision
+from tuner.space import check_inside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,6 +156,8 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
         plan = _plan(manifest["plan"], images=not interface.columns)
         case = _case(manifest["case"], manifest["reference"], case_file)
         hyperparameters = case.hyperparameters(manifest["hyperparameters"])
+        # A stranger's may ask for a billion layers; what the case's own search can draw is sound.
+        check_inside(case, hyperparameters, f"the configuration of {folder}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / MANIFEST} is not a bundle's manifest: {error!r}") from error
     try:

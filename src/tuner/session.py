@@ -124,7 +124,7 @@ def _introduce(
         )
     done, auto = finished(study), arguments.trials == AUTO
     total = f"{'at most ' if auto else ''}{CEILING if auto else arguments.trials}"
-    state = f"goes on after {done} of {total}" if done else f"{total} trials"
+    state = f"goes on after {done} trials, to {total}" if done else f"{total} trials"
     console.print(
         f"Study {name!r}: {state}. Data: {dataset.source}. To watch it in a browser: "
         f"optuna-dashboard {shown(arguments.storage)} --artifact-dir {ARTIFACTS}",
@@ -168,7 +168,7 @@ def _diagnosis(facts: dict[str, Any], ended: FrozenTrial) -> str | None:
     if curve is None or ended.user_attrs.get("arm") != "baseline":
         return None
     words = in_words(diagnose(curve), ended.user_attrs["hyperparameters"])
-    return f"The baseline shows {words}"
+    return f"Diagnosis of the baseline: {words}"
 
 
 class _Record:

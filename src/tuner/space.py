@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from optuna.distributions import BaseDistribution
 
-    from tuner.case import Case
+    from tuner.case import Case, Hyperparameters
 
 DRAWS_TO_SEE_A_SPACE = 300
 
@@ -55,21 +55,32 @@ def check_arms(case: Case) -> None:
         CaseError: `suggest` raises, or does not give them back.
     """
     for arm in ("baseline", "recipe"):
-        expected = getattr(case, arm)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # how Optuna says that a value is out of range
-                got = case.suggest(FixedTrial(asdict(expected)))
-        except Exception as error:
-            raise CaseError(
-                f"case {case.name!r}: its {arm} is outside its search space, or suggest fails: "
-                f"{case.blame(error)}"
-            ) from error
-        if got != expected:
-            raise CaseError(
-                f"case {case.name!r}: suggest gives {got} for its {arm}, which is {expected}; "
-                "every field that suggest draws has to be returned as drawn"
-            )
+        check_inside(case, getattr(case, arm), f"its {arm}")
+
+
+def check_inside(case: Case, hyperparameters: Hyperparameters, what: str) -> None:
+    """Check that the search space of a case can give these hyperparameters.
+
+    Args:
+        what: they are, for the message.
+
+    Raises:
+        CaseError: `suggest` raises, or does not give them back.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # how Optuna says that a value is out of range
+            got = case.suggest(FixedTrial(asdict(hyperparameters)))
+    except Exception as error:
+        raise CaseError(
+            f"case {case.name!r}: {what} is outside its search space, or suggest fails: "
+            f"{case.blame(error)}"
+        ) from error
+    if got != hyperparameters:
+        raise CaseError(
+            f"case {case.name!r}: suggest gives {got} for {what}, which is {hyperparameters}; "
+            "every field that suggest draws has to be returned as drawn"
+        )
 
 
 def parse_fixed(case: Case, assignments: list[str]) -> dict[str, Any]:
@@ -84,6 +95,8 @@ def parse_fixed(case: Case, assignments: list[str]) -> dict[str, Any]:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise UsageError(f"--fix {assignment} has no value; write --fix NAME=VALUE")
+        if name in fixed:
+            raise UsageError(f"--fix names {name} twice; give it one value")
         if name not in distributions:
             raise unknown_name("hyperparameter", "hyperparameters", name, distributions)
         fixed[name] = _parse(name, text, distributions[name])

@@ -139,7 +139,7 @@ def test_when_minimizing_less_is_the_best() -> None:
     trials = [trial(0.05 + 0.01 * n, dropout=0.2 + n / 1000) for n in range(45)]
     made = {**MADE, "metric": "mae", "direction": "minimize", "trivial": {"metric": 0.8, "loss": 1}}
     found = {one.name: one for one in check_health(trials, made, trials[0])}
-    assert found["progress"].found == "nothing better came in the last 44 trials"
+    assert found["progress"].found == "nothing better came in the last 44 of 45"
 
 
 def test_nothing_complete_has_no_health() -> None:

@@ -88,6 +88,20 @@ def test_a_baseline_that_wins_is_compared_with_nothing() -> None:
     assert (found.winner, found.rounds) == (0, 6)
 
 
+def test_a_baseline_that_is_ahead_in_the_end_wins_though_the_search_had_better() -> None:
+    assert run_race({0: 0.9, 1: 0.5, 7: 0.5, 8: 0.6, 9: 0.7}, noise=0.01).winner == 0
+
+
+def test_a_recipe_that_is_ahead_in_the_end_wins() -> None:
+    means = {0: 0.9, 1: 0.2, 7: 0.5, 8: 0.6, 9: 0.7}
+    assert run_race(means, direction="minimize", noise=0.01).winner == 1
+
+
+@pytest.mark.parametrize("candidates", [(7, 8, 9), (7, 8, 0)])
+def test_of_equal_ones_the_baseline_wins(candidates: tuple[int, ...]) -> None:
+    assert run_race(dict.fromkeys((0, 1, 7, 8, 9), 0.5), candidates=candidates).winner == 0
+
+
 def test_a_candidate_that_diverges_is_dropped() -> None:
     found = run_race({0: 0.5, 1: None, 7: None, 8: 0.6, 9: None}, noise=0.01)
     assert found.winner == 8
@@ -109,12 +123,15 @@ def test_nothing_left_to_compare(means: dict[int, float | None], message: str) -
 
 def verdicts(make_scores: Callable[[random.Random], tuple[float, float]]) -> list[Verdict]:
     """What is said of two arms whose scores are drawn so, the number of seeds included."""
-    found = []
+    found = list[Verdict]()
     for run in range(RUNS):
         draw = random.Random(run)
         fresh = race(
             [9], BASELINE, [], DEFAULT_SEEDS, "maximize", lambda *_, draw=draw: make_scores(draw)
         )
+        if fresh.winner == BASELINE:
+            found.append("no proven gain")
+            continue
         pairs = [make_scores(draw) for _ in range(fresh.rounds)]
         baseline, best = zip(*pairs, strict=True)
         found.append(compare(baseline, best, "maximize").verdict)

@@ -49,7 +49,7 @@ def test_the_plan_of_the_start_is_kept(brief: Brief, url: str) -> None:
     ("change", "message"),
     [
         ({"seed": 1}, "its seed is 0, not 1"),
-        ({"fixed": {"width": 3}}, r"its --fix is nothing, not \{'width': 3\}"),
+        ({"fixed": {"width": 3}}, r"its --fix is nothing, not width=3"),
     ],
 )
 def test_another_study_under_the_same_name_is_refused(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from rich.console import Console
@@ -27,7 +27,7 @@ from tuner.study.store import load_study
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tuner.evidence.ablation import Subset
 
@@ -80,8 +80,22 @@ def _measure(study: optuna.Study, arguments: Namespace, console: Console) -> Abl
         ablation = Ablation(mixture.changes, arguments.seeds, brief.case.direction, score)
         ablation.run()
     facts = facts_of_ablation(ablation, arms["baseline"].number, arms["best"].number)
-    study.set_user_attr(ABLATION, facts)
+    before = study.user_attrs.get(ABLATION)
+    if before and _is_poorer(facts, before):
+        console.print(
+            f"The report keeps what was measured before, on {before['rounds']} folds, until this "
+            "has come as far."
+        )
+    else:
+        study.set_user_attr(ABLATION, facts)
     return ablation
+
+
+def _is_poorer(facts: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether an ablation of the same two trials had come further than this one."""
+    same = all(facts[name] == before[name] for name in ("baseline", "best", "changes"))
+    now, then = ((one["complete"], len(one["path"])) for one in (facts, before))
+    return same and now < then
 
 
 def _scorer(

@@ -40,11 +40,12 @@ def confirm(
     """Find out which candidate is best, and what it is worth, unless that is known already.
 
     The candidates of the search, baseline and recipe are trained again on fresh seeds and folds;
-    the winner is the best from then on. Then baseline, recipe and best are trained on all
+    what wins there is the best from then on. Then baseline, recipe and best are trained on all
     development data, on the same seeds as many as there were rounds, and the test split is opened.
 
     Args:
-        fewest: seeds; there are up to four times as many while the gain is not plain.
+        fewest: seeds; there are up to four times as many while the gain is not plain. A
+            confirmation of these candidates on as many or more stays as it is.
         folder: keeps the weights of each model as soon as it is trained, so an interrupted
             confirmation goes on where it was.
 
@@ -61,8 +62,10 @@ def confirm(
     before: dict[str, Any] = study.user_attrs.get(CONFIRMATION, {})
     numbers = [trial.number for trial in candidates]
     fixed = {name: trial.number for name, trial in arms.items() if name != "best"}
-    asked = {"candidates": numbers, "fixed": fixed, "fewest": fewest}
-    if {name: before.get(name) for name in asked} == asked:
+    asked = {"candidates": numbers, "fixed": fixed}
+    if before and {name: before[name] for name in asked} == asked and before["fewest"] >= fewest:
+        if before["fewest"] > fewest:
+            say(f"The confirmation on {len(before['seeds'])} seeds is kept.")
         return False
     trials = {trial.number: trial for trial in (*candidates, *arms.values())}
     found = _race(Trainings(study, brief, engine, say), trials, numbers, fixed, fewest, say)
@@ -82,6 +85,7 @@ def confirm(
         CONFIRMATION,
         {
             **asked,
+            "fewest": fewest,
             "winner": found.winner,
             "seeds": seeds,
             "most": most_rounds(fewest),
@@ -114,6 +118,7 @@ def _race(
     direction = trainings.brief.case.direction
     found = race(candidates, fixed["baseline"], others, fewest, direction, score)
     names = " and ".join(str(number) for number in candidates if number != found.winner)
-    against = f", ahead of {names}" if names else ""
-    say(f"On fresh seeds and folds trial {found.winner} is best{against} ({found.rounds} rounds).")
+    against = f", not behind {names}" if names else ""
+    rounds = f"{found.rounds} round{'' if found.rounds == 1 else 's'}"
+    say(f"On fresh seeds and folds trial {found.winner} is best{against} ({rounds}).")
     return found

@@ -70,12 +70,13 @@ FIRST: dict[Label, dict[str, tuple[str, ...]]] = {
 }
 MEANING: dict[Label, str] = {
     "overfitting": "it does much better on the rows it was trained on than on others",
-    "underfitting": "it has stopped improving, and does badly even on the rows it was trained on",
+    "underfitting": "it does badly even on the rows it was trained on",
     "slow convergence": "it was still improving when its training ended",
     "unstable": "its training loss jumps about, or has blown up",
     "healthy": "nothing is wrong that its curve could show",
-    "too noisy to say": "too few rows validate it for the differences seen: add rows or folds",
+    "too noisy to say": "too few rows validate it for the differences seen; add rows or folds",
 }
+BEHIND = "even on the rows it was trained on it does worse than the best trial on others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,20 @@ def _label(signs: Signs, limits: Thresholds) -> Label:
     return "underfitting" if too_high else "healthy"
 
 
+def meaning(label: Label, *, against_best: bool) -> str:
+    """Say what a label means, where the training was held against the best trial or was not."""
+    return BEHIND if label == "underfitting" and against_best else MEANING[label]
+
+
 def in_words(diagnosis: Diagnosis, hyperparameters: Collection[str]) -> str:
     """Say what is wrong, how one can tell, and what to try first."""
-    parts = [f"{diagnosis.label}: {MEANING[diagnosis.label]}"]
-    if (signs := diagnosis.signs) is not None:
-        parts[0] += (
-            f" (error {signs.training:.0%} on training and {signs.validation:.0%} on validation "
-            f"rows, of a trivial predictor's; standard error {signs.standard_error:.1%})"
+    signs = diagnosis.signs
+    against_best = signs is not None and signs.reference is not None
+    parts = [f"{diagnosis.label} ({meaning(diagnosis.label, against_best=against_best)})"]
+    if signs is not None:
+        parts.append(
+            f"Error {signs.training:.0%} on training and {signs.validation:.0%} on validation "
+            f"rows, of a trivial predictor's; standard error {signs.standard_error:.1%}"
         )
     groups = advice(diagnosis.label, hyperparameters)
     if groups:

@@ -126,10 +126,10 @@ def _progress(finished: Sequence[FrozenTrial], direction: str) -> Check:
         return Check(
             "progress",
             False,
-            f"the best came late, {since} trials before the end",
+            f"the best came late, with {since} of {len(finished)} trials to go",
             f"go on: --trials {2 * len(finished)}",
         )
-    return Check("progress", True, f"nothing better came in the last {since} trials")
+    return Check("progress", True, f"nothing better came in the last {since} of {len(finished)}")
 
 
 def _duplicates(finished: Sequence[FrozenTrial]) -> Check:
@@ -158,7 +158,8 @@ def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Che
         "dimensions",
         False,
         f"{found}, fewer than {TRIALS_A_DIMENSION} each",
-        "believe the ablation more than importances; --fix what matters least, or go on",
+        "believe an ablation (tuner ablate) more than importances; --fix what matters least, or go "
+        "on",
     )
 
 

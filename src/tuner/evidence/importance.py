@@ -44,7 +44,10 @@ def explain(study: optuna.Study, say: Callable[[str], None]) -> None:
     count = len(study.get_trials(deepcopy=False, states=states))
     if study.user_attrs.get(IMPORTANCE, {}).get("trials") != count:
         say("Measuring which hyperparameters mattered.")
-        study.set_user_attr(IMPORTANCE, importance(study))
+        found = importance(study)
+        study.set_user_attr(IMPORTANCE, found)
+        if found["final"] is None:
+            say(f"That takes {FEWEST_TRIALS} complete trials that differ; go on with the search.")
 
 
 def importance(study: optuna.Study) -> dict[str, Any]:

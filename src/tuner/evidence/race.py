@@ -1,4 +1,4 @@
-"""Which candidate is best on fresh seeds and folds: a race in which losers are dropped early."""
+"""What is best on fresh seeds and folds: a race in which losers are dropped early."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def race(
     """Score candidates, baseline and others round by round, on the same seed and fold each.
 
     The worst candidate is dropped at even distances, until one is left after `fewest` rounds. There
-    are more rounds, up to four times as many, while its gain over the baseline is not plain. All
+    are more rounds, up to four times as many, while its gain over the baseline is not plain.
+    Baseline and others run in every round, and win if they are ahead in the end, or not behind. All
     that is decided on validation rows, so what the test split then says is not bent by it.
 
     Args:
@@ -85,7 +86,8 @@ def race(
             )
         if rounds >= fewest and _is_plain(scores[baseline], scores[runners[0]], direction):
             break
-    return Race(winner=runners[0], rounds=rounds, scores=scores)
+    winner = min((baseline, *others, runners[0]), key=level)  # of equal ones the first
+    return Race(winner=winner, rounds=rounds, scores=scores)
 
 
 def _is_plain(

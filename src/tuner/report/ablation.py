@@ -101,29 +101,41 @@ def ablation_section(facts: dict[str, Any], picture: str | None) -> str:
         f"In {unit} on {count(found['rounds'], 'fresh fold')}, each with a seed of its own, the "
         "same for all. At each step every change that is left was tried, the worse half dropped "
         "after each fold, and the best taken; *lost without it* is what the best loses when only "
-        "that change is left out. Intervals are narrow where folds are few, and a step is the "
-        "largest of several, so the first gains are somewhat flattered.",
+        "that change is left out. Intervals are too narrow where folds are few, and a step is the "
+        "largest of several, so the first gains are somewhat flattered. What the gain came from, "
+        "at the top, goes by the mean of *gain* and *lost without it*.",
     ]
     if smallest := found["smallest"]:
         share = smallest["gain"] / found["whole"]["gain"]
         changes = ", ".join(code(name) for name in smallest["changes"])
         parts.append(
             f"**The smallest change worth making:** {changes}: {share:.0%} of the gain of all "
-            f"{len(found['changes'])} changes."
+            f"{len(found['changes'])} changes." + _doubt(metric, found)
         )
         parts += _better_half_way(found)
     elif found["complete"]:
         parts.append("On these folds the best is no better than the baseline.")
     if not found["complete"]:
-        parts.append("It was ended by its budget; the same command goes on.")
+        parts.append("It was ended by its budget; the command below goes on.")
     return "\n\n".join(parts)
+
+
+def _doubt(metric: str, found: Mapping[str, Any]) -> str:
+    """Say so where the folds cannot tell the twentieth of the gain that it may do without."""
+    low, high = found["whole"]["interval"] or (-math.inf, math.inf)
+    if high - low < found["whole"]["gain"] / 10:
+        return ""
+    return (
+        f" The gain of all is {_interval(metric, found['whole']['interval'], found)} on these "
+        "folds, so whether it needs the small ones among them they cannot tell; more `--seeds` can."
+    )
 
 
 def _better_half_way(found: Mapping[str, Any]) -> list[str]:
     """Say so where the path was better before its end: some changes do harm."""
     totals = [step["total"] if step["total"] is not None else -math.inf for step in found["path"]]
     top = max(range(len(totals)), key=totals.__getitem__)
-    if top == len(totals) - 1:
+    if totals[top] - totals[-1] <= 1e-6 * abs(totals[-1]):
         return []
     rest = ", ".join(code(step["change"]) for step in found["path"][top + 1 :])
     return [

@@ -35,6 +35,7 @@ def confirmation_of(
         "fewest": stored["fewest"],
         "most": stored["most"],
         "validation": stored["validation"],
+        "fixed": stored["fixed"],
         "scores": {name: stored["arms"][name]["scores"] for name in current},
         "outdated": {
             name: number
@@ -47,21 +48,24 @@ def confirmation_of(
 def race_facts(
     confirmation: Mapping[str, Any], trials: Sequence[FrozenTrial], direction: Direction
 ) -> dict[str, Any]:
-    """Return the confirmation's entry in report.json: what each candidate came to.
+    """Return the confirmation's entry in report.json: what each that was in the race came to.
 
-    `behind` is by how much it was worse than the winner, on the rounds that it was in.
+    `arm` tells what was in it besides the best of the search; `behind` is by how much it was worse
+    than the winner, on the rounds that it was in.
     """
     scores = confirmation["validation"]
     winner = scores[str(confirmation["winner"])]
+    arms = {number: name for name, number in confirmation["fixed"].items()}
     candidates = [
         {
             "trial": number,
+            "arm": arms.get(number),
             "search": _searched(trials[number]),
             "fresh": _fresh(confirmation, number),
             "rounds": len(scores[str(number)]),
             "behind": _behind(scores[str(number)], winner, direction),
         }
-        for number in confirmation["candidates"]
+        for number in dict.fromkeys((*confirmation["candidates"], *arms))
     ]
     kept = ("seeds", "outdated", "winner", "fewest", "most")
     return {**{name: confirmation[name] for name in kept}, "candidates": candidates}

@@ -47,10 +47,11 @@ def certainty_section(facts: dict[str, Any]) -> str:
         return ""
     n = len(facts["confirmation"]["seeds"])
     header = ["", "", f"gain in test {title(facts['metric']['name'])}", "95 % interval"]
-    header += ["seeds improved", "p"]
+    header += ["improved", "p"]
     return (
         f"## How sure is it?\n\n{table(header, rows, left=2)}\n\n"
-        f"Paired by seed ({count(n, 'seed')}); above zero is an improvement. The interval is a "
+        f"Paired by seed ({count(n, 'seed')}); above zero is an improvement. *Improved* is the "
+        "share of the seeds with one, of which a draw is a half. The interval is a "
         "bootstrap over seeds, which with few of them is somewhat too narrow; p is of a two-sided "
         "sign-flip test. A gain is proven where both leave chance out. That is the luck of "
         "training, not that of drawing the "
@@ -67,7 +68,8 @@ def candidates_section(facts: dict[str, Any]) -> str:
     rows = []
     for one in confirmation["candidates"]:
         won = one["trial"] == confirmation["winner"]
-        name = f"**{one['trial']}**" if won else str(one["trial"])
+        name = f"{one['trial']} ({one['arm']})" if one["arm"] else str(one["trial"])
+        name = f"**{name}**" if won else name
         fresh = mean_and_std(metric, one["fresh"]) if one["fresh"] else "diverged"
         behind = BLANK if won or one["behind"] is None else _by(facts, one["behind"])
         searched = mean_and_std(metric, one["search"])
@@ -82,9 +84,9 @@ def candidates_section(facts: dict[str, Any]) -> str:
 def _race_in_words(facts: dict[str, Any]) -> str:
     confirmation = facts["confirmation"]
     text = (
-        f"The {len(confirmation['candidates'])} best of the search were trained again in rounds, "
-        "each with a seed and a fold that are new, and the same for all; the worst was dropped on "
-        "the way (*behind by*: than the winner, on the rounds it was in). "
+        "The best of the search, baseline and recipe were trained again in rounds, each with a "
+        "seed and a fold that are new, and the same for all; of the best of the search the worst "
+        "was dropped on the way (*behind by*: than the winner, on the rounds it was in). "
         f"Trial {confirmation['winner']} won"
     )
     best = facts["arms"].get("best", {}).get("trial")
@@ -93,7 +95,7 @@ def _race_in_words(facts: dict[str, Any]) -> str:
     n, fewest = len(confirmation["seeds"]), confirmation["fewest"]
     if n > fewest:
         why = "its gain was not plain before" if n < confirmation["most"] else "it never was plain"
-        return f"{text}, after {n} rounds instead of {fewest}, because {why}."
+        return f"{text}, after {count(n, 'round')} instead of {fewest}, because {why}."
     return f"{text}."
 
 

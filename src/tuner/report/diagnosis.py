@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.diagnosis import MEANING, advice, diagnose
+from tuner.evidence.diagnosis import advice, diagnose, meaning
 from tuner.evidence.signs import curve_of
 from tuner.report.wording import BLANK, code, number, table
 
@@ -48,10 +48,12 @@ def diagnosis_section(facts: dict[str, Any]) -> str:
     notes = [
         "Errors at the end of the search's training, as shares of the error of a predictor that "
         "looks at nothing; how much the validation error rose since its best; how much of it the "
-        "last quarter of the training took away."
+        "last quarter of the training took away. All are held against the best trial, which the "
+        "diagnosis given at once during the search did not know: what is as good counts as healthy."
     ]
     if first := found.get("baseline"):
-        notes.append(f"The baseline: {MEANING[first['label']]}.")
+        against_best = bool(first["signs"]) and first["signs"]["reference"] is not None
+        notes.append(f"The baseline: {meaning(first['label'], against_best=against_best)}.")
         if first["try_first"]:
             groups = [
                 f"{group} ({', '.join(map(code, names))})"

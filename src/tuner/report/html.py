@@ -26,7 +26,10 @@ h1 { font-size: 1.1rem; font-weight: 600; color: var(--quiet); margin: 0 0 .5rem
 h1 + p { font-size: 1.25rem; line-height: 1.45; margin: 0 0 1.5rem; }
 h2 { font-size: 1.2rem; margin: 2.75rem 0 .75rem; padding-top: 1rem;
   border-top: 1px solid var(--line); }
-.table { overflow-x: auto; margin: 1rem 0; }
+.table { overflow-x: auto; margin: 1rem 0;  /* a shadow where there is more to scroll to */
+  background: linear-gradient(to left, var(--paper) 40%, transparent) right / 2.5rem 100% local,
+    linear-gradient(to left, var(--line), transparent) right / .9rem 100% scroll; }
+.table, .table table { background-repeat: no-repeat; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
@@ -42,6 +45,8 @@ blockquote { margin: 0 0 1.5rem; padding: .6rem 1rem; border-left: .35rem solid 
   background: var(--soft); }
 ul { padding-left: 1.2rem; }
 a { color: var(--accent); }
+@media screen and (max-width: 40rem) { p:has(> img) { overflow-x: auto; }
+  p > img { max-width: none; width: 42rem; } td:nth-child(2) { white-space: normal; } }
 @media print { body { max-width: none; padding: 0; font-size: 10pt; } h2 { break-after: avoid; }
   img, table, pre { break-inside: avoid; } pre { white-space: pre-wrap; }
   .table { overflow: visible; } td:not(:first-child) { white-space: normal; } }

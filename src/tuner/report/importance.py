@@ -47,8 +47,9 @@ def importance_section(facts: dict[str, Any], picture: str | None) -> str:
     parts.append(table(header, rows))
     note = (
         f"Shares of the variance between the ranks of {count(n, 'complete trial')} (fANOVA), with "
-        "a bootstrap over trials. *Evidence* is what beats pure noise, which came to "
-        f"{shadow['importance']:.0%}, in {EVIDENCE:.0%} of the resamples."
+        "a bootstrap over trials. Pure noise came to "
+        f"{shadow['importance']:.0%}, and up to {shadow['interval'][1]:.0%}; *evidence* is what "
+        f"was above the noise of the same resample in {EVIDENCE:.0%} of them."
     )
     if found["early"]:
         note += (

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from tuner.report.charts import BLUE, GREY, INK, our_look
-from tuner.report.wording import count
+from tuner.report.wording import count, decimals_for, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +40,9 @@ def mistakes_section(facts: dict[str, Any], plots: list[str]) -> str:
         pictures = ["![Predicted against true values, and residuals](mistakes.svg)"]
         text = (
             f"Of the first seed's model on {count(len(off), 'test row')}: residuals have a mean of "
-            f"{off.mean():.2g} and a standard deviation of {off.std():.2g} (in standardised units "
-            f"of the target), the largest is {abs(off).max():.2g}."
+            f"{number(off.mean(), decimals_for(off.mean()) + 1)} and a standard deviation of "
+            f"{off.std():.2g} (in standardised units of the target), the largest is "
+            f"{abs(off).max():.2g}."
         )
         return "\n\n".join(["## What does it get wrong?", *pictures, text])
     captions = {
@@ -50,7 +51,7 @@ def mistakes_section(facts: dict[str, Any], plots: list[str]) -> str:
     }
     pictures = [f"![{captions[name]}]({name})" for name in plots if name in captions]
     text = f"Counts are of {count(found['models'], 'model')}, one a seed, together."
-    if found["mistakes"]:
+    if found["mistakes"] and "mistakes.svg" in plots:
         text += " The mistakes are those of which the first seed's model was surest."
     return "\n\n".join(["## What does it get wrong?", *pictures, text, _pairs(found)]).rstrip()
 

@@ -73,14 +73,23 @@ def commands_section(facts: dict[str, Any]) -> str:
     name = shlex.quote(study) if not study.startswith("-") else f"-- {shlex.quote(study)}"
     repeat = facts["manifest"]["command"] or study_command(facts)
     parts = ["## Go on from here"]
-    if facts["arms"]:
+    pair = facts["comparison"]["best_vs_baseline"]
+    if pair and pair["verdict"] == "worse":
         parts += [
-            "Train the best again and keep the model:",
+            "Train the baseline again and keep the model:",
+            shell(f"python -m tuner.retrain{where} {name} --arm baseline"),
+        ]
+    elif facts["arms"]:
+        kept = "keep the model" if pair else "keep the model, which nothing has confirmed"
+        parts += [
+            f"Train the best again and {kept}:",
             shell(f"python -m tuner.retrain{where} {name}"),
         ]
-    if "baseline" in facts["arms"] and not facts["ablation"]:
+    if "baseline" in facts["arms"] and not (facts["ablation"] or {"complete": False})["complete"]:
         parts += [
-            "Measure which change bought it:",
+            "Go on to measure which change bought it:"
+            if facts["ablation"]
+            else "Measure which change bought it:",
             shell(f"python -m tuner.ablate{where} {name}"),
         ]
     timed = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Any
 
 from tuner.evidence.comparison import FEWEST_TO_PROVE
@@ -43,8 +44,9 @@ def verdict(facts: dict[str, Any]) -> str:
             f"confirm on {FEWEST_TO_PROVE} or more."
         )
     if pair["p_value"] > 1 - pair["confidence"]:
+        but = "but" if pair["gain"] > 0 else "and"
         return (
-            f"No proven gain: the {what} {went} on {seeds}, but chance alone does as much in "
+            f"No proven gain: the {what} {went} on {seeds}, {but} chance alone does as much in "
             f"{pair['p_value']:.0%} of cases."
         )
     return (
@@ -58,7 +60,11 @@ def recipe_verdict(facts: dict[str, Any]) -> str:
     arms, pair = facts["arms"], facts["comparison"]["recipe_vs_baseline"]
     if arms and "recipe" not in arms:
         return "The textbook recipe has no complete trial, so it is not compared."
-    if pair is None or arms["best"]["trial"] == arms["recipe"]["trial"]:
+    if (
+        pair is None
+        or facts["comparison"]["best_vs_baseline"] is None  # what is said of the best is validation
+        or arms["best"]["trial"] == arms["recipe"]["trial"]
+    ):
         return ""
     _, (_, now), interval = _figures(facts, "recipe")
     if pair["verdict"] == "better":
@@ -71,19 +77,29 @@ def recipe_verdict(facts: dict[str, Any]) -> str:
 
 
 def most_of_it(facts: dict[str, Any]) -> str:
-    """Say which changes most of a proven gain came from; empty where that was not measured."""
+    """Say which changes most of a proven gain came from; empty where that was not measured.
+
+    A change counts by the mean of what it added on the path and what the best loses without it:
+    the first alone depends on which changes came before it.
+    """
     found, pair = facts["ablation"], facts["comparison"]["best_vs_baseline"]
     if not found or not found["complete"] or not pair or pair["verdict"] != "better":
         return ""
-    whole = found["whole"]["gain"]
-    if not whole or whole <= 0:
+    credit = {
+        step["change"]: fmean(
+            (step["gain"] or 0.0, found["without"][step["change"]]["gain"] or 0.0)
+        )
+        for step in found["path"]
+    }
+    did_good = {name: one for name, one in credit.items() if one > 0}
+    if not did_good or not (found["whole"]["gain"] or 0.0) > 0:
         return ""
     named, share = list[str](), 0.0
-    for step in sorted(found["path"], key=lambda one: -(one["gain"] or 0.0)):
+    for name in sorted(did_good, key=lambda one: -did_good[one]):
         if share < MOST:
-            named.append(f"`{step['change']}`")
-            share += (step["gain"] or 0.0) / whole
-    return f"Most of it ({share:.0%}) came from {listed(named)}."
+            named.append(f"`{name}`")
+            share += did_good[name] / sum(did_good.values())
+    return f"Most of it came from {listed(named)}."
 
 
 def is_unconfirmed(facts: dict[str, Any]) -> bool:
@@ -143,7 +159,8 @@ def _figures(facts: dict[str, Any], arm: str) -> tuple[str, tuple[str, str], str
     )
     low, high = gain_interval(facts, pair) or (0.0, 0.0)
     # As many decimals as the width of the interval is worth, and none of its ends a false zero.
-    decimals = _decimals(metric, was, now, low, high, (high - low) / 2)
+    ends = (end for end in (low, high) if abs(end) > (high - low) / 100)
+    decimals = _decimals(metric, was, now, *ends, (high - low) / 2)
     if pair["verdict"] == "worse":
         low, high = -high, -low
     points = " points" if metric == "accuracy" else ""

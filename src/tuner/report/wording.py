@@ -65,7 +65,7 @@ def mean_and_std(metric: str, summary: dict[str, Any]) -> str:
     if std is None:
         decimals = 2 if share else decimals_for(mean) + 2
         return f"{number(mean, decimals)} ± {BLANK}{unit}"
-    decimals = decimals_for(factor * std) + (not share)
+    decimals = decimals_for(factor * std) + 1
     decimals = min(max(decimals, 1), 2) if share else decimals
     return f"{number(mean, decimals)} ± {number(factor * std, decimals)}{unit}"
 

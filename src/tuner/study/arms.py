@@ -21,16 +21,16 @@ CANDIDATES = 3
 def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
     """Return the trial of each arm that has a complete one; the last one, where it was repeated.
 
-    The best is the candidate that won on fresh folds, as long as the candidates are those of now;
-    before that, the one with the best score in the search. It may be the baseline or the recipe.
+    The best is what won on fresh folds, as long as the candidates are those of now; before that,
+    the trial with the best score in the search. It may be the baseline or the recipe.
     """
     complete = _complete(study)
     found = {trial.user_attrs["arm"]: trial for trial in complete if "arm" in trial.user_attrs}
     if candidates := candidates_of(study):
         confirmation: dict[str, Any] = study.user_attrs.get(CONFIRMATION, {})
-        numbers = [trial.number for trial in candidates]
-        current = confirmation.get("candidates") == numbers
-        found["best"] = candidates[numbers.index(confirmation["winner"]) if current else 0]
+        current = confirmation.get("candidates") == [trial.number for trial in candidates]
+        winners = [t for t in complete if current and t.number == confirmation["winner"]]
+        found["best"] = (winners or candidates)[0]
     return {name: found[name] for name in ARMS if name in found}
 
 

@@ -153,7 +153,7 @@ def _check_same(name: str, stored: dict[str, Any], wanted: dict[str, Any]) -> No
         "case": (stored["case"], wanted["case"]),
         "data": (_data_in_words(stored), _data_in_words(wanted)),
         "seed": (stored["seed"], wanted["seed"]),
-        "--fix": (stored["fixed"] or "nothing", wanted["fixed"] or "nothing"),
+        "--fix": (_fixed_in_words(stored), _fixed_in_words(wanted)),
         "--order": (stored.get("order", "work"), wanted["order"]),
         "search space": (stored["space"], wanted["space"]),
     }
@@ -170,6 +170,10 @@ def _check_same(name: str, stored: dict[str, Any], wanted: dict[str, Any]) -> No
             f"study {name!r} exists and is another: {'; '.join(differences)}. "
             "Start a new study with --name, or give the command it was made with"
         )
+
+
+def _fixed_in_words(facts: dict[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in facts["fixed"].items()) or "nothing"
 
 
 def _data_in_words(facts: dict[str, Any]) -> str:
