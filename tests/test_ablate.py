@@ -9,6 +9,7 @@ from typing import Any
 import optuna
 import pytest
 
+from tests.making import TINY
 from tuner.ablate.__main__ import main
 from tuner.cli import DATABASE, INTERRUPTED
 from tuner.engines.choosing import ThisMachine
@@ -19,7 +20,7 @@ from tuner.study.arms import arms_of
 from tuner.study.attributes import ABLATION, CONFIRMATION
 from tuner.study.store import evidence_name, load_study, open_storage
 
-ARGUMENTS = ["tiny", "--seeds", "2", "--workers", "1"]
+ARGUMENTS = ["tiny", "--case", TINY, "--seeds", "2", "--workers", "1"]
 
 
 @pytest.fixture
@@ -111,6 +112,18 @@ def test_a_budget_ends_it(
     assert not report()["ablation"]["complete"]
     assert "ended by its budget" in Path("storage/reports/tiny/report.md").read_text("utf-8")
     assert not study.user_attrs[ABLATION]["complete"]
+
+
+def test_one_with_less_time_does_not_take_the_place_of_a_fuller_one(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(ARGUMENTS) == 0
+    before = study.user_attrs[ABLATION]
+    clock = iter(range(0, 10_000, 3))
+    monkeypatch.setattr("tuner.ablate.measuring.time.monotonic", lambda: float(next(clock)))
+    assert main([*ARGUMENTS, "--seeds", "4", "--budget", "20"]) == 0
+    assert "keeps what was measured before, on 2 folds" in capsys.readouterr().out
+    assert study.user_attrs[ABLATION] == before
 
 
 def test_a_search_that_went_on_makes_it_out_of_date(study: optuna.Study) -> None:

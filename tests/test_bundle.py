@@ -13,12 +13,15 @@ from tests.making import TINY
 from tuner.bundle import open_bundle, read_manifest, write_bundle
 from tuner.case import Shape, load_case
 from tuner.data.scaling import Scaler
+from tuner.data.tensors import load_tensors, save_tensors
 from tuner.errors import BundleError, CaseError, UsageError
 from tuner.inference import Fitted
 from tuner.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from torch import Tensor
 
 CASE = load_case(TINY)
 FACTS: dict[str, Any] = {
@@ -155,9 +158,9 @@ def test_a_newer_format_is_not_guessed_at(fitted: Fitted, tmp_path: Path) -> Non
 
 
 def test_a_users_case_is_run_only_when_named(bundle: Path) -> None:
-    with pytest.raises(BundleError, match=r"of a case of your own, 'tiny'; name its file with --c"):
+    with pytest.raises(CaseError, match=r"of a case of your own, 'tiny'; name its file with --c"):
         open_bundle(bundle)
-    with pytest.raises(CaseError, match="the bundle is of case 'tiny', and housing defines"):
+    with pytest.raises(CaseError, match="this is of case 'tiny', and housing is 'housing'"):
         open_bundle(bundle, "housing")
 
 
@@ -166,6 +169,44 @@ def test_a_case_that_has_changed_is_refused(bundle: Path, tmp_path: Path) -> Non
     changed.write_text(Path(TINY).read_text().replace("breaks: bool", "cracks: bool"))
     with pytest.raises(CaseError, match="differ in breaks, cracks"):
         open_bundle(bundle, str(changed))
+
+
+@pytest.mark.parametrize(("name", "value"), [("depth", 10**9), ("dropout", 7.0)])
+def test_what_no_search_could_draw_is_not_built(
+    fitted: Fitted, tmp_path: Path, name: str, value: float
+) -> None:
+    fitted.save(tmp_path / "weights")
+    absurd = {**FACTS, "hyperparameters": {**FACTS["hyperparameters"], name: value}}
+    write_bundle(tmp_path / "bundle", tmp_path / "weights", absurd)
+    with pytest.raises(BundleError, match=r"cannot draw the configuration of .* so it is"):
+        open_bundle(tmp_path / "bundle", TINY)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "manifest.json"])
+def test_what_is_no_regular_file_is_not_read(bundle: Path, name: str) -> None:
+    (bundle / name).unlink()
+    (bundle / name).symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match="is no regular file"):
+        open_bundle(bundle, TINY)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("features.mean", torch.zeros(7)),
+        ("features.std", torch.zeros(4)),
+        ("targets.std", torch.ones(5, 1, 1)),
+        ("features.mean", torch.zeros(4, dtype=torch.complex64)),
+    ],
+)
+def test_scalers_that_fit_no_row_are_refused(
+    fitted: Fitted, tmp_path: Path, name: str, tensor: Tensor
+) -> None:
+    fitted.save(tmp_path / "whole")
+    save_tensors({**load_tensors(tmp_path / "whole"), name: tensor}, tmp_path / "weights")
+    write_bundle(tmp_path / "bundle", tmp_path / "weights", FACTS)
+    with pytest.raises(BundleError, match="scaler"):
+        open_bundle(tmp_path / "bundle", TINY)
 
 
 def test_weights_of_another_model_are_refused(fitted: Fitted, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_whole_study_by_command(tmp_path: Path) -> None:
     again = tuner("report", "tiny", cwd=tmp_path)
     assert (again.returncode, again.stderr) == (0, "")
     assert {path.name: path.read_bytes() for path in report.iterdir()} == before
-    bundle = tuner("retrain", "tiny", "--arm", "baseline", cwd=tmp_path)
+    bundle = tuner("retrain", "tiny", "--case", TINY, "--arm", "baseline", cwd=tmp_path)
     assert bundle.returncode == 0, bundle.stderr
     (tmp_path / "in.csv").write_text("x,y\n1,2\n")
     predicted = tuner(
@@ -126,8 +126,14 @@ def test_without_seeds_nothing_is_confirmed_and_the_report_says_so(with_a_study:
         (("report", "tinny"), "no study 'tinny'; did you mean 'tiny'?"),
         (("report", "tiny", "--storage", "sqlite:///none.db"), "no database none.db"),
         (("retrain", "tiny", "--trial", "7"), "trial 7 does not exist"),
-        (("retrain", "tiny", "--out", "storage"), "storage is there and is no bundle"),
-        (("retrain", "tiny", "--out", "notes.txt"), "notes.txt is there and is no bundle"),
+        (
+            ("retrain", "tiny", "--case", TINY, "--out", "storage"),
+            "storage is there and is no bundle",
+        ),
+        (
+            ("retrain", "tiny", "--case", TINY, "--out", "notes.txt"),
+            "notes.txt is there and is no bundle",
+        ),
         (("study", TINY, "--name", ""), "the study name '' is empty"),
         (("study", TINY, "--workers", str(most_workers() + 1)), "this machine takes at most"),
         (("study", TINY, "--data-dir", "nowhere"), "--data-dir nowhere is no folder"),

@@ -307,7 +307,8 @@ def test_the_disk_is_full_when_a_bundle_is_written(
 ) -> None:
     with chdir(tmp_path):
         shutil.copytree(workplace, "work")
-    command = [sys.executable, "-m", "tuner.retrain", "tiny", "--out", str(small_disk / "bundle")]
+    command = [sys.executable, "-m", "tuner.retrain", "tiny", "--case", TINY]
+    command += ["--out", str(small_disk / "bundle")]
 
     def retrain() -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -32,9 +32,15 @@ def manifest(bundle: Path) -> dict[str, Any]:
 
 
 def test_an_arm_and_a_seed_give_the_same_weights_bit_for_bit(own_workplace: Path) -> None:
-    first = retrain(DATABASE, "tiny", arm="recipe", seed=3, out=own_workplace / "first")
-    again = retrain(DATABASE, "tiny", arm="recipe", seed=3, out=own_workplace / "again")
-    other = retrain(DATABASE, "tiny", arm="recipe", seed=4, out=own_workplace / "other")
+    first = retrain(
+        DATABASE, "tiny", case_file=TINY, arm="recipe", seed=3, out=own_workplace / "first"
+    )
+    again = retrain(
+        DATABASE, "tiny", case_file=TINY, arm="recipe", seed=3, out=own_workplace / "again"
+    )
+    other = retrain(
+        DATABASE, "tiny", case_file=TINY, arm="recipe", seed=4, out=own_workplace / "other"
+    )
     assert weights(first) == weights(again)
     assert manifest(first) == manifest(again)
     assert weights(first) != weights(other)
@@ -45,21 +51,21 @@ def test_the_weights_are_those_that_were_confirmed(own_workplace: Path, arm: str
     facts = load_study(DATABASE, "tiny").user_attrs[CONFIRMATION]
     trial = facts["arms"][arm]["trial"]
     for index, seed in enumerate(facts["seeds"]):
-        bundle = retrain(DATABASE, "tiny", arm=arm, seed=seed)
+        bundle = retrain(DATABASE, "tiny", case_file=TINY, arm=arm, seed=seed)
         (confirmed,) = own_workplace.glob(f"storage/confirmation/tiny/trial-{trial}-seed-{seed}-*")
         assert weights(bundle) == confirmed.read_bytes()
         assert manifest(bundle)["metrics"]["test"] == facts["arms"][arm]["scores"][index]
 
 
 def test_the_scores_in_its_manifest_are_those_of_the_model(own_workplace: Path) -> None:
-    bundle = open_bundle(retrain(DATABASE, "tiny", arm="baseline"), TINY)
+    bundle = open_bundle(retrain(DATABASE, "tiny", case_file=TINY, arm="baseline"), TINY)
     test = make_brief(TINY, own_workplace).dataset.test.open(lambda: None)
     outputs = bundle.fitted.outputs(test.features, bundle.plan)
     assert bundle.manifest["metrics"]["test"] == scores("classification", outputs, test.targets)
 
 
 def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace: Path) -> None:
-    bundle = retrain(DATABASE, "tiny")
+    bundle = retrain(DATABASE, "tiny", case_file=TINY)
     study = load_study(DATABASE, "tiny")
     facts = manifest(bundle)
     assert bundle.resolve() == own_workplace / f"storage/bundles/tiny/best-seed-{seed_of(0, 0)}"
@@ -82,15 +88,17 @@ def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace:
 
 
 def test_a_trial_can_be_named_by_its_number(own_workplace: Path) -> None:
-    bundle = retrain(DATABASE, "tiny", number=1, seed=5)
-    assert weights(bundle) == weights(retrain(DATABASE, "tiny", arm="recipe", seed=5))
+    bundle = retrain(DATABASE, "tiny", case_file=TINY, number=1, seed=5)
+    assert weights(bundle) == weights(
+        retrain(DATABASE, "tiny", case_file=TINY, arm="recipe", seed=5)
+    )
     assert manifest(bundle)["metrics"]["test"] is None, "nobody has measured this seed"
 
 
 def test_the_study_is_only_read(own_workplace: Path) -> None:
     before = load_study(DATABASE, "tiny")
     attributes, trials = before.user_attrs, before.trials
-    retrain(DATABASE, "tiny")
+    retrain(DATABASE, "tiny", case_file=TINY)
     after = load_study(DATABASE, "tiny")
     assert after.user_attrs == attributes
     assert after.trials == trials
@@ -98,9 +106,9 @@ def test_the_study_is_only_read(own_workplace: Path) -> None:
 
 
 def test_data_that_left_the_cache_is_found_again(own_workplace: Path) -> None:
-    before = weights(retrain(DATABASE, "tiny"))
+    before = weights(retrain(DATABASE, "tiny", case_file=TINY))
     shutil.rmtree("storage/cache")
-    assert weights(retrain(DATABASE, "tiny")) == before
+    assert weights(retrain(DATABASE, "tiny", case_file=TINY)) == before
 
 
 def test_other_data_than_the_study_had_is_refused(own_workplace: Path) -> None:
@@ -117,12 +125,12 @@ def test_other_data_than_the_study_had_is_refused(own_workplace: Path) -> None:
 
 def test_only_complete_trials_can_be_had(own_workplace: Path) -> None:
     with pytest.raises(UsageError, match="trial 99 does not exist; a bundle needs a complete"):
-        retrain(DATABASE, "tiny", number=99)
+        retrain(DATABASE, "tiny", case_file=TINY, number=99)
     with pytest.raises(UsageError, match="no study 'tny'; did you mean 'tiny'"):
         retrain(DATABASE, "tny")
     search(DATABASE, make_brief(TINY, own_workplace), 1, name="short")
     with pytest.raises(UsageError, match="trial 1 is WAITING"):
-        retrain(DATABASE, "short", number=1)
+        retrain(DATABASE, "short", case_file=TINY, number=1)
     with pytest.raises(StudyError, match="recipe has no complete trial in study 'short'"):
-        retrain(DATABASE, "short", arm="recipe")
+        retrain(DATABASE, "short", case_file=TINY, arm="recipe")
     assert not (own_workplace / "storage/bundles").exists()

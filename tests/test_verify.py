@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from optuna.distributions import IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from tests.making import TINY, make_brief, search
 from tuner.cli import DATABASE, INTERRUPTED
 from tuner.engines.choosing import ThisMachine
 from tuner.engines.inprocess import InProcessEngine
-from tuner.errors import EngineError, StudyError, UsageError
+from tuner.errors import CaseError, EngineError, StoreError, StudyError, UsageError
 from tuner.fits import Failed, Finished, run
 from tuner.manifest import machine
 from tuner.plan import Plan
 from tuner.study.coordinator import search_job
 from tuner.study.opening import open_study
-from tuner.study.store import load_study
+from tuner.study.store import FACTS, load_study
 from tuner.verify.__main__ import main
 from tuner.verify.comparing import first_difference, other_machine
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from tuner.training import ReportPoint
 
 TRIALS = 14
+OURS = ("tiny", "--case", TINY)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +63,7 @@ def test_all_trials_are_the_same_again_and_nothing_is_written(
     study: optuna.Study, capsys: pytest.CaptureFixture[str], workers: str
 ) -> None:
     before = Path("storage/studies.db").read_bytes()
-    assert main(["tiny", "--all", "--workers", workers]) == 0
+    assert main([*OURS, "--all", "--workers", workers]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[-1] == f"{TRIALS} of {TRIALS} trials of study 'tiny' are the same, bit for bit."
     assert sorted(int(line.split()[1]) for line in said[:-1]) == list(range(TRIALS))
@@ -68,11 +73,11 @@ def test_all_trials_are_the_same_again_and_nothing_is_written(
 
 
 def test_one_trial_or_a_sample(study: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["tiny", "--trial", "2", "--workers", "1"]) == 0
+    assert main([*OURS, "--trial", "2", "--workers", "1"]) == 0
     first, last = capsys.readouterr().out.splitlines()
     assert first.startswith(f"Trial 2 ({study.trials[2].state.name}): the same, ")
     assert last.startswith("1 of 1 ")
-    assert main(["tiny", "--workers", "1"]) == 0
+    assert main([*OURS, "--workers", "1"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("3 of 3 ")
 
 
@@ -118,11 +123,28 @@ def other_width(trial: FrozenTrial) -> None:
     trial.params = {**trial.params, "width": 3 if trial.params["width"] == 2 else 2}
 
 
+def other_range(trial: FrozenTrial) -> None:
+    trial.distributions = {**trial.distributions, "width": IntDistribution(1, 100)}
+
+
+def set_state(state: TrialState) -> Callable[[FrozenTrial], None]:
+    def alter(trial: FrozenTrial) -> None:
+        trial.state = state
+        if state == TrialState.PRUNED:
+            trial.value = 0.99
+
+    return alter
+
+
 @pytest.mark.parametrize(
     ("alter", "named"),
     [
         (set_attribute("seed", 1), "seed: 1 stored"),
         (other_width, "hyperparameters: "),
+        (other_range, "parameters: "),
+        (set_state(TrialState.FAIL), "state: FAIL stored, COMPLETE now"),
+        (set_state(TrialState.PRUNED), "value: "),
+        (set_attribute("diverged", True), "diverged: True stored, False now"),
         (nudge_curve(2), "training loss at point 2 (epoch 2): "),
         (nudge_curve(4), "validation at point 2 (epoch 2): "),
         (cut_curve, "number of points: "),
@@ -147,6 +169,56 @@ def test_the_first_difference_is_named(
     assert difference.startswith(named)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("DELETE FROM trials WHERE number = 3", "Not in the database: 3."),
+        ("UPDATE trials SET state = 'RUNNING' WHERE number = 3", "Not finished: 3."),
+        (
+            "DELETE FROM trial_user_attributes WHERE key = 'seed' AND trial_id = 4",
+            "differs in what is stored, which no study of ours has: KeyError('seed')",
+        ),
+        (
+            "UPDATE trial_user_attributes SET value_json = '[[1]]' "
+            "WHERE key = 'curve' AND trial_id = 1",
+            "differs in what is stored, which no study of ours has: ValueError",
+        ),
+        (
+            "UPDATE trial_user_attributes SET value_json = '{\"epochs\": 1000000000}' "
+            "WHERE key = 'hyperparameters' AND trial_id = 1",
+            "Trial 0 (COMPLETE): differs in hyperparameters: ",
+        ),
+    ],
+)
+def test_an_altered_database_is_noticed(
+    study: optuna.Study, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str, said: str
+) -> None:
+    del study
+    shutil.copytree("storage", tmp_path / "storage")
+    url = f"sqlite:///{tmp_path}/storage/studies.db"
+    with closing(sqlite3.connect(tmp_path / "storage" / "studies.db")) as database:
+        assert database.execute(change).rowcount == 1
+        database.commit()
+    assert main([*OURS, "--all", "--workers", "1", "--storage", url]) == 1
+    assert said in capsys.readouterr().out
+
+
+def test_what_a_study_says_of_itself_is_checked(study: optuna.Study, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/odd.db"
+    search(url, make_brief(TINY, tmp_path), 1, name="tiny")
+    odd = load_study(url, "tiny")
+    for plan in ({"foo": 1}, 5):
+        odd.set_user_attr(FACTS, {**study.user_attrs[FACTS], "plan": plan})
+        with pytest.raises(StoreError, match="was not written by tuner, or altered since"):
+            main([*OURS, "--storage", url])
+
+
+def test_a_database_does_not_choose_what_code_is_run(study: optuna.Study) -> None:
+    del study
+    with pytest.raises(CaseError, match="of a case of your own, 'tiny'; name its file with --case"):
+        main(["tiny"])
+
+
 def test_a_training_that_fails_now_is_a_difference(study: optuna.Study) -> None:
     brief = make_brief(TINY, Path.cwd())
     trial = study.get_trials(states=(TrialState.COMPLETE,))[0]
@@ -161,7 +233,7 @@ def test_another_seed_of_the_study_differs_and_the_exit_status_says_so(
         return type(job)(**{name: getattr(job, name) for name in job.__slots__} | {"seed": 1})
 
     monkeypatch.setattr("tuner.verify.repeating.search_job", other_batches)
-    assert main(["tiny", "--trial", "0", "--workers", "1"]) == 1
+    assert main([*OURS, "--trial", "0", "--workers", "1"]) == 1
     said = capsys.readouterr().out.splitlines()
     assert "differs in training loss at point 1 (epoch 1): " in said[0]
     assert said[-1].startswith("0 of 1 trials ")
@@ -184,7 +256,7 @@ def test_what_cannot_be_verified_is_refused(study: optuna.Study, tmp_path: Path)
     with pytest.raises(UsageError, match="no study 'tinny'; did you mean 'tiny'"):
         main(["tinny"])
     with pytest.raises(UsageError, match="no finished trial 99; its last finished one is 13"):
-        main(["tiny", "--trial", "99"])
+        main([*OURS, "--trial", "99"])
     empty = f"sqlite:///{tmp_path}/empty.db"
     open_study(empty, "empty", make_brief(TINY, tmp_path))
     with pytest.raises(StudyError, match="no finished trial yet"):
@@ -200,5 +272,5 @@ def test_ctrl_c_ends_it(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(InProcessEngine, "next", interrupted)
-    assert main(["tiny", "--workers", "1"]) == INTERRUPTED
+    assert main([*OURS, "--workers", "1"]) == INTERRUPTED
     assert "Stopped before all were compared." in capsys.readouterr().out

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 from tuner.atomic import replacing_folder, sha256_of_file, write_json
-from tuner.case import Case, Shape, load_case
+from tuner.case import Shape, load_named_case
 from tuner.data.images import MODES
 from tuner.errors import BundleError, CaseError, UsageError
 from tuner.inference import Fitted
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 1
+MOST_PIXELS = 2**24  # of an image that a model takes
 WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
 
 
@@ -57,8 +58,12 @@ class Interface:
             raise ValueError(f"rows of shape {inputs} with {len(columns)} columns")
         if outputs != (len(classes) or 1):
             raise ValueError(f"{outputs} outputs for {len(classes)} classes")
+        if images and inputs[1] * inputs[2] > MOST_PIXELS:
+            raise ValueError(f"images of {inputs[1]} by {inputs[2]} pixels")
         for names in (columns, classes):
-            if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+            if not all(isinstance(name, str) and _is_text(name) for name in names) or len(
+                set(names)
+            ) < len(names):
                 raise ValueError(f"the names {names}")
         return cls(Shape(inputs, outputs), columns, classes)
 
@@ -76,6 +81,10 @@ class Bundle:
     interface: Interface
     fitted: Fitted
     plan: Plan
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)  # halves of letters
 
 
 def refuse_to_replace(folder: Path) -> None:
@@ -114,6 +123,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         BundleError: a file is missing, cut short, altered, or of a newer format.
     """
     try:
+        for path in (folder / MANIFEST, folder / WEIGHTS):
+            if path.exists() and not path.resolve().is_file():
+                raise BundleError(f"{path} is no regular file; name a folder of tuner.retrain")
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         expected = manifest.pop("manifest_sha256")
         weights = sha256_of_file(folder / WEIGHTS)
@@ -130,10 +142,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"the bundle {folder} was altered after it was written: its files do not have the "
             "checksums they were saved with; retrain it"
         )
-    if manifest["format"] != FORMAT:
+    if (written := manifest.get("format")) != FORMAT:
         raise BundleError(
-            f"{folder} has bundle format {manifest['format']}, this version reads {FORMAT}; "
-            "use the version of tuner named in its manifest"
+            f"{folder} has bundle format {written}, this version reads {FORMAT}; use the version "
+            "of tuner that wrote it, or retrain the model with this one"
         )
     checked: dict[str, Any] = manifest
     return checked
@@ -154,28 +166,28 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
         # Whoever writes the right checksums may have written anything else.
         interface = Interface.read(manifest)
         plan = _plan(manifest["plan"], images=not interface.columns)
-        case = _case(manifest["case"], manifest["reference"], case_file)
+        case = load_named_case(manifest["case"], manifest["reference"], case_file)
         hyperparameters = case.hyperparameters(manifest["hyperparameters"])
-        # A stranger's may ask for a billion layers; what the case's own search can draw is sound.
-        check_inside(case, hyperparameters, f"the configuration of {folder}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / MANIFEST} is not a bundle's manifest: {error!r}") from error
+    try:
+        # A stranger's may ask for a billion layers; what the case's own search can draw is sound.
+        check_inside(case, hyperparameters, "its configuration")
+    except CaseError as error:
+        raise BundleError(
+            f"the search of case {case.name!r} cannot draw the configuration of {folder}, so it is "
+            "not built; use the version of the case that made it"
+        ) from error
     try:
         model = case.build(hyperparameters, interface.shape).to(plan.device)
     except Exception as error:
         raise BundleError(f"the model of {folder} cannot be built: {error}") from error
-    return Bundle(manifest, interface, Fitted.load(model, folder / WEIGHTS), plan)
-
-
-def _case(name: str, reference: str, case_file: str | None) -> Case:
-    if case_file is None and reference.endswith(".py"):
-        raise BundleError(
-            f"this model is of a case of your own, {name!r}; name its file with --case {reference}"
-        )
-    case = load_case(case_file or reference)
-    if case.name != name:
-        raise CaseError(f"the bundle is of case {name!r}, and {case_file} defines {case.name!r}")
-    return case
+    fitted = Fitted.load(model, folder / WEIGHTS)
+    channels_or_columns = interface.shape.inputs[:1]
+    expected = channels_or_columns if interface.columns else (*channels_or_columns, 1, 1)
+    if fitted.features.mean.shape != expected or fitted.targets.mean.shape != (1,):
+        raise BundleError(f"{folder / WEIGHTS} has scalers of another model; retrain it")
+    return Bundle(manifest, interface, fitted, plan)
 
 
 def _plan(stored: Mapping[str, Any], *, images: bool) -> Plan:

@@ -188,8 +188,34 @@ def load_case(reference: str) -> Case:
     return case
 
 
+def load_named_case(name: str, reference: str, file: str | None) -> Case:
+    """Import the case that a stored study or model names.
+
+    Args:
+        name: of the case, as stored.
+        reference: how it was called then. A file named so is not run: what comes from a stranger
+            must not choose what code runs here.
+        file: the file of a user's own case, as the user names it now.
+
+    Raises:
+        CaseError: it is a user's own and its file is not named, or that defines another case.
+    """
+    if file is None and str(reference).endswith(".py"):
+        raise CaseError(
+            f"this is of a case of your own, {name!r}; name its file with --case {reference}"
+        )
+    case = load_case(file or reference)
+    if case.name != name:
+        raise CaseError(f"this is of case {name!r}, and {file or reference} is {case.name!r}")
+    return case
+
+
 def _import_file(path: Path) -> Any:
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError:  # a name that no file can have
+        found = False
+    if not found:
         raise CaseError(f"no case file {path}; name a Python file that defines CASE")
     name = f"tuner_case_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -199,7 +225,7 @@ def _import_file(path: Path) -> Any:
     sys.modules[name] = module  # dataclasses look their module up by name
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = _in_one_line(error, str(path))
         raise CaseError(f"{path} cannot be imported: {reason}") from error
     return module

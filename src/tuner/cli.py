@@ -18,6 +18,7 @@ STORAGE = Path("storage")
 ARTIFACTS = STORAGE / "artifacts"  # for optuna-dashboard
 DATABASE = "sqlite:///storage/studies.db"
 AUTO = "auto"  # for --trials: as many as are worth it
+MOST_SECONDS = 10**9  # thirty years
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
@@ -26,7 +27,8 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
     try:
         status = main(None)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by whoever started us
+            sys.stdout.flush()
     except TunerError as error:
         print(f"tuner: {error}", file=sys.stderr)  # noqa: T201
         status = 2
@@ -64,6 +66,16 @@ def whole_number(
         return value
 
     return parse
+
+
+def add_case_and_data(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say where a stored study's case and data are now."""
+    parser.add_argument(
+        "--case", metavar="FILE", help="the case's file, for a study of a case of your own"
+    )
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="raw data, where the study's cache is gone"
+    )
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

@@ -124,8 +124,8 @@ def run(job: Job) -> Generator[ReportPoint, None, Finished]:
 def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
     """Run a job to its next event. What a case or its training raises becomes Failed.
 
-    Whatever a user's case raises, running out of memory included, costs one trial and not the
-    study, so every Exception is caught here, and its type and message are the reason.
+    Whatever a user's case raises, running out of memory and an exit included, costs one trial and
+    not the study, so all that is caught here, and its type and message are the reason.
     """
     try:
         return next(running)
@@ -134,7 +134,7 @@ def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
         return finished
     except TrainingError as error:
         return Failed(str(error), diverged=isinstance(error, DivergedError))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Failed(": ".join(filter(None, (type(error).__name__, first_line(error)))))
 
 

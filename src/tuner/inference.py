@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from tuner.atomic import replacing
 from tuner.data.scaling import Scaler
-from tuner.data.tensors import save_tensors
+from tuner.data.tensors import load_tensors, save_tensors
 from tuner.errors import BundleError
 
 if TYPE_CHECKING:
@@ -55,17 +54,31 @@ class Fitted:
             BundleError: the file is damaged, or the weights are those of another model.
         """
         try:
-            tensors = load_file(path)
+            tensors = load_tensors(path)
             scalers = [
-                Scaler(tensors.pop(f"{name}.mean"), tensors.pop(f"{name}.std"))
+                _scaler(tensors.pop(f"{name}.mean"), tensors.pop(f"{name}.std"))
                 for name in ("features", "targets")
             ]
             model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items()})
-        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
             raise BundleError(
                 f"{path} does not hold the weights of this model ({error}); retrain it"
             ) from error
         return cls(model.eval(), *scalers)
+
+
+def _scaler(mean: Tensor, std: Tensor) -> Scaler:
+    """Refuse what could not have been written by `save`.
+
+    Raises:
+        ValueError: it does not fit a batch, or would divide by zero.
+    """
+    alike = mean.shape == std.shape and mean.dtype == std.dtype == torch.float32
+    if not (alike and mean.ndim in {1, 3} and mean.numel() and mean.isfinite().all()):
+        raise ValueError(f"a scaler of shapes {tuple(mean.shape)} and {tuple(std.shape)}")
+    if not (std.isfinite().all() and (std > 0).all()):
+        raise ValueError("a scaler that divides by what is no positive number")
+    return Scaler(mean, std)
 
 
 def autocast(plan: Plan) -> torch.autocast:

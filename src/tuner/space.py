@@ -126,7 +126,9 @@ def _parse(name: str, text: str, distribution: BaseDistribution) -> Any:
 def _literal(text: str) -> object:
     """Read a Python literal; what is none is a plain word."""
     try:
-        value: object = ast.literal_eval(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python, of what looks like a slip in a program
+            value: object = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
     return value

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import warnings
 from typing import TYPE_CHECKING
 
@@ -94,6 +95,21 @@ def test_an_absurdly_large_image_is_an_error(
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
         with pytest.raises(DataError, match=r"large\.png .* decompression bomb"):
             read_image(path, (3, 8, 8))
+
+
+def test_no_other_program_is_started_to_read_an_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "started"
+    ghostscript = tmp_path / "gs"
+    ghostscript.write_text(f"#!/bin/sh\ntouch {started}\n")
+    ghostscript.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    path = tmp_path / "x.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n{} loop\n")
+    with pytest.raises(DataError, match="cannot be read as an image"):
+        read_image(path, (3, 8, 8))
+    assert not started.exists()
 
 
 def test_odd_metadata_of_a_sound_image_is_passed_over(tmp_path: Path) -> None:

@@ -225,6 +225,19 @@ def test_a_worker_hung_twice_fails_its_fit_alone(job: Job) -> None:
         engine.close()
 
 
+def test_workers_killed_while_idle_cost_no_fit_its_retry(job: Job) -> None:
+    engine = ProcessEngine(2)
+    try:
+        engine.start(1, job)
+        for worker in engine._idle:
+            os.kill(worker.process.pid or 0, signal.SIGKILL)
+            worker.process.join()
+        kill_worker_of(engine, 1)
+        assert isinstance(drain(engine, 1)[-1], Finished)
+    finally:
+        engine.close()
+
+
 def test_a_worker_killed_twice_fails_its_fit_alone(job: Job) -> None:
     engine = ProcessEngine(1)
     long = replace(job, hyperparameters={**job.hyperparameters, "epochs": 100_000})

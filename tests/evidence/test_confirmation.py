@@ -216,6 +216,33 @@ def test_more_seeds_are_another_opening(brief: Brief, url: str, tmp_path: Path) 
     assert study.user_attrs[CONFIRMATION]["arms"]["baseline"]["scores"][:1] == first
 
 
+def test_fewer_seeds_do_not_take_the_place_of_more(brief: Brief, url: str, tmp_path: Path) -> None:
+    study = search(url, brief, 4)
+    said = list[str]()
+    assert confirm(study, brief, make_engine(1), 3, tmp_path, quiet)
+    before = study.user_attrs[CONFIRMATION]
+    assert not confirm(study, brief, Counting(interrupt_at=0), 2, tmp_path, said.append)
+    assert study.user_attrs[CONFIRMATION] == before
+    assert len(study.user_attrs[OPENINGS]) == 1
+    assert said == ["The confirmation on 3 seeds is kept."]
+
+
+def test_weights_that_were_altered_meanwhile_are_not_used(
+    brief: Brief, url: str, tmp_path: Path
+) -> None:
+    study = search(url, brief, 4)
+    confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
+    file = next(tmp_path.glob("*.safetensors"))
+    altered = bytearray(file.read_bytes())
+    altered[-1] ^= 1
+    file.write_bytes(altered)
+    study.set_user_attr(CONFIRMATION, {})
+    with pytest.raises(BundleError, match="do not have the checksum"):
+        confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
+    assert not file.exists()
+    assert confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
+
+
 @pytest.mark.parametrize("moment", [0, 3, 7])
 def test_an_interrupted_confirmation_goes_on_where_it_was(
     url: str, tmp_path: Path, moment: int

@@ -31,7 +31,8 @@ def made(folder: Path, reference: str) -> Path:
     """A bundle of a case's baseline."""
     url = f"sqlite:///{folder}/studies.db"
     search(url, make_brief(reference, folder), 1)
-    return retrain(url, "study", arm="baseline", out=folder / "bundle")
+    file = reference if reference.endswith(".py") else None
+    return retrain(url, "study", arm="baseline", case_file=file, out=folder / "bundle")
 
 
 @pytest.fixture(scope="module")
@@ -278,7 +279,7 @@ def test_what_is_no_text_or_missing_says_so(housing: Path, tmp_path: Path) -> No
 def test_a_table_of_classes_gets_the_class(
     own_workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bundle = retrain("sqlite:///storage/studies.db", "tiny")
+    bundle = retrain("sqlite:///storage/studies.db", "tiny", case_file=TINY)
     path = write_table(own_workplace / "points.csv", ["x", "y"], [[-4, -4], [6, 6]])
     run(bundle, path, "--case", TINY)
     assert capsys.readouterr().out.splitlines() == [
@@ -289,7 +290,7 @@ def test_a_table_of_classes_gets_the_class(
 def test_an_altered_bundle_predicts_nothing(
     own_workplace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bundle = retrain("sqlite:///storage/studies.db", "tiny")
+    bundle = retrain("sqlite:///storage/studies.db", "tiny", case_file=TINY)
     path = write_table(own_workplace / "points.csv", ["x", "y"], [[0, 0]])
     weights = bundle / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")

@@ -56,6 +56,17 @@ def test_the_second_writer_is_refused_until_the_first_is_gone(url: str) -> None:
     pytest.fail("the lock has outlived its holder")
 
 
+def test_a_link_to_a_database_is_the_same_database(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "real" / "studies.db")
+    with (
+        only_writer(f"sqlite:///{tmp_path}/real/studies.db", "one"),
+        pytest.raises(StudyError, match="is at work on study 'one'"),
+        only_writer(f"sqlite:///{tmp_path}/link.db", "one"),
+    ):
+        pytest.fail("two writers at once")
+
+
 def test_an_error_lets_go_of_the_study_and_is_not_taken_for_one_of_the_lock(url: str) -> None:
     with pytest.raises(PermissionError, match="of something else"), only_writer(url, "one"):
         raise PermissionError("of something else")

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from optuna.trial import TrialState
+from sqlalchemy import event
 
 from tests.making import Silent, make_engine
 from tuner.study import write_behind
@@ -12,8 +16,9 @@ from tuner.study.opening import open_study
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import optuna
-    import pytest
     from optuna.trial import FrozenTrial
 
     from tuner.objective import RunningTrial
@@ -132,3 +137,30 @@ def test_what_is_there_already_is_written_over_after_all_before_it(brief: Brief,
     mirror.study._storage.set_trial_intermediate_value(trial._trial_id, 1, 0.25)
     assert everything(mirror.study) == everything(load_study(url, "study"))
     assert load_study(url, "study").trials[0].intermediate_values == {1: 0.25}
+
+
+@pytest.mark.parametrize("what", ["flush", "add_trial"])
+def test_ctrl_c_at_the_moment_of_a_commit_writes_nothing_twice(
+    brief: Brief, tmp_path: Path, what: str
+) -> None:
+    study, brief = open_study(f"sqlite:///{tmp_path}/studies.db", "study", brief)
+    mirror = Mirror(study)
+    _, _, trial = (mirror.study.ask() for _ in range(3))  # after baseline and recipe, a new one
+    mirror.write_new()
+    trial.report(0.5, 1)
+    if what == "add_trial":
+        mirror.study.ask()
+
+    def press(_connection: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    engine = mirror._behind.engine
+    event.listen(engine, "commit", press)
+    with pytest.raises(KeyboardInterrupt):
+        mirror.flush() if what == "flush" else mirror.write_new()
+    event.remove(engine, "commit", press)
+    mirror.write_new()
+    mirror.flush()
+    assert everything(mirror.study) == everything(
+        load_study(f"sqlite:///{tmp_path}/studies.db", "study")
+    )

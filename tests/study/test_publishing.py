@@ -10,6 +10,7 @@ import optuna
 from optuna.artifacts import FileSystemArtifactStore
 from optuna_dashboard import wsgi
 
+from tests.making import TINY
 from tuner.ablate.__main__ import main as ablate
 from tuner.cli import ARTIFACTS, DATABASE
 from tuner.report.writing import write_report
@@ -84,7 +85,9 @@ def test_a_new_report_takes_the_place_of_the_old_one(own_workplace: Path) -> Non
 
 
 def test_the_latest_bundle_is_shown(own_workplace: Path) -> None:
-    bundles = [retrain(DATABASE, "tiny", arm="baseline", seed=seed) for seed in (1, 2)]
+    bundles = [
+        retrain(DATABASE, "tiny", case_file=TINY, arm="baseline", seed=seed) for seed in (1, 2)
+    ]
     found = artifacts(detail())
     assert {path.name for path in bundles[0].iterdir()} < set(found)
     shown = (own_workplace / ARTIFACTS / found["weights.safetensors"]).read_bytes()
@@ -99,7 +102,7 @@ def test_an_ablation_is_shown_too(own_workplace: Path) -> None:
     stored = study.user_attrs[CONFIRMATION]
     winner = next(number for number in stored["candidates"] if number != 0)
     study.set_user_attr(CONFIRMATION, {**stored, "winner": winner})
-    assert ablate(["tiny", "--seeds", "1", "--workers", "1"]) == 0
+    assert ablate(["tiny", "--case", TINY, "--seeds", "1", "--workers", "1"]) == 0
     assert "ablation.svg" in artifacts(detail())
 
 

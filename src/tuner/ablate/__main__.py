@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.cli import DATABASE, add_engine, run, whole_number
+from tuner.cli import DATABASE, MOST_SECONDS, add_case_and_data, add_engine, run, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,16 +31,14 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--budget",
-        type=whole_number(1),
+        type=whole_number(1, MOST_SECONDS),
         metavar="SECONDS",
         help="start no training after this time, and report on what there is",
     )
     made.add_argument("--storage", metavar="URL", default=DATABASE, help=f"default {DATABASE}")
     made.add_argument("--out", type=Path, metavar="DIR", help="default storage/reports/STUDY")
     add_engine(made)
-    made.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="raw data, where the study's cache is gone"
-    )
+    add_case_and_data(made)
     return made
 
 

@@ -69,7 +69,7 @@ def _measure(study: optuna.Study, arguments: Namespace, console: Console) -> Abl
             + ("its best is the baseline" if arms.get("baseline") else "its baseline is missing")
             + "; go on with the search"
         )
-    brief = brief_of(study, arguments.data_dir)
+    brief = brief_of(study, arguments.case, arguments.data_dir)
     mixture = Mixture(
         brief.case, configuration_of(arms["baseline"]), configuration_of(arms["best"])
     )

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MODES = {1: "L", 3: "RGB"}
+# Not all that Pillow can: for PostScript it starts another program.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 
 def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
     """Decode one image file and resize it, whole, to `shape`.
 
     Args:
-        path: any format Pillow reads.
+        path: in one of FORMATS.
         shape: (C, H, W) with C 1 for grey or 3 for colour.
 
     Returns:
@@ -37,7 +39,7 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata: the pixels are what counts
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 pixels = image.convert(MODES[channels]).resize(
                     (width, height), Image.Resampling.BILINEAR
                 )
@@ -45,6 +47,9 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
         OSError,
         SyntaxError,  # Pillow's word for a broken PNG
         ValueError,
+        RuntimeError,
+        MemoryError,
+        OverflowError,
         Image.DecompressionBombError,
         Image.DecompressionBombWarning,
     ) as error:

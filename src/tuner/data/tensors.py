@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
-from safetensors import SafetensorError
-from safetensors.torch import save_file
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,13 +16,41 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+CHECKSUM = "sha256"
+
+
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors to a safetensors file.
+    """Write tensors to a safetensors file, with their checksum.
 
     Raises:
         OSError: it cannot be written, as on a full disk.
     """
+    written = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, path)
+        save_file(written, path, metadata={CHECKSUM: _checksum(written)})
     except SafetensorError as error:
         raise OSError(f"{path} cannot be written: {error}") from error
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read what `save_tensors` wrote.
+
+    Raises:
+        OSError: the file cannot be read.
+        SafetensorError: it is cut short, or no such file.
+        ValueError: it was altered: its tensors do not have the checksum that it carries.
+    """
+    tensors: dict[str, Tensor] = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        expected = (file.metadata() or {}).get(CHECKSUM)
+    if expected not in {None, _checksum(tensors)}:  # None: written by another program
+        raise ValueError("its tensors do not have the checksum that they were written with")
+    return tensors
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

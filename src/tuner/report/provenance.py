@@ -70,6 +70,8 @@ def commands_section(facts: dict[str, Any]) -> str:
     """Return what to type next."""
     storage, study = facts["storage"], facts["study"]
     where = "" if storage == DATABASE else f" --storage {shlex.quote(storage)}"
+    if facts["reference"].endswith(".py"):
+        where += f" --case {shlex.quote(facts['reference'])}"
     name = shlex.quote(study) if not study.startswith("-") else f"-- {shlex.quote(study)}"
     repeat = facts["manifest"]["command"] or study_command(facts)
     parts = ["## Go on from here"]
@@ -77,7 +79,7 @@ def commands_section(facts: dict[str, Any]) -> str:
     if pair and pair["verdict"] == "worse":
         parts += [
             "Train the baseline again and keep the model:",
-            shell(f"python -m tuner.retrain{where} {name} --arm baseline"),
+            shell(f"python -m tuner.retrain{where} --arm baseline {name}"),
         ]
     elif facts["arms"]:
         kept = "keep the model" if pair else "keep the model, which nothing has confirmed"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.cli import DATABASE, run, whole_number
+from tuner.cli import DATABASE, add_case_and_data, run, whole_number
 from tuner.seeds import LARGEST
 
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--storage", metavar="URL", default=DATABASE, help=f"default {DATABASE}")
     made.add_argument("--out", type=Path, metavar="DIR", help="default storage/bundles/STUDY/ID")
-    made.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="raw data, where the study's cache is gone"
-    )
+    add_case_and_data(made)
     return made
 
 
@@ -51,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         number=arguments.trial,
         seed=arguments.seed,
         out=arguments.out,
+        case_file=arguments.case,
         data_dir=arguments.data_dir,
     )
     sys.stdout.write(f"{folder}\n")

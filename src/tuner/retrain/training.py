@@ -44,6 +44,7 @@ def retrain(
     number: int | None = None,
     seed: int | None = None,
     out: Path | None = None,
+    case_file: str | None = None,
     data_dir: Path | None = None,
 ) -> Path:
     """Train an arm (best unless said otherwise) or a trial again, and write a bundle.
@@ -62,7 +63,7 @@ def retrain(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = load_study(storage, study_name)
     chosen = _trial(study, number) if number is not None else _arm(study, arm or "best")
-    brief = brief_of(study, data_dir)
+    brief = brief_of(study, case_file, data_dir)
     seed = seed_of(brief.seed, 0) if seed is None else seed
     label = f"trial-{number}" if number is not None else arm or "best"
     bundle = out or STORAGE / "bundles" / folder_name(study_name) / f"{label}-seed-{seed}"

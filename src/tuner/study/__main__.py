@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.case import case_names
-from tuner.cli import DATABASE, add_engine, run, whole_number
+from tuner.cli import DATABASE, MOST_SECONDS, add_engine, run, whole_number
 from tuner.seeds import LARGEST
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     add_engine(made)
     made.add_argument(
         "--timeout",
-        type=whole_number(1),
+        type=whole_number(1, MOST_SECONDS),
         metavar="SECONDS",
         help="end the search after this time, and report on what there is",
     )

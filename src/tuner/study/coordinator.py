@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from optuna.trial import TrialState
 
-from tuner.errors import StudyError
+from tuner.errors import CaseError, StudyError
 from tuner.fits import Failed, Finished, Job
 from tuner.objective import Course, RunningTrial
 from tuner.seeds import derive
@@ -171,7 +171,12 @@ class Coordinator:
 
     def _start(self, trial: optuna.Trial) -> None:
         brief = self.brief
-        hyperparameters = asdict(brief.case.suggest(trial))
+        try:
+            hyperparameters = asdict(brief.case.suggest(trial))
+        except Exception as error:
+            raise CaseError(
+                f"case {brief.case.name!r}: suggest fails: {brief.case.blame(error)}"
+            ) from error
         seed = derive(brief.seed, "trial", trial.number)
         trial.set_user_attr("hyperparameters", hyperparameters)
         trial.set_user_attr("seed", seed)

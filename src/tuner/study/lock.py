@@ -51,6 +51,7 @@ def only_writer(url: str, name: str) -> Iterator[None]:
 
 @contextmanager
 def _beside(database: Path, name: str) -> Iterator[None]:
+    database = database.resolve()  # one lock a file, by whatever link it is named
     path = database.with_name(f"{database.name}.{folder_name(name)}.lock")
     lock = FileLock(path)
     try:

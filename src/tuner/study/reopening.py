@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuner.case import load_case
+from tuner.case import load_named_case
 from tuner.cli import STORAGE
 from tuner.data import cache
 from tuner.data.sources import Folders
-from tuner.errors import DataError
+from tuner.errors import DataError, StoreError
 from tuner.plan import Plan
 from tuner.study.opening import Brief
 from tuner.study.store import facts_of
@@ -23,29 +23,36 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
 
 
-def brief_of(study: optuna.Study, data_dir: Path | None) -> Brief:
+def brief_of(study: optuna.Study, case_file: str | None, data_dir: Path | None) -> Brief:
     """Return what a study was made of.
 
     Args:
+        case_file: for a study of a user's own case, the path of that case's file.
         data_dir: folder with the raw data, where the study's cache is gone.
 
     Raises:
-        CaseError: the case is gone, or broken.
+        CaseError: the case is gone, broken, or a user's own and its file is not named.
         DataError: the data is gone, or is not the data of the study.
         StoreError: the study was made by something else.
     """
     facts = facts_of(study)
-    case = load_case(facts["reference"])
-    dataset, folder = _data(case, facts, data_dir)
-    return Brief(
-        case=case,
-        reference=facts["reference"],
-        dataset=dataset,
-        data_folder=folder,
-        seed=facts["seed"],
-        fixed=facts["fixed"],
-        plan=Plan(**facts["plan"]),
-    )
+    try:
+        case = load_named_case(facts["case"], facts["reference"], case_file)
+        dataset, folder = _data(case, facts, data_dir)
+        return Brief(
+            case=case,
+            reference=case_file or facts["reference"],
+            dataset=dataset,
+            data_folder=folder,
+            seed=facts["seed"],
+            fixed=facts["fixed"],
+            plan=Plan(**facts["plan"]),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise StoreError(
+            f"what study {study.study_name!r} says of itself was not written by tuner, or altered "
+            f"since: {error!r}"
+        ) from error
 
 
 def _data(case: Case, facts: dict[str, Any], data_dir: Path | None) -> tuple[Dataset, Path]:

@@ -53,7 +53,7 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     try:
         with nullcontext() if sqlite else _tables_to_itself(parsed, create=create):
             storage = RDBStorage(url, engine_kwargs=options)
-    except (SQLAlchemyError, RuntimeError, ImportError) as error:
+    except (SQLAlchemyError, RuntimeError, ImportError, ValueError) as error:
         raise StoreError(
             f"the storage {shown(url)} cannot be opened: {first_line(error)}"
         ) from error
@@ -137,7 +137,7 @@ def _make(url: URL, path: Path) -> None:
             pass  # another was faster: theirs is as good
         except OSError:
             beside.replace(path)  # a file system without links
-    except (OSError, SQLAlchemyError) as error:
+    except (OSError, SQLAlchemyError, ImportError, ValueError) as error:
         raise StoreError(f"the database {path} cannot be made: {first_line(error)}") from error
     finally:
         beside.unlink(missing_ok=True)

@@ -8,8 +8,11 @@ alone knows what is there. The rows are Optuna's own tables'.
 from __future__ import annotations
 
 import json
+import signal
+import threading
 import time
 from collections import defaultdict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from optuna.distributions import distribution_to_json
@@ -18,6 +21,8 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from optuna.trial import FrozenTrial
     from sqlalchemy import Engine
 
@@ -42,7 +47,7 @@ class WriteBehind:
 
     def add_trial(self, trial: FrozenTrial) -> int:
         """Write a trial that runs, whole, and all that waits; return its id in the database."""
-        with Session(self.engine) as session, session.begin():
+        with _undisturbed(), Session(self.engine) as session:
             added = models.TrialModel(
                 study_id=self.study_id,
                 number=trial.number,
@@ -54,7 +59,8 @@ class WriteBehind:
             known = int(added.trial_id)
             _insert(session, self._rows)
             _insert(session, _rows_of(known, trial))
-        self._rows.clear()
+            session.commit()
+            self._rows.clear()
         return known
 
     def add_point(self, trial_id: int, step: int, value: float) -> None:
@@ -68,9 +74,10 @@ class WriteBehind:
     def flush(self) -> None:
         """Write what waits."""
         if self._rows:
-            with Session(self.engine) as session, session.begin():
+            with _undisturbed(), Session(self.engine) as session:
                 _insert(session, self._rows)
-            self._rows.clear()
+                session.commit()
+                self._rows.clear()
 
     def _note(self, model: type[models.BaseModel], row: dict[str, Any]) -> None:
         now = time.monotonic()
@@ -79,6 +86,26 @@ class WriteBehind:
         self._rows[model].append(row)
         if now - self._oldest > SECONDS_BEHIND:
             self.flush()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait: between a commit and noting it, rows would be written a second time."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    came = list[int]()
+    before = {
+        number: signal.signal(number, lambda sent, _frame: came.append(sent))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for sent in came:
+            signal.raise_signal(sent)
 
 
 def _insert(session: Session, rows: Rows) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.cli import DATABASE, add_engine, run, whole_number
+from tuner.cli import DATABASE, add_case_and_data, add_engine, run, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +18,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="tuner verify",
         description="Train finished trials of a study again, and compare every point and value "
-        "with what is stored, bit for bit. Exit status 0: all are the same; 1: one is not. Writes "
-        "nothing.",
+        "with what is stored, bit for bit. Exit status 0: all are the same; 1: one is not, or is "
+        "missing (--all). The trainings after the search are not looked at. Writes nothing.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     which = made.add_mutually_exclusive_group()
@@ -34,9 +33,7 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument("--all", action="store_true", help="every finished trial")
     made.add_argument("--storage", metavar="URL", default=DATABASE, help=f"default {DATABASE}")
     add_engine(made)
-    made.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="raw data, where the study's cache is gone"
-    )
+    add_case_and_data(made)
     return made
 
 

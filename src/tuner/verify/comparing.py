@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from optuna.distributions import distribution_to_json
 from optuna.trial import FixedTrial, TrialState
 
 from tuner.errors import CaseError
@@ -15,8 +17,9 @@ from tuner.objective import Course
 from tuner.seeds import derive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    import optuna
     from optuna.trial import FrozenTrial
 
     from tuner.fits import Finished
@@ -37,7 +40,38 @@ def first_difference(
         event: how the training again ended. For a trial that was pruned that does not matter.
         points: its points; those beyond the last of a pruned trial are not looked at.
     """
+    if (untrained := difference_before_training(brief, trial)) is not None:
+        return untrained
     pairs = _pairs(brief, trial, event, points)
+    return _first(pairs)
+
+
+def difference_before_training(brief: Brief, trial: FrozenTrial) -> str | None:
+    """Say what of a trial is not as this study would draw it; None: train it, and see."""
+    stored = trial.user_attrs
+    return _first(
+        [
+            ("seed", stored["seed"], derive(brief.seed, "trial", trial.number)),
+            ("parameters", *_drawn(brief, trial)),
+            ("hyperparameters", stored["hyperparameters"], _suggested(brief, trial)),
+        ]
+    )
+
+
+def missing_trials(study: optuna.Study) -> list[str]:
+    """Say which trials a finished study should have and has not."""
+    trials = study.get_trials(deepcopy=False)
+    there = {trial.number for trial in trials}
+    gone = sorted(set(range(max(there) + 1)) - there)
+    unfinished = [trial.number for trial in trials if not trial.state.is_finished()]
+    return [
+        f"{what}: {', '.join(map(str, numbers))}."
+        for what, numbers in (("Not in the database", gone), ("Not finished", unfinished))
+        if numbers
+    ]
+
+
+def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
     for name, there, here in pairs:
         # Stored as JSON, which tells every float apart, and knows no tuples.
         if there != json.loads(json.dumps(here)):
@@ -45,13 +79,27 @@ def first_difference(
     return None
 
 
+def _drawn(brief: Brief, trial: FrozenTrial) -> tuple[Any, Any]:
+    """Return the parameters stored, and those that suggest asks for, each with its distribution."""
+    fixed = FixedTrial(trial.params)
+    with suppress(CaseError, ValueError, TypeError):
+        brief.case.suggest(fixed)
+    written = (
+        {name: [one[name], distribution_to_json(d)] for name, d in distributions.items()}
+        for one, distributions in (
+            (trial.params, trial.distributions),
+            (fixed.params, fixed.distributions),
+        )
+    )
+    there, here = written
+    return there, here
+
+
 def _pairs(
     brief: Brief, trial: FrozenTrial, event: Finished | Failed, points: Sequence[ReportPoint]
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yield everything to be compared, as (name, stored, now), in the order it came about."""
     stored = trial.user_attrs
-    yield "seed", stored["seed"], derive(brief.seed, "trial", trial.number)
-    yield "hyperparameters", stored["hyperparameters"], _suggested(brief, trial)
     course = Course(brief.case, stored["hyperparameters"]["epochs"])
     for point, there in zip(points, stored["curve"], strict=False):
         course.take(point)
@@ -62,8 +110,13 @@ def _pairs(
         yield f"report {reached}", trial.intermediate_values.get(reached), score
     yield "number of reports", len(trial.intermediate_values), len(course.stages)
     if trial.state == TrialState.PRUNED:
+        last = max(course.stages)
+        yield "value", trial.values and trial.values[0], trial.intermediate_values[last]
         return
+    failed = isinstance(event, Failed)
+    yield "state", trial.state.name, "FAIL" if failed else "COMPLETE"
     yield "failure", stored.get("failure"), event.reason if isinstance(event, Failed) else None
+    yield "diverged", stored.get("diverged", False), isinstance(event, Failed) and event.diverged
     if trial.state == TrialState.COMPLETE:
         best = course.best()
         yield "best epoch", stored["best_epoch"], best.epoch

@@ -14,13 +14,18 @@ from rich.console import Console
 
 from tuner.cli import INTERRUPTED
 from tuner.engines.choosing import choose_place
-from tuner.errors import StudyError, UsageError
+from tuner.errors import CaseError, StudyError, UsageError
 from tuner.fits import Failed, Finished, run_all
 from tuner.study.attributes import SESSIONS
 from tuner.study.coordinator import search_job
 from tuner.study.reopening import brief_of
 from tuner.study.store import load_study
-from tuner.verify.comparing import first_difference, other_machine
+from tuner.verify.comparing import (
+    difference_before_training,
+    first_difference,
+    missing_trials,
+    other_machine,
+)
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from tuner.study.opening import Brief
     from tuner.training import ReportPoint
 
+ALTERED = (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError, CaseError)
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -50,32 +56,53 @@ def run_verification(arguments: Namespace, sample: int | None) -> int:
     console = Console(markup=False, highlight=False, soft_wrap=True)
     study = load_study(arguments.storage, arguments.study)
     chosen = _choose(study, arguments.trial, sample)
-    brief = brief_of(study, arguments.data_dir)
+    brief = brief_of(study, arguments.case, arguments.data_dir)
     for difference in other_machine(study.user_attrs.get(SESSIONS, [])):
         console.print(f"Not the study's machine: {difference}.")
     trials = {trial.number: trial for trial in chosen}
     differing: list[int] = []
 
     def on_end(number: int, event: Finished | Failed, points: Sequence[ReportPoint]) -> None:
-        difference = first_difference(brief, trials[number], event, points)
+        try:
+            difference = first_difference(brief, trials[number], event, points)
+        except ALTERED as error:
+            difference = _unreadable(error)
         if difference is not None:
             differing.append(number)
         outcome = f"differs in {difference}" if difference else f"the same, {len(points)} points"
         taken = f" ({event.seconds:.1f} s)" if isinstance(event, Finished) else ""
         console.print(f"Trial {number} ({trials[number].state.name}): {outcome}{taken}")
 
-    jobs = {number: _job(brief, trial) for number, trial in trials.items()}
+    jobs: dict[int, Job] = {}
+    for number, trial in trials.items():
+        try:
+            untrained = difference_before_training(brief, trial)
+            if untrained is None:
+                jobs[number] = _job(brief, trial)
+        except ALTERED as error:
+            untrained = _unreadable(error)
+        if untrained is not None:
+            differing.append(number)
+            console.print(f"Trial {number} ({trial.state.name}): differs in {untrained}")
+    missing = missing_trials(study) if sample is None and arguments.trial is None else []
+    for message in missing:
+        console.print(message)
     try:
-        with closing(choose_place(arguments).engine(brief.plan, at_most=len(jobs))) as engine:
+        at_most = max(len(jobs), 1)
+        with closing(choose_place(arguments).engine(brief.plan, at_most=at_most)) as engine:
             run_all(engine, jobs, on_end)
     except KeyboardInterrupt:
         console.print("\nStopped before all were compared.")
         return INTERRUPTED
     console.print(
-        f"{len(jobs) - len(differing)} of {len(jobs)} trials of study {arguments.study!r} are the "
-        "same, bit for bit."
+        f"{len(trials) - len(differing)} of {len(trials)} trials of study {arguments.study!r} are "
+        "the same, bit for bit."
     )
-    return 1 if differing else 0
+    return 1 if differing or missing else 0
+
+
+def _unreadable(error: Exception) -> str:
+    return f"what is stored, which no study of ours has: {error!r}"
 
 
 def _choose(study: optuna.Study, number: int | None, sample: int | None) -> list[FrozenTrial]:
