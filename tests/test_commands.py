@@ -217,3 +217,15 @@ def test_ctrl_c_settles_and_says_how_to_go_on(tmp_path: Path) -> None:
     states = {trial.state.name for trial in study.trials}
     assert "RUNNING" not in states
     assert "COMPLETE" in states
+
+
+def test_what_no_text_can_hold_is_printed_all_the_same() -> None:
+    program = "from tuner.cli import run\nrun(lambda _: print('\\udcff.png') or 0)"
+    made = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (made.returncode, made.stdout, made.stderr) == (0, "\\udcff.png\n", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -25,6 +26,8 @@ INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 def run(main: Callable[[Sequence[str] | None], int]) -> None:
     """Run a command to its exit status: an error of ours is one line on stderr, and 2."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have what no text can
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = main(None)
         if sys.stdout is not None:  # closed by whoever started us
