@@ -163,7 +163,7 @@ def test_whole_numbers(inputs: int) -> None:
 def fitted() -> Fitted:
     torch.manual_seed(0)
     model = CASE.build(CASE.baseline, Shape((2,), 2)).eval()
-    return Fitted(model, Scaler.identity(), Scaler.identity())
+    return Fitted(model, Scaler(torch.zeros(2), torch.ones(2)), Scaler.identity())
 
 
 def packed(folder: Path, fitted: Fitted, facts: dict[str, Any]) -> Path:

@@ -119,7 +119,7 @@ def test_other_data_than_the_study_had_is_refused(own_workplace: Path) -> None:
     case.write_text(case.read_text().replace("points(60, 0)", "points(60, 2)"))
     shutil.rmtree("storage/cache")
     with pytest.raises(DataError, match=r"made on tiny with fingerprint \w{12}, and what was foun"):
-        retrain(DATABASE, "mine")
+        retrain(DATABASE, "mine", case_file="case.py")
     assert not (own_workplace / "storage/bundles").exists()
 
 
