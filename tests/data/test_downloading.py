@@ -38,9 +38,16 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
 
 
+# torchvision and urllib keep failed answers unclosed; they may be collected at any moment.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
 @pytest.fixture(autouse=True)
 def sockets_that_others_leave() -> Iterator[None]:
-    """torchvision and urllib keep failed answers unclosed; they are collected here, unheard."""
+    """What is left of them is collected here, unheard by the tests that follow."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
