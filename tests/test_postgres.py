@@ -33,7 +33,7 @@ def test_every_command_works_on_a_server(
     assert study([TINY, "--trials", "5", "--seeds", "2", "--workers", "1", *there]) == 0
     assert report(["tiny", "--out", "again", *there]) == 0
     assert retrain(["tiny", "--case", TINY, "--out", "bundle", *there]) == 0
-    assert verify(["tiny", "--all", *there]) == 0
+    assert verify(["tiny", "--case", TINY, "--all", *there]) == 0
 
     written = tmp_path / "storage" / "reports" / "tiny"
     for page in ("report.md", "report.html", "report.json"):

@@ -245,7 +245,7 @@ def test_the_study_command_on_a_cluster_of_its_own(
     report = (tmp_path / "storage" / "reports" / "tiny" / "report.md").read_text()
     assert "The trainings ran on a Ray cluster of 1 node with" in report
     monkeypatch.chdir(tmp_path)
-    assert verify(["tiny", "--all", "--workers", "1"]) == 0
+    assert verify(["tiny", "--case", TINY, "--all", "--workers", "1"]) == 0
 
 
 def test_more_workers_than_the_cluster_has_room_for(nodes: Cluster) -> None:
