@@ -43,10 +43,13 @@ class ProcessEngine(RemoteEngine):
 
     def _begin(self, job: Job) -> _Fit:
         """Send a job to an idle worker, or to a new one in the place of one that is gone."""
-        worker = self._idle.pop() if self._idle else _Worker()
-        while not worker.process.is_alive():  # killed while it had nothing to do: no fit is lost
-            worker.end()
-            worker = self._idle.pop() if self._idle else _Worker()
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.process.is_alive():
+                break
+            worker.end()  # killed while it had nothing to do: no fit is lost
+        else:
+            worker = _Worker()
         fit = _Fit(worker, next(self._tickets), self._idle)
         worker.send(fit.ticket, job)
         return fit

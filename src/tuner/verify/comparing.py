@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import distribution_to_json
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tuner.study.opening import Brief
     from tuner.training import ReportPoint
 
+ALTERED = (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError, CaseError)
 CURVE = ("step", "epoch", "training loss", "training metric", "validation")
 # Results may hang on these; not on how many cores or how much memory there is.
 DECISIVE = ("processor", "platform", "python", "torch", "torchvision", "numpy", "scikit-learn")
@@ -40,22 +42,12 @@ def first_difference(
         event: how the training again ended. For a trial that was pruned that does not matter.
         points: its points; those beyond the last of a pruned trial are not looked at.
     """
-    if (untrained := difference_before_training(brief, trial)) is not None:
-        return untrained
-    pairs = _pairs(brief, trial, event, points)
-    return _first(pairs)
+    return _first(chain(_untrained(brief, trial), _pairs(brief, trial, event, points)))
 
 
 def difference_before_training(brief: Brief, trial: FrozenTrial) -> str | None:
     """Say what of a trial is not as this study would draw it; None: train it, and see."""
-    stored = trial.user_attrs
-    return _first(
-        [
-            ("seed", stored["seed"], derive(brief.seed, "trial", trial.number)),
-            ("parameters", *_drawn(brief, trial)),
-            ("hyperparameters", stored["hyperparameters"], _suggested(brief, trial)),
-        ]
-    )
+    return _first(_untrained(brief, trial))
 
 
 def missing_trials(study: optuna.Study) -> list[str]:
@@ -71,12 +63,28 @@ def missing_trials(study: optuna.Study) -> list[str]:
     ]
 
 
+def unreadable(error: Exception) -> str:
+    """Say that a trial has something stored that no study of ours has."""
+    return f"what is stored, which no study of ours has: {error!r}"
+
+
 def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
-    for name, there, here in pairs:
-        # Stored as JSON, which tells every float apart, and knows no tuples.
-        if there != json.loads(json.dumps(here)):
-            return f"{name}: {there} stored, {here} now"
+    try:
+        for name, there, here in pairs:
+            # Stored as JSON, which tells every float apart, and knows no tuples.
+            if there != json.loads(json.dumps(here)):
+                return f"{name}: {there} stored, {here} now"
+    except ALTERED as error:
+        return unreadable(error)
     return None
+
+
+def _untrained(brief: Brief, trial: FrozenTrial) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what can be compared before a training, as `_pairs` does what comes of it."""
+    stored = trial.user_attrs
+    yield "seed", stored["seed"], derive(brief.seed, "trial", trial.number)
+    yield "parameters", *_drawn(brief, trial)
+    yield "hyperparameters", stored["hyperparameters"], _suggested(brief, trial)
 
 
 def _drawn(brief: Brief, trial: FrozenTrial) -> tuple[Any, Any]:

@@ -14,17 +14,19 @@ from rich.console import Console
 
 from tuner.cli import INTERRUPTED
 from tuner.engines.choosing import choose_place
-from tuner.errors import CaseError, StudyError, UsageError
+from tuner.errors import StudyError, UsageError
 from tuner.fits import Failed, Finished, run_all
 from tuner.study.attributes import SESSIONS
 from tuner.study.coordinator import search_job
 from tuner.study.reopening import brief_of
 from tuner.study.store import load_study
 from tuner.verify.comparing import (
+    ALTERED,
     difference_before_training,
     first_difference,
     missing_trials,
     other_machine,
+    unreadable,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from tuner.study.opening import Brief
     from tuner.training import ReportPoint
 
-ALTERED = (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError, CaseError)
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -63,10 +64,7 @@ def run_verification(arguments: Namespace, sample: int | None) -> int:
     differing: list[int] = []
 
     def on_end(number: int, event: Finished | Failed, points: Sequence[ReportPoint]) -> None:
-        try:
-            difference = first_difference(brief, trials[number], event, points)
-        except ALTERED as error:
-            difference = _unreadable(error)
+        difference = first_difference(brief, trials[number], event, points)
         if difference is not None:
             differing.append(number)
         outcome = f"differs in {difference}" if difference else f"the same, {len(points)} points"
@@ -80,7 +78,7 @@ def run_verification(arguments: Namespace, sample: int | None) -> int:
             if untrained is None:
                 jobs[number] = _job(brief, trial)
         except ALTERED as error:
-            untrained = _unreadable(error)
+            untrained = unreadable(error)
         if untrained is not None:
             differing.append(number)
             console.print(f"Trial {number} ({trial.state.name}): differs in {untrained}")
@@ -99,10 +97,6 @@ def run_verification(arguments: Namespace, sample: int | None) -> int:
         "the same, bit for bit."
     )
     return 1 if differing or missing else 0
-
-
-def _unreadable(error: Exception) -> str:
-    return f"what is stored, which no study of ours has: {error!r}"
 
 
 def _choose(study: optuna.Study, number: int | None, sample: int | None) -> list[FrozenTrial]:
