@@ -179,11 +179,12 @@ def follow(running: subprocess.Popen[str], line_begins: str) -> None:
 
 
 def kill_all_workers(running: subprocess.Popen[str]) -> None:
-    workers = [
+    (server,) = [
         child
         for child in psutil.Process(running.pid).children()
-        if "spawn_main" in " ".join(child.cmdline())
+        if "forkserver" in " ".join(child.cmdline())
     ]
+    workers = server.children()
     assert len(workers) == 2
     for worker in workers:
         worker.kill()

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuner.engines import forking
 from tuner.errors import TunerError
 
 if TYPE_CHECKING:
@@ -101,3 +102,9 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         help="head of the Ray cluster (default: the cluster this machine belongs to, else one of "
         "its own)",
     )
+
+
+def start_importing(arguments: argparse.Namespace) -> None:
+    """Have what workers need imported for them while the command imports its own."""
+    if arguments.engine == "local" and arguments.workers != 1:
+        forking.start_importing()

@@ -17,7 +17,7 @@ from tuner.training import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from multiprocessing.context import SpawnProcess
+    from multiprocessing.process import BaseProcess
     from pathlib import Path
 
 ENGINES: dict[str, Callable[[], Engine]] = {
@@ -160,7 +160,7 @@ def test_closing_twice_is_closing(job: Job) -> None:
     assert set(multiprocessing.active_children()) <= before
 
 
-def worker_of(engine: ProcessEngine, key: int) -> SpawnProcess:
+def worker_of(engine: ProcessEngine, key: int) -> BaseProcess:
     fit = engine._fits[key].remote
     assert isinstance(fit, _Fit)
     return fit.worker.process

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.cli import DATABASE, MOST_SECONDS, add_case_and_data, add_engine, run, whole_number
+from tuner.cli import DATABASE, MOST_SECONDS, add_case_and_data, add_engine, run, start_importing, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    start_importing(arguments)
     from tuner.ablate.measuring import run_ablation  # imports torch and Optuna
 
     return run_ablation(arguments)

@@ -1,6 +1,6 @@
 """Fits in worker processes on this machine, each with its own core.
 
-Workers are spawned once and take one job after the other. They never open the database: what they
+Workers are started once and take one job after the other. They never open the database: what they
 know comes over a pipe as a `Job`, and the data is mapped from the cache.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, resource_tracker
@@ -16,15 +15,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tuner.engines.forking import FORKSERVER, start_importing, without_interrupts
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
 from tuner.fits import Event, Failed, Finished, Job, advance, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.connection import Connection
-    from multiprocessing.context import SpawnProcess
+    from multiprocessing.context import BaseContext
+    from multiprocessing.process import BaseProcess
 
-SPAWN = multiprocessing.get_context("spawn")
 SECONDS_TO_LEAVE = 2.0
 
 
@@ -104,16 +104,18 @@ class _Worker:
     """A worker process, seen from this end of its pipe."""
 
     def __init__(self) -> None:
-        self.pipe, theirs = SPAWN.Pipe()
-        self.process: SpawnProcess = SPAWN.Process(target=_work, args=(theirs,), daemon=True)
-        # Ctrl-C is for the coordinator to handle, from the worker's first moment on: it inherits
-        # this mask. Starting the resource tracker would lift it, so that comes first.
+        if torch.cuda.is_available():  # a GPU does not survive a fork
+            context: BaseContext = multiprocessing.get_context("spawn")
+        else:
+            context = FORKSERVER
+            start_importing()
+        self.pipe, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs,), daemon=True)  # type: ignore[attr-defined]
+        self.process: BaseProcess = process
+        # Starting the resource tracker would lift the mask, so that comes first.
         resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with without_interrupts():
             self.process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
     def send(self, ticket: int, job: Job | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.case import case_names
-from tuner.cli import DATABASE, MOST_SECONDS, add_engine, run, whole_number
+from tuner.cli import DATABASE, MOST_SECONDS, add_engine, run, start_importing, whole_number
 from tuner.seeds import LARGEST
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    start_importing(arguments)
     from tuner.session import run_study  # imports torch and Optuna
 
     given = sys.argv[1:] if argv is None else list(argv)

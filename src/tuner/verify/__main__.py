@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tuner.cli import DATABASE, add_case_and_data, add_engine, run, whole_number
+from tuner.cli import DATABASE, add_case_and_data, add_engine, run, start_importing, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    start_importing(arguments)
     from tuner.verify.repeating import run_verification  # imports torch and Optuna
 
     sample = None if arguments.all else arguments.sample or SAMPLE

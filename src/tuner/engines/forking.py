@@ -1,0 +1,37 @@
+"""Worker processes are forked from a server that has imported torch: one import, not one a worker.
+
+The server does nothing but import and fork: it never computes, so no thread of torch's is lost by
+the fork. A command starts it before its own imports, and both go on side by side.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from contextlib import contextmanager
+from multiprocessing import forkserver
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORKSERVER = multiprocessing.get_context("forkserver")
+# An optimizer imports torch._dynamo, and that half of torch with it, when it takes its first step.
+IMPORTED = ["torch._dynamo", "tuner.engines.processes"]
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Have processes started here never be told of Ctrl-C, which is the coordinator's to handle."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start_importing() -> None:
+    """Start the server, unless it runs already."""
+    FORKSERVER.set_forkserver_preload(IMPORTED)
+    with without_interrupts():
+        forkserver.ensure_running()
