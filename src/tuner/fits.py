@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from tuner.case import load_case
@@ -17,8 +18,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
+    from tuner.data.dataset import Dataset
     from tuner.data.splits import Fold
     from tuner.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A seed, and the rows that are trained on with it.
+
+    Attributes:
+        seed: of weights, batches, dropout and augmentation.
+        split_seed: of the folds; None: train on all development data, validate on none.
+        fold: the only one to train on; None: all folds, in lockstep.
+        weights: file for the trained weights (of the first fold); None: they are not kept.
+    """
+
+    seed: int
+    split_seed: int | None
+    fold: int | None = None
+    weights: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,22 +48,16 @@ class Job:
         case: name of a case, or the path of its file.
         hyperparameters: all of them, as a dictionary.
         data: folder of the cached data set.
-        split_seed: of the folds; None: train on all development data, validate on none.
-        fold: the only one to train on; None: all folds, in lockstep.
-        seed: of weights, batches, dropout and augmentation.
+        runs: one; or several of one fold each, which are trained together as if each were alone.
         stop_after: epochs to train, where fewer than the hyperparameters say.
-        weights: file for the trained weights (of the first fold); None: they are not kept.
     """
 
     case: str
     hyperparameters: Mapping[str, Any]
     data: Path
-    split_seed: int | None
-    seed: int
+    runs: tuple[Run, ...]
     plan: Plan
-    fold: int | None = None
     stop_after: int | None = None
-    weights: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +118,16 @@ def run(job: Job) -> Generator[ReportPoint, None, Finished]:
     """
     case = _case(job.case)
     data = _data(job.data)
-    if job.split_seed is None:
-        splits = everything(data.development)
-    else:
-        splits = _folds(job.data, job.split_seed)
-        if job.fold is not None:
-            splits = splits[job.fold : job.fold + 1]
+    splits = chain.from_iterable(_splits(job.data, data, one) for one in job.runs)
+    seed = job.runs[0].seed if len(job.runs) == 1 else [one.seed for one in job.runs]
     hyperparameters = case.hyperparameters(job.hyperparameters)
     began = time.perf_counter()
     fitted = yield from fit(
-        case, hyperparameters, data, splits, job.seed, job.plan, stop_after=job.stop_after
+        case, hyperparameters, data, tuple(splits), seed, job.plan, stop_after=job.stop_after
     )
-    if job.weights is not None:
-        fitted[0].save(job.weights)
+    for one, model in zip(job.runs, fitted, strict=len(job.runs) > 1):
+        if one.weights is not None:
+            model.save(one.weights)
     return Finished(time.perf_counter() - began)
 
 
@@ -172,6 +182,13 @@ def run_all(
 # A worker runs many jobs of one study: it reads the case, the data and the folds once.
 _case = lru_cache(maxsize=1)(load_case)
 _data = lru_cache(maxsize=1)(cache.load)
+
+
+def _splits(data: Path, dataset: Dataset, one: Run) -> tuple[Fold, ...]:
+    if one.split_seed is None:
+        return everything(dataset.development)
+    splits = _folds(data, one.split_seed)
+    return splits if one.fold is None else splits[one.fold : one.fold + 1]
 
 
 @lru_cache(maxsize=8)

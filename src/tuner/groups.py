@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
@@ -36,8 +36,13 @@ OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One fold: its network, scalers and own source of batches."""
+    """One fold: its network, scalers and own source of batches.
 
+    Attributes:
+        place: of the fold, among those that are trained.
+    """
+
+    place: int
     fold: Fold
     model: nn.Module
     features: Scaler
@@ -46,7 +51,7 @@ class Member:
 
     @classmethod
     def make(
-        cls, case: Case, hyperparameters: Hyperparameters, data: Dataset, fold: Fold
+        cls, case: Case, hyperparameters: Hyperparameters, data: Dataset, fold: Fold, place: int
     ) -> Member:
         """Draw an untrained network, and fit scalers on the fold's training part."""
         random = torch.Generator().manual_seed(int(torch.randint(2**62, ()).item()))
@@ -59,32 +64,60 @@ class Member:
         regression = case.task == "regression"
         targets = Scaler.fit(rows.targets[fold.training]) if regression else Scaler.identity()
         model = case.build(hyperparameters, Shape(data.row_shape, data.outputs))
-        return cls(fold, model, features, targets, random)
+        return cls(place, fold, model, features, targets, random)
+
+
+def stackable(model: nn.Module, data: Dataset, case: Case) -> bool:
+    """Whether networks like this one train as one stack: small ones, of known layers, on tables.
+
+    A stack of convolutions would be slower: they are large enough to keep a core busy by
+    themselves.
+    """
+    return data.pixels is None and case.augment is None and can_stack(model)
 
 
 def make_groups(
-    case: Case, hyperparameters: Hyperparameters, data: Dataset, folds: Sequence[Fold], plan: Plan
+    case: Case,
+    hyperparameters: Hyperparameters,
+    data: Dataset,
+    folds: Sequence[Fold],
+    plan: Plan,
+    seeds: Sequence[int] | None = None,
 ) -> list[Group]:
-    """Draw a network a fold; those that can be are stacked into one group.
+    """Draw a network a fold; those that can be are stacked, with all others of their size.
 
-    Stacked are networks of tables whose layers are all known, on folds of the same size. A stack
-    of convolutions would be slower: they are large enough to keep a core busy by themselves.
+    Args:
+        seeds: one a fold; each network is drawn as if it were alone. None: they are drawn one after
+            the other, as torch's global generator goes on.
     """
-    members = [Member.make(case, hyperparameters, data, fold) for fold in folds]
-    sizes = {(len(fold.training), len(fold.validation)) for fold in folds}
-    if (
-        len(sizes) == 1 < len(folds)
-        and data.pixels is None
-        and case.augment is None
-        and plan.precision == "float32"
-        and all(can_stack(member.model) for member in members)
-    ):
-        return [Group(case, hyperparameters, data, members, plan)]
-    return [Group(case, hyperparameters, data, [member], plan) for member in members]
+    members = []
+    for place, fold in enumerate(folds):
+        if seeds is not None:
+            torch.manual_seed(seeds[place])
+        members.append(Member.make(case, hyperparameters, data, fold, place))
+    if not all(stackable(member.model, data, case) for member in members):
+        return [Group(case, hyperparameters, data, [member], plan) for member in members]
+    return [
+        Group(case, hyperparameters, data, alike, plan, stack=True) for alike in _by_size(members)
+    ]
+
+
+def _by_size(members: Sequence[Member]) -> list[list[Member]]:
+    """Gather members whose folds are as large, in the order in which they come."""
+    found: dict[tuple[int, int], list[Member]] = {}
+    for member in members:
+        size = len(member.fold.training), len(member.fold.validation)
+        found.setdefault(size, []).append(member)
+    return list(found.values())
 
 
 class Group:
-    """Members trained by the same steps of one optimizer; their rows and gradients stay apart."""
+    """Members trained by the same steps of one optimizer; their rows and gradients stay apart.
+
+    Args:
+        members: one, or as many as are stacked.
+        stack: whether they are stacked, each of them and also one alone.
+    """
 
     def __init__(
         self,
@@ -93,19 +126,24 @@ class Group:
         data: Dataset,
         members: Sequence[Member],
         plan: Plan,
+        *,
+        stack: bool = False,
     ) -> None:
         self.case, self.hyperparameters, self.plan = case, hyperparameters, plan
         self.members, self.device = members, torch.device(plan.device)
         first = members[0].model.to(self.device)
         self.costs = Work.count(first, data.row_shape, copies=len(members))
         self.work = 0.0
-        self.stack = Stack([member.model for member in members]) if len(members) > 1 else None  # type: ignore[misc]
-        self.model = (self.stack or first).to(self.device)
+        networks: Any = [member.model for member in members]
+        generators = [member.random for member in members]
+        self.stack = Stack(networks, generators).to(self.device) if stack else None
+        self.model = self.stack or first
         if plan.channels_last:
             self.model.to(memory_format=torch.channels_last)
         self._load(data)
+        self.weights = list(self.model.parameters())
         self.optimizer = OPTIMIZERS[hyperparameters.optimizer](
-            self.model.parameters(),
+            self.weights,
             lr=hyperparameters.learning_rate,
             weight_decay=hyperparameters.weight_decay,
             fused=True,
@@ -173,7 +211,8 @@ class Group:
                 outputs, targets = outputs.flatten(0, 1), targets.flatten(0, 1)
             outputs = outputs.float()
             loss = self._loss(outputs, targets)
-            self.optimizer.zero_grad(set_to_none=True)
+            for weights in self.weights:  # the optimizer's zero_grad takes as long as half a step
+                weights.grad = None
             # The mean over all members' rows; times their number, each has its own mean's gradient.
             (loss * len(self.members)).backward()
             self.optimizer.step()

@@ -1,7 +1,8 @@
 """Several small networks of the same layers as one: weights stacked, products batched.
 
 A product of five small matrices costs a processor little more than one, because most of the time
-goes into the call. The members do not mix: each keeps its weights, statistics and gradients.
+goes into the call. The members do not mix: each keeps its weights, statistics and gradients, and
+draws its own dropout, so it trains as it would in a stack of its own.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor
+    from torch import Generator, Tensor
 
-ELEMENTWISE = (nn.ReLU, nn.SiLU, nn.GELU, nn.Tanh, nn.Dropout)
+ELEMENTWISE = (nn.ReLU, nn.SiLU, nn.GELU, nn.Tanh)
 
 
 class StackedLinear(nn.Module):
@@ -60,11 +61,33 @@ class StackedBatchNorm(nn.Module):
                 getattr(member, name).data.copy_(part)
 
 
-class Stack(nn.Sequential):
-    """K networks side by side: (K, N, inputs) -> (K, N, outputs)."""
+class StackedDropout(nn.Module):
+    """Dropout that each member draws from a generator of its own: (K, N, C) -> (K, N, C)."""
 
-    def __init__(self, members: Sequence[nn.Sequential]) -> None:
-        super().__init__(*(_stacked(layers) for layers in zip(*members, strict=True)))
+    def __init__(self, probability: float, generators: Sequence[Generator]) -> None:
+        super().__init__()
+        self.probability, self.generators = probability, generators
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Zero each number with the probability, and scale up the others."""
+        if not self.training:
+            return inputs
+        draws = [torch.rand(inputs.shape[1:], generator=own) for own in self.generators]
+        kept = torch.stack(draws).to(inputs.device) >= self.probability
+        return inputs * (kept / (1 - self.probability))
+
+
+class Stack(nn.Sequential):
+    """K networks side by side: (K, N, inputs) -> (K, N, outputs).
+
+    Args:
+        members: each network, of layers that `can_stack` knows.
+        generators: that each member's dropout is drawn from.
+    """
+
+    def __init__(self, members: Sequence[nn.Sequential], generators: Sequence[Generator]) -> None:
+        layers = zip(*members, strict=True)
+        super().__init__(*(_stacked(alike, generators) for alike in layers))
         self.members = list(members)  # in a list, so that their own weights are not trained
 
     def unstack(self) -> Sequence[nn.Sequential]:
@@ -79,16 +102,19 @@ def can_stack(network: nn.Module) -> bool:
     """Whether every layer of a network is one that `Stack` knows, in its plain form."""
     return isinstance(network, nn.Sequential) and all(
         isinstance(layer, ELEMENTWISE)
+        or (isinstance(layer, nn.Dropout) and layer.p < 1)
         or (isinstance(layer, nn.Linear) and layer.bias is not None)
         or (isinstance(layer, nn.BatchNorm1d) and layer.affine and layer.momentum == 0.1)
         for layer in network
     )
 
 
-def _stacked(layers: Sequence[nn.Module]) -> nn.Module:
+def _stacked(layers: Sequence[nn.Module], generators: Sequence[Generator]) -> nn.Module:
     first = layers[0]
     if isinstance(first, nn.Linear):
         return StackedLinear(layers)  # type: ignore[arg-type]
     if isinstance(first, nn.BatchNorm1d):
         return StackedBatchNorm(layers)  # type: ignore[arg-type]
+    if isinstance(first, nn.Dropout):
+        return StackedDropout(first.p, generators)
     return first

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -18,7 +18,7 @@ from tuner.errors import DivergedError
 from tuner.groups import make_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from torch import Tensor
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tuner.groups import Group
     from tuner.inference import Fitted
     from tuner.plan import Plan
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def fit(
     hyperparameters: Hyperparameters,
     data: Dataset,
     folds: Sequence[Fold],
-    seed: int,
+    seed: int | Sequence[int],
     plan: Plan,
     stop_after: int | None = None,
 ) -> Generator[ReportPoint, None, tuple[Fitted, ...]]:
@@ -73,6 +75,8 @@ def fit(
     weights, bit for bit.
 
     Args:
+        seed: of all that is drawn; or one a fold, each of which then trains as it would alone,
+            within the tolerance of float32.
         stop_after: epochs to train for, where that is fewer than the hyperparameters say, and no
             fewer than that: nothing stops it early. A schedule still runs over the epochs of the
             hyperparameters.
@@ -84,8 +88,11 @@ def fit(
     Raises:
         DivergedError: the training loss or a validation score is not finite.
     """
-    torch.manual_seed(seed)
-    groups = make_groups(case, hyperparameters, data, folds, plan)
+    if isinstance(seed, int):
+        torch.manual_seed(seed)
+        groups = make_groups(case, hyperparameters, data, folds, plan)
+    else:
+        groups = make_groups(case, hyperparameters, data, folds, plan, seed)
     best: float | None = None
     best_epoch = step = 0
     for epoch in range(1, 1 + min(hyperparameters.epochs, stop_after or hyperparameters.epochs)):
@@ -113,7 +120,7 @@ def fit(
             and epoch - best_epoch >= hyperparameters.patience
         ):
             break
-    return tuple(fitted for group in groups for fitted in group.fitted())
+    return _by_place(groups, [group.fitted() for group in groups])
 
 
 def _parts(epochs: Sequence[list[Tensor]], points: int) -> list[list[list[Tensor]]]:
@@ -126,9 +133,16 @@ def _parts(epochs: Sequence[list[Tensor]], points: int) -> list[list[list[Tensor
     return [list(own) for own in zip(*cuts, strict=True)]
 
 
+def _by_place(groups: Sequence[Group], parts: Iterable[Sequence[T]]) -> tuple[T, ...]:
+    """Put what groups have of each of their members, if anything, into the order of the folds."""
+    places = [member.place for group in groups for member in group.members]
+    found = dict(zip(places, chain.from_iterable(parts), strict=False))
+    return tuple(found[place] for place in sorted(found))
+
+
 def _report(groups: Sequence[Group], step: int, epoch: float) -> ReportPoint:
     losses, metrics = zip(*(group.progress() for group in groups), strict=True)
-    fold_scores = tuple(score for group in groups for score in group.validate())
+    fold_scores = _by_place(groups, [group.validate() for group in groups])
     train_loss = sum(losses) / len(losses)
     for name, value in [("training loss", train_loss), *(("score", s) for s in fold_scores)]:
         if not math.isfinite(value):

@@ -6,7 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.cli import DATABASE, MOST_SECONDS, add_case_and_data, add_engine, run, start_importing, whole_number
+from tuner.cli import (
+    DATABASE,
+    MOST_SECONDS,
+    add_case_and_data,
+    add_engine,
+    run,
+    start_importing,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

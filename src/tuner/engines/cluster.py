@@ -158,7 +158,8 @@ class RayEngine(RemoteEngine):
         if key not in self._parcels:
             self._parcels[key] = ray.put(Parcel.of(job))
         # Within a list it is a reference: Ray would hand over what it refers to, every time.
-        return _Fit(self._task.remote(job, [self._parcels[key]]), job.weights)
+        files = [one.weights for one in job.runs]
+        return _Fit(self._task.remote(job, [self._parcels[key]]), files)
 
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Fit]:
         fits = {fit.stream: fit for fit in remotes if isinstance(fit, _Fit)}
@@ -180,7 +181,7 @@ class _Fit:
     """A task of ours: first it says that it has begun, then come events, and weights at the end."""
 
     stream: Any  # an ObjectRefGenerator of what `_train` yields
-    weights: Path | None
+    files: Sequence[Path | None]  # for the weights, a run each
     begun: bool = False
 
     def receive(self) -> Event | None:
@@ -191,10 +192,11 @@ class _Fit:
         if sent == BEGUN:
             self.begun = True
             return None
-        event, weights = sent
-        if weights is not None and self.weights is not None:
-            with replacing(self.weights) as beside:
-                beside.write_bytes(weights)
+        event, trained = sent
+        for file, weights in zip(self.files, trained, strict=True):
+            if file is not None and weights is not None:
+                with replacing(file) as beside:
+                    beside.write_bytes(weights)
         received: Event = event
         return received
 
@@ -207,26 +209,27 @@ class _Fit:
 
 
 @ray.remote(max_retries=0, max_calls=0, scheduling_strategy="SPREAD")
-def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, bytes | None]]:
+def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, list[bytes | None]]]:
     """Run a job on a node.
 
     Args:
         parcel: a reference to its Parcel, alone in a list.
 
     Yields:
-        BEGUN, then every event with None; the last one with the weights, if the job keeps them.
+        BEGUN, then every event with None for each run; the last one with the weights that are kept.
     """
     yield BEGUN
     torch.set_num_threads(job.plan.threads)
     data, case = _unpack(job.data.name, job.case, *parcel)
     with tempfile.TemporaryDirectory() as folder:
-        weights = job.weights and Path(folder) / job.weights.name
-        running = run(replace(job, data=data, case=case, weights=weights))
+        files = [one.weights and Path(folder) / one.weights.name for one in job.runs]
+        here = tuple(replace(one, weights=file) for one, file in zip(job.runs, files, strict=True))
+        running = run(replace(job, data=data, case=case, runs=here))
         event: Event | None = None
         while not isinstance(event, Finished | Failed):
             event = advance(running)
-            kept = weights is not None and isinstance(event, Finished)
-            yield event, weights.read_bytes() if weights is not None and kept else None
+            done = isinstance(event, Finished)
+            yield event, [file.read_bytes() if file and done else None for file in files]
 
 
 @ray.remote(num_cpus=0, max_retries=0)

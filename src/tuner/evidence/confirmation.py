@@ -77,30 +77,27 @@ def confirm(
         known = {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
     opened = not set(configurations) <= set(known)
     if opened:
-        tested = score_on_test(study, brief, engine, configurations, seeds, folder, say)
+        tested = score_on_test(study, brief, engine, configurations, found.rounds, folder, say)
         known = {trial: one.scores for trial, one in tested.items()}
         shown = {"trial": found.winner, **tested[found.winner].details}
         study.set_user_attr(MISTAKES, shown)
-    study.set_user_attr(
-        CONFIRMATION,
-        {
-            **asked,
-            "fewest": fewest,
-            "winner": found.winner,
-            "seeds": seeds,
-            "most": most_rounds(fewest),
-            "validation": {str(number): scores for number, scores in found.scores.items()},
-            "arms": {
-                name: {
-                    "trial": number,
-                    "epochs": configurations[number].epochs,
-                    "scores": known[number],
-                }
-                for name, number in chosen.items()
-            },
-        },
-    )
+    ended = {
+        name: {"trial": number, "epochs": configurations[number].epochs, "scores": known[number]}
+        for name, number in chosen.items()
+    }
+    facts = {**asked, **_facts(found, fewest), "seeds": seeds, "arms": ended}
+    study.set_user_attr(CONFIRMATION, facts)
     return opened
+
+
+def _facts(found: Race, fewest: int) -> dict[str, Any]:
+    """Return how a race went, as plain values."""
+    return {
+        "fewest": fewest,
+        "winner": found.winner,
+        "most": most_rounds(fewest),
+        "validation": {str(number): scores for number, scores in found.scores.items()},
+    }
 
 
 def _race(

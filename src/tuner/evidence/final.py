@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tuner.case import Shape
 from tuner.errors import BundleError, StudyError
 from tuner.evidence.mistakes import classification_mistakes, residuals
-from tuner.fits import Failed, Finished, Job, run_all
+from tuner.evidence.trainings import seed_of, trained_with
+from tuner.fits import Failed, Finished, Job, Run, run_all
 from tuner.inference import Fitted
 from tuner.manifest import machine
 from tuner.metrics import scores
@@ -50,11 +51,14 @@ def score_on_test(
     brief: Brief,
     engine: Engine,
     configurations: Mapping[int, Configuration],
-    seeds: Sequence[int],
+    count: int,
     folder: Path,
     say: Callable[[str], None],
 ) -> dict[int, Tested]:
-    """Train each trial's configuration on every seed, then open the test split for all of them.
+    """Train each trial's configuration on the first seeds, then open the test split for all.
+
+    Args:
+        count: of seeds.
 
     Returns:
         What each trial's models do on the test split.
@@ -63,77 +67,101 @@ def score_on_test(
         StudyError: a training failed.
         BundleError: weights on disk are damaged; the same command trains them again.
     """
-    jobs = _jobs(brief, configurations, seeds, folder)
-    _train(jobs, engine, say)
-    outputs, test = _open(study, brief, jobs)
+    files = {
+        (trial, index): folder / f"trial-{trial}-{_called(brief, configuration, index)}"
+        for trial, configuration in configurations.items()
+        for index in range(count)
+    }
+    _train(_jobs(brief, configurations, files), engine, say)
+    outputs, test = _open(study, brief, configurations, files)
     return {
-        trial: _tested(brief, [outputs[trial, seed] for seed in seeds], test)
+        trial: _tested(brief, [outputs[trial, index] for index in range(count)], test)
         for trial in configurations
     }
 
 
-def final_job(brief: Brief, configuration: Configuration, seed: int) -> Job:
-    """Train on all development data."""
+def final_job(brief: Brief, configuration: Configuration, files: Mapping[int, Path | None]) -> Job:
+    """Train on all development data.
+
+    Args:
+        files: for the weights, by the seeds that are trained together.
+    """
     return Job(
         case=brief.reference,
         hyperparameters=configuration.hyperparameters,
         data=brief.data_folder,
-        split_seed=None,
-        seed=seed,
+        runs=tuple(Run(seed=seed, split_seed=None, weights=file) for seed, file in files.items()),
         plan=brief.plan,
         stop_after=configuration.epochs,
     )
 
 
+def _called(brief: Brief, configuration: Configuration, index: int) -> str:
+    """Return a name for a training's weights that no other training's have."""
+    seed = seed_of(brief.seed, index)
+    inputs = (
+        brief.case.name,
+        brief.dataset.fingerprint,
+        dict(configuration.hyperparameters),
+        configuration.epochs,
+        seed,
+        asdict(brief.plan),
+        machine(),
+    )
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    return f"seed-{seed}-{digest[:16]}.safetensors"
+
+
 def _jobs(
-    brief: Brief, configurations: Mapping[int, Configuration], seeds: Sequence[int], folder: Path
-) -> dict[tuple[int, int], Job]:
-    """One job a trial and seed, with a file for its weights that is named after its inputs."""
-    jobs = {}
-    for trial, configuration in configurations.items():
-        for seed in seeds:
-            job = final_job(brief, configuration, seed)
-            inputs = (
-                brief.case.name,
-                brief.dataset.fingerprint,
-                dict(configuration.hyperparameters),
-                configuration.epochs,
-                seed,
-                asdict(brief.plan),
-                machine(),
-            )
-            digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-            weights = folder / f"trial-{trial}-seed-{seed}-{digest[:16]}.safetensors"
-            jobs[trial, seed] = replace(job, weights=weights)
-    return jobs
+    brief: Brief,
+    configurations: Mapping[int, Configuration],
+    files: Mapping[tuple[int, int], Path],
+) -> list[Job]:
+    """Return what trains the weights that are not there yet."""
+    blocks = {
+        (trial, trained_with(brief, configurations[trial], index))
+        for (trial, index), file in files.items()
+        if not file.exists()
+    }
+    return [
+        final_job(
+            brief,
+            configurations[trial],
+            {seed_of(brief.seed, index): files.get((trial, index)) for index in together},
+        )
+        for trial, together in sorted(blocks, key=lambda block: (block[1].start, block[0]))
+    ]
 
 
-def _train(jobs: dict[tuple[int, int], Job], engine: Engine, say: Callable[[str], None]) -> None:
-    missing = [job for job in jobs.values() if job.weights and not job.weights.exists()]
-    ended = 0
+def _train(jobs: Sequence[Job], engine: Engine, say: Callable[[str], None]) -> None:
+    ended, total = 0, sum(len(job.runs) for job in jobs)
 
     def on_end(key: int, event: Finished | Failed, _points: Sequence[ReportPoint]) -> None:
         nonlocal ended
-        ended += 1
+        seeds = [run.seed for run in jobs[key].runs]
         if isinstance(event, Failed):
             raise StudyError(
-                f"training with seed {missing[key].seed} failed: {event.reason}; "
+                f"training with seed {', '.join(map(str, seeds))} failed: {event.reason}; "
                 "the same command tries again"
             )
-        say(f"Final training {ended} of {len(missing)} took {event.seconds:.1f} s.")
+        ended += len(seeds)
+        say(f"Final training {ended} of {total} took {event.seconds / len(seeds):.1f} s.")
 
-    run_all(engine, dict(enumerate(missing)), on_end)
+    run_all(engine, dict(enumerate(jobs)), on_end)
 
 
 def _open(
-    study: optuna.Study, brief: Brief, jobs: dict[tuple[int, int], Job]
+    study: optuna.Study,
+    brief: Brief,
+    configurations: Mapping[int, Configuration],
+    files: Mapping[tuple[int, int], Path],
 ) -> tuple[dict[tuple[int, int], Tensor], Examples]:
     """Open the test split, on the record, and apply every model to it.
 
     Returns:
         Outputs on the CPU, and the test rows with targets in the units of the outputs.
     """
-    trials, seeds = (len(set(part)) for part in zip(*jobs, strict=True))
+    trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
 
     def record() -> None:
         opening = {
@@ -142,7 +170,7 @@ def _open(
         }
         study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
 
-    fitted = {key: load_fitted(brief, job) for key, job in jobs.items()}
+    fitted = {key: load_fitted(brief, configurations[key[0]], files[key]) for key in files}
     test = brief.dataset.test.open(record)
     outputs = {key: one.outputs(test.features, brief.plan).cpu() for key, one in fitted.items()}
     if brief.case.task == "regression":
@@ -162,19 +190,17 @@ def _tested(brief: Brief, outputs: Sequence[Tensor], test: Examples) -> Tested:
     )
 
 
-def load_fitted(brief: Brief, job: Job) -> Fitted:
+def load_fitted(brief: Brief, configuration: Configuration, file: Path) -> Fitted:
     """Load the weights that a final job has written.
 
     Raises:
         BundleError: the file is damaged; it is removed, so the same command trains it again.
     """
-    if job.weights is None:
-        raise BundleError("this job keeps no weights")
     case, data = brief.case, brief.dataset
-    hyperparameters = case.hyperparameters(job.hyperparameters)
+    hyperparameters = case.hyperparameters(configuration.hyperparameters)
     model = case.build(hyperparameters, Shape(data.row_shape, data.outputs)).to(brief.plan.device)
     try:
-        return Fitted.load(model, job.weights)
+        return Fitted.load(model, file)
     except BundleError:
-        job.weights.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
         raise

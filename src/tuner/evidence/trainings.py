@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import TrialState, create_trial
 
+from tuner.case import Shape
 from tuner.data.splits import KFold
 from tuner.errors import StudyError
-from tuner.fits import Failed, Finished, Job, run_all
+from tuner.fits import Failed, Finished, Job, Run, run_all
+from tuner.groups import stackable
 from tuner.objective import fold_scores
 from tuner.seeds import derive
 from tuner.study.store import EVIDENCE, evidence_name
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tuner.study.opening import Brief
     from tuner.training import ReportPoint
 
+TOGETHER = 6  # the fewest rounds that prove anything
+
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
@@ -34,6 +37,21 @@ class Configuration:
     hyperparameters: Mapping[str, Any]
     epochs: int
     label: str = field(compare=False)
+
+
+def trained_with(brief: Brief, configuration: Configuration, index: int) -> range:
+    """Return the numbers of the trainings, this one among them, that are one job.
+
+    Where networks can be stacked, six cost little more than one. Always the same six, so that what
+    comes of one does not depend on what was asked for, or known, before.
+    """
+    data = brief.dataset
+    hyperparameters = brief.case.hyperparameters(configuration.hyperparameters)
+    model = brief.case.build(hyperparameters, Shape(data.row_shape, data.outputs))
+    if not stackable(model, data, brief.case):
+        return range(index, index + 1)
+    start = index - index % TOGETHER
+    return range(start, start + TOGETHER)
 
 
 def seed_of(study_seed: int, index: int) -> int:
@@ -82,27 +100,43 @@ class Trainings:
         Raises:
             StudyError: a training failed for another reason than its numbers.
         """
-        keyed = {
-            _key(configuration, index): (configuration, index) for configuration, index in wanted
-        }
-        missing = [(key, *what) for key, what in keyed.items() if key not in self.known]
-        jobs = {n: self._job(what, index) for n, (_, what, index) in enumerate(missing)}
+        blocks: dict[str, tuple[Configuration, Sequence[int]]] = {}
+        for configuration, index in wanted:
+            together = trained_with(self.brief, configuration, index)
+            if any(_key(configuration, one) not in self.known for one in together):
+                blocks[_key(configuration, together[0])] = configuration, together
+        diverged = self._train(list(blocks.values()))
+        self._train([(one, [index]) for one, rounds in diverged for index in rounds])
+
+    def _train(
+        self, blocks: Sequence[tuple[Configuration, Sequence[int]]]
+    ) -> list[tuple[Configuration, Sequence[int]]]:
+        """Train blocks of rounds; return those that are to be trained one by one, to see which."""
+        diverged = []
+        jobs = {n: self._job(*block) for n, block in enumerate(blocks)}
 
         def on_end(n: int, event: Finished | Failed, points: Sequence[ReportPoint]) -> None:
-            key, configuration, index = missing[n]
+            configuration, rounds = blocks[n]
             if isinstance(event, Failed) and not event.diverged:
                 raise StudyError(
-                    f"training on fresh fold {index} failed: {event.reason}; "
+                    f"training on fresh fold {rounds[0]} failed: {event.reason}; "
                     "the same command tries again"
                 )
-            trial = _trial(key, configuration, index, jobs[n], event, points)
-            self.study.add_trial(trial)
-            self.known[key] = trial.values and trial.values[0]
-            self.say(_in_words(trial, configuration.label, self.brief.case.metric))
+            if isinstance(event, Failed) and len(rounds) > 1:
+                diverged.append(blocks[n])
+                return
+            for place, index in enumerate(rounds):
+                key = _key(configuration, index)
+                if key not in self.known:
+                    trial = _trial(key, configuration, index, jobs[n], place, event, points)
+                    self.study.add_trial(trial)
+                    self.known[key] = trial.values and trial.values[0]
+                    self.say(_in_words(trial, configuration.label, self.brief.case.metric))
 
         run_all(self.engine, jobs, on_end)
+        return diverged
 
-    def _job(self, configuration: Configuration, index: int) -> Job:
+    def _job(self, configuration: Configuration, rounds: Sequence[int]) -> Job:
         brief = self.brief
         scheme = brief.dataset.validation
         k = scheme.k if isinstance(scheme, KFold) else 1
@@ -110,9 +144,14 @@ class Trainings:
             case=brief.reference,
             hyperparameters=configuration.hyperparameters,
             data=brief.data_folder,
-            split_seed=derive(brief.seed, "confirmation folds", index // k),
-            fold=index % k,
-            seed=seed_of(brief.seed, index),
+            runs=tuple(
+                Run(
+                    seed=seed_of(brief.seed, index),
+                    split_seed=derive(brief.seed, "confirmation folds", index // k),
+                    fold=index % k,
+                )
+                for index in rounds
+            ),
             plan=brief.plan,
             stop_after=configuration.epochs,
         )
@@ -129,25 +168,27 @@ def _trial(
     configuration: Configuration,
     index: int,
     job: Job,
+    place: int,
     event: Finished | Failed,
     points: Sequence[ReportPoint],
 ) -> FrozenTrial:
-    """Make the record of a training; one that diverged is a failed trial without a value."""
+    """Make the record of a run of a job; one that diverged is a failed trial without a value."""
     finished = isinstance(event, Finished)
     planned = configuration.hyperparameters["epochs"]
+    run, share = job.runs[place], len(job.runs)
     return create_trial(
         state=TrialState.COMPLETE if finished else TrialState.FAIL,
-        value=fmean(fold_scores(points, planned)) if finished else None,
+        value=fold_scores(points, planned)[place] if finished else None,
         user_attrs={
             "key": key,
             "hyperparameters": dict(configuration.hyperparameters),
             "epochs": configuration.epochs,
             "round": index,
-            "split_seed": job.split_seed,
-            "fold": job.fold,
-            "seed": job.seed,
-            "seconds": event.seconds if isinstance(event, Finished) else None,
-            "work": points[-1].work if points else 0.0,
+            "split_seed": run.split_seed,
+            "fold": run.fold,
+            "seed": run.seed,
+            "seconds": event.seconds / share if isinstance(event, Finished) else None,
+            "work": points[-1].work / share if points else 0.0,
             "failure": None if isinstance(event, Finished) else event.reason,
         },
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.final import final_job
-from tuner.evidence.trainings import seed_of
+from tuner.evidence.trainings import seed_of, trained_with
 from tuner.fits import Failed, Finished, run_all
 from tuner.manifest import machine
 from tuner.naming import folder_name
@@ -71,7 +70,7 @@ def retrain(
     bundle.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:
         weights = Path(work) / "weights"
-        _train(brief, configuration_of(chosen), seed, weights)
+        _train(study, brief, configuration_of(chosen), seed, weights)
         write_bundle(bundle, weights, _manifest(study, brief, chosen, seed))
     publish_bundle(study, bundle)
     return bundle
@@ -98,13 +97,22 @@ def _arm(study: optuna.Study, name: str) -> FrozenTrial:
     return arms[name]
 
 
-def _train(brief: Brief, configuration: Configuration, seed: int, weights: Path) -> None:
+def _train(
+    study: optuna.Study, brief: Brief, configuration: Configuration, seed: int, weights: Path
+) -> None:
+    """Train on all development data, and keep the weights of this seed."""
+
     def on_end(_key: int, event: Finished | Failed, _points: Sequence[ReportPoint]) -> None:
         if isinstance(event, Failed):
             raise StudyError(f"retraining failed: {event.reason}; try another --seed")
 
-    job = replace(final_job(brief, configuration, seed), weights=weights)
-    run_all(InProcessEngine(), {0: job}, on_end)
+    files: dict[int, Path | None] = {seed: weights}
+    confirmed = study.user_attrs.get(CONFIRMATION, {}).get("seeds") or [seed_of(brief.seed, 0)]
+    if seed in confirmed:  # with those that it was confirmed with, to be the same, bit for bit
+        together = trained_with(brief, configuration, confirmed.index(seed))
+        seeds = [seed_of(brief.seed, index) for index in together]
+        files = {one: weights if one == seed else None for one in seeds}
+    run_all(InProcessEngine(), {0: final_job(brief, configuration, files)}, on_end)
 
 
 def _manifest(study: optuna.Study, brief: Brief, trial: FrozenTrial, seed: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from optuna.trial import TrialState
 
 from tuner.errors import CaseError, StudyError
-from tuner.fits import Failed, Finished, Job
+from tuner.fits import Failed, Finished, Job, Run
 from tuner.objective import Course, RunningTrial
 from tuner.seeds import derive
 from tuner.study.attributes import STOPPED
@@ -65,8 +65,7 @@ def search_job(brief: Brief, hyperparameters: Mapping[str, Any], seed: int) -> J
         case=brief.reference,
         hyperparameters=hyperparameters,
         data=brief.data_folder,
-        split_seed=brief.seed,
-        seed=seed,
+        runs=(Run(seed=seed, split_seed=brief.seed),),
         plan=brief.plan,
     )
 
