@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from tuner.study.opening import Brief, open_study
 if TYPE_CHECKING:
     import optuna
 
-    from tuner.fits import Engine
+    from tuner.fits import Engine, Job
     from tuner.objective import RunningTrial
 
 TINY = str(Path(__file__).parent / "cases" / "tiny.py")
@@ -39,6 +40,12 @@ def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> Bri
         fixed=fixed,
         plan=Plan(),
     )
+
+
+def rerun(job: Job, **changes: Any) -> Job:
+    """The same job with its only run changed."""
+    (only,) = job.runs
+    return replace(job, runs=(replace(only, **changes),))
 
 
 class Silent:

@@ -154,9 +154,9 @@ class PretendEngine:
     def start(self, key: int, job: Job) -> None:
         """Give a training to the worker that has been free for longest, or to the next free one."""
         self._enter()
-        made = random.Random(job.seed).choice(self.made)
+        made = random.Random(job.runs[0].seed).choice(self.made)
         points = list(_points(made, job.hyperparameters["epochs"]))
-        noise = random.Random(f"{self.seed}/{job.seed}")
+        noise = random.Random(f"{self.seed}/{job.runs[0].seed}")
         pace = self.seconds * made.seconds
         lasts = [pace * noise.lognormvariate(0, self.noise) for _ in points]
         self._fits[key] = _Fit(key, points, lasts)

@@ -16,6 +16,7 @@ from tuner.engines.choosing import ThisMachine
 from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.final import OPENINGS
+from tuner.evidence.trainings import TOGETHER
 from tuner.study.arms import arms_of
 from tuner.study.attributes import ABLATION, CONFIRMATION
 from tuner.study.store import evidence_name, load_study, open_storage
@@ -83,7 +84,7 @@ def test_interrupted_it_goes_on(
     study: optuna.Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class PressesCtrlC(InProcessEngine):
-        left = 2
+        left = 1
 
         def start(self, key: int, job: Any) -> None:
             if self.left == 0:
@@ -96,7 +97,7 @@ def test_interrupted_it_goes_on(
         patch.setattr(ThisMachine, "engine", lambda *_: PressesCtrlC())
         assert main(ARGUMENTS) == INTERRUPTED
     assert "the same command goes on" in capsys.readouterr().out
-    assert trainings() == before + 2
+    assert trainings() == before + TOGETHER
     assert main(ARGUMENTS) == 0
     assert report()["ablation"]["complete"]
     assert study.user_attrs[ABLATION]["complete"]

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from tests.making import TINY
+from tests.making import TINY, rerun
 from tuner.case import Shape
 from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import CaseError, DivergedError
-from tuner.fits import Failed, Finished, Job, advance, run, run_all
+from tuner.fits import Failed, Finished, Job, Run, advance, run, run_all
 from tuner.inference import Fitted
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def job(brief: Brief) -> Job:
         case=TINY,
         hyperparameters=asdict(brief.case.baseline),
         data=brief.data_folder,
-        split_seed=0,
-        seed=1,
+        runs=(Run(seed=1, split_seed=0),),
         plan=brief.plan,
     )
 
@@ -42,24 +41,24 @@ def test_a_search_fit_validates_on_the_folds_of_its_split_seed(job: Job) -> None
     points = list(run(job))
     assert [point.epoch for point in points] == [1, 2, 3, 4]
     assert all(len(point.fold_scores) == 3 for point in points)
-    assert list(run(replace(job, split_seed=1))) != points
+    assert list(run(rerun(job, split_seed=1))) != points
     assert list(run(job)) == points
 
 
 def test_a_final_fit_trains_on_everything_and_validates_on_nothing(job: Job) -> None:
-    points = list(run(replace(job, split_seed=None, stop_after=3)))
+    points = list(run(replace(rerun(job, split_seed=None), stop_after=3)))
     assert [point.epoch for point in points] == [1, 2, 3]
     assert {point.validation for point in points} == {None}
 
 
 def test_the_weights_it_writes_are_those_it_trained(job: Job, tmp_path: Path, brief: Brief) -> None:
     path = tmp_path / "new" / "folder" / "weights"
-    list(run(replace(job, split_seed=None, weights=path)))
+    list(run(rerun(job, split_seed=None, weights=path)))
     case, data = brief.case, brief.dataset
     shape = Shape(data.row_shape, data.outputs)
     fitted = Fitted.load(case.build(case.baseline, shape), path)
     other = tmp_path / "other"
-    list(run(replace(job, split_seed=None, seed=2, weights=other)))
+    list(run(rerun(job, split_seed=None, seed=2, weights=other)))
     different = Fitted.load(case.build(case.baseline, shape), other)
     rows = data.development.features
     assert torch.isfinite(fitted.outputs(rows, brief.plan)).all()

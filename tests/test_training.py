@@ -167,45 +167,60 @@ def test_scalers_are_fitted_on_the_training_part_of_each_fold(housing: Dataset) 
             assert not torch.equal(scaler.mean, Scaler.fit(values).mean)
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
-@pytest.mark.parametrize("schedule", ["constant", "step", "cycle"])
+CHANGES: list[dict[str, Any]] = [
+    {"depth": 1, "taper": False},
+    {"width": 16},
+    *({"activation": activation} for activation in ("relu", "silu", "gelu", "tanh")),
+    {"batch_norm": False},
+    {"dropout": 0.3},
+    {"dropout": 0.3, "batch_norm": False},
+    {"learning_rate": 1e-2},
+    {"weight_decay": 1e-1},
+    {"weight_decay": 1e-1, "optimizer": "adamw"},
+    {"batch_size": 128},
+    {"epochs": 5},
+    {"step_lr": True, "step_size": 1, "gamma": 0.3},
+    {"one_cycle": True},
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES, ids=repr)
 def test_a_stacked_member_trains_as_it_would_alone(
-    housing: Dataset,
-    monkeypatch: pytest.MonkeyPatch,
-    batch_norm: bool,
-    optimizer: str,
-    schedule: str,
+    housing: Dataset, changes: dict[str, Any]
 ) -> None:
-    """Whatever is not random comes out alike; dropout draws its masks in another order."""
-    parts = folds(housing.development, housing.validation, 0)
-    hyperparameters = replace(
-        HOUSING.recipe,
-        epochs=3,
-        activation="silu",
-        weight_decay=1e-2,
-        batch_norm=batch_norm,
-        optimizer=optimizer,
-        step_lr=schedule == "step",
-        step_size=1,
-        one_cycle=schedule == "cycle",
-    )
-    assert len(make_groups(HOUSING, hyperparameters, housing, parts, Plan())) == 1
-    together, stacked = run(HOUSING, hyperparameters, housing, parts, 5, Plan())
-    monkeypatch.setattr("tuner.groups.can_stack", lambda _: False)
-    alone, single = run(HOUSING, hyperparameters, housing, parts, 5, Plan())
-    for one, other in zip(together, alone, strict=True):
-        assert one.fold_scores == pytest.approx(other.fold_scores, rel=1e-2)
-        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-2)
-    rows = housing.development.features[:50]
-    for one_model, other_model in zip(stacked, single, strict=True):
-        difference = one_model.outputs(rows, Plan()) - other_model.outputs(rows, Plan())
+    """Whatever the hyperparameters: each member has the batches and the dropout of its own seed."""
+    parts, seeds = folds(housing.development, housing.validation, 0), [5, 6, 7, 8, 9]
+    hyperparameters = replace(HOUSING.recipe, epochs=2, early_stopping=False)
+    hyperparameters = replace(hyperparameters, **changes)
+    last = hyperparameters.epochs  # the weights kept are those of it, not of the best mean score
+    together, stacked = run(HOUSING, hyperparameters, housing, parts, seeds, Plan(), last)
+    for place, (part, seed) in enumerate(zip(parts, seeds, strict=True)):
+        alone, (single,) = run(HOUSING, hyperparameters, housing, [part], seed, Plan(), last)
+        for one, other in zip(together, alone, strict=True):
+            assert one.fold_scores[place] == pytest.approx(other.fold_scores[0], rel=2e-2)
+        rows = housing.development.features[:50]
+        difference = stacked[place].outputs(rows, Plan()) - single.outputs(rows, Plan())
         assert difference.abs().max() < 5e-2
+
+
+def test_a_stack_is_one_group_and_folds_of_other_sizes_are_another(tiny: Dataset) -> None:
+    rows = torch.arange(60)
+    parts = [Fold(rows[:40], rows[40:]), Fold(rows[:39], rows[39:]), Fold(rows[20:], rows[:20])]
+    groups = make_groups(TINY_CASE, TINY_CASE.baseline, tiny, parts, Plan(), [1, 2, 3])
+    assert [[member.place for member in group.members] for group in groups] == [[0, 2], [1]]
+    (*_, last), models = run(TINY_CASE, TINY_CASE.baseline, tiny, parts, [1, 2, 3], Plan())
+    for place in range(3):
+        (*_, alone), _ = run(
+            TINY_CASE, TINY_CASE.baseline, tiny, [parts[place]], [place + 1], Plan()
+        )
+        assert last.fold_scores[place] == pytest.approx(alone.fold_scores[0])
+    assert len(models) == 3
 
 
 def test_what_is_not_plain_is_not_stacked() -> None:
     assert can_stack(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU()))
     assert not can_stack(nn.Sequential(nn.Linear(2, 3, bias=False)))
+    assert not can_stack(nn.Sequential(nn.Linear(2, 3), nn.Dropout(1.0)))
     assert not can_stack(nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)))
     assert not can_stack(nn.Linear(2, 3))
 
@@ -221,7 +236,7 @@ def test_a_last_batch_of_one_row_is_left_out(tiny: Dataset) -> None:
     alone = Fold(torch.arange(33), torch.arange(33, 60))
     (group,) = make_groups(TINY_CASE, TINY_CASE.baseline, tiny, [alone], Plan())
     assert isinstance(group, Group)
-    assert [len(batch) for batch in group.shuffled()] == [16, 16]
+    assert [batch.shape for batch in group.shuffled()] == [(1, 16), (1, 16)]
 
 
 def test_bfloat16_and_channels_last_train_too() -> None:

@@ -82,8 +82,8 @@ def fit(
             hyperparameters.
 
     Returns:
-        The model of each fold with the weights of the epoch whose mean validation score was best,
-        or of the last epoch where nothing is held out.
+        The model of each fold with the weights of the epoch whose mean validation score was best;
+        of the last epoch where nothing is held out, or where `stop_after` says which that is.
 
     Raises:
         DivergedError: the training loss or a validation score is not finite.
@@ -103,7 +103,8 @@ def fit(
                 group.train(own)
             point = _report(groups, step, epoch - 1 + part / len(parts))
             if (
-                point.ends_epoch
+                stop_after is None
+                and point.ends_epoch
                 and point.validation is not None
                 and (best is None or case.better(point.validation, best))
             ):
@@ -115,7 +116,6 @@ def fit(
             group.end_epoch()
         if (
             hyperparameters.early_stopping
-            and stop_after is None
             and best is not None
             and epoch - best_epoch >= hyperparameters.patience
         ):

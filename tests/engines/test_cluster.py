@@ -8,14 +8,14 @@ import sys
 import threading
 import time
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 from tests.engines.test_contract import drain
-from tests.making import TINY, Silent, history, make_brief, search
+from tests.making import TINY, Silent, history, make_brief, rerun, search
 from tuner.data.cache import TEST
 from tuner.engines.cluster import RayCluster, RayEngine, _own_folder
 from tuner.engines.processes import ProcessEngine
@@ -211,12 +211,12 @@ def test_data_and_case_are_placed_on_the_node_and_the_test_split_is_not(
     (job,) = jobs_of(brief, 1)
     weights = tmp_path / "weights.safetensors"
     with closing(RayEngine(1, Plan())) as engine:
-        engine.start(1, replace(job, weights=weights, split_seed=None))
+        engine.start(1, rerun(job, weights=weights, split_seed=None))
         assert isinstance(drain(engine, 1)[-1], Finished)
     data = _own_folder() / job.data.name
     assert data.is_dir()
     assert not (data / TEST).exists()
-    again = replace(job, weights=tmp_path / "here", split_seed=None)
+    again = rerun(job, weights=tmp_path / "here", split_seed=None)
     list(run(again))
     assert weights.read_bytes() == (tmp_path / "here").read_bytes()
 

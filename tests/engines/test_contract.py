@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.making import TINY, make_brief
+from tests.making import TINY, make_brief, rerun
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.processes import ProcessEngine, _Fit
-from tuner.fits import Engine, Event, Failed, Finished, Job, run, run_all
+from tuner.fits import Engine, Event, Failed, Finished, Job, Run, run, run_all
 from tuner.plan import Plan
 from tuner.training import ReportPoint
 
@@ -44,8 +44,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
         case=TINY,
         hyperparameters=asdict(replace(brief.case.baseline, epochs=6)),
         data=brief.data_folder,
-        split_seed=0,
-        seed=7,
+        runs=(Run(seed=7, split_seed=0),),
         plan=brief.plan,
     )
 
@@ -101,7 +100,7 @@ def test_a_stopped_fit_leaves_room_for_the_next(engine: Engine, job: Job) -> Non
 
 
 def test_fits_beyond_the_slots_wait_in_order(engine: Engine, job: Job) -> None:
-    jobs = {key: replace(job, seed=key) for key in range(20, 25)}
+    jobs = {key: rerun(job, seed=key) for key in range(20, 25)}
     for key, own in jobs.items():
         engine.start(key, own)
     engine.stop(21)
@@ -126,7 +125,7 @@ def test_a_fit_that_raises_says_why_and_the_engine_goes_on(engine: Engine, job: 
 
 
 def test_run_all_runs_more_jobs_than_slots(engine: Engine, job: Job, tmp_path: Path) -> None:
-    jobs = {n: replace(job, seed=n, weights=tmp_path / str(n)) for n in range(4)}
+    jobs = {n: rerun(job, seed=n, weights=tmp_path / str(n)) for n in range(4)}
     jobs[4] = broken(job)
     ends: dict[int, Finished | Failed] = {}
     seen: dict[int, list[ReportPoint]] = {}
@@ -145,8 +144,8 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(
     engine: Engine, job: Job, tmp_path: Path
 ) -> None:
     for name in ("a", "b"):
-        run_all(engine, {0: replace(job, weights=tmp_path / name)}, lambda *_: None)
-    run_all(InProcessEngine(), {0: replace(job, weights=tmp_path / "c")}, lambda *_: None)
+        run_all(engine, {0: rerun(job, weights=tmp_path / name)}, lambda *_: None)
+    run_all(InProcessEngine(), {0: rerun(job, weights=tmp_path / "c")}, lambda *_: None)
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
@@ -213,10 +212,18 @@ def test_a_hung_worker_costs_a_retry_and_no_point(job: Job) -> None:
 
 
 def test_a_worker_hung_twice_fails_its_fit_alone(job: Job) -> None:
-    engine = ProcessEngine(1, patience=0.5)  # no worker is that fast: both seem hung
+    engine = ProcessEngine(1, patience=0.5)
+    long = replace(job, hyperparameters={**job.hyperparameters, "epochs": 100_000})
     try:
-        engine.start(1, job)
-        end = drain(engine, 1)[-1]
+        engine.start(1, long)
+        for _ in range(2):
+            first_point(engine, 1)
+            hung = worker_of(engine, 1)
+            hang_worker_of(engine, 1)
+            while hung.is_alive():
+                end = engine.next(1, timeout=0.1)
+        while not isinstance(end, Failed):
+            end = engine.next(1, timeout=0.1)
         assert end == Failed("its worker was lost twice (the last sent nothing for 0.5 s)")
         engine.patience = 60.0
         engine.start(2, job)

@@ -33,12 +33,12 @@ def pruned(values: dict[int, float], others: int, *, maximize: bool) -> bool:
     ("stage", "value", "expected"),
     [
         (1, 0.0, False),  # too early to say, even of the worst
-        (2, 2.5, True),  # 18 of 20 are better
-        (2, 3.5, False),
-        (10, 10.5, True),  # 10 of 20
-        (10, 11.5, False),
-        (19, 15.5, True),  # 5 of 20: a quarter goes on to the end
-        (19, 16.5, False),
+        (2, 5.5, True),  # 15 of 20 are better, and 73 % go on
+        (2, 6.5, False),
+        (10, 17.5, True),  # 3 of 20, and an eighth goes on
+        (10, 18.5, False),
+        (19, 18.5, True),  # 2 of 20: a tenth goes on to the end
+        (19, 19.5, False),
     ],
 )
 def test_the_worst_go_early_and_the_doubtful_late(
@@ -60,18 +60,18 @@ def test_those_pruned_before_count_as_worse_and_gaps_as_the_score_before() -> No
     study = optuna.create_study(direction="maximize", pruner=TaperingPruner())
     for number in range(8):
         trial = study.ask()
-        trial.report(0.9, 4)
+        trial.report(0.9, 2)
         if number < 4:  # good for long, and yet pruned
             study.tell(trial, state=TrialState.PRUNED)
         else:
             trial.report(0.9, 12)
             study.tell(trial, 0.9)
-    for stage, score, expected in ((4, 0.5, True), (10, 0.5, True), (10, 0.95, False)):
+    for stage, score, expected in ((2, 0.5, True), (10, 0.5, True), (10, 0.95, False)):
         trial = study.ask()
         trial.report(score, stage)
         assert trial.should_prune() is expected, stage
         study.tell(trial, state=TrialState.FAIL)  # does not count
-    # At 8, four of eight are better by their score at 4: fewer than the three fifths that go on.
+    # At 3, four of eight are better by their score at 2: fewer than the 61 % that go on.
     trial = study.ask()
-    trial.report(0.5, 8)
+    trial.report(0.5, 3)
     assert not trial.should_prune()

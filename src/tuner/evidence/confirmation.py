@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import StudyError
-from tuner.evidence.final import score_on_test
+from tuner.evidence.final import rows_for_test, score_on_test
 from tuner.evidence.race import Race, most_rounds, race
 from tuner.evidence.trainings import Configuration, Trainings, seed_of
 from tuner.study.arms import arms_of, candidates_of
@@ -40,8 +40,8 @@ def confirm(
     """Find out which candidate is best, and what it is worth, unless that is known already.
 
     The candidates of the search, baseline and recipe are trained again on fresh seeds and folds;
-    what wins there is the best from then on. Then baseline, recipe and best are trained on all
-    development data, on the same seeds as many as there were rounds, and the test split is opened.
+    what wins there is the best from then on. Then the test split is opened for models of baseline,
+    recipe and best, on the same seeds, as many as there were rounds.
 
     Args:
         fewest: seeds; there are up to four times as many while the gain is not plain. A
@@ -68,7 +68,8 @@ def confirm(
             say(f"The confirmation on {len(before['seeds'])} seeds is kept.")
         return False
     trials = {trial.number: trial for trial in (*candidates, *arms.values())}
-    found = _race(Trainings(study, brief, engine, say), trials, numbers, fixed, fewest, say)
+    trainings = Trainings(study, brief, engine, say, folder)
+    found = _race(trainings, trials, numbers, fixed, fewest, say)
     chosen = {**fixed, "best": found.winner}
     configurations = {number: configuration_of(trials[number]) for number in chosen.values()}
     seeds = [seed_of(brief.seed, index) for index in range(found.rounds)]
@@ -86,6 +87,7 @@ def confirm(
         for name, number in chosen.items()
     }
     facts = {**asked, **_facts(found, fewest), "seeds": seeds, "arms": ended}
+    facts["trained_on"] = rows_for_test(brief)
     study.set_user_attr(CONFIRMATION, facts)
     return opened
 

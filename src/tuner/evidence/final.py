@@ -1,20 +1,24 @@
-"""Models trained on all development data, and the one opening of the test split."""
+"""The models that meet the test split, and its one opening."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tuner.case import Shape
+from tuner.data.splits import Holdout
 from tuner.errors import BundleError, StudyError
 from tuner.evidence.mistakes import classification_mistakes, residuals
-from tuner.evidence.trainings import seed_of, trained_with
+from tuner.evidence.trainings import (
+    are_tested,
+    fresh_run,
+    seed_of,
+    trained_with,
+    weights_file,
+)
 from tuner.fits import Failed, Finished, Job, Run, run_all
 from tuner.inference import Fitted
-from tuner.manifest import machine
 from tuner.metrics import scores
 
 if TYPE_CHECKING:
@@ -68,7 +72,7 @@ def score_on_test(
         BundleError: weights on disk are damaged; the same command trains them again.
     """
     files = {
-        (trial, index): folder / f"trial-{trial}-{_called(brief, configuration, index)}"
+        (trial, index): weights_file(folder, brief, configuration, index)
         for trial, configuration in configurations.items()
         for index in range(count)
     }
@@ -81,35 +85,31 @@ def score_on_test(
 
 
 def final_job(brief: Brief, configuration: Configuration, files: Mapping[int, Path | None]) -> Job:
-    """Train on all development data.
+    """Train for the test: on all development data, or again what a round has trained.
 
     Args:
-        files: for the weights, by the seeds that are trained together.
+        files: for the weights, by the numbers of the trainings that are one job.
     """
     return Job(
         case=brief.reference,
         hyperparameters=configuration.hyperparameters,
         data=brief.data_folder,
-        runs=tuple(Run(seed=seed, split_seed=None, weights=file) for seed, file in files.items()),
+        runs=tuple(replace(_run(brief, index), weights=file) for index, file in files.items()),
         plan=brief.plan,
         stop_after=configuration.epochs,
     )
 
 
-def _called(brief: Brief, configuration: Configuration, index: int) -> str:
-    """Return a name for a training's weights that no other training's have."""
-    seed = seed_of(brief.seed, index)
-    inputs = (
-        brief.case.name,
-        brief.dataset.fingerprint,
-        dict(configuration.hyperparameters),
-        configuration.epochs,
-        seed,
-        asdict(brief.plan),
-        machine(),
-    )
-    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-    return f"seed-{seed}-{digest[:16]}.safetensors"
+def _run(brief: Brief, index: int) -> Run:
+    if are_tested(brief):
+        return fresh_run(brief, index)
+    return Run(seed=seed_of(brief.seed, index), split_seed=None)
+
+
+def rows_for_test(brief: Brief) -> int:
+    """Return on how many rows the models that meet the test are trained."""
+    rows, scheme = len(brief.dataset.development), brief.dataset.validation
+    return rows - scheme.rows if isinstance(scheme, Holdout) else rows
 
 
 def _jobs(
@@ -127,7 +127,7 @@ def _jobs(
         final_job(
             brief,
             configurations[trial],
-            {seed_of(brief.seed, index): files.get((trial, index)) for index in together},
+            {index: files.get((trial, index)) for index in together},
         )
         for trial, together in sorted(blocks, key=lambda block: (block[1].start, block[0]))
     ]

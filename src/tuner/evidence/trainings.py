@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import TrialState, create_trial
 
 from tuner.case import Shape
-from tuner.data.splits import KFold
+from tuner.data.splits import Holdout, KFold
 from tuner.errors import StudyError
 from tuner.fits import Failed, Finished, Job, Run, run_all
 from tuner.groups import stackable
+from tuner.manifest import machine
 from tuner.objective import fold_scores
 from tuner.seeds import derive
 from tuner.study.store import EVIDENCE, evidence_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from optuna.trial import FrozenTrial
 
@@ -59,18 +62,62 @@ def seed_of(study_seed: int, index: int) -> int:
     return derive(study_seed, "confirmation", index)
 
 
+def fresh_run(brief: Brief, index: int) -> Run:
+    """Return the seed and the fold of round `index`."""
+    scheme = brief.dataset.validation
+    k = scheme.k if isinstance(scheme, KFold) else 1
+    return Run(
+        seed=seed_of(brief.seed, index),
+        split_seed=derive(brief.seed, "confirmation folds", index // k),
+        fold=index % k,
+    )
+
+
+def are_tested(brief: Brief) -> bool:
+    """Whether the models of the rounds are those that meet the test split.
+
+    Where one part of the rows is held out they have seen nearly all others, and training everything
+    again would double what a confirmation takes. With folds of few rows it is worth it.
+    """
+    return isinstance(brief.dataset.validation, Holdout)
+
+
+def weights_file(folder: Path, brief: Brief, configuration: Configuration, index: int) -> Path:
+    """Return the file for the weights of a training, which no other training has."""
+    seed = seed_of(brief.seed, index)
+    inputs = (
+        brief.case.name,
+        brief.dataset.fingerprint,
+        dict(configuration.hyperparameters),
+        configuration.epochs,
+        seed,
+        asdict(brief.plan),
+        machine(),
+    )
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    return folder / f"seed-{seed}-{digest[:16]}.safetensors"
+
+
 class Trainings:
     """Scores of configurations on fresh folds, in rounds: the same seed and fold for all.
 
     Round r holds out fold r mod k of a split that the search has not seen, with another split every
     k rounds: k rounds validate on every development row once, at the cost of one training each.
     The scores are kept as trials of a study of their own, so nothing is trained twice.
+
+    Args:
+        folder: for the weights of models that are to meet the test; None: none are.
     """
 
     def __init__(
-        self, study: optuna.Study, brief: Brief, engine: Engine, say: Callable[[str], None]
+        self,
+        study: optuna.Study,
+        brief: Brief,
+        engine: Engine,
+        say: Callable[[str], None],
+        folder: Path | None = None,
     ) -> None:
-        self.brief, self.engine, self.say = brief, engine, say
+        self.brief, self.engine, self.say, self.folder = brief, engine, say, folder
         self.study = optuna.create_study(
             study_name=evidence_name(study.study_name),
             storage=study._storage,
@@ -137,22 +184,16 @@ class Trainings:
         return diverged
 
     def _job(self, configuration: Configuration, rounds: Sequence[int]) -> Job:
-        brief = self.brief
-        scheme = brief.dataset.validation
-        k = scheme.k if isinstance(scheme, KFold) else 1
+        runs = [fresh_run(self.brief, index) for index in rounds]
+        if self.folder is not None and are_tested(self.brief):
+            files = [weights_file(self.folder, self.brief, configuration, one) for one in rounds]
+            runs = [replace(run, weights=file) for run, file in zip(runs, files, strict=True)]
         return Job(
-            case=brief.reference,
+            case=self.brief.reference,
             hyperparameters=configuration.hyperparameters,
-            data=brief.data_folder,
-            runs=tuple(
-                Run(
-                    seed=seed_of(brief.seed, index),
-                    split_seed=derive(brief.seed, "confirmation folds", index // k),
-                    fold=index % k,
-                )
-                for index in rounds
-            ),
-            plan=brief.plan,
+            data=self.brief.data_folder,
+            runs=tuple(runs),
+            plan=self.brief.plan,
             stop_after=configuration.epochs,
         )
 

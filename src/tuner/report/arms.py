@@ -68,7 +68,11 @@ def race_facts(
         for number in dict.fromkeys((*confirmation["candidates"], *arms))
     ]
     kept = ("seeds", "outdated", "winner", "fewest", "most")
-    return {**{name: confirmation[name] for name in kept}, "candidates": candidates}
+    return {
+        **{name: confirmation[name] for name in kept},
+        "trained_on": confirmation.get("trained_on"),  # None: all rows, as it was before
+        "candidates": candidates,
+    }
 
 
 def _behind(

@@ -117,11 +117,18 @@ def _arms(facts: dict[str, Any]) -> str:
         ]
     if tested:
         notes += [
-            f"Test scores are of models trained on all "
-            f"{facts['data']['sizes']['development']:,} development rows, on the same seeds for "
+            f"Test scores are of models trained on {_rows_for_test(facts)}, on the same seeds for "
             "every arm."
         ]
     return table(header, rows) + "\n\n" + " ".join(notes)
+
+
+def _rows_for_test(facts: dict[str, Any]) -> str:
+    whole: int = facts["data"]["sizes"]["development"]
+    some: int = facts["confirmation"]["trained_on"] or whole
+    if some == whole:
+        return f"all {whole:,} development rows"
+    return f"{some:,} of {whole:,} development rows, those of the fresh validation"
 
 
 def _epochs(arm: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
-"""Train one configuration of a study on all development data, as confirmation does."""
+"""Train one configuration of a study once more, to keep the model."""
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from tuner.errors import StudyError, UsageError
 from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.final import final_job
 from tuner.evidence.trainings import seed_of, trained_with
-from tuner.fits import Failed, Finished, run_all
+from tuner.fits import Failed, Finished, Run, run_all
 from tuner.manifest import machine
 from tuner.naming import folder_name
 from tuner.study.arms import arms_of
@@ -100,19 +101,21 @@ def _arm(study: optuna.Study, name: str) -> FrozenTrial:
 def _train(
     study: optuna.Study, brief: Brief, configuration: Configuration, seed: int, weights: Path
 ) -> None:
-    """Train on all development data, and keep the weights of this seed."""
+    """Train as a confirmation does with this seed, or on all development data with a new one."""
 
     def on_end(_key: int, event: Finished | Failed, _points: Sequence[ReportPoint]) -> None:
         if isinstance(event, Failed):
             raise StudyError(f"retraining failed: {event.reason}; try another --seed")
 
-    files: dict[int, Path | None] = {seed: weights}
     confirmed = study.user_attrs.get(CONFIRMATION, {}).get("seeds") or [seed_of(brief.seed, 0)]
     if seed in confirmed:  # with those that it was confirmed with, to be the same, bit for bit
-        together = trained_with(brief, configuration, confirmed.index(seed))
-        seeds = [seed_of(brief.seed, index) for index in together]
-        files = {one: weights if one == seed else None for one in seeds}
-    run_all(InProcessEngine(), {0: final_job(brief, configuration, files)}, on_end)
+        own = confirmed.index(seed)
+        together = trained_with(brief, configuration, own)
+        job = final_job(brief, configuration, {n: weights if n == own else None for n in together})
+    else:
+        job = final_job(brief, configuration, {0: None})
+        job = replace(job, runs=(Run(seed=seed, split_seed=None, weights=weights),))
+    run_all(InProcessEngine(), {0: job}, on_end)
 
 
 def _manifest(study: optuna.Study, brief: Brief, trial: FrozenTrial, seed: int) -> dict[str, Any]:
