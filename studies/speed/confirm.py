@@ -1,0 +1,110 @@
+"""What the best of each side of a race is worth: trained again by tuner's trainer, alike.
+
+    python studies/speed/race.py housing ... --confirm studies/speed/confirmed.csv
+
+The best configuration of each run is trained on the same fresh seeds: fresh weights, batches and
+splits, all folds of a split in lockstep, for the number of epochs that its search said. A row is
+one training; `confirmed` is the mean over folds and the last tenth of it, as a study scores its
+trials. The test rows stay closed. Interrupted, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from records import append, read
+
+from tuner.data import cache
+from tuner.data.sources import Folders
+from tuner.engines.choosing import ThisMachine
+from tuner.evidence.trainings import seed_of
+from tuner.fits import Finished, run_all
+from tuner.objective import fold_scores
+from tuner.seeds import derive
+from tuner.study.coordinator import search_job
+from tuner.study.opening import Brief
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
+
+    from tuner.case import Case
+    from tuner.fits import Failed
+    from tuner.training import ReportPoint
+
+STUDY_SEED = 2**31  # of no search in a race, so what is trained on is fresh for all of them
+SEEDS = 3
+Key = tuple[str, ...]  # case, side, trials and seed of a run
+
+
+def confirm(case: Case, best: Mapping[Key, FrozenTrial], data_dir: Path | None, out: Path) -> None:
+    """Train the best trial of each run on `SEEDS` fresh seeds; append what is not yet in `out`."""
+    dataset = case.dataset(Folders(given=data_dir))
+    place = ThisMachine()
+    plan = place.plan(images=dataset.pixels is not None)
+    wanted = [(key, index) for index in range(SEEDS) for key in best]
+    done = {_key(row) for row in read(out)}
+    missing = [(key, index) for key, index in wanted if (*key, str(index)) not in done]
+    with tempfile.TemporaryDirectory() as folder:
+        brief = Brief(
+            case=case,
+            reference=case.name,
+            dataset=dataset,
+            data_folder=cache.store(dataset, Path(folder)),
+            seed=STUDY_SEED,
+            fixed={},
+            plan=plan,
+        )
+        jobs = {
+            number: replace(
+                search_job(
+                    replace(brief, seed=derive(STUDY_SEED, "confirmation folds", index)),
+                    asdict(case.suggest(best[key])),
+                    seed_of(STUDY_SEED, index),
+                ),
+                stop_after=best[key].user_attrs["best_epoch"],
+            )
+            for number, (key, index) in enumerate(missing)
+        }
+
+        def on_end(number: int, event: Finished | Failed, points: Sequence[ReportPoint]) -> None:
+            key, index = missing[number]
+            if not isinstance(event, Finished):
+                raise SystemExit(f"{key}: {event.reason}")
+            epochs = jobs[number].hyperparameters["epochs"]
+            row = {
+                **dict(zip(("case", "side", "trials", "seed"), key, strict=True)),
+                "fresh": index,
+                "trial": best[key].number,
+                "epochs": jobs[number].stop_after,
+                "confirmed": fmean(fold_scores(points, epochs)),
+                "seconds": event.seconds,
+            }
+            append(out, row)
+            print(row, flush=True)
+
+        with closing(place.engine(plan, at_most=max(len(jobs), 1))) as engine:
+            run_all(engine, jobs, on_end)
+    _print_means(case, best, out)
+
+
+def _key(row: Mapping[str, str]) -> Key:
+    return (row["case"], row["side"], row["trials"], row["seed"], row["fresh"])
+
+
+def _print_means(case: Case, best: Mapping[Key, FrozenTrial], out: Path) -> None:
+    """Say what each side's runs come to, each the mean of its trainings."""
+    confirmed = {_key(row): float(row["confirmed"]) for row in read(out)}
+    sides: dict[str, list[float]] = {}
+    for key in best:
+        scores = [confirmed[(*key, str(index))] for index in range(SEEDS)]
+        sides.setdefault(key[1], []).append(fmean(scores))
+    for side, means in sides.items():
+        spread = f" ± {stdev(means):.4f}" if len(means) > 1 else ""
+        print(f"{case.name}, {side}: {case.metric} {fmean(means):.4f}{spread}, {len(means)} runs")
