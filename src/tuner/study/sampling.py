@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 SAMPLER = "TPESampler(multivariate=False), n_startup_trials=10, reseeded before each ask"
 PRUNER = "TaperingPruner: after a share s of a training, the best (1 - s)^3 of all trials go on"
 STARTUP_TRIALS = 5  # that are not pruned
-SHARE_KEPT = 0.1  # at least, to the end
-POWER = 3  # of the falling share; by measurement, see studies/README.md
 FIRST_STAGE = STAGES // 10
 
 
@@ -46,13 +44,21 @@ def make_sampler(seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSample
 class TaperingPruner(BasePruner):
     """Give up the worst early, and the doubtful late.
 
-    When a share s of a training is done, it goes on if it is among the best (1 - s)^3 of all trials
-    before it, or among the best tenth; those pruned earlier count as worse. That is the rule of
-    asynchronous successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter
-    Tuning", algorithm 2) with a rung at each stage. Optuna's median and percentile pruners compare
-    with complete trials alone: the more are pruned, the better these are, and soon every new
-    configuration that starts slowly is given up, as all do under a one-cycle schedule.
+    When a share s of a training is done, it goes on if it is among the best (1 - s)^power of all
+    trials before it, or among the `least` that always go on; those pruned earlier count as worse.
+    That is the rule of asynchronous successive halving (Li et al. 2020, "A System for Massively
+    Parallel Hyperparameter Tuning", algorithm 2) with a rung at each stage. Optuna's median and
+    percentile pruners compare with complete trials alone: the more are pruned, the better these
+    are, and soon every new configuration that starts slowly is given up, as all do under a
+    one-cycle schedule.
+
+    Args:
+        power: the higher, the earlier.
+        least: share of the trials that goes on to the end.
     """
+
+    def __init__(self, power: float = 3, least: float = 0.1) -> None:
+        self.power, self.least = power, least
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Decide on the trial's last report."""
@@ -64,7 +70,7 @@ class TaperingPruner(BasePruner):
         score = sign * trial.intermediate_values[stage]
         others = [_score_at(stage, other) for other in ended]
         better = sum(other is not None and sign * other > score for other in others)
-        return better >= max((1 - stage / STAGES) ** POWER, SHARE_KEPT) * len(ended)
+        return better >= max((1 - stage / STAGES) ** self.power, self.least) * len(ended)
 
 
 def _score_at(stage: int, trial: FrozenTrial) -> float | None:
