@@ -117,6 +117,7 @@ def test_without_seeds_nothing_is_confirmed_and_the_report_says_so(with_a_study:
         (("study", TINY, "--fix", "width=99"), "--fix width=99 is out of range"),
         (("study", TINY, "--seed", "1"), "its seed is 0, not 1"),
         (("study", TINY, "--fix", "width=3"), "its --fix is nothing, not width=3"),
+        (("study", TINY, "--precision", "bfloat16"), "its precision is float32, not bfloat16"),
         (("study", "housing", "--name", "tiny"), "its case is tiny, not housing"),
         (("study", TINY, "--name", "../up"), "has a slash"),
         (("study", TINY, "--storage", "nonsense"), "is no storage URL"),

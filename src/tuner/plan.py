@@ -33,21 +33,26 @@ class Plan:
 
     @classmethod
     def for_machine(cls, *, images: bool) -> Self:
-        """Choose for this machine.
+        """Choose for this machine by rule; `tuner.planning` measures what is best for a case.
 
         One thread a fit, because a second one gains little on models this small and every other
         fit loses by it. bfloat16 only for convolutions, and only where the processor computes in
         it: elsewhere it is emulated, and the small numbers of regression need float32.
         """
-        if torch.cuda.is_available():
-            return cls(
-                device="cuda",
-                precision="bfloat16" if images else "float32",
-                channels_last=images,
-                evaluation_batch=5000,
-            )
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return cls(precision="bfloat16" if images and native else "float32", channels_last=images)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return cls(
+            device=device,
+            precision="bfloat16" if images and computes_in_bfloat16(device) else "float32",
+            channels_last=images,
+            evaluation_batch=5000 if device == "cuda" else 500,
+        )
+
+
+def computes_in_bfloat16(device: str) -> bool:
+    """Whether the processor behind a torch device computes in bfloat16, rather than emulate it."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def common_plan(plans: Iterable[Plan]) -> Plan:

@@ -69,10 +69,10 @@ def run_study(arguments: Namespace, command: str) -> int:
         seed=arguments.seed,
         fixed=fixed,
         order=arguments.order,
-        plan=place.plan(images=dataset.pixels is not None),
     )
+    choose = partial(place.plan, case, dataset, arguments.precision)
     with only_writer(arguments.storage, name):
-        study, brief = open_study(arguments.storage, name, brief)
+        study, brief = open_study(arguments.storage, name, brief, choose, arguments.precision)
         cache.store(dataset, STORAGE / "cache")
         _introduce(console, name, dataset, study, arguments)
         try:

@@ -195,7 +195,7 @@ def test_a_study_that_loses_a_node_is_the_study_made_here(
 ) -> None:
     lost = retries(monkeypatch)
     place = RayCluster()
-    assert place.plan(images=False) == Plan.for_machine(images=False)
+    assert place.plan(brief.case, brief.dataset).plan == Plan.for_machine(images=False)
     with closing(place.engine(brief.plan)) as engine:
         assert engine.slots == 3
         there = search(postgres, brief, 12, engine=engine, observer=KillsANode(nodes, gate))

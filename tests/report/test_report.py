@@ -27,6 +27,7 @@ from tuner.report.__main__ import main
 from tuner.report.facts import gather
 from tuner.report.writing import write_report
 from tuner.study.arms import arms_of
+from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +79,31 @@ def test_report_json_holds_what_was_promised(tmp_path: Path) -> None:
     assert facts["manifest"]["versions"]["torch"] == "2.9.0"
     assert facts["manifest"]["command"] == "python -m tuner.study flowers --trials 50"
     assert (facts["manifest"]["precision"], facts["manifest"]["workers"]) == ("bfloat16", 2)
+
+
+def test_the_plan_is_shown_with_what_was_measured(tmp_path: Path) -> None:
+    study = usual_study(tmp_path)
+    text, facts = written(study, tmp_path)
+    assert facts["manifest"]["speeds"] == []  # of a study of an older version, or a table's
+    assert "Measured with the baseline" not in text
+    plan = facts_of(study)["plan"]
+    slow = {**plan, "precision": "float32", "channels_last": False}
+    speeds = [
+        {"part": "training", "plan": slow, "rows_per_second": 3400.4},
+        {"part": "training", "plan": plan, "rows_per_second": 4900.0},
+        {"part": "evaluation", "plan": plan, "rows_per_second": 20000.0},
+        {"part": "evaluation", "plan": {**plan, "evaluation_batch": 1000}, "rows_per_second": 9e3},
+    ]
+    study.set_user_attr("speeds", speeds)
+    text, facts = written(study, tmp_path)
+    assert facts["manifest"]["speeds"] == speeds
+    assert "- Device cpu, bfloat16, channels last, 2 workers with 1 thread each\n" in text
+    assert (
+        "- Measured with the baseline at the study's start, in rows a second. Training: 4,900 in "
+        "bfloat16, channels last; 3,400 in float32. Evaluation: 20,000 in batches of 500; 9,000 in "
+        "batches of 1,000.\n"
+    ) in text
+    assert "if the measurement at its start ends in the same plan" in text
 
 
 def test_each_arm_is_diagnosed(tmp_path: Path) -> None:

@@ -11,19 +11,23 @@ from tuner.cores import most_workers, usable_cores
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.processes import ProcessEngine
 from tuner.errors import EngineError, UsageError
-from tuner.plan import Plan
+from tuner.planning import make_plan
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from tuner.case import Case
+    from tuner.data.dataset import Dataset
     from tuner.fits import Engine
+    from tuner.plan import Plan, Precision
+    from tuner.planning import Planned
 
 
 class Place(Protocol):
     """Machines that fits can run on."""
 
-    def plan(self, *, images: bool) -> Plan:
-        """Choose how a fit uses them."""
+    def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Planned:
+        """Choose how fits of a new study use them, in this precision if one is given."""
 
     def engine(self, plan: Plan, at_most: int | None = None) -> Engine:
         """Make an engine for fits of this plan, of no more slots than there is work for."""
@@ -50,9 +54,13 @@ class ThisMachine:
             )
         self.workers = workers
 
-    def plan(self, *, images: bool) -> Plan:
-        """Choose how a fit uses it."""
-        return Plan.for_machine(images=images)
+    def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Planned:
+        """Measure how fits of a new study use it best.
+
+        Raises:
+            UsageError: the precision will not do for the case, or here.
+        """
+        return make_plan(case, data, precision)
 
     def engine(self, plan: Plan, at_most: int | None = None) -> Engine:
         """Make an engine.

@@ -21,6 +21,7 @@ from tuner.study.attributes import (
     IMPORTANCE,
     MISTAKES,
     SESSIONS,
+    SPEEDS,
     STOPPED,
 )
 from tuner.study.store import facts_of, shown
@@ -77,7 +78,7 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
         "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],
         "test_openings": attributes.get("test_openings", []),
         "wall_seconds": _wall_seconds(sessions, trials),
-        "manifest": _manifest(made, sessions),
+        "manifest": _manifest(made, sessions, attributes.get(SPEEDS, [])),
         "sessions": sessions,
     }
     plain: dict[str, Any] = _plain(facts)
@@ -145,7 +146,11 @@ def _wall_seconds(
     }
 
 
-def _manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _manifest(
+    made: Mapping[str, Any],
+    sessions: Sequence[Mapping[str, Any]],
+    speeds: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
     """Say what the results depend on besides the case, the data and the seed."""
     last: Mapping[str, Any] = sessions[-1] if sessions else {}
     machine = last.get("machine", {})
@@ -154,6 +159,7 @@ def _manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) ->
         "versions": {k: v for k, v in machine.items() if k not in MACHINE},
         **{name: machine.get(name) for name in MACHINE},
         **made.get("plan", {}),
+        "speeds": speeds,
         "workers": last.get("workers", made.get("workers")),
         "cluster": last.get("cluster"),
         "begun_with_version": made.get("version"),

@@ -42,14 +42,14 @@ def machine_section(facts: dict[str, Any]) -> str:
     manifest = facts["manifest"]
     if not manifest["versions"]:
         return ""
-    layout = ", channels last" if manifest.get("channels_last") else ""
     versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
     lines = [
         f"- {manifest['processor']}, {count(manifest['cores'], 'core')}, "
         f"{manifest['memory_gib']} GiB of memory, {manifest['platform']}",
-        f"- Device {manifest.get('device')}, {manifest.get('precision')}{layout}, "
+        f"- Device {manifest.get('device')}, {_way(manifest)}, "
         f"{count(manifest['workers'] or 1, 'worker')} with "
         f"{count(manifest.get('threads') or 1, 'thread')} each",
+        *_measured(manifest["speeds"]),
         f"- {versions}",
     ]
     if cluster := manifest["cluster"]:
@@ -64,6 +64,29 @@ def machine_section(facts: dict[str, Any]) -> str:
             "when it is repeated."
         )
     return "## What it ran on\n\n" + "\n".join(lines)
+
+
+def _measured(speeds: list[dict[str, Any]]) -> list[str]:
+    """Say how fast the plans were that the study's was chosen from, where they were measured."""
+    if not speeds:
+        return []
+    fastest = sorted(speeds, key=lambda one: one["rows_per_second"], reverse=True)
+    figures = [(one["part"], f"{one['rows_per_second']:,.0f}", one["plan"]) for one in fastest]
+    trained = [f"{rows} in {_way(plan)}" for part, rows, plan in figures if part == "training"]
+    applied = [
+        f"{rows} in batches of {plan['evaluation_batch']:,}"
+        for part, rows, plan in figures
+        if part == "evaluation"
+    ]
+    evaluation = f". Evaluation: {'; '.join(applied)}" if applied else ""
+    return [
+        "- Measured with the baseline at the study's start, in rows a second. "
+        f"Training: {'; '.join(trained)}{evaluation}."
+    ]
+
+
+def _way(plan: dict[str, Any]) -> str:
+    return f"{plan.get('precision')}{', channels last' if plan.get('channels_last') else ''}"
 
 
 def commands_section(facts: dict[str, Any]) -> str:
@@ -97,13 +120,18 @@ def commands_section(facts: dict[str, Any]) -> str:
     timed = (
         " (a session ended by its --timeout may stop elsewhere)" if "--timeout" in repeat else ""
     )
+    planned = (
+        ", if the measurement at its start ends in the same plan,"
+        if facts["manifest"]["speeds"]
+        else ""
+    )
     by_chance = facts["order"] == "arrival" and (facts["manifest"]["workers"] or 1) > 1
     again = (
         "this command with another --storage makes another study, because --order arrival lets "
         "the speed of the workers decide"
         if by_chance
         else "this command with another --storage searches the same trials, and on a machine and "
-        f"versions like these comes to the same scores{timed}"
+        f"versions like these{planned} comes to the same scores{timed}"
     )
     parts += [
         "Browse every trial:",

@@ -61,6 +61,12 @@ def parser() -> argparse.ArgumentParser:
         "so that the study can be repeated bit for bit (default); or as they arrive, which keeps "
         "many workers busier and cannot be repeated",
     )
+    made.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        help="of a new study's convolutions and matrix products (default: what is measured to be "
+        "faster here; bfloat16 only for classes of images, and where the processor computes in it)",
+    )
     made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds the raw data")
     made.add_argument(
         "--fix",

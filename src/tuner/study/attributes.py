@@ -1,5 +1,6 @@
 """Names under which a study keeps what is known about it, besides its trials."""
 
+SPEEDS = "speeds"  # of the plans that were measured when the study's was chosen
 CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
 MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does

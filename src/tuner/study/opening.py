@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
@@ -15,16 +15,19 @@ from tuner.data.splits import folds
 from tuner.errors import StudyError
 from tuner.metrics import trivial
 from tuner.plan import Plan
+from tuner.planning import Planned
 from tuner.space import check_arms, space
+from tuner.study.attributes import SPEEDS
 from tuner.study.sampling import PRUNER, SAMPLER, TaperingPruner
 from tuner.study.store import FACTS, facts_of, open_storage, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tuner.case import Case
     from tuner.data.dataset import Dataset
+    from tuner.plan import Precision
 
 ARMS = ("baseline", "recipe")
 Order = Literal["work", "arrival"]
@@ -38,6 +41,7 @@ class Brief:
         reference: how the case was named: a name or a path.
         data_folder: the cached data set, for the workers.
         fixed: hyperparameters that the search does not vary.
+        plan: how fits use the machine; of a stored study, as it was begun.
         order: in which points of trials that run at once are taken: by the "work" they have done,
             or on "arrival", which makes a study with several workers depend on their speed.
     """
@@ -48,12 +52,22 @@ class Brief:
     data_folder: Path
     seed: int
     fixed: Mapping[str, Any]
-    plan: Plan
+    plan: Plan = field(default_factory=Plan)
     order: Order = "work"
 
 
-def open_study(url: str, name: str, brief: Brief) -> tuple[optuna.Study, Brief]:
+def open_study(
+    url: str,
+    name: str,
+    brief: Brief,
+    choose: Callable[[], Planned] | None = None,
+    precision: Precision | None = None,
+) -> tuple[optuna.Study, Brief]:
     """Create the study, or check that it is the same one and take it up.
+
+    Args:
+        choose: finds the plan of a new study; None: it is the brief's.
+        precision: the one asked for; a study that goes on must have been begun in it.
 
     Returns:
         The study, with interrupted trials queued again, and the brief with the plan that the study
@@ -62,29 +76,36 @@ def open_study(url: str, name: str, brief: Brief) -> tuple[optuna.Study, Brief]:
     Raises:
         CaseError: baseline or recipe is outside the case's search space.
         StoreError: the database cannot be used, or the study was made by something else.
-        StudyError: a study of that name differs in case, data, seed, --fix, --order or space.
+        StudyError: a study of that name differs in case, data, seed, --fix, --order, space or
+            precision.
+        TunerError: whatever `choose` raises; there is no new study then.
     """
     check_arms(brief.case)
     storage = open_storage(url, create=True)
     facts = _facts(brief)
+    study = None
     if name in optuna.get_all_study_names(storage):
         study = optuna.load_study(study_name=name, storage=storage, pruner=TaperingPruner())
-        stored = _stored_facts(study, facts)
-        _check_same(name, stored, facts)
+    if study is not None and not _untold(study):
+        stored = facts_of(study)
+        _check_same(name, stored, facts, precision)
         settle(study)
     else:
-        study = optuna.create_study(
+        planned = choose() if choose else Planned(brief.plan)
+        study = study or optuna.create_study(
             study_name=name,
             storage=storage,
             direction=brief.case.direction,
             pruner=TaperingPruner(),
         )
-        study.set_user_attr(FACTS, facts)
-        stored = facts
+        if planned.speeds:
+            study.set_user_attr(SPEEDS, [asdict(speed) for speed in planned.speeds])
+        stored = {**facts, "plan": asdict(planned.plan)}
+        study.set_user_attr(FACTS, stored)
     for arm in ARMS:
         enqueue_arm(study, brief.case, arm, unless_present=True)
     plan = Plan(**stored["plan"])
-    return study, Brief(**{**_fields(brief), "plan": plan})
+    return study, replace(brief, plan=plan)
 
 
 def enqueue_arm(study: optuna.Study, case: Case, arm: str, *, unless_present: bool = False) -> None:
@@ -94,15 +115,9 @@ def enqueue_arm(study: optuna.Study, case: Case, arm: str, *, unless_present: bo
         study.enqueue_trial(asdict(getattr(case, arm)), user_attrs={"arm": arm})
 
 
-def _fields(brief: Brief) -> dict[str, Any]:
-    return {name: getattr(brief, name) for name in Brief.__slots__}
-
-
-def _stored_facts(study: optuna.Study, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return what the study was made with; one killed before it was told gets told now."""
-    if FACTS not in study.user_attrs and not study.get_trials(deepcopy=False):
-        study.set_user_attr(FACTS, facts)
-    return facts_of(study)
+def _untold(study: optuna.Study) -> bool:
+    """Whether whoever made the study was killed before it was told what it is made with."""
+    return FACTS not in study.user_attrs and not study.get_trials(deepcopy=False)
 
 
 def _facts(brief: Brief) -> dict[str, Any]:
@@ -148,13 +163,17 @@ def _facts(brief: Brief) -> dict[str, Any]:
     return plain
 
 
-def _check_same(name: str, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _check_same(
+    name: str, stored: dict[str, Any], wanted: dict[str, Any], precision: Precision | None
+) -> None:
+    begun_in = stored["plan"]["precision"]
     pairs = {
         "case": (stored["case"], wanted["case"]),
         "data": (_data_in_words(stored), _data_in_words(wanted)),
         "seed": (stored["seed"], wanted["seed"]),
         "--fix": (_fixed_in_words(stored), _fixed_in_words(wanted)),
         "--order": (stored.get("order", "work"), wanted["order"]),
+        "precision": (begun_in, precision or begun_in),
         "search space": (stored["space"], wanted["space"]),
     }
     differences = []
