@@ -70,7 +70,8 @@ class TaperingPruner(BasePruner):
         score = sign * trial.intermediate_values[stage]
         others = [_score_at(stage, other) for other in ended]
         better = sum(other is not None and sign * other > score for other in others)
-        return better >= max((1 - stage / STAGES) ** self.power, self.least) * len(ended)
+        share: float = max((1 - stage / STAGES) ** self.power, self.least)
+        return better >= share * len(ended)
 
 
 def _score_at(stage: int, trial: FrozenTrial) -> float | None:
