@@ -16,7 +16,7 @@ from tuner.engines.choosing import ThisMachine
 from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.final import OPENINGS
-from tuner.evidence.trainings import TOGETHER
+from tuner.evidence.runs import TOGETHER
 from tuner.study.arms import arms_of
 from tuner.study.attributes import ABLATION, CONFIRMATION
 from tuner.study.store import evidence_name, load_study, open_storage

@@ -12,7 +12,7 @@ from tuner.bundle import open_bundle
 from tuner.cli import DATABASE
 from tuner.errors import DataError, StudyError, UsageError
 from tuner.evidence.final import OPENINGS
-from tuner.evidence.trainings import seed_of
+from tuner.evidence.runs import seed_of
 from tuner.metrics import scores
 from tuner.retrain.training import retrain
 from tuner.study.attributes import CONFIRMATION

@@ -22,7 +22,7 @@ from records import append, read
 from tuner.data import cache
 from tuner.data.sources import Folders
 from tuner.engines.choosing import ThisMachine
-from tuner.evidence.trainings import seed_of
+from tuner.evidence.runs import seed_of
 from tuner.fits import Finished, run_all
 from tuner.objective import fold_scores
 from tuner.seeds import derive

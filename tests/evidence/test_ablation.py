@@ -11,7 +11,7 @@ from tests.making import TINY
 from tuner.case import case_names, load_case
 from tuner.evidence.ablation import Ablation, OutOfTime, facts_of_ablation
 from tuner.evidence.changes import Change, Mixture, group_of
-from tuner.evidence.trainings import Configuration
+from tuner.evidence.runs import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

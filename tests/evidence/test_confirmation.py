@@ -16,7 +16,8 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import BundleError, StoreError, StudyError
 from tuner.evidence.confirmation import configuration_of, confirm
 from tuner.evidence.final import OPENINGS
-from tuner.evidence.trainings import TOGETHER, Trainings, seed_of
+from tuner.evidence.runs import TOGETHER, seed_of
+from tuner.evidence.trainings import Trainings
 from tuner.fits import Failed, run
 from tuner.seeds import derive
 from tuner.study.arms import arms_of, candidates_of

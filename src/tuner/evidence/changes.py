@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from optuna.trial import FixedTrial
 
 from tuner.case import Hyperparameters
-from tuner.evidence.trainings import Configuration
+from tuner.evidence.runs import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import StudyError
-from tuner.evidence.final import rows_for_test, score_on_test
+from tuner.evidence.final import score_on_test
 from tuner.evidence.race import Race, most_rounds, race
-from tuner.evidence.trainings import Configuration, Trainings, seed_of
+from tuner.evidence.runs import Configuration, rows_for_test, seed_of
+from tuner.evidence.trainings import Trainings
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.attributes import CONFIRMATION, MISTAKES
 

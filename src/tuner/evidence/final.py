@@ -7,17 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tuner.case import Shape
-from tuner.data.splits import Holdout
 from tuner.errors import BundleError, StudyError
 from tuner.evidence.mistakes import classification_mistakes, residuals
-from tuner.evidence.trainings import (
-    are_tested,
-    fresh_run,
-    seed_of,
-    trained_with,
-    weights_file,
-)
-from tuner.fits import Failed, Finished, Job, Run, run_all
+from tuner.evidence.runs import final_run, trained_with, weights_file
+from tuner.fits import Failed, Finished, Job, run_all
 from tuner.inference import Fitted
 from tuner.metrics import scores
 
@@ -29,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.data.dataset import Examples
-    from tuner.evidence.trainings import Configuration
+    from tuner.evidence.runs import Configuration
     from tuner.fits import Engine
     from tuner.study.opening import Brief
     from tuner.training import ReportPoint
@@ -94,22 +87,10 @@ def final_job(brief: Brief, configuration: Configuration, files: Mapping[int, Pa
         case=brief.reference,
         hyperparameters=configuration.hyperparameters,
         data=brief.data_folder,
-        runs=tuple(replace(_run(brief, index), weights=file) for index, file in files.items()),
+        runs=tuple(replace(final_run(brief, index), weights=file) for index, file in files.items()),
         plan=brief.plan,
         stop_after=configuration.epochs,
     )
-
-
-def _run(brief: Brief, index: int) -> Run:
-    if are_tested(brief):
-        return fresh_run(brief, index)
-    return Run(seed=seed_of(brief.seed, index), split_seed=None)
-
-
-def rows_for_test(brief: Brief) -> int:
-    """Return on how many rows the models that meet the test are trained."""
-    rows, scheme = len(brief.dataset.development), brief.dataset.validation
-    return rows - scheme.rows if isinstance(scheme, Holdout) else rows
 
 
 def _jobs(

@@ -16,7 +16,7 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.final import final_job
-from tuner.evidence.trainings import seed_of, trained_with
+from tuner.evidence.runs import seed_of, trained_with
 from tuner.fits import Failed, Finished, Run, run_all
 from tuner.manifest import machine
 from tuner.naming import folder_name
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from tuner.evidence.trainings import Configuration
+    from tuner.evidence.runs import Configuration
     from tuner.study.opening import Brief
     from tuner.training import ReportPoint
 
