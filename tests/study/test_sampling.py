@@ -33,12 +33,12 @@ def pruned(values: dict[int, float], others: int, *, maximize: bool) -> bool:
     ("stage", "value", "expected"),
     [
         (1, 0.0, False),  # too early to say, even of the worst
-        (2, 5.5, True),  # 15 of 20 are better, and 73 % go on
-        (2, 6.5, False),
-        (10, 17.5, True),  # 3 of 20, and an eighth goes on
-        (10, 18.5, False),
-        (19, 18.5, True),  # 2 of 20: a tenth goes on to the end
-        (19, 19.5, False),
+        (2, 3.5, True),  # 17 of 20 are better, and 81 % go on
+        (2, 4.5, False),
+        (10, 15.5, True),  # 5 of 20, and a quarter goes on
+        (10, 16.5, False),
+        (19, 17.5, True),  # 3 of 20: 15 % go on to the end
+        (19, 18.5, False),
     ],
 )
 def test_the_worst_go_early_and_the_doubtful_late(
@@ -71,7 +71,7 @@ def test_those_pruned_before_count_as_worse_and_gaps_as_the_score_before() -> No
         trial.report(score, stage)
         assert trial.should_prune() is expected, stage
         study.tell(trial, state=TrialState.FAIL)  # does not count
-    # At 3, four of eight are better by their score at 2: fewer than the 61 % that go on.
+    # At 3, four of eight are better by their score at 2: fewer than the 72 % that go on.
     trial = study.ask()
     trial.report(0.5, 3)
     assert not trial.should_prune()

@@ -50,7 +50,7 @@ def suggest(trial: BaseTrial) -> FlowersHyperparameters:
         weight_decay=trial.suggest_categorical("weight_decay", (0.0, 1e-4, 1e-3, 1e-2, 5e-2)),
         optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw")),
         batch_size=trial.suggest_categorical("batch_size", (4, 8, 16, 32)),
-        epochs=trial.suggest_int("epochs", 10, 120, step=5),
+        epochs=trial.suggest_int("epochs", 10, 160, step=5),
         step_lr=step_lr,
         step_size=trial.suggest_int("step_size", 3, 60) if step_lr else baseline.step_size,
         gamma=trial.suggest_float("gamma", 0.1, 0.7) if step_lr else baseline.gamma,

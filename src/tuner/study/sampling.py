@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 SAMPLER = "TPESampler(multivariate=False), n_startup_trials=10, reseeded before each ask"
-PRUNER = "TaperingPruner: after a share s of a training, the best (1 - s)^3 of all trials go on"
+PRUNER = "TaperingPruner: after a share s of a training, the best (1 - s)^2 of all trials go on"
 STARTUP_TRIALS = 5  # that are not pruned
 FIRST_STAGE = STAGES // 10
 
@@ -57,7 +57,7 @@ class TaperingPruner(BasePruner):
         least: share of the trials that goes on to the end.
     """
 
-    def __init__(self, power: float = 3, least: float = 0.1) -> None:
+    def __init__(self, power: float = 2, least: float = 0.15) -> None:
         self.power, self.least = power, least
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
