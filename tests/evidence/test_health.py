@@ -131,7 +131,7 @@ def test_a_validation_set_that_cannot_tell_the_best_apart() -> None:
     check = checks(steady(), data=few)["validation"]
     assert not check.good
     assert check.found == (
-        "the 5 best differ by 0.04, and 100 validation rows have a standard error of 0.04"
+        "the 5 best differ by 4 points, and 100 validation rows have a standard error of 4 points"
     )
 
 

@@ -177,9 +177,10 @@ def _validation(
         (trial.values[0] for trial in complete), reverse=made["direction"] == "maximize"
     )
     spread = abs(ranked[0] - ranked[TOP - 1])
+    factor, unit = (100, " points") if curve.metric == "accuracy" else (1, "")
     found = (
-        f"the {TOP} best differ by {spread:.2g}, and {curve.validation_rows:,} validation rows "
-        f"have a standard error of {error:.2g}"
+        f"the {TOP} best differ by {factor * spread:.2g}{unit}, and {curve.validation_rows:,} "
+        f"validation rows have a standard error of {factor * error:.2g}{unit}"
     )
     if spread > 2 * error:
         return [Check("validation", True, found)]
