@@ -31,13 +31,13 @@ class HousingHyperparameters(MLPHyperparameters):
 
 def suggest(trial: BaseTrial) -> HousingHyperparameters:
     """Draw from the search space."""
-    depth = trial.suggest_int("depth", 1, 4)
+    depth = trial.suggest_int("depth", 1, 3)
     step_lr = trial.suggest_categorical("step_lr", (False, True))
     early_stopping = trial.suggest_categorical("early_stopping", (False, True))
     baseline = HousingHyperparameters()
     return HousingHyperparameters(
         depth=depth,
-        width=trial.suggest_int("width", 16, 256, log=True),
+        width=trial.suggest_int("width", 16, 128, log=True),
         taper=trial.suggest_categorical("taper", (False, True)) if depth > 1 else baseline.taper,
         activation=trial.suggest_categorical("activation", ("relu", "silu", "gelu", "tanh")),
         batch_norm=trial.suggest_categorical("batch_norm", (False, True)),
@@ -45,10 +45,10 @@ def suggest(trial: BaseTrial) -> HousingHyperparameters:
         learning_rate=trial.suggest_float("learning_rate", 1e-4, 3e-2, log=True),
         weight_decay=trial.suggest_categorical("weight_decay", (0.0, 1e-6, 1e-5, 1e-4, 1e-3)),
         optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw")),
-        batch_size=trial.suggest_categorical("batch_size", (16, 32, 64, 128)),
-        epochs=trial.suggest_int("epochs", 20, 200, step=10),
+        batch_size=trial.suggest_categorical("batch_size", (32, 64, 128)),
+        epochs=trial.suggest_int("epochs", 20, 100, step=10),
         step_lr=step_lr,
-        step_size=trial.suggest_int("step_size", 5, 60) if step_lr else baseline.step_size,
+        step_size=trial.suggest_int("step_size", 5, 30) if step_lr else baseline.step_size,
         gamma=trial.suggest_float("gamma", 0.05, 0.9) if step_lr else baseline.gamma,
         one_cycle=not step_lr and trial.suggest_categorical("one_cycle", (False, True)),
         early_stopping=early_stopping,
