@@ -25,6 +25,7 @@ from tuner.engines.choosing import ThisMachine
 from tuner.evidence.runs import seed_of
 from tuner.fits import Finished, run_all
 from tuner.objective import fold_scores
+from tuner.plan import Plan
 from tuner.seeds import derive
 from tuner.study.coordinator import search_job
 from tuner.study.opening import Brief
@@ -47,7 +48,7 @@ def confirm(case: Case, best: Mapping[Key, FrozenTrial], data_dir: Path | None, 
     """Train the best trial of each run on `SEEDS` fresh seeds; append what is not yet in `out`."""
     dataset = case.dataset(Folders(given=data_dir))
     place = ThisMachine()
-    plan = place.plan(images=dataset.pixels is not None)
+    plan = Plan.for_machine(images=dataset.pixels is not None)
     wanted = [(key, index) for index in range(SEEDS) for key in best]
     done = {_key(row) for row in read(out)}
     missing = [(key, index) for key, index in wanted if (*key, str(index)) not in done]
