@@ -84,7 +84,7 @@ def corners(case: Case) -> Iterator[Any]:
             if name == "patience":
                 changed["early_stopping"] = True
             if name == "taper":
-                changed["depth"] = 4
+                changed["depth"] = 2
             yield case.suggest(FixedTrial(changed))
 
 

@@ -13,7 +13,7 @@ import pytest
 from optuna.distributions import IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from tests.making import TINY, make_brief, search
+from tests.making import TINY, make_brief, rerun, search
 from tuner.cli import DATABASE, INTERRUPTED
 from tuner.engines.choosing import ThisMachine
 from tuner.engines.inprocess import InProcessEngine
@@ -229,8 +229,7 @@ def test_another_seed_of_the_study_differs_and_the_exit_status_says_so(
     study: optuna.Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def other_batches(*arguments: Any) -> Job:
-        job = search_job(*arguments)
-        return type(job)(**{name: getattr(job, name) for name in job.__slots__} | {"seed": 1})
+        return rerun(search_job(*arguments), seed=1)
 
     monkeypatch.setattr("tuner.verify.repeating.search_job", other_batches)
     assert main([*OURS, "--trial", "0", "--workers", "1"]) == 1

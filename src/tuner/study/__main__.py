@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         default=50,
         metavar="N",
         help="finished trials that the study ends with, earlier runs included (default 50); auto: "
-        "20 to 100, until the last third has gained less than the noise of a score",
+        "30 to 100, until the last half has gained less than the noise of a score",
     )
     made.add_argument("--name", help="name of the study (default: name of its data)")
     made.add_argument("--storage", metavar="URL", default=DATABASE, help=f"default {DATABASE}")
