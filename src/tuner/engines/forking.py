@@ -1,21 +1,24 @@
 """Worker processes are forked from a server that has imported torch: one import, not one a worker.
 
 The server does nothing but import and fork: it never computes, so no thread of torch's is lost by
-the fork. A command starts it before its own imports, and both go on side by side.
+the fork. A command starts it before its own imports, and both go on side by side. Elsewhere than on
+Linux, libraries of the system do not survive a fork, and each worker imports for itself.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import platform
 import signal
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FORKSERVER = multiprocessing.get_context("forkserver")
+CAN_FORK = platform.system() == "Linux"
 # An optimizer imports torch._dynamo, and that half of torch with it, when it takes its first step.
 IMPORTED = ["torch._dynamo", "tuner.engines.processes"]
 
@@ -23,6 +26,7 @@ IMPORTED = ["torch._dynamo", "tuner.engines.processes"]
 @contextmanager
 def without_interrupts() -> Iterator[None]:
     """Have processes started here never be told of Ctrl-C, which is the coordinator's to handle."""
+    resource_tracker.ensure_running()  # starting it later would lift the mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -31,7 +35,9 @@ def without_interrupts() -> Iterator[None]:
 
 
 def start_importing() -> None:
-    """Start the server, unless it runs already."""
+    """Start the server, unless it runs already, or is of no use here."""
+    if not CAN_FORK:
+        return
     FORKSERVER.set_forkserver_preload(IMPORTED)
     with without_interrupts():
         forkserver.ensure_running()

@@ -10,12 +10,12 @@ import itertools
 import multiprocessing
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import connection, resource_tracker
+from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.engines.forking import FORKSERVER, start_importing, without_interrupts
+from tuner.engines.forking import CAN_FORK, FORKSERVER, start_importing, without_interrupts
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
 from tuner.fits import Event, Failed, Finished, Job, advance, run
 
@@ -104,16 +104,14 @@ class _Worker:
     """A worker process, seen from this end of its pipe."""
 
     def __init__(self) -> None:
-        if torch.cuda.is_available():  # a GPU does not survive a fork
-            context: BaseContext = multiprocessing.get_context("spawn")
+        context: BaseContext = FORKSERVER
+        if not CAN_FORK or torch.cuda.is_available():  # nor does a GPU survive a fork
+            context = multiprocessing.get_context("spawn")
         else:
-            context = FORKSERVER
             start_importing()
         self.pipe, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs,), daemon=True)  # type: ignore[attr-defined]
         self.process: BaseProcess = process
-        # Starting the resource tracker would lift the mask, so that comes first.
-        resource_tracker.ensure_running()
         with without_interrupts():
             self.process.start()
         theirs.close()
