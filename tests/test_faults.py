@@ -130,8 +130,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_interrupted_killed_interrupted(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
-    early = started_until(tmp_path, "Study ")
-    time.sleep(1)  # the workers are importing torch
+    early = started_until(tmp_path, "Study ")  # its workers have not begun, or just so
     os.killpg(early.pid, signal.SIGINT)
     assert (early.wait(timeout=60), early.communicate()[1]) == (130, "")
     wait_for_the_end_of_group(early.pid)
