@@ -164,7 +164,7 @@ def test_killed_twenty_times(tmp_path: Path, undisturbed: dict[str, Any]) -> Non
     assert left_by(tmp_path) == undisturbed
 
 
-@pytest.mark.parametrize("line", ["Round 1", "Final training 3"])
+@pytest.mark.parametrize("line", ["Round 1", "Final training 6"])
 def test_killed_after_the_search(line: str, tmp_path: Path, undisturbed: dict[str, Any]) -> None:
     kill(started_until(tmp_path, line))
     run_through(tmp_path)
