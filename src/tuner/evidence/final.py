@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tuner.case import Shape
 from tuner.errors import BundleError, StudyError
 from tuner.evidence.mistakes import classification_mistakes, residuals
-from tuner.evidence.runs import final_run, trained_with, weights_file
-from tuner.fits import Failed, Finished, Job, run_all
+from tuner.evidence.runs import final_run, job_of, trained_with, weights_file
+from tuner.fits import Failed, Finished, run_all
 from tuner.inference import Fitted
 from tuner.metrics import scores
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tuner.data.dataset import Examples
     from tuner.evidence.runs import Configuration
-    from tuner.fits import Engine
+    from tuner.fits import Engine, Job
     from tuner.study.opening import Brief
     from tuner.training import ReportPoint
 
@@ -83,14 +83,8 @@ def final_job(brief: Brief, configuration: Configuration, files: Mapping[int, Pa
     Args:
         files: for the weights, by the numbers of the trainings that are one job.
     """
-    return Job(
-        case=brief.reference,
-        hyperparameters=configuration.hyperparameters,
-        data=brief.data_folder,
-        runs=tuple(replace(final_run(brief, index), weights=file) for index, file in files.items()),
-        plan=brief.plan,
-        stop_after=configuration.epochs,
-    )
+    runs = [replace(final_run(brief, index), weights=file) for index, file in files.items()]
+    return job_of(brief, configuration, runs)
 
 
 def _jobs(

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case import Shape
 from tuner.data.splits import Holdout, KFold
-from tuner.fits import Run
+from tuner.fits import Job, Run
 from tuner.groups import stackable
 from tuner.manifest import machine
 from tuner.seeds import derive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from tuner.study.opening import Brief
@@ -30,6 +30,18 @@ class Configuration:
     hyperparameters: Mapping[str, Any]
     epochs: int
     label: str = field(compare=False)
+
+
+def job_of(brief: Brief, configuration: Configuration, runs: Iterable[Run]) -> Job:
+    """Return the job that trains a configuration on these seeds and rows, for its epochs."""
+    return Job(
+        case=brief.reference,
+        hyperparameters=configuration.hyperparameters,
+        data=brief.data_folder,
+        runs=tuple(runs),
+        plan=brief.plan,
+        stop_after=configuration.epochs,
+    )
 
 
 def trained_with(brief: Brief, configuration: Configuration, index: int) -> range:

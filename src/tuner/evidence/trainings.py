@@ -10,8 +10,8 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from tuner.errors import StudyError
-from tuner.evidence.runs import are_tested, fresh_run, trained_with, weights_file
-from tuner.fits import Failed, Finished, Job, run_all
+from tuner.evidence.runs import are_tested, fresh_run, job_of, trained_with, weights_file
+from tuner.fits import Failed, Finished, run_all
 from tuner.objective import fold_scores
 from tuner.study.store import EVIDENCE, evidence_name
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from tuner.evidence.runs import Configuration
-    from tuner.fits import Engine
+    from tuner.fits import Engine, Job
     from tuner.study.opening import Brief
     from tuner.training import ReportPoint
 
@@ -117,14 +117,7 @@ class Trainings:
         if self.folder is not None and are_tested(self.brief):
             files = [weights_file(self.folder, self.brief, configuration, one) for one in rounds]
             runs = [replace(run, weights=file) for run, file in zip(runs, files, strict=True)]
-        return Job(
-            case=self.brief.reference,
-            hyperparameters=configuration.hyperparameters,
-            data=self.brief.data_folder,
-            runs=tuple(runs),
-            plan=self.brief.plan,
-            stop_after=configuration.epochs,
-        )
+        return job_of(self.brief, configuration, runs)
 
 
 def _key(configuration: Configuration, index: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.final import final_job
-from tuner.evidence.runs import seed_of, trained_with
+from tuner.evidence.runs import job_of, seed_of, trained_with
 from tuner.fits import Failed, Finished, Run, run_all
 from tuner.manifest import machine
 from tuner.naming import folder_name
@@ -113,8 +112,7 @@ def _train(
         together = trained_with(brief, configuration, own)
         job = final_job(brief, configuration, {n: weights if n == own else None for n in together})
     else:
-        job = final_job(brief, configuration, {0: None})
-        job = replace(job, runs=(Run(seed=seed, split_seed=None, weights=weights),))
+        job = job_of(brief, configuration, [Run(seed=seed, split_seed=None, weights=weights)])
     run_all(InProcessEngine(), {0: job}, on_end)
 
 
