@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tuner.fits import Engine, Job
     from tuner.objective import RunningTrial
+    from tuner.study.coordinator import Observer
 
 TINY = str(Path(__file__).parent / "cases" / "tiny.py")
 
@@ -48,14 +49,7 @@ def rerun(job: Job, **changes: Any) -> Job:
     return replace(job, runs=(replace(only, **changes),))
 
 
-class Silent:
-    """Watches a search and says nothing."""
-
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
-        pass
-
-
-class InterruptsAt(Silent):
+class InterruptsAt:
     """Presses Ctrl-C when it is told something for the n-th time."""
 
     def __init__(self, moment: int) -> None:
@@ -78,14 +72,14 @@ def search(
     total: int,
     *,
     engine: Engine | None = None,
-    observer: Silent | None = None,
+    observer: Observer | None = None,
     name: str = "study",
 ) -> optuna.Study:
     """Open or resume a study and search it."""
     study, brief = open_study(url, name, brief)
     own = engine or InProcessEngine()
     try:
-        Coordinator(Mirror(study), brief, own, observer or Silent()).search(total)
+        Coordinator(Mirror(study), brief, own, observer).search(total)
     finally:
         if engine is None:
             own.close()

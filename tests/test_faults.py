@@ -27,7 +27,7 @@ import psutil
 import pytest
 import time_machine
 
-from tests.making import TINY, Silent, history, make_brief, search
+from tests.making import TINY, history, make_brief, search
 from tuner.engines.processes import ProcessEngine
 from tuner.evidence.final import OPENINGS
 from tuner.study.attributes import CONFIRMATION
@@ -326,7 +326,7 @@ def test_the_disk_is_full_when_a_bundle_is_written(
     assert (small_disk / "bundle" / "manifest.json").exists()
 
 
-class ChangesTheClock(Silent):
+class ChangesTheClock:
     """Sets the clock back by a day, and later on by a year, while a search runs."""
 
     def __init__(self, clock: time_machine.Traveller) -> None:

@@ -56,10 +56,10 @@ def test_the_weights_it_writes_are_those_it_trained(job: Job, tmp_path: Path, br
     list(run(rerun(job, split_seed=None, weights=path)))
     case, data = brief.case, brief.dataset
     shape = Shape(data.row_shape, data.outputs)
-    fitted = Fitted.load(case.build(case.baseline, shape), path)
+    fitted = Fitted.load(case.build(case.baseline, shape), path, data.row_shape)
     other = tmp_path / "other"
     list(run(rerun(job, split_seed=None, seed=2, weights=other)))
-    different = Fitted.load(case.build(case.baseline, shape), other)
+    different = Fitted.load(case.build(case.baseline, shape), other, data.row_shape)
     rows = data.development.features
     assert torch.isfinite(fitted.outputs(rows, brief.plan)).all()
     assert not torch.equal(fitted.outputs(rows, brief.plan), different.outputs(rows, brief.plan))

@@ -32,7 +32,7 @@ from tuner.naming import folder_name
 from tuner.predict.inputs import predict_tables
 from tuner.space import parse_fixed, space
 from tuner.study.__main__ import parser as study_parser
-from tuner.study.store import parse_url
+from tuner.study.store import parse_url, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +91,10 @@ PATHS = st.builds(
 
 @EVERY
 def test_cases(inputs: int) -> None:
-    feed(inputs, PATHS.filter(lambda text: text != "mnist"), load_case)
+    def take(reference: str) -> None:
+        assert load_case(reference).name  # ours, or refused
+
+    feed(inputs, PATHS.filter(lambda text: text != "mnist"), take)
 
 
 @EVERY
@@ -114,7 +117,11 @@ URLS = st.builds(
 
 @EVERY
 def test_storage_urls(inputs: int) -> None:
-    feed(inputs, URLS, parse_url)
+    def take(url: str) -> None:
+        password = parse_url(url).password
+        assert password is None or f":{password}@" not in shown(url)
+
+    feed(inputs, URLS, take)
 
 
 OPTIONS = st.sampled_from(

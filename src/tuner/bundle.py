@@ -182,11 +182,7 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
         model = case.build(hyperparameters, interface.shape).to(plan.device)
     except Exception as error:
         raise BundleError(f"the model of {folder} cannot be built: {error}") from error
-    fitted = Fitted.load(model, folder / WEIGHTS)
-    channels_or_columns = interface.shape.inputs[:1]
-    expected = channels_or_columns if interface.columns else (*channels_or_columns, 1, 1)
-    if fitted.features.mean.shape != expected or fitted.targets.mean.shape != (1,):
-        raise BundleError(f"{folder / WEIGHTS} has scalers of another model; retrain it")
+    fitted = Fitted.load(model, folder / WEIGHTS, interface.shape.inputs)
     return Bundle(manifest, interface, fitted, plan)
 
 

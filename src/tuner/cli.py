@@ -72,11 +72,14 @@ def whole_number(
     return parse
 
 
+def add_case(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that says where a case is now that does not ship with tuner."""
+    parser.add_argument("--case", metavar="FILE", help="the case's file, if it is one of your own")
+
+
 def add_case_and_data(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say where a stored study's case and data are now."""
-    parser.add_argument(
-        "--case", metavar="FILE", help="the case's file, for a study of a case of your own"
-    )
+    add_case(parser)
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="raw data, where the study's cache is gone"
     )

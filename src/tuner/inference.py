@@ -47,8 +47,11 @@ class Fitted:
             save_tensors(tensors, beside)
 
     @classmethod
-    def load(cls, model: nn.Module, path: Path) -> Self:
+    def load(cls, model: nn.Module, path: Path, row: tuple[int, ...]) -> Self:
         """Fill an untrained model with the weights that `save` wrote.
+
+        Args:
+            row: the shape of a row of features.
 
         Raises:
             BundleError: the file is damaged, or the weights are those of another model.
@@ -56,8 +59,8 @@ class Fitted:
         try:
             tensors = load_tensors(path)
             scalers = [
-                _scaler(tensors.pop(f"{name}.mean"), tensors.pop(f"{name}.std"))
-                for name in ("features", "targets")
+                _scaler(tensors.pop(f"{name}.mean"), tensors.pop(f"{name}.std"), shape)
+                for name, shape in (("features", _statistics(row)), ("targets", (1,)))
             ]
             model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items()})
         except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
@@ -67,15 +70,24 @@ class Fitted:
         return cls(model.eval(), *scalers)
 
 
-def _scaler(mean: Tensor, std: Tensor) -> Scaler:
+def _statistics(row: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a scaler's mean of such rows: one a column, or one a channel."""
+    return row if len(row) == 1 else (row[0], 1, 1)
+
+
+def _scaler(mean: Tensor, std: Tensor, shape: tuple[int, ...]) -> Scaler:
     """Refuse what could not have been written by `save`.
 
     Raises:
         ValueError: it does not fit a batch, or would divide by zero.
     """
-    alike = mean.shape == std.shape and mean.dtype == std.dtype == torch.float32
-    if not (alike and mean.ndim in {1, 3} and mean.numel() and mean.isfinite().all()):
-        raise ValueError(f"a scaler of shapes {tuple(mean.shape)} and {tuple(std.shape)}")
+    for tensor in (mean, std):
+        if tuple(tensor.shape) != shape or tensor.dtype != torch.float32:
+            raise ValueError(
+                f"a scaler of {tuple(tensor.shape)} {tensor.dtype} numbers, not of {shape} float32"
+            )
+    if not mean.isfinite().all():
+        raise ValueError("a scaler that takes away what is no number")
     if not (std.isfinite().all() and (std > 0).all()):
         raise ValueError("a scaler that divides by what is no positive number")
     return Scaler(mean, std)

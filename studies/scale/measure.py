@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
-from tests.making import Silent, make_brief, search
+from tests.making import make_brief, search
 from tests.servers import empty_database, postgres_server
 from tests.simulation import PretendEngine, recordings
 
@@ -44,7 +44,7 @@ class Moment:
     ended: int
 
 
-class Watch(Silent):
+class Watch:
     """Notes the moments between which all workers could be busy."""
 
     def __init__(self, engine: PretendEngine, total: int) -> None:

@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from tuner.objective import RunningTrial
-
 
 class FixedBudget(BasePruner):
     """Stop every trial at `step`, unless it is then the best of all that came so far."""
@@ -104,13 +102,6 @@ PAIRS = list(
 )
 
 
-class Silent:
-    """Watches a search and says nothing."""
-
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
-        pass
-
-
 def one_study(
     reference: str, sampler: str, pruner: str, seed: int, trials: int, data_dir: Path | None
 ) -> dict[str, Any]:
@@ -134,7 +125,6 @@ def one_study(
             Mirror(study),
             brief,
             InProcessEngine(),
-            Silent(),
             sampler=lambda seed, number, _: make(derive(seed, "sampler", number)),
         )
         coordinator.search(trials)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 import torch
-from measure import PRUNERS, Silent
+from measure import PRUNERS
 from optuna.pruners import NopPruner
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
@@ -63,7 +63,6 @@ def trainings(reference: str, count: int, folder: Path, data_dir: Path | None) -
         Mirror(study),
         brief,
         InProcessEngine(),
-        Silent(),
         sampler=lambda seed, number, _: RandomSampler(seed=derive(seed, "sampler", number)),
     ).search(count)
     return study

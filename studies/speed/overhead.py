@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
     from optuna.trial import BaseTrial, FrozenTrial
 
-    from tuner.objective import RunningTrial
 
 POINTS = 10
 NAME = "overhead"
@@ -133,13 +132,6 @@ class PretendEngine:
         """Nothing is held."""
 
 
-class Silent:
-    """Watches a search and says nothing."""
-
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
-        pass
-
-
 def _score(before: int, epoch: int) -> float:
     """An error that falls from training to training, and in each of them."""
     return 1 / (1 + before) + (POINTS - epoch) / 1e6
@@ -179,7 +171,7 @@ def tuner(trials: int) -> float:
         brief = make_brief(Path(folder))
         began = time.perf_counter()
         study, brief = open_study(f"sqlite:///{folder}/studies.db", NAME, brief)
-        Coordinator(Mirror(study), brief, PretendEngine(), Silent()).search(trials)
+        Coordinator(Mirror(study), brief, PretendEngine()).search(trials)
         return time.perf_counter() - began
 
 
@@ -249,7 +241,7 @@ def growth(sizes: list[int], seed: int) -> Iterator[tuple[str, int, float]]:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/studies.db"
         study, brief = open_study(url, NAME, make_brief(Path(folder)))
-        Coordinator(Mirror(study), brief, PretendEngine(), Silent()).search(2)  # the given ones
+        Coordinator(Mirror(study), brief, PretendEngine()).search(2)  # the given ones
         for size in sizes:
             study.add_trials([random_trial(draw) for _ in range(size - len(study.trials))])
             began = time.perf_counter()
@@ -258,7 +250,7 @@ def growth(sizes: list[int], seed: int) -> Iterator[tuple[str, int, float]]:
             yield "open", size, time.perf_counter() - began
             yield "sampler", size, _sampler(study.trials)
             engine = PretendEngine(first=size)
-            Coordinator(mirror, brief, engine, Silent()).search(size + MEASURED)
+            Coordinator(mirror, brief, engine).search(size + MEASURED)
             yield "between", size, median(engine.between)
             yield "report", size, median(engine.report)
             began = time.perf_counter()

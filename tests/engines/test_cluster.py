@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,11 +16,12 @@ import psutil
 import pytest
 
 from tests.engines.test_contract import drain
-from tests.making import TINY, Silent, history, make_brief, rerun, search
+from tests.making import TINY, history, make_brief, rerun, search
 from tuner.data.cache import TEST
-from tuner.engines.cluster import RayCluster, RayEngine, _own_folder
+from tuner.engines.cluster import RayCluster, _check
 from tuner.engines.processes import ProcessEngine
 from tuner.engines.remote import RemoteEngine
+from tuner.engines.tasks import RayEngine, _own_folder
 from tuner.errors import EngineError, UsageError
 from tuner.fits import Failed, Finished, Job, run
 from tuner.manifest import machine
@@ -168,7 +170,7 @@ def test_a_fit_whose_nodes_die_twice_fails_alone(nodes: Cluster, gate: Gate, bri
         assert isinstance(drain(engine, 2)[-1], Finished)
 
 
-class KillsANode(Silent):
+class KillsANode:
     """Shuts the gate when three trials have ended, and kills a node with a training that waits."""
 
     def __init__(self, cluster: Cluster, gate: Gate) -> None:
@@ -251,6 +253,26 @@ def test_the_study_command_on_a_cluster_of_its_own(
 def test_more_workers_than_the_cluster_has_room_for(nodes: Cluster) -> None:
     with pytest.raises(UsageError, match="--workers 99: the cluster has room for 3 fits at once"):
         RayCluster(workers=99).engine(Plan())
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
+def test_what_answers_and_is_no_cluster_is_not_waited_for(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(64)
+                connection.sendall(answer)
+
+        threading.Thread(target=serve).start()
+        with pytest.raises(EngineError, match=f"what answers at --address {address} is no Ray"):
+            _check(address)
+
+
+def test_what_a_cluster_answers_is_known(nodes: Cluster) -> None:
+    _check(nodes.address)
 
 
 def test_a_gpu_plan_needs_gpus(nodes: Cluster) -> None:

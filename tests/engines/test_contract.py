@@ -52,7 +52,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
 def ray_engine(request: pytest.FixtureRequest) -> Engine:
     """One that runs two fits at once on the tests' own cluster."""
     request.getfixturevalue("cluster")
-    from tuner.engines.cluster import RayEngine
+    from tuner.engines.tasks import RayEngine
 
     return RayEngine(2, Plan())
 

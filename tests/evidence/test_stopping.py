@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from optuna.trial import TrialState
 
-from tests.making import InterruptsAt, Silent, search
+from tests.making import InterruptsAt, search
 from tests.report.studies import add_trial, make_study
 from tuner.engines.inprocess import InProcessEngine
 from tuner.evidence.stopping import CEILING, FLOOR, reason_to_stop
@@ -84,27 +84,27 @@ def after_five(study: optuna.Study) -> str | None:
 
 def test_a_search_ends_when_it_is_enough_and_what_runs_is_let_end(brief: Brief, url: str) -> None:
     study, brief = open_study(url, "study", brief)
-    Coordinator(Mirror(study), brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    Coordinator(Mirror(study), brief, InProcessEngine()).search(20, enough=after_five)
     assert finished(study) == 5
     assert study.user_attrs[STOPPED] == {"reason": "after five", "trials": 5}
-    Coordinator(Mirror(study), brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    Coordinator(Mirror(study), brief, InProcessEngine()).search(20, enough=after_five)
     assert finished(study) == 5, "that is decided once"
     study.set_user_attr(STOPPED, None)
-    Coordinator(Mirror(study), brief, InProcessEngine(), Silent()).search(7)
+    Coordinator(Mirror(study), brief, InProcessEngine()).search(7)
     assert finished(study) == 7
 
 
 @pytest.mark.parametrize("moment", [3, 9])
 def test_an_interrupted_one_comes_to_the_same(brief: Brief, url: str, moment: int) -> None:
     whole, brief = open_study(url, "whole", brief)
-    Coordinator(Mirror(whole), brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    Coordinator(Mirror(whole), brief, InProcessEngine()).search(20, enough=after_five)
     parts, brief = open_study(url, "parts", brief)
     with pytest.raises(KeyboardInterrupt):
         Coordinator(Mirror(parts), brief, InProcessEngine(), InterruptsAt(moment)).search(
             20, enough=after_five
         )
     settle(parts)
-    Coordinator(Mirror(parts), brief, InProcessEngine(), Silent()).search(20, enough=after_five)
+    Coordinator(Mirror(parts), brief, InProcessEngine()).search(20, enough=after_five)
     assert [trial.values for trial in parts.trials] == [trial.values for trial in whole.trials]
 
 

@@ -268,6 +268,14 @@ def test_no_bytes_break_the_table_reader(
         assert out.getvalue().startswith(f"{HEADER},prediction\n")
 
 
+def test_an_answer_that_is_no_number_is_not_given(housing: Path, tmp_path: Path) -> None:
+    header = ",".join(open_bundle(housing).interface.columns)
+    far = tmp_path / "far.csv"
+    far.write_text("\n".join([header, ",".join("0" * 10), ",".join(["3e38", "-3e38"] * 5)]))
+    with pytest.raises(DataError, match="no finite number for row 2 of 2"):
+        main([str(housing), str(far)])
+
+
 def test_what_is_no_text_or_missing_says_so(housing: Path, tmp_path: Path) -> None:
     image = tmp_path / "image.csv"
     image.write_bytes(bytes(range(256)))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from tests.making import TINY, InterruptsAt, Silent, history, make_brief, make_engine, search
+from tests.making import TINY, InterruptsAt, history, make_brief, make_engine, search
 from tuner.errors import StudyError
 from tuner.study.coordinator import Coordinator
 from tuner.study.mirror import Mirror
@@ -115,9 +115,7 @@ def test_a_baseline_that_fails_three_times_ends_the_study(tmp_path: Path, url: s
 
 def test_a_deadline_ends_the_search_and_leaves_the_rest_to_settle(brief: Brief, url: str) -> None:
     study, opened = open_study(url, "study", brief)
-    Coordinator(Mirror(study), opened, make_engine(1), Silent()).search(
-        1000, deadline=time.monotonic()
-    )
+    Coordinator(Mirror(study), opened, make_engine(1)).search(1000, deadline=time.monotonic())
     assert finished(study) <= 1
     assert len(study.trials) >= 1
 

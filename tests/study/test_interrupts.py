@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.storages import RDBStorage
 
-from tests.making import TINY, Silent, history, make_brief, make_engine, search
+from tests.making import TINY, history, make_brief, make_engine, search
 from tuner.study import write_behind
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ WRITES = (
 )
 
 
-class InterruptsAtEnds(Silent):
+class InterruptsAtEnds:
     """Presses Ctrl-C as soon as a trial has ended."""
 
     def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:

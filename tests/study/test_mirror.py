@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import event
 
-from tests.making import Silent, make_engine
+from tests.making import make_engine
 from tuner.study import write_behind
 from tuner.study.coordinator import Coordinator
 from tuner.study.mirror import Mirror
@@ -34,7 +34,7 @@ def everything(study: optuna.Study) -> list[dict[str, Any]]:
     return kept
 
 
-class Compares(Silent):
+class Compares:
     """Holds what is in memory against the database, whenever it is told something.
 
     What has ended has to be there; what runs, when it has been written.

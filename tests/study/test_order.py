@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from optuna.trial import TrialState
 
-from tests.making import TINY, Silent, history, make_brief, make_engine, search
+from tests.making import TINY, history, make_brief, make_engine, search
 from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError
 
@@ -40,7 +40,7 @@ class OneLags(InProcessEngine):
         return super().next(key, timeout)
 
 
-class Ends(Silent):
+class Ends:
     """Notes the order in which trials end."""
 
     def __init__(self) -> None:

@@ -175,7 +175,7 @@ def load_fitted(brief: Brief, configuration: Configuration, file: Path) -> Fitte
     hyperparameters = case.hyperparameters(configuration.hyperparameters)
     model = case.build(hyperparameters, Shape(data.row_shape, data.outputs)).to(brief.plan.device)
     try:
-        return Fitted.load(model, file)
+        return Fitted.load(model, file, data.row_shape)
     except BundleError:
         file.unlink(missing_ok=True)
         raise

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.cli import run
+from tuner.cli import add_case, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +25,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("bundle", metavar="BUNDLE", type=Path, help="the bundle's folder")
     made.add_argument("inputs", metavar="INPUT", type=Path, nargs="+", help="image or CSV files")
     made.add_argument("--json", action="store_true", help="write JSON instead")
-    made.add_argument(
-        "--case", metavar="FILE", help="the case's file, for a model of a case of your own"
-    )
+    add_case(made)
     return made
 
 

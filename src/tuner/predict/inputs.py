@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tuner.data.images import read_image
-from tuner.errors import UsageError
+from tuner.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,8 +54,19 @@ class Prediction:
 
 
 def predict(bundle: Bundle, features: Tensor) -> list[Prediction]:
-    """Apply the model to unscaled features: (N, C, H, W) uint8 or (N, F) float32."""
+    """Apply the model to unscaled features: (N, C, H, W) uint8 or (N, F) float32.
+
+    Raises:
+        DataError: what the model gives for a row is not finite.
+    """
     outputs = bundle.fitted.outputs(features, bundle.plan).cpu()
+    finite = outputs.isfinite().all(dim=1)
+    if not finite.all():
+        raise DataError(
+            f"the model gives no finite number for row {int(finite.int().argmin()) + 1} of "
+            f"{len(finite)}: the row is too far from what the model has seen, or its weights are "
+            "no numbers; look at the row, else retrain the model"
+        )
     classes = bundle.interface.classes
     if not classes:
         return [

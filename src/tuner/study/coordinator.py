@@ -71,14 +71,19 @@ def search_job(brief: Brief, hyperparameters: Mapping[str, Any], seed: int) -> J
 
 
 class Coordinator:
-    """Runs one study's search. The only writer of the database."""
+    """Runs one study's search. The only writer of the database.
+
+    Args:
+        observer: is told of every point, and of every trial's end.
+        sampler: makes the sampler of a trial, of the study's seed, its number and what is fixed.
+    """
 
     def __init__(
         self,
         mirror: Mirror,
         brief: Brief,
         engine: Engine,
-        observer: Observer,
+        observer: Observer | None = None,
         sampler: Callable[[int, int, Mapping[str, Any]], BaseSampler] = make_sampler,
     ) -> None:
         self.mirror, self.study = mirror, mirror.study
@@ -130,7 +135,7 @@ class Coordinator:
                 took = self._take_by_work() if by_work else self._take_what_is_there()
                 if not took:
                     self.mirror.flush()
-                    self.observer.update(list(self.running.values()), None)
+                    self._tell_observer()
                 if deadline is not None and time.monotonic() > deadline:
                     return
         finally:
@@ -239,7 +244,7 @@ class Coordinator:
                 self.engine.stop(running.number)
                 self._end(running, TrialState.PRUNED)
             else:
-                self.observer.update(list(self.running.values()), None)
+                self._tell_observer()
 
     def _end(self, running: RunningTrial, state: TrialState, value: float | None = None) -> None:
         trial = running.trial
@@ -255,7 +260,11 @@ class Coordinator:
             }
             trial.set_user_attr("alongside", alongside)
         ended = self.study.tell(trial, value, state)
-        self.observer.update(list(self.running.values()), ended)
+        self._tell_observer(ended)
+
+    def _tell_observer(self, ended: FrozenTrial | None = None) -> None:
+        if self.observer is not None:
+            self.observer.update(list(self.running.values()), ended)
 
     def _check_baseline(self) -> None:
         """Queue the baseline again after it failed; without it there is nothing to compare with."""

@@ -40,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
-    start_importing(arguments)
+    if arguments.trial is None:  # one trains in this process
+        start_importing(arguments)
     from tuner.verify.repeating import run_verification  # imports torch and Optuna
 
     sample = None if arguments.all else arguments.sample or SAMPLE

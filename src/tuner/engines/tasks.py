@@ -1,0 +1,179 @@
+"""Fits as tasks on a Ray cluster: one core a fit, or one GPU; the data comes to a node once.
+
+Ray finds the node, and reuses the processes there. A fit that Ray has begun trains ahead to its
+end, so a cluster that has lost nodes gets through what waits for them, if more slowly.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import ray
+import torch
+from ray.exceptions import RayError, RayTaskError
+
+from tuner.atomic import replacing, write_text
+from tuner.data import cache
+from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
+from tuner.errors import EngineError, first_line
+from tuner.fits import Event, Failed, Finished, Job, advance, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tuner.plan import Plan
+
+SECONDS_WITHOUT_ROOM = 1800.0
+BEGUN = "begun"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What a node needs of the coordinator's files.
+
+    Attributes:
+        data: files of the cached data set; the test split is not among them.
+        case: text of the case's file; None: the case ships with tuner.
+    """
+
+    data: Mapping[str, bytes]
+    case: str | None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Pack what this job needs."""
+        own = job.case.endswith(".py")
+        case = Path(job.case).read_text(encoding="utf-8") if own else None
+        return cls(cache.files_to_train_on(job.data), case)
+
+
+class RayEngine(RemoteEngine):
+    """Fits as Ray tasks. Each is tried once; what is lost with its node is begun again here.
+
+    Args:
+        slots: fits at once.
+        plan: of all fits that will come; it decides what a fit takes of a node.
+        patience: seconds without a point after which a fit that runs counts as hung.
+    """
+
+    def __init__(self, slots: int, plan: Plan, patience: float = SECONDS_OF_SILENCE) -> None:
+        super().__init__(slots, patience)
+        gpus = int(plan.device == "cuda")
+        self._task = _train.options(num_gpus=gpus, num_cpus=0 if gpus else plan.threads)
+        self._parcels: dict[tuple[Path, str], Any] = {}
+        self._without_room = 0.0
+
+    def _begin(self, job: Job) -> _Fit:
+        """Give a job to Ray, and what its node needs with it, which is sent there once."""
+        key = job.data, job.case
+        if key not in self._parcels:
+            self._parcels[key] = ray.put(Parcel.of(job))
+        # Within a list it is a reference: Ray would hand over what it refers to, every time.
+        files = [one.weights for one in job.runs]
+        return _Fit(self._task.remote(job, [self._parcels[key]]), files)
+
+    def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Fit]:
+        fits = {fit.stream: fit for fit in remotes if isinstance(fit, _Fit)}
+        ready, _ = ray.wait(list(fits), timeout=timeout)
+        if ready or any(fit.begun for fit in fits.values()):
+            self._without_room = 0.0
+        else:
+            self._without_room += timeout
+            if self._without_room > SECONDS_WITHOUT_ROOM:
+                raise EngineError(
+                    f"the cluster has had no room for a fit for {SECONDS_WITHOUT_ROOM:g} s; "
+                    "`ray status` says what it lacks. The same command goes on"
+                )
+        return [fits[stream] for stream in ready]
+
+
+@dataclass(slots=True, eq=False)
+class _Fit:
+    """A task of ours: first it says that it has begun, then come events, and weights at the end."""
+
+    stream: Any  # an ObjectRefGenerator of what `_train` yields
+    files: Sequence[Path | None]  # for the weights, a run each
+    begun: bool = False
+
+    def receive(self) -> Event | None:
+        try:
+            sent = ray.get(next(self.stream))
+        except (RayError, StopIteration) as error:
+            raise LostError(in_short(error)) from error
+        if sent == BEGUN:
+            self.begun = True
+            return None
+        event, trained = sent
+        for file, weights in zip(self.files, trained, strict=True):
+            if file is not None and weights is not None:
+                with replacing(file) as beside:
+                    beside.write_bytes(weights)
+        received: Event = event
+        return received
+
+    def stop(self) -> None:
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Have Ray interrupt it, or take it from the queue."""
+        ray.cancel(self.stream)
+
+
+@ray.remote(max_retries=0, max_calls=0, scheduling_strategy="SPREAD")
+def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, list[bytes | None]]]:
+    """Run a job on a node.
+
+    Args:
+        parcel: a reference to its Parcel, alone in a list.
+
+    Yields:
+        BEGUN, then every event with None for each run; the last one with the weights that are kept.
+    """
+    yield BEGUN
+    torch.set_num_threads(job.plan.threads)
+    data, case = _unpack(job.data.name, job.case, *parcel)
+    with tempfile.TemporaryDirectory() as folder:
+        files = [one.weights and Path(folder) / one.weights.name for one in job.runs]
+        here = tuple(replace(one, weights=file) for one, file in zip(job.runs, files, strict=True))
+        running = run(replace(job, data=data, case=case, runs=here))
+        event: Event | None = None
+        while not isinstance(event, Finished | Failed):
+            event = advance(running)
+            done = isinstance(event, Finished)
+            yield event, [file.read_bytes() if file and done else None for file in files]
+
+
+@functools.lru_cache(maxsize=1)
+def _unpack(data: str, case: str, parcel: Any) -> tuple[Path, str]:
+    """Put a parcel's files where all workers of this node find them; return data and case."""
+    unpacked: Parcel = ray.get(parcel)
+    folder = _own_folder()
+    cache.place(unpacked.data, folder / data)
+    if unpacked.case is None:
+        return folder / data, case
+    digest = hashlib.sha256(unpacked.case.encode()).hexdigest()
+    file = folder / digest / Path(case).name
+    write_text(file, unpacked.case)
+    return folder / data, str(file)
+
+
+def _own_folder() -> Path:
+    """Return a folder for temporary files that nobody else can have put something into."""
+    folder = Path(tempfile.gettempdir()) / f"tuner-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise OSError(f"{folder} belongs to somebody else; remove it")
+    return folder
+
+
+def in_short(error: BaseException) -> str:
+    """Return what became of a task, in a line."""
+    if isinstance(error, RayTaskError):
+        error = error.cause
+    return ": ".join(filter(None, (type(error).__name__, first_line(error))))
