@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from records import append, read
 
+from tuner.case import load_case
 from tuner.data import cache
 from tuner.data.sources import Folders
 from tuner.engines.choosing import ThisMachine
@@ -44,8 +45,11 @@ SEEDS = 3
 Key = tuple[str, ...]  # case, side, trials and seed of a run
 
 
-def confirm(case: Case, best: Mapping[Key, FrozenTrial], data_dir: Path | None, out: Path) -> None:
+def confirm(
+    reference: str, best: Mapping[Key, FrozenTrial], data_dir: Path | None, out: Path
+) -> None:
     """Train the best trial of each run on `SEEDS` fresh seeds; append what is not yet in `out`."""
+    case = load_case(reference)
     dataset = case.dataset(Folders(given=data_dir))
     place = ThisMachine()
     plan = Plan.for_machine(images=dataset.pixels is not None)
@@ -55,7 +59,7 @@ def confirm(case: Case, best: Mapping[Key, FrozenTrial], data_dir: Path | None, 
     with tempfile.TemporaryDirectory() as folder:
         brief = Brief(
             case=case,
-            reference=case.name,
+            reference=reference,
             dataset=dataset,
             data_folder=cache.store(dataset, Path(folder)),
             seed=STUDY_SEED,

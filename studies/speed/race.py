@@ -38,13 +38,15 @@ from optuna.trial import TrialState
 from records import append, read
 
 import tuner
-from tuner.case import load_case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 HERE = Path(__file__).parent
 OTHERS = {"plain": "plain.py", "ray": "ray_tune.py"}
+CASES = {name: name for name in ("flowers", "housing", "mnist")} | {
+    "mnist-tenth": str(HERE / "mnist_tenth.py")
+}
 GIVEN = 2  # trials 0 and 1 are baseline and recipe
 
 
@@ -68,9 +70,9 @@ class Run:
     def command(self, database: Path, data_dir: Path | None) -> list[str]:
         """What a shell would be given, in a folder of its own."""
         search: list[str] = (
-            ["-m", "tuner.study", self.case, "--seeds", "0"]
+            ["-m", "tuner.study", CASES[self.case], "--seeds", "0"]
             if self.side == "tuner"
-            else [str(HERE / OTHERS[self.side]), self.case]
+            else [str(HERE / OTHERS[self.side]), CASES[self.case]]
         )
         return [
             *(sys.executable, *search),
@@ -179,7 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("case", choices=("flowers", "housing", "mnist"))
+    parser.add_argument("case", choices=CASES)
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1, help="of the first repeat")
@@ -219,13 +221,12 @@ def main() -> None:
                 f"{max(ratios):.2f}, {len(ratios)} of {len(pairs)} repeats"
             )
     if given.confirm:
-        case = load_case(given.case)
         best = {
             one.key: load_study(one.database(given.keep)).best_trial
             for pair in pairs
             for one in pair
         }
-        confirm(case, best, given.data_dir, given.confirm)
+        confirm(CASES[given.case], best, given.data_dir, given.confirm)
 
 
 if __name__ == "__main__":

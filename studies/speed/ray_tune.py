@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("case", choices=("flowers", "housing", "mnist"))
+    parser.add_argument("case", help="flowers, housing, mnist, or the path of mnist_tenth.py")
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data-dir", type=Path, help="folder of the raw data; housing needs none")
@@ -134,7 +134,9 @@ def main() -> None:
         trials = search(given.case, given.trials, given.seed, given.data_dir, Path(folder))
     ray.shutdown()
     study = optuna.create_study(
-        study_name=given.case, storage=given.storage, direction=load_case(given.case).direction
+        study_name=load_case(given.case).name,
+        storage=given.storage,
+        direction=load_case(given.case).direction,
     )
     study.add_trials(trials)
     print(f"best: {study.best_value:.4f}, trial {study.best_trial.number}")
