@@ -8,8 +8,10 @@ the other way round. A row is one run: `seconds` from the start of its process t
 `seconds_to_recipe` from there until a trial that the search chose had ended at least as good as
 the recipe had on the same side; baseline and recipe are given, so they do not count. It is empty
 where none was as good. `validation` is the best score as the side itself measures it, so it does
-not compare: that is what `--confirm` is for (see confirm.py). The other side is plain.py, or with
-`--against ray` ray_tune.py.
+not compare: that is what `--confirm` is for (see confirm.py). The other side is plain.py; with
+`--against ray`, ray_tune.py; with `--against arrival`, tuner itself with `--order arrival`, which
+tries other configurations, so what compares is its time to the work done: `work` is as tuner counts
+it, and empty for others.
 
 Interrupted, it goes on where it was, with the run that was interrupted from its beginning. The
 databases are kept in `--keep`.
@@ -43,7 +45,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 HERE = Path(__file__).parent
-OTHERS = {"plain": "plain.py", "ray": "ray_tune.py"}
+OURS = ("-m", "tuner.study")
+SIDES = {
+    "tuner": (*OURS, "--seeds", "0"),
+    "arrival": (*OURS, "--seeds", "0", "--order", "arrival"),
+    "plain": (str(HERE / "plain.py"),),
+    "ray": (str(HERE / "ray_tune.py"),),
+}
 CASES = {name: name for name in ("flowers", "housing", "mnist")} | {
     "mnist-tenth": str(HERE / "mnist_tenth.py")
 }
@@ -69,13 +77,8 @@ class Run:
 
     def command(self, database: Path, data_dir: Path | None) -> list[str]:
         """What a shell would be given, in a folder of its own."""
-        search: list[str] = (
-            ["-m", "tuner.study", CASES[self.case], "--seeds", "0"]
-            if self.side == "tuner"
-            else [str(HERE / OTHERS[self.side]), CASES[self.case]]
-        )
         return [
-            *(sys.executable, *search),
+            *(sys.executable, *SIDES[self.side], CASES[self.case]),
             *("--trials", str(self.trials), "--seed", str(self.seed)),
             *("--storage", f"sqlite:///{database}"),
             *(("--data-dir", str(data_dir.resolve())) if data_dir else ()),
@@ -135,6 +138,7 @@ def _outcome(study: optuna.Study, began: datetime) -> dict[str, Any]:
         "failed": states.count(TrialState.FAIL),
         "recipe": _recipe(study),
         "seconds_to_recipe": _seconds_to_recipe(study, began),
+        "work": sum(trial.user_attrs.get("work", 0.0) for trial in trials) or None,
     }
 
 
@@ -162,13 +166,18 @@ def _seconds_to_recipe(study: optuna.Study, began: datetime) -> float | None:
 
 
 def _ratios(
-    rows: Sequence[Mapping[str, str]], pairs: Sequence[tuple[Run, Run]], column: str
+    rows: Sequence[Mapping[str, str]], pairs: Sequence[tuple[Run, Run]], column: str, per: str = ""
 ) -> list[float]:
-    """How many times as long the other side took, a repeat; those of which both are known."""
+    """How many times as long the other side took, a repeat; those of which both are known.
+
+    Args:
+        per: a column that the time is divided by.
+    """
     known = {
         (row["case"], row["side"], row["trials"], row["seed"]): float(row[column])
+        / (float(row[per]) if per else 1)
         for row in rows
-        if row[column]
+        if row[column] and (not per or row[per])
     }
     return [
         known[other.key] / known[ours.key]
@@ -185,7 +194,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1, help="of the first repeat")
-    parser.add_argument("--against", choices=OTHERS, default="plain")
+    parser.add_argument("--against", choices=[*SIDES][1:], default="plain")
     parser.add_argument("--data-dir", type=Path, help="folder of the raw data; housing needs none")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--keep", type=Path, default=Path("storage/speed"), help="of databases")
@@ -213,10 +222,11 @@ def main() -> None:
                 print(row, flush=True)
         ratio = _ratios(read(given.out), [pair], "seconds")[0]
         print(f"seed {pair[0].seed}: {given.against} took {ratio:.2f} times as long", flush=True)
-    for column in ("seconds", "seconds_to_recipe"):
-        if ratios := _ratios(read(given.out), pairs, column):
+    for column, per in (("seconds", ""), ("seconds_to_recipe", ""), ("seconds", "work")):
+        if ratios := _ratios(read(given.out), pairs, column, per):
             print(
-                f"{given.case}, {given.trials} trials, {column}: {given.against} took "
+                f"{given.case}, {given.trials} trials, {column}{per and f' to {per}'}: "
+                f"{given.against} took "
                 f"{median(ratios):.2f} times as long as tuner: median, {min(ratios):.2f} to "
                 f"{max(ratios):.2f}, {len(ratios)} of {len(pairs)} repeats"
             )
