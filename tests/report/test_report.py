@@ -50,6 +50,24 @@ def written(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
     return report.read_text(), facts
 
 
+@pytest.mark.parametrize(
+    ("trained_on", "said"),
+    [
+        ({}, "all 100 development rows,"),
+        ({"trained_on": 100}, "all 100 development rows,"),
+        ({"trained_on": 80}, "80 of 100 development rows, those of the fresh validation,"),
+    ],
+)
+def test_it_says_what_the_models_that_met_the_test_were_trained_on(
+    tmp_path: Path, trained_on: dict[str, int], said: str
+) -> None:
+    study = usual_study(tmp_path)
+    stored = study.user_attrs["confirmation"]
+    study.set_user_attr("confirmation", stored | trained_on)
+    report, _ = written(study, tmp_path)
+    assert f"Test scores are of models trained on {said}" in report
+
+
 def test_report_json_holds_what_was_promised(tmp_path: Path) -> None:
     _, facts = written(usual_study(tmp_path), tmp_path)
     assert facts["study"] == facts["case"] == "flowers"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
+AS_STORED = ("seeds", "candidates", "winner", "fewest", "most", "validation", "fixed")
 PAIRS = (("best", "baseline"), ("recipe", "baseline"), ("best", "recipe"))
 
 
@@ -29,13 +30,8 @@ def confirmation_of(
     confirmed = {name: arm["trial"] for name, arm in stored["arms"].items()}
     current = [name for name in arms if confirmed.get(name) == arms[name].number]
     return {
-        "seeds": stored["seeds"],
-        "candidates": stored["candidates"],
-        "winner": stored["winner"],
-        "fewest": stored["fewest"],
-        "most": stored["most"],
-        "validation": stored["validation"],
-        "fixed": stored["fixed"],
+        **{name: stored[name] for name in AS_STORED},
+        "trained_on": stored.get("trained_on"),  # None: all rows, as it was before
         "scores": {name: stored["arms"][name]["scores"] for name in current},
         "outdated": {
             name: number
@@ -67,10 +63,9 @@ def race_facts(
         }
         for number in dict.fromkeys((*confirmation["candidates"], *arms))
     ]
-    kept = ("seeds", "outdated", "winner", "fewest", "most")
+    kept = ("seeds", "outdated", "winner", "fewest", "most", "trained_on")
     return {
         **{name: confirmation[name] for name in kept},
-        "trained_on": confirmation.get("trained_on"),  # None: all rows, as it was before
         "candidates": candidates,
     }
 
