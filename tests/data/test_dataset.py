@@ -97,6 +97,8 @@ NUMBERS = torch.zeros(4, 1)
         (torch.zeros(4, 2), NUMBERS / 0, TABLE, "a target is not finite"),
         (torch.zeros(4, 2), NUMBERS[:, 0], TABLE, r"shape \(4,\); without class names"),
         (torch.zeros(4, 2), TWO_CLASSES, TABLE, "targets are torch.int64 of shape"),
+        (torch.zeros(4, 2), NUMBERS, TABLE, "all development rows have the same target"),
+        (GREY_ROWS, TWO_CLASSES * 0, {**GREY, "classes": ("one",)}, "have the same target"),
     ],
 )
 def test_rows_of_another_kind_are_refused(

@@ -49,11 +49,10 @@ def trial(
 
 
 def steady(count: int = 45, pruned: int = 15) -> list[FrozenTrial]:
-    """A search in which nothing is wrong: its best came early, and the trials differ."""
+    """A search in which nothing is wrong: it found ever better ones, and the trials differ."""
+    given_up = [trial(None, TrialState.PRUNED, dropout=0.4 + n / 1000) for n in range(pruned)]
     complete = [trial(0.95 - 0.01 * n, dropout=0.2 + n / 1000) for n in range(count - pruned)]
-    return complete + [
-        trial(None, TrialState.PRUNED, dropout=0.4 + n / 1000) for n in range(pruned)
-    ]
+    return [*given_up, *reversed(complete)]
 
 
 def checks(trials: Sequence[FrozenTrial], **made: Any) -> dict[str, Check]:
@@ -106,8 +105,17 @@ def test_the_share_of_pruned(complete: int, pruned: int, good: bool) -> None:
 
 def test_a_best_that_came_late() -> None:
     check = checks([*steady(), trial(0.99)])["progress"]
-    assert not check.good
-    assert check.advice == "go on: --trials 92"
+    assert check.good
+    assert check.found == "the best came late, with 0 of 46 trials to go: going on may pay"
+
+
+def test_nothing_better_in_the_last_third() -> None:
+    check = checks([*steady(30), trial(0.99), *steady(15)])["progress"]
+    assert check.good, "one third of 46 trials are more than 15"
+    check = checks([*steady(30), trial(0.99), *steady(16)])["progress"]
+    assert (check.good, check.found) == (False, "nothing better came in the last 16 of 47 trials")
+    assert "--seed" in check.advice
+    assert checks([trial(0.99), *steady(18)])["progress"].good, "too few to say"
 
 
 def test_duplicates() -> None:
@@ -139,7 +147,7 @@ def test_when_minimizing_less_is_the_best() -> None:
     trials = [trial(0.05 + 0.01 * n, dropout=0.2 + n / 1000) for n in range(45)]
     made = {**MADE, "metric": "mae", "direction": "minimize", "trivial": {"metric": 0.8, "loss": 1}}
     found = {one.name: one for one in check_health(trials, made, trials[0])}
-    assert found["progress"].found == "nothing better came in the last 44 of 45"
+    assert found["progress"].found == "nothing better came in the last 44 of 45 trials"
 
 
 def test_nothing_complete_has_no_health() -> None:

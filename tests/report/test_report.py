@@ -357,8 +357,8 @@ def test_the_ablation_is_told_with_its_picture(tmp_path: Path) -> None:
     )
     assert "`dropout` 0 → 0.3, with `rate` 2" in text
     assert "100% of the gain of all 2 changes" in text
-    assert "Most of it came from `learning_rate`." in text
-    assert "of the whole gain: training 80 %, structure 20 %" in text
+    assert "On fresh folds `learning_rate` and `dropout` alone bring all of it." in text
+    assert "without each: training 80 %, structure 20 %." in text
     assert (tmp_path / "out" / "ablation.svg").exists()
 
 
@@ -382,6 +382,18 @@ def test_a_page_that_needs_no_other_file(tmp_path: Path) -> None:
     assert headings == re.findall(
         "^## (.*)$", (tmp_path / "out" / "report.md").read_text("utf-8"), re.M
     )
+
+
+def test_an_ablation_without_a_step_yet(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    ablated(study)
+    begun = {"path": [], "path_scores": [], "without": {}, "smallest": None, "complete": False}
+    study.set_user_attr("ablation", {**study.user_attrs["ablation"], **begun, "rounds": 2})
+    text, _ = written(study, tmp_path)
+    assert "| step |" not in text
+    assert "It was ended by its budget, before its first step; the command below" in text
+    assert "python -m tuner.ablate --storage" in text
+    assert " --seeds 2 " in text.split("Go on to measure which change bought it:")[1]
 
 
 def test_a_path_that_does_better_half_way(tmp_path: Path) -> None:
@@ -425,7 +437,7 @@ def test_what_the_best_gets_wrong_in_classes(tmp_path: Path) -> None:
     assert facts["mistakes"]["confusion"] == [[50, 10], [0, 60]]
     assert "](confusion.svg)" in text
     assert "](mistakes.svg)" in text
-    assert "Confused most: rose taken for tulip: 10." in text
+    assert "Confused most: `rose` taken for `tulip`: 10." in text
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     written(study, tmp_path)
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before

@@ -86,7 +86,7 @@ def test_one_seed(tmp_path: Path) -> None:
     confirm(study, baseline=[0.6], recipe=[0.6], best=[0.9])
     assert "1 seed cannot tell a gain from chance" in said(study, tmp_path)
     text = document(gather(study, DATABASE), [])
-    assert "| **best** | 2 | 10 of 10 | 80.0 ± 1.6 % | 79.80 ± – % | 90.00 ± – % |" in text  # noqa: RUF001
+    assert "| **best** | 2 | 10 of 10 | 80.0 ± 1.6 % | 79.80 % | 90.00 % |" in text
 
 
 def test_regression(tmp_path: Path) -> None:
@@ -107,10 +107,34 @@ def test_the_best_is_the_baseline(tmp_path: Path) -> None:
         study, baseline=[0.9, 0.91, 0.9] * 2, recipe=[0.8, 0.8, 0.81] * 2, best=[0.9, 0.91, 0.9] * 2
     )
     assert said(study, tmp_path) == (
-        "No gain: the search found nothing better than the baseline (2 finished trials), "
-        "whose test error is 9.7 % (6 seeds)."
+        "No gain: in 2 finished trials the search found nothing better than the baseline, whose "
+        "test error is 9.7 % (6 seeds)."
     )
     assert "made it worse: 19.7 %" in recipe_verdict(gather(study, DATABASE))
+
+
+def test_the_best_is_the_baseline_on_too_few_seeds(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    add_trial(study, value=0.9, arm="baseline")
+    add_trial(study, value=0.8, arm="recipe")
+    confirm(study, baseline=[0.9], recipe=[0.8], best=[0.9])
+    assert said(study, tmp_path) == (
+        "No proven gain: nothing in the search did better than the baseline, whose test error is "
+        "10.0 % (1 seed), and 1 seed cannot tell; confirm on 6 or more."
+    )
+    assert recipe_verdict(gather(study, DATABASE)) == (
+        "The textbook recipe alone came to 20.0 %, which proves nothing on 1 seed."
+    )
+
+
+def test_the_baseline_alone(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    add_trial(study, value=0.9, arm="baseline")
+    confirm(study, baseline=[0.9, 0.91, 0.9] * 2, best=[0.9, 0.91, 0.9] * 2)
+    assert said(study, tmp_path) == (
+        "Nothing to compare yet: no trial is complete but the baseline, whose test error is 9.7 % "
+        "(6 seeds)."
+    )
 
 
 def test_the_best_is_the_recipe(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def make_dataset(
 
     Raises:
         DataError: rows have the wrong type or shape, hold what is not finite, name no class, or
-            are not there; or a class has no development rows.
+            are not there; a class has no development rows; or all of them have one target.
     """
     check_names(name, classes=classes, columns=columns)
     for part, rows in (("development", development), ("test", test)):
@@ -164,6 +164,11 @@ def make_dataset(
     if absent:
         missing = ", ".join(classes[number] for number in sorted(absent))
         raise DataError(f"{name}: no development row is of class {missing}; leave the class out")
+    if development.targets.unique().numel() == 1:
+        raise DataError(
+            f"{name}: all development rows have the same target, so there is nothing to learn; "
+            "give rows with others"
+        )
     return Dataset(
         name=name,
         source=source,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EDGE = 0.03  # share of a range, on its own scale, that is its edge
 MOST_FAILED = 0.1
 MOST_PRUNED, FEWEST_PRUNED = 0.85, 0.1
+FEWEST_TO_JUDGE = 20  # trials, before their course says anything
 # Loeppky, Sacks and Welch 2009, "Choosing the Sample Size of a Computer Experiment": ten a
 # dimension before a model of the whole space can be trusted.
 TRIALS_A_DIMENSION = 10
@@ -107,7 +108,7 @@ def _pruned(finished: Sequence[FrozenTrial]) -> Check:
         return Check(
             "pruned", False, found, "few were let end: look at the early ones in the dashboard"
         )
-    if share < FEWEST_PRUNED and len(finished) >= 20:
+    if share < FEWEST_PRUNED and len(finished) >= FEWEST_TO_JUDGE:
         return Check("pruned", False, found, "the scores of a training come too late to save time")
     return Check("pruned", True, found)
 
@@ -122,14 +123,22 @@ def _progress(finished: Sequence[FrozenTrial], direction: str) -> Check:
     ]
     best = max(complete, key=lambda one: one[1])[0]
     since = len(finished) - 1 - best
-    if best >= len(finished) * 2 / 3:
-        return Check(
-            "progress",
-            False,
-            f"the best came late, with {since} of {len(finished)} trials to go",
-            f"go on: --trials {2 * len(finished)}",
+    if since < len(finished) / 3:
+        found = (
+            f"the best came late, with {since} of {len(finished)} trials to go: going on may pay"
         )
-    return Check("progress", True, f"nothing better came in the last {since} of {len(finished)}")
+        return Check("progress", True, found)
+    if len(finished) < FEWEST_TO_JUDGE:
+        return Check(
+            "progress", True, f"{len(finished)} trials are too few to say whether to go on"
+        )
+    return Check(
+        "progress",
+        False,
+        f"nothing better came in the last {since} of {len(finished)} trials",
+        "more of the same will hardly help: change the space in the case's suggest, or start from "
+        "elsewhere with another --seed and --name",
+    )
 
 
 def _duplicates(finished: Sequence[FrozenTrial]) -> Check:

@@ -45,12 +45,13 @@ class Curve:
 
 
 def curve_of(trial: FrozenTrial, facts: Mapping[str, Any]) -> Curve | None:
-    """Return a stored trial's curve; None, if it says nothing or the study is of an older version.
+    """Return a stored trial's curve; None, if it or the trivial predictor's error says nothing.
 
     Args:
         facts: what the study was made with.
     """
-    if not facts.get("trivial"):
+    trivial = (facts.get("trivial") or {}).get("metric")
+    if trivial is None or not _error(facts["metric"], trivial) > 0:
         return None
     points = [
         (epoch, loss, metric, validation)
@@ -65,7 +66,7 @@ def curve_of(trial: FrozenTrial, facts: Mapping[str, Any]) -> Curve | None:
         points=points,
         metric=facts["metric"],
         validation_rows=sizes["validation"] * sizes["folds"],
-        trivial=facts["trivial"]["metric"],
+        trivial=trivial,
         trivial_loss=facts["trivial"]["loss"],
         diverged=diverged,
     )

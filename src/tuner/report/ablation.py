@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
+HEADER = ["step", "change", "group", "gain", "95 % interval", "in all", "lost without it"]
+
 
 def ablation_facts(
     stored: Mapping[str, Any] | None, arms: Mapping[str, FrozenTrial], direction: Direction
@@ -91,20 +93,10 @@ def ablation_section(facts: dict[str, Any], picture: str | None) -> str:
         ]
         for step, one in enumerate(found["path"], start=1)
     ]
-    header = ["step", "change", "group", "gain", "95 % interval", "in all", "lost without it"]
-    unit = "points of accuracy" if metric == "accuracy" else metric.upper()
     parts = ["## Which change bought it?"]
     if picture:
         parts.append(f"![Gain by change, from the baseline to the best]({picture})")
-    parts += [
-        table(header, rows, left=3),
-        f"In {unit} on {count(found['rounds'], 'fresh fold')}, each with a seed of its own, the "
-        "same for all. At each step every change that is left was tried, the worse half dropped "
-        "after each fold, and the best taken; *lost without it* is what the best loses when only "
-        "that change is left out. Intervals are too narrow where folds are few, and a step is the "
-        "largest of several, so the first gains are somewhat flattered. What the gain came from, "
-        "at the top, goes by the mean of *gain* and *lost without it*.",
-    ]
+    parts += [table(HEADER, rows, left=3), _explanation(metric, found["rounds"])] if rows else []
     if smallest := found["smallest"]:
         share = smallest["gain"] / found["whole"]["gain"]
         changes = ", ".join(code(name) for name in smallest["changes"])
@@ -116,8 +108,20 @@ def ablation_section(facts: dict[str, Any], picture: str | None) -> str:
     elif found["complete"]:
         parts.append("On these folds the best is no better than the baseline.")
     if not found["complete"]:
-        parts.append("It was ended by its budget; the command below goes on.")
+        so_far = "" if rows else ", before its first step"
+        parts.append(f"It was ended by its budget{so_far}; the command below goes on.")
     return "\n\n".join(parts)
+
+
+def _explanation(metric: str, rounds: int) -> str:
+    unit = "points of accuracy" if metric == "accuracy" else metric.upper()
+    return (
+        f"In {unit} on {count(rounds, 'fresh fold')}, each with a seed of its own, the "
+        "same for all. At each step every change that is left was tried, the worse half dropped "
+        "after each fold, and the best taken; *lost without it* is what the best loses when only "
+        "that change is left out. Intervals are too narrow where folds are few, and a step is the "
+        "largest of several, so the first gains are somewhat flattered."
+    )
 
 
 def _doubt(metric: str, found: Mapping[str, Any]) -> str:

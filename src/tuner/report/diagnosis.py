@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.diagnosis import advice, diagnose, meaning
@@ -49,7 +50,8 @@ def diagnosis_section(facts: dict[str, Any]) -> str:
         "Errors at the end of the search's training, as shares of the error of a predictor that "
         "looks at nothing; how much the validation error rose since its best; how much of it the "
         "last quarter of the training took away. All are held against the best trial, which the "
-        "diagnosis given at once during the search did not know: what is as good counts as healthy."
+        "diagnosis given at once during the search did not know: where nothing else is wrong, what "
+        "is as good as that counts as healthy."
     ]
     if first := found.get("baseline"):
         against_best = bool(first["signs"]) and first["signs"]["reference"] is not None
@@ -61,19 +63,30 @@ def diagnosis_section(facts: dict[str, Any]) -> str:
             ]
             notes.append(f"To try first, the cheapest first: {', '.join(groups)}.")
     if bought := _bought(facts["ablation"]):
-        notes.append(f"What each group of changes bought here, of the whole gain: {bought}.")
+        notes.append(
+            f"What each group of changes bought here, by the mean of what they added on the way to "
+            f"the best and what it loses without each: {bought}."
+        )
     return f"## What is wrong?\n\n{table(header, rows, left=2)}\n\n{' '.join(notes)}"
 
 
 def _bought(ablation: Mapping[str, Any] | None) -> str:
-    """Say what share of the gain each group has on the measured path; empty where it is unknown."""
-    if not ablation or not ablation["complete"] or not (ablation["whole"]["gain"] or 0) > 0:
+    """Say what share of the gain each group of changes has; empty where it is unknown.
+
+    What a change adds on the path depends on which came before it, and what the best loses without
+    it on all others being there; the mean of the two favours neither.
+    """
+    if not ablation or not ablation["complete"]:
         return ""
-    shares: dict[str, float] = {}
+    groups: dict[str, float] = {}
     for step in ablation["path"]:
-        gain = step["gain"] or 0.0
-        shares[step["group"]] = shares.get(step["group"], 0.0) + gain / ablation["whole"]["gain"]
-    return ", ".join(f"{group} {number(100 * share, 0)} %" for group, share in shares.items())
+        lost = ablation["without"][step["change"]]["gain"]
+        bought = fmean((step["gain"] or 0.0, lost or 0.0))
+        groups[step["group"]] = groups.get(step["group"], 0.0) + bought
+    whole = sum(groups.values())
+    if not whole > 0:
+        return ""
+    return ", ".join(f"{group} {number(100 * one / whole, 0)} %" for group, one in groups.items())
 
 
 def _shares(signs: Mapping[str, float] | None) -> list[str]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from tuner.report.charts import BLUE, GREY, INK, our_look
-from tuner.report.wording import count, decimals_for, number
+from tuner.report.wording import code, count, decimals_for, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,9 @@ def _pairs(found: Mapping[str, Any]) -> str:
     )[:3]
     if not pairs:
         return "Nothing is confused."
-    named = "; ".join(f"{true} taken for {guess}: {-times}" for times, true, guess in pairs)
+    named = "; ".join(
+        f"{code(true)} taken for {code(guess)}: {-times}" for times, true, guess in pairs
+    )
     return f"Confused most: {named}."
 
 

@@ -110,11 +110,15 @@ def commands_section(facts: dict[str, Any]) -> str:
             f"Train the best again and {kept}:",
             shell(f"python -m tuner.retrain{where} {name}"),
         ]
-    if "baseline" in facts["arms"] and not (facts["ablation"] or {"complete": False})["complete"]:
+    ablation = facts["ablation"]
+    if ablation and not ablation["complete"]:
         parts += [
-            "Go on to measure which change bought it:"
-            if facts["ablation"]
-            else "Measure which change bought it:",
+            "Go on to measure which change bought it:",
+            shell(f"python -m tuner.ablate{where} --seeds {ablation['rounds']} {name}"),
+        ]
+    elif "baseline" in facts["arms"] and not ablation:
+        parts += [
+            "Measure which change bought it:",
             shell(f"python -m tuner.ablate{where} {name}"),
         ]
     timed = (

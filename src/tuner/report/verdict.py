@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from statistics import fmean
 from typing import Any
 
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.report.wording import count, decimals_for, listed, loss, loss_title, loss_unit, number
 
-MOST = 0.6  # of a gain
+MOST_NAMED = 4  # changes in a sentence
 
 
 def verdict(facts: dict[str, Any]) -> str:
@@ -20,13 +19,10 @@ def verdict(facts: dict[str, Any]) -> str:
         return f"No verdict: the baseline has no complete trial ({_trials(facts)})."
     if pair is None:
         return _unconfirmed(facts)
-    if pair["same_trial"]:
-        return (
-            f"No gain: the search found nothing better than the baseline ({_trials(facts)}), "
-            f"whose {_level_in_words(facts, 'baseline')} ({count(pair['n'], 'seed')})."
-        )
-    what, (was, now), interval = _figures(facts, "best")
     seeds = count(pair["n"], "seed")
+    if pair["same_trial"]:
+        return _baseline_is_best(facts, seeds)
+    what, (was, now), interval = _figures(facts, "best")
     if pair["verdict"] == "better":
         return (
             f"{_who(facts)} took the {what} from {was} to {now} "
@@ -72,34 +68,32 @@ def recipe_verdict(facts: dict[str, Any]) -> str:
     if pair["verdict"] == "worse":
         return f"The textbook recipe alone made it worse: {now} (loss {interval})."
     if pair["n"] < FEWEST_TO_PROVE:
-        return f"The textbook recipe alone came to {now}, which proves as little."
+        seeds = count(pair["n"], "seed")
+        return f"The textbook recipe alone came to {now}, which proves nothing on {seeds}."
     return f"The textbook recipe alone came to {now}: no proven gain ({interval})."
 
 
 def most_of_it(facts: dict[str, Any]) -> str:
-    """Say which changes most of a proven gain came from; empty where that was not measured.
+    """Say which few changes bring a proven gain by themselves; empty where that is not known.
 
-    A change counts by the mean of what it added on the path and what the best loses without it:
-    the first alone depends on which changes came before it.
+    They were trained together, with nothing else changed: that is measured, and no attribution of
+    parts of a gain to changes that need each other.
     """
     found, pair = facts["ablation"], facts["comparison"]["best_vs_baseline"]
-    if not found or not found["complete"] or not pair or pair["verdict"] != "better":
+    if not found or not found["smallest"] or not pair or pair["verdict"] != "better":
         return ""
-    credit = {
-        step["change"]: fmean(
-            (step["gain"] or 0.0, found["without"][step["change"]]["gain"] or 0.0)
-        )
-        for step in found["path"]
-    }
-    did_good = {name: one for name, one in credit.items() if one > 0}
-    if not did_good or not (found["whole"]["gain"] or 0.0) > 0:
+    whole = found["whole"]["gain"] or 0.0
+    names = [
+        one["change"] for one in found["path"] if one["change"] in found["smallest"]["changes"]
+    ]
+    if not whole > 0:
         return ""
-    named, share = list[str](), 0.0
-    for name in sorted(did_good, key=lambda one: -did_good[one]):
-        if share < MOST:
-            named.append(f"`{name}`")
-            share += did_good[name] / sum(did_good.values())
-    return f"Most of it came from {listed(named)}."
+    if len(names) > MOST_NAMED:
+        return f"It takes {len(names)} of the {count(len(found['changes']), 'change')}."
+    share = (found["smallest"]["gain"] or 0.0) / whole
+    brings = "alone brings" if len(names) == 1 else "alone bring"
+    of_it = "all of it" if share >= 1 else f"{share:.0%} of it"
+    return f"On fresh folds {listed([f'`{name}`' for name in names])} {brings} {of_it}."
 
 
 def is_unconfirmed(facts: dict[str, Any]) -> bool:
@@ -132,6 +126,18 @@ def _unconfirmed(facts: dict[str, Any]) -> str:
         f"from {_write(metric, was, decimals)} to {_write(metric, now, decimals)}, and that is "
         "optimistic."
     )
+
+
+def _baseline_is_best(facts: dict[str, Any], seeds: str) -> str:
+    baseline = f"the baseline, whose {_level_in_words(facts, 'baseline')} ({seeds})"
+    if facts["trials"]["complete"] == 1:
+        return f"Nothing to compare yet: no trial is complete but {baseline}."
+    if facts["comparison"]["best_vs_baseline"]["n"] < FEWEST_TO_PROVE:
+        return (
+            f"No proven gain: nothing in the search did better than {baseline}, and {seeds} cannot "
+            f"tell; confirm on {FEWEST_TO_PROVE} or more."
+        )
+    return f"No gain: in {_trials(facts)} the search found nothing better than {baseline}."
 
 
 def _who(facts: dict[str, Any]) -> str:

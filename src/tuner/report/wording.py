@@ -56,7 +56,7 @@ def decimals_for(*values: float, least: int = 0) -> int:
 
 
 def mean_and_std(metric: str, summary: dict[str, Any]) -> str:
-    """Write `mean ± std`; the deviation is a dash where there is only one value."""
+    """Write `mean ± std`, or the mean alone where there is only one value."""
     if summary["mean"] is None:
         return BLANK
     share = metric in SHARES
@@ -64,7 +64,7 @@ def mean_and_std(metric: str, summary: dict[str, Any]) -> str:
     mean, std = factor * summary["mean"], summary["std"]
     if std is None:
         decimals = 2 if share else decimals_for(mean) + 2
-        return f"{number(mean, decimals)} ± {BLANK}{unit}"
+        return f"{number(mean, decimals)}{unit}"
     decimals = decimals_for(factor * std) + 1
     decimals = min(max(decimals, 1), 2) if share else decimals
     return f"{number(mean, decimals)} ± {number(factor * std, decimals)}{unit}"
