@@ -387,7 +387,13 @@ def test_a_page_that_needs_no_other_file(tmp_path: Path) -> None:
 def test_an_ablation_without_a_step_yet(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     ablated(study)
-    begun = {"path": [], "path_scores": [], "without": {}, "smallest": None, "complete": False}
+    begun: dict[str, object] = {
+        "path": [],
+        "path_scores": [],
+        "without": {},
+        "smallest": None,
+        "complete": False,
+    }
     study.set_user_attr("ablation", {**study.user_attrs["ablation"], **begun, "rounds": 2})
     text, _ = written(study, tmp_path)
     assert "| step |" not in text
