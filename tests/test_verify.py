@@ -130,8 +130,17 @@ def other_range(trial: FrozenTrial) -> None:
 def set_state(state: TrialState) -> Callable[[FrozenTrial], None]:
     def alter(trial: FrozenTrial) -> None:
         trial.state = state
-        if state == TrialState.PRUNED:
-            trial.value = 0.99
+
+    return alter
+
+
+def prune(*removed: str) -> Callable[[FrozenTrial], None]:
+    """Have a complete trial look as one that was pruned does, but for its value."""
+
+    def alter(trial: FrozenTrial) -> None:
+        trial.state, trial.value = TrialState.PRUNED, 0.99
+        kept = {name: value for name, value in trial.user_attrs.items() if name not in removed}
+        trial.user_attrs = kept
 
     return alter
 
@@ -143,7 +152,9 @@ def set_state(state: TrialState) -> Callable[[FrozenTrial], None]:
         (other_width, "hyperparameters: "),
         (other_range, "parameters: "),
         (set_state(TrialState.FAIL), "state: FAIL stored, COMPLETE now"),
-        (set_state(TrialState.PRUNED), "value: "),
+        (set_state(TrialState.PRUNED), "best epoch: "),
+        (prune("best_epoch"), "fold scores: "),
+        (prune("best_epoch", "fold_scores"), "value: 0.99 stored"),
         (set_attribute("diverged", True), "diverged: True stored, False now"),
         (nudge_curve(2), "training loss at point 2 (epoch 2): "),
         (nudge_curve(4), "validation at point 2 (epoch 2): "),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import random
+from typing import TYPE_CHECKING
+
 import optuna
 import pytest
 from optuna.trial import TrialState
 
 from tuner.objective import STAGES
-from tuner.study.sampling import STARTUP_TRIALS, TaperingPruner
+from tuner.study.sampling import FIRST_STAGE, STARTUP_TRIALS, TaperingPruner
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 
 def pruned(values: dict[int, float], others: int, *, maximize: bool) -> bool:
@@ -75,3 +81,46 @@ def test_those_pruned_before_count_as_worse_and_gaps_as_the_score_before() -> No
     trial = study.ask()
     trial.report(0.5, 3)
     assert not trial.should_prune()
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_what_it_remembers_is_what_is_there(maximize: bool) -> None:
+    """A pruner that has seen a study grow decides as one that sees it for the first time."""
+    luck = random.Random(1)
+    study = optuna.create_study(
+        direction="maximize" if maximize else "minimize", pruner=TaperingPruner()
+    )
+    decisions = []
+    for _ in range(60):
+        trial = study.ask()
+        for stage in sorted(luck.sample(range(1, STAGES + 1), 8)):
+            trial.report(luck.gauss(stage / STAGES, 1), stage)
+            decisions.append(trial.should_prune())
+            assert decisions[-1] == TaperingPruner().prune(study, study.trials[-1])
+            assert decisions[-1] == _counted(study, study.trials[-1])
+            if decisions[-1]:
+                break
+        if decisions[-1]:
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            study.tell(trial, 0.5)
+    assert 20 < sum(decisions) < 60
+
+
+def _counted(study: optuna.Study, trial: FrozenTrial) -> bool:
+    """The pruner's rule, without a memory."""
+    stage = trial.last_step
+    assert stage is not None
+    ended = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
+    if stage < FIRST_STAGE or len(ended) < STARTUP_TRIALS:
+        return False
+    maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
+    better = 0
+    for other in ended:
+        reports = other.intermediate_values
+        if other.state == TrialState.PRUNED and max(reports) < stage:
+            continue
+        if reached := [step for step in reports if step <= stage]:
+            there, here = reports[max(reached)], trial.intermediate_values[stage]
+            better += there > here if maximize else there < here
+    return better >= max((1 - stage / STAGES) ** 2, 0.15) * len(ended)

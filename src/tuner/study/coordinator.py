@@ -25,7 +25,7 @@ from tuner.objective import Course, RunningTrial
 from tuner.seeds import derive
 from tuner.study.attributes import STOPPED
 from tuner.study.opening import enqueue_arm, finished
-from tuner.study.sampling import make_sampler
+from tuner.study.sampling import Samplers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,7 +75,8 @@ class Coordinator:
 
     Args:
         observer: is told of every point, and of every trial's end.
-        sampler: makes the sampler of a trial, of the study's seed, its number and what is fixed.
+        sampler: makes the sampler of a trial, of the study's seed, its number and what is fixed;
+            by default tuner's own.
     """
 
     def __init__(
@@ -84,11 +85,11 @@ class Coordinator:
         brief: Brief,
         engine: Engine,
         observer: Observer | None = None,
-        sampler: Callable[[int, int, Mapping[str, Any]], BaseSampler] = make_sampler,
+        sampler: Callable[[int, int, Mapping[str, Any]], BaseSampler] | None = None,
     ) -> None:
         self.mirror, self.study = mirror, mirror.study
         self.brief, self.engine, self.observer = brief, engine, observer
-        self.sampler = sampler
+        self.sampler = sampler or Samplers()
         self.running: dict[int, RunningTrial] = {}
         self.queue: list[tuple[float, int]] = []  # a heap of their clocks and numbers
         self.ahead: deque[RunningTrial] = deque()  # asked for, and in virtual time not yet begun
@@ -151,8 +152,11 @@ class Coordinator:
         while True:
             while self.ahead and len(self.running) < self.engine.slots:
                 self._begin(self.ahead.popleft())
-            done, under_way = finished(self.study), len(self.running) + len(self.ahead)
-            if under_way == self.engine.slots + self.most_ahead or done + under_way >= total:
+            under_way = len(self.running) + len(self.ahead)
+            if under_way == self.engine.slots + self.most_ahead:
+                return
+            done = finished(self.study)
+            if done + under_way >= total:
                 return
             if not self._is_waiting():
                 stopped = self.study.user_attrs.get(STOPPED)

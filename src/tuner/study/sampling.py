@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from bisect import bisect_right, insort
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
+from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from tuner.objective import STAGES
 from tuner.seeds import derive
+from tuner.study.tpe import Columns, RememberingTPESampler
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from optuna import Study
     from optuna.trial import FrozenTrial
@@ -24,21 +28,28 @@ SAMPLER = "TPESampler(multivariate=False), n_startup_trials=10, reseeded before 
 PRUNER = "TaperingPruner: after a share s of a training, the best (1 - s)^2 of all trials go on"
 STARTUP_TRIALS = 5  # that are not pruned
 FIRST_STAGE = STAGES // 10
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-def make_sampler(seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSampler:
-    """Make the sampler that draws trial `number` of the study with this `seed`.
+class Samplers:
+    """Makes the samplers of one study, one for each trial.
 
-    A new one for each trial: what is drawn then depends on the study's seed and its trials so far,
-    not on how often the study was interrupted. Each hyperparameter is drawn by itself: drawn
-    together, as Optuna does by default, they stay near the few good combinations of the beginning.
+    What is drawn then depends on the study's seed and its trials so far, not on how often the study
+    was interrupted. Each hyperparameter is drawn by itself: drawn together, as Optuna does by
+    default, they stay near the few good combinations of the beginning.
     """
-    sampler = TPESampler(seed=derive(seed, "sampler", number), multivariate=False)
-    if not fixed:
-        return sampler
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # it is, since Optuna 2.4
-        return PartialFixedSampler(dict(fixed), sampler)
+
+    def __init__(self) -> None:
+        self._columns = Columns()
+
+    def __call__(self, seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSampler:
+        """Make the sampler that draws trial `number` of the study with this `seed`."""
+        sampler = RememberingTPESampler(derive(seed, "sampler", number), self._columns)
+        if not fixed:
+            return sampler
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # it is, since Optuna 2.4
+            return PartialFixedSampler(dict(fixed), sampler)
 
 
 class TaperingPruner(BasePruner):
@@ -59,27 +70,45 @@ class TaperingPruner(BasePruner):
 
     def __init__(self, power: float = 2, least: float = 0.15) -> None:
         self.power, self.least = power, least
+        self._rungs: WeakKeyDictionary[Study, _Rungs] = WeakKeyDictionary()
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Decide on the trial's last report."""
         stage = trial.last_step
-        ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        ended = study.get_trials(deepcopy=False, states=ENDED)
         if stage is None or stage < FIRST_STAGE or len(ended) < STARTUP_TRIALS:
             return False
-        sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
-        score = sign * trial.intermediate_values[stage]
-        others = [_score_at(stage, other) for other in ended]
-        better = sum(other is not None and sign * other > score for other in others)
+        rungs = self._rungs.setdefault(study, _Rungs(study.direction))
+        rungs.add(ended)
+        better = rungs.better(stage, trial.intermediate_values[stage])
         share: float = max((1 - stage / STAGES) ** self.power, self.least)
         return better >= share * len(ended)
 
 
-def _score_at(stage: int, trial: FrozenTrial) -> float | None:
-    """Return the trial's last score up to this stage; None, if it was pruned before."""
-    if trial.state == TrialState.PRUNED and (trial.last_step or 0) < stage:
-        return None
-    values = trial.intermediate_values
-    if stage in values:
-        return values[stage]
-    reached = [step for step in values if step <= stage]
-    return values[max(reached)] if reached else None
+class _Rungs:
+    """What the trials of a study that have ended were worth at each stage that they reached."""
+
+    def __init__(self, direction: StudyDirection) -> None:
+        self._sign = 1 if direction == StudyDirection.MAXIMIZE else -1
+        self._known: set[int] = set()
+        self._scores: list[list[float]] = [[] for _ in range(STAGES + 1)]  # rising
+
+    def add(self, ended: Sequence[FrozenTrial]) -> None:
+        """Take up the trials that are new; a stage without a report counts as the one before."""
+        if len(ended) == len(self._known):
+            return
+        for trial in ended:
+            if trial.number in self._known:
+                continue
+            self._known.add(trial.number)
+            last = (trial.last_step or 0) if trial.state == TrialState.PRUNED else STAGES
+            score = math.nan
+            for stage in range(last + 1):
+                score = trial.intermediate_values.get(stage, score)
+                if not math.isnan(score):
+                    insort(self._scores[stage], self._sign * score)
+
+    def better(self, stage: int, score: float) -> int:
+        """How many were better at this stage."""
+        scores = self._scores[stage]
+        return len(scores) - bisect_right(scores, self._sign * score)

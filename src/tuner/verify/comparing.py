@@ -118,6 +118,8 @@ def _pairs(
         yield f"report {reached}", trial.intermediate_values.get(reached), score
     yield "number of reports", len(trial.intermediate_values), len(course.stages)
     if trial.state == TrialState.PRUNED:
+        yield "best epoch", stored.get("best_epoch"), None  # those that came to their end have one
+        yield "fold scores", stored.get("fold_scores"), None
         last = max(course.stages)
         yield "value", trial.values and trial.values[0], trial.intermediate_values[last]
         return

@@ -1,0 +1,114 @@
+"""Optuna's TPE with a memory: the same draws, without reading all trials again for each of them.
+
+`TPESampler` lists, sorts and converts all trials again for every hyperparameter that it draws; with
+17 hyperparameters and 1,500 trials that is three quarters of what an ask costs. Within one ask the
+trials are the same, and the hyperparameters of a trial never change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from optuna.samplers import TPESampler
+from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
+from optuna.samplers._tpe.sampler import _split_trials, default_gamma
+from optuna.trial import TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+    Numbers: TypeAlias = NDArray[np.int64]
+
+ASKED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+
+
+class Columns:
+    """The hyperparameters of a study's trials in Optuna's internal numbers, a column each."""
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+        self._columns: dict[str, NDArray[np.float64]] = {}  # by trial number; nan: it has none
+        self._size = 0
+
+    def add(self, trials: Sequence[FrozenTrial]) -> None:
+        """Take up the trials that are new."""
+        new = [trial for trial in trials if trial.number not in self._known]
+        if not new:
+            return
+        self._known.update(trial.number for trial in new)
+        if max(self._known) >= self._size:
+            self._size = 2 * max(self._known) + 1
+            self._columns = {name: self._grown(column) for name, column in self._columns.items()}
+        for trial in new:
+            for name, distribution in trial.distributions.items():
+                column = self._columns.setdefault(name, self._grown(np.empty(0)))
+                column[trial.number] = distribution.to_internal_repr(trial.params[name])
+
+    def _grown(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.append(column, np.full(self._size - len(column), np.nan))
+
+    def of(self, name: str, numbers: Numbers) -> NDArray[np.float64]:
+        """Return what those of these trials have that have this hyperparameter, in their order."""
+        if name not in self._columns:
+            return np.empty(0)
+        values = self._columns[name][numbers]
+        return values[~np.isnan(values)]
+
+
+class RememberingTPESampler(TPESampler):
+    """`TPESampler(seed, multivariate=False)` for one trial of a study with one writer.
+
+    Args:
+        columns: of the study; shared by the samplers of all its trials.
+    """
+
+    def __init__(self, seed: int, columns: Columns) -> None:
+        super().__init__(seed=seed, multivariate=False)
+        self._columns = columns
+        self._groups: tuple[Numbers, Numbers] | None = None  # None: too few to learn from
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Divide the other trials, those that run among them, into good ones and the rest."""
+        super().before_trial(study, trial)
+        asked = study.get_trials(deepcopy=False, states=ASKED)
+        others = [other for other in asked if other.number != trial.number]
+        ended = sum(other.state != TrialState.RUNNING for other in others)
+        if ended < self._n_startup_trials:
+            return
+        self._columns.add(others)
+        good, rest = _split_trials(study, others, default_gamma(ended))
+        self._groups = (_numbers(good), _numbers(rest))
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Draw a hyperparameter, as `TPESampler._sample` does."""
+        if self._groups is None:
+            return self._random_sampler.sample_independent(
+                study, trial, param_name, param_distribution
+            )
+        good, rest = (
+            _ParzenEstimator(
+                {param_name: self._columns.of(param_name, numbers)},
+                {param_name: param_distribution},
+                self._parzen_estimator_parameters,
+            )
+            for numbers in self._groups
+        )
+        candidates = good.sample(self._rng.rng, self._n_ei_candidates)
+        values = self._compute_acquisition_func(candidates, good, rest)
+        return param_distribution.to_external_repr(self._compare(candidates, values)[param_name])
+
+
+def _numbers(trials: Sequence[FrozenTrial]) -> Numbers:
+    return np.array([trial.number for trial in trials], dtype=np.int64)
