@@ -231,11 +231,13 @@ def main() -> None:
                 f"{max(ratios):.2f}, {len(ratios)} of {len(pairs)} repeats"
             )
     if given.confirm:
-        best = {
-            one.key: load_study(one.database(given.keep)).best_trial
-            for pair in pairs
-            for one in pair
-        }
+        runs = [one for pair in pairs for one in pair]
+        if gone := [str(file) for one in runs if not (file := one.database(given.keep)).exists()]:
+            raise SystemExit(
+                f"cannot confirm: {', '.join(gone)} is not there, though {given.out} has its row. "
+                "Take the row out to run it again, or point --keep to where the file is"
+            )
+        best = {one.key: load_study(one.database(given.keep)).best_trial for one in runs}
         confirm(CASES[given.case], best, given.data_dir, given.confirm)
 
 
