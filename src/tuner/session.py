@@ -15,9 +15,11 @@ from rich.markdown import Markdown
 
 from tuner.case import load_case
 from tuner.cli import ARTIFACTS, AUTO, INTERRUPTED, STORAGE
+from tuner.cores import usable_cores
 from tuner.data import cache
 from tuner.data.sources import Folders
 from tuner.engines.choosing import choose_place
+from tuner.engines.forking import pool
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.importance import explain
@@ -54,7 +56,7 @@ def run_study(arguments: Namespace, command: str) -> int:
     Raises:
         TunerError: as the parts raise it; the database is then as far as it got.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    _quieten()
     console = Console(markup=False)
     case = load_case(arguments.case)
     fixed = parse_fixed(case, arguments.fix)
@@ -102,7 +104,8 @@ def _run(
         record = _Record(study, shlex.join(words), engine.slots, place, arguments.data_dir)
         with record.timing("search_seconds"):
             _search(study, brief, engine, arguments, console)
-        explain(study, console.print)
+        with pool(min(engine.slots, usable_cores()), _quieten) as processes:
+            explain(study, console.print, processes)
         if arguments.seeds:
             models = STORAGE / "confirmation" / study.study_name
             with record.timing("confirmation_seconds"):
@@ -110,6 +113,11 @@ def _run(
     report = write_report(study, arguments.storage, STORAGE / "reports" / study.study_name)
     publish_report(study, report)
     return report
+
+
+def _quieten() -> None:
+    """Have Optuna say nothing but what goes wrong: what happens, the command says itself."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def _introduce(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.report.studies import add_trial, make_study
+from tuner.engines.forking import CAN_FORK, pool
 from tuner.evidence.importance import EVIDENCE, explain, importance
 from tuner.study.attributes import IMPORTANCE
 
@@ -101,6 +103,17 @@ def test_it_is_measured_once_and_again_when_there_are_more_trials(tmp_path: Path
     explain(study, said.append)
     assert study.user_attrs[IMPORTANCE]["trials"] == 11
     assert len(said) == 2
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="there are no processes to compute in")
+def test_processes_give_the_same_figures_also_when_one_is_killed(tmp_path: Path) -> None:
+    study = made(tmp_path, lambda values, _: 0.6 + 0.1 * values["dropout"], count=10)
+    here = importance(study)
+    with pool(2, os.getpid) as processes:
+        assert processes is not None
+        assert importance(study, processes) == here
+        assert processes.submit(os._exit, 1).exception() is not None
+        assert importance(study, processes) == here
 
 
 def test_too_little_to_say_anything(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from tuner.study.sampling import FIRST_STAGE, STARTUP_TRIALS, TaperingPruner
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
+ENDS = (TrialState.COMPLETE, TrialState.COMPLETE, TrialState.FAIL)
+
 
 def pruned(values: dict[int, float], others: int, *, maximize: bool) -> bool:
     """Whether a trial with these `values` a stage is pruned at the last, beside trials 1 ... n."""
@@ -91,19 +93,22 @@ def test_what_it_remembers_is_what_is_there(maximize: bool) -> None:
         direction="maximize" if maximize else "minimize", pruner=TaperingPruner()
     )
     decisions = []
-    for _ in range(60):
-        trial = study.ask()
-        for stage in sorted(luck.sample(range(1, STAGES + 1), 8)):
-            trial.report(luck.gauss(stage / STAGES, 1), stage)
-            decisions.append(trial.should_prune())
-            assert decisions[-1] == TaperingPruner().prune(study, study.trials[-1])
-            assert decisions[-1] == _counted(study, study.trials[-1])
-            if decisions[-1]:
-                break
-        if decisions[-1]:
-            study.tell(trial, state=TrialState.PRUNED)
-        else:
-            study.tell(trial, 0.5)
+    running: dict[int, tuple[optuna.Trial, list[int]]] = {}
+    while len(study.trials) < 60 or running:
+        while len(running) < 4 and len(study.trials) < 60:
+            trial = study.ask()
+            running[trial.number] = trial, sorted(luck.sample(range(1, STAGES + 1), 8))
+        trial, stages = running[luck.choice(list(running))]  # so they end in another order
+        stage = stages.pop(0)
+        trial.report(luck.gauss(stage / STAGES, 1), stage)
+        decision = trial.should_prune()
+        stored = study.trials[trial.number]
+        assert decision == TaperingPruner().prune(study, stored) == _counted(study, stored)
+        if decision or not stages:
+            state = TrialState.PRUNED if decision else luck.choice(ENDS)
+            study.tell(trial, 0.5 if state == TrialState.COMPLETE else None, state)
+            del running[trial.number]
+            decisions.append(decision)
     assert 20 < sum(decisions) < 60
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import multiprocessing
 import platform
 import signal
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Executor
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 CAN_FORK = platform.system() == "Linux"
@@ -41,3 +43,18 @@ def start_importing() -> None:
     FORKSERVER.set_forkserver_preload(IMPORTED)
     with without_interrupts():
         forkserver.ensure_running()
+
+
+@contextmanager
+def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | None]:
+    """Make processes for what is computed beside training; None where one is enough.
+
+    Args:
+        prepare: called once in each of them.
+    """
+    if processes == 1 or not CAN_FORK:
+        yield None
+        return
+    start_importing()
+    with ProcessPoolExecutor(processes, FORKSERVER, prepare) as made:
+        yield made

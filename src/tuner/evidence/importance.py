@@ -10,7 +10,10 @@ all others.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import BrokenExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import optuna
@@ -25,6 +28,7 @@ from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Executor
 
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
@@ -39,19 +43,23 @@ EVIDENCE = 0.95  # of the resamples, in which it has to beat the shadow
 Rows = list[tuple[dict[str, Any], float]]
 
 
-def explain(study: optuna.Study, say: Callable[[str], None]) -> None:
-    """Measure importance and keep it with the study, unless that of its present trials is there."""
+def explain(study: optuna.Study, say: Callable[[str], None], pool: Executor | None = None) -> None:
+    """Measure importance and keep it with the study, unless that of its present trials is there.
+
+    Args:
+        pool: where it is computed; None: here.
+    """
     states = (TrialState.COMPLETE, TrialState.PRUNED)
     count = len(study.get_trials(deepcopy=False, states=states))
     if study.user_attrs.get(IMPORTANCE, {}).get("trials") != count:
         say("Measuring which hyperparameters mattered.")
-        found = importance(study)
+        found = importance(study, pool)
         study.set_user_attr(IMPORTANCE, found)
         if found["final"] is None:
             say(f"That takes {FEWEST_TRIALS} complete trials that differ; go on with the search.")
 
 
-def importance(study: optuna.Study) -> dict[str, Any]:
+def importance(study: optuna.Study, pool: Executor | None = None) -> dict[str, Any]:
     """Measure importance twice: at the end of complete trials, and of all trials early on.
 
     Complete trials are those that were let end, so they say least about what is bad everywhere. So
@@ -70,11 +78,12 @@ def importance(study: optuna.Study) -> dict[str, Any]:
     reached = [max(trial.intermediate_values, default=0) for trial in trials]
     rung = min(reached, default=0)
     early = [(t, t.intermediate_values[rung]) for t in trials if rung in t.intermediate_values]
+    final = _rows((trial, trial.values[0]) for trial in complete)
     return {
         "trials": len(trials),
         "rung": rung,
-        "final": _measure(_rows((t, t.values[0]) for t in complete), derive(seed, "importance")),
-        "early": _measure(_rows(early), derive(seed, "importance")) if rung else None,
+        "final": _measure(final, derive(seed, "importance"), pool),
+        "early": _measure(_rows(early), derive(seed, "importance"), pool) if rung else None,
     }
 
 
@@ -86,7 +95,7 @@ def _rows(trials: Iterable[tuple[FrozenTrial, float]]) -> Rows:
     ]
 
 
-def _measure(rows: Rows, seed: int) -> dict[str, Any] | None:
+def _measure(rows: Rows, seed: int, pool: Executor | None) -> dict[str, Any] | None:
     values = {value for _, value in rows}
     if len(rows) < FEWEST_TRIALS or len(values) < 2:
         return None
@@ -94,25 +103,25 @@ def _measure(rows: Rows, seed: int) -> dict[str, Any] | None:
     if not names:
         return None
     draw = np.random.default_rng(seed)
-    whole = _fanova(rows, names, draw, TREES)
-    resampled: list[dict[str, float]] = []
-    while len(resampled) < RESAMPLES:
-        sample = [rows[index] for index in draw.integers(len(rows), size=len(rows))]
-        if len({value for _, value in sample}) > 1:
-            resampled.append(_fanova(sample, names, draw, TREES_A_RESAMPLE))
+    samples = [_Sample.of(rows, names, draw, TREES)]
+    while len(samples) < 1 + RESAMPLES:
+        resampled = [rows[index] for index in draw.integers(len(rows), size=len(rows))]
+        if len({value for _, value in resampled}) > 1:
+            samples.append(_Sample.of(resampled, names, draw, TREES_A_RESAMPLE))
+    whole, *others = _computed(samples, pool)
     found: list[dict[str, Any]] = [
         {
             "name": name,
             "importance": whole[name],
-            "interval": _interval([one[name] for one in resampled]),
-            "beats": sum(one[name] > one[SHADOW] for one in resampled) / RESAMPLES,
+            "interval": _interval([one[name] for one in others]),
+            "beats": sum(one[name] > one[SHADOW] for one in others) / RESAMPLES,
         }
         for name in names
     ]
     found.sort(key=lambda one: (-one["importance"], one["name"]))
     shadow = {
         "importance": whole[SHADOW],
-        "interval": _interval([one[SHADOW] for one in resampled]),
+        "interval": _interval([one[SHADOW] for one in others]),
     }
     return {"trials": len(rows), "hyperparameters": found, "shadow": shadow}
 
@@ -123,26 +132,52 @@ def _varied(rows: Rows) -> list[str]:
     return sorted(name for name in known if len({repr(row[name]) for row, _ in rows}) > 1)
 
 
-def _fanova(
-    rows: Rows, names: Sequence[str], draw: np.random.Generator, trees: int
-) -> dict[str, float]:
-    """Return the importance of each of the names, and of a new shadow."""
-    columns: dict[str, list[Any]] = {name: [row[name] for row, _ in rows] for name in names}
-    ranks = rankdata([value for _, value in rows])
-    columns[SHADOW] = draw.random(len(rows)).tolist()
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What one fANOVA is computed from; all is drawn here, so that it may be computed anywhere.
+
+    Attributes:
+        columns: the values of each hyperparameter, and of a shadow of its own.
+        ranks: of the scores.
+    """
+
+    columns: dict[str, list[Any]]
+    ranks: list[float]
+    trees: int
+    seed: int
+
+    @classmethod
+    def of(cls, rows: Rows, names: Sequence[str], draw: np.random.Generator, trees: int) -> Self:
+        """Draw a shadow beside these rows."""
+        columns: dict[str, list[Any]] = {name: [row[name] for row, _ in rows] for name in names}
+        columns[SHADOW] = draw.random(len(rows)).tolist()
+        ranks = rankdata([value for _, value in rows])
+        return cls(columns, [float(rank) for rank in ranks], trees, int(draw.integers(2**31)))
+
+
+def _computed(samples: Sequence[_Sample], pool: Executor | None) -> list[dict[str, float]]:
+    if pool is not None:
+        with suppress(BrokenExecutor):  # one of its processes was killed
+            return list(pool.map(_fanova, samples))
+    return [_fanova(sample) for sample in samples]
+
+
+def _fanova(sample: _Sample) -> dict[str, float]:
+    """Return the importance of each column."""
+    columns = sample.columns
     distributions = {name: _distribution(values) for name, values in columns.items()}
     study = optuna.create_study()
     study.add_trials(
         [
             create_trial(
-                value=float(rank),
+                value=rank,
                 params={name: _as_drawn(column[index]) for name, column in columns.items()},
                 distributions=distributions,
             )
-            for index, rank in enumerate(ranks)
+            for index, rank in enumerate(sample.ranks)
         ]
     )
-    evaluator = FanovaImportanceEvaluator(n_trees=trees, seed=int(draw.integers(2**31)))
+    evaluator = FanovaImportanceEvaluator(n_trees=sample.trees, seed=sample.seed)
     found = evaluator.evaluate(study)
     total = sum(found.values()) or 1.0
     return {name: float(found.get(name, 0.0) / total) for name in columns}

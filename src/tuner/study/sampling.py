@@ -75,14 +75,15 @@ class TaperingPruner(BasePruner):
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Decide on the trial's last report."""
         stage = trial.last_step
-        ended = study.get_trials(deepcopy=False, states=ENDED)
-        if stage is None or stage < FIRST_STAGE or len(ended) < STARTUP_TRIALS:
+        if stage is None or stage < FIRST_STAGE:
             return False
         rungs = self._rungs.setdefault(study, _Rungs(study.direction))
-        rungs.add(ended)
+        rungs.add(study.get_trials(deepcopy=False))
+        if len(rungs) < STARTUP_TRIALS:
+            return False
         better = rungs.better(stage, trial.intermediate_values[stage])
         share: float = max((1 - stage / STAGES) ** self.power, self.least)
-        return better >= share * len(ended)
+        return better >= share * len(rungs)
 
 
 class _Rungs:
@@ -91,22 +92,29 @@ class _Rungs:
     def __init__(self, direction: StudyDirection) -> None:
         self._sign = 1 if direction == StudyDirection.MAXIMIZE else -1
         self._known: set[int] = set()
+        self._settled = 0  # all trials before this one are finished, and are not looked at again
         self._scores: list[list[float]] = [[] for _ in range(STAGES + 1)]  # rising
 
-    def add(self, ended: Sequence[FrozenTrial]) -> None:
-        """Take up the trials that are new; a stage without a report counts as the one before."""
-        if len(ended) == len(self._known):
-            return
-        for trial in ended:
-            if trial.number in self._known:
-                continue
-            self._known.add(trial.number)
-            last = (trial.last_step or 0) if trial.state == TrialState.PRUNED else STAGES
-            score = math.nan
-            for stage in range(last + 1):
-                score = trial.intermediate_values.get(stage, score)
-                if not math.isnan(score):
-                    insort(self._scores[stage], self._sign * score)
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, trials: Sequence[FrozenTrial]) -> None:
+        """Take up those that have ended since; `trials` are all, by number."""
+        for trial in trials[self._settled :]:
+            if trial.state in ENDED and trial.number not in self._known:
+                self._take(trial)
+        while self._settled < len(trials) and trials[self._settled].state.is_finished():
+            self._settled += 1
+
+    def _take(self, trial: FrozenTrial) -> None:
+        """Take up a trial; a stage without a report counts as the one before."""
+        self._known.add(trial.number)
+        last = (trial.last_step or 0) if trial.state == TrialState.PRUNED else STAGES
+        score = math.nan
+        for stage in range(last + 1):
+            score = trial.intermediate_values.get(stage, score)
+            if not math.isnan(score):
+                insort(self._scores[stage], self._sign * score)
 
     def better(self, stage: int, score: float) -> int:
         """How many were better at this stage."""
