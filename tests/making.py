@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tuner.study.coordinator import Observer
 
 TINY = str(Path(__file__).parent / "cases" / "tiny.py")
+STAMPS = str(Path(TINY).with_name("stamps.py"))
 
 
 def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> Brief:

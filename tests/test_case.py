@@ -18,7 +18,8 @@ from optuna.trial import FixedTrial
 
 from tests.making import TINY
 from tuner.case import Case, Shape, case_names, load_case
-from tuner.data.dataset import Dataset, Examples, PixelStatistics, make_dataset
+from tuner.data.dataset import Dataset, make_dataset
+from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.sources import Folders
 from tuner.data.splits import KFold
 from tuner.errors import CaseError, UsageError

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.cases.stamps import CASE as STAMPS
+from tests.making import STAMPS as STAMPS_FILE
 from tests.making import TINY, history, make_brief, search
 from tuner.case import load_case
 from tuner.data.sources import Folders
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from tuner.study.opening import Brief
 
-STAMPS_FILE = str(Path(TINY).with_name("stamps.py"))
 WAYS = [
     Plan(precision=precision, channels_last=last)
     for precision in ("float32", "bfloat16")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from tuner.data.dataset import Examples
+from tuner.data.examples import Examples
 from tuner.data.splits import everything
 from tuner.errors import UsageError
 from tuner.groups import make_groups

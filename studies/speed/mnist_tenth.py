@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tuner.cases import mnist
-from tuner.data.dataset import Examples, make_dataset
+from tuner.data.dataset import make_dataset
+from tuner.data.examples import Examples
 from tuner.data.splits import Holdout
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from tuner.case import Case
-from tuner.data.dataset import Dataset, Examples, PixelStatistics, make_dataset
+from tuner.data.dataset import Dataset, make_dataset
+from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.splits import Holdout
 from tuner.models.cnn import CNNHyperparameters, build_cnn
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from tuner.case import Case
-from tuner.data.dataset import Dataset, Examples, make_dataset
+from tuner.data.dataset import Dataset, make_dataset
+from tuner.data.examples import Examples
 from tuner.data.splits import KFold
 from tuner.models.mlp import MLPHyperparameters, build_mlp
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.data.dataset import Dataset, Examples, PixelStatistics, make_dataset
+from tuner.data.dataset import Dataset, make_dataset
+from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.splits import KFold
 
 if TYPE_CHECKING:

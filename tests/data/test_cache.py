@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.data.making import PIXELS, make_small, opened
 from tuner.data import cache
-from tuner.data.dataset import Dataset, Examples, make_dataset
+from tuner.data.dataset import Dataset, make_dataset
+from tuner.data.examples import Examples
 from tuner.data.splits import Holdout, KFold
 from tuner.errors import DataError
 

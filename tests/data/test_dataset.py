@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from tests.data.making import PIXELS, make_examples, make_small
-from tuner.data.dataset import Examples, LockedSplit, fingerprint, make_dataset
+from tuner.data.dataset import LockedSplit, fingerprint, make_dataset
+from tuner.data.examples import Examples
 from tuner.data.splits import KFold
 from tuner.errors import DataError
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuner.data.dataset import PixelStatistics
+from tuner.data.examples import PixelStatistics
 from tuner.data.scaling import Scaler
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.making import make_examples
-from tuner.data.dataset import Examples
+from tuner.data.examples import Examples
 from tuner.data.splits import Holdout, KFold, everything, folds
 from tuner.errors import DataError
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tuner.case import Case
-from tuner.data.dataset import Dataset, Examples, make_dataset
+from tuner.data.dataset import Dataset, make_dataset
+from tuner.data.examples import Examples
 from tuner.data.splits import Holdout, KFold, folds
 from tuner.errors import DivergedError
 from tuner.evidence.diagnosis import diagnose

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tests.making import TINY, make_brief, make_engine, search
+from tests.making import STAMPS, TINY, make_brief, make_engine, search
 from tuner.data import cache
 from tuner.data.splits import Holdout, folds
 from tuner.engines.inprocess import InProcessEngine
@@ -138,6 +138,27 @@ def test_a_score_on_a_fresh_fold_is_that_of_the_training(
     trials = kept(study).trials
     assert [trial.user_attrs["round"] for trial in trials] == list(range(TOGETHER))
     assert (trials[2].value, trials[2].state) == (score, TrialState.COMPLETE)
+
+
+def test_a_slot_that_would_be_idle_trains_what_is_wanted_later(url: str, tmp_path: Path) -> None:
+    brief = make_brief(STAMPS, tmp_path)  # its networks are not stacked: a job is one training
+    study, engine = search(url, brief, 2), Counting()
+    baseline, recipe = (configuration_of(trial) for trial in study.trials)
+    third = replace(baseline, epochs=1)
+    alone = Trainings(search(url, brief, 2, name="other"), brief, make_engine(1), quiet)
+    engine.slots = 2
+    trainings = Trainings(study, brief, engine, quiet)
+    later = [(one, index) for index in (1, 2) for one in (baseline, recipe)]
+    for wanted, index, rounds in (
+        ([baseline, recipe, third], 0, [0, 0, 0, 1]),
+        ([baseline, recipe, third], 1, [1, 1]),
+        ([baseline, recipe], 2, [2, 2]),
+    ):
+        before = len(kept(study).trials)
+        assert trainings.scores(wanted, index, later) == alone.scores(wanted, index)
+        trained = kept(study).trials[before:]
+        assert [trial.user_attrs["round"] for trial in trained] == rounds
+    assert len(engine.jobs) == len(kept(study).trials) == 8
 
 
 class Failing(InProcessEngine):

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from tests.making import make_engine, search
-from tuner.data.dataset import Examples
+from tuner.data.examples import Examples
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.mistakes import MOST_MISTAKES, classification_mistakes, residuals
 from tuner.study.attributes import CONFIRMATION, MISTAKES

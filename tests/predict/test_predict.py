@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.making import TINY, make_brief, search
+from tests.making import STAMPS, TINY, make_brief, search
 from tuner.bundle import open_bundle
 from tuner.errors import BundleError, DataError, TunerError, UsageError
 from tuner.predict.__main__ import main
@@ -22,9 +22,7 @@ from tuner.retrain.training import retrain
 if TYPE_CHECKING:
     import numpy as np
 
-    from tuner.data.dataset import Examples
-
-STAMPS = str(Path(TINY).with_name("stamps.py"))
+    from tuner.data.examples import Examples
 
 
 def made(folder: Path, reference: str) -> Path:

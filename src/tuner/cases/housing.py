@@ -10,7 +10,8 @@ from sklearn.datasets import make_regression
 from sklearn.model_selection import train_test_split
 
 from tuner.case import Case
-from tuner.data.dataset import Examples, make_dataset
+from tuner.data.dataset import make_dataset
+from tuner.data.examples import Examples
 from tuner.data.splits import KFold
 from tuner.models.mlp import MLPHyperparameters, build_mlp
 

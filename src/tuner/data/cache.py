@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from tuner.atomic import replacing_folder, sha256_of_file, write_json
-from tuner.data.dataset import Dataset, Examples, LockedSplit, PixelStatistics
+from tuner.data.dataset import Dataset, LockedSplit
+from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.splits import Holdout, KFold
 from tuner.errors import DataError
 

@@ -12,7 +12,7 @@ from tuner.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tuner.data.dataset import Examples, PixelStatistics
+    from tuner.data.examples import Examples, PixelStatistics
 
 
 def check_rows(

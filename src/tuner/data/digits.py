@@ -8,7 +8,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from tuner.data.dataset import Dataset, Examples, make_dataset
+from tuner.data.dataset import Dataset, make_dataset
+from tuner.data.examples import Examples
 from tuner.data.mnist import PIXELS
 from tuner.data.splits import Holdout
 

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
-from tuner.data.dataset import Dataset, Examples, make_dataset
+from tuner.data.dataset import Dataset, make_dataset
+from tuner.data.examples import Examples
 from tuner.data.flowers102 import IMAGENET
 from tuner.data.splits import KFold
 

@@ -10,8 +10,9 @@ from scipy.io import loadmat
 from torchvision.datasets import Flowers102
 
 from tuner.atomic import sha256_of_file
-from tuner.data.dataset import Dataset, Examples, PixelStatistics, make_dataset
+from tuner.data.dataset import Dataset, make_dataset
 from tuner.data.downloading import network
+from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.images import read_image
 from tuner.data.splits import KFold
 from tuner.errors import DataError

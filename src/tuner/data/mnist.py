@@ -8,8 +8,9 @@ from torchvision.datasets import MNIST
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from tuner.atomic import sha256_of_file
-from tuner.data.dataset import Dataset, Examples, PixelStatistics, make_dataset
+from tuner.data.dataset import Dataset, make_dataset
 from tuner.data.downloading import network
+from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.splits import Holdout
 from tuner.errors import DataError
 

@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tuner.data.dataset import PixelStatistics
+    from tuner.data.examples import PixelStatistics
 
 
 @dataclass(frozen=True, slots=True)

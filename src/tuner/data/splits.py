@@ -15,7 +15,7 @@ from tuner.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tuner.data.dataset import Examples
+    from tuner.data.examples import Examples
 
 
 @dataclass(frozen=True, slots=True)

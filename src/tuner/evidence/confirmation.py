@@ -68,18 +68,20 @@ def confirm(
         if before["fewest"] > fewest:
             say(f"The confirmation on {len(before['seeds'])} seeds is kept.")
         return False
-    trials = {trial.number: trial for trial in (*candidates, *arms.values())}
+    configurations = {
+        trial.number: configuration_of(trial) for trial in (*candidates, *arms.values())
+    }
     trainings = Trainings(study, brief, engine, say, folder)
-    found = _race(trainings, trials, numbers, fixed, fewest, say)
+    found = _race(trainings, configurations, numbers, fixed, fewest, say)
     chosen = {**fixed, "best": found.winner}
-    configurations = {number: configuration_of(trials[number]) for number in chosen.values()}
     seeds = [seed_of(brief.seed, index) for index in range(found.rounds)]
     known: dict[int, list[dict[str, float]]] = {}
     if before.get("seeds") == seeds:
         known = {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
-    opened = not set(configurations) <= set(known)
+    opened = not set(chosen.values()) <= set(known)
     if opened:
-        tested = score_on_test(study, brief, engine, configurations, found.rounds, folder, say)
+        arms_tested = {number: configurations[number] for number in chosen.values()}
+        tested = score_on_test(study, brief, engine, arms_tested, found.rounds, folder, say)
         known = {trial: one.scores for trial, one in tested.items()}
         shown = {"trial": found.winner, **tested[found.winner].details}
         study.set_user_attr(MISTAKES, shown)
@@ -105,14 +107,19 @@ def _facts(found: Race, fewest: int) -> dict[str, Any]:
 
 def _race(
     trainings: Trainings,
-    trials: dict[int, FrozenTrial],
+    configurations: dict[int, Configuration],
     candidates: list[int],
     fixed: dict[str, int],
     fewest: int,
     say: Callable[[str], None],
 ) -> Race:
     def score(numbers: Sequence[int], index: int) -> list[float | None]:
-        return trainings.scores([configuration_of(trials[number]) for number in numbers], index)
+        later = [
+            (configurations[number], round_)
+            for round_ in range(index + 1, fewest)
+            for number in fixed.values()
+        ]
+        return trainings.scores([configurations[number] for number in numbers], index, later)
 
     others = [number for name, number in fixed.items() if name != "baseline"]
     direction = trainings.brief.case.direction

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import optuna
     from torch import Tensor
 
-    from tuner.data.dataset import Examples
+    from tuner.data.examples import Examples
     from tuner.evidence.runs import Configuration
     from tuner.fits import Engine, Job
     from tuner.study.opening import Brief

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from tuner.data.dataset import Examples
+    from tuner.data.examples import Examples
 
 MOST_MISTAKES = 12
 MOST_ROWS = 1000  # of a regression that are kept

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
 
 import optuna
 from optuna.trial import TrialState, create_trial
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from tuner.fits import Engine, Job
     from tuner.study.opening import Brief
     from tuner.training import ReportPoint
+
+    Block: TypeAlias = tuple[Configuration, Sequence[int]]  # rounds that are trained as one job
 
 
 class Trainings:
@@ -61,33 +64,51 @@ class Trainings:
             for trial in self.study.get_trials(deepcopy=False, states=states)
         }
 
-    def scores(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
+    def scores(
+        self,
+        wanted: Sequence[Configuration],
+        index: int,
+        later: Iterable[tuple[Configuration, int]] = (),
+    ) -> list[float | None]:
         """Return what each configuration comes to in round `index`; None where it diverged.
+
+        Args:
+            later: what will be wanted for certain in rounds to come, the next first. Some of it is
+                trained now, where the last slots would have nothing to do.
 
         Raises:
             StudyError: a training failed for another reason than its numbers.
         """
-        self.train((configuration, index) for configuration in wanted)
+        self.train(((configuration, index) for configuration in wanted), later)
         return [self.known[_key(configuration, index)] for configuration in wanted]
 
-    def train(self, wanted: Iterable[tuple[Configuration, int]]) -> None:
+    def train(
+        self,
+        wanted: Iterable[tuple[Configuration, int]],
+        later: Iterable[tuple[Configuration, int]] = (),
+    ) -> None:
         """Train what has not been trained before, on every slot of the engine.
 
         Raises:
             StudyError: a training failed for another reason than its numbers.
         """
-        blocks: dict[str, tuple[Configuration, Sequence[int]]] = {}
+        blocks = self._blocks(wanted)
+        idle = -len(blocks) % self.engine.slots
+        others = {key: block for key, block in self._blocks(later).items() if key not in blocks}
+        diverged = self._train([*blocks.values(), *islice(others.values(), idle)])
+        self._train([(one, [index]) for one, rounds in diverged for index in rounds])
+
+    def _blocks(self, wanted: Iterable[tuple[Configuration, int]]) -> dict[str, Block]:
+        """Return what has to be trained for this, without what is known."""
+        blocks: dict[str, Block] = {}
         for configuration, index in wanted:
             together = trained_with(self.brief, configuration, index)
             if any(_key(configuration, one) not in self.known for one in together):
                 blocks[_key(configuration, together[0])] = configuration, together
-        diverged = self._train(list(blocks.values()))
-        self._train([(one, [index]) for one, rounds in diverged for index in rounds])
+        return blocks
 
-    def _train(
-        self, blocks: Sequence[tuple[Configuration, Sequence[int]]]
-    ) -> list[tuple[Configuration, Sequence[int]]]:
-        """Train blocks of rounds; return those that are to be trained one by one, to see which."""
+    def _train(self, blocks: Sequence[Block]) -> list[Block]:
+        """Train blocks; return those that are to be trained one by one, to see which diverge."""
         diverged = []
         jobs = {n: self._job(*block) for n, block in enumerate(blocks)}
 

@@ -1,0 +1,68 @@
+"""Rows of data in memory, and what is known of their pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from tuner.data.tensors import save_tensors
+from tuner.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """Rows of features with their targets.
+
+    Attributes:
+        features: images (N, C, H, W) uint8, or tables (N, F) float32.
+        targets: classes (N,) int64, or numbers (N, 1) float32.
+    """
+
+    features: Tensor
+    targets: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse features and targets that do not belong together."""
+        if len(self.features) != len(self.targets) or len(self.features) == 0:
+            raise DataError(
+                f"{len(self.features)} rows of features with {len(self.targets)} targets; "
+                "a data set needs one target a row, and at least one row"
+            )
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.features)
+
+    def save(self, path: Path) -> None:
+        """Write both tensors to a safetensors file."""
+        save_tensors({"features": self.features, "targets": self.targets}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Map a file that `save` wrote into memory.
+
+        Raises:
+            DataError: the file is missing or damaged; it is named.
+        """
+        try:
+            return cls(**load_file(path))
+        except (OSError, SafetensorError, TypeError) as error:
+            raise DataError(
+                f"{path} cannot be read ({error}); remove its folder, and it is made again"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelStatistics:
+    """Mean and standard deviation a channel, for pixels between 0 and 1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
