@@ -16,7 +16,7 @@ import torch
 
 from tests.making import TINY, make_brief
 from tests.servers import empty_database, postgres_server
-from tuner.study.__main__ import main
+from tuner.commands.study import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
     from sqlalchemy.engine import URL
 
-    from tuner.study.opening import Brief
+    from tuner.study.configuration import StudyConfig
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -46,8 +46,8 @@ def quiet_and_single() -> Iterator[None]:
 
 
 @pytest.fixture
-def brief(tmp_path: Path) -> Brief:
-    """A brief of the tiny case, its data cached."""
+def config(tmp_path: Path) -> StudyConfig:
+    """A config of the tiny case, its data cached."""
     return make_brief(TINY, tmp_path)
 
 

@@ -8,32 +8,43 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner.case import load_case
+from tuner.case.loading import load_case
 from tuner.data import cache
-from tuner.data.sources import Folders
+from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.processes import ProcessEngine
-from tuner.plan import Plan
-from tuner.study.coordinator import Coordinator
-from tuner.study.mirror import Mirror
-from tuner.study.opening import Brief, open_study
+from tuner.runs.retraining import retrain
+from tuner.runs.settings import RetrainingSettings, Stored
+from tuner.search.coordinator import Coordinator
+from tuner.search.mirror import Mirror
+from tuner.search.pruner import TaperingPruner
+from tuner.study.configuration import StudyConfig
+from tuner.study.opening import open_study
+from tuner.training.plan import Plan
+from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import optuna
 
-    from tuner.fits import Engine, Job
-    from tuner.objective import RunningTrial
-    from tuner.study.coordinator import Observer
+    from tuner.engines.job import Engine, Job
+    from tuner.runs.settings import Arm
+    from tuner.search.coordinator import Observer
+    from tuner.search.running import RunningTrial
+    from tuner.training.plan import Precision
 
 TINY = str(Path(__file__).parent / "cases" / "tiny.py")
+HERE = Workplace.at()  # of the present folder
+DATABASE = HERE.url
 STAMPS = str(Path(TINY).with_name("stamps.py"))
 
 
-def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> Brief:
-    """A brief of a case that needs no data from anywhere."""
+def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> StudyConfig:
+    """A config of a case that needs no data from anywhere."""
     case = load_case(reference)
     dataset = case.dataset(Folders())
-    return Brief(
+    return StudyConfig(
         case=case,
         reference=reference,
         dataset=dataset,
@@ -46,8 +57,34 @@ def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> Bri
 
 def rerun(job: Job, **changes: Any) -> Job:
     """The same job with its only run changed."""
-    (only,) = job.runs
-    return replace(job, runs=(replace(only, **changes),))
+    (only,) = job.replicas
+    return replace(job, replicas=(replace(only, **changes),))
+
+
+def open_as_command(
+    url: str,
+    name: str,
+    config: StudyConfig,
+    choose: Callable[[], Plan] | None = None,
+    precision: Precision | None = None,
+) -> tuple[optuna.Study, StudyConfig]:
+    """Open a study as the study command does."""
+    return open_study(url, name, config, TaperingPruner(), choose, precision)
+
+
+def retrained(
+    study: str,
+    case_file: str | None = None,
+    *,
+    arm: Arm = "best",
+    number: int | None = None,
+    seed: int | None = None,
+    out: Path | None = None,
+    workplace: Workplace = HERE,
+) -> Path:
+    """Retrain as the command does."""
+    stored = Stored(study=study, workplace=workplace, case_file=case_file)
+    return retrain(RetrainingSettings(stored=stored, arm=arm, trial=number, seed=seed, out=out))
 
 
 class InterruptsAt:
@@ -69,7 +106,7 @@ def make_engine(workers: int) -> Engine:
 
 def search(
     url: str,
-    brief: Brief,
+    config: StudyConfig,
     total: int,
     *,
     engine: Engine | None = None,
@@ -77,10 +114,10 @@ def search(
     name: str = "study",
 ) -> optuna.Study:
     """Open or resume a study and search it."""
-    study, brief = open_study(url, name, brief)
+    study, config = open_as_command(url, name, config)
     own = engine or InProcessEngine()
     try:
-        Coordinator(Mirror(study), brief, own, observer).search(total)
+        Coordinator(Mirror(study), config, own, observer).search(total)
     finally:
         if engine is None:
             own.close()

@@ -29,8 +29,7 @@ import time_machine
 
 from tests.making import TINY, history, make_brief, search
 from tuner.engines.processes import ProcessEngine
-from tuner.evidence.final import OPENINGS
-from tuner.study.attributes import CONFIRMATION
+from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from tuner.objective import RunningTrial
+    from tuner.search.running import RunningTrial
 
 pytestmark = pytest.mark.slow
 
@@ -339,14 +338,14 @@ class ChangesTheClock:
 
 
 def test_the_clock_goes_backwards(tmp_path: Path) -> None:
-    brief = make_brief(TINY, tmp_path)
+    config = make_brief(TINY, tmp_path)
     engine = ProcessEngine(2)
     try:
-        plain = search(f"sqlite:///{tmp_path}/plain.db", brief, 14, engine=engine)
+        plain = search(f"sqlite:///{tmp_path}/plain.db", config, 14, engine=engine)
         with time_machine.travel(datetime.now(UTC), tick=True) as clock:
             turned = search(
                 f"sqlite:///{tmp_path}/turned.db",
-                brief,
+                config,
                 14,
                 engine=engine,
                 observer=ChangesTheClock(clock),

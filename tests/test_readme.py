@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_commands import COMMANDS
+from tests.commands.test_commands import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,7 +24,7 @@ def test_the_readme_shows_every_command() -> None:
 @pytest.mark.parametrize("line", TYPED)
 def test_the_readmes_commands_are_understood(line: str) -> None:
     _, command, *arguments = shlex.split(line)
-    parsed = import_module(f"tuner.{command}.__main__").parser().parse_args(arguments)
+    parsed = import_module(f"tuner.commands.{command}").parser().parse_args(arguments)
     assert parsed is not None
 
 
@@ -33,7 +33,7 @@ def test_its_first_line_runs_the_main_job() -> None:
     *_, study = first.split(" && ")
     assert study.startswith(".venv/bin/python -m tuner.study ")
     arguments = shlex.split(study)[3:]
-    assert import_module("tuner.study.__main__").parser().parse_args(arguments).trials == 50
+    assert import_module("tuner.commands.study").parser().parse_args(arguments).trials == 50
 
 
 def test_continuous_integration_runs_its_test_line() -> None:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from tuner.case import load_case
-from tuner.data.sources import Folders
+from tuner.case.loading import load_case
+from tuner.case.metric import scores
+from tuner.data.sources.folders import Folders
 from tuner.data.splits import everything, folds
-from tuner.metrics import scores
-from tuner.plan import Plan
-from tuner.training import fit
+from tuner.training.fitting import fit
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tuner.data.dataset import Dataset
-    from tuner.inference import Fitted
+    from tuner.training.inference import Fitted
 
 pytestmark = pytest.mark.slow
 

@@ -1,3 +1,69 @@
-"""Hyperparameter search for PyTorch models that says what it can prove."""
+"""Hyperparameter search for PyTorch models that says what it can prove.
+
+The names in `__all__` are for users' files and notebooks, and stay; all else may move. A name is
+imported when it is first used, so `import tuner` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tuner.case.contract import Case, Hyperparameters, Shape
+    from tuner.data.augment import move, recolour
+    from tuner.data.dataset import Dataset, make_dataset
+    from tuner.data.examples import Examples, PixelStatistics
+    from tuner.data.images import read_image
+    from tuner.data.sources.folders import Folders
+    from tuner.data.splits import Holdout, KFold
+    from tuner.errors import TunerError
+    from tuner.models.cnn import CNNHyperparameters, build_cnn
+    from tuner.models.mlp import MLPHyperparameters, build_mlp
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CNNHyperparameters",
+    "Case",
+    "Dataset",
+    "Examples",
+    "Folders",
+    "Holdout",
+    "Hyperparameters",
+    "KFold",
+    "MLPHyperparameters",
+    "PixelStatistics",
+    "Shape",
+    "TunerError",
+    "build_cnn",
+    "build_mlp",
+    "make_dataset",
+    "move",
+    "read_image",
+    "recolour",
+]
+
+_HOMES = {
+    "tuner.case.contract": ("Case", "Hyperparameters", "Shape"),
+    "tuner.data.augment": ("move", "recolour"),
+    "tuner.data.dataset": ("Dataset", "make_dataset"),
+    "tuner.data.examples": ("Examples", "PixelStatistics"),
+    "tuner.data.images": ("read_image",),
+    "tuner.data.sources.folders": ("Folders",),
+    "tuner.data.splits": ("Holdout", "KFold"),
+    "tuner.errors": ("TunerError",),
+    "tuner.models.cnn": ("CNNHyperparameters", "build_cnn"),
+    "tuner.models.mlp": ("MLPHyperparameters", "build_mlp"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        return getattr(import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'tuner' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -28,9 +28,9 @@ def main() -> None:
         sys.exit(2)
     name = arguments[0]
     sys.argv = [f"tuner {name}", *arguments[1:]]
-    from tuner.cli import run
+    from tuner.commands.ending import run
 
-    run(importlib.import_module(f"tuner.{name}.__main__").main)
+    run(importlib.import_module(f"tuner.commands.{name}").main)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     TunerError                  every error of ours; commands print its one line and exit with 2
     ├── UsageError              what was typed cannot be used: an option, a name, an input file
-    ├── CaseError               a case file breaks the contract of `tuner.case.Case`
+    ├── CaseError               a case file breaks the contract of `tuner.Case`
     ├── DataError               data missing, truncated, corrupt, or not what the study was made on
     ├── StoreError              the database cannot be opened, or is not ours
     ├── StudyError              the study cannot go on: it differs, or its baseline does not train

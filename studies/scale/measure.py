@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING
 
 import optuna
 from tests.making import make_brief, search
+from tests.search.simulation import PretendEngine, recordings
 from tests.servers import empty_database, postgres_server
-from tests.simulation import PretendEngine, recordings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from optuna.trial import FrozenTrial
 
-    from tuner.objective import RunningTrial
+    from tuner.search.running import RunningTrial
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,11 @@ class Row:
 def measure(case: str, storage: str, order: str, workers: int, seed: int) -> Row:
     total = max(200, 3 * workers) if workers <= 512 else 3 * workers // 2
     with tempfile.TemporaryDirectory() as folder, _database(storage, Path(folder)) as url:
-        brief = replace(make_brief(case, Path(folder)), order=order)
+        config = replace(make_brief(case, Path(folder)), order=order)
         engine = PretendEngine(workers, recordings(case), seed=seed)
         watch = Watch(engine, total)
         began = time.process_time()
-        search(url, brief, total, engine=engine, observer=watch)
+        search(url, config, total, engine=engine, observer=watch)
         processor = time.process_time() - began
     first, last = watch.moments
     span = last.now - first.now

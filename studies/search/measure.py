@@ -28,17 +28,18 @@ from optuna.pruners import (
 )
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 
-from tuner.case import load_case
+from tuner.case.loading import load_case
 from tuner.data import cache
-from tuner.data.sources import Folders
+from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
-from tuner.objective import STAGES
-from tuner.plan import Plan
+from tuner.search.coordinator import Coordinator
+from tuner.search.mirror import Mirror
+from tuner.search.pruner import TaperingPruner
+from tuner.search.scoring import STAGES
 from tuner.seeds import derive
-from tuner.study.coordinator import Coordinator
-from tuner.study.mirror import Mirror
-from tuner.study.opening import Brief, open_study
-from tuner.study.sampling import TaperingPruner
+from tuner.study.configuration import StudyConfig
+from tuner.study.opening import open_study
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +110,7 @@ def one_study(
     dataset = case.dataset(Folders(given=data_dir))
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as work:
-        brief = Brief(
+        config = StudyConfig(
             case=case,
             reference=reference,
             dataset=dataset,
@@ -118,12 +119,12 @@ def one_study(
             fixed={},
             plan=Plan.for_machine(images=dataset.pixels is not None),
         )
-        study, brief = open_study(f"sqlite:///{work}/studies.db", "one", brief)
+        study, config = open_study(f"sqlite:///{work}/studies.db", "one", config)
         study.pruner = PRUNERS[pruner]()
         make = SAMPLERS[sampler]
         coordinator = Coordinator(
             Mirror(study),
-            brief,
+            config,
             InProcessEngine(),
             sampler=lambda seed, number, _: make(derive(seed, "sampler", number)),
         )

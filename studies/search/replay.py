@@ -25,15 +25,16 @@ from optuna.pruners import NopPruner
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
-from tuner.case import load_case
+from tuner.case.loading import load_case
 from tuner.data import cache
-from tuner.data.sources import Folders
+from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
-from tuner.plan import Plan
+from tuner.search.coordinator import Coordinator
+from tuner.search.mirror import Mirror
 from tuner.seeds import derive
-from tuner.study.coordinator import Coordinator
-from tuner.study.mirror import Mirror
-from tuner.study.opening import Brief, open_study
+from tuner.study.configuration import StudyConfig
+from tuner.study.opening import open_study
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ def trainings(reference: str, count: int, folder: Path, data_dir: Path | None) -
     """Train random configurations to their end, on one core."""
     case = load_case(reference)
     dataset = case.dataset(Folders(given=data_dir))
-    brief = Brief(
+    config = StudyConfig(
         case=case,
         reference=reference,
         dataset=dataset,
@@ -57,11 +58,11 @@ def trainings(reference: str, count: int, folder: Path, data_dir: Path | None) -
         fixed={},
         plan=Plan.for_machine(images=dataset.pixels is not None),
     )
-    study, brief = open_study(f"sqlite:///{folder}/{dataset.name}.db", dataset.name, brief)
+    study, config = open_study(f"sqlite:///{folder}/{dataset.name}.db", dataset.name, config)
     study.pruner = NopPruner()
     Coordinator(
         Mirror(study),
-        brief,
+        config,
         InProcessEngine(),
         sampler=lambda seed, number, _: RandomSampler(seed=derive(seed, "sampler", number)),
     ).search(count)

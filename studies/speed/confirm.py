@@ -19,26 +19,26 @@ from typing import TYPE_CHECKING
 
 from records import append, read
 
-from tuner.case import load_case
+from tuner.case.loading import load_case
 from tuner.data import cache
-from tuner.data.sources import Folders
+from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import ThisMachine
-from tuner.evidence.runs import seed_of
-from tuner.fits import Finished, run_all
-from tuner.objective import fold_scores
-from tuner.plan import Plan
+from tuner.engines.job import Finished, run_all
+from tuner.evidence.jobs import seed_of
+from tuner.search.coordinator import search_job
+from tuner.search.scoring import fold_scores
 from tuner.seeds import derive
-from tuner.study.coordinator import search_job
-from tuner.study.opening import Brief
+from tuner.study.configuration import StudyConfig
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from optuna.trial import FrozenTrial
 
-    from tuner.case import Case
-    from tuner.fits import Failed
-    from tuner.training import ReportPoint
+    from tuner.case.contract import Case
+    from tuner.engines.job import Failed
+    from tuner.training.fitting import ReportPoint
 
 STUDY_SEED = 2**31  # of no search in a race, so what is trained on is fresh for all of them
 SEEDS = 3
@@ -57,7 +57,7 @@ def confirm(
     done = {_key(row) for row in read(out)}
     missing = [(key, index) for key, index in wanted if (*key, str(index)) not in done]
     with tempfile.TemporaryDirectory() as folder:
-        brief = Brief(
+        config = StudyConfig(
             case=case,
             reference=reference,
             dataset=dataset,
@@ -69,7 +69,7 @@ def confirm(
         jobs = {
             number: replace(
                 search_job(
-                    replace(brief, seed=derive(STUDY_SEED, "confirmation folds", index)),
+                    replace(config, seed=derive(STUDY_SEED, "confirmation folds", index)),
                     asdict(case.suggest(best[key])),
                     seed_of(STUDY_SEED, index),
                 ),

@@ -12,7 +12,7 @@ from tuner.data.splits import Holdout
 
 if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
-    from tuner.data.sources import Folders
+    from tuner.data.sources.folders import Folders
 
 DEVELOPMENT, HELD_OUT, TEST = 6_000, 500, 1_000
 

@@ -34,20 +34,21 @@ import optuna
 from optuna.trial import TrialState, create_trial
 from records import append, read
 
-from tuner.case import Case
+from tuner.case.contract import Case
+from tuner.case.space import space
 from tuner.cases import housing
-from tuner.data.sources import Folders
-from tuner.fits import Event, Finished, Job
+from tuner.data.sources.folders import Folders
+from tuner.engines.job import Event, Finished, Job
 from tuner.models.mlp import MLPHyperparameters, build_mlp
-from tuner.objective import stage
-from tuner.plan import Plan
 from tuner.report.writing import write_report
-from tuner.space import space
-from tuner.study.coordinator import Coordinator
-from tuner.study.mirror import Mirror
-from tuner.study.opening import Brief, open_study
-from tuner.study.sampling import Samplers
-from tuner.training import ReportPoint
+from tuner.search.coordinator import Coordinator
+from tuner.search.mirror import Mirror
+from tuner.search.sampler import Samplers
+from tuner.search.scoring import stage
+from tuner.study.configuration import StudyConfig
+from tuner.study.opening import open_study
+from tuner.training.fitting import ReportPoint
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,9 +153,9 @@ def _events(before: int) -> Iterator[Event]:
     yield Finished(0.0)
 
 
-def make_brief(folder: Path) -> Brief:
-    """The brief of a study whose trainings need no data."""
-    return Brief(
+def make_brief(folder: Path) -> StudyConfig:
+    """The config of a study whose trainings need no data."""
+    return StudyConfig(
         case=CASE,
         reference=NAME,
         dataset=CASE.dataset(Folders()),
@@ -168,10 +169,10 @@ def make_brief(folder: Path) -> Brief:
 def tuner(trials: int) -> float:
     """Seconds of a whole search by tuner."""
     with tempfile.TemporaryDirectory() as folder:
-        brief = make_brief(Path(folder))
+        config = make_brief(Path(folder))
         began = time.perf_counter()
-        study, brief = open_study(f"sqlite:///{folder}/studies.db", NAME, brief)
-        Coordinator(Mirror(study), brief, PretendEngine()).search(trials)
+        study, config = open_study(f"sqlite:///{folder}/studies.db", NAME, config)
+        Coordinator(Mirror(study), config, PretendEngine()).search(trials)
         return time.perf_counter() - began
 
 
@@ -240,17 +241,17 @@ def growth(sizes: list[int], seed: int) -> Iterator[tuple[str, int, float]]:
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/studies.db"
-        study, brief = open_study(url, NAME, make_brief(Path(folder)))
-        Coordinator(Mirror(study), brief, PretendEngine()).search(2)  # the given ones
+        study, config = open_study(url, NAME, make_brief(Path(folder)))
+        Coordinator(Mirror(study), config, PretendEngine()).search(2)  # the given ones
         for size in sizes:
             study.add_trials([random_trial(draw) for _ in range(size - len(study.trials))])
             began = time.perf_counter()
-            reopened, brief = open_study(url, NAME, brief)
+            reopened, config = open_study(url, NAME, config)
             mirror = Mirror(reopened)
             yield "open", size, time.perf_counter() - began
             yield "sampler", size, _sampler(study.trials)
             engine = PretendEngine(first=size)
-            Coordinator(mirror, brief, engine).search(size + MEASURED)
+            Coordinator(mirror, config, engine).search(size + MEASURED)
             yield "between", size, median(engine.between)
             yield "report", size, median(engine.report)
             began = time.perf_counter()

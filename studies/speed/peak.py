@@ -28,13 +28,14 @@ import torch
 from records import append, read
 from torch.utils.flop_counter import FlopCounterMode
 
-from tuner.case import Case, Hyperparameters, Shape, load_case
-from tuner.cores import usable_cores
+from tuner.case.contract import Case, Hyperparameters, Shape
+from tuner.case.loading import load_case
 from tuner.data import cache
-from tuner.data.sources import Folders
+from tuner.data.sources.folders import Folders
 from tuner.data.splits import folds
-from tuner.groups import Group, make_groups
-from tuner.plan import Plan
+from tuner.machine import usable_cores
+from tuner.training.plan import Plan
+from tuner.training.step import Group, make_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from tuner.plan import Precision
+    from tuner.training.plan import Precision
 
 SPAWN = multiprocessing.get_context("spawn")
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")

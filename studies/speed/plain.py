@@ -30,12 +30,13 @@ from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 from torchvision import transforms
 from torchvision.datasets import MNIST, Flowers102
 
-from tuner.case import Shape, load_case
+from tuner.case.contract import Shape
+from tuner.case.loading import load_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tuner.case import Case
+    from tuner.case.contract import Case
 
 Loaders: TypeAlias = tuple[DataLoader[Any], DataLoader[Any]]
 

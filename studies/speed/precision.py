@@ -19,27 +19,27 @@ from typing import TYPE_CHECKING
 
 from records import append, read
 
-from tuner.case import load_case
+from tuner.case.loading import load_case
 from tuner.data import cache
-from tuner.data.sources import Folders
+from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import ThisMachine
+from tuner.engines.job import Finished, run_all
 from tuner.evidence.comparison import compare
 from tuner.evidence.confirmation import configuration_of
-from tuner.evidence.runs import fresh_run, job_of
-from tuner.fits import Finished, run_all
-from tuner.objective import fold_scores
-from tuner.plan import Plan
+from tuner.evidence.jobs import fresh_replica, job_of
+from tuner.search.scoring import fold_scores
 from tuner.study.arms import arms_of
-from tuner.study.opening import Brief
+from tuner.study.configuration import StudyConfig
 from tuner.study.store import load_study
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tuner.case import Case
-    from tuner.fits import Failed
-    from tuner.plan import Precision
-    from tuner.training import ReportPoint
+    from tuner.case.contract import Case
+    from tuner.engines.job import Failed
+    from tuner.training.fitting import ReportPoint
+    from tuner.training.plan import Precision
 
 REFERENCES = Path(__file__).parents[1]
 STUDY_SEED = 2**31  # of no study, so the splits are fresh
@@ -70,7 +70,7 @@ def main() -> None:
         if (case.name, arm, precision, str(seed)) not in done
     ]
     with tempfile.TemporaryDirectory() as folder:
-        brief = Brief(
+        config = StudyConfig(
             case=case,
             reference=case.name,
             dataset=dataset,
@@ -81,9 +81,9 @@ def main() -> None:
         )
         jobs = {
             number: job_of(
-                replace(brief, plan=replace(plan, precision=precision)),
+                replace(config, plan=replace(plan, precision=precision)),
                 configurations[arm],
-                [fresh_run(brief, seed)],
+                [fresh_replica(config, seed)],
             )
             for number, (arm, precision, seed) in enumerate(missing)
         }

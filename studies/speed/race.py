@@ -59,7 +59,7 @@ GIVEN = 2  # trials 0 and 1 are baseline and recipe
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Replica:
     """One process: a side's search of a case."""
 
     case: str
@@ -85,7 +85,7 @@ class Run:
         ]
 
 
-def run(wanted: Run, data_dir: Path | None, keep: Path) -> dict[str, Any]:
+def run(wanted: Replica, data_dir: Path | None, keep: Path) -> dict[str, Any]:
     """Run a search as a process; keep its database; return its row."""
     source = str(Path(tuner.__file__).parents[1])
     environment = os.environ | {
@@ -166,7 +166,10 @@ def _seconds_to_recipe(study: optuna.Study, began: datetime) -> float | None:
 
 
 def _ratios(
-    rows: Sequence[Mapping[str, str]], pairs: Sequence[tuple[Run, Run]], column: str, per: str = ""
+    rows: Sequence[Mapping[str, str]],
+    pairs: Sequence[tuple[Replica, Replica]],
+    column: str,
+    per: str = "",
 ) -> list[float]:
     """How many times as long the other side took, a repeat; those of which both are known.
 
@@ -207,8 +210,8 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     pairs = [
         (
-            Run(given.case, "tuner", given.trials, given.seed + repeat),
-            Run(given.case, given.against, given.trials, given.seed + repeat),
+            Replica(given.case, "tuner", given.trials, given.seed + repeat),
+            Replica(given.case, given.against, given.trials, given.seed + repeat),
         )
         for repeat in range(given.repeats)
     ]

@@ -31,15 +31,15 @@ try:
 except ImportError as error:
     raise SystemExit(f"{error}") from error
 
-from tuner.case import load_case
-from tuner.cores import usable_cores
+from tuner.case.loading import load_case
 from tuner.data import cache
-from tuner.data.sources import Folders
+from tuner.data.sources.folders import Folders
 from tuner.data.splits import folds
-from tuner.objective import STAGES, Course
-from tuner.plan import Plan
+from tuner.machine import usable_cores
+from tuner.search.scoring import STAGES, Course
 from tuner.seeds import derive
-from tuner.training import fit
+from tuner.training.fitting import fit
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial

@@ -6,7 +6,7 @@ import csv
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tuner.manifest import machine
+from tuner.machine import machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

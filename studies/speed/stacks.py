@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 import torch
 from records import append
 
-from tuner.case import load_case
-from tuner.data.sources import Folders
+from tuner.case.loading import load_case
+from tuner.data.sources.folders import Folders
 from tuner.data.splits import everything
-from tuner.plan import Plan
-from tuner.training import fit
+from tuner.training.fitting import fit
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tests.cases.tiny import TinyHyperparameters
-    from tuner.case import Shape
+    from tuner import Shape
 
 
 def build(hyperparameters: TinyHyperparameters, shape: Shape) -> nn.Module:

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.case import Case
-from tuner.data.dataset import Dataset, make_dataset
-from tuner.data.examples import Examples, PixelStatistics
-from tuner.data.splits import Holdout
-from tuner.models.cnn import CNNHyperparameters, build_cnn
+from tuner import (
+    Case,
+    CNNHyperparameters,
+    Dataset,
+    Examples,
+    Holdout,
+    PixelStatistics,
+    build_cnn,
+    make_dataset,
+)
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-    from tuner.data.sources import Folders
+    from tuner import Folders
 
 COLOURS = ("red", "green", "blue")
 

@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.case import Case
-from tuner.data.dataset import Dataset, make_dataset
-from tuner.data.examples import Examples
-from tuner.data.splits import KFold
-from tuner.models.mlp import MLPHyperparameters, build_mlp
+from tuner import Case, Dataset, Examples, KFold, MLPHyperparameters, build_mlp, make_dataset
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
     from torch import nn
 
-    from tuner.case import Shape
-    from tuner.data.sources import Folders
+    from tuner import Folders, Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,10 @@ def test_what_is_stored_is_loaded(dataset: Dataset, tmp_path: Path) -> None:
         assert getattr(loaded, field) == getattr(dataset, field)
     assert loaded.fingerprint == dataset.fingerprint
     assert loaded.test.rows == dataset.test.rows
-    parts = [(loaded.development, dataset.development), (opened(loaded), opened(dataset))]
+    parts = [
+        (loaded.development, dataset.development),
+        (opened(loaded), opened(dataset)),
+    ]
     for got, given_ in parts:
         assert torch.equal(got.features, given_.features)
         assert torch.equal(got.targets, given_.targets)

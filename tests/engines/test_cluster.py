@@ -17,17 +17,18 @@ import pytest
 
 from tests.engines.test_contract import drain
 from tests.making import TINY, history, make_brief, rerun, search
+from tuner.commands.verify import main as verify
 from tuner.data.cache import TEST
 from tuner.engines.cluster import RayCluster, _check
+from tuner.engines.job import Failed, Finished, Job
 from tuner.engines.processes import ProcessEngine
 from tuner.engines.remote import RemoteEngine
 from tuner.engines.tasks import RayEngine, _own_folder
+from tuner.engines.worker import run
 from tuner.errors import EngineError, UsageError
-from tuner.fits import Failed, Finished, Job, run
-from tuner.manifest import machine
-from tuner.plan import Plan
-from tuner.study.coordinator import search_job
-from tuner.verify.__main__ import main as verify
+from tuner.machine import machine
+from tuner.search.coordinator import search_job
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
     from ray.cluster_utils import Cluster
 
-    from tuner.objective import RunningTrial
-    from tuner.study.opening import Brief
+    from tuner.search.running import RunningTrial
+    from tuner.study.configuration import StudyConfig
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
@@ -108,12 +109,12 @@ def gate(tmp_path: Path) -> Gate:
 
 
 @pytest.fixture
-def brief(gate: Gate, tmp_path: Path) -> Brief:
+def config(gate: Gate, tmp_path: Path) -> StudyConfig:
     return make_brief(str(gate.case), tmp_path)
 
 
-def jobs_of(brief: Brief, count: int) -> list[Job]:
-    return [search_job(brief, asdict(brief.case.baseline), seed) for seed in range(count)]
+def jobs_of(config: StudyConfig, count: int) -> list[Job]:
+    return [search_job(config, asdict(config.case.baseline), seed) for seed in range(count)]
 
 
 def retries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -130,10 +131,10 @@ def retries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_killed_node_costs_its_fits_a_retry_and_no_point(
-    nodes: Cluster, gate: Gate, brief: Brief, monkeypatch: pytest.MonkeyPatch
+    nodes: Cluster, gate: Gate, config: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost = retries(monkeypatch)
-    jobs = jobs_of(brief, 3)
+    jobs = jobs_of(config, 3)
     expected = [list(run(job)) for job in jobs]
     gate.shut()
     with closing(RayEngine(3, Plan())) as engine:
@@ -150,8 +151,10 @@ def test_a_killed_node_costs_its_fits_a_retry_and_no_point(
     assert len(lost) == 1
 
 
-def test_a_fit_whose_nodes_die_twice_fails_alone(nodes: Cluster, gate: Gate, brief: Brief) -> None:
-    (job,) = jobs_of(brief, 1)
+def test_a_fit_whose_nodes_die_twice_fails_alone(
+    nodes: Cluster, gate: Gate, config: StudyConfig
+) -> None:
+    (job,) = jobs_of(config, 1)
     gate.shut()
     with closing(RayEngine(1, Plan())) as engine:
         engine.start(1, job)
@@ -190,27 +193,27 @@ class KillsANode:
 def test_a_study_that_loses_a_node_is_the_study_made_here(
     nodes: Cluster,
     gate: Gate,
-    brief: Brief,
+    config: StudyConfig,
     postgres: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lost = retries(monkeypatch)
     place = RayCluster()
-    assert place.plan(brief.case, brief.dataset).plan == Plan.for_machine(images=False)
-    with closing(place.engine(brief.plan)) as engine:
+    assert place.plan(config.case, config.dataset) == Plan.for_machine(images=False)
+    with closing(place.engine(config.plan)) as engine:
         assert engine.slots == 3
-        there = search(postgres, brief, 12, engine=engine, observer=KillsANode(nodes, gate))
+        there = search(postgres, config, 12, engine=engine, observer=KillsANode(nodes, gate))
     assert lost
     with closing(ProcessEngine(3)) as engine:
-        here = search(f"sqlite:///{tmp_path}/here.db", brief, 12, engine=engine)
+        here = search(f"sqlite:///{tmp_path}/here.db", config, 12, engine=engine)
     assert history(there) == history(here)
 
 
 def test_data_and_case_are_placed_on_the_node_and_the_test_split_is_not(
-    nodes: Cluster, brief: Brief, tmp_path: Path
+    nodes: Cluster, config: StudyConfig, tmp_path: Path
 ) -> None:
-    (job,) = jobs_of(brief, 1)
+    (job,) = jobs_of(config, 1)
     weights = tmp_path / "weights.safetensors"
     with closing(RayEngine(1, Plan())) as engine:
         engine.start(1, rerun(job, weights=weights, split_seed=None))

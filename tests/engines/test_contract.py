@@ -10,10 +10,11 @@ import pytest
 
 from tests.making import TINY, make_brief, rerun
 from tuner.engines.inprocess import InProcessEngine
+from tuner.engines.job import Engine, Event, Failed, Finished, Job, Replica, run_all
 from tuner.engines.processes import ProcessEngine, _Fit
-from tuner.fits import Engine, Event, Failed, Finished, Job, Run, run, run_all
-from tuner.plan import Plan
-from tuner.training import ReportPoint
+from tuner.engines.worker import run
+from tuner.training.fitting import ReportPoint
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,13 +40,13 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    brief = make_brief(TINY, tmp_path_factory.mktemp("job"))
+    config = make_brief(TINY, tmp_path_factory.mktemp("job"))
     return Job(
         case=TINY,
-        hyperparameters=asdict(replace(brief.case.baseline, epochs=6)),
-        data=brief.data_folder,
-        runs=(Run(seed=7, split_seed=0),),
-        plan=brief.plan,
+        hyperparameters=asdict(replace(config.case.baseline, epochs=6)),
+        data=config.data_folder,
+        replicas=(Replica(seed=7, split_seed=0),),
+        plan=config.plan,
     )
 
 

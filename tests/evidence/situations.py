@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tuner.case import Case
+from tuner.case.contract import Case
+from tuner.case.metric import Task, trivial
 from tuner.data.dataset import Dataset, make_dataset
 from tuner.data.examples import Examples
 from tuner.data.splits import Holdout, KFold, folds
 from tuner.errors import DivergedError
 from tuner.evidence.diagnosis import diagnose
 from tuner.evidence.signs import Curve
-from tuner.metrics import Task, trivial
 from tuner.models.mlp import MLPHyperparameters, build_mlp
-from tuner.plan import Plan
-from tuner.training import fit
+from tuner.training.fitting import fit
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from torch import Generator

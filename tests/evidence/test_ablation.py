@@ -8,15 +8,15 @@ import pytest
 from optuna.samplers import RandomSampler
 
 from tests.making import TINY
-from tuner.case import case_names, load_case
+from tuner.case.loading import case_names, load_case
 from tuner.evidence.ablation import Ablation, OutOfTime, facts_of_ablation
 from tuner.evidence.changes import Change, Mixture, group_of
-from tuner.evidence.runs import Configuration
+from tuner.evidence.jobs import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tuner.case import Case
+    from tuner.case.contract import Case
     from tuner.evidence.ablation import Subset
     from tuner.evidence.comparison import Direction
 

@@ -9,28 +9,27 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tests.making import STAMPS, TINY, make_brief, make_engine, search
+from tests.making import STAMPS, TINY, make_brief, make_engine, open_as_command, search
 from tuner.data import cache
 from tuner.data.splits import Holdout, folds
 from tuner.engines.inprocess import InProcessEngine
+from tuner.engines.job import Failed
+from tuner.engines.worker import run
 from tuner.errors import BundleError, StoreError, StudyError
 from tuner.evidence.confirmation import configuration_of, confirm
-from tuner.evidence.final import OPENINGS
-from tuner.evidence.runs import TOGETHER, seed_of
+from tuner.evidence.jobs import TOGETHER, seed_of
 from tuner.evidence.trainings import Trainings
-from tuner.fits import Failed, run
 from tuner.seeds import derive
 from tuner.study.arms import arms_of, candidates_of
-from tuner.study.attributes import CONFIRMATION
-from tuner.study.opening import open_study
+from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import evidence_name, facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tuner.fits import Event, Job
-    from tuner.study.opening import Brief
+    from tuner.engines.job import Event, Job
+    from tuner.study.configuration import StudyConfig
 
 
 class Counting(InProcessEngine):
@@ -50,12 +49,12 @@ class Counting(InProcessEngine):
     @property
     def fresh(self) -> list[Job]:
         """The jobs on fresh folds."""
-        return [job for job in self.jobs if job.runs[0].split_seed is not None]
+        return [job for job in self.jobs if job.replicas[0].split_seed is not None]
 
     @property
     def final(self) -> list[Job]:
         """The jobs on all development data."""
-        return [job for job in self.jobs if job.runs[0].split_seed is None]
+        return [job for job in self.jobs if job.replicas[0].split_seed is None]
 
 
 def quiet(_: str) -> None:
@@ -68,12 +67,12 @@ def kept(study: optuna.Study) -> optuna.Study:
 
 
 def test_candidates_race_on_fresh_folds_and_arms_meet_the_test(
-    brief: Brief, url: str, tmp_path: Path
+    config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
-    study, engine = search(url, brief, 8), Counting()
+    study, engine = search(url, config, 8), Counting()
     candidates = [trial.number for trial in candidates_of(study)]
     assert len(candidates) == 3
-    assert confirm(study, brief, engine, 3, tmp_path / "weights", quiet)
+    assert confirm(study, config, engine, 3, tmp_path / "weights", quiet)
     found = study.user_attrs[CONFIRMATION]
     seeds = [seed_of(0, index) for index in range(3)]
     assert found["seeds"] == seeds
@@ -83,7 +82,7 @@ def test_candidates_race_on_fresh_folds_and_arms_meet_the_test(
     assert set(found["validation"]) == {str(number) for number in {0, 1, *candidates}}
     trials = {arm["trial"] for arm in found["arms"].values()}
     assert trials == {0, 1, found["winner"]}
-    kept = [(run, job) for job in engine.final for run in job.runs if run.weights is not None]
+    kept = [(run, job) for job in engine.final for run in job.replicas if run.weights is not None]
     assert sorted((run.seed, job.stop_after) for run, job in kept) == sorted(
         (seed, study.trials[trial].user_attrs["best_epoch"]) for trial in trials for seed in seeds
     )
@@ -94,24 +93,26 @@ def test_candidates_race_on_fresh_folds_and_arms_meet_the_test(
 
 
 def test_every_round_has_a_seed_and_a_fold_of_its_own(
-    brief: Brief, url: str, tmp_path: Path
+    config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
-    study, engine = search(url, brief, 6), Counting()
+    study, engine = search(url, config, 6), Counting()
     rounds = facts_of(study)["data"]["sizes"]["folds"] + 1
-    confirm(study, brief, engine, rounds, tmp_path, quiet)
+    confirm(study, config, engine, rounds, tmp_path, quiet)
     (of_baseline,) = [
         job
         for job in engine.fresh
         if job.hyperparameters == study.trials[0].user_attrs["hyperparameters"]
     ]
-    parts = [(run.split_seed or 0, run.fold or 0) for run in of_baseline.runs]
+    parts = [(run.split_seed or 0, run.fold or 0) for run in of_baseline.replicas]
     k = rounds - 1
     assert [fold for _, fold in parts] == [*range(k), *range(k)]
     assert len({seed for seed, _ in parts[:k]}) == 1
-    assert parts[k][0] not in {parts[0][0], brief.seed}
+    assert parts[k][0] not in {parts[0][0], config.seed}
     for job in engine.fresh:
-        assert [run.seed for run in job.runs] == [seed_of(0, index) for index in range(TOGETHER)]
-    data = brief.dataset
+        assert [run.seed for run in job.replicas] == [
+            seed_of(0, index) for index in range(TOGETHER)
+        ]
+    data = config.dataset
     held_out = [
         row
         for seed, fold in parts[:k]
@@ -121,19 +122,22 @@ def test_every_round_has_a_seed_and_a_fold_of_its_own(
 
 
 def test_a_score_on_a_fresh_fold_is_that_of_the_training(
-    brief: Brief, url: str, tmp_path: Path
+    config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
-    study, engine = search(url, brief, 4), Counting()
-    trainings = Trainings(study, brief, engine, quiet)
+    study, engine = search(url, config, 4), Counting()
+    trainings = Trainings(study, config, engine, quiet)
     recipe = configuration_of(study.trials[1])
     (score,) = trainings.scores([recipe], 2)
     (job,) = engine.jobs
-    for points, place in ((list(run(job)), 2), (list(run(replace(job, runs=job.runs[2:3]))), 0)):
+    for points, place in (
+        (list(run(job)), 2),
+        (list(run(replace(job, replicas=job.replicas[2:3]))), 0),
+    ):
         assert points[-1].epoch == recipe.epochs
         since = recipe.epochs - 0.1 * recipe.hyperparameters["epochs"]
         last = [point.fold_scores for point in points if point.epoch > since]
         assert score == pytest.approx(fmean(scores[place] for scores in last), rel=1e-5)
-    again = Trainings(study, brief, Counting(interrupt_at=0), quiet)
+    again = Trainings(study, config, Counting(interrupt_at=0), quiet)
     assert again.scores([recipe], 2) == [score], "nothing is trained twice"
     trials = kept(study).trials
     assert [trial.user_attrs["round"] for trial in trials] == list(range(TOGETHER))
@@ -141,13 +145,13 @@ def test_a_score_on_a_fresh_fold_is_that_of_the_training(
 
 
 def test_a_slot_that_would_be_idle_trains_what_is_wanted_later(url: str, tmp_path: Path) -> None:
-    brief = make_brief(STAMPS, tmp_path)  # its networks are not stacked: a job is one training
-    study, engine = search(url, brief, 2), Counting()
+    config = make_brief(STAMPS, tmp_path)  # its networks are not stacked: a job is one training
+    study, engine = search(url, config, 2), Counting()
     baseline, recipe = (configuration_of(trial) for trial in study.trials)
     third = replace(baseline, epochs=1)
-    alone = Trainings(search(url, brief, 2, name="other"), brief, make_engine(1), quiet)
+    alone = Trainings(search(url, config, 2, name="other"), config, make_engine(1), quiet)
     engine.slots = 2
-    trainings = Trainings(study, brief, engine, quiet)
+    trainings = Trainings(study, config, engine, quiet)
     later = [(one, index) for index in (1, 2) for one in (baseline, recipe)]
     for wanted, index, rounds in (
         ([baseline, recipe, third], 0, [0, 0, 0, 1]),
@@ -174,24 +178,24 @@ class Failing(InProcessEngine):
 
 
 def test_a_training_that_diverges_is_on_record_and_another_failure_is_not(
-    brief: Brief, url: str
+    config: StudyConfig, url: str
 ) -> None:
-    study = search(url, brief, 4)
+    study = search(url, config, 4)
     baseline = configuration_of(study.trials[0])
     with pytest.raises(StudyError, match="no luck; the same command tries again"):
-        Trainings(study, brief, Failing(diverged=False), quiet).scores([baseline], 0)
+        Trainings(study, config, Failing(diverged=False), quiet).scores([baseline], 0)
     assert kept(study).trials == []
     said: list[str] = []
-    assert Trainings(study, brief, Failing(diverged=True), said.append).scores([baseline], 0) == [
+    assert Trainings(study, config, Failing(diverged=True), said.append).scores([baseline], 0) == [
         None
     ]
     assert said == [f"Round {n}, trial 0 (baseline): no luck" for n in range(1, 1 + TOGETHER)]
-    again = Trainings(study, brief, Counting(interrupt_at=0), quiet)
+    again = Trainings(study, config, Counting(interrupt_at=0), quiet)
     assert again.scores([baseline], 0) == [None]
 
 
-def test_the_winner_of_the_race_is_the_best_from_then_on(brief: Brief, url: str) -> None:
-    study = search(url, brief, 8)
+def test_the_winner_of_the_race_is_the_best_from_then_on(config: StudyConfig, url: str) -> None:
+    study = search(url, config, 8)
     candidates = [trial.number for trial in candidates_of(study)]
     assert arms_of(study)["best"].number == candidates[0] == study.best_trial.number
     study.set_user_attr(CONFIRMATION, {"candidates": candidates, "winner": candidates[2]})
@@ -200,54 +204,58 @@ def test_the_winner_of_the_race_is_the_best_from_then_on(brief: Brief, url: str)
     assert arms_of(study)["best"].number == candidates[0], "the search has gone on"
 
 
-def test_the_trainings_are_no_study_to_report_on(brief: Brief, url: str, tmp_path: Path) -> None:
-    study = search(url, brief, 4)
-    confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
+def test_the_trainings_are_no_study_to_report_on(
+    config: StudyConfig, url: str, tmp_path: Path
+) -> None:
+    study = search(url, config, 4)
+    confirm(study, config, make_engine(1), 1, tmp_path, quiet)
     with pytest.raises(StoreError, match="after the search of 'study'; name that one"):
         facts_of(kept(study))
 
 
 def test_the_test_split_is_opened_once_and_on_the_record(
-    brief: Brief, url: str, tmp_path: Path
+    config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
-    study = search(url, brief, 4)
-    assert confirm(study, brief, make_engine(1), 2, tmp_path, quiet)
-    assert not confirm(study, brief, Counting(interrupt_at=0), 2, tmp_path, quiet)
+    study = search(url, config, 4)
+    assert confirm(study, config, make_engine(1), 2, tmp_path, quiet)
+    assert not confirm(study, config, Counting(interrupt_at=0), 2, tmp_path, quiet)
     (opening,) = study.user_attrs[OPENINGS]
     count = len({arm["trial"] for arm in study.user_attrs[CONFIRMATION]["arms"].values()})
     assert opening["reason"] == f"final evaluation of {count} configurations on 2 seeds"
 
 
 def test_other_candidates_race_again_and_the_same_winner_opens_nothing(
-    brief: Brief, url: str, tmp_path: Path
+    config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
-    study = search(url, brief, 6)
-    confirm(study, brief, make_engine(1), 2, tmp_path, quiet)
+    study = search(url, config, 6)
+    confirm(study, config, make_engine(1), 2, tmp_path, quiet)
     before = study.user_attrs[CONFIRMATION]
     study.set_user_attr(CONFIRMATION, {**before, "candidates": before["candidates"][:2]})
     engine = Counting(interrupt_at=0)
-    assert not confirm(study, brief, engine, 2, tmp_path, quiet)
+    assert not confirm(study, config, engine, 2, tmp_path, quiet)
     assert study.user_attrs[CONFIRMATION] == before
     assert len(study.user_attrs[OPENINGS]) == 1
 
 
-def test_more_seeds_are_another_opening(brief: Brief, url: str, tmp_path: Path) -> None:
-    study = search(url, brief, 4)
-    confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
+def test_more_seeds_are_another_opening(config: StudyConfig, url: str, tmp_path: Path) -> None:
+    study = search(url, config, 4)
+    confirm(study, config, make_engine(1), 1, tmp_path, quiet)
     first = study.user_attrs[CONFIRMATION]["arms"]["baseline"]["scores"]
     engine = Counting()
-    assert confirm(study, brief, engine, 2, tmp_path, quiet)
+    assert confirm(study, config, engine, 2, tmp_path, quiet)
     assert not engine.fresh, "the second round was trained with the first"
     assert len(study.user_attrs[OPENINGS]) == 2
     assert study.user_attrs[CONFIRMATION]["arms"]["baseline"]["scores"][:1] == first
 
 
-def test_fewer_seeds_do_not_take_the_place_of_more(brief: Brief, url: str, tmp_path: Path) -> None:
-    study = search(url, brief, 4)
+def test_fewer_seeds_do_not_take_the_place_of_more(
+    config: StudyConfig, url: str, tmp_path: Path
+) -> None:
+    study = search(url, config, 4)
     said = list[str]()
-    assert confirm(study, brief, make_engine(1), 3, tmp_path, quiet)
+    assert confirm(study, config, make_engine(1), 3, tmp_path, quiet)
     before = study.user_attrs[CONFIRMATION]
-    assert not confirm(study, brief, Counting(interrupt_at=0), 2, tmp_path, said.append)
+    assert not confirm(study, config, Counting(interrupt_at=0), 2, tmp_path, said.append)
     assert study.user_attrs[CONFIRMATION] == before
     assert len(study.user_attrs[OPENINGS]) == 1
     assert said == ["The confirmation on 3 seeds is kept."]
@@ -257,17 +265,17 @@ def test_fewer_seeds_do_not_take_the_place_of_more(brief: Brief, url: str, tmp_p
 def test_an_interrupted_confirmation_goes_on_where_it_was(
     url: str, tmp_path: Path, moment: int
 ) -> None:
-    brief = make_brief(TINY, tmp_path)
-    study = search(url, brief, 6)
-    other = search(url, brief, 6, name="other")
+    config = make_brief(TINY, tmp_path)
+    study = search(url, config, 6)
+    other = search(url, config, 6, name="other")
     whole = Counting()
-    confirm(other, brief, whole, 2, tmp_path / "other", quiet)
+    confirm(other, config, whole, 2, tmp_path / "other", quiet)
     with pytest.raises(KeyboardInterrupt):
-        confirm(study, brief, Counting(interrupt_at=moment), 2, tmp_path / "one", quiet)
+        confirm(study, config, Counting(interrupt_at=moment), 2, tmp_path / "one", quiet)
     if len(whole.fresh) > moment:
         assert OPENINGS not in study.user_attrs
     engine = Counting()
-    assert confirm(study, brief, engine, 2, tmp_path / "one", quiet)
+    assert confirm(study, config, engine, 2, tmp_path / "one", quiet)
     assert len(engine.jobs) == len(whole.jobs) - moment
     assert study.user_attrs[CONFIRMATION] == other.user_attrs[CONFIRMATION]
 
@@ -282,48 +290,50 @@ def cut_short(weights: bytes) -> bytes:
 
 @pytest.mark.parametrize("spoil", [altered, cut_short])
 def test_spoiled_weights_are_named_and_trained_again(
-    brief: Brief, url: str, tmp_path: Path, spoil: Callable[[bytes], bytes]
+    config: StudyConfig, url: str, tmp_path: Path, spoil: Callable[[bytes], bytes]
 ) -> None:
-    study = search(url, brief, 4)
-    confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
+    study = search(url, config, 4)
+    confirm(study, config, make_engine(1), 1, tmp_path, quiet)
     before = study.user_attrs[CONFIRMATION]
     victim = next(tmp_path.glob("*.safetensors"))
     whole = victim.read_bytes()
     victim.write_bytes(spoil(whole))
     study.set_user_attr(CONFIRMATION, {})
     with pytest.raises(BundleError, match=victim.name):
-        confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
+        confirm(study, config, make_engine(1), 1, tmp_path, quiet)
     assert not victim.exists()
-    assert confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
+    assert confirm(study, config, make_engine(1), 1, tmp_path, quiet)
     assert victim.read_bytes() == whole
     assert study.user_attrs[CONFIRMATION] == before
 
 
 def test_where_one_part_is_held_out_the_models_of_the_race_meet_the_test(
-    brief: Brief, url: str, tmp_path: Path
+    config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
-    dataset = replace(brief.dataset, validation=Holdout(20))
-    brief = replace(brief, dataset=dataset, data_folder=cache.store(dataset, tmp_path / "held out"))
-    study, engine = search(url, brief, 6), Counting()
-    assert confirm(study, brief, engine, 2, tmp_path / "weights", quiet)
+    dataset = replace(config.dataset, validation=Holdout(20))
+    config = replace(
+        config, dataset=dataset, data_folder=cache.store(dataset, tmp_path / "held out")
+    )
+    study, engine = search(url, config, 6), Counting()
+    assert confirm(study, config, engine, 2, tmp_path / "weights", quiet)
     assert not engine.final
-    assert {run.fold for job in engine.jobs for run in job.runs} == {0}
+    assert {run.fold for job in engine.jobs for run in job.replicas} == {0}
     before = study.user_attrs[CONFIRMATION]
     assert before["trained_on"] == len(dataset.development) - 20
     shutil.rmtree(tmp_path / "weights")
     study.set_user_attr(CONFIRMATION, {})
     again = Counting()
-    assert confirm(study, brief, again, 2, tmp_path / "weights", quiet)
+    assert confirm(study, config, again, 2, tmp_path / "weights", quiet)
     assert len(again.jobs) == len({arm["trial"] for arm in before["arms"].values()})
     assert study.user_attrs[CONFIRMATION] == before
 
 
 def test_without_a_baseline_there_is_nothing_to_compare(
-    brief: Brief, url: str, tmp_path: Path
+    config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
-    study, _ = open_study(url, "study", brief)
+    study, _ = open_as_command(url, "study", config)
     with pytest.raises(StudyError, match="baseline has no complete trial"):
-        confirm(study, brief, make_engine(1), 1, tmp_path, quiet)
+        confirm(study, config, make_engine(1), 1, tmp_path, quiet)
 
 
 def test_seeds_are_derived_by_name() -> None:

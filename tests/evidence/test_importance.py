@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from tests.report.studies import add_trial, make_study
 from tuner.engines.forking import CAN_FORK, pool
 from tuner.evidence.importance import EVIDENCE, explain, importance
-from tuner.study.attributes import IMPORTANCE
+from tuner.study.schema import IMPORTANCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

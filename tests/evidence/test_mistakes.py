@@ -12,12 +12,12 @@ from tests.making import make_engine, search
 from tuner.data.examples import Examples
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.mistakes import MOST_MISTAKES, classification_mistakes, residuals
-from tuner.study.attributes import CONFIRMATION, MISTAKES
+from tuner.study.schema import CONFIRMATION, MISTAKES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tuner.study.opening import Brief
+    from tuner.study.configuration import StudyConfig
 
 
 def logits(guesses: list[int], confidence: list[float], classes: int = 3) -> torch.Tensor:
@@ -67,10 +67,10 @@ def test_residuals() -> None:
 
 
 def test_a_confirmation_keeps_what_the_best_gets_wrong(
-    brief: Brief, url: str, tmp_path: Path
+    config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
-    study = search(url, brief, 4)
-    confirm(study, brief, make_engine(1), 2, tmp_path, lambda _: None)
+    study = search(url, config, 4)
+    confirm(study, config, make_engine(1), 2, tmp_path, lambda _: None)
     found, best = study.user_attrs[MISTAKES], study.user_attrs[CONFIRMATION]["arms"]["best"]
     assert found["trial"] == best["trial"]
     assert (found["classes"], found["models"]) == (["left", "right"], 2)

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 from optuna.trial import TrialState
 
-from tests.making import InterruptsAt, search
+from tests.making import InterruptsAt, open_as_command, search
 from tests.report.studies import add_trial, make_study
 from tuner.engines.inprocess import InProcessEngine
 from tuner.evidence.stopping import CEILING, FLOOR, reason_to_stop
-from tuner.study.attributes import STOPPED
-from tuner.study.coordinator import Coordinator
-from tuner.study.mirror import Mirror
-from tuner.study.opening import finished, open_study
+from tuner.search.coordinator import Coordinator
+from tuner.search.mirror import Mirror
+from tuner.study.opening import finished
+from tuner.study.schema import STOPPED
 from tuner.study.store import settle
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import optuna
 
-    from tuner.study.opening import Brief
+    from tuner.study.configuration import StudyConfig
 
 
 def study_of(
@@ -82,31 +82,33 @@ def after_five(study: optuna.Study) -> str | None:
     return "after five" if finished(study) >= 5 else None
 
 
-def test_a_search_ends_when_it_is_enough_and_what_runs_is_let_end(brief: Brief, url: str) -> None:
-    study, brief = open_study(url, "study", brief)
-    Coordinator(Mirror(study), brief, InProcessEngine()).search(20, enough=after_five)
+def test_a_search_ends_when_it_is_enough_and_what_runs_is_let_end(
+    config: StudyConfig, url: str
+) -> None:
+    study, config = open_as_command(url, "study", config)
+    Coordinator(Mirror(study), config, InProcessEngine()).search(20, enough=after_five)
     assert finished(study) == 5
     assert study.user_attrs[STOPPED] == {"reason": "after five", "trials": 5}
-    Coordinator(Mirror(study), brief, InProcessEngine()).search(20, enough=after_five)
+    Coordinator(Mirror(study), config, InProcessEngine()).search(20, enough=after_five)
     assert finished(study) == 5, "that is decided once"
     study.set_user_attr(STOPPED, None)
-    Coordinator(Mirror(study), brief, InProcessEngine()).search(7)
+    Coordinator(Mirror(study), config, InProcessEngine()).search(7)
     assert finished(study) == 7
 
 
 @pytest.mark.parametrize("moment", [3, 9])
-def test_an_interrupted_one_comes_to_the_same(brief: Brief, url: str, moment: int) -> None:
-    whole, brief = open_study(url, "whole", brief)
-    Coordinator(Mirror(whole), brief, InProcessEngine()).search(20, enough=after_five)
-    parts, brief = open_study(url, "parts", brief)
+def test_an_interrupted_one_comes_to_the_same(config: StudyConfig, url: str, moment: int) -> None:
+    whole, config = open_as_command(url, "whole", config)
+    Coordinator(Mirror(whole), config, InProcessEngine()).search(20, enough=after_five)
+    parts, config = open_as_command(url, "parts", config)
     with pytest.raises(KeyboardInterrupt):
-        Coordinator(Mirror(parts), brief, InProcessEngine(), InterruptsAt(moment)).search(
+        Coordinator(Mirror(parts), config, InProcessEngine(), InterruptsAt(moment)).search(
             20, enough=after_five
         )
     settle(parts)
-    Coordinator(Mirror(parts), brief, InProcessEngine()).search(20, enough=after_five)
+    Coordinator(Mirror(parts), config, InProcessEngine()).search(20, enough=after_five)
     assert [trial.values for trial in parts.trials] == [trial.values for trial in whole.trials]
 
 
-def test_a_fixed_number_of_trials_has_no_such_rule(brief: Brief, url: str) -> None:
-    assert STOPPED not in search(url, brief, 6).user_attrs
+def test_a_fixed_number_of_trials_has_no_such_rule(config: StudyConfig, url: str) -> None:
+    assert STOPPED not in search(url, config, 6).user_attrs

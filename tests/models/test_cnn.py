@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from tuner.case import Shape
+from tuner.case.contract import Shape
 from tuner.models.cnn import CNNHyperparameters, build_cnn
 
 SHAPE = Shape((3, 16, 16), 5)

@@ -22,12 +22,12 @@ from tests.report.studies import (
     url_in,
     usual_study,
 )
+from tuner.commands.report import main
 from tuner.errors import StoreError, UsageError
-from tuner.report.__main__ import main
 from tuner.report.facts import gather
 from tuner.report.writing import write_report
 from tuner.study.arms import arms_of
-from tuner.study.store import facts_of
+from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ FILES = {
 
 
 def written(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
-    report = write_report(study, url_in(folder), folder / "out")
+    report = write_report(study, Workplace.at(url=url_in(folder)), folder / "out")
     facts: dict[str, Any] = json.loads((folder / "out" / "report.json").read_text())
     return report.read_text(), facts
 
@@ -99,29 +99,9 @@ def test_report_json_holds_what_was_promised(tmp_path: Path) -> None:
     assert (facts["manifest"]["precision"], facts["manifest"]["workers"]) == ("bfloat16", 2)
 
 
-def test_the_plan_is_shown_with_what_was_measured(tmp_path: Path) -> None:
-    study = usual_study(tmp_path)
-    text, facts = written(study, tmp_path)
-    assert facts["manifest"]["speeds"] == []  # of a study of an older version, or a table's
-    assert "Measured with the baseline" not in text
-    plan = facts_of(study)["plan"]
-    slow = {**plan, "precision": "float32", "channels_last": False}
-    speeds = [
-        {"part": "training", "plan": slow, "rows_per_second": 3400.4},
-        {"part": "training", "plan": plan, "rows_per_second": 4900.0},
-        {"part": "evaluation", "plan": plan, "rows_per_second": 20000.0},
-        {"part": "evaluation", "plan": {**plan, "evaluation_batch": 1000}, "rows_per_second": 9e3},
-    ]
-    study.set_user_attr("speeds", speeds)
-    text, facts = written(study, tmp_path)
-    assert facts["manifest"]["speeds"] == speeds
+def test_the_plan_is_shown(tmp_path: Path) -> None:
+    text, _ = written(usual_study(tmp_path), tmp_path)
     assert "- Device cpu, bfloat16, channels last, 2 workers with 1 thread each\n" in text
-    assert (
-        "- Measured with the baseline at the study's start, in rows a second. Training: 4,900 in "
-        "bfloat16, channels last; 3,400 in float32. Evaluation: 20,000 in batches of 500; 9,000 in "
-        "batches of 1,000.\n"
-    ) in text
-    assert "if the measurement at its start ends in the same plan" in text
 
 
 def test_each_arm_is_diagnosed(tmp_path: Path) -> None:
@@ -144,7 +124,7 @@ def test_a_study_of_an_older_version_has_no_diagnosis(tmp_path: Path) -> None:
 
 def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
     study = usual_study(tmp_path)
-    write_report(study, url_in(tmp_path), tmp_path / "one")
+    write_report(study, Workplace.at(url=url_in(tmp_path)), tmp_path / "one")
     program = (
         "import optuna, sys; from pathlib import Path; from tuner.report.__main__ import main;"
         "main(['flowers', '--storage', sys.argv[1], '--out', sys.argv[2]]);"
@@ -273,7 +253,7 @@ def test_passwords_stay_out_of_it(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=4)
     url = "postgresql://me:secret@host/db"
     add_session(study, f"python -m tuner.study flowers --storage {url}")
-    facts = gather(study, url)
+    facts = gather(study, Workplace.at(url=url))
     assert "secret" not in json.dumps(facts)
     assert facts["storage"] == "postgresql://me:***@host/db"
     assert make_url(facts["storage"]).host == "host"
@@ -293,7 +273,7 @@ def test_errors_name_what_is_wrong(tmp_path: Path) -> None:
         main(["flowers", "--storage", f"sqlite:///{tmp_path}/none.db"])
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="--out"):
-        write_report(study, url_in(tmp_path), tmp_path / "file")
+        write_report(study, Workplace.at(url=url_in(tmp_path)), tmp_path / "file")
 
 
 def test_names_that_are_no_folder_need_an_out(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from optuna.trial import TrialState
 
+from tests.making import HERE
 from tests.report.studies import (
     add_session,
     add_trial,
@@ -13,11 +14,11 @@ from tests.report.studies import (
     url_in,
     usual_study,
 )
-from tuner.cli import DATABASE
 from tuner.report.facts import gather
 from tuner.report.markdown import document
 from tuner.report.verdict import recipe_verdict, verdict
 from tuner.report.wording import listed, with_confirmation
+from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def said(study: optuna.Study, folder: Path) -> str:
-    return verdict(gather(study, url_in(folder)))
+    return verdict(gather(study, Workplace.at(url=url_in(folder))))
 
 
 def arms(folder: Path, *, task: str = "classification") -> optuna.Study:
@@ -45,7 +46,7 @@ def test_better(tmp_path: Path) -> None:
         "Tuning took the test error from 39.6 % to 6.7 % "
         "(95 % interval of the gain 32.4 to 33.7 points, 6 seeds)."
     )
-    assert recipe_verdict(gather(study, DATABASE)) == (
+    assert recipe_verdict(gather(study, HERE)) == (
         "The textbook recipe alone came to 39.3 %: no proven gain (−0.1 to 1.2 points)."  # noqa: RUF001
     )
 
@@ -85,7 +86,7 @@ def test_one_seed(tmp_path: Path) -> None:
     study = arms(tmp_path)
     confirm(study, baseline=[0.6], recipe=[0.6], best=[0.9])
     assert "1 seed cannot tell a gain from chance" in said(study, tmp_path)
-    text = document(gather(study, DATABASE), [])
+    text = document(gather(study, HERE), [])
     assert "| **best** | 2 | 10 of 10 | 80.0 ± 1.6 % | 79.80 % | 90.00 % |" in text
 
 
@@ -110,7 +111,7 @@ def test_the_best_is_the_baseline(tmp_path: Path) -> None:
         "No gain: in 2 finished trials the search found nothing better than the baseline, whose "
         "test error is 9.7 % (6 seeds)."
     )
-    assert "made it worse: 19.7 %" in recipe_verdict(gather(study, DATABASE))
+    assert "made it worse: 19.7 %" in recipe_verdict(gather(study, HERE))
 
 
 def test_the_best_is_the_baseline_on_too_few_seeds(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_the_best_is_the_baseline_on_too_few_seeds(tmp_path: Path) -> None:
         "No proven gain: nothing in the search did better than the baseline, whose test error is "
         "10.0 % (1 seed), and 1 seed cannot tell; confirm on 6 or more."
     )
-    assert recipe_verdict(gather(study, DATABASE)) == (
+    assert recipe_verdict(gather(study, HERE)) == (
         "The textbook recipe alone came to 20.0 %, which proves nothing on 1 seed."
     )
 
@@ -147,13 +148,13 @@ def test_the_best_is_the_recipe(tmp_path: Path) -> None:
     assert said(study, tmp_path).startswith(
         "The textbook recipe, which the search could not better, took the test error from 19.7 %"
     )
-    assert recipe_verdict(gather(study, DATABASE)) == ""
+    assert recipe_verdict(gather(study, HERE)) == ""
 
 
 def test_nothing_confirmed(tmp_path: Path) -> None:
     study = arms(tmp_path)
     add_session(study, "python -m tuner.study flowers --seeds 0 --trials 9")
-    text = document(gather(study, url_in(tmp_path)), [])
+    text = document(gather(study, Workplace.at(url=url_in(tmp_path))), [])
     assert "**Nothing was confirmed; on validation" in text
     assert "from 40.0 % to 20.0 %" in text
     assert "```sh\npython -m tuner.study flowers --trials 9\n```" in text
@@ -164,7 +165,7 @@ def test_a_confirmation_that_was_overtaken_is_not_used(tmp_path: Path) -> None:
     study = arms(tmp_path)
     confirm(study, baseline=[0.6] * 6, recipe=[0.6] * 6, best=[0.9] * 6)
     add_trial(study, value=0.95)
-    facts = gather(study, url_in(tmp_path))
+    facts = gather(study, Workplace.at(url=url_in(tmp_path)))
     assert facts["arms"]["best"]["test"] == {}
     assert facts["arms"]["baseline"]["test"]["accuracy"]["mean"] == 0.6
     assert facts["confirmation"]["outdated"] == {"best": 2}

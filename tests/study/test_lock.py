@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.making import TINY
-from tuner.ablate.__main__ import main as ablate
-from tuner.cli import DATABASE
+from tests.making import DATABASE, TINY
+from tuner.commands.ablate import main as ablate
+from tuner.commands.study import main as study_main
 from tuner.errors import StoreError, StudyError
-from tuner.study.__main__ import main as study_main
 from tuner.study.lock import only_writer
 
 if TYPE_CHECKING:

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 import optuna
 import pytest
 
-from tests.making import TINY, history, make_brief, search
+from tests.making import TINY, history, make_brief, open_as_command, search
 from tuner.errors import StoreError, StudyError, UsageError
-from tuner.study.opening import open_study
 from tuner.study.store import load_study, open_storage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tuner.study.opening import Brief
+    from tuner.study.configuration import StudyConfig
 
 
-def test_sqlite_is_opened_with_a_write_ahead_log(brief: Brief, tmp_path: Path) -> None:
+def test_sqlite_is_opened_with_a_write_ahead_log(config: StudyConfig, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/studies.db"
-    study, _ = open_study(url, "study", brief)
+    study, _ = open_as_command(url, "study", config)
     with sqlite3.connect(tmp_path / "studies.db") as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -30,19 +29,19 @@ def test_sqlite_is_opened_with_a_write_ahead_log(brief: Brief, tmp_path: Path) -
     assert study.user_attrs["tuner"]["case"] == "tiny"
 
 
-def test_opening_twice_changes_nothing(brief: Brief, url: str) -> None:
-    study, _ = open_study(url, "study", brief)
+def test_opening_twice_changes_nothing(config: StudyConfig, url: str) -> None:
+    study, _ = open_as_command(url, "study", config)
     before = (study.user_attrs, len(study.trials))
-    again, _ = open_study(url, "study", brief)
+    again, _ = open_as_command(url, "study", config)
     assert (again.user_attrs, len(again.trials)) == before
     assert len(again.trials) == 2
 
 
-def test_the_plan_of_the_start_is_kept(brief: Brief, url: str) -> None:
-    open_study(url, "study", brief)
-    other = replace(brief, plan=replace(brief.plan, evaluation_batch=7))
-    _, opened = open_study(url, "study", other)
-    assert opened.plan == brief.plan
+def test_the_plan_of_the_start_is_kept(config: StudyConfig, url: str) -> None:
+    open_as_command(url, "study", config)
+    other = replace(config, plan=replace(config.plan, evaluation_batch=7))
+    _, opened = open_as_command(url, "study", other)
+    assert opened.plan == config.plan
 
 
 @pytest.mark.parametrize(
@@ -53,37 +52,39 @@ def test_the_plan_of_the_start_is_kept(brief: Brief, url: str) -> None:
     ],
 )
 def test_another_study_under_the_same_name_is_refused(
-    brief: Brief, url: str, change: dict[str, object], message: str
+    config: StudyConfig, url: str, change: dict[str, object], message: str
 ) -> None:
-    study = search(url, brief, 2)
+    study = search(url, config, 2)
     before = history(study)
     with pytest.raises(StudyError, match=message):
-        open_study(url, "study", replace(brief, **change))  # type: ignore[arg-type]
+        open_as_command(url, "study", replace(config, **change))  # type: ignore[arg-type]
     assert history(load_study(url, "study")) == before
 
 
-def test_another_case_data_and_space_are_told_apart(brief: Brief, url: str, tmp_path: Path) -> None:
-    open_study(url, "study", brief)
+def test_another_case_data_and_space_are_told_apart(
+    config: StudyConfig, url: str, tmp_path: Path
+) -> None:
+    open_as_command(url, "study", config)
     other = make_brief("housing", tmp_path)
     with pytest.raises(StudyError, match="its case is tiny, not housing") as error:
-        open_study(url, "study", other)
+        open_as_command(url, "study", other)
     assert "its data is tiny with fingerprint" in str(error.value)
     assert "search space has changed in" in str(error.value)
 
 
-def test_a_study_of_somebody_else_is_left_alone(brief: Brief, url: str) -> None:
+def test_a_study_of_somebody_else_is_left_alone(config: StudyConfig, url: str) -> None:
     storage = open_storage(url, create=True)
     theirs = optuna.create_study(study_name="study", storage=storage)
     theirs.add_trial(optuna.trial.create_trial(value=1.0))
     with pytest.raises(StoreError, match="was not made by tuner"):
-        open_study(url, "study", brief)
+        open_as_command(url, "study", config)
     assert len(theirs.trials) == 1
     with pytest.raises(StoreError, match="was not made by tuner"):
         load_study(url, "study")
 
 
-def test_an_unknown_study_is_met_with_the_nearest(brief: Brief, url: str) -> None:
-    open_study(url, "flowers", brief)
+def test_an_unknown_study_is_met_with_the_nearest(config: StudyConfig, url: str) -> None:
+    open_as_command(url, "flowers", config)
     with pytest.raises(UsageError, match="no study 'flower'; did you mean 'flowers'"):
         load_study(url, "flower")
 
@@ -128,13 +129,13 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
         open_storage(f"sqlite:///{tmp_path}", create=True)
 
 
-def test_the_reference_is_kept_for_later(brief: Brief, url: str) -> None:
-    study, _ = open_study(url, "study", brief)
+def test_the_reference_is_kept_for_later(config: StudyConfig, url: str) -> None:
+    study, _ = open_as_command(url, "study", config)
     assert study.user_attrs["tuner"]["reference"] == TINY
 
 
-def test_reading_a_study_leaves_its_file_as_it_was(brief: Brief, tmp_path: Path) -> None:
-    open_study(f"sqlite:///{tmp_path}/studies.db", "study", brief)
+def test_reading_a_study_leaves_its_file_as_it_was(config: StudyConfig, tmp_path: Path) -> None:
+    open_as_command(f"sqlite:///{tmp_path}/studies.db", "study", config)
     kept = tmp_path / "kept.db"
     with sqlite3.connect(tmp_path / "studies.db") as connection:
         connection.execute("VACUUM INTO ?", (str(kept),))

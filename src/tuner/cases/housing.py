@@ -9,7 +9,7 @@ import torch
 from sklearn.datasets import make_regression
 from sklearn.model_selection import train_test_split
 
-from tuner.case import Case
+from tuner.case.contract import Case
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
 from tuner.data.splits import KFold
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
     from tuner.data.dataset import Dataset
-    from tuner.data.sources import Folders
+    from tuner.data.sources.folders import Folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

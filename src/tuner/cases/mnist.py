@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tuner.case import Case
-from tuner.data import digits, mnist
+from tuner.case.contract import Case
 from tuner.data.augment import move
+from tuner.data.sources import digits, mnist
 from tuner.models.cnn import CNNHyperparameters, build_cnn
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from tuner.data.dataset import Dataset
-    from tuner.data.sources import Folders
+    from tuner.data.sources.folders import Folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from tuner.atomic import replacing_folder, sha256_of_file, write_json
 from tuner.data.dataset import Dataset, LockedSplit
 from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.splits import Holdout, KFold
 from tuner.errors import DataError
+from tuner.files import replacing_folder, sha256_of_file, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,1 +1,1 @@
-"""Where fits run. Each module holds one engine that keeps the contract of `tuner.fits.Engine`."""
+"""Where fits run. Each module holds one engine that keeps the contract of `tuner.engines.job`."""

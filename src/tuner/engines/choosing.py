@@ -7,26 +7,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from tuner.cores import most_workers, usable_cores
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.processes import ProcessEngine
 from tuner.errors import EngineError, UsageError
-from tuner.planning import make_plan
+from tuner.machine import most_workers, usable_cores
+from tuner.training.plan import plan_for
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from tuner.case import Case
+    from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
-    from tuner.fits import Engine
-    from tuner.plan import Plan, Precision
-    from tuner.planning import Planned
+    from tuner.engines.compute import Compute
+    from tuner.engines.job import Engine
+    from tuner.training.plan import Plan, Precision
 
 
-class Place(Protocol):
+class Backend(Protocol):
     """Machines that fits can run on."""
 
-    def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Planned:
+    def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Plan:
         """Choose how fits of a new study use them, in this precision if one is given."""
 
     def engine(self, plan: Plan, at_most: int | None = None) -> Engine:
@@ -49,18 +47,18 @@ class ThisMachine:
     def __init__(self, workers: int | None = None) -> None:
         if (workers or 1) > most_workers():
             raise UsageError(
-                f"--workers {workers} will not do; this machine takes at most {most_workers()}, "
-                "each a process with a torch of its own"
+                f"--workers {workers} is too many: this machine allows at most {most_workers()} "
+                "(each worker is a process that loads torch)"
             )
         self.workers = workers
 
-    def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Planned:
-        """Measure how fits of a new study use it best.
+    def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Plan:
+        """Choose how fits of a new study use it, by rule.
 
         Raises:
-            UsageError: the precision will not do for the case, or here.
+            UsageError: the precision does not suit the case, or this machine.
         """
-        return make_plan(case, data, precision)
+        return plan_for(case.task, images=data.pixels is not None, asked=precision)
 
     def engine(self, plan: Plan, at_most: int | None = None) -> Engine:
         """Make an engine.
@@ -71,8 +69,8 @@ class ThisMachine:
         on_gpu = plan.device == "cuda"
         if on_gpu and not torch.cuda.is_available():
             raise EngineError(
-                "the study was begun on a GPU, and there is none here; go on where one is, or "
-                "start a study of its own with --name"
+                "the study was begun on a GPU, and this machine has none; continue it on a machine "
+                "with one, or start another study with --name"
             )
         slots = self.workers or (torch.cuda.device_count() if on_gpu else usable_cores())
         slots = min(slots, at_most or slots)
@@ -83,19 +81,22 @@ class ThisMachine:
         return {}
 
 
-def choose_place(arguments: Namespace) -> Place:
-    """Return the place that --engine, --address and --workers name.
+def choose_backend(compute: Compute) -> Backend:
+    """Return the machines that fits run on.
 
     Raises:
-        UsageError: they do not go together, or Ray is not installed.
+        UsageError: the options do not go together, or Ray is not installed.
         EngineError: there is no such cluster.
     """
-    if arguments.engine == "ray":
+    if compute.engine == "ray":
         if find_spec("ray") is None:
             raise UsageError("--engine ray needs Ray: pip install -e '.[ray]', on all its nodes")
         from tuner.engines.cluster import RayCluster
 
-        return RayCluster(arguments.address, arguments.workers)
-    if arguments.address is not None:
-        raise UsageError(f"--address {arguments.address} is of a Ray cluster; add --engine ray")
-    return ThisMachine(arguments.workers)
+        return RayCluster(compute.address, compute.workers)
+    if compute.address is not None:
+        raise UsageError(
+            f"--address {compute.address} is only used with --engine ray; add it, or leave "
+            "--address out"
+        )
+    return ThisMachine(compute.workers)

@@ -18,16 +18,15 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuner.engines.tasks import RayEngine, in_short
 from tuner.errors import EngineError, UsageError, first_line
-from tuner.manifest import PACKAGES, machine
-from tuner.plan import Plan, common_plan
-from tuner.planning import Planned, precisions
+from tuner.machine import PACKAGES, machine
+from tuner.training.plan import Plan, common_plan, precision_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tuner.case import Case
+    from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
-    from tuner.plan import Precision
+    from tuner.training.plan import Precision
 
 SECONDS_TO_CONNECT = 10.0
 SECONDS_TO_ANSWER = 600.0  # a node's first task imports torch, and Ray's processes are nice
@@ -68,17 +67,17 @@ class RayCluster:
                     f"node {node[:12]} of the cluster has {versions}; install the same on all nodes"
                 )
 
-    def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Planned:
+    def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Plan:
         """Return what all nodes can do; where some have GPUs, what those can do.
-
-        By rule: what is fastest on one node may not be so on the next.
 
         Raises:
             UsageError: the precision will not do for the case, or for a node.
         """
-        common = common_plan(self._ask(_plan, data.pixels is not None).values())
-        able = precisions(case, data, precision, native=common.precision == "bfloat16")
-        return Planned(replace(common, precision=able[-1]))
+        images = data.pixels is not None
+        common = common_plan(self._ask(_plan, images).values())
+        native = common.precision == "bfloat16"
+        chosen = precision_of(case.task, images=images, native=native, asked=precision)
+        return replace(common, precision=chosen)
 
     def engine(self, plan: Plan, at_most: int | None = None) -> RayEngine:
         """Return an engine for fits of this plan, with no more slots than there is work for.

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.fits import Event, Failed, Finished, Job, advance, run
+from tuner.engines.job import Event, Failed, Finished, Job
+from tuner.engines.worker import advance, run
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from tuner.training import ReportPoint
+    from tuner.training.fitting import ReportPoint
 
 
 class InProcessEngine:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from tuner.engines.forking import CAN_FORK, FORKSERVER, start_importing, without_interrupts
+from tuner.engines.job import Event, Failed, Finished, Job
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
-from tuner.fits import Event, Failed, Finished, Job, advance, run
+from tuner.engines.worker import advance, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

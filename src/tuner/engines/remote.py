@@ -8,12 +8,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from tuner.fits import Event, Failed, Finished
+from tuner.engines.job import Event, Failed, Finished
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tuner.fits import Job
+    from tuner.engines.job import Job
 
 SECONDS_OF_SILENCE = 1800.0  # longer than an honest training takes from one point to the next
 

@@ -18,16 +18,17 @@ import ray
 import torch
 from ray.exceptions import RayError, RayTaskError
 
-from tuner.atomic import replacing, write_text
 from tuner.data import cache
+from tuner.engines.job import Event, Failed, Finished, Job
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
+from tuner.engines.worker import advance, run
 from tuner.errors import EngineError, first_line
-from tuner.fits import Event, Failed, Finished, Job, advance, run
+from tuner.files import replacing, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tuner.plan import Plan
+    from tuner.training.plan import Plan
 
 SECONDS_WITHOUT_ROOM = 1800.0
 BEGUN = "begun"
@@ -75,7 +76,7 @@ class RayEngine(RemoteEngine):
         if key not in self._parcels:
             self._parcels[key] = ray.put(Parcel.of(job))
         # Within a list it is a reference: Ray would hand over what it refers to, every time.
-        files = [one.weights for one in job.runs]
+        files = [one.weights for one in job.replicas]
         return _Fit(self._task.remote(job, [self._parcels[key]]), files)
 
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Fit]:
@@ -139,9 +140,11 @@ def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, list[byte
     torch.set_num_threads(job.plan.threads)
     data, case = _unpack(job.data.name, job.case, *parcel)
     with tempfile.TemporaryDirectory() as folder:
-        files = [one.weights and Path(folder) / one.weights.name for one in job.runs]
-        here = tuple(replace(one, weights=file) for one, file in zip(job.runs, files, strict=True))
-        running = run(replace(job, data=data, case=case, runs=here))
+        files = [one.weights and Path(folder) / one.weights.name for one in job.replicas]
+        here = tuple(
+            replace(one, weights=file) for one, file in zip(job.replicas, files, strict=True)
+        )
+        running = run(replace(job, data=data, case=case, replicas=here))
         event: Event | None = None
         while not isinstance(event, Finished | Failed):
             event = advance(running)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from optuna.trial import FixedTrial
 
-from tuner.case import Hyperparameters
-from tuner.evidence.runs import Configuration
+from tuner.case.contract import Hyperparameters
+from tuner.evidence.jobs import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from tuner.case import Case
+    from tuner.case.contract import Case
 
 Group = Literal["training", "data", "structure"]
 GROUPS: tuple[Group, ...] = ("training", "data", "structure")  # the cheapest to change first

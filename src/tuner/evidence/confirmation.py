@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import StudyError
 from tuner.evidence.final import score_on_test
+from tuner.evidence.jobs import Configuration, rows_for_test, seed_of
 from tuner.evidence.race import Race, most_rounds, race
-from tuner.evidence.runs import Configuration, rows_for_test, seed_of
 from tuner.evidence.trainings import Trainings
 from tuner.study.arms import arms_of, candidates_of
-from tuner.study.attributes import CONFIRMATION, MISTAKES
+from tuner.study.schema import CONFIRMATION, MISTAKES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-    from tuner.fits import Engine
-    from tuner.study.opening import Brief
+    from tuner.engines.job import Engine
+    from tuner.study.configuration import StudyConfig
 
 
 def configuration_of(trial: FrozenTrial) -> Configuration:
@@ -32,7 +32,7 @@ def configuration_of(trial: FrozenTrial) -> Configuration:
 
 def confirm(
     study: optuna.Study,
-    brief: Brief,
+    config: StudyConfig,
     engine: Engine,
     fewest: int,
     folder: Path,
@@ -71,17 +71,17 @@ def confirm(
     configurations = {
         trial.number: configuration_of(trial) for trial in (*candidates, *arms.values())
     }
-    trainings = Trainings(study, brief, engine, say, folder)
+    trainings = Trainings(study, config, engine, say, folder)
     found = _race(trainings, configurations, numbers, fixed, fewest, say)
     chosen = {**fixed, "best": found.winner}
-    seeds = [seed_of(brief.seed, index) for index in range(found.rounds)]
+    seeds = [seed_of(config.seed, index) for index in range(found.rounds)]
     known: dict[int, list[dict[str, float]]] = {}
     if before.get("seeds") == seeds:
         known = {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
     opened = not set(chosen.values()) <= set(known)
     if opened:
         arms_tested = {number: configurations[number] for number in chosen.values()}
-        tested = score_on_test(study, brief, engine, arms_tested, found.rounds, folder, say)
+        tested = score_on_test(study, config, engine, arms_tested, found.rounds, folder, say)
         known = {trial: one.scores for trial, one in tested.items()}
         shown = {"trial": found.winner, **tested[found.winner].details}
         study.set_user_attr(MISTAKES, shown)
@@ -90,7 +90,7 @@ def confirm(
         for name, number in chosen.items()
     }
     facts = {**asked, **_facts(found, fewest), "seeds": seeds, "arms": ended}
-    facts["trained_on"] = rows_for_test(brief)
+    facts["trained_on"] = rows_for_test(config)
     study.set_user_attr(CONFIRMATION, facts)
     return opened
 
@@ -122,7 +122,7 @@ def _race(
         return trainings.scores([configurations[number] for number in numbers], index, later)
 
     others = [number for name, number in fixed.items() if name != "baseline"]
-    direction = trainings.brief.case.direction
+    direction = trainings.config.case.direction
     found = race(candidates, fixed["baseline"], others, fewest, direction, score)
     names = " and ".join(str(number) for number in candidates if number != found.winner)
     against = f", not behind {names}" if names else ""

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tuner.case import Shape
+from tuner.case.contract import Shape
+from tuner.case.metric import scores
+from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import BundleError, StudyError
+from tuner.evidence.jobs import final_replica, job_of, trained_with, weights_file
 from tuner.evidence.mistakes import classification_mistakes, residuals
-from tuner.evidence.runs import final_run, job_of, trained_with, weights_file
-from tuner.fits import Failed, Finished, run_all
-from tuner.inference import Fitted
-from tuner.metrics import scores
+from tuner.study.schema import OPENINGS
+from tuner.training.inference import Fitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,12 +23,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.data.examples import Examples
-    from tuner.evidence.runs import Configuration
-    from tuner.fits import Engine, Job
-    from tuner.study.opening import Brief
-    from tuner.training import ReportPoint
-
-OPENINGS = "test_openings"
+    from tuner.engines.job import Engine, Job
+    from tuner.evidence.jobs import Configuration
+    from tuner.study.configuration import StudyConfig
+    from tuner.training.fitting import ReportPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Tested:
 
 def score_on_test(
     study: optuna.Study,
-    brief: Brief,
+    config: StudyConfig,
     engine: Engine,
     configurations: Mapping[int, Configuration],
     count: int,
@@ -65,42 +64,44 @@ def score_on_test(
         BundleError: weights on disk are damaged; the same command trains them again.
     """
     files = {
-        (trial, index): weights_file(folder, brief, configuration, index)
+        (trial, index): weights_file(folder, config, configuration, index)
         for trial, configuration in configurations.items()
         for index in range(count)
     }
-    _train(_jobs(brief, configurations, files), engine, say)
-    outputs, test = _open(study, brief, configurations, files)
+    _train(_jobs(config, configurations, files), engine, say)
+    outputs, test = _open(study, config, configurations, files)
     return {
-        trial: _tested(brief, [outputs[trial, index] for index in range(count)], test)
+        trial: _tested(config, [outputs[trial, index] for index in range(count)], test)
         for trial in configurations
     }
 
 
-def final_job(brief: Brief, configuration: Configuration, files: Mapping[int, Path | None]) -> Job:
+def final_job(
+    config: StudyConfig, configuration: Configuration, files: Mapping[int, Path | None]
+) -> Job:
     """Train for the test: on all development data, or again what a round has trained.
 
     Args:
         files: for the weights, by the numbers of the trainings that are one job.
     """
-    runs = [replace(final_run(brief, index), weights=file) for index, file in files.items()]
-    return job_of(brief, configuration, runs)
+    runs = [replace(final_replica(config, index), weights=file) for index, file in files.items()]
+    return job_of(config, configuration, runs)
 
 
 def _jobs(
-    brief: Brief,
+    config: StudyConfig,
     configurations: Mapping[int, Configuration],
     files: Mapping[tuple[int, int], Path],
 ) -> list[Job]:
     """Return what trains the weights that are not there yet."""
     blocks = {
-        (trial, trained_with(brief, configurations[trial], index))
+        (trial, trained_with(config, configurations[trial], index))
         for (trial, index), file in files.items()
         if not file.exists()
     }
     return [
         final_job(
-            brief,
+            config,
             configurations[trial],
             {index: files.get((trial, index)) for index in together},
         )
@@ -109,11 +110,11 @@ def _jobs(
 
 
 def _train(jobs: Sequence[Job], engine: Engine, say: Callable[[str], None]) -> None:
-    ended, total = 0, sum(len(job.runs) for job in jobs)
+    ended, total = 0, sum(len(job.replicas) for job in jobs)
 
     def on_end(key: int, event: Finished | Failed, _points: Sequence[ReportPoint]) -> None:
         nonlocal ended
-        seeds = [run.seed for run in jobs[key].runs]
+        seeds = [run.seed for run in jobs[key].replicas]
         if isinstance(event, Failed):
             raise StudyError(
                 f"training with seed {', '.join(map(str, seeds))} failed: {event.reason}; "
@@ -127,7 +128,7 @@ def _train(jobs: Sequence[Job], engine: Engine, say: Callable[[str], None]) -> N
 
 def _open(
     study: optuna.Study,
-    brief: Brief,
+    config: StudyConfig,
     configurations: Mapping[int, Configuration],
     files: Mapping[tuple[int, int], Path],
 ) -> tuple[dict[tuple[int, int], Tensor], Examples]:
@@ -145,18 +146,18 @@ def _open(
         }
         study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
 
-    fitted = {key: load_fitted(brief, configurations[key[0]], files[key]) for key in files}
-    test = brief.dataset.test.open(record)
-    outputs = {key: one.outputs(test.features, brief.plan).cpu() for key, one in fitted.items()}
-    if brief.case.task == "regression":
+    fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
+    test = config.dataset.test.open(record)
+    outputs = {key: one.outputs(test.features, config.plan).cpu() for key, one in fitted.items()}
+    if config.case.task == "regression":
         # Every model was trained on all development rows, so all have the same scaler.
         scaler = next(iter(fitted.values())).targets
         test = replace(test, targets=scaler(test.targets))
     return outputs, test
 
 
-def _tested(brief: Brief, outputs: Sequence[Tensor], test: Examples) -> Tested:
-    task, classes = brief.case.task, brief.dataset.classes
+def _tested(config: StudyConfig, outputs: Sequence[Tensor], test: Examples) -> Tested:
+    task, classes = config.case.task, config.dataset.classes
     return Tested(
         scores=[scores(task, one, test.targets) for one in outputs],
         details=classification_mistakes(outputs, test, classes)
@@ -165,15 +166,15 @@ def _tested(brief: Brief, outputs: Sequence[Tensor], test: Examples) -> Tested:
     )
 
 
-def load_fitted(brief: Brief, configuration: Configuration, file: Path) -> Fitted:
+def load_fitted(config: StudyConfig, configuration: Configuration, file: Path) -> Fitted:
     """Load the weights that a final job has written.
 
     Raises:
         BundleError: the file is damaged; it is removed, so the same command trains it again.
     """
-    case, data = brief.case, brief.dataset
+    case, data = config.case, config.dataset
     hyperparameters = case.hyperparameters(configuration.hyperparameters)
-    model = case.build(hyperparameters, Shape(data.row_shape, data.outputs)).to(brief.plan.device)
+    model = case.build(hyperparameters, Shape(data.row_shape, data.outputs)).to(config.plan.device)
     try:
         return Fitted.load(model, file, data.row_shape)
     except BundleError:

@@ -23,7 +23,7 @@ from optuna.trial import TrialState, create_trial
 from scipy.stats import rankdata
 
 from tuner.seeds import derive
-from tuner.study.attributes import IMPORTANCE
+from tuner.study.schema import IMPORTANCE
 from tuner.study.store import facts_of
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import optuna
 from optuna.trial import TrialState, create_trial
 
+from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import StudyError
-from tuner.evidence.runs import are_tested, fresh_run, job_of, trained_with, weights_file
-from tuner.fits import Failed, Finished, run_all
-from tuner.objective import fold_scores
-from tuner.study.store import EVIDENCE, evidence_name
+from tuner.evidence.jobs import are_tested, fresh_replica, job_of, trained_with, weights_file
+from tuner.search.scoring import fold_scores
+from tuner.study.schema import EVIDENCE
+from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from tuner.evidence.runs import Configuration
-    from tuner.fits import Engine, Job
-    from tuner.study.opening import Brief
-    from tuner.training import ReportPoint
+    from tuner.engines.job import Engine, Job
+    from tuner.evidence.jobs import Configuration
+    from tuner.study.configuration import StudyConfig
+    from tuner.training.fitting import ReportPoint
 
     Block: TypeAlias = tuple[Configuration, Sequence[int]]  # rounds that are trained as one job
 
@@ -44,12 +45,12 @@ class Trainings:
     def __init__(
         self,
         study: optuna.Study,
-        brief: Brief,
+        config: StudyConfig,
         engine: Engine,
         say: Callable[[str], None],
         folder: Path | None = None,
     ) -> None:
-        self.brief, self.engine, self.say, self.folder = brief, engine, say, folder
+        self.config, self.engine, self.say, self.folder = config, engine, say, folder
         self.study = optuna.create_study(
             study_name=evidence_name(study.study_name),
             storage=study._storage,
@@ -102,7 +103,7 @@ class Trainings:
         """Return what has to be trained for this, without what is known."""
         blocks: dict[str, Block] = {}
         for configuration, index in wanted:
-            together = trained_with(self.brief, configuration, index)
+            together = trained_with(self.config, configuration, index)
             if any(_key(configuration, one) not in self.known for one in together):
                 blocks[_key(configuration, together[0])] = configuration, together
         return blocks
@@ -128,17 +129,17 @@ class Trainings:
                     trial = _trial(key, configuration, index, jobs[n], place, event, points)
                     self.study.add_trial(trial)
                     self.known[key] = trial.values and trial.values[0]
-                    self.say(_in_words(trial, configuration.label, self.brief.case.metric))
+                    self.say(_in_words(trial, configuration.label, self.config.case.metric))
 
         run_all(self.engine, jobs, on_end)
         return diverged
 
     def _job(self, configuration: Configuration, rounds: Sequence[int]) -> Job:
-        runs = [fresh_run(self.brief, index) for index in rounds]
-        if self.folder is not None and are_tested(self.brief):
-            files = [weights_file(self.folder, self.brief, configuration, one) for one in rounds]
+        runs = [fresh_replica(self.config, index) for index in rounds]
+        if self.folder is not None and are_tested(self.config):
+            files = [weights_file(self.folder, self.config, configuration, one) for one in rounds]
             runs = [replace(run, weights=file) for run, file in zip(runs, files, strict=True)]
-        return job_of(self.brief, configuration, runs)
+        return job_of(self.config, configuration, runs)
 
 
 def _key(configuration: Configuration, index: int) -> str:
@@ -159,7 +160,7 @@ def _trial(
     """Make the record of a run of a job; one that diverged is a failed trial without a value."""
     finished = isinstance(event, Finished)
     planned = configuration.hyperparameters["epochs"]
-    run, share = job.runs[place], len(job.runs)
+    run, share = job.replicas[place], len(job.replicas)
     return create_trial(
         state=TrialState.COMPLETE if finished else TrialState.FAIL,
         value=fold_scores(points, planned)[place] if finished else None,

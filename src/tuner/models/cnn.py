@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from tuner.case import Hyperparameters
+from tuner.case.contract import Hyperparameters
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tuner.case import Shape
+    from tuner.case.contract import Shape
 
 KERNEL = 3
 

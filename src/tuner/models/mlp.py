@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from tuner.case import Hyperparameters
+from tuner.case.contract import Hyperparameters
 
 if TYPE_CHECKING:
-    from tuner.case import Shape
+    from tuner.case.contract import Shape
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,

@@ -12,7 +12,7 @@ import matplotlib.style
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from tuner import atomic
+from tuner import files
 from tuner.report.wording import loss_title, loss_unit
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def our_look() -> Iterator[None]:
 
 def save(figure: Figure, path: Path) -> None:
     """Write the figure as SVG, whole, without the time at which it was made."""
-    with our_look(), atomic.replacing(path) as beside:
+    with our_look(), files.replacing(path) as beside:
         FigureCanvasSVG(figure).print_figure(
             beside, format="svg", metadata={"Date": None, "Creator": "tuner"}
         )

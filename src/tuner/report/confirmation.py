@@ -6,15 +6,7 @@ from typing import Any
 
 from tuner.report.arms import PAIRS
 from tuner.report.verdict import gain_interval
-from tuner.report.wording import (
-    BLANK,
-    count,
-    decimals_for,
-    mean_and_std,
-    number,
-    table,
-    title,
-)
+from tuner.report.wording import BLANK, count, decimals_for, mean_and_std, number, table, title
 
 
 def certainty_section(facts: dict[str, Any]) -> str:

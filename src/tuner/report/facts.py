@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +16,16 @@ from tuner.report.arms import comparisons, confirmation_of, facts_of_arm, race_f
 from tuner.report.diagnosis import diagnoses
 from tuner.report.mistakes import mistakes_facts
 from tuner.study.arms import arms_of
-from tuner.study.attributes import (
+from tuner.study.schema import (
     ABLATION,
     CONFIRMATION,
     IMPORTANCE,
     MISTAKES,
     SESSIONS,
-    SPEEDS,
     STOPPED,
 )
 from tuner.study.store import facts_of, shown
+from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +38,7 @@ PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
 MACHINE = ("platform", "processor", "cores", "memory_gib")
 
 
-def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
+def gather(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
     """Read everything a report says from the study: plain JSON values, all of them finite.
 
     Raises:
@@ -51,7 +52,10 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
     confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
     facts = {
         "study": study.study_name,
-        "storage": shown(storage_url),
+        "storage": shown(workplace.url),
+        "home": str(workplace.root),
+        "artifacts": str(workplace.artifacts),
+        "where": _where(workplace),
         "case": made["case"],
         "reference": made.get("reference", made["case"]),
         "task": made["task"],
@@ -78,11 +82,21 @@ def gather(study: optuna.Study, storage_url: str) -> dict[str, Any]:
         "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],
         "test_openings": attributes.get("test_openings", []),
         "wall_seconds": _wall_seconds(sessions, trials),
-        "manifest": _manifest(made, sessions, attributes.get(SPEEDS, [])),
+        "manifest": _manifest(made, sessions),
         "sessions": sessions,
     }
     plain: dict[str, Any] = _plain(facts)
     return plain
+
+
+def _where(workplace: Workplace) -> str:
+    """Return the options that name the workplace on a command line."""
+    if workplace.is_default:
+        return ""
+    words = ["--storage", shown(workplace.url)]
+    if workplace != Workplace.at(url=workplace.url):
+        words += ["--home", str(workplace.root)]
+    return shlex.join(words)
 
 
 def _counts(trials: Iterable[FrozenTrial]) -> dict[str, Any]:
@@ -146,11 +160,7 @@ def _wall_seconds(
     }
 
 
-def _manifest(
-    made: Mapping[str, Any],
-    sessions: Sequence[Mapping[str, Any]],
-    speeds: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
+def _manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Say what the results depend on besides the case, the data and the seed."""
     last: Mapping[str, Any] = sessions[-1] if sessions else {}
     machine = last.get("machine", {})
@@ -159,7 +169,6 @@ def _manifest(
         "versions": {k: v for k, v in machine.items() if k not in MACHINE},
         **{name: machine.get(name) for name in MACHINE},
         **made.get("plan", {}),
-        "speeds": speeds,
         "workers": last.get("workers", made.get("workers")),
         "cluster": last.get("cluster"),
         "begun_with_version": made.get("version"),

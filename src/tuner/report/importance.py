@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from tuner.evidence.importance import EVIDENCE
-from tuner.objective import STAGES
 from tuner.report.charts import BLUE, GREY, INK, ORANGE, our_look
 from tuner.report.wording import BLANK, code, count, table
+from tuner.search.scoring import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

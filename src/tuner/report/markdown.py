@@ -10,12 +10,7 @@ from tuner.report.diagnosis import diagnosis_section
 from tuner.report.health import health_section
 from tuner.report.importance import importance_section
 from tuner.report.mistakes import mistakes_section
-from tuner.report.provenance import (
-    commands_section,
-    data_section,
-    machine_section,
-    study_command,
-)
+from tuner.report.provenance import commands_section, data_section, machine_section, study_command
 from tuner.report.search import search_section
 from tuner.report.verdict import is_unconfirmed, most_of_it, recipe_verdict, verdict
 from tuner.report.wording import (

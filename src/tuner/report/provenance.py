@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from tuner.cli import ARTIFACTS, DATABASE
 from tuner.report.wording import code, count, shell
 
 
@@ -49,7 +48,6 @@ def machine_section(facts: dict[str, Any]) -> str:
         f"- Device {manifest.get('device')}, {_way(manifest)}, "
         f"{count(manifest['workers'] or 1, 'worker')} with "
         f"{count(manifest.get('threads') or 1, 'thread')} each",
-        *_measured(manifest["speeds"]),
         f"- {versions}",
     ]
     if cluster := manifest["cluster"]:
@@ -66,25 +64,6 @@ def machine_section(facts: dict[str, Any]) -> str:
     return "## What it ran on\n\n" + "\n".join(lines)
 
 
-def _measured(speeds: list[dict[str, Any]]) -> list[str]:
-    """Say how fast the plans were that the study's was chosen from, where they were measured."""
-    if not speeds:
-        return []
-    fastest = sorted(speeds, key=lambda one: one["rows_per_second"], reverse=True)
-    figures = [(one["part"], f"{one['rows_per_second']:,.0f}", one["plan"]) for one in fastest]
-    trained = [f"{rows} in {_way(plan)}" for part, rows, plan in figures if part == "training"]
-    applied = [
-        f"{rows} in batches of {plan['evaluation_batch']:,}"
-        for part, rows, plan in figures
-        if part == "evaluation"
-    ]
-    evaluation = f". Evaluation: {'; '.join(applied)}" if applied else ""
-    return [
-        "- Measured with the baseline at the study's start, in rows a second. "
-        f"Training: {'; '.join(trained)}{evaluation}."
-    ]
-
-
 def _way(plan: dict[str, Any]) -> str:
     return f"{plan.get('precision')}{', channels last' if plan.get('channels_last') else ''}"
 
@@ -92,7 +71,7 @@ def _way(plan: dict[str, Any]) -> str:
 def commands_section(facts: dict[str, Any]) -> str:
     """Return what to type next."""
     storage, study = facts["storage"], facts["study"]
-    where = "" if storage == DATABASE else f" --storage {shlex.quote(storage)}"
+    where = f" {facts['where']}" if facts["where"] else ""
     if facts["reference"].endswith(".py"):
         where += f" --case {shlex.quote(facts['reference'])}"
     name = shlex.quote(study) if not study.startswith("-") else f"-- {shlex.quote(study)}"
@@ -124,22 +103,17 @@ def commands_section(facts: dict[str, Any]) -> str:
     timed = (
         " (a session ended by its --timeout may stop elsewhere)" if "--timeout" in repeat else ""
     )
-    planned = (
-        ", if the measurement at its start ends in the same plan,"
-        if facts["manifest"]["speeds"]
-        else ""
-    )
     by_chance = facts["order"] == "arrival" and (facts["manifest"]["workers"] or 1) > 1
     again = (
         "this command with another --storage makes another study, because --order arrival lets "
         "the speed of the workers decide"
         if by_chance
         else "this command with another --storage searches the same trials, and on a machine and "
-        f"versions like these{planned} comes to the same scores{timed}"
+        f"versions like these comes to the same scores{timed}"
     )
     parts += [
         "Browse every trial:",
-        shell(f"optuna-dashboard {shlex.quote(storage)} --artifact-dir {ARTIFACTS}"),
+        shell(shlex.join(["optuna-dashboard", storage, "--artifact-dir", facts["artifacts"]])),
         f"Make it again: {again}. With this storage it goes on where the study stopped.",
         shell(repeat),
     ]
@@ -150,6 +124,4 @@ def study_command(facts: dict[str, Any]) -> str:
     """Return the command that made the study, as far as the study itself knows it."""
     words = ["python", "-m", "tuner.study", facts["reference"], "--name", facts["study"]]
     words += ["--seed", str(facts["seed"])]
-    if facts["storage"] != DATABASE:
-        words += ["--storage", facts["storage"]]
-    return shlex.join(words)
+    return " ".join(filter(None, (shlex.join(words), facts["where"])))

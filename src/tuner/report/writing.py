@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuner import atomic
+from tuner import files
 from tuner.errors import UsageError
 from tuner.report.charts import save
 from tuner.report.curves import draw_curves
@@ -22,22 +22,24 @@ if TYPE_CHECKING:
 
     import optuna
 
+    from tuner.workplace import Workplace
+
 HISTORY, CURVES = "history.svg", "learning_curves.svg"
 WATERFALL, IMPORTANCE = "ablation.svg", "importance.svg"
 CONFUSION, MISTAKES = "confusion.svg", "mistakes.svg"
 
 
-def write_report(study: optuna.Study, storage_url: str, out: Path) -> Path:
+def write_report(study: optuna.Study, workplace: Workplace, out: Path) -> Path:
     """Write the report of a study into the folder `out`, and return the path of report.md.
 
     Args:
-        storage_url: as the person named it; commands in the report name it so.
+        workplace: of the study; commands in the report name it.
 
     Raises:
         StoreError: the study was not made by tuner.
         UsageError: the folder cannot be written.
     """
-    facts = gather(study, storage_url)
+    facts = gather(study, workplace)
     trials = study.get_trials(deepcopy=False)
     plots = {
         WATERFALL: draw_waterfall(facts),
@@ -54,12 +56,12 @@ def write_report(study: optuna.Study, storage_url: str, out: Path) -> Path:
                 (out / name).unlink(missing_ok=True)
             else:
                 save(figure, out / name)
-        atomic.write_text(out / "trials.csv", trials_csv(trials))
-        atomic.write_json(out / "report.json", facts)
+        files.write_text(out / "trials.csv", trials_csv(trials))
+        files.write_json(out / "report.json", facts)
         shown = [name for name, figure in plots.items() if figure is not None]
         text = document(facts, shown)
-        atomic.write_text(out / "report.html", html(text, f"Study {study.study_name}", out))
-        atomic.write_text(report, text)
+        files.write_text(out / "report.html", html(text, f"Study {study.study_name}", out))
+        files.write_text(report, text)
     except OSError as error:
         raise UsageError(
             f"the report cannot be written to {out}: {error.strerror or error}; "

@@ -1,1 +1,1 @@
-"""A study: open or resume, ask, tell, stop. `python -m tuner.study`."""
+"""What is kept of a study, and under which names."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from tuner.study.attributes import CONFIRMATION
+from tuner.study.schema import CONFIRMATION
 
 if TYPE_CHECKING:
     import optuna

@@ -3,74 +3,51 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
 from tuner import __version__
+from tuner.case.metric import trivial
+from tuner.case.space import check_arms, space
 from tuner.data.splits import folds
 from tuner.errors import StudyError
-from tuner.metrics import trivial
-from tuner.plan import Plan
-from tuner.planning import Planned
-from tuner.space import check_arms, space
-from tuner.study.attributes import SPEEDS
-from tuner.study.sampling import PRUNER, SAMPLER, TaperingPruner
-from tuner.study.store import FACTS, facts_of, open_storage, settle
+from tuner.study.schema import FACTS
+from tuner.study.store import facts_of, open_storage, settle
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from tuner.case import Case
-    from tuner.data.dataset import Dataset
-    from tuner.plan import Precision
+    from optuna.pruners import BasePruner
+
+    from tuner.case.contract import Case
+    from tuner.study.configuration import StudyConfig
+    from tuner.training.plan import Precision
 
 ARMS = ("baseline", "recipe")
-Order = Literal["work", "arrival"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Brief:
-    """What a study is made of: the same brief gives the same study.
-
-    Attributes:
-        reference: how the case was named: a name or a path.
-        data_folder: the cached data set, for the workers.
-        fixed: hyperparameters that the search does not vary.
-        plan: how fits use the machine; of a stored study, as it was begun.
-        order: in which points of trials that run at once are taken: by the "work" they have done,
-            or on "arrival", which makes a study with several workers depend on their speed.
-    """
-
-    case: Case
-    reference: str
-    dataset: Dataset
-    data_folder: Path
-    seed: int
-    fixed: Mapping[str, Any]
-    plan: Plan = field(default_factory=Plan)
-    order: Order = "work"
 
 
 def open_study(
     url: str,
     name: str,
-    brief: Brief,
-    choose: Callable[[], Planned] | None = None,
+    config: StudyConfig,
+    pruner: BasePruner,
+    choose: Callable[[], Plan] | None = None,
     precision: Precision | None = None,
-) -> tuple[optuna.Study, Brief]:
+) -> tuple[optuna.Study, StudyConfig]:
     """Create the study, or check that it is the same one and take it up.
 
     Args:
-        choose: finds the plan of a new study; None: it is the brief's.
+        pruner: of the study.
+        choose: finds the plan of a new study; None: it is the config's.
         precision: the one asked for; a study that goes on must have been begun in it.
 
     Returns:
-        The study, with interrupted trials queued again, and the brief with the plan that the study
+        The study, with interrupted trials queued again, and the config with the plan that the study
         was begun with.
 
     Raises:
@@ -80,32 +57,30 @@ def open_study(
             precision.
         TunerError: whatever `choose` raises; there is no new study then.
     """
-    check_arms(brief.case)
+    check_arms(config.case)
     storage = open_storage(url, create=True)
-    facts = _facts(brief)
+    facts = _facts(config)
     study = None
     if name in optuna.get_all_study_names(storage):
-        study = optuna.load_study(study_name=name, storage=storage, pruner=TaperingPruner())
+        study = optuna.load_study(study_name=name, storage=storage, pruner=pruner)
     if study is not None and not _untold(study):
         stored = facts_of(study)
         _check_same(name, stored, facts, precision)
         settle(study)
     else:
-        planned = choose() if choose else Planned(brief.plan)
+        plan = choose() if choose else config.plan
         study = study or optuna.create_study(
             study_name=name,
             storage=storage,
-            direction=brief.case.direction,
-            pruner=TaperingPruner(),
+            direction=config.case.direction,
+            pruner=pruner,
         )
-        if planned.speeds:
-            study.set_user_attr(SPEEDS, [asdict(speed) for speed in planned.speeds])
-        stored = {**facts, "plan": asdict(planned.plan)}
+        stored = {**facts, "plan": asdict(plan)}
         study.set_user_attr(FACTS, stored)
     for arm in ARMS:
-        enqueue_arm(study, brief.case, arm, unless_present=True)
+        enqueue_arm(study, config.case, arm, unless_present=True)
     plan = Plan(**stored["plan"])
-    return study, replace(brief, plan=plan)
+    return study, replace(config, plan=plan)
 
 
 def enqueue_arm(study: optuna.Study, case: Case, arm: str, *, unless_present: bool = False) -> None:
@@ -120,19 +95,19 @@ def _untold(study: optuna.Study) -> bool:
     return FACTS not in study.user_attrs and not study.get_trials(deepcopy=False)
 
 
-def _facts(brief: Brief) -> dict[str, Any]:
-    case, data = brief.case, brief.dataset
-    splits = folds(data.development, data.validation, brief.seed)
+def _facts(config: StudyConfig) -> dict[str, Any]:
+    case, data = config.case, config.dataset
+    splits = folds(data.development, data.validation, config.seed)
     metric, loss = trivial(case.task, data.development.targets)
     facts = {
         "version": __version__,
         "case": case.name,
-        "reference": brief.reference,
+        "reference": config.reference,
         "task": case.task,
         "metric": case.metric,
         "direction": case.direction,
-        "seed": brief.seed,
-        "fixed": dict(brief.fixed),
+        "seed": config.seed,
+        "fixed": dict(config.fixed),
         "data": {
             "name": data.name,
             "source": data.source,
@@ -154,10 +129,10 @@ def _facts(brief: Brief) -> dict[str, Any]:
             parameter: json.loads(distribution_to_json(distribution))
             for parameter, distribution in space(case).items()
         },
-        "plan": asdict(brief.plan),
-        "order": brief.order,
-        "sampler": SAMPLER,
-        "pruner": PRUNER,
+        "plan": asdict(config.plan),
+        "order": config.order,
+        "sampler": config.sampler,
+        "pruner": config.pruner,
     }
     plain: dict[str, Any] = json.loads(json.dumps(facts))
     return plain

@@ -1,17 +1,16 @@
-"""A finished study taken up again: its brief, from the store and the data it was made on."""
+"""A finished study taken up again: its config, from the store and the data it was made on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuner.case import load_named_case
-from tuner.cli import STORAGE
+from tuner.case.loading import load_named_case
 from tuner.data import cache
-from tuner.data.sources import Folders
+from tuner.data.sources.folders import Folders
 from tuner.errors import DataError, StoreError
-from tuner.plan import Plan
-from tuner.study.opening import Brief
+from tuner.study.configuration import StudyConfig
 from tuner.study.store import facts_of
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,14 +18,18 @@ if TYPE_CHECKING:
 
     import optuna
 
-    from tuner.case import Case
+    from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
+    from tuner.workplace import Workplace
 
 
-def brief_of(study: optuna.Study, case_file: str | None, data_dir: Path | None) -> Brief:
+def config_of(
+    study: optuna.Study, workplace: Workplace, case_file: str | None, data_dir: Path | None
+) -> StudyConfig:
     """Return what a study was made of.
 
     Args:
+        workplace: where its data is cached, or is looked for.
         case_file: for a study of a user's own case, the path of that case's file.
         data_dir: folder with the raw data, where the study's cache is gone.
 
@@ -38,8 +41,8 @@ def brief_of(study: optuna.Study, case_file: str | None, data_dir: Path | None) 
     facts = facts_of(study)
     try:
         case = load_named_case(facts["case"], facts["reference"], case_file)
-        dataset, folder = _data(case, facts, data_dir)
-        return Brief(
+        dataset, folder = _data(case, facts, workplace, data_dir)
+        return StudyConfig(
             case=case,
             reference=case_file or facts["reference"],
             dataset=dataset,
@@ -47,6 +50,9 @@ def brief_of(study: optuna.Study, case_file: str | None, data_dir: Path | None) 
             seed=facts["seed"],
             fixed=facts["fixed"],
             plan=Plan(**facts["plan"]),
+            order=facts.get("order", "work"),
+            sampler=facts.get("sampler", ""),
+            pruner=facts.get("pruner", ""),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise StoreError(
@@ -55,17 +61,19 @@ def brief_of(study: optuna.Study, case_file: str | None, data_dir: Path | None) 
         ) from error
 
 
-def _data(case: Case, facts: dict[str, Any], data_dir: Path | None) -> tuple[Dataset, Path]:
+def _data(
+    case: Case, facts: dict[str, Any], workplace: Workplace, data_dir: Path | None
+) -> tuple[Dataset, Path]:
     """Take the study's data from the cache, or find it again and check that it is the same."""
     expected = facts["data"]["fingerprint"]
-    folder = cache.folder_of(STORAGE / "cache", expected)
+    folder = cache.folder_of(workplace.cache, expected)
     if not cache.is_whole(folder):
-        found = case.dataset(Folders(given=data_dir, own=STORAGE / "data"))
+        found = case.dataset(Folders(given=data_dir, own=workplace.data))
         if found.fingerprint != expected:
             raise DataError(
                 f"the study was made on {facts['data']['name']} with fingerprint "
                 f"{expected[:12]}, and what was found is {found.name} with "
                 f"{found.fingerprint[:12]}; name the folder of the study's data with --data-dir"
             )
-        cache.store(found, STORAGE / "cache")
+        cache.store(found, workplace.cache)
     return cache.load(folder), folder

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from tuner.errors import StoreError, first_line, unknown_name
+from tuner.study.schema import EVIDENCE, FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
     from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 
-FACTS = "tuner"  # the study attribute that makes an Optuna study one of ours
-EVIDENCE = "evidence_of"  # the attribute of a study that holds the trainings after another's search
 SECONDS_TO_WAIT_FOR_A_LOCK = 60
 OPTUNAS = {"studies", "trials", "alembic_version"}  # some of its tables
 MAKING_TABLES = 0x74756E6572  # names the lock on a server under which they are made: "tuner"

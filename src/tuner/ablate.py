@@ -1,0 +1,7 @@
+"""`python -m tuner.ablate`: the command of that name."""
+
+from tuner.commands.ablate import main
+from tuner.commands.ending import run
+
+if __name__ == "__main__":
+    run(main)

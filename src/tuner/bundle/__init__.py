@@ -1,0 +1,1 @@
+"""A model to take away, and its use."""

@@ -1,0 +1,166 @@
+"""What a case is: data, model, baseline, recipe and search space, in one object.
+
+A case is one Python file that defines `CASE`. The files in `tuner/cases` are found by their names;
+any other file is named by its path.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from tuner.errors import CaseError, TunerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from optuna.trial import BaseTrial
+    from torch import Generator, Tensor, nn
+
+    from tuner.data.dataset import Dataset
+    from tuner.data.sources.folders import Folders
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameters:
+    """What the trainer reads. A case derives its own from this and adds what its model reads."""
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    optimizer: str = "adam"  # or "adamw"
+    batch_size: int = 64
+    epochs: int = 5
+    step_lr: bool = False
+    step_size: int = 5  # epochs; read only when step_lr
+    gamma: float = 0.1  # read only when step_lr
+    one_cycle: bool = False  # rise to learning_rate, then fall to nothing; not with step_lr
+    early_stopping: bool = False
+    patience: int = 5  # epochs without a better validation score; read only when early_stopping
+    label_smoothing: float = 0.0  # classification only
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a model takes and gives.
+
+    Attributes:
+        inputs: (C, H, W) or (F,).
+        outputs: classes, or 1.
+    """
+
+    inputs: tuple[int, ...]
+    outputs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A task that can be searched.
+
+    Attributes:
+        name: by which the case is called; for shipped cases the name of its file.
+        task: decides the loss, the metrics and their direction.
+        baseline: what the user had. Trial 0 of every study.
+        recipe: what a textbook would change by hand. Trial 1 of every study.
+        suggest: the search space, written once: draws hyperparameters from an Optuna trial.
+        load: finds the data in folders; `dataset` calls it, and checks what it returns.
+        build: makes an untrained model that takes batches of `Shape.inputs`.
+        augment: changes a batch of scaled features for training: (features, hyperparameters,
+            generator) -> features of the same shape. None: nothing.
+        points_per_epoch: validations an epoch; more than one where an epoch is long.
+    """
+
+    name: str
+    task: Literal["classification", "regression"]
+    baseline: Any  # a Hyperparameters of the case's own; so are the arguments below
+    recipe: Any
+    suggest: Callable[[BaseTrial], Any]
+    load: Callable[[Folders], Dataset]
+    build: Callable[[Any, Shape], nn.Module]
+    augment: Callable[[Tensor, Any, Generator], Tensor] | None = None
+    points_per_epoch: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what the trainer could not use."""
+        for arm in ("baseline", "recipe"):
+            value = getattr(self, arm)
+            if not (is_dataclass(value) and isinstance(value, Hyperparameters)):
+                raise CaseError(
+                    f"case {self.name!r}: {arm} is {value!r}; it has to be an instance of a frozen "
+                    "dataclass derived from tuner.case.Hyperparameters"
+                )
+        if self.points_per_epoch < 1:
+            raise CaseError(f"case {self.name!r}: points_per_epoch has to be 1 or more")
+
+    @property
+    def metric(self) -> Literal["accuracy", "mae"]:
+        """Name of the score that is searched for."""
+        return "accuracy" if self.task == "classification" else "mae"
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """Which way the metric is better."""
+        return "maximize" if self.task == "classification" else "minimize"
+
+    def hyperparameters(self, values: Mapping[str, Any]) -> Hyperparameters:
+        """Build the case's hyperparameters from a full dictionary, as `asdict` wrote it.
+
+        Raises:
+            CaseError: a field is missing or unknown, so the case has changed since.
+        """
+        kind = type(self.baseline)
+        names = {field.name for field in fields(kind)}
+        if values.keys() != names:
+            raise CaseError(
+                f"the stored hyperparameters and case {self.name!r} differ in "
+                f"{', '.join(sorted(values.keys() ^ names))}; the case has changed since, so use "
+                "the version that made them, or start a study under another --name"
+            )
+        made: Hyperparameters = kind(**values)
+        return made
+
+    def dataset(self, folders: Folders) -> Dataset:
+        """Load the data.
+
+        Raises:
+            DataError: it is missing, damaged, or not as a data set has to be.
+            CaseError: `load` breaks, or returns what does not fit the case.
+        """
+        from tuner.data.dataset import Dataset  # imports torch
+
+        try:
+            found = self.load(folders)
+        except TunerError:
+            raise
+        except Exception as error:
+            raise CaseError(f"case {self.name!r}: load fails: {self.blame(error)}") from error
+        if not isinstance(found, Dataset):
+            raise CaseError(
+                f"case {self.name!r}: load returned {type(found).__name__}; it has to return what "
+                "tuner.data.dataset.make_dataset makes"
+            )
+        if bool(found.classes) != (self.task == "classification"):
+            raise CaseError(
+                f"case {self.name!r}: its task is {self.task}, and its data has "
+                f"{len(found.classes)} class names; a classification has one a class, a "
+                "regression none"
+            )
+        return found
+
+    def blame(self, error: BaseException) -> str:
+        """Say what was raised, and by which line of the case's file."""
+        return in_one_line(error, sys.modules[type(self.baseline).__module__].__file__)
+
+    def better(self, score: float, other: float) -> bool:
+        """Whether `score` is better than `other`."""
+        return score > other if self.direction == "maximize" else score < other
+
+
+def in_one_line(error: BaseException, file: str | None) -> str:
+    """Say what was raised, and in which line of a file."""
+    message = " ".join(str(error).split())
+    reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == file]
+    return f"line {lines[-1]}: {reason}" if lines else reason

@@ -1,0 +1,83 @@
+"""Find and import cases: the shipped ones by name, a person's own by the path of its file."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from tuner.case.contract import Case, in_one_line
+from tuner.errors import CaseError, unknown_name
+
+
+def case_names() -> list[str]:
+    """Names of the cases that ship with tuner: the files in `cases`, none of them imported."""
+    folder = Path(__file__).parents[1] / "cases"
+    return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+
+
+def load_case(reference: str) -> Case:
+    """Import a case by name, or by the path of its file (anything that ends in .py).
+
+    Raises:
+        UsageError: no case of that name.
+        CaseError: the file does not exist, cannot be imported, or defines no CASE.
+    """
+    if not reference.endswith(".py"):
+        if reference not in case_names():
+            raise unknown_name("case", "cases", reference, case_names())
+        module = importlib.import_module(f"tuner.cases.{reference}")
+    else:
+        module = _import_file(Path(reference))
+    case = getattr(module, "CASE", None)
+    if not isinstance(case, Case):
+        raise CaseError(
+            f"{reference} defines no CASE; it has to end with CASE = Case(name=..., ...), "
+            "as the files in tuner/cases do"
+        )
+    return case
+
+
+def load_named_case(name: str, reference: str, file: str | None) -> Case:
+    """Import the case that a stored study or model names.
+
+    Args:
+        name: of the case, as stored.
+        reference: how it was called then. A file named so is not run: what comes from a stranger
+            must not choose what code runs here.
+        file: the file of a user's own case, as the user names it now.
+
+    Raises:
+        CaseError: it is a user's own and its file is not named, or that defines another case.
+    """
+    if file is None and str(reference).endswith(".py"):
+        raise CaseError(
+            f"this is of a case of your own, {name!r}; name its file with --case {reference}"
+        )
+    case = load_case(file or reference)
+    if case.name != name:
+        raise CaseError(f"this is of case {name!r}, and {file or reference} is {case.name!r}")
+    return case
+
+
+def _import_file(path: Path) -> Any:
+    try:
+        found = path.is_file()
+    except OSError:  # a name that no file can have
+        found = False
+    if not found:
+        raise CaseError(f"no case file {path}; name a Python file that defines CASE")
+    name = f"tuner_case_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise CaseError(f"{path} cannot be imported as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up by name
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        reason = in_one_line(error, str(path))
+        raise CaseError(f"{path} cannot be imported: {reason}") from error
+    return module

@@ -1,0 +1,1 @@
+"""What a person types: parsing, printing and exit codes live here and nowhere else."""

@@ -1,0 +1,86 @@
+"""`python -m tuner.ablate STUDY`: measure which change bought the gain."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.commands.ending import INTERRUPTED
+from tuner.commands.options import (
+    MOST_SECONDS,
+    add_case_and_data,
+    add_compute,
+    add_workplace,
+    compute_of,
+    start_importing,
+    stored_of,
+    whole_number,
+)
+from tuner.runs.settings import AblationSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = argparse.ArgumentParser(
+        prog="tuner ablate",
+        description="Measure which change bought the gain: walk from the baseline to the best one "
+        "change at a time, taking the one that does most, and leave each one out of the best. "
+        "Trains on fresh seeds and folds of the development data; the test split stays closed. "
+        "Run the same command again to continue where it stopped.",
+    )
+    made.add_argument("study", metavar="STUDY", help="name of the study")
+    made.add_argument(
+        "--seeds",
+        type=whole_number(1),
+        default=5,
+        metavar="K",
+        help="rounds, each with a seed and a fold of its own (default 5)",
+    )
+    made.add_argument(
+        "--budget",
+        type=whole_number(1, MOST_SECONDS),
+        metavar="SECONDS",
+        help="start no training after this time, and report on what there is",
+    )
+    add_workplace(made)
+    made.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder of the report (default: reports/STUDY in the storage folder)",
+    )
+    add_compute(made)
+    add_case_and_data(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    start_importing(arguments)
+    from rich.console import Console
+
+    from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
+    from tuner.runs.ablation import run_ablation
+    from tuner.runs.study import quieten_optuna
+
+    quieten_optuna()
+    settings = AblationSettings(
+        stored=stored_of(arguments),
+        seeds=arguments.seeds,
+        budget=arguments.budget,
+        out=arguments.out,
+        compute=compute_of(arguments),
+    )
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    with ConsoleObserver(console, settings.stored.workplace) as observer:
+        report = run_ablation(settings, observer)
+    if report is None:
+        console.print("\nStopped. Finished work is kept. Run the same command again to continue.")
+        return INTERRUPTED
+    console.print(f"Report: {report}")
+    return 0

@@ -1,0 +1,46 @@
+"""How a command ends: its exit status, and one line for what went wrong."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from tuner.errors import TunerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
+INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+
+
+def run(main: Callable[[Sequence[str] | None], int]) -> None:
+    """Run a command to its exit status: an error of tuner's is one line on stderr, and 2."""
+    # Imports make a million objects, all of which stay: half a second would go into collecting.
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have what no text can
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        status = main(None)
+        if sys.stdout is not None:  # closed by whoever started us
+            sys.stdout.flush()
+    except TunerError as error:
+        print(f"tuner: {error}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left; the interpreter's flush at exit must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        reason = f"{error}. Finished work is kept. Fix the problem and run the same command again."
+        print(f"tuner: {reason}", file=sys.stderr)
+        status = 2
+    gc.freeze()  # or the interpreter looks through all of them again before it ends: over a second
+    sys.exit(status)

@@ -1,0 +1,121 @@
+"""Options that several commands have, and what they mean to a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.engines import forking
+from tuner.engines.compute import Compute
+from tuner.runs.settings import Stored
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AUTO = "auto"  # for --trials: as many as are worth it
+MOST_SECONDS = 10**9  # thirty years
+
+
+def whole_number(
+    minimum: int, maximum: int | None = None, *, auto: bool = False
+) -> Callable[[str], int | str]:
+    """Return an argparse type: a whole number within these bounds; or "auto", if allowed."""
+    range_ = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
+
+    def parse(text: str) -> int | str:
+        if auto and text == AUTO:
+            return AUTO
+        try:
+            value = int(text)
+        except ValueError:
+            value = minimum - 1
+        if value < minimum or (maximum is not None and value > maximum):
+            raise argparse.ArgumentTypeError(
+                f"got {text!r}; it takes a whole number, {range_}"
+                + (f", or {AUTO}" if auto else "")
+            )
+        return value
+
+    return parse
+
+
+def add_workplace(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where studies are kept."""
+    parser.add_argument(
+        "--home",
+        type=Path,
+        metavar="DIR",
+        help="folder for the database, data, reports and models (default: storage)",
+    )
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="the database, if it is not studies.db in that folder: sqlite:///FILE or postgresql://"
+        "...; reports and models then have a folder of their own beside it, or --home",
+    )
+
+
+def workplace_of(arguments: argparse.Namespace) -> Workplace:
+    """Return the workplace that --home and --storage name."""
+    return Workplace.at(arguments.home, arguments.storage)
+
+
+def add_case(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where a case is now that does not ship with tuner."""
+    parser.add_argument("--case", metavar="FILE", help="the case's file, if it is one of your own")
+
+
+def add_case_and_data(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where a stored study's case and data are now."""
+    add_case(parser)
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder with the raw data, if the study's cache is gone",
+    )
+
+
+def stored_of(arguments: argparse.Namespace) -> Stored:
+    """Return the study that is named, and where its case and data are."""
+    return Stored(
+        study=arguments.study,
+        workplace=workplace_of(arguments),
+        case_file=arguments.case,
+        data_dir=arguments.data_dir,
+    )
+
+
+def add_compute(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where fits run, and how many at once."""
+    parser.add_argument(
+        "--workers",
+        type=whole_number(1),
+        metavar="N",
+        help="fits that run at once (default: one per core, or one per GPU)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="where fits run: in processes on this machine (default), or on a Ray cluster",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="head of the Ray cluster (default: the cluster that this machine belongs to, else a "
+        "new one)",
+    )
+
+
+def compute_of(arguments: argparse.Namespace) -> Compute:
+    """Return what --workers, --engine and --address say."""
+    return Compute(arguments.workers, arguments.engine, arguments.address)
+
+
+def start_importing(arguments: argparse.Namespace) -> None:
+    """Import for the workers while the command imports for itself."""
+    if arguments.engine == "local" and arguments.workers != 1:
+        forking.start_importing()

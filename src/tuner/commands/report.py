@@ -1,0 +1,45 @@
+"""`python -m tuner.report STUDY`: write a study's report again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.commands.options import add_workplace, workplace_of
+from tuner.naming import folder_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = argparse.ArgumentParser(
+        prog="tuner report",
+        description="Write the report of a study: report.md, report.json, trials.csv and plots. "
+        "It comes from the store alone: no data is read and nothing is trained.",
+    )
+    made.add_argument("study", metavar="STUDY", help="name of the study")
+    add_workplace(made)
+    made.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder of the report (default: reports/STUDY in the storage folder)",
+    )
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    from tuner.report.writing import write_report  # imports Optuna and matplotlib
+    from tuner.study.store import load_study
+
+    workplace = workplace_of(arguments)
+    study = load_study(workplace.url, arguments.study)
+    out = arguments.out or workplace.report(folder_name(arguments.study))
+    sys.stdout.write(f"{write_report(study, workplace, out)}\n")
+    return 0

@@ -1,0 +1,61 @@
+"""`python -m tuner.retrain STUDY`: train an arm or a trial again, and save the model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.commands.options import add_case_and_data, add_workplace, stored_of, whole_number
+from tuner.runs.settings import RetrainingSettings
+from tuner.seeds import LARGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = argparse.ArgumentParser(
+        prog="tuner retrain",
+        description="Train an arm or a trial of a study on all development data, and write a "
+        "bundle: weights as safetensors with a manifest.",
+    )
+    made.add_argument("study", metavar="STUDY", help="name of the study")
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--arm", choices=("best", "baseline", "recipe"), help="default best")
+    which.add_argument("--trial", type=whole_number(0), metavar="N", help="a complete trial")
+    made.add_argument(
+        "--seed",
+        type=whole_number(0, LARGEST),
+        metavar="S",
+        help="default: the first confirmation seed",
+    )
+    add_workplace(made)
+    made.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder of the bundle (default: bundles/STUDY/ID in the storage folder)",
+    )
+    add_case_and_data(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    from tuner.runs.retraining import retrain  # imports torch and Optuna
+    from tuner.runs.study import quieten_optuna
+
+    quieten_optuna()
+    settings = RetrainingSettings(
+        stored=stored_of(arguments),
+        arm=arguments.arm or "best",
+        trial=arguments.trial,
+        seed=arguments.seed,
+        out=arguments.out,
+    )
+    sys.stdout.write(f"{retrain(settings)}\n")
+    return 0

@@ -1,0 +1,148 @@
+"""`python -m tuner.study CASE`: search, compare on fresh seeds, report."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.case.loading import case_names
+from tuner.commands.ending import INTERRUPTED
+from tuner.commands.options import (
+    AUTO,
+    MOST_SECONDS,
+    add_compute,
+    add_workplace,
+    compute_of,
+    start_importing,
+    whole_number,
+    workplace_of,
+)
+from tuner.runs.settings import StudySettings
+from tuner.seeds import LARGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = argparse.ArgumentParser(
+        prog="tuner study",
+        description="Search a case's hyperparameters with Optuna, train baseline, recipe and the "
+        "best few again on fresh seeds and folds, open the test split once, and write a report. "
+        "Run the same command again to continue where it stopped.",
+        epilog=f"cases: {', '.join(case_names())}, or the path of a case file of your own",
+    )
+    made.add_argument("case", metavar="CASE", help="name of a case, or path of a case file (.py)")
+    made.add_argument(
+        "--trials",
+        type=whole_number(1, auto=True),
+        default=50,
+        metavar="N",
+        help="finished trials that the study ends with, earlier runs included (default 50); auto: "
+        "30 to 100, until the last half has gained less than the noise of a score",
+    )
+    made.add_argument("--name", help="name of the study (default: name of its data)")
+    add_workplace(made)
+    made.add_argument(
+        "--seed", type=whole_number(0, LARGEST), default=0, help="of the study (default 0)"
+    )
+    made.add_argument(
+        "--seeds",
+        type=whole_number(0),
+        default=6,
+        help="number of fresh seeds for the confirmation (default 6; with 6 or more, up to four "
+        "times as many are used until the result is clear; 0 skips the confirmation and leaves "
+        "the test split unopened)",
+    )
+    add_compute(made)
+    made.add_argument(
+        "--timeout",
+        type=whole_number(1, MOST_SECONDS),
+        metavar="SECONDS",
+        help="end the search after this time, and report on what there is",
+    )
+    made.add_argument(
+        "--order",
+        choices=("work", "arrival"),
+        default="work",
+        help="how results of parallel trials are ordered: 'work' makes the study repeatable bit "
+        "for bit (default); 'arrival' keeps many workers busier but cannot be repeated",
+    )
+    made.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        help="of a new study's convolutions and matrix products (default: bfloat16 for classes "
+        "of images where the processor computes in it, else float32)",
+    )
+    made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds the raw data")
+    made.add_argument(
+        "--fix",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="do not search this hyperparameter (again for another); baseline and recipe stay",
+    )
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    start_importing(arguments)
+    from rich.console import Console
+
+    from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
+    from tuner.runs.study import quieten_optuna, run_study
+
+    quieten_optuna()
+    given = sys.argv[1:] if argv is None else list(argv)
+    command = shlex.join(["python", "-m", "tuner.study", *given])
+    settings = settings_of(arguments, command)
+    console = Console(markup=False)
+    with ConsoleObserver(console, settings.workplace) as observer:
+        ended = run_study(settings, observer)
+    if ended.report is None:
+        console.print(
+            f"\nStopped. Finished work is kept. To continue:\n  {command}", soft_wrap=True
+        )
+        return INTERRUPTED
+    _conclude(console, ended.report)
+    return 0
+
+
+def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
+    """Return what was typed, as the settings of a run."""
+    return StudySettings(
+        case=arguments.case,
+        workplace=workplace_of(arguments),
+        command=command,
+        trials=None if arguments.trials == AUTO else arguments.trials,
+        name=arguments.name,
+        seed=arguments.seed,
+        seeds=arguments.seeds,
+        timeout=arguments.timeout,
+        order=arguments.order,
+        precision=arguments.precision,
+        data_dir=arguments.data_dir,
+        fix=tuple(arguments.fix),
+        compute=compute_of(arguments),
+    )
+
+
+def _conclude(console: Console, report: Path) -> None:
+    """Show the first screen of the report: the verdict and the table of arms."""
+    from rich.markdown import Markdown
+
+    first_screen = report.read_text(encoding="utf-8").split("\n\n## ")[0]
+    console.print()
+    if console.is_terminal:
+        console.print(Markdown(first_screen))
+    else:
+        console.print(first_screen, highlight=False, soft_wrap=True)
+    console.print(f"\nReport: {report}", soft_wrap=True)

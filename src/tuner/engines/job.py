@@ -1,0 +1,132 @@
+"""A fit as an engine sees it: a job goes in, points come back, and then how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from tuner.training.fitting import ReportPoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from tuner.training.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """A seed, and the rows that are trained on with it.
+
+    Attributes:
+        seed: of weights, batches, dropout and augmentation.
+        split_seed: of the folds; None: train on all development data, validate on none.
+        fold: the only one to train on; None: all folds, in lockstep.
+        weights: file for the trained weights (of the first fold); None: they are not kept.
+    """
+
+    seed: int
+    split_seed: int | None
+    fold: int | None = None
+    weights: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One fit, described by what a worker can look up for itself.
+
+    Attributes:
+        case: name of a case, or the path of its file.
+        hyperparameters: all of them, as a dictionary.
+        data: folder of the cached data set.
+        runs: one; or several of one fold each, which are trained together as if each were alone.
+        stop_after: epochs to train, where fewer than the hyperparameters say.
+    """
+
+    case: str
+    hyperparameters: Mapping[str, Any]
+    data: Path
+    replicas: tuple[Replica, ...]
+    plan: Plan
+    stop_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A fit ran to its end.
+
+    Attributes:
+        seconds: it took, without waiting for a worker.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A fit raised, or its worker died twice.
+
+    Attributes:
+        reason: one line.
+        diverged: a loss or a score was not finite.
+    """
+
+    reason: str
+    diverged: bool = False
+
+
+Event: TypeAlias = ReportPoint | Finished | Failed
+
+
+class Engine(Protocol):
+    """Runs fits. A key names a running fit; of those beyond `slots`, the first is begun first."""
+
+    @property
+    def slots(self) -> int:
+        """How many fits can run at once."""
+
+    def start(self, key: int, job: Job) -> None:
+        """Begin a fit, or let it wait. Its points are made ahead of `next` as the engine likes."""
+
+    def next(self, key: int, timeout: float) -> Event | None:
+        """Return what the fit reported next, or None when nothing came for `timeout` seconds.
+
+        After Finished or Failed the key is free.
+        """
+
+    def stop(self, key: int) -> None:
+        """Give up a fit, if it still runs; nothing more comes from it, and its key is free."""
+
+    def close(self) -> None:
+        """Stop everything and free all resources. Can be called twice."""
+
+
+def run_all(
+    engine: Engine,
+    jobs: Mapping[int, Job],
+    on_end: Callable[[int, Finished | Failed, Sequence[ReportPoint]], None],
+) -> None:
+    """Run jobs on every slot of an engine, and say how each ended as soon as it is known.
+
+    Args:
+        on_end: is told a job's key, how it ended, and its points.
+
+    On any exception all fits that still run are stopped.
+    """
+    waiting = list(jobs)
+    running: dict[int, list[ReportPoint]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < engine.slots:
+                key = waiting.pop(0)
+                engine.start(key, jobs[key])
+                running[key] = []
+            for key in tuple(running):
+                event = engine.next(key, timeout=0.2 / len(running))
+                if isinstance(event, Finished | Failed):
+                    on_end(key, event, running.pop(key))
+                elif event is not None:
+                    running[key].append(event)
+    finally:
+        for key in running:
+            engine.stop(key)

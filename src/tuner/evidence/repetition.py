@@ -1,0 +1,166 @@
+"""Where a repeated training first differs from the stored one."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from optuna.distributions import distribution_to_json
+from optuna.trial import FixedTrial, TrialState
+
+from tuner.engines.job import Failed
+from tuner.errors import CaseError
+from tuner.machine import machine, processors
+from tuner.search.scoring import History
+from tuner.seeds import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from tuner.engines.job import Finished
+    from tuner.study.configuration import StudyConfig
+    from tuner.training.fitting import ReportPoint
+
+ALTERED = (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError, CaseError)
+CURVE = ("step", "epoch", "training loss", "training metric", "validation")
+# Results may hang on these; not on how many cores or how much memory there is.
+DECISIVE = ("processor", "platform", "python", "torch", "torchvision", "numpy", "scikit-learn")
+
+
+def first_difference(
+    config: StudyConfig, trial: FrozenTrial, event: Finished | Failed, points: Sequence[ReportPoint]
+) -> str | None:
+    """Say where a training again is not what the trial stored; None: it is the same, bit for bit.
+
+    Args:
+        event: how the training again ended. For a trial that was pruned that does not matter.
+        points: its points; those beyond the last of a pruned trial are not looked at.
+    """
+    return _first(chain(_untrained(config, trial), _pairs(config, trial, event, points)))
+
+
+def difference_before_training(config: StudyConfig, trial: FrozenTrial) -> str | None:
+    """Say what of a trial is not as this study would draw it; None: train it, and see."""
+    return _first(_untrained(config, trial))
+
+
+def missing_trials(study: optuna.Study) -> list[str]:
+    """Say which trials a finished study should have and has not."""
+    trials = study.get_trials(deepcopy=False)
+    there = {trial.number for trial in trials}
+    gone = sorted(set(range(max(there) + 1)) - there)
+    unfinished = [trial.number for trial in trials if not trial.state.is_finished()]
+    return [
+        f"{what}: {', '.join(map(str, numbers))}."
+        for what, numbers in (("Not in the database", gone), ("Not finished", unfinished))
+        if numbers
+    ]
+
+
+def unreadable(error: Exception) -> str:
+    """Say that a trial has something stored that no study of ours has."""
+    return f"what is stored, which no study of ours has: {error!r}"
+
+
+def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
+    try:
+        for name, there, here in pairs:
+            # Stored as JSON, which tells every float apart, and knows no tuples.
+            if there != json.loads(json.dumps(here)):
+                return f"{name}: {there} stored, {here} now"
+    except ALTERED as error:
+        return unreadable(error)
+    return None
+
+
+def _untrained(config: StudyConfig, trial: FrozenTrial) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what can be compared before a training, as `_pairs` does what comes of it."""
+    stored = trial.user_attrs
+    yield "seed", stored["seed"], derive(config.seed, "trial", trial.number)
+    yield "parameters", *_drawn(config, trial)
+    yield "hyperparameters", stored["hyperparameters"], _suggested(config, trial)
+
+
+def _drawn(config: StudyConfig, trial: FrozenTrial) -> tuple[Any, Any]:
+    """Return the parameters stored, and those that suggest asks for, each with its distribution."""
+    fixed = FixedTrial(trial.params)
+    with suppress(CaseError, ValueError, TypeError):
+        config.case.suggest(fixed)
+    written = (
+        {name: [one[name], distribution_to_json(d)] for name, d in distributions.items()}
+        for one, distributions in (
+            (trial.params, trial.distributions),
+            (fixed.params, fixed.distributions),
+        )
+    )
+    there, here = written
+    return there, here
+
+
+def _pairs(
+    config: StudyConfig, trial: FrozenTrial, event: Finished | Failed, points: Sequence[ReportPoint]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield everything to be compared, as (name, stored, now), in the order it came about."""
+    stored = trial.user_attrs
+    history = History(config.case, stored["hyperparameters"]["epochs"])
+    for point, there in zip(points, stored["curve"], strict=False):
+        history.take(point)
+        for name, was, now in zip(CURVE, there, history.curve()[-1], strict=True):
+            yield f"{name} at point {point.step} (epoch {point.epoch:g})", was, now
+    yield "number of points", len(stored["curve"]), len(points[: _compared(trial, points)])
+    for reached, score in history.stages.items():
+        yield f"report {reached}", trial.intermediate_values.get(reached), score
+    yield "number of reports", len(trial.intermediate_values), len(history.stages)
+    if trial.state == TrialState.PRUNED:
+        yield "best epoch", stored.get("best_epoch"), None  # those that came to their end have one
+        yield "fold scores", stored.get("fold_scores"), None
+        last = max(history.stages)
+        yield "value", trial.values and trial.values[0], trial.intermediate_values[last]
+        return
+    failed = isinstance(event, Failed)
+    yield "state", trial.state.name, "FAIL" if failed else "COMPLETE"
+    yield "failure", stored.get("failure"), event.reason if isinstance(event, Failed) else None
+    yield "diverged", stored.get("diverged", False), isinstance(event, Failed) and event.diverged
+    if trial.state == TrialState.COMPLETE:
+        best = history.best()
+        yield "best epoch", stored["best_epoch"], best.epoch
+        yield "fold scores", stored["fold_scores"], best.folds
+        yield "value", trial.value, best.mean
+
+
+def _compared(trial: FrozenTrial, points: Sequence[ReportPoint]) -> int:
+    """How many points count: of a pruned trial those it had, else all."""
+    pruned = trial.state == TrialState.PRUNED
+    return len(trial.user_attrs["curve"]) if pruned else len(points)
+
+
+def _suggested(config: StudyConfig, trial: FrozenTrial) -> Any:
+    """Return what the case makes of the trial's parameters today, in words if it refuses them."""
+    try:
+        return asdict(config.case.suggest(FixedTrial(trial.params)))
+    except (CaseError, ValueError, TypeError) as error:
+        return f"refused by the case ({error})"
+
+
+def other_machine(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what of this machine none of the study's sessions was run on."""
+    here = machine()
+    differences = []
+    for name in DECISIVE:
+        there = sorted({value for session in sessions for value in _values(session, name)})
+        if there and here[name] not in there:
+            differences.append(f"{name} {' and '.join(there)} there, {here[name]} here")
+    return differences
+
+
+def _values(session: Mapping[str, Any], name: str) -> list[str]:
+    """Return what a session had of this; a cluster may have had several."""
+    if name == "processor":
+        return processors(session)
+    return [session["machine"].get(name, "unknown")]

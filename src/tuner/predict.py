@@ -1,0 +1,7 @@
+"""`python -m tuner.predict`: the command of that name."""
+
+from tuner.commands.ending import run
+from tuner.commands.predict import main
+
+if __name__ == "__main__":
+    run(main)

@@ -1,1 +1,0 @@
-"""Use a bundle, without the training data. `python -m tuner.predict`."""

@@ -1,1 +1,0 @@
-"""From an arm or a trial of a study to a model on disk. `python -m tuner.retrain`."""

@@ -1,0 +1,125 @@
+"""Who watches a run: is told what happens, and may ask it to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from tuner.case.contract import Case
+    from tuner.data.dataset import Dataset
+    from tuner.engines.job import Engine, Job
+    from tuner.engines.job import Event as FitEvent
+    from tuner.search.running import RunningTrial
+
+
+class StopRequested(Exception):  # noqa: N818  # not an error: the observer asked for it
+    """Ends a run where its observer asked it to stop; finished work is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The study is open, and its search begins.
+
+    Attributes:
+        study: as the run sees it; an observer reads it and writes nothing.
+        done: finished trials before this run.
+        total: finished trials that it ends with, or at most.
+        at_most: whether it may end with fewer by itself.
+    """
+
+    study: optuna.Study
+    case: Case
+    dataset: Dataset
+    done: int
+    total: int
+    at_most: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """A point has come, or a trial has ended.
+
+    Attributes:
+        running: trials in training.
+        ended: the trial that has ended just now, if one has.
+    """
+
+    running: list[RunningTrial]
+    ended: FrozenTrial | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchEnded:
+    """No more trials are trained in this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to tell a person, in one line."""
+
+    text: str
+
+
+Event: TypeAlias = Opened | Searching | SearchEnded | Message
+
+
+class Observer(Protocol):
+    """Somebody who watches a run."""
+
+    def tell(self, event: Event) -> None:
+        """Be told that something has happened."""
+
+    def wants_stop(self) -> bool:
+        """Whether the run is to end as soon as it can."""
+
+
+class Silent:
+    """An observer that keeps what it is told to itself, and lets a run end by itself."""
+
+    def tell(self, event: Event) -> None:
+        """Keep it."""
+
+    def wants_stop(self) -> bool:
+        """Never."""
+        return False
+
+
+class StoppableEngine:
+    """An engine that raises StopRequested once the observer asks for it.
+
+    All waiting of a run is waiting for an engine, so this is the one place to ask.
+    """
+
+    def __init__(self, engine: Engine, observer: Observer) -> None:
+        self._engine, self._observer = engine, observer
+
+    @property
+    def slots(self) -> int:
+        """How many fits can run at once."""
+        return self._engine.slots
+
+    def start(self, key: int, job: Job) -> None:
+        """Begin a fit."""
+        self._engine.start(key, job)
+
+    def next(self, key: int, timeout: float) -> FitEvent | None:
+        """Return what the fit reported next.
+
+        Raises:
+            StopRequested: the observer asked for it.
+        """
+        if self._observer.wants_stop():
+            raise StopRequested
+        return self._engine.next(key, timeout)
+
+    def stop(self, key: int) -> None:
+        """Give up a fit."""
+        self._engine.stop(key)
+
+    def close(self) -> None:
+        """Stop everything."""
+        self._engine.close()

@@ -1,0 +1,114 @@
+"""What a run is asked to do, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from tuner.engines.compute import Compute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tuner.workplace import Workplace
+
+Arm = Literal["baseline", "recipe", "best"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySettings:
+    """A study to make or to continue.
+
+    Attributes:
+        case: name of a case, or path of a case file.
+        command: that makes the study again, for its record and its report.
+        trials: finished trials that the study ends with; None: as many as are worth it.
+        name: of the study; None: that of its data.
+        seed: of the study.
+        seeds: fresh seeds to confirm on; 0: confirm nothing, keep the test split closed.
+        timeout: seconds after which the search ends; None: no limit.
+        order: in which results of parallel trials are taken.
+        precision: of a new study; None: chosen by rule.
+        data_dir: folder with the raw data; None: the workplace's own.
+        fix: NAME=VALUE of hyperparameters that are not searched.
+    """
+
+    case: str
+    workplace: Workplace
+    command: str
+    trials: int | None = 50
+    name: str | None = None
+    seed: int = 0
+    seeds: int = 6
+    timeout: float | None = None
+    order: Literal["work", "arrival"] = "work"
+    precision: Literal["float32", "bfloat16"] | None = None
+    data_dir: Path | None = None
+    fix: tuple[str, ...] = ()
+    compute: Compute = field(default_factory=Compute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A study that is there, and where its case and data are now.
+
+    Attributes:
+        study: its name.
+        case_file: of a user's own case; None: the case ships with tuner.
+        data_dir: folder with the raw data, if the study's cache is gone.
+    """
+
+    study: str
+    workplace: Workplace
+    case_file: str | None = None
+    data_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AblationSettings:
+    """An ablation to measure.
+
+    Attributes:
+        seeds: rounds, each with a seed and a fold of its own.
+        budget: seconds after which no training is started; None: no limit.
+        out: folder of the report; None: the workplace's.
+    """
+
+    stored: Stored
+    seeds: int = 5
+    budget: float | None = None
+    out: Path | None = None
+    compute: Compute = field(default_factory=Compute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationSettings:
+    """Trials to train again.
+
+    Attributes:
+        trial: this one alone.
+        sample: how many to draw, where no trial is named; None: all.
+    """
+
+    stored: Stored
+    trial: int | None = None
+    sample: int | None = None
+    compute: Compute = field(default_factory=Compute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainingSettings:
+    """A model to train again and keep.
+
+    Attributes:
+        arm: baseline, recipe or best.
+        trial: number of a trial, in place of an arm.
+        seed: of the training; None: the first of the confirmation.
+        out: the bundle's folder; None: the workplace's.
+    """
+
+    stored: Stored
+    arm: Arm = "best"
+    trial: int | None = None
+    seed: int | None = None
+    out: Path | None = None

@@ -1,0 +1,207 @@
+"""One run of a study, from top to bottom: data, study, search, confirmation, report."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import optuna
+
+from tuner.case.loading import load_case
+from tuner.case.space import parse_fixed
+from tuner.data import cache
+from tuner.data.sources.folders import Folders
+from tuner.engines.choosing import choose_backend
+from tuner.engines.forking import pool
+from tuner.evidence.confirmation import confirm
+from tuner.evidence.importance import explain
+from tuner.evidence.stopping import CEILING, reason_to_stop
+from tuner.machine import machine, usable_cores
+from tuner.naming import folder_name
+from tuner.report.writing import write_report
+from tuner.runs.observer import (
+    Message,
+    Opened,
+    SearchEnded,
+    Searching,
+    StoppableEngine,
+    StopRequested,
+)
+from tuner.search.coordinator import Coordinator
+from tuner.search.mirror import Mirror
+from tuner.search.pruner import PRUNER, TaperingPruner
+from tuner.search.sampler import SAMPLER
+from tuner.study.configuration import StudyConfig
+from tuner.study.dashboard import publish_report
+from tuner.study.lock import only_writer
+from tuner.study.opening import finished, open_study
+from tuner.study.schema import SESSIONS, STOPPED
+from tuner.study.store import settle, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from optuna.trial import FrozenTrial
+
+    from tuner.engines.choosing import Backend
+    from tuner.runs.observer import Observer
+    from tuner.runs.settings import StudySettings
+    from tuner.search.running import RunningTrial
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRun:
+    """How a run of a study ended.
+
+    Attributes:
+        study: its name.
+        report: path of report.md; None: the run was stopped before its end.
+    """
+
+    study: str
+    report: Path | None
+
+
+def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
+    """Make a study, or continue it.
+
+    Raises:
+        TunerError: as the parts raise it; the database then holds all that finished.
+    """
+    case = load_case(settings.case)
+    fixed = parse_fixed(case, settings.fix)
+    workplace = settings.workplace
+    dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
+    name = folder_name(dataset.name if settings.name is None else settings.name)
+    backend = choose_backend(settings.compute)
+    config = StudyConfig(
+        case=case,
+        reference=settings.case,
+        dataset=dataset,
+        data_folder=cache.folder_of(workplace.cache, dataset.fingerprint),
+        seed=settings.seed,
+        fixed=fixed,
+        order=settings.order,
+        sampler=SAMPLER,
+        pruner=PRUNER,
+    )
+    choose = partial(backend.plan, case, dataset, settings.precision)
+    with only_writer(workplace.url, name):
+        study, config = open_study(
+            workplace.url, name, config, TaperingPruner(), choose, settings.precision
+        )
+        cache.store(dataset, workplace.cache)
+        try:
+            report = _run(study, config, backend, settings, observer)
+        except (KeyboardInterrupt, StopRequested):
+            settle(study)
+            return StudyRun(name, None)
+    return StudyRun(name, report)
+
+
+def _run(
+    study: optuna.Study,
+    config: StudyConfig,
+    backend: Backend,
+    settings: StudySettings,
+    observer: Observer,
+) -> Path:
+    """Search, confirm and report; return the report."""
+    workplace = settings.workplace
+
+    def say(text: str) -> None:
+        observer.tell(Message(text))
+
+    with closing(StoppableEngine(backend.engine(config.plan), observer)) as engine:
+        record = _Record(study, settings, engine.slots, backend)
+        with record.timing("search_seconds"):
+            _search(study, config, engine, settings, observer)
+        with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
+            explain(study, say, processes)
+        if settings.seeds:
+            models = workplace.confirmation(study.study_name)
+            with record.timing("confirmation_seconds"):
+                confirm(study, config, engine, settings.seeds, models, say)
+    report = write_report(study, workplace, workplace.report(study.study_name))
+    publish_report(study, report, workplace.artifacts)
+    return report
+
+
+def quieten_optuna() -> None:
+    """Have Optuna report only what goes wrong."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def _search(
+    study: optuna.Study,
+    config: StudyConfig,
+    engine: StoppableEngine,
+    settings: StudySettings,
+    observer: Observer,
+) -> None:
+    deadline = settings.timeout and time.monotonic() + settings.timeout
+    auto = settings.trials is None
+    total = CEILING if settings.trials is None else settings.trials
+    enough: Callable[[optuna.Study], str | None] | None = reason_to_stop if auto else None
+    if not auto and study.user_attrs.get(STOPPED):
+        study.set_user_attr(STOPPED, None)  # more is wanted than the rule would have made
+    mirror = Mirror(study)
+    observer.tell(
+        Opened(mirror.study, config.case, config.dataset, finished(study), total, at_most=auto)
+    )
+    watch = _Watch(observer)
+    Coordinator(mirror, config, engine, watch).search(total, deadline, enough)
+    observer.tell(SearchEnded())
+    if settle(study):
+        observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
+    elif stopped := study.user_attrs.get(STOPPED):
+        observer.tell(Message(f"Stopped by --trials auto {stopped['reason']}."))
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Hands on what the coordinator tells."""
+
+    observer: Observer
+
+    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+        self.observer.tell(Searching(running, ended))
+
+
+class _Record:
+    """The entry of this run among the study's sessions: what was typed, where, and how long."""
+
+    def __init__(
+        self, study: optuna.Study, settings: StudySettings, workers: int, backend: Backend
+    ) -> None:
+        self.study, self.before = study, study.user_attrs.get(SESSIONS, [])
+        typed = settings.workplace.url
+        words = [word.replace(typed, shown(typed)) for word in shlex.split(settings.command)]
+        self.entry: dict[str, Any] = {
+            "command": shlex.join(words),
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "workers": workers,
+            "data_dir": settings.data_dir and str(settings.data_dir),
+            "machine": machine(),
+            **backend.facts(),
+        }
+        self._write()
+
+    @contextmanager
+    def timing(self, part: str) -> Iterator[None]:
+        """Note how many seconds a part of the run has taken, however it ends."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.entry[part] = time.monotonic() - began
+            self._write()
+
+    def _write(self) -> None:
+        self.study.set_user_attr(SESSIONS, [*self.before, self.entry])

@@ -1,0 +1,70 @@
+"""A trial while it is trained: what it reports to Optuna, and when it has to ask the pruner."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+    from tuner.search.scoring import History
+    from tuner.training.fitting import ReportPoint
+
+
+@dataclass(slots=True)
+class RunningTrial:
+    """A trial being trained.
+
+    Attributes:
+        trial: the trial as Optuna's `study.ask` gave it.
+        history: what has come back so far.
+        prunable: off for baseline and recipe, which a report has to have.
+        begun: the virtual time at which it began.
+        clock: virtual time: when it began, and the work done since, up to its last point.
+        started: the time.perf_counter() at which it began.
+    """
+
+    trial: Trial
+    history: History
+    prunable: bool
+    begun: float = field(init=False, default=0.0)
+    clock: float = field(init=False, default=0.0)
+    started: float = field(init=False, default=0.0)
+    replayed: set[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember what an interrupted run of this trial had reported already."""
+        stored = self.trial.study.get_trials(deepcopy=False)[self.trial.number]
+        self.replayed = set(stored.intermediate_values)
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.trial.number
+
+    def begin(self, now: float) -> None:
+        """Begin at this virtual time."""
+        self.begun = self.clock = now
+        self.started = time.perf_counter()
+        self.trial.set_user_attr("begun", now)
+
+    def report(self, point: ReportPoint) -> bool:
+        """Take a point; return whether the pruner has to be asked about it."""
+        reached = self.history.take(point)
+        self.clock = self.begun + point.work
+        if reached is None:
+            return False
+        if not self.replaying:
+            self.trial.report(self.history.stages[reached], reached)
+        return True
+
+    @property
+    def replaying(self) -> bool:
+        """Whether an interrupted run had reported the present stage already."""
+        return max(self.history.stages) in self.replayed
+
+    def should_prune(self) -> bool:
+        """Ask the pruner about the point reported last."""
+        return self.prunable and self.trial.should_prune()

@@ -1,0 +1,39 @@
+"""Which configurations are tried, and when one is given up. Chosen by measurement in studies/."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, PartialFixedSampler
+
+from tuner.search.tpe import Columns, RememberingTPESampler
+from tuner.seeds import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+SAMPLER = "TPESampler(multivariate=False), n_startup_trials=10, reseeded before each ask"
+
+
+class Samplers:
+    """Makes the samplers of one study, one for each trial.
+
+    What is drawn then depends on the study's seed and its trials so far, not on how often the study
+    was interrupted. Each hyperparameter is drawn by itself: drawn together, as Optuna does by
+    default, they stay near the few good combinations of the beginning.
+    """
+
+    def __init__(self) -> None:
+        self._columns = Columns()
+
+    def __call__(self, seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSampler:
+        """Make the sampler that draws trial `number` of the study with this `seed`."""
+        sampler = RememberingTPESampler(derive(seed, "sampler", number), self._columns)
+        if not fixed:
+            return sampler
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # it is, since Optuna 2.4
+            return PartialFixedSampler(dict(fixed), sampler)

@@ -1,0 +1,70 @@
+"""What optuna-dashboard shows of a study besides its trials: a note, and files as artifacts."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+from optuna.artifacts.exceptions import ArtifactNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import optuna
+
+PREFIX = "artifacts:"  # of the system attributes in which Optuna keeps what an artifact is
+
+
+def publish_report(study: optuna.Study, report: Path, artifacts: Path) -> None:
+    """Make the first screen of a report the study's note, and its page and plots its artifacts.
+
+    Args:
+        report: path of report.md; the other files are beside it.
+        artifacts: folder of the dashboard's files.
+    """
+    from optuna_dashboard import save_note  # imports a web server
+
+    save_note(study, report.read_text(encoding="utf-8").split("\n\n## ")[0])
+    store = _store(artifacts)
+    old = _publish(study, store, [report.with_suffix(".html"), *report.parent.glob("*.svg")])
+    for name, artifact in old.items():
+        if name.endswith(".svg"):  # of a plot that there is no more
+            with suppress(ArtifactNotFound):
+                store.remove(artifact)
+            # As the dashboard does it; attributes cannot be deleted.
+            study._storage.set_study_system_attr(
+                study._study_id, PREFIX + artifact, json.dumps(None)
+            )
+
+
+def publish_bundle(study: optuna.Study, bundle: Path, artifacts: Path) -> None:
+    """Make the files of a bundle artifacts of the study, in place of those of an earlier one."""
+    _publish(study, _store(artifacts), bundle.iterdir())
+
+
+def _publish(
+    study: optuna.Study, store: FileSystemArtifactStore, files: Iterable[Path]
+) -> dict[str, str]:
+    """Make files artifacts, each in place of the one of its name; return what else there is."""
+    old = _published(study._storage.get_study_system_attrs(study._study_id))
+    for file in sorted(files):
+        if file.name in old:
+            with file.open("rb") as content:
+                store.write(old.pop(file.name), content)
+        else:
+            upload_artifact(artifact_store=store, file_path=str(file), study_or_trial=study)
+    return old
+
+
+def _published(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the ids of artifacts by their file names."""
+    found = [json.loads(value) for name, value in attributes.items() if name.startswith(PREFIX)]
+    return {one["filename"]: one["artifact_id"] for one in found if one}
+
+
+def _store(artifacts: Path) -> FileSystemArtifactStore:
+    artifacts.mkdir(parents=True, exist_ok=True)
+    return FileSystemArtifactStore(str(artifacts))

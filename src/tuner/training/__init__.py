@@ -1,0 +1,1 @@
+"""From hyperparameters and rows to report points and weights."""

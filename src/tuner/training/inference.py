@@ -1,0 +1,116 @@
+"""Apply a model: the same precision, memory format and scaling in training and ever after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import torch
+from safetensors import SafetensorError
+
+from tuner.data.scaling import Scaler
+from tuner.data.tensors import load_tensors, save_tensors
+from tuner.errors import BundleError
+from tuner.files import replacing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from tuner.training.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained model with the scalers it was trained with."""
+
+    model: nn.Module
+    features: Scaler
+    targets: Scaler
+
+    def outputs(self, features: Tensor, plan: Plan) -> Tensor:
+        """Apply the model to unscaled features.
+
+        Returns:
+            (N, outputs) float32, on the plan's device: logits, or numbers in scaled units.
+        """
+        scaler = self.features.to(torch.device(plan.device))
+        return outputs_of(self.model, features.to(plan.device), scaler, plan)
+
+    def save(self, path: Path) -> None:
+        """Write weights and scalers to a safetensors file, whole or not at all."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for name, scaler in (("features", self.features), ("targets", self.targets)):
+            tensors |= {f"{name}.mean": scaler.mean, f"{name}.std": scaler.std}
+        with replacing(path) as beside:
+            save_tensors(tensors, beside)
+
+    @classmethod
+    def load(cls, model: nn.Module, path: Path, row: tuple[int, ...]) -> Self:
+        """Fill an untrained model with the weights that `save` wrote.
+
+        Args:
+            row: the shape of a row of features.
+
+        Raises:
+            BundleError: the file is damaged, or the weights are those of another model.
+        """
+        try:
+            tensors = load_tensors(path)
+            scalers = [
+                _scaler(tensors.pop(f"{name}.mean"), tensors.pop(f"{name}.std"), shape)
+                for name, shape in (("features", _statistics(row)), ("targets", (1,)))
+            ]
+            model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items()})
+        except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
+            raise BundleError(
+                f"{path} does not hold the weights of this model ({error}); retrain it"
+            ) from error
+        return cls(model.eval(), *scalers)
+
+
+def _statistics(row: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a scaler's mean of such rows: one a column, or one a channel."""
+    return row if len(row) == 1 else (row[0], 1, 1)
+
+
+def _scaler(mean: Tensor, std: Tensor, shape: tuple[int, ...]) -> Scaler:
+    """Refuse what could not have been written by `save`.
+
+    Raises:
+        ValueError: it does not fit a batch, or would divide by zero.
+    """
+    for tensor in (mean, std):
+        if tuple(tensor.shape) != shape or tensor.dtype != torch.float32:
+            raise ValueError(
+                f"a scaler of {tuple(tensor.shape)} {tensor.dtype} numbers, not of {shape} float32"
+            )
+    if not mean.isfinite().all():
+        raise ValueError("a scaler that takes away what is no number")
+    if not (std.isfinite().all() and (std > 0).all()):
+        raise ValueError("a scaler that divides by what is no positive number")
+    return Scaler(mean, std)
+
+
+def autocast(plan: Plan) -> torch.autocast:
+    """Return the context in which the model computes in the plan's precision."""
+    enabled = plan.precision == "bfloat16"
+    return torch.autocast(plan.device, dtype=torch.bfloat16, enabled=enabled)
+
+
+def scaled_batch(features: Tensor, scaler: Scaler, plan: Plan) -> Tensor:
+    """Scale a batch and lay it out in memory as the plan says."""
+    scaled = scaler(features)
+    return scaled.contiguous(memory_format=torch.channels_last) if plan.channels_last else scaled
+
+
+def outputs_of(model: nn.Module, features: Tensor, scaler: Scaler, plan: Plan) -> Tensor:
+    """Evaluate a model on features on its device: (N, ...) -> (N, outputs) float32."""
+    model.eval()
+    with torch.inference_mode(), autocast(plan):
+        parts = [
+            model(scaled_batch(part, scaler, plan)).float()
+            for part in features.split(plan.evaluation_batch)
+        ]
+    return torch.cat(parts)

@@ -1,0 +1,107 @@
+"""How fits use the machine. Chosen once, stored with the study, reused when it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Self
+
+import torch
+
+from tuner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Precision = Literal["float32", "bfloat16"]
+Task = Literal["classification", "regression"]
+# On a processor small: what larger batches take from the system goes back after each call, so their
+# speed depends on what the process did before (10,000 or 20,000 rows a second for mnist's baseline
+# in batches of 500, always 20,000 in batches of 100).
+EVALUATION_BATCH = {"cpu": 100, "cuda": 5000}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Where and in which precision a fit computes.
+
+    Attributes:
+        device: a torch device: "cpu" or "cuda".
+        precision: of matrix products and convolutions; weights and optimizer stay float32.
+        channels_last: memory format of image batches and convolutions.
+        threads: of one fit.
+        evaluation_batch: rows evaluated at once.
+    """
+
+    device: str = "cpu"
+    precision: Precision = "float32"
+    channels_last: bool = False
+    threads: int = 1
+    evaluation_batch: int = 500
+
+    @classmethod
+    def for_machine(cls, *, images: bool) -> Self:
+        """Choose for this machine, by rule: a study must not depend on a stop-watch.
+
+        One thread a fit, because a second one gains little on models this small and every other
+        fit loses by it. bfloat16 only for convolutions, and only where the processor computes in
+        it: elsewhere it is emulated, and the small numbers of regression need float32.
+        """
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return cls(
+            device=device,
+            precision="bfloat16" if images and computes_in_bfloat16(device) else "float32",
+            channels_last=images,
+            evaluation_batch=EVALUATION_BATCH[device],
+        )
+
+
+def computes_in_bfloat16(device: str) -> bool:
+    """Whether the processor behind a torch device computes in bfloat16, rather than emulate it."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def common_plan(plans: Iterable[Plan]) -> Plan:
+    """Return what several machines can all do, one plan each; those with a GPU, where one has it.
+
+    Float32 unless all of them compute in bfloat16: a fit must not depend on where it runs.
+    """
+    able = list(plans)
+    able = [plan for plan in able if plan.device == "cuda"] or able
+    alike = len({plan.precision for plan in able}) == 1
+    return able[0] if alike else replace(able[0], precision="float32")
+
+
+def precision_of(task: Task, *, images: bool, native: bool, asked: Precision | None) -> Precision:
+    """Choose the precision of a new study's products and convolutions.
+
+    Args:
+        native: the processor computes in bfloat16.
+        asked: the one that a person asked for.
+
+    Raises:
+        UsageError: it does not suit this task, or this machine.
+    """
+    if not images:
+        reason = "brings tables nothing: their folds are trained as one stack, in float32"
+    elif task == "regression":
+        reason = "would round the predictions of a regression to three digits"
+    elif not native:
+        reason = "would be emulated, because not every processor here computes in it"
+    else:
+        return asked or "bfloat16"
+    if asked == "bfloat16":
+        raise UsageError(f"--precision bfloat16 {reason}; leave it out, or ask for float32")
+    return "float32"
+
+
+def plan_for(task: Task, *, images: bool, asked: Precision | None = None) -> Plan:
+    """Choose how fits of a new study use this machine.
+
+    Raises:
+        UsageError: the precision that was asked for does not suit the task, or this machine.
+    """
+    plan = Plan.for_machine(images=images)
+    native = computes_in_bfloat16(plan.device)
+    return replace(plan, precision=precision_of(task, images=images, native=native, asked=asked))

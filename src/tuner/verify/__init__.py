@@ -1,1 +1,0 @@
-"""Train finished trials again, and compare with what is stored."""

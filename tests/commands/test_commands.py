@@ -1,0 +1,232 @@
+"""The commands as a person types them: in processes of their own, in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.making import TINY, history
+from tuner.commands.study import main as study_main
+from tuner.machine import most_workers
+from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RAY = ("--engine", "ray", "--address")
+COMMANDS = ("study", "ablate", "verify", "report", "retrain", "predict")
+
+
+def tuner(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run `python -m tuner.COMMAND ...` in a folder, one thread, no network."""
+    return subprocess.run(
+        [sys.executable, "-m", f"tuner.{arguments[0]}", *arguments[1:]],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_answers_without_torch_or_optuna(command: str) -> None:
+    program = (
+        "import runpy, sys\n"
+        f"sys.argv = ['tuner.{command}', '--help']\n"
+        "try:\n"
+        f"    runpy.run_module('tuner.{command}', run_name='__main__', alter_sys=True)\n"
+        "except SystemExit as end:\n"
+        "    heavy = {'torch', 'optuna', 'numpy', 'matplotlib', 'sklearn'} & sys.modules.keys()\n"
+        "    print('HEAVY', sorted(heavy), end.code)\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert f"usage: tuner {command}" in shown
+    assert "HEAVY [] 0" in shown
+    if command == "study":
+        assert "cases: flowers, housing, mnist" in shown
+
+
+def test_the_console_script_hands_over() -> None:
+    for arguments, code in (([], 2), (["--help"], 0), (["nonsense"], 2), (["report", "--help"], 0)):
+        ended = subprocess.run(
+            [sys.executable, "-m", "tuner", *arguments], capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == code
+        assert "usage: tuner" in ended.stdout + ended.stderr
+
+
+def test_a_whole_study_by_command(tmp_path: Path) -> None:
+    ended = tuner("study", TINY, "--trials", "4", "--seeds", "2", "--workers", "1", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("Study 'tiny': 4 trials. Data: two clouds.")
+    assert lines.pop(2).startswith("Diagnosis of the baseline: ")
+    assert [line[:5] for line in lines[1:5]] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
+    assert lines[-1] == "Report: storage/reports/tiny/report.md"
+    report = tmp_path / "storage" / "reports" / "tiny"
+    assert {"report.md", "report.json"} <= {path.name for path in report.iterdir()}
+    before = {path.name: path.read_bytes() for path in report.iterdir()}
+    again = tuner("report", "tiny", cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert {path.name: path.read_bytes() for path in report.iterdir()} == before
+    bundle = tuner("retrain", "tiny", "--case", TINY, "--arm", "baseline", cwd=tmp_path)
+    assert bundle.returncode == 0, bundle.stderr
+    (tmp_path / "in.csv").write_text("x,y\n1,2\n")
+    predicted = tuner(
+        "predict", bundle.stdout.strip(), "in.csv", "--json", "--case", TINY, cwd=tmp_path
+    )
+    assert predicted.returncode == 0, predicted.stderr
+    assert '"class"' in predicted.stdout
+
+
+@pytest.fixture(scope="module")
+def with_a_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study of two trials, nothing confirmed."""
+    folder = tmp_path_factory.mktemp("commands")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        study_main([TINY, "--trials", "2", "--seeds", "0", "--workers", "1"])
+    (folder / "notes.txt").write_text("no database " * 100)
+    return folder
+
+
+def test_without_seeds_nothing_is_confirmed_and_the_report_says_so(with_a_study: Path) -> None:
+    report = (with_a_study / "storage" / "reports" / "tiny" / "report.md").read_text()
+    assert "othing was confirmed" in report
+    study = load_study(f"sqlite:///{with_a_study}/storage/studies.db", "tiny")
+    assert "test_openings" not in study.user_attrs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("study", "flower"), "no case 'flower'; did you mean 'flowers'?"),
+        (("study", "mine.py"), "no case file mine.py"),
+        (("study", TINY, "--fix", "widht=3"), "no hyperparameter 'widht'; did you mean 'width'?"),
+        (("study", TINY, "--fix", "width=99"), "--fix width=99 is out of range"),
+        (("study", TINY, "--seed", "1"), "its seed is 0, not 1"),
+        (("study", TINY, "--fix", "width=3"), "its --fix is nothing, not width=3"),
+        (("study", TINY, "--precision", "bfloat16"), "its precision is float32, not bfloat16"),
+        (("study", "housing", "--name", "tiny"), "its case is tiny, not housing"),
+        (("study", TINY, "--name", "../up"), "has a slash"),
+        (("study", TINY, "--storage", "nonsense"), "is no storage URL"),
+        (("study", TINY, "--storage", "sqlite:///notes.txt"), "cannot be used as a database"),
+        (("study", "mnist", "--data-dir", "storage"), "--data-dir storage lacks MNIST/raw/train"),
+        (("study", "flowers", "--data-dir", "storage"), "lacks flowers-102/imagelabels.mat"),
+        (("report", "tinny"), "no study 'tinny'; did you mean 'tiny'?"),
+        (("report", "tiny", "--storage", "sqlite:///none.db"), "no database none.db"),
+        (("retrain", "tiny", "--trial", "7"), "trial 7 does not exist"),
+        (
+            ("retrain", "tiny", "--case", TINY, "--out", "storage"),
+            "storage is there and is no bundle",
+        ),
+        (
+            ("retrain", "tiny", "--case", TINY, "--out", "notes.txt"),
+            "notes.txt is there and is no bundle",
+        ),
+        (("study", TINY, "--name", ""), "the study name '' is empty"),
+        (("study", TINY, "--workers", str(most_workers() + 1)), "this machine allows at most"),
+        (("study", TINY, "--data-dir", "nowhere"), "--data-dir nowhere is no folder"),
+        (("study", TINY, *RAY, "head"), "--address head will not do; it takes HOST:PORT"),
+        (("study", TINY, *RAY, "ray://head:10001"), "A Ray client (ray://) cannot stream"),
+        (("study", TINY, *RAY, "127.0.0.1:1"), "nothing answers at --address 127.0.0.1:1"),
+        (("study", TINY, "--address", "auto"), "--address auto is only used with --engine ray"),
+        (("predict", "nowhere", "in.csv"), "nowhere is no bundle"),
+    ],
+)
+def test_bad_input_is_one_line_and_changes_nothing(
+    with_a_study: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    """In this process, through the same `run` as the commands', for the sake of time."""
+    from importlib import import_module
+
+    from tuner.commands.ending import run
+
+    monkeypatch.chdir(with_a_study)
+    study = load_study("sqlite:///storage/studies.db", "tiny")
+    before = history(study), files(with_a_study)
+    monkeypatch.setattr(sys, "argv", [f"tuner {arguments[0]}", *arguments[1:]])
+    with pytest.raises(SystemExit) as end:
+        run(import_module(f"tuner.commands.{arguments[0]}").main)
+    assert end.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("tuner: ")
+    assert shown.err.count("\n") == 1
+    assert message in shown.err
+    assert (history(study), files(with_a_study)) == before
+
+
+def files(folder: Path) -> set[str]:
+    """What is there; SQLite's own files come and go with connections."""
+    return {str(p) for p in folder.rglob("*") if not p.name.endswith(("-wal", "-shm"))}
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--trials", "0"),
+        ("--trials", "x"),
+        ("--workers", "0"),
+        ("--seeds", "-1"),
+        ("--seed", str(2**32)),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(
+    option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        study_main([TINY, *option])
+    assert end.value.code == 2
+    assert "it takes a whole number" in capsys.readouterr().err
+
+
+def test_ctrl_c_settles_and_says_how_to_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-m", "tuner.study", TINY, "--trials", "100000"]
+    running = subprocess.Popen(
+        [*command, "--workers", "1"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    for line in running.stdout:
+        if line.startswith("[3/"):
+            break
+    time.sleep(0.2)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert err == ""
+    assert f"python -m tuner.study {TINY} --trials 100000 --workers 1" in out
+    study = load_study(f"sqlite:///{tmp_path}/storage/studies.db", "tiny")
+    states = {trial.state.name for trial in study.trials}
+    assert "RUNNING" not in states
+    assert "COMPLETE" in states
+
+
+def test_what_no_text_can_hold_is_printed_all_the_same() -> None:
+    program = "from tuner.commands.ending import run\nrun(lambda _: print('\\udcff.png') or 0)"
+    made = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (made.returncode, made.stdout, made.stderr) == (0, "\\udcff.png\n", "")

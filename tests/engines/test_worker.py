@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from tests.making import TINY, rerun
+from tuner.case.contract import Shape
+from tuner.engines.inprocess import InProcessEngine
+from tuner.engines.job import Failed, Finished, Job, Replica, run_all
+from tuner.engines.worker import advance, run
+from tuner.errors import CaseError, DivergedError
+from tuner.training.inference import Fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+    from tuner.study.configuration import StudyConfig
+    from tuner.training.fitting import ReportPoint
+
+
+@pytest.fixture
+def job(config: StudyConfig) -> Job:
+    return Job(
+        case=TINY,
+        hyperparameters=asdict(config.case.baseline),
+        data=config.data_folder,
+        replicas=(Replica(seed=1, split_seed=0),),
+        plan=config.plan,
+    )
+
+
+def fails(error: BaseException) -> Generator[ReportPoint, None, Finished]:
+    yield from ()
+    raise error
+
+
+def test_a_search_fit_validates_on_the_folds_of_its_split_seed(job: Job) -> None:
+    points = list(run(job))
+    assert [point.epoch for point in points] == [1, 2, 3, 4]
+    assert all(len(point.fold_scores) == 3 for point in points)
+    assert list(run(rerun(job, split_seed=1))) != points
+    assert list(run(job)) == points
+
+
+def test_a_final_fit_trains_on_everything_and_validates_on_nothing(job: Job) -> None:
+    points = list(run(replace(rerun(job, split_seed=None), stop_after=3)))
+    assert [point.epoch for point in points] == [1, 2, 3]
+    assert {point.validation for point in points} == {None}
+
+
+def test_the_weights_it_writes_are_those_it_trained(
+    job: Job, tmp_path: Path, config: StudyConfig
+) -> None:
+    path = tmp_path / "new" / "folder" / "weights"
+    list(run(rerun(job, split_seed=None, weights=path)))
+    case, data = config.case, config.dataset
+    shape = Shape(data.row_shape, data.outputs)
+    fitted = Fitted.load(case.build(case.baseline, shape), path, data.row_shape)
+    other = tmp_path / "other"
+    list(run(rerun(job, split_seed=None, seed=2, weights=other)))
+    different = Fitted.load(case.build(case.baseline, shape), other, data.row_shape)
+    rows = data.development.features
+    assert torch.isfinite(fitted.outputs(rows, config.plan)).all()
+    assert not torch.equal(fitted.outputs(rows, config.plan), different.outputs(rows, config.plan))
+    assert torch.allclose(fitted.features.mean, rows.mean(dim=0))
+
+
+def test_hyperparameters_of_another_version_fail_the_fit(job: Job) -> None:
+    old = {name: value for name, value in job.hyperparameters.items() if name != "width"}
+    with pytest.raises(CaseError, match="differ in width"):
+        next(run(replace(job, hyperparameters=old)))
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        (
+            DivergedError("training loss is nan at epoch 2"),
+            Failed("training loss is nan at epoch 2", diverged=True),
+        ),
+        (RuntimeError("mat1 and mat2\nof other shapes"), Failed("RuntimeError: mat1 and mat2")),
+        (MemoryError(), Failed("MemoryError")),
+        (ZeroDivisionError("\n\n"), Failed("ZeroDivisionError")),
+    ],
+)
+def test_what_a_fit_raises_becomes_one_line(error: Exception, failed: Failed) -> None:
+    assert advance(fails(error)) == failed
+
+
+def test_ctrl_c_is_no_failure_of_a_fit() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        advance(fails(KeyboardInterrupt()))
+
+
+def test_an_error_in_the_callers_hands_stops_the_other_fits(job: Job) -> None:
+    class Watched(InProcessEngine):
+        slots = 3
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.stopped: list[int] = []
+
+        def stop(self, key: int) -> None:
+            self.stopped.append(key)
+            super().stop(key)
+
+    def refuse(key: int, end: Finished | Failed, points: Sequence[ReportPoint]) -> None:
+        raise RuntimeError(f"fit {key} ended")
+
+    engine = Watched()
+    short = replace(job, stop_after=1)
+    with pytest.raises(RuntimeError, match="fit 1 ended"):
+        run_all(engine, {0: job, 1: short, 2: job, 3: job}, refuse)
+    assert engine.stopped == [0, 2]

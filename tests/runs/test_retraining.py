@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from optuna.trial import TrialState
+
+from tests.making import DATABASE, TINY, make_brief, retrained, search
+from tuner.bundle.bundle import open_bundle
+from tuner.case.metric import scores
+from tuner.errors import DataError, StudyError, UsageError
+from tuner.evidence.jobs import seed_of
+from tuner.study.schema import CONFIRMATION, OPENINGS
+from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tuner.runs.settings import Arm
+
+
+def weights(bundle: Path) -> bytes:
+    return (bundle / "weights.safetensors").read_bytes()
+
+
+def manifest(bundle: Path) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((bundle / "manifest.json").read_text())
+    return read
+
+
+def test_an_arm_and_a_seed_give_the_same_weights_bit_for_bit(own_workplace: Path) -> None:
+    first = retrained("tiny", case_file=TINY, arm="recipe", seed=3, out=own_workplace / "first")
+    again = retrained("tiny", case_file=TINY, arm="recipe", seed=3, out=own_workplace / "again")
+    other = retrained("tiny", case_file=TINY, arm="recipe", seed=4, out=own_workplace / "other")
+    assert weights(first) == weights(again)
+    assert manifest(first) == manifest(again)
+    assert weights(first) != weights(other)
+
+
+@pytest.mark.parametrize("arm", ["baseline", "recipe", "best"])
+def test_the_weights_are_those_that_were_confirmed(own_workplace: Path, arm: Arm) -> None:
+    facts = load_study(DATABASE, "tiny").user_attrs[CONFIRMATION]
+    for index, seed in enumerate(facts["seeds"]):
+        bundle = retrained("tiny", case_file=TINY, arm=arm, seed=seed)
+        confirmed = own_workplace.glob(f"storage/confirmation/tiny/seed-{seed}-*")
+        assert weights(bundle) in [file.read_bytes() for file in confirmed]
+        assert manifest(bundle)["metrics"]["test"] == facts["arms"][arm]["scores"][index]
+
+
+def test_the_scores_in_its_manifest_are_those_of_the_model(own_workplace: Path) -> None:
+    bundle = open_bundle(retrained("tiny", case_file=TINY, arm="baseline"), TINY)
+    test = make_brief(TINY, own_workplace).dataset.test.open(lambda: None)
+    outputs = bundle.fitted.outputs(test.features, bundle.plan)
+    assert bundle.manifest["metrics"]["test"] == scores("classification", outputs, test.targets)
+
+
+def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace: Path) -> None:
+    bundle = retrained("tiny", case_file=TINY)
+    study = load_study(DATABASE, "tiny")
+    facts = manifest(bundle)
+    assert bundle.resolve() == own_workplace / f"storage/bundles/tiny/best-seed-{seed_of(0, 0)}"
+    assert sorted(path.name for path in bundle.iterdir()) == [
+        "manifest.json",
+        "weights.safetensors",
+    ]
+    assert facts["trial"] == study.best_trial.number
+    assert facts["seed"] == seed_of(0, 0)
+    assert facts["hyperparameters"] == study.best_trial.user_attrs["hyperparameters"]
+    assert facts["epochs"] == study.best_trial.user_attrs["best_epoch"]
+    assert facts["metrics"]["validation"] == {"accuracy": study.best_value}
+    assert facts["data"]["fingerprint"] == study.user_attrs["tuner"]["data"]["fingerprint"]
+    assert facts["classes"] == ["left", "right"]
+    assert facts["preprocessing"]["columns"] == ["x", "y"]
+    assert {"torch", "tuner", "python"} <= facts["machine"].keys()
+    assert [path.name for path in (own_workplace / "storage/bundles/tiny").iterdir()] == [
+        bundle.name
+    ], "nothing is left beside it"
+
+
+def test_a_trial_can_be_named_by_its_number(own_workplace: Path) -> None:
+    bundle = retrained("tiny", case_file=TINY, number=1, seed=5)
+    assert weights(bundle) == weights(retrained("tiny", case_file=TINY, arm="recipe", seed=5))
+    assert manifest(bundle)["metrics"]["test"] is None, "nobody has measured this seed"
+
+
+def test_the_study_is_only_read(own_workplace: Path) -> None:
+    before = load_study(DATABASE, "tiny")
+    attributes, trials = before.user_attrs, before.trials
+    retrained("tiny", case_file=TINY)
+    after = load_study(DATABASE, "tiny")
+    assert after.user_attrs == attributes
+    assert after.trials == trials
+    assert len(after.user_attrs[OPENINGS]) == 1
+
+
+def test_data_that_left_the_cache_is_found_again(own_workplace: Path) -> None:
+    before = weights(retrained("tiny", case_file=TINY))
+    shutil.rmtree("storage/cache")
+    assert weights(retrained("tiny", case_file=TINY)) == before
+
+
+def test_other_data_than_the_study_had_is_refused(own_workplace: Path) -> None:
+    case = own_workplace / "case.py"
+    shutil.copy(TINY, case)
+    study = search(DATABASE, make_brief("case.py", own_workplace / "elsewhere"), 2, name="mine")
+    assert study.best_trial.state == TrialState.COMPLETE
+    case.write_text(case.read_text().replace("points(60, 0)", "points(60, 2)"))
+    shutil.rmtree("storage/cache")
+    with pytest.raises(DataError, match=r"made on tiny with fingerprint \w{12}, and what was foun"):
+        retrained("mine", case_file="case.py")
+    assert not (own_workplace / "storage/bundles").exists()
+
+
+def test_only_complete_trials_can_be_had(own_workplace: Path) -> None:
+    with pytest.raises(UsageError, match="trial 99 does not exist; a bundle needs a complete"):
+        retrained("tiny", case_file=TINY, number=99)
+    with pytest.raises(UsageError, match="no study 'tny'; did you mean 'tiny'"):
+        retrained("tny")
+    search(DATABASE, make_brief(TINY, own_workplace), 1, name="short")
+    with pytest.raises(UsageError, match="trial 1 is WAITING"):
+        retrained("short", case_file=TINY, number=1)
+    with pytest.raises(StudyError, match="recipe has no complete trial in study 'short'"):
+        retrained("short", case_file=TINY, arm="recipe")
+    assert not (own_workplace / "storage/bundles").exists()

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import optuna
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from optuna.trial import TrialState
+
+from tests.making import (
+    TINY,
+    InterruptsAt,
+    history,
+    make_brief,
+    make_engine,
+    open_as_command,
+    search,
+)
+from tuner.errors import StudyError
+from tuner.search.coordinator import Coordinator
+from tuner.search.mirror import Mirror
+from tuner.study.opening import finished
+from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tuner.study.configuration import StudyConfig
+
+TOTAL = 14
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    """A study of 14 trials that ran through on one worker."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    config = make_brief(TINY, folder)
+    return history(search(f"sqlite:///{folder}/studies.db", config, TOTAL))
+
+
+def test_a_study_begins_with_baseline_and_recipe(undisturbed: list[dict[str, object]]) -> None:
+    arms = [trial["attributes"].get("arm") for trial in undisturbed]  # type: ignore[attr-defined]
+    assert arms == ["baseline", "recipe"] + [None] * (TOTAL - 2)
+    assert [trial["number"] for trial in undisturbed] == list(range(TOTAL))
+
+
+def test_a_study_prunes_fails_and_completes(undisturbed: list[dict[str, object]]) -> None:
+    states = {trial["state"] for trial in undisturbed}
+    assert states == {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
+    failed = [t for t in undisturbed if t["state"] == TrialState.FAIL]
+    reasons = {t["attributes"]["failure"] for t in failed}  # type: ignore[index]
+    assert reasons == {"MemoryError: no room for this model"}
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@given(moments=st.tuples(st.integers(1, 45), st.integers(1, 45)))
+def test_interrupted_twice_equals_undisturbed(
+    moments: tuple[int, int],
+    undisturbed: list[dict[str, object]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("interrupted")
+    url = f"sqlite:///{folder}/studies.db"
+    config = make_brief(TINY, folder)
+    for moment in moments:
+        with contextlib.suppress(KeyboardInterrupt):
+            search(url, config, TOTAL, observer=InterruptsAt(moment))
+    assert history(search(url, config, TOTAL)) == undisturbed
+
+
+def test_two_workers_repeat_themselves_and_survive_an_interrupt(tmp_path: Path) -> None:
+    engine = make_engine(2)
+    try:
+        config = make_brief(TINY, tmp_path)
+        studies = [
+            search(f"sqlite:///{tmp_path}/{name}.db", config, TOTAL, engine=engine)
+            for name in ("first", "second")
+        ]
+        url = f"sqlite:///{tmp_path}/third.db"
+        for moment in (9, 20):
+            with pytest.raises(KeyboardInterrupt):
+                search(url, config, TOTAL, engine=engine, observer=InterruptsAt(moment))
+        studies.append(search(url, config, TOTAL, engine=engine))
+    finally:
+        engine.close()
+    first, second, third = map(history, studies)
+    assert first == second
+    assert first == third
+
+
+def test_the_total_counts_what_was_there(config: StudyConfig, url: str) -> None:
+    assert finished(search(url, config, 4)) == 4
+    assert finished(search(url, config, 4)) == 4
+    assert finished(search(url, config, 6)) == 6
+
+
+def test_trials_left_running_are_settled(config: StudyConfig, url: str) -> None:
+    study, opened = open_as_command(url, "study", config)
+    coordinator = Coordinator(Mirror(study), opened, make_engine(1), InterruptsAt(1))
+    with pytest.raises(KeyboardInterrupt):
+        coordinator.search(3)
+    assert next(t.state for t in load_study(url, "study").trials) == TrialState.RUNNING
+    study, _ = open_as_command(url, "study", config)
+    assert TrialState.RUNNING not in {trial.state for trial in study.trials}
+    assert finished(search(url, config, 3)) == 3
+
+
+def test_a_baseline_that_fails_three_times_ends_the_study(tmp_path: Path, url: str) -> None:
+    config = make_brief(TINY, tmp_path)
+    broken = replace(config.case, baseline=replace(config.case.baseline, breaks=True))
+    config = replace(config, case=broken)
+    for _ in range(2):  # the second time, at once
+        with pytest.raises(StudyError, match=r"baseline failed 3 times.*MemoryError: no room"):
+            search(url, config, 10)
+    attempts = [t for t in load_study(url, "study").trials if t.user_attrs.get("arm") == "baseline"]
+    assert [trial.state for trial in attempts] == [TrialState.FAIL] * 3
+
+
+def test_a_deadline_ends_the_search_and_leaves_the_rest_to_settle(
+    config: StudyConfig, url: str
+) -> None:
+    study, opened = open_as_command(url, "study", config)
+    Coordinator(Mirror(study), opened, make_engine(1)).search(1000, deadline=time.monotonic())
+    assert finished(study) <= 1
+    assert len(study.trials) >= 1
+
+
+def test_a_fixed_hyperparameter_is_not_searched(tmp_path: Path, url: str) -> None:
+    config = make_brief(TINY, tmp_path, width=7)
+    study = search(url, config, 6)
+    widths = [trial.params["width"] for trial in study.trials]
+    assert widths == [4, 8, 7, 7, 7, 7]
+
+
+def test_other_seeds_search_elsewhere(tmp_path: Path) -> None:
+    drawn = []
+    for seed in (0, 1):
+        config = make_brief(TINY, tmp_path, seed)
+        drawn.append(
+            [t.params for t in search(f"sqlite:///{tmp_path}/{seed}.db", config, 4).trials]
+        )
+    assert drawn[0][:2] == drawn[1][:2]
+    assert drawn[0][2:] != drawn[1][2:]
+
+
+def test_the_test_split_stays_closed_during_a_search(config: StudyConfig, url: str) -> None:
+    def refuse() -> None:
+        raise AssertionError("opened")
+
+    dataset = replace(config.dataset)
+    dataset.test._read = refuse  # type: ignore[assignment]
+    study = search(url, replace(config, dataset=dataset), 4)
+    assert finished(study) == 4
+    assert "test_openings" not in study.user_attrs

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from optuna.trial import TrialState
+from sqlalchemy import event
+
+from tests.making import make_engine, open_as_command
+from tuner.search import write_behind
+from tuner.search.coordinator import Coordinator
+from tuner.search.mirror import Mirror
+from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from tuner.search.running import RunningTrial
+    from tuner.study.configuration import StudyConfig
+
+
+def everything(study: optuna.Study) -> list[dict[str, Any]]:
+    """All that a study has of its trials, but for what the database calls them."""
+    kept = [dict(vars(trial)) for trial in study.get_trials(deepcopy=False)]
+    for trial in kept:
+        for name in ("_trial_id", "_datetime_start", "datetime_complete"):
+            trial.pop(name)
+    return kept
+
+
+class Compares:
+    """Holds what is in memory against the database, whenever it is told something.
+
+    What has ended has to be there; what runs, when it has been written.
+    """
+
+    def __init__(self, mirror: Mirror, url: str) -> None:
+        self.mirror, self.url, self.compared = mirror, url, 0
+
+    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+        if ended is not None:
+            numbers = [trial["_number"] for trial in self._finished(load_study(self.url, "study"))]
+            assert ended.number in numbers
+        assert self._finished(self.mirror.study) == self._finished(load_study(self.url, "study"))
+        self.mirror.flush()
+        assert everything(self.mirror.study) == everything(load_study(self.url, "study"))
+        self.compared += 1
+
+    @staticmethod
+    def _finished(study: optuna.Study) -> list[dict[str, Any]]:
+        return [trial for trial in everything(study) if trial["state"].is_finished()]
+
+
+def test_memory_and_database_agree_at_every_step(config: StudyConfig, url: str) -> None:
+    for total in (5, 9):  # the second time on trials that were there
+        study, opened = open_as_command(url, "study", config)
+        mirror = Mirror(study)
+        observer = Compares(mirror, url)
+        Coordinator(mirror, opened, make_engine(1), observer).search(total)
+        assert observer.compared > 10
+        assert everything(mirror.study) == everything(study)
+        mirror.study.set_user_attr("said", (1, 2))
+        assert mirror.study.user_attrs == load_study(url, "study").user_attrs
+
+
+def test_a_trial_is_written_when_it_is_complete_enough_to_be_resumed(
+    config: StudyConfig, url: str
+) -> None:
+    study, _ = open_as_command(url, "study", config)
+    mirror = Mirror(study)
+    arms = [mirror.study.ask() for _ in range(2)]
+    new = mirror.study.ask()
+    new.suggest_float("x", 0, 1)
+    new.set_user_attr("seed", 7)
+    assert [trial.number for trial in (*arms, new)] == [0, 1, 2]
+    assert len(load_study(url, "study").trials) == 2
+    mirror.write_new()
+    mirror.write_new()
+    written = load_study(url, "study").trials
+    assert [trial.state for trial in written] == [TrialState.RUNNING] * 3
+    assert (written[2].params, written[2].user_attrs) == (new.params, {"seed": 7})
+    mirror.study.enqueue_trial({"x": 0.5}, user_attrs={"arm": "baseline"})
+    assert everything(mirror.study) == everything(load_study(url, "study"))
+
+
+def test_an_unwritten_trial_keeps_its_number_when_another_is_queued(
+    config: StudyConfig, url: str
+) -> None:
+    study, _ = open_as_command(url, "study", config)
+    mirror = Mirror(study)
+    for _ in range(2):
+        mirror.study.ask()
+    asked = mirror.study.ask()
+    mirror.study.enqueue_trial({"x": 0.5})
+    assert asked.number == 2
+    assert everything(mirror.study) == everything(load_study(url, "study"))
+
+
+def running_trial(url: str, config: StudyConfig) -> tuple[Mirror, optuna.Trial]:
+    study, _ = open_as_command(url, "study", config)
+    mirror = Mirror(study)
+    trial = mirror.study.ask()
+    trial.set_user_attr("seed", 1)
+    mirror.flush()
+    return mirror, trial
+
+
+def test_points_are_behind_for_a_second_at_most(
+    config: StudyConfig, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, trial = running_trial(url, config)
+    trial.report(0.5, 1)
+    trial.set_user_attr("said", "yes")
+    trial.report(float("nan"), 2)
+    assert load_study(url, "study").trials[0].intermediate_values == {}
+    assert mirror.study.trials[0].intermediate_values[1] == 0.5
+    monkeypatch.setattr(write_behind, "SECONDS_BEHIND", -1.0)
+    trial.report(float("inf"), 3)
+    assert everything(mirror.study)[0]["_user_attrs"] == {
+        "arm": "baseline",
+        "seed": 1,
+        "said": "yes",
+    }
+    written = load_study(url, "study").trials[0]
+    assert str(written.intermediate_values) == "{1: 0.5, 2: nan, 3: inf}"
+    assert written.user_attrs == mirror.study.trials[0].user_attrs
+
+
+def test_what_is_there_already_is_written_over_after_all_before_it(
+    config: StudyConfig, url: str
+) -> None:
+    mirror, trial = running_trial(url, config)
+    trial.report(0.5, 1)
+    trial.set_user_attr("seed", 2)
+    mirror.study._storage.set_trial_intermediate_value(trial._trial_id, 1, 0.25)
+    assert everything(mirror.study) == everything(load_study(url, "study"))
+    assert load_study(url, "study").trials[0].intermediate_values == {1: 0.25}
+
+
+@pytest.mark.parametrize("what", ["flush", "add_trial"])
+def test_ctrl_c_at_the_moment_of_a_commit_writes_nothing_twice(
+    config: StudyConfig, tmp_path: Path, what: str
+) -> None:
+    study, config = open_as_command(f"sqlite:///{tmp_path}/studies.db", "study", config)
+    mirror = Mirror(study)
+    _, _, trial = (mirror.study.ask() for _ in range(3))  # after baseline and recipe, a new one
+    mirror.write_new()
+    trial.report(0.5, 1)
+    if what == "add_trial":
+        mirror.study.ask()
+
+    def press(_connection: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    engine = mirror._behind.engine
+    event.listen(engine, "commit", press)
+    with pytest.raises(KeyboardInterrupt):
+        mirror.flush() if what == "flush" else mirror.write_new()
+    event.remove(engine, "commit", press)
+    mirror.write_new()
+    mirror.flush()
+    assert everything(mirror.study) == everything(
+        load_study(f"sqlite:///{tmp_path}/studies.db", "study")
+    )

@@ -1,0 +1,108 @@
+"""What optuna-dashboard shows, asked of its own server."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.artifacts import FileSystemArtifactStore
+from optuna_dashboard import wsgi
+
+from tests.making import DATABASE, HERE, TINY, retrained
+from tuner.commands.ablate import main as ablate
+from tuner.commands.study import main
+from tuner.report.writing import write_report
+from tuner.study.dashboard import publish_report
+from tuner.study.schema import CONFIRMATION
+from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def ask(path: str) -> bytes:
+    """GET a path of the dashboard over the study's database and artifacts."""
+    storage = optuna.storages.RDBStorage(DATABASE)
+    app = wsgi(storage, artifact_store=FileSystemArtifactStore(str(HERE.artifacts)))
+    status: list[str] = []
+    environment = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": path,
+        "QUERY_STRING": "after=0",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": io.StringIO(),
+        "SERVER_NAME": "test",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
+    }
+    answer = app(environment, lambda line, _headers, _info=None: status.append(line))
+    try:
+        body = b"".join(answer)
+    finally:
+        getattr(answer, "close", lambda: None)()  # as a server does
+    assert status == ["200 OK"], body
+    return body
+
+
+def detail() -> dict[str, Any]:
+    number = load_study(DATABASE, "tiny")._study_id
+    read: dict[str, Any] = json.loads(ask(f"/api/studies/{number}"))
+    return read
+
+
+def artifacts(shown: dict[str, Any]) -> dict[str, str]:
+    return {one["filename"]: one["artifact_id"] for one in shown["artifacts"]}
+
+
+def test_the_dashboard_shows_the_summary_and_the_report(own_workplace: Path) -> None:
+    shown = detail()
+    report = own_workplace / "storage" / "reports" / "tiny"
+    assert shown["note"]["body"] == (report / "report.md").read_text("utf-8").split("\n\n## ")[0]
+    found = artifacts(shown)
+    assert set(found) == {"report.html", *(path.name for path in report.glob("*.svg"))}
+    number = load_study(DATABASE, "tiny")._study_id
+    assert (
+        ask(f"/artifacts/{number}/{found['report.html']}") == (report / "report.html").read_bytes()
+    )
+
+
+def test_a_new_report_takes_the_place_of_the_old_one(own_workplace: Path) -> None:
+    before = detail()
+    assert main(["--trials", "5", "--seeds", "2", "--workers", "1", _reference()]) == 0
+    after = detail()
+    assert artifacts(after) == artifacts(before)
+    assert len(after["artifacts"]) == len(before["artifacts"])
+    study = load_study(DATABASE, "tiny")
+    report = write_report(study, HERE, own_workplace / "other")
+    (own_workplace / "other" / "history.svg").unlink()
+    publish_report(study, report, HERE.artifacts)
+    assert set(artifacts(before)) - set(artifacts(detail())) == {"history.svg"}
+    assert not (own_workplace / HERE.artifacts / artifacts(before)["history.svg"]).exists()
+
+
+def test_the_latest_bundle_is_shown(own_workplace: Path) -> None:
+    bundles = [retrained("tiny", case_file=TINY, arm="baseline", seed=seed) for seed in (1, 2)]
+    found = artifacts(detail())
+    assert {path.name for path in bundles[0].iterdir()} < set(found)
+    shown = (own_workplace / HERE.artifacts / found["weights.safetensors"]).read_bytes()
+    assert shown == (bundles[1] / "weights.safetensors").read_bytes()
+    report = own_workplace / "storage/reports/tiny/report.md"
+    publish_report(load_study(DATABASE, "tiny"), report, HERE.artifacts)
+    assert artifacts(detail()) == found, "a new report leaves it there"
+
+
+def test_an_ablation_is_shown_too(own_workplace: Path) -> None:
+    del own_workplace
+    study = load_study(DATABASE, "tiny")
+    stored = study.user_attrs[CONFIRMATION]
+    winner = next(number for number in stored["candidates"] if number != 0)
+    study.set_user_attr(CONFIRMATION, {**stored, "winner": winner})
+    assert ablate(["tiny", "--case", TINY, "--seeds", "1", "--workers", "1"]) == 0
+    assert "ablation.svg" in artifacts(detail())
+
+
+def _reference() -> str:
+    reference: str = load_study(DATABASE, "tiny").user_attrs["tuner"]["reference"]
+    return reference

@@ -1,0 +1,59 @@
+"""A study in a PostgreSQL database is the study that a file would hold."""
+
+from __future__ import annotations
+
+import json
+from contextlib import chdir
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from tests.making import DATABASE, TINY, history
+from tuner.commands.report import main as report
+from tuner.commands.retrain import main as retrain
+from tuner.commands.study import main as study
+from tuner.commands.verify import main as verify
+from tuner.study.store import evidence_name, load_study, open_storage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_command_works_on_a_server(
+    postgres: str, workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = str(make_url(postgres).set(password="secret").render_as_string(hide_password=False))
+    monkeypatch.chdir(tmp_path)
+    there = ["--storage", url]
+    assert study([TINY, "--trials", "3", "--seeds", "0", "--workers", "2", *there]) == 0
+    assert study([TINY, "--trials", "5", "--seeds", "2", "--workers", "1", *there]) == 0
+    assert report(["tiny", "--out", "again", *there]) == 0
+    assert retrain(["tiny", "--case", TINY, "--out", "bundle", *there]) == 0
+    assert verify(["tiny", "--case", TINY, "--all", *there]) == 0
+
+    written = tmp_path / "storage" / "reports" / "tiny"
+    for page in ("report.md", "report.html", "report.json"):
+        content = (written / page).read_bytes()
+        assert content == (tmp_path / "again" / page).read_bytes()
+        assert b"secret" not in content
+    on_a_server = json.loads((written / "report.json").read_text())
+    in_a_file = json.loads((workplace / "storage" / "reports" / "tiny" / "report.json").read_text())
+    for part in ("metric", "seed", "trials", "data"):
+        assert on_a_server[part] == in_a_file[part]
+
+
+def test_the_same_study_on_a_server_and_in_a_file(
+    postgres: str, workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = [TINY, "--trials", "5", "--seeds", "2", "--workers", "1", "--storage", postgres]
+    assert study(made) == 0
+    on_a_server = history(load_study(postgres, "tiny"))
+    with chdir(workplace):
+        assert on_a_server == history(load_study(DATABASE, "tiny"))
+    assert evidence_name("tiny") in {
+        one.study_name for one in open_storage(postgres, create=False).get_all_studies()
+    }

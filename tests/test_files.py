@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tuner import files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.txt"
+    with files.replacing(path) as beside:
+        beside.write_text("after", encoding="utf-8")
+        assert not path.exists()
+    assert path.read_text(encoding="utf-8") == "after"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert names(path.parent) == ["file.txt"]
+
+
+def test_a_file_stays_as_it_was_when_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("before", encoding="utf-8")
+
+    def write() -> None:
+        with files.replacing(path) as beside:
+            beside.write_text("half", encoding="utf-8")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert path.read_text(encoding="utf-8") == "before"
+    assert names(tmp_path) == ["file.txt"]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_folder_appears_whole(tmp_path: Path, before: bool) -> None:
+    path = tmp_path / "folder"
+    if before:
+        path.mkdir()
+        (path / "old").touch()
+    with files.replacing_folder(path) as beside:
+        (beside / "new").touch()
+    assert names(path) == ["new"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_a_folder_stays_as_it_was_when_filling_it_fails(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").touch()
+
+    def fill() -> None:
+        with files.replacing_folder(path) as beside:
+            (beside / "half").touch()
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fill()
+    assert names(path) == ["old"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_another_process_may_make_the_folder_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    with files.replacing_folder(path) as beside:
+        (beside / "ours").touch()
+        path.mkdir()
+        (path / "theirs").touch()
+    assert names(path) == ["ours"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_json_is_readable_and_finite(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    files.write_json(path, {"name": "café", "score": 0.5})
+    assert path.read_text(encoding="utf-8") == '{\n  "name": "café",\n  "score": 0.5\n}\n'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(path, {"score": float("nan")})
+    assert '"score": 0.5' in path.read_text(encoding="utf-8")
+
+
+def test_checksum_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    assert files.sha256_of_file(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
