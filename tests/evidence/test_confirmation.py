@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
@@ -17,7 +16,9 @@ from tuner.engines.job import Failed
 from tuner.engines.worker import run
 from tuner.errors import BundleError, StoreError, StudyError
 from tuner.evidence.confirmation import configuration_of, confirm
-from tuner.evidence.jobs import TOGETHER, seed_of
+from tuner.evidence.jobs import TEST, TOGETHER, seed_of
+from tuner.evidence.odometer import looks_at
+from tuner.evidence.predictions import kept_predictions, kept_targets, losses
 from tuner.evidence.trainings import Trainings
 from tuner.seeds import derive
 from tuner.study.arms import arms_of, candidates_of
@@ -74,7 +75,7 @@ def test_candidates_race_on_fresh_folds_and_arms_meet_the_test(
     assert len(candidates) == 3
     assert confirm(study, config, engine, 3, tmp_path / "weights", quiet)
     found = study.user_attrs[CONFIRMATION]
-    seeds = [seed_of(0, index) for index in range(3)]
+    seeds = [seed_of(0, index, TEST) for index in range(3)]
     assert found["seeds"] == seeds
     assert not set(seeds) & {trial.user_attrs["seed"] for trial in study.trials}
     assert found["candidates"] == candidates
@@ -267,7 +268,7 @@ def test_an_interrupted_confirmation_goes_on_where_it_was(
 ) -> None:
     config = make_brief(TINY, tmp_path)
     study = search(url, config, 6)
-    other = search(url, config, 6, name="other")
+    other = search(f"sqlite:///{tmp_path}/other.db", config, 6)  # its look at the test is its own
     whole = Counting()
     confirm(other, config, whole, 2, tmp_path / "other", quiet)
     with pytest.raises(KeyboardInterrupt):
@@ -278,6 +279,11 @@ def test_an_interrupted_confirmation_goes_on_where_it_was(
     assert confirm(study, config, engine, 2, tmp_path / "one", quiet)
     assert len(engine.jobs) == len(whole.jobs) - moment
     assert study.user_attrs[CONFIRMATION] == other.user_attrs[CONFIRMATION]
+
+
+def without_looks(study: optuna.Study) -> dict[str, Any]:
+    found: dict[str, Any] = study.user_attrs[CONFIRMATION]
+    return {**found, "price": {**found["price"], "looks": 0}}
 
 
 def altered(weights: bytes) -> bytes:
@@ -304,28 +310,59 @@ def test_spoiled_weights_are_named_and_trained_again(
     assert not victim.exists()
     assert confirm(study, config, make_engine(1), 1, tmp_path, quiet)
     assert victim.read_bytes() == whole
-    assert study.user_attrs[CONFIRMATION] == before
+    assert without_looks(study) == {**before, "price": {**before["price"], "looks": 0}}
 
 
-def test_where_one_part_is_held_out_the_models_of_the_race_meet_the_test(
-    config: StudyConfig, url: str, tmp_path: Path
+@pytest.mark.parametrize("held_out", [False, True])
+def test_no_model_of_the_race_meets_the_test(
+    config: StudyConfig, url: str, tmp_path: Path, held_out: bool
 ) -> None:
-    dataset = replace(config.dataset, validation=Holdout(20))
-    config = replace(
-        config, dataset=dataset, data_folder=cache.store(dataset, tmp_path / "held out")
-    )
+    if held_out:
+        dataset = replace(config.dataset, validation=Holdout(20))
+        config = replace(config, dataset=dataset, data_folder=cache.store(dataset, tmp_path / "1"))
     study, engine = search(url, config, 6), Counting()
     assert confirm(study, config, engine, 2, tmp_path / "weights", quiet)
-    assert not engine.final
-    assert {run.fold for job in engine.jobs for run in job.replicas} == {0}
-    before = study.user_attrs[CONFIRMATION]
-    assert before["trained_on"] == len(dataset.development) - 20
-    shutil.rmtree(tmp_path / "weights")
-    study.set_user_attr(CONFIRMATION, {})
-    again = Counting()
-    assert confirm(study, config, again, 2, tmp_path / "weights", quiet)
-    assert len(again.jobs) == len({arm["trial"] for arm in before["arms"].values()})
-    assert study.user_attrs[CONFIRMATION] == before
+    raced = {run.seed for job in engine.fresh for run in job.replicas}
+    tested = {run.seed for job in engine.final for run in job.replicas if run.weights}
+    found = study.user_attrs[CONFIRMATION]
+    assert tested == set(found["seeds"])
+    assert not raced & tested
+    assert found["trained_on"] == len(config.dataset.development)
+    assert all(run.weights is None for job in engine.fresh for run in job.replicas)
+
+
+def test_what_the_models_said_of_each_row_is_kept(
+    config: StudyConfig, url: str, tmp_path: Path
+) -> None:
+    study = search(url, config, 4)
+    confirm(study, config, make_engine(1), 2, tmp_path, quiet)
+    found, attributes = study.user_attrs[CONFIRMATION], kept(study).user_attrs
+    test = config.dataset.test.open(lambda: None)
+    targets = kept_targets(attributes)
+    assert targets is not None
+    assert targets.tolist() == test.targets.tolist()
+    for arm in found["arms"].values():
+        said = kept_predictions(attributes, arm["trial"])
+        assert said is not None
+        assert list(said.seeds) == found["seeds"]
+        right = 1 - losses(said, targets).mean(axis=1)
+        assert right.tolist() == pytest.approx([score["accuracy"] for score in arm["scores"]])
+
+
+def test_looks_at_the_same_rows_are_counted_over_all_studies_of_a_store(
+    config: StudyConfig, url: str, tmp_path: Path
+) -> None:
+    first = search(url, config, 3)
+    identity = config.dataset.test.identity()
+    assert looks_at(first, identity) == 0
+    confirm(first, config, make_engine(1), 2, tmp_path / "1", quiet)
+    assert looks_at(first, identity) == 1
+    second = search(url, replace(config, seed=1), 3, name="second")
+    assert looks_at(second, identity) == 1, "before it has looked itself"
+    confirm(second, replace(config, seed=1), make_engine(1), 2, tmp_path / "2", quiet)
+    assert looks_at(first, identity) == looks_at(second, identity) == 2
+    assert looks_at(first, "other rows") == 0
+    assert looks_at(first, None) == 2, "by the fingerprint of the data, where rows are not known"
 
 
 def test_without_a_baseline_there_is_nothing_to_compare(

@@ -11,7 +11,7 @@ from tests.making import DATABASE, TINY, make_brief, retrained, search
 from tuner.bundle.bundle import open_bundle
 from tuner.case.metric import scores
 from tuner.errors import DataError, StudyError, UsageError
-from tuner.evidence.jobs import seed_of
+from tuner.evidence.jobs import TEST, seed_of
 from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import load_study
 
@@ -60,13 +60,15 @@ def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace:
     bundle = retrained("tiny", case_file=TINY)
     study = load_study(DATABASE, "tiny")
     facts = manifest(bundle)
-    assert bundle.resolve() == own_workplace / f"storage/bundles/tiny/best-seed-{seed_of(0, 0)}"
+    assert (
+        bundle.resolve() == own_workplace / f"storage/bundles/tiny/best-seed-{seed_of(0, 0, TEST)}"
+    )
     assert sorted(path.name for path in bundle.iterdir()) == [
         "manifest.json",
         "weights.safetensors",
     ]
     assert facts["trial"] == study.best_trial.number
-    assert facts["seed"] == seed_of(0, 0)
+    assert facts["seed"] == seed_of(0, 0, TEST)
     assert facts["hyperparameters"] == study.best_trial.user_attrs["hyperparameters"]
     assert facts["epochs"] == study.best_trial.user_attrs["best_epoch"]
     assert facts["metrics"]["validation"] == {"accuracy": study.best_value}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import StudyError
 from tuner.evidence.final import score_on_test
-from tuner.evidence.jobs import Configuration, rows_for_test, seed_of
-from tuner.evidence.race import Race, most_rounds, race
+from tuner.evidence.finalists import most_seeds
+from tuner.evidence.jobs import TEST, Configuration, seed_of
+from tuner.evidence.odometer import looks_at
+from tuner.evidence.price import Price, plan_test
+from tuner.evidence.race import Race, race
 from tuner.evidence.trainings import Trainings
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.schema import CONFIRMATION, MISTAKES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import optuna
@@ -41,14 +45,14 @@ def confirm(
     """Find out which candidate is best, and what it is worth, unless that is known already.
 
     The candidates of the search, baseline and recipe are trained again on fresh seeds and folds;
-    what wins there is the best from then on. Then the test split is opened for models of baseline,
-    recipe and best, on the same seeds, as many as there were rounds.
+    what wins there is the best from then on. Then new models of baseline, recipe and best, on seeds
+    that the race did not use, meet the test, which is opened once for all of them.
 
     Args:
-        fewest: seeds; there are up to four times as many while the gain is not plain. A
+        fewest: seeds; up to four times as many models are tested where that is worth it. A
             confirmation of these candidates on as many or more stays as it is.
-        folder: keeps the weights of each model as soon as it is trained, so an interrupted
-            confirmation goes on where it was.
+        folder: keeps the weights of each model that meets the test as soon as it is trained, so an
+            interrupted confirmation continues where it was.
 
     Returns:
         Whether the test split was opened.
@@ -71,38 +75,51 @@ def confirm(
     configurations = {
         trial.number: configuration_of(trial) for trial in (*candidates, *arms.values())
     }
-    trainings = Trainings(study, config, engine, say, folder)
+    trainings = Trainings(study, config, engine, say)
     found = _race(trainings, configurations, numbers, fixed, fewest, say)
+    identity = config.dataset.test.identity()
+    looks = looks_at(study, identity)
+    count, price = plan_test(config, found, fixed["baseline"], fewest, looks + 1)
     chosen = {**fixed, "best": found.winner}
-    seeds = [seed_of(config.seed, index) for index in range(found.rounds)]
-    known: dict[int, list[dict[str, float]]] = {}
-    if before.get("seeds") == seeds:
-        known = {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
+    known = _scores_known(before, count)
     opened = not set(chosen.values()) <= set(known)
     if opened:
+        say(price.words)
         arms_tested = {number: configurations[number] for number in chosen.values()}
-        tested = score_on_test(study, config, engine, arms_tested, found.rounds, folder, say)
+        tested = score_on_test(
+            study, trainings.study, config, engine, arms_tested, count, folder, say
+        )
         known = {trial: one.scores for trial, one in tested.items()}
         shown = {"trial": found.winner, **tested[found.winner].details}
         study.set_user_attr(MISTAKES, shown)
+    else:
+        count, price = len(before["seeds"]), Price(**before["price"])
     ended = {
         name: {"trial": number, "epochs": configurations[number].epochs, "scores": known[number]}
         for name, number in chosen.items()
     }
-    facts = {**asked, **_facts(found, fewest), "seeds": seeds, "arms": ended}
-    facts["trained_on"] = rows_for_test(config)
+    facts = {
+        **asked,
+        "fewest": fewest,
+        "most": most_seeds(fewest),
+        "winner": found.winner,
+        "validation": {str(number): scores for number, scores in found.scores.items()},
+        "stream": TEST,
+        "seeds": [seed_of(config.seed, index, TEST) for index in range(count)],
+        "arms": ended,
+        "trained_on": len(config.dataset.development),
+        "rows": identity,
+        "price": asdict(price),
+    }
     study.set_user_attr(CONFIRMATION, facts)
     return opened
 
 
-def _facts(found: Race, fewest: int) -> dict[str, Any]:
-    """Return how a race went, as plain values."""
-    return {
-        "fewest": fewest,
-        "winner": found.winner,
-        "most": most_rounds(fewest),
-        "validation": {str(number): scores for number, scores in found.scores.items()},
-    }
+def _scores_known(before: Mapping[str, Any], count: int) -> dict[int, list[dict[str, float]]]:
+    """Return test scores by trial that an earlier confirmation has, on as many seeds or more."""
+    if before.get("stream") != TEST or len(before["seeds"]) < count:
+        return {}
+    return {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
 
 
 def _race(
@@ -110,22 +127,24 @@ def _race(
     configurations: dict[int, Configuration],
     candidates: list[int],
     fixed: dict[str, int],
-    fewest: int,
+    rounds: int,
     say: Callable[[str], None],
 ) -> Race:
     def score(numbers: Sequence[int], index: int) -> list[float | None]:
         later = [
             (configurations[number], round_)
-            for round_ in range(index + 1, fewest)
+            for round_ in range(index + 1, rounds)
             for number in fixed.values()
         ]
         return trainings.scores([configurations[number] for number in numbers], index, later)
 
     others = [number for name, number in fixed.items() if name != "baseline"]
     direction = trainings.config.case.direction
-    found = race(candidates, fixed["baseline"], others, fewest, direction, score)
+    found = race(candidates, fixed["baseline"], others, rounds, direction, score)
     names = " and ".join(str(number) for number in candidates if number != found.winner)
     against = f", not behind {names}" if names else ""
-    rounds = f"{found.rounds} round{'' if found.rounds == 1 else 's'}"
-    say(f"On fresh seeds and folds trial {found.winner} is best{against} ({rounds}).")
+    say(
+        f"On fresh seeds and folds trial {found.winner} is best{against} "
+        f"({rounds} round{'' if rounds == 1 else 's'})."
+    )
     return found

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from tuner.case.contract import Shape
 from tuner.case.metric import scores
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import BundleError, StudyError
-from tuner.evidence.jobs import final_replica, job_of, trained_with, weights_file
+from tuner.evidence.jobs import TEST, final_replica, job_of, seed_of, trained_with, weights_file
 from tuner.evidence.mistakes import classification_mistakes, residuals
-from tuner.study.schema import OPENINGS
+from tuner.evidence.odometer import record_opening
+from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
 from tuner.training.inference import Fitted
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Tested:
 
 def score_on_test(
     study: optuna.Study,
+    evidence: optuna.Study,
     config: StudyConfig,
     engine: Engine,
     configurations: Mapping[int, Configuration],
@@ -51,9 +54,12 @@ def score_on_test(
     folder: Path,
     say: Callable[[str], None],
 ) -> dict[int, Tested]:
-    """Train each trial's configuration on the first seeds, then open the test split for all.
+    """Train each trial's configuration on so many seeds, then open the test split for all.
+
+    What the models say of the test rows is kept, so later comparisons need no new opening.
 
     Args:
+        evidence: the study of the trainings after the search, which keeps it.
         count: of seeds.
 
     Returns:
@@ -70,22 +76,45 @@ def score_on_test(
     }
     _train(_jobs(config, configurations, files), engine, say)
     outputs, test = _open(study, config, configurations, files)
-    return {
-        trial: _tested(config, [outputs[trial, index] for index in range(count)], test)
-        for trial in configurations
+    by_trial = {
+        trial: [outputs[trial, index] for index in range(count)] for trial in configurations
     }
+    _keep(evidence, config, by_trial, test)
+    return {trial: _tested(config, own, test) for trial, own in by_trial.items()}
+
+
+def _keep(
+    evidence: optuna.Study,
+    config: StudyConfig,
+    outputs: Mapping[int, Sequence[Tensor]],
+    test: Examples,
+) -> None:
+    """Keep what the models said of the test rows, and the targets in the same units."""
+    targets = test.targets.flatten().numpy()
+    keep_targets(evidence, config.dataset.test.identity(), targets)
+    for trial, own in outputs.items():
+        seeds = tuple(seed_of(config.seed, index, TEST) for index in range(len(own)))
+        said = torch.stack(list(own))  # (seeds, rows, outputs)
+        values = said.argmax(dim=2) if config.dataset.classes else said[:, :, 0]
+        keep_predictions(evidence, trial, Predictions(seeds, values.numpy()), targets)
 
 
 def final_job(
-    config: StudyConfig, configuration: Configuration, files: Mapping[int, Path | None]
+    config: StudyConfig,
+    configuration: Configuration,
+    files: Mapping[int, Path | None],
+    stream: str = TEST,
 ) -> Job:
-    """Train for the test: on all development data, or again what a round has trained.
+    """Train for the test, on all development data.
 
     Args:
         files: for the weights, by the numbers of the trainings that are one job.
+        stream: of the seeds.
     """
-    runs = [replace(final_replica(config, index), weights=file) for index, file in files.items()]
-    return job_of(config, configuration, runs)
+    replicas = [
+        replace(final_replica(config, index, stream), weights=file) for index, file in files.items()
+    ]
+    return job_of(config, configuration, replicas)
 
 
 def _jobs(
@@ -139,12 +168,11 @@ def _open(
     """
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
 
+    identity = config.dataset.test.identity()
+
     def record() -> None:
-        opening = {
-            "when": datetime.now(UTC).isoformat(timespec="seconds"),
-            "reason": f"final evaluation of {trials} configurations on {seeds} seeds",
-        }
-        study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
+        reason = f"final evaluation of {trials} configurations on {seeds} seeds"
+        record_opening(study, identity, reason)
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
     test = config.dataset.test.open(record)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.contract import Shape
-from tuner.data.splits import Holdout, KFold
+from tuner.data.splits import KFold
 from tuner.engines.job import Job, Replica
 from tuner.machine import machine
 from tuner.seeds import derive
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tuner.study.configuration import StudyConfig
 
+RACE, TEST = "confirmation", "test"  # streams of seeds
 TOGETHER = 6  # the fewest rounds that prove anything
 
 
@@ -59,9 +60,9 @@ def trained_with(config: StudyConfig, configuration: Configuration, index: int) 
     return range(start, start + TOGETHER)
 
 
-def seed_of(study_seed: int, index: int) -> int:
-    """Return the seed of training number `index` after the search, where no trial has it."""
-    return derive(study_seed, "confirmation", index)
+def seed_of(study_seed: int, index: int, stream: str = RACE) -> int:
+    """Return seed number `index` of the rounds, or of the models that meet the test."""
+    return derive(study_seed, stream, index)
 
 
 def fresh_replica(config: StudyConfig, index: int) -> Replica:
@@ -75,35 +76,23 @@ def fresh_replica(config: StudyConfig, index: int) -> Replica:
     )
 
 
-def final_replica(config: StudyConfig, index: int) -> Replica:
-    """Return what the model that meets the test with seed `index` is trained on."""
-    if are_tested(config):
-        return fresh_replica(config, index)
-    return Replica(seed=seed_of(config.seed, index), split_seed=None)
+def final_replica(config: StudyConfig, index: int, stream: str = TEST) -> Replica:
+    """Return what a model that meets the test is trained on: all development rows.
 
+    No model of a round meets the test: its validation score took part in choosing the best. So the
+    seeds are of a stream of their own.
 
-def rows_for_test(config: StudyConfig) -> int:
-    """Return on how many rows the models that meet the test are trained."""
-    rows, scheme = len(config.dataset.development), config.dataset.validation
-    held_out = scheme.rows if are_tested(config) and isinstance(scheme, Holdout) else 0
-    return rows - held_out
-
-
-def are_tested(config: StudyConfig) -> bool:
-    """Whether the models of the rounds are those that meet the test split.
-
-    Where one part of the rows is held out they have seen nearly all others, and training everything
-    again would double what a confirmation takes. With folds of few rows it is worth it; and in
-    regression, where errors are in units of the training rows' spread, it makes these the same.
+    Args:
+        stream: of the seeds; studies made before have those of the rounds.
     """
-    return isinstance(config.dataset.validation, Holdout) and config.case.task == "classification"
+    return Replica(seed=seed_of(config.seed, index, stream), split_seed=None)
 
 
 def weights_file(
     folder: Path, config: StudyConfig, configuration: Configuration, index: int
 ) -> Path:
-    """Return the file for the weights of a training, which no other training has."""
-    seed = seed_of(config.seed, index)
+    """Return the file for the weights of a model that meets the test, which no other has."""
+    seed = seed_of(config.seed, index, TEST)
     inputs = (
         config.case.name,
         config.dataset.fingerprint,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,14 +11,13 @@ from optuna.trial import TrialState, create_trial
 
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import StudyError
-from tuner.evidence.jobs import are_tested, fresh_replica, job_of, trained_with, weights_file
+from tuner.evidence.jobs import fresh_replica, job_of, trained_with
 from tuner.search.scoring import fold_scores
 from tuner.study.schema import EVIDENCE
 from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     from optuna.trial import FrozenTrial
 
@@ -37,9 +35,6 @@ class Trainings:
     Round r holds out fold r mod k of a split that the search has not seen, with another split every
     k rounds: k rounds validate on every development row once, at the cost of one training each.
     The scores are kept as trials of a study of their own, so nothing is trained twice.
-
-    Args:
-        folder: for the weights of models that are to meet the test; None: none are.
     """
 
     def __init__(
@@ -48,9 +43,8 @@ class Trainings:
         config: StudyConfig,
         engine: Engine,
         say: Callable[[str], None],
-        folder: Path | None = None,
     ) -> None:
-        self.config, self.engine, self.say, self.folder = config, engine, say, folder
+        self.config, self.engine, self.say = config, engine, say
         self.study = optuna.create_study(
             study_name=evidence_name(study.study_name),
             storage=study._storage,
@@ -136,9 +130,6 @@ class Trainings:
 
     def _job(self, configuration: Configuration, rounds: Sequence[int]) -> Job:
         runs = [fresh_replica(self.config, index) for index in rounds]
-        if self.folder is not None and are_tested(self.config):
-            files = [weights_file(self.folder, self.config, configuration, one) for one in rounds]
-            runs = [replace(run, weights=file) for run, file in zip(runs, files, strict=True)]
         return job_of(self.config, configuration, runs)
 
 

@@ -6,7 +6,7 @@ import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.comparison import CONFIDENCE, Direction, compare, paired_gains
+from tuner.evidence.comparison import Direction, paired_gains
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 AS_STORED = ("seeds", "candidates", "winner", "fewest", "most", "validation", "fixed")
-PAIRS = (("best", "baseline"), ("recipe", "baseline"), ("best", "recipe"))
 
 
 def confirmation_of(
@@ -32,6 +31,8 @@ def confirmation_of(
     return {
         **{name: stored[name] for name in AS_STORED},
         "trained_on": stored.get("trained_on"),  # None: all rows, as it was before
+        "rows": stored.get("rows"),
+        "price": stored.get("price"),
         "scores": {name: stored["arms"][name]["scores"] for name in current},
         "outdated": {
             name: number
@@ -63,7 +64,7 @@ def race_facts(
         }
         for number in dict.fromkeys((*confirmation["candidates"], *arms))
     ]
-    kept = ("seeds", "outdated", "winner", "fewest", "most", "trained_on")
+    kept = ("seeds", "outdated", "winner", "fewest", "most", "trained_on", "price")
     return {
         **{name: confirmation[name] for name in kept},
         "candidates": candidates,
@@ -115,35 +116,6 @@ def facts_of_arm(
         if scores
         else {},
     }
-
-
-def comparisons(
-    arms: Mapping[str, FrozenTrial],
-    confirmation: Mapping[str, Any] | None,
-    metric: str,
-    direction: Direction,
-) -> dict[str, dict[str, Any] | None]:
-    """Compare the arms pair by pair on the test split, on the seeds they share."""
-    scores = (confirmation or {"scores": {}})["scores"]
-    found: dict[str, dict[str, Any] | None] = {}
-    for arm, other in PAIRS:
-        found[f"{arm}_vs_{other}"] = None
-        if arm in scores and other in scores:
-            a, b = ([score[metric] for score in scores[name]] for name in (arm, other))
-            if a and all(map(math.isfinite, (*a, *b))):
-                one = compare(b, a, direction)
-                found[f"{arm}_vs_{other}"] = {
-                    "metric": metric,
-                    "gain": one.gain,
-                    "interval": one.interval,
-                    "confidence": CONFIDENCE,
-                    "probability_of_improvement": one.probability,
-                    "p_value": one.p_value,
-                    "n": one.n,
-                    "verdict": one.verdict,
-                    "same_trial": arms[arm].number == arms[other].number,
-                }
-    return found
 
 
 def _summary(values: Sequence[float]) -> dict[str, Any]:

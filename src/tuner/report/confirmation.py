@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tuner.report.arms import PAIRS
+from tuner.evidence.verdicts import PAIRS
 from tuner.report.verdict import gain_interval
 from tuner.report.wording import BLANK, count, decimals_for, mean_and_std, number, table, title
 
@@ -37,17 +37,53 @@ def certainty_section(facts: dict[str, Any]) -> str:
         )
     if not rows:
         return ""
-    n = len(facts["confirmation"]["seeds"])
     header = ["", "", f"gain in test {title(facts['metric']['name'])}", "95 % interval"]
     header += ["improved", "p"]
+    pair = facts["comparison"]["best_vs_baseline"] or next(
+        one for one in facts["comparison"].values() if one
+    )
+    words = _of_rows(pair) if pair.get("covers") == "rows" else _of_seeds(facts)
+    return f"## How sure is it?\n\n{table(header, rows, left=2)}\n\n{words}"
+
+
+def _of_rows(pair: dict[str, Any]) -> str:
+    """Say what an interval covers that seeds and test rows were resampled for."""
+    lines = [
+        "Above zero is an improvement. *Improved* is the share of pairs of models, one of each "
+        "arm, in which the new one did better; ties count half. The interval and p cover new test "
+        "rows and new trainings: a gain is proven when the interval excludes zero."
+    ]
+    if pair["share_of_rows"] is not None:
+        lines.append(
+            f"Of the uncertainty, {pair['share_of_rows']:.0%} comes from the choice of the "
+            f"{count(pair['rows'], 'test row')} and {pair['share_of_seeds']:.0%} from the "
+            f"randomness of {count(pair['n'], 'training')} per arm."
+        )
+    if pair["certainty"]:
+        lines.append(pair["certainty"])
+    if pair["looks"] > 1:
+        lines.append(
+            f"These test rows have been looked at {pair['looks']} times in this database, so the "
+            f"intervals are widened: each is at {pair['confidence']:.1%}."
+        )
+    if pair["used_up"]:
+        lines.append(
+            f"**This test set is used up** after {count(pair['most_looks'], 'look')}: find new "
+            "test rows before you trust another verdict."
+        )
+    return "\n\n".join(lines)
+
+
+def _of_seeds(facts: dict[str, Any]) -> str:
+    """Say what an interval covers that seeds alone were resampled for, in studies made before."""
+    n = len(facts["confirmation"]["seeds"])
     return (
-        f"## How sure is it?\n\n{table(header, rows, left=2)}\n\n"
         f"Paired by seed ({count(n, 'seed')}); above zero is an improvement. *Improved* is the "
-        "share of the seeds with one, of which a draw is a half. The interval is a "
-        "bootstrap over seeds, which with few of them is somewhat too narrow; p is of a two-sided "
-        "sign-flip test. A gain is proven where both leave chance out. That is the luck of "
-        "training, not that of drawing the "
-        f"{facts['data']['sizes']['test']:,} test rows."
+        "share of pairs of models, one of each arm, in which the new one did better; ties count "
+        "half. The interval is a bootstrap over seeds, which with few of them is somewhat too "
+        "narrow; p is of a two-sided sign-flip test. This covers the randomness of training, not "
+        f"the choice of the {facts['data']['sizes']['test']:,} test rows: this study kept no "
+        "predictions of single rows."
     )
 
 

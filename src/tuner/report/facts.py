@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.evidence.health import check_health
+from tuner.evidence.verdicts import verdicts
 from tuner.report.ablation import ablation_facts
-from tuner.report.arms import comparisons, confirmation_of, facts_of_arm, race_facts
+from tuner.report.arms import confirmation_of, facts_of_arm, race_facts
 from tuner.report.diagnosis import diagnoses
 from tuner.report.mistakes import mistakes_facts
 from tuner.study.arms import arms_of
@@ -75,7 +76,7 @@ def gather(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
         },
         "diagnosis": diagnoses(arms, made),
         "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
-        "comparison": comparisons(arms, confirmation, made["metric"], made["direction"]),
+        "comparison": verdicts(study, arms, confirmation, made["metric"], made["direction"]),
         "ablation": ablation_facts(attributes.get(ABLATION), arms, made["direction"]),
         "mistakes": mistakes_facts(attributes.get(MISTAKES), arms),
         "importance": attributes.get(IMPORTANCE),

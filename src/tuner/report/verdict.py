@@ -39,6 +39,11 @@ def verdict(facts: dict[str, Any]) -> str:
             f"No proven gain: the {what} {went}, but {seeds} cannot tell a gain from chance; "
             f"confirm on {FEWEST_TO_PROVE} or more."
         )
+    if pair.get("covers") == "rows":
+        return (
+            f"No proven gain: the {what} {went} (95 % interval of the gain {interval}, {seeds}, "
+            f"{count(pair['rows'], 'test row')}; p = {pair['p_value']:.2g})."
+        )
     if pair["p_value"] > 1 - pair["confidence"]:
         but = "but" if pair["gain"] > 0 else "and"
         return (

@@ -14,7 +14,7 @@ from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.final import final_job
-from tuner.evidence.jobs import job_of, seed_of, trained_with
+from tuner.evidence.jobs import RACE, TEST, job_of, seed_of, trained_with
 from tuner.machine import machine
 from tuner.naming import folder_name
 from tuner.study.arms import arms_of
@@ -51,7 +51,7 @@ def retrain(settings: RetrainingSettings) -> Path:
     study = load_study(workplace.url, stored.study)
     chosen = _trial(study, number) if number is not None else _arm(study, settings.arm)
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
-    seed = seed_of(config.seed, 0) if settings.seed is None else settings.seed
+    seed = _tested(study, config)[0][0] if settings.seed is None else settings.seed
     label = f"trial-{number}" if number is not None else settings.arm
     bundle = settings.out or workplace.bundles(folder_name(stored.study)) / f"{label}-seed-{seed}"
     refuse_to_replace(bundle)  # before an hour of training, not after
@@ -94,14 +94,23 @@ def _train(
         if isinstance(event, Failed):
             raise StudyError(f"retraining failed: {event.reason}; try another --seed")
 
-    confirmed = study.user_attrs.get(CONFIRMATION, {}).get("seeds") or [seed_of(config.seed, 0)]
-    if seed in confirmed:  # with those that it was confirmed with, to be the same, bit for bit
-        own = confirmed.index(seed)
+    tested, stream = _tested(study, config)
+    if seed in tested:  # with those that it was confirmed with, to be the same, bit for bit
+        own = tested.index(seed)
         together = trained_with(config, configuration, own)
-        job = final_job(config, configuration, {n: weights if n == own else None for n in together})
+        files = {n: weights if n == own else None for n in together}
+        job = final_job(config, configuration, files, stream)
     else:
         job = job_of(config, configuration, [Replica(seed=seed, split_seed=None, weights=weights)])
     run_all(InProcessEngine(), {0: job}, on_end)
+
+
+def _tested(study: optuna.Study, config: StudyConfig) -> tuple[list[int], str]:
+    """Return the seeds that have met the test, or the first that may, and their stream."""
+    confirmation = study.user_attrs.get(CONFIRMATION)
+    if not confirmation:
+        return [seed_of(config.seed, 0, TEST)], TEST
+    return confirmation["seeds"], confirmation.get("stream", RACE)
 
 
 def _manifest(

@@ -20,6 +20,8 @@ from tuner.engines.choosing import choose_backend
 from tuner.engines.forking import pool
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.importance import explain
+from tuner.evidence.odometer import looks_at
+from tuner.evidence.price import price_of
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import machine, usable_cores
 from tuner.naming import folder_name
@@ -155,7 +157,7 @@ def _search(
     observer.tell(
         Opened(mirror.study, config.case, config.dataset, finished(study), total, at_most=auto)
     )
-    watch = _Watch(observer)
+    watch = _Watch(observer, study, config, settings.seeds)
     Coordinator(mirror, config, engine, watch).search(total, deadline, enough)
     observer.tell(SearchEnded())
     if settle(study):
@@ -166,12 +168,27 @@ def _search(
 
 @dataclass(frozen=True, slots=True)
 class _Watch:
-    """Hands on what the coordinator tells."""
+    """Hands on what the coordinator tells, and says what a confirmation will be able to show."""
 
     observer: Observer
+    study: optuna.Study
+    config: StudyConfig
+    seeds: int
 
     def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
         self.observer.tell(Searching(running, ended))
+        if ended is not None and ended.user_attrs.get("arm") == "baseline" and self.seeds:
+            self._tell_price(ended)
+
+    def _tell_price(self, baseline: FrozenTrial) -> None:
+        if baseline.values is None:
+            return
+        test, classes = self.config.dataset.test, self.config.case.task == "classification"
+        looks = looks_at(self.study, test.identity()) + 1
+        error = 1 - baseline.values[0] if classes else baseline.values[0]
+        price = price_of(error, classes=classes, rows=test.rows, seeds=self.seeds, looks=looks)
+        if price is not None:
+            self.observer.tell(Message(f"What the test can show: {price}"))
 
 
 class _Record:

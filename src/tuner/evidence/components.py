@@ -1,0 +1,63 @@
+"""Where the variance of a gain comes from: rows, seeds, and what is left of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Array: TypeAlias = "NDArray[np.float64]"
+Pair: TypeAlias = tuple[float, float]  # of the baseline and of the other arm
+Counts: TypeAlias = tuple[int, int]  # seeds of the baseline and of the other arm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Components:
+    """Where the variance of a gain comes from, in squared units of the loss.
+
+    Attributes:
+        rows: variance over rows of the difference of the arms, were there endless seeds.
+        seeds: variance of a model's mean loss on endless rows, of each arm.
+        interaction: variance of what is left, of one model on one row, of each arm.
+        unseen: squared difference on the one row that is counted in addition.
+    """
+
+    rows: float
+    seeds: Pair
+    interaction: Pair
+    unseen: float
+
+    def of_rows(self, rows: int, seeds: Counts) -> float:
+        """Return the variance of the gain, with its seeds fixed."""
+        rest = sum(one / n for one, n in zip(self.interaction, seeds, strict=True))
+        return (self.rows + rest) / rows + self.unseen / rows**2
+
+    def variance(self, rows: int, seeds: Counts) -> float:
+        """Return the variance of a gain on so many rows and seeds."""
+        return self.of_rows(rows, seeds) + sum(
+            one / n for one, n in zip(self.seeds, seeds, strict=True)
+        )
+
+    def degrees(self, rows: int, seeds: Counts) -> float:
+        """Return the degrees of freedom to expect; at least two models an arm and two rows."""
+        means = [
+            one / n + rest / (n * rows)
+            for one, rest, n in zip(self.seeds, self.interaction, seeds, strict=True)
+        ]
+        parts = self.of_rows(rows, seeds), *means
+        return satterthwaite(self.variance(rows, seeds), parts, (rows, *seeds))
+
+
+def satterthwaite(variance: float, parts: tuple[float, ...], counts: tuple[int, ...]) -> float:
+    """Return the degrees of freedom of a sum of mean squares, one at least (Satterthwaite 1946).
+
+    Args:
+        variance: the sum.
+        parts: mean squares that it was made of.
+        counts: of what each part is the variance; one degree of freedom less.
+    """
+    spread = sum(part**2 / (count - 1) for part, count in zip(parts, counts, strict=True))
+    return max(1.0, variance**2 / spread) if spread > 0 else 1.0

@@ -1,0 +1,100 @@
+"""What models said of the test rows, kept so that later comparisons need no new opening.
+
+They are kept on the study of the trainings after the search, packed: a class as its number and -1
+where the model is right, a number as float32. Both compress to little where models agree.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import optuna
+    from numpy.typing import NDArray
+
+TARGETS = "test_targets"  # of the test rows
+PREDICTIONS = "test_predictions:"  # and the number of a trial: what its models said
+RIGHT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What the models of one configuration said of the test rows.
+
+    Attributes:
+        seeds: of the models.
+        values: (seeds, rows): classes as int64, or numbers in standardised units as float32.
+    """
+
+    seeds: tuple[int, ...]
+    values: NDArray[np.generic]
+
+
+def keep_targets(evidence: optuna.Study, identity: str, targets: NDArray[np.generic]) -> None:
+    """Keep the test targets (rows,), classes or numbers in standardised units.
+
+    Args:
+        evidence: the study of the trainings after the search.
+        identity: of the test rows.
+    """
+    evidence.set_user_attr(TARGETS, {"rows": identity, **_packed(targets)})
+
+
+def keep_predictions(
+    evidence: optuna.Study, trial: int, found: Predictions, targets: NDArray[np.generic]
+) -> None:
+    """Keep what models of a trial's configuration said, in place of what was kept before."""
+    values = found.values
+    if not np.issubdtype(values.dtype, np.floating):
+        values = np.where(values == targets, RIGHT, values)
+    entry = {"seeds": list(found.seeds), **_packed(values)}
+    evidence.set_user_attr(f"{PREDICTIONS}{trial}", entry)
+
+
+def kept_targets(attributes: Mapping[str, Any]) -> NDArray[np.generic] | None:
+    """Return the test targets (rows,) that an evidence study has among its attributes."""
+    entry = attributes.get(TARGETS)
+    return None if entry is None else _unpacked(entry)
+
+
+def kept_predictions(attributes: Mapping[str, Any], trial: int) -> Predictions | None:
+    """Return what models of a trial's configuration said, if that is kept."""
+    entry, targets = attributes.get(f"{PREDICTIONS}{trial}"), kept_targets(attributes)
+    if entry is None or targets is None:
+        return None
+    values = _unpacked(entry)
+    if not np.issubdtype(values.dtype, np.floating):
+        values = np.where(values == RIGHT, targets, values)
+    return Predictions(tuple(entry["seeds"]), values)
+
+
+def losses(predictions: Predictions, targets: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Return what each model loses on each row (seeds, rows): wrong or not, or absolute error."""
+    if np.issubdtype(targets.dtype, np.floating):
+        return np.abs(predictions.values.astype(np.float64) - targets.astype(np.float64))
+    wrong: NDArray[np.float64] = (predictions.values != targets).astype(np.float64)
+    return wrong
+
+
+def _packed(values: NDArray[np.generic]) -> dict[str, Any]:
+    numbers = np.issubdtype(values.dtype, np.floating)
+    stored = values.astype("<f4" if numbers else "<i2")
+    packed = zlib.compress(np.ascontiguousarray(stored).tobytes(), level=9)
+    return {
+        "type": stored.dtype.str,
+        "shape": list(stored.shape),
+        "zlib": base64.b64encode(packed).decode("ascii"),
+    }
+
+
+def _unpacked(entry: Mapping[str, Any]) -> NDArray[np.generic]:
+    raw = zlib.decompress(base64.b64decode(entry["zlib"]))
+    found = np.frombuffer(raw, dtype=entry["type"]).reshape(entry["shape"])
+    return found if entry["type"].endswith("f4") else found.astype(np.int64)

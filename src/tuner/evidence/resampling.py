@@ -1,0 +1,196 @@
+"""Rows and seeds drawn again: a check of `crossed`, and what metrics without rows are judged by.
+
+Owen 2007, "The pigeonhole bootstrap" (Annals of Applied Statistics 1(2)): rows are drawn with
+replacement, and so are the seeds of each arm; a model and a row that are both drawn bring the loss
+that they have. Its variance is known to hold what models do on single rows three times instead
+of once. Three variances tell how much that is: with rows alone drawn again, with seeds alone, and
+with both. Deviations are widened by n / (n - 1), as a resample of few varies too little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuner.evidence.crossed import Gain, Moments, judge, unproven
+from tuner.seeds import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from tuner.evidence.comparison import Direction
+    from tuner.evidence.components import Array, Pair
+    from tuner.evidence.scores import Score
+
+RESAMPLES = 2_000
+AT_ONCE = 2_000_000  # weights held at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resampled:
+    """What drawing rows and seeds again says of a gain.
+
+    Attributes:
+        standard_error: what the pigeonhole bootstrap has too much is taken off.
+        plain_error: as the bootstrap has it.
+        interval: 95 %, of the percentiles, brought to `standard_error`.
+        gains: (resamples,).
+    """
+
+    standard_error: float
+    plain_error: float
+    interval: Pair
+    gains: Array
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """Scores of the models of an arm: (seeds,) on the rows, (resamples, seeds) on rows redrawn."""
+
+    scores: Array
+    redrawn: Array
+
+
+def resample(baseline: Array, other: Array, seed: int = 0, resamples: int = RESAMPLES) -> Resampled:
+    """Draw the rows and seeds of two arms' losses again, crossed.
+
+    Args:
+        baseline: (seeds, rows), less is better.
+        other: (seeds, rows).
+        seed: of the study.
+        resamples: how often to draw.
+    """
+    rows = baseline.shape[1]
+    parts = [
+        (-weights @ baseline.T / rows, -weights @ other.T / rows)
+        for weights in _weights(rows, resamples, seed)
+    ]
+    redrawn = [np.concatenate(part) for part in zip(*parts, strict=True)]
+    arms = [
+        _Arm(-one.mean(axis=1), two) for one, two in zip((baseline, other), redrawn, strict=True)
+    ]
+    return _pigeonhole(arms[0], arms[1], rows, np.random.default_rng(derive(seed, "seeds redrawn")))
+
+
+def compare_scores(
+    score: Score,
+    baseline: NDArray[np.generic],
+    other: NDArray[np.generic],
+    targets: Array,
+    *,
+    direction: Direction = "maximize",
+    unit: float = 1.0,
+    looks: int = 1,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Gain:
+    """Compare two arms by a metric that has no value a row, such as macro F1 or AUC.
+
+    Rows are drawn again and the metric of every model is computed again. Over the draws, what
+    all models of an arm do alike is the part of the rows; what each does by itself is the
+    interaction. From there on all is as in `crossed`.
+
+    Args:
+        score: the metric.
+        baseline: predictions (seeds, rows, ...).
+        other: predictions (seeds, rows, ...) for the same rows.
+        targets: (rows,).
+        direction: of the metric.
+        unit: how much the metric moves when one row of N is predicted otherwise, times N. For a
+            metric between 0 and 1 about one; see `scores.unit_of_macro_f1`.
+        looks: at these rows, with this one.
+        seed: of the study.
+        resamples: how often rows are drawn.
+
+    Raises:
+        ValueError: arms and targets do not have the same rows, or a score is not a finite number.
+    """
+    rows, seeds = len(targets), (len(baseline), len(other))
+    if rows == 0 or min(seeds) == 0 or {baseline.shape[1], other.shape[1]} != {rows}:
+        raise ValueError(
+            f"predictions of shapes {baseline.shape} and {other.shape} for {rows} targets; "
+            "(seeds, rows) are needed, one of each at least"
+        )
+    sign = 1.0 if direction == "maximize" else -1.0
+    whole = np.ones((1, rows))
+    scores = [sign * score(one, targets, whole)[0] for one in (baseline, other)]
+    gain = float(scores[1].mean() - scores[0].mean())
+    if not np.isfinite(gain):
+        raise ValueError("a score is not a finite number, so no gain can be computed")
+    if rows < 2 or min(seeds) < 2:
+        return unproven(gain, rows, seeds, looks)
+    parts = [
+        (sign * score(baseline, targets, weights), sign * score(other, targets, weights))
+        for weights in _weights(rows, resamples, seed)
+    ]
+    redrawn = [np.concatenate(part) for part in zip(*parts, strict=True)]
+    wider = rows / (rows - 1)
+    of_rows = wider * float((redrawn[1].mean(axis=1) - redrawn[0].mean(axis=1)).var())
+    differing = _differing(baseline, other)
+    return judge(
+        Moments(
+            gain=gain,
+            rows=rows,
+            seeds=seeds,
+            differences=of_rows * rows,
+            means=(float(scores[0].var(ddof=1)), float(scores[1].var(ddof=1))),
+            rest=(wider * rows * _alone(redrawn[0]), wider * rows * _alone(redrawn[1])),
+            unseen=(of_rows * rows**2 + unit**2) / (differing + 1),
+        ),
+        looks,
+    )
+
+
+def _weights(rows: int, resamples: int, seed: int) -> Iterator[Array]:
+    """Draw how often each row counts, (some resamples, rows) at a time."""
+    random = np.random.default_rng(derive(seed, "rows redrawn"))
+    together = max(1, AT_ONCE // rows)
+    for first in range(0, resamples, together):
+        some = min(together, resamples - first)
+        drawn = random.integers(rows, size=(some, rows))
+        drawn += rows * np.arange(some)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=some * rows).reshape(some, rows).astype(float)
+
+
+def _pigeonhole(baseline: _Arm, other: _Arm, rows: int, random: Generator) -> Resampled:
+    resamples = len(other.redrawn)
+    gain = float(other.scores.mean() - baseline.scores.mean())
+    by_rows, by_seeds, by_both = (np.zeros(resamples) for _ in range(3))
+    for sign, arm in ((-1, baseline), (1, other)):
+        n = len(arm.scores)
+        drawn = random.multinomial(n, np.full(n, 1 / n), size=resamples)
+        shares = (1 + (drawn - 1) * (n / (n - 1)) ** 0.5) / n
+        widened = arm.scores + (arm.redrawn - arm.scores) * (rows / (rows - 1)) ** 0.5
+        by_rows += sign * widened.mean(axis=1)
+        by_seeds += sign * shares @ arm.scores
+        by_both += sign * (shares * widened).sum(axis=1)
+    plain = float(by_both.var())
+    parts = float(by_rows.var()) + float(by_seeds.var())
+    # Both have the rest once; together it is in three times. So it is what the sum lacks.
+    error = max(parts - max(0.0, plain - parts), float(by_rows.var())) ** 0.5
+    low, high = np.percentile(by_both - gain, (2.5, 97.5)) * (error / plain**0.5 if plain else 0)
+    return Resampled(
+        standard_error=error,
+        plain_error=plain**0.5,
+        interval=(gain + float(low), gain + float(high)),
+        gains=by_both,
+    )
+
+
+def _alone(redrawn: Array) -> float:
+    """Return the variance over draws of what one model does and the others of its arm do not."""
+    own = redrawn - redrawn.mean(axis=1, keepdims=True)
+    n = int(redrawn.shape[1])
+    return float(own.var(axis=0).mean()) * n / (n - 1)
+
+
+def _differing(baseline: NDArray[np.generic], other: NDArray[np.generic]) -> int:
+    """Count the rows on which not all models of both arms predict the same."""
+    both = np.concatenate((baseline, other))
+    same = (both == both[0]).reshape(*both.shape[:2], -1).all(axis=(0, 2))
+    return int(np.count_nonzero(~same))

@@ -1,0 +1,91 @@
+"""Metrics that have no value a row, on rows that count several times or not at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from scipy.sparse import csr_array
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from tuner.evidence.components import Array
+
+
+class Score(Protocol):
+    """A metric of models on weighted rows."""
+
+    def __call__(self, predictions: NDArray[np.generic], targets: Array, weights: Array) -> Array:
+        """Score every model on every weighting of the rows.
+
+        Args:
+            predictions: (seeds, rows, ...).
+            targets: (rows,).
+            weights: (resamples, rows): how often each row counts, zero or more.
+
+        Returns:
+            (resamples, seeds).
+        """
+
+
+def macro_f1(predictions: NDArray[np.generic], targets: Array, weights: Array) -> Array:
+    """Score classes by macro F1, as scikit-learn does: over classes that are there or predicted.
+
+    Args:
+        predictions: (seeds, rows) classes, 0, 1, ...
+        targets: (rows,) classes.
+        weights: (resamples, rows).
+
+    Returns:
+        (resamples, seeds).
+    """
+    guesses, truth = predictions.astype(np.int64), targets.astype(np.int64)
+    classes = int(max(guesses.max(), truth.max())) + 1
+    rows = np.arange(len(truth))
+    turned = np.ascontiguousarray(weights.T)  # (rows, resamples)
+
+    def counts(labels: NDArray[np.int64], chosen: NDArray[np.int64]) -> Array:
+        """Sum the weights of the chosen rows by their label: (classes, resamples)."""
+        marks = (np.ones(len(chosen)), (labels[chosen], chosen))
+        return np.asarray(csr_array(marks, shape=(classes, len(truth))) @ turned)
+
+    actual = counts(truth, rows)
+    found = np.empty((weights.shape[0], len(guesses)))
+    for model, guess in enumerate(guesses):
+        right = counts(truth, np.flatnonzero(guess == truth))
+        total = actual + counts(guess, rows)
+        known = total > 0
+        scores = 2 * np.divide(right, total, out=np.zeros_like(total), where=known)
+        found[:, model] = scores.sum(axis=0) / known.sum(axis=0)
+    return found
+
+
+def unit_of_macro_f1(targets: Array) -> float:
+    """Return how much one row of N moves macro F1, times N; in a rare class it moves it more."""
+    _, counts = np.unique(targets, return_counts=True)
+    return float((len(targets) * (1 / counts).sum()) ** 0.5 / len(counts))
+
+
+def recomputed(metric: Callable[..., float]) -> Score:
+    """Make a score of a function such as scikit-learn's `roc_auc_score`.
+
+    It is called once a model and resample, so take few resamples where there are many rows.
+
+    Args:
+        metric: called with targets, predictions and `sample_weight`.
+    """
+
+    def score(predictions: NDArray[np.generic], targets: Array, weights: Array) -> Array:
+        found = np.empty((len(weights), len(predictions)))
+        for place, weight in enumerate(weights):
+            drawn = weight > 0
+            for model, guess in enumerate(predictions):
+                found[place, model] = metric(
+                    targets[drawn], guess[drawn], sample_weight=weight[drawn]
+                )
+        return found
+
+    return score

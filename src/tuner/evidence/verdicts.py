@@ -1,0 +1,202 @@
+"""Baseline, recipe and best, pair by pair, on the test rows: what holds for new data."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from tuner.evidence.certainty import after, in_words
+from tuner.evidence.comparison import CONFIDENCE, Direction, compare
+from tuner.evidence.crossed import compare_rows
+from tuner.evidence.looks import alpha_for, is_used_up, most_looks
+from tuner.evidence.odometer import looks_at
+from tuner.evidence.predictions import Predictions, kept_predictions, kept_targets, losses
+from tuner.evidence.resampling import compare_scores
+from tuner.evidence.scores import macro_f1, unit_of_macro_f1
+from tuner.study.store import evidence_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from optuna.trial import FrozenTrial
+
+    from tuner.evidence.crossed import Gain
+
+PAIRS = (("best", "baseline"), ("recipe", "baseline"), ("best", "recipe"))
+
+
+def verdicts(
+    study: optuna.Study,
+    arms: Mapping[str, FrozenTrial],
+    confirmation: Mapping[str, Any] | None,
+    metric: str,
+    direction: Direction,
+) -> dict[str, dict[str, Any] | None]:
+    """Compare the arms pair by pair on the test split.
+
+    Where what the models said of each row is kept, the interval covers new rows and new trainings,
+    and as many looks at the test rows as there have been. Studies of before kept one score a seed;
+    their interval covers new trainings alone, and `covers` says so.
+
+    Args:
+        confirmation: its `scores` of each arm that is still what was confirmed, and its `rows`.
+
+    Returns:
+        What there is to say of each pair; None where it was not compared.
+    """
+    known = (confirmation or {}).get("scores", {})
+    found: dict[str, dict[str, Any] | None] = {f"{a}_vs_{b}": None for a, b in PAIRS}
+    if not known:
+        return found
+    evidence = _evidence(study)
+    looks = max(1, looks_at(study, (confirmation or {}).get("rows")))
+    for arm, other in PAIRS:
+        if arm not in known or other not in known:
+            continue
+        scores = [[score[metric] for score in known[name]] for name in (other, arm)]
+        if not (scores[0] and all(map(math.isfinite, (*scores[0], *scores[1])))):
+            continue
+        kept = _kept(evidence, arms[other].number, arms[arm].number)
+        pair = (
+            _by_seed(scores, direction)
+            if kept is None
+            else _by_row(*kept, metric, looks, _seconds(evidence))
+        )
+        found[f"{arm}_vs_{other}"] = {
+            "metric": metric,
+            **pair,
+            "probability_of_improvement": _probability(scores, direction),
+            "same_trial": arms[arm].number == arms[other].number,
+        }
+    return found
+
+
+def _evidence(study: optuna.Study) -> optuna.Study | None:
+    """Return the study of the trainings after the search, if there is one."""
+    name = evidence_name(study.study_name)
+    if name not in optuna.get_all_study_names(study._storage):
+        return None
+    return optuna.load_study(study_name=name, storage=study._storage)
+
+
+def _seconds(evidence: optuna.Study | None) -> float | None:
+    """Return what a training took, on the mean."""
+    if evidence is None:
+        return None
+    trials = evidence.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    times = [trial.user_attrs["seconds"] for trial in trials if trial.user_attrs.get("seconds")]
+    return fmean(times) if times else None
+
+
+def _kept(
+    evidence: optuna.Study | None, baseline: int, other: int
+) -> tuple[Predictions, Predictions, NDArray[np.generic]] | None:
+    if evidence is None:
+        return None
+    attributes = evidence.user_attrs
+    a, b = (kept_predictions(attributes, number) for number in (baseline, other))
+    targets = kept_targets(attributes)
+    return None if a is None or b is None or targets is None else (a, b, targets)
+
+
+def _by_row(
+    baseline: Predictions,
+    other: Predictions,
+    targets: NDArray[np.generic],
+    metric: str,
+    looks: int,
+    seconds: float | None,
+) -> dict[str, Any]:
+    """Compare row by row: the metric of the search, and the further one of the task."""
+    a, b = losses(baseline, targets), losses(other, targets)
+    gain = compare_rows(a, b, looks)
+    able = after(gain, seconds=seconds)
+    points = metric == "accuracy"
+    return {
+        **_facts(gain),
+        "covers": "rows",
+        "most_looks": most_looks(gain.rows),
+        "used_up": is_used_up(looks, gain.rows),
+        "certainty": able and in_words(able, _writer(points=points)),
+        "smallest_gain": able and able.smallest,
+        "rows_needed": able and able.rows_needed,
+        "seeds_needed": able and able.seeds_needed,
+        "hour": able and {"seeds": able.hour_seeds, "smallest_gain": able.hour_smallest},
+        "also": _also(baseline, other, targets, looks, points=points),
+    }
+
+
+def _also(
+    baseline: Predictions,
+    other: Predictions,
+    targets: NDArray[np.generic],
+    looks: int,
+    *,
+    points: bool,
+) -> dict[str, Any]:
+    """Compare by the further metric of the task: macro F1, or squared error."""
+    if points:
+        truth = targets.astype(np.float64)
+        gain = compare_scores(
+            macro_f1,
+            baseline.values,
+            other.values,
+            truth,
+            unit=unit_of_macro_f1(truth),
+            looks=looks,
+        )
+        return {"macro_f1": _facts(gain)}
+    squared = [losses(one, targets) ** 2 for one in (baseline, other)]
+    return {"mse": _facts(compare_rows(squared[0], squared[1], looks))}
+
+
+def _facts(gain: Gain) -> dict[str, Any]:
+    return {
+        "gain": gain.gain,
+        "interval": gain.interval,
+        "confidence": 1 - alpha_for(gain.looks),
+        "p_value": gain.p_value,
+        "standard_error": gain.standard_error,
+        "share_of_rows": gain.row_share,
+        "share_of_seeds": gain.seed_share,
+        "rows": gain.rows,
+        "seeds": list(gain.seeds),
+        "n": min(gain.seeds),
+        "looks": gain.looks,
+        "verdict": gain.verdict,
+    }
+
+
+def _by_seed(scores: Sequence[Sequence[float]], direction: Direction) -> dict[str, Any]:
+    """Compare the scores of paired seeds, of a study that kept no rows."""
+    one = compare(scores[0], scores[1], direction)
+    return {
+        "gain": one.gain,
+        "interval": one.interval,
+        "confidence": CONFIDENCE,
+        "p_value": one.p_value,
+        "n": one.n,
+        "verdict": one.verdict,
+        "covers": "seeds",
+    }
+
+
+def _probability(scores: Sequence[Sequence[float]], direction: Direction) -> float:
+    """Return how often a model of the arm is better than one of the other, ties by half.
+
+    Over all pairs of seeds (Bouthillier et al. 2021, "Accounting for Variance in Machine Learning
+    Benchmarks", section 4).
+    """
+    sign = 1 if direction == "maximize" else -1
+    pairs = [sign * (b - a) for a in scores[0] for b in scores[1]]
+    return fmean(0.5 if one == 0 else float(one > 0) for one in pairs)
+
+
+def _writer(*, points: bool) -> Callable[[float], str]:
+    return lambda gain: f"{100 * gain:.1f} points" if points else f"{gain:.2g}"

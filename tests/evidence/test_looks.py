@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.evidence.rates import draws
+from tuner.evidence.looks import alpha_for, is_used_up, most_looks, widening
+
+
+def test_the_first_look_has_it_all() -> None:
+    assert (alpha_for(1), widening(1)) == (0.05, 1)
+
+
+def test_twenty_looks_share_it() -> None:
+    assert alpha_for(20) == pytest.approx(0.0025)
+    assert widening(20) == pytest.approx(3.0233 / 1.96, rel=1e-4)
+
+
+@pytest.mark.parametrize(("rows", "looks"), [(1, 1), (20, 2), (171, 11), (500, 23), (10_000, 23)])
+def test_a_small_test_is_used_up_sooner(rows: int, looks: int) -> None:
+    assert most_looks(rows) == looks
+    assert not is_used_up(looks, rows)
+    assert is_used_up(looks + 1, rows)
+
+
+def test_a_majority_vote_of_noise_climbs_as_the_rule_says() -> None:
+    """Blum & Hardt's attack: answers by chance, each turned the way the test set liked better."""
+    draw, rows, looks = draws("attack"), 2_000, 23
+    climbs = []
+    for _ in range(200):
+        answers = draw.choice([-1, 1], size=(looks, rows))  # 1 where right
+        liked = answers * np.where(answers.sum(axis=1) >= 0, 1, -1)[:, None]
+        climbs.append(np.sign(liked.sum(axis=0)).mean() * rows**0.5)
+    assert np.mean(climbs) == pytest.approx(2 / np.pi * looks**0.5, rel=0.05)
+
+
+def test_no_looks_and_no_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="one at least"):
+        alpha_for(0)
+    with pytest.raises(ValueError, match="at least one"):
+        most_looks(0)

@@ -1,0 +1,127 @@
+"""What is said of the arms of a study, from what its store keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tests.making import TINY, make_brief, make_engine, search
+from tuner.evidence.confirmation import confirm
+from tuner.evidence.looks import most_looks
+from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
+from tuner.evidence.trainings import Trainings
+from tuner.evidence.verdicts import verdicts
+from tuner.study.arms import arms_of
+from tuner.study.schema import CONFIRMATION
+from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import optuna
+
+    from tuner.study.configuration import StudyConfig
+
+ROWS, SEEDS = 171, 22
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def with_predictions(
+    url: str, config: StudyConfig, wrong: dict[str, np.ndarray[Any, np.dtype[np.bool_]]]
+) -> tuple[optuna.Study, dict[str, Any]]:
+    """A study whose arms' models were wrong on these test rows (seeds, rows)."""
+    study = search(url, config, 3)
+    arms = arms_of(study)
+    targets = np.arange(ROWS) % 2
+    evidence = Trainings(study, config, make_engine(1), quiet).study
+    keep_targets(evidence, "rows", targets)
+    scores: dict[str, list[dict[str, float]]] = {}
+    for name, mistakes in wrong.items():
+        said = np.where(mistakes, 1 - targets, targets)
+        found = Predictions(tuple(range(len(said))), said)
+        keep_predictions(evidence, arms[name].number, found, targets)
+        scores[name] = [{"accuracy": float((one == targets).mean())} for one in said]
+    return study, {"scores": scores, "rows": "rows"}
+
+
+def always(rows: int, *, but: int = 0) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """All models are wrong on the first of these rows; `but` of them are right on the last one."""
+    wrong = np.zeros((SEEDS, ROWS), dtype=bool)
+    wrong[:, :rows] = True
+    wrong[:but, rows - 1] = False
+    return wrong
+
+
+def test_a_gain_of_one_row_in_171_proves_nothing(config: StudyConfig, url: str) -> None:
+    """What 22 seeds agree on may still be the luck of one row: the gain is 1.2 rows here."""
+    wrong = {"baseline": always(8), "recipe": always(7, but=4)}
+    study, confirmation = with_predictions(url, config, wrong)
+    found = verdicts(study, arms_of(study), confirmation, "accuracy", "maximize")
+    pair = found["recipe_vs_baseline"]
+    assert pair is not None
+    assert pair["gain"] == pytest.approx(1.2 / ROWS, rel=0.05)
+    assert (pair["verdict"], pair["covers"], pair["rows"]) == ("no proven gain", "rows", ROWS)
+    low, high = pair["interval"]
+    assert low < 0 < high
+    assert pair["share_of_rows"] > 0.9
+    assert pair["p_value"] > 0.05
+    assert pair["rows_needed"] > ROWS
+    assert pair["seeds_needed"] is None, "more seeds cannot help"
+    assert "more seeds alone cannot help enough" in pair["certainty"]
+    assert pair["most_looks"] == most_looks(ROWS)
+
+
+def test_a_gain_on_many_rows_is_proven(config: StudyConfig, url: str) -> None:
+    wrong = {"baseline": always(40), "recipe": always(8)}
+    study, confirmation = with_predictions(url, config, wrong)
+    pair = verdicts(study, arms_of(study), confirmation, "accuracy", "maximize")[
+        "recipe_vs_baseline"
+    ]
+    assert pair is not None
+    assert pair["verdict"] == "better"
+    assert pair["also"]["macro_f1"]["verdict"] == "better"
+    assert pair["probability_of_improvement"] == 1
+
+
+def test_a_study_that_kept_no_rows_is_compared_by_its_seeds(config: StudyConfig, url: str) -> None:
+    study = search(url, config, 3)
+    scores = {
+        name: [{"accuracy": 0.5 + n / 100} for n in range(6)] for name in ("baseline", "best")
+    }
+    found = verdicts(study, arms_of(study), {"scores": scores}, "accuracy", "maximize")
+    pair = found["best_vs_baseline"]
+    assert pair is not None
+    assert (pair["covers"], pair["n"], pair["verdict"]) == ("seeds", 6, "no proven gain")
+    assert found["recipe_vs_baseline"] is None
+
+
+def test_a_confirmed_study_has_verdicts_with_looks(tmp_path: Path) -> None:
+    url, config = f"sqlite:///{tmp_path}/studies.db", make_brief(TINY, tmp_path)
+    study = search(url, config, 5)
+    confirm(study, config, make_engine(1), 6, tmp_path / "1", quiet)
+    study = load_study(url, "study")
+    stored = study.user_attrs[CONFIRMATION]
+    confirmation = {
+        "scores": {name: arm["scores"] for name, arm in stored["arms"].items()},
+        "rows": stored["rows"],
+    }
+
+    def intervals(of: optuna.Study) -> tuple[int, float]:
+        pair = verdicts(of, arms_of(of), confirmation, "accuracy", "maximize")["recipe_vs_baseline"]
+        assert pair is not None
+        low, high = pair["interval"]
+        return pair["looks"], high - low
+
+    looks, width = intervals(study)
+    assert looks == 1
+    other = search(url, replace(config, seed=1), 3, name="second")
+    confirm(other, replace(config, seed=1), make_engine(1), 2, tmp_path / "2", quiet)
+    again, wider = intervals(study)
+    assert again == 2
+    assert wider > width, "every look at the same rows widens every interval"

@@ -1,0 +1,121 @@
+"""Worlds with a known truth: models and test rows are drawn anew, as a study draws them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from tuner.evidence.components import Array
+
+
+class World(Protocol):
+    """Where losses come from. An arm is its `level`; its mean loss grows with it."""
+
+    @property
+    def level(self) -> float:
+        """Level of an ordinary arm."""
+
+    def mean(self, level: float) -> float:
+        """Return the mean loss of an arm over all seeds and rows there could be."""
+
+    def models(self, draw: Generator, count: int) -> Array:
+        """Draw what is special about each of `count` trained models: (count,)."""
+
+    def rows(self, draw: Generator, count: int) -> Array:
+        """Draw what is special about each of `count` rows, whatever predicts them: (count,)."""
+
+    def losses(self, draw: Generator, level: float, models: Array, rows: Array) -> Array:
+        """Draw the losses (models, rows) of one arm's models on these rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classification:
+    """Wrong or not: a model is wrong where a normal sum passes a threshold.
+
+    The sum's variance is 1: `common` is the part of the row (hard for every arm), `own` that of the
+    row for this arm, `seed` that of the model; the rest belongs to the model on this row alone. So
+    the mean error is exactly `level`.
+    """
+
+    level: float = 0.1
+    common: float = 0.6
+    own: float = 0.1
+    seed: float = 0.005
+
+    def mean(self, level: float) -> float:
+        return level
+
+    def models(self, draw: Generator, count: int) -> Array:
+        return draw.normal(0, self.seed**0.5, count)
+
+    def rows(self, draw: Generator, count: int) -> Array:
+        return draw.normal(0, self.common**0.5, count)
+
+    def losses(self, draw: Generator, level: float, models: Array, rows: Array) -> Array:
+        own = draw.normal(0, self.own**0.5, len(rows))
+        rest = 1 - self.common - self.own - self.seed
+        noise = draw.standard_normal((len(models), len(rows)), dtype=np.float32) * rest**0.5
+        known = (rows + own) + models[:, None]
+        wrong: Array = (known + noise > norm.isf(level)).astype(float)
+        return wrong
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regression:
+    """Absolute or squared errors: the noise of the targets, and what a model gets wrong.
+
+    A tenth of the rows has three times the noise of the others. What a model gets wrong has the
+    variance `level`, of which `own` belongs to the row for this arm; the rest is the model's. Half
+    of the models have (1 + `seed`) times that rest, half (1 - `seed`). So means are sums of
+    half-normals.
+    """
+
+    level: float = 0.5
+    own: float = 0.3
+    seed: float = 0.1
+    squared: bool = False
+
+    def mean(self, level: float) -> float:
+        total = 0.0
+        for share, noise in ((0.9, 1.0), (0.1, 9.0)):
+            for times in (1 - self.seed, 1 + self.seed):
+                variance = noise + level * (self.own + (1 - self.own) * times)
+                total += share / 2 * (variance if self.squared else (2 * variance / np.pi) ** 0.5)
+        return float(total)
+
+    def models(self, draw: Generator, count: int) -> Array:
+        return 1 + self.seed * draw.choice([-1.0, 1.0], count)
+
+    def rows(self, draw: Generator, count: int) -> Array:
+        return draw.standard_normal(count) * np.where(draw.random(count) < 0.1, 3.0, 1.0)
+
+    def losses(self, draw: Generator, level: float, models: Array, rows: Array) -> Array:
+        own = draw.normal(0, (level * self.own) ** 0.5, len(rows))
+        spread = (level * (1 - self.own) * models) ** 0.5
+        noise = draw.standard_normal((len(models), len(rows)), dtype=np.float32)
+        errors: Array = (rows + own) + spread[:, None] * noise
+        return errors**2 if self.squared else np.abs(errors)
+
+
+def level_for(world: World, mean: float) -> float:
+    """Return the level of an arm with this mean loss."""
+    if isinstance(world, Classification):
+        return mean
+    return float(brentq(lambda level: world.mean(level) - mean, 0, 1e6))
+
+
+CLASSES = Classification()
+WORLDS: dict[str, World] = {
+    "classes": CLASSES,  # one in ten wrong; most of it because the row is hard
+    "classes, seldom wrong": Classification(level=0.02, common=0.75, own=0.05, seed=0.002),
+    "classes, seeds rule": Classification(level=0.2, common=0.4, own=0.02, seed=0.05),
+    "absolute": Regression(),
+    "squared": Regression(squared=True, seed=0.4),
+}
