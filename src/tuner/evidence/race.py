@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from scipy.stats import ttest_1samp
 
+from tuner.case.metric import sign_of
 from tuner.errors import StudyError
 from tuner.evidence.comparison import FEWEST_TO_PROVE, are_equal, paired_gains
 
@@ -65,7 +66,7 @@ def race(
     """
     runners = list(candidates)
     scores: dict[int, list[float | None]] = {}
-    worst_last = (1 if direction == "minimize" else -1, math.inf)
+    worst_last = -sign_of(direction), math.inf
 
     def level(trial: int) -> float:
         sign, worst = worst_last

@@ -25,8 +25,9 @@ from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
 from tuner.seeds import derive
-from tuner.study.opening import enqueue_arm, finished
+from tuner.study.opening import enqueue_arm
 from tuner.study.schema import STOPPED
+from tuner.study.trials import finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

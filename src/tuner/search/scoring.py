@@ -96,7 +96,7 @@ class History:
         for count, point in enumerate(self.points, start=1):
             if point.ends_epoch and (folds := fold_scores(self.points[:count], self.epochs)):
                 score = Score(int(point.epoch), folds)
-                if best is None or not self.case.better(best.mean, score.mean):
+                if best is None or not self.case.metric.better(best.mean, score.mean):
                     best = score
         if best is None:
             raise CaseError(f"case {self.case.name!r}: a fit ended without a validation score")
