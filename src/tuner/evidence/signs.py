@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import metric_named
+from tuner.search.scoring import counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Metric
 
-END = 0.1  # share of a training that "at its end" is the mean of
 LATE = 0.25  # share over which the slope is taken
 
 
@@ -140,10 +140,9 @@ def read_signs(curve: Curve, reference: float | None = None) -> Signs:
 
 
 def _smooth(epochs: Sequence[float], values: Sequence[float]) -> list[float]:
-    """At each point, the mean over the tenth of the training that ends there."""
-    window = END * epochs[-1] - 1e-9
+    """Return what each point is worth, as in the search: the mean over the tenth up to it."""
     return [
-        fmean(v for e, v in zip(epochs, values, strict=True) if now - window < e <= now)
+        fmean(v for e, v in zip(epochs, values, strict=True) if counts(e, now, epochs[-1]))
         for now in epochs
     ]
 
