@@ -112,4 +112,5 @@ def _print_means(case: Case, best: Mapping[Key, FrozenTrial], out: Path) -> None
         sides.setdefault(key[1], []).append(fmean(scores))
     for side, means in sides.items():
         spread = f" ± {stdev(means):.4f}" if len(means) > 1 else ""
-        print(f"{case.name}, {side}: {case.metric} {fmean(means):.4f}{spread}, {len(means)} runs")
+        score = f"{case.metric.title} {fmean(means):.4f}{spread}"
+        print(f"{case.name}, {side}: {score}, {len(means)} runs")

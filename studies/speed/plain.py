@@ -122,7 +122,7 @@ def objective(trial: optuna.Trial, case: Case, data_dir: Path | None, seed: int)
         train(model, training, loss_of, optimizer, schedule)
         score = evaluate(model, validation, case.task)
         # Without early stopping a training is worth what it comes to at its end, as in the example.
-        if best_epoch == 0 or not hp.early_stopping or case.better(score, best):
+        if best_epoch == 0 or not hp.early_stopping or case.metric.better(score, best):
             best, best_epoch = score, epoch
         trial.report(score, epoch)
         if trial.should_prune():

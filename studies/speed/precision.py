@@ -95,7 +95,11 @@ def main() -> None:
             (score,) = fold_scores(points, jobs[number].hyperparameters["epochs"])
             row = {"case": case.name, "arm": arm, "precision": precision, "seed": seed}
             append(given.out, row | {"validation": score, "seconds": event.seconds})
-            print(*row.values(), f"{case.metric} {score:.4f} ({event.seconds:.1f} s)", flush=True)
+            print(
+                *row.values(),
+                f"{case.metric.title} {score:.4f} ({event.seconds:.1f} s)",
+                flush=True,
+            )
 
         with closing(ThisMachine().engine(plan, at_most=max(len(jobs), 1))) as engine:
             run_all(engine, jobs, on_end)
@@ -120,10 +124,10 @@ def _print_difference(case: Case, arm: str, out: Path) -> None:
     times = zip(*(columns[one, "seconds"] for one in PRECISIONS), strict=True)
     low, high = found.interval or (found.gain, found.gain)
     print(
-        f"{case.name}, {arm}: {case.metric} {fmean(slow):.4f} in float32, {fmean(fast):.4f} in "
-        f"bfloat16; gain {found.gain:+.4f} ({low:+.4f} to {high:+.4f}, p = {found.p_value:.2f}, "
-        f"{found.n} seeds): {found.verdict}; float32 took {median(a / b for a, b in times):.2f} "
-        "times as long"
+        f"{case.name}, {arm}: {case.metric.title} {fmean(slow):.4f} in float32, "
+        f"{fmean(fast):.4f} in bfloat16; gain {found.gain:+.4f} "
+        f"({low:+.4f} to {high:+.4f}, p = {found.p_value:.2f}, {found.n} seeds): "
+        f"{found.verdict}; float32 took {median(a / b for a, b in times):.2f} times as long"
     )
 
 

@@ -14,7 +14,7 @@ from tuner.commands.watching import ConsoleObserver
 from tuner.runs.observer import Opened
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
-from tuner.study.opening import finished
+from tuner.study.trials import finished
 
 if TYPE_CHECKING:
     import optuna

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.evidence.situations import SITUATIONS, confusion, right
+from tuner.case.metric import ACCURACY
 from tuner.evidence.diagnosis import MEANING, Diagnosis, advice, diagnose, in_words
 from tuner.evidence.signs import Curve
 
@@ -33,7 +34,7 @@ def straight(**changes: Any) -> Curve:
         "points": [
             (float(i), 1.5 - level, level, level) for i, level in enumerate(levels, start=1)
         ],
-        "metric": "accuracy",
+        "metric": ACCURACY,
         "validation_rows": 5000,
         "trivial": 0.1,
         "trivial_loss": 2.3,

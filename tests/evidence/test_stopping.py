@@ -11,9 +11,9 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.evidence.stopping import CEILING, FLOOR, reason_to_stop
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
-from tuner.study.opening import finished
 from tuner.study.schema import STOPPED
 from tuner.study.store import settle
+from tuner.study.trials import finished
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from tests.making import DATABASE, TINY, make_brief, retrained, search
 from tuner.bundle.bundle import open_bundle
-from tuner.case.metric import scores
+from tuner.case.metric import METRICS_OF, scores
 from tuner.errors import DataError, StudyError, UsageError
 from tuner.evidence.jobs import TEST, seed_of
 from tuner.study.schema import CONFIRMATION, OPENINGS
@@ -53,7 +53,8 @@ def test_the_scores_in_its_manifest_are_those_of_the_model(own_workplace: Path) 
     bundle = open_bundle(retrained("tiny", case_file=TINY, arm="baseline"), TINY)
     test = make_brief(TINY, own_workplace).dataset.test.open(lambda: None)
     outputs = bundle.fitted.outputs(test.features, bundle.plan)
-    assert bundle.manifest["metrics"]["test"] == scores("classification", outputs, test.targets)
+    metrics = METRICS_OF["classification"]
+    assert bundle.manifest["metrics"]["test"] == scores(metrics, outputs, test.targets)
 
 
 def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace: Path) -> None:

@@ -23,8 +23,8 @@ from tests.making import (
 from tuner.errors import StudyError
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
-from tuner.study.opening import finished
 from tuner.study.store import load_study
+from tuner.study.trials import finished
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from torch import nn
 from tests.case.test_contract import made_up
 from tests.making import TINY
 from tuner.case.loading import load_case
-from tuner.case.metric import score
+from tuner.case.metric import ACCURACY
 from tuner.data.scaling import Scaler
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import Fold, KFold, everything, folds
@@ -74,7 +74,7 @@ def test_the_kept_weights_give_the_best_score(tiny: Dataset) -> None:
     for model, fold, expected in zip(models, parts, best.fold_scores, strict=True):
         rows = tiny.development
         outputs = model.outputs(rows.features[fold.validation], Plan())
-        assert score("classification", outputs, rows.targets[fold.validation]).item() == expected
+        assert ACCURACY.score(outputs, rows.targets[fold.validation]).item() == expected
 
 
 def test_early_stopping_waits_for_its_patience(tiny: Dataset) -> None:

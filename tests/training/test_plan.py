@@ -10,7 +10,6 @@ from tuner.study.store import load_study
 from tuner.training.plan import (
     Plan,
     Precision,
-    Task,
     common_plan,
     computes_in_bfloat16,
     plan_for,
@@ -20,6 +19,7 @@ from tuner.training.plan import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tuner.case.metric import Task
     from tuner.study.configuration import StudyConfig
 
 FLOAT32, BFLOAT16 = Plan(), Plan(precision="bfloat16")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 import traceback
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from tuner.case.metric import METRICS_OF, Metric
 from tuner.errors import CaseError, TunerError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
     from torch import Generator, Tensor, nn
 
+    from tuner.case.metric import Direction, Task
     from tuner.data.dataset import Dataset
     from tuner.data.sources.folders import Folders
 
@@ -72,7 +74,7 @@ class Case:
     """
 
     name: str
-    task: Literal["classification", "regression"]
+    task: Task
     baseline: Any  # a Hyperparameters of the case's own; so are the arguments below
     recipe: Any
     suggest: Callable[[BaseTrial], Any]
@@ -94,14 +96,19 @@ class Case:
             raise CaseError(f"case {self.name!r}: points_per_epoch has to be 1 or more")
 
     @property
-    def metric(self) -> Literal["accuracy", "mae"]:
-        """Name of the score that is searched for."""
-        return "accuracy" if self.task == "classification" else "mae"
+    def metrics(self) -> tuple[Metric, ...]:
+        """What models are scored by on the test split; the first is searched for."""
+        return METRICS_OF[self.task]
 
     @property
-    def direction(self) -> Literal["maximize", "minimize"]:
+    def metric(self) -> Metric:
+        """What is searched for."""
+        return self.metrics[0]
+
+    @property
+    def direction(self) -> Direction:
         """Which way the metric is better."""
-        return "maximize" if self.task == "classification" else "minimize"
+        return self.metric.direction
 
     def hyperparameters(self, values: Mapping[str, Any]) -> Hyperparameters:
         """Build the case's hyperparameters from a full dictionary, as `asdict` wrote it.
@@ -151,10 +158,6 @@ class Case:
     def blame(self, error: BaseException) -> str:
         """Say what was raised, and by which line of the case's file."""
         return in_one_line(error, sys.modules[type(self.baseline).__module__].__file__)
-
-    def better(self, score: float, other: float) -> bool:
-        """Whether `score` is better than `other`."""
-        return score > other if self.direction == "maximize" else score < other
 
 
 def in_one_line(error: BaseException, file: str | None) -> str:

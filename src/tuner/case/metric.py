@@ -1,37 +1,222 @@
-"""Scores of a model's outputs: the ones of the field, as scikit-learn computes them."""
+"""What a model is scored by: a metric is one value that knows all that depends on it.
+
+No other module compares the name of a metric. It asks the metric: which way is better, how is it
+written, what is its value on these rows.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sklearn.metrics import f1_score
+from tuner.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from torch import Tensor
 
+    OfModel = Callable[[Tensor, Tensor], Tensor]
+
+Direction = Literal["maximize", "minimize"]
 Task = Literal["classification", "regression"]
 
+# Standard deviation of a normally distributed error's absolute value, as a share of its mean; and
+# that of its square.
+SPREAD_OF_ABSOLUTE_ERROR = math.sqrt(math.pi / 2 - 1)
+SPREAD_OF_SQUARED_ERROR = math.sqrt(2)
 
-def score(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the task's metric as a tensor of no dimensions: accuracy, or mean absolute error.
 
-    Args:
-        outputs: logits (N, classes), or numbers (N, 1).
-        targets: classes (N,), or numbers (N, 1) in the units of `outputs`.
+def sign_of(direction: Direction) -> Literal[1, -1]:
+    """Return 1 where more is better, -1 where less is."""
+    return 1 if direction == "maximize" else -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A score of a model on rows.
+
+    Attributes:
+        name: under which a study keeps it.
+        title: as a person writes it.
+        loss_title: of what `loss` returns.
+        direction: which way is better.
+        perfect: the score that cannot be beaten.
+        per_cent: whether it is a share that is written in per cent.
+        spread: standard deviation of a row's loss as a share of the mean loss; None where a row is
+            right or wrong.
+        compute: outputs and targets -> the score, of no dimensions.
+        rows: outputs and targets -> the loss of each row, (N,); None where a row has none.
     """
-    if task == "classification":
-        return (outputs.argmax(dim=1) == targets).float().mean()
+
+    name: str
+    title: str
+    loss_title: str
+    direction: Direction
+    perfect: float
+    per_cent: bool
+    spread: float | None
+    compute: OfModel
+    rows: OfModel | None
+
+    def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Score a model: a tensor of no dimensions.
+
+        Args:
+            outputs: logits (N, classes), or numbers (N, 1).
+            targets: classes (N,), or numbers (N, 1) in the units of `outputs`.
+        """
+        return self.compute(outputs, targets)
+
+    def by_row(self, outputs: Tensor, targets: Tensor) -> Tensor | None:
+        """Return the loss of each row (N,): 1 where it is wrong, or its absolute or squared error.
+
+        None for a metric that only many rows have together. Arguments are those of `score`.
+        """
+        return None if self.rows is None else self.rows(outputs, targets)
+
+    @property
+    def sign(self) -> Literal[1, -1]:
+        """1 where more is better, -1 where less is."""
+        return sign_of(self.direction)
+
+    def better(self, score: float, other: float) -> bool:
+        """Whether `score` is better than `other`; nothing is better or worse than nan."""
+        return self.sign * score > self.sign * other
+
+    def loss(self, score: float) -> float:
+        """Turn a score so that less is better and 0 is perfect: accuracy becomes the error."""
+        return self.perfect - score if self.sign > 0 else score - self.perfect
+
+    def standard_error(self, loss: float, rows: int) -> float:
+        """Return how far a mean loss over so many rows is likely to be from that over all rows."""
+        if self.spread is None:
+            # None wrong of n is no proof that none ever is: half a row more, wrong (Jeffreys).
+            share = (loss * rows + 0.5) / (rows + 1)
+            return math.sqrt(share * (1 - share) / rows)
+        return self.spread * loss / math.sqrt(rows)
+
+    @property
+    def factor(self) -> Literal[1, 100]:
+        """What a score, loss or difference is multiplied by to be written."""
+        return 100 if self.per_cent else 1
+
+    @property
+    def unit(self) -> str:
+        """What is written behind a score or a loss."""
+        return " %" if self.per_cent else ""
+
+    @property
+    def unit_of_difference(self) -> str:
+        """What is written behind the difference of two scores."""
+        return " points" if self.per_cent else ""
+
+
+def _accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs.argmax(dim=1) == targets).float().mean()
+
+
+def _is_wrong(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs.argmax(dim=1) != targets).float()
+
+
+def _macro_f1(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Average F1 over the classes that have rows, so that it does not depend on the guesses."""
+    import torch  # takes seconds, as the next does, and `tuner --help` needs neither
+    from sklearn.metrics import f1_score
+
+    truth = targets.cpu().numpy()
+    guesses = outputs.argmax(dim=1).cpu().numpy()
+    labels = targets.unique().cpu().numpy()
+    found = f1_score(truth, guesses, labels=labels, average="macro", zero_division=0)
+    return torch.tensor(float(found), dtype=torch.float64)
+
+
+def _mean_absolute_error(outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs - targets).abs().mean()
 
 
-def scores(task: Task, outputs: Tensor, targets: Tensor) -> dict[str, float]:
-    """Every metric reported for the task: accuracy and macro F1, or MAE and MSE."""
-    first = score(task, outputs, targets).item()
-    if task == "classification":
-        guesses = outputs.argmax(dim=1).cpu().numpy()
-        macro = f1_score(targets.cpu().numpy(), guesses, average="macro", zero_division=0)
-        return {"accuracy": first, "macro_f1": float(macro)}
-    return {"mae": first, "mse": (outputs - targets).square().mean().item()}
+def _absolute_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs - targets).abs().flatten()
+
+
+def _mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs - targets).square().mean()
+
+
+def _squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs - targets).square().flatten()
+
+
+ACCURACY = Metric(
+    name="accuracy",
+    title="accuracy",
+    loss_title="error",
+    direction="maximize",
+    perfect=1.0,
+    per_cent=True,
+    spread=None,
+    compute=_accuracy,
+    rows=_is_wrong,
+)
+MACRO_F1 = Metric(
+    name="macro_f1",
+    title="macro F1",
+    loss_title="1 − macro F1",  # noqa: RUF001  # a true minus sign
+    direction="maximize",
+    perfect=1.0,
+    per_cent=True,
+    spread=None,
+    compute=_macro_f1,
+    rows=None,
+)
+MAE = Metric(
+    name="mae",
+    title="MAE",
+    loss_title="MAE",
+    direction="minimize",
+    perfect=0.0,
+    per_cent=False,
+    spread=SPREAD_OF_ABSOLUTE_ERROR,
+    compute=_mean_absolute_error,
+    rows=_absolute_error,
+)
+MSE = Metric(
+    name="mse",
+    title="MSE",
+    loss_title="MSE",
+    direction="minimize",
+    perfect=0.0,
+    per_cent=False,
+    spread=SPREAD_OF_SQUARED_ERROR,
+    compute=_mean_squared_error,
+    rows=_squared_error,
+)
+METRICS = {metric.name: metric for metric in (ACCURACY, MACRO_F1, MAE, MSE)}
+METRICS_OF: dict[Task, tuple[Metric, ...]] = {  # the first is searched for, all are reported
+    "classification": (ACCURACY, MACRO_F1),
+    "regression": (MAE, MSE),
+}
+
+
+def metric_named(name: str) -> Metric:
+    """Return the metric that a study names.
+
+    Raises:
+        StoreError: no metric has this name.
+    """
+    if name not in METRICS:
+        raise StoreError(
+            f"this study is scored by {name!r}, which this version of tuner does not know; it "
+            f"knows {', '.join(METRICS)}. Use the version that made the study"
+        )
+    return METRICS[name]
+
+
+def scores(metrics: Sequence[Metric], outputs: Tensor, targets: Tensor) -> dict[str, float]:
+    """Score a model by several metrics, by name. Tensors are those of `Metric.score`."""
+    return {metric.name: metric.score(outputs, targets).item() for metric in metrics}
 
 
 def trivial(task: Task, targets: Tensor) -> tuple[float, float]:

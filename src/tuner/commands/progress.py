@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tuner.study.opening import finished
+from tuner.study.trials import FINISHED, finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,10 +74,7 @@ class Progress:
 
     def _refresh_counts(self) -> None:
         trials = self.study.get_trials(deepcopy=False)
-        self.counts = {
-            state: sum(trial.state == state for trial in trials)
-            for state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-        }
+        self.counts = {state: sum(trial.state == state for trial in trials) for state in FINISHED}
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
         baselines = [trial for trial in complete if trial.user_attrs.get("arm") == "baseline"]
         self.baseline = baselines[-1].value if baselines else None
@@ -88,12 +85,12 @@ class Progress:
         arm = ended.user_attrs.get("arm")
         name = f"trial {ended.number}" + (f" ({arm})" if arm else "")
         if ended.state == TrialState.COMPLETE:
-            outcome = f"{self.case.metric} {ended.value:.4f}"
+            outcome = f"{self.case.metric.name} {ended.value:.4f}"
             if self.best is not None and self.best.number == ended.number and not arm:
                 outcome += ", the best so far"
         elif ended.state == TrialState.PRUNED:
             epoch = ended.user_attrs["curve"][-1][1]
-            outcome = f"pruned at {self.case.metric} {ended.value:.4f}, epoch {epoch:g}"
+            outcome = f"pruned at {self.case.metric.name} {ended.value:.4f}, epoch {epoch:g}"
         else:
             outcome = f"failed: {ended.user_attrs.get('failure', 'no reason recorded')}"
         done = sum(self.counts.values())
@@ -106,7 +103,7 @@ class Progress:
             last = trial.history.points[-1] if trial.history.points else None
             epochs = f"epoch {last.epoch:.1f}" if last else "starting"
             score = trial.history.score
-            value = "" if score is None else f"{self.case.metric} {score:.4f}"
+            value = "" if score is None else f"{self.case.metric.name} {score:.4f}"
             table.add_row(f"  trial {trial.number}", epochs, value)
         summary = Text(
             f"{done} of {self.total} trials · {self.counts[TrialState.PRUNED]} pruned · "
@@ -118,7 +115,7 @@ class Progress:
     def _standing(self) -> str:
         if self.best is None or self.best.value is None:
             return "no score yet"
-        standing = f"best {self.case.metric} {self.best.value:.4f}"
+        standing = f"best {self.case.metric.name} {self.best.value:.4f}"
         return standing if self.baseline is None else f"{standing}, baseline {self.baseline:.4f}"
 
     def _time_left(self, done: int) -> str:

@@ -6,6 +6,7 @@ import math
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.metric import sign_of
 from tuner.evidence.changes import GROUPS
 from tuner.evidence.comparison import paired_gains
 
@@ -133,7 +134,7 @@ class Ablation:
         known = [score for score in self.scores[subset] if score is not None]
         if len(known) < len(self.scores[subset]):
             return math.inf
-        return fmean(known) if self.direction == "minimize" else -fmean(known)
+        return -sign_of(self.direction) * fmean(known)
 
 
 def facts_of_ablation(ablation: Ablation, baseline: int, best: int) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.stats import bootstrap, permutation_test
 
+from tuner.case.metric import Direction as Direction
+from tuner.case.metric import sign_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,7 +21,6 @@ FEWEST_TO_PROVE = 6  # seeds: with 5, no two-sided sign-flip test can give less 
 RESAMPLES = 9_999
 MOST_FLIPS = 2**14  # all there are up to 14 seeds; with more, so many at random
 
-Direction = Literal["maximize", "minimize"]
 Verdict = Literal["better", "no proven gain", "worse"]
 
 
@@ -79,7 +81,7 @@ def paired_gains(
     baseline: Sequence[float | None], other: Sequence[float | None], direction: Direction
 ) -> list[float]:
     """Return how much better the other is, pair by pair; differences of rounding alone are none."""
-    sign = 1 if direction == "maximize" else -1
+    sign = sign_of(direction)
     pairs = [
         (a, b) for a, b in zip(baseline, other, strict=False) if a is not None and b is not None
     ]

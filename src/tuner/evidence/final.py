@@ -185,9 +185,9 @@ def _open(
 
 
 def _tested(config: StudyConfig, outputs: Sequence[Tensor], test: Examples) -> Tested:
-    task, classes = config.case.task, config.dataset.classes
+    classes = config.dataset.classes
     return Tested(
-        scores=[scores(task, one, test.targets) for one in outputs],
+        scores=[scores(config.case.metrics, one, test.targets) for one in outputs],
         details=classification_mistakes(outputs, test, classes)
         if classes
         else residuals(outputs[0], test.targets),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
+from tuner.case.metric import metric_named
 from tuner.evidence.signs import curve_of, read_signs
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def check_health(
         *_edges(best, made),
         _failed(finished),
         _pruned(finished),
-        _progress(finished, made["direction"]),
+        _progress(finished, made),
         _duplicates(finished),
         _dimensions(finished, made),
         *_validation(finished, made, best),
@@ -113,9 +114,9 @@ def _pruned(finished: Sequence[FrozenTrial]) -> Check:
     return Check("pruned", True, found)
 
 
-def _progress(finished: Sequence[FrozenTrial], direction: str) -> Check:
+def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
     """See whether the last third of the trials found anything better."""
-    sign = 1 if direction == "maximize" else -1
+    sign = metric_named(made["metric"]).sign
     complete = [
         (index, sign * trial.values[0])
         for index, trial in enumerate(finished)
@@ -180,13 +181,11 @@ def _validation(
     complete = [trial for trial in finished if trial.state == TrialState.COMPLETE]
     if curve is None or len(complete) < TOP:
         return []
-    trivial = 1 - curve.trivial if curve.metric == "accuracy" else curve.trivial
-    error = read_signs(curve).standard_error * trivial
-    ranked = sorted(
-        (trial.values[0] for trial in complete), reverse=made["direction"] == "maximize"
-    )
+    metric = curve.metric
+    error = read_signs(curve).standard_error * curve.unit
+    ranked = sorted((trial.values[0] for trial in complete), reverse=metric.sign > 0)
     spread = abs(ranked[0] - ranked[TOP - 1])
-    factor, unit = (100, " points") if curve.metric == "accuracy" else (1, "")
+    factor, unit = metric.factor, metric.unit_of_difference
     found = (
         f"the {TOP} best differ by {factor * spread:.2g}{unit}, and {curve.validation_rows:,} "
         f"validation rows have a standard error of {factor * error:.2g}{unit}"

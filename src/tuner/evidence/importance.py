@@ -25,6 +25,7 @@ from scipy.stats import rankdata
 from tuner.seeds import derive
 from tuner.study.schema import IMPORTANCE
 from tuner.study.store import facts_of
+from tuner.study.trials import scored_trials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,8 +50,7 @@ def explain(study: optuna.Study, say: Callable[[str], None], pool: Executor | No
     Args:
         pool: where it is computed; None: here.
     """
-    states = (TrialState.COMPLETE, TrialState.PRUNED)
-    count = len(study.get_trials(deepcopy=False, states=states))
+    count = len(scored_trials(study))
     if study.user_attrs.get(IMPORTANCE, {}).get("trials") != count:
         say("Measuring which hyperparameters mattered.")
         found = importance(study, pool)
@@ -72,8 +72,7 @@ def importance(study: optuna.Study, pool: Executor | None = None) -> dict[str, A
         than 8 trials, or that are all equal.
     """
     seed = facts_of(study)["seed"]
-    states = (TrialState.COMPLETE, TrialState.PRUNED)
-    trials = study.get_trials(deepcopy=False, states=states)
+    trials = scored_trials(study)
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     reached = [max(trial.intermediate_values, default=0) for trial in trials]
     rung = min(reached, default=0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from tuner.case.metric import sign_of
 from tuner.errors import StudyError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def race(
     """
     runners = list(candidates)
     scores: dict[int, list[float | None]] = {}
-    worst_last = (1 if direction == "minimize" else -1, math.inf)
+    worst_last = -sign_of(direction), math.inf
 
     def level(trial: int) -> float:
         sign, worst = worst_last

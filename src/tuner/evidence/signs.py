@@ -6,21 +6,22 @@ so that the same thresholds serve every task: 1 has learnt nothing, 0 is perfect
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
+
+from tuner.case.metric import metric_named
+from tuner.search.scoring import counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from optuna.trial import FrozenTrial
 
-END = 0.1  # share of a training that "at its end" is the mean of
+    from tuner.case.metric import Metric
+
 LATE = 0.25  # share over which the slope is taken
-# Standard deviation of the absolute value of a normally distributed error, of its mean.
-SPREAD_OF_ABSOLUTE_ERROR = math.sqrt(math.pi / 2 - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class Curve:
 
     Attributes:
         points: (epoch, training loss, training metric, validation metric), in order.
-        metric: "accuracy" or "mae".
+        metric: of the last two.
         validation_rows: of all folds together.
         trivial: the metric of a trivial predictor on the development data.
         trivial_loss: its training loss; above it, training does harm.
@@ -37,11 +38,16 @@ class Curve:
     """
 
     points: Sequence[tuple[float, float, float, float]]
-    metric: str
+    metric: Metric
     validation_rows: int
     trivial: float
     trivial_loss: float
     diverged: bool = False
+
+    @property
+    def unit(self) -> float:
+        """The loss of the trivial predictor, which other losses are shares of."""
+        return self.metric.loss(self.trivial)
 
 
 def curve_of(trial: FrozenTrial, facts: Mapping[str, Any]) -> Curve | None:
@@ -50,12 +56,13 @@ def curve_of(trial: FrozenTrial, facts: Mapping[str, Any]) -> Curve | None:
     Args:
         facts: what the study was made with.
     """
+    metric = metric_named(facts["metric"])
     trivial = (facts.get("trivial") or {}).get("metric")
-    if trivial is None or not _error(facts["metric"], trivial) > 0:
+    if trivial is None or not metric.loss(trivial) > 0:
         return None
     points = [
-        (epoch, loss, metric, validation)
-        for _, epoch, loss, metric, validation in trial.user_attrs.get("curve", [])
+        (epoch, loss, training, validation)
+        for _, epoch, loss, training, validation in trial.user_attrs.get("curve", [])
         if validation is not None
     ]
     diverged = trial.user_attrs.get("diverged", False)
@@ -64,7 +71,7 @@ def curve_of(trial: FrozenTrial, facts: Mapping[str, Any]) -> Curve | None:
     sizes = facts["data"]["sizes"]
     return Curve(
         points=points,
-        metric=facts["metric"],
+        metric=metric,
         validation_rows=sizes["validation"] * sizes["folds"],
         trivial=trivial,
         trivial_loss=facts["trivial"]["loss"],
@@ -107,11 +114,10 @@ class Signs:
 
 def read_signs(curve: Curve, reference: float | None = None) -> Signs:
     """Measure a curve that has points."""
-    unit = _error(curve.metric, curve.trivial)
+    loss, unit = curve.metric.loss, curve.unit
     epochs, losses, *scores = zip(*curve.points, strict=True)
     training, validation = (
-        _smooth(epochs, [_error(curve.metric, value) / unit for value in values])
-        for values in scores
+        _smooth(epochs, [loss(value) / unit for value in values]) for values in scores
     )
     before = max(i for i, epoch in enumerate(epochs) if i == 0 or epoch <= (1 - LATE) * epochs[-1])
     steps = [after - one for one, after in pairwise(losses)]
@@ -128,20 +134,15 @@ def read_signs(curve: Curve, reference: float | None = None) -> Signs:
         rising=fmean(step > 0 for step in steps) if steps else 0.0,
         rise=fmean(max(step, 0.0) for step in late) / curve.trivial_loss if late else 0.0,
         peak=max(losses) / curve.trivial_loss,
-        standard_error=_standard_error(curve.metric, raw, curve.validation_rows) / unit,
-        reference=None if reference is None else _error(curve.metric, reference) / unit,
+        standard_error=curve.metric.standard_error(raw, curve.validation_rows) / unit,
+        reference=None if reference is None else loss(reference) / unit,
     )
 
 
-def _error(metric: str, value: float) -> float:
-    return 1 - value if metric == "accuracy" else value
-
-
 def _smooth(epochs: Sequence[float], values: Sequence[float]) -> list[float]:
-    """At each point, the mean over the tenth of the training that ends there."""
-    window = END * epochs[-1] - 1e-9
+    """Return what each point is worth, as in the search: the mean over the tenth up to it."""
     return [
-        fmean(v for e, v in zip(epochs, values, strict=True) if now - window < e <= now)
+        fmean(v for e, v in zip(epochs, values, strict=True) if counts(e, now, epochs[-1]))
         for now in epochs
     ]
 
@@ -150,11 +151,3 @@ def _fall(before: float, now: float, of: float | None = None) -> float:
     """Return the fall from `before` to `now`, as a share of `before` or of another fall."""
     whole = before if of is None else of
     return (before - now) / whole if whole > 0 else 0.0
-
-
-def _standard_error(metric: str, error: float, rows: int) -> float:
-    if metric == "accuracy":
-        # None wrong of n is no proof that none ever is: half a row more, wrong (Jeffreys' prior).
-        share = (error * rows + 0.5) / (rows + 1)
-        return math.sqrt(share * (1 - share) / rows)
-    return SPREAD_OF_ABSOLUTE_ERROR * error / math.sqrt(rows)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from tuner.evidence.signs import curve_of, read_signs
 from tuner.study.store import facts_of
+from tuner.study.trials import finished_trials, sign_of_study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,13 +28,12 @@ def reason_to_stop(study: optuna.Study) -> str | None:
     many further ones can be expected to gain. When that is less than the standard error of the best
     score, which is how much luck there is in its validation rows, going on chases noise.
     """
-    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    finished = study.get_trials(deepcopy=False, states=states)
+    finished = finished_trials(study)
     if len(finished) >= CEILING:
         return f"after {CEILING} trials, the most that it makes"
     if len(finished) < FLOOR:
         return None
-    sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+    sign = sign_of_study(study)
     now = _best(finished, sign)
     before = _best(finished[: len(finished) - round(LOOK_BACK * len(finished))], sign)
     noise = now and _noise(now, facts_of(study))
@@ -60,5 +59,4 @@ def _noise(trial: FrozenTrial, made: Mapping[str, Any]) -> float | None:
     curve = curve_of(trial, made)
     if curve is None:
         return None
-    unit = 1 - curve.trivial if curve.metric == "accuracy" else curve.trivial
-    return read_signs(curve).standard_error * unit
+    return read_signs(curve).standard_error * curve.unit

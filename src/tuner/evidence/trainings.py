@@ -123,7 +123,7 @@ class Trainings:
                     trial = _trial(key, configuration, index, jobs[n], place, event, points)
                     self.study.add_trial(trial)
                     self.known[key] = trial.values and trial.values[0]
-                    self.say(_in_words(trial, configuration.label, self.config.case.metric))
+                    self.say(_in_words(trial, configuration.label, self.config.case.metric.name))
 
         run_all(self.engine, jobs, on_end)
         return diverged

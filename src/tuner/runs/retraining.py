@@ -137,7 +137,7 @@ def _manifest(
         "classes": data.classes,
         "data": {key: facts["data"][key] for key in ("name", "source", "fingerprint")},
         "metrics": {
-            "validation": {config.case.metric: trial.value},
+            "validation": {config.case.metric.name: trial.value},
             "test": _confirmed(study, trial.number, seed),
         },
         "plan": facts["plan"],

@@ -41,9 +41,10 @@ from tuner.search.sampler import SAMPLER
 from tuner.study.configuration import StudyConfig
 from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
-from tuner.study.opening import finished, open_study
+from tuner.study.opening import open_study
 from tuner.study.schema import SESSIONS, STOPPED
 from tuner.study.store import settle, shown
+from tuner.study.trials import finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -26,6 +26,7 @@ from tuner.search.coordinator import search_job
 from tuner.study.reopening import config_of
 from tuner.study.schema import SESSIONS
 from tuner.study.store import load_study
+from tuner.study.trials import finished_trials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from tuner.runs.settings import VerificationSettings
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
-
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 def run_verification(settings: VerificationSettings, observer: Observer) -> bool | None:
@@ -101,7 +100,7 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
 
 
 def _choose(study: optuna.Study, number: int | None, sample: int | None) -> list[FrozenTrial]:
-    trials = study.get_trials(deepcopy=False, states=FINISHED)
+    trials = finished_trials(study)
     if not trials:
         raise StudyError(f"study {study.study_name!r} has no finished trial yet; go on with it")
     if number is not None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from optuna.pruners import BasePruner
-from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from tuner.search.scoring import STAGES
+from tuner.study.trials import SCORED, sign_of_study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 PRUNER = "TaperingPruner: after a share s of a training, the best (1 - s)^2 of all trials go on"
 STARTUP_TRIALS = 5  # that are not pruned
 FIRST_STAGE = STAGES // 10
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class TaperingPruner(BasePruner):
@@ -50,7 +49,7 @@ class TaperingPruner(BasePruner):
         stage = trial.last_step
         if stage is None or stage < FIRST_STAGE:
             return False
-        rungs = self._rungs.setdefault(study, _Rungs(study.direction))
+        rungs = self._rungs.setdefault(study, _Rungs(sign_of_study(study)))
         rungs.add(study.get_trials(deepcopy=False))
         if len(rungs) < STARTUP_TRIALS:
             return False
@@ -62,8 +61,8 @@ class TaperingPruner(BasePruner):
 class _Rungs:
     """What the trials of a study that have ended were worth at each stage that they reached."""
 
-    def __init__(self, direction: StudyDirection) -> None:
-        self._sign = 1 if direction == StudyDirection.MAXIMIZE else -1
+    def __init__(self, sign: int) -> None:
+        self._sign = sign
         self._known: set[int] = set()
         self._settled = 0  # all trials before this one are finished, and are not looked at again
         self._scores: list[list[float]] = [[] for _ in range(STAGES + 1)]  # rising
@@ -74,7 +73,7 @@ class _Rungs:
     def add(self, trials: Sequence[FrozenTrial]) -> None:
         """Take up those that have ended since; `trials` are all, by number."""
         for trial in trials[self._settled :]:
-            if trial.state in ENDED and trial.number not in self._known:
+            if trial.state in SCORED and trial.number not in self._known:
                 self._take(trial)
         while self._settled < len(trials) and trials[self._settled].state.is_finished():
             self._settled += 1

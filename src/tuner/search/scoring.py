@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tuner.training.fitting import ReportPoint
 
 STAGES = 20
-WINDOW = 0.1  # share of a training that a score is the mean of
+WINDOW = 0.1  # share of a training that its score is the mean of
 
 
 def stage(epoch: float, epochs: int) -> int:
@@ -43,16 +43,25 @@ class Score:
         return fmean(self.folds)
 
 
-def fold_scores(points: Sequence[ReportPoint], epochs: int) -> tuple[float, ...]:
-    """Return what a training of `epochs` is worth at the last of these points, on each fold.
+def counts(epoch: float, now: float, epochs: float) -> bool:
+    """Whether a validation counts for what a training is worth at epoch `now`.
 
-    That is the mean validation over the last tenth of the training. The best of many single points
+    That is the mean over the tenth of the training that ends there. The best of many single points
     would be the luckiest one, and favour trainings that jump about.
+
+    Args:
+        epoch: of the validation.
+        epochs: of the whole training.
     """
+    return now - WINDOW * epochs + 1e-9 < epoch <= now
+
+
+def fold_scores(points: Sequence[ReportPoint], epochs: int) -> tuple[float, ...]:
+    """Return what a training of `epochs` is worth at the last of these points, on each fold."""
     if not points:
         return ()
-    since = points[-1].epoch - epochs * WINDOW + 1e-9
-    last_tenth = takewhile(lambda point: point.epoch > since, reversed(points))
+    now = points[-1].epoch
+    last_tenth = takewhile(lambda point: counts(point.epoch, now, epochs), reversed(points))
     return tuple(map(fmean, zip(*(point.fold_scores for point in last_tenth), strict=True)))
 
 
@@ -96,7 +105,7 @@ class History:
         for count, point in enumerate(self.points, start=1):
             if point.ends_epoch and (folds := fold_scores(self.points[:count], self.epochs)):
                 score = Score(int(point.epoch), folds)
-                if best is None or not self.case.better(best.mean, score.mean):
+                if best is None or not self.case.metric.better(best.mean, score.mean):
                     best = score
         if best is None:
             raise CaseError(f"case {self.case.name!r}: a fit ended without a validation score")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from optuna.study import StudyDirection
-from optuna.trial import TrialState
-
 from tuner.study.schema import CONFIRMATION
+from tuner.study.trials import complete_trials, sign_of_study
 
 if TYPE_CHECKING:
     import optuna
@@ -24,7 +22,7 @@ def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
     The best is what won on fresh folds, as long as the candidates are those of now; before that,
     the trial with the best score in the search. It may be the baseline or the recipe.
     """
-    complete = _complete(study)
+    complete = complete_trials(study)
     found = {trial.user_attrs["arm"]: trial for trial in complete if "arm" in trial.user_attrs}
     if candidates := candidates_of(study):
         confirmation: dict[str, Any] = study.user_attrs.get(CONFIRMATION, {})
@@ -37,15 +35,11 @@ def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
 def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
     """Return the complete trials that did best in the search, each configuration once."""
     best_first = sorted(
-        _complete(study),
+        complete_trials(study),
         key=lambda trial: trial.values[0],
-        reverse=study.direction == StudyDirection.MAXIMIZE,
+        reverse=sign_of_study(study) > 0,
     )
     distinct: dict[str, FrozenTrial] = {}
     for trial in best_first:
         distinct.setdefault(json.dumps(trial.user_attrs.get("hyperparameters")), trial)
     return list(distinct.values())[:CANDIDATES]
-
-
-def _complete(study: optuna.Study) -> list[FrozenTrial]:
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

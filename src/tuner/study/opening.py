@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import distribution_to_json
-from optuna.trial import TrialState
 
 from tuner import __version__
 from tuner.case.metric import trivial
@@ -104,7 +103,7 @@ def _facts(config: StudyConfig) -> dict[str, Any]:
         "case": case.name,
         "reference": config.reference,
         "task": case.task,
-        "metric": case.metric,
+        "metric": case.metric.name,
         "direction": case.direction,
         "seed": config.seed,
         "fixed": dict(config.fixed),
@@ -173,9 +172,3 @@ def _fixed_in_words(facts: dict[str, Any]) -> str:
 def _data_in_words(facts: dict[str, Any]) -> str:
     data = facts["data"]
     return f"{data['name']} with fingerprint {data['fingerprint'][:12]}"
-
-
-def finished(study: optuna.Study) -> int:
-    """How many trials have ended, however they ended."""
-    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    return len(study.get_trials(deepcopy=False, states=states))

@@ -106,7 +106,7 @@ def fit(
                 stop_after is None
                 and point.ends_epoch
                 and point.validation is not None
-                and (best is None or case.better(point.validation, best))
+                and (best is None or case.metric.better(point.validation, best))
             ):
                 best, best_epoch = point.validation, epoch
                 for group in groups:

@@ -12,8 +12,9 @@ from tuner.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tuner.case.metric import Task
+
 Precision = Literal["float32", "bfloat16"]
-Task = Literal["classification", "regression"]
 # On a processor small: what larger batches take from the system goes back after each call, so their
 # speed depends on what the process did before (10,000 or 20,000 rows a second for mnist's baseline
 # in batches of 500, always 20,000 in batches of 100).

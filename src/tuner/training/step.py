@@ -11,7 +11,6 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 
 from tuner.case.contract import Shape
-from tuner.case.metric import score
 from tuner.data.scaling import Scaler
 from tuner.training.inference import Fitted, autocast, outputs_of, scaled_batch
 from tuner.training.stacking import Stack, can_stack
@@ -221,7 +220,7 @@ class Group:
             size = rows.shape[-1]
             self.rows += size
             self.loss_sum += loss.detach() * size
-            self.metric_sum += score(self.case.task, outputs.detach(), targets) * size
+            self.metric_sum += self.case.metric.score(outputs.detach(), targets) * size
             self.work += self.costs.training_row * rows.numel() + self.costs.step
 
     def _loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -244,9 +243,9 @@ class Group:
         targets = self.targets[self.validation]
         self.work += self.costs.validation_row * self.validation.numel()
         if not self.stack:
-            return (score(self.case.task, outputs, targets).item(),)
+            return (self.case.metric.score(outputs, targets).item(),)
         pairs = zip(outputs, targets, strict=True)
-        return tuple(score(self.case.task, out, target).item() for out, target in pairs)
+        return tuple(self.case.metric.score(out, target).item() for out, target in pairs)
 
     def end_epoch(self) -> None:
         """Move an epoch on in the schedule."""

@@ -1,0 +1,73 @@
+"""What an interrupted search had decided already.
+
+A trial that was running when a search was interrupted runs again from its start, and reaches each
+stage with the score that it had. Up to where the search was interrupted, decisions must not be made
+again: the pruner would now see trials that had not ended then. They need not be made again either,
+because the trial ran on after them. Only the last one may be missing:
+
+| stage reached                   | another trial has ended since   | is the pruner asked?         |
+| ------------------------------- | ------------------------------- | ---------------------------- |
+| for the first time              | any                             | yes: nobody has decided      |
+| again, others still to repeat   | any                             | no: the trial ran on         |
+| again, the last to repeat       | yes                             | no: the search went on       |
+| again, the last to repeat       | no                              | yes: the interrupt may have  |
+|                                 |                                 | come before the decision; if |
+|                                 |                                 | it came after, it was to run |
+|                                 |                                 | on, and the same trials give |
+|                                 |                                 | the same decision            |
+
+Stages are repeated in the order of virtual time, so the last to repeat is the last that was
+reported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
+
+ALONGSIDE = "alongside"  # attribute of a trial that has ended: stages that others had reached then
+
+
+class Replay:
+    """The stages that a search has to repeat before it gets to something new.
+
+    Args:
+        trials: of the study, interrupted ones WAITING.
+    """
+
+    def __init__(self, trials: Sequence[FrozenTrial]) -> None:
+        interrupted = [trial for trial in trials if trial.state == TrialState.WAITING]
+        self._left = sum(len(trial.intermediate_values) for trial in interrupted)
+        self._one_has_ended_since = any(
+            _reported_at_end_of(trial, interrupted) == self._left
+            for trial in trials
+            if trial.state.is_finished()
+        )
+
+    def needs_decision(self, *, repeated: bool) -> bool:
+        """Take note of a stage that a trial has reached; return whether the pruner is to be asked.
+
+        Args:
+            repeated: the trial had reached it before the search was interrupted.
+        """
+        if not repeated:
+            return True
+        self._left -= 1
+        return self._left == 0 and not self._one_has_ended_since
+
+
+def stages_alongside(others: Mapping[int, int]) -> dict[str, int]:
+    """Return what a trial that ends keeps as `ALONGSIDE`: stages reached, by number of trial."""
+    return {str(number): stages for number, stages in others.items()}
+
+
+def _reported_at_end_of(trial: FrozenTrial, others: Sequence[FrozenTrial]) -> int:
+    """How many stages the others had reached together when this trial ended."""
+    reached: Mapping[str, int] = trial.user_attrs.get(ALONGSIDE, {})
+    return sum(reached.get(str(other.number), 0) for other in others)

@@ -1,0 +1,40 @@
+"""Which trials of a study count as what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+SCORED = (TrialState.COMPLETE, TrialState.PRUNED)  # to their end, or as far as they got
+FINISHED = (*SCORED, TrialState.FAIL)
+
+
+def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that have ended, however they ended, by number."""
+    return study.get_trials(deepcopy=False, states=FINISHED)
+
+
+def scored_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that were trained to their end or pruned, by number."""
+    return study.get_trials(deepcopy=False, states=SCORED)
+
+
+def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that were trained to their end, by number."""
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def finished(study: optuna.Study) -> int:
+    """How many trials have ended, however they ended."""
+    return len(finished_trials(study))
+
+
+def sign_of_study(study: optuna.Study) -> Literal[1, -1]:
+    """Return 1 where more of the study's score is better, -1 where less is."""
+    return 1 if study.direction == StudyDirection.MAXIMIZE else -1
