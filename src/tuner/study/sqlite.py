@@ -149,6 +149,42 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
         raise StoreError(f"{path} cannot be used as a database: {error}{hint}") from error
 
 
+def snapshot(path: Path, copy: Path) -> None:
+    """Copy a database as it is at one moment, also while others write to it, into one new file.
+
+    Raises:
+        StoreError: it cannot be read, is damaged, or stays locked.
+    """
+    end = time.monotonic() + SECONDS_TO_WAIT_FOR_A_LOCK
+
+    def wait(status: int, _remaining: int, _total: int) -> None:
+        if status in BUSY and time.monotonic() > end:
+            raise sqlite3.OperationalError("database is locked")
+
+    with connected(path) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target, progress=wait)
+        target.execute("PRAGMA journal_mode=DELETE")  # so that it needs no files beside it
+    refuse_damaged(copy)
+
+
+def refuse_damaged(path: Path) -> None:
+    """Refuse a database that is not whole, or would do something when it is read.
+
+    Raises:
+        StoreError: it is.
+    """
+    with connected(path) as connection:
+        connection.execute("PRAGMA trusted_schema=OFF")
+        found = connection.execute("PRAGMA quick_check(1)").fetchall()
+        kinds = {row[0] for row in connection.execute("SELECT type FROM sqlite_master")}
+    if found != [("ok",)]:
+        raise StoreError(f"{path} is damaged: {found[0][0]}; restore a backup of it")
+    if kinds - {"table", "index"}:
+        raise StoreError(
+            f"{path} was not made by Optuna: it has a {min(kinds - {'table', 'index'})}"
+        )
+
+
 class _Cursor(sqlite3.Cursor):
     def execute(self, *arguments: Any) -> sqlite3.Cursor:
         return _patiently(lambda: super(_Cursor, self).execute(*arguments))

@@ -154,6 +154,20 @@ def refuse_another_database(path: Path) -> None:
         raise StoreError(f"{path} was not made by Optuna; name another file with --storage")
 
 
+def counts_of(path: Path) -> dict[str, int]:
+    """Return how many trials each study in a file has; the trainings after a search not counted.
+
+    Raises:
+        StoreError: it is not an Optuna database.
+    """
+    with connected(path) as connection:
+        rows = connection.execute(
+            "SELECT study_name, count(trial_id) FROM studies LEFT JOIN trials USING (study_id) "
+            "GROUP BY study_id ORDER BY study_name"
+        ).fetchall()
+    return {name: count for name, count in rows if not name.endswith(evidence_name(""))}
+
+
 def _explain(url: str, context: ExceptionContext) -> None:
     """Make one line of what a database raises: a full disk, a damaged file, a server that is gone.
 
