@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,3 +91,25 @@ def test_json_is_readable_and_finite(tmp_path: Path) -> None:
 def test_checksum_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     assert files.sha256_of_file(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_many_may_replace_one_folder_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+
+    def replace(writer: int) -> None:
+        for _ in range(30):
+            with files.replacing_folder(path) as beside:
+                (beside / "whose").write_text(str(writer))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(replace, range(4)))
+    assert names(path) == ["whose"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_a_folder_takes_the_place_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.touch()
+    with files.replacing_folder(path) as beside:
+        (beside / "new").touch()
+    assert names(path) == ["new"]

@@ -12,6 +12,8 @@ COMMANDS = {
     "report": "write a study's report again",
     "retrain": "train an arm or a trial of a study, and save the model",
     "predict": "use a saved model",
+    "backup": "copy all studies into one file, also while they run",
+    "restore": "bring back what was copied",
 }
 
 

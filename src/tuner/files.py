@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
 @contextmanager
@@ -44,18 +47,28 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         yield beside
         beside.chmod(0o755)
-        try:
-            beside.replace(path)
-        except OSError:
-            if not path.exists():
-                raise
-            # It was there before, or another process has just moved its own in.
-            retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-            path.replace(retired / path.name)
-            beside.replace(path)
-            shutil.rmtree(retired)
+        _move_over(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _move_over(beside: Path, path: Path) -> None:
+    """Move a folder to its place; others may do the same, and whoever is last has it."""
+    while True:
+        try:
+            beside.replace(path)
+        except OSError as error:
+            if error.errno not in IN_THE_WAY:
+                raise
+        else:
+            return
+        # It was there before, or another process has just moved its own in.
+        retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            with suppress(FileNotFoundError):  # another process has moved it away
+                path.replace(retired / path.name)
+        finally:
+            shutil.rmtree(retired, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

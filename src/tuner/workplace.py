@@ -6,6 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import parse_qsl
+
+from tuner.errors import StoreError
 
 STORAGE = Path("storage")
 DATABASE = "studies.db"
@@ -29,12 +32,20 @@ class Workplace:
         """Return the workplace that --home and --storage name; both can be left out.
 
         A database of its own has a folder of its own, so that studies of the same name in two
-        databases never share a report, a bundle or a cache.
+        databases never share a report, a bundle or a cache. A leading ~ is the home folder.
+
+        Raises:
+            StoreError: the URL names no file that a database could be kept in.
         """
+        if home is not None:
+            home = _expanded(home)
         if url is None:
             root = home or STORAGE
             return cls(root, f"{SQLITE}{(root / DATABASE).as_posix()}")
-        return cls(home or _beside(url), url)
+        file = database_file(url)
+        if file is not None:
+            url = f"{SQLITE}{file.as_posix()}"
+        return cls(home or _beside(url, file), url)
 
     @property
     def is_default(self) -> bool:
@@ -69,13 +80,57 @@ class Workplace:
         return self.root / "bundles" / study
 
 
-def _beside(url: str) -> Path:
+def database_file(url: str) -> Path | None:
+    """Return the file that an SQLite URL names; None where the URL is a server's.
+
+    Raises:
+        StoreError: it names no file, a folder, or another file than it seems to.
+    """
+    scheme, colon, rest = url.partition(":")
+    if not colon or scheme.lower() not in {"sqlite", "sqlite+pysqlite"}:
+        return None
+    name = rest.removeprefix("///")
+    if name in {"", "//", ":memory:"}:
+        raise StoreError("a database in memory would be lost; name a file: sqlite:///FILE")
+    if not rest.startswith("///") or name.startswith("file:"):
+        path = rest.removeprefix("///").removeprefix("file:").rpartition("@")[2]
+        slash = "/" if rest.startswith("/") and not rest.startswith("//") else ""
+        raise StoreError(
+            f"an SQLite URL begins with sqlite:/// and a path follows; did you mean "
+            f"{SQLITE}{slash}{path.lstrip('/').partition('?')[0]}?"
+        )
+    if "?" in name:
+        before = name.partition("?")[0]
+        raise StoreError(
+            f"what follows the ? in an SQLite URL is not a part of the file's name, and no option "
+            f"is taken there; write {SQLITE}{before} or name a file without ?"
+        )
+    path = _expanded(Path(name))
+    if name.endswith("/") or path.is_dir():
+        raise StoreError(
+            f"{path} is a folder; name a file in it: {SQLITE}{(path / DATABASE).as_posix()}"
+        )
+    return path
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise StoreError(f"{path} has no home folder to stand for; write the whole path") from error
+
+
+def _beside(url: str, file: Path | None) -> Path:
     """Return the folder that goes with a database: an SQLite file's own, or one for a server."""
-    if url.startswith(SQLITE):
-        path = Path(url.removeprefix(SQLITE).partition("?")[0])
-        return path.parent if path.name == DATABASE else path.with_suffix("")
+    if file is not None:
+        if file.name == DATABASE:
+            return file.parent
+        return file.with_suffix("") if file.suffix else file.with_name(f"{file.name}-files")
     # Without what is secret in it, and different for two databases of one server.
     scheme = url.partition(":")[0].partition("+")[0]
-    where = url.partition("://")[2].rpartition("@")[2].partition("?")[0]
+    before, _, options = url.partition("://")[2].partition("?")
+    where = before.rpartition("@")[2]
+    told = dict(parse_qsl(options))
+    where += "".join(f" {told[name]}" for name in ("host", "port", "dbname") if name in told)
     digest = hashlib.sha256(where.encode()).hexdigest()[:8]
     return STORAGE / f"{scheme}-{digest}"

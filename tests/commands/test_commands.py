@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RAY = ("--engine", "ray", "--address")
-COMMANDS = ("study", "ablate", "verify", "report", "retrain", "predict")
+COMMANDS = ("study", "ablate", "verify", "report", "retrain", "predict", "backup", "restore")
 
 
 def tuner(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -2,16 +2,22 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
+import threading
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from optuna.trial import TrialState
 from sqlalchemy import event
 
-from tests.making import make_engine, open_as_command
+from tests.making import make_engine, open_as_command, search
+from tuner.errors import StoreError
 from tuner.search import write_behind
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
+from tuner.study.sqlite import SECONDS_TO_WAIT_FOR_A_LOCK
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
@@ -167,3 +173,45 @@ def test_ctrl_c_at_the_moment_of_a_commit_writes_nothing_twice(
     assert everything(mirror.study) == everything(
         load_study(f"sqlite:///{tmp_path}/studies.db", "study")
     )
+
+
+def test_a_study_from_which_a_trial_was_deleted_is_not_continued(
+    config: StudyConfig, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/studies.db"
+    study = search(url, config, 4)
+    first = study.trials[1]
+    with closing(sqlite3.connect(tmp_path / "studies.db")) as connection:
+        connection.execute("DELETE FROM trials WHERE trial_id = ?", (first._trial_id,))
+        connection.commit()
+    with pytest.raises(StoreError, match="has no trial 1 any more, but trial 2"):
+        search(url, config, 6)
+    numbers = [trial.number for trial in load_study(url, "study").trials]
+    assert numbers == [0, 2, 3], "nothing was written"
+
+
+@pytest.mark.parametrize("what", ["flush", "write_new"])
+def test_ctrl_c_ends_a_flush_that_waits_for_a_locked_database(
+    config: StudyConfig, tmp_path: Path, what: str
+) -> None:
+    study, config = open_as_command(f"sqlite:///{tmp_path}/studies.db", "study", config)
+    mirror = Mirror(study)
+    _, _, trial = (mirror.study.ask() for _ in range(3))
+    mirror.write_new()
+    trial.report(0.5, 1)
+    if what == "write_new":
+        mirror.study.ask()
+    with closing(sqlite3.connect(tmp_path / "studies.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        press = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        press.start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            mirror.flush() if what == "flush" else mirror.write_new()
+        press.join()
+        assert time.monotonic() - began < SECONDS_TO_WAIT_FOR_A_LOCK / 2
+        other.execute("ROLLBACK")
+    mirror.write_new()
+    mirror.flush()
+    url = f"sqlite:///{tmp_path}/studies.db"
+    assert everything(mirror.study) == everything(load_study(url, "study"))

@@ -80,7 +80,7 @@ def test_what_cannot_be_locked_is_an_error(tmp_path: Path) -> None:
         only_writer(f"sqlite:///{tmp_path}/file/studies.db", "one"),
     ):
         pytest.fail("there is no such folder")
-    with pytest.raises(StoreError, match="no storage URL"), only_writer("nonsense", "one"):
+    with pytest.raises(StoreError, match="is not a storage URL"), only_writer("nonsense", "one"):
         pytest.fail("there is no such storage")
     with (
         pytest.raises(StoreError, match="cannot be opened"),

@@ -92,11 +92,11 @@ def test_an_unknown_study_is_met_with_the_nearest(config: StudyConfig, url: str)
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ("nonsense", "is no storage URL"),
+        ("nonsense", "is not a storage URL"),
         ("sqlite://", "in memory would be lost"),
         ("sqlite:///:memory:", "in memory would be lost"),
         ("sqlite:////proc/nowhere/studies.db", "cannot be"),
-        ("foo://bar", "cannot be opened"),
+        ("foo://bar", "names a database of the kind 'foo'"),
     ],
 )
 def test_bad_urls_are_refused(bad: str, message: str) -> None:
@@ -125,7 +125,7 @@ def test_files_that_are_no_database_of_ours_are_left_as_they_were(tmp_path: Path
 
 
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be used as a database"):
+    with pytest.raises(StoreError, match=r"is a folder; name a file in it: .*/studies\.db"):
         open_storage(f"sqlite:///{tmp_path}", create=True)
 
 

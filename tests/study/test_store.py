@@ -2,20 +2,30 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import optuna
 import pytest
 from sqlalchemy import NullPool, create_engine, inspect, text
 
 from tuner.errors import StoreError
-from tuner.study.store import open_storage, shown
+from tuner.study.lock import only_writer
+from tuner.study.sqlite import SECONDS_TO_WAIT_FOR_A_LOCK
+from tuner.study.store import is_read_only, load_study, open_storage
+from tuner.study.url import shown, without_secrets
+from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 MAKER = (
     "import sys, optuna\n"
@@ -98,3 +108,206 @@ def test_a_password_is_not_shown() -> None:
         open_storage("postgresql+psycopg://me:secret@localhost:1/x?connect_timeout=1", create=True)
     assert "secret" not in str(raised.value)
     assert "me:***@localhost" in str(raised.value)
+
+
+SECRET = "s3cr3t-w0rd"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://me:{SECRET}@localhost/x",
+        f"postgresql+psycopg://localhost/x?user=me&password={SECRET}",
+        f"postgresql+psycopg://localhost/x?sslmode=require&sslpassword={SECRET}&passfile={SECRET}",
+        f"postgresql+psycopg://localhost/x?token={SECRET}&password={SECRET}",
+        f"postgresql+psycopg://localhost/x?options=-c%20{SECRET}",
+        f"postgresql+psycopg://me%3A{SECRET}@localhost/x",
+        f"postgresql+psycopg://me:{SECRET}@localhost:port/x",
+        f"mysql+pymysql://me:{SECRET}@localhost/x",
+        f"no such thing://me:{SECRET}@localhost/x",
+    ],
+)
+def test_no_secret_of_a_url_is_shown(url: str) -> None:
+    assert SECRET not in shown(url)
+    assert SECRET not in without_secrets(f"cannot connect to '{url}', says the server")
+    command = ["tuner", "study", "x", "--storage", url, f"--storage={url}"]
+    assert SECRET not in " ".join(without_secrets(word) for word in command)
+    with suppress(StoreError):
+        assert SECRET not in Workplace.at(url=url).root.as_posix()
+    for use in (
+        lambda: open_storage(f"{url}", create=True),
+        lambda: load_study(url, "x"),
+        lambda: only_writer(url, "x").__enter__(),
+    ):
+        with pytest.raises(StoreError) as raised:
+            use()
+        assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "echoed",
+    [
+        f"could not connect: password={SECRET} host=localhost",
+        f"no pg_hba.conf entry for '{quote(SECRET, safe='')}'",
+        f"postgresql://me:{SECRET}@localhost/x is down",
+    ],
+)
+def test_what_a_driver_says_of_a_secret_is_hidden(echoed: str) -> None:
+    url = f"postgresql+psycopg://localhost/x?user=me&password={quote(SECRET, safe='')}"
+    hidden = without_secrets(echoed, url)
+    assert SECRET not in hidden
+    assert "***" in hidden
+
+
+def test_a_short_secret_does_not_hide_other_words() -> None:
+    assert (
+        without_secrets("password a of a car", "postgresql://u:a@h/x") == "password *** of *** car"
+    )
+
+
+def test_what_is_no_secret_is_shown_as_it_is() -> None:
+    for url in (
+        "sqlite:///studies.db",
+        "postgresql+psycopg://me@host/db",
+        "postgresql://host:5432/db?user=me&sslmode=require&connect_timeout=3",
+        "nonsense",
+    ):
+        assert shown(url) == url
+    page = "from https://example.org/data.csv?version=2&key=columns"
+    assert without_secrets(page) == page
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("sqlite://x.db", "did you mean sqlite:///x.db"),
+        ("sqlite:x.db", "did you mean sqlite:///x.db"),
+        ("sqlite:/x.db", "did you mean sqlite:////x.db"),
+        ("sqlite://me:pass@host/x.db", "did you mean sqlite:///host/x.db"),
+        ("sqlite:///file:x.db?uri=true", "did you mean sqlite:///x.db"),
+        ("sqlite:///a?b.db", "is not a part of the file's name"),
+        ("sqlite:///a.db?timeout=5", "no option is taken there; write sqlite:///a.db"),
+        (
+            "sqlite:///folder/",
+            r"folder is a folder; name a file in it: sqlite:///folder/studies\.db",
+        ),
+        ("sqlite:///~nobody-of-this-name/x.db", "write the whole path"),
+        ("x.db", "is not a storage URL; write it like sqlite:///"),
+        ("mysql+pymysql://host/x", "of the kind 'mysql'; studies are kept in SQLite"),
+        ("postgres://host/x", "of the kind 'postgres'; studies are kept in SQLite"),
+        ("oracle://host/x", "of the kind 'oracle'; studies are kept in SQLite"),
+    ],
+)
+def test_odd_urls_are_refused_before_anything_is_opened(
+    url: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    uses: list[Callable[[], object]] = [
+        lambda: open_storage(url, create=True),
+        lambda: load_study(url, "x"),
+        lambda: only_writer(url, "x").__enter__(),
+    ]
+    if url.startswith("sqlite"):
+        uses.append(lambda: Workplace.at(url=url))
+    for use in uses:
+        with pytest.raises(StoreError, match=meant):
+            use()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    workplace = Workplace.at(url="sqlite:///~/x.db")
+    assert workplace == Workplace(tmp_path / "home" / "x", f"sqlite:///{tmp_path}/home/x.db")
+    assert Workplace.at(Path("~/tuner")).root == tmp_path / "home" / "tuner"
+    open_storage("sqlite:///~/x.db", create=True)
+    assert (tmp_path / "home" / "x.db").exists()
+    assert not (tmp_path / "~").exists()
+
+
+def test_two_databases_have_two_folders() -> None:
+    urls = ("sqlite:///a.db", "sqlite:///a", "sqlite:///b/studies.db", "postgresql://h/a")
+    more = ("postgresql:///a?host=h", "postgresql:///a?host=g", "postgresql://h/b?password=a@h/b")
+    roots = [Workplace.at(url=url).root for url in (*urls, *more)]
+    assert len(set(roots)) == len(roots)
+    assert Path("a") == roots[0]
+    assert all(root.as_posix() not in {"a.db", "b/studies.db"} for root in roots)
+    moved = [Workplace.at(url=f"postgresql://h/b?password={word}").root for word in "xy"]
+    assert moved[0] == moved[1], "a new password does not move the reports"
+
+
+def test_braces_in_a_name_are_kept(tmp_path: Path) -> None:
+    open_storage(f"sqlite:///{tmp_path}/{{x}} {{0}}.db", create=True)
+    assert (tmp_path / "{x} {0}.db").exists()
+
+
+@pytest.mark.parametrize("happens", ["deleted", "replaced by another file"])
+def test_a_file_that_is_gone_is_noticed_at_the_next_write(happens: str, tmp_path: Path) -> None:
+    database = tmp_path / "studies.db"
+    url = f"sqlite:///{database}"
+
+    def use() -> None:
+        with only_writer(url, "one"):
+            study = optuna.create_study(storage=open_storage(url, create=True))
+            study.set_user_attr("before", 1)
+            database.unlink()
+            if happens != "deleted":
+                optuna.create_study(storage=f"sqlite:///{tmp_path}/other.db")
+                (tmp_path / "other.db").rename(database)
+            study.set_user_attr("after", 1)
+
+    with pytest.raises(StoreError, match=rf"studies\.db was {happens} while it was in use"):
+        use()
+
+
+def test_ctrl_c_ends_the_wait_for_a_locked_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/studies.db"
+    study = optuna.create_study(storage=open_storage(url, create=True))
+    with closing(sqlite3.connect(tmp_path / "studies.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        press = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        press.start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            study.set_user_attr("said", 1)
+        press.join()
+        assert time.monotonic() - began < SECONDS_TO_WAIT_FOR_A_LOCK / 2
+        other.execute("ROLLBACK")
+    study.set_user_attr("said", 2)
+    assert load_study_attributes(url) == {"said": 2}
+
+
+def load_study_attributes(url: str) -> dict[str, object]:
+    (found,) = optuna.get_all_study_summaries(open_storage(url, create=False))
+    return found.user_attrs
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a study in it that may only be read."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    root = os.geteuid() == 0  # whoever may write everything needs a file system that forbids it
+    if root:
+        made = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(folder)], check=False)
+        if made.returncode:
+            pytest.skip("no file system can be mounted here")
+    url = f"sqlite:///{folder}/studies.db"
+    with only_writer(url, "one"):
+        optuna.create_study(storage=open_storage(url, create=True), study_name="one")
+    if root:
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    else:
+        folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o755) if not root else subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_store_that_may_only_be_read_is_read(read_only: Path) -> None:
+    url = f"sqlite:///{read_only}/studies.db"
+    assert {path.name for path in read_only.iterdir()} == {"studies.db", "studies.db.one.lock"}
+    assert is_read_only(url)
+    assert optuna.get_all_study_names(open_storage(url, create=False)) == ["one"]
+    with pytest.raises(StoreError, match="cannot be written"), only_writer(url, "one"):
+        pytest.fail("it may only be read")

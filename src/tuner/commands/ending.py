@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import itertools
 import os
 import signal
 import sys
@@ -42,5 +43,14 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
         reason = f"{error}. Finished work is kept. Fix the problem and run the same command again."
         print(f"tuner: {reason}", file=sys.stderr)
         status = 2
+    presses = itertools.count()
+
+    def insist(_number: int, _frame: object) -> None:
+        """Let the interpreter come to its end, unless somebody asks for it twice more."""
+        if next(presses):
+            os._exit(INTERRUPTED)
+
+    signal.signal(signal.SIGINT, insist)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()  # or the interpreter looks through all of them again before it ends: over a second
     sys.exit(status)

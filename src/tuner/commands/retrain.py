@@ -57,5 +57,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         seed=arguments.seed,
         out=arguments.out,
     )
-    sys.stdout.write(f"{retrain(settings)}\n")
+    bundle = retrain(settings, lambda text: sys.stderr.write(f"tuner: {text}\n"))
+    sys.stdout.write(f"{bundle}\n")
     return 0

@@ -99,17 +99,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
     from tuner.runs.study import quieten_optuna, run_study
+    from tuner.study.url import without_secrets
 
     quieten_optuna()
     given = sys.argv[1:] if argv is None else list(argv)
-    command = shlex.join(["python", "-m", "tuner.study", *given])
-    settings = settings_of(arguments, command)
+    words = ["python", "-m", "tuner.study", *given]
+    settings = settings_of(arguments, shlex.join(words))
     console = Console(markup=False)
     with ConsoleObserver(console, settings.workplace) as observer:
         ended = run_study(settings, observer)
     if ended.report is None:
+        again = shlex.join(without_secrets(word, settings.workplace.url) for word in words)
         console.print(
-            f"\nStopped. Finished work is kept. To continue:\n  {command}", soft_wrap=True
+            f"\nStopped. Finished work is kept. To continue:\n  {again}",
+            soft_wrap=True,
+            highlight=False,
         )
         return INTERRUPTED
     _conclude(console, ended.report)

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING
 
+from tuner.interrupts import held_back
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Executor
@@ -49,6 +51,9 @@ def start_importing() -> None:
 def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | None]:
     """Make processes for what is computed beside training; None where one is enough.
 
+    They are killed where this ends by an error or by Ctrl-C: an executor that waits for what they
+    compute would hold the end of the program, and a second Ctrl-C in that wait leaves it hanging.
+
     Args:
         prepare: called once in each of them.
     """
@@ -56,5 +61,14 @@ def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | N
         yield None
         return
     start_importing()
-    with ProcessPoolExecutor(processes, FORKSERVER, prepare) as made:
+    others = set(multiprocessing.active_children())
+    made = ProcessPoolExecutor(processes, FORKSERVER, prepare)
+    try:
         yield made
+        made.shutdown()
+    except BaseException:
+        with held_back():
+            for process in set(multiprocessing.active_children()) - others:
+                process.kill()
+            made.shutdown(wait=False)
+        raise

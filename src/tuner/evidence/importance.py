@@ -157,7 +157,10 @@ class _Sample:
 def _computed(samples: Sequence[_Sample], pool: Executor | None) -> list[dict[str, float]]:
     if pool is not None:
         with suppress(BrokenExecutor):  # one of its processes was killed
-            return list(pool.map(_fanova, samples))
+            # Not its map, which cancels what is left when Ctrl-C comes: a broken pool stumbles over
+            # that, with a traceback.
+            computing = [pool.submit(_fanova, sample) for sample in samples]
+            return [one.result() for one in computing]
     return [_fanova(sample) for sample in samples]
 
 

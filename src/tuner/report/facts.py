@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from tuner.study.schema import (
     STOPPED,
 )
 from tuner.study.store import facts_of, shown
+from tuner.study.url import without_secrets
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
 # What a session's machine entry holds besides versions.
 MACHINE = ("platform", "processor", "cores", "memory_gib")
 
@@ -181,11 +180,11 @@ def _manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) ->
 
 
 def _plain(value: Any) -> Any:
-    """Make the value fit for JSON and for other eyes: no NaN or infinity, no password in a URL."""
+    """Make the value fit for JSON and for other eyes: no NaN or infinity, no secret in a URL."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value
+    return without_secrets(value) if isinstance(value, str) else value

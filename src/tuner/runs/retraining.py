@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from tuner.bundle.bundle import refuse_to_replace, write_bundle
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
-from tuner.errors import StudyError, UsageError
+from tuner.errors import StoreError, StudyError, UsageError
 from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.final import final_job
 from tuner.evidence.jobs import RACE, TEST, job_of, seed_of, trained_with
@@ -21,10 +21,10 @@ from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
 from tuner.study.reopening import config_of
 from tuner.study.schema import CONFIRMATION
-from tuner.study.store import facts_of, load_study
+from tuner.study.store import facts_of, is_read_only, load_study
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import optuna
     from optuna.trial import FrozenTrial
@@ -35,11 +35,16 @@ if TYPE_CHECKING:
     from tuner.training.fitting import ReportPoint
 
 
-def retrain(settings: RetrainingSettings) -> Path:
+def retrain(
+    settings: RetrainingSettings, tell: Callable[[str], object] = lambda _text: None
+) -> Path:
     """Train an arm or a trial again, and write a bundle; return the bundle's folder.
 
     The same arm and seed on the same machine give the same weights, bit for bit; with a seed of the
     confirmation they are the weights that were confirmed, and the manifest has their test scores.
+
+    Args:
+        tell: is told, in one line, where the study could not be made to show the bundle.
 
     Raises:
         UsageError: no such study or trial, or `out` is there and is no bundle.
@@ -60,15 +65,20 @@ def retrain(settings: RetrainingSettings) -> Path:
         weights = Path(work) / "weights"
         _train(study, config, configuration_of(chosen), seed, weights)
         write_bundle(bundle, weights, _manifest(study, config, chosen, seed))
-    publish_bundle(study, bundle, workplace.artifacts)
+    try:
+        if is_read_only(workplace.url):
+            raise StoreError("its database may only be read")
+        publish_bundle(study, bundle, workplace.artifacts)
+    except (StoreError, OSError) as error:  # the model is there; only the dashboard lacks it
+        tell(f"Nothing was recorded in study {stored.study!r}: {error}. The bundle is complete.")
     return bundle
 
 
 def _trial(study: optuna.Study, number: int) -> FrozenTrial:
-    trials = study.get_trials(deepcopy=False)
-    complete = [trial.number for trial in trials if trial.state == TrialState.COMPLETE]
+    trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
+    complete = [n for n, trial in trials.items() if trial.state == TrialState.COMPLETE]
     if number not in complete:
-        state = f"is {trials[number].state.name}" if number < len(trials) else "does not exist"
+        state = f"is {trials[number].state.name}" if number in trials else "does not exist"
         raise UsageError(
             f"trial {number} {state}; a bundle needs a complete trial: "
             f"{', '.join(map(str, complete)) or 'there is none yet'}"

@@ -43,8 +43,9 @@ from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
 from tuner.study.schema import SESSIONS, STOPPED
-from tuner.study.store import settle, shown
+from tuner.study.store import settle
 from tuner.study.trials import finished
+from tuner.study.url import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -199,10 +200,10 @@ class _Record:
         self, study: optuna.Study, settings: StudySettings, workers: int, backend: Backend
     ) -> None:
         self.study, self.before = study, study.user_attrs.get(SESSIONS, [])
-        typed = settings.workplace.url
-        words = [word.replace(typed, shown(typed)) for word in shlex.split(settings.command)]
+        words = shlex.split(settings.command)
+        url = settings.workplace.url
         self.entry: dict[str, Any] = {
-            "command": shlex.join(words),
+            "command": shlex.join(without_secrets(word, url) for word in words),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "workers": workers,
             "data_dir": settings.data_dir and str(settings.data_dir),

@@ -8,11 +8,13 @@ written is all there is, and it need not ask.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.storages import InMemoryStorage
 
+from tuner.errors import StoreError
 from tuner.search.write_behind import WriteBehind
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ class Mirror(InMemoryStorage):
     Only for whoever holds the study against other writers. States are written at once, and with
     them all that came before; points and attributes of a trial that runs may be a second behind. A
     trial that was just asked for is in memory alone until `write_new`.
+
+    Raises:
+        StoreError: a trial is missing, so those after it would get other numbers, and other seeds.
     """
 
     def __init__(self, study: optuna.Study) -> None:
@@ -42,7 +47,14 @@ class Mirror(InMemoryStorage):
             super().set_study_user_attr(memory, name, value)
         for name, value in self._database.get_study_system_attrs(self._database_study).items():
             super().set_study_system_attr(memory, name, value)
-        for trial in study.get_trials(deepcopy=False):
+        for position, trial in enumerate(study.get_trials(deepcopy=False)):
+            if trial.number != position:
+                raise StoreError(
+                    f"study {study.study_name!r} has no trial {position} any more, but trial "
+                    f"{trial.number}: a row was deleted from its database. It can still be "
+                    "reported, and its models retrained, but not continued; start a new study with "
+                    "--name, or bring the database back from a copy"
+                )
             self._ids.append(trial._trial_id)
             super().create_new_trial(memory, trial)
         self.study = optuna.load_study(
@@ -53,7 +65,9 @@ class Mirror(InMemoryStorage):
         """Write the trials that have been asked for since, each whole."""
         for number, known in enumerate(self._ids):
             if known is None:
-                self._ids[number] = self._behind.add_trial(self.get_trial(number))
+                self._behind.add_trial(
+                    self.get_trial(number), partial(self._ids.__setitem__, number)
+                )
 
     def flush(self) -> None:
         """Write all that has happened to trials in the database."""

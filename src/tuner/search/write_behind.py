@@ -8,11 +8,8 @@ alone knows what is there. The rows are Optuna's own tables'.
 from __future__ import annotations
 
 import json
-import signal
-import threading
 import time
 from collections import defaultdict
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from optuna.distributions import distribution_to_json
@@ -20,8 +17,10 @@ from optuna.storages._rdb import models
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from tuner.interrupts import held_back
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from optuna.trial import FrozenTrial
     from sqlalchemy import Engine
@@ -45,9 +44,13 @@ class WriteBehind:
         self._rows: Rows = defaultdict(list)
         self._oldest = time.monotonic()
 
-    def add_trial(self, trial: FrozenTrial) -> int:
-        """Write a trial that runs, whole, and all that waits; return its id in the database."""
-        with _undisturbed(), Session(self.engine) as session:
+    def add_trial(self, trial: FrozenTrial, note: Callable[[int], object]) -> None:
+        """Write a trial that runs, whole, and all that waits.
+
+        Args:
+            note: is told its id in the database, as soon as it is there.
+        """
+        with Session(self.engine) as session:
             added = models.TrialModel(
                 study_id=self.study_id,
                 number=trial.number,
@@ -59,9 +62,12 @@ class WriteBehind:
             known = int(added.trial_id)
             _insert(session, self._rows)
             _insert(session, _rows_of(known, trial))
-            session.commit()
-            self._rows.clear()
-        return known
+            # Ctrl-C may end the wait for a locked database, which is before this, but not come
+            # between the commit and noting it: rows would be written a second time.
+            with held_back():
+                session.commit()
+                self._rows.clear()
+                note(known)
 
     def add_point(self, trial_id: int, step: int, value: float) -> None:
         """Have a value written that is new at its step, in a second at the latest."""
@@ -74,10 +80,11 @@ class WriteBehind:
     def flush(self) -> None:
         """Write what waits."""
         if self._rows:
-            with _undisturbed(), Session(self.engine) as session:
+            with Session(self.engine) as session:
                 _insert(session, self._rows)
-                session.commit()
-                self._rows.clear()
+                with held_back():
+                    session.commit()
+                    self._rows.clear()
 
     def _note(self, model: type[models.BaseModel], row: dict[str, Any]) -> None:
         now = time.monotonic()
@@ -86,26 +93,6 @@ class WriteBehind:
         self._rows[model].append(row)
         if now - self._oldest > SECONDS_BEHIND:
             self.flush()
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let Ctrl-C wait: between a commit and noting it, rows would be written a second time."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
-    came = list[int]()
-    before = {
-        number: signal.signal(number, lambda sent, _frame: came.append(sent))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for sent in came:
-            signal.raise_signal(sent)
 
 
 def _insert(session: Session, rows: Rows) -> None:

@@ -9,25 +9,28 @@ from typing import TYPE_CHECKING, Any
 from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.artifacts.exceptions import ArtifactNotFound
 
+from tuner.study.schema import NOTE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import optuna
 
+VERSION = "dashboard:note_ver"  # the system attribute that counts how often a note was saved
 PREFIX = "artifacts:"  # of the system attributes in which Optuna keeps what an artifact is
 
 
 def publish_report(study: optuna.Study, report: Path, artifacts: Path) -> None:
     """Make the first screen of a report the study's note, and its page and plots its artifacts.
 
+    A note that a person has written, or changed, stays as it is.
+
     Args:
         report: path of report.md; the other files are beside it.
         artifacts: folder of the dashboard's files.
     """
-    from optuna_dashboard import save_note  # imports a web server
-
-    save_note(study, report.read_text(encoding="utf-8").split("\n\n## ")[0])
+    _write_note(study, report.read_text(encoding="utf-8").split("\n\n## ")[0])
     store = _store(artifacts)
     old = _publish(study, store, [report.with_suffix(".html"), *report.parent.glob("*.svg")])
     for name, artifact in old.items():
@@ -38,6 +41,23 @@ def publish_report(study: optuna.Study, report: Path, artifacts: Path) -> None:
             study._storage.set_study_system_attr(
                 study._study_id, PREFIX + artifact, json.dumps(None)
             )
+
+
+def _write_note(study: optuna.Study, text: str) -> None:
+    """Write the study's note, unless a person has written the one that is there."""
+    from optuna_dashboard import get_note, save_note  # imports a web server
+
+    present = get_note(study)
+    version = study._storage.get_study_system_attrs(study._study_id).get(VERSION, 0)
+    written: int | None = study.user_attrs.get(NOTE)
+    if written is None:  # by a version of tuner that kept no record of it, or by a person
+        theirs = not present.startswith(f"# Study `{study.study_name}`\n\n**")
+    else:
+        theirs = version > written
+    if present == text or (present and theirs):
+        return
+    study.set_user_attr(NOTE, version + 1)  # before: a note that is cut short is ours as well
+    save_note(study, text)
 
 
 def publish_bundle(study: optuna.Study, bundle: Path, artifacts: Path) -> None:

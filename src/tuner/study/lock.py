@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy
@@ -14,10 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tuner.errors import StoreError, StudyError, first_line
 from tuner.naming import folder_name
-from tuner.study.store import parse_url, refuse_another_database
+from tuner.study.sqlite import kept_whole
+from tuner.study.store import refuse_another_database
+from tuner.study.url import parse_url, without_secrets
+from tuner.workplace import database_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy.engine import URL
 
@@ -28,25 +31,24 @@ def only_writer(url: str, name: str) -> Iterator[None]:
 
     Two coordinators would queue each other's running trials again. The lock is the operating
     system's, or the server's: it ends with its process, however that ends. Reading needs none.
+    What is written to a file inside this is in that one file a few seconds later, and all of it
+    once this ends.
 
     Args:
         url: of the storage. SQLite has a file beside the database; PostgreSQL an advisory lock.
 
     Raises:
         StudyError: another process holds it.
-        StoreError: the URL is none, or the lock cannot be had for another reason.
+        StoreError: the URL cannot be used, or the lock cannot be taken for another reason.
     """
-    parsed = parse_url(url)
-    backend = parsed.get_backend_name()
-    if backend == "sqlite" and parsed.database:
-        refuse_another_database(Path(parsed.database))  # before there is a lock file beside it
-        with _beside(Path(parsed.database), name):
-            yield
-    elif backend == "postgresql":
-        with _on_the_server(parsed, name):
+    parsed, file = parse_url(url), database_file(url)
+    if file is not None:
+        refuse_another_database(file)  # before there is a lock file beside it
+        with _beside(file, name), kept_whole(file):
             yield
     else:
-        yield  # opening the storage says what is wrong with it
+        with _on_the_server(parsed, name):
+            yield
 
 
 @contextmanager
@@ -76,7 +78,8 @@ def _on_the_server(url: URL, name: str) -> Iterator[None]:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         connection = engine.connect()
     except (SQLAlchemyError, ImportError) as error:
-        raise StoreError(f"the storage cannot be opened: {first_line(error)}") from error
+        reason = without_secrets(first_line(error), url.render_as_string(hide_password=False))
+        raise StoreError(f"the storage cannot be opened: {reason}") from error
     with connection.execution_options(isolation_level="AUTOCOMMIT"):
         taken = sqlalchemy.select(sqlalchemy.func.pg_try_advisory_lock(key))
         if not connection.execute(taken).scalar():

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import NullPool, create_engine, event, func, inspect, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from tuner.errors import StoreError, first_line, unknown_name
 from tuner.study.schema import EVIDENCE, FACTS
+from tuner.study.sqlite import (
+    Opener,
+    close_at_the_end,
+    connected,
+    may_be_written,
+    remove_log_of_deleted,
+)
+from tuner.study.url import parse_url, without_secrets
+from tuner.study.url import shown as shown
+from tuner.workplace import database_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy.engine import URL
     from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 
-SECONDS_TO_WAIT_FOR_A_LOCK = 60
 OPTUNAS = {"studies", "trials", "alembic_version"}  # some of its tables
 MAKING_TABLES = 0x74756E6572  # names the lock on a server under which they are made: "tuner"
 
@@ -40,49 +47,42 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     Raises:
         StoreError: the URL is none, the database is missing, unreadable, or not Optuna's.
     """
-    parsed = parse_url(url)
-    sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite:
-        _prepare_sqlite(parsed, create=create)
-        options: dict[str, Any] = {"connect_args": {"timeout": SECONDS_TO_WAIT_FOR_A_LOCK}}
+    parsed, file = parse_url(url), database_file(url)
+    options: dict[str, Any] = {}
+    if file is not None:
+        _prepare_sqlite(file, create=create)
+        options["creator"] = opener = Opener(file)
     elif create:
-        options = {"pool_pre_ping": True}
-    else:
-        options = {"poolclass": NullPool}  # who only reads leaves no connection open behind it
+        options["pool_pre_ping"] = True
+    if not create:
+        options["poolclass"] = NullPool  # who only reads leaves no connection open behind it
     try:
-        with nullcontext() if sqlite else _tables_to_itself(parsed, create=create):
-            storage = RDBStorage(url, engine_kwargs=options)
+        with nullcontext() if file else _tables_to_itself(parsed, create=create):
+            storage = _rdb(url, options)
     except (SQLAlchemyError, RuntimeError, ImportError, ValueError) as error:
         raise StoreError(
-            f"the storage {shown(url)} cannot be opened: {first_line(error)}"
+            f"the storage {shown(url)} cannot be opened: {without_secrets(first_line(error), url)}"
         ) from error
     # Ctrl-C in a query: the pool logs it as an error, drops the connection, and raises it.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
-    event.listen(storage.engine, "handle_error", partial(_explain, shown(url)))
-    if sqlite:
+    event.listen(storage.engine, "handle_error", partial(_explain, url))
+    if file is not None:
         event.listen(storage.engine, "connect", _commit_to_the_log)
+        event.listen(storage.engine, "checkout", opener.check)
         storage.engine.dispose()  # so that connections made before this line have it too
+        close_at_the_end(storage.engine)
     return storage
 
 
-def parse_url(url: str) -> URL:
-    """Read a storage URL.
-
-    Raises:
-        StoreError: it is none.
-    """
-    try:
-        return make_url(url)
-    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
-        raise StoreError(
-            f"{url!r} is no storage URL; write it like sqlite:///storage/studies.db"
-        ) from error
+def _rdb(url: str, options: dict[str, Any]) -> RDBStorage:
+    """Open Optuna's storage, which takes a URL for a template: braces would be fields of it."""
+    return RDBStorage(url.replace("{", "{{").replace("}", "}}"), engine_kwargs=options)
 
 
-def shown(url: str) -> str:
-    """Return a storage URL as it may be shown and kept: without its password."""
-    parsed = parse_url(url)
-    return url if parsed.password is None else parsed.render_as_string(hide_password=True)
+def is_read_only(url: str) -> bool:
+    """Whether a storage is a file that may only be read."""
+    file = database_file(url)
+    return file is not None and file.exists() and not may_be_written(file)
 
 
 @contextmanager
@@ -109,27 +109,25 @@ def _tables_to_itself(url: URL, *, create: bool) -> Iterator[None]:
         yield
 
 
-def _prepare_sqlite(url: URL, *, create: bool) -> None:
+def _prepare_sqlite(path: Path, *, create: bool) -> None:
     """Refuse a file that is not an Optuna database; put a new one into write-ahead mode."""
-    path = Path(url.database or "")
-    if not url.database or url.database == ":memory:":
-        raise StoreError("a database in memory would be lost; name a file: sqlite:///FILE")
     if not path.exists():
         if not create:
             raise StoreError(f"no database {path}; run a study first, or name it with --storage")
-        _make(url, path)
+        _make(path)
     refuse_another_database(path)
-    if create:  # who only reads leaves the file as it is
-        with _connected(path) as connection:
+    if create and may_be_written(path):  # who only reads leaves the file as it is
+        with connected(path) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
 
 
-def _make(url: URL, path: Path) -> None:
+def _make(path: Path) -> None:
     """Make a database beside its place and move it in: another process sees none or all of it."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        RDBStorage(url.set(database=str(beside)).render_as_string()).engine.dispose()
+        _rdb(f"sqlite:///{beside.as_posix()}", {}).engine.dispose()
+        remove_log_of_deleted(path)
         try:
             path.hardlink_to(beside)
         except FileExistsError:
@@ -150,19 +148,24 @@ def refuse_another_database(path: Path) -> None:
     """
     if not path.exists():
         return
-    with _connected(path) as connection:
+    with connected(path) as connection:
         names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     if names and not names >= OPTUNAS:
         raise StoreError(f"{path} was not made by Optuna; name another file with --storage")
 
 
-@contextmanager
-def _connected(path: Path) -> Iterator[sqlite3.Connection]:
-    try:
-        with closing(sqlite3.connect(path, timeout=SECONDS_TO_WAIT_FOR_A_LOCK)) as connection:
-            yield connection
-    except sqlite3.Error as error:
-        raise StoreError(f"{path} cannot be used as a database: {error}") from error
+def counts_of(path: Path) -> dict[str, int]:
+    """Return how many trials each study in a file has; the trainings after a search not counted.
+
+    Raises:
+        StoreError: it is not an Optuna database.
+    """
+    with connected(path) as connection:
+        rows = connection.execute(
+            "SELECT study_name, count(trial_id) FROM studies LEFT JOIN trials USING (study_id) "
+            "GROUP BY study_id ORDER BY study_name"
+        ).fetchall()
+    return {name: count for name, count in rows if not name.endswith(evidence_name(""))}
 
 
 def _explain(url: str, context: ExceptionContext) -> None:
@@ -175,9 +178,10 @@ def _explain(url: str, context: ExceptionContext) -> None:
     expected = context.is_pre_ping or isinstance(raised, IntegrityError)
     if expected or not isinstance(raised, DBAPIError):
         return
+    reason = without_secrets(first_line(context.original_exception), url)
     raise StoreError(
-        f"the storage {url} failed: {first_line(context.original_exception)}. What had finished is "
-        "kept; mend that, and give the same command again"
+        f"the storage {shown(url)} failed: {reason}. Finished work is kept. Fix the problem and "
+        "run the same command again"
     ) from context.original_exception
 
 

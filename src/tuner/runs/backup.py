@@ -1,0 +1,119 @@
+"""One run of the backup command: a copy of a storage folder that may be in use."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner import __version__
+from tuner.errors import StoreError, UsageError
+from tuner.files import replacing
+from tuner.runs import archive
+from tuner.study.sqlite import snapshot
+from tuner.study.store import counts_of, refuse_another_database
+from tuner.workplace import database_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tuner.runs.archive import Entry
+    from tuner.workplace import Workplace
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a backup holds.
+
+    Attributes:
+        path: of its file.
+        trials: of each study, how many.
+        files: how many, besides the database.
+        left_out: what is not in it: links, what is not a file, and names that cannot be restored.
+    """
+
+    path: Path
+    trials: dict[str, int]
+    files: int
+    left_out: list[Path]
+
+
+def back_up(workplace: Workplace, path: Path) -> Backup:
+    """Copy the database, and the artifacts, bundles, reports and confirmation models with it.
+
+    Others may write meanwhile: the database is copied as it is at one moment, before the files, so
+    that every file it names is there. Data and caches are not copied; they are made again.
+
+    Raises:
+        StoreError: there is no database, or it is a server's.
+        UsageError: the file exists and is not a backup, or lies where it would be a part of itself.
+        OSError: it cannot be written; an earlier backup of that name is then as it was.
+    """
+    database = _database(workplace)
+    _refuse_place(workplace, path)
+    entries: list[Entry] = []
+    left_out: list[Path] = []
+    with (
+        replacing(path) as beside,
+        tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as work,
+    ):
+        copy = Path(work) / archive.DATABASE
+        snapshot(database, copy)
+        trials = counts_of(copy)
+        with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as target:
+            for name, source in _files(workplace, copy):
+                known = name == archive.DATABASE or archive.is_safe(name)
+                if source.is_symlink() or (source.exists() and not (known and source.is_file())):
+                    left_out.append(source)
+                elif entry := archive.add(target, name, source):
+                    entries.append(entry)
+            made = datetime.now(UTC).isoformat(timespec="seconds")
+            archive.close(target, entries, {"tuner": __version__, "made": made, "trials": trials})
+    return Backup(path, trials, len(entries) - 1, left_out)
+
+
+def _database(workplace: Workplace) -> Path:
+    database = database_file(workplace.url)
+    if database is None:
+        raise StoreError(
+            "a database on a server is backed up with the server's own tool, pg_dump; copy the "
+            f"folder {workplace.root} as well: it has the reports and models"
+        )
+    if not database.exists():
+        raise StoreError(
+            f"no database {database}; name the one to back up with --home or --storage"
+        )
+    refuse_another_database(database)
+    return database
+
+
+def _refuse_place(workplace: Workplace, path: Path) -> None:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file in it: {path / 'backup.zip'}")
+    if path.exists() and not archive.is_archive(path):
+        raise UsageError(f"{path} exists and is not a backup made by tuner; name another file")
+    inside = [part for part in archive.PARTS if _is_below(path, workplace.root / part)]
+    if inside:
+        raise UsageError(
+            f"{path} would be a part of itself: {inside[0]} is backed up; name a file elsewhere"
+        )
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _files(workplace: Workplace, database: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what is backed up by its name in the archive; what is half-written is hidden."""
+    yield archive.DATABASE, database
+    for part in archive.PARTS:
+        folder = workplace.root / part
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(workplace.root)
+            if not any(one.startswith(".") for one in name.parts) and (
+                path.is_symlink() or not path.is_dir()
+            ):
+                yield name.as_posix(), path

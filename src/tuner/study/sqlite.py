@@ -1,0 +1,268 @@
+"""SQLite files: opened with care, waited for, and never left without what is in their log.
+
+A database in write-ahead mode has its last writes in a log beside it, FILE-wal. SQLite moves them
+into the file when the last connection closes, or when the log is long. People copy and mail the
+one file, so while a command writes, its log is moved every few seconds, and at its end whole.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+from weakref import WeakSet
+
+from filelock import FileLock
+
+from tuner.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+SECONDS_TO_WAIT_FOR_A_LOCK = 60.0
+SECONDS_BETWEEN_TRIES = 0.25  # SQLite itself waits so long, and Ctrl-C waits for SQLite
+SECONDS_BETWEEN_CHECKPOINTS = 3.0
+SECONDS_TO_WAIT_FOR_READERS = 10.0
+BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY)
+
+_writers: WeakSet[Engine] = WeakSet()  # of this process; their idle connections keep the log
+
+T = TypeVar("T")
+
+
+class Opener:
+    """Opens connections to one file, and notices when it is no longer the file it was.
+
+    Where the file or its folder may only be read, it is opened without the files that SQLite would
+    put beside it (https://www.sqlite.org/wal.html#read_only_databases).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self._identity = _identity(self.path)
+
+    def __call__(self) -> sqlite3.Connection:
+        """Return a new connection.
+
+        Raises:
+            StoreError: the file was deleted or replaced.
+            sqlite3.Error: it cannot be opened.
+        """
+        self.check()
+        return connect(self.path)
+
+    def check(self, *_: object) -> None:
+        """Refuse to go on where the file was deleted or replaced.
+
+        Raises:
+            StoreError: it was.
+        """
+        try:
+            happened = "" if _identity(self.path) == self._identity else "replaced by another file"
+        except FileNotFoundError:
+            happened = "deleted"
+        if happened:
+            raise StoreError(
+                f"the database {self.path} was {happened} while it was in use, so nothing more can "
+                "be stored in it. Put it back, from a copy or with tuner restore, and run the same "
+                "command again to continue; without it, the same command starts anew"
+            )
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a file that exists; whoever waits for it can be interrupted.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    place = quote(os.fsencode(path.resolve()))
+    return sqlite3.connect(
+        f"file:{place}?{_mode(path)}",
+        uri=True,
+        timeout=SECONDS_BETWEEN_TRIES,
+        check_same_thread=False,
+        factory=_Connection,
+    )
+
+
+def may_be_written(path: Path) -> bool:
+    """Whether the file, and its folder with it, may be written."""
+    return os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)
+
+
+def _mode(path: Path) -> str:
+    if may_be_written(path):
+        return "mode=rw"
+    log = _log(path)
+    if log.exists() and log.stat().st_size:
+        return "mode=ro"  # another process writes it, or has left it so
+    return "mode=ro&immutable=1"
+
+
+def _log(path: Path) -> Path:
+    whole = path.resolve()
+    return whole.with_name(f"{whole.name}-wal")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def remove_log_of_deleted(path: Path) -> None:
+    """Remove the log of a database that was deleted, or SQLite would play it into the next one.
+
+    Who makes the next one calls this before. Of several, none makes it while the log is there.
+    """
+    if not _log(path).exists() or path.exists():
+        return
+    with FileLock(path.with_name(f"{path.name}.making.lock")):
+        if not path.exists():
+            for end in ("-journal", "-shm", "-wal"):  # what the others look for is the last to go
+                path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
+
+
+@contextmanager
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a file for a moment.
+
+    Raises:
+        StoreError: it cannot be used as a database.
+    """
+    try:
+        with closing(connect(path)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        hint = ""
+        if not may_be_written(path) and _log(path).exists():
+            hint = (
+                f"; {_log(path)} has not been moved into it, and the folder may only be read: copy "
+                "both files into a folder of your own, and name that database with --storage"
+            )
+        raise StoreError(f"{path} cannot be used as a database: {error}{hint}") from error
+
+
+def snapshot(path: Path, copy: Path) -> None:
+    """Copy a database as it is at one moment, also while others write to it, into one new file.
+
+    Raises:
+        StoreError: it cannot be read, is damaged, or stays locked.
+    """
+    end = time.monotonic() + SECONDS_TO_WAIT_FOR_A_LOCK
+
+    def wait(status: int, _remaining: int, _total: int) -> None:
+        if status in BUSY and time.monotonic() > end:
+            raise sqlite3.OperationalError("database is locked")
+
+    with connected(path) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target, progress=wait)
+        target.execute("PRAGMA journal_mode=DELETE")  # so that it needs no files beside it
+    refuse_damaged(copy)
+
+
+def refuse_damaged(path: Path) -> None:
+    """Refuse a database that is not whole, or would do something when it is read.
+
+    Raises:
+        StoreError: it is.
+    """
+    with connected(path) as connection:
+        connection.execute("PRAGMA trusted_schema=OFF")
+        found = connection.execute("PRAGMA quick_check(1)").fetchall()
+        kinds = {row[0] for row in connection.execute("SELECT type FROM sqlite_master")}
+    if found != [("ok",)]:
+        raise StoreError(f"{path} is damaged: {found[0][0]}; restore a backup of it")
+    if kinds - {"table", "index"}:
+        raise StoreError(
+            f"{path} was not made by Optuna: it has a {min(kinds - {'table', 'index'})}"
+        )
+
+
+class _Cursor(sqlite3.Cursor):
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        return _patiently(lambda: super(_Cursor, self).execute(*arguments))
+
+    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
+        return _patiently(lambda: super(_Cursor, self).executemany(*arguments))
+
+
+class _Connection(sqlite3.Connection):
+    """Waits for a locked database here and not in SQLite, from which Ctrl-C cannot return."""
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+    def commit(self) -> None:
+        _patiently(super().commit)
+
+
+def _patiently(do: Callable[[], T]) -> T:
+    end = time.monotonic() + SECONDS_TO_WAIT_FOR_A_LOCK
+    while True:
+        try:
+            return do()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in BUSY or time.monotonic() > end:
+                raise
+
+
+def close_at_the_end(engine: Engine) -> None:
+    """Have an engine's connections closed when `kept_whole` ends."""
+    _writers.add(engine)
+
+
+@contextmanager
+def kept_whole(path: Path) -> Iterator[None]:
+    """Have all that is written to a file inside this in the file itself, soon and at the end.
+
+    Raises:
+        StoreError: at the end, where what is in the log cannot be moved (a full disk).
+    """
+    over = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(path, over), daemon=True)
+    keeper.start()
+    try:
+        yield
+    except BaseException:
+        with suppress(StoreError):
+            _conclude(path, over, keeper)
+        raise
+    else:
+        _conclude(path, over, keeper)
+
+
+def _keep(path: Path, over: threading.Event) -> None:
+    """Move what is in the log, every few seconds, without making anybody wait."""
+    connection: sqlite3.Connection | None = None
+    while True:
+        with suppress(sqlite3.Error, OSError):  # told at the end, or by whoever writes
+            if connection is None and path.exists():
+                connection = connect(path)
+            if connection is not None:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        if over.wait(SECONDS_BETWEEN_CHECKPOINTS):
+            break
+    if connection is not None:
+        connection.close()
+
+
+def _conclude(path: Path, over: threading.Event, keeper: threading.Thread) -> None:
+    over.set()
+    keeper.join()
+    for engine in tuple(_writers):
+        engine.dispose()
+    if not path.exists() or not may_be_written(path):
+        return
+    end = time.monotonic() + SECONDS_TO_WAIT_FOR_READERS
+    with connected(path) as connection:
+        while True:  # those who read now are done in a moment
+            ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            if not busy or time.monotonic() > end:
+                return

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+# What the study command does while it measures importance, with something slower to compute.
+PROGRAM = """
+import time
+from tuner.commands.ending import run
+from tuner.engines.forking import pool
+
+def main(_):
+    with pool(2, int) as made:
+        computing = [made.submit(time.sleep, 600) for _ in range(60)]
+        print("begun", flush=True)
+        for one in computing:
+            one.result()
+    return 0
+
+if __name__ == "__main__":
+    run(main)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("apart", [0.0, 0.1, 0.5])
+def test_ctrl_c_pressed_twice_ends_what_is_computed_beside_training(apart: float) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "begun\n"
+    time.sleep(1)
+    for _ in range(2):
+        os.killpg(running.pid, signal.SIGINT)
+        time.sleep(apart)
+    try:
+        errors = running.communicate(timeout=60)[1]
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        raise
+    assert (running.returncode, errors) == (130, "")

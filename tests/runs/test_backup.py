@@ -1,0 +1,350 @@
+"""A backup of a store in use is whole; what a stranger made is not let out of its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import stat
+import threading
+import time
+import zipfile
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import optuna
+import pytest
+from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+
+from tests.making import HERE, history
+from tuner.commands.report import main as report
+from tuner.errors import StoreError, UsageError
+from tuner.runs import archive
+from tuner.runs.backup import back_up
+from tuner.runs.restore import restore
+from tuner.study.store import load_study, open_storage
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+ARTIFACT = 300_000  # bytes: more than one write of a copy
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    """All files of a storage folder but the database, locks and caches."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for part in archive.PARTS
+        for path in (folder / part).rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_backup_brings_everything_back(own_workplace: Path) -> None:
+    (own_workplace / "storage" / "bundles" / "tiny").mkdir(parents=True)
+    (own_workplace / "storage" / "bundles" / "tiny" / "weights").write_bytes(b"\0" * 9)
+    (own_workplace / "storage" / "reports" / "tiny" / ".half").touch()
+    made = back_up(HERE, own_workplace / "made" / "backup.zip")
+    assert (made.trials, made.left_out) == ({"tiny": 5}, [])
+    assert [path.name for path in made.path.parent.iterdir()] == ["backup.zip"]
+    there = Workplace.at(own_workplace / "other")
+    assert restore(there, made.path) == {"tiny": 5}
+    (own_workplace / "storage" / "reports" / "tiny" / ".half").unlink()
+    assert content_of(there.root) == content_of(HERE.root)
+    assert made.files == len(content_of(HERE.root))
+    assert sorted(path.name for path in there.root.iterdir()) == [
+        *sorted({name.split("/")[0] for name in content_of(HERE.root)}),
+        "studies.db",
+    ]
+    assert history(load_study(there.url, "tiny")) == history(load_study(HERE.url, "tiny"))
+    assert report(["tiny", "--home", str(there.root)]) == 0
+
+
+def test_a_backup_takes_the_place_of_an_earlier_one_alone(own_workplace: Path) -> None:
+    path = own_workplace / "backup.zip"
+    back_up(HERE, path)
+    before = path.stat().st_ino
+    back_up(HERE, path)
+    assert path.stat().st_ino != before
+    kept = own_workplace / "notes.txt"
+    kept.write_text("mine")
+    for wrong, message in (
+        (kept, "exists and is not a backup"),
+        (own_workplace / "storage" / "studies.db", "exists and is not a backup"),
+        (own_workplace / "storage" / "reports" / "x.zip", "would be a part of itself"),
+        (own_workplace, "is a folder; name a file in it"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            back_up(HERE, wrong)
+    assert kept.read_text() == "mine"
+
+
+def test_what_is_there_is_never_overwritten(own_workplace: Path) -> None:
+    path = own_workplace / "backup.zip"
+    back_up(HERE, path)
+    before = {**content_of(HERE.root), "db": (HERE.root / "studies.db").read_bytes()}
+    with pytest.raises(UsageError, match=r"studies\.db is there, and nothing is overwritten"):
+        restore(HERE, path)
+    assert before == {**content_of(HERE.root), "db": (HERE.root / "studies.db").read_bytes()}
+    for name in ("studies.db-wal", "reports/one/report.md"):
+        there = Workplace.at(own_workplace / name.partition("/")[0])
+        (there.root / name).parent.mkdir(parents=True)
+        (there.root / name).write_text("mine")
+        with pytest.raises(UsageError, match="--home DIR, or move away what is there"):
+            restore(there, path)
+        assert not (there.root / "studies.db").exists()
+        assert (there.root / name).read_text() == "mine"
+
+
+def test_a_link_is_left_out_and_said(own_workplace: Path) -> None:
+    link = HERE.root / "artifacts" / "link"
+    link.symlink_to("/etc/passwd")
+    made = back_up(HERE, own_workplace / "backup.zip")
+    assert made.left_out == [link]
+    assert restore(Workplace.at(own_workplace / "other"), made.path) == {"tiny": 5}
+
+
+@pytest.mark.parametrize("run", [back_up, restore])
+def test_a_server_has_tools_of_its_own(
+    run: Callable[[Workplace, Path], object], tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError, match="server's"):
+        run(Workplace.at(url="postgresql+psycopg://host/db"), tmp_path / "backup.zip")
+
+
+class Writer(threading.Thread):
+    """Adds trials, each with an artifact, and writes an artifact of the study again and again."""
+
+    def __init__(self, workplace: Workplace) -> None:
+        super().__init__()
+        self.over = threading.Event()
+        self.store = FileSystemArtifactStore(str(workplace.artifacts))
+        self.study = optuna.create_study(storage=open_storage(workplace.url, create=True))
+        self.written, self.source = 0, workplace.root / "page"
+
+    def run(self) -> None:
+        while not self.over.is_set():
+            self.source.write_bytes(bytes([self.written % 256]) * ARTIFACT)
+            trial = self.study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
+            again = upload_artifact(
+                artifact_store=self.store, file_path=str(self.source), study_or_trial=trial
+            )
+            self.study.tell(trial, 0.5)
+            for _ in range(3):
+                with self.source.open("rb") as page:
+                    self.store.write(again, page)
+            self.written += 1
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[Writer]:
+    workplace = Workplace.at(tmp_path / "storage")
+    workplace.artifacts.mkdir(parents=True)
+    writing = Writer(workplace)
+    writing.start()
+    yield writing
+    writing.over.set()
+    writing.join()
+
+
+def test_a_backup_under_writes_is_whole(writer: Writer, tmp_path: Path) -> None:
+    there = Workplace.at(tmp_path / "storage")
+    counts = []
+    for number in range(3):
+        before = writer.written
+        while writer.written < before + 3:
+            time.sleep(0.01)
+        known = writer.written
+        path = tmp_path / f"{number}.zip"
+        back_up(there, path)
+        other = Workplace.at(tmp_path / f"restored {number}")
+        (count,) = restore(other, path).values()
+        assert count >= known
+        counts.append(count)
+        study = optuna.load_study(study_name=None, storage=open_storage(other.url, create=False))
+        trials = study.get_trials(deepcopy=False)
+        assert [trial.number for trial in trials] == list(range(count))
+        for trial in trials:
+            for name, value in trial.system_attrs.items():
+                if name.startswith("artifacts:"):
+                    content = (other.artifacts / json.loads(value)["artifact_id"]).read_bytes()
+                    assert content == content[:1] * ARTIFACT
+    assert counts == sorted(counts)
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """A backup of a small store."""
+    there = Workplace.at(tmp_path / "good")
+    optuna.create_study(storage=open_storage(there.url, create=True), study_name="one")
+    there.report("one").mkdir(parents=True)
+    (there.report("one") / "report.md").write_text("# Study\n")
+    return back_up(there, tmp_path / "good.zip").path
+
+
+def altered(good: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    """The backup with other contents, and a manifest that lists them."""
+    with zipfile.ZipFile(good) as archive_:
+        contents = {name: archive_.read(name) for name in archive_.namelist()}
+    manifest = json.loads(contents.pop(archive.MANIFEST))
+    change(contents)
+    path = good.with_name("altered.zip")
+    manifest["files"] = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in contents.items()
+    }
+    with zipfile.ZipFile(path, "w") as target:
+        for name, content in contents.items():
+            target.writestr(name, content)
+        target.writestr(archive.MANIFEST, json.dumps(manifest))
+    return path
+
+
+def refused(path: Path, message: str, folder: Path) -> None:
+    """A backup is refused, and leaves nothing anywhere."""
+    before = {one for one in folder.rglob("*") if "there" not in one.parts}
+    with pytest.raises(UsageError, match=message):
+        restore(Workplace.at(folder / "there"), path)
+    assert {one for one in folder.rglob("*") if "there" not in one.parts} == before
+    assert not list((folder / "there").rglob("*"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../escaped",
+        "reports/../../escaped",
+        "/tmp/escaped",
+        "//host/share/escaped",
+        "reports\\..\\..\\escaped",
+        "C:/escaped",
+        "reports//escaped",
+        "reports/./escaped",
+        "reports/esc\naped",
+        "elsewhere/escaped",
+        "reports",
+        "studies.db-wal",
+        "cache/escaped",
+    ],
+)
+def test_a_name_that_leads_out_is_refused(name: str, good: Path, tmp_path: Path) -> None:
+    path = altered(good, lambda contents: contents.update({name: b"bad"}))
+    refused(path, "which tuner never has", tmp_path)
+
+
+def test_links_and_folders_are_refused(good: Path, tmp_path: Path) -> None:
+    for kind in (stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO):
+        path = altered(good, lambda contents: contents.update({"reports/one/link": b"/etc"}))
+        with zipfile.ZipFile(path) as whole:
+            members = [(one, whole.read(one)) for one in whole.infolist()]
+        with zipfile.ZipFile(path, "w") as target:
+            for one, content in members:
+                if one.filename.endswith("link"):
+                    one.external_attr = (kind | 0o777) << 16
+                target.writestr(one, content)
+        refused(path, "is a link or a folder, not a file", tmp_path)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(good: Path, tmp_path: Path) -> None:
+    bomb = good.with_name("bomb.zip")
+    with zipfile.ZipFile(good) as whole, zipfile.ZipFile(bomb, "w") as target:
+        for one in whole.infolist():
+            target.writestr(one, whole.read(one))
+        target.writestr("reports/bomb", b"\0" * 10**7, zipfile.ZIP_DEFLATED)
+    refused(bomb, "is compressed or encrypted", tmp_path)
+    # The same bytes under many names: the directory says the same place again and again.
+    with zipfile.ZipFile(good.with_name("quine.zip"), "w") as target:
+        target.writestr(archive.MANIFEST, "{}")
+        target.writestr("reports/0", b"\0" * 10**6)
+        for number in range(1, 30):
+            (again,) = (one for one in target.filelist if one.filename == "reports/0")
+            copy = zipfile.ZipInfo(f"reports/{number}")
+            copy.header_offset, copy.file_size = again.header_offset, again.file_size
+            copy.compress_size, copy.CRC = again.compress_size, again.CRC
+            target.filelist.append(copy)
+            target.NameToInfo[copy.filename] = copy
+    refused(good.with_name("quine.zip"), "holds more than it is large", tmp_path)
+
+
+def test_names_that_a_file_system_cannot_tell_apart_are_refused_there() -> None:
+    archive.refuse_clashes(["reports/one/a", "reports/two/a", "reports/one/b"])
+    for names in (["reports/A/x", "reports/a/y"], ["reports/a/X", "reports/a/x"]):
+        with pytest.raises(UsageError, match="the same on this file system"):
+            archive.refuse_clashes(names)
+
+
+def test_what_was_altered_or_cut_is_refused(good: Path, tmp_path: Path) -> None:
+    whole = good.read_bytes()
+    place = whole.index(b"# Study")
+    flipped = good.with_name("flipped.zip")
+    flipped.write_bytes(whole[:place] + b"$" + whole[place + 1 :])
+    refused(flipped, "is damaged|has other bytes", tmp_path)
+    for length in (0, 10, len(whole) // 2, len(whole) - 1):
+        flipped.write_bytes(whole[:length])
+        refused(flipped, "is not a backup made by tuner", tmp_path)
+
+    def add_unlisted(name: str, content: bytes) -> Path:
+        path = good.with_name("unlisted.zip")
+        shutil.copy(good, path)
+        with zipfile.ZipFile(path, "a") as target:
+            target.writestr(name, content)
+        return path
+
+    refused(add_unlisted("reports/extra", b"x"), "not those that its manifest lists", tmp_path)
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        twice = add_unlisted("reports/one/report.md", b"x")
+    refused(twice, "two files of one name", tmp_path)
+    refused(
+        altered(good, lambda contents: contents.__delitem__(archive.DATABASE)),
+        "it has no database",
+        tmp_path,
+    )
+
+
+@pytest.mark.parametrize(
+    "manifest", ["", "[]", '{"format": 1}', '{"format": 1, "files": {"a": 1}}', "[" * 100_000]
+)
+def test_a_manifest_that_is_none_is_refused(manifest: str, good: Path, tmp_path: Path) -> None:
+    path = good.with_name("other.zip")
+    with zipfile.ZipFile(path, "w") as target:
+        target.writestr(archive.MANIFEST, manifest)
+    refused(path, "its manifest cannot be read", tmp_path)
+
+
+def test_a_later_format_is_refused(good: Path, tmp_path: Path) -> None:
+    path = good.with_name("later.zip")
+    with zipfile.ZipFile(path, "w") as target:
+        target.writestr(archive.MANIFEST, json.dumps({"format": 2, "files": {}}))
+    refused(path, "its format is 2; this version of tuner reads 1", tmp_path)
+
+
+def test_a_database_that_is_not_ours_is_refused(good: Path, tmp_path: Path) -> None:
+    database = tmp_path / "database"
+
+    def replace(statement: str, *, whole: bool) -> Path:
+        def change(contents: dict[str, bytes]) -> None:
+            database.write_bytes(contents[archive.DATABASE] if whole else b"")
+            with closing(sqlite3.connect(database)) as connection:
+                connection.execute(statement)
+                connection.commit()
+            contents[archive.DATABASE] = database.read_bytes()
+
+        return altered(good, change)
+
+    message = "its database is damaged or was not made by tuner"
+    refused(replace("CREATE TABLE people (name TEXT)", whole=False), message, tmp_path)
+    trigger = "CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM trials; END"
+    refused(replace(trigger, whole=True), message, tmp_path)
+    noise = altered(good, lambda contents: contents.update({archive.DATABASE: b"noise" * 999}))
+    refused(noise, message, tmp_path)
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.zip", tmp_path):
+        with pytest.raises(UsageError, match="there is no file"):
+            restore(Workplace.at(tmp_path / "there"), path)
+    with pytest.raises(StoreError, match="no database"):
+        back_up(Workplace.at(tmp_path / "there"), tmp_path / "backup.zip")
