@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,60 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WORKERS_PER_CORE = 4
+CONTROL_GROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # of Linux
 PACKAGES = ("tuner", "torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetensors")
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may run on."""
+    """Return how many cores this process may keep busy: those it may run on, within its quota."""
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    quota = cpu_quota(CONTROL_GROUPS, OWN_GROUPS)
+    return cores if quota is None else max(1, min(cores, int(quota)))
+
+
+def cpu_quota(root: Path, own: Path) -> float | None:
+    """Return how many cores' worth of time Linux gives this process, as in a container.
+
+    Kernel documentation: admin-guide/cgroup-v2 (`cpu.max`) and scheduler/sched-bwc
+    (`cpu.cfs_quota_us`). The groups that a process's group is in limit it as well.
+
+    Args:
+        root: where control groups are mounted.
+        own: the file that names the process's groups.
+
+    Returns:
+        The smallest quota; None: there is no limit, or no control group.
+    """
+    try:
+        lines = own.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    found = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mounts = [root / controllers, root / "cpu"] if controllers else [root, root / "unified"]
+        group = Path(path.lstrip("/"))
+        for mount in mounts:
+            found += [_quota(mount / part) for part in (group, *group.parents)]
+    return min((quota for quota in found if quota is not None), default=None)
+
+
+def _quota(group: Path) -> float | None:
+    """Return the quota of one group, in cores; None: it has none."""
+    with suppress(OSError, ValueError):
+        quota, period = (group / "cpu.max").read_text(encoding="utf-8").split()
+        return int(quota) / int(period)
+    with suppress(OSError, ValueError):
+        quota, period = (
+            (group / name).read_text(encoding="utf-8")
+            for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        )
+        return int(quota) / int(period) if int(quota) > 0 else None
+    return None
 
 
 def most_workers() -> int:

@@ -93,11 +93,11 @@ def database_file(url: str) -> Path | None:
     if name in {"", "//", ":memory:"}:
         raise StoreError("a database in memory would be lost; name a file: sqlite:///FILE")
     if not rest.startswith("///") or name.startswith("file:"):
-        path = rest.removeprefix("///").removeprefix("file:").rpartition("@")[2]
+        meant = rest.removeprefix("///").removeprefix("file:").rpartition("@")[2]
         slash = "/" if rest.startswith("/") and not rest.startswith("//") else ""
         raise StoreError(
             f"an SQLite URL begins with sqlite:/// and a path follows; did you mean "
-            f"{SQLITE}{slash}{path.lstrip('/').partition('?')[0]}?"
+            f"{SQLITE}{slash}{meant.lstrip('/').partition('?')[0]}?"
         )
     if "?" in name:
         before = name.partition("?")[0]

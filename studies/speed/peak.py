@@ -34,8 +34,9 @@ from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import folds
 from tuner.machine import usable_cores
+from tuner.training.learner import make_learners
 from tuner.training.plan import Plan
-from tuner.training.step import Group, make_groups
+from tuner.training.step import make_trainers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.training.plan import Precision
+    from tuner.training.step import Trainer
 
 SPAWN = multiprocessing.get_context("spawn")
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
@@ -83,21 +85,21 @@ def multiply(size: int, precision: Precision) -> Rate:
 def train(name: str, configuration: str, precision: Precision, data: Path, seconds: float) -> Rate:
     """Train for some seconds, all folds in turn."""
     torch.set_num_threads(1)
-    torch.manual_seed(0)
     case, dataset = load_case(name), cache.load(data)
     parts = folds(dataset.development, dataset.validation, 0)
     hyperparameters = configurations(case)[configuration]
     plan = replace(Plan.for_machine(images=dataset.pixels is not None), precision=precision)
     network = case.build(hyperparameters, Shape(dataset.row_shape, dataset.outputs))
-    steps = _steps(make_groups(case, hyperparameters, dataset, parts, plan))
+    learners = make_learners(case, hyperparameters, dataset, parts, 0)
+    steps = _steps(make_trainers(case, hyperparameters, dataset, learners, plan))
     for _ in parts:  # the first steps allocate
-        group, batches = next(steps)
-        group.train(batches)
+        trainer, batches = next(steps)
+        trainer.train(batches)
     _all_ready()
     rows, began = 0, time.perf_counter()
     while (taken := time.perf_counter() - began) < seconds:
-        group, batches = next(steps)
-        group.train(batches)
+        trainer, batches = next(steps)
+        trainer.train(batches)
         rows += sum(batch.numel() for batch in batches)
     return Rate(flop_per_row(network, dataset.row_shape), rows / taken)
 
@@ -116,14 +118,14 @@ def flop_per_row(network: torch.nn.Module, row_shape: tuple[int, ...]) -> float:
     return 1.5 * float(counter.get_total_flops())
 
 
-def _steps(groups: list[Group]) -> Iterator[tuple[Group, list[Tensor]]]:
-    """Some steps of one group after the other, for ever."""
+def _steps(trainers: list[Trainer]) -> Iterator[tuple[Trainer, list[Tensor]]]:
+    """Some steps of one trainer after the other, for ever."""
     left: dict[int, list[Tensor]] = {}
     while True:
-        for place, group in enumerate(groups):
-            batches = left.get(place) or group.shuffled()
+        for place, trainer in enumerate(trainers):
+            batches = left.get(place) or trainer.shuffled()
             left[place] = batches[STEPS:]
-            yield group, batches[:STEPS]
+            yield trainer, batches[:STEPS]
 
 
 class SideBySide:

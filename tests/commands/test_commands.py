@@ -72,7 +72,10 @@ def test_a_whole_study_by_command(tmp_path: Path) -> None:
     lines = ended.stdout.splitlines()
     assert lines[0].startswith("Study 'tiny': 4 trials. Data: two clouds.")
     assert lines.pop(2).startswith("Diagnosis of the baseline: ")
-    assert [line[:5] for line in lines[1:5]] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
+    trials = [line[:5] for line in lines if line.startswith("[")]
+    assert trials == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
+    failed = next(n for n, line in enumerate(lines) if "failed: line 68 of tiny.py" in line)
+    assert lines[failed + 2].startswith("Traceback"), "what the user's code raised is shown once"
     assert lines[-1] == "Report: storage/reports/tiny/report.md"
     report = tmp_path / "storage" / "reports" / "tiny"
     assert {"report.md", "report.json"} <= {path.name for path in report.iterdir()}

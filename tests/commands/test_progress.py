@@ -51,7 +51,7 @@ def test_on_a_pipe_there_is_one_plain_line_a_finished_trial(config: StudyConfig,
         elif trial.state == TrialState.PRUNED:
             assert f"pruned at accuracy {trial.value:.4f}, epoch " in line
         else:
-            assert "failed: MemoryError: no room for this model" in line
+            assert re.search(r"failed: line \d+ of tiny.py: MemoryError: no room for this", line)
         assert re.search(r"\(\d+\.\d s\)$", line)
     assert "trial 0 (baseline): " in lines[0]
     assert "trial 1 (recipe): " in lines[1]

@@ -93,7 +93,7 @@ NUMBERS = torch.zeros(4, 1)
         (torch.zeros(4, 2), NUMBERS, {}, "`columns` 0 names; it takes one each"),
         (torch.zeros(4, 3), NUMBERS, TABLE, "`columns` 2 names; it takes one each"),
         (torch.zeros(4, 2), NUMBERS, {"columns": ("x", "x")}, "stands twice in columns: x, x"),
-        (torch.zeros(4, 2).double(), NUMBERS, TABLE, "features are torch.float64; without `pix"),
+        (torch.zeros(4, 2).half(), NUMBERS, TABLE, "features are torch.float16; without `pix"),
         (torch.zeros(4, 2) / 0, NUMBERS, TABLE, "a feature is not finite"),
         (torch.zeros(4, 2), NUMBERS / 0, TABLE, "a target is not finite"),
         (torch.zeros(4, 2), NUMBERS[:, 0], TABLE, r"shape \(4,\); without class names"),

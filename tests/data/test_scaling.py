@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner.data.examples import PixelStatistics
-from tuner.data.scaling import Scaler
+from tuner.data.scaling import Scaler, remarks
 
 
 def test_columns_get_mean_zero_and_deviation_one() -> None:
@@ -49,3 +52,67 @@ def test_pixels_are_scaled_by_channel() -> None:
 
 def test_classes_stay_as_they_are() -> None:
     assert Scaler.identity()(torch.tensor([0, 3, 1])).tolist() == [0, 3, 1]
+
+
+UNIX = 1.7e9
+
+
+def times(rows: int = 200, spread: float = 1.0) -> torch.Tensor:
+    """Seconds of some minutes, as a Unix time, in float64."""
+    random = torch.Generator().manual_seed(0)
+    noise = torch.randn(rows, 1, generator=random, dtype=torch.float64)
+    return UNIX + spread * noise
+
+
+@pytest.mark.parametrize("spread", [1e-3, 1.0, 1e4])
+def test_numbers_far_from_zero_keep_their_digits_in_float64(spread: float) -> None:
+    rows = times(spread=spread)
+    scaled = Scaler.fit(rows)(rows)
+    expected = (rows - rows.mean()) / rows.std(correction=0)
+    assert scaled.dtype == torch.float32
+    assert torch.allclose(scaled.double(), expected, atol=1e-3)
+    assert torch.allclose(Scaler.fit(rows).undo(scaled), rows, rtol=0, atol=1e-6 * spread)
+
+
+def test_float32_that_still_has_its_digits_is_scaled_in_float64_when_far_from_zero() -> None:
+    rows = times(spread=1e5).float()  # a day: float32 keeps steps of 128 s
+    scaled = Scaler.fit(rows)(rows).double()
+    expected = (rows.double() - rows.double().mean()) / rows.double().std(correction=0)
+    assert torch.allclose(scaled, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 120, 1001])
+@pytest.mark.parametrize("value", [UNIX, 16777217.0, 0.1, -3e38, 1e-40])
+def test_a_constant_column_becomes_nothing(value: float, rows: int) -> None:
+    column = torch.full((rows, 1), value)
+    assert not Scaler.fit(column)(column).any()
+
+
+def test_near_zero_float32_is_scaled_as_ever() -> None:
+    random = torch.Generator().manual_seed(0)
+    rows = torch.randn(100, 3, generator=random) * 5 + 7
+    scaler = Scaler.fit(rows)
+    assert scaler.mean.dtype == scaler.std.dtype == torch.float32
+    assert torch.equal(scaler.mean, rows.mean(dim=0))
+    assert torch.equal(scaler.std, rows.std(dim=0, correction=0))
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (times().float(), ["numbers near 1.7e.09.*lost.*torch.float64", "is 1.7e.09 in every"]),
+        (times(spread=1e3).float(), ["numbers near 1.7e.09"]),
+        (times(), []),
+        (times(spread=1e6).float(), []),
+        (torch.full((200, 1), 3.0), ["is 3 in every development row"]),
+        (torch.full((200, 1), 3.0, dtype=torch.float64), ["is 3 in every development row"]),
+        (torch.arange(200.0).view(-1, 1), []),
+        (torch.arange(200.0).view(-1, 1) % 2, []),
+    ],
+)
+def test_what_is_said_of_a_column(column: torch.Tensor, said: list[str]) -> None:
+    features = torch.cat([torch.randn(200, 1, dtype=column.dtype), column], dim=1)
+    found = remarks(features, ["plain", "when"])
+    assert len(found) == len(said)
+    for remark, pattern in zip(found, said, strict=True):
+        assert re.match(f"Column 'when' .*{pattern}", remark)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
@@ -120,7 +121,12 @@ def test_stopping_what_has_ended_does_nothing(engine: Engine, job: Job) -> None:
 
 def test_a_fit_that_raises_says_why_and_the_engine_goes_on(engine: Engine, job: Job) -> None:
     engine.start(4, broken(job))
-    assert drain(engine, 4) == [Failed("MemoryError: no room for this model")]
+    (failed,) = drain(engine, 4)
+    assert isinstance(failed, Failed)
+    assert re.match(r"line \d+ of tiny.py: MemoryError: no room for this model", failed.reason)
+    assert failed.may_pass
+    assert 'raise MemoryError("no room for this model")' in failed.traceback
+    assert "learner.py" not in failed.traceback, "it begins with the user's own line"
     engine.start(5, job)
     assert isinstance(drain(engine, 5)[-1], Finished)
 
@@ -225,7 +231,9 @@ def test_a_worker_hung_twice_fails_its_fit_alone(job: Job) -> None:
                 end = engine.next(1, timeout=0.1)
         while not isinstance(end, Failed):
             end = engine.next(1, timeout=0.1)
-        assert end == Failed("its worker was lost twice (the last sent nothing for 0.5 s)")
+        assert end == Failed(
+            "its worker was lost twice (the last sent nothing for 0.5 s)", may_pass=True
+        )
         engine.patience = 60.0
         engine.start(2, job)
         assert isinstance(drain(engine, 2)[-1], Finished)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,12 +12,12 @@ from tuner.case.contract import Shape
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Job, Replica, run_all
 from tuner.engines.worker import advance, run
-from tuner.errors import CaseError, DivergedError
+from tuner.errors import CaseError, DivergedError, TrainingError
+from tuner.training.blame import without_line
 from tuner.training.inference import Fitted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
-    from pathlib import Path
 
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
@@ -82,13 +83,26 @@ def test_hyperparameters_of_another_version_fail_the_fit(job: Job) -> None:
             DivergedError("training loss is nan at epoch 2"),
             Failed("training loss is nan at epoch 2", diverged=True),
         ),
+        (TrainingError("shape (2,)"), Failed("shape (2,)")),
         (RuntimeError("mat1 and mat2\nof other shapes"), Failed("RuntimeError: mat1 and mat2")),
-        (MemoryError(), Failed("MemoryError")),
         (ZeroDivisionError("\n\n"), Failed("ZeroDivisionError")),
+        (FileNotFoundError("no file"), Failed("FileNotFoundError: no file")),
+        (MemoryError(), Failed("MemoryError", may_pass=True)),
+        (torch.OutOfMemoryError("CUDA"), Failed("OutOfMemoryError: CUDA", may_pass=True)),
+        (OSError(28, "full"), Failed("OSError: [Errno 28] full", may_pass=True)),
+        (
+            RuntimeError("DefaultCPUAllocator: not enough memory"),
+            Failed("RuntimeError: DefaultCPUAllocator: not enough memory", may_pass=True),
+        ),
     ],
 )
 def test_what_a_fit_raises_becomes_one_line(error: Exception, failed: Failed) -> None:
-    assert advance(fails(error)) == failed
+    found = advance(fails(error))
+    assert isinstance(found, Failed)
+    assert replace(found, reason=without_line(found.reason)) == failed
+    assert ("same way" in found.what_to_do) == (not (failed.may_pass or failed.diverged))
+    assert ("same command again" in found.what_to_do) == failed.may_pass
+    assert bool(found.traceback) == (not isinstance(error, TrainingError))
 
 
 def test_ctrl_c_is_no_failure_of_a_fit() -> None:
@@ -116,3 +130,24 @@ def test_an_error_in_the_callers_hands_stops_the_other_fits(job: Job) -> None:
     with pytest.raises(RuntimeError, match="fit 1 ended"):
         run_all(engine, {0: job, 1: short, 2: job, 3: job}, refuse)
     assert engine.stopped == [0, 2]
+
+
+def test_an_edited_case_is_read_again_by_the_next_engine(job: Job, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    text = Path(TINY).read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    mine = replace(job, case=str(file))
+
+    def points(engine: InProcessEngine) -> list[ReportPoint]:
+        seen: list[ReportPoint] = []
+        run_all(engine, {0: mine}, lambda key, end, points: seen.extend(points))
+        return seen
+
+    engine = InProcessEngine()
+    before = points(engine)
+    file.write_text(
+        text.replace("build_mlp(hyperparameters", "build_mlp(type(hyperparameters)(width=7)"),
+        encoding="utf-8",
+    )
+    assert points(engine) == before, "never in the middle of a study"
+    assert points(InProcessEngine()) != before

@@ -5,14 +5,15 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 from optuna.trial import TrialState
 
 from tests.making import DATABASE, TINY, make_brief, retrained, search
 from tuner.bundle.bundle import open_bundle
 from tuner.case.metric import METRICS_OF, scores
-from tuner.errors import DataError, StudyError, UsageError
+from tuner.errors import DataError, EngineError, StudyError, UsageError
 from tuner.evidence.jobs import TEST, seed_of
-from tuner.study.schema import CONFIRMATION, OPENINGS
+from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, TESTED_WEIGHTS
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
@@ -80,6 +81,35 @@ def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace:
     assert [path.name for path in (own_workplace / "storage/bundles/tiny").iterdir()] == [
         bundle.name
     ], "nothing is left beside it"
+
+
+def test_other_weights_than_those_that_met_the_test_have_no_test_scores(
+    own_workplace: Path,
+) -> None:
+    """As on another machine, or with other code: the digest that was kept is of other weights."""
+    study = load_study(DATABASE, "tiny")
+    seed = study.user_attrs[CONFIRMATION]["seeds"][1]
+    before = manifest(retrained("tiny", case_file=TINY, seed=seed))["metrics"]
+    assert before["test"] is not None
+    assert before["why_no_test"] is None
+    kept = study.user_attrs[TESTED_WEIGHTS]
+    others = {trial: [digest[::-1] for digest in digests] for trial, digests in kept.items()}
+    for stored, reason in ((others, "has other weights"), ({}, "does not say which weights")):
+        study.set_user_attr(TESTED_WEIGHTS, stored)
+        found = manifest(retrained("tiny", case_file=TINY, seed=seed))["metrics"]
+        assert found["test"] is None
+        assert reason in found["why_no_test"]
+
+
+def test_a_study_of_a_gpu_is_not_retrained_without_one(own_workplace: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    study = load_study(DATABASE, "tiny")
+    facts = study.user_attrs[FACTS]
+    study.set_user_attr(FACTS, {**facts, "plan": {**facts["plan"], "device": "cuda"}})
+    with pytest.raises(EngineError, match=r"begun on a GPU, .* Run this command on a machine with"):
+        retrained("tiny", case_file=TINY)
+    assert not (own_workplace / "storage/bundles").exists()
 
 
 def test_a_trial_can_be_named_by_its_number(own_workplace: Path) -> None:

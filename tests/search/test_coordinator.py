@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from tests.making import (
     TINY,
@@ -27,8 +29,6 @@ from tuner.study.store import load_study
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tuner.study.configuration import StudyConfig
 
 TOTAL = 14
@@ -54,7 +54,11 @@ def test_a_study_prunes_fails_and_completes(undisturbed: list[dict[str, object]]
     assert states == {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
     failed = [t for t in undisturbed if t["state"] == TrialState.FAIL]
     reasons = {t["attributes"]["failure"] for t in failed}  # type: ignore[index]
-    assert reasons == {"MemoryError: no room for this model"}
+    assert {re.sub(r"line \d+ of", "line N of", str(reason)) for reason in reasons} == {
+        "line N of tiny.py: MemoryError: no room for this model"
+    }
+    traces = {t["attributes"]["traceback"] for t in failed}  # type: ignore[index]
+    assert all("Traceback" in trace and 'tiny.py", line' in trace for trace in traces)
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
@@ -114,11 +118,49 @@ def test_a_baseline_that_fails_three_times_ends_the_study(tmp_path: Path, url: s
     config = make_brief(TINY, tmp_path)
     broken = replace(config.case, baseline=replace(config.case.baseline, breaks=True))
     config = replace(config, case=broken)
-    for _ in range(2):  # the second time, at once
+    for _ in range(2):  # the second time, in a new study
         with pytest.raises(StudyError, match=r"baseline failed 3 times.*MemoryError: no room"):
             search(url, config, 10)
     attempts = [t for t in load_study(url, "study").trials if t.user_attrs.get("arm") == "baseline"]
     assert [trial.state for trial in attempts] == [TrialState.FAIL] * 3
+
+
+def failing_case(folder: Path, line: str) -> Path:
+    """The tiny case with a `build` that has this line in the place of its MemoryError."""
+    text = Path(TINY).read_text(encoding="utf-8")
+    file = folder / "mine.py"
+    broken = text.replace('raise MemoryError("no room for this model")', line)
+    file.write_text(broken.replace("breaks: bool = False", "breaks: bool = True"), encoding="utf-8")
+    return file
+
+
+def test_a_baseline_that_fails_the_same_way_each_time_ends_the_study_at_once(
+    tmp_path: Path, url: str
+) -> None:
+    """And the fixed case takes the same name, as if the study had never been begun."""
+    config = make_brief(str(failing_case(tmp_path, 'raise IndexError("out of range")')), tmp_path)
+    message = (
+        r"^the baseline failed: line 68 of mine.py: IndexError: out of range. Fix the case, and "
+        "run the same command again$"
+    )
+    with pytest.raises(StudyError, match=message):
+        search(url, config, 10)
+    (attempt,) = [t for t in load_study(url, "study").trials if t.state == TrialState.FAIL]
+    assert attempt.user_attrs["arm"] == "baseline"
+    assert 'mine.py", line 68, in build' in attempt.user_attrs["traceback"]
+    fixed = make_brief(TINY, tmp_path)
+    again = search(url, fixed, 3)
+    assert [trial.number for trial in again.trials] == [0, 1, 2]
+    assert history(again) == history(search(url, fixed, 3, name="never failed"))
+
+
+def test_a_study_with_a_result_is_not_begun_anew(tmp_path: Path, url: str) -> None:
+    config = make_brief(TINY, tmp_path)
+    search(url, config, 2)
+    study = load_study(url, "study")
+    failed = create_trial(state=TrialState.FAIL, user_attrs={"arm": "baseline", "failure": "x"})
+    study.add_trial(failed)
+    assert len(open_as_command(url, "study", config)[0].trials) == 3
 
 
 def test_a_deadline_ends_the_search_and_leaves_the_rest_to_settle(

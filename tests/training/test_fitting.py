@@ -1,29 +1,35 @@
 from __future__ import annotations
 
 import itertools
+import random
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tests.case.test_contract import made_up
 from tests.making import TINY
 from tuner.case.loading import load_case
-from tuner.case.metric import ACCURACY
 from tuner.data.scaling import Scaler
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import Fold, KFold, everything, folds
-from tuner.errors import DivergedError
+from tuner.errors import DivergedError, TrainingError
 from tuner.training.fitting import ReportPoint, fit
+from tuner.training.learner import make_learners
 from tuner.training.plan import Plan
-from tuner.training.stacking import can_stack
-from tuner.training.step import Group, make_groups
+from tuner.training.step import make_trainers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tuner.case.contract import Case, Shape
     from tuner.data.dataset import Dataset
     from tuner.training.inference import Fitted
+    from tuner.training.step import Trainer
 
 TINY_CASE = load_case(TINY)
 HOUSING = load_case("housing")
@@ -49,6 +55,21 @@ def run(*arguments: Any, **options: Any) -> tuple[list[ReportPoint], tuple[Fitte
             return points, end.value
 
 
+def trainers_of(
+    case: Case, data: Dataset, parts: Sequence[Fold], hyperparameters: Any = None
+) -> list[Trainer]:
+    """Trainers before their first step."""
+    chosen = hyperparameters or case.baseline
+    learners = make_learners(case, chosen, data, parts, list(range(1, len(parts) + 1)))
+    return make_trainers(case, chosen, data, learners, Plan())
+
+
+def trainer_of(data: Dataset, hyperparameters: Any) -> Trainer:
+    """The one trainer of three folds of the tiny case."""
+    (only,) = trainers_of(TINY_CASE, data, three_folds(data), hyperparameters)
+    return only
+
+
 def three_folds(data: Dataset) -> tuple[Fold, ...]:
     return folds(data.development, KFold(3), 0)
 
@@ -62,19 +83,6 @@ def test_the_baseline_learns(tiny: Dataset) -> None:
     assert points[-1].validation > 0.75
     assert len(models) == len(points[-1].fold_scores) == 3
     assert all(later.work > point.work for point, later in itertools.pairwise(points))
-
-
-def test_the_kept_weights_give_the_best_score(tiny: Dataset) -> None:
-    parts = three_folds(tiny)
-    noisy = replace(TINY_CASE.baseline, epochs=12, learning_rate=0.5)
-    points, models = run(TINY_CASE, noisy, tiny, parts, 1, Plan())
-    scores = [point.validation or 0.0 for point in points]
-    assert scores.index(max(scores)) != len(scores) - 1, "the last is best: this shows nothing"
-    best = points[scores.index(max(scores))]
-    for model, fold, expected in zip(models, parts, best.fold_scores, strict=True):
-        rows = tiny.development
-        outputs = model.outputs(rows.features[fold.validation], Plan())
-        assert ACCURACY.score(outputs, rows.targets[fold.validation]).item() == expected
 
 
 def test_early_stopping_waits_for_its_patience(tiny: Dataset) -> None:
@@ -110,23 +118,23 @@ def test_the_learning_rate_follows_its_schedule(
     tiny: Dataset, changes: dict[str, Any], expected: list[float]
 ) -> None:
     hyperparameters = replace(TINY_CASE.baseline, **changes)
-    (group,) = make_groups(TINY_CASE, hyperparameters, tiny, three_folds(tiny), Plan())
+    trainer = trainer_of(tiny, hyperparameters)
     seen = []
     for _ in range(4):
-        group.train(group.shuffled())
-        seen.append(group.optimizer.param_groups[0]["lr"])
-        group.end_epoch()
+        trainer.train(trainer.shuffled())
+        seen.append(trainer.optimizer.param_groups[0]["lr"])
+        trainer.end_epoch()
     assert seen == pytest.approx(expected)
 
 
 def test_one_cycle_rises_and_falls_to_nothing(tiny: Dataset) -> None:
     cycle = replace(TINY_CASE.baseline, epochs=10, one_cycle=True)
-    (group,) = make_groups(TINY_CASE, cycle, tiny, three_folds(tiny), Plan())
+    trainer = trainer_of(tiny, cycle)
     rates = []
     for _ in range(10):
-        for batch in group.shuffled():
-            rates.append(group.optimizer.param_groups[0]["lr"])
-            group.train([batch])
+        for batch in trainer.shuffled():
+            rates.append(trainer.optimizer.param_groups[0]["lr"])
+            trainer.train([batch])
     top = rates.index(max(rates))
     assert rates[top] == pytest.approx(1e-3, rel=0.01)
     assert top == pytest.approx(0.2 * len(rates), abs=1)
@@ -203,11 +211,12 @@ def test_a_stacked_member_trains_as_it_would_alone(
         assert difference.abs().max() < 5e-2
 
 
-def test_a_stack_is_one_group_and_folds_of_other_sizes_are_another(tiny: Dataset) -> None:
+def test_a_stack_is_one_trainer_and_folds_of_other_sizes_are_another(tiny: Dataset) -> None:
     rows = torch.arange(60)
     parts = [Fold(rows[:40], rows[40:]), Fold(rows[:39], rows[39:]), Fold(rows[20:], rows[:20])]
-    groups = make_groups(TINY_CASE, TINY_CASE.baseline, tiny, parts, Plan(), [1, 2, 3])
-    assert [[member.place for member in group.members] for group in groups] == [[0, 2], [1]]
+    trainers = trainers_of(TINY_CASE, tiny, parts)
+    places = [[learner.place for learner in trainer.learners] for trainer in trainers]
+    assert places == [[0, 2], [1]]
     (*_, last), models = run(TINY_CASE, TINY_CASE.baseline, tiny, parts, [1, 2, 3], Plan())
     for place in range(3):
         (*_, alone), _ = run(
@@ -217,26 +226,148 @@ def test_a_stack_is_one_group_and_folds_of_other_sizes_are_another(tiny: Dataset
     assert len(models) == 3
 
 
-def test_what_is_not_plain_is_not_stacked() -> None:
-    assert can_stack(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU()))
-    assert not can_stack(nn.Sequential(nn.Linear(2, 3, bias=False)))
-    assert not can_stack(nn.Sequential(nn.Linear(2, 3), nn.Dropout(1.0)))
-    assert not can_stack(nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)))
-    assert not can_stack(nn.Linear(2, 3))
-
-
-def test_folds_of_images_are_groups_of_their_own() -> None:
+def test_folds_of_images_are_trainers_of_their_own() -> None:
     mnist, data = load_case("mnist"), made_up("mnist")
     parts = folds(data.development, data.validation, 0)
-    groups = make_groups(mnist, mnist.baseline, data, parts, Plan())
-    assert [len(group.members) for group in groups] == [1, 1]
+    trainers = trainers_of(mnist, data, parts)
+    assert [len(trainer.learners) for trainer in trainers] == [1, 1]
 
 
-def test_a_last_batch_of_one_row_is_left_out(tiny: Dataset) -> None:
-    alone = Fold(torch.arange(33), torch.arange(33, 60))
-    (group,) = make_groups(TINY_CASE, TINY_CASE.baseline, tiny, [alone], Plan())
-    assert isinstance(group, Group)
-    assert [batch.shape for batch in group.shuffled()] == [(1, 16), (1, 16)]
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "sizes"),
+    [
+        (33, 16, [16, 16]),
+        (34, 16, [16, 16, 2]),
+        (16, 16, [16]),
+        (1, 16, [1]),
+        (3, 1, [1, 1, 1]),
+        (1, 1, [1]),
+    ],
+)
+def test_a_last_batch_that_is_left_with_one_row_is_left_out(
+    tiny: Dataset, rows: int, batch_size: int, sizes: list[int]
+) -> None:
+    part = Fold(torch.arange(rows), torch.arange(40, 60))
+    hyperparameters = replace(TINY_CASE.baseline, batch_size=batch_size, epochs=2)
+    (trainer,) = trainers_of(TINY_CASE, tiny, [part], hyperparameters)
+    assert [batch.shape for batch in trainer.shuffled()] == [(1, size) for size in sizes]
+    points, _ = run(TINY_CASE, hyperparameters, tiny, [part], 0, Plan())
+    assert len(points) == 2
+
+
+def test_batches_of_one_row_and_batch_norm_do_not_go_together(tiny: Dataset) -> None:
+    single = replace(TINY_CASE.baseline, batch_size=1, batch_norm=True)
+    with pytest.raises(TrainingError, match=r"BatchNorm .* one row, .* batch_size of 2 or more"):
+        run(TINY_CASE, single, tiny, three_folds(tiny), 0, Plan())
+
+
+def test_the_training_loss_is_the_mean_over_folds_of_other_sizes(tiny: Dataset) -> None:
+    rows = torch.arange(60)
+    parts = [Fold(rows[:40], rows[40:]), Fold(rows[20:], rows[:20]), Fold(rows[:20], rows[20:])]
+    (together, *_), _ = run(TINY_CASE, TINY_CASE.baseline, tiny, parts, [1, 2, 3], Plan())
+    alone = [
+        run(TINY_CASE, TINY_CASE.baseline, tiny, [part], [seed], Plan())[0][0]
+        for seed, part in enumerate(parts, start=1)
+    ]
+    assert together.train_loss == pytest.approx(sum(point.train_loss for point in alone) / 3)
+    assert together.train_metric == pytest.approx(sum(point.train_metric for point in alone) / 3)
+
+
+def seeding(case: Case, seed: Callable[[], object]) -> Case:
+    """The case with a `build` that seeds a generator, as many scripts do."""
+
+    def build(hyperparameters: Any, shape: Shape) -> nn.Module:
+        seed()
+        return case.build(hyperparameters, shape)
+
+    return replace(case, build=build)
+
+
+SEEDINGS: dict[str, Callable[[], object]] = {
+    "torch": lambda: torch.manual_seed(0),
+    "the generator itself": lambda: torch.default_generator.manual_seed(0),
+    "a stored state": lambda: torch.set_rng_state(torch.Generator().manual_seed(99).get_state()),
+}
+
+
+@pytest.mark.parametrize("name", SEEDINGS)
+def test_a_build_that_seeds_torch_leaves_batches_and_dropout_to_the_seed(
+    tiny: Dataset, name: str
+) -> None:
+    case = seeding(TINY_CASE, SEEDINGS[name])
+    for case_alone in (case, replace(case, augment=lambda features, *_: features)):
+        dropping = replace(TINY_CASE.baseline, dropout=0.3)
+        made = [
+            make_learners(case_alone, dropping, tiny, three_folds(tiny), seed) for seed in (1, 2)
+        ]
+        streams = [learner.random.initial_seed() for learners in made for learner in learners]
+        assert len(set(streams)) == 6, "each fold of each seed has a stream of its own"
+        states = []
+        for seed in (1, 1, 2):
+            make_learners(case_alone, dropping, tiny, three_folds(tiny), seed)
+            states.append(torch.rand(3).tolist())
+        assert states[0] == states[1] != states[2]
+        one, same, other = (
+            run(case_alone, dropping, tiny, three_folds(tiny), seed, Plan())[0]
+            for seed in (1, 1, 2)
+        )
+        assert one == same != other
+
+
+def test_a_build_that_draws_from_other_generators_is_repeatable(tiny: Dataset) -> None:
+    def build(hyperparameters: Any, shape: Shape) -> nn.Module:
+        network = TINY_CASE.build(hyperparameters, shape)
+        first = next(network.parameters())
+        first.data.fill_(random.random() + float(np.random.rand()))
+        return network
+
+    case = replace(TINY_CASE, build=build)
+    one, same, other = (
+        run(case, TINY_CASE.baseline, tiny, three_folds(tiny), seed, Plan())[0]
+        for seed in (1, 1, 2)
+    )
+    assert one == same != other
+
+
+class Squeezed(nn.Sequential):
+    def forward(self, rows: Tensor) -> Tensor:
+        for layer in self:
+            rows = layer(rows)
+        return rows.squeeze(-1)
+
+
+@pytest.mark.parametrize(
+    ("reference", "network", "message"),
+    [
+        (
+            "housing",
+            Squeezed(nn.Linear(10, 1)),
+            r"returns shape \(32,\) for a batch of 32 rows.*last dim",
+        ),
+        (
+            "housing",
+            nn.Sequential(nn.Linear(10, 2)),
+            r"shape \(32, 2\) for a batch.*return \(32, 1\)$",
+        ),
+        (TINY, nn.Linear(2, 3), r"shape \(16, 3\) for a.*; it has to return \(16, 2\)$"),
+        (TINY, nn.LSTM(2, 2), "returns tuple; it has to return one tensor"),
+    ],
+)
+def test_outputs_of_another_shape_are_refused(
+    reference: str, network: nn.Module, message: str
+) -> None:
+    case = load_case(reference)
+    data = case.load(Folders())
+    broken = replace(case, build=lambda *_: deepcopy(network))
+    parts = folds(data.development, data.validation, 0)
+    with pytest.raises(TrainingError, match=message):
+        run(broken, case.baseline, data, parts, 0, Plan())
+
+
+def test_an_optimizer_that_is_not_known_is_named(tiny: Dataset) -> None:
+    other = replace(TINY_CASE.baseline, optimizer="sgd")
+    with pytest.raises(TrainingError, match="optimizer is 'sgd'; the trainer knows 'adam' and"):
+        run(TINY_CASE, other, tiny, three_folds(tiny), 0, Plan())
 
 
 def test_bfloat16_and_channels_last_train_too() -> None:

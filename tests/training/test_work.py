@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -57,3 +59,79 @@ def test_a_layer_may_return_several_tensors() -> None:
 
     plain, recurrent = Work.count(nn.Identity(), (3, 6)), Work.count(Recurrent(), (3, 6))
     assert recurrent.training_row > plain.training_row
+
+
+class Looking(nn.Module):
+    """Decides by a value: no shape of its own is enough to run it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.layer = nn.BatchNorm1d(6), nn.Linear(6, 4)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.layer(self.norm(rows)) if rows.mean() < 9 else rows
+
+
+class Item(Looking):
+    def forward(self, rows: Tensor) -> Tensor:
+        return super().forward(rows * (1 + rows.sum().item()))
+
+
+class Processor(Looking):
+    """Makes a tensor of its own on the processor, and draws from the global generators."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        random.random()
+        return super().forward(rows + torch.rand(6) + float(np.random.rand()))
+
+
+class Chosen(Looking):
+    def forward(self, rows: Tensor) -> Tensor:
+        return super().forward(rows[rows[:, 0] < 1])
+
+
+class Impossible(Looking):
+    """Does not even take rows of zeros."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if not rows.any():
+            raise ValueError("no rows of zeros")
+        return super().forward(rows)
+
+
+def states() -> tuple[object, ...]:
+    drawn_by_numpy = repr(np.random.get_state(legacy=False))
+    return random.getstate(), drawn_by_numpy, torch.get_rng_state().numpy().tobytes()
+
+
+@pytest.mark.parametrize("kind", [Looking, Item, Processor, Chosen])
+def test_a_model_that_needs_values_is_run_on_zeros(kind: type[Looking]) -> None:
+    model = kind()
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    before = states()
+    work = Work.count(model, (6,))
+    assert states() == before, "nothing is drawn"
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+    # The input, what BatchNorm makes and what the linear layer makes; its product.
+    assert work == Work.count(nn.Sequential(nn.BatchNorm1d(6), nn.Linear(6, 4)), (6,))
+
+
+def test_a_model_that_draws_is_counted_alike_each_time() -> None:
+    class Drawing(Looking):
+        def forward(self, rows: Tensor) -> Tensor:
+            times = 1 + int(3 * np.random.rand()) + random.randrange(3)
+            for _ in range(times + int(torch.randint(0, 3, ()).item())):
+                made = super().forward(rows)
+            return made
+
+    model = Drawing()
+    assert len({Work.count(model, (6,)) for _ in range(8) if np.random.rand() < 2}) == 1
+
+
+def test_a_model_that_cannot_be_run_beforehand_is_counted_by_its_weights() -> None:
+    weights = 2 * 6 + 6 * 4 + 4
+    assert Work.count(Impossible(), (6,)) == Work(
+        training_row=3 * 2 * weights + 2 * OPERATIONS_PER_ACTIVATION * 6,
+        validation_row=2 * weights + OPERATIONS_PER_ACTIVATION * 6,
+        step=weights * OPERATIONS_PER_WEIGHT + OPERATIONS_PER_STEP,
+    )

@@ -54,7 +54,7 @@ class Prediction:
 
 
 def predict(bundle: Bundle, features: Tensor) -> list[Prediction]:
-    """Apply the model to unscaled features: (N, C, H, W) uint8 or (N, F) float32.
+    """Apply the model to unscaled features: (N, C, H, W) uint8 or (N, F) floating point.
 
     Raises:
         DataError: what the model gives for a row is not finite.
@@ -123,7 +123,7 @@ def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
         for line, row in rows:
             cells.append(row)
             numbers.append([_number(path, line, own[place], row[place]) for place in places])
-    predictions = predict(bundle, torch.tensor(numbers, dtype=torch.float32))
+    predictions = predict(bundle, torch.tensor(numbers, dtype=torch.float64))
     if as_json:
         facts = [{"row": number, **p.facts()} for number, p in enumerate(predictions, start=1)]
         return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"

@@ -9,6 +9,8 @@ import torch
 from tuner.data.images import MODES
 from tuner.errors import DataError
 
+TABLES = (torch.float32, torch.float64)
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -62,8 +64,11 @@ def _images(rows: Examples, pixels: PixelStatistics, columns: tuple[str, ...]) -
 
 def _table(rows: Examples, columns: tuple[str, ...]) -> Iterator[str]:
     shape = tuple(rows.features.shape)
-    if rows.features.dtype != torch.float32:
-        yield f"features are {rows.features.dtype}; without `pixels` they have to be torch.float32"
+    if rows.features.dtype not in TABLES:
+        yield (
+            f"features are {rows.features.dtype}; without `pixels` they have to be torch.float32, "
+            "or torch.float64"
+        )
     elif not rows.features.isfinite().all():
         yield "a feature is not finite"
     if shape[1:] != (len(columns),):
@@ -88,10 +93,10 @@ def _classes(rows: Examples, classes: tuple[str, ...]) -> Iterator[str]:
 
 def _numbers(rows: Examples) -> Iterator[str]:
     shape = tuple(rows.targets.shape)
-    if rows.targets.dtype != torch.float32 or shape[1:] != (1,):
+    if rows.targets.dtype not in TABLES or shape[1:] != (1,):
         yield (
             f"targets are {rows.targets.dtype} of shape {shape}; without class names they have to "
-            "be torch.float32 of shape (N, 1)"
+            "be torch.float32, or torch.float64, of shape (N, 1)"
         )
     elif not rows.targets.isfinite().all():
         yield "a target is not finite"

@@ -22,8 +22,9 @@ class Examples:
     """Rows of features with their targets.
 
     Attributes:
-        features: images (N, C, H, W) uint8, or tables (N, F) float32.
-        targets: classes (N,) int64, or numbers (N, 1) float32.
+        features: images (N, C, H, W) uint8, or tables (N, F) float32, or float64 for numbers far
+            from zero (a Unix time): they are scaled before a model sees them as float32.
+        targets: classes (N,) int64, or numbers (N, 1) float32 or float64.
     """
 
     features: Tensor

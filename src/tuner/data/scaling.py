@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from tuner.data.examples import PixelStatistics
+
+
+FAR = 1e4  # standard deviations from zero: of float32's seven digits, three are left
+COARSE = 0.01  # of a standard deviation: a step between float32 numbers that hides differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +24,8 @@ class Scaler:
     """Subtract `mean`, divide by `std`; both broadcast over a batch.
 
     Attributes:
-        mean: (C, 1, 1) for images, (F,) for tables.
+        mean: (C, 1, 1) for images, (F,) for tables; float32, or float64 where that is needed: then
+            values are scaled in float64 too.
         std: as `mean`; a constant column has 1.
     """
 
@@ -27,11 +34,19 @@ class Scaler:
 
     @classmethod
     def fit(cls, rows: Tensor) -> Self:
-        """Mean and population standard deviation of each column of `rows` (N, F)."""
+        """Mean and population standard deviation of each column of `rows` (N, F).
+
+        In the precision of the rows; but in float64 where a column lies so far from zero, beside
+        its spread, that float32 would lose what is left after subtracting the mean (a Unix time).
+        """
+        if rows.dtype == torch.float32 and _lie_far_from_zero(rows):
+            rows = rows.double()
         std = rows.std(dim=0, correction=0)
         # By its values: rounding can leave a constant column a tiny deviation to divide by.
-        constant = rows.amin(dim=0) == rows.amax(dim=0)
-        return cls(rows.mean(dim=0), torch.where(constant | (std == 0), torch.ones_like(std), std))
+        least = rows.amin(dim=0)
+        constant = least == rows.amax(dim=0)
+        mean = torch.where(constant, least, rows.mean(dim=0))
+        return cls(mean, torch.where(constant | (std == 0), torch.ones_like(std), std))
 
     @classmethod
     def for_pixels(cls, pixels: PixelStatistics) -> Self:
@@ -45,13 +60,53 @@ class Scaler:
         return cls(torch.zeros(1), torch.ones(1))
 
     def __call__(self, values: Tensor) -> Tensor:
-        """Scale `values`, as float32."""
-        return (values.float() - self.mean) / self.std
+        """Scale `values`: -> float32."""
+        return ((values.to(self.mean.dtype) - self.mean) / self.std).float()
 
     def undo(self, values: Tensor) -> Tensor:
-        """Give scaled `values` back in their own units."""
-        return values.float() * self.std + self.mean
+        """Give scaled `values` back in their own units, in the precision of the scaler."""
+        return values.to(self.mean.dtype) * self.std + self.mean
 
     def to(self, device: torch.device) -> Self:
         """Return the same scaler on `device`."""
         return type(self)(self.mean.to(device), self.std.to(device))
+
+
+def remarks(features: Tensor, columns: Sequence[str]) -> list[str]:
+    """Say which columns of a table (N, F) tell nothing, or have lost what they told.
+
+    Args:
+        columns: their names.
+    """
+    least, most = features.amin(dim=0), features.amax(dim=0)
+    constant = least == most
+    found = []
+    if features.dtype == torch.float32:
+        largest = features.abs().amax(dim=0).double()
+        step = largest * torch.finfo(torch.float32).eps
+        spread = features.double().std(dim=0, correction=0)
+        lost = torch.where(constant, step > 1, step > COARSE * spread)
+        found += [
+            f"Column {columns[n]!r} holds numbers near {largest[n]:.4g}, which float32 keeps only "
+            f"in steps of about {step[n]:.2g}: smaller differences are lost. Give the features of "
+            "the table as torch.float64."
+            for n in lost.nonzero().flatten().tolist()
+        ]
+    found += [
+        f"Column {columns[n]!r} is {least[n].item():g} in every development row: it tells the "
+        "model nothing."
+        for n in constant.nonzero().flatten().tolist()
+    ]
+    return found
+
+
+def _lie_far_from_zero(rows: Tensor) -> bool:
+    """Whether a column (N, F) that is not constant lies far from zero beside its spread."""
+    varies = rows.amin(dim=0) < rows.amax(dim=0)
+    # Roughly first, without a copy in float64: the error of a deviation in float32 is much smaller.
+    near = rows.mean(dim=0).abs() <= FAR / 10 * rows.std(dim=0, correction=0)
+    if not (varies & ~near).any():
+        return False
+    doubtful = rows[:, varies & ~near].double()
+    spread = doubtful.std(dim=0, correction=0)
+    return bool((doubtful.mean(dim=0).abs() > FAR * spread).any())

@@ -25,11 +25,36 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     Raises:
         OSError: it cannot be written, as on a full disk.
     """
-    written = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    written = _apart({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
     try:
         save_file(written, path, metadata={CHECKSUM: _checksum(written)})
     except SafetensorError as error:
         raise OSError(f"{path} cannot be written: {error}") from error
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copy tensors that share memory with another, as tied weights do: a file holds each whole."""
+    found: dict[str, Tensor] = {}
+    memory: set[int] = set()
+    for name, tensor in tensors.items():
+        address = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if address in memory else tensor
+        memory.add(address)
+    return found
+
+
+def checksum_in(path: Path) -> str | None:
+    """Return the checksum that `save_tensors` wrote into a file.
+
+    Returns:
+        It, or None where the file is damaged, or another program wrote it.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            found: str | None = (file.metadata() or {}).get(CHECKSUM)
+    except (OSError, SafetensorError):
+        return None
+    return found
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
@@ -41,8 +66,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         ValueError: it was altered: its tensors do not have the checksum that it carries.
     """
     tensors: dict[str, Tensor] = load_file(path)
-    with safe_open(path, framework="pt") as file:
-        expected = (file.metadata() or {}).get(CHECKSUM)
+    expected = checksum_in(path)
     if expected not in {None, _checksum(tensors)}:  # None: written by another program
         raise ValueError("its tensors do not have the checksum that they were written with")
     return tensors

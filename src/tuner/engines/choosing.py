@@ -72,9 +72,10 @@ class ThisMachine:
                 "the study was begun on a GPU, and this machine has none; continue it on a machine "
                 "with one, or start another study with --name"
             )
-        slots = self.workers or (torch.cuda.device_count() if on_gpu else usable_cores())
+        cards = torch.cuda.device_count() if on_gpu else 1
+        slots = self.workers or (cards if on_gpu else usable_cores())
         slots = min(slots, at_most or slots)
-        return InProcessEngine() if slots == 1 else ProcessEngine(slots)
+        return InProcessEngine() if slots == 1 else ProcessEngine(slots, cards=cards)
 
     def facts(self) -> dict[str, Any]:
         """Nothing: the manifest has it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tuner.engines.job import Event, Failed, Finished, Job
-from tuner.engines.worker import advance, run
+from tuner.engines.worker import Reader, advance, run
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,12 +21,13 @@ class InProcessEngine:
     slots = 1
 
     def __init__(self) -> None:
+        self._reader = Reader()
         self._fits: dict[int, Generator[ReportPoint, None, Finished]] = {}
 
     def start(self, key: int, job: Job) -> None:
         """Begin a fit."""
         torch.set_num_threads(job.plan.threads)
-        self._fits[key] = run(job)
+        self._fits[key] = run(job, self._reader)
 
     def next(self, key: int, timeout: float) -> Event:
         """Train to the next point. A point takes what it takes: `timeout` is not looked at."""

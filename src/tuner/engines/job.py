@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from tuner.training.fitting import ReportPoint
@@ -39,7 +39,7 @@ class Job:
         case: name of a case, or the path of its file.
         hyperparameters: all of them, as a dictionary.
         data: folder of the cached data set.
-        runs: one; or several of one fold each, which are trained together as if each were alone.
+        replicas: one; or several of one fold each, trained together as if each were alone.
         stop_after: epochs to train, where fewer than the hyperparameters say.
     """
 
@@ -67,12 +67,32 @@ class Failed:
     """A fit raised, or its worker died twice.
 
     Attributes:
-        reason: one line.
+        reason: one line; it names the line of the user's code that raised, if one did.
         diverged: a loss or a score was not finite.
+        may_pass: the reason lies in the machine (no memory, a lost worker, a full disk), so the
+            same fit may end well another time; else it fails each time.
+        traceback: of what was raised; empty for what tuner itself refused.
     """
 
     reason: str
     diverged: bool = False
+    may_pass: bool = False
+    traceback: str = field(default="", compare=False)
+
+    @property
+    def what_to_do(self) -> str:
+        """What a person can do about it, as a sentence."""
+        if self.may_pass:
+            return "Finished work is kept. Run the same command again to retry."
+        if self.diverged:
+            return (
+                "It will do so each time, with this seed on this machine. Narrow the search space "
+                "of the case, for example its learning rates, and start a new study with --name."
+            )
+        return (
+            "It will fail in the same way each time. Fix the case, and start a new study with "
+            "--name."
+        )
 
 
 Event: TypeAlias = ReportPoint | Finished | Failed

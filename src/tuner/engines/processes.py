@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
@@ -18,7 +19,7 @@ import torch
 from tuner.engines.forking import CAN_FORK, FORKSERVER, start_importing, without_interrupts
 from tuner.engines.job import Event, Failed, Finished, Job
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
-from tuner.engines.worker import advance, run
+from tuner.engines.worker import Reader, advance, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,11 +36,14 @@ class ProcessEngine(RemoteEngine):
     Args:
         slots: how many workers.
         patience: seconds without a point after which a worker that is waited for counts as hung.
+        cards: GPUs that the workers share evenly, where a plan is for a GPU: each worker has its
+            own, by its index among those that `CUDA_VISIBLE_DEVICES` leaves visible.
     """
 
-    def __init__(self, slots: int, patience: float = SECONDS_OF_SILENCE) -> None:
+    def __init__(self, slots: int, patience: float = SECONDS_OF_SILENCE, cards: int = 1) -> None:
         super().__init__(slots, patience)
-        self._idle = [_Worker() for _ in range(slots)]
+        self.cards = cards
+        self._idle = [_Worker(slot % cards) for slot in range(slots)]
         self._tickets = itertools.count()
 
     def _begin(self, job: Job) -> _Fit:
@@ -50,10 +54,16 @@ class ProcessEngine(RemoteEngine):
                 break
             worker.end()  # killed while it had nothing to do: no fit is lost
         else:
-            worker = _Worker()
+            worker = _Worker(self._freest_card())
         fit = _Fit(worker, next(self._tickets), self._idle)
         worker.send(fit.ticket, job)
         return fit
+
+    def _freest_card(self) -> int:
+        """Return the GPU that the fewest workers have."""
+        fits = [remote for remote in self._at_work() if isinstance(remote, _Fit)]
+        taken = Counter(worker.card for worker in (*self._idle, *(fit.worker for fit in fits)))
+        return min(range(self.cards), key=taken.__getitem__)
 
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Fit]:
         fits = {fit.worker.pipe: fit for fit in remotes if isinstance(fit, _Fit)}
@@ -102,16 +112,21 @@ class _Fit:
 
 
 class _Worker:
-    """A worker process, seen from this end of its pipe."""
+    """A worker process, seen from this end of its pipe.
 
-    def __init__(self) -> None:
+    Args:
+        card: index of its GPU, for plans that are for one.
+    """
+
+    def __init__(self, card: int) -> None:
+        self.card = card
         context: BaseContext = FORKSERVER
         if not CAN_FORK or torch.cuda.is_available():  # nor does a GPU survive a fork
             context = multiprocessing.get_context("spawn")
         else:
             start_importing()
         self.pipe, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs,), daemon=True)  # type: ignore[attr-defined]
+        process = context.Process(target=_work, args=(theirs, card), daemon=True)  # type: ignore[attr-defined]
         self.process: BaseProcess = process
         with without_interrupts():
             self.process.start()
@@ -131,15 +146,18 @@ class _Worker:
             self.process.join()
 
 
-def _work(pipe: Connection) -> None:
-    """Take jobs until the pipe closes."""
+def _work(pipe: Connection, card: int) -> None:
+    """Take jobs until the pipe closes; on a GPU, on the one with this index."""
+    reader = Reader()
     try:
         while True:
             ticket, job = pipe.recv()
             if job is None:
                 continue  # told to stop a fit that had ended by itself
             torch.set_num_threads(job.plan.threads)
-            running = run(job)
+            if job.plan.device == "cuda":
+                torch.cuda.set_device(card)
+            running = run(job, reader)
             while not pipe.poll():
                 event = advance(running)
                 pipe.send((ticket, event))

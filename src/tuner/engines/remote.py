@@ -169,7 +169,7 @@ class RemoteEngine(ABC):
             fit.remote.abandon()
             fit.remote = None
         if fit.retried:
-            fit.events.append(Failed(f"its worker was lost twice (the last {how})"))
+            fit.events.append(Failed(f"its worker was lost twice (the last {how})", may_pass=True))
         else:
             fit.retried, fit.to_skip, fit.waited = True, fit.received, 0.0
             self._waiting.appendleft(fit)

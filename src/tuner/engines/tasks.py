@@ -21,7 +21,7 @@ from ray.exceptions import RayError, RayTaskError
 from tuner.data import cache
 from tuner.engines.job import Event, Failed, Finished, Job
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
-from tuner.engines.worker import advance, run
+from tuner.engines.worker import Reader, advance, run
 from tuner.errors import EngineError, first_line
 from tuner.files import replacing, write_text
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SECONDS_WITHOUT_ROOM = 1800.0
 BEGUN = "begun"
+READER = Reader()  # of this process, for all tasks: files that differ have other names on a node
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, list[byte
         here = tuple(
             replace(one, weights=file) for one, file in zip(job.replicas, files, strict=True)
         )
-        running = run(replace(job, data=data, case=case, replicas=here))
+        running = run(replace(job, data=data, case=case, replicas=here), READER)
         event: Event | None = None
         while not isinstance(event, Finished | Failed):
             event = advance(running)

@@ -7,32 +7,61 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import torch
+
 from tuner.case.loading import load_case
 from tuner.data import cache
 from tuner.data.splits import everything, folds
 from tuner.engines.job import Failed, Finished
-from tuner.errors import DivergedError, TrainingError, first_line
+from tuner.errors import DivergedError, TrainingError
+from tuner.training.blame import blame, trace_of
 from tuner.training.fitting import fit
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from tuner.data.dataset import Dataset
     from tuner.data.splits import Fold
     from tuner.engines.job import Event, Job, Replica
     from tuner.training.fitting import ReportPoint
 
 
-def run(job: Job) -> Generator[ReportPoint, None, Finished]:
+class Reader:
+    """Reads what jobs name. The jobs of one study read their case, data and folds once.
+
+    Each engine has readers of its own: in a process that lives longer, as a notebook does, a case
+    that was edited is read again by the next engine, and never in the middle of a study.
+    """
+
+    def __init__(self) -> None:
+        self.case = lru_cache(maxsize=1)(load_case)
+        self.data = lru_cache(maxsize=1)(cache.load)
+        self._split = lru_cache(maxsize=8)(self._make_folds)
+
+    def folds(self, data: Path, replica: Replica) -> tuple[Fold, ...]:
+        """Return the folds that a replica trains on."""
+        if replica.split_seed is None:
+            return everything(self.data(data).development)
+        splits = self._split(data, replica.split_seed)
+        return splits if replica.fold is None else splits[replica.fold : replica.fold + 1]
+
+    def _make_folds(self, data: Path, seed: int) -> tuple[Fold, ...]:
+        dataset = self.data(data)
+        return folds(dataset.development, dataset.validation, seed)
+
+
+def run(job: Job, reader: Reader | None = None) -> Generator[ReportPoint, None, Finished]:
     """Run a job here and now.
+
+    Args:
+        reader: has read what the jobs before named; None: a new one.
 
     Raises:
         Exception: whatever the case or its training raises.
     """
-    case = _case(job.case)
-    data = _data(job.data)
-    splits = chain.from_iterable(_splits(job.data, data, one) for one in job.replicas)
+    reader = reader or Reader()
+    case, data = reader.case(job.case), reader.data(job.data)
+    splits = chain.from_iterable(reader.folds(job.data, one) for one in job.replicas)
     seed = job.replicas[0].seed if len(job.replicas) == 1 else [one.seed for one in job.replicas]
     hyperparameters = case.hyperparameters(job.hyperparameters)
     began = time.perf_counter()
@@ -49,7 +78,7 @@ def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
     """Run a job to its next event. What a case or its training raises becomes Failed.
 
     Whatever a user's case raises, running out of memory and an exit included, costs one trial and
-    not the study, so all that is caught here, and its type and message are the reason.
+    not the study, so all that is caught here. Its line, type and message are the reason.
     """
     try:
         return next(running)
@@ -59,24 +88,11 @@ def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
     except TrainingError as error:
         return Failed(str(error), diverged=isinstance(error, DivergedError))
     except (Exception, SystemExit) as error:
-        return Failed(": ".join(filter(None, (type(error).__name__, first_line(error)))))
+        return Failed(blame(error), may_pass=_may_pass(error), traceback=trace_of(error))
 
 
-# A worker runs many jobs of one study: it reads the case, the data and the folds once.
-_case = lru_cache(maxsize=1)(load_case)
-
-
-_data = lru_cache(maxsize=1)(cache.load)
-
-
-def _splits(data: Path, dataset: Dataset, one: Replica) -> tuple[Fold, ...]:
-    if one.split_seed is None:
-        return everything(dataset.development)
-    splits = _folds(data, one.split_seed)
-    return splits if one.fold is None else splits[one.fold : one.fold + 1]
-
-
-@lru_cache(maxsize=8)
-def _folds(data: Path, seed: int) -> tuple[Fold, ...]:
-    dataset = _data(data)
-    return folds(dataset.development, dataset.validation, seed)
+def _may_pass(error: BaseException) -> bool:
+    """Whether an error comes from the state of the machine, which may be another next time."""
+    if isinstance(error, MemoryError | OSError | torch.OutOfMemoryError):
+        return not isinstance(error, FileNotFoundError)
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)

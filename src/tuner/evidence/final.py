@@ -9,12 +9,14 @@ import torch
 
 from tuner.case.contract import Shape
 from tuner.case.metric import scores
+from tuner.data.tensors import checksum_in
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import BundleError, StudyError
 from tuner.evidence.jobs import TEST, final_replica, job_of, seed_of, trained_with, weights_file
 from tuner.evidence.mistakes import classification_mistakes, residuals
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
+from tuner.study.schema import TESTED_WEIGHTS
 from tuner.training.inference import Fitted
 
 if TYPE_CHECKING:
@@ -75,6 +77,11 @@ def score_on_test(
         for index in range(count)
     }
     _train(_jobs(config, configurations, files), engine, say)
+    digests = {
+        str(trial): [checksum_in(files[trial, index]) for index in range(count)]
+        for trial in configurations
+    }
+    study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
     outputs, test = _open(study, config, configurations, files)
     by_trial = {
         trial: [outputs[trial, index] for index in range(count)] for trial in configurations
@@ -146,8 +153,8 @@ def _train(jobs: Sequence[Job], engine: Engine, say: Callable[[str], None]) -> N
         seeds = [run.seed for run in jobs[key].replicas]
         if isinstance(event, Failed):
             raise StudyError(
-                f"training with seed {', '.join(map(str, seeds))} failed: {event.reason}; "
-                "the same command tries again"
+                f"training with seed {', '.join(map(str, seeds))} failed: {event.reason}. "
+                f"{event.what_to_do}"
             )
         ended += len(seeds)
         say(f"Final training {ended} of {total} took {event.seconds / len(seeds):.1f} s.")

@@ -12,7 +12,7 @@ from tuner.data.splits import KFold
 from tuner.engines.job import Job, Replica
 from tuner.machine import machine
 from tuner.seeds import derive
-from tuner.training.step import stackable
+from tuner.training.networks import stackable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -16,6 +16,7 @@ from tuner.errors import CaseError
 from tuner.machine import machine, processors
 from tuner.search.scoring import History
 from tuner.seeds import derive
+from tuner.training.blame import without_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -125,7 +126,9 @@ def _pairs(
         return
     failed = isinstance(event, Failed)
     yield "state", trial.state.name, "FAIL" if failed else "COMPLETE"
-    yield "failure", stored.get("failure"), event.reason if isinstance(event, Failed) else None
+    before = stored.get("failure")
+    reason = without_line(event.reason) if isinstance(event, Failed) else None
+    yield "failure", before and without_line(before), reason
     yield "diverged", stored.get("diverged", False), isinstance(event, Failed) and event.diverged
     if trial.state == TrialState.COMPLETE:
         best = history.best()

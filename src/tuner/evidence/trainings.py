@@ -111,8 +111,7 @@ class Trainings:
             configuration, rounds = blocks[n]
             if isinstance(event, Failed) and not event.diverged:
                 raise StudyError(
-                    f"training on fresh fold {rounds[0]} failed: {event.reason}; "
-                    "the same command tries again"
+                    f"training on fresh fold {rounds[0]} failed: {event.reason}. {event.what_to_do}"
                 )
             if isinstance(event, Failed) and len(rounds) > 1:
                 diverged.append(blocks[n])

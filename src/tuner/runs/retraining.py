@@ -6,12 +6,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from optuna.trial import TrialState
 
 from tuner.bundle.bundle import refuse_to_replace, write_bundle
+from tuner.data.tensors import checksum_in
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
-from tuner.errors import StoreError, StudyError, UsageError
+from tuner.errors import EngineError, StoreError, StudyError, UsageError
 from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.final import final_job
 from tuner.evidence.jobs import RACE, TEST, job_of, seed_of, trained_with
@@ -20,7 +22,7 @@ from tuner.naming import folder_name
 from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
 from tuner.study.reopening import config_of
-from tuner.study.schema import CONFIRMATION
+from tuner.study.schema import CONFIRMATION, TESTED_WEIGHTS
 from tuner.study.store import facts_of, is_read_only, load_study
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def retrain(
     """Train an arm or a trial again, and write a bundle; return the bundle's folder.
 
     The same arm and seed on the same machine give the same weights, bit for bit; with a seed of the
-    confirmation they are the weights that were confirmed, and the manifest has their test scores.
+    confirmation they are the weights that were confirmed, and then the manifest has their test
+    scores.
 
     Args:
         tell: is told, in one line, where the study could not be made to show the bundle.
@@ -50,12 +53,18 @@ def retrain(
         UsageError: no such study or trial, or `out` is there and is no bundle.
         DataError: the data is gone, or is not the data of the study.
         StudyError: the arm has no complete trial, or the training failed.
+        EngineError: the study was begun on a GPU, and this machine has none.
     """
     stored, number = settings.stored, settings.trial
     workplace = stored.workplace
     study = load_study(workplace.url, stored.study)
     chosen = _trial(study, number) if number is not None else _arm(study, settings.arm)
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
+    if config.plan.device == "cuda" and not torch.cuda.is_available():
+        raise EngineError(
+            f"study {stored.study!r} was begun on a GPU, and this machine has none: a processor "
+            "would train other weights. Run this command on a machine with a GPU"
+        )
     seed = _tested(study, config)[0][0] if settings.seed is None else settings.seed
     label = f"trial-{number}" if number is not None else settings.arm
     bundle = settings.out or workplace.bundles(folder_name(stored.study)) / f"{label}-seed-{seed}"
@@ -64,7 +73,8 @@ def retrain(
     with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:
         weights = Path(work) / "weights"
         _train(study, config, configuration_of(chosen), seed, weights)
-        write_bundle(bundle, weights, _manifest(study, config, chosen, seed))
+        manifest = _manifest(study, config, chosen, seed, checksum_in(weights))
+        write_bundle(bundle, weights, manifest)
     try:
         if is_read_only(workplace.url):
             raise StoreError("its database may only be read")
@@ -102,7 +112,8 @@ def _train(
 
     def on_end(_key: int, event: Finished | Failed, _points: Sequence[ReportPoint]) -> None:
         if isinstance(event, Failed):
-            raise StudyError(f"retraining failed: {event.reason}; try another --seed")
+            advice = "Try another --seed." if event.diverged else event.what_to_do
+            raise StudyError(f"retraining failed: {event.reason}. {advice}")
 
     tested, stream = _tested(study, config)
     if seed in tested:  # with those that it was confirmed with, to be the same, bit for bit
@@ -124,10 +135,11 @@ def _tested(study: optuna.Study, config: StudyConfig) -> tuple[list[int], str]:
 
 
 def _manifest(
-    study: optuna.Study, config: StudyConfig, trial: FrozenTrial, seed: int
+    study: optuna.Study, config: StudyConfig, trial: FrozenTrial, seed: int, digest: str | None
 ) -> dict[str, Any]:
     facts, data = facts_of(study), config.dataset
     configuration = configuration_of(trial)
+    tested, why_not = _confirmed(study, trial.number, seed, digest)
     return {
         "case": config.case.name,
         "reference": config.reference,
@@ -148,20 +160,37 @@ def _manifest(
         "data": {key: facts["data"][key] for key in ("name", "source", "fingerprint")},
         "metrics": {
             "validation": {config.case.metric.name: trial.value},
-            "test": _confirmed(study, trial.number, seed),
+            "test": tested,
+            "why_no_test": why_not,
         },
         "plan": facts["plan"],
         "machine": machine(),
     }
 
 
-def _confirmed(study: optuna.Study, trial: int, seed: int) -> dict[str, float] | None:
-    """Return the test scores of exactly this model, where the confirmation has measured them."""
-    confirmation = study.user_attrs.get(CONFIRMATION)
-    if confirmation is None or seed not in confirmation["seeds"]:
-        return None
-    for arm in confirmation["arms"].values():
-        if arm["trial"] == trial:
-            scores: dict[str, float] = arm["scores"][confirmation["seeds"].index(seed)]
-            return scores
-    return None
+def _confirmed(
+    study: optuna.Study, trial: int, seed: int, digest: str | None
+) -> tuple[dict[str, float] | None, str | None]:
+    """Return the test scores of exactly this model, where the confirmation has measured them.
+
+    Args:
+        digest: of the model's weights, which have to be those that met the test.
+
+    Returns:
+        The scores, or why there are none.
+    """
+    confirmation = study.user_attrs.get(CONFIRMATION, {})
+    tested = [arm for arm in confirmation.get("arms", {}).values() if arm["trial"] == trial]
+    if not tested or seed not in confirmation["seeds"]:
+        return None, "no model of this trial with this seed has met the test"
+    index = confirmation["seeds"].index(seed)
+    digests = study.user_attrs.get(TESTED_WEIGHTS, {}).get(str(trial), [])
+    if len(digests) <= index:
+        return None, "the study does not say which weights met the test; they may be others"
+    if digest is None or digests[index] != digest:
+        return None, (
+            "the model of this trial and seed that met the test has other weights: it was trained "
+            "on another machine, or by other code"
+        )
+    scores: dict[str, float] = tested[0]["scores"][index]
+    return scores, None

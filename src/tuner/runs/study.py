@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -42,10 +42,12 @@ from tuner.study.configuration import StudyConfig
 from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
-from tuner.study.schema import SESSIONS, STOPPED
+from tuner.study.schema import SEED_MATTERS, SESSIONS, STOPPED
 from tuner.study.store import settle
 from tuner.study.trials import finished
 from tuner.study.url import without_secrets
+from tuner.training.plan import plan_for
+from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,11 +97,16 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         sampler=SAMPLER,
         pruner=PRUNER,
     )
+    rehearsal = rehearse(case, dataset, plan_for(case.task, images=dataset.pixels is not None))
+    for remark in rehearsal.remarks:
+        observer.tell(Message(remark))
     choose = partial(backend.plan, case, dataset, settings.precision)
     with only_writer(workplace.url, name):
         study, config = open_study(
             workplace.url, name, config, TaperingPruner(), choose, settings.precision
         )
+        if study.user_attrs.get(SEED_MATTERS) != rehearsal.seed_matters:
+            study.set_user_attr(SEED_MATTERS, rehearsal.seed_matters)
         cache.store(dataset, workplace.cache)
         try:
             report = _run(study, config, backend, settings, observer)
@@ -170,16 +177,23 @@ def _search(
 
 @dataclass(frozen=True, slots=True)
 class _Watch:
-    """Hands on what the coordinator tells, and says what a confirmation will be able to show."""
+    """Hands on what the coordinator tells, each traceback once, and what the test can show."""
 
     observer: Observer
     study: optuna.Study
     config: StudyConfig
     seeds: int
+    shown: set[str] = field(default_factory=set)
 
     def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
         self.observer.tell(Searching(running, ended))
-        if ended is not None and ended.user_attrs.get("arm") == "baseline" and self.seeds:
+        if ended is None:
+            return
+        trace = ended.user_attrs.get("traceback")
+        if trace is not None and trace not in self.shown:
+            self.shown.add(trace)
+            self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
+        if ended.user_attrs.get("arm") == "baseline" and self.seeds:
             self._tell_price(ended)
 
     def _tell_price(self, baseline: FrozenTrial) -> None:

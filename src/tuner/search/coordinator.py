@@ -22,7 +22,7 @@ from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
 from tuner.seeds import derive
-from tuner.study.opening import enqueue_arm
+from tuner.study.opening import enqueue_arm, only_failures
 from tuner.study.schema import STOPPED
 from tuner.study.trials import finished
 
@@ -101,7 +101,7 @@ class Coordinator:
                 the study's attribute `stopped`; what runs then is let end.
 
         Raises:
-            StudyError: the baseline has failed three times.
+            StudyError: the baseline has failed three times, or in a way that comes back each time.
             KeyboardInterrupt: Ctrl-C; running trials stay RUNNING, for `settle` to queue again.
         """
         self._check_baseline()
@@ -205,8 +205,10 @@ class Coordinator:
         elif isinstance(event, Failed):
             running.trial.set_user_attr("failure", event.reason)
             running.trial.set_user_attr("diverged", event.diverged)
+            if event.traceback:
+                running.trial.set_user_attr("traceback", event.traceback)
             self._end(running, TrialState.FAIL)
-            self._check_baseline()
+            self._check_baseline(event)
         elif self._gives_up(running, event):
             self.engine.stop(running.number)
             self._end(running, TrialState.PRUNED)
@@ -239,8 +241,13 @@ class Coordinator:
         if self.observer is not None:
             self.observer.update(list(self.lineup.running.values()), ended)
 
-    def _check_baseline(self) -> None:
-        """Queue the baseline again after it failed; without it there is nothing to compare with."""
+    def _check_baseline(self, failed: Failed | None = None) -> None:
+        """Queue the baseline again after it failed; without it there is nothing to compare with.
+
+        Args:
+            failed: how the last trial ended that did. An error that comes back each time is not
+                tried again.
+        """
         attempts = [
             trial
             for trial in self.study.get_trials(deepcopy=False)
@@ -248,10 +255,16 @@ class Coordinator:
         ]
         if any(trial.state != TrialState.FAIL for trial in attempts):
             return
-        if len(attempts) >= BASELINE_ATTEMPTS:
+        useless = failed is not None and not (failed.diverged or failed.may_pass)
+        if attempts and (useless or len(attempts) >= BASELINE_ATTEMPTS):
+            times = "" if len(attempts) == 1 else f" {len(attempts)} times, the last time"
+            again = (
+                "run the same command again"
+                if only_failures(self.study)
+                else "start a new study with --name"
+            )
             raise StudyError(
-                f"the baseline failed {len(attempts)} times, last with: "
-                f"{attempts[-1].user_attrs['failure']}. Mend the case, and start a new study "
-                "with --name"
+                f"the baseline failed{times}: {attempts[-1].user_attrs['failure']}. "
+                f"Fix the case, and {again}"
             )
         enqueue_arm(self.study, self.config.case, "baseline")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import distribution_to_json
+from optuna.trial import TrialState
 
 from tuner import __version__
 from tuner.case.metric import trivial
@@ -47,7 +48,7 @@ def open_study(
 
     Returns:
         The study, with interrupted trials queued again, and the config with the plan that the study
-        was begun with.
+        was begun with. A study of which nothing is left but a failed baseline is begun anew.
 
     Raises:
         CaseError: baseline or recipe is outside the case's search space.
@@ -62,6 +63,9 @@ def open_study(
     study = None
     if name in optuna.get_all_study_names(storage):
         study = optuna.load_study(study_name=name, storage=storage, pruner=pruner)
+        if FACTS in study.user_attrs and only_failures(study):
+            optuna.delete_study(study_name=name, storage=storage)  # begun anew, with a fixed case
+            study = None
     if study is not None and not _untold(study):
         stored = facts_of(study)
         _check_same(name, stored, facts, precision)
@@ -172,3 +176,12 @@ def _fixed_in_words(facts: dict[str, Any]) -> str:
 def _data_in_words(facts: dict[str, Any]) -> str:
     data = facts["data"]
     return f"{data['name']} with fingerprint {data['fingerprint'][:12]}"
+
+
+def only_failures(study: optuna.Study) -> bool:
+    """Whether a study has a failed baseline, none that may still train, and no other result."""
+    trials = study.get_trials(deepcopy=False)
+    baselines = [trial for trial in trials if trial.user_attrs.get("arm") == "baseline"]
+    failed = bool(baselines) and all(trial.state == TrialState.FAIL for trial in baselines)
+    results = (TrialState.COMPLETE, TrialState.PRUNED)
+    return failed and not any(trial.state in results for trial in trials)

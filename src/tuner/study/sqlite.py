@@ -186,10 +186,10 @@ def refuse_damaged(path: Path) -> None:
 
 
 class _Cursor(sqlite3.Cursor):
-    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:  # type: ignore[override]
         return _patiently(lambda: super(_Cursor, self).execute(*arguments))
 
-    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
+    def executemany(self, *arguments: Any) -> sqlite3.Cursor:  # type: ignore[override]
         return _patiently(lambda: super(_Cursor, self).executemany(*arguments))
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-import torch
-
 from tuner.errors import DivergedError
-from tuner.training.step import make_groups
+from tuner.training.learner import make_learners
+from tuner.training.optimizing import check
+from tuner.training.step import make_trainers
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tuner.data.splits import Fold
     from tuner.training.inference import Fitted
     from tuner.training.plan import Plan
-    from tuner.training.step import Group
+    from tuner.training.step import Trainer
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class ReportPoint:
 
     @property
     def ends_epoch(self) -> bool:
-        """Whether this point is at the end of an epoch, where weights may be kept."""
+        """Whether this point is at the end of an epoch, where early stopping may end it."""
         return self.epoch.is_integer()
 
 
@@ -71,8 +71,8 @@ def fit(
 ) -> Generator[ReportPoint, None, tuple[Fitted, ...]]:
     """Train one model a fold, in lockstep, and yield a point at each validation.
 
-    Seeds torch's global generator. The same arguments on the same machine give the same points and
-    weights, bit for bit.
+    Seeds the global generators of torch, NumPy and Python. The same arguments on the same machine
+    give the same points and weights, bit for bit.
 
     Args:
         seed: of all that is drawn; or one a fold, each of which then trains as it would alone,
@@ -82,26 +82,25 @@ def fit(
             hyperparameters.
 
     Returns:
-        The model of each fold with the weights of the epoch whose mean validation score was best;
-        of the last epoch where nothing is held out, or where `stop_after` says which that is.
+        The model of each fold with the weights of the last epoch that was trained.
 
     Raises:
         DivergedError: the training loss or a validation score is not finite.
+        TrainingError: the hyperparameters are not ones that the trainer knows, the model's outputs
+            do not fit the task, or a batch does not fit the model.
     """
-    if isinstance(seed, int):
-        torch.manual_seed(seed)
-        groups = make_groups(case, hyperparameters, data, folds, plan)
-    else:
-        groups = make_groups(case, hyperparameters, data, folds, plan, seed)
+    check(hyperparameters)
+    learners = make_learners(case, hyperparameters, data, folds, seed)
+    trainers = make_trainers(case, hyperparameters, data, learners, plan)
     best: float | None = None
     best_epoch = step = 0
     for epoch in range(1, 1 + min(hyperparameters.epochs, stop_after or hyperparameters.epochs)):
-        parts = _parts([group.shuffled() for group in groups], case.points_per_epoch)
+        parts = _parts([trainer.shuffled() for trainer in trainers], case.points_per_epoch)
         for part, batches in enumerate(parts, start=1):
             step += 1
-            for group, own in zip(groups, batches, strict=True):
-                group.train(own)
-            point = _report(groups, step, epoch - 1 + part / len(parts))
+            for trainer, own in zip(trainers, batches, strict=True):
+                trainer.train(own)
+            point = _report(trainers, step, epoch - 1 + part / len(parts))
             if (
                 stop_after is None
                 and point.ends_epoch
@@ -109,22 +108,20 @@ def fit(
                 and (best is None or case.metric.better(point.validation, best))
             ):
                 best, best_epoch = point.validation, epoch
-                for group in groups:
-                    group.keep()
             yield point
-        for group in groups:
-            group.end_epoch()
+        for trainer in trainers:
+            trainer.end_epoch()
         if (
             hyperparameters.early_stopping
             and best is not None
             and epoch - best_epoch >= hyperparameters.patience
         ):
             break
-    return _by_place(groups, [group.fitted() for group in groups])
+    return _by_place(trainers, [trainer.fitted() for trainer in trainers])
 
 
 def _parts(epochs: Sequence[list[Tensor]], points: int) -> list[list[list[Tensor]]]:
-    """Cut each group's batches of an epoch into like parts: at most `points`, the same for all."""
+    """Cut each trainer's batches of an epoch into like parts: at most `points`, as many for all."""
     count = min(points, *map(len, epochs))
     cuts = []
     for batches in epochs:
@@ -133,17 +130,18 @@ def _parts(epochs: Sequence[list[Tensor]], points: int) -> list[list[list[Tensor
     return [list(own) for own in zip(*cuts, strict=True)]
 
 
-def _by_place(groups: Sequence[Group], parts: Iterable[Sequence[T]]) -> tuple[T, ...]:
-    """Put what groups have of each of their members, if anything, into the order of the folds."""
-    places = [member.place for group in groups for member in group.members]
+def _by_place(trainers: Sequence[Trainer], parts: Iterable[Sequence[T]]) -> tuple[T, ...]:
+    """Put what trainers have of each learner, if anything, into the order of the folds."""
+    places = [learner.place for trainer in trainers for learner in trainer.learners]
     found = dict(zip(places, chain.from_iterable(parts), strict=False))
     return tuple(found[place] for place in sorted(found))
 
 
-def _report(groups: Sequence[Group], step: int, epoch: float) -> ReportPoint:
-    losses, metrics = zip(*(group.progress() for group in groups), strict=True)
-    fold_scores = _by_place(groups, [group.validate() for group in groups])
-    train_loss = sum(losses) / len(losses)
+def _report(trainers: Sequence[Trainer], step: int, epoch: float) -> ReportPoint:
+    losses, metrics = zip(*(trainer.progress() for trainer in trainers), strict=True)
+    fold_scores = _by_place(trainers, [trainer.validate() for trainer in trainers])
+    sizes = [len(trainer.learners) for trainer in trainers]
+    train_loss = _mean_over_folds(losses, sizes)
     for name, value in [("training loss", train_loss), *(("score", s) for s in fold_scores)]:
         if not math.isfinite(value):
             raise DivergedError(f"{name} is {value} at epoch {epoch:g}")
@@ -151,8 +149,15 @@ def _report(groups: Sequence[Group], step: int, epoch: float) -> ReportPoint:
         step=step,
         epoch=epoch,
         train_loss=train_loss,
-        train_metric=sum(metrics) / len(metrics),
+        train_metric=_mean_over_folds(metrics, sizes),
         validation=sum(fold_scores) / len(fold_scores) if fold_scores else None,
         fold_scores=fold_scores,
-        work=sum(group.work for group in groups),
+        work=sum(trainer.work for trainer in trainers),
     )
+
+
+def _mean_over_folds(means: Sequence[float], folds: Sequence[int]) -> float:
+    """Return the mean over all folds of means over some of them each."""
+    if len(set(folds)) == 1:  # the same; weighted, it would be rounded in another way
+        return sum(means) / len(means)
+    return sum(mean * count for mean, count in zip(means, folds, strict=True)) / sum(folds)

@@ -7,7 +7,7 @@ draws its own dropout, so it trains as it would in a stack of its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Generator, Tensor
 
-ELEMENTWISE = (nn.ReLU, nn.SiLU, nn.GELU, nn.Tanh)
+Layout: TypeAlias = tuple[tuple[str, str, int], ...]  # kind, settings and state of each layer
 
 
 class StackedLinear(nn.Module):
@@ -45,6 +45,13 @@ class StackedBatchNorm(nn.Module):
     def __init__(self, members: Sequence[nn.BatchNorm1d]) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(len(members) * members[0].num_features, eps=members[0].eps)
+        states = [member.state_dict() for member in members]
+        self.norm.load_state_dict(
+            {
+                name: torch.cat([state[name] for state in states]) if first.ndim else first
+                for name, first in states[0].items()
+            }
+        )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Normalise each member's channels over its own rows."""
@@ -100,13 +107,81 @@ class Stack(nn.Sequential):
 
 def can_stack(network: nn.Module) -> bool:
     """Whether every layer of a network is one that `Stack` knows, in its plain form."""
-    return isinstance(network, nn.Sequential) and all(
-        isinstance(layer, ELEMENTWISE)
-        or (isinstance(layer, nn.Dropout) and layer.p < 1)
-        or (isinstance(layer, nn.Linear) and layer.bias is not None)
-        or (isinstance(layer, nn.BatchNorm1d) and layer.affine and layer.momentum == 0.1)
-        for layer in network
+    return layout(network) is not None
+
+
+def layout(network: nn.Module) -> Layout | None:
+    """Return what networks have to share to be stacked; None where this one cannot be.
+
+    Only exact types count, as their constructors make them: a layer that was changed afterwards in
+    any way (hooks, parametrizations, frozen or shared weights, a `forward` of its own) may compute
+    something that a stack does not.
+    """
+    if type(network) is not nn.Sequential or not _alike(network, nn.Sequential(), "_modules"):
+        return None
+    layers = list(network)
+    weights = [weight for layer in layers for weight in layer.parameters()]
+    if len({weight.untyped_storage().data_ptr() for weight in weights}) < len(weights):
+        return None  # tied
+    found = []
+    for layer in layers:
+        fresh = _fresh(layer)
+        if fresh is None or not _alike(layer, fresh):
+            return None
+        found.append((type(layer).__name__, layer.extra_repr(), _counted(layer)))
+    return tuple(found) if found else None
+
+
+def _fresh(layer: nn.Module) -> nn.Module | None:
+    """Make a layer of the same kind and settings that nobody has touched, without weights."""
+    kind = type(layer)
+    if isinstance(layer, nn.Linear) and kind is nn.Linear and layer.bias is not None:
+        return nn.Linear(layer.in_features, layer.out_features, device="meta")
+    if isinstance(layer, nn.BatchNorm1d) and kind is nn.BatchNorm1d:
+        return nn.BatchNorm1d(layer.num_features, eps=layer.eps, device="meta")
+    if isinstance(layer, nn.Dropout) and kind is nn.Dropout and layer.p < 1:
+        return nn.Dropout(layer.p, layer.inplace)
+    if isinstance(layer, nn.GELU) and kind is nn.GELU:
+        return nn.GELU(layer.approximate)
+    if isinstance(layer, nn.ReLU) and kind is nn.ReLU:
+        return nn.ReLU(layer.inplace)
+    if isinstance(layer, nn.SiLU) and kind is nn.SiLU:
+        return nn.SiLU(layer.inplace)
+    return nn.Tanh() if kind is nn.Tanh else None
+
+
+def _alike(layer: nn.Module, fresh: nn.Module, *but: str) -> bool:
+    """Whether a layer has all that a fresh one has and no more; the numbers in it may differ."""
+    ours, theirs = vars(layer), vars(fresh)
+    return ours.keys() == theirs.keys() and all(
+        _same_tensors(ours[name], theirs[name])
+        if name in {"_parameters", "_buffers"}
+        else ours[name] == theirs[name]
+        for name in ours.keys() - {"training", *but}
     )
+
+
+def _same_tensors(ours: dict[str, Tensor | None], theirs: dict[str, Tensor | None]) -> bool:
+    return ours.keys() == theirs.keys() and all(
+        one is other
+        if one is None or other is None
+        else _described(one) == _described(other) and _without_hooks(one)
+        for one, other in ((ours[name], theirs[name]) for name in ours)
+    )
+
+
+def _described(tensor: Tensor) -> tuple[object, ...]:
+    return type(tensor), tensor.dtype, tensor.shape, tensor.requires_grad, tensor.is_leaf
+
+
+def _without_hooks(tensor: Tensor) -> bool:
+    return not tensor._backward_hooks and not tensor._post_accumulate_grad_hooks
+
+
+def _counted(layer: nn.Module) -> int:
+    """Return how many batches a layer's statistics have seen: one count for a whole stack."""
+    counted = layer.num_batches_tracked if isinstance(layer, nn.BatchNorm1d) else None
+    return 0 if counted is None else int(counted)
 
 
 def _stacked(layers: Sequence[nn.Module], generators: Sequence[Generator]) -> nn.Module:

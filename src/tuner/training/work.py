@@ -1,6 +1,6 @@
 """Work: what a training does, counted from shapes, so that it is the same on every machine.
 
-It is the unit of virtual time, in which parallel trials are ordered (see study/coordinator.py). The
+It is the unit of virtual time, in which parallel trials are ordered (search/coordinator.py). The
 closer it is to the time that trainings really take, the less workers wait for each other. Products
 alone are not close: on a core that multiplies matrices fast, most of the time goes into moving
 activations, and in a small network into starting each operation.
@@ -13,6 +13,8 @@ trials of the reference studies it is 0.07, 0.10 and 0.40 (studies/scale/record.
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +23,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
+
+from tuner.training.randomness import seed_others, undisturbed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,14 +51,20 @@ class Work:
 
     @classmethod
     def count(cls, model: nn.Module, row_shape: tuple[int, ...], copies: int = 1) -> Self:
-        """Count it on a model, which is left as it is.
+        """Count it on a model, which is left as it is; so are all random generators.
+
+        The model is run on two rows without data. One that cannot be (it looks at values, or makes
+        tensors of its own on the processor) is run on two rows of zeros. Where that fails too, each
+        parameter counts as one multiplication and addition a row. Whichever is used depends on the
+        model alone, so the count is the same on every machine.
 
         Args:
             copies: how many networks like this one an optimizer step is taken for.
         """
         weights = sum(weight.numel() for weight in model.parameters())
-        products, activations = _forward(model, row_shape, training=True)
-        products_in_use, activations_in_use = _forward(model, row_shape, training=False)
+        with undisturbed():
+            products, activations = _forward(model, row_shape, training=True)
+            products_in_use, activations_in_use = _forward(model, row_shape, training=False)
         return cls(
             # The backward pass has two products for one of the forward pass.
             training_row=3 * products + 2 * OPERATIONS_PER_ACTIVATION * activations,
@@ -67,10 +77,21 @@ def _forward(
     model: nn.Module, row_shape: tuple[int, ...], *, training: bool
 ) -> tuple[float, float]:
     """Return the operations in products, and the numbers made, of one row forward."""
-    # Without data, so that nothing is drawn and no running mean is moved. Two rows, as BatchNorm
-    # refuses to train on one.
-    bare = deepcopy(model).to("meta").train(training)
-    rows = torch.zeros(2, *row_shape, device="meta")
+    for device in ("meta", "cpu"):
+        with suppress(Exception):  # whatever a user's model raises without data, or without a GPU
+            return _run(model, row_shape, device, training=training)
+    weights = sum(weight.numel() for weight in model.parameters())
+    return 2.0 * weights, float(math.prod(row_shape))
+
+
+def _run(
+    model: nn.Module, row_shape: tuple[int, ...], device: str, *, training: bool
+) -> tuple[float, float]:
+    """Count on a copy of the model, of which no running mean is moved and nothing is kept."""
+    torch.manual_seed(0)  # a model that draws its own shapes draws the same ones each time
+    seed_others(0)
+    bare = deepcopy(model).to(device).train(training)
+    rows = torch.zeros(2, *row_shape, device=device)  # two, as BatchNorm refuses to train on one
     activations = rows.numel()
 
     def count(_layer: nn.Module, _inputs: Any, outputs: Any) -> None:

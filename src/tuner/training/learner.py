@@ -1,0 +1,92 @@
+"""A learner: one untrained network, the fold that it trains on, and its own random stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from tuner.case.contract import Shape
+from tuner.data.scaling import Scaler
+from tuner.errors import TrainingError
+from tuner.training.randomness import keep_seeded, seed_others
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tuner.case.contract import Case, Hyperparameters
+    from tuner.data.dataset import Dataset
+    from tuner.data.splits import Fold
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """One fold: its network, scalers and own source of batches.
+
+    Attributes:
+        place: of the fold, among those that are trained.
+        random: for the order of rows, and for augmentation; in a stack for dropout too.
+    """
+
+    place: int
+    fold: Fold
+    network: nn.Module
+    features: Scaler
+    targets: Scaler
+    random: torch.Generator
+
+    @classmethod
+    def make(
+        cls, case: Case, hyperparameters: Hyperparameters, data: Dataset, fold: Fold, place: int
+    ) -> Learner:
+        """Draw an untrained network, and fit scalers on the fold's training part.
+
+        The global generators are at the learner's own seed afterwards, whatever `build` has done
+        to them: a `build` that seeds them must not give every learner the same batches and dropout.
+
+        Raises:
+            TrainingError: `build` returns something else than a network.
+        """
+        own_seed = int(torch.randint(2**62, ()).item())
+        rows = data.development
+        features = (
+            Scaler.for_pixels(data.pixels)
+            if data.pixels
+            else Scaler.fit(rows.features[fold.training])
+        )
+        regression = case.task == "regression"
+        targets = Scaler.fit(rows.targets[fold.training]) if regression else Scaler.identity()
+        seed_others(own_seed)
+        with keep_seeded(own_seed):
+            network = case.build(hyperparameters, Shape(data.row_shape, data.outputs))
+        if not isinstance(network, nn.Module):
+            raise TrainingError(
+                f"build returns {type(network).__name__}; it has to return an nn.Module"
+            )
+        random = torch.Generator().manual_seed(own_seed)
+        return cls(place, fold, network, features, targets, random)
+
+
+def make_learners(
+    case: Case,
+    hyperparameters: Hyperparameters,
+    data: Dataset,
+    folds: Sequence[Fold],
+    seed: int | Sequence[int],
+) -> list[Learner]:
+    """Draw a learner for each fold.
+
+    Args:
+        seed: of all that is drawn, one learner after the other; or one a fold, and each learner is
+            drawn as if it were alone.
+    """
+    if isinstance(seed, int):
+        torch.manual_seed(seed)
+    learners = []
+    for place, fold in enumerate(folds):
+        if not isinstance(seed, int):
+            torch.manual_seed(seed[place])
+        learners.append(Learner.make(case, hyperparameters, data, fold, place))
+    return learners

@@ -1,0 +1,110 @@
+"""The networks of learners that take their steps together: one alone, or several as a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from tuner.training.stacking import Layout, Stack, layout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor, nn
+
+    from tuner.case.contract import Case
+    from tuner.data.dataset import Dataset
+    from tuner.training.learner import Learner
+
+
+class Networks(Protocol):
+    """What an optimizer step sees of the networks of K learners."""
+
+    @property
+    def module(self) -> nn.Module:
+        """What is trained: (..., B, inputs) -> (..., B, outputs)."""
+
+    def side_by_side(self, parts: Sequence[Tensor]) -> Tensor:
+        """Join what each learner has of its own, in the way in which `module` takes it."""
+
+    def apart(self, outputs: Tensor) -> Sequence[Tensor]:
+        """Return what `module` makes, a learner each: (B, outputs)."""
+
+    def trained(self) -> Sequence[nn.Module]:
+        """Return each learner's own network with the weights that it has now."""
+
+
+class Alone:
+    """One learner's network, of any kind."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.module = network
+
+    def side_by_side(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return the only part: (N,) -> (N,)."""
+        (only,) = parts
+        return only
+
+    def apart(self, outputs: Tensor) -> Sequence[Tensor]:
+        """Return the only outputs: (B, outputs)."""
+        return [outputs]
+
+    def trained(self) -> Sequence[nn.Module]:
+        """Return the network."""
+        return [self.module]
+
+
+class Stacked:
+    """K networks of the same layers as one module: (K, B, inputs) -> (K, B, outputs)."""
+
+    def __init__(
+        self, networks: Sequence[nn.Sequential], generators: Sequence[torch.Generator]
+    ) -> None:
+        self.module = Stack(networks, generators)
+
+    def side_by_side(self, parts: Sequence[Tensor]) -> Tensor:
+        """Stack the parts: K times (N,) -> (K, N)."""
+        return torch.stack(list(parts))
+
+    def apart(self, outputs: Tensor) -> Sequence[Tensor]:
+        """Return the K slices: (B, outputs) each."""
+        return list(outputs)
+
+    def trained(self) -> Sequence[nn.Module]:
+        """Write the weights back into the networks."""
+        return self.module.unstack()
+
+
+def stackable(network: nn.Module, data: Dataset, case: Case) -> bool:
+    """Whether networks like this one train as one stack: plain layers that it knows, on tables."""
+    return _layout(network, data, case) is not None
+
+
+def gather(
+    learners: Sequence[Learner], data: Dataset, case: Case
+) -> list[tuple[list[Learner], Networks]]:
+    """Stack the networks that can be, with all others of their layers and size of fold.
+
+    One network of a stackable kind is a stack too: it trains alike in any company. Where one of the
+    learners cannot be stacked, each of them trains alone.
+    """
+    layouts = [_layout(learner.network, data, case) for learner in learners]
+    if None in layouts:
+        return [([learner], Alone(learner.network)) for learner in learners]
+    alike: dict[object, list[Learner]] = {}
+    for learner, own in zip(learners, layouts, strict=True):
+        sizes = len(learner.fold.training), len(learner.fold.validation)
+        alike.setdefault((sizes, own), []).append(learner)
+    return [(group, _stacked(group)) for group in alike.values()]
+
+
+def _stacked(learners: Sequence[Learner]) -> Stacked:
+    networks = [learner.network for learner in learners]
+    return Stacked(networks, [learner.random for learner in learners])  # type: ignore[arg-type]
+
+
+def _layout(network: nn.Module, data: Dataset, case: Case) -> Layout | None:
+    # A stack of convolutions would be slower: they keep a core busy by themselves.
+    on_tables = data.pixels is None and case.augment is None
+    return layout(network) if on_tables else None

@@ -1,0 +1,63 @@
+"""The global random generators: seeded for a training, and kept from what a user's code does.
+
+A training draws from torch's global generator, as any PyTorch code does. A user's `build` may seed
+it (`torch.manual_seed(0)`, often left over from a script), and would then give every training the
+same stream.
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from tuner.seeds import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def seed_others(seed: int) -> None:
+    """Seed Python's and NumPy's global generators, which a user's model may draw from."""
+    random.seed(derive(seed, "python"))
+    np.random.seed(derive(seed, "numpy"))  # the one that user code draws from
+
+
+@contextmanager
+def keep_seeded(seed: int) -> Iterator[None]:
+    """Have the global generators depend on `seed` after this block, whatever it seeds them with.
+
+    Torch's is left as the block leaves it, unless the block has seeded it. Python's and NumPy's are
+    always seeded again: nothing of tuner's draws from them.
+    """
+    before = _torch_seeds()
+    try:
+        yield
+    finally:
+        if _torch_seeds() != before:
+            torch.manual_seed(derive(seed, "after build"))
+        seed_others(seed)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Leave the global generators after this block as they were before it."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if _on_gpu() else []):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _torch_seeds() -> tuple[int, ...]:
+    """Return what torch's generators were seeded with last, which drawing does not change."""
+    return (torch.initial_seed(), *([torch.cuda.initial_seed()] if _on_gpu() else []))
+
+
+def _on_gpu() -> bool:
+    return torch.cuda.is_available() and torch.cuda.is_initialized()

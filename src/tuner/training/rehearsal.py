@@ -1,0 +1,248 @@
+"""One check before the first trial: the user's code is run once, on two rows, all the way through.
+
+It costs a second and saves the hours after which these faults would show: a model whose outputs
+have another shape than the loss needs, an `augment` that changes the shape of a batch, weights that
+cannot be saved and loaded again, and seeds that change nothing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import torch
+
+from tuner.case.space import space
+from tuner.data.scaling import remarks
+from tuner.data.splits import everything
+from tuner.errors import BundleError, CaseError, TrainingError
+from tuner.training.blame import blame, place_of
+from tuner.training.forward import Forward, wrong_shape
+from tuner.training.inference import Fitted, autocast, scaled_batch
+from tuner.training.learner import make_learners
+from tuner.training.networks import gather
+from tuner.training.optimizing import NOTHING_TO_TRAIN, check, unknown_optimizer
+from tuner.training.randomness import undisturbed
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from tuner.case.contract import Case, Hyperparameters
+    from tuner.data.dataset import Dataset
+    from tuner.training.learner import Learner
+    from tuner.training.plan import Plan
+
+Effect: TypeAlias = Literal["weights", "order", "nothing"]
+ARMS = ("baseline", "recipe")
+ROWS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a rehearsal has found, besides that nothing stands in the way of a study.
+
+    Attributes:
+        seed_matters: what the seed of a training changes: the initial "weights" and all else; only
+            the "order" of rows, dropout and augmentation; or "nothing".
+        remarks: what a person should know, a line each.
+    """
+
+    seed_matters: Effect
+    remarks: tuple[str, ...]
+
+
+def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
+    """Train baseline and recipe on two rows, save and load them, and see that the seed matters.
+
+    The global random generators are left as they are.
+
+    Raises:
+        CaseError: something in the case would make its trainings fail. One line says what, and in
+            which line of the user's code.
+    """
+    _check_space(case)
+    with undisturbed():
+        for arm in ARMS:
+            try:
+                _check(case, getattr(case, arm), data, plan)
+            except (TrainingError, CaseError, BundleError) as error:
+                raise CaseError(
+                    f"case {case.name!r}: its {arm} cannot be trained: {error}"
+                ) from error
+            except Exception as error:
+                raise CaseError(
+                    f"case {case.name!r}: its {arm} cannot be trained: {blame(error)}"
+                ) from error
+        effect, said = _effect_of_the_seed(case, data, plan)
+    columns = [] if data.pixels else remarks(data.development.features, data.columns)
+    return Rehearsal(effect, (*said, *columns))
+
+
+def _check_space(case: Case) -> None:
+    """Refuse a search space that can draw an optimizer that the trainer does not know.
+
+    Raises:
+        CaseError: there is one, or `suggest` fails.
+    """
+    for name in getattr(space(case).get("optimizer"), "choices", ()):
+        if wrong := unknown_optimizer(name):
+            where = place_of(case.suggest)
+            at = f" (suggest is at {where})" if where else ""
+            raise CaseError(f"case {case.name!r}: its search space does not fit: {wrong}{at}")
+
+
+def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Plan) -> None:
+    """Train on two rows; apply the model to one and to two; save it and load it into another.
+
+    Raises:
+        TrainingError: what is wrong.
+        Exception: whatever the case raises.
+    """
+    check(hyperparameters)
+    numbers = torch.arange(min(ROWS, hyperparameters.batch_size, len(data.development)))
+    try:
+        learner = _trained(case, hyperparameters, data, plan, numbers)
+    except TrainingError:
+        raise
+    except Exception:  # a model may need more rows than two, as one that looks for neighbours
+        batch = torch.arange(min(hyperparameters.batch_size, len(data.development)))
+        learner = _trained(case, hyperparameters, data, plan, batch)
+        numbers = batch
+    rows = data.development.features[numbers]
+    fitted = Fitted(learner.network, learner.features, learner.targets)
+    for part in (rows, rows[:1]) if len(numbers) == ROWS else (rows,):
+        if wrong := wrong_shape(_in_use(fitted, part, plan), (len(part), data.outputs)):
+            raise TrainingError(f"in use, {wrong}")
+    _check_saving(case, hyperparameters, data, plan, fitted, rows)
+
+
+def _trained(
+    case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Plan, numbers: Tensor
+) -> Learner:
+    """Go forward and backward on these rows, as a step does, but for the optimizer.
+
+    Making an optimizer has torch import its compiler, which takes two seconds.
+    """
+    (learner,) = _learners(case, hyperparameters, data, seed=1)
+    ((_, networks),) = gather([learner], data, case)
+    forward = Forward(case, hyperparameters, data, [learner], networks, plan)
+    if not any(weight.requires_grad for weight in forward.module.parameters()):
+        raise TrainingError(NOTHING_TO_TRAIN)
+    try:
+        loss, _ = forward.loss(networks.side_by_side([numbers]))
+    except TrainingError as error:
+        where = place_of(type(learner.network).forward) or place_of(case.build)
+        raise TrainingError(f"{error} (see {where})" if where else str(error)) from error
+    loss.backward()
+    return learner
+
+
+def _in_use(fitted: Fitted, rows: Tensor, plan: Plan) -> object:
+    """Apply the model as in use; return whatever it returns."""
+    model, device = fitted.model.to(plan.device).eval(), torch.device(plan.device)
+    batch = scaled_batch(rows.to(device), fitted.features.to(device), plan)
+    with torch.inference_mode(), autocast(plan):
+        made: object = model(batch)
+    return made
+
+
+def _check_saving(
+    case: Case,
+    hyperparameters: Hyperparameters,
+    data: Dataset,
+    plan: Plan,
+    fitted: Fitted,
+    rows: Tensor,
+) -> None:
+    """See that the weights, saved and loaded into a model of another seed, are the same model.
+
+    Raises:
+        TrainingError: they are not.
+    """
+    (other,) = _learners(case, hyperparameters, data, seed=2)
+    with tempfile.TemporaryDirectory(prefix="tuner-") as folder:
+        file = Path(folder) / "weights"
+        try:
+            fitted.save(file)
+        except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise TrainingError(f"its weights cannot be saved: {error}") from error
+        try:
+            loaded = Fitted.load(other.network.to(plan.device), file, data.row_shape)
+        except BundleError as error:
+            reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
+            raise TrainingError(
+                "its saved weights cannot be loaded into the model that build makes with another "
+                f"seed ({' '.join(reason.split())}); build has to make the same layers each time"
+            ) from error
+    torch.manual_seed(0)
+    expected, again = fitted.outputs(rows, plan), fitted.outputs(rows, plan)
+    if not torch.equal(expected, again):
+        return  # it draws at random in use too; what it computes cannot be compared
+    torch.manual_seed(0)
+    if not torch.allclose(loaded.outputs(rows, plan), expected, 1e-3, 1e-4, equal_nan=True):
+        raise TrainingError(
+            "saved and loaded again, the model gives other outputs: build keeps or draws something "
+            "outside its parameters and buffers; use nn.Parameter or register_buffer for it"
+        )
+
+
+def _learners(
+    case: Case, hyperparameters: Hyperparameters, data: Dataset, seed: int
+) -> list[Learner]:
+    return make_learners(case, hyperparameters, data, everything(data.development), seed)
+
+
+def _effect_of_the_seed(case: Case, data: Dataset, plan: Plan) -> tuple[Effect, list[str]]:
+    """Say what another seed changes in a training of the baseline, and what to tell of it."""
+    first, same, other = (_learners(case, case.baseline, data, seed)[0] for seed in (1, 1, 2))
+    said = []
+    if not _same_weights(first.network, same.network):
+        said.append(
+            "The same seed gives other initial weights each time: build draws from a generator "
+            "that tuner does not seed. Trials of this study cannot be repeated bit for bit."
+        )
+    if not _same_weights(first.network, other.network):
+        return "weights", said
+    where = place_of(case.build)
+    at = f" at {where}" if where else ""
+    start = f"Two seeds give the same initial weights (build{at} seeds a generator, or loads them)"
+    if _order_matters(case, data, first, plan):
+        return "order", [
+            *said,
+            f"{start}: seeds change only the order of batches, dropout and augmentation. A "
+            "difference between two configurations may be the luck of these weights.",
+        ]
+    return "nothing", [
+        *said,
+        f"{start}, and there is no dropout, no augmentation and one batch an epoch: seeds change "
+        "nothing. Fresh seeds prove nothing in this study.",
+    ]
+
+
+def _same_weights(one: nn.Module, other: nn.Module) -> bool:
+    ours, theirs = one.state_dict(), other.state_dict()
+    return ours.keys() == theirs.keys() and all(
+        value.shape == theirs[name].shape
+        and torch.equal(value.nan_to_num(), theirs[name].nan_to_num())
+        for name, value in ours.items()
+        if isinstance(value, torch.Tensor)  # not what a layer keeps besides: get_extra_state
+    )
+
+
+def _order_matters(case: Case, data: Dataset, learner: Learner, plan: Plan) -> bool:
+    """Whether batches differ in their rows, or what is made of a batch differs by what is drawn."""
+    if len(data.development) > case.baseline.batch_size:
+        return True
+    device = torch.device(plan.device)
+    network, scaler = learner.network.to(device).train(), learner.features.to(device)
+    made = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        batch = scaled_batch(data.development.features.to(device), scaler, plan)
+        if case.augment is not None:
+            batch = case.augment(batch, case.baseline, torch.Generator().manual_seed(seed))
+        with torch.no_grad(), autocast(plan):
+            made.append(network(batch))
+    return not torch.equal(*made)

@@ -1,0 +1,82 @@
+"""The rows that learners train and validate on, on the device from the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from tuner.data.scaling import Scaler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from tuner.data.dataset import Dataset
+    from tuner.training.learner import Learner
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of several learners, one after the other: row numbers begin where a learner's rows do.
+
+    Attributes:
+        features: images as they are (N, C, H, W); or tables (K * N, F), each learner's scaled by
+            its own scaler, once.
+        targets: (N,) classes, or (K * N, 1) numbers, scaled in the same way.
+        scaler: what is still to be done to a batch of features.
+        training: numbers of the training rows, as the networks take them.
+        validation: of the held-out rows; of none, where nothing is held out.
+    """
+
+    features: Tensor
+    targets: Tensor
+    scaler: Scaler
+    training: Tensor
+    validation: Tensor
+
+    @classmethod
+    def load(
+        cls,
+        data: Dataset,
+        learners: Sequence[Learner],
+        device: torch.device,
+        side_by_side: Callable[[Sequence[Tensor]], Tensor],
+    ) -> Rows:
+        """Scale the rows and put them on the device.
+
+        Args:
+            side_by_side: how the networks take row numbers that each learner has of its own.
+        """
+        rows, count = data.development, len(data.development)
+        if data.pixels:
+            scaler, features = learners[0].features, rows.features
+        else:
+            scaler = Scaler.identity()
+            features = torch.cat([learner.features(rows.features) for learner in learners])
+        if rows.targets.is_floating_point():
+            targets = torch.cat([learner.targets(rows.targets) for learner in learners])
+        else:
+            targets = torch.cat([rows.targets] * len(learners))
+        starts = [place * count for place in range(len(learners))]
+        folds = [learner.fold for learner in learners]
+        pairs = list(zip(folds, starts, strict=True))
+        return cls(
+            features.to(device),
+            targets.to(device),
+            scaler.to(device),
+            side_by_side([fold.training + start for fold, start in pairs]),
+            side_by_side([fold.validation + start for fold, start in pairs]),
+        )
+
+    def batches(self, order: Tensor, size: int) -> list[Tensor]:
+        """Cut an order of the training rows (..., N) into batches (..., B) of row numbers.
+
+        A last batch that is left with one row is left out: BatchNorm has no variance to divide by.
+        """
+        batches = list(self.training.gather(-1, order).split(size, dim=-1))
+        if size > 1 and len(batches) > 1 and batches[-1].shape[-1] == 1:
+            batches.pop()
+        return batches

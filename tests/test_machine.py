@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tuner import machine
+from tuner.machine import cpu_quota, usable_cores
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+V2 = "0::/\n"
+NESTED = "0::/user.slice/job.scope\n"
+V1 = "4:memory:/\n3:cpuset:/docker\n2:cpu,cpuacct:/docker/abc\n1:cpuacct:/\n0::/\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "quota"),
+    [
+        (V2, {"cpu.max": "200000 100000\n"}, 2.0),
+        (V2, {"cpu.max": "max 100000\n"}, None),
+        (V2, {"cpu.max": "150000 100000\n"}, 1.5),
+        (V2, {"cpu.max": ""}, None),
+        (V2, {}, None),
+        (NESTED, {"user.slice/job.scope/cpu.max": "100000 100000"}, 1.0),
+        (
+            NESTED,
+            {"user.slice/job.scope/cpu.max": "max 1", "user.slice/cpu.max": "300000 100000"},
+            3.0,
+        ),
+        (NESTED, {"user.slice/job.scope/cpu.max": "4 1", "cpu.max": "2 1"}, 2.0),
+        (
+            V1,
+            {
+                "cpu,cpuacct/docker/abc/cpu.cfs_quota_us": "250000\n",
+                "cpu,cpuacct/docker/abc/cpu.cfs_period_us": "100000\n",
+            },
+            2.5,
+        ),
+        (V1, {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        (V1, {"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4.0),
+        (V1, {"cpuset/docker/cpu.cfs_quota_us": "1", "cpuset/docker/cpu.cfs_period_us": "1"}, None),
+    ],
+)
+def test_the_quota_of_a_container_is_seen(
+    tmp_path: Path, own: str, files: dict[str, str], quota: float | None
+) -> None:
+    root, named = tmp_path / "cgroup", tmp_path / "own"
+    named.write_text(own)
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    assert cpu_quota(root, named) == quota
+
+
+def test_without_control_groups_there_is_no_quota(tmp_path: Path) -> None:
+    assert cpu_quota(tmp_path, tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("50000", 1), ("100000", 1), ("9999999999", None)])
+def test_the_cores_that_are_used_stay_within_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, cores: int | None
+) -> None:
+    monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path / "nowhere")
+    unlimited = usable_cores()
+    (tmp_path / "own").write_text(V2)
+    (tmp_path / "cpu.max").write_text(f"{quota} 100000")
+    monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(machine, "OWN_GROUPS", tmp_path / "own")
+    assert usable_cores() == (cores or unlimited)
