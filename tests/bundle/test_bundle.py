@@ -73,14 +73,14 @@ def test_a_bundle_takes_the_place_of_nothing_else(fitted: Fitted, tmp_path: Path
     fitted.save(tmp_path / "weights")
     folder, file, link = (tmp_path / name for name in ("folder", "file", "link"))
     folder.mkdir()
-    write_bundle(folder, tmp_path / "weights", FACTS)  # an empty folder will do
+    write_bundle(folder, tmp_path / "weights", FACTS)  # an empty folder is taken
     (folder / "thesis.txt").write_text("years of work", encoding="utf-8")
     file.write_text("also dear", encoding="utf-8")
     link.symlink_to(tmp_path / "nowhere")
     before = set(tmp_path.rglob("*"))
     fitted.save(tmp_path / "weights")
     for place in (folder, file, link):
-        with pytest.raises(UsageError, match="is there and is no bundle"):
+        with pytest.raises(UsageError, match="already exists and is not a bundle"):
             write_bundle(place, tmp_path / "weights", FACTS)
     assert set(tmp_path.rglob("*")) == before | {tmp_path / "weights"}
 
@@ -147,7 +147,7 @@ def test_no_manifest_breaks_the_reader(manifest: object, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors"])
 def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
-    with pytest.raises(BundleError, match=f"is no bundle: No such file.*{name}"):
+    with pytest.raises(BundleError, match=f"is not a bundle: No such file.*{name}"):
         open_bundle(bundle, TINY)
 
 
@@ -187,7 +187,7 @@ def test_what_no_search_could_draw_is_not_built(
 def test_what_is_no_regular_file_is_not_read(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
     (bundle / name).symlink_to("/dev/zero")
-    with pytest.raises(BundleError, match="is no regular file"):
+    with pytest.raises(BundleError, match="is not a regular file"):
         open_bundle(bundle, TINY)
 
 

@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from tuner.data.images import CONVERSIONS, read_image, to_eight_bits, witnessed
-from tuner.data.tensors import row_digests
+from tuner.data.images import CONVERSIONS, read_image, to_eight_bits
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
@@ -384,11 +383,3 @@ def test_a_format_that_is_not_read_names_those_that_are(tmp_path: Path) -> None:
     path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     with pytest.raises(DataError, match=r"photo\.heic .* one of the formats JPEG, PNG, .*convert"):
         read_image(path, (3, 8, 8))
-
-
-def test_what_is_read_can_be_witnessed(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(PNG)
-    with witnessed() as outer, witnessed() as inner:
-        image = read_image(tmp_path / "a.png", (3, 8, 8))
-    read_image(tmp_path / "a.png", (3, 4, 4))
-    assert outer == inner == set(row_digests(image[None]))

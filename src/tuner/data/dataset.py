@@ -58,7 +58,10 @@ class Dataset:
         columns: names of the features of a table; empty for images.
         pixels: how images are normalised; None: features are standardised on a fold's training
             part.
-        stands_in_for: the name of the data set that could not be had, where this one replaces it.
+        stands_in_for: the name of the data set that could not be downloaded, where this one
+            replaces it.
+        reading: how its input files are read, as `tuner.data.reading` names it; empty before a
+            case has loaded it, and in the cache.
         fingerprint: SHA-256 of the data as the model sees it.
     """
 
@@ -71,6 +74,7 @@ class Dataset:
     columns: tuple[str, ...] = ()
     pixels: PixelStatistics | None = None
     stands_in_for: str | None = None
+    reading: str = ""
     fingerprint: str = field(default="")
 
     @property

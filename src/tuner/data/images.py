@@ -16,18 +16,17 @@ from __future__ import annotations
 
 import struct
 import warnings
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from tuner.data.tensors import row_digests
+from tuner.data.reading import note
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor
@@ -46,8 +45,6 @@ UPRIGHT = {  # by EXIF orientation; 1 is upright already
     8: Image.Transpose.ROTATE_90,
 }
 BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # of TIFF
-
-_witnesses: list[set[bytes]] = []
 
 
 def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
@@ -91,22 +88,8 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
     ) as error:
         raise DataError(f"{path} cannot be read as an image: {error}") from error
     found = torch.from_numpy(np.array(pixels)).view(height, width, channels).permute(2, 0, 1)
-    if _witnesses:
-        (digest,) = row_digests(found[None])
-        for witness in _witnesses:
-            witness.add(digest)
+    note(found)
     return found
-
-
-@contextmanager
-def witnessed() -> Iterator[set[bytes]]:
-    """Collect the digests of all images that `read_image` returns meanwhile, in any thread."""
-    seen: set[bytes] = set()
-    _witnesses.append(seen)
-    try:
-        yield seen
-    finally:
-        _witnesses[:] = [one for one in _witnesses if one is not seen]
 
 
 def to_eight_bits(image: Image.Image) -> Image.Image:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.bundle.bundle import refuse_to_replace, write_bundle
+from tuner.data.reading import BY_CASE, BY_COLUMNS, UNKNOWN
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import StudyError, UsageError
@@ -42,7 +43,7 @@ def retrain(settings: RetrainingSettings) -> Path:
     confirmation they are the weights that were confirmed, and the manifest has their test scores.
 
     Raises:
-        UsageError: no such study or trial, or `out` is there and is no bundle.
+        UsageError: no such study or trial, or `out` exists and is not a bundle.
         DataError: the data is gone, or is not the data of the study.
         StudyError: the arm has no complete trial, or the training failed.
     """
@@ -132,6 +133,7 @@ def _manifest(
             "kind": "image" if data.pixels else "table",
             "pixels": facts["data"]["pixels"],
             "columns": data.columns,
+            "read": _reading(facts, config),
             "scalers": "mean and standard deviation of features and targets are in the weights",
         },
         "classes": data.classes,
@@ -143,6 +145,13 @@ def _manifest(
         "plan": facts["plan"],
         "machine": machine(),
     }
+
+
+def _reading(facts: dict[str, Any], config: StudyConfig) -> str:
+    """Say how input files are read; older studies have not kept it."""
+    if config.case.read is not None:
+        return BY_CASE
+    return str(facts["data"].get("reading") or (UNKNOWN if config.dataset.pixels else BY_COLUMNS))
 
 
 def _confirmed(study: optuna.Study, trial: int, seed: int) -> dict[str, float] | None:

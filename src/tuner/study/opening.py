@@ -116,6 +116,7 @@ def _facts(config: StudyConfig) -> dict[str, Any]:
             "classes": data.classes,
             "columns": data.columns,
             "pixels": data.pixels and asdict(data.pixels),
+            "reading": data.reading,
             "sizes": {
                 "development": len(data.development),
                 "training": len(splits[0].training),
