@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,13 +27,18 @@ def results_alone() -> Iterator[None]:
 @contextmanager
 def _redirected_descriptor() -> Iterator[None]:
     try:
+        elsewhere = os.dup(ERR)
+    except OSError:  # closed by whoever started us
+        elsewhere = os.open(os.devnull, os.O_WRONLY)
+    try:
         kept = os.dup(OUT)
-    except OSError:  # whoever started us has closed it
+    except OSError:
+        os.close(elsewhere)
         yield
         return
+    os.dup2(elsewhere, OUT)
+    os.close(elsewhere)
     try:
-        with suppress(OSError):  # where there is no standard error to print to
-            os.dup2(ERR, OUT)
         yield
     finally:
         os.dup2(kept, OUT)
