@@ -8,8 +8,8 @@ import torch
 
 from tests.data.making import PIXELS, make_examples, make_small
 from tuner.data.dataset import LockedSplit, fingerprint, make_dataset
-from tuner.data.examples import Examples
-from tuner.data.splits import KFold
+from tuner.data.examples import Examples, PixelStatistics
+from tuner.data.splits import Holdout, KFold
 from tuner.errors import DataError
 
 
@@ -48,7 +48,7 @@ def test_rows_need_targets(features: int, targets: int) -> None:
     ("development", "test", "says"),
     [
         ([0, 1, 2], [0], r"development rows: targets hold \[2\]; with 2 class names they have"),
-        ([0, 0, 0], [0], "no development row is of class yes; leave the class out"),
+        ([0, 0, 0], [0], "there are no development rows of class yes; leave the class out"),
         (
             [0, 1, 1],
             [5],
@@ -89,10 +89,10 @@ NUMBERS = torch.zeros(4, 1)
         (GREY_ROWS, TWO_CLASSES, {**GREY, "columns": ("x",)}, "`columns` is for tables"),
         (GREY_ROWS, TWO_CLASSES.int(), GREY, r"torch.int32 of shape \(4,\); with class names"),
         (GREY_ROWS, TWO_CLASSES[:, None], GREY, r"shape \(4, 1\); with class names"),
-        (GREY_ROWS, TWO_CLASSES, {**GREY, "classes": ("no", "no")}, "stands twice in classes: no"),
-        (torch.zeros(4, 2), NUMBERS, {}, "`columns` 0 names; it takes one each"),
-        (torch.zeros(4, 3), NUMBERS, TABLE, "`columns` 2 names; it takes one each"),
-        (torch.zeros(4, 2), NUMBERS, {"columns": ("x", "x")}, "stands twice in columns: x, x"),
+        (GREY_ROWS, TWO_CLASSES, {**GREY, "classes": ("no", "no")}, "classes has a name twice: no"),
+        (torch.zeros(4, 2), NUMBERS, {}, "`columns` has 0 names; give a name to each"),
+        (torch.zeros(4, 3), NUMBERS, TABLE, "`columns` has 2 names; give a name to each"),
+        (torch.zeros(4, 2), NUMBERS, {"columns": ("x", "x")}, "columns has a name twice: x"),
         (torch.zeros(4, 2).double(), NUMBERS, TABLE, "features are torch.float64; without `pix"),
         (torch.zeros(4, 2) / 0, NUMBERS, TABLE, "a feature is not finite"),
         (torch.zeros(4, 2), NUMBERS / 0, TABLE, "a target is not finite"),
@@ -138,3 +138,42 @@ def test_sizes_of_what_a_model_takes_and_gives() -> None:
     assert small.row_shape == (1, 4, 4)
     assert small.outputs == 2
     assert replace(small, classes=()).outputs == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "test_shape"),
+    [((1, 4, 4), (1, 4, 5)), ((1, 4, 4), (1, 8, 8)), ((3, 4, 4), (3, 4, 3))],
+)
+def test_test_images_of_another_size_are_refused(
+    shape: tuple[int, ...], test_shape: tuple[int, ...]
+) -> None:
+    parts = [
+        Examples(features=torch.zeros(6, *one, dtype=torch.uint8), targets=torch.arange(6) % 2)
+        for one in (shape, test_shape)
+    ]
+    with pytest.raises(
+        DataError, match=r"development rows have shape .* and test rows .*read both"
+    ):
+        make_dataset(
+            name="sizes",
+            source="a test",
+            development=parts[0],
+            test=parts[1],
+            validation=KFold(2),
+            classes=("a", "b"),
+            pixels=PixelStatistics(mean=(0.5,) * shape[0], std=(0.5,) * shape[0]),
+        )
+
+
+def test_a_class_of_one_row_cannot_be_held_out() -> None:
+    rows = Examples(features=torch.rand(9, 1), targets=torch.tensor([0] * 8 + [1]))
+    with pytest.raises(DataError, match="only one development row of class rare; holding rows out"):
+        make_dataset(
+            name="rare",
+            source="a test",
+            development=rows,
+            test=rows,
+            validation=Holdout(3),
+            classes=("common", "rare"),
+            columns=("x",),
+        )

@@ -29,7 +29,11 @@ def scores(task: Task, outputs: Tensor, targets: Tensor) -> dict[str, float]:
     first = score(task, outputs, targets).item()
     if task == "classification":
         guesses = outputs.argmax(dim=1).cpu().numpy()
-        macro = f1_score(targets.cpu().numpy(), guesses, average="macro", zero_division=0)
+        # Over the classes that have rows: the same ones for all models, whatever they answer.
+        present = targets.unique().tolist()
+        macro = f1_score(
+            targets.cpu().numpy(), guesses, labels=present, average="macro", zero_division=0
+        )
         return {"accuracy": first, "macro_f1": float(macro)}
     return {"mae": first, "mse": (outputs - targets).square().mean().item()}
 

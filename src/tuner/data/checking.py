@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from tuner.data.images import MODES
+from tuner.data.splits import Holdout
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tuner.data.examples import Examples, PixelStatistics
+    from tuner.data.splits import KFold
 
 
 def check_rows(
@@ -36,15 +38,45 @@ def check_rows(
         raise DataError(f"{name}, {part} rows: {'; '.join(wrong)}")
 
 
+def check_parts(
+    name: str,
+    development: Examples,
+    test: Examples,
+    validation: Holdout | KFold,
+    classes: tuple[str, ...],
+) -> None:
+    """Check that the parts of a data set fit each other; each of them has been checked.
+
+    Raises:
+        DataError: test rows have another shape than development rows; or a class has too few
+            development rows to hold some out.
+    """
+    shapes = [tuple(part.features.shape[1:]) for part in (development, test)]
+    if shapes[0] != shapes[1]:
+        raise DataError(
+            f"{name}: development rows have shape {shapes[0]}, and test rows {shapes[1]}; a model "
+            "takes one shape, so read both alike"
+        )
+    if classes and isinstance(validation, Holdout):
+        counts = development.targets.bincount(minlength=len(classes)).tolist()
+        single = [one for one, count in zip(classes, counts, strict=True) if count == 1]
+        if single:
+            raise DataError(
+                f"{name}: there is only one development row of class {', '.join(single)}; "
+                "holding rows out takes at least two of each class, so add rows or leave the "
+                "class out"
+            )
+
+
 def check_names(name: str, **lists: tuple[str, ...]) -> None:
     """Check lists of names.
 
     Raises:
-        DataError: one holds a name twice.
+        DataError: a list has a name twice.
     """
     for what, names in lists.items():
         if len(set(names)) < len(names):
-            raise DataError(f"{name}: a name stands twice in {what}: {', '.join(names)}")
+            raise DataError(f"{name}: {what} has a name twice: {', '.join(names)}")
 
 
 def _images(rows: Examples, pixels: PixelStatistics, columns: tuple[str, ...]) -> Iterator[str]:
@@ -67,7 +99,10 @@ def _table(rows: Examples, columns: tuple[str, ...]) -> Iterator[str]:
     elif not rows.features.isfinite().all():
         yield "a feature is not finite"
     if shape[1:] != (len(columns),):
-        yield f"features have shape {shape}, and `columns` {len(columns)} names; it takes one each"
+        yield (
+            f"features have shape {shape}, and `columns` has {len(columns)} names; give a name to "
+            "each feature"
+        )
 
 
 def _classes(rows: Examples, classes: tuple[str, ...]) -> Iterator[str]:

@@ -137,6 +137,7 @@ def _manifest(
             "scalers": "mean and standard deviation of features and targets are in the weights",
         },
         "classes": data.classes,
+        "target": facts["data"].get("target"),
         "data": {key: facts["data"][key] for key in ("name", "source", "fingerprint")},
         "metrics": {
             "validation": {config.case.metric: trial.value},

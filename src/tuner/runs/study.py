@@ -42,7 +42,7 @@ from tuner.study.configuration import StudyConfig
 from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
 from tuner.study.opening import finished, open_study
-from tuner.study.schema import SESSIONS, STOPPED
+from tuner.study.schema import REMARKS, SESSIONS, STOPPED
 from tuner.study.store import settle, shown
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
+    from tuner.data.dataset import Dataset
     from tuner.engines.choosing import Backend
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
@@ -99,12 +100,22 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             workplace.url, name, config, TaperingPruner(), choose, settings.precision
         )
         cache.store(dataset, workplace.cache)
+        _remark(study, dataset, observer)
         try:
             report = _run(study, config, backend, settings, observer)
         except (KeyboardInterrupt, StopRequested):
             settle(study)
             return StudyRun(name, None)
     return StudyRun(name, report)
+
+
+def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:
+    """Say and keep what is odd about the data, before anything trains."""
+    remarks = dataset.findings.remarks() if dataset.findings else []
+    if study.user_attrs.get(REMARKS) != remarks:
+        study.set_user_attr(REMARKS, remarks)
+    for remark in remarks:
+        observer.tell(Message(f"About the data: {remark}"))
 
 
 def _run(
