@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +11,9 @@ from tuner import files
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+WRITERS = 4
 
 
 def names(folder: Path) -> list[str]:
@@ -90,3 +95,20 @@ def test_json_is_readable_and_finite(tmp_path: Path) -> None:
 def test_checksum_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     assert files.sha256_of_file(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_many_may_replace_one_folder_at_once(tmp_path: Path) -> None:
+    """Each moves away what is there, and finds at any step that another was faster."""
+    path, began = tmp_path / "folder", Barrier(WRITERS)
+
+    def write(number: int) -> None:
+        began.wait()
+        for _ in range(20):
+            with files.replacing_folder(path) as beside:
+                (beside / "who").write_text(str(number), encoding="utf-8")
+                (beside / "same").write_text(str(number), encoding="utf-8")
+
+    with ThreadPoolExecutor(WRITERS) as threads:
+        list(threads.map(write, range(WRITERS)))
+    assert list(tmp_path.iterdir()) == [path]
+    assert (path / "who").read_text() == (path / "same").read_text()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}  # where something is in the place
+ATTEMPTS = 100  # to move a folder in, against other processes that do the same
 
 
 @contextmanager
@@ -44,18 +48,26 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         yield beside
         beside.chmod(0o755)
-        try:
-            beside.replace(path)
-        except OSError:
-            if not path.exists():
-                raise
-            # It was there before, or another process has just moved its own in.
-            retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-            path.replace(retired / path.name)
-            beside.replace(path)
-            shutil.rmtree(retired)
+        _move_in(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _move_in(beside: Path, path: Path) -> None:
+    """Move a folder to `path`, and away what is there; others may do the same at any moment."""
+    for attempt in range(ATTEMPTS):
+        try:
+            beside.replace(path)
+        except OSError as error:
+            if attempt == ATTEMPTS - 1 or error.errno not in OCCUPIED:
+                raise
+        else:
+            return
+        # It was there before, or another process has just moved its own in.
+        retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        with suppress(FileNotFoundError):  # another process has just moved it away
+            path.replace(retired / path.name)
+        shutil.rmtree(retired, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

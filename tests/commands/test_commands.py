@@ -137,7 +137,7 @@ def test_without_seeds_nothing_is_confirmed_and_the_report_says_so(with_a_study:
         ),
         (("study", TINY, "--name", ""), "the study name '' is empty"),
         (("study", TINY, "--workers", str(most_workers() + 1)), "this machine allows at most"),
-        (("study", TINY, "--data-dir", "nowhere"), "--data-dir nowhere is no folder"),
+        (("study", TINY, "--data-dir", "nowhere"), "--data-dir nowhere is not a folder"),
         (("study", TINY, *RAY, "head"), "--address head will not do; it takes HOST:PORT"),
         (("study", TINY, *RAY, "ray://head:10001"), "A Ray client (ray://) cannot stream"),
         (("study", TINY, *RAY, "127.0.0.1:1"), "nothing answers at --address 127.0.0.1:1"),
