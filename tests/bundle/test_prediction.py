@@ -341,8 +341,8 @@ def test_a_table_larger_than_what_is_read_at_once(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    rows = [[number / 100] * 10 for number in range(1203)]
-    path = write_table(tmp_path / "large.csv", [f"x{n}" for n in range(10)], list(rows))
+    rows: list[list[object]] = [[number / 100] * 10 for number in range(1203)]
+    path = write_table(tmp_path / "large.csv", [f"x{n}" for n in range(10)], rows)
     run(housing, path)
     at_once = capsys.readouterr().out
     run(housing, path, "--json")

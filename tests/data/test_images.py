@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -305,7 +305,8 @@ def test_black_ink_on_nothing_is_black_on_white(tmp_path: Path) -> None:
     ink = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
     ink.paste((0, 0, 0, 255), (2, 2, 6, 6))
     for suffix in ("png", "webp", "tif"):
-        ink.save(tmp_path / f"ink.{suffix}", **({"lossless": True} if suffix == "webp" else {}))
+        options: dict[str, Any] = {"lossless": True} if suffix == "webp" else {}
+        ink.save(tmp_path / f"ink.{suffix}", **options)
         image = read_image(tmp_path / f"ink.{suffix}", (1, 8, 8))[0]
         assert image[0, 0] == 255
         assert image[4, 4] == 0
@@ -340,7 +341,10 @@ def test_a_picture_is_turned_upright(tmp_path: Path, kind: str, orientation: int
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     large = np.ascontiguousarray(STORED[orientation].repeat(16, 0).repeat(16, 1))
-    options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}
+    options: dict[str, dict[str, Any]] = {
+        "WEBP": {"lossless": True},
+        "JPEG": {"quality": 100, "subsampling": 0},
+    }
     Image.fromarray(large).save(path, kind, exif=exif, **options.get(kind, {}))
     expected = torch.from_numpy(SCENE.repeat(16, 0).repeat(16, 1)).permute(2, 0, 1).int()
     assert (read_image(path, (3, 96, 64)).int() - expected).abs().max() <= 4
@@ -359,7 +363,7 @@ def test_damaged_metadata_turns_nothing(tmp_path: Path, metadata: bytes) -> None
 def test_of_an_animation_the_first_frame_is_read(tmp_path: Path, kind: str) -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ((250, 0, 0), (0, 250, 0))]
     path = tmp_path / "moving"
-    options = {"lossless": True} if kind == "WEBP" else {}
+    options: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
     frames[0].save(path, kind, save_all=True, append_images=frames[1:], **options)
     with Image.open(path) as image:
         assert getattr(image, "n_frames", 1) == 2

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.making import TINY
+from tuner.engines.compute import Compute
 from tuner.errors import DataError
 from tuner.runs.observer import Message, Opened
-from tuner.runs.settings import Compute, StudySettings
+from tuner.runs.settings import StudySettings
 from tuner.runs.study import run_study
 from tuner.study.schema import REMARKS
 from tuner.study.store import facts_of, load_study

@@ -58,7 +58,7 @@ def _read_by_case(bundle: Bundle, read: Callable[[Path], Tensor], path: Path) ->
     if not path.exists():
         raise DataError(f"{path} cannot be read: there is no such file")
     try:
-        found = read(path)
+        found: object = read(path)
     except TunerError:
         raise
     except Exception as error:

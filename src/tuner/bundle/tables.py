@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ import torch
 from tuner.errors import UsageError
 
 if TYPE_CHECKING:
+    from _csv import Reader
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -48,9 +50,10 @@ class Table:
         """
         self.path, self._columns = path, columns
         with self._opened() as reader:
-            self.header = next(reader, [])
+            self.header: list[str] = next(reader, [])
         self._check_header(added)
-        self._places = [self.header.index(column) for column in columns]
+        places = {column: place for place, column in enumerate(self.header)}
+        self._places = [places[column] for column in columns]
 
     def parts(self, rows: int) -> Iterator[tuple[list[list[str]], Tensor]]:
         """Yield up to so many rows at a time: all their cells, and the model's features (N, F).
@@ -76,7 +79,7 @@ class Table:
             yield cells, torch.tensor(numbers, dtype=torch.float32)
 
     @contextmanager
-    def _opened(self) -> Iterator[csv._reader]:
+    def _opened(self) -> Iterator[Reader]:
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
                 yield csv.reader(file, strict=True)
@@ -91,7 +94,8 @@ class Table:
 
     def _check_header(self, added: Sequence[str]) -> None:
         path, header = self.path, self.header
-        missing = [column for column in self._columns if column not in header]
+        counts = Counter(header)
+        missing = [column for column in self._columns if column not in counts]
         if missing:
             if len(header) == 1:
                 for separator, plural in OTHER_SEPARATORS.items():
@@ -104,7 +108,7 @@ class Table:
                 f"{path} lacks the columns {', '.join(missing)}; its first line has to name "
                 f"{', '.join(self._columns)}, in any order"
             )
-        twice = sorted({column for column in header if header.count(column) > 1})
+        twice = [column for column, count in counts.items() if count > 1]
         if twice:
             raise UsageError(
                 f"{path} has more than one column named {', '.join(map(repr, twice))}; rename or "

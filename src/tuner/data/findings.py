@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 
 from tuner.data.splits import KFold
 from tuner.data.tensors import row_digests
+from tuner.seeds import derive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 UNEVEN = 3  # times as many rows in the largest class as in the smallest: worth a word
 FEWEST = 20  # rows; of fewer, a column may number the rows or give the target by chance
-SAMPLE = 20_000  # rows that columns are compared with the target on
+SAMPLE = 2000  # rows that columns are compared with the target on
 # Of the target's variance, or of the column's variance between classes: almost all.
 GIVES_NUMBER, GIVES_CLASS = 0.998, 0.98
 EXPECTED_PAIRS = 5  # of equal values; none of them is less than 1 % likely then
@@ -199,36 +200,51 @@ def _columns(
     rows: Examples, classes: tuple[str, ...], columns: tuple[str, ...]
 ) -> tuple[list[str], dict[str, float], list[str]]:
     """Return constant columns, suspects with what they give, and columns that number the rows."""
-    constant, suspects, numbering = [], {}, []
-    step = -(-len(rows) // SAMPLE)
-    targets = rows.targets[::step].double().numpy().ravel()
+    constant: list[str] = []
+    suspects: dict[str, float] = {}
+    numbering: list[str] = []
+    if not columns:
+        return constant, suspects, numbering
+    random = np.random.default_rng(derive(0, "rows that columns are looked through on"))
+    some = np.sort(random.permutation(len(rows))[:SAMPLE])
+    targets = rows.targets.double().numpy().ravel()[some]
+    ranks = rankdata(targets)
+    features = rows.features.numpy()
+    same = features.min(axis=0) == features.max(axis=0)
+    samples = features[some].T.astype(np.float64)  # a row a column
     enough = len(rows) >= max(FEWEST, 5 * len(classes))
     for place, name in enumerate(columns):
-        values = rows.features[:, place].double().numpy()
-        if values.min() == values.max():
+        if same[place]:
             constant.append(name)
         elif enough:
-            sample = values[::step]
-            given = _gives_class(sample, targets) if classes else _gives_number(sample, targets)
+            sample = samples[place]
+            given = (
+                _gives_class(sample, targets) if classes else _gives_number(sample, targets, ranks)
+            )
             if given >= (GIVES_CLASS if classes else GIVES_NUMBER):
                 suspects[name] = given
-            elif _numbers_rows(values):
+            elif _differ(sample) and _numbers_rows(features[:, place].astype(np.float64)):
                 numbering.append(name)
     return constant, suspects, numbering
 
 
+def _differ(values: np.ndarray) -> bool:
+    """Whether these are whole numbers, each another."""
+    return bool((values == values.round()).all()) and len(np.unique(values)) == len(values)
+
+
 def _numbers_rows(values: np.ndarray) -> bool:
     """Whether these are whole numbers that differ, and more than chance lets them."""
-    if (values != values.round()).any() or len(np.unique(values)) < len(values):
+    if not _differ(values):
         return False
     # Pairs that would be equal if the numbers were drawn from their range.
     expected = len(values) ** 2 / 2 / (values.max() - values.min() + 1)
     return bool(expected >= EXPECTED_PAIRS or (np.diff(values) > 0).all())
 
 
-def _gives_number(values: np.ndarray, targets: np.ndarray) -> float:
+def _gives_number(values: np.ndarray, targets: np.ndarray, ranks: np.ndarray) -> float:
     """Squared correlation with the target, of values or of ranks, whichever is larger."""
-    pairs = ((values, targets), (rankdata(values), rankdata(targets)))
+    pairs = ((values, targets), (rankdata(values), ranks))
     return max(_squared_correlation(*pair) for pair in pairs)
 
 
