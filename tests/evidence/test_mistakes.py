@@ -81,6 +81,7 @@ def test_a_confirmation_keeps_what_the_best_gets_wrong(
     found, best = study.user_attrs[MISTAKES], study.user_attrs[CONFIRMATION]["arms"]["best"]
     assert found["trial"] == best["trial"]
     assert (found["classes"], found["models"]) == (["left", "right"], 2)
+    assert set(found["always"]) == set(study.user_attrs[CONFIRMATION]["arms"])
     counts = torch.tensor(found["confusion"])
     assert counts.sum().item() == 2 * 40
     accuracy = sum(score["accuracy"] for score in best["scores"]) / 2
