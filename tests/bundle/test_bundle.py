@@ -144,6 +144,17 @@ def test_no_manifest_breaks_the_reader(manifest: object, tmp_path: Path) -> None
         read_manifest(tmp_path)
 
 
+@pytest.mark.parametrize("read", ["os.system", "tuner.read_image", "", None, 1, ["case"]])
+def test_a_way_of_reading_that_nobody_knows_is_refused(
+    fitted: Fitted, tmp_path: Path, read: object
+) -> None:
+    fitted.save(tmp_path / "weights")
+    facts = {**FACTS, "preprocessing": {**FACTS["preprocessing"], "read": read}}
+    write_bundle(tmp_path / "bundle", tmp_path / "weights", facts)
+    with pytest.raises(BundleError, match=r"manifest\.json is not a bundle's manifest"):
+        open_bundle(tmp_path / "bundle", TINY)
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors"])
 def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
     (bundle / name).unlink()

@@ -195,6 +195,23 @@ def test_a_table_comes_back_with_a_column_added(
     assert error < 0.3, "in the target's own units"
 
 
+def test_a_bundle_says_how_its_inputs_are_read_and_what_its_errors_mean(
+    housing: Path, stamps: Path
+) -> None:
+    tables, images = (json.loads((one / "manifest.json").read_text()) for one in (housing, stamps))
+    assert tables["preprocessing"]["read"] == "columns"
+    assert images["preprocessing"]["read"] == "case"
+    from tuner.cases.housing import CASE
+    from tuner.data.sources.folders import Folders
+
+    targets = CASE.load(Folders()).development.targets
+    assert tables["target"]["mean"] == pytest.approx(targets.mean().item(), rel=1e-5)
+    assert tables["target"]["std"] == pytest.approx(targets.std(correction=0).item(), rel=1e-5)
+    median = (targets - targets.median()).abs().mean().item()
+    assert tables["target"]["trivial_mae"] == pytest.approx(median, rel=1e-5)
+    assert images["target"] is None
+
+
 def test_a_table_in_json(housing: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(housing, table)
     plain = list(csv.reader(io.StringIO(capsys.readouterr().out)))[1:]

@@ -86,8 +86,8 @@ def _verify(path: Path, size: int, sha256: str) -> None:
         raise DataError(f"{path} cannot be read: {error}") from error
     if not same:
         raise DataError(
-            f"{path} is damaged or not the published file: {found} bytes of {size}"
-            f"{', some of them others' if found == size else ''}; replace it"
+            f"{path} is damaged or not the published file: it has {found} bytes of {size}"
+            f"{', and its SHA-256 differs' if found == size else ''}; replace it"
         )
 
 
