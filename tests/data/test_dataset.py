@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+import json
+from dataclasses import asdict, replace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 
@@ -163,6 +165,76 @@ def test_test_images_of_another_size_are_refused(
             classes=("a", "b"),
             pixels=PixelStatistics(mean=(0.5,) * shape[0], std=(0.5,) * shape[0]),
         )
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        (np.unique(["b", "a"]), ("a", "b")),
+        (tuple(np.unique([0, 1])), ("0", "1")),
+        (np.array([False, True]), ("False", "True")),
+        ([7, "x"], ("7", "x")),
+        (torch.tensor([3, 4]), ("3", "4")),
+    ],
+)
+def test_names_of_any_library_become_plain_text(classes: Any, expected: tuple[str, ...]) -> None:
+    rows = make_examples(6)
+    found = make_dataset(
+        name=cast("str", np.str_("names")),
+        source="a test",
+        development=rows,
+        test=rows,
+        validation=KFold(cast("int", np.int64(2))),
+        classes=classes,
+        pixels=PixelStatistics(
+            mean=cast("Any", torch.tensor([0.5])), std=cast("Any", (np.float32(0.25),))
+        ),
+    )
+    assert found.classes == expected
+    assert {type(one) for one in (*found.classes, found.name)} == {str}
+    assert found.pixels == PIXELS
+    json.dumps([found.classes, found.name, asdict(found.validation), asdict(found.pixels)])
+
+
+@pytest.mark.parametrize(
+    ("classes", "says"),
+    [
+        (("a", None), "classes has None, which is NoneType; a name has to be text"),
+        (("a", 1.5), "classes has 1.5, which is float"),
+        (("a", ("b",)), "which is tuple; a name"),
+        ("ab", "classes is the text 'ab'; give a tuple of names"),
+        (("a", "\ud800"), "cannot be written as UTF-8"),
+        ((1, "1"), "classes has a name twice: 1, 1"),
+    ],
+)
+def test_names_that_are_not_text_are_refused(classes: Any, says: str) -> None:
+    rows = make_examples(6)
+    with pytest.raises(DataError, match=says):
+        make_dataset(
+            name="names",
+            source="a test",
+            development=rows,
+            test=rows,
+            validation=KFold(2),
+            classes=classes,
+            pixels=PIXELS,
+        )
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"),
+    [
+        ((), ()),
+        ((0.5,), (0.0,)),
+        ((0.5,), (0.5, 0.5)),
+        ((float("nan"),), (1.0,)),
+        ("ab", (1.0,)),
+        (0.5, 1),
+    ],
+)
+def test_statistics_that_cannot_scale_are_refused(mean: Any, std: Any) -> None:
+    with pytest.raises(DataError, match=r"PixelStatistics: .* give a"):
+        PixelStatistics(mean=mean, std=std)
 
 
 def test_a_class_of_one_row_cannot_be_held_out() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from tuner.data.images import MODES
 from tuner.data.splits import Holdout
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tuner.data.examples import Examples, PixelStatistics
     from tuner.data.splits import KFold
@@ -66,6 +69,29 @@ def check_parts(
                 "holding rows out takes at least two of each class, so add rows or leave the "
                 "class out"
             )
+
+
+def plain_names(name: str, what: str, names: Iterable[object]) -> tuple[str, ...]:
+    """Return names as plain text: text of any library is taken, and so are whole numbers.
+
+    Raises:
+        DataError: one is something else, or holds half a letter, which no file can.
+    """
+    if isinstance(names, str):
+        raise DataError(f"{name}: {what} is the text {names!r}; give a tuple of names")
+    found = []
+    for one in names:
+        if isinstance(one, Tensor) and one.numel() == 1:
+            one = one.item()
+        if not isinstance(one, str | Integral | np.bool):
+            raise DataError(
+                f"{name}: {what} has {one!r}, which is {type(one).__name__}; a name has to be text"
+            )
+        text = str(one)
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise DataError(f"{name}: {what} has {text!r}, which cannot be written as UTF-8")
+        found.append(text)
+    return tuple(found)
 
 
 def check_names(name: str, **lists: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tuner.data.checking import check_names, check_parts, check_rows
+from tuner.data.checking import check_names, check_parts, check_rows, plain_names
 from tuner.data.findings import find
 from tuner.errors import DataError
 
@@ -122,6 +122,9 @@ def make_dataset(
             are not there; test rows have another shape than development rows; a class has no
             development rows, or too few to hold some out; or all of them have one target.
     """
+    name, source = str(name), str(source)
+    classes = plain_names(name, "classes", classes)
+    columns = plain_names(name, "columns", columns)
     check_names(name, classes=classes, columns=columns)
     for part, rows in (("development", development), ("test", test)):
         check_rows(name, part, rows, classes, columns, pixels)
