@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import warnings
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -318,6 +319,27 @@ def test_one_shade_may_be_transparent(
 ) -> None:
     Image.new(mode, (4, 4), shade).save(tmp_path / "shade.png", transparency=shade)
     assert read_image(tmp_path / "shade.png", (1, 2, 2)).unique().tolist() == [255]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_one_shade_of_a_few_bits_may_be_transparent(tmp_path: Path, bits: int) -> None:
+    """As programs write it that make PNGs small."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + checksum
+
+    most = 2**bits - 1
+    clear = most // 2 or 1
+    row = f"{0:0{bits}b}{clear:0{bits}b}".ljust(16, "0")
+    (tmp_path / "small.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", b"\0\0\0\2\0\0\0\1" + bytes([bits, 0, 0, 0, 0]))
+        + chunk(b"tRNS", clear.to_bytes(2, "big"))
+        + chunk(b"IDAT", zlib.compress(b"\0" + int(row, 2).to_bytes(2, "big")[: -(-2 * bits // 8)]))
+        + chunk(b"IEND", b"")
+    )
+    assert read_image(tmp_path / "small.png", (1, 1, 2)).flatten().tolist() == [0, 255]
 
 
 SCENE = np.zeros((6, 4, 3), np.uint8)

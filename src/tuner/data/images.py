@@ -44,6 +44,7 @@ UPRIGHT = {  # by EXIF orientation; 1 is upright already
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+WIDENED = {"L;2": 85, "L;4": 17}  # shades of PNGs of 2 and 4 bits, to 8 bits
 BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # of TIFF
 
 
@@ -98,7 +99,10 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
     Raises:
         ValueError: its mode is not in CONVERSIONS, or has no range.
     """
+    tiles = getattr(image, "tile", [])  # of a file that is not decoded yet
     image.load()
+    if tiles and (steps := WIDENED.get(str(tiles[0][3]))) and "transparency" in image.info:
+        image.info["transparency"] *= steps  # Pillow widens the pixels and not this shade
     convert = CONVERSIONS.get(image.mode)
     if convert is None:
         raise ValueError(f"its mode is {image.mode}, which is not known; save it as 8-bit RGB")
