@@ -88,6 +88,25 @@ def test_of_sound_data_nothing_is_told_and_that_is_kept(tmp_path: Path) -> None:
     assert facts_of(study)["data"]["findings"]["in_test"] == 0
 
 
+def test_a_way_of_reading_that_predict_cannot_know_is_told_first(tmp_path: Path) -> None:
+    file, observer = tmp_path / "arrays.py", Hasty()
+    root = str(Path(TINY).parents[2])
+    file.write_text(
+        f"import sys\nsys.path.insert(0, {root!r})\nfrom dataclasses import replace\n"
+        "from tests.cases import stamps\nCASE = replace(stamps.CASE, read=None)\n"
+    )
+    settings = StudySettings(
+        case=str(file),
+        workplace=Workplace.at(tmp_path / "storage"),
+        command="tuner study",
+        compute=Compute(workers=1),
+    )
+    run_study(settings, observer)
+    first = observer.told[0]
+    assert isinstance(first, Message)
+    assert "Give the Case a function `read` that reads one file as `load` does" in first.text
+
+
 def test_data_whose_parts_differ_in_shape_is_refused_before_a_study_is_made(tmp_path: Path) -> None:
     change = "test = Examples(features=test.features[:, :1], targets=test.targets)"
     with pytest.raises(DataError, match=r"test rows: features have shape \(40, 1\)"):

@@ -36,6 +36,16 @@ def witnessed() -> Iterator[set[bytes]]:
         _witnesses[:] = [one for one in _witnesses if one is not seen]
 
 
+def remarks(reading: str) -> list[str]:
+    """Say before anything trains what `predict` could not do afterwards."""
+    if reading != UNKNOWN:
+        return []
+    return [
+        "The case loads its images in a way of its own, so `tuner predict` could not read new "
+        "files in the same way. Give the Case a function `read` that reads one file as `load` does."
+    ]
+
+
 def note(image: Tensor) -> None:
     """Tell all witnesses that this image (C, H, W) was read."""
     if _witnesses:

@@ -14,7 +14,7 @@ import optuna
 
 from tuner.case.loading import load_case
 from tuner.case.space import parse_fixed
-from tuner.data import cache
+from tuner.data import cache, reading
 from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
 from tuner.engines.forking import pool
@@ -112,6 +112,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
 def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:
     """Say and keep what is odd about the data, before anything trains."""
     remarks = dataset.findings.remarks() if dataset.findings else []
+    remarks += reading.remarks(dataset.reading)
     if study.user_attrs.get(REMARKS) != remarks:
         study.set_user_attr(REMARKS, remarks)
     for remark in remarks:
