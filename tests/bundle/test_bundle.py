@@ -73,14 +73,14 @@ def test_a_bundle_takes_the_place_of_nothing_else(fitted: Fitted, tmp_path: Path
     fitted.save(tmp_path / "weights")
     folder, file, link = (tmp_path / name for name in ("folder", "file", "link"))
     folder.mkdir()
-    write_bundle(folder, tmp_path / "weights", FACTS)  # an empty folder will do
+    write_bundle(folder, tmp_path / "weights", FACTS)  # an empty folder is taken
     (folder / "thesis.txt").write_text("years of work", encoding="utf-8")
     file.write_text("also dear", encoding="utf-8")
     link.symlink_to(tmp_path / "nowhere")
     before = set(tmp_path.rglob("*"))
     fitted.save(tmp_path / "weights")
     for place in (folder, file, link):
-        with pytest.raises(UsageError, match="is there and is no bundle"):
+        with pytest.raises(UsageError, match="already exists and is not a bundle"):
             write_bundle(place, tmp_path / "weights", FACTS)
     assert set(tmp_path.rglob("*")) == before | {tmp_path / "weights"}
 
@@ -144,10 +144,21 @@ def test_no_manifest_breaks_the_reader(manifest: object, tmp_path: Path) -> None
         read_manifest(tmp_path)
 
 
+@pytest.mark.parametrize("read", ["os.system", "tuner.read_image", "", None, 1, ["case"]])
+def test_a_way_of_reading_that_nobody_knows_is_refused(
+    fitted: Fitted, tmp_path: Path, read: object
+) -> None:
+    fitted.save(tmp_path / "weights")
+    facts = {**FACTS, "preprocessing": {**FACTS["preprocessing"], "read": read}}
+    write_bundle(tmp_path / "bundle", tmp_path / "weights", facts)
+    with pytest.raises(BundleError, match=r"manifest\.json is not a bundle's manifest"):
+        open_bundle(tmp_path / "bundle", TINY)
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors"])
 def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
-    with pytest.raises(BundleError, match=f"is no bundle: No such file.*{name}"):
+    with pytest.raises(BundleError, match=f"is not a bundle: No such file.*{name}"):
         open_bundle(bundle, TINY)
 
 
@@ -187,7 +198,7 @@ def test_what_no_search_could_draw_is_not_built(
 def test_what_is_no_regular_file_is_not_read(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
     (bundle / name).symlink_to("/dev/zero")
-    with pytest.raises(BundleError, match="is no regular file"):
+    with pytest.raises(BundleError, match="is not a regular file"):
         open_bundle(bundle, TINY)
 
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -16,12 +17,10 @@ from PIL import Image
 from tests.making import STAMPS, TINY, make_brief, retrained, search
 from tuner.bundle.bundle import open_bundle
 from tuner.commands.predict import main
-from tuner.errors import BundleError, DataError, TunerError, UsageError
+from tuner.errors import BundleError, CaseError, DataError, TunerError, UsageError
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from tuner.data.examples import Examples
 
 
@@ -196,6 +195,23 @@ def test_a_table_comes_back_with_a_column_added(
     assert error < 0.3, "in the target's own units"
 
 
+def test_a_bundle_says_how_its_inputs_are_read_and_what_its_errors_mean(
+    housing: Path, stamps: Path
+) -> None:
+    tables, images = (json.loads((one / "manifest.json").read_text()) for one in (housing, stamps))
+    assert tables["preprocessing"]["read"] == "columns"
+    assert images["preprocessing"]["read"] == "case"
+    from tuner.cases.housing import CASE
+    from tuner.data.sources.folders import Folders
+
+    targets = CASE.load(Folders()).development.targets
+    assert tables["target"]["mean"] == pytest.approx(targets.mean().item(), rel=1e-5)
+    assert tables["target"]["std"] == pytest.approx(targets.std(correction=0).item(), rel=1e-5)
+    median = (targets - targets.median()).abs().mean().item()
+    assert tables["target"]["trivial_mae"] == pytest.approx(median, rel=1e-5)
+    assert images["target"] is None
+
+
 def test_a_table_in_json(housing: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(housing, table)
     plain = list(csv.reader(io.StringIO(capsys.readouterr().out)))[1:]
@@ -237,14 +253,26 @@ ONES = ",".join("1" * 10)
         ("", "lacks the columns x0, x1"),
         (f"{HEADER[3:]}\n{ONES[2:]}\n", "lacks the columns x0;"),
         (f"{HEADER}\n", "has a header and no rows"),
-        (f"{HEADER}\n{ONES}\n{ONES},1\n", "line 3: 11 cells where the header has 10"),
-        (f"{HEADER}\n{ONES}\n\n{ONES[2:]}\n", "line 4: 9 cells where the header has 10"),
-        (f"{HEADER}\n{ONES}\nmany{ONES[1:]}\n", "line 3, column x0: 'many' is no finite number"),
-        (f"{HEADER}\nnan{ONES[1:]}\n", "line 2, column x0: 'nan' is no finite number"),
-        (f"{HEADER}\n1e999{ONES[1:]}\n", "column x0: '1e999' is no finite number"),
-        (f"{HEADER}\n{ONES[:-1]}\n", "line 2, column x9: '' is no finite number"),
+        (f"{HEADER}\n{ONES}\n{ONES},a\n", "line 3: the header has 10 cells, and this line 11"),
+        (f"{HEADER}\n{ONES}\n\n{ONES[2:]}\n", "line 4: the header has 10 cells, and this line 9"),
+        (f"{HEADER}\n{ONES},5\n", "this line 11; are there decimal commas?"),
+        (f"{HEADER}\n{ONES}\nmany{ONES[1:]}\n", "line 3, column x0: 'many' is not a number; write"),
+        (f"{HEADER}\n1e999{ONES[1:]}\n", "column x0: '1e999' is too large"),
+        (f"{HEADER}\n-4e38{ONES[1:]}\n", "column x0: '-4e38' is too large"),
+        (f"{HEADER}\n{ONES[:-1]}\n", "line 2, column x9: the cell is empty"),
+        (
+            f'{HEADER}\n"1,5"{ONES[1:]}\n',
+            "column x0: '1,5' has a comma; write it with a decimal poi",
+        ),
+        (f'{HEADER}\n"1.234,5"{ONES[1:]}\n', "column x0: '1.234,5' has a comma"),
+        (f'{HEADER}\n"1,234,567"{ONES[1:]}\n', "column x0: '1,234,567' has a comma"),
         (f"{HEADER},prediction\n{ONES},1\n", "has a column 'prediction' already"),
-        (f"{HEADER},x0\n{ONES},1\n", "or a column twice"),
+        (f"{HEADER},x0\n{ONES},1\n", "has more than one column named 'x0'"),
+        (
+            f"{HEADER.replace(',', ';')}\n{ONES.replace(',', ';')}\n",
+            "has semicolons between its ce",
+        ),
+        (f"{HEADER.replace(',', chr(9))}\n", "has tabs between its cells"),
         (f'{HEADER}\n"1{ONES[1:]}\n', "cannot be read as a CSV file"),
     ],
 )
@@ -257,6 +285,93 @@ def test_a_wrong_table_says_where(
         run(housing, path)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+    assert capsys.readouterr().out == ""
+
+
+# Python's float() takes most of these.
+NOT_NUMBERS = (
+    "1_000",
+    "٣",
+    "\N{FULLWIDTH DIGIT ONE}",
+    "0x10",
+    "nan",
+    "inf",
+    "-Infinity",
+    "1e",
+    ".",
+    "+",
+    "1 0",
+    "--1",
+    "1e1.5",
+)
+NUMBERS = (
+    "1",
+    "-1",
+    "+1",
+    "1.",
+    ".5",
+    "0.5",
+    "1e3",
+    "1E-3",
+    "-.5e+2",
+    " 1 ",
+    "\t1",
+    "007",
+    "1e-400",
+)
+
+
+@pytest.mark.parametrize("text", NOT_NUMBERS)
+def test_what_only_python_reads_as_a_number_is_refused(
+    housing: Path, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text(f"{HEADER}\n{text}{ONES[1:]}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"line 2, column x0: .* is not a number; write"):
+        run(housing, path)
+
+
+def test_numbers_may_be_written_in_every_usual_way(
+    housing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "usual.csv"
+    path.write_text("\n".join([HEADER, *(f"{text}{ONES[1:]}" for text in NUMBERS)]))
+    run(housing, path)
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("utf-16", "it is UTF-16 text"), ("cp1252", "it is not UTF-8 text")]
+)
+def test_text_in_another_encoding_is_named(
+    housing: Path, tmp_path: Path, encoding: str, said: str
+) -> None:
+    path = tmp_path / "other.csv"
+    path.write_text(f"{HEADER},größe\n{ONES},1\n", encoding=encoding)
+    with pytest.raises(UsageError, match=f"{said}; save it as UTF-8"):
+        run(housing, path)
+
+
+def test_a_table_larger_than_what_is_read_at_once(
+    housing: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows: list[list[object]] = [[number / 100] * 10 for number in range(1203)]
+    path = write_table(tmp_path / "large.csv", [f"x{n}" for n in range(10)], rows)
+    run(housing, path)
+    at_once = capsys.readouterr().out
+    run(housing, path, "--json")
+    at_once_in_json = capsys.readouterr().out
+    monkeypatch.setattr("tuner.bundle.prediction.ROWS", 1)  # the fewest: a batch at a time
+    run(housing, path)
+    assert capsys.readouterr().out == at_once
+    run(housing, path, "--json")
+    assert capsys.readouterr().out == at_once_in_json
+    path.write_text(path.read_text() + ",".join(["x"] * 10) + "\n")
+    with pytest.raises(UsageError, match="line 1205, column x0: 'x' is not a number"):
+        run(housing, path)
     assert capsys.readouterr().out == ""
 
 
@@ -276,8 +391,115 @@ def test_an_answer_that_is_no_number_is_not_given(housing: Path, tmp_path: Path)
     header = ",".join(open_bundle(housing).interface.columns)
     far = tmp_path / "far.csv"
     far.write_text("\n".join([header, ",".join("0" * 10), ",".join(["3e38", "-3e38"] * 5)]))
-    with pytest.raises(DataError, match="no finite number for row 2 of 2"):
+    with pytest.raises(DataError, match="output for row 2 of the input is not a finite number"):
         main([str(housing), str(far)])
+
+
+CROPPING = """
+import sys
+import torch
+from dataclasses import replace
+from pathlib import Path
+from PIL import Image
+import numpy as np
+sys.path.insert(0, {root!r})
+from tests.cases import stamps
+
+print("loading the case")
+
+def crop(path):
+    print("reading", path)
+    with Image.open(path) as image:
+        return torch.from_numpy(np.array(image.crop((4, 3, 12, 9)))).permute(2, 0, 1)
+
+def build(hyperparameters, shape):
+    print("building")
+    return stamps.CASE.build(hyperparameters, shape)
+
+CASE = replace(stamps.CASE, build=build, read={read})
+"""
+
+
+def cropping_case(folder: Path, read: str) -> Path:
+    """A case whose rows are the middle of pictures, in a border that says something else."""
+    file = folder / "cropping.py"
+    root = str(Path(__file__).parents[2])
+    file.write_text(CROPPING.format(root=root, read=read))
+    return file
+
+
+@pytest.fixture
+def bordered(tmp_path: Path) -> Path:
+    """A green stamp in a wide red border: seen whole, it is red."""
+    picture = np.zeros((12, 16, 3), np.uint8)
+    picture[..., 0] = 255
+    picture[3:9, 4:12] = pixels(1)
+    Image.fromarray(picture).save(tmp_path / "bordered.png")
+    return tmp_path / "bordered.png"
+
+
+def test_a_case_that_crops_is_read_by_its_own_read(
+    tmp_path: Path,
+    bordered: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    case = str(cropping_case(tmp_path, "crop"))
+    bundle = made(tmp_path, case)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert manifest["preprocessing"]["read"] == "case"
+    capsys.readouterr()
+    run(bundle, bordered, "--case", case, "--json")
+    printed = capsys.readouterr()
+    (found,) = json.loads(printed.out)  # the case's own prints do not stand before it
+    assert found["class"] == "green"
+    assert "loading the case" in printed.err
+    assert f"reading {bordered}" in printed.err
+    cropping_case(tmp_path, "None")
+    with pytest.raises(BundleError, match="read by the `read` of case 'stamps', and this version"):
+        run(bundle, bordered, "--case", case)
+
+
+def test_a_case_that_does_not_say_how_it_reads_is_not_guessed_at(
+    tmp_path: Path,
+    bordered: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    case = str(cropping_case(tmp_path, "None"))
+    bundle = made(tmp_path, case)
+    capsys.readouterr()
+    with pytest.raises(BundleError, match="give its Case a function `read` that reads one file"):
+        run(bundle, bordered, "--case", case)
+    assert capsys.readouterr().out == ""
+    cropping_case(tmp_path, "crop")  # what the message asks for
+    run(bundle, bordered, "--case", case)
+    assert capsys.readouterr().out.split("\t")[1] == "green"
+
+
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [
+        ("lambda path: 1 / 0", "read fails on .*bordered.png: .*ZeroDivisionError"),
+        (
+            "lambda path: [1, 2]",
+            "read returned list for .*bordered.png; the model takes torch.uint8",
+        ),
+        ("lambda path: torch.zeros(3, 6, 8)", "read returned torch.float32 of shape .3, 6, 8. for"),
+        ("lambda path: crop(path)[:1]", r"returned torch.uint8 of shape \(1, 6, 8\) for"),
+    ],
+)
+def test_a_read_that_breaks_is_named(
+    stamps: Path, tmp_path: Path, bordered: Path, read: str, message: str
+) -> None:
+    case = cropping_case(tmp_path, read)
+    with pytest.raises(CaseError, match=message) as error:
+        run(stamps, bordered, "--case", case)
+    assert "\n" not in str(error.value)
+    with pytest.raises(DataError, match=r"nowhere\.png cannot be read: there is no such file"):
+        run(stamps, tmp_path / "nowhere.png", "--case", case)
 
 
 def test_what_is_no_text_or_missing_says_so(housing: Path, tmp_path: Path) -> None:
@@ -294,9 +516,20 @@ def test_a_table_of_classes_gets_the_class(
     bundle = retrained("tiny", case_file=TINY)
     path = write_table(own_workplace / "points.csv", ["x", "y"], [[-4, -4], [6, 6]])
     run(bundle, path, "--case", TINY)
-    assert capsys.readouterr().out.splitlines() == [
-        "x,y,prediction", "-4,-4,left", "6,6,right"
-    ]  # fmt: skip
+    header, first, second = csv.reader(io.StringIO(capsys.readouterr().out))
+    assert header == ["x", "y", "prediction", "probability"]
+    opened = open_bundle(bundle, TINY)
+    outputs = opened.fitted.outputs(torch.tensor([[-4.0, -4.0], [6.0, 6.0]]), opened.plan)
+    expected = [("left", "right")[number] for number in outputs.argmax(dim=1).tolist()]
+    assert [first[:3], second[:3]] == [["-4", "-4", expected[0]], ["6", "6", expected[1]]]
+    run(bundle, path, "--case", TINY, "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert [float(row[3]) for row in (first, second)] == pytest.approx(
+        [one["probability"] for one in found], abs=1e-6
+    )
+    write_table(path, ["x", "y", "probability"], [[0, 0, 1]])
+    with pytest.raises(UsageError, match="has a column 'probability' already"):
+        run(bundle, path, "--case", TINY)
 
 
 def test_an_altered_bundle_predicts_nothing(

@@ -16,10 +16,14 @@ from tuner import (
     PixelStatistics,
     build_cnn,
     make_dataset,
+    read_image,
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from optuna.trial import BaseTrial
+    from torch import Tensor
 
     from tuner import Folders
 
@@ -70,6 +74,11 @@ def load(folders: Folders) -> Dataset:
     )
 
 
+def read(path: Path) -> Tensor:
+    """Read one stamp."""
+    return read_image(path, (3, 6, 8))
+
+
 CASE = Case(
     name="stamps",
     task="classification",
@@ -78,4 +87,5 @@ CASE = Case(
     suggest=suggest,
     load=load,
     build=build_cnn,
+    read=read,
 )

@@ -132,20 +132,20 @@ def test_without_seeds_nothing_is_confirmed_and_the_report_says_so(with_a_study:
         (("retrain", "tiny", "--trial", "7"), "trial 7 does not exist"),
         (
             ("retrain", "tiny", "--case", TINY, "--out", "storage"),
-            "storage is there and is no bundle",
+            "storage already exists and is not a bundle",
         ),
         (
             ("retrain", "tiny", "--case", TINY, "--out", "notes.txt"),
-            "notes.txt is there and is no bundle",
+            "notes.txt already exists and is not a bundle",
         ),
         (("study", TINY, "--name", ""), "the study name '' is empty"),
         (("study", TINY, "--workers", str(most_workers() + 1)), "this machine allows at most"),
-        (("study", TINY, "--data-dir", "nowhere"), "--data-dir nowhere is no folder"),
+        (("study", TINY, "--data-dir", "nowhere"), "--data-dir nowhere is not a folder"),
         (("study", TINY, *RAY, "head"), "--address head will not do; it takes HOST:PORT"),
         (("study", TINY, *RAY, "ray://head:10001"), "A Ray client (ray://) cannot stream"),
         (("study", TINY, *RAY, "127.0.0.1:1"), "nothing answers at --address 127.0.0.1:1"),
         (("study", TINY, "--address", "auto"), "--address auto is only used with --engine ray"),
-        (("predict", "nowhere", "in.csv"), "nowhere is no bundle"),
+        (("predict", "nowhere", "in.csv"), "nowhere is not a bundle"),
     ],
 )
 def test_bad_input_is_one_line_and_changes_nothing(

@@ -232,7 +232,9 @@ def test_manifests_with_the_right_checksums(inputs: int, tmp_path: Path, fitted:
 
     def take(change: tuple[tuple[str, ...], object]) -> None:
         bundle: Bundle = open_bundle(packed(tmp_path, fitted, replaced(FACTS, *change)), TINY)
-        assert predict_tables(bundle, [rows], as_json=False).startswith("x,y,prediction\n1,2,")
+        assert predict_tables(bundle, [rows], as_json=False).startswith(
+            "x,y,prediction,probability\n1,2,"
+        )
 
     feed(inputs, st.tuples(st.sampled_from(places(FACTS)), JSON), take)
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+import json
+from dataclasses import asdict, replace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 
 from tests.data.making import PIXELS, make_examples, make_small
 from tuner.data.dataset import LockedSplit, fingerprint, make_dataset
-from tuner.data.examples import Examples
-from tuner.data.splits import KFold
+from tuner.data.examples import Examples, PixelStatistics
+from tuner.data.splits import Holdout, KFold
 from tuner.errors import DataError
 
 
@@ -48,7 +50,7 @@ def test_rows_need_targets(features: int, targets: int) -> None:
     ("development", "test", "says"),
     [
         ([0, 1, 2], [0], r"development rows: targets hold \[2\]; with 2 class names they have"),
-        ([0, 0, 0], [0], "no development row is of class yes; leave the class out"),
+        ([0, 0, 0], [0], "there are no development rows of class yes; leave the class out"),
         (
             [0, 1, 1],
             [5],
@@ -89,10 +91,10 @@ NUMBERS = torch.zeros(4, 1)
         (GREY_ROWS, TWO_CLASSES, {**GREY, "columns": ("x",)}, "`columns` is for tables"),
         (GREY_ROWS, TWO_CLASSES.int(), GREY, r"torch.int32 of shape \(4,\); with class names"),
         (GREY_ROWS, TWO_CLASSES[:, None], GREY, r"shape \(4, 1\); with class names"),
-        (GREY_ROWS, TWO_CLASSES, {**GREY, "classes": ("no", "no")}, "stands twice in classes: no"),
-        (torch.zeros(4, 2), NUMBERS, {}, "`columns` 0 names; it takes one each"),
-        (torch.zeros(4, 3), NUMBERS, TABLE, "`columns` 2 names; it takes one each"),
-        (torch.zeros(4, 2), NUMBERS, {"columns": ("x", "x")}, "stands twice in columns: x, x"),
+        (GREY_ROWS, TWO_CLASSES, {**GREY, "classes": ("no", "no")}, "classes has a name twice: no"),
+        (torch.zeros(4, 2), NUMBERS, {}, "`columns` has 0 names; give a name to each"),
+        (torch.zeros(4, 3), NUMBERS, TABLE, "`columns` has 2 names; give a name to each"),
+        (torch.zeros(4, 2), NUMBERS, {"columns": ("x", "x")}, "columns has a name twice: x"),
         (torch.zeros(4, 2).half(), NUMBERS, TABLE, "features are torch.float16; without `pix"),
         (torch.zeros(4, 2) / 0, NUMBERS, TABLE, "a feature is not finite"),
         (torch.zeros(4, 2), NUMBERS / 0, TABLE, "a target is not finite"),
@@ -138,3 +140,112 @@ def test_sizes_of_what_a_model_takes_and_gives() -> None:
     assert small.row_shape == (1, 4, 4)
     assert small.outputs == 2
     assert replace(small, classes=()).outputs == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "test_shape"),
+    [((1, 4, 4), (1, 4, 5)), ((1, 4, 4), (1, 8, 8)), ((3, 4, 4), (3, 4, 3))],
+)
+def test_test_images_of_another_size_are_refused(
+    shape: tuple[int, ...], test_shape: tuple[int, ...]
+) -> None:
+    parts = [
+        Examples(features=torch.zeros(6, *one, dtype=torch.uint8), targets=torch.arange(6) % 2)
+        for one in (shape, test_shape)
+    ]
+    with pytest.raises(
+        DataError, match=r"development rows have shape .* and test rows .*read both"
+    ):
+        make_dataset(
+            name="sizes",
+            source="a test",
+            development=parts[0],
+            test=parts[1],
+            validation=KFold(2),
+            classes=("a", "b"),
+            pixels=PixelStatistics(mean=(0.5,) * shape[0], std=(0.5,) * shape[0]),
+        )
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        (np.unique(["b", "a"]), ("a", "b")),
+        (tuple(np.unique([0, 1])), ("0", "1")),
+        (np.array([False, True]), ("False", "True")),
+        ([7, "x"], ("7", "x")),
+        (torch.tensor([3, 4]), ("3", "4")),
+    ],
+)
+def test_names_of_any_library_become_plain_text(classes: Any, expected: tuple[str, ...]) -> None:
+    rows = make_examples(6)
+    found = make_dataset(
+        name=cast("str", np.str_("names")),
+        source="a test",
+        development=rows,
+        test=rows,
+        validation=KFold(cast("int", np.int64(2))),
+        classes=classes,
+        pixels=PixelStatistics(
+            mean=cast("Any", torch.tensor([0.5])), std=cast("Any", (np.float32(0.25),))
+        ),
+    )
+    assert found.classes == expected
+    assert {type(one) for one in (*found.classes, found.name)} == {str}
+    assert found.pixels == PIXELS
+    json.dumps([found.classes, found.name, asdict(found.validation), asdict(found.pixels)])
+
+
+@pytest.mark.parametrize(
+    ("classes", "says"),
+    [
+        (("a", None), "classes has None, which is NoneType; a name has to be text"),
+        (("a", 1.5), "classes has 1.5, which is float"),
+        (("a", ("b",)), "which is tuple; a name"),
+        ("ab", "classes is the text 'ab'; give a tuple of names"),
+        (("a", "\ud800"), "cannot be written as UTF-8"),
+        ((1, "1"), "classes has a name twice: 1, 1"),
+    ],
+)
+def test_names_that_are_not_text_are_refused(classes: Any, says: str) -> None:
+    rows = make_examples(6)
+    with pytest.raises(DataError, match=says):
+        make_dataset(
+            name="names",
+            source="a test",
+            development=rows,
+            test=rows,
+            validation=KFold(2),
+            classes=classes,
+            pixels=PIXELS,
+        )
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"),
+    [
+        ((), ()),
+        ((0.5,), (0.0,)),
+        ((0.5,), (0.5, 0.5)),
+        ((float("nan"),), (1.0,)),
+        ("ab", (1.0,)),
+        (0.5, 1),
+    ],
+)
+def test_statistics_that_cannot_scale_are_refused(mean: Any, std: Any) -> None:
+    with pytest.raises(DataError, match=r"PixelStatistics: .* give a"):
+        PixelStatistics(mean=mean, std=std)
+
+
+def test_a_class_of_one_row_cannot_be_held_out() -> None:
+    rows = Examples(features=torch.rand(9, 1), targets=torch.tensor([0] * 8 + [1]))
+    with pytest.raises(DataError, match="only one development row of class rare; holding rows out"):
+        make_dataset(
+            name="rare",
+            source="a test",
+            development=rows,
+            test=rows,
+            validation=Holdout(3),
+            classes=("common", "rare"),
+            columns=("x",),
+        )

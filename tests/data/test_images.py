@@ -4,16 +4,17 @@ import contextlib
 import io
 import os
 import warnings
-from typing import TYPE_CHECKING
+import zlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
-from tuner.data.images import read_image
+from tuner.data.images import CONVERSIONS, read_image, to_eight_bits
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,6 +55,18 @@ def test_a_jpeg_cut_short_anywhere_is_an_error_that_names_it(tmp_path: Path, len
     path = tmp_path / "cut.jpg"
     path.write_bytes(JPEG[:length])
     with pytest.raises(DataError, match=r"cut\.jpg cannot be read as an image"):
+        read_image(path, (3, 8, 8))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM"])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_a_file_cut_short_is_an_error_in_every_format(
+    tmp_path: Path, kind: str, share: float
+) -> None:
+    whole = picture(kind)
+    path = tmp_path / "cut"
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(DataError, match="cut cannot be read as an image"):
         read_image(path, (3, 8, 8))
 
 
@@ -119,3 +132,280 @@ def test_odd_metadata_of_a_sound_image_is_passed_over(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read_image(path, (3, 8, 8)).shape == (3, 8, 8)
+
+
+# Every mode of Pillow that an image can have, in this version or one before or after.
+KNOWN = (
+    *(
+        "1",
+        "L",
+        "P",
+        "PA",
+        "LA",
+        "La",
+        "RGB",
+        "RGBA",
+        "RGBa",
+        "RGBX",
+        "CMYK",
+        "YCbCr",
+        "LAB",
+        "HSV",
+    ),
+    *("I", "F", "I;16", "I;16L", "I;16B", "I;16N", "BGR;15", "BGR;16", "BGR;24", "I;16S", "I;32"),
+    *Image.MODES,
+)
+
+
+def usable(mode: str) -> bool:
+    try:
+        Image.new(mode, (1, 1))
+    except ValueError:
+        return False
+    return True
+
+
+def test_every_mode_of_pillow_has_a_rule() -> None:
+    assert {mode for mode in KNOWN if usable(mode)} == set(CONVERSIONS)
+
+
+@pytest.mark.parametrize(
+    ("mode", "stored", "expected"),
+    [
+        ("1", 1, (255,)),
+        ("1", 0, (0,)),
+        ("L", 77, (77,)),
+        ("LA", (0, 255), (0,)),
+        ("LA", (0, 0), (255,)),
+        ("LA", (100, 128), (177,)),
+        ("La", (0, 255), (0,)),
+        ("La", (0, 0), (255,)),
+        ("La", (50, 128), (177,)),  # premultiplied
+        ("RGB", (1, 2, 3), (1, 2, 3)),
+        ("RGBX", (1, 2, 3, 0), (1, 2, 3)),  # the fourth is no alpha
+        ("RGBA", (1, 2, 3, 255), (1, 2, 3)),
+        ("RGBA", (1, 2, 3, 0), (255, 255, 255)),
+        ("RGBA", (200, 100, 0, 128), (227, 177, 127)),
+        ("RGBa", (100, 50, 0, 128), (226, 177, 127)),  # premultiplied
+        ("RGBa", (0, 0, 0, 0), (255, 255, 255)),
+        ("CMYK", (255, 0, 0, 0), (0, 255, 255)),
+        ("CMYK", (0, 0, 0, 255), (0, 0, 0)),
+        ("YCbCr", (76, 85, 255), (254, 0, 0)),
+        ("LAB", (255, 128, 128), (255, 255, 255)),
+        ("LAB", (0, 128, 128), (0, 0, 0)),
+        ("HSV", (0, 255, 255), (255, 0, 0)),
+        ("I;16", 0, (0,)),
+        ("I;16", 0x8000, (128,)),
+        ("I;16", 0xFFFF, (255,)),
+        ("I;16L", 0x8000, (128,)),
+        ("I;16B", 0x8000, (128,)),
+        ("I;16N", 0x8000, (128,)),
+    ],
+)
+def test_a_pixel_of_any_mode_is_seen_as_it_looks(
+    mode: str, stored: int | tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    image = Image.new(mode, (2, 2), stored)
+    plain = to_eight_bits(image)
+    assert plain.mode == ("L" if len(expected) == 1 else "RGB")
+    got = np.asarray(plain, dtype=int).reshape(4, -1)
+    assert np.abs(got - expected).max() <= 2
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_numbers_without_a_range_are_refused_by_name(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "deep.tif"
+    Image.new(mode, (8, 8), 1).save(path)
+    with pytest.raises(DataError, match=rf"deep\.tif .*\(?mode {mode}\).*8 or 16 bits"):
+        read_image(path, (1, 8, 8))
+
+
+@pytest.mark.parametrize("mode", ["P", "PA"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_palette_is_looked_up_and_may_be_transparent(
+    tmp_path: Path, mode: str, channels: int
+) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([0, 0, 0, 200, 0, 0])
+    image.putpixel((1, 0), 1)
+    if mode == "PA":
+        image = image.convert("PA")
+        assert to_eight_bits(image).getpixel((1, 0)) == (200, 0, 0)
+        image.putalpha(Image.new("L", (2, 1), 0))
+        assert to_eight_bits(image).getpixel((1, 0)) == (255, 255, 255)
+        return
+    image.save(tmp_path / "opaque.png")
+    image.save(tmp_path / "clear.png", transparency=0)
+    opaque, clear = (
+        read_image(tmp_path / f"{n}.png", (channels, 1, 2)) for n in ("opaque", "clear")
+    )
+    assert opaque[:, 0, 0].tolist() == [0] * channels
+    assert clear[:, 0, 0].tolist() == [255] * channels
+    assert torch.equal(opaque[:, 0, 1], clear[:, 0, 1])
+
+
+GREY_RAMP = np.linspace(0, 65535, 64).reshape(8, 8)
+
+
+@pytest.mark.parametrize(
+    "file", ["a.png", "a.tif", "big endian.tif", "inverted.tif", "12.tif", "a.pgm"]
+)
+def test_deep_grey_keeps_all_its_levels(tmp_path: Path, file: str) -> None:
+    path = tmp_path / file
+    deep = GREY_RAMP.round().astype(np.uint16)
+    if file == "a.pgm":
+        path.write_bytes(b"P5\n8 8\n65535\n" + deep.astype(">u2").tobytes())
+    elif file == "12.tif":
+        path.write_bytes(tiff(deep >> 4, bits=12))
+    elif file == "big endian.tif":
+        Image.fromarray(deep.astype(">u2")).save(path)
+        with Image.open(path) as image:
+            assert image.mode == "I;16B"
+    elif file == "inverted.tif":
+        path.write_bytes(tiff(65535 - deep, bits=16, white_is_zero=True))
+    else:
+        Image.fromarray(deep).save(path)
+    expected = torch.from_numpy((GREY_RAMP / 257).round()).view(1, 8, 8)
+    assert (read_image(path, (1, 8, 8)) - expected).abs().max() <= 1
+
+
+def tiff(pixels: np.ndarray, *, bits: int, white_is_zero: bool = False) -> bytes:
+    """A TIFF of one strip, (H, W) grey, as a scanner or a microscope writes it."""
+    height, width = pixels.shape
+    if bits == 12:  # two pixels in three bytes
+        text = "".join(f"{value:012b}" for value in pixels.ravel())
+        strip = int(text, 2).to_bytes(len(text) // 8, "big")
+    else:
+        strip = pixels.astype("<u2").tobytes()
+    entries = {
+        256: width,
+        257: height,
+        258: bits,
+        259: 1,
+        262: 0 if white_is_zero else 1,
+        273: 0,
+        277: 1,
+        278: height,
+        279: len(strip),
+    }
+    entries[273] = 8 + 2 + 12 * len(entries) + 4
+    table = b"".join(
+        tag.to_bytes(2, "little") + b"\4\0\1\0\0\0" + value.to_bytes(4, "little")
+        for tag, value in entries.items()
+    )
+    return b"II*\0\10\0\0\0" + len(entries).to_bytes(2, "little") + table + bytes(4) + strip
+
+
+def test_dark_stays_dark(tmp_path: Path) -> None:
+    """A picture is not stretched by its own brightest pixel: two pictures can be compared."""
+    Image.fromarray(np.full((4, 4), 2570, np.uint16)).save(tmp_path / "dark.png")
+    assert read_image(tmp_path / "dark.png", (1, 2, 2)).unique().tolist() == [10]
+
+
+def test_black_ink_on_nothing_is_black_on_white(tmp_path: Path) -> None:
+    ink = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    ink.paste((0, 0, 0, 255), (2, 2, 6, 6))
+    for suffix in ("png", "webp", "tif"):
+        options: dict[str, Any] = {"lossless": True} if suffix == "webp" else {}
+        ink.save(tmp_path / f"ink.{suffix}", **options)
+        image = read_image(tmp_path / f"ink.{suffix}", (1, 8, 8))[0]
+        assert image[0, 0] == 255
+        assert image[4, 4] == 0
+
+
+@pytest.mark.parametrize(("mode", "shade"), [("L", 0), ("RGB", (0, 0, 0)), ("1", 0), ("I;16", 0)])
+def test_one_shade_may_be_transparent(
+    tmp_path: Path, mode: str, shade: int | tuple[int, ...]
+) -> None:
+    Image.new(mode, (4, 4), shade).save(tmp_path / "shade.png", transparency=shade)
+    assert read_image(tmp_path / "shade.png", (1, 2, 2)).unique().tolist() == [255]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_one_shade_of_a_few_bits_may_be_transparent(tmp_path: Path, bits: int) -> None:
+    """As programs write it that make PNGs small."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + checksum
+
+    most = 2**bits - 1
+    clear = most // 2 or 1
+    row = f"{0:0{bits}b}{clear:0{bits}b}".ljust(16, "0")
+    (tmp_path / "small.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", b"\0\0\0\2\0\0\0\1" + bytes([bits, 0, 0, 0, 0]))
+        + chunk(b"tRNS", clear.to_bytes(2, "big"))
+        + chunk(b"IDAT", zlib.compress(b"\0" + int(row, 2).to_bytes(2, "big")[: -(-2 * bits // 8)]))
+        + chunk(b"IEND", b"")
+    )
+    assert read_image(tmp_path / "small.png", (1, 1, 2)).flatten().tolist() == [0, 255]
+
+
+SCENE = np.zeros((6, 4, 3), np.uint8)
+SCENE[0, 0], SCENE[0, 3], SCENE[5, 0] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+STORED = {  # how a camera stores the scene, so that this orientation makes it upright
+    1: SCENE,
+    2: SCENE[:, ::-1],
+    3: SCENE[::-1, ::-1],
+    4: SCENE[::-1],
+    5: SCENE.transpose(1, 0, 2),
+    6: np.rot90(SCENE, 1),
+    7: SCENE[::-1, ::-1].transpose(1, 0, 2),
+    8: np.rot90(SCENE, -1),
+}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG"])
+@pytest.mark.parametrize("orientation", sorted(STORED))
+def test_a_picture_is_turned_upright(tmp_path: Path, kind: str, orientation: int) -> None:
+    path = tmp_path / "photo"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    large = np.ascontiguousarray(STORED[orientation].repeat(16, 0).repeat(16, 1))
+    options: dict[str, dict[str, Any]] = {
+        "WEBP": {"lossless": True},
+        "JPEG": {"quality": 100, "subsampling": 0},
+    }
+    Image.fromarray(large).save(path, kind, exif=exif, **options.get(kind, {}))
+    expected = torch.from_numpy(SCENE.repeat(16, 0).repeat(16, 1)).permute(2, 0, 1).int()
+    assert (read_image(path, (3, 96, 64)).int() - expected).abs().max() <= 4
+
+
+@pytest.mark.parametrize(
+    "metadata", [b"", b"nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", bytes(40)]
+)
+def test_damaged_metadata_turns_nothing(tmp_path: Path, metadata: bytes) -> None:
+    path = tmp_path / "photo.png"
+    Image.fromarray(SCENE).save(path, exif=metadata)
+    assert torch.equal(read_image(path, (3, 6, 4)), torch.from_numpy(SCENE).permute(2, 0, 1))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_of_an_animation_the_first_frame_is_read(tmp_path: Path, kind: str) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ((250, 0, 0), (0, 250, 0))]
+    path = tmp_path / "moving"
+    options: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
+    frames[0].save(path, kind, save_all=True, append_images=frames[1:], **options)
+    with Image.open(path) as image:
+        assert getattr(image, "n_frames", 1) == 2
+    assert read_image(path, (3, 1, 1)).flatten().tolist() == [250, 0, 0]
+
+
+def test_a_colour_profile_is_not_applied(tmp_path: Path) -> None:
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    Image.fromarray(SCENE).save(tmp_path / "plain.png")
+    Image.fromarray(SCENE).save(tmp_path / "profile.png", icc_profile=profile)
+    plain, with_profile = (
+        read_image(tmp_path / f"{name}.png", (3, 6, 4)) for name in ("plain", "profile")
+    )
+    assert torch.equal(plain, with_profile)
+
+
+def test_a_format_that_is_not_read_names_those_that_are(tmp_path: Path) -> None:
+    path = tmp_path / "photo.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    with pytest.raises(DataError, match=r"photo\.heic .* one of the formats JPEG, PNG, .*convert"):
+        read_image(path, (3, 8, 8))

@@ -11,7 +11,14 @@ from PIL import Image
 from tests.making import make_engine, search
 from tuner.data.examples import Examples
 from tuner.evidence.confirmation import confirm
-from tuner.evidence.mistakes import MOST_MISTAKES, classification_mistakes, residuals
+from tuner.evidence.mistakes import (
+    MOST_MISTAKES,
+    classification_mistakes,
+    one_class,
+    one_class_in_words,
+    recall,
+    residuals,
+)
 from tuner.study.schema import CONFIRMATION, MISTAKES
 
 if TYPE_CHECKING:
@@ -74,7 +81,23 @@ def test_a_confirmation_keeps_what_the_best_gets_wrong(
     found, best = study.user_attrs[MISTAKES], study.user_attrs[CONFIRMATION]["arms"]["best"]
     assert found["trial"] == best["trial"]
     assert (found["classes"], found["models"]) == (["left", "right"], 2)
+    assert set(found["always"]) == set(study.user_attrs[CONFIRMATION]["arms"])
     counts = torch.tensor(found["confusion"])
     assert counts.sum().item() == 2 * 40
     accuracy = sum(score["accuracy"] for score in best["scores"]) / 2
     assert counts.diagonal().sum().item() / 80 == pytest.approx(accuracy)
+
+
+def test_recall_of_each_class_and_a_model_that_says_one_class() -> None:
+    assert recall([[3, 1, 0], [0, 0, 0], [1, 0, 3]]) == [0.75, None, 0.75]
+    assert one_class([[9, 0], [3, 0]], ["no", "yes"]) == "no"
+    assert one_class([[0, 9], [0, 3]], ["no", "yes"]) == "yes"
+    assert one_class([[9, 0], [2, 1]], ["no", "yes"]) is None
+    assert "The baseline always answers 'no'" in one_class_in_words("baseline", "no")
+    targets = torch.tensor([0, 0, 0, 1])
+    found = classification_mistakes(
+        [logits([0] * 4, [1.0] * 4, 2)],
+        Examples(features=torch.zeros(4, 2), targets=targets),
+        ["no", "yes"],
+    )
+    assert (found["recall"], found["one_class"]) == ([1.0, 0.0], "no")

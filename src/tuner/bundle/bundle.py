@@ -15,6 +15,7 @@ from tuner.case.contract import Shape
 from tuner.case.loading import load_named_case
 from tuner.case.space import check_inside
 from tuner.data.images import MODES
+from tuner.data.reading import BY_CASE, BY_COLUMNS, READ_IMAGE, UNKNOWN
 from tuner.errors import BundleError, CaseError, UsageError
 from tuner.files import replacing_folder, sha256_of_file, write_json
 from tuner.training.inference import Fitted
@@ -23,6 +24,8 @@ from tuner.training.plan import Plan, Precision
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from tuner.case.contract import Case
 
 FORMAT = 1
 MOST_PIXELS = 2**24  # of an image that a model takes
@@ -37,11 +40,13 @@ class Interface:
         shape: of a row, and the number of outputs.
         columns: names of a table's features; empty for images.
         classes: names of the outputs; empty for a regression.
+        reading: how input files were read for training, as `tuner.data.reading` names it.
     """
 
     shape: Shape
     columns: tuple[str, ...]
     classes: tuple[str, ...]
+    reading: str
 
     @classmethod
     def read(cls, manifest: Mapping[str, Any]) -> Self:
@@ -66,7 +71,12 @@ class Interface:
                 set(names)
             ) < len(names):
                 raise ValueError(f"the names {names}")
-        return cls(Shape(inputs, outputs), columns, classes)
+        # Bundles of before say nothing: their images were read by `read_image`.
+        by_itself = READ_IMAGE if images else BY_COLUMNS
+        reading = manifest["preprocessing"].get("read", by_itself)
+        if reading not in {by_itself, BY_CASE, UNKNOWN}:
+            raise ValueError(f"the way of reading {reading!r}")
+        return cls(Shape(inputs, outputs), columns, classes, reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +86,14 @@ class Bundle:
     Attributes:
         manifest: the facts that came with the weights.
         plan: how to compute here, in the precision the model was trained in.
+        case: what the model was trained for; it may have a `read` of its own.
     """
 
     manifest: Mapping[str, Any]
     interface: Interface
     fitted: Fitted
     plan: Plan
+    case: Case
 
 
 def _is_text(name: str) -> bool:
@@ -98,8 +110,8 @@ def refuse_to_replace(folder: Path) -> None:
         return
     if folder.exists() or folder.is_symlink():
         raise UsageError(
-            f"{folder} is there and is no bundle, and a bundle would take its place; name a new "
-            "folder with --out"
+            f"{folder} already exists and is not a bundle; it is not replaced. Name a new folder "
+            "with --out"
         )
 
 
@@ -126,15 +138,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         for path in (folder / MANIFEST, folder / WEIGHTS):
             if path.exists() and not path.resolve().is_file():
-                raise BundleError(f"{path} is no regular file; name a folder of tuner.retrain")
+                raise BundleError(
+                    f"{path} is not a regular file; name a folder that tuner retrain has written"
+                )
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         expected = manifest.pop("manifest_sha256")
         weights = sha256_of_file(folder / WEIGHTS)
         intact = expected == _digest(manifest) and weights == manifest["weights_sha256"]
     except OSError as error:
         raise BundleError(
-            f"{folder} is no bundle: {error.strerror} ({error.filename}); name a folder that "
-            "tuner.retrain has written"
+            f"{folder} is not a bundle: {error.strerror} ({error.filename}); name a folder that "
+            "tuner retrain has written"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(f"{folder / MANIFEST} is not a bundle's manifest: {error!r}") from error
@@ -184,7 +198,7 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
     except Exception as error:
         raise BundleError(f"the model of {folder} cannot be built: {error}") from error
     fitted = Fitted.load(model, folder / WEIGHTS, interface.shape.inputs)
-    return Bundle(manifest, interface, fitted, plan)
+    return Bundle(manifest, interface, fitted, plan, case)
 
 
 def _plan(stored: Mapping[str, Any], *, images: bool) -> Plan:

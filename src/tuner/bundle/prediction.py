@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.data.images import read_image
+from tuner.bundle.tables import Table
 from tuner.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
     from tuner.bundle.bundle import Bundle
 
-ADDED = "prediction"
-LARGEST = torch.finfo(torch.float32).max
+ADDED, PROBABILITY = "prediction", "probability"
+ROWS = 5000  # that are in memory at a time, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +48,33 @@ class Prediction:
             return {ADDED: self.value}
         return {
             "class": self.value,
-            "probability": self.probability,
+            PROBABILITY: self.probability,
             "probabilities": self.probabilities,
         }
 
+    def cells(self) -> list[object]:
+        """Return the prediction for a table."""
+        if self.probability is None:
+            return [self.value]
+        return [self.value, f"{self.probability:.6f}"]
 
-def predict(bundle: Bundle, features: Tensor) -> list[Prediction]:
+
+def predict(bundle: Bundle, features: Tensor, names: Sequence[str]) -> list[Prediction]:
     """Apply the model to unscaled features: (N, C, H, W) uint8 or (N, F) floating point.
 
+    Args:
+        names: what each row is called in an error.
+
     Raises:
-        DataError: what the model gives for a row is not finite.
+        DataError: the model's output for a row is not finite.
     """
     outputs = bundle.fitted.outputs(features, bundle.plan).cpu()
     finite = outputs.isfinite().all(dim=1)
     if not finite.all():
         raise DataError(
-            f"the model gives no finite number for row {int(finite.int().argmin()) + 1} of "
-            f"{len(finite)}: the row is too far from what the model has seen, or its weights are "
-            "no numbers; look at the row, else retrain the model"
+            f"the model's output for {names[int(finite.int().argmin())]} is not a finite number: "
+            "the input is too far from what the model has seen, or its weights are damaged. Look "
+            "at the input; if it is sound, retrain the model"
         )
     classes = bundle.interface.classes
     if not classes:
@@ -79,22 +88,28 @@ def predict(bundle: Bundle, features: Tensor) -> list[Prediction]:
     return found
 
 
-def predict_images(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> str:
-    """Predict image files, a line each: file, class and probability, separated by tabs.
+def predict_files(
+    bundle: Bundle, read: Callable[[Path], Tensor], paths: Sequence[Path], *, as_json: bool
+) -> str:
+    """Predict a file at a time, a line each: file, class and probability, separated by tabs.
+
+    Args:
+        read: makes a row of features of one file.
 
     Raises:
-        DataError: a file cannot be read as an image; it is named, and nothing is predicted.
+        DataError: a file cannot be read; it is named, and nothing is predicted.
     """
-    channels, height, width = bundle.interface.shape.inputs
-    images = torch.stack([read_image(path, (channels, height, width)) for path in paths])
-    predictions = predict(bundle, images)
+    predictions: list[Prediction] = []
+    at_a_time = _rows_at_a_time(bundle)
+    for start in range(0, len(paths), at_a_time):
+        some = paths[start : start + at_a_time]
+        rows = torch.stack([read(path) for path in some])
+        predictions += predict(bundle, rows, [str(path) for path in some])
+    pairs = list(zip(paths, predictions, strict=True))
     if as_json:
-        rows = [
-            {"file": str(path), **p.facts()} for path, p in zip(paths, predictions, strict=True)
-        ]
-        return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+        return _json([{"file": str(path), **prediction.facts()} for path, prediction in pairs])
     lines = []
-    for path, prediction in zip(paths, predictions, strict=True):
+    for path, prediction in pairs:
         fields = [str(path), str(prediction.value)]
         if prediction.probability is not None:
             fields.append(f"{prediction.probability:.4f}")
@@ -103,72 +118,45 @@ def predict_images(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
 
 
 def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> str:
-    """Predict the rows of CSV files, and give them back with a column added.
+    """Predict the rows of CSV files, and return them with the prediction added.
 
-    Several files have to have the same header; their rows come out under one.
+    A column `prediction` is added, and for classes a column `probability`, that of the predicted
+    class; JSON has the probabilities of all classes. Several files have to have the same header;
+    their rows come out under one.
 
     Raises:
-        UsageError: a file is no such table; file, line and column are named.
+        UsageError: a file is not such a table; file, line and column are named.
     """
-    columns = bundle.interface.columns
-    header: list[str] | None = None
-    cells: list[list[str]] = []
-    numbers: list[list[float]] = []
-    for path in paths:
-        own, rows = _read_csv(path, columns)
-        if header is not None and own != header:
-            raise UsageError(f"{path} has other columns than {paths[0]}; predict one at a time")
-        header = own
-        places = [own.index(column) for column in columns]
-        for line, row in rows:
-            cells.append(row)
-            numbers.append([_number(path, line, own[place], row[place]) for place in places])
-    predictions = predict(bundle, torch.tensor(numbers, dtype=torch.float64))
-    if as_json:
-        facts = [{"row": number, **p.facts()} for number, p in enumerate(predictions, start=1)]
-        return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+    added = (ADDED, PROBABILITY) if bundle.interface.classes else (ADDED,)
+    tables = [Table(path, bundle.interface.columns, added) for path in paths]
+    header = tables[0].header
+    for table in tables:
+        if table.header != header:
+            raise UsageError(
+                f"{table.path} has other columns than {paths[0]}; predict one file at a time"
+            )
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow([*(header or []), ADDED])
-    for row, prediction in zip(cells, predictions, strict=True):
-        writer.writerow([*row, prediction.value])
-    return written.getvalue()
+    writer.writerow([*header, *added])
+    facts: list[dict[str, object]] = []
+    number = 0
+    for table in tables:
+        for cells, features in table.parts(_rows_at_a_time(bundle)):
+            names = [f"row {number + place} of the input" for place in range(1, len(cells) + 1)]
+            for row, prediction in zip(cells, predict(bundle, features, names), strict=True):
+                number += 1
+                if as_json:
+                    facts.append({"row": number, **prediction.facts()})
+                else:
+                    writer.writerow([*row, *prediction.cells()])
+    return _json(facts) if as_json else written.getvalue()
 
 
-def _read_csv(path: Path, columns: Sequence[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the header, and each row with its line number."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            rows = [(reader.line_num, row) for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} cannot be read as a CSV file: {error}") from error
-    missing = [column for column in columns if column not in header]
-    if missing:
-        raise UsageError(
-            f"{path} lacks the columns {', '.join(missing)}; its first line has to name "
-            f"{', '.join(columns)}, in any order"
-        )
-    if ADDED in header or len(set(header)) < len(header):
-        raise UsageError(
-            f"{path} has a column {ADDED!r} already, or a column twice; rename or remove it"
-        )
-    if not rows:
-        raise UsageError(f"{path} has a header and no rows; there is nothing to predict")
-    for line, row in rows:
-        if len(row) != len(header):
-            raise UsageError(
-                f"{path}, line {line}: {len(row)} cells where the header has {len(header)}"
-            )
-    return header, rows
+def _rows_at_a_time(bundle: Bundle) -> int:
+    """Return a number of whole batches: where a part ends changes no other row's last bit."""
+    batch = bundle.plan.evaluation_batch
+    return max(1, ROWS // batch) * batch
 
 
-def _number(path: Path, line: int, column: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not abs(value) <= LARGEST:
-        raise UsageError(f"{path}, line {line}, column {column}: {text!r} is no finite number")
-    return value
+def _json(facts: list[dict[str, object]]) -> str:
+    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import METRICS_OF, Metric
@@ -16,6 +16,7 @@ from tuner.errors import CaseError, TunerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from optuna.trial import BaseTrial
     from torch import Generator, Tensor, nn
@@ -71,6 +72,10 @@ class Case:
         augment: changes a batch of scaled features for training: (features, hyperparameters,
             generator) -> features of the same shape. None: nothing.
         points_per_epoch: validations an epoch; more than one where an epoch is long.
+        read: reads one input file for `predict`: (C, H, W) uint8 or (F,) float32, unscaled, as a
+            row of the data set. Let `load` use the same function: a model sees in use what it was
+            trained on. None: the files of a table are CSV; images are read by `tuner.read_image`
+            if `load` read them all by it, else `predict` refuses.
     """
 
     name: str
@@ -82,6 +87,7 @@ class Case:
     build: Callable[[Any, Shape], nn.Module]
     augment: Callable[[Tensor, Any, Generator], Tensor] | None = None
     points_per_epoch: int = 1
+    read: Callable[[Path], Tensor] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the trainer could not use."""
@@ -135,9 +141,11 @@ class Case:
             CaseError: `load` breaks, or returns what does not fit the case.
         """
         from tuner.data.dataset import Dataset  # imports torch
+        from tuner.data.reading import how_read, witnessed
 
         try:
-            found = self.load(folders)
+            with witnessed() as seen:
+                found = self.load(folders)
         except TunerError:
             raise
         except Exception as error:
@@ -153,7 +161,8 @@ class Case:
                 f"{len(found.classes)} class names; a classification has one a class, a "
                 "regression none"
             )
-        return found
+        reading = how_read(found.development.features, seen, own=self.read is not None)
+        return replace(found, reading=reading)
 
     def blame(self, error: BaseException) -> str:
         """Say what was raised, and by which line of the case's file."""

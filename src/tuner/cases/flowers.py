@@ -89,4 +89,5 @@ CASE = Case(
     load=load,
     build=build_cnn,
     augment=augment,
+    read=flowers102.read_photo,
 )

@@ -73,4 +73,5 @@ CASE = Case(
     build=build_cnn,
     augment=augment,
     points_per_epoch=4,
+    read=mnist.read_digit,
 )

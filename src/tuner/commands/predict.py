@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_case
+from tuner.commands.results import results_alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,10 +18,11 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = argparse.ArgumentParser(
         prog="tuner predict",
-        description="Use a bundle that tuner.retrain has written. For a model of images, name "
-        "image files: a line each with class and probability comes out. For a model of tables, "
-        "name CSV files with the model's columns: the same rows with a column 'prediction' come "
-        "out.",
+        description="Use a model that tuner retrain has written. Images: name image files; each "
+        "gets a line with its class and the probability of that class. Tables: name CSV files "
+        "with the model's columns (UTF-8, commas between cells, decimal points); the same rows are "
+        "written with a column 'prediction' added, and for classes a column 'probability', that of "
+        "the predicted class. --json has the probabilities of all classes.",
     )
     made.add_argument("bundle", metavar="BUNDLE", type=Path, help="the bundle's folder")
     made.add_argument("inputs", metavar="INPUT", type=Path, nargs="+", help="image or CSV files")
@@ -32,10 +34,16 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
-    from tuner.bundle.bundle import open_bundle  # imports torch
-    from tuner.bundle.prediction import predict_images, predict_tables
+    with results_alone():
+        from tuner.bundle.bundle import open_bundle  # imports torch
+        from tuner.bundle.files import reader_of
+        from tuner.bundle.prediction import predict_files, predict_tables
 
-    bundle = open_bundle(arguments.bundle, arguments.case)
-    predict = predict_tables if bundle.interface.columns else predict_images
-    sys.stdout.write(predict(bundle, arguments.inputs, as_json=arguments.json))
+        bundle = open_bundle(arguments.bundle, arguments.case)
+        read = reader_of(bundle)
+        if read is None:
+            result = predict_tables(bundle, arguments.inputs, as_json=arguments.json)
+        else:
+            result = predict_files(bundle, read, arguments.inputs, as_json=arguments.json)
+    sys.stdout.write(result)
     return 0

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from tuner.data.images import MODES
+from tuner.data.splits import Holdout
 from tuner.errors import DataError
 
 TABLES = (torch.float32, torch.float64)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tuner.data.examples import Examples, PixelStatistics
+    from tuner.data.splits import KFold
 
 
 def check_rows(
@@ -38,15 +43,68 @@ def check_rows(
         raise DataError(f"{name}, {part} rows: {'; '.join(wrong)}")
 
 
+def check_parts(
+    name: str,
+    development: Examples,
+    test: Examples,
+    validation: Holdout | KFold,
+    classes: tuple[str, ...],
+) -> None:
+    """Check that the parts of a data set fit each other; each of them has been checked.
+
+    Raises:
+        DataError: test rows have another shape than development rows; or a class has too few
+            development rows to hold some out.
+    """
+    shapes = [tuple(part.features.shape[1:]) for part in (development, test)]
+    if shapes[0] != shapes[1]:
+        raise DataError(
+            f"{name}: development rows have shape {shapes[0]}, and test rows {shapes[1]}; a model "
+            "takes one shape, so read both alike"
+        )
+    if classes and isinstance(validation, Holdout):
+        counts = development.targets.bincount(minlength=len(classes)).tolist()
+        single = [one for one, count in zip(classes, counts, strict=True) if count == 1]
+        if single:
+            raise DataError(
+                f"{name}: there is only one development row of class {', '.join(single)}; "
+                "holding rows out takes at least two of each class, so add rows or leave the "
+                "class out"
+            )
+
+
+def plain_names(name: str, what: str, names: Iterable[object]) -> tuple[str, ...]:
+    """Return names as plain text: text of any library is taken, and so are whole numbers.
+
+    Raises:
+        DataError: one is something else, or holds half a letter, which no file can.
+    """
+    if isinstance(names, str):
+        raise DataError(f"{name}: {what} is the text {names!r}; give a tuple of names")
+    found = []
+    for one in names:
+        if isinstance(one, Tensor) and one.numel() == 1:
+            one = one.item()
+        if not isinstance(one, str | Integral | np.bool):
+            raise DataError(
+                f"{name}: {what} has {one!r}, which is {type(one).__name__}; a name has to be text"
+            )
+        text = str(one)
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise DataError(f"{name}: {what} has {text!r}, which cannot be written as UTF-8")
+        found.append(text)
+    return tuple(found)
+
+
 def check_names(name: str, **lists: tuple[str, ...]) -> None:
     """Check lists of names.
 
     Raises:
-        DataError: one holds a name twice.
+        DataError: a list has a name twice.
     """
     for what, names in lists.items():
         if len(set(names)) < len(names):
-            raise DataError(f"{name}: a name stands twice in {what}: {', '.join(names)}")
+            raise DataError(f"{name}: {what} has a name twice: {', '.join(names)}")
 
 
 def _images(rows: Examples, pixels: PixelStatistics, columns: tuple[str, ...]) -> Iterator[str]:
@@ -72,7 +130,10 @@ def _table(rows: Examples, columns: tuple[str, ...]) -> Iterator[str]:
     elif not rows.features.isfinite().all():
         yield "a feature is not finite"
     if shape[1:] != (len(columns),):
-        yield f"features have shape {shape}, and `columns` {len(columns)} names; it takes one each"
+        yield (
+            f"features have shape {shape}, and `columns` has {len(columns)} names; give a name to "
+            "each feature"
+        )
 
 
 def _classes(rows: Examples, classes: tuple[str, ...]) -> Iterator[str]:

@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tuner.data.checking import check_names, check_rows
+from tuner.data.checking import check_names, check_parts, check_rows, plain_names
+from tuner.data.findings import find
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tuner.data.examples import Examples, PixelStatistics
+    from tuner.data.findings import Findings
     from tuner.data.splits import Holdout, KFold
 
 
@@ -58,7 +60,11 @@ class Dataset:
         columns: names of the features of a table; empty for images.
         pixels: how images are normalised; None: features are standardised on a fold's training
             part.
-        stands_in_for: the name of the data set that could not be had, where this one replaces it.
+        stands_in_for: the name of the data set that could not be downloaded, where this one
+            replaces it.
+        findings: what is odd about it without being wrong; None in the cache.
+        reading: how its input files are read, as `tuner.data.reading` names it; empty before a
+            case has loaded it, and in the cache.
         fingerprint: SHA-256 of the data as the model sees it.
     """
 
@@ -71,6 +77,8 @@ class Dataset:
     columns: tuple[str, ...] = ()
     pixels: PixelStatistics | None = None
     stands_in_for: str | None = None
+    findings: Findings | None = None
+    reading: str = ""
     fingerprint: str = field(default="")
 
     @property
@@ -107,23 +115,30 @@ def make_dataset(
     pixels: PixelStatistics | None = None,
     stands_in_for: str | None = None,
 ) -> Dataset:
-    """Fingerprint the data and lock its test split.
+    """Fingerprint the data, look for what is odd about it, and lock its test split.
 
     Raises:
         DataError: rows have the wrong type or shape, hold what is not finite, name no class, or
-            are not there; a class has no development rows; or all of them have one target.
+            are not there; test rows have another shape than development rows; a class has no
+            development rows, or too few to hold some out; or all of them have one target.
     """
+    name, source = str(name), str(source)
+    classes = plain_names(name, "classes", classes)
+    columns = plain_names(name, "columns", columns)
     check_names(name, classes=classes, columns=columns)
     for part, rows in (("development", development), ("test", test)):
         check_rows(name, part, rows, classes, columns, pixels)
+    check_parts(name, development, test, validation, classes)
     absent = set(range(len(classes))) - set(development.targets.unique().tolist())
     if absent:
         missing = ", ".join(classes[number] for number in sorted(absent))
-        raise DataError(f"{name}: no development row is of class {missing}; leave the class out")
+        raise DataError(
+            f"{name}: there are no development rows of class {missing}; leave the class out"
+        )
     if development.targets.unique().numel() == 1:
         raise DataError(
             f"{name}: all development rows have the same target, so there is nothing to learn; "
-            "give rows with others"
+            "add rows with other targets"
         )
     return Dataset(
         name=name,
@@ -135,5 +150,6 @@ def make_dataset(
         columns=columns,
         pixels=pixels,
         stands_in_for=stands_in_for,
+        findings=find(development, test, validation, classes, columns),
         fingerprint=fingerprint(development, test, pixels, classes),
     )

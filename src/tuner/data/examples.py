@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Self
 
 from safetensors import SafetensorError
@@ -67,3 +68,20 @@ class PixelStatistics:
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Take numbers of any library as Python's, and refuse what cannot scale pixels."""
+        for part in ("mean", "std"):
+            try:
+                numbers = tuple(float(one) for one in getattr(self, part))
+            except (TypeError, ValueError) as error:
+                raise DataError(
+                    f"PixelStatistics: {part} is {getattr(self, part)!r}; give a number a channel"
+                ) from error
+            object.__setattr__(self, part, numbers)  # frozen for all but this
+        sound = all(map(isfinite, (*self.mean, *self.std))) and all(one > 0 for one in self.std)
+        if not sound or len(self.mean) != len(self.std) or not self.mean:
+            raise DataError(
+                f"PixelStatistics: mean {self.mean} and std {self.std} do not fit; give a finite "
+                "mean and a positive std for each channel, of pixels between 0 and 1"
+            )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from operator import index
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +20,30 @@ if TYPE_CHECKING:
     from tuner.data.examples import Examples
 
 
+def _whole(scheme: str, number: object, fewest: int) -> int:
+    """Return a whole number of any library as Python's.
+
+    Raises:
+        DataError: it is something else, or too small.
+    """
+    try:
+        found = index(number)  # type: ignore[arg-type]  # what is not one raises
+    except TypeError:
+        found = fewest - 1
+    if found < fewest:
+        raise DataError(f"{scheme}({number!r}): give a whole number, {fewest} or more")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Holdout:
     """Hold out `rows` rows for validation, once."""
 
     rows: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a number of rows."""
+        object.__setattr__(self, "rows", _whole("Holdout", self.rows, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +51,10 @@ class KFold:
     """Split into `k` folds; each is the validation part once."""
 
     k: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a number of folds."""
+        object.__setattr__(self, "k", _whole("KFold", self.k, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +108,10 @@ def _folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[F
         if stratified
         else SklearnKFold(scheme.k, shuffle=True, random_state=seed)
     )
-    return tuple(_fold(*parts) for parts in splitter.split(np.zeros(count), labels))
+    with warnings.catch_warnings():
+        # A class with fewer rows than folds is among the data set's findings, and is said there.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return tuple(_fold(*parts) for parts in splitter.split(np.zeros(count), labels))
 
 
 def _fold(training: np.ndarray, validation: np.ndarray) -> Fold:

@@ -72,6 +72,15 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def row_digests(rows: Tensor) -> list[bytes]:
+    """Return a digest of each row's values (N, ...): equal for equal values; 0 and -0 are equal."""
+    flat = rows.detach().cpu().flatten(1)
+    if flat.is_floating_point():
+        flat = flat + 0.0  # -0 becomes 0
+    values = flat.contiguous().numpy()
+    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in values]
+
+
 def _checksum(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):

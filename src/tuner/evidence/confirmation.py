@@ -9,6 +9,7 @@ from tuner.errors import StudyError
 from tuner.evidence.final import score_on_test
 from tuner.evidence.finalists import most_seeds
 from tuner.evidence.jobs import TEST, Configuration, seed_of
+from tuner.evidence.mistakes import one_class_in_words
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import Price, plan_test
 from tuner.evidence.race import Race, race
@@ -91,7 +92,13 @@ def confirm(
         )
         known = {trial: one.scores for trial, one in tested.items()}
         shown = {"trial": found.winner, **tested[found.winner].details}
+        shown["always"] = {
+            name: tested[number].details.get("one_class") for name, number in chosen.items()
+        }
         study.set_user_attr(MISTAKES, shown)
+        for name, answer in shown["always"].items():
+            if answer is not None:
+                say(one_class_in_words(name, answer))
     else:
         count, price = len(before["seeds"]), Price(**before["price"])
     ended = {

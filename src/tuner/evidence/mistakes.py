@@ -37,10 +37,13 @@ def classification_mistakes(
     confidence, guess = outputs[0].softmax(dim=1).max(dim=1)
     wrong = (guess != targets).nonzero().flatten()
     ranked = wrong[confidence[wrong].argsort(descending=True, stable=True)][:MOST_MISTAKES]
+    confusion = [[int(count) for count in row] for row in counts]
     return {
         "classes": list(classes),
         "models": len(outputs),
-        "confusion": [[int(count) for count in row] for row in counts],
+        "confusion": confusion,
+        "recall": recall(confusion),
+        "one_class": one_class(confusion, classes),
         "mistakes": [
             {
                 "row": int(row),
@@ -54,6 +57,32 @@ def classification_mistakes(
     }
 
 
+def recall(confusion: Sequence[Sequence[int]]) -> list[float | None]:
+    """Return the share of each class's rows that are found; None for a class without rows.
+
+    Args:
+        confusion: counts, true classes in rows, predicted ones in columns.
+    """
+    return [row[number] / sum(row) if sum(row) else None for number, row in enumerate(confusion)]
+
+
+def one_class(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str | None:
+    """Return the class that is predicted for every row; None where there is more than one."""
+    predicted = [
+        name
+        for name, counts in zip(classes, zip(*confusion, strict=True), strict=True)
+        if any(counts)
+    ]
+    return predicted[0] if len(predicted) == 1 else None
+
+
+def one_class_in_words(arm: str, name: str) -> str:
+    """Say that an arm predicts nothing but one class."""
+    return (
+        f"The {arm} always answers {name!r}: it has learnt nothing but which class is most common."
+    )
+
+
 def residuals(outputs: Tensor, targets: Tensor) -> dict[str, Any]:
     """Return true and predicted values of one model, (N, 1) each, in standardised units."""
     return {
@@ -63,7 +92,7 @@ def residuals(outputs: Tensor, targets: Tensor) -> dict[str, Any]:
 
 
 def _png(pixels: Tensor) -> str | None:
-    """Return an image (C, H, W) uint8 as PNG in base64; None for what is no image."""
+    """Return an image (C, H, W) uint8 as PNG in base64; None for a row of a table."""
     if pixels.dim() != 3 or pixels.is_floating_point():
         return None
     array = pixels.permute(1, 2, 0).numpy()

@@ -32,7 +32,7 @@ class Score(Protocol):
 
 
 def macro_f1(predictions: NDArray[np.generic], targets: Array, weights: Array) -> Array:
-    """Score classes by macro F1, as scikit-learn does: over classes that are there or predicted.
+    """Score classes by macro F1 over the classes that have rows, as `case.metric.scores` does.
 
     Args:
         predictions: (seeds, rows) classes, 0, 1, ...
@@ -57,7 +57,7 @@ def macro_f1(predictions: NDArray[np.generic], targets: Array, weights: Array) -
     for model, guess in enumerate(guesses):
         right = counts(truth, np.flatnonzero(guess == truth))
         total = actual + counts(guess, rows)
-        known = total > 0
+        known = actual > 0  # a class that is only predicted would count for some models alone
         scores = 2 * np.divide(right, total, out=np.zeros_like(total), where=known)
         found[:, model] = scores.sum(axis=0) / known.sum(axis=0)
     return found

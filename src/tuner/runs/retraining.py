@@ -10,6 +10,7 @@ import torch
 from optuna.trial import TrialState
 
 from tuner.bundle.bundle import refuse_to_replace, write_bundle
+from tuner.data.reading import BY_CASE, BY_COLUMNS, UNKNOWN
 from tuner.data.tensors import checksum_in
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
@@ -50,7 +51,7 @@ def retrain(
         tell: is told, in one line, where the study could not be made to show the bundle.
 
     Raises:
-        UsageError: no such study or trial, or `out` is there and is no bundle.
+        UsageError: no such study or trial, or `out` exists and is not a bundle.
         DataError: the data is gone, or is not the data of the study.
         StudyError: the arm has no complete trial, or the training failed.
         EngineError: the study was begun on a GPU, and this machine has none.
@@ -154,9 +155,11 @@ def _manifest(
             "kind": "image" if data.pixels else "table",
             "pixels": facts["data"]["pixels"],
             "columns": data.columns,
+            "read": _reading(facts, config),
             "scalers": "mean and standard deviation of features and targets are in the weights",
         },
         "classes": data.classes,
+        "target": facts["data"].get("target"),
         "data": {key: facts["data"][key] for key in ("name", "source", "fingerprint")},
         "metrics": {
             "validation": {config.case.metric.name: trial.value},
@@ -166,6 +169,13 @@ def _manifest(
         "plan": facts["plan"],
         "machine": machine(),
     }
+
+
+def _reading(facts: dict[str, Any], config: StudyConfig) -> str:
+    """Say how input files are read; older studies have not kept it."""
+    if config.case.read is not None:
+        return BY_CASE
+    return str(facts["data"].get("reading") or (UNKNOWN if config.dataset.pixels else BY_COLUMNS))
 
 
 def _confirmed(

@@ -14,7 +14,7 @@ import optuna
 
 from tuner.case.loading import load_case
 from tuner.case.space import parse_fixed
-from tuner.data import cache
+from tuner.data import cache, reading
 from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
 from tuner.engines.forking import pool
@@ -42,7 +42,7 @@ from tuner.study.configuration import StudyConfig
 from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
-from tuner.study.schema import SEED_MATTERS, SESSIONS, STOPPED
+from tuner.study.schema import REMARKS, SEED_MATTERS, SESSIONS, STOPPED
 from tuner.study.store import settle
 from tuner.study.trials import finished
 from tuner.study.url import without_secrets
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
+    from tuner.data.dataset import Dataset
     from tuner.engines.choosing import Backend
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
@@ -108,12 +109,23 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         if study.user_attrs.get(SEED_MATTERS) != rehearsal.seed_matters:
             study.set_user_attr(SEED_MATTERS, rehearsal.seed_matters)
         cache.store(dataset, workplace.cache)
+        _remark(study, dataset, observer)
         try:
             report = _run(study, config, backend, settings, observer)
         except (KeyboardInterrupt, StopRequested):
             settle(study)
             return StudyRun(name, None)
     return StudyRun(name, report)
+
+
+def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:
+    """Say and keep what is odd about the data, before anything trains."""
+    remarks = dataset.findings.remarks() if dataset.findings else []
+    remarks += reading.remarks(dataset.reading)
+    if study.user_attrs.get(REMARKS) != remarks:
+        study.set_user_attr(REMARKS, remarks)
+    for remark in remarks:
+        observer.tell(Message(f"About the data: {remark}"))
 
 
 def _run(

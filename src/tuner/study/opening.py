@@ -119,6 +119,9 @@ def _facts(config: StudyConfig) -> dict[str, Any]:
             "classes": data.classes,
             "columns": data.columns,
             "pixels": data.pixels and asdict(data.pixels),
+            "reading": data.reading,
+            "findings": data.findings and data.findings.facts(),
+            "target": data.findings and data.findings.target and asdict(data.findings.target),
             "sizes": {
                 "development": len(data.development),
                 "training": len(splits[0].training),

@@ -6,6 +6,7 @@ ABLATION = "ablation"  # what each change does
 IMPORTANCE = "importance"  # which hyperparameters mattered
 STOPPED = "stopped"  # why the search has ended by itself
 SESSIONS = "sessions"  # the runs of the study command: what was typed, where, how long it took
+REMARKS = "remarks"  # what is odd about the data: sentences, said before anything trains
 FACTS = "tuner"  # what the study was made with; it makes an Optuna study one of tuner's
 EVIDENCE = "evidence_of"  # on the study that holds the trainings after another's search
 TESTED_WEIGHTS = "tested_weights"  # digests of the models that met the test, by trial, a seed each

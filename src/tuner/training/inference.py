@@ -84,12 +84,13 @@ def _scaler(mean: Tensor, std: Tensor, shape: tuple[int, ...]) -> Scaler:
     for tensor in (mean, std):
         if tuple(tensor.shape) != shape or tensor.dtype not in {torch.float32, torch.float64}:
             raise ValueError(
-                f"a scaler of {tuple(tensor.shape)} {tensor.dtype} numbers, not of {shape} float32"
+                f"a scaler has shape {tuple(tensor.shape)} and type {tensor.dtype}, not {shape} "
+                "and torch.float32"
             )
     if not mean.isfinite().all():
         raise ValueError("the mean of a scaler is not finite")
     if not (std.isfinite().all() and (std > 0).all()):
-        raise ValueError("the deviation of a scaler is not a positive number")
+        raise ValueError("the standard deviation of a scaler is not a positive number")
     return Scaler(mean, std)
 
 

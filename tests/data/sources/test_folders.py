@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http.client import IncompleteRead
+from threading import Barrier
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
 
 FILES = ("set/labels", "set/images")
+RUNS = 4
 REFUSED = URLError("no network")
 
 
@@ -159,3 +163,37 @@ def test_a_download_takes_the_place_of_what_was_incomplete(tmp_path: Path) -> No
     (tmp_path / "other").mkdir()
     assert Folders(own=tmp_path).find(FILES, read, fill).name.startswith(".download.")
     assert {path.name for path in tmp_path.iterdir()} == {"set", "other"}
+
+
+def test_of_several_first_runs_one_downloads_and_the_others_use_it(tmp_path: Path) -> None:
+    """A second download would remove the folder of the first while that is read."""
+    asked: list[str] = []
+    began = Barrier(RUNS)
+
+    def download(folder: Path) -> None:
+        asked.append(folder.name)
+        time.sleep(0.05)
+        fill(folder)
+
+    def read_slowly(folder: Path) -> Dataset:
+        name = (folder / FILES[0]).read_text(encoding="utf-8")
+        time.sleep(0.05)
+        assert (folder / FILES[1]).read_text(encoding="utf-8") == name
+        return make_small(name)
+
+    def run(_number: int) -> str:
+        folders = Folders(own=tmp_path / "own")
+        began.wait()
+        return folders.find(FILES, read_slowly, download).name
+
+    with ThreadPoolExecutor(RUNS) as threads:
+        assert set(threads.map(run, range(RUNS))) == set(asked)
+    assert len(asked) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_a_lack_of_data(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folders = Folders(own=tmp_path / "file" / "own")
+    assert folders.find(FILES, never, never, stand_in).name == "stand-in"
+    with pytest.raises(DataError, match=r"cannot be downloaded \(.*; put set/labels, set/images"):
+        folders.find(FILES, never, never)

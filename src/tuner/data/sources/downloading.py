@@ -1,4 +1,4 @@
-"""Around torchvision's downloads: nothing on a pipe, and no long wait for a network that is not."""
+"""Around torchvision's downloads: no progress bar on a pipe, a short wait without a network."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def _require(url: str) -> None:
 
     def ask() -> None:
         try:
-            # url is one of ours.
+            # The URL is a constant of a source.
             with urlopen(Request(url, method="HEAD"), timeout=PATIENCE):  # noqa: S310
                 errors.clear()
         except HTTPError as answer:
             answer.close()
-            errors.clear()  # an answer, if not a kind one: let torchvision try
+            errors.clear()  # the server is there: let torchvision try
         except (OSError, HTTPException) as error:
             errors[0] = error
 

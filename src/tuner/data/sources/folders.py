@@ -9,6 +9,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,11 +32,11 @@ class Folders:
     own: Path = Path("storage/data")
 
     def __post_init__(self) -> None:
-        """Refuse a folder that is not there, whether or not the case reads from it."""
+        """Refuse a folder that does not exist, whether or not the case reads from it."""
         if self.given is not None and not self.given.is_dir():
             raise DataError(
-                f"--data-dir {self.given} is no folder; name the one that holds the data, or leave "
-                "--data-dir out"
+                f"--data-dir {self.given} is not a folder; name the folder that holds the data, or "
+                "leave --data-dir out"
             )
 
     def find(
@@ -54,7 +56,8 @@ class Folders:
             stand_in: makes other, clearly named data where a download is impossible.
 
         Raises:
-            DataError: `given` lacks some of `files`; a file is damaged; or nothing is to be had.
+            DataError: `given` lacks some of `files`; a file is damaged; or the data is not there
+                and cannot be downloaded.
         """
         if self.given is not None:
             missing = [name for name in files if not (self.given / name).exists()]
@@ -64,9 +67,9 @@ class Folders:
                     "holds them, or leave --data-dir out to have the data downloaded"
                 )
             return read(self.given)
-        if not all((self.own / name).exists() for name in files):
+        if not self._is_here(files):
             try:
-                self._fetch(files, download)
+                self._fetch_once(files, download)
             except (OSError, RuntimeError, HTTPException) as error:
                 if stand_in is not None:
                     return stand_in()
@@ -75,6 +78,16 @@ class Folders:
                     f"{', '.join(files)} into a folder and name it with --data-dir"
                 ) from error
         return read(self.own)
+
+    def _is_here(self, files: Sequence[str]) -> bool:
+        return all((self.own / name).exists() for name in files)
+
+    def _fetch_once(self, files: Sequence[str], download: Callable[[Path], object]) -> None:
+        """Download, unless another process does: then wait for it, and use what it has fetched."""
+        self.own.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self.own}.lock"):
+            if not self._is_here(files):
+                self._fetch(files, download)
 
     def _fetch(self, files: Sequence[str], download: Callable[[Path], object]) -> None:
         """Download beside our folder, and move in what is complete."""

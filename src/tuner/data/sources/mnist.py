@@ -9,6 +9,7 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from tuner.data.dataset import Dataset, make_dataset
 from tuner.data.examples import Examples, PixelStatistics
+from tuner.data.images import read_image
 from tuner.data.sources.downloading import network
 from tuner.data.splits import Holdout
 from tuner.errors import DataError
@@ -16,6 +17,8 @@ from tuner.files import sha256_of_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import Tensor
 
 # Size in bytes and SHA-256 of each file, as published.
 PUBLISHED = {
@@ -37,6 +40,7 @@ PUBLISHED = {
     ),
 }
 FILES = tuple(PUBLISHED)
+SHAPE = (1, 28, 28)
 PIXELS = PixelStatistics(mean=(0.1307,), std=(0.3081,))
 
 
@@ -59,6 +63,15 @@ def read(folder: Path) -> Dataset:
     )
 
 
+def read_digit(path: Path) -> Tensor:
+    """Read a picture of one digit, light on dark as MNIST's are: (1, 28, 28) uint8.
+
+    Raises:
+        DataError: it cannot be read; it is named.
+    """
+    return read_image(path, SHAPE)
+
+
 def download(folder: Path) -> None:
     """Fetch MNIST into an empty data folder."""
     with network(MNIST.mirrors[0]):
@@ -73,8 +86,8 @@ def _verify(path: Path, size: int, sha256: str) -> None:
         raise DataError(f"{path} cannot be read: {error}") from error
     if not same:
         raise DataError(
-            f"{path} is damaged or not the published file: {found} bytes of {size}"
-            f"{', some of them others' if found == size else ''}; replace it"
+            f"{path} is damaged or not the published file: it has {found} bytes of {size}"
+            f"{', and its SHA-256 differs' if found == size else ''}; replace it"
         )
 
 

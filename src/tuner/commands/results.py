@@ -1,0 +1,45 @@
+"""Standard output for a command's result alone, where another program reads it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OUT, ERR = 1, 2  # file descriptors
+
+
+@contextmanager
+def results_alone() -> Iterator[None]:
+    """Send all that is printed meanwhile to standard error: a case file may print what it likes.
+
+    That holds for Python's `print`, for C code, and for programs that are started. Inside, compute
+    the result; write it to standard output afterwards.
+    """
+    with redirect_stdout(sys.stderr), _redirected_descriptor():
+        yield
+
+
+@contextmanager
+def _redirected_descriptor() -> Iterator[None]:
+    try:
+        elsewhere = os.dup(ERR)
+    except OSError:  # closed by whoever started us
+        elsewhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        kept = os.dup(OUT)
+    except OSError:
+        os.close(elsewhere)
+        yield
+        return
+    os.dup2(elsewhere, OUT)
+    os.close(elsewhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, OUT)
+        os.close(kept)

@@ -1,0 +1,69 @@
+"""How a case reads its input files: seen while its `load` runs, kept for whoever predicts.
+
+A model sees in use what it was trained on only if both are read in the same way. A case says how
+with `Case.read`. Without it, all rows have to be what `tuner.read_image` has returned. Anything
+else is unknown, and is not guessed: another crop or another size would cost accuracy in silence.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tuner.data.tensors import row_digests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+READ_IMAGE = "tuner.read_image"  # the whole picture, resized
+BY_CASE = "case"  # by the case's own `read`
+BY_COLUMNS = "columns"  # a table: its columns are found by their names
+UNKNOWN = "unknown"
+
+_witnesses: list[set[bytes]] = []
+
+
+@contextmanager
+def witnessed() -> Iterator[set[bytes]]:
+    """Collect the digests of all images that are noted meanwhile, in any thread."""
+    seen: set[bytes] = set()
+    _witnesses.append(seen)
+    try:
+        yield seen
+    finally:
+        _witnesses[:] = [one for one in _witnesses if one is not seen]
+
+
+def remarks(reading: str) -> list[str]:
+    """Say before anything trains what `predict` could not do afterwards."""
+    if reading != UNKNOWN:
+        return []
+    return [
+        "The case loads its images in a way of its own, so `tuner predict` could not read new "
+        "files in the same way. Give the Case a function `read` that reads one file as `load` does."
+    ]
+
+
+def note(image: Tensor) -> None:
+    """Tell all witnesses that this image (C, H, W) was read."""
+    if _witnesses:
+        (digest,) = row_digests(image[None])
+        for witness in _witnesses:
+            witness.add(digest)
+
+
+def how_read(features: Tensor, seen: set[bytes], *, own: bool) -> str:
+    """Say how rows were read.
+
+    Args:
+        features: of the development rows, (N, C, H, W) or (N, F).
+        seen: digests of what `read_image` returned while they were loaded.
+        own: whether the case has a `read`.
+    """
+    if own:
+        return BY_CASE
+    if features.dim() == 2:
+        return BY_COLUMNS
+    return READ_IMAGE if seen and seen.issuperset(row_digests(features)) else UNKNOWN
