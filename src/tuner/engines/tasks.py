@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 SECONDS_WITHOUT_ROOM = 1800.0
 BEGUN = "begun"
-READER = Reader()  # of this process, for all tasks: files that differ have other names on a node
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +144,18 @@ def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, list[byte
         here = tuple(
             replace(one, weights=file) for one, file in zip(job.replicas, files, strict=True)
         )
-        running = run(replace(job, data=data, case=case, replicas=here), READER)
+        running = run(replace(job, data=data, case=case, replicas=here), _reader())
         event: Event | None = None
         while not isinstance(event, Finished | Failed):
             event = advance(running)
             done = isinstance(event, Finished)
             yield event, [file.read_bytes() if file and done else None for file in files]
+
+
+@functools.lru_cache(maxsize=1)
+def _reader() -> Reader:
+    """Return this process's reader, for all its tasks: on a node, other files have other names."""
+    return Reader()
 
 
 @functools.lru_cache(maxsize=1)
