@@ -242,7 +242,7 @@ def test_the_study_command_on_a_cluster_of_its_own(
     first.send_signal(signal.SIGTERM)
     out, err = first.communicate(timeout=120)
     assert (first.returncode, err) == (130, "")
-    assert "Nothing finished is lost; to go on:" in out
+    assert "Finished work is kept. To continue:" in out
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (again.returncode, again.stderr) == (0, "")
     assert again.stdout.startswith("Study")

@@ -48,6 +48,13 @@ def test_a_long_traceback_is_cut_in_the_middle() -> None:
     assert lines.count("  ...") == 1
 
 
+def test_a_traceback_names_files_without_the_folders_of_this_machine() -> None:
+    trace = trace_of(caught(in_torch))
+    assert 'File "test_blame.py", line' in trace
+    assert 'File "torch/nn/modules/linear.py", line' in trace
+    assert '"/' not in trace
+
+
 def test_where_a_function_of_the_user_is() -> None:
     assert place_of(in_torch) == f"line {in_torch.__code__.co_firstlineno} of test_blame.py"
     assert place_of(nn.Linear.forward) is None

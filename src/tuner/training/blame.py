@@ -41,16 +41,30 @@ def without_line(reason: str) -> str:
 
 
 def trace_of(error: BaseException) -> str:
-    """Return the traceback from the user's first line on; all of it where there is none."""
+    """Return the traceback from the user's first line on; all of it where there is none.
+
+    Files are named as they are imported, without the folders of this machine: it is stored with the
+    trial, and a study is the same wherever it is made.
+    """
     trace: TracebackType | None = error.__traceback__
     while trace is not None and not is_users(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     whole = trace or error.__traceback__
     text = "".join(traceback.format_exception(type(error), error, whole, chain=False))
-    lines = text.rstrip().split("\n")
+    lines = re.sub(r'(?m)^(\s+File )"([^"]+)"', _named, text).rstrip().split("\n")
     if len(lines) > MOST_LINES:
         lines[5 : len(lines) - MOST_LINES + 6] = ["  ..."]
     return "\n".join(lines)
+
+
+def _named(file: re.Match[str]) -> str:
+    """Name the file of a line of a traceback."""
+    before, name = file.groups()
+    if is_users(name):
+        return f'{before}"{Path(name).name}"'
+    folders = (str(Path(OURS).parent), *INSTALLED)
+    shortest = min((name.removeprefix(f"{folder}/") for folder in folders), key=len)
+    return f'{before}"{shortest}"'
 
 
 def place_of(function: Callable[..., object]) -> str | None:
