@@ -542,3 +542,29 @@ def test_an_altered_bundle_predicts_nothing(
     with pytest.raises(BundleError, match="was altered after it was written"):
         run(bundle, path, "--case", TINY)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_rows_of_a_table_may_come_from_files_of_any_kind(
+    own_workplace: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = retrained("tiny", case_file=TINY)
+    case = own_workplace / "signals.py"
+    case.write_text(
+        f"import sys, torch\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        "from dataclasses import replace\nfrom tests.cases import tiny\n"
+        "def read(path):\n"
+        f"    return torch.tensor([float(n) for n in path.read_text().split()]).to(torch.{kind})\n"
+        "CASE = replace(tiny.CASE, read=read)\n"
+    )
+    signal = own_workplace / "signal.txt"
+    signal.write_text("1 2")
+    run(bundle, signal, "--case", str(case), "--json")
+    (from_file,) = json.loads(capsys.readouterr().out)
+    path = write_table(own_workplace / "points.csv", ["x", "y"], [[1, 2]])
+    run(bundle, path, "--case", TINY, "--json")
+    (from_table,) = json.loads(capsys.readouterr().out)
+    assert from_file["probabilities"] == from_table["probabilities"]
+    signal.write_text("1 2 3")
+    with pytest.raises(CaseError, match=r"the model takes torch.float32 or torch.float64 of shape"):
+        run(bundle, signal, "--case", str(case))

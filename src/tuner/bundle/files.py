@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tuner.data.checking import TABLES
 from tuner.data.images import read_image
 from tuner.data.reading import BY_CASE, BY_COLUMNS, UNKNOWN
 from tuner.errors import BundleError, CaseError, DataError, TunerError
@@ -63,15 +64,15 @@ def _read_by_case(bundle: Bundle, read: Callable[[Path], Tensor], path: Path) ->
         raise
     except Exception as error:
         raise CaseError(f"case {case.name!r}: read fails on {path}: {case.blame(error)}") from error
-    kind = torch.float32 if bundle.interface.columns else torch.uint8
-    if not isinstance(found, torch.Tensor) or found.shape != shape or found.dtype != kind:
+    kinds = TABLES if bundle.interface.columns else (torch.uint8,)
+    if not isinstance(found, torch.Tensor) or found.shape != shape or found.dtype not in kinds:
         got = (
             f"{found.dtype} of shape {tuple(found.shape)}"
             if isinstance(found, torch.Tensor)
             else type(found).__name__
         )
         raise CaseError(
-            f"case {case.name!r}: read returned {got} for {path}; the model takes {kind} of shape "
-            f"{shape}"
+            f"case {case.name!r}: read returned {got} for {path}; the model takes "
+            f"{' or '.join(map(str, kinds))} of shape {shape}"
         )
-    return found
+    return found.double() if bundle.interface.columns else found  # as numbers of a CSV file

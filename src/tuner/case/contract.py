@@ -72,10 +72,10 @@ class Case:
         augment: changes a batch of scaled features for training: (features, hyperparameters,
             generator) -> features of the same shape. None: nothing.
         points_per_epoch: validations an epoch; more than one where an epoch is long.
-        read: reads one input file for `predict`: (C, H, W) uint8 or (F,) float32, unscaled, as a
-            row of the data set. Let `load` use the same function: a model sees in use what it was
-            trained on. None: the files of a table are CSV; images are read by `tuner.read_image`
-            if `load` read them all by it, else `predict` refuses.
+        read: reads one input file for `predict`, as a row of the data set: (C, H, W) uint8, or
+            (F,) float32 or float64, unscaled. Let `load` use the same function: a model sees in
+            use what it was trained on. None: the files of a table are CSV; images are read by
+            `tuner.read_image` if `load` read them all by it, else `predict` refuses.
     """
 
     name: str
