@@ -123,7 +123,7 @@ def test_without_seeds_nothing_is_confirmed_and_the_report_says_so(with_a_study:
         (("study", TINY, "--precision", "bfloat16"), "its precision is float32, not bfloat16"),
         (("study", "housing", "--name", "tiny"), "its case is tiny, not housing"),
         (("study", TINY, "--name", "../up"), "has a slash"),
-        (("study", TINY, "--storage", "nonsense"), "is no storage URL"),
+        (("study", TINY, "--storage", "nonsense"), "is not a storage URL"),
         (("study", TINY, "--storage", "sqlite:///notes.txt"), "cannot be used as a database"),
         (("study", "mnist", "--data-dir", "storage"), "--data-dir storage lacks MNIST/raw/train"),
         (("study", "flowers", "--data-dir", "storage"), "lacks flowers-102/imagelabels.mat"),
