@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from tuner.data.checking import check_names, check_rows
@@ -67,6 +68,13 @@ class Dataset:
         return len(self.classes) or 1
 
     @property
+    def identity(self) -> str:
+        """SHA-256 of the data with its split scheme and the names of its columns."""
+        scheme = type(self.validation).__name__, asdict(self.validation)
+        parts = (self.fingerprint, scheme, self.columns)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @property
     def row_shape(self) -> tuple[int, ...]:
         """Shape of one row of features: (C, H, W) or (F,)."""
         return tuple(self.development.features.shape[1:])
@@ -101,6 +109,8 @@ def make_dataset(
         DataError: rows have the wrong type or shape, hold what is not finite, name no class, or
             are not there; a class has no development rows; or all of them have one target.
     """
+    # Names may come from NumPy or pandas, as strings or numbers of theirs.
+    classes, columns = tuple(map(str, classes)), tuple(map(str, columns))
     check_names(name, classes=classes, columns=columns)
     for part, rows in (("development", development), ("test", test)):
         check_rows(name, part, rows, classes, columns, pixels)

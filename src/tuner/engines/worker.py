@@ -8,16 +8,18 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tuner.case.loading import load_case
+from tuner.case.source import file_of, source_of
 from tuner.data import cache
 from tuner.data.splits import everything, folds
 from tuner.engines.job import Failed, Finished
-from tuner.errors import DivergedError, TrainingError, first_line
+from tuner.errors import CaseError, DivergedError, TrainingError, first_line
 from tuner.training.fitting import fit
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
     from tuner.data.splits import Fold
     from tuner.engines.job import Event, Job, Replica
@@ -30,7 +32,7 @@ def run(job: Job) -> Generator[ReportPoint, None, Finished]:
     Raises:
         Exception: whatever the case or its training raises.
     """
-    case = _case(job.case)
+    case = _case(job.case, job.source or _digest(job.case))
     data = _data(job.data)
     splits = chain.from_iterable(_splits(job.data, data, one) for one in job.replicas)
     seed = job.replicas[0].seed if len(job.replicas) == 1 else [one.seed for one in job.replicas]
@@ -63,7 +65,18 @@ def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
 
 
 # A worker runs many jobs of one study: it reads the case, the data and the folds once.
-_case = lru_cache(maxsize=1)(load_case)
+@lru_cache(maxsize=1)
+def _case(reference: str, digest: str) -> Case:
+    if reference.endswith(".py") and _digest(reference) != digest:
+        raise CaseError(
+            f"{file_of(reference)} or a module beside it was edited while the study ran; the same "
+            "command says what that means"
+        )
+    return load_case(reference)
+
+
+def _digest(reference: str) -> str:
+    return source_of(reference).digest if reference.endswith(".py") else ""
 
 
 _data = lru_cache(maxsize=1)(cache.load)

@@ -139,7 +139,7 @@ def _manifest(
 def _confirmed(study: optuna.Study, trial: int, seed: int) -> dict[str, float] | None:
     """Return the test scores of exactly this model, where the confirmation has measured them."""
     confirmation = study.user_attrs.get(CONFIRMATION)
-    if confirmation is None or seed not in confirmation["seeds"]:
+    if not confirmation or seed not in confirmation["seeds"]:
         return None
     for arm in confirmation["arms"].values():
         if arm["trial"] == trial:
