@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.case.loading import load_case
+from tuner.case.source import source_of
 from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
@@ -48,6 +49,7 @@ def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> Stu
         case=case,
         reference=reference,
         dataset=dataset,
+        source=source_of(reference),
         data_folder=cache.store(dataset, folder / "cache"),
         seed=seed,
         fixed=fixed,

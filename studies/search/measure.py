@@ -29,6 +29,7 @@ from optuna.pruners import (
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 
 from tuner.case.loading import load_case
+from tuner.case.source import source_of
 from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
@@ -113,6 +114,7 @@ def one_study(
         config = StudyConfig(
             case=case,
             reference=reference,
+            source=source_of(reference),
             dataset=dataset,
             data_folder=cache.store(dataset, Path(work)),
             seed=seed,

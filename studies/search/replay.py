@@ -26,6 +26,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from tuner.case.loading import load_case
+from tuner.case.source import source_of
 from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
@@ -52,6 +53,7 @@ def trainings(reference: str, count: int, folder: Path, data_dir: Path | None) -
     config = StudyConfig(
         case=case,
         reference=reference,
+        source=source_of(reference),
         dataset=dataset,
         data_folder=cache.store(dataset, folder / "cache"),
         seed=0,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from records import append, read
 
 from tuner.case.loading import load_case
+from tuner.case.source import source_of
 from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import ThisMachine
@@ -60,6 +61,7 @@ def confirm(
         config = StudyConfig(
             case=case,
             reference=reference,
+            source=source_of(reference),
             dataset=dataset,
             data_folder=cache.store(dataset, Path(folder)),
             seed=STUDY_SEED,

@@ -35,6 +35,7 @@ from optuna.trial import TrialState, create_trial
 from records import append, read
 
 from tuner.case.contract import Case
+from tuner.case.source import source_of
 from tuner.case.space import space
 from tuner.cases import housing
 from tuner.data.sources.folders import Folders
@@ -158,6 +159,7 @@ def make_brief(folder: Path) -> StudyConfig:
     return StudyConfig(
         case=CASE,
         reference=NAME,
+        source=source_of(__file__),
         dataset=CASE.dataset(Folders()),
         data_folder=folder,
         seed=0,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from records import append, read
 
 from tuner.case.loading import load_case
+from tuner.case.source import source_of
 from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import ThisMachine
@@ -73,6 +74,7 @@ def main() -> None:
         config = StudyConfig(
             case=case,
             reference=case.name,
+            source=source_of(case.name),
             dataset=dataset,
             data_folder=cache.store(dataset, Path(folder)),
             seed=STUDY_SEED,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
-import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from tuner.case.beside import make_importable
 from tuner.case.contract import Case, in_one_line
 from tuner.errors import CaseError, unknown_name
 
@@ -65,18 +67,19 @@ def load_named_case(name: str, reference: str, file: str | None) -> Case:
 def _import_file(path: Path) -> Any:
     try:
         found = path.is_file()
-    except OSError:  # a name that no file can have
+    except (OSError, ValueError):  # a name that no file can have
         found = False
     if not found:
         raise CaseError(f"no case file {path}; name a Python file that defines CASE")
-    name = f"tuner_case_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise CaseError(f"{path} cannot be imported as a Python file")
-    module = importlib.util.module_from_spec(spec)
+    name = f"tuner_case_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    make_importable(path)
     sys.modules[name] = module  # dataclasses look their module up by name
     try:
-        spec.loader.exec_module(module)
+        # Compiled here: bytecode kept on disk is trusted by the second of the last change.
+        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        exec(code, module.__dict__)  # noqa: S102 - the user names this file to have it run
     except (Exception, SystemExit) as error:
         reason = in_one_line(error, str(path))
         raise CaseError(f"{path} cannot be imported: {reason}") from error

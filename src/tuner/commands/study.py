@@ -88,6 +88,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="do not search this hyperparameter (again for another); baseline and recipe stay",
     )
+    made.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="continue a study although its case, its data or tuner's training code has changed "
+        "since; the study and its report keep a note of it",
+    )
     return made
 
 
@@ -135,6 +141,7 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         precision=arguments.precision,
         data_dir=arguments.data_dir,
         fix=tuple(arguments.fix),
+        accept_changes=arguments.accept_changes,
         compute=compute_of(arguments),
     )
 

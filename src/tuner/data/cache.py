@@ -1,4 +1,4 @@
-"""Data sets on disk by fingerprint, so that every worker maps the same bytes into memory."""
+"""Data sets on disk by identity, so that every worker maps the same bytes into memory."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ DEVELOPMENT, TEST, DESCRIPTION = "development.safetensors", "test.safetensors", 
 
 def store(dataset: Dataset, root: Path) -> Path:
     """Write `dataset` below `root` unless it is there whole; return its folder."""
-    folder = folder_of(root, dataset.fingerprint)
-    # The same rows may be split or named in another way than they were before.
+    folder = folder_of(root, dataset.identity)
+    # The same data may have another name or source than it had before.
     if is_whole(folder) and _described(folder) == _describe(dataset):
         return folder
     with replacing_folder(folder) as beside:
@@ -35,9 +35,13 @@ def store(dataset: Dataset, root: Path) -> Path:
     return folder
 
 
-def folder_of(root: Path, fingerprint: str) -> Path:
-    """Where a data set is, or would be, cached."""
-    return root / fingerprint
+def folder_of(root: Path, identity: str) -> Path:
+    """Where a data set is, or would be, cached.
+
+    Args:
+        identity: of the data set; versions before 0.2 cached by its fingerprint.
+    """
+    return root / identity
 
 
 def is_whole(folder: Path, names: Sequence[str] = (DEVELOPMENT, TEST)) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from tuner.data.checking import check_names, check_parts, check_rows, plain_names
@@ -85,6 +86,13 @@ class Dataset:
     def outputs(self) -> int:
         """Size of the model's output: one a class, or one number."""
         return len(self.classes) or 1
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the data with its split scheme and the names of its columns."""
+        scheme = type(self.validation).__name__, asdict(self.validation)
+        parts = (self.fingerprint, scheme, self.columns)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @property
     def row_shape(self) -> tuple[int, ...]:

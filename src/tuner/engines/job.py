@@ -38,6 +38,7 @@ class Job:
     Attributes:
         case: name of a case, or the path of its file.
         hyperparameters: all of them, as a dictionary.
+        source: hash of the case's code, which a worker's copy has to have; None: whatever it is.
         data: folder of the cached data set.
         replicas: one; or several of one fold each, trained together as if each were alone.
         stop_after: epochs to train, where fewer than the hyperparameters say.
@@ -49,6 +50,7 @@ class Job:
     replicas: tuple[Replica, ...]
     plan: Plan
     stop_after: int | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

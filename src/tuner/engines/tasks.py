@@ -18,12 +18,13 @@ import ray
 import torch
 from ray.exceptions import RayError, RayTaskError
 
+from tuner.case.source import files_of
 from tuner.data import cache
 from tuner.engines.job import Event, Failed, Finished, Job
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
 from tuner.engines.worker import Reader, advance, run
 from tuner.errors import EngineError, first_line
-from tuner.files import replacing, write_text
+from tuner.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,18 +41,18 @@ class Parcel:
 
     Attributes:
         data: files of the cached data set; the test split is not among them.
-        case: text of the case's file; None: the case ships with tuner.
+        case: files of a user's own case, by their paths in a folder, the case's own first; empty:
+            the case ships with tuner.
     """
 
     data: Mapping[str, bytes]
-    case: str | None
+    case: Mapping[str, bytes]
 
     @classmethod
     def of(cls, job: Job) -> Self:
         """Pack what this job needs."""
         own = job.case.endswith(".py")
-        case = Path(job.case).read_text(encoding="utf-8") if own else None
-        return cls(cache.files_to_train_on(job.data), case)
+        return cls(cache.files_to_train_on(job.data), files_of(job.case) if own else {})
 
 
 class RayEngine(RemoteEngine):
@@ -164,12 +165,15 @@ def _unpack(data: str, case: str, parcel: Any) -> tuple[Path, str]:
     unpacked: Parcel = ray.get(parcel)
     folder = _own_folder()
     cache.place(unpacked.data, folder / data)
-    if unpacked.case is None:
+    if not unpacked.case:
         return folder / data, case
-    digest = hashlib.sha256(unpacked.case.encode()).hexdigest()
-    file = folder / digest / Path(case).name
-    write_text(file, unpacked.case)
-    return folder / data, str(file)
+    digest = hashlib.sha256(repr(sorted(unpacked.case.items())).encode()).hexdigest()
+    for name, content in unpacked.case.items():
+        file = folder / digest / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as beside:
+            beside.write_bytes(content)
+    return folder / data, str(folder / digest / next(iter(unpacked.case)))
 
 
 def _own_folder() -> Path:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from tuner.case.loading import load_case
+from tuner.case.source import file_of, source_of
 from tuner.data import cache
 from tuner.data.splits import everything, folds
 from tuner.engines.job import Failed, Finished
-from tuner.errors import DivergedError, TrainingError
+from tuner.errors import CaseError, DivergedError, TrainingError
 from tuner.training.blame import blame, trace_of
 from tuner.training.fitting import fit
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from tuner.case.contract import Case
     from tuner.data.splits import Fold
     from tuner.engines.job import Event, Job, Replica
     from tuner.training.fitting import ReportPoint
@@ -34,9 +36,17 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self.case = lru_cache(maxsize=1)(load_case)
+        self._case = lru_cache(maxsize=1)(_load)
         self.data = lru_cache(maxsize=1)(cache.load)
         self._split = lru_cache(maxsize=8)(self._make_folds)
+
+    def case(self, job: Job) -> Case:
+        """Return the case of a job.
+
+        Raises:
+            CaseError: its code is not that which the job was made with.
+        """
+        return self._case(job.case, job.source or _digest(job.case))
 
     def folds(self, data: Path, replica: Replica) -> tuple[Fold, ...]:
         """Return the folds that a replica trains on."""
@@ -50,6 +60,19 @@ class Reader:
         return folds(dataset.development, dataset.validation, seed)
 
 
+def _load(reference: str, digest: str) -> Case:
+    if _digest(reference) != digest:
+        raise CaseError(
+            f"{file_of(reference)} or a module beside it was edited while the study ran; run the "
+            "same command again, and it says what that means"
+        )
+    return load_case(reference)
+
+
+def _digest(reference: str) -> str:
+    return source_of(reference).digest if reference.endswith(".py") else ""
+
+
 def run(job: Job, reader: Reader | None = None) -> Generator[ReportPoint, None, Finished]:
     """Run a job here and now.
 
@@ -60,7 +83,7 @@ def run(job: Job, reader: Reader | None = None) -> Generator[ReportPoint, None, 
         Exception: whatever the case or its training raises.
     """
     reader = reader or Reader()
-    case, data = reader.case(job.case), reader.data(job.data)
+    case, data = reader.case(job), reader.data(job.data)
     splits = chain.from_iterable(reader.folds(job.data, one) for one in job.replicas)
     seed = job.replicas[0].seed if len(job.replicas) == 1 else [one.seed for one in job.replicas]
     hyperparameters = case.hyperparameters(job.hyperparameters)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.contract import Shape
@@ -37,6 +37,7 @@ def job_of(config: StudyConfig, configuration: Configuration, runs: Iterable[Rep
     """Return the job that trains a configuration on these seeds and rows, for its epochs."""
     return Job(
         case=config.reference,
+        source=config.source.digest,
         hyperparameters=configuration.hyperparameters,
         data=config.data_folder,
         replicas=tuple(runs),
@@ -95,11 +96,10 @@ def weights_file(
     seed = seed_of(config.seed, index, TEST)
     inputs = (
         config.case.name,
-        config.dataset.fingerprint,
+        config.basis,
         dict(configuration.hyperparameters),
         configuration.epochs,
         seed,
-        asdict(config.plan),
         machine(),
     )
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

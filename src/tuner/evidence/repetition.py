@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import distribution_to_json
 from optuna.trial import FixedTrial, TrialState
 
+from tuner.data.sources.folders import Folders
 from tuner.engines.job import Failed
-from tuner.errors import CaseError
+from tuner.errors import CaseError, TunerError
 from tuner.machine import machine, processors
+from tuner.revision import full_version
 from tuner.search.scoring import History
 from tuner.seeds import derive
+from tuner.study.identity import changes_of_case, changes_of_rules
+from tuner.study.reopening import differences_of_data
+from tuner.study.store import facts_of
 from tuner.training.blame import without_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import optuna
     from optuna.trial import FrozenTrial
@@ -151,10 +157,37 @@ def _suggested(config: StudyConfig, trial: FrozenTrial) -> Any:
         return f"refused by the case ({error})"
 
 
+def changed_since(
+    study: optuna.Study, config: StudyConfig, data_dir: Path | None, own_data: Path
+) -> list[str]:
+    """Say what of the case, its data and tuner's training code is not as the study was made with.
+
+    The trials are trained on the study's own data, from the cache, whatever the case loads today.
+
+    Args:
+        config: of the study, with the case as it is now.
+        data_dir: folder with the raw data, if one is named; `own_data` is tuner's own.
+    """
+    facts = facts_of(study)
+    changed = [*changes_of_case(facts, config.case, config.source), *changes_of_rules(facts)]
+    said = [change.said for change in changed]
+    if any(change.of_case for change in changed):
+        try:
+            found = config.case.dataset(Folders(given=data_dir, own=own_data))
+        except TunerError as error:
+            said.append(f"its case does not find its data any more ({error})")
+        else:
+            said += differences_of_data(facts["data"], found, facts["seed"])
+    return said
+
+
 def other_machine(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say what of this machine none of the study's sessions was run on."""
     here = machine()
     differences = []
+    versions = {session["version"] for session in sessions if "version" in session}
+    if versions and full_version() not in versions:
+        differences.append(f"tuner {' and '.join(sorted(versions))} there, {full_version()} here")
     for name in DECISIVE:
         there = sorted({value for session in sessions for value in _values(session, name)})
         if there and here[name] not in there:

@@ -53,6 +53,7 @@ class Trainings:
         )
         if EVIDENCE not in self.study.user_attrs:
             self.study.set_user_attr(EVIDENCE, study.study_name)
+        self.basis = config.basis
         states = (TrialState.COMPLETE, TrialState.FAIL)
         self.known: dict[str, float | None] = {
             trial.user_attrs["key"]: trial.values and trial.values[0]
@@ -75,7 +76,7 @@ class Trainings:
             StudyError: a training failed for another reason than its numbers.
         """
         self.train(((configuration, index) for configuration in wanted), later)
-        return [self.known[_key(configuration, index)] for configuration in wanted]
+        return [self.known[self._key(configuration, index)] for configuration in wanted]
 
     def train(
         self,
@@ -98,8 +99,8 @@ class Trainings:
         blocks: dict[str, Block] = {}
         for configuration, index in wanted:
             together = trained_with(self.config, configuration, index)
-            if any(_key(configuration, one) not in self.known for one in together):
-                blocks[_key(configuration, together[0])] = configuration, together
+            if any(self._key(configuration, one) not in self.known for one in together):
+                blocks[self._key(configuration, together[0])] = configuration, together
         return blocks
 
     def _train(self, blocks: Sequence[Block]) -> list[Block]:
@@ -117,7 +118,7 @@ class Trainings:
                 diverged.append(blocks[n])
                 return
             for place, index in enumerate(rounds):
-                key = _key(configuration, index)
+                key = self._key(configuration, index)
                 if key not in self.known:
                     trial = _trial(key, configuration, index, jobs[n], place, event, points)
                     self.study.add_trial(trial)
@@ -127,15 +128,14 @@ class Trainings:
         run_all(self.engine, jobs, on_end)
         return diverged
 
+    def _key(self, configuration: Configuration, index: int) -> str:
+        """Name a training by what is trained and all that it depends on, this study included."""
+        what = [dict(configuration.hyperparameters), configuration.epochs, index]
+        return json.dumps([*what, self.basis], sort_keys=True)
+
     def _job(self, configuration: Configuration, rounds: Sequence[int]) -> Job:
         runs = [fresh_replica(self.config, index) for index in rounds]
         return job_of(self.config, configuration, runs)
-
-
-def _key(configuration: Configuration, index: int) -> str:
-    return json.dumps(
-        [dict(configuration.hyperparameters), configuration.epochs, index], sort_keys=True
-    )
 
 
 def _trial(

@@ -26,7 +26,7 @@ def ablation_facts(
     folds. `gain` of a change on the path is over the changes before it, `total` over the baseline;
     `without` is what the best loses when the change is left out.
     """
-    if stored is None or not {"baseline", "best"} <= arms.keys():
+    if not stored or not {"baseline", "best"} <= arms.keys():
         return None
     if (stored["baseline"], stored["best"]) != (arms["baseline"].number, arms["best"].number):
         return None

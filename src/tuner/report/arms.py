@@ -24,7 +24,7 @@ def confirmation_of(
     A search that goes on after its confirmation can find another best; the scores on record are
     then of a trial that is best no more, and it is named in `outdated`.
     """
-    if stored is None:
+    if not stored:
         return None
     confirmed = {name: arm["trial"] for name, arm in stored["arms"].items()}
     current = [name for name in arms if confirmed.get(name) == arms[name].number]

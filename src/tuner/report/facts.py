@@ -18,6 +18,7 @@ from tuner.report.mistakes import mistakes_facts
 from tuner.study.arms import arms_of
 from tuner.study.schema import (
     ABLATION,
+    CHANGES,
     CONFIRMATION,
     IMPORTANCE,
     MISTAKES,
@@ -81,6 +82,7 @@ def gather(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
         "importance": attributes.get(IMPORTANCE),
         "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],
         "test_openings": attributes.get("test_openings", []),
+        "changes_accepted": attributes.get(CHANGES, []),
         "wall_seconds": _wall_seconds(sessions, trials),
         "manifest": _manifest(made, sessions),
         "sessions": sessions,

@@ -31,6 +31,7 @@ class StudySettings:
         precision: of a new study; None: chosen by rule.
         data_dir: folder with the raw data; None: the workplace's own.
         fix: NAME=VALUE of hyperparameters that are not searched.
+        accept_changes: continue a study with what has changed since it was begun, and note that.
     """
 
     case: str
@@ -45,6 +46,7 @@ class StudySettings:
     precision: Literal["float32", "bfloat16"] | None = None
     data_dir: Path | None = None
     fix: tuple[str, ...] = ()
+    accept_changes: bool = False
     compute: Compute = field(default_factory=Compute)
 
 

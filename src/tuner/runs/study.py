@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from tuner.case.loading import load_case
+from tuner.case.source import source_of
 from tuner.case.space import parse_fixed
 from tuner.data import cache, reading
 from tuner.data.sources.folders import Folders
@@ -22,10 +23,12 @@ from tuner.evidence.confirmation import confirm
 from tuner.evidence.importance import explain
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import price_of
+from tuner.evidence.repetition import other_machine
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import machine, usable_cores
 from tuner.naming import folder_name
 from tuner.report.writing import write_report
+from tuner.revision import full_version
 from tuner.runs.observer import (
     Message,
     Opened,
@@ -82,6 +85,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         TunerError: as the parts raise it; the database then holds all that finished.
     """
     case = load_case(settings.case)
+    source = source_of(settings.case)
     fixed = parse_fixed(case, settings.fix)
     workplace = settings.workplace
     dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
@@ -90,8 +94,9 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     config = StudyConfig(
         case=case,
         reference=settings.case,
+        source=source,
         dataset=dataset,
-        data_folder=cache.folder_of(workplace.cache, dataset.fingerprint),
+        data_folder=cache.folder_of(workplace.cache, dataset.identity),
         seed=settings.seed,
         fixed=fixed,
         order=settings.order,
@@ -104,10 +109,18 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     choose = partial(backend.plan, case, dataset, settings.precision)
     with only_writer(workplace.url, name):
         study, config = open_study(
-            workplace.url, name, config, TaperingPruner(), choose, settings.precision
+            workplace.url,
+            name,
+            config,
+            TaperingPruner(),
+            choose,
+            settings.precision,
+            accept=settings.accept_changes,
         )
         if study.user_attrs.get(SEED_MATTERS) != rehearsal.seed_matters:
             study.set_user_attr(SEED_MATTERS, rehearsal.seed_matters)
+        for difference in other_machine(study.user_attrs.get(SESSIONS, [])):
+            observer.tell(Message(f"Results may change from here on: {difference}."))
         cache.store(dataset, workplace.cache)
         _remark(study, dataset, observer)
         try:
@@ -234,6 +247,7 @@ class _Record:
             "workers": workers,
             "data_dir": settings.data_dir and str(settings.data_dir),
             "machine": machine(),
+            "version": full_version(),
             **backend.facts(),
         }
         self._write()

@@ -15,6 +15,7 @@ from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.repetition import (
     ALTERED,
+    changed_since,
     difference_before_training,
     first_difference,
     missing_trials,
@@ -52,11 +53,13 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
     stored = settings.stored
     study = load_study(stored.workplace.url, stored.study)
     chosen = _choose(study, settings.trial, settings.sample)
-    config = config_of(study, stored.workplace, stored.case_file, stored.data_dir)
+    config = config_of(study, stored.workplace, stored.case_file, stored.data_dir, changed=True)
 
     def say(text: str) -> None:
         observer.tell(Message(text))
 
+    for difference in changed_since(study, config, stored.data_dir, stored.workplace.data):
+        say(f"Not as it was: {difference}.")
     for difference in other_machine(study.user_attrs.get(SESSIONS, [])):
         say(f"Not the study's machine: {difference}.")
     trials = {trial.number: trial for trial in chosen}

@@ -55,6 +55,7 @@ def search_job(config: StudyConfig, hyperparameters: Mapping[str, Any], seed: in
         case=config.reference,
         hyperparameters=hyperparameters,
         data=config.data_folder,
+        source=config.source.digest,
         replicas=(Replica(seed=seed, split_seed=config.seed),),
         plan=config.plan,
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from tuner.study.rules import rules_of_fit
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tuner.case.contract import Case
+    from tuner.case.source import Source
     from tuner.data.dataset import Dataset
 
 Order = Literal["work", "arrival"]
@@ -23,16 +27,19 @@ class StudyConfig:
 
     Attributes:
         reference: how the case was named: a name or a path.
+        source: of the case, as it was loaded.
         data_folder: the cached data set, for the workers.
         fixed: hyperparameters that the search does not vary.
         plan: how fits use the machine; of a stored study, as it was begun.
         order: in which points of trials that run at once are taken: by the "work" they have done,
             or on "arrival", which makes a study with several workers depend on their speed.
         sampler: what draws trials, in words; so does `pruner` for what ends them early.
+        identity: of the study itself, once it is there; empty: before, or made by an older tuner.
     """
 
     case: Case
     reference: str
+    source: Source
     dataset: Dataset
     data_folder: Path
     seed: int
@@ -41,3 +48,20 @@ class StudyConfig:
     order: Order = "work"
     sampler: str = ""
     pruner: str = ""
+    identity: str = ""
+
+    @property
+    def basis(self) -> str:
+        """Hash of what a training after the search depends on, besides what is trained.
+
+        It holds the study itself: one of the same name, made after this was deleted, has another.
+        """
+        parts = (
+            self.identity,
+            self.source.digest,
+            rules_of_fit(),
+            self.dataset.identity,
+            asdict(self.plan),
+            self.case.points_per_epoch,
+        )
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

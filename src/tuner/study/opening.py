@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import optuna
 from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
-from tuner import __version__
 from tuner.case.metric import trivial
 from tuner.case.space import check_arms, space
 from tuner.data.splits import folds
-from tuner.errors import StudyError
-from tuner.study.schema import FACTS
-from tuner.study.store import facts_of, open_storage, settle
+from tuner.revision import full_version
+from tuner.study.identity import changes, facts_of_case, facts_of_split, refuse
+from tuner.study.rules import rules_of_fit
+from tuner.study.schema import CHANGES, CONCLUSIONS, FACTS
+from tuner.study.store import evidence_name, facts_of, open_storage, settle
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from optuna.pruners import BasePruner
+    from optuna.storages import BaseStorage
 
     from tuner.case.contract import Case
     from tuner.study.configuration import StudyConfig
+    from tuner.study.identity import Change
+    from tuner.study.schema import AcceptedChange
     from tuner.training.plan import Precision
 
 ARMS = ("baseline", "recipe")
@@ -38,23 +44,27 @@ def open_study(
     pruner: BasePruner,
     choose: Callable[[], Plan] | None = None,
     precision: Precision | None = None,
+    *,
+    accept: bool = False,
 ) -> tuple[optuna.Study, StudyConfig]:
     """Create the study, or check that it is the same one and take it up.
 
     Args:
         pruner: of the study.
         choose: finds the plan of a new study; None: it is the config's.
-        precision: the one asked for; a study that goes on must have been begun in it.
+        precision: the one asked for; a study that is continued must have been begun in it.
+        accept: continue the study with what has changed since it was begun, and keep a note of it.
 
     Returns:
         The study, with interrupted trials queued again, and the config with the plan that the study
-        was begun with. A study of which nothing is left but a failed baseline is begun anew.
+        was begun with, and with its identity. A study of which nothing is left but a failed
+        baseline is begun anew.
 
     Raises:
         CaseError: baseline or recipe is outside the case's search space.
         StoreError: the database cannot be used, or the study was made by something else.
-        StudyError: a study of that name differs in case, data, seed, --fix, --order, space or
-            precision.
+        StudyError: a study of that name differs in what its results depend on, unless that is
+            accepted, and can be.
         TunerError: whatever `choose` raises; there is no new study then.
     """
     check_arms(config.case)
@@ -68,22 +78,26 @@ def open_study(
             study = None
     if study is not None and not _untold(study):
         stored = facts_of(study)
-        _check_same(name, stored, facts, precision)
+        if found := changes(stored, facts, precision):
+            if not (accept and all(change.can_be_accepted for change in found)):
+                raise refuse(name, found)
+            stored = _accept(study, stored, facts, found)
         settle(study)
     else:
         plan = choose() if choose else config.plan
+        _remove_what_is_left(storage, name)
         study = study or optuna.create_study(
             study_name=name,
             storage=storage,
             direction=config.case.direction,
             pruner=pruner,
         )
-        stored = {**facts, "plan": asdict(plan)}
+        stored = {**facts, "plan": asdict(plan), "identity": uuid4().hex}
         study.set_user_attr(FACTS, stored)
     for arm in ARMS:
         enqueue_arm(study, config.case, arm, unless_present=True)
     plan = Plan(**stored["plan"])
-    return study, replace(config, plan=plan)
+    return study, replace(config, plan=plan, identity=stored["identity"])
 
 
 def enqueue_arm(study: optuna.Study, case: Case, arm: str, *, unless_present: bool = False) -> None:
@@ -98,12 +112,41 @@ def _untold(study: optuna.Study) -> bool:
     return FACTS not in study.user_attrs and not study.get_trials(deepcopy=False)
 
 
+def _remove_what_is_left(storage: BaseStorage, name: str) -> None:
+    """Remove the evidence of a study of this name that was deleted by Optuna, which left it."""
+    left = evidence_name(name)
+    if left in optuna.get_all_study_names(storage):
+        optuna.delete_study(study_name=left, storage=storage)
+
+
+def _accept(
+    study: optuna.Study, stored: dict[str, Any], facts: dict[str, Any], found: Sequence[Change]
+) -> dict[str, Any]:
+    """Keep a note of changes, drop what was concluded before them, and return the new facts.
+
+    In this order: whoever is killed in between finds the study refused again, and nothing unsaid.
+    """
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    noted: list[AcceptedChange] = [
+        {"when": when, "what": change.what, "was": change.was, "now": change.now}
+        for change in found
+    ]
+    study.set_user_attr(CHANGES, [*study.user_attrs.get(CHANGES, []), *noted])
+    for name in CONCLUSIONS:
+        if study.user_attrs.get(name):
+            study.set_user_attr(name, {})
+    kept = {"plan": stored["plan"], "identity": stored.get("identity") or uuid4().hex}
+    accepted = {**stored, **facts, **kept, "version": stored.get("version", facts["version"])}
+    study.set_user_attr(FACTS, accepted)
+    return accepted
+
+
 def _facts(config: StudyConfig) -> dict[str, Any]:
     case, data = config.case, config.dataset
     splits = folds(data.development, data.validation, config.seed)
     metric, loss = trivial(case.task, data.development.targets)
     facts = {
-        "version": __version__,
+        "version": full_version(),
         "case": case.name,
         "reference": config.reference,
         "task": case.task,
@@ -122,6 +165,7 @@ def _facts(config: StudyConfig) -> dict[str, Any]:
             "reading": data.reading,
             "findings": data.findings and data.findings.facts(),
             "target": data.findings and data.findings.target and asdict(data.findings.target),
+            **facts_of_split(data),
             "sizes": {
                 "development": len(data.development),
                 "training": len(splits[0].training),
@@ -135,6 +179,8 @@ def _facts(config: StudyConfig) -> dict[str, Any]:
             parameter: json.loads(distribution_to_json(distribution))
             for parameter, distribution in space(case).items()
         },
+        **facts_of_case(case, config.source),
+        "rules": rules_of_fit(),
         "plan": asdict(config.plan),
         "order": config.order,
         "sampler": config.sampler,
@@ -142,43 +188,6 @@ def _facts(config: StudyConfig) -> dict[str, Any]:
     }
     plain: dict[str, Any] = json.loads(json.dumps(facts))
     return plain
-
-
-def _check_same(
-    name: str, stored: dict[str, Any], wanted: dict[str, Any], precision: Precision | None
-) -> None:
-    begun_in = stored["plan"]["precision"]
-    pairs = {
-        "case": (stored["case"], wanted["case"]),
-        "data": (_data_in_words(stored), _data_in_words(wanted)),
-        "seed": (stored["seed"], wanted["seed"]),
-        "--fix": (_fixed_in_words(stored), _fixed_in_words(wanted)),
-        "--order": (stored.get("order", "work"), wanted["order"]),
-        "precision": (begun_in, precision or begun_in),
-        "search space": (stored["space"], wanted["space"]),
-    }
-    differences = []
-    for what, (was, now) in pairs.items():
-        if was != now:
-            if what == "search space":
-                changed = sorted(k for k in was.keys() | now if was.get(k) != now.get(k))
-                differences.append(f"the search space has changed in {', '.join(changed)}")
-            else:
-                differences.append(f"its {what} is {was}, not {now}")
-    if differences:
-        raise StudyError(
-            f"study {name!r} exists and is another: {'; '.join(differences)}. "
-            "Start a new study with --name, or give the command it was made with"
-        )
-
-
-def _fixed_in_words(facts: dict[str, Any]) -> str:
-    return " ".join(f"{name}={value}" for name, value in facts["fixed"].items()) or "nothing"
-
-
-def _data_in_words(facts: dict[str, Any]) -> str:
-    data = facts["data"]
-    return f"{data['name']} with fingerprint {data['fingerprint'][:12]}"
 
 
 def only_failures(study: optuna.Study) -> bool:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from tuner.case.loading import load_named_case
+from tuner.case.source import source_of
 from tuner.data import cache
 from tuner.data.sources.folders import Folders
+from tuner.data.splits import folds
 from tuner.errors import DataError, StoreError
 from tuner.study.configuration import StudyConfig
+from tuner.study.identity import facts_of_split, in_words, refuse_another_case
 from tuner.study.store import facts_of
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Any
 
@@ -24,7 +29,12 @@ if TYPE_CHECKING:
 
 
 def config_of(
-    study: optuna.Study, workplace: Workplace, case_file: str | None, data_dir: Path | None
+    study: optuna.Study,
+    workplace: Workplace,
+    case_file: str | None,
+    data_dir: Path | None,
+    *,
+    changed: bool = False,
 ) -> StudyConfig:
     """Return what a study was made of.
 
@@ -32,19 +42,26 @@ def config_of(
         workplace: where its data is cached, or is looked for.
         case_file: for a study of a user's own case, the path of that case's file.
         data_dir: folder with the raw data, where the study's cache is gone.
+        changed: take the case even if its code has changed since; otherwise that is an error.
 
     Raises:
         CaseError: the case is gone, broken, or a user's own and its file is not named.
         DataError: the data is gone, or is not the data of the study.
         StoreError: the study was made by something else.
+        StudyError: the case has changed since.
     """
     facts = facts_of(study)
     try:
         case = load_named_case(facts["case"], facts["reference"], case_file)
+        reference = case_file or facts["reference"]
+        source = source_of(reference)
+        if not changed:
+            refuse_another_case(study.study_name, facts, case, source)
         dataset, folder = _data(case, facts, workplace, data_dir)
         return StudyConfig(
             case=case,
-            reference=case_file or facts["reference"],
+            reference=reference,
+            source=source,
             dataset=dataset,
             data_folder=folder,
             seed=facts["seed"],
@@ -53,6 +70,7 @@ def config_of(
             order=facts.get("order", "work"),
             sampler=facts.get("sampler", ""),
             pruner=facts.get("pruner", ""),
+            identity=facts.get("identity", ""),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise StoreError(
@@ -65,15 +83,47 @@ def _data(
     case: Case, facts: dict[str, Any], workplace: Workplace, data_dir: Path | None
 ) -> tuple[Dataset, Path]:
     """Take the study's data from the cache, or find it again and check that it is the same."""
-    expected = facts["data"]["fingerprint"]
-    folder = cache.folder_of(workplace.cache, expected)
-    if not cache.is_whole(folder):
-        found = case.dataset(Folders(given=data_dir, own=workplace.data))
-        if found.fingerprint != expected:
-            raise DataError(
-                f"the study was made on {facts['data']['name']} with fingerprint "
-                f"{expected[:12]}, and what was found is {found.name} with "
-                f"{found.fingerprint[:12]}; name the folder of the study's data with --data-dir"
-            )
-        cache.store(found, workplace.cache)
+    stored = facts["data"]
+    # Before splits and columns had a part in the name, the folder was that of the fingerprint.
+    for name in filter(None, (stored.get("identity"), stored["fingerprint"])):
+        folder = cache.folder_of(workplace.cache, name)
+        if cache.is_whole(folder):
+            cached = cache.load(folder)
+            if not differences_of_data(stored, cached, facts["seed"]):
+                return cached, folder
+    found = case.dataset(Folders(given=data_dir, own=workplace.data))
+    if differences := differences_of_data(stored, found, facts["seed"]):
+        raise DataError(
+            f"the study was made on other data than what was found: {'; '.join(differences)}. Name "
+            "the folder of the study's data with --data-dir"
+        )
+    folder = cache.store(found, workplace.cache)
     return cache.load(folder), folder
+
+
+def differences_of_data(stored: Mapping[str, Any], found: Dataset, seed: int) -> list[str]:
+    """Say how data differs from that of a study; of an older study less is known."""
+    differences = []
+    there, here = stored["fingerprint"], found.fingerprint
+    if there != here:
+        was, now = f"{stored['name']} with {there[:12]}", f"{found.name} with {here[:12]}"
+        differences.append(f"its fingerprint is of {was}, not of {now}")
+    elif "identity" in stored:
+        split = json.loads(json.dumps(facts_of_split(found)))
+        if split["validation"] != stored["validation"]:
+            was, now = (in_words(one["validation"]) for one in (stored, split))
+            differences.append(f"its validation split is {was}, not {now}")
+        elif split["identity"] != stored["identity"]:
+            differences.append("its columns have other names")
+    else:
+        parts = folds(found.development, found.validation, seed)
+        was, now = (
+            f"{count} folds with {rows} validation rows"
+            for count, rows in (
+                (stored["sizes"]["folds"], stored["sizes"]["validation"]),
+                (len(parts), len(parts[0].validation)),
+            )
+        )
+        if was != now:
+            differences.append(f"it has {was}, not {now}")
+    return differences

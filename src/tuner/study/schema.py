@@ -1,15 +1,183 @@
-"""Names under which a study keeps what is known about it, besides its trials."""
+"""What is in the database besides Optuna's own: the attributes of studies and trials, on one page.
 
+A study of tuner is an Optuna study with the attribute `FACTS`. Beside it stands one named
+`STUDY/evidence`, with the attribute `EVIDENCE`, which holds the trainings after the search.
+Studies of earlier versions lack what those versions did not write: it is `NotRequired` here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+# Attributes of a study.
+FACTS = "tuner"  # Facts: what the study was made with; it makes an Optuna study one of tuner's
+CHANGES = "changes_accepted"  # list[AcceptedChange]: what was accepted since, oldest first
+SESSIONS = "sessions"  # list[Session]: the runs of the study command
+STOPPED = "stopped"  # why the search has ended by itself; None: it has not
 CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
 MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does
 IMPORTANCE = "importance"  # which hyperparameters mattered
-STOPPED = "stopped"  # why the search has ended by itself
-SESSIONS = "sessions"  # the runs of the study command: what was typed, where, how long it took
 REMARKS = "remarks"  # what is odd about the data: sentences, said before anything trains
-FACTS = "tuner"  # what the study was made with; it makes an Optuna study one of tuner's
-EVIDENCE = "evidence_of"  # on the study that holds the trainings after another's search
 TESTED_WEIGHTS = "tested_weights"  # digests of the models that met the test, by trial, a seed each
 SEED_MATTERS = "seed_matters"  # what a training's seed changes: its "weights", "order" or "nothing"
-OPENINGS = "test_openings"  # when and why the test split was opened
 NOTE = "note_version"  # of the note in the dashboard that tuner wrote last; a later one is not ours
+OPENINGS = "test_openings"  # list[Opening]: when and why the test split was opened
+
+# What was concluded from trainings: empty again once a change has been accepted.
+CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, TESTED_WEIGHTS)
+
+# The attribute of a study that holds the trainings after another's search: that other's name.
+EVIDENCE = "evidence_of"
+
+# Attributes of a trial of the search (SearchTrial) and of one of the evidence (EvidenceTrial).
+ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
+BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
+SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
+KEY = "key"
+
+
+class StoredDistribution(TypedDict):
+    """One hyperparameter's range, as Optuna writes it."""
+
+    name: str
+    attributes: dict[str, Any]
+
+
+class StoredSource(TypedDict):
+    """Hashes of the code of a case: `tuner.case.source.Source`."""
+
+    file: str
+    main: str
+    modules: dict[str, str]
+
+
+class StoredData(TypedDict):
+    """The data of a study.
+
+    `fingerprint` is of the rows, as every version had it; `identity` holds the split scheme and the
+    names of the columns as well. `sizes` are rows, and the number of folds.
+    """
+
+    name: str
+    source: str
+    fingerprint: str
+    stands_in_for: str | None
+    classes: list[str]
+    columns: list[str]
+    pixels: dict[str, Any] | None
+    sizes: dict[str, int]
+    identity: NotRequired[str]
+    validation: NotRequired[dict[str, Any]]
+    reading: NotRequired[str | None]
+    findings: NotRequired[dict[str, Any] | None]
+    target: NotRequired[dict[str, float] | None]
+
+
+class Facts(TypedDict):
+    """What a study was made with. `identity` is of this study alone, even after it was deleted.
+
+    `version` is of the tuner that began it; `rules` are hashes of that tuner's training code.
+    """
+
+    version: str
+    case: str
+    reference: str
+    task: str
+    metric: str
+    direction: str
+    seed: int
+    fixed: dict[str, Any]
+    data: StoredData
+    trivial: dict[str, float]
+    space: dict[str, StoredDistribution]
+    plan: dict[str, Any]
+    order: NotRequired[str]
+    sampler: NotRequired[str]
+    pruner: NotRequired[str]
+    identity: NotRequired[str]
+    baseline: NotRequired[dict[str, Any]]
+    recipe: NotRequired[dict[str, Any]]
+    points_per_epoch: NotRequired[int]
+    source: NotRequired[StoredSource]
+    rules: NotRequired[dict[str, str]]
+
+
+class AcceptedChange(TypedDict):
+    """A change with which the study was continued by --accept-changes; `when` is UTC, ISO 8601."""
+
+    when: str
+    what: str
+    was: str
+    now: str
+
+
+class Session(TypedDict):
+    """One run of the study command: what was typed, where, and how many seconds its parts took."""
+
+    command: str
+    started: str
+    workers: int
+    data_dir: str | None
+    machine: dict[str, Any]
+    version: NotRequired[str]
+    cluster: NotRequired[dict[str, Any]]
+    search_seconds: NotRequired[float]
+    confirmation_seconds: NotRequired[float]
+
+
+class Opening(TypedDict):
+    """One opening of the test split; `when` is UTC, ISO 8601, `rows` the identity of its rows."""
+
+    when: str
+    reason: str
+    rows: NotRequired[str]
+
+
+class SearchTrial(TypedDict):
+    """Attributes of a trial that tuner has trained. One that was added from outside has none.
+
+    Attributes:
+        arm: "baseline" or "recipe", of a trial that is one.
+        hyperparameters: all of them.
+        seed: of its training.
+        curve: a point each: step, epoch, training loss, training metric, validation score.
+        best_epoch: at which the complete trial was at its best; so are `fold_scores`.
+        failure: why it failed, in one line; `diverged`: by a number that is not finite.
+        seconds: on the clock. work: floating-point operations, or report points.
+        begun, ended: in virtual time.
+        alongside: virtual time of those that ran when it ended, by their numbers.
+    """
+
+    arm: NotRequired[str]
+    hyperparameters: dict[str, Any]
+    seed: int
+    curve: NotRequired[list[list[float | None]]]
+    best_epoch: NotRequired[float]
+    fold_scores: NotRequired[list[float]]
+    failure: NotRequired[str]
+    diverged: NotRequired[bool]
+    seconds: NotRequired[float]
+    work: NotRequired[float]
+    begun: NotRequired[float]
+    ended: NotRequired[float]
+    alongside: NotRequired[dict[str, float]]
+
+
+class EvidenceTrial(TypedDict):
+    """Attributes of a training after the search; its value is its score on the fold.
+
+    `key` names what was trained, by what code, on what, for which study; `seconds` and `work` are
+    its share of a job that trained several.
+    """
+
+    key: str
+    hyperparameters: dict[str, Any]
+    epochs: int
+    round: int
+    split_seed: int | None
+    fold: int | None
+    seed: int
+    seconds: float | None
+    work: float
+    failure: str | None

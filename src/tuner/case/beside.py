@@ -1,0 +1,85 @@
+"""The modules beside a case file: importable from any folder, and each case has its own.
+
+Python looks beside the script that it was started with. A case file is not that script, so the
+modules beside it are found here, while that case is the last one loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.abc import MetaPathFinder
+from importlib.machinery import PathFinder, SourceFileLoader
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.case.source import INSTALLED, modules_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
+
+
+class _FromText(SourceFileLoader):
+    """Reads a module's text each time: bytecode on disk is trusted by the second of a change."""
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - as its base has it
+        """Compile the module."""
+        compiled: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return compiled
+
+
+class _Beside(MetaPathFinder):
+    """Finds modules in one folder, and remembers which.
+
+    Args:
+        folder: of the case file.
+        names: the only ones that are looked for; None: all.
+    """
+
+    def __init__(self, folder: str, names: frozenset[str] | None) -> None:
+        self.folder, self.names = folder, names
+        self.found: set[str] = set()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where a module is that stands beside the file; submodules find their own way."""
+        if path is not None or (self.names is not None and fullname not in self.names):
+            return None
+        spec = PathFinder.find_spec(fullname, [self.folder], target)
+        if spec is not None:
+            self.found.add(fullname)
+            if isinstance(spec.loader, SourceFileLoader):
+                spec.loader = _FromText(spec.loader.name, spec.loader.path)
+        return spec
+
+
+def make_importable(file: Path) -> None:
+    """Let a case file import what stands beside it, and forget what was beside another.
+
+    A module of the same name beside another case stays with that case, which has imported it. One
+    that was edited since is read again. Standard modules are never shadowed; what the file imports
+    by name comes before an installed package of that name, anything else after it.
+
+    Raises:
+        CaseError: a file cannot be read, or is not Python.
+    """
+    folder = str(file.resolve().parent)
+    here = {path.name.partition(".")[0] for path in Path(folder).iterdir()}
+    names = frozenset({name.partition(".")[0] for name in modules_of(file)} & here)
+    old = [finder for finder in sys.meta_path if isinstance(finder, _Beside)]
+    _forget(names.union(*(finder.found for finder in old)))
+    others = [finder for finder in sys.meta_path if finder not in old]
+    sys.meta_path[:] = [_Beside(folder, names), *others, _Beside(folder, None)]
+    importlib.invalidate_caches()
+
+
+def _forget(names: frozenset[str]) -> None:
+    """Have the modules of these names imported anew, but for installed ones."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in names:
+            file = getattr(module, "__file__", None)
+            if file is None or not INSTALLED & set(Path(file).parts):
+                del sys.modules[name]

@@ -1,0 +1,222 @@
+"""The source of a case: its file and the modules of the user that it imports, as they compute.
+
+Two sources are the same where their syntax trees are, without docstrings and other strings that
+stand alone. So a comment, a line break or a better docstring changes nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import sys
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.errors import CaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+DIGITS = 16  # of a SHA-256, in hexadecimal
+INSTALLED = {"site-packages", "dist-packages"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What the code of a case is, in hashes.
+
+    Attributes:
+        file: name of the case's file, for messages.
+        main: hash of that file.
+        modules: hashes of the modules that it imports, directly or through others, by their names;
+            those of tuner, of Python and of installed packages are not among them.
+    """
+
+    file: str = field(compare=False)
+    main: str
+    modules: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """One hash of it all."""
+        text = json.dumps([self.main, dict(self.modules)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def changed_since(self, before: Source) -> list[str]:
+        """Return the files that differ from an earlier source, as a person would call them."""
+        changed = [self.file] if self.main != before.main else []
+        names = self.modules.keys() | before.modules.keys()
+        return changed + sorted(
+            name for name in names if self.modules.get(name) != before.modules.get(name)
+        )
+
+
+def source_of(reference: str) -> Source:
+    """Return the source of a case.
+
+    Args:
+        reference: a name of a shipped case, or the path of a case file.
+
+    Raises:
+        CaseError: a file cannot be read, or is not Python.
+    """
+    file = file_of(reference)
+    return Source(
+        file=file.name,
+        main=hash_of_code(file),
+        modules={name: hash_of_code(path) for name, path in sorted(modules_of(file).items())},
+    )
+
+
+def file_of(reference: str) -> Path:
+    """Return the file of a case, which need not exist."""
+    if reference.endswith(".py"):
+        return Path(reference)
+    return Path(__file__).parents[1] / "cases" / f"{reference}.py"
+
+
+def modules_of(file: Path) -> dict[str, Path]:
+    """Return the user's modules that a case file imports, with what they import in turn, by name.
+
+    Found by reading, not by running: an import within a function counts as well. One that is made
+    of a string at run time is not seen.
+    """
+    roots = [str(file.parent), *_own_folders()]
+    found: dict[str, Path] = {}
+    waiting = list(_read(file).imports(""))
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        path = _find(name, roots)
+        if path is None or path == file:
+            continue
+        found[name] = path
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        waiting += _read(path).imports(package)
+    return found
+
+
+def files_of(reference: str) -> dict[str, bytes]:
+    """Return the files of a case of the user's by their paths in one folder, the case's own first.
+
+    In that folder they import each other as they do here.
+    """
+    file = file_of(reference)
+    found = {file.name: file.read_bytes()}
+    for name, path in modules_of(file).items():
+        folder, _, last = name.replace(".", "/").rpartition("/")
+        package = path.name.startswith("__init__.")
+        place = [folder, last, path.name] if package else [folder, path.name]
+        found["/".join(filter(None, place))] = path.read_bytes()
+    return found
+
+
+def hash_of_code(path: Path) -> str:
+    """Return a hash of what a Python file computes; of any other file, of its bytes."""
+    return _read(path).digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Module:
+    """What is read in a module: a hash, and names it imports: (level, module, names)."""
+
+    digest: str
+    imported: tuple[tuple[int, str, tuple[str, ...]], ...]
+
+    def imports(self, package: str) -> Iterator[str]:
+        """Yield the full name of every module that may be meant, and of the packages it is in.
+
+        Args:
+            package: that the module is in; empty: in none.
+        """
+        for level, module, names in self.imported:
+            base = module
+            if level:
+                parts = package.split(".") if package else []
+                base = ".".join([*parts[: len(parts) - level + 1], *filter(None, [module])])
+            for whole in [base, *(f"{base}.{name}" for name in names)]:
+                parts = whole.lstrip(".").split(".")
+                yield from (".".join(parts[: n + 1]) for n in range(len(parts)))
+
+
+def _read(path: Path) -> _Module:
+    try:
+        return _parsed(path.read_bytes(), path.suffix)
+    except OSError as error:
+        raise CaseError(f"{path} cannot be read: {error.strerror}") from error
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise CaseError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+@lru_cache(maxsize=256)
+def _parsed(content: bytes, suffix: str) -> _Module:
+    if suffix != ".py":
+        return _Module(hashlib.sha256(content).hexdigest()[:DIGITS], ())
+    tree = ast.parse(content)
+    imported: list[tuple[int, str, tuple[str, ...]]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported += [(0, alias.name, ()) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = tuple(alias.name for alias in node.names if alias.name != "*")
+            imported.append((node.level, node.module or "", names))
+    text = json.dumps(_plain(tree))
+    return _Module(hashlib.sha256(text.encode()).hexdigest()[:DIGITS], tuple(imported))
+
+
+def _plain(node: Any) -> Any:
+    """Return a syntax tree as lists and text, the same for all versions of Python that parse it.
+
+    What is empty is left out: versions differ in which fields a node has.
+    """
+    if isinstance(node, ast.AST):
+        fields = ((name, _plain(value)) for name, value in ast.iter_fields(node) if name != "kind")
+        kept = ((name, value) for name, value in fields if value not in (None, []))
+        return [type(node).__name__, *kept]
+    if isinstance(node, list):
+        return [_plain(one) for one in node if not _is_remark(one)]
+    return None if node is None else repr(node)
+
+
+def _is_remark(node: Any) -> bool:
+    """Whether a statement is a string that stands alone: a docstring, or a note."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _find(name: str, roots: Iterable[str]) -> Path | None:
+    """Return the file of a module of the user's, without importing anything; None: it is not one.
+
+    A package without a file of its own has none either.
+    """
+    first, _, rest = name.partition(".")
+    if first == "tuner" or first in sys.stdlib_module_names:
+        return None
+    spec = PathFinder.find_spec(first, list(roots))
+    while spec is not None and rest:
+        part, _, rest = rest.partition(".")
+        within = spec.submodule_search_locations
+        if within is None:
+            return None
+        spec = PathFinder.find_spec(f"{spec.name}.{part}", list(within))
+    return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
+
+
+def _own_folders() -> list[str]:
+    """Return the folders of the import path where a user's own modules may be."""
+    installed = [Path(prefix).resolve() for prefix in {sys.prefix, sys.base_prefix}]
+    folders = []
+    for entry in sys.path:
+        path = Path(entry or ".").resolve()
+        within = any(path.is_relative_to(prefix) for prefix in installed)
+        if path.is_dir() and not within and not INSTALLED & set(path.parts):
+            folders.append(str(path))
+    return folders

@@ -1,0 +1,212 @@
+"""A study is held against all that its results depend on; what is harmless does not count."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import pytest
+
+from tests.making import TINY, make_brief, open_as_command
+from tuner.errors import StudyError
+from tuner.search.pruner import TaperingPruner
+from tuner.study.identity import changes
+from tuner.study.opening import open_study
+from tuner.study.schema import CHANGES, CONCLUSIONS, CONFIRMATION, EVIDENCE, FACTS
+from tuner.study.store import evidence_name, load_study
+
+if TYPE_CHECKING:
+    from tuner.study.configuration import StudyConfig
+
+TEXT = Path(TINY).read_text(encoding="utf-8")
+
+
+def edited(folder: Path, *edits: tuple[str, str], text: str = TEXT) -> StudyConfig:
+    """The tiny case with edits in its file, as a user makes them."""
+    for old, new in edits:
+        assert text.count(old) >= 1
+        text = text.replace(old, new, 1)
+    file = folder / "mine.py"
+    file.write_text(text, encoding="utf-8")
+    return make_brief(str(file), folder)
+
+
+def accepting(url: str, config: StudyConfig) -> optuna.Study:
+    """Open the study as `tuner study --accept-changes` does."""
+    return open_study(url, "study", config, TaperingPruner(), accept=True)[0]
+
+
+EDITS = {
+    "its validation split is KFold(3), not KFold(10)": ("KFold(3)", "KFold(10)"),
+    "its columns are y, where now are z": ('("x", "y")', '("x", "z")'),
+    "its baseline has width=4, not width=5": ("width: int = 4", "width: int = 5"),
+    "its recipe has dropout=0.1, not dropout=0.2": ("dropout=0.1", "dropout=0.2"),
+    "its search space has changed in width: width from 2 to 8, now width from 2 to 9": (
+        '"width", 2, 8',
+        '"width", 2, 9',
+    ),
+    "its number of validations an epoch is 1, not 2": (
+        "    build=build,",
+        "    build=build,\n    points_per_epoch=2,",
+    ),
+    "its data is tiny with fingerprint": ("1.5 * targets", "1.6 * targets"),
+    "the code of its case has changed in mine.py": (
+        "return build_mlp(hyperparameters, shape)",
+        "return build_mlp(hyperparameters, shape).double()",
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "edit"), EDITS.items(), ids=[edit[0] for edit in EDITS.values()])
+def test_a_change_is_refused_and_named_alone_and_can_be_accepted(
+    url: str, tmp_path: Path, said: str, edit: tuple[str, str]
+) -> None:
+    first = accepting(url, edited(tmp_path))
+    first.set_user_attr(CONFIRMATION, {"candidates": [0]})
+    changed = edited(tmp_path, edit)
+    with pytest.raises(StudyError) as refused:
+        open_as_command(url, "study", changed)
+    message = str(refused.value)
+    assert said in message
+    assert "--accept-changes" in message
+    others = [other.split(" is ")[0] for other in EDITS if other != said]
+    code = "the code of its case has changed in mine.py"
+    assert [other for other in others if other in message and other != code] == []
+    study = accepting(url, changed)
+    noted = study.user_attrs[CHANGES]
+    assert {"when", "what", "was", "now"} == noted[0].keys()
+    assert "code of the case" in {one["what"] for one in noted}
+    assert not any(study.user_attrs.get(name) for name in CONCLUSIONS)
+    again, opened = open_as_command(url, "study", changed)
+    assert again.user_attrs[CHANGES] == noted
+    assert opened.identity == first.user_attrs[FACTS]["identity"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("import torch", "import torch  # a remark"),
+        ('"""Two noisy clouds."""', '"""Two clouds,\n\n    with noise."""'),
+        ('    """Make the data."""\n', ""),
+        ("    del folders\n", '    del folders\n\n    "A note."\n'),
+        (
+            "return build_mlp(hyperparameters, shape)",
+            "return build_mlp(\n        hyperparameters,\n        shape,\n    )",
+        ),
+        ("width: int = 4\n", "width: int = (4)\n"),
+    ],
+)
+def test_a_harmless_edit_locks_nobody_out(url: str, tmp_path: Path, edit: tuple[str, str]) -> None:
+    open_as_command(url, "study", edited(tmp_path))
+    study, _ = open_as_command(url, "study", edited(tmp_path, edit))
+    assert CHANGES not in study.user_attrs
+
+
+def test_a_module_beside_the_case_is_part_of_it(url: str, tmp_path: Path) -> None:
+    text = TEXT.replace("return build_mlp(", "from layers import make\n\n    return make(")
+    (tmp_path / "layers.py").write_text("from deeper import make\n", encoding="utf-8")
+    deeper = tmp_path / "deeper.py"
+    deeper.write_text("from tuner import build_mlp as make\n", encoding="utf-8")
+    open_as_command(url, "study", edited(tmp_path, text=text))
+    deeper.write_text(
+        "def make(h, s):\n    from tuner import build_mlp\n\n    return build_mlp(h, s)\n"
+    )
+    with pytest.raises(StudyError, match="code of its case has changed in deeper\\."):
+        open_as_command(url, "study", edited(tmp_path, text=text))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"sampler": "another"}, "its sampler is one, not another"),
+        ({"pruner": "another"}, "its pruner is one, not another"),
+    ],
+)
+def test_another_sampler_or_pruner_is_noticed(
+    config: StudyConfig, url: str, change: dict[str, Any], said: str
+) -> None:
+    config = replace(config, sampler="one", pruner="one")
+    open_as_command(url, "study", config)
+    with pytest.raises(StudyError, match=said):
+        open_as_command(url, "study", replace(config, **change))
+
+
+def test_another_training_code_of_tuner_is_noticed(config: StudyConfig, url: str) -> None:
+    study, _ = open_as_command(url, "study", config)
+    facts = study.user_attrs[FACTS]
+    rules = {**facts["rules"], "training/step.py": "0" * 16}
+    study.set_user_attr(FACTS, {**facts, "rules": rules})
+    with pytest.raises(
+        StudyError, match=r"training code of tuner is not that .*: training/step.py"
+    ):
+        open_as_command(url, "study", config)
+    assert accepting(url, config).user_attrs[CHANGES][0]["what"] == "training code of tuner"
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"fixed": {"width": 3}}, {"order": "arrival"}])
+def test_what_was_typed_cannot_be_accepted(
+    config: StudyConfig, url: str, change: dict[str, Any]
+) -> None:
+    open_as_command(url, "study", config)
+    with pytest.raises(StudyError) as refused:
+        accepting(url, replace(config, **change))
+    assert "--accept-changes" not in str(refused.value)
+
+
+def test_choices_that_optuna_cannot_change_are_not_accepted(url: str, tmp_path: Path) -> None:
+    open_as_command(url, "study", edited(tmp_path))
+    changed = edited(tmp_path, ('"step_lr", (False, True)', '"step_lr", (False, True, None)'))
+    with pytest.raises(StudyError, match="Optuna cannot add or remove choices"):
+        accepting(url, changed)
+
+
+def test_a_study_of_an_older_tuner_continues_only_with_a_word(
+    config: StudyConfig, url: str
+) -> None:
+    study, _ = open_as_command(url, "study", config)
+    facts = study.user_attrs[FACTS]
+    new = {"identity", "source", "rules", "baseline", "recipe", "points_per_epoch"}
+    data = {k: v for k, v in facts["data"].items() if k not in {"identity", "validation"}}
+    old = {**{k: v for k, v in facts.items() if k not in new}, "data": data}
+    study.set_user_attr(FACTS, old)
+    with pytest.raises(StudyError, match="did not record the code of its case"):
+        open_as_command(url, "study", config)
+    accepted = accepting(url, config)
+    assert accepted.user_attrs[FACTS]["source"] == json.loads(json.dumps(facts["source"]))
+    assert open_as_command(url, "study", config)[1].identity
+
+
+def test_a_number_that_is_not_equal_to_itself_is_no_change(config: StudyConfig, url: str) -> None:
+    case = replace(config.case, baseline=replace(config.case.baseline, gamma=float("nan")))
+    odd = replace(config, case=case)
+    study, _ = open_as_command(url, "other", config)
+    wanted = {**study.user_attrs[FACTS], "baseline": {"gamma": float("nan")}}
+    assert changes(json.loads(json.dumps(wanted)), wanted) == []
+    assert odd.case.baseline != config.case.baseline
+
+
+def test_evidence_of_a_deleted_study_goes_with_it(config: StudyConfig, url: str) -> None:
+    study, first = open_as_command(url, "study", config)
+    evidence = optuna.create_study(study_name=evidence_name("study"), storage=study._storage)
+    evidence.set_user_attr(EVIDENCE, "study")
+    optuna.delete_study(study_name="study", storage=study._storage)
+    _, second = open_as_command(url, "study", config)
+    assert evidence_name("study") not in optuna.get_all_study_names(
+        load_study(url, "study")._storage
+    )
+    assert first.basis != second.basis
+
+
+def test_what_evidence_depends_on_is_in_its_key(config: StudyConfig, tmp_path: Path) -> None:
+    others = [
+        replace(config, identity="another"),
+        replace(config, plan=replace(config.plan, threads=2)),
+        replace(config, dataset=replace(config.dataset, columns=("a", "b"))),
+        replace(config, case=replace(config.case, points_per_epoch=2)),
+        edited(tmp_path, ("KFold(3)", "KFold(4)")),
+        edited(tmp_path, ("hyperparameters.breaks", "not not hyperparameters.breaks")),
+    ]
+    assert len({config.basis, *(other.basis for other in others)}) == 1 + len(others)
