@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 from sqlalchemy import event
 
@@ -146,6 +147,30 @@ def test_what_is_there_already_is_written_over_after_all_before_it(
     mirror.study._storage.set_trial_intermediate_value(trial._trial_id, 1, 0.25)
     assert everything(mirror.study) == everything(load_study(url, "study"))
     assert load_study(url, "study").trials[0].intermediate_values == {1: 0.25}
+
+
+def test_a_trial_that_ends_before_it_was_written_is_written_whole(
+    config: StudyConfig, url: str
+) -> None:
+    study, _ = open_as_command(url, "study", config)
+    mirror = Mirror(study)
+    *_, new = (mirror.study.ask() for _ in range(3))  # after baseline and recipe
+    mirror.study.tell(new, 0.5)
+    assert load_study(url, "study").trials[2].value == 0.5
+    assert everything(mirror.study) == everything(load_study(url, "study"))
+
+
+def test_nothing_is_written_of_a_trial_that_has_ended(config: StudyConfig, url: str) -> None:
+    mirror, trial = running_trial(url, config)
+    mirror.study.tell(trial, 0.5)
+    with pytest.raises(UpdateFinishedTrialError):
+        mirror.set_trial_user_attr(0, "late", 1)
+    with pytest.raises(UpdateFinishedTrialError):
+        mirror.set_trial_intermediate_value(0, 7, 1.0)
+    with pytest.raises(KeyError):
+        mirror.set_trial_user_attr(99, "nobody's", 1)
+    mirror.flush()
+    assert everything(mirror.study) == everything(load_study(url, "study"))
 
 
 @pytest.mark.parametrize("what", ["flush", "add_trial"])

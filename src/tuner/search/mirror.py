@@ -79,6 +79,16 @@ class Mirror(InMemoryStorage):
         self.flush()
         return self._database
 
+    def _id_to_write(self, trial_id: int) -> int | None:
+        """Return the trial's id in the database; None while it is not there.
+
+        Raises:
+            KeyError: there is no such trial.
+            UpdateFinishedTrialError: it has ended, so nothing of it may change.
+        """
+        self.check_trial_is_updatable(trial_id, self.get_trial(trial_id).state)
+        return self._ids[trial_id]
+
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Add a trial; one without a template is written by `write_new`."""
         known = None
@@ -96,7 +106,7 @@ class Mirror(InMemoryStorage):
         distribution: BaseDistribution,
     ) -> None:
         """Set a hyperparameter."""
-        if (known := self._ids[trial_id]) is not None:
+        if (known := self._id_to_write(trial_id)) is not None:
             self._up_to_date.set_trial_param(known, param_name, param_value_internal, distribution)
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
 
@@ -104,7 +114,11 @@ class Mirror(InMemoryStorage):
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
         """Set the state of a trial, and the value it ends with."""
-        if (known := self._ids[trial_id]) is not None:
+        known = self._id_to_write(trial_id)
+        if known is None and state.is_finished():
+            self.write_new()
+            known = self._id_to_write(trial_id)
+        if known is not None:
             self._up_to_date.set_trial_state_values(known, state, values)
         return super().set_trial_state_values(trial_id, state, values)
 
@@ -112,7 +126,7 @@ class Mirror(InMemoryStorage):
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
         """Set what is reported at a step."""
-        if (known := self._ids[trial_id]) is not None:
+        if (known := self._id_to_write(trial_id)) is not None:
             if step in self.get_trial(trial_id).intermediate_values:
                 self._up_to_date.set_trial_intermediate_value(known, step, intermediate_value)
             else:
@@ -122,7 +136,7 @@ class Mirror(InMemoryStorage):
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set an attribute of a trial; one taken up again mostly has it already."""
         read, present = _as_read(value), self.get_trial(trial_id).user_attrs
-        if (known := self._ids[trial_id]) is not None:
+        if (known := self._id_to_write(trial_id)) is not None:
             if key not in present:
                 self._behind.add_user_attr(known, key, value)
             elif present[key] != read:
@@ -131,7 +145,7 @@ class Mirror(InMemoryStorage):
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set an attribute that Optuna keeps on a trial."""
-        if (known := self._ids[trial_id]) is not None:
+        if (known := self._id_to_write(trial_id)) is not None:
             self._up_to_date.set_trial_system_attr(known, key, value)
         super().set_trial_system_attr(trial_id, key, _as_read(value))
 

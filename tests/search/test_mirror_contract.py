@@ -1,0 +1,31 @@
+"""Optuna's own tests of a storage, over mirrors; at the end of each, the database has it all."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING
+
+import pytest
+from optuna.study import StudyDirection
+from optuna.testing.pytest_storages import StorageTestCase
+
+from tests.search.mirrors import Mirrors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.mark.slow
+class TestMirror(StorageTestCase):
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> Iterator[Mirrors]:
+        mirrors = Mirrors(f"sqlite:///{tmp_path}/studies.db")
+        yield mirrors
+        mirrors.check_that_all_is_written()
+
+    def test_pickle_storage(self, storage: Mirrors) -> None:  # type: ignore[override]
+        """Where Optuna's can be copied to another process, a mirror cannot: only one writes."""
+        study_id = storage.create_new_study(directions=[StudyDirection.MINIMIZE])
+        with pytest.raises(AttributeError, match="Can't pickle"):
+            pickle.dumps(storage.mirrors[study_id])

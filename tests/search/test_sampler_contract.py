@@ -1,0 +1,20 @@
+"""Optuna's own tests of a sampler, over the one with a memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from optuna.testing.pytest_samplers import BasicSamplerTestCase
+
+from tuner.search.tpe import Columns, RememberingTPESampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.slow
+class TestSampler(BasicSamplerTestCase):
+    @pytest.fixture
+    def sampler(self) -> Callable[[], RememberingTPESampler]:
+        return lambda: RememberingTPESampler(0, Columns())
