@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.artifacts import FileSystemArtifactStore
-from optuna_dashboard import wsgi
+from optuna_dashboard import save_note, wsgi
 
 from tests.making import DATABASE, HERE, TINY, retrained
 from tuner.commands.ablate import main as ablate
@@ -106,3 +106,17 @@ def test_an_ablation_is_shown_too(own_workplace: Path) -> None:
 def _reference() -> str:
     reference: str = load_study(DATABASE, "tiny").user_attrs["tuner"]["reference"]
     return reference
+
+
+def test_a_note_that_a_person_wrote_is_kept(own_workplace: Path) -> None:
+    study = load_study(DATABASE, "tiny")
+    report = own_workplace / "storage/reports/tiny/report.md"
+    report.write_text("# Study `tiny`\n\n**Another verdict.**\n", encoding="utf-8")
+    publish_report(study, report, HERE.artifacts)
+    assert "Another verdict" in detail()["note"]["body"], "ours follows the report"
+    save_note(study, "I will look at this on Monday.")
+    publish_report(study, report, HERE.artifacts)
+    assert detail()["note"]["body"] == "I will look at this on Monday."
+    save_note(study, "")
+    publish_report(study, report, HERE.artifacts)
+    assert "Another verdict" in detail()["note"]["body"]

@@ -71,8 +71,9 @@ class Opener:
         if happened:
             raise StoreError(
                 f"the database {self.path} was {happened} while it was in use, so nothing more can "
-                "be stored in it. Put it back, from a copy or with tuner restore, and run the same "
-                "command again to continue; without it, the same command starts anew"
+                f"be stored in it. Put it back, from a copy or with tuner restore ({self.path}-wal "
+                "must be gone before), and run the same command again to continue; without it, the "
+                "same command starts anew"
             )
 
 
