@@ -82,5 +82,5 @@ def test_advice_names_only_what_there_is_the_cheapest_first() -> None:
     }
     assert advice("healthy", {"dropout"}) == {}
     words = in_words(Diagnosis("unstable", None), {"learning_rate"})
-    assert words.startswith("unstable (its training loss jumps about, or has blown up). ")
-    assert words.endswith("Try first, cheapest first: training: learning_rate.")
+    assert words.startswith("unstable (the training loss jumps up and down, or grew without end). ")
+    assert words.endswith("What to try, cheapest first: training: learning_rate.")

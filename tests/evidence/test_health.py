@@ -106,14 +106,16 @@ def test_the_share_of_pruned(complete: int, pruned: int, good: bool) -> None:
 def test_a_best_that_came_late() -> None:
     check = checks([*steady(), trial(0.99)])["progress"]
     assert check.good
-    assert check.found == "the best came late, with 0 of 46 trials to go: going on may pay"
+    assert check.found == (
+        "the best trial came late, 0 trials before the last of 46: more trials may help"
+    )
 
 
 def test_nothing_better_in_the_last_third() -> None:
     check = checks([*steady(30), trial(0.99), *steady(15)])["progress"]
     assert check.good, "one third of 46 trials are more than 15"
     check = checks([*steady(30), trial(0.99), *steady(16)])["progress"]
-    assert (check.good, check.found) == (False, "nothing better came in the last 16 of 47 trials")
+    assert (check.good, check.found) == (False, "the last 16 of 47 trials found nothing better")
     assert "--seed" in check.advice
     assert checks([trial(0.99), *steady(18)])["progress"].good, "too few to say"
 
@@ -129,7 +131,7 @@ def test_too_few_trials_for_the_space() -> None:
     check = checks(steady(30))["dimensions"]
     assert (check.good, check.found) == (
         False,
-        "30 trials for 4 hyperparameters, fewer than 10 each",
+        "30 trials for 4 hyperparameters: fewer than 10 trials for each",
     )
     assert checks(steady(30), fixed={"depth": 3})["dimensions"].good
 
@@ -139,7 +141,8 @@ def test_a_validation_set_that_cannot_tell_the_best_apart() -> None:
     check = checks(steady(), data=few)["validation"]
     assert not check.good
     assert check.found == (
-        "the 5 best differ by 4 points, and 100 validation rows have a standard error of 4 points"
+        "the 5 best trials differ by 4 points; a score on 100 validation rows has a standard error "
+        "of 4 points"
     )
 
 
@@ -147,7 +150,7 @@ def test_when_minimizing_less_is_the_best() -> None:
     trials = [trial(0.05 + 0.01 * n, dropout=0.2 + n / 1000) for n in range(45)]
     made = {**MADE, "metric": "mae", "direction": "minimize", "trivial": {"metric": 0.8, "loss": 1}}
     found = {one.name: one for one in check_health(trials, made, trials[0])}
-    assert found["progress"].found == "nothing better came in the last 44 of 45 trials"
+    assert found["progress"].found == "the last 44 of 45 trials found nothing better"
 
 
 def test_nothing_complete_has_no_health() -> None:

@@ -42,8 +42,8 @@ def test_a_search_that_gains_less_than_the_noise_stops_and_says_why(tmp_path: Pa
     # 100 validation rows: a share of 0.71 has a standard error of 0.045.
     study = study_of(tmp_path, [0.7] * (FLOOR - 2) + [0.71] * 2)
     assert reason_to_stop(study) == (
-        "after 30 trials, as the last 15 have gained 0.01, and the best score is only sure to "
-        "0.045 (one standard error)"
+        "after 30 trials: the last 15 improved the score by 0.01, and the best score is only known "
+        "to within 0.045 (one standard error)"
     )
 
 
@@ -51,7 +51,7 @@ def test_no_gain_is_called_nothing(tmp_path: Path) -> None:
     for folder, unit in (("more", "classification"), ("less", "regression")):
         (tmp_path / folder).mkdir()
         study = study_of(tmp_path / folder, [0.7] * FLOOR, task=unit)
-        assert "the last 15 have gained nothing," in (reason_to_stop(study) or "")
+        assert "the last 15 brought no improvement," in (reason_to_stop(study) or "")
 
 
 def test_less_is_better_when_minimizing(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_floor_and_ceiling(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     rising = study_of(other, [0.5 + 0.004 * n for n in range(CEILING)])
-    assert reason_to_stop(rising) == f"after {CEILING} trials, the most that it makes"
+    assert reason_to_stop(rising) == f"after {CEILING} trials, the most that it runs"
 
 
 def test_without_a_score_there_is_no_reason(tmp_path: Path) -> None:

@@ -69,14 +69,17 @@ FIRST: dict[Label, dict[str, tuple[str, ...]]] = {
     },
 }
 MEANING: dict[Label, str] = {
-    "overfitting": "it does much better on the rows it was trained on than on others",
-    "underfitting": "it does badly even on the rows it was trained on",
-    "slow convergence": "it was still improving when its training ended",
-    "unstable": "its training loss jumps about, or has blown up",
-    "healthy": "nothing is wrong that its curve could show",
-    "too noisy to say": "too few rows validate it for the differences seen; add rows or folds",
+    "overfitting": "the model does much better on the rows it was trained on than on new rows",
+    "underfitting": "the model does badly even on the rows it was trained on",
+    "slow convergence": "the model was still improving when its training ended",
+    "unstable": "the training loss jumps up and down, or grew without end",
+    "healthy": "the learning curve shows no problem",
+    "too noisy to say": "there are too few validation rows to tell these differences from noise; "
+    "add rows or folds",
 }
-BEHIND = "even on the rows it was trained on it does worse than the best trial on others"
+BEHIND = (
+    "even on the rows it was trained on, the model does worse than the best trial does on new rows"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +144,14 @@ def in_words(diagnosis: Diagnosis, hyperparameters: Collection[str]) -> str:
     parts = [f"{diagnosis.label} ({meaning(diagnosis.label, against_best=against_best)})"]
     if signs is not None:
         parts.append(
-            f"Error {signs.training:.0%} on training and {signs.validation:.0%} on validation "
-            f"rows, of a trivial predictor's; standard error {signs.standard_error:.1%}"
+            f"Compared with always giving the same answer, its error is "
+            f"{100 * signs.training:.0f} % on training rows and {100 * signs.validation:.0f} % on "
+            f"validation rows (standard error {100 * signs.standard_error:.1f} %)"
         )
     groups = advice(diagnosis.label, hyperparameters)
     if groups:
         listed = "; ".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
-        parts.append(f"Try first, cheapest first: {listed}")
+        parts.append(f"What to try, cheapest first: {listed}")
     return ". ".join(parts) + "."
 
 

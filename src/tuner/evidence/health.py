@@ -1,4 +1,4 @@
-"""How well the search went: checks on its trials, each with what to do about it."""
+"""How well the search went: checks of its trials, each with what to do about it."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Check:
 
     Attributes:
         name: of the check, the same in every report.
-        good: whether nothing has to be done.
+        good: whether there is nothing to do.
         found: what was seen, with its numbers.
-        advice: what to do; empty where nothing has to be.
+        advice: what to do; empty where there is nothing to do.
     """
 
     name: str
@@ -73,7 +73,7 @@ def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
     at_edge = []
     for name, value in best.params.items():
         space = made["space"].get(name, {}).get("attributes", {})
-        if "low" not in space or space["low"] == space["high"]:
+        if "low" not in space or space["low"] == space["high"] or not _is_number(value):
             continue
         scale = math.log if space.get("log") else float
         low, high = scale(space["low"]), scale(space["high"])
@@ -83,13 +83,14 @@ def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
         elif place >= 1 - EDGE:
             at_edge.append(f"{name} {value:.4g} (up to {space['high']:g})")
     if not at_edge:
-        return [Check("edges", True, "no value of the best is at the edge of its range")]
+        return [Check("edges", True, "no value of the best trial is at the edge of its range")]
     return [
         Check(
             "edges",
             False,
-            f"the best has values at the edge of their range: {', '.join(at_edge)}",
-            "widen the range in the case's suggest, and start a new study with --name",
+            f"the best trial has values at the edge of their range: {', '.join(at_edge)}",
+            "the best value may lie outside; widen the range in the case's `suggest` and start a "
+            "new study with `--name`",
         )
     ]
 
@@ -99,18 +100,21 @@ def _failed(finished: Sequence[FrozenTrial]) -> Check:
     found = f"{failed} of {len(finished)} trials failed"
     if failed <= MOST_FAILED * len(finished):
         return Check("failed", True, found)
-    return Check("failed", False, found, "see their reasons above, and mend the case or its space")
+    return Check("failed", False, found, "read their reasons above, then fix the case or its search space")
 
 
 def _pruned(finished: Sequence[FrozenTrial]) -> Check:
     share = sum(trial.state == TrialState.PRUNED for trial in finished) / len(finished)
-    found = f"{share:.0%} of the trials were pruned"
+    found = f"{100 * share:.0f} % of the trials were pruned (ended early)"
     if share > MOST_PRUNED:
         return Check(
-            "pruned", False, found, "few were let end: look at the early ones in the dashboard"
+            "pruned",
+            False,
+            found,
+            "few trials were allowed to finish; check the early ones in the dashboard",
         )
     if share < FEWEST_PRUNED and len(finished) >= FEWEST_TO_JUDGE:
-        return Check("pruned", False, found, "the scores of a training come too late to save time")
+        return Check("pruned", False, found, "trials report too late for pruning to save time")
     return Check("pruned", True, found)
 
 
@@ -126,19 +130,20 @@ def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check
     since = len(finished) - 1 - best
     if since < len(finished) / 3:
         found = (
-            f"the best came late, with {since} of {len(finished)} trials to go: going on may pay"
+            f"the best trial came late, {since} trials before the last of {len(finished)}: more "
+            "trials may help"
         )
         return Check("progress", True, found)
     if len(finished) < FEWEST_TO_JUDGE:
         return Check(
-            "progress", True, f"{len(finished)} trials are too few to say whether to go on"
+            "progress", True, f"{len(finished)} trials are too few to tell whether more would help"
         )
     return Check(
         "progress",
         False,
-        f"nothing better came in the last {since} of {len(finished)} trials",
-        "more of the same will hardly help: change the space in the case's suggest, or start from "
-        "elsewhere with another --seed and --name",
+        f"the last {since} of {len(finished)} trials found nothing better",
+        "more trials of this search will probably not help; change the ranges in the case's "
+        "`suggest`, or search again with another `--seed` and `--name`",
     )
 
 
@@ -149,12 +154,12 @@ def _duplicates(finished: Sequence[FrozenTrial]) -> Check:
     )
     double = sum(configurations.values()) - len(configurations)
     if double == 0:
-        return Check("duplicates", True, "no configuration was tried twice")
+        return Check("duplicates", True, "every trial tried a different configuration")
     return Check(
         "duplicates",
         double <= 0.1 * len(finished),
-        f"{double} trials repeat the configuration of another",
-        "" if double <= 0.1 * len(finished) else "the space is used up: stop, or widen it",
+        f"{double} trials repeat the configuration of an earlier one",
+        "" if double <= 0.1 * len(finished) else "there is little left to try: stop, or widen the search space",
     )
 
 
@@ -167,9 +172,9 @@ def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Che
     return Check(
         "dimensions",
         False,
-        f"{found}, fewer than {TRIALS_A_DIMENSION} each",
-        "believe an ablation (tuner ablate) more than importances; --fix what matters least, or go "
-        "on",
+        f"{found}: fewer than {TRIALS_A_DIMENSION} trials for each",
+        "trust an ablation (`tuner ablate`) more than the importances below; run more trials, or "
+        "use `--fix` for the hyperparameters that matter least",
     )
 
 
@@ -187,8 +192,9 @@ def _validation(
     spread = abs(ranked[0] - ranked[TOP - 1])
     factor, unit = metric.factor, metric.unit_of_difference
     found = (
-        f"the {TOP} best differ by {factor * spread:.2g}{unit}, and {curve.validation_rows:,} "
-        f"validation rows have a standard error of {factor * error:.2g}{unit}"
+        f"the {TOP} best trials differ by {factor * spread:.2g}{unit}; a score on "
+        f"{curve.validation_rows:,} validation rows has a standard error of "
+        f"{factor * error:.2g}{unit}"
     )
     if spread > 2 * error:
         return [Check("validation", True, found)]
@@ -197,6 +203,11 @@ def _validation(
             "validation",
             False,
             found,
-            "their order in the search is chance: believe fresh folds, or validate on more rows",
+            "these differences may be luck; trust the scores on fresh folds, or validate on more "
+            "rows",
         )
     ]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

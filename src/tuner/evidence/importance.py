@@ -56,7 +56,9 @@ def explain(study: optuna.Study, say: Callable[[str], None], pool: Executor | No
         found = importance(study, pool)
         study.set_user_attr(IMPORTANCE, found)
         if found["final"] is None:
-            say(f"That takes {FEWEST_TRIALS} complete trials that differ; go on with the search.")
+            say(
+                f"This needs {FEWEST_TRIALS} complete trials with different scores; run more trials."
+            )
 
 
 def importance(study: optuna.Study, pool: Executor | None = None) -> dict[str, Any]:

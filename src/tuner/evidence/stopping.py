@@ -1,14 +1,15 @@
-"""When to end a search by itself: as soon as going on promises less than the noise of a score."""
+"""When to end a search: as soon as more trials promise less than the noise of a score."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
 from tuner.evidence.signs import curve_of, read_signs
 from tuner.study.store import facts_of
-from tuner.study.trials import finished_trials, sign_of_study
+from tuner.study.trials import finished_trials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,31 +22,56 @@ FLOOR, CEILING = 30, 100  # finished trials
 LOOK_BACK = 1 / 2  # of the trials so far
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """What the last half of the trials has brought.
+
+    Attributes:
+        trials: how many they are.
+        gain: by how much they improved the best score, in units of the metric; 0 or more.
+        noise: standard error of the best score; None where the study does not tell it.
+    """
+
+    trials: int
+    gain: float
+    noise: float | None
+
+
+def recent(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Recent | None:
+    """Measure what the last half of the trials has brought; None without two scores to compare.
+
+    Args:
+        finished: trials, in order.
+        made: what the study was made with.
+    """
+    sign = 1 if made["direction"] == "maximize" else -1
+    last = round(LOOK_BACK * len(finished))
+    now, before = _best(finished, sign), _best(finished[: len(finished) - last], sign)
+    if now is None or before is None:
+        return None
+    gain = max(0.0, sign * (now.values[0] - before.values[0]))
+    return Recent(trials=last, gain=gain, noise=_noise(now, made))
+
+
 def reason_to_stop(study: optuna.Study) -> str | None:
     """Say why a search has done enough; None, while it has not.
 
-    New bests come ever more seldom, so what the last half of the trials has gained is more than as
-    many further ones can be expected to gain. When that is less than the standard error of the best
-    score, which is how much luck there is in its validation rows, going on chases noise.
+    New bests become rarer and rarer, so as many further trials can be expected to gain less than
+    the last half has gained. When that is less than the standard error of the best score, which is
+    the luck of its validation rows, a longer search chases noise.
     """
     finished = finished_trials(study)
     if len(finished) >= CEILING:
-        return f"after {CEILING} trials, the most that it makes"
+        return f"after {CEILING} trials, the most that it runs"
     if len(finished) < FLOOR:
         return None
-    sign = sign_of_study(study)
-    now = _best(finished, sign)
-    before = _best(finished[: len(finished) - round(LOOK_BACK * len(finished))], sign)
-    noise = now and _noise(now, facts_of(study))
-    if now is None or before is None or noise is None:
+    half = recent(finished, facts_of(study))
+    if half is None or half.noise is None or half.gain > half.noise:
         return None
-    gain = sign * (now.values[0] - before.values[0])
-    if gain > noise:
-        return None
-    gained = f"{gain:.2g}" if gain > 0 else "nothing"
+    gained = f"improved the score by {half.gain:.2g}" if half.gain else "brought no improvement"
     return (
-        f"after {len(finished)} trials, as the last {round(LOOK_BACK * len(finished))} have gained "
-        f"{gained}, and the best score is only sure to {noise:.2g} (one standard error)"
+        f"after {len(finished)} trials: the last {half.trials} {gained}, and the best score is "
+        f"only known to within {half.noise:.2g} (one standard error)"
     )
 
 

@@ -1,1 +1,1 @@
-"""What a study has shown, from its store alone: for people, for machines, and in pictures."""
+"""What a study has shown, for people and machines; read from the store alone."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 TITLES = {"accuracy": "accuracy", "macro_f1": "macro F1", "mae": "MAE", "mse": "MSE"}
 SHARES = ("accuracy", "macro_f1")  # metrics between 0 and 1, written in per cent
@@ -36,11 +35,50 @@ def loss_unit(metric: str) -> str:
     return " %" if metric == "accuracy" else ""
 
 
+def factor_of(metric: str) -> int:
+    """Return what a difference of scores is multiplied by to be written: shares are in points."""
+    return 100 if metric in SHARES else 1
+
+
+def difference_unit(metric: str) -> str:
+    """Return what is written behind a difference of scores."""
+    return " points" if metric in SHARES else ""
+
+
+def difference(metric: str, value: float, *others: float) -> str:
+    """Write a difference of scores with its unit, as fine as the smallest of `others` needs."""
+    decimals = decimals_of_differences(metric, *(others or (value,)))
+    return number(factor_of(metric) * value, decimals) + difference_unit(metric)
+
+
+def decimals_of_differences(metric: str, *values: float) -> int:
+    """How many decimals a column of differences of scores is written with."""
+    scaled = [factor_of(metric) * value for value in values if abs(value) > 1e-12]
+    return decimals_for(*scaled, least=1) + (metric not in SHARES)
+
+
+def per_cent(share: float, decimals: int = 0) -> str:
+    """Write a share between 0 and 1: 97 %."""
+    return f"{number(100 * share, decimals)} %"
+
+
+def p_value(value: float) -> str:
+    """Write the p-value of a test."""
+    return f"p = {value:.3f}" if value >= 0.001 else "p < 0.001"
+
+
 def number(value: float, decimals: int) -> str:
     """Write a number with a true minus sign; a zero has none."""
     text = f"{value:.{decimals}f}" if abs(value) < 1e6 else f"{value:.3g}"
     zero = not text.strip("-0.")
     return text.lstrip("-") if zero else text.replace("-", "−", 1)  # noqa: RUF001
+
+
+def significant(value: float, digits: int) -> str:
+    """Write a number with so many significant digits, without an exponent where it can."""
+    if value == 0 or not 1e-6 < abs(value) < 1e9:
+        return f"{value:.{digits}g}"
+    return number(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
 
 
 def listed(names: Sequence[str]) -> str:
@@ -55,19 +93,36 @@ def decimals_for(*values: float, least: int = 0) -> int:
     return min(max(needed, least), MOST_DECIMALS)
 
 
-def mean_and_std(metric: str, summary: dict[str, Any]) -> str:
+def mean_and_std(metric: str, summary: Mapping[str, Any]) -> str:
     """Write `mean ± std`, or the mean alone where there is only one value."""
-    if summary["mean"] is None:
-        return BLANK
-    share = metric in SHARES
-    factor, unit = (100, " %") if share else (1, "")
-    mean, std = factor * summary["mean"], summary["std"]
+    return means_and_stds(metric, [summary])[0]
+
+
+def means_and_stds(metric: str, summaries: Sequence[Mapping[str, Any] | None]) -> list[str]:
+    """Write `mean ± std` of each, all with the same decimals; a blank where there is no mean."""
+    known = [one for one in summaries if one is not None and one["mean"] is not None]
+    decimals = max((_decimals_of(metric, one) for one in known), default=0)
+    return [
+        _mean_and_std(metric, one, decimals) if one is not None and one in known else BLANK
+        for one in summaries
+    ]
+
+
+def _decimals_of(metric: str, summary: Mapping[str, Any]) -> int:
+    """Two digits of a small mean and of its deviation; of a share, at most two decimals."""
+    factor = factor_of(metric)
+    mean, std = factor * summary["mean"], factor * (summary["std"] or 0.0)
+    if metric in SHARES:
+        return min(max(decimals_for(std, least=1), 1), 2)
+    return max(decimals_for(std) + 1 if std else 0, decimals_for(mean) + (abs(mean) < 10))
+
+
+def _mean_and_std(metric: str, summary: Mapping[str, Any], decimals: int) -> str:
+    factor, unit = factor_of(metric), " %" if metric in SHARES else ""
+    mean, std = number(factor * summary["mean"], decimals), summary["std"]
     if std is None:
-        decimals = 2 if share else decimals_for(mean) + 2
-        return f"{number(mean, decimals)}{unit}"
-    decimals = decimals_for(factor * std) + 1
-    decimals = min(max(decimals, 1), 2) if share else decimals
-    return f"{number(mean, decimals)} ± {number(factor * std, decimals)}{unit}"
+        return f"{mean}{unit}"
+    return f"{mean} ± {number(factor * std, decimals)}{unit}"
 
 
 def duration(seconds: float | None) -> str:
@@ -94,7 +149,7 @@ def setting(value: Any) -> str:
 
 
 def code(text: str, limit: int = 300) -> str:
-    """Write text that we did not choose as one code span, in which no Markdown takes effect."""
+    """Write text of a user as one code span, in which no Markdown takes effect."""
     line = " ".join(text.split())
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
@@ -107,6 +162,11 @@ def cell(text: str) -> str:
     return text.replace("|", r"\|")
 
 
+def sentence(text: str) -> str:
+    """Begin with a capital, and end with a full stop."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
     """Write a table whose first `left` columns are aligned to the left, the others to the right."""
     rules = ["---" if column < left else "---:" for column in range(len(header))]
@@ -117,16 +177,3 @@ def shell(command: str) -> str:
     """Write a command as a block to copy."""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command)), default=0))
     return f"{fence}sh\n{command}\n{fence}"
-
-
-def with_confirmation(command: str) -> str:
-    """Return the study command without its `--seeds 0`."""
-    words, kept = shlex.split(command), list[str]()
-    for word, before in zip(words, ["", *words], strict=False):
-        if word == "--seeds=0":
-            continue
-        if word == "0" and before == "--seeds":
-            kept.pop()
-            continue
-        kept.append(word)
-    return shlex.join(kept)

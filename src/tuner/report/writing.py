@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from tuner import files
 from tuner.errors import UsageError
-from tuner.report.charts import save
-from tuner.report.curves import draw_curves
+from tuner.report.charts.curves import draw_curves
+from tuner.report.charts.errors import draw_confusion, draw_mistakes
+from tuner.report.charts.history import draw_history
+from tuner.report.charts.importances import draw_importance
+from tuner.report.charts.look import save
+from tuner.report.charts.waterfall import draw_waterfall
+from tuner.report.document import document
 from tuner.report.facts import gather
-from tuner.report.history import draw_history
-from tuner.report.html import html
-from tuner.report.importance import draw_importance
-from tuner.report.markdown import document
-from tuner.report.mistakes import draw_confusion, draw_mistakes
-from tuner.report.table import trials_csv
-from tuner.report.waterfall import draw_waterfall
+from tuner.report.page import html
+from tuner.report.rows import trials_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def write_report(study: optuna.Study, workplace: Workplace, out: Path) -> Path:
         files.write_text(report, text)
     except OSError as error:
         raise UsageError(
-            f"the report cannot be written to {out}: {error.strerror or error}; "
-            "name another folder with --out"
+            f"the report cannot be written to {out}: {error.strerror or error}. Free the place or "
+            "choose another: `tuner report --out DIR` writes the report of a finished study"
         ) from error
     return report

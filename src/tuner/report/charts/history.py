@@ -10,7 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.trial import TrialState
 
-from tuner.report.charts import BLUE, GREY, INK, ORANGE, VERMILLION, LossAxis, our_look, spread
+from tuner.report.charts.look import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PAPER,
+    VERMILLION,
+    LossAxis,
+    our_look,
+    spread,
+)
 from tuner.report.wording import loss
 
 if TYPE_CHECKING:
@@ -59,7 +69,7 @@ def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure
             )
         _levels(axes, axis, facts, complete, last)
         figure.legend(
-            loc="outside lower left", ncols=5, handletextpad=0.4, columnspacing=1.6, fontsize=9
+            loc="outside lower left", ncols=4, handletextpad=0.4, columnspacing=1.6, fontsize=9
         )
     return figure
 
@@ -94,7 +104,7 @@ def _scatter(
     filled: bool,
 ) -> None:
     colours: dict[str, Any] = (
-        {"facecolor": BLUE, "edgecolor": "white", "linewidth": size / 60}
+        {"facecolor": BLUE, "edgecolor": PAPER, "linewidth": size / 60}
         if filled
         else {"facecolor": "none", "edgecolor": GREY, "linewidth": 1.0}
     )
@@ -134,12 +144,22 @@ def _levels(
         numbers = [number for number, _ in complete]
         running = list(accumulate((value for _, value in complete), min))
         places = [axis.place(value) for value in (*running, running[-1])]
-        axes.step([*numbers, last], places, where="post", color=BLUE, linewidth=1.8, zorder=2)
-        best = facts["arms"]["best"]["trial"]
-        axes.scatter(
-            [best], [axis.place(running[-1])], s=130, facecolor="none", edgecolor=INK, zorder=5
+        axes.step(
+            [*numbers, last],
+            places,
+            where="post",
+            color=BLUE,
+            linewidth=1.8,
+            zorder=2,
+            label="best score so far",
         )
-        labels.append((f"best, trial {best}", running[-1], BLUE))
+        # The best is what won on fresh folds; its own score need not be the lowest here.
+        best = facts["arms"]["best"]["trial"]
+        if (own := dict(complete).get(best)) is not None:
+            axes.scatter(
+                [best], [axis.place(own)], s=130, facecolor="none", edgecolor=INK, zorder=5
+            )
+            labels.append((f"best, trial {best}", own, BLUE))
     heights = spread([axis.height(value) for _, value, _ in labels], 2 * LABEL_GAP)
     for (name, value, colour), height in zip(labels, heights, strict=True):
         axes.annotate(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from tuner.report.charts import BLUE, GREEN, GREY, INK, VERMILLION, our_look
+from tuner.report.charts.look import BLUE, GREEN, GREY, INK, VERMILLION, our_look
+from tuner.report.charts.names import drawable
 from tuner.report.wording import decimals_for, loss_title, loss_unit, number, setting
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ def draw_waterfall(facts: Mapping[str, Any]) -> Figure | None:
     start = factor * found["baseline_loss"]
     ends = [start - factor * step["total"] for step in steps]
     decimals = decimals_for(start, *ends, least=1) + (metric != "accuracy")
-    labels = ["baseline", *map(_label, steps), "best" if found["complete"] else "so far"]
-    with our_look():
+    names = drawable([_label(step) for step in steps])
+    labels = ["baseline", *names, "best" if found["complete"] else "so far"]
+    with our_look(*names):
         figure = Figure(figsize=(8.4, 1.1 + ROW * len(labels)), layout="constrained")
         axes = figure.subplots()
         axes.grid(axis="x", visible=True)
@@ -54,7 +56,7 @@ def draw_waterfall(facts: Mapping[str, Any]) -> Figure | None:
         axes.invert_yaxis()
         axes.set_xlim(0, 1.12 * max(start, *ends))
         axes.set_xlabel(f"validation {loss_title(metric)} on fresh folds, less is better")
-        axes.set_title("What each change did, in the order in which they help most")
+        axes.set_title("What each change did, the most helpful first")
     return figure
 
 

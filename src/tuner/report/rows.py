@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from optuna.trial import FrozenTrial
 
@@ -19,9 +19,7 @@ def trials_csv(trials: Sequence[FrozenTrial]) -> str:
 
     `value` is the score of a complete trial; `last` the last one that any trial reported.
     """
-    names = sorted(
-        {name for trial in trials for name in trial.user_attrs.get("hyperparameters", ())}
-    )
+    names = sorted({name for trial in trials for name in _hyperparameters(trial)})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     fixed = ("trial", "state", "arm", "value", "last", "best_epoch", "epochs", "seconds", "work")
@@ -29,7 +27,7 @@ def trials_csv(trials: Sequence[FrozenTrial]) -> str:
     for trial in trials:
         facts = trial.user_attrs
         last = (facts.get("curve") or [[None] * 5])[-1]
-        hyperparameters = facts.get("hyperparameters", {})
+        hyperparameters = _hyperparameters(trial)
         writer.writerow(
             [
                 trial.number,
@@ -47,3 +45,9 @@ def trials_csv(trials: Sequence[FrozenTrial]) -> str:
             ]
         )
     return text.getvalue()
+
+
+def _hyperparameters(trial: FrozenTrial) -> Mapping[str, Any]:
+    """Return what was trained; of a trial that Optuna was given from elsewhere, what was drawn."""
+    found: Mapping[str, Any] = trial.user_attrs.get("hyperparameters", trial.params)
+    return found

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from tuner.report.charts import BLUE, GREEN, GREY, INK, ORANGE, LossAxis, our_look
+from tuner.report.charts.look import BLUE, GREEN, GREY, INK, ORANGE, PAPER, LossAxis, our_look
 from tuner.report.wording import loss, loss_title
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure 
                     linewidth=1.3,
                     linestyle=(0, (5, 3)),
                     zorder=1,
-                    label="baseline's best",
+                    label="baseline",
                 )
         row[0].set_ylabel(loss_title(metric))
         handles, labels = _legend(row)
@@ -85,9 +85,9 @@ def _panel(
 ) -> None:
     validation, training = curve
     colour = COLOURS[names[0] if len(names) == 1 else "best"]
-    # A curve of one point is no line, so it gets a marker.
+    # A curve of one point has no line, so it gets a marker.
     for points, shade, width, label in (
-        (training, GREY, 1.3, "training, as it went"),
+        (training, GREY, 1.3, "training, while it ran"),
         (validation, colour, 2.2, "validation"),
     ):
         # A first wild value may leave the plot at its top; a loss of zero stays on a log scale.
@@ -117,7 +117,7 @@ def _caption(
         [epoch],
         [axis.place(level)],
         s=46,
-        facecolor="white",
+        facecolor=PAPER,
         edgecolor=INK,
         zorder=5,
         clip_on=False,

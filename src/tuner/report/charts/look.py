@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from tuner import files
+from tuner.report.charts.names import BASE, families_for
 from tuner.report.wording import loss_title, loss_unit
 
 if TYPE_CHECKING:
@@ -24,9 +26,21 @@ if TYPE_CHECKING:
 
 # Colours of Okabe and Ito, which colour-blind people can tell apart.
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#C77C00", "#009E73", "#D55E00"
-INK, GREY, PALE = "#222222", "#767676", "#DDDDDD"
+INK, GREY, PALE, PAPER = "#222222", "#767676", "#DDDDDD", "#FFFFFF"
+# What a dark page shows in place of these; colours that mean something stay, a little lighter.
+DARK = {
+    INK: "#E4E7EB",
+    GREY: "#9AA3AD",
+    PALE: "#343A42",
+    PAPER: "#15181C",
+    BLUE: "#56B4E9",
+    ORANGE: "#E69F00",
+    GREEN: "#2CC295",
+    VERMILLION: "#FF7A33",
+}
 LOOK = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.family": BASE,
+    "text.parse_math": False,  # a name may have a dollar sign
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -45,27 +59,50 @@ LOOK = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "legend.frameon": False,
-    "figure.facecolor": "white",
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
     "svg.hashsalt": "tuner",  # else ids are drawn at random
     "svg.fonttype": "path",  # looks the same where the font is missing
 }
 RATIO_FOR_LOG = 6.0
-SMALLEST = 1e-12
+# matplotlib's own style comes first in its SVG; ours follows it.
+STYLE_ENDS = "</style>"
 
 
 @contextmanager
-def our_look() -> Iterator[None]:
-    """Draw as a fresh matplotlib with our settings would, whatever this process or user has set."""
-    with matplotlib.style.context(["default", LOOK]):
+def our_look(*names: str) -> Iterator[None]:
+    """Draw as a fresh matplotlib with our settings would, whatever this process or user has set.
+
+    Args:
+        names: that the picture shows; a font that has their letters is used where there is one.
+    """
+    families = families_for(frozenset("".join(names))) or (BASE,)
+    with matplotlib.style.context(["default", {**LOOK, "font.family": list(families)}]):
         yield
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as SVG, whole, without the time at which it was made."""
-    with our_look(), files.replacing(path) as beside:
+    """Write the figure as SVG, whole, without the time at which it was made.
+
+    On a dark page it is dark: a style in the file says so, and a browser follows it, also where
+    the picture is embedded in a page.
+    """
+    drawn = StringIO()
+    with our_look():
         FigureCanvasSVG(figure).print_figure(
-            beside, format="svg", metadata={"Date": None, "Creator": "tuner"}
+            drawn, format="svg", metadata={"Date": None, "Creator": "tuner"}
         )
+    before, end, after = drawn.getvalue().partition(STYLE_ENDS)
+    files.write_text(path, f"{before}{_dark_style()}{end}{after}")
+
+
+def _dark_style() -> str:
+    rules = "".join(
+        f'[style*="{part}: {light.lower()}"]{{{part}: {dark.lower()} !important}}'
+        for light, dark in DARK.items()
+        for part in ("fill", "stroke")
+    )
+    return f"@media (prefers-color-scheme: dark){{{rules}}}"
 
 
 @dataclass(frozen=True, slots=True)

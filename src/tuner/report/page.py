@@ -39,8 +39,7 @@ code { font: .88em ui-monospace, monospace; background: var(--soft); padding: .1
   border-radius: .25em; overflow-wrap: anywhere; }
 pre { background: var(--soft); padding: .8rem 1rem; border-radius: .4rem; overflow-x: auto; }
 pre code { padding: 0; background: none; overflow-wrap: normal; }
-img { max-width: 100%; height: auto; background: #fff; border-radius: .4rem; display: block;
-  padding: .4rem; }
+img { max-width: 100%; height: auto; border-radius: .4rem; display: block; }
 blockquote { margin: 0 0 1.5rem; padding: .6rem 1rem; border-left: .35rem solid #d55e00;
   background: var(--soft); }
 ul { padding-left: 1.2rem; }

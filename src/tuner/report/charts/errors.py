@@ -1,0 +1,102 @@
+"""What the best still gets wrong: confusion matrix, most confident mistakes, residuals."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from tuner.report.charts.look import BLUE, GREY, PAPER, our_look
+from tuner.report.charts.names import drawable
+from tuner.report.wording import per_cent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COLUMNS = 6
+# Of numbers on the cells, which keep their colours on a dark page, as `look` does not know these.
+ON_PALE, ON_DEEP = "#212121", "#fefefe"
+
+
+def draw_confusion(facts: Mapping[str, Any]) -> Figure | None:
+    """Draw true classes against predicted ones, as shares of a row with their counts."""
+    found = facts["mistakes"]
+    if not found or "confusion" not in found:
+        return None
+    counts = np.array(found["confusion"])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = 1.4 + 0.55 * len(counts)
+    names = drawable(found["classes"])
+    with our_look(*names):
+        figure = Figure(figsize=(size + 1.2, size), layout="constrained")
+        axes = figure.subplots()
+        axes.grid(visible=False)
+        axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors=PAPER)
+        for row, column in np.ndindex(counts.shape):
+            if counts[row, column]:
+                axes.text(
+                    column + 0.5,
+                    row + 0.5,
+                    f"{counts[row, column]:,}",
+                    ha="center",
+                    va="center",
+                    fontsize=8.5,
+                    color=ON_DEEP if shares[row, column] > 0.5 else ON_PALE,
+                )
+        places = np.arange(len(counts)) + 0.5
+        axes.set_xticks(places, names, rotation=45, ha="right")
+        axes.set_yticks(places, names)
+        axes.invert_yaxis()
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true")
+    return figure
+
+
+def draw_mistakes(facts: Mapping[str, Any]) -> Figure | None:
+    """Draw the most confident mistakes as pictures, or predictions against truth and residuals."""
+    found = facts["mistakes"]
+    if not found:
+        return None
+    if "confusion" not in found:
+        return _draw_residuals(found)
+    shown = [one for one in found["mistakes"] if one["png"]]
+    if not shown:
+        return None
+    rows = -(-len(shown) // COLUMNS)
+    names = dict(zip(found["classes"], drawable(found["classes"]), strict=True))
+    with our_look(*names.values()):
+        figure = Figure(figsize=(8.4, 1.95 * rows), layout="constrained")
+        grid = figure.subplots(rows, COLUMNS, squeeze=False)
+        for axes in grid.flat:
+            axes.set_axis_off()
+        for axes, one in zip(grid.flat, shown, strict=False):
+            picture = imread(BytesIO(base64.b64decode(one["png"])), format="png")
+            axes.imshow(picture, cmap="gray_r", interpolation="nearest")
+            axes.set_title(
+                f"{names[one['true']]}\nnot {names[one['predicted']]} "
+                f"({per_cent(one['probability'])})",
+                fontsize=8,
+                loc="center",
+            )
+    return figure
+
+
+def _draw_residuals(found: Mapping[str, Any]) -> Figure:
+    true, predicted = np.array(found["true"]), np.array(found["predicted"])
+    with our_look():
+        figure = Figure(figsize=(8.4, 3.8), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+        left.plot(ends, ends, color=GREY, linewidth=1)
+        left.scatter(true, predicted, s=12, color=BLUE, alpha=0.7, linewidth=0)
+        left.set_xlabel("true value (standardised)")
+        left.set_ylabel("predicted")
+        right.axhline(0, color=GREY, linewidth=1)
+        right.scatter(true, predicted - true, s=12, color=BLUE, alpha=0.7, linewidth=0)
+        right.set_xlabel("true value (standardised)")
+        right.set_ylabel("error: predicted − true")  # noqa: RUF001
+    return figure

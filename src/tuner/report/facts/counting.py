@@ -1,0 +1,74 @@
+"""How many trials there were, how they ended, how long they took, and what they computed."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
+
+
+def counts(trials: Iterable[FrozenTrial]) -> dict[str, Any]:
+    """How the trials ended, and why those failed that did."""
+    states = [trial.state for trial in trials]
+    counts: dict[str, Any] = {
+        "complete": states.count(TrialState.COMPLETE),
+        "pruned": states.count(TrialState.PRUNED),
+        "failed": states.count(TrialState.FAIL),
+    }
+    reasons: dict[str, list[int]] = {}
+    for trial in trials:
+        if trial.state == TrialState.FAIL:
+            reason = trial.user_attrs.get("failure", "no reason on record")
+            reasons.setdefault(reason, []).append(trial.number)
+    return {
+        "total": sum(counts.values()),
+        **counts,
+        "unfinished": sum(not state.is_finished() for state in states),
+        "failures": [
+            {"reason": reason, "count": len(numbers), "trials": numbers}
+            for reason, numbers in reasons.items()
+        ],
+    }
+
+
+def work_of(trials: Iterable[FrozenTrial]) -> dict[str, float | None]:
+    """Floating-point operations of the search, and what they would have been without pruning.
+
+    Without pruning a pruned trial would have gone on to its last epoch. Some would have stopped
+    early by themselves, so the second figure is an upper bound.
+    """
+    done, whole = 0.0, 0.0
+    for trial in trials:
+        if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+            continue
+        facts = trial.user_attrs
+        work = facts.get("work")
+        if work is None:
+            return {"done": None, "without_pruning_at_most": None}
+        done += work
+        reached = facts["curve"][-1][1] if facts.get("curve") else 0
+        planned = facts.get("hyperparameters", {}).get("epochs", reached)
+        cut_short = trial.state == TrialState.PRUNED and reached
+        whole += work * max(planned / reached, 1) if cut_short else work
+    return {"done": done, "without_pruning_at_most": whole}
+
+
+def wall_seconds(
+    sessions: Sequence[Mapping[str, Any]], trials: Iterable[FrozenTrial]
+) -> dict[str, Any]:
+    """Seconds on the clock; a session that was interrupted has left none."""
+    search = [session["search_seconds"] for session in sessions if "search_seconds" in session]
+    confirmation = [s["confirmation_seconds"] for s in sessions if "confirmation_seconds" in s]
+    return {
+        "search": math.fsum(search) if search else None,
+        "confirmation": math.fsum(confirmation) if confirmation else None,
+        "all_trials": math.fsum(trial.user_attrs.get("seconds", 0.0) for trial in trials),
+        "sessions": len(sessions),
+        "sessions_without_time": sum("search_seconds" not in session for session in sessions),
+    }

@@ -1,0 +1,101 @@
+"""From the store to the facts of a report: the dictionary that becomes report.json."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tuner.evidence.health import check_health
+from tuner.report.facts.arms import comparisons, confirmation_of, facts_of_arm, race_facts
+from tuner.report.facts.counting import counts, wall_seconds, work_of
+from tuner.report.facts.importances import importance_facts
+from tuner.report.facts.labels import diagnoses
+from tuner.report.facts.mistaken import mistakes_facts
+from tuner.report.facts.origin import manifest, where
+from tuner.report.facts.outlook import outlook
+from tuner.report.facts.steps import ablation_facts
+from tuner.study.arms import arms_of
+from tuner.study.schema import (
+    ABLATION,
+    CONFIRMATION,
+    IMPORTANCE,
+    MISTAKES,
+    OPENINGS,
+    SESSIONS,
+    STOPPED,
+)
+from tuner.study.store import facts_of, shown
+
+if TYPE_CHECKING:
+    import optuna
+
+    from tuner.workplace import Workplace
+
+PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
+
+
+def gather(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
+    """Read everything a report says from the study: plain JSON values, all of them finite.
+
+    Raises:
+        StoreError: the study was not made by tuner.
+    """
+    made = facts_of(study)
+    attributes = study.user_attrs
+    trials = study.get_trials(deepcopy=False)
+    sessions: list[dict[str, Any]] = attributes.get(SESSIONS, [])
+    arms = arms_of(study)
+    confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
+    facts = {
+        "study": study.study_name,
+        "storage": shown(workplace.url),
+        "home": str(workplace.root),
+        "artifacts": str(workplace.artifacts),
+        "where": where(workplace),
+        "case": made["case"],
+        "reference": made.get("reference", made["case"]),
+        "task": made["task"],
+        "data": made["data"],
+        "remarks": attributes.get("remarks", []),
+        "changes_accepted": attributes.get("changes_accepted", []),
+        "metric": {"name": made["metric"], "direction": made["direction"]},
+        "seed": made["seed"],
+        "fixed": made.get("fixed", {}),
+        "order": made.get("order", "work"),
+        "sampler": made.get("sampler"),
+        "pruner": made.get("pruner"),
+        "trials": counts(trials),
+        "stopped": attributes.get(STOPPED),
+        "work": work_of(trials),
+        "arms": {
+            name: facts_of_arm(trial, name, confirmation, made["direction"])
+            for name, trial in arms.items()
+        },
+        "diagnosis": diagnoses(arms, made),
+        "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
+        "comparison": comparisons(arms, confirmation, made["metric"], made["direction"]),
+        "ablation": ablation_facts(attributes.get(ABLATION), arms, made["direction"]),
+        "mistakes": mistakes_facts(attributes.get(MISTAKES), arms),
+        "importance": importance_facts(attributes.get(IMPORTANCE)),
+        "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],
+        "outlook": outlook(trials, made),
+        "test_openings": attributes.get(OPENINGS, []),
+        "wall_seconds": wall_seconds(sessions, trials),
+        "manifest": manifest(made, sessions),
+        "sessions": sessions,
+    }
+    plain: dict[str, Any] = _plain(facts)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """Make the value fit for JSON and for other eyes: no NaN or infinity, no password in a URL."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value

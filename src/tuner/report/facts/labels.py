@@ -1,0 +1,38 @@
+"""What is wrong with each arm: the diagnoses."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tuner.evidence.diagnosis import advice, diagnose, meaning
+from tuner.evidence.signs import curve_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optuna.trial import FrozenTrial
+
+
+def diagnoses(arms: Mapping[str, FrozenTrial], made: Mapping[str, Any]) -> dict[str, Any]:
+    """Diagnose each arm, with the best validation score of the study for a reference.
+
+    Args:
+        made: what the study was made with.
+    """
+    reference = arms["best"].value if "best" in arms else None
+    found = {}
+    for name, trial in arms.items():
+        curve = curve_of(trial, made)
+        if curve is None:
+            continue
+        one = diagnose(curve, reference)
+        hyperparameters = trial.user_attrs.get("hyperparameters", {})
+        against_best = one.signs is not None and one.signs.reference is not None
+        found[name] = {
+            "label": one.label,
+            "meaning": meaning(one.label, against_best=against_best),
+            "signs": one.signs and asdict(one.signs),
+            "try_first": advice(one.label, hyperparameters),
+        }
+    return found

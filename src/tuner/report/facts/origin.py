@@ -1,0 +1,44 @@
+"""What the results depend on besides the case, the data and the seed, and how to name its place."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from tuner.study.store import shown
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# What a session's machine entry holds besides versions.
+MACHINE = ("platform", "processor", "cores", "memory_gib")
+
+
+def where(workplace: Workplace) -> str:
+    """Return the options that name the workplace on a command line."""
+    if workplace.is_default:
+        return ""
+    words = ["--storage", shown(workplace.url)]
+    if workplace != Workplace.at(url=workplace.url):
+        words += ["--home", str(workplace.root)]
+    return shlex.join(words)
+
+
+def manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Say what the results depend on besides the case, the data and the seed."""
+    last: Mapping[str, Any] = sessions[-1] if sessions else {}
+    machine = last.get("machine", {})
+    return {
+        "command": last.get("command"),
+        "versions": {k: v for k, v in machine.items() if k not in MACHINE},
+        **{name: machine.get(name) for name in MACHINE},
+        **made.get("plan", {}),
+        "workers": last.get("workers", made.get("workers")),
+        "cluster": last.get("cluster"),
+        "begun_with_version": made.get("version"),
+        "same_machine_throughout": all(
+            s.get("machine") == machine and s.get("cluster") == last.get("cluster")
+            for s in sessions
+        ),
+    }

@@ -1,0 +1,52 @@
+"""Whether more trials would help, judged by what the last ones have brought."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState
+
+from tuner.evidence.health import FEWEST_TO_JUDGE
+from tuner.evidence.stopping import recent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
+
+
+def outlook(trials: Sequence[FrozenTrial], made: Mapping[str, Any]) -> dict[str, Any]:
+    """Judge whether more trials of this search would help.
+
+    Returns:
+        `more_trials` is "unknown" where there are too few trials to tell; "hardly" where the last
+        half of them gained less than the best score is uncertain by, or the last third nothing;
+        else "perhaps". `last` trials gained `gain`, and the best score has the standard error
+        `noise`, both in units of the metric; `since_best` trials came after the best one.
+    """
+    finished = [trial for trial in trials if trial.state.is_finished()]
+    half = recent(finished, made)
+    since = _since_best(finished, made["direction"])
+    found = {
+        "total": len(finished),
+        "last": half and half.trials,
+        "gain": half and half.gain,
+        "noise": half and half.noise,
+        "since_best": since,
+    }
+    if len(finished) < FEWEST_TO_JUDGE or since is None:
+        return {"more_trials": "unknown", **found}
+    chance = half is not None and half.noise is not None and half.gain <= half.noise
+    stale = 3 * since >= len(finished)
+    return {"more_trials": "hardly" if chance or stale else "perhaps", **found}
+
+
+def _since_best(finished: Sequence[FrozenTrial], direction: str) -> int | None:
+    """Return how many trials came after the first one with the best score; None without any."""
+    sign = 1 if direction == "maximize" else -1
+    scores = [
+        (sign * trial.values[0], -place)
+        for place, trial in enumerate(finished)
+        if trial.state == TrialState.COMPLETE
+    ]
+    return len(finished) - 1 + max(scores)[1] if scores else None

@@ -1,0 +1,80 @@
+"""What each change between the baseline and the best has brought: the measured ablation."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from tuner.evidence.comparison import CONFIDENCE, Direction, compare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
+
+
+def ablation_facts(
+    stored: Mapping[str, Any] | None, arms: Mapping[str, FrozenTrial], direction: Direction
+) -> dict[str, Any] | None:
+    """Return the ablation's entry in report.json; None where none was made of these arms.
+
+    Gains are in units of the metric, above zero an improvement, on the validation rows of fresh
+    folds. `gain` of a change on the path is over the changes before it, `total` over the baseline;
+    `without` is what the best loses when the change is left out, and `worth` the mean of the two:
+    what a change adds on the path depends on the changes before it, what is lost without it on all
+    others, and their mean favours neither.
+    """
+    if stored is None or not {"baseline", "best"} <= arms.keys():
+        return None
+    if (stored["baseline"], stored["best"]) != (arms["baseline"].number, arms["best"].number):
+        return None
+    scores: list[list[float | None]] = stored["path_scores"]
+    whole, first = stored["whole"], scores[0] if scores else []
+    without = {
+        name: _gain(scores_without, whole, direction)
+        for name, scores_without in stored["without"].items()
+    }
+    path = [
+        {
+            "change": name,
+            **stored["changes"][name],
+            **(step := _gain(before, after, direction)),
+            "total": _gain(first, after, direction)["gain"],
+            "worth": _worth(step["gain"], without.get(name, {}).get("gain")),
+        }
+        for name, before, after in zip(stored["path"], scores, scores[1:], strict=False)
+    ]
+    smallest = stored["smallest"] and {
+        "changes": stored["smallest"],
+        **_gain(first, stored["smallest_scores"], direction),
+    }
+    return {
+        **{name: stored[name] for name in ("rounds", "complete", "changes", "subsets_measured")},
+        "baseline_loss": _loss(first, direction),
+        "path": path,
+        "without": without,
+        "whole": _gain(first, whole, direction),
+        "smallest": smallest,
+    }
+
+
+def _worth(gain: float | None, lost: float | None) -> float | None:
+    return None if gain is None or lost is None else (gain + lost) / 2
+
+
+def _gain(
+    before: Sequence[float | None], after: Sequence[float | None], direction: Direction
+) -> dict[str, Any]:
+    pairs = [(a, b) for a, b in zip(before, after, strict=False) if a is not None and b is not None]
+    if not pairs:
+        return {"gain": None, "interval": None, "confidence": CONFIDENCE, "n": 0}
+    one = compare([a for a, _ in pairs], [b for _, b in pairs], direction)
+    return {"gain": one.gain, "interval": one.interval, "confidence": CONFIDENCE, "n": one.n}
+
+
+def _loss(scores: Sequence[float | None], direction: Direction) -> float | None:
+    """Return the mean score so that less is better: of an accuracy, the error."""
+    known = [score for score in scores if score is not None]
+    if not known:
+        return None
+    return 1 - fmean(known) if direction == "maximize" else fmean(known)

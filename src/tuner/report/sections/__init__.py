@@ -1,0 +1,1 @@
+"""Sentences and tables: a question of the reader and its answer in each module."""

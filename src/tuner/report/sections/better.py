@@ -1,0 +1,87 @@
+"""Is it really better? Every pair of arms, compared on the test split."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.sections.verdict import covered, gain_interval
+from tuner.report.wording import (
+    BLANK,
+    count,
+    decimals_of_differences,
+    difference_unit,
+    factor_of,
+    number,
+    per_cent,
+    table,
+    title,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Facts = Mapping[str, Any]
+
+PAIRS = (("best", "baseline"), ("recipe", "baseline"), ("best", "recipe"))
+HEADING = "## Is it really better?"
+
+
+def better_section(facts: Facts) -> str:
+    """Return the section: a row a pair, then what each column says."""
+    metric = facts["metric"]["name"]
+    pairs = {
+        f"{arm} against {other}": pair
+        for arm, other in PAIRS
+        if (pair := facts["comparison"][f"{arm}_vs_{other}"]) and not pair["same_trial"]
+    }
+    if not pairs:
+        return _nothing_compared(facts)
+    spreads = [one["interval"][1] - one["interval"][0] for one in pairs.values() if one["interval"]]
+    spreads = [spread / 2 for spread in spreads] or [one["gain"] for one in pairs.values()]
+    decimals = min(decimals_of_differences(metric, *spreads), 5)
+    rows = []
+    for name, pair in pairs.items():
+        interval = gain_interval(facts, pair)
+        between = " to ".join(number(end, decimals) for end in interval) if interval else BLANK
+        proven = pair["verdict"] != "no proven gain"
+        rows.append(
+            [
+                name,
+                f"**{pair['verdict']}**" if proven else pair["verdict"],
+                number(factor_of(metric) * pair["gain"], decimals) + difference_unit(metric),
+                between + (difference_unit(metric) if interval else ""),
+                per_cent(pair["probability_of_improvement"]),
+                f"{pair['p_value']:.3f}" if pair["p_value"] >= 0.001 else "< 0.001",
+            ]
+        )
+    header = ["", "verdict", f"gain in test {title(metric)}", "95 % interval", "improved", "p"]
+    first = next(iter(pairs.values()))
+    seeds = count(first["n"], "seed")
+    notes = [
+        f"- *Gain*: the difference of the mean test scores, with {seeds} per arm; above zero is "
+        "better.",
+        "- *95 % interval*: the true gain is in it in about 95 of 100 studies like this one. "
+        + covered(facts, first),
+        "- *Improved*: the share of seeds on which it did better; ties count half.",
+        "- *p*: how often chance alone would show a difference this large.",
+        "- A gain is called proven when both the interval and p (0.05 or less) rule out chance. "
+        "Fewer than 6 seeds prove nothing.",
+    ]
+    return f"{HEADING}\n\n{table(header, rows, left=2)}\n\n" + "\n".join(notes)
+
+
+def _nothing_compared(facts: Facts) -> str:
+    pair = facts["comparison"]["best_vs_baseline"]
+    if pair and pair["same_trial"]:
+        return f"{HEADING}\n\nNo: the best trial is the baseline itself."
+    if not facts["arms"]:
+        return f"{HEADING}\n\nThat cannot be said yet: no trial is complete."
+    if "baseline" not in facts["arms"]:
+        return (
+            f"{HEADING}\n\nThat cannot be said yet: the baseline has no complete trial, so there "
+            "is nothing to compare with."
+        )
+    return (
+        f"{HEADING}\n\nThat is not known yet: no comparison on the test split has been made. "
+        "Validation scores of a search are optimistic, because the best was chosen by them."
+    )

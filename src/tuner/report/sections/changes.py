@@ -1,0 +1,211 @@
+"""Which change made it so? The measured ablation, and which changes can be dropped."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.sections.choice import option_for_place, study_word
+from tuner.report.wording import (
+    BLANK,
+    code,
+    count,
+    decimals_of_differences,
+    difference_unit,
+    factor_of,
+    listed,
+    number,
+    per_cent,
+    setting,
+    shell,
+    table,
+    title,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Facts = Mapping[str, Any]
+
+HEADING = "## Which change made it so? Can I drop some?"
+HEADER = ["step", "change", "group", "gain", "95 % interval", "in all", "lost without it"]
+
+
+def changes_section(facts: Facts, picture: str | None) -> str:
+    """Return the section; empty where there is no baseline to start from."""
+    found = facts["ablation"]
+    if found is None:
+        return _not_measured(facts)
+    metric = facts["metric"]["name"]
+    parts = [HEADING, _most(found, metric), _smallest(metric, found), *_better_half_way(found)]
+    if picture:
+        parts.append(f"![Gain by change, from the baseline to the best]({picture})")
+    if found["path"]:
+        rows = [
+            [
+                str(step),
+                _change(one),
+                one["group"],
+                _write(metric, one["gain"], found),
+                _interval(metric, one["interval"], found),
+                _write(metric, one["total"], found),
+                _write(metric, found["without"].get(one["change"], {}).get("gain"), found),
+            ]
+            for step, one in enumerate(found["path"], start=1)
+        ]
+        parts += [
+            table(HEADER, rows, left=3),
+            _explanation(metric, found["rounds"]),
+            _groups(found),
+        ]
+    if not found["complete"]:
+        so_far = "" if found["path"] else " before the first step"
+        parts.append(f"The time budget ran out{so_far}. The command below continues.")
+        parts.append(shell(ablate_command(facts)))
+    return "\n\n".join(part for part in parts if part)
+
+
+def ablate_command(facts: Facts) -> str:
+    """Return the command that measures the changes, or continues to."""
+    rounds = f" --seeds {facts['ablation']['rounds']}" if facts["ablation"] else ""
+    return f"python -m tuner.ablate{option_for_place(facts)}{rounds} {study_word(facts)}"
+
+
+def _not_measured(facts: Facts) -> str:
+    arms = facts["arms"]
+    if "baseline" not in arms or arms["baseline"]["trial"] == arms["best"]["trial"]:
+        return ""
+    return (
+        f"{HEADING}\n\nThat has not been measured yet. This command measures it: it applies the "
+        f"changes one at a time.\n\n{shell(ablate_command(facts))}"
+    )
+
+
+def _most(found: Facts, metric: str) -> str:
+    """Say which change mattered most."""
+    ranked = sorted(
+        (step for step in found["path"] if step["worth"] is not None),
+        key=lambda step: -step["worth"],
+    )
+    if not ranked or not ranked[0]["worth"] > 0:
+        return ""
+    first = ranked[0]
+    lost = found["without"][first["change"]]["gain"]
+    unit = difference_unit(metric)
+    text = (
+        f"**{code(first['change'])} mattered most:** adding it brought "
+        f"{_write(metric, first['gain'], found)}{unit}, and leaving it out of the best costs "
+        f"{_write(metric, lost, found)}{unit}."
+    )
+    if rest := [code(one["change"]) for one in ranked[1:3] if one["worth"] > 0]:
+        text += f" Then come {listed(rest)}." if len(rest) > 1 else f" Then comes {rest[0]}."
+    return text
+
+
+def _smallest(metric: str, found: Facts) -> str:
+    """Say which changes are enough, and which can be dropped."""
+    smallest, whole = found["smallest"], found["whole"]["gain"]
+    if not smallest:
+        if not found["complete"]:
+            return ""
+        return "On these folds the best is no better than the baseline, so no change is needed."
+    changes = listed([code(name) for name in smallest["changes"]])
+    if smallest["gain"] is None or whole is None or not whole > 0:
+        return (
+            f"**The smallest change worth making:** {changes}. The baseline diverged on these "
+            "folds, so no share of the gain can be given."
+        )
+    dropped = [one["change"] for one in found["path"] if one["change"] not in smallest["changes"]]
+    text = (
+        f"**The smallest change worth making:** {changes} "
+        f"({per_cent(smallest['gain'] / whole)} of the gain of all "
+        f"{count(len(found['changes']), 'change')})."
+    )
+    if dropped:
+        text += f" The others can be dropped: {listed([code(name) for name in dropped])}."
+    return text + _doubt(metric, found)
+
+
+def _explanation(metric: str, rounds: int) -> str:
+    unit = f"points of {title(metric)}" if difference_unit(metric) else title(metric)
+    return (
+        f"Gains are in {unit}, measured on {count(rounds, 'fresh fold')}; each fold has its own "
+        "seed, the same for all. At each step every remaining change was tried, the worse half "
+        "was dropped after each fold, and the best change was kept.\n\n"
+        "- *In all*: the gain over the baseline up to this step.\n"
+        "- *Lost without it*: what the best loses when only this change is left out.\n"
+        "- Intervals are too narrow when there are few folds. A step is the largest of several, so "
+        "the first gains are somewhat too high. The intervals cover new trainings on these rows, "
+        "not new data."
+    )
+
+
+def _doubt(metric: str, found: Facts) -> str:
+    """Say so where the folds cannot tell the twentieth of the gain that may be left out."""
+    if found["whole"]["interval"] is None:
+        return (
+            " One fold cannot tell whether the smaller changes are needed; run `tuner ablate` with "
+            "more `--seeds`."
+        )
+    low, high = found["whole"]["interval"]
+    if high - low < found["whole"]["gain"] / 10:
+        return ""
+    unit = difference_unit(metric)
+    return (
+        f" The gain of all changes is only known to be "
+        f"{_interval(metric, found['whole']['interval'], found)}{unit} on these folds, so they "
+        "cannot tell whether the smaller changes are needed; run `tuner ablate` with more "
+        "`--seeds`."
+    )
+
+
+def _better_half_way(found: Facts) -> list[str]:
+    """Say so where the path was better before its end: some changes do harm."""
+    totals = [step["total"] if step["total"] is not None else -math.inf for step in found["path"]]
+    if not totals:
+        return []
+    top = max(range(len(totals)), key=totals.__getitem__)
+    if totals[top] - totals[-1] <= 1e-6 * abs(totals[-1]):
+        return []
+    rest = listed([code(step["change"]) for step in found["path"][top + 1 :]])
+    some = "first change does" if top == 0 else f"first {top + 1} changes do"
+    return [
+        f"On these folds the {some} better than all {len(totals)}. To search further from there, "
+        f"use `--fix` for {rest}."
+    ]
+
+
+def _groups(found: Facts) -> str:
+    """Say what share of the gain each group of changes has; empty where it is unknown."""
+    if not found["complete"]:
+        return ""
+    groups: dict[str, float] = {}
+    for step in found["path"]:
+        groups[step["group"]] = groups.get(step["group"], 0.0) + (step["worth"] or 0.0)
+    whole = sum(groups.values())
+    if not whole > 0:
+        return ""
+    shares = ", ".join(f"{group} {per_cent(one / whole)}" for group, one in groups.items())
+    return (
+        "Share of the gain by group (average of what a change added on the path and what is lost "
+        f"without it): {shares}."
+    )
+
+
+def _change(one: Facts) -> str:
+    text = f"{code(one['change'])} {setting(one['was'])} → {setting(one['now'])}"
+    follows = ", ".join(f"{code(name)} {setting(value)}" for name, value in one["follows"].items())
+    return f"{text}, with {follows}" if follows else text
+
+
+def _write(metric: str, gain: float | None, found: Facts) -> str:
+    if gain is None or not math.isfinite(gain):
+        return BLANK
+    decimals = decimals_of_differences(metric, found["whole"]["gain"] or gain)
+    return number(factor_of(metric) * gain, decimals + (metric != "accuracy"))
+
+
+def _interval(metric: str, interval: Sequence[float] | None, found: Facts) -> str:
+    if interval is None:
+        return BLANK
+    return " to ".join(_write(metric, end, found) for end in interval)

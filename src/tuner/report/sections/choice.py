@@ -1,0 +1,78 @@
+"""Which arm a reader should use, and the commands that make a model of it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.wording import code, shell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Facts = Mapping[str, Any]
+
+
+def chosen_arm(facts: Facts) -> str | None:
+    """Return the arm to use: one that is proven better, else the baseline.
+
+    Without a confirmation it is the best of the search; None while there is no complete trial.
+    """
+    arms, compared = facts["arms"], facts["comparison"]
+    if not arms:
+        return None
+    if compared["best_vs_baseline"] is None:
+        return "best"
+    for arm in ("best", "recipe"):
+        pair = compared[f"{arm}_vs_baseline"]
+        if pair and pair["verdict"] == "better":
+            return arm
+    return "baseline"
+
+
+def reason(facts: Facts) -> str:
+    """Say which arm to use, and why."""
+    arm = chosen_arm(facts)
+    if arm is None:
+        return "There is no complete trial yet, so there is nothing to use."
+    trial = facts["arms"][arm]["trial"]
+    if facts["comparison"]["best_vs_baseline"] is None:
+        return (
+            f"Wait for the confirmation. Until then, trial {trial} is the best of the search; "
+            "nothing has confirmed it."
+        )
+    if arm == "baseline":
+        best = facts["arms"]["best"]["trial"]
+        why = "nothing better was found" if best == trial else "no other arm is proven better"
+        return f"Use the baseline (trial {trial}): {why}."
+    if arm == "recipe" and facts["arms"]["best"]["trial"] != trial:
+        return f"Use the recipe (trial {trial}): it is proven better, and the best trial is not."
+    return f"Use trial {trial}: it is proven better than the baseline."
+
+
+def how_to_use(facts: Facts) -> str:
+    """Return the commands that train the chosen arm again, keep the model, and use it."""
+    arm = chosen_arm(facts)
+    if arm is None:
+        return ""
+    option = "" if arm == "best" else f" --arm {arm}"
+    retrain = shell(f"python -m tuner.retrain{option_for_place(facts)}{option} {study_word(facts)}")
+    told = (
+        f"This trains it on the development rows and saves the model in a folder under "
+        f"{code(facts['home'] + '/bundles')}. To use it: `python -m tuner.predict FOLDER FILE...`."
+    )
+    return f"{retrain}\n\n{told}"
+
+
+def option_for_place(facts: Facts) -> str:
+    """Return the options, with a space before, that name the storage and the case of a study."""
+    place = f" {facts['where']}" if facts["where"] else ""
+    if facts["reference"].endswith(".py"):
+        place += f" --case {shlex.quote(facts['reference'])}"
+    return place
+
+
+def study_word(facts: Facts) -> str:
+    """Return the study's name as a word of a command line."""
+    name = shlex.quote(facts["study"])
+    return f"-- {name}" if facts["study"].startswith("-") else name

@@ -1,0 +1,48 @@
+"""What data was it: source, splits, and how often the test split was opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.wording import code, count, sentence, significant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Facts = Mapping[str, Any]
+
+
+def data_section(facts: Facts) -> str:
+    """Return what data it was, how it was split, and how often the test split was opened."""
+    data, sizes = facts["data"], facts["data"]["sizes"]
+    split = f"{sizes['training']:,} to train and {sizes['validation']:,} to validate"
+    if sizes.get("folds", 1) > 1:
+        split = f"{sizes['folds']} folds, each with {split}"
+    lines = [
+        f"- {code(data['name'])}: {code(data['source'])}",
+        f"- {count(sizes['development'], 'development row')} ({split}), "
+        f"{count(sizes['test'], 'test row')}",
+        *_opened(facts),
+    ]
+    if target := data.get("target"):
+        lines.append(
+            f"- The target has a mean of {significant(target['mean'], 3)} and a standard deviation "
+            f"of {significant(target['std'], 3)} (its own units)."
+        )
+    lines += [f"- {sentence(remark)}" for remark in facts.get("remarks") or []]
+    lines.append(f"- SHA-256 of the data as the model sees it: {code(data['fingerprint'][:16])}…")
+    return "## What data was it?\n\n" + "\n".join(lines)
+
+
+def _opened(facts: Facts) -> list[str]:
+    openings = facts["test_openings"]
+    if not openings:
+        return ["- The test split was never opened."]
+    times = "; ".join(f"{one['when']} ({one['reason']})" for one in openings)
+    if len(openings) == 1:
+        return [f"- The test split was opened once, after the search: {times}."]
+    return [
+        f"- The test split was opened {len(openings)} times: {times}.",
+        "- **Only the first opening saw an untouched test split.** Somebody who knew its scores "
+        "may have been guided by them when the search continued.",
+    ]

@@ -1,0 +1,133 @@
+"""The first screen: verdict, how sure it is, what changed, and how to use the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.sections.choice import chosen_arm, how_to_use, reason
+from tuner.report.sections.repeat import study_command
+from tuner.report.sections.units import in_target_units
+from tuner.report.sections.verdict import (
+    how_sure,
+    is_unconfirmed,
+    most_of_it,
+    recipe_verdict,
+    verdict,
+)
+from tuner.report.wording import BLANK, code, count, sentence, setting, shell, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Facts = Mapping[str, Any]
+
+MOST_SHOWN = 6  # hyperparameters, so that it stays one screen
+
+
+def first(facts: Facts) -> str:
+    """Return all that a person in a hurry needs; it holds no second-level heading."""
+    told = (f"**{verdict(facts)}**", in_target_units(facts), recipe_verdict(facts))
+    parts = [
+        _stand_in(facts),
+        f"# Study {code(facts['study'])}",
+        _remarks(facts),
+        " ".join(filter(None, told)),
+        f"**How sure:** {how_sure(facts)}",
+        _how_to_confirm(facts),
+        _what_changed(facts),
+        _use(facts),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _stand_in(facts: Facts) -> str:
+    missing = facts["data"]["stands_in_for"]
+    if not missing:
+        return ""
+    name = facts["data"]["name"].upper()
+    return (
+        f"> **THIS IS NOT {missing.upper()}. The data of {code(missing)} could not be downloaded, "
+        f"so this study uses a stand-in, {name}.**\n"
+        f"> No figure below says anything about {code(missing)}. "
+        f"The stand-in: {code(facts['data']['source'])}."
+    )
+
+
+def _remarks(facts: Facts) -> str:
+    """Say first what is odd about the data, and which changes somebody has accepted."""
+    told = [f"> **About the data:** {sentence(one)}" for one in facts.get("remarks") or []]
+    if accepted := facts.get("changes_accepted"):
+        several = accepted if isinstance(accepted, list) else [accepted]
+        told.append(
+            "> **This study was continued after a change** (`--accept-changes`), so its trials may "
+            f"not be alike: {'; '.join(map(_in_words, several))}."
+        )
+    return "\n>\n".join(told)
+
+
+def _in_words(change: Any) -> str:
+    if isinstance(change, dict):
+        return ", ".join(f"{name} {code(str(value))}" for name, value in change.items())
+    return code(str(change))
+
+
+def _how_to_confirm(facts: Facts) -> str:
+    if not is_unconfirmed(facts):
+        return ""
+    return (
+        "To confirm it, run this. It trains the arms again on fresh seeds, then opens the test "
+        f"split.\n\n{shell(study_command(facts, confirm=True))}"
+    )
+
+
+def _what_changed(facts: Facts) -> str:
+    """Show the few hyperparameters that matter, from the baseline to the best."""
+    arms = facts["arms"]
+    if not {"baseline", "best"} <= arms.keys():
+        return ""
+    was, now = (arms[name]["hyperparameters"] for name in ("baseline", "best"))
+    differing = [name for name in now if setting(was.get(name, BLANK)) != setting(now[name])]
+    trial = arms["best"]["trial"]
+    if not differing:
+        return "**What changed:** nothing. The best trial has the baseline's hyperparameters."
+    names, why = _that_matter(facts, differing)
+    shown = names[:MOST_SHOWN]
+    text = f"**What changed:** trial {trial} differs from the baseline in "
+    text += f"{count(len(differing), 'hyperparameter')}."
+    if told := most_of_it(facts):
+        text += f" {told}"
+    if len(shown) < len(differing):
+        text += f" The table shows {why.format(len(shown))}; the others are below."
+    rows = [[code(name), setting(was.get(name, BLANK)), setting(now[name])] for name in shown]
+    return f"{text}\n\n{table(['hyperparameter', 'baseline', 'best'], rows)}"
+
+
+def _that_matter(facts: Facts, differing: list[str]) -> tuple[list[str], str]:
+    """Return the changed hyperparameters, those that matter most first, and how that is known."""
+    ablation, importance = facts["ablation"], facts["importance"]
+    if ablation and ablation["path"]:
+        enough = (ablation["smallest"] or {}).get("changes", [])
+        steps = [step for step in ablation["path"] if step["change"] in differing]
+        if enough:
+            names = [step["change"] for step in steps if step["change"] in enough]
+            follows = [
+                one
+                for step in steps
+                if step["change"] in enough
+                for one in step["follows"]
+                if one in differing
+            ]
+            return list(dict.fromkeys((*names, *follows))), "the smallest change worth making"
+        return [step["change"] for step in steps], "the {} that help most"
+    if importance and importance["final"]:
+        ranks = {one["name"]: -one["importance"] for one in importance["final"]["hyperparameters"]}
+        return sorted(differing, key=lambda name: ranks.get(name, 0.0)), (
+            "the {} that mattered most in the search"
+        )
+    return differing, "the first {}"
+
+
+def _use(facts: Facts) -> str:
+    if chosen_arm(facts) is None:
+        return ""
+    return f"**How to use the model:** {reason(facts)}\n\n{how_to_use(facts)}"

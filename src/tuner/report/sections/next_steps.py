@@ -1,0 +1,108 @@
+"""What should I try next? The advice of all other sections, the most useful first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.sections.changes import ablate_command
+from tuner.report.sections.repeat import study_command
+from tuner.report.sections.verdict import is_unconfirmed
+from tuner.report.wording import code, listed, sentence, shell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Facts = Mapping[str, Any]
+
+
+def next_section(facts: Facts) -> str:
+    """Return the section: numbered steps, each with the command or the place to change."""
+    steps = [
+        *_finish(facts),
+        *_wider_ranges(facts),
+        *_measure(facts),
+        *_drop(facts),
+        *_surer(facts),
+        *_search(facts),
+        *_data(facts),
+    ]
+    if not steps:
+        steps = ["Nothing is left to fix in this search. Use the model, or try it on new data."]
+    numbered = "\n".join(f"{place}. {step}" for place, step in enumerate(steps, 1))
+    return f"## What should I try next?\n\n{numbered}"
+
+
+def _finish(facts: Facts) -> list[str]:
+    if not facts["arms"] or "baseline" not in facts["arms"]:
+        return [f"Continue the search.\n\n{_indented(study_command(facts))}"]
+    if is_unconfirmed(facts):
+        return [f"Confirm the result.\n\n{_indented(study_command(facts, confirm=True))}"]
+    return []
+
+
+def _measure(facts: Facts) -> list[str]:
+    pair, ablation = facts["comparison"]["best_vs_baseline"], facts["ablation"]
+    if not pair or pair["same_trial"] or (ablation and ablation["complete"]):
+        return []
+    verb = "Continue to measure" if ablation else "Measure"
+    return [f"{verb} which change made it so.\n\n{_indented(ablate_command(facts))}"]
+
+
+def _drop(facts: Facts) -> list[str]:
+    found, pair = facts["ablation"], facts["comparison"]["best_vs_baseline"]
+    if not found or not found["smallest"] or not pair or pair["verdict"] != "better":
+        return []
+    kept = [code(name) for name in found["smallest"]["changes"]]
+    if len(kept) == len(found["path"]):
+        return []
+    return [f"Simplify: keep only {listed(kept)}, and drop the other changes."]
+
+
+def _surer(facts: Facts) -> list[str]:
+    pair = facts["comparison"]["best_vs_baseline"]
+    if not pair or pair["same_trial"] or pair["verdict"] != "no proven gain":
+        return []
+    told = pair.get("certainty")
+    if told:
+        return [sentence(one) for one in ([told] if isinstance(told, str) else told)]
+    return ["Make the comparison surer: run the study command again with more `--seeds`."]
+
+
+def _wider_ranges(facts: Facts) -> list[str]:
+    return _advice(facts, "edges") + _advice(facts, "failed")
+
+
+def _search(facts: Facts) -> list[str]:
+    found = facts["outlook"]
+    if found["more_trials"] == "perhaps":
+        return ["Run more trials: repeat the study command with a larger `--trials`."]
+    if found["more_trials"] == "unknown" and facts["arms"]:
+        return ["Run at least 20 trials: repeat the study command with a larger `--trials`."]
+    return _advice(facts, "progress") + _advice(facts, "duplicates")
+
+
+def _data(facts: Facts) -> list[str]:
+    steps = _advice(facts, "validation")
+    best = facts["diagnosis"].get("best")
+    if best and best["label"] == "overfitting":
+        steps.append(
+            "Collect more training rows, or use stronger regularisation: the best model still does "
+            "much better on its training rows than on new ones."
+        )
+    elif best and best["try_first"]:
+        names = ", ".join(code(name) for group in best["try_first"].values() for name in group)
+        steps.append(f"The best model shows {best['label']}; look at the ranges of {names}.")
+    return steps
+
+
+def _advice(facts: Facts, name: str) -> list[str]:
+    return [
+        f"{sentence(one['found'])} {sentence(one['advice'])}"
+        for one in facts["health"]
+        if one["name"] == name and not one["good"]
+    ]
+
+
+def _indented(command: str) -> str:
+    """Write a command as a block that belongs to a numbered step."""
+    return "\n".join(f"   {line}" for line in shell(command).splitlines())

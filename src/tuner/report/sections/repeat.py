@@ -1,0 +1,118 @@
+"""How can I repeat it? The machine, the versions, and the commands."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.wording import count, shell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Facts = Mapping[str, Any]
+
+ELSEWHERE = "storage-again"  # a folder of its own, so that the study is made from the start
+
+
+def repeat_section(facts: Facts) -> str:
+    """Return the section: the command that makes the study again, then what it ran on."""
+    by_chance = facts["order"] == "arrival" and (facts["manifest"]["workers"] or 1) > 1
+    again = (
+        "This command makes a similar study, not the same one: with `--order arrival` the speed of "
+        "the workers decides which trials come next."
+        if by_chance
+        else "This command makes the same study again, in a folder of its own. On a machine and "
+        "versions like these it gives the same scores."
+    )
+    browse = shlex.join(
+        ["optuna-dashboard", facts["storage"], "--artifact-dir", facts["artifacts"]]
+    )
+    parts = [
+        "## How can I repeat it?",
+        again,
+        shell(repeat_command(facts)),
+        "To browse every trial:",
+        shell(browse),
+        _machine(facts),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def repeat_command(facts: Facts) -> str:
+    """Return the command that makes the same study in an empty folder, workers included."""
+    words = _without(_words(facts), ("--storage", "--home", "--timeout", "--seeds", "--workers"))
+    if not facts["stopped"]:
+        words = [*_without(words, ("--trials",)), "--trials", str(facts["trials"]["total"] or 1)]
+    confirmation = facts["confirmation"]
+    words += ["--seeds", str(confirmation["fewest"] if confirmation else 0)]
+    if workers := facts["manifest"]["workers"]:
+        words += ["--workers", str(workers)]
+    return shlex.join([*words, "--home", ELSEWHERE])
+
+
+def study_command(facts: Facts, *, confirm: bool = False) -> str:
+    """Return the command that continues the study where it is; `confirm` it, if wanted."""
+    words = _words(facts)
+    return shlex.join(_without_no_seeds(words) if confirm else words)
+
+
+def _words(facts: Facts) -> list[str]:
+    """Return the study command as it was typed last, or as far as the study itself knows it."""
+    typed = facts["manifest"]["command"]
+    if typed:
+        return shlex.split(typed)
+    words = ["python", "-m", "tuner.study", facts["reference"], "--name", facts["study"]]
+    return [*words, "--seed", str(facts["seed"]), *shlex.split(facts["where"])]
+
+
+def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Leave out options with their values."""
+    kept, skip = list[str](), False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in options:
+            skip = True
+        elif word.partition("=")[0] not in options:
+            kept.append(word)
+    return kept
+
+
+def _without_no_seeds(words: Sequence[str]) -> list[str]:
+    """Leave out `--seeds 0`, which keeps a study from being confirmed."""
+    pairs = zip(words, [*words[1:], ""], strict=True)
+    if "--seeds=0" in words or ("--seeds", "0") in pairs:
+        return _without(words, ("--seeds",))
+    return list(words)
+
+
+def _machine(facts: Facts) -> str:
+    """Return the machine, how it was used, and the versions; of the last session."""
+    manifest = facts["manifest"]
+    if not manifest["versions"]:
+        return ""
+    versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+    lines = [
+        f"- {manifest['processor']}, {count(manifest['cores'], 'core')}, "
+        f"{manifest['memory_gib']} GiB of memory, {manifest['platform']}",
+        f"- Device {manifest.get('device')}, {_way(manifest)}, "
+        f"{count(manifest['workers'] or 1, 'worker')} with "
+        f"{count(manifest.get('threads') or 1, 'thread')} each",
+        f"- {versions}",
+    ]
+    if cluster := manifest["cluster"]:
+        lines.append(
+            f"- The trainings ran on a Ray cluster of {count(cluster['nodes'], 'node')} with "
+            f"{' and '.join(cluster['processors'])}; the machine named first is the coordinator's."
+        )
+    if not manifest["same_machine_throughout"]:
+        lines.append(
+            "- **This is the machine of the last session. An earlier one had another machine or "
+            "other versions** (all are in report.json), so expect small differences."
+        )
+    return "It ran on:\n\n" + "\n".join(lines)
+
+
+def _way(plan: Facts) -> str:
+    return f"{plan.get('precision')}{', channels last' if plan.get('channels_last') else ''}"

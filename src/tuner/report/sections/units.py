@@ -1,0 +1,36 @@
+"""Errors of a regression in the target's own units, beside those of a trivial predictor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.wording import significant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Facts = Mapping[str, Any]
+
+
+def in_target_units(facts: Facts) -> str:
+    """Say what the errors of baseline and best are in the target's units.
+
+    Empty for classes, for a study of a version that did not keep the target's scale, and where no
+    arm has met the test split.
+    """
+    target = facts["data"].get("target")
+    if facts["task"] != "regression" or not target:
+        return ""
+    metric = facts["metric"]["name"]
+    errors = {
+        name: arm["test"][metric]["mean"]
+        for name, arm in facts["arms"].items()
+        if metric in arm["test"] and arm["test"][metric]["mean"] is not None
+    }
+    if not {"baseline", "best"} <= errors.keys() or metric != "mae":
+        return ""
+    was, now = (significant(errors[name] * target["std"], 3) for name in ("baseline", "best"))
+    return (
+        f"In the units of the target, the mean absolute error went from {was} to {now}; always "
+        f"giving the median has {significant(target['trivial_mae'], 3)}."
+    )

@@ -1,0 +1,195 @@
+"""What should I use? The arms with all their scores, their settings, and how the best was found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.sections.choice import reason
+from tuner.report.sections.units import in_target_units
+from tuner.report.wording import (
+    BLANK,
+    code,
+    count,
+    difference,
+    means_and_stds,
+    setting,
+    table,
+    title,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Facts = Mapping[str, Any]
+
+COLUMNS = ("baseline", "best", "recipe")  # the best is on a narrow screen, too
+
+
+def use_section(facts: Facts) -> str:
+    """Return the section; empty without a complete trial."""
+    if not facts["arms"]:
+        return ""
+    return "\n\n".join(
+        part
+        for part in (
+            "## What should I use?",
+            reason(facts),
+            _scores(facts),
+            _settings(facts),
+            _race(facts),
+        )
+        if part
+    )
+
+
+def _scores(facts: Facts) -> str:
+    """Show each arm's scores, a row a kind of score."""
+    metric = facts["metric"]["name"]
+    arms = {name: facts["arms"][name] for name in COLUMNS if name in facts["arms"]}
+    folds = max(arm["validation"]["n"] for arm in arms.values())
+    rounds = max((arm["fresh"]["n"] for arm in arms.values() if arm["fresh"]), default=0)
+    tested = {name: one["n"] for arm in arms.values() for name, one in arm["test"].items()}
+    rows = [
+        ["trial", *(str(arm["trial"]) for arm in arms.values())],
+        ["epochs", *(_epochs(arm) for arm in arms.values())],
+        [
+            f"validation {title(metric)} ({count(folds, 'fold')})",
+            *means_and_stds(metric, [arm["validation"] for arm in arms.values()]),
+        ],
+    ]
+    if rounds:
+        fresh = means_and_stds(metric, [arm["fresh"] for arm in arms.values()])
+        rows.append([f"fresh validation ({count(rounds, 'seed')})", *fresh])
+    for name, seeds in tested.items():
+        scores = means_and_stds(name, [arm["test"].get(name) for arm in arms.values()])
+        rows.append([f"test {title(name)} ({count(seeds, 'seed')})", *scores])
+    header = ["", *(f"**{name}**" for name in arms)]
+    return table(header, rows) + "\n\n" + _notes(facts, fresh=bool(rounds), tested=bool(tested))
+
+
+def _notes(facts: Facts, *, fresh: bool, tested: bool) -> str:
+    unit = ", in standardised units of the target" if facts["task"] == "regression" else ""
+    notes = [
+        f"- Scores are mean ± standard deviation{unit}.",
+        "- *Epochs*: how many were kept, of how many were planned.",
+        "- *Validation*: the mean over the last tenth of the training. These scores picked the "
+        "best, so **they are optimistic**.",
+    ]
+    if fresh:
+        notes.append(
+            "- *Fresh validation*: scores of new trainings, on seeds and folds that the search did "
+            "not use."
+        )
+    if tested:
+        notes.append(
+            f"- *Test*: scores of models trained on {_rows_for_test(facts)}, as many seeds for "
+            "each arm."
+        )
+    if told := in_target_units(facts):
+        notes.append(f"- {told}")
+    return "\n".join(notes)
+
+
+def _rows_for_test(facts: Facts) -> str:
+    whole: int = facts["data"]["sizes"]["development"]
+    some: int = facts["confirmation"]["trained_on"] or whole
+    if some == whole:
+        return f"all {whole:,} development rows"
+    return f"{some:,} of {whole:,} development rows, the same as for the fresh validation"
+
+
+def _epochs(arm: Facts) -> str:
+    planned = arm["hyperparameters"].get("epochs")
+    return setting(BLANK if arm["best_epoch"] is None else arm["best_epoch"]) + (
+        f" of {planned}" if planned else ""
+    )
+
+
+def _settings(facts: Facts) -> str:
+    """Show what the arms set differently, and what they have in common."""
+    arms = {
+        name: facts["arms"][name]["hyperparameters"] for name in COLUMNS if name in facts["arms"]
+    }
+    names = list(dict.fromkeys(name for values in arms.values() for name in values))
+    values = {name: [setting(arm.get(name, BLANK)) for arm in arms.values()] for name in names}
+    differing = [name for name in names if len(set(values[name])) > 1]
+    equal = [f"{code(name)} {values[name][0]}" for name in names if name not in differing]
+    if not differing:
+        return "All arms have the same hyperparameters." if names else ""
+    rows = [
+        [code(name), *(_marked(value, values[name][0]) for value in values[name])]
+        for name in differing
+    ]
+    parts = [
+        "All hyperparameters that differ (in bold: not the baseline's value):",
+        table(["hyperparameter", *arms], rows),
+    ]
+    if equal:
+        parts.append(f"The others are the same for all: {', '.join(equal)}.")
+    return "\n\n".join(parts)
+
+
+def _marked(value: str, baseline: str) -> str:
+    return value if value == baseline else f"**{value}**"
+
+
+def _race(facts: Facts) -> str:
+    """Show how the best of the search did on fresh seeds and folds."""
+    confirmation = facts["confirmation"]
+    if not confirmation:
+        return ""
+    metric, entered = facts["metric"]["name"], confirmation["candidates"]
+    searched = means_and_stds(metric, [one["search"] for one in entered])
+    fresh = means_and_stds(metric, [one["fresh"] for one in entered])
+    known = [one["behind"] for one in entered if one["behind"]]
+    rows = []
+    for one, search, again in zip(entered, searched, fresh, strict=True):
+        won = one["trial"] == confirmation["winner"]
+        name = f"{one['trial']} ({one['arm']})" if one["arm"] else str(one["trial"])
+        behind = (
+            BLANK
+            if won or one["behind"] is None
+            else difference(metric, one["behind"], max(known, default=0) / 100 or 1)
+        )
+        rows.append(
+            [
+                f"**{name}**" if won else name,
+                search,
+                again if one["fresh"] else "diverged",
+                str(one["rounds"]),
+                behind,
+            ]
+        )
+    header = ["trial", "in the search", "on fresh seeds and folds", "rounds", "behind by"]
+    return f"How the best was found:\n\n{table(header, rows)}\n\n" + (
+        f"{_race_in_words(facts)} {_optimism(facts)}".rstrip()
+    )
+
+
+def _race_in_words(facts: Facts) -> str:
+    confirmation = facts["confirmation"]
+    text = (
+        "The best trials of the search, the baseline and the recipe were trained again in rounds. "
+        "Each round has a new seed and a new fold, the same for all. The weakest of the best "
+        "trials was dropped along the way; *behind by* compares a trial with the winner on the "
+        f"rounds it took part in. Trial {confirmation['winner']} won"
+    )
+    best = facts["arms"].get("best", {}).get("trial")
+    if best != confirmation["winner"]:
+        return f"{text}. Trial {best} was found later and has not been in this comparison."
+    n, fewest = len(confirmation["seeds"]), confirmation["fewest"]
+    if n > fewest:
+        why = "was not clear before" if n < confirmation["most"] else "never became clear"
+        return f"{text}, after {count(n, 'round')} instead of {fewest}, because its gain {why}."
+    return f"{text}."
+
+
+def _optimism(facts: Facts) -> str:
+    """Say by how much the search overestimated the best."""
+    best, metric = facts["arms"].get("best"), facts["metric"]["name"]
+    if not best or best["optimism"] is None:
+        return ""
+    by = best["optimism"]
+    if by <= 0:
+        return "Its score in the search was not too optimistic."
+    return f"Its score in the search was {difference(metric, by)} too optimistic."

@@ -1,0 +1,271 @@
+"""What a study has shown, in sentences: the best against the baseline, then the recipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.report.wording import (
+    code,
+    count,
+    decimals_for,
+    factor_of,
+    listed,
+    loss,
+    loss_title,
+    loss_unit,
+    number,
+    p_value,
+    per_cent,
+    sentence,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Facts = Mapping[str, Any]
+
+MOST_NAMED = 4  # changes in a sentence
+
+
+def verdict(facts: Facts) -> str:
+    """Say in one sentence whether tuning has paid."""
+    arms, pair = facts["arms"], facts["comparison"]["best_vs_baseline"]
+    if not arms:
+        return f"No verdict yet: {_trials(facts)}, none of them complete."
+    if "baseline" not in arms:
+        return f"No verdict yet: the baseline has no complete trial ({_trials(facts)})."
+    if pair is None:
+        return _unconfirmed(facts)
+    if pair["same_trial"]:
+        return _baseline_is_best(facts)
+    what, (was, now), _ = _figures(facts, "best")
+    went = f"stayed at {now}" if was == now else f"went from {was} to {now}"
+    if pair["verdict"] == "better":
+        if _recipe_is_best(facts):
+            return (
+                f"Better: the textbook recipe took the {what} from {was} to {now}; the search "
+                "found nothing better than this recipe."
+            )
+        return f"Better: tuning took the {what} from {was} to {now}."
+    if pair["verdict"] == "worse":
+        return f"Worse: with tuning, the {what} went from {was} to {now}; keep the baseline."
+    return f"No proven gain: the {what} {went}, and that can be chance."
+
+
+def how_sure(facts: Facts) -> str:
+    """Say how sure the verdict is, what that covers, and what would help."""
+    pair = facts["comparison"]["best_vs_baseline"]
+    if pair is None:
+        return _why_unsure(facts)
+    seeds = f"{count(pair['n'], 'seed')} per arm"
+    if pair["same_trial"]:
+        return _sure_of_the_baseline(facts, seeds)
+    _, _, interval = _figures(facts, "best")
+    kind = "loss" if pair["verdict"] == "worse" else "gain"
+    if pair["interval"] is None:
+        parts = [f"there is no interval, because there is only {seeds}."]
+    else:
+        parts = [
+            f"the {kind} has a 95 % interval of {interval} ({p_value(pair['p_value'])}, {seeds})."
+        ]
+    if pair["verdict"] == "no proven gain":
+        parts.append(_why_not_proven(pair))
+    parts += [covered(facts, pair), *_certainty(pair)]
+    return " ".join(part for part in parts if part)
+
+
+def covered(facts: Facts, pair: Facts) -> str:
+    """Say which kinds of luck an interval covers, and how much each adds to the uncertainty."""
+    if not pair.get("rows"):
+        rows = facts["data"]["sizes"]["test"]
+        return f"This covers the luck of training, not the choice of the {rows:,} test rows."
+    text = f"This covers new trainings and new test rows (there were {pair['rows']:,})"
+    shares = pair.get("share_of_rows"), pair.get("share_of_seeds")
+    if None not in shares:
+        text += (
+            f"; {per_cent(shares[0])} of the uncertainty comes from the rows and "
+            f"{per_cent(shares[1])} from the seeds"
+        )
+    looks = pair.get("looks") or 1
+    if looks > 1:
+        text += f". The test rows have been used {looks} times, and the interval is wider for that"
+    if pair.get("used_up"):
+        text += ". **These test rows are used up**: use new ones for the next comparison"
+    return text + "."
+
+
+def _certainty(pair: Facts) -> list[str]:
+    found = pair.get("certainty") or []
+    return [sentence(one) for one in ([found] if isinstance(found, str) else found)]
+
+
+def _why_not_proven(pair: Facts) -> str:
+    if pair["n"] < FEWEST_TO_PROVE:
+        return (
+            f"Fewer than {FEWEST_TO_PROVE} seeds cannot tell a gain from chance; run again with "
+            f"`--seeds {FEWEST_TO_PROVE}` or more."
+        )
+    if pair["interval"] and pair["interval"][0] <= 0 <= pair["interval"][1]:
+        return "The interval includes zero."
+    return "The interval excludes zero, but the test does not rule out chance (p above 0.05)."
+
+
+def _why_unsure(facts: Facts) -> str:
+    arms, unfinished = facts["arms"], facts["trials"]["unfinished"]
+    if "baseline" not in arms:
+        more = " Run the same command again to continue." if unfinished else ""
+        return f"there is nothing to compare with yet.{more}"
+    return "not at all yet. Scores of a search are optimistic: the best was chosen by them."
+
+
+def recipe_verdict(facts: Facts) -> str:
+    """Say in one sentence what the textbook recipe has done; empty where nothing is known."""
+    arms, pair = facts["arms"], facts["comparison"]["recipe_vs_baseline"]
+    if arms and "recipe" not in arms:
+        return "The textbook recipe has no complete trial, so it is not compared."
+    if (
+        pair is None
+        or facts["comparison"]["best_vs_baseline"] is None  # the best has a validation score only
+        or arms["best"]["trial"] == arms["recipe"]["trial"]
+    ):
+        return ""
+    _, (_, now), interval = _figures(facts, "recipe")
+    if pair["verdict"] == "better":
+        return f"The textbook recipe alone reached {now} (gain {interval})."
+    if pair["verdict"] == "worse":
+        return f"The textbook recipe alone made it worse: {now} (loss {interval})."
+    seeds = count(pair["n"], "seed")
+    why = f" on {seeds}" if pair["n"] < FEWEST_TO_PROVE else f" ({interval})"
+    return f"The textbook recipe alone reached {now}: no proven gain{why}."
+
+
+def most_of_it(facts: Facts) -> str:
+    """Say which few changes bring a proven gain by themselves; empty where that is not known.
+
+    They were trained together, with nothing else changed. That is a measurement; it does not divide
+    a gain among changes that need each other.
+    """
+    found, pair = facts["ablation"], facts["comparison"]["best_vs_baseline"]
+    if not found or not found["smallest"] or not pair or pair["verdict"] != "better":
+        return ""
+    whole, part = found["whole"]["gain"], found["smallest"]["gain"]
+    if whole is None or part is None or not whole > 0:
+        return ""
+    names = [
+        one["change"] for one in found["path"] if one["change"] in found["smallest"]["changes"]
+    ]
+    if len(names) > MOST_NAMED:
+        return f"{len(names)} of the {count(len(found['changes']), 'change')} are needed."
+    share = part / whole
+    brings = "alone brings" if len(names) == 1 else "alone bring"
+    of_it = "all of the gain" if share >= 1 else f"{per_cent(share)} of the gain"
+    return f"On fresh folds, {listed([code(name) for name in names])} {brings} {of_it}."
+
+
+def is_unconfirmed(facts: Facts) -> bool:
+    """Whether a confirmation would add something."""
+    return "baseline" in facts["arms"] and facts["comparison"]["best_vs_baseline"] is None
+
+
+def _unconfirmed(facts: Facts) -> str:
+    confirmation, best = facts["confirmation"], facts["arms"]["best"]["trial"]
+    if confirmation is None:
+        begin = "Not confirmed yet"
+    elif "best" in confirmation["outdated"]:
+        begin = (
+            f"Not confirmed yet: the search has found a better trial ({best}) since trial "
+            f"{confirmation['outdated']['best']} was confirmed"
+        )
+    elif confirmation["outdated"] or "best" not in facts["arms"]:
+        begin = "Not all current arms have been confirmed"
+    else:
+        begin = "Not every confirmed test score is a number, so nothing is proven"
+    join = "; " if ":" in begin or "," in begin else ": "
+    metric = facts["metric"]["name"]
+    was, now = (
+        _loss(metric, facts["arms"][name]["validation"]["mean"]) for name in ("baseline", "best")
+    )
+    if facts["arms"]["baseline"]["trial"] == best or was is None or now is None:
+        return f"{begin}{join}in the search, nothing was better than the baseline."
+    decimals = _decimals(metric, was, now)
+    return (
+        f"{begin}{join}in the search, tuning took the validation {loss_title(metric)} from "
+        f"{_write(metric, was, decimals)} to {_write(metric, now, decimals)}."
+    )
+
+
+def _baseline_is_best(facts: Facts) -> str:
+    baseline = f"the baseline, whose {_level_in_words(facts, 'baseline')}"
+    if facts["trials"]["complete"] == 1:
+        return f"Nothing to compare yet: the only complete trial is {baseline}."
+    begin = "No proven gain" if _has_few_seeds(facts) else "No gain"
+    return f"{begin}: in {_trials(facts)} the search found nothing better than {baseline}."
+
+
+def _sure_of_the_baseline(facts: Facts, seeds: str) -> str:
+    if _has_few_seeds(facts):
+        return (
+            f"{seeds} cannot tell a gain from chance; run again with `--seeds {FEWEST_TO_PROVE}` "
+            "or more."
+        )
+    return f"the baseline was trained again on {seeds}, beside the best trials of the search."
+
+
+def _has_few_seeds(facts: Facts) -> bool:
+    few: bool = facts["comparison"]["best_vs_baseline"]["n"] < FEWEST_TO_PROVE
+    return few
+
+
+def _recipe_is_best(facts: Facts) -> bool:
+    same = facts["comparison"]["best_vs_recipe"]
+    return bool(same and same["same_trial"])
+
+
+def _trials(facts: Facts) -> str:
+    return count(facts["trials"]["total"], "finished trial")
+
+
+def _level_in_words(facts: Facts, arm: str) -> str:
+    metric = facts["metric"]["name"]
+    level = loss(metric, facts["arms"][arm]["test"][metric]["mean"])
+    return f"test {loss_title(metric)} is {_write(metric, level, _decimals(metric, level))}"
+
+
+def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
+    """Return what is measured, the baseline's and the arm's level, and the interval of the gain."""
+    metric, pair = facts["metric"]["name"], facts["comparison"][f"{arm}_vs_baseline"]
+    was, now = (
+        loss(metric, facts["arms"][name]["test"][metric]["mean"]) for name in ("baseline", arm)
+    )
+    low, high = gain_interval(facts, pair) or (0.0, 0.0)
+    # As many decimals as the width of the interval is worth, and none of its ends a false zero.
+    ends = (end for end in (low, high) if abs(end) > (high - low) / 100)
+    decimals = _decimals(metric, was, now, *ends, (high - low) / 2)
+    if pair["verdict"] == "worse":
+        low, high = -high, -low
+    points = " points" if metric == "accuracy" else ""
+    interval = f"{number(low, decimals)} to {number(high, decimals)}{points}"
+    levels = _write(metric, was, decimals), _write(metric, now, decimals)
+    return f"test {loss_title(metric)}", levels, interval
+
+
+def gain_interval(facts: Facts, pair: Facts) -> tuple[float, float] | None:
+    """Return the interval of a gain in the units of a loss: accuracy in points of a per cent."""
+    factor = factor_of(facts["metric"]["name"])
+    return pair["interval"] and (factor * pair["interval"][0], factor * pair["interval"][1])
+
+
+def _loss(metric: str, score: float | None) -> float | None:
+    return None if score is None else loss(metric, score)
+
+
+def _decimals(metric: str, *values: float) -> int:
+    least = 1 if metric == "accuracy" else 0
+    most = 3 if metric == "accuracy" else 6
+    smallest = decimals_for(*(value for value in values if abs(value) > 1e-9), least=least)
+    return min(smallest + (metric != "accuracy"), most)
+
+
+def _write(metric: str, level: float, decimals: int) -> str:
+    return number(level, decimals) + loss_unit(metric)
