@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from tuner.errors import UsageError
 
+FOR_STUDY = "Choose another name with --name"
+FOR_FOLDER = "Choose the folder with --out"  # for a report or a model of a study that is there
 LONGEST = 200  # bytes; file systems allow 255, and temporary files beside add a few
 
 
-def folder_name(study: str) -> str:
+def folder_name(study: str, remedy: str = FOR_STUDY) -> str:
     """Return the study's name, once it is known to name one plain folder and nothing else.
+
+    Args:
+        remedy: what to do, in the command that was typed.
 
     Raises:
         UsageError: it is empty, too long, hidden, or could lead out of the folder it is put in.
@@ -19,8 +24,7 @@ def folder_name(study: str) -> str:
     wrong = _wrong(study)
     if wrong:
         raise UsageError(
-            f"the study name {study!r} {wrong}, so no folder can be named after it; choose another "
-            "with --name, or for a report or a bundle its folder with --out"
+            f"the study name {study!r} {wrong}, so no folder can have this name. {remedy}"
         )
     return study
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_workplace, workplace_of
-from tuner.naming import folder_name
+from tuner.naming import FOR_FOLDER, folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     workplace = workplace_of(arguments)
     study = load_study(workplace.url, arguments.study)
-    out = arguments.out or workplace.report(folder_name(arguments.study))
+    out = arguments.out or workplace.report(folder_name(arguments.study, FOR_FOLDER))
     sys.stdout.write(f"{write_report(study, workplace, out)}\n")
     return 0

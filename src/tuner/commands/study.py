@@ -147,13 +147,15 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
 
 
 def _conclude(console: Console, report: Path) -> None:
-    """Show the first screen of the report: the verdict and the table of arms."""
+    """Show the first screen of the report: the verdict, and what to do with it."""
     from rich.markdown import Markdown
 
-    first_screen = report.read_text(encoding="utf-8").split("\n\n## ")[0]
+    from tuner.report.document import first_screen
+
+    shown = first_screen(report.read_text(encoding="utf-8"))
     console.print()
     if console.is_terminal:
-        console.print(Markdown(first_screen))
+        console.print(Markdown(shown))
     else:
-        console.print(first_screen, highlight=False, soft_wrap=True)
+        console.print(shown, highlight=False, soft_wrap=True)
     console.print(f"\nReport: {report}", soft_wrap=True)

@@ -100,7 +100,9 @@ def _failed(finished: Sequence[FrozenTrial]) -> Check:
     found = f"{failed} of {len(finished)} trials failed"
     if failed <= MOST_FAILED * len(finished):
         return Check("failed", True, found)
-    return Check("failed", False, found, "read their reasons above, then fix the case or its search space")
+    return Check(
+        "failed", False, found, "read their reasons above, then fix the case or its search space"
+    )
 
 
 def _pruned(finished: Sequence[FrozenTrial]) -> Check:
@@ -159,7 +161,9 @@ def _duplicates(finished: Sequence[FrozenTrial]) -> Check:
         "duplicates",
         double <= 0.1 * len(finished),
         f"{double} trials repeat the configuration of an earlier one",
-        "" if double <= 0.1 * len(finished) else "there is little left to try: stop, or widen the search space",
+        ""
+        if double <= 0.1 * len(finished)
+        else "there is little left to try: stop, or widen the search space",
     )
 
 

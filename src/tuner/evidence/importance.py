@@ -57,7 +57,8 @@ def explain(study: optuna.Study, say: Callable[[str], None], pool: Executor | No
         study.set_user_attr(IMPORTANCE, found)
         if found["final"] is None:
             say(
-                f"This needs {FEWEST_TRIALS} complete trials with different scores; run more trials."
+                f"This needs {FEWEST_TRIALS} complete trials with different scores. Run more "
+                "trials."
             )
 
 

@@ -45,7 +45,9 @@ blockquote { margin: 0 0 1.5rem; padding: .6rem 1rem; border-left: .35rem solid 
 ul { padding-left: 1.2rem; }
 a { color: var(--accent); }
 @media screen and (max-width: 40rem) { p:has(> img) { overflow-x: auto; }
-  p > img { max-width: none; width: 42rem; } td:nth-child(2) { white-space: normal; } }
+  p > img { max-width: none; width: 42rem; } table { font-size: .8rem; }
+  th, td, td:not(:first-child) { white-space: normal; padding-right: .5rem; }
+  pre { white-space: pre-wrap; } pre code { overflow-wrap: anywhere; } }
 @media print { body { max-width: none; padding: 0; font-size: 10pt; } h2 { break-after: avoid; }
   img, table, pre { break-inside: avoid; } pre { white-space: pre-wrap; }
   .table { overflow: visible; } td:not(:first-child) { white-space: normal; } }

@@ -12,7 +12,7 @@ from tuner.evidence.ablation import Ablation, OutOfTime, facts_of_ablation
 from tuner.evidence.changes import Mixture
 from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.trainings import Trainings
-from tuner.naming import folder_name
+from tuner.naming import FOR_FOLDER, folder_name
 from tuner.report.writing import write_report
 from tuner.runs.observer import Message, StoppableEngine, StopRequested
 from tuner.study.arms import arms_of
@@ -48,7 +48,7 @@ def run_ablation(settings: AblationSettings, observer: Observer) -> Path | None:
             ablation = _measure(study, settings, observer)
         except (KeyboardInterrupt, StopRequested):
             return None
-        out = settings.out or workplace.report(folder_name(stored.study))
+        out = settings.out or workplace.report(folder_name(stored.study, FOR_FOLDER))
         report = write_report(study, workplace, out)
         publish_report(study, report, workplace.artifacts)
     if not ablation.complete:

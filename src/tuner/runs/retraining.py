@@ -19,7 +19,7 @@ from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.final import final_job
 from tuner.evidence.jobs import RACE, TEST, job_of, seed_of, trained_with
 from tuner.machine import machine
-from tuner.naming import folder_name
+from tuner.naming import FOR_FOLDER, folder_name
 from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
 from tuner.study.reopening import config_of
@@ -68,7 +68,10 @@ def retrain(
         )
     seed = _tested(study, config)[0][0] if settings.seed is None else settings.seed
     label = f"trial-{number}" if number is not None else settings.arm
-    bundle = settings.out or workplace.bundles(folder_name(stored.study)) / f"{label}-seed-{seed}"
+    bundle = (
+        settings.out
+        or workplace.bundles(folder_name(stored.study, FOR_FOLDER)) / f"{label}-seed-{seed}"
+    )
     refuse_to_replace(bundle)  # before an hour of training, not after
     bundle.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:

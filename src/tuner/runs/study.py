@@ -41,12 +41,14 @@ from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.pruner import PRUNER, TaperingPruner
 from tuner.search.sampler import SAMPLER
+from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig
 from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
 from tuner.study.schema import REMARKS, SEED_MATTERS, SESSIONS, STOPPED
 from tuner.study.store import settle
+from tuner.study.titles import name_for_dashboard
 from tuner.study.trials import finished
 from tuner.study.url import without_secrets
 from tuner.training.plan import plan_for
@@ -160,12 +162,15 @@ def _run(
             _search(study, config, engine, settings, observer)
         with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
             explain(study, say, processes)
-        if settings.seeds:
+        if settings.seeds and "baseline" not in arms_of(study):
+            say("Nothing to confirm yet: the baseline has no complete trial.")
+        elif settings.seeds:
             models = workplace.confirmation(study.study_name)
             with record.timing("confirmation_seconds"):
                 confirm(study, config, engine, settings.seeds, models, say)
     report = write_report(study, workplace, workplace.report(study.study_name))
     publish_report(study, report, workplace.artifacts)
+    name_for_dashboard(study)
     return report
 
 

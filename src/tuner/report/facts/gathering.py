@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.health import check_health
-from tuner.report.facts.arms import comparisons, confirmation_of, facts_of_arm, race_facts
+from tuner.evidence.verdicts import verdicts
+from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts
 from tuner.report.facts.counting import counts, wall_seconds, work_of
 from tuner.report.facts.importances import importance_facts
 from tuner.report.facts.labels import diagnoses
@@ -19,21 +19,22 @@ from tuner.report.facts.steps import ablation_facts
 from tuner.study.arms import arms_of
 from tuner.study.schema import (
     ABLATION,
+    CHANGES,
     CONFIRMATION,
     IMPORTANCE,
     MISTAKES,
     OPENINGS,
+    REMARKS,
     SESSIONS,
     STOPPED,
 )
 from tuner.study.store import facts_of, shown
+from tuner.study.url import without_secrets
 
 if TYPE_CHECKING:
     import optuna
 
     from tuner.workplace import Workplace
-
-PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
 
 
 def gather(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
@@ -58,8 +59,8 @@ def gather(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
         "reference": made.get("reference", made["case"]),
         "task": made["task"],
         "data": made["data"],
-        "remarks": attributes.get("remarks", []),
-        "changes_accepted": attributes.get("changes_accepted", []),
+        "remarks": attributes.get(REMARKS, []),
+        "changes_accepted": attributes.get(CHANGES, []),
         "metric": {"name": made["metric"], "direction": made["direction"]},
         "seed": made["seed"],
         "fixed": made.get("fixed", {}),
@@ -75,7 +76,7 @@ def gather(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
         },
         "diagnosis": diagnoses(arms, made),
         "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
-        "comparison": comparisons(arms, confirmation, made["metric"], made["direction"]),
+        "comparison": verdicts(study, arms, confirmation, made["metric"], made["direction"]),
         "ablation": ablation_facts(attributes.get(ABLATION), arms, made["direction"]),
         "mistakes": mistakes_facts(attributes.get(MISTAKES), arms),
         "importance": importance_facts(attributes.get(IMPORTANCE)),
@@ -91,11 +92,11 @@ def gather(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Make the value fit for JSON and for other eyes: no NaN or infinity, no password in a URL."""
+    """Make the value fit for JSON and for other eyes: no NaN or infinity, no secret in a URL."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value
+    return without_secrets(value) if isinstance(value, str) else value

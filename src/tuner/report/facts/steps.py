@@ -24,7 +24,7 @@ def ablation_facts(
     what a change adds on the path depends on the changes before it, what is lost without it on all
     others, and their mean favours neither.
     """
-    if stored is None or not {"baseline", "best"} <= arms.keys():
+    if not stored or not {"baseline", "best"} <= arms.keys():
         return None
     if (stored["baseline"], stored["best"]) != (arms["baseline"].number, arms["best"].number):
         return None

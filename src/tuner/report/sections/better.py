@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.evidence.comparison import CONFIDENCE
+from tuner.evidence.verdicts import PAIRS
 from tuner.report.sections.verdict import covered, gain_interval
 from tuner.report.wording import (
     BLANK,
@@ -13,6 +15,7 @@ from tuner.report.wording import (
     factor_of,
     number,
     per_cent,
+    sentence,
     table,
     title,
 )
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-PAIRS = (("best", "baseline"), ("recipe", "baseline"), ("best", "recipe"))
 HEADING = "## Is it really better?"
 
 
@@ -55,19 +57,43 @@ def better_section(facts: Facts) -> str:
             ]
         )
     header = ["", "verdict", f"gain in test {title(metric)}", "95 % interval", "improved", "p"]
-    first = next(iter(pairs.values()))
-    seeds = count(first["n"], "seed")
-    notes = [
-        f"- *Gain*: the difference of the mean test scores, with {seeds} per arm; above zero is "
-        "better.",
-        "- *95 % interval*: the true gain is in it in about 95 of 100 studies like this one. "
-        + covered(facts, first),
-        "- *Improved*: the share of seeds on which it did better; ties count half.",
-        "- *p*: how often chance alone would show a difference this large.",
-        "- A gain is called proven when both the interval and p (0.05 or less) rule out chance. "
-        "Fewer than 6 seeds prove nothing.",
-    ]
+    notes = _notes(facts, next(iter(pairs.values())))
     return f"{HEADING}\n\n{table(header, rows, left=2)}\n\n" + "\n".join(notes)
+
+
+def _notes(facts: Facts, pair: Facts) -> list[str]:
+    """Say what each column says."""
+    by_row = bool(pair.get("rows"))
+    confidence = pair["confidence"]
+    proven = (
+        "the interval excludes zero"
+        if by_row
+        else "both the interval and p (0.05 or less) rule out chance"
+    )
+    notes = [
+        f"- *Gain*: the difference of the mean test scores, with {count(pair['n'], 'seed')} per "
+        "arm; above zero is better.",
+        f"- *95 % interval*: in 95 of 100 studies like this one, the true gain is in it. "
+        f"{covered(facts, pair)}",
+        "- *Improved*: the share of pairs of models, one of each arm, in which the first one did "
+        "better; ties count half.",
+        "- *p*: how often chance alone would show a difference this large.",
+        f"- A gain is called proven when {proven}. Fewer than 6 seeds prove nothing.",
+    ]
+    if confidence > CONFIDENCE:
+        notes.append(
+            f"- Because of the earlier looks at these test rows, each interval is at "
+            f"{per_cent(confidence, 1)} instead of 95 %."
+        )
+    price = (facts["confirmation"] or {}).get("price") or {}
+    if price.get("words"):
+        notes.append(f"- What was expected before the test was opened: {sentence(price['words'])}")
+    if not by_row:
+        notes.append(
+            "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. This "
+            "study kept no predictions of single rows."
+        )
+    return notes
 
 
 def _nothing_compared(facts: Facts) -> str:

@@ -118,12 +118,12 @@ def _that_matter(facts: Facts, differing: list[str]) -> tuple[list[str], str]:
                 if one in differing
             ]
             return list(dict.fromkeys((*names, *follows))), "the smallest change worth making"
-        return [step["change"] for step in steps], "the {} that help most"
+        if ablation["complete"]:
+            return [step["change"] for step in steps], "the {} that help most"
     if importance and importance["final"]:
         ranks = {one["name"]: -one["importance"] for one in importance["final"]["hyperparameters"]}
-        return sorted(differing, key=lambda name: ranks.get(name, 0.0)), (
-            "the {} that mattered most in the search"
-        )
+        ranked = sorted(differing, key=lambda name: ranks.get(name, 0.0))
+        return ranked, "the {} with the highest importance in the search"
     return differing, "the first {}"
 
 

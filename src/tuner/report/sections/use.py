@@ -177,7 +177,8 @@ def _race_in_words(facts: Facts) -> str:
     best = facts["arms"].get("best", {}).get("trial")
     if best != confirmation["winner"]:
         return f"{text}. Trial {best} was found later and has not been in this comparison."
-    n, fewest = len(confirmation["seeds"]), confirmation["fewest"]
+    fewest = confirmation["fewest"]
+    n = next(one["rounds"] for one in confirmation["candidates"] if one["trial"] == best)
     if n > fewest:
         why = "was not clear before" if n < confirmation["most"] else "never became clear"
         return f"{text}, after {count(n, 'round')} instead of {fewest}, because its gain {why}."

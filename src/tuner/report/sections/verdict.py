@@ -9,6 +9,7 @@ from tuner.report.wording import (
     code,
     count,
     decimals_for,
+    difference,
     factor_of,
     listed,
     loss,
@@ -62,13 +63,16 @@ def how_sure(facts: Facts) -> str:
     if pair["same_trial"]:
         return _sure_of_the_baseline(facts, seeds)
     _, _, interval = _figures(facts, "best")
-    kind = "loss" if pair["verdict"] == "worse" else "gain"
+    metric, worse = facts["metric"]["name"], pair["verdict"] == "worse"
+    gain = -pair["gain"] if worse else pair["gain"]
+    ends = pair["interval"] or (gain, gain)
+    width = (ends[1] - ends[0]) / 2
+    parts = [f"the {'loss' if worse else 'gain'} is {difference(metric, gain, width or gain)}"]
     if pair["interval"] is None:
-        parts = [f"there is no interval, because there is only {seeds}."]
+        parts = [f"{parts[0]}, on {seeds} only, so there is no interval."]
     else:
-        parts = [
-            f"the {kind} has a 95 % interval of {interval} ({p_value(pair['p_value'])}, {seeds})."
-        ]
+        surely = f"({p_value(pair['p_value'])}, {seeds})"
+        parts = [f"{parts[0]}, with a 95 % interval of {interval} {surely}."]
     if pair["verdict"] == "no proven gain":
         parts.append(_why_not_proven(pair))
     parts += [covered(facts, pair), *_certainty(pair)]
@@ -91,7 +95,7 @@ def covered(facts: Facts, pair: Facts) -> str:
     if looks > 1:
         text += f". The test rows have been used {looks} times, and the interval is wider for that"
     if pair.get("used_up"):
-        text += ". **These test rows are used up**: use new ones for the next comparison"
+        text += ". **These test rows are used up**: find new ones before you trust another verdict"
     return text + "."
 
 
@@ -107,7 +111,7 @@ def _why_not_proven(pair: Facts) -> str:
             f"`--seeds {FEWEST_TO_PROVE}` or more."
         )
     if pair["interval"] and pair["interval"][0] <= 0 <= pair["interval"][1]:
-        return "The interval includes zero."
+        return "The interval includes zero, so there may be no gain at all."
     return "The interval excludes zero, but the test does not rule out chance (p above 0.05)."
 
 
@@ -136,7 +140,11 @@ def recipe_verdict(facts: Facts) -> str:
     if pair["verdict"] == "worse":
         return f"The textbook recipe alone made it worse: {now} (loss {interval})."
     seeds = count(pair["n"], "seed")
-    why = f" on {seeds}" if pair["n"] < FEWEST_TO_PROVE else f" ({interval})"
+    why = (
+        f" on {seeds}"
+        if pair["n"] < FEWEST_TO_PROVE
+        else f" ({interval}, {p_value(pair['p_value'])})"
+    )
     return f"The textbook recipe alone reached {now}: no proven gain{why}."
 
 
