@@ -14,10 +14,11 @@ from tests.report.studies import (
     url_in,
     usual_study,
 )
+from tuner.report.document import document
 from tuner.report.facts import gather
-from tuner.report.markdown import document
-from tuner.report.verdict import recipe_verdict, verdict
-from tuner.report.wording import listed, with_confirmation
+from tuner.report.sections.repeat import study_command
+from tuner.report.sections.verdict import how_sure, recipe_verdict, verdict
+from tuner.report.wording import listed
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 def said(study: optuna.Study, folder: Path) -> str:
     return verdict(gather(study, Workplace.at(url=url_in(folder))))
+
+
+def sure(study: optuna.Study) -> str:
+    return how_sure(gather(study, HERE))
 
 
 def arms(folder: Path, *, task: str = "classification") -> optuna.Study:
@@ -42,52 +47,51 @@ def arms(folder: Path, *, task: str = "classification") -> optuna.Study:
 
 def test_better(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=10)
-    assert said(study, tmp_path) == (
-        "Tuning took the test error from 39.6 % to 6.7 % "
-        "(95 % interval of the gain 32.4 to 33.7 points, 6 seeds)."
+    assert said(study, tmp_path) == ("Better: tuning took the test error from 39.6 % to 6.7 %.")
+    assert sure(study).startswith(
+        "the gain is 32.9 points, with a 95 % interval of 32.4 to 33.7 points (p = 0.031, 6 seeds "
+        "per arm). This covers the luck of training, not the choice of the 983 test rows."
     )
     assert recipe_verdict(gather(study, HERE)) == (
-        "The textbook recipe alone came to 39.3 %: no proven gain (−0.1 to 1.2 points)."  # noqa: RUF001
+        "The textbook recipe alone reached 39.3 %: no proven gain (−0.1 to 1.2 points, p = 0.688)."  # noqa: RUF001
     )
 
 
 def test_small_errors_get_the_decimals_they_need(tmp_path: Path) -> None:
     study = arms(tmp_path)
     confirm(study, baseline=[0.9908, 0.9911, 0.9906] * 2, best=[0.9950, 0.9953, 0.9951] * 2)
-    assert said(study, tmp_path).startswith("Tuning took the test error from 0.92 % to 0.49 %")
+    assert said(study, tmp_path).startswith(
+        "Better: tuning took the test error from 0.92 % to 0.49 %"
+    )
 
 
 def test_no_proven_gain(tmp_path: Path) -> None:
     study = arms(tmp_path)
     confirm(study, baseline=[0.990, 0.992, 0.991] * 2, best=[0.992, 0.991, 0.992] * 2)
     assert said(study, tmp_path).startswith("No proven gain: the test error went from 0.9")
-    assert said(study, tmp_path).endswith(
-        "on 6 seeds, but chance alone does as much in 41% of cases."
-    )
+    assert "The interval includes zero, so there may be no gain at all." in sure(study)
 
 
 def test_few_seeds_prove_nothing(tmp_path: Path) -> None:
     study = arms(tmp_path)
     confirm(study, baseline=[0.6] * 5, recipe=[0.6] * 5, best=[0.90, 0.91, 0.92, 0.90, 0.91])
-    assert said(study, tmp_path).endswith(
-        "but 5 seeds cannot tell a gain from chance; confirm on 6 or more."
-    )
+    assert "Fewer than 6 seeds cannot tell a gain from chance" in sure(study)
 
 
 def test_worse(tmp_path: Path) -> None:
     study = arms(tmp_path)
     confirm(study, baseline=[0.99, 0.991, 0.992] * 2, best=[0.90, 0.91, 0.90] * 2)
     text = said(study, tmp_path)
-    assert text.startswith("Worse: the best of the search has a test error of 9.7 %")
+    assert text.startswith("Worse: with tuning, the test error went from 0.9 % to 9.7 %")
     assert text.endswith("keep the baseline.")
 
 
 def test_one_seed(tmp_path: Path) -> None:
     study = arms(tmp_path)
     confirm(study, baseline=[0.6], recipe=[0.6], best=[0.9])
-    assert "1 seed cannot tell a gain from chance" in said(study, tmp_path)
+    assert "on 1 seed per arm only, so there is no interval." in sure(study)
     text = document(gather(study, HERE), [])
-    assert "| **best** | 2 | 10 of 10 | 80.0 ± 1.6 % | 79.80 % | 90.00 % |" in text
+    assert "| test accuracy (1 seed) | 60.0 % | 90.0 % | 60.0 % |" in text
 
 
 def test_regression(tmp_path: Path) -> None:
@@ -96,7 +100,7 @@ def test_regression(tmp_path: Path) -> None:
         study, baseline=[0.07, 0.08, 0.075] * 2, recipe=[0.08] * 6, best=[0.01, 0.012, 0.011] * 2
     )
     text = said(study, tmp_path)
-    assert text.startswith("Tuning took the test MAE from 0.0750 to 0.0110 (95 %")
+    assert text == "Better: tuning took the test MAE from 0.0750 to 0.0110."
     assert "points" not in text
 
 
@@ -109,7 +113,7 @@ def test_the_best_is_the_baseline(tmp_path: Path) -> None:
     )
     assert said(study, tmp_path) == (
         "No gain: in 2 finished trials the search found nothing better than the baseline, whose "
-        "test error is 9.7 % (6 seeds)."
+        "test error is 9.7 %."
     )
     assert "made it worse: 19.7 %" in recipe_verdict(gather(study, HERE))
 
@@ -120,11 +124,11 @@ def test_the_best_is_the_baseline_on_too_few_seeds(tmp_path: Path) -> None:
     add_trial(study, value=0.8, arm="recipe")
     confirm(study, baseline=[0.9], recipe=[0.8], best=[0.9])
     assert said(study, tmp_path) == (
-        "No proven gain: nothing in the search did better than the baseline, whose test error is "
-        "10.0 % (1 seed), and 1 seed cannot tell; confirm on 6 or more."
+        "No proven gain: in 2 finished trials the search found nothing better than the baseline, "
+        "whose test error is 10.0 %."
     )
     assert recipe_verdict(gather(study, HERE)) == (
-        "The textbook recipe alone came to 20.0 %, which proves nothing on 1 seed."
+        "The textbook recipe alone reached 20.0 %: no proven gain on 1 seed."
     )
 
 
@@ -133,8 +137,8 @@ def test_the_baseline_alone(tmp_path: Path) -> None:
     add_trial(study, value=0.9, arm="baseline")
     confirm(study, baseline=[0.9, 0.91, 0.9] * 2, best=[0.9, 0.91, 0.9] * 2)
     assert said(study, tmp_path) == (
-        "Nothing to compare yet: no trial is complete but the baseline, whose test error is 9.7 % "
-        "(6 seeds)."
+        "Nothing to compare yet: the only complete trial is the baseline, whose test error is "
+        "9.7 %."
     )
 
 
@@ -146,7 +150,7 @@ def test_the_best_is_the_recipe(tmp_path: Path) -> None:
         study, baseline=[0.8, 0.8, 0.81] * 2, recipe=[0.9, 0.91, 0.9] * 2, best=[0.9, 0.91, 0.9] * 2
     )
     assert said(study, tmp_path).startswith(
-        "The textbook recipe, which the search could not better, took the test error from 19.7 %"
+        "Better: the textbook recipe took the test error from 19.7 % to 9.7 %; the search found"
     )
     assert recipe_verdict(gather(study, HERE)) == ""
 
@@ -155,7 +159,7 @@ def test_nothing_confirmed(tmp_path: Path) -> None:
     study = arms(tmp_path)
     add_session(study, "python -m tuner.study flowers --seeds 0 --trials 9")
     text = document(gather(study, Workplace.at(url=url_in(tmp_path))), [])
-    assert "**Nothing was confirmed; on validation" in text
+    assert "**Not confirmed yet: in the search, tuning took the validation error" in text
     assert "from 40.0 % to 20.0 %" in text
     assert "```sh\npython -m tuner.study flowers --trials 9\n```" in text
     assert "never opened" in text
@@ -170,7 +174,7 @@ def test_a_confirmation_that_was_overtaken_is_not_used(tmp_path: Path) -> None:
     assert facts["arms"]["baseline"]["test"]["accuracy"]["mean"] == 0.6
     assert facts["confirmation"]["outdated"] == {"best": 2}
     assert verdict(facts).startswith(
-        "The best, trial 3, was not confirmed (what was, trial 2, has been overtaken since)"
+        "Not confirmed yet: the search has found a better trial (3) since trial 2 was confirmed"
     )
 
 
@@ -182,19 +186,20 @@ def test_scores_that_are_not_finite_prove_nothing(tmp_path: Path) -> None:
 
 def test_no_trials_and_no_complete_ones(tmp_path: Path) -> None:
     study = make_study(tmp_path)
-    assert (
-        said(study, tmp_path) == "Nothing to compare yet: 0 finished trials, none of them complete."
-    )
+    assert said(study, tmp_path) == "No verdict yet: 0 finished trials, none of them complete."
     add_trial(study, TrialState.FAIL, arm="baseline", failure="no")
-    assert said(study, tmp_path).startswith("Nothing to compare yet: 1 finished trial,")
+    assert said(study, tmp_path).startswith("No verdict yet: 1 finished trial,")
     add_trial(study, value=0.5)
-    assert said(study, tmp_path).startswith("No verdict: the baseline has no complete trial")
+    assert said(study, tmp_path).startswith("No verdict yet: the baseline has no complete trial")
 
 
 def test_the_command_that_confirms() -> None:
     for given in ("a --seeds 0 b", "a b --seeds=0", "a b --seeds 0"):
-        assert with_confirmation(given) == "a b"
-    assert with_confirmation("a --seeds 3 --seed 0") == "a --seeds 3 --seed 0"
+        typed = {"manifest": {"command": given}}
+        assert study_command(typed, confirm=True) == "a b"
+        assert study_command(typed) == given
+    kept = {"manifest": {"command": "a --seeds 3 --seed 0"}}
+    assert study_command(kept, confirm=True) == "a --seeds 3 --seed 0"
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,8 @@ def means_and_stds(metric: str, summaries: Sequence[Mapping[str, Any] | None]) -
 def _decimals_of(metric: str, summary: Mapping[str, Any]) -> int:
     """Two digits of a small mean and of its deviation; of a share, at most two decimals."""
     factor = factor_of(metric)
-    mean, std = factor * summary["mean"], factor * (summary["std"] or 0.0)
+    mean: float = factor * summary["mean"]
+    std: float = factor * (summary["std"] or 0.0)
     if metric in SHARES:
         return min(max(decimals_for(std, least=1), 1), 2)
     return max(decimals_for(std) + 1 if std else 0, decimals_for(mean) + (abs(mean) < 10))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BASE = "DejaVu Sans"  # comes with matplotlib
+LAST_RESORT = "Last Resort"  # comes with matplotlib too; it draws boxes for all letters
 CONTROL = range(0x20)  # characters that no font draws
 
 
@@ -38,7 +39,9 @@ def _fallback(missing: frozenset[str]) -> tuple[str, ...] | None:
     plain = [
         font
         for font in fontManager.ttflist
-        if font.style == "normal" and font.weight in (400, "normal", "regular")
+        if font.style == "normal"
+        and font.weight in (400, "normal", "regular")
+        and LAST_RESORT not in font.name
     ]
     for font in sorted(plain, key=lambda one: (one.name, one.fname)):
         if missing <= _letters_of(font.fname):

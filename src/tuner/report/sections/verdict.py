@@ -85,11 +85,11 @@ def covered(facts: Facts, pair: Facts) -> str:
         rows = facts["data"]["sizes"]["test"]
         return f"This covers the luck of training, not the choice of the {rows:,} test rows."
     text = f"This covers new trainings and new test rows (there were {pair['rows']:,})"
-    shares = pair.get("share_of_rows"), pair.get("share_of_seeds")
-    if None not in shares:
+    rows, seeds = pair.get("share_of_rows"), pair.get("share_of_seeds")
+    if rows is not None and seeds is not None:
         text += (
-            f"; {per_cent(shares[0])} of the uncertainty comes from the rows and "
-            f"{per_cent(shares[1])} from the seeds"
+            f"; {per_cent(rows)} of the uncertainty comes from the rows and {per_cent(seeds)} from "
+            "the seeds"
         )
     looks = pair.get("looks") or 1
     if looks > 1:

@@ -1,0 +1,93 @@
+"""The report in plain words: no clipped phrase, and a question above each answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from optuna.trial import TrialState
+
+from tests.report.studies import add_session, add_trial, make_study, url_in, usual_study
+from tests.report.test_report import ablated, erring
+from tuner.report.document import first_screen
+from tuner.report.writing import write_report
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import optuna
+
+CLIPPED = (
+    "mend",
+    "goes on",
+    "go on ",
+    "will not do",
+    "could not be had",
+    "is none",
+    "is no number",
+    "of ours",
+    "had promised",
+    "the arms of now",
+    "leave chance out",
+    "a draw is a half",
+    "cannot tell;",
+    "let end",
+    "bought",
+    "to go:",
+)
+
+
+def unfinished(folder: Path) -> optuna.Study:
+    study = make_study(folder)
+    add_trial(study, TrialState.PRUNED, 0.4, stop=2)
+    study.enqueue_trial({"epochs": 3})
+    return study
+
+
+def unconfirmed(folder: Path) -> optuna.Study:
+    study = make_study(folder)
+    add_trial(study, value=0.6, arm="baseline")
+    add_trial(study, value=0.9)
+    add_session(study)
+    return study
+
+
+def whole(folder: Path) -> optuna.Study:
+    study = usual_study(folder, trials=30)
+    ablated(study)
+    erring(study)
+    return study
+
+
+def regression(folder: Path) -> optuna.Study:
+    target = {"mean": 3.0, "std": 100.0, "trivial_mae": 80.0}
+    study = make_study(folder, task="regression", data={"target": target})
+    add_trial(study, value=0.07, arm="baseline")
+    return study
+
+
+def written(study: optuna.Study, folder: Path) -> str:
+    place = Workplace.at(url=url_in(folder))
+    return write_report(study, place, folder / "out").read_text("utf-8")
+
+
+@pytest.mark.parametrize("make", [unfinished, unconfirmed, whole, regression, usual_study])
+def test_no_phrase_is_clipped(tmp_path: Path, make: Callable[[Path], optuna.Study]) -> None:
+    text = written(make(tmp_path), tmp_path)
+    # What the sampler and the pruner say of themselves is stored text.
+    told = [line for line in text.splitlines() if not line.startswith(("- Pruner:", "- Sampler:"))]
+    found = [phrase for phrase in CLIPPED if phrase in "\n".join(told).lower()]
+    assert not found
+    assert all("%" not in word or word.startswith("%") for line in told for word in line.split())
+
+
+def test_the_first_screen_is_for_a_reader_in_a_hurry(tmp_path: Path) -> None:
+    text = written(whole(tmp_path), tmp_path)
+    screen = first_screen(text)
+    for wanted in ("**Better:", "**How sure:**", "**What changed:**", "tuner.retrain"):
+        assert wanted in screen
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert len(headings) >= 9
+    assert all(heading.endswith("?") for heading in headings)
