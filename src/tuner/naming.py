@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING, Any
+
 from tuner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LONGEST = 200  # bytes; file systems allow 255, and temporary files beside add a few
 
@@ -23,6 +29,16 @@ def folder_name(study: str) -> str:
             "with --name, or for a report or a bundle its folder with --out"
         )
     return study
+
+
+def default_name(data: str, fixed: Mapping[str, Any]) -> str:
+    """Return the name of a study that was given none: that of its data, and of what is fixed.
+
+    >>> default_name("flowers", {"depth": 3, "batch_norm": True})
+    'flowers-batch_norm-True-depth-3'
+    """
+    parts = [data, *(f"{name}-{value}" for name, value in sorted(fixed.items()))]
+    return re.sub(r"[/\\\s]", "_", "-".join(parts))
 
 
 def _wrong(name: str) -> str:

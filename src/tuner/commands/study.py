@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tuner.case.loading import case_names
 from tuner.commands.ending import INTERRUPTED
+from tuner.commands.names import check_new_study
 from tuner.commands.options import (
     AUTO,
     MOST_SECONDS,
@@ -47,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         help="finished trials that the study ends with, earlier runs included (default 50); auto: "
         "30 to 100, until the last half has gained less than the noise of a score",
     )
-    made.add_argument("--name", help="name of the study (default: name of its data)")
+    made.add_argument("--name", help="name of the study (default: that of its data, and what --fix says)")
     add_workplace(made)
     made.add_argument(
         "--seed", type=whole_number(0, LARGEST), default=0, help="of the study (default 0)"
@@ -88,12 +89,22 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="do not search this hyperparameter (again for another); baseline and recipe stay",
     )
+    made.add_argument(
+        "--try",
+        dest="tries",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE,...",
+        help="train this configuration as the next trial (again for another), even if --trials is "
+        "reached; what is not named has the baseline's value",
+    )
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    check_new_study(arguments)
     start_importing(arguments)
     from rich.console import Console
 
@@ -131,6 +142,7 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         precision=arguments.precision,
         data_dir=arguments.data_dir,
         fix=tuple(arguments.fix),
+        tries=tuple(arguments.tries),
         compute=compute_of(arguments),
     )
 

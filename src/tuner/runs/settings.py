@@ -31,6 +31,8 @@ class StudySettings:
         precision: of a new study; None: chosen by rule.
         data_dir: folder with the raw data; None: the workplace's own.
         fix: NAME=VALUE of hyperparameters that are not searched.
+        tries: configurations to be trained next, each NAME=VALUE,...; what is not named is as in
+            the baseline.
     """
 
     case: str
@@ -45,6 +47,7 @@ class StudySettings:
     precision: Literal["float32", "bfloat16"] | None = None
     data_dir: Path | None = None
     fix: tuple[str, ...] = ()
+    tries: tuple[str, ...] = ()
     compute: Compute = field(default_factory=Compute)
 
 
@@ -103,6 +106,7 @@ class RetrainingSettings:
     Attributes:
         arm: baseline, recipe or best.
         trial: number of a trial, in place of an arm.
+        only: names of changes of the best, in place of an arm: the baseline with these.
         seed: of the training; None: the first of the confirmation.
         out: the bundle's folder; None: the workplace's.
     """
@@ -110,5 +114,6 @@ class RetrainingSettings:
     stored: Stored
     arm: Arm = "best"
     trial: int | None = None
+    only: tuple[str, ...] = ()
     seed: int | None = None
     out: Path | None = None

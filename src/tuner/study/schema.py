@@ -9,3 +9,4 @@ SESSIONS = "sessions"  # the runs of the study command: what was typed, where, h
 FACTS = "tuner"  # what the study was made with; it makes an Optuna study one of tuner's
 EVIDENCE = "evidence_of"  # on the study that holds the trainings after another's search
 OPENINGS = "test_openings"  # when and why the test split was opened
+TRIED = "tried"  # on a trial: what a person asked for with --try
