@@ -26,7 +26,8 @@ def main() -> None:
     """Hand over to the command that is named first."""
     arguments = sys.argv[1:]
     listing = "\n".join(f"  {name:9} {what}" for name, what in COMMANDS.items())
-    usage = f"usage: tuner COMMAND ...\n\n{listing}\n\nFor the options of a command: tuner COMMAND --help\n"
+    more = "For the options of a command: tuner COMMAND --help"
+    usage = f"usage: tuner COMMAND ...\n\n{listing}\n\n{more}\n"
     if not arguments or arguments[0] in {"-h", "--help"}:
         sys.stdout.write(usage)
         sys.exit(0 if arguments else 2)

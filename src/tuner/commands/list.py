@@ -19,9 +19,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = argparse.ArgumentParser(
         prog="tuner list",
-        description="List the studies of a store: case, finished trials, state, best score, verdict "
-        "of the best against the baseline, and when a command last worked on it. The score is that "
-        "on the test split once it was confirmed, else that on validation rows, which is "
+        description="List the studies of a store: case, finished trials, state, best score, the "
+        "verdict of the best against the baseline, and when a command last worked on it. The score "
+        "is that on the test split once it was confirmed, else that on validation rows, which is "
         "optimistic.",
     )
     add_workplace(made)

@@ -27,8 +27,6 @@ from tuner.seeds import LARGEST
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.console import Console
-
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
@@ -48,7 +46,9 @@ def parser() -> argparse.ArgumentParser:
         help="finished trials that the study ends with, earlier runs included (default 50); auto: "
         "30 to 100, until the last half has gained less than the noise of a score",
     )
-    made.add_argument("--name", help="name of the study (default: that of its data, and what --fix says)")
+    made.add_argument(
+        "--name", help="name of the study (default: that of its data, and what --fix says)"
+    )
     add_workplace(made)
     made.add_argument(
         "--seed", type=whole_number(0, LARGEST), default=0, help="of the study (default 0)"
@@ -108,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     start_importing(arguments)
     from rich.console import Console
 
+    from tuner.commands.concluding import conclude
     from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
     from tuner.runs.study import quieten_optuna, run_study
 
@@ -123,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"\nStopped. Finished work is kept. To continue:\n  {command}", soft_wrap=True
         )
         return INTERRUPTED
-    _conclude(console, ended.report)
+    conclude(console, ended.report, command)
     return 0
 
 
@@ -145,16 +146,3 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         tries=tuple(arguments.tries),
         compute=compute_of(arguments),
     )
-
-
-def _conclude(console: Console, report: Path) -> None:
-    """Show the first screen of the report: the verdict and the table of arms."""
-    from rich.markdown import Markdown
-
-    first_screen = report.read_text(encoding="utf-8").split("\n\n## ")[0]
-    console.print()
-    if console.is_terminal:
-        console.print(Markdown(first_screen))
-    else:
-        console.print(first_screen, highlight=False, soft_wrap=True)
-    console.print(f"\nReport: {report}", soft_wrap=True)

@@ -23,9 +23,7 @@ def console() -> Console:
     return made if made.is_terminal else Console(markup=False, highlight=False, width=ON_A_PIPE)
 
 
-def show_table(
-    screen: Console, headings: Sequence[str], rows: Iterable[Sequence[object]]
-) -> None:
+def show_table(screen: Console, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; where it is too wide for the screen, cells go on in the next line."""
     from rich.table import Table
 

@@ -90,16 +90,16 @@ def take_away(workplace: Workplace, waste: Iterable[Waste]) -> list[Waste]:
     for one in waste:
         try:
             if one.study is None:
-                _take(workplace, catalogue, one)
+                _take(catalogue, one)
             else:
                 with only_writer(workplace.url, one.study):
-                    _take(workplace, catalogue, one)
+                    _take(catalogue, one)
         except (StudyError, Timeout):
             kept.append(one)
     return kept
 
 
-def _take(workplace: Workplace, catalogue: Catalogue, one: Waste) -> None:
+def _take(catalogue: Catalogue, one: Waste) -> None:
     if one.kind == "lock" and one.path is not None:
         with FileLock(one.path, timeout=0):  # or whoever holds it would not be alone any more
             remove(one.path)

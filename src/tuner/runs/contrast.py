@@ -62,16 +62,16 @@ def _reasons(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     found = []
     prints = [made["data"]["fingerprint"] for made in (one, other)]
     if prints[0] != prints[1]:
-        words = [f"{m['data']['name']} ({p[:12]})" for m, p in zip((one, other), prints, strict=True)]
+        words = [
+            f"{m['data']['name']} ({p[:12]})" for m, p in zip((one, other), prints, strict=True)
+        ]
         found.append(f"They were made on different data: {words[0]} and {words[1]}.")
     if one["metric"] != other["metric"]:
         found.append(f"They have different metrics: {one['metric']} and {other['metric']}.")
     return found
 
 
-def _to_bear_in_mind(
-    made: list[dict[str, Any]], bests: list[dict[str, Any]]
-) -> list[str]:
+def _to_bear_in_mind(made: list[dict[str, Any]], bests: list[dict[str, Any]]) -> list[str]:
     found = []
     if not all(one["test"] for one in bests):
         found.append(

@@ -85,7 +85,11 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     workplace = settings.workplace
     dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
     tries = parse_tries(case, fixed, settings.tries)
-    name = folder_name(settings.name) if settings.name is not None else _name(settings, dataset.name, fixed)
+    name = (
+        folder_name(settings.name)
+        if settings.name is not None
+        else _name(settings, dataset.name, fixed)
+    )
     backend = choose_backend(settings.compute)
     config = StudyConfig(
         case=case,

@@ -52,8 +52,8 @@ def _parse(case: Case, fixed: Mapping[str, Any], typed: str) -> Try:
     for name, value in values.items():
         if name in fixed and fixed[name] != value:
             raise UsageError(
-                f"--try {typed}: this study fixes {name}={fixed[name]}; leave {name} out, or try it "
-                "in a study without that --fix"
+                f"--try {typed}: this study fixes {name}={fixed[name]}; leave {name} out, or "
+                "try it in a study without that --fix"
             )
     trial = FixedTrial({**asdict(case.baseline), **fixed, **values})
     try:
@@ -74,9 +74,7 @@ def _parse(case: Case, fixed: Mapping[str, Any], typed: str) -> Try:
     return Try(typed, values, dict(trial.params), found)
 
 
-def enqueue_tries(
-    study: optuna.Study, tries: Sequence[Try], say: Callable[[str], None]
-) -> None:
+def enqueue_tries(study: optuna.Study, tries: Sequence[Try], say: Callable[[str], None]) -> None:
     """Queue each as a trial, unless the study has that configuration already."""
     for one in tries:
         number = _number_of(study, one)
@@ -103,4 +101,3 @@ def _number_of(study: optuna.Study, one: Try) -> int | None:
         if facts.get(TRIED) == one.values and trial.state == TrialState.WAITING:
             return trial.number
     return None
-

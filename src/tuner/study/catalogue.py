@@ -96,12 +96,12 @@ class Catalogue:
         return [*([name] if name in self._all else []), *self.evidence.get(name, [])]
 
     def delete(self, name: str) -> None:
-        """Delete a study and its evidence, the evidence first: what is left can be deleted again."""
+        """Delete a study and its evidence, evidence first: the rest can be deleted again."""
         for one in reversed(self.family(name)):
             optuna.delete_study(study_name=one, storage=self.storage)
 
     def forget_artifact(self, artifact: str, owner: int, *, of_trial: bool) -> None:
-        """Take an artifact off the record, as the dashboard does it; attributes cannot be deleted."""
+        """Take an artifact off the record as the dashboard does: attributes cannot be deleted."""
         forget: Callable[..., None] = (
             self.storage.set_trial_system_attr if of_trial else self.storage.set_study_system_attr
         )
