@@ -1,9 +1,10 @@
-"""The commands: `tuner study`, `tuner ablate` and so on, each also `python -m tuner.COMMAND`."""
+"""The commands: `tuner study`, `tuner ablate` and so on."""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from difflib import get_close_matches
 
 COMMANDS = {
     "study": "search, compare on fresh seeds, report",
@@ -12,6 +13,12 @@ COMMANDS = {
     "report": "write a study's report again",
     "retrain": "train an arm or a trial of a study, and save the model",
     "predict": "use a saved model",
+    "list": "list the studies: state, best score, verdict",
+    "best": "show a study's best hyperparameters, score and verdict",
+    "compare": "show what differs between two studies",
+    "rename": "give a study another name",
+    "delete": "delete a study with all that belongs to it",
+    "clean": "list, or remove, files that are no longer needed",
     "backup": "copy all studies into one file, also while they run",
     "restore": "bring back what was copied",
 }
@@ -20,13 +27,16 @@ COMMANDS = {
 def main() -> None:
     """Hand over to the command that is named first."""
     arguments = sys.argv[1:]
-    listing = "\n".join(f"  {name:9}{what}" for name, what in COMMANDS.items())
-    usage = f"usage: tuner COMMAND ...\n\n{listing}\n\ntuner COMMAND --help tells more.\n"
+    listing = "\n".join(f"  {name:9} {what}" for name, what in COMMANDS.items())
+    more = "For the options of a command: tuner COMMAND --help"
+    usage = f"usage: tuner COMMAND ...\n\n{listing}\n\n{more}\n"
     if not arguments or arguments[0] in {"-h", "--help"}:
         sys.stdout.write(usage)
         sys.exit(0 if arguments else 2)
     if arguments[0] not in COMMANDS:
-        sys.stderr.write(f"tuner: no command {arguments[0]!r}\n{usage}")
+        near = get_close_matches(arguments[0], COMMANDS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        sys.stderr.write(f"tuner: no command {arguments[0]!r}{hint}\n{usage}")
         sys.exit(2)
     name = arguments[0]
     sys.argv = [f"tuner {name}", *arguments[1:]]

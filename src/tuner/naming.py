@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING, Any
+
 from tuner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FOR_STUDY = "Choose another name with --name"
 FOR_FOLDER = "Choose the folder with --out"  # for a report or a model of a study that is there
@@ -27,6 +33,16 @@ def folder_name(study: str, remedy: str = FOR_STUDY) -> str:
             f"the study name {study!r} {wrong}, so no folder can have this name. {remedy}"
         )
     return study
+
+
+def default_name(data: str, fixed: Mapping[str, Any]) -> str:
+    """Return the name of a study that was given none: that of its data, and of what is fixed.
+
+    >>> default_name("flowers", {"depth": 3, "batch_norm": True})
+    'flowers-batch_norm-True-depth-3'
+    """
+    parts = [data, *(f"{name}-{value}" for name, value in sorted(fixed.items()))]
+    return re.sub(r"[/\\\s]", "_", "-".join(parts))
 
 
 def _wrong(name: str) -> str:

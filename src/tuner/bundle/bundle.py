@@ -129,6 +129,18 @@ def write_bundle(folder: Path, weights: Path, facts: Mapping[str, Any]) -> None:
         write_json(beside / MANIFEST, {**manifest, "manifest_sha256": _digest(manifest)})
 
 
+def retell_study(manifest: Path, study: str) -> None:
+    """Have a manifest name its study anew; one that was altered since it was written stays so.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    facts = json.loads(manifest.read_text(encoding="utf-8"))
+    if facts.pop("manifest_sha256", None) == _digest(facts):
+        facts["study"] = study
+        write_json(manifest, {**facts, "manifest_sha256": _digest(facts)})
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read and check a bundle's manifest, and that the weights are the ones it was written with.
 

@@ -20,6 +20,32 @@ def case_names() -> list[str]:
     return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
+def file_of(reference: str) -> Path:
+    """Return the file of a case, by its name or path; it need not exist."""
+    if reference.endswith(".py"):
+        return Path(reference)
+    return Path(__file__).parents[1] / "cases" / f"{reference}.py"
+
+
+def check_reference(reference: str) -> None:
+    """Refuse a name that no case has, and a path that is not a file; nothing is imported.
+
+    Raises:
+        UsageError: no case of that name.
+        CaseError: the file does not exist.
+    """
+    if not reference.endswith(".py"):
+        if reference not in case_names():
+            raise unknown_name("case", "cases", reference, case_names())
+        return
+    try:
+        found = Path(reference).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        found = False
+    if not found:
+        raise CaseError(f"no case file {Path(reference)}; name a Python file that defines CASE")
+
+
 def load_case(reference: str) -> Case:
     """Import a case by name, or by the path of its file (anything that ends in .py).
 
@@ -27,9 +53,8 @@ def load_case(reference: str) -> Case:
         UsageError: no case of that name.
         CaseError: the file does not exist, cannot be imported, or defines no CASE.
     """
+    check_reference(reference)
     if not reference.endswith(".py"):
-        if reference not in case_names():
-            raise unknown_name("case", "cases", reference, case_names())
         module = importlib.import_module(f"tuner.cases.{reference}")
     else:
         module = _import_file(Path(reference))
@@ -65,12 +90,6 @@ def load_named_case(name: str, reference: str, file: str | None) -> Case:
 
 
 def _import_file(path: Path) -> Any:
-    try:
-        found = path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
-        found = False
-    if not found:
-        raise CaseError(f"no case file {path}; name a Python file that defines CASE")
     name = f"tuner_case_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
     module = ModuleType(name)
     module.__file__ = str(path)

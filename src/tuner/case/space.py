@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import warnings
 from dataclasses import asdict
 from functools import lru_cache
@@ -14,7 +13,8 @@ from optuna.samplers import RandomSampler
 from optuna.study import create_study
 from optuna.trial import FixedTrial
 
-from tuner.errors import CaseError, UsageError, unknown_name
+from tuner.case.assignments import Drawn, parse_assignments
+from tuner.errors import CaseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,52 +83,20 @@ def check_inside(case: Case, hyperparameters: Hyperparameters, what: str) -> Non
         )
 
 
-def parse_fixed(case: Case, assignments: Sequence[str]) -> dict[str, Any]:
+def parse_fixed(case: Case, assignments: Sequence[str], option: str = "--fix") -> dict[str, Any]:
     """Read NAME=VALUE pairs as values of the search space.
 
     Raises:
         UsageError: no such hyperparameter, or a value that it cannot take.
     """
-    distributions = space(case) if assignments else {}
-    fixed: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise UsageError(f"--fix {assignment} has no value; write --fix NAME=VALUE")
-        if name in fixed:
-            raise UsageError(f"--fix names {name} twice; give it one value")
-        if name not in distributions:
-            raise unknown_name("hyperparameter", "hyperparameters", name, distributions)
-        fixed[name] = _parse(name, text, distributions[name])
-    return fixed
+    drawn = {name: drawn_by(one) for name, one in space(case).items()} if assignments else {}
+    return parse_assignments(drawn, assignments, option)
 
 
-def _parse(name: str, text: str, distribution: BaseDistribution) -> Any:
+def drawn_by(distribution: BaseDistribution) -> Drawn:
+    """Return what a distribution of Optuna's can draw."""
     if isinstance(distribution, CategoricalDistribution):
-        for choice in distribution.choices:
-            if text in (str(choice), str(choice).lower()) or _literal(text) == choice:
-                return choice
-        choices = ", ".join(map(str, distribution.choices))
-        raise UsageError(f"--fix {name}={text} is none of its choices: {choices}")
+        return Drawn(choices=distribution.choices)
+    whole = isinstance(distribution, IntDistribution)
     low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
-    value = _literal(text)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageError(f"--fix {name}={text} is no number; it takes {low} to {high}")
-    if isinstance(distribution, IntDistribution) and not isinstance(value, int):
-        raise UsageError(f"--fix {name}={text} is no whole number; it takes {low} to {high}")
-    if not (low <= value <= high and distribution._contains(float(value))):
-        step = getattr(distribution, "step", None)
-        steps = f" in steps of {step}" if step not in (None, 1) else ""
-        raise UsageError(f"--fix {name}={text} is out of range; it takes {low} to {high}{steps}")
-    return value if isinstance(distribution, IntDistribution) else float(value)
-
-
-def _literal(text: str) -> object:
-    """Read a Python literal; what is none is a plain word."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Python, of what looks like a slip in a program
-            value: object = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
-    return value
+    return Drawn(None, low, high, distribution.step, whole)  # type: ignore[attr-defined]

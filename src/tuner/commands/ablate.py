@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.commands.ending import INTERRUPTED
+from tuner.commands.names import check_stored_study
 from tuner.commands.options import (
     MOST_SECONDS,
     add_case_and_data,
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    check_stored_study(arguments)
     start_importing(arguments)
     from rich.console import Console
 

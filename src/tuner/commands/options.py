@@ -62,6 +62,16 @@ def workplace_of(arguments: argparse.Namespace) -> Workplace:
     return Workplace.at(arguments.home, arguments.storage)
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the option that asks for a result that another program reads."""
+    parser.add_argument("--json", action="store_true", help="write JSON instead")
+
+
+def add_yes(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the option without which nothing is removed."""
+    parser.add_argument("--yes", action="store_true", help=what)
+
+
 def add_case(parser: argparse.ArgumentParser) -> None:
     """Add the option that says where a case is now that does not ship with tuner."""
     parser.add_argument("--case", metavar="FILE", help="the case's file, if it is one of your own")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
+from tuner.commands.forecast import Forecast, about
+from tuner.study.schema import TRIED
 from tuner.study.trials import FINISHED, finished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import optuna
     from optuna.trial import FrozenTrial
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tuner.search.running import RunningTrial
 
 SECONDS_BETWEEN_DRAWINGS = 0.25
+WIDEST_BAR = 40
 
 
 class Progress:
@@ -33,6 +34,9 @@ class Progress:
     Args:
         total: trials that the study is to end with.
         remark: what there is to say of a trial that has ended, if anything.
+        seeds: of the confirmation that follows; 0: there is none.
+        slots: fits that run at once.
+        folds: trained in a trial.
     """
 
     def __init__(
@@ -42,23 +46,28 @@ class Progress:
         total: int,
         console: Console,
         remark: Callable[[FrozenTrial], str | None] = lambda _: None,
+        *,
+        seeds: int = 0,
+        slots: int = 1,
+        folds: int = 1,
     ) -> None:
         self.study, self.case, self.total, self.console = study, case, total, console
         self.remark = remark
-        self.began = time.monotonic()
-        self.done_before = finished(study)
+        done = finished(study)
+        self.forecast = Forecast(total, done, seeds, slots, folds, time.monotonic())
+        self.is_live = console.is_terminal and not console.is_dumb_terminal
         self._drawn = 0.0
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._refresh_counts()
 
     def start(self) -> None:
-        """Begin to draw, where there is a terminal."""
-        if self.console.is_terminal:
+        """Begin to draw, where there is a terminal that can."""
+        if self.is_live:
             self._live.start()
 
     def stop(self) -> None:
         """Leave the terminal as it was."""
-        if self.console.is_terminal:
+        if self.is_live:
             self._live.stop()
 
     def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
@@ -68,9 +77,13 @@ class Progress:
             for line in filter(None, (self._line(ended), self.remark(ended))):
                 self.console.print(line, highlight=False, soft_wrap=True)
         now = time.monotonic()
-        if self.console.is_terminal and (ended or now - self._drawn > SECONDS_BETWEEN_DRAWINGS):
+        if self.is_live and (ended or now - self._drawn > SECONDS_BETWEEN_DRAWINGS):
             self._drawn = now
             self._live.update(self._panel(running), refresh=True)
+
+    def standing(self) -> str:
+        """Say in a line where the search stands."""
+        return " · ".join(self._parts())
 
     def _refresh_counts(self) -> None:
         trials = self.study.get_trials(deepcopy=False)
@@ -79,11 +92,13 @@ class Progress:
         baselines = [trial for trial in complete if trial.user_attrs.get("arm") == "baseline"]
         self.baseline = baselines[-1].value if baselines else None
         self.best = self.study.best_trial if complete else None
+        self.forecast.complete = [trial.user_attrs.get("seconds", 0.0) for trial in complete]
 
     def _line(self, ended: FrozenTrial) -> str:
         """One finished trial: what came of it, and where the search stands."""
         arm = ended.user_attrs.get("arm")
-        name = f"trial {ended.number}" + (f" ({arm})" if arm else "")
+        whose = arm or ("yours" if TRIED in ended.user_attrs else "")
+        name = f"trial {ended.number}" + (f" ({whose})" if whose else "")
         if ended.state == TrialState.COMPLETE:
             outcome = f"{self.case.metric.name} {ended.value:.4f}"
             if self.best is not None and self.best.number == ended.number and not arm:
@@ -97,20 +112,27 @@ class Progress:
         return f"[{done}/{self.total}] {name}: {outcome} ({ended.user_attrs['seconds']:.1f} s)"
 
     def _panel(self, running: list[RunningTrial]) -> Group:
+        done, width = sum(self.counts.values()), self.console.width
+        bar = ProgressBar(total=self.total, completed=done, width=min(WIDEST_BAR, width))
+        lines = [*_filled(self._parts(), width), *map(self._running_line, running)]
+        return Group(bar, *(Text(line, overflow="fold") for line in lines))
+
+    def _running_line(self, trial: RunningTrial) -> str:
+        last = trial.history.points[-1] if trial.history.points else None
+        epochs = f"epoch {last.epoch:.1f}" if last else "starting"
+        score = trial.history.score
+        value = "" if score is None else f"  {self.case.metric.name} {score:.4f}"
+        return f"  trial {trial.number}  {epochs}{value}"
+
+    def _parts(self) -> list[str]:
         done = sum(self.counts.values())
-        table = Table.grid(padding=(0, 2))
-        for trial in running:
-            last = trial.history.points[-1] if trial.history.points else None
-            epochs = f"epoch {last.epoch:.1f}" if last else "starting"
-            score = trial.history.score
-            value = "" if score is None else f"{self.case.metric.name} {score:.4f}"
-            table.add_row(f"  trial {trial.number}", epochs, value)
-        summary = Text(
-            f"{done} of {self.total} trials · {self.counts[TrialState.PRUNED]} pruned · "
-            f"{self.counts[TrialState.FAIL]} failed · {self._standing()} · {self._time_left(done)}"
-        )
-        bar = ProgressBar(total=self.total, completed=done, width=40)
-        return Group(bar, summary, table)
+        return [
+            f"{done} of {self.total} trials",
+            f"{self.counts[TrialState.PRUNED]} pruned",
+            f"{self.counts[TrialState.FAIL]} failed",
+            self._standing(),
+            about(self.forecast.left(done, time.monotonic())),
+        ]
 
     def _standing(self) -> str:
         if self.best is None or self.best.value is None:
@@ -118,9 +140,14 @@ class Progress:
         standing = f"best {self.case.metric.name} {self.best.value:.4f}"
         return standing if self.baseline is None else f"{standing}, baseline {self.baseline:.4f}"
 
-    def _time_left(self, done: int) -> str:
-        here = done - self.done_before
-        if here <= 0:
-            return "time left unknown"
-        seconds = (time.monotonic() - self.began) / here * (self.total - done)
-        return f"about {timedelta(seconds=round(seconds))} left"
+
+def _filled(parts: Iterable[str], width: int) -> list[str]:
+    """Put as many parts into a line as there is room for."""
+    lines: list[str] = []
+    for part in parts:
+        longer = f"{lines[-1]} · {part}" if lines else part
+        if lines and len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines

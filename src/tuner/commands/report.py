@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuner.commands.names import check_stored_study
 from tuner.commands.options import add_workplace, workplace_of
 from tuner.naming import FOR_FOLDER, folder_name
 
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    check_stored_study(arguments)
     from tuner.report.writing import write_report  # imports Optuna and matplotlib
     from tuner.study.store import load_study
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuner.commands.names import check_stored_study
 from tuner.commands.options import add_case_and_data, add_workplace, stored_of, whole_number
 from tuner.runs.settings import RetrainingSettings
 from tuner.seeds import LARGEST
@@ -46,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    check_stored_study(arguments)
     from tuner.runs.retraining import retrain  # imports torch and Optuna
     from tuner.runs.study import quieten_optuna
 

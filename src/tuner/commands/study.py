@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tuner.case.loading import case_names
 from tuner.commands.ending import INTERRUPTED
+from tuner.commands.names import check_new_study
 from tuner.commands.options import (
     AUTO,
     MOST_SECONDS,
@@ -25,8 +26,6 @@ from tuner.seeds import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.console import Console
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,7 +46,9 @@ def parser() -> argparse.ArgumentParser:
         help="finished trials that the study ends with, earlier runs included (default 50); auto: "
         "30 to 100, until the last half has gained less than the noise of a score",
     )
-    made.add_argument("--name", help="name of the study (default: name of its data)")
+    made.add_argument(
+        "--name", help="name of the study (default: that of its data, and what --fix says)"
+    )
     add_workplace(made)
     made.add_argument(
         "--seed", type=whole_number(0, LARGEST), default=0, help="of the study (default 0)"
@@ -94,15 +95,26 @@ def parser() -> argparse.ArgumentParser:
         help="continue a study although its case, its data or tuner's training code has changed "
         "since; the study and its report keep a note of it",
     )
+    made.add_argument(
+        "--try",
+        dest="tries",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE,...",
+        help="train this configuration as the next trial (again for another), even if --trials is "
+        "reached; what is not named has the baseline's value",
+    )
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    check_new_study(arguments)
     start_importing(arguments)
     from rich.console import Console
 
+    from tuner.commands.concluding import conclude
     from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
     from tuner.runs.study import quieten_optuna, run_study
     from tuner.study.url import without_secrets
@@ -122,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             highlight=False,
         )
         return INTERRUPTED
-    _conclude(console, ended.report)
+    conclude(console, ended.report, shlex.join(words))
     return 0
 
 
@@ -142,20 +154,6 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         data_dir=arguments.data_dir,
         fix=tuple(arguments.fix),
         accept_changes=arguments.accept_changes,
+        tries=tuple(arguments.tries),
         compute=compute_of(arguments),
     )
-
-
-def _conclude(console: Console, report: Path) -> None:
-    """Show the first screen of the report: the verdict, and what to do with it."""
-    from rich.markdown import Markdown
-
-    from tuner.report.document import first_screen
-
-    shown = first_screen(report.read_text(encoding="utf-8"))
-    console.print()
-    if console.is_terminal:
-        console.print(Markdown(shown))
-    else:
-        console.print(shown, highlight=False, soft_wrap=True)
-    console.print(f"\nReport: {report}", soft_wrap=True)

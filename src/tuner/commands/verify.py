@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tuner.commands.ending import INTERRUPTED
+from tuner.commands.names import check_stored_study
 from tuner.commands.options import (
     add_case_and_data,
     add_compute,
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    check_stored_study(arguments)
     if arguments.trial is None:  # one trains in this process
         start_importing(arguments)
     from rich.console import Console

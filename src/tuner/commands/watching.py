@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from tuner.commands.forecast import about
+from tuner.commands.heartbeat import Heartbeat
 from tuner.commands.progress import Progress
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
-from tuner.runs.observer import Message, Opened, Searching
+from tuner.runs.observer import FitEnded, Message, Opened, Searching, Stage
 from tuner.study.store import facts_of, shown
 
 if TYPE_CHECKING:
@@ -28,9 +32,15 @@ class ConsoleObserver:
     def __init__(self, console: Console, workplace: Workplace) -> None:
         self.console, self.workplace = console, workplace
         self._progress: Progress | None = None
+        self._searching = False
+        self._began = self._stage_began = time.monotonic()
+        self._stage = "working"
+        self._trainings = 0  # that have ended in this stage
+        self._heartbeat = Heartbeat(self._print, self._still)
 
     def __enter__(self) -> Self:
         """Begin."""
+        self._heartbeat.start()
         return self
 
     def __exit__(
@@ -40,31 +50,68 @@ class ConsoleObserver:
         trace: TracebackType | None,
     ) -> None:
         """Leave the terminal as it was, however the run ends."""
-        self._end_progress()
+        self._heartbeat.stop()
+        self._end_search()
 
     def tell(self, event: Event) -> None:
         """Print what there is to say."""
         if isinstance(event, Opened):
             _introduce(self.console, event, self.workplace)
             remark = partial(_diagnosis, facts_of(event.study))
-            self._progress = Progress(event.study, event.case, event.total, self.console, remark)
+            self._progress = Progress(
+                event.study,
+                event.case,
+                event.total,
+                self.console,
+                remark,
+                seeds=event.seeds,
+                slots=event.slots,
+                folds=event.folds,
+            )
+            self._searching = True
             self._progress.start()
         elif isinstance(event, Searching):
             if self._progress is not None:
                 self._progress.update(event.running, event.ended)
+            if event.ended is None:
+                return  # nothing was printed
         elif isinstance(event, Message):
             self.console.print(event.text, highlight=False, soft_wrap=True)
+        elif isinstance(event, Stage):
+            self._stage, self._stage_began, self._trainings = event.doing, time.monotonic(), 0
+            return
+        elif isinstance(event, FitEnded):
+            self._trainings += event.trainings
+            return
         else:
-            self._end_progress()
+            self._end_search()
+        self._heartbeat.spoke()
 
     def wants_stop(self) -> bool:
         """Never: Ctrl-C raises KeyboardInterrupt."""
         return False
 
-    def _end_progress(self) -> None:
-        if self._progress is not None:
+    def _print(self, line: str) -> None:
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+    def _still(self, now: float) -> str | None:
+        """Say that work goes on, and where it stands; None where a live table shows it."""
+        so_far = f"{timedelta(seconds=round(now - self._began))} so far"
+        if self._searching and self._progress is not None:
+            return None if self._progress.is_live else f"{self._progress.standing()} · {so_far}"
+        parts = [f"Still {self._stage}"]
+        if self._trainings:
+            parts.append(f"{self._trainings} trainings done")
+        parts.append(so_far)
+        if self._progress is not None and self._progress.forecast.seeds and self._trainings:
+            left = self._progress.forecast.confirming(self._trainings, now - self._stage_began)
+            parts.append(about(left))
+        return " · ".join(parts)
+
+    def _end_search(self) -> None:
+        if self._searching and self._progress is not None:
             self._progress.stop()
-            self._progress = None
+        self._searching = False
 
 
 def _introduce(console: Console, opened: Opened, workplace: Workplace) -> None:
@@ -78,8 +125,8 @@ def _introduce(console: Console, opened: Opened, workplace: Workplace) -> None:
             soft_wrap=True,
         )
     total = f"{'at most ' if opened.at_most else ''}{opened.total}"
-    if opened.done > opened.total:
-        state = f"{opened.done} trials, which is more than {total}: no trial is added"
+    if opened.done >= opened.total:
+        state = f"has {opened.done} trials, and {total} were asked for: no trial is added"
     elif opened.done:
         state = f"continues after {opened.done} trials, to {total}"
     else:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from tuner.engines.compute import refuse_too_many
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.processes import ProcessEngine
 from tuner.errors import EngineError, UsageError
-from tuner.machine import most_workers, usable_cores
+from tuner.machine import usable_cores
 from tuner.training.plan import plan_for
 
 if TYPE_CHECKING:
@@ -45,11 +46,7 @@ class ThisMachine:
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        if (workers or 1) > most_workers():
-            raise UsageError(
-                f"--workers {workers} is too many: this machine allows at most {most_workers()} "
-                "(each worker is a process that loads torch)"
-            )
+        refuse_too_many(workers)
         self.workers = workers
 
     def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Plan:
@@ -95,9 +92,5 @@ def choose_backend(compute: Compute) -> Backend:
         from tuner.engines.cluster import RayCluster
 
         return RayCluster(compute.address, compute.workers)
-    if compute.address is not None:
-        raise UsageError(
-            f"--address {compute.address} is only used with --engine ray; add it, or leave "
-            "--address out"
-        )
+    compute.check()
     return ThisMachine(compute.workers)

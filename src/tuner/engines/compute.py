@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tuner.errors import UsageError
+from tuner.machine import most_workers
+
 
 @dataclass(frozen=True, slots=True)
 class Compute:
@@ -20,3 +23,31 @@ class Compute:
     workers: int | None = None
     engine: Literal["local", "ray"] = "local"
     address: str | None = None
+
+    def check(self) -> None:
+        """Refuse what does not go together, as far as it can be told without looking for a cluster.
+
+        Raises:
+            UsageError: an address without Ray, or more workers than this machine can take.
+        """
+        if self.engine == "ray":
+            return
+        if self.address is not None:
+            raise UsageError(
+                f"--address {self.address} is only used with --engine ray; add it, or leave "
+                "--address out"
+            )
+        refuse_too_many(self.workers)
+
+
+def refuse_too_many(workers: int | None) -> None:
+    """Refuse more workers than this machine can take.
+
+    Raises:
+        UsageError: they are.
+    """
+    if (workers or 1) > most_workers():
+        raise UsageError(
+            f"--workers {workers} is too many: this machine allows at most {most_workers()} (each "
+            "worker is a process that loads torch)"
+        )

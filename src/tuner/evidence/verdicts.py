@@ -37,6 +37,8 @@ def verdicts(
     confirmation: Mapping[str, Any] | None,
     metric: str,
     direction: Direction,
+    *,
+    further: bool = True,
 ) -> dict[str, dict[str, Any] | None]:
     """Compare the arms pair by pair on the test split.
 
@@ -46,6 +48,7 @@ def verdicts(
 
     Args:
         confirmation: its `scores` of each arm that is still what was confirmed, and its `rows`.
+        further: whether the further metric of the task is compared too, which takes seconds.
 
     Returns:
         What there is to say of each pair; None where it was not compared.
@@ -66,7 +69,7 @@ def verdicts(
         pair = (
             _by_seed(scores, direction)
             if kept is None
-            else _by_row(*kept, metric, looks, _seconds(evidence))
+            else _by_row(*kept, metric, looks, _seconds(evidence), further=further)
         )
         found[f"{arm}_vs_{other}"] = {
             "metric": metric,
@@ -112,6 +115,8 @@ def _by_row(
     metric: str,
     looks: int,
     seconds: float | None,
+    *,
+    further: bool,
 ) -> dict[str, Any]:
     """Compare row by row: the metric of the search, and the further one of the task."""
     a, b = losses(baseline, targets), losses(other, targets)
@@ -128,7 +133,7 @@ def _by_row(
         "rows_needed": able and able.rows_needed,
         "seeds_needed": able and able.seeds_needed,
         "hour": able and {"seeds": able.hour_seeds, "smallest_gain": able.hour_smallest},
-        "also": _also(baseline, other, targets, looks, points=points),
+        "also": _also(baseline, other, targets, looks, points=points) if further else {},
     }
 
 

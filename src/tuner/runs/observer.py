@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from tuner.engines.job import Failed, Finished
+
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
@@ -29,6 +31,9 @@ class Opened:
         done: finished trials before this run.
         total: finished trials that it ends with, or at most.
         at_most: whether it may end with fewer by itself.
+        seeds: fresh seeds that the confirmation begins with; 0: there is none.
+        slots: fits that run at once.
+        folds: trained in a trial.
     """
 
     study: optuna.Study
@@ -37,6 +42,9 @@ class Opened:
     done: int
     total: int
     at_most: bool
+    seeds: int = 0
+    slots: int = 1
+    folds: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +66,27 @@ class SearchEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """What a run begins now, as in "Still ...": it may say nothing for a long time."""
+
+    doing: str
+
+
+@dataclass(frozen=True, slots=True)
+class FitEnded:
+    """A fit has ended, of so many trainings."""
+
+    trainings: int
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """Something to tell a person, in one line."""
 
     text: str
 
 
-Event: TypeAlias = Opened | Searching | SearchEnded | Message
+Event: TypeAlias = Opened | Searching | SearchEnded | Stage | FitEnded | Message
 
 
 class Observer(Protocol):
@@ -96,6 +118,7 @@ class StoppableEngine:
 
     def __init__(self, engine: Engine, observer: Observer) -> None:
         self._engine, self._observer = engine, observer
+        self._trainings: dict[int, int] = {}
 
     @property
     def slots(self) -> int:
@@ -104,6 +127,7 @@ class StoppableEngine:
 
     def start(self, key: int, job: Job) -> None:
         """Begin a fit."""
+        self._trainings[key] = len(job.replicas)
         self._engine.start(key, job)
 
     def next(self, key: int, timeout: float) -> FitEvent | None:
@@ -114,7 +138,10 @@ class StoppableEngine:
         """
         if self._observer.wants_stop():
             raise StopRequested
-        return self._engine.next(key, timeout)
+        event = self._engine.next(key, timeout)
+        if isinstance(event, Finished | Failed):
+            self._observer.tell(FitEnded(self._trainings.pop(key)))
+        return event
 
     def stop(self, key: int) -> None:
         """Give up a fit."""

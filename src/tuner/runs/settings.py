@@ -32,6 +32,8 @@ class StudySettings:
         data_dir: folder with the raw data; None: the workplace's own.
         fix: NAME=VALUE of hyperparameters that are not searched.
         accept_changes: continue a study with what has changed since it was begun, and note that.
+        tries: configurations to be trained next, each NAME=VALUE,...; what is not named is as in
+            the baseline.
     """
 
     case: str
@@ -47,6 +49,7 @@ class StudySettings:
     data_dir: Path | None = None
     fix: tuple[str, ...] = ()
     accept_changes: bool = False
+    tries: tuple[str, ...] = ()
     compute: Compute = field(default_factory=Compute)
 
 
@@ -105,6 +108,7 @@ class RetrainingSettings:
     Attributes:
         arm: baseline, recipe or best.
         trial: number of a trial, in place of an arm.
+        only: names of changes of the best, in place of an arm: the baseline with these.
         seed: of the training; None: the first of the confirmation.
         out: the bundle's folder; None: the workplace's.
     """
@@ -112,5 +116,6 @@ class RetrainingSettings:
     stored: Stored
     arm: Arm = "best"
     trial: int | None = None
+    only: tuple[str, ...] = ()
     seed: int | None = None
     out: Path | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +20,7 @@ from tuner.data import cache, reading
 from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
 from tuner.engines.forking import pool
+from tuner.errors import StoreError, UsageError
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.importance import explain
 from tuner.evidence.odometer import looks_at
@@ -26,7 +28,7 @@ from tuner.evidence.price import price_of
 from tuner.evidence.repetition import other_machine
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import machine, usable_cores
-from tuner.naming import folder_name
+from tuner.naming import default_name, folder_name
 from tuner.report.writing import write_report
 from tuner.revision import full_version
 from tuner.runs.observer import (
@@ -34,9 +36,11 @@ from tuner.runs.observer import (
     Opened,
     SearchEnded,
     Searching,
+    Stage,
     StoppableEngine,
     StopRequested,
 )
+from tuner.runs.tries import enqueue_tries, parse_tries, total_with_tries
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.pruner import PRUNER, TaperingPruner
@@ -47,7 +51,7 @@ from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
 from tuner.study.schema import REMARKS, SEED_MATTERS, SESSIONS, STOPPED
-from tuner.study.store import settle
+from tuner.study.store import facts_of, load_study, settle
 from tuner.study.titles import name_for_dashboard
 from tuner.study.trials import finished
 from tuner.study.url import without_secrets
@@ -55,7 +59,7 @@ from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -91,7 +95,12 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     fixed = parse_fixed(case, settings.fix)
     workplace = settings.workplace
     dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
-    name = folder_name(dataset.name if settings.name is None else settings.name)
+    tries = parse_tries(case, fixed, settings.tries)
+    name = (
+        folder_name(settings.name)
+        if settings.name is not None
+        else _name(settings, dataset.name, fixed)
+    )
     backend = choose_backend(settings.compute)
     config = StudyConfig(
         case=case,
@@ -125,6 +134,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             observer.tell(Message(f"Results may change from here on: {difference}."))
         cache.store(dataset, workplace.cache)
         _remark(study, dataset, observer)
+        enqueue_tries(study, tries, lambda text: observer.tell(Message(text)))
         try:
             report = _run(study, config, backend, settings, observer)
         except (KeyboardInterrupt, StopRequested):
@@ -141,6 +151,20 @@ def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:
         study.set_user_attr(REMARKS, remarks)
     for remark in remarks:
         observer.tell(Message(f"About the data: {remark}"))
+
+
+def _name(settings: StudySettings, data: str, fixed: Mapping[str, Any]) -> str:
+    """Return the name of a study that was given none.
+
+    With --fix it says what is fixed, so that it is not taken for the study without. Where a study
+    with that --fix has the name of the data alone, as it had in earlier versions, it is continued.
+    """
+    if fixed:
+        with suppress(StoreError, UsageError):
+            stored = facts_of(load_study(settings.workplace.url, data))
+            if stored.get("fixed") == fixed:
+                return folder_name(data)
+    return folder_name(default_name(data, fixed))
 
 
 def _run(
@@ -160,14 +184,18 @@ def _run(
         record = _Record(study, settings, engine.slots, backend)
         with record.timing("search_seconds"):
             _search(study, config, engine, settings, observer)
+        observer.tell(Stage("measuring which hyperparameters mattered"))
         with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
             explain(study, say, processes)
         if settings.seeds and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
         elif settings.seeds:
             models = workplace.confirmation(study.study_name)
+            observer.tell(Stage("confirming on fresh seeds"))
             with record.timing("confirmation_seconds"):
                 confirm(study, config, engine, settings.seeds, models, say)
+            shutil.rmtree(models, ignore_errors=True)  # scored, and the scores are stored
+    observer.tell(Stage("writing the report"))
     report = write_report(study, workplace, workplace.report(study.study_name))
     publish_report(study, report, workplace.artifacts)
     name_for_dashboard(study)
@@ -189,12 +217,23 @@ def _search(
     deadline = settings.timeout and time.monotonic() + settings.timeout
     auto = settings.trials is None
     total = CEILING if settings.trials is None else settings.trials
+    total = total_with_tries(study, total)
     enough: Callable[[optuna.Study], str | None] | None = reason_to_stop if auto else None
     if not auto and study.user_attrs.get(STOPPED):
         study.set_user_attr(STOPPED, None)  # more is wanted than the rule would have made
     mirror = Mirror(study)
     observer.tell(
-        Opened(mirror.study, config.case, config.dataset, finished(study), total, at_most=auto)
+        Opened(
+            mirror.study,
+            config.case,
+            config.dataset,
+            finished(study),
+            total,
+            at_most=auto,
+            seeds=settings.seeds,
+            slots=engine.slots,
+            folds=facts_of(study)["data"]["sizes"]["folds"],
+        )
     )
     watch = _Watch(observer, study, config, settings.seeds)
     Coordinator(mirror, config, engine, watch).search(total, deadline, enough)

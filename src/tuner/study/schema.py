@@ -35,6 +35,7 @@ ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
+TRIED = "tried"  # what a person asked for with --try
 
 
 class StoredDistribution(TypedDict):
@@ -139,6 +140,7 @@ class SearchTrial(TypedDict):
 
     Attributes:
         arm: "baseline" or "recipe", of a trial that is one.
+        tried: what a person asked for with --try, of a trial that was.
         hyperparameters: all of them.
         seed: of its training.
         curve: a point each: step, epoch, training loss, training metric, validation score.
@@ -150,6 +152,7 @@ class SearchTrial(TypedDict):
     """
 
     arm: NotRequired[str]
+    tried: NotRequired[str]
     hyperparameters: dict[str, Any]
     seed: int
     curve: NotRequired[list[list[float | None]]]

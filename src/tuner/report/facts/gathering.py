@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
 
-def gather(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
+def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -> dict[str, Any]:
     """Read everything a report says from the study: plain JSON values, all of them finite.
+
+    Args:
+        further: whether arms are compared by the further metric of the task, which takes seconds.
 
     Raises:
         StoreError: the study was not made by tuner.
@@ -76,7 +79,9 @@ def gather(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
         },
         "diagnosis": diagnoses(arms, made),
         "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
-        "comparison": verdicts(study, arms, confirmation, made["metric"], made["direction"]),
+        "comparison": verdicts(
+            study, arms, confirmation, made["metric"], made["direction"], further=further
+        ),
         "ablation": ablation_facts(attributes.get(ABLATION), arms, made["direction"]),
         "mistakes": mistakes_facts(attributes.get(MISTAKES), arms),
         "importance": importance_facts(attributes.get(IMPORTANCE)),

@@ -1,0 +1,93 @@
+"""NAME=VALUE as a person types it, read as values of a search space. Imports no Optuna."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuner.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TOLERANCE = 1e-8  # of a step between floats, as Optuna has it
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What a hyperparameter can be: one of its choices, or a number in a range.
+
+    Attributes:
+        choices: None: it is a number.
+        whole: whether it is a whole number.
+        step: None: any number in the range.
+    """
+
+    choices: tuple[Any, ...] | None = None
+    low: float = 0
+    high: float = 0
+    step: float | None = None
+    whole: bool = False
+
+    def contains(self, value: float) -> bool:
+        """Whether a number is in the range, and on one of its steps."""
+        steps = (value - self.low) / self.step if self.step else 0.0
+        return self.low <= value <= self.high and abs(steps - round(steps)) < TOLERANCE
+
+
+def parse_assignments(
+    drawn: Mapping[str, Drawn | None], assignments: Sequence[str], option: str = "--fix"
+) -> dict[str, Any]:
+    """Read NAME=VALUE pairs as values of a search space.
+
+    Args:
+        drawn: what each hyperparameter can be; None: not known, so any literal is taken.
+        option: by which they were typed, for the message.
+
+    Raises:
+        UsageError: no such hyperparameter, or a value that it cannot take.
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"{option} {assignment} has no value; write {option} NAME=VALUE")
+        if name in values:
+            raise UsageError(f"{option} names {name} twice; give it one value")
+        if name not in drawn:
+            raise unknown_name("hyperparameter", "hyperparameters", name, drawn)
+        kind = drawn[name]
+        values[name] = literal(text) if kind is None else _parse(f"{option} {name}={text}", kind)
+    return values
+
+
+def _parse(typed: str, drawn: Drawn) -> Any:
+    text = typed.partition("=")[2]
+    if drawn.choices is not None:
+        for choice in drawn.choices:
+            if text in (str(choice), str(choice).lower()) or literal(text) == choice:
+                return choice
+        choices = ", ".join(map(str, drawn.choices))
+        raise UsageError(f"{typed} is not one of its choices: {choices}")
+    value, takes = literal(text), f"it takes {drawn.low} to {drawn.high}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"{typed} is not a number; {takes}")
+    if drawn.whole and not isinstance(value, int):
+        raise UsageError(f"{typed} is not a whole number; {takes}")
+    if not drawn.contains(value):
+        steps = f" in steps of {drawn.step}" if drawn.step not in (None, 1) else ""
+        raise UsageError(f"{typed} is out of range; {takes}{steps}")
+    return value if drawn.whole else float(value)
+
+
+def literal(text: str) -> object:
+    """Read a Python literal; anything else is a plain word."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python, of what looks like a slip in a program
+            value: object = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    return value

@@ -1,0 +1,58 @@
+"""`tuner clean`: what may go, and how much room that makes."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tuner.commands.options import add_workplace, add_yes, workplace_of
+from tuner.study.glance import check_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = argparse.ArgumentParser(
+        prog="tuner clean",
+        description="List what may go from the storage folder: weights of confirmations that have "
+        "been scored, cached data that no study uses, files of studies that are gone, and what "
+        "interrupted writes have left. Nothing is removed without --yes. Studies and their "
+        "models are never touched.",
+    )
+    add_workplace(made)
+    add_yes(made, "remove what is listed")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    workplace = workplace_of(arguments)
+    check_store(workplace.url)
+    from tuner.commands.tables import console, show_table, size
+    from tuner.runs.cleaning import MEANINGS, find_waste, is_shared, take_away  # imports Optuna
+
+    screen = console()
+    found = find_waste(workplace)
+    if is_shared(workplace):
+        screen.print(
+            f"Several databases may have files in {workplace.root}, so files without a study are "
+            "not looked for there."
+        )
+    if not found:
+        screen.print("There is nothing to remove.")
+        return 0
+    rows = [(size(one.bytes), one.what, MEANINGS[one.kind]) for one in found]
+    show_table(screen, ("size", "what", "why it may go"), rows)
+    total = size(sum(one.bytes for one in found))
+    if not arguments.yes:
+        screen.print(f"\n{total} in all. Nothing was removed. To remove it: add --yes.")
+        return 0
+    kept = take_away(workplace, found)
+    freed = size(sum(one.bytes for one in found if one not in kept))
+    screen.print(f"\nRemoved {freed}.")
+    for one in kept:
+        screen.print(f"Kept {one.what}: a command is working on it.")
+    return 0

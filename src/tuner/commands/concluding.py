@@ -1,0 +1,90 @@
+"""How a study command ends: the verdict, the best hyperparameters, the page, the next command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from tuner.commands.tables import text_of
+from tuner.evidence.comparison import FEWEST_TO_PROVE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rich.console import Console
+
+
+def conclude(console: Console, report: Path, command: str) -> None:
+    """Show the first screen of a report and what it leaves open.
+
+    Args:
+        report: path of report.md; report.json and report.html are beside it.
+        command: that made the study.
+    """
+    from rich.markdown import Markdown
+
+    from tuner.report.document import first_screen
+
+    shown = first_screen(report.read_text(encoding="utf-8"))
+    facts = json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))
+    console.print()
+    if console.is_terminal:
+        console.print(Markdown(shown))
+    else:
+        console.print(shown, highlight=False, soft_wrap=True)
+    lines = [best_line(facts), f"Report: {report.with_suffix('.html')}"]
+    next_one = next_command(facts, command)
+    if next_one:
+        lines.append(f"Next:   {next_one}")
+    console.print("\n" + "\n".join(filter(None, lines)), soft_wrap=True, highlight=False)
+
+
+def best_line(facts: Mapping[str, Any]) -> str:
+    """Say what the best changed about the baseline; empty where there is no best."""
+    arms = facts["arms"]
+    if "best" not in arms:
+        return ""
+    best = arms["best"]
+    now = best["hyperparameters"]
+    was = arms["baseline"]["hyperparameters"] if "baseline" in arms else {}
+    changed = [
+        f"{name}={text_of(value)}" + (f" (was {text_of(was[name])})" if name in was else "")
+        for name, value in now.items()
+        if was.get(name) != value
+    ]
+    what = ", ".join(changed) if changed else "the baseline, unchanged"
+    return f"Best:   trial {best['trial']}: {what}"
+
+
+def next_command(facts: Mapping[str, Any], command: str) -> str:
+    """Return the command that a person wants next, and what for; empty where there is none."""
+    pair = facts["comparison"]["best_vs_baseline"]
+    if "baseline" not in facts["arms"]:
+        return ""
+    if pair is None or pair["n"] < FEWEST_TO_PROVE:
+        words = _without(shlex.split(command), "--seeds")
+        return f"{shlex.join([*words, '--seeds', str(FEWEST_TO_PROVE)])}   # is it really better?"
+    if pair["same_trial"] or pair["verdict"] != "better":
+        words = _without(shlex.split(command), "--trials")
+        more = str(2 * facts["trials"]["total"])
+        return f"{shlex.join([*words, '--trials', more])}   # continue the search"
+    where = f" {facts['where']}" if facts["where"] else ""
+    case = facts["reference"]
+    own = f" --case {shlex.quote(case)}" if case.endswith(".py") else ""
+    study = shlex.quote(facts["study"])
+    if not facts["ablation"]:
+        return f"tuner ablate {study}{own}{where}   # which change bought it?"
+    return f"tuner retrain {study}{own}{where}   # save the model"
+
+
+def _without(words: list[str], option: str) -> list[str]:
+    """Return a command without an option and its value."""
+    kept, rest = list[str](), iter(words)
+    for word in rest:
+        if word == option:
+            next(rest, None)
+        elif not word.startswith(f"{option}="):
+            kept.append(word)
+    return kept

@@ -1,0 +1,65 @@
+"""How much longer a command takes: the search, and the confirmation after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from statistics import fmean
+
+# Trainings a seed: up to three candidates, baseline and recipe on fresh folds, then three arms for
+# the test. Fewer are trained where arms are the same trial, more while the result is not clear.
+ON_FRESH_FOLDS, FOR_THE_TEST = 5, 3
+
+
+@dataclass(slots=True)
+class Forecast:
+    """Seconds left of a search and its confirmation, corrected as they go on.
+
+    Attributes:
+        total: trials that the search ends with.
+        done_before: of these, by earlier runs.
+        seeds: of the confirmation.
+        slots: fits that run at once.
+        folds: trained in a trial.
+        began: seconds on any clock; the same clock is asked later.
+        complete: seconds that complete trials took.
+    """
+
+    total: int
+    done_before: int
+    seeds: int
+    slots: int
+    folds: int
+    began: float
+    complete: list[float] = field(default_factory=list)
+
+    def left(self, done: int, now: float) -> float | None:
+        """Return the seconds left while the search is going on; None while nothing is known."""
+        here = done - self.done_before
+        if here <= 0:
+            return None
+        search = (now - self.began) / here * max(self.total - done, 0)
+        return search + self.confirmation()
+
+    def confirmation(self) -> float:
+        """Return the seconds that the confirmation takes, as far as the search tells."""
+        if not self.complete:
+            return 0.0
+        return self.trainings() * fmean(self.complete) / self.folds / self.slots
+
+    def trainings(self) -> int:
+        """Return how many trainings the confirmation has, as far as it can be told before."""
+        return (ON_FRESH_FOLDS + FOR_THE_TEST) * self.seeds
+
+    def confirming(self, trained: int, seconds: float) -> float:
+        """Return the seconds left of a confirmation that has taken so many for its trainings."""
+        if not trained:
+            return max(self.confirmation() - seconds, 0.0)
+        return seconds / trained * max(self.trainings() - trained, 0)
+
+
+def about(seconds: float | None) -> str:
+    """Write seconds that are left."""
+    if seconds is None:
+        return "time left unknown"
+    return f"about {timedelta(seconds=round(seconds))} left"

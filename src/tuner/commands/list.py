@@ -1,0 +1,54 @@
+"""`tuner list`: the studies of a store."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tuner.commands.options import add_json, add_workplace, workplace_of
+from tuner.study.glance import check_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HEADINGS = ("study", "case", "trials", "state", "best score", "verdict", "last run")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = argparse.ArgumentParser(
+        prog="tuner list",
+        description="List the studies of a store: case, finished trials, state, best score, the "
+        "verdict of the best against the baseline, and when a command last worked on it. The score "
+        "is that on the test split once it was confirmed, else that on validation rows, which is "
+        "optimistic.",
+    )
+    add_workplace(made)
+    add_json(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    workplace = workplace_of(arguments)
+    check_store(workplace.url)
+    from tuner.commands.tables import console, show_table, write_json
+    from tuner.runs.inventory import studies_of  # imports Optuna
+
+    entries = studies_of(workplace)
+    if arguments.json:
+        write_json([asdict(entry) for entry in entries])
+        return 0
+    screen = console()
+    if not entries:
+        screen.print("There are no studies yet. Begin one: tuner study housing")
+        return 0
+    rows = []
+    for one in entries:
+        score = None if one.best is None else f"{one.split} {one.metric} {one.best:.4f}"
+        when = one.when and one.when[:16].replace("T", " ")
+        rows.append((one.name, one.case, one.trials, one.state, score, one.verdict, when))
+    show_table(screen, HEADINGS, rows)
+    return 0

@@ -1,0 +1,54 @@
+"""Mistyped names are refused before torch and Optuna are imported, in a fraction of a second."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.case.assignments import parse_assignments
+from tuner.case.loading import check_reference, file_of
+from tuner.case.outline import outline_of
+from tuner.commands.options import compute_of, workplace_of
+from tuner.data.sources.folders import Folders
+from tuner.naming import folder_name
+from tuner.study.glance import check_study, check_url
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def check_new_study(arguments: argparse.Namespace) -> None:
+    """Check what was typed for the study command, as far as it can be told without importing.
+
+    Raises:
+        UsageError: a name, a value or an option that cannot be used.
+        CaseError: there is no such case file.
+        DataError: there is no such data folder.
+        StoreError: the storage's URL is not one.
+    """
+    check_reference(arguments.case)
+    if arguments.name is not None:
+        folder_name(arguments.name)
+    check_url(workplace_of(arguments).url)
+    Folders(given=arguments.data_dir)
+    compute_of(arguments).check()
+    outline = outline_of(file_of(arguments.case))
+    if outline is not None:
+        parse_assignments(outline, arguments.fix)
+        for tried in arguments.tries:
+            parse_assignments(outline, tried.split(","), "--try")
+
+
+def check_stored_study(arguments: argparse.Namespace) -> None:
+    """Check what was typed for a command on a study that exists, without importing.
+
+    Raises:
+        UsageError: there is no such study, or an option that cannot be used.
+        CaseError: there is no such case file.
+        StoreError: there is no such database.
+    """
+    check_study(workplace_of(arguments).url, arguments.study)
+    if getattr(arguments, "case", None) is not None:
+        check_reference(arguments.case)
+    Folders(given=getattr(arguments, "data_dir", None))
+    if hasattr(arguments, "workers"):
+        compute_of(arguments).check()

@@ -1,0 +1,80 @@
+"""Tables, sizes and JSON on a terminal or a pipe, whatever its width: nothing is cut off."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+BLANK = "-"
+ON_A_PIPE = 10_000  # columns: whoever reads it has no screen
+
+
+def console() -> Console:
+    """Return what to print on: as wide as the terminal, or without a width."""
+    from rich.console import Console
+
+    made = Console(markup=False, highlight=False, soft_wrap=True)
+    return made if made.is_terminal else Console(markup=False, highlight=False, width=ON_A_PIPE)
+
+
+def show_table(screen: Console, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; where it is too wide for the screen, cells go on in the next line."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=bool(any(headings)))
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=False)
+    for row in rows:
+        table.add_row(*(text_of(cell) for cell in row))
+    with screen.capture() as drawn:
+        screen.print(table, soft_wrap=False)
+    screen.print("\n".join(line.rstrip() for line in drawn.get().splitlines()), soft_wrap=True)
+
+
+def text_of(value: object) -> str:
+    """Write a value in a cell."""
+    if value is None:
+        return BLANK
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def summary_text(summary: dict[str, Any] | None) -> str:
+    """Write a mean, its standard deviation and of how many values."""
+    if not summary or summary["mean"] is None:
+        return BLANK
+    spread = "" if summary["std"] is None else f" ± {summary['std']:.4f}"
+    return f"{summary['mean']:.4f}{spread} (n = {summary['n']})"
+
+
+def size(count: int) -> str:
+    """Write a number of bytes as a person would.
+
+    >>> size(2_100_000_000)
+    '2.1 GB'
+    """
+    value = float(count)
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def write_json(value: object) -> None:
+    """Write a result for another program."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def agrees(question: str) -> bool:
+    """Ask a person at a terminal; nobody there is a no."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    sys.stdout.write(f"{question} [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -1,0 +1,188 @@
+"""What in a workplace serves nothing any more, and taking it away."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from filelock import FileLock, Timeout
+
+from tuner.errors import StudyError
+from tuner.runs.belongings import remove, size_of
+from tuner.study.arms import candidates_of
+from tuner.study.catalogue import Catalogue
+from tuner.study.lock import only_writer
+from tuner.study.schema import CONFIRMATION, FACTS
+from tuner.study.store import open_storage
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+Kind = Literal["weights", "cache", "folder", "artifact", "record", "evidence", "leftover", "lock"]
+# How files.py, tempfile and the making of a database name what they have not finished.
+UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}|.+\.db\.\d+\.new")
+SECONDS_AT_WORK = 3600  # what was changed within this time may still be in the making
+MEANINGS: Mapping[Kind, str] = {
+    "weights": "weights of a confirmation that has been scored",
+    "cache": "cached data that no study uses",
+    "folder": "report, models or weights of a study that is gone",
+    "artifact": "a file for the dashboard that no study names",
+    "record": "a file that a study names and that is gone",
+    "evidence": "trainings of a study that is gone",
+    "leftover": "left by a write that was interrupted",
+    "lock": "the lock of a study that is gone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Waste:
+    """Something that may go.
+
+    Attributes:
+        what: the path, or the name on record.
+        path: None: it is only a record in the database.
+        study: whose writer must not be at work meanwhile; None: nobody's.
+    """
+
+    kind: Kind
+    what: str
+    bytes: int
+    path: Path | None = None
+    study: str | None = None
+
+
+def find_waste(workplace: Workplace) -> list[Waste]:
+    """Return what serves nothing any more; nothing is changed.
+
+    In a folder that several databases share, nothing counts as an orphan: another may need it.
+
+    Raises:
+        StoreError: the database cannot be opened.
+    """
+    catalogue = Catalogue(open_storage(workplace.url, create=False))
+    found = [*_weights(workplace, catalogue), *_leftovers(workplace), *_evidence(catalogue)]
+    found += _missing(workplace, catalogue)
+    if not is_shared(workplace):
+        found += [*_folders(workplace, catalogue), *_cache(workplace, catalogue)]
+        found += [*_artifacts(workplace, catalogue), *_locks(workplace, catalogue)]
+    return found
+
+
+def is_shared(workplace: Workplace) -> bool:
+    """Whether other databases may have files in the workplace's folder."""
+    own = workplace in (Workplace.at(workplace.root), Workplace.at(url=workplace.url))
+    others = [path for path in workplace.root.glob("*.db") if not workplace.url.endswith(path.name)]
+    return not own or bool(others)
+
+
+def take_away(workplace: Workplace, waste: Iterable[Waste]) -> list[Waste]:
+    """Remove what was found; return what was kept, because its study is being worked on.
+
+    Raises:
+        OSError: a file may not be removed.
+    """
+    catalogue = Catalogue(open_storage(workplace.url, create=False))
+    kept = []
+    for one in waste:
+        try:
+            if one.study is None:
+                _take(catalogue, one)
+            else:
+                with only_writer(workplace.url, one.study):
+                    _take(catalogue, one)
+        except (StudyError, Timeout):
+            kept.append(one)
+    return kept
+
+
+def _take(catalogue: Catalogue, one: Waste) -> None:
+    if one.kind == "lock" and one.path is not None:
+        with FileLock(one.path, timeout=0):  # or whoever holds it would not be alone any more
+            remove(one.path)
+    elif one.path is not None:
+        remove(one.path)
+    elif one.kind == "evidence":
+        catalogue.delete(one.what)
+    else:
+        owner, of_trial = catalogue.artifacts()[one.what]
+        catalogue.forget_artifact(one.what, owner, of_trial=of_trial)
+
+
+def _waste(kind: Kind, path: Path, study: str | None = None) -> Waste:
+    return Waste(kind, str(path), size_of(path), path, study)
+
+
+def _weights(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
+    """Weights of studies whose confirmation is done; where another is due they are still needed."""
+    for name, attributes in catalogue.studies.items():
+        folder = workplace.confirmation(name)
+        confirmed = attributes.get(CONFIRMATION)
+        if confirmed and folder.is_dir():
+            now = [trial.number for trial in candidates_of(catalogue.load(name))]
+            if confirmed.get("candidates") == now:
+                yield _waste("weights", folder, name)
+
+
+def _folders(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
+    for place in (workplace.report, workplace.bundles, workplace.confirmation):
+        for path in _inside(place("any").parent):
+            if path.name not in catalogue.studies:
+                yield _waste("folder", path, path.name)
+
+
+def _cache(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
+    used = {study[FACTS]["data"]["fingerprint"] for study in catalogue.studies.values()}
+    for path in _inside(workplace.cache):
+        if not any(path.name.startswith(one) for one in used):
+            yield _waste("cache", path)
+
+
+def _artifacts(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
+    named = catalogue.artifacts()
+    for path in _inside(workplace.artifacts):
+        if path.name not in named and not _is_recent(path):  # written first, then put on record
+            yield _waste("artifact", path)
+
+
+def _missing(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
+    for artifact in catalogue.artifacts():
+        if not (workplace.artifacts / artifact).exists():
+            yield Waste("record", artifact, 0)
+
+
+def _evidence(catalogue: Catalogue) -> Iterator[Waste]:
+    for name in catalogue.evidence:
+        if name not in catalogue.studies:
+            yield Waste("evidence", name, 0, study=name)
+
+
+def _locks(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
+    for path in workplace.root.glob("*.db.*.lock"):
+        name = path.name.partition(".db.")[2].removesuffix(".lock")
+        if name not in catalogue.studies:
+            yield _waste("lock", path)
+
+
+def _leftovers(workplace: Workplace) -> Iterator[Waste]:
+    kinds = [place("any").parent for place in (workplace.report, workplace.bundles)]
+    kinds += [workplace.confirmation("any").parent, workplace.data]
+    deep = [path for kind in kinds if kind.is_dir() for path in kind.iterdir() if path.is_dir()]
+    for folder in (workplace.root, workplace.cache, workplace.artifacts, *kinds, *deep):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if UNFINISHED.fullmatch(path.name) and not _is_recent(path):
+                yield _waste("leftover", path)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Return what is in a folder, without what a write in progress has not finished."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _is_recent(path: Path) -> bool:
+    return time.time() - path.lstat().st_mtime < SECONDS_AT_WORK

@@ -1,0 +1,107 @@
+"""Two studies beside each other: what differs, and whether their scores can be compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.facts import gather
+from tuner.runs.inventory import best_in
+from tuner.study.store import facts_of, load_study
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuner.workplace import Workplace
+
+INPUTS = {
+    "case": "case",
+    "metric": "metric",
+    "seed": "seed",
+    "fixed": "--fix",
+    "order": "--order",
+    "sampler": "sampler",
+    "pruner": "pruner",
+    "plan": "plan",
+    "version": "tuner",
+}
+
+
+def contrast(workplace: Workplace, first: str, second: str) -> dict[str, Any]:
+    """Return what differs between two studies, as plain values.
+
+    Returns:
+        `inputs` and `hyperparameters` map what differs to its two values; `scores` has what each
+        best came to; `comparable` tells whether these were measured in the same way on the same
+        rows, and `reasons` why not, or what to bear in mind.
+
+    Raises:
+        UsageError: there is no study of such a name.
+        StudyError: one has no complete trial.
+    """
+    studies = [load_study(workplace.url, name) for name in (first, second)]
+    made = [facts_of(study) for study in studies]
+    bests = [best_in(gather(study, workplace)) for study in studies]
+    reasons = _reasons(made[0], made[1])
+    comparable = not reasons
+    return {
+        "studies": [first, second],
+        "comparable": comparable,
+        "reasons": reasons or _to_bear_in_mind(made, bests),
+        "inputs": _inputs(made[0], made[1]),
+        "hyperparameters": _differing(bests[0]["hyperparameters"], bests[1]["hyperparameters"]),
+        "scores": [
+            {name: one[name] for name in ("trial", "metric", "validation", "test", "verdict")}
+            for one in bests
+        ],
+        "sentences": [one["sentence"] for one in bests],
+    }
+
+
+def _reasons(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Say why scores of two studies cannot be compared; nothing where they can."""
+    found = []
+    prints = [made["data"]["fingerprint"] for made in (one, other)]
+    if prints[0] != prints[1]:
+        words = [
+            f"{m['data']['name']} ({p[:12]})" for m, p in zip((one, other), prints, strict=True)
+        ]
+        found.append(f"They were made on different data: {words[0]} and {words[1]}.")
+    if one["metric"] != other["metric"]:
+        found.append(f"They have different metrics: {one['metric']} and {other['metric']}.")
+    return found
+
+
+def _to_bear_in_mind(made: list[dict[str, Any]], bests: list[dict[str, Any]]) -> list[str]:
+    found = []
+    if not all(one["test"] for one in bests):
+        found.append(
+            "Not both were confirmed, so only validation scores can be compared. The best of each "
+            "was chosen by them, so they are optimistic."
+        )
+        if made[0]["seed"] != made[1]["seed"]:
+            found.append("Their seeds differ, so they were validated on different folds.")
+    else:
+        found.append(
+            "Both were tested on the same rows. Choosing one of them by these scores uses the test "
+            "split for a choice: its score is then optimistic."
+        )
+    return found
+
+
+def _inputs(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
+    found = _differing(
+        {words: one.get(name) for name, words in INPUTS.items()},
+        {words: other.get(name) for name, words in INPUTS.items()},
+    )
+    for name in ("name", "fingerprint"):
+        if one["data"][name] != other["data"][name]:
+            found[f"data {name}"] = [one["data"][name], other["data"][name]]
+    spaces = [made.get("space", {}) for made in (one, other)]
+    if changed := sorted(_differing(*spaces)):
+        found["search space"] = [", ".join(changed), "differ"]
+    return found
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
+    names = dict.fromkeys((*one, *other))
+    return {n: [one.get(n), other.get(n)] for n in names if one.get(n) != other.get(n)}

@@ -1,0 +1,103 @@
+"""Configurations of a person's own, queued as the next trials of a study."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import FixedTrial, TrialState
+
+from tuner.case.space import parse_fixed
+from tuner.errors import UsageError
+from tuner.study.schema import TRIED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import optuna
+
+    from tuner.case.contract import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A configuration that was asked for.
+
+    Attributes:
+        typed: what was asked for, as it was typed.
+        values: the same, read.
+        params: all that `suggest` draws for it.
+        hyperparameters: what it comes to.
+    """
+
+    typed: str
+    values: Mapping[str, Any]
+    params: Mapping[str, Any]
+    hyperparameters: Mapping[str, Any]
+
+
+def parse_tries(case: Case, fixed: Mapping[str, Any], tries: Iterable[str]) -> list[Try]:
+    """Read --try NAME=VALUE,...: what is not named is fixed in the study, or as in the baseline.
+
+    Raises:
+        UsageError: a name or value is outside the search space, is fixed otherwise, or counts for
+            nothing beside the others.
+    """
+    return [_parse(case, fixed, typed) for typed in tries]
+
+
+def _parse(case: Case, fixed: Mapping[str, Any], typed: str) -> Try:
+    values = parse_fixed(case, typed.split(","), "--try")
+    for name, value in values.items():
+        if name in fixed and fixed[name] != value:
+            raise UsageError(
+                f"--try {typed}: this study fixes {name}={fixed[name]}; leave {name} out, or "
+                "try it in a study without that --fix"
+            )
+    trial = FixedTrial({**asdict(case.baseline), **fixed, **values})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # how Optuna says that a value is out of range
+            found = asdict(case.suggest(trial))
+    except Exception as error:
+        raise UsageError(
+            f"--try {typed} is outside the search space: {case.blame(error)}; name the "
+            "hyperparameters that have to change with it"
+        ) from error
+    unread = [name for name in values if name not in trial.params]
+    if unread:
+        raise UsageError(
+            f"--try {typed}: {', '.join(unread)} would change nothing, because the search space "
+            "does not draw it with these values; name what makes it count as well"
+        )
+    return Try(typed, values, dict(trial.params), found)
+
+
+def enqueue_tries(study: optuna.Study, tries: Sequence[Try], say: Callable[[str], None]) -> None:
+    """Queue each as a trial, unless the study has that configuration already."""
+    for one in tries:
+        number = _number_of(study, one)
+        if number is not None:
+            say(f"--try {one.typed}: trial {number} is this configuration already.")
+        else:
+            study.enqueue_trial(dict(one.params), user_attrs={TRIED: dict(one.values)})
+
+
+def total_with_tries(study: optuna.Study, total: int) -> int:
+    """Return how many trials a study ends with, so that those asked for are among them."""
+    trials = study.get_trials(deepcopy=False)
+    waiting = [trial.number for trial in trials if trial.state == TrialState.WAITING]
+    asked = [trial.number for trial in trials if TRIED in trial.user_attrs]
+    ahead = sum(number <= max(asked) for number in waiting) if set(asked) & set(waiting) else 0
+    return max(total, sum(trial.state.is_finished() for trial in trials) + ahead)
+
+
+def _number_of(study: optuna.Study, one: Try) -> int | None:
+    for trial in study.get_trials(deepcopy=False):
+        facts = trial.user_attrs
+        if facts.get("hyperparameters") == one.hyperparameters and trial.state != TrialState.FAIL:
+            return trial.number
+        if facts.get(TRIED) == one.values and trial.state == TrialState.WAITING:
+            return trial.number
+    return None

@@ -1,0 +1,137 @@
+"""All studies of a store at once: which there are, what belongs to each, and their names."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from sqlalchemy import text
+
+from tuner.errors import UsageError, unknown_name
+from tuner.naming import folder_name
+from tuner.study.dashboard import PREFIX
+from tuner.study.schema import EVIDENCE, FACTS, SESSIONS
+from tuner.study.store import evidence_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from optuna.storages import RDBStorage
+
+# Optuna has no call that renames a study; these are two of its tables.
+RENAME = text("UPDATE studies SET study_name = :new WHERE study_name = :old")
+RETELL = text(
+    "UPDATE study_user_attributes SET value_json = :value WHERE study_id = :id AND key = :key"
+)
+
+
+class Catalogue:
+    """What a store holds. Read once; reading it again makes another.
+
+    Attributes:
+        studies: of tuner's, by name: what each keeps besides its trials.
+        evidence: of each name, the studies that hold trainings after that one's search. A name
+            that is not among `studies` has lost its study.
+    """
+
+    def __init__(self, storage: RDBStorage) -> None:
+        self.storage = storage
+        self._all = {one.study_name: one for one in storage.get_all_studies()}
+        self.studies: dict[str, Mapping[str, Any]] = {
+            name: one.user_attrs
+            for name, one in sorted(self._all.items())
+            if FACTS in one.user_attrs and EVIDENCE not in one.user_attrs
+        }
+        self.evidence: dict[str, list[str]] = {}
+        for name, one in self._all.items():
+            if EVIDENCE in one.user_attrs:
+                self.evidence.setdefault(str(one.user_attrs[EVIDENCE]), []).append(name)
+
+    def load(self, name: str) -> optuna.Study:
+        """Load one of them.
+
+        Raises:
+            UsageError: there is no study of tuner's of that name.
+        """
+        self.check(name)
+        return optuna.load_study(study_name=name, storage=self.storage)
+
+    def check(self, name: str) -> None:
+        """Refuse a name that no study of tuner's has.
+
+        Raises:
+            UsageError: it is that of none.
+        """
+        if name not in self.studies:
+            raise unknown_name("study", "studies", name, self.studies)
+
+    def refuse_taken(self, name: str) -> None:
+        """Refuse a name for a study that cannot be one, or that something else has.
+
+        Raises:
+            UsageError: it is one of those.
+        """
+        folder_name(name)
+        if name in self._all or evidence_name(name) in self._all:
+            raise UsageError(f"there is already a study {name!r}; choose another name")
+
+    def artifacts(self, name: str | None = None) -> dict[str, tuple[int, bool]]:
+        """Return the ids of artifacts on record: of a study and its trials, or of all there are.
+
+        Returns:
+            For each the id of the study or trial that has it, and whether that is a trial.
+        """
+        wanted = self._all if name is None else {n: self._all[n] for n in self.family(name)}
+        found: dict[str, tuple[int, bool]] = {}
+        for one in wanted.values():
+            number = one._study_id
+            found |= dict.fromkeys(_on_record(one.system_attrs), (number, False))
+            for trial in self.storage.get_all_trials(number, deepcopy=False):
+                found |= dict.fromkeys(_on_record(trial.system_attrs), (trial._trial_id, True))
+        return found
+
+    def family(self, name: str) -> list[str]:
+        """Return the study's name and those of the studies that hold its evidence."""
+        return [*([name] if name in self._all else []), *self.evidence.get(name, [])]
+
+    def delete(self, name: str) -> None:
+        """Delete a study and its evidence, evidence first: the rest can be deleted again."""
+        for one in reversed(self.family(name)):
+            optuna.delete_study(study_name=one, storage=self.storage)
+
+    def forget_artifact(self, artifact: str, owner: int, *, of_trial: bool) -> None:
+        """Take an artifact off the record as the dashboard does: attributes cannot be deleted."""
+        forget: Callable[..., None] = (
+            self.storage.set_trial_system_attr if of_trial else self.storage.set_study_system_attr
+        )
+        forget(owner, PREFIX + artifact, json.dumps(None))
+
+    def rename(self, name: str, new: str, command: Callable[[str], str]) -> None:
+        """Give a study, its evidence and its own record of both another name, in one transaction.
+
+        Args:
+            command: makes of a command that the study remembers one that makes it under its new
+                name.
+        """
+        study = self._all[name]
+        sessions = [
+            {**one, "command": command(one["command"])} if one.get("command") else one
+            for one in study.user_attrs.get(SESSIONS, [])
+        ]
+        with self.storage.engine.begin() as connection:
+
+            def retell(number: int, key: str, value: object) -> None:
+                words = {"id": number, "key": key, "value": json.dumps(value)}
+                connection.execute(RETELL, words)
+
+            connection.execute(RENAME, {"old": name, "new": new})
+            retell(study._study_id, SESSIONS, sessions)
+            for one in self.evidence.get(name, []):
+                connection.execute(RENAME, {"old": one, "new": evidence_name(new)})
+                retell(self._all[one]._study_id, EVIDENCE, new)
+
+
+def _on_record(attributes: Mapping[str, Any]) -> list[str]:
+    found = [json.loads(value) for key, value in attributes.items() if key.startswith(PREFIX)]
+    return [one["artifact_id"] for one in found if one]

@@ -1,0 +1,78 @@
+"""A glance at a store: names of studies in an SQLite file, without importing Optuna.
+
+It serves to refuse a mistyped name at once. Where it cannot tell, it says nothing, and opening the
+store tells.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from tuner.errors import StoreError, unknown_name
+from tuner.study.schema import EVIDENCE, FACTS
+from tuner.workplace import SQLITE
+
+WITH_FACTS = """
+    SELECT study_name FROM studies JOIN study_user_attributes USING (study_id)
+    WHERE key IN (?, ?) GROUP BY study_id HAVING max(key = ?) = 0
+"""
+
+
+def check_study(url: str, name: str) -> None:
+    """Refuse a store that is not there, and a name that no study in it has.
+
+    Raises:
+        StoreError: the URL is not one, or the SQLite file does not exist.
+        UsageError: there is no study of that name.
+    """
+    path = check_store(url)
+    known = None if path is None else _names_in(path)
+    if known is not None and name not in known[0]:
+        raise unknown_name("study", "studies", name, known[1])
+
+
+def check_store(url: str) -> Path | None:
+    """Refuse a store that is not there; return its file, where it is a plain SQLite URL's.
+
+    Raises:
+        StoreError: the URL is not one, or the SQLite file does not exist.
+    """
+    check_url(url)
+    path = _file_of(url)
+    if path is not None and not path.exists():
+        raise StoreError(f"no database {path}; run a study first, or name it with --storage")
+    return path
+
+
+def check_url(url: str) -> None:
+    """Refuse what is not a URL at all.
+
+    Raises:
+        StoreError: it is not.
+    """
+    if "://" not in url:
+        raise StoreError(
+            f"{url!r} is not a storage URL; write it like sqlite:///storage/studies.db"
+        )
+
+
+def _file_of(url: str) -> Path | None:
+    if not url.startswith(SQLITE) or "?" in url:
+        return None
+    return Path(url.removeprefix(SQLITE)).expanduser()
+
+
+def _names_in(path: Path) -> tuple[set[str], list[str]] | None:
+    """Return the names of all studies, and of those that a person may mean; None: cannot tell."""
+    try:
+        place = f"file:{quote(os.fsencode(path.resolve()))}?mode=ro"
+        with closing(sqlite3.connect(place, uri=True, timeout=1)) as connection:
+            every = {row[0] for row in connection.execute("SELECT study_name FROM studies")}
+            mine = connection.execute(WITH_FACTS, (FACTS, EVIDENCE, EVIDENCE))
+            return every, [row[0] for row in mine]
+    except sqlite3.Error:  # locked, damaged, something else's, or with its log in another's hands
+        return None
