@@ -80,13 +80,16 @@ def retrained(
     *,
     arm: Arm = "best",
     number: int | None = None,
+    only: tuple[str, ...] = (),
     seed: int | None = None,
     out: Path | None = None,
     workplace: Workplace = HERE,
 ) -> Path:
     """Retrain as the command does."""
     stored = Stored(study=study, workplace=workplace, case_file=case_file)
-    return retrain(RetrainingSettings(stored=stored, arm=arm, trial=number, seed=seed, out=out))
+    return retrain(
+        RetrainingSettings(stored=stored, arm=arm, trial=number, only=only, seed=seed, out=out)
+    )
 
 
 class InterruptsAt:

@@ -43,11 +43,13 @@ def test_an_arm_and_a_seed_give_the_same_weights_bit_for_bit(own_workplace: Path
 @pytest.mark.parametrize("arm", ["baseline", "recipe", "best"])
 def test_the_weights_are_those_that_were_confirmed(own_workplace: Path, arm: Arm) -> None:
     facts = load_study(DATABASE, "tiny").user_attrs[CONFIRMATION]
+    test = make_brief(TINY, own_workplace).dataset.test.open(lambda: None)
     for index, seed in enumerate(facts["seeds"]):
-        bundle = retrained("tiny", case_file=TINY, arm=arm, seed=seed)
-        confirmed = own_workplace.glob(f"storage/confirmation/tiny/seed-{seed}-*")
-        assert weights(bundle) in [file.read_bytes() for file in confirmed]
-        assert manifest(bundle)["metrics"]["test"] == facts["arms"][arm]["scores"][index]
+        opened = open_bundle(retrained("tiny", case_file=TINY, arm=arm, seed=seed), TINY)
+        outputs = opened.fitted.outputs(test.features, opened.plan)
+        stored = facts["arms"][arm]["scores"][index]
+        assert scores(METRICS_OF["classification"], outputs, test.targets) == stored
+        assert opened.manifest["metrics"]["test"] == stored
 
 
 def test_the_scores_in_its_manifest_are_those_of_the_model(own_workplace: Path) -> None:
@@ -157,3 +159,21 @@ def test_only_complete_trials_can_be_had(own_workplace: Path) -> None:
     with pytest.raises(StudyError, match="recipe has no complete trial in study 'short'"):
         retrained("short", case_file=TINY, arm="recipe")
     assert not (own_workplace / "storage/bundles").exists()
+
+
+def test_the_baseline_with_only_some_changes_of_the_best(own_workplace: Path) -> None:
+    study = load_study(DATABASE, "tiny")
+    stored = study.user_attrs[CONFIRMATION]
+    winner = next(number for number in stored["candidates"] if number != 0)
+    study.set_user_attr(CONFIRMATION, {**stored, "winner": winner})
+    was, best = (study.trials[number].user_attrs["hyperparameters"] for number in (0, winner))
+    name = next(name for name in ("width", "learning_rate") if was[name] != best[name])
+    facts = manifest(retrained("tiny", case_file=TINY, only=(name,)))
+    assert facts["hyperparameters"] == {**was, name: best[name]}
+    assert (facts["trial"], facts["confirmed"]) == (None, False)
+    assert facts["only"][name]["now"] == best[name]
+    assert facts["metrics"] == {"validation": None, "test": None}
+    with pytest.raises(UsageError, match="--only batch_size: the best does not change it"):
+        retrained("tiny", case_file=TINY, only=("batch_size",))
+    with pytest.raises(UsageError, match="no change of the best 'widht'"):
+        retrained("tiny", case_file=TINY, only=("widht",))

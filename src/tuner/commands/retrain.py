@@ -20,13 +20,23 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = argparse.ArgumentParser(
         prog="tuner retrain",
-        description="Train an arm or a trial of a study on all development data, and write a "
-        "bundle: weights as safetensors with a manifest.",
+        description="Train an arm or a trial of a study on all development data, and save the "
+        "model as a bundle: weights as safetensors with a manifest. Prints the bundle's folder.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     which = made.add_mutually_exclusive_group()
-    which.add_argument("--arm", choices=("best", "baseline", "recipe"), help="default best")
+    which.add_argument(
+        "--arm",
+        choices=("best", "baseline", "recipe"),
+        help="the best (default), the baseline or the recipe",
+    )
     which.add_argument("--trial", type=whole_number(0), metavar="N", help="a complete trial")
+    which.add_argument(
+        "--only",
+        metavar="NAME,NAME",
+        help="the baseline with only these changes of the best, for example the smallest change "
+        "that tuner ablate has found; what hangs on one of them comes with it",
+    )
     made.add_argument(
         "--seed",
         type=whole_number(0, LARGEST),
@@ -56,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stored=stored_of(arguments),
         arm=arguments.arm or "best",
         trial=arguments.trial,
+        only=tuple(filter(None, (arguments.only or "").split(","))),
         seed=arguments.seed,
         out=arguments.out,
     )

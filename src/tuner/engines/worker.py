@@ -46,7 +46,7 @@ class Reader:
         Raises:
             CaseError: its code is not that which the job was made with.
         """
-        return self._case(job.case, job.source or _digest(job.case))
+        return self._case(job.case, job.source)
 
     def folds(self, data: Path, replica: Replica) -> tuple[Fold, ...]:
         """Return the folds that a replica trains on."""
@@ -60,17 +60,13 @@ class Reader:
         return folds(dataset.development, dataset.validation, seed)
 
 
-def _load(reference: str, digest: str) -> Case:
-    if _digest(reference) != digest:
+def _load(reference: str, digest: str | None) -> Case:
+    if digest is not None and source_of(reference).digest != digest:
         raise CaseError(
             f"{file_of(reference)} or a module beside it was edited while the study ran; run the "
             "same command again, and it says what that means"
         )
     return load_case(reference)
-
-
-def _digest(reference: str) -> str:
-    return source_of(reference).digest if reference.endswith(".py") else ""
 
 
 def run(job: Job, reader: Reader | None = None) -> Generator[ReportPoint, None, Finished]:

@@ -20,6 +20,7 @@ from tuner.evidence.final import final_job
 from tuner.evidence.jobs import RACE, TEST, job_of, seed_of, trained_with
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
+from tuner.runs.partial import partial_of
 from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
 from tuner.study.reopening import config_of
@@ -68,6 +69,10 @@ def retrain(
         )
     seed = _tested(study, config)[0][0] if settings.seed is None else settings.seed
     label = f"trial-{number}" if number is not None else settings.arm
+    configuration, partial = configuration_of(chosen), None
+    if settings.only:
+        partial = partial_of(study, config.case, settings.only)
+        configuration, label = partial.configuration, folder_name(partial.label, FOR_FOLDER)
     bundle = (
         settings.out
         or workplace.bundles(folder_name(stored.study, FOR_FOLDER)) / f"{label}-seed-{seed}"
@@ -76,9 +81,9 @@ def retrain(
     bundle.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:
         weights = Path(work) / "weights"
-        _train(study, config, configuration_of(chosen), seed, weights)
+        _train(study, config, configuration, seed, weights)
         manifest = _manifest(study, config, chosen, seed, checksum_in(weights))
-        write_bundle(bundle, weights, manifest)
+        write_bundle(bundle, weights, manifest | (partial.manifest() if partial else {}))
     try:
         if is_read_only(workplace.url):
             raise StoreError("its database may only be read")
