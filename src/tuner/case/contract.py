@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 import traceback
 from dataclasses import dataclass, fields, is_dataclass, replace
+from difflib import get_close_matches
+from inspect import get_annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import METRICS_OF, Metric
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from tuner.case.metric import Direction, Task
     from tuner.data.dataset import Dataset
     from tuner.data.sources.folders import Folders
+
+TASKS = ("classification", "regression")
+SCALARS = (bool, int, float, str, type(None))  # JSON gives them back as they were
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,18 @@ class Hyperparameters:
     early_stopping: bool = False
     patience: int = 5  # epochs without a better validation score; read only when early_stopping
     label_smoothing: float = 0.0  # classification only
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself, wherever it comes from.
+
+        Raises:
+            CaseError: step_lr and one_cycle are both on.
+        """
+        if self.step_lr and self.one_cycle:
+            raise CaseError(
+                "step_lr and one_cycle are both on, and a training has one schedule; turn one off "
+                "(in suggest: one_cycle=not step_lr and trial.suggest_categorical(...))"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +108,13 @@ class Case:
 
     def __post_init__(self) -> None:
         """Refuse what the trainer could not use."""
+        if self.task not in TASKS:
+            near = get_close_matches(str(self.task), TASKS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ";"
+            raise CaseError(
+                f"case {self.name!r}: its task is {self.task!r}{hint} it has to be "
+                f"{' or '.join(map(repr, TASKS))}"
+            )
         for arm in ("baseline", "recipe"):
             value = getattr(self, arm)
             if not (is_dataclass(value) and isinstance(value, Hyperparameters)):
@@ -98,8 +122,27 @@ class Case:
                     f"case {self.name!r}: {arm} is {value!r}; it has to be an instance of a frozen "
                     "dataclass derived from tuner.case.Hyperparameters"
                 )
+            self._check_fields(arm, value)
         if self.points_per_epoch < 1:
             raise CaseError(f"case {self.name!r}: points_per_epoch has to be 1 or more")
+
+    def _check_fields(self, arm: str, value: Any) -> None:
+        """Refuse fields that are not those of a dataclass, or that JSON would change."""
+        for kind in type(value).__mro__[: type(value).__mro__.index(Hyperparameters)]:
+            if get_annotations(kind) and "__dataclass_fields__" not in vars(kind):
+                raise CaseError(
+                    f"case {self.name!r}: {kind.__name__} has fields of its own and is not a "
+                    "dataclass, so they would be ignored; add the decorator above it: "
+                    "@dataclass(frozen=True, slots=True, kw_only=True)"
+                )
+        for field in fields(value):
+            got = getattr(value, field.name)
+            if not isinstance(got, SCALARS):
+                raise CaseError(
+                    f"case {self.name!r}: {arm}.{field.name} is a {type(got).__name__}, {got!r}; a "
+                    "hyperparameter is a bool, int, float or str. Write a list as several fields, "
+                    f"{field.name}_0, {field.name}_1, ..."
+                )
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
 from optuna.study import create_study
 from optuna.trial import FixedTrial
@@ -24,28 +24,93 @@ if TYPE_CHECKING:
     from tuner.case.contract import Case, Hyperparameters
 
 DRAWS_TO_SEE_A_SPACE = 300
+OUT_OF_RANGE = ".*is out of the range of the distribution"  # how Optuna says so
 
 
-@lru_cache
 def space(case: Case) -> Mapping[str, BaseDistribution]:
     """Return the distributions that `case.suggest` draws from, conditional ones included.
 
     Found by drawing, as Optuna's spaces are programs; a branch taken less than once in a hundred
-    draws can be missed.
+    draws can be missed. A range that depends on what else was drawn is joined over the draws.
 
     Raises:
         CaseError: `suggest` raises.
     """
+    return _drawn(case)[0]
+
+
+def remarks(case: Case, trials: int | None) -> list[str]:
+    """Return what a person should know about a search space before it is searched.
+
+    Args:
+        trials: that are asked for; None: as many as are worth it.
+
+    Raises:
+        CaseError: `suggest` raises.
+    """
+    distributions, warned = _drawn(case)
+    count = configurations(distributions)
+    if count == 1:
+        return [*warned, "The search space has 1 configuration: there is nothing to choose."]
+    if count is not None and trials is not None and count < trials:
+        return [
+            *warned,
+            f"The search space has at most {count} configurations, so some of the {trials} trials "
+            "train the same one again.",
+        ]
+    return list(warned)
+
+
+def configurations(distributions: Mapping[str, BaseDistribution]) -> int | None:
+    """Return how many configurations a space has at most; None: too many to count."""
+    count = 1
+    for one in distributions.values():
+        if isinstance(one, CategoricalDistribution):
+            count *= len(one.choices)
+        elif isinstance(one, IntDistribution):
+            count *= (one.high - one.low) // one.step + 1
+        elif isinstance(one, FloatDistribution) and one.low < one.high:
+            if one.step is None:
+                return None
+            count *= round((one.high - one.low) / one.step) + 1
+    return count
+
+
+@lru_cache
+def _drawn(case: Case) -> tuple[Mapping[str, BaseDistribution], tuple[str, ...]]:
+    """Draw from a space; return its distributions, and what Optuna warned of, each once."""
     study = create_study(sampler=RandomSampler(seed=0))
     found: dict[str, BaseDistribution] = {}
+    warned: dict[str, None] = {}
     for _ in range(DRAWS_TO_SEE_A_SPACE):
         trial = study.ask()
         try:
-            case.suggest(trial)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                case.suggest(trial)
         except Exception as error:
             raise CaseError(f"case {case.name!r}: suggest fails: {case.blame(error)}") from error
-        found |= trial.distributions
-    return MappingProxyType(dict(sorted(found.items())))
+        warned |= {str(one.message): None for one in caught}
+        for name, distribution in trial.distributions.items():
+            found[name] = _joined(found.get(name, distribution), distribution)
+    return MappingProxyType(dict(sorted(found.items()))), tuple(warned)
+
+
+def _joined(one: BaseDistribution, other: BaseDistribution) -> BaseDistribution:
+    """Return a range that has both, where a range depends on what else was drawn."""
+    if one == other or type(one) is not type(other) or isinstance(one, CategoricalDistribution):
+        return other
+    if isinstance(one, IntDistribution) and isinstance(other, IntDistribution):
+        low, high = min(one.low, other.low), max(one.high, other.high)
+        even = one.step == other.step and (one.low - other.low) % one.step == 0
+        return IntDistribution(low, high, log=one.log and other.log, step=one.step if even else 1)
+    if isinstance(one, FloatDistribution) and isinstance(other, FloatDistribution):
+        least, most = min(one.low, other.low), max(one.high, other.high)
+        same = one.step == other.step and one.low == other.low
+        return FloatDistribution(
+            least, most, log=one.log and other.log, step=one.step if same else None
+        )
+    return other
 
 
 def check_arms(case: Case) -> None:
@@ -69,17 +134,34 @@ def check_inside(case: Case, hyperparameters: Hyperparameters, what: str) -> Non
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # how Optuna says that a value is out of range
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("error", message=OUT_OF_RANGE)
             got = case.suggest(FixedTrial(asdict(hyperparameters)))
     except Exception as error:
+        own = [field.name for field in fields(hyperparameters)]
+        if unknown := [name for name in space(case) if name not in own]:
+            names, kind = ", ".join(unknown), type(hyperparameters).__name__
+            raise CaseError(
+                f"case {case.name!r}: suggest draws {names}, which {kind} has no field for. Add a "
+                f"field of that name to {kind} for each, with the baseline's value"
+            ) from error
         raise CaseError(
             f"case {case.name!r}: {what} is outside its search space, or suggest fails: "
             f"{case.blame(error)}"
         ) from error
-    if got != hyperparameters:
+    if type(got) is not type(hyperparameters):
         raise CaseError(
-            f"case {case.name!r}: suggest gives {got} for {what}, which is {hyperparameters}; "
-            "every field that suggest draws has to be returned as drawn"
+            f"case {case.name!r}: suggest returns {type(got).__name__}; it has to return "
+            f"{type(hyperparameters).__name__}, as {what} is"
+        )
+    given, wanted = asdict(got), asdict(hyperparameters)
+    wrong = [name for name in wanted if repr(given[name]) != repr(wanted[name])]
+    if got != hyperparameters and wrong:
+        listed = ", ".join(f"{name} {given[name]!r} in place of {wanted[name]!r}" for name in wrong)
+        raise CaseError(
+            f"case {case.name!r}: suggest does not give {what} back: it gives {listed}. Each field "
+            "that suggest draws has to be returned as drawn, under its own name, and drawn once; "
+            "a field that it does not draw has to have the same value in baseline and recipe"
         )
 
 

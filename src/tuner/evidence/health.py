@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
 from tuner.case.metric import metric_named
@@ -58,7 +59,7 @@ def check_health(
     if best is None:
         return []
     return [
-        *_edges(best, made),
+        *_edges(best),
         _failed(finished),
         _pruned(finished),
         _progress(finished, made),
@@ -68,11 +69,12 @@ def check_health(
     ]
 
 
-def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
+def _edges(best: FrozenTrial) -> list[Check]:
     """See whether the best value is at the edge of a range that could be wider."""
     at_edge = []
     for name, value in best.params.items():
-        space = made["space"].get(name, {}).get("attributes", {})
+        # Its own range: that may depend on what else was drawn.
+        space = json.loads(distribution_to_json(best.distributions[name]))["attributes"]
         if "low" not in space or space["low"] == space["high"] or not _is_number(value):
             continue
         scale = math.log if space.get("log") else float

@@ -190,7 +190,8 @@ def _fanova(sample: _Sample) -> dict[str, float]:
 
 def _distribution(values: Sequence[Any]) -> BaseDistribution:
     numbers = all(
-        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        for value in values
     )
     if numbers and min(values) < max(values):
         return FloatDistribution(float(min(values)), float(max(values)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import time
+import warnings
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ import optuna
 from tuner.case.loading import load_case
 from tuner.case.source import source_of
 from tuner.case.space import parse_fixed
+from tuner.case.space import remarks as space_remarks
 from tuner.data import cache, reading
 from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
@@ -117,6 +119,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     rehearsal = rehearse(case, dataset, plan_for(case.task, images=dataset.pixels is not None))
     for remark in rehearsal.remarks:
         observer.tell(Message(remark))
+    for remark in space_remarks(case, settings.trials):
+        observer.tell(Message(remark))
     choose = partial(backend.plan, case, dataset, settings.precision)
     with only_writer(workplace.url, name):
         study, config = open_study(
@@ -205,6 +209,8 @@ def _run(
 def quieten_optuna() -> None:
     """Have Optuna report only what goes wrong."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    # Said once, before the search: case.space.remarks.
+    warnings.filterwarnings("ignore", message="The distribution is specified by")
 
 
 def _search(

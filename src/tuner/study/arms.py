@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tuner.study.schema import CONFIRMATION
+from tuner.study.schema import BEST_EPOCH, CONFIRMATION, HYPERPARAMETERS
 from tuner.study.trials import complete_trials, sign_of_study
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
     The best is what won on fresh folds, as long as the candidates are those of now; before that,
     the trial with the best score in the search. It may be the baseline or the recipe.
     """
-    complete = complete_trials(study)
+    complete = _trained(study)
     found = {trial.user_attrs["arm"]: trial for trial in complete if "arm" in trial.user_attrs}
     if candidates := candidates_of(study):
         confirmation: dict[str, Any] = study.user_attrs.get(CONFIRMATION, {})
@@ -35,7 +35,7 @@ def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
 def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
     """Return the complete trials that did best in the search, each configuration once."""
     best_first = sorted(
-        complete_trials(study),
+        _trained(study),
         key=lambda trial: trial.values[0],
         reverse=sign_of_study(study) > 0,
     )
@@ -43,3 +43,9 @@ def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
     for trial in best_first:
         distinct.setdefault(json.dumps(trial.user_attrs.get("hyperparameters")), trial)
     return list(distinct.values())[:CANDIDATES]
+
+
+def _trained(study: optuna.Study) -> list[FrozenTrial]:
+    """Return what tuner has trained to its end; trials from elsewhere inform the sampler alone."""
+    own = {HYPERPARAMETERS, BEST_EPOCH}
+    return [trial for trial in complete_trials(study) if own <= trial.user_attrs.keys()]

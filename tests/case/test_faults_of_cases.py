@@ -1,0 +1,109 @@
+"""Case files that break the contract are refused in a line, before anything trains."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from tests.making import TINY
+from tuner.case.contract import Case, Hyperparameters
+from tuner.case.loading import load_case
+from tuner.case.space import check_arms, configurations, parse_fixed, space
+from tuner.errors import CaseError
+from tuner.evidence.importance import _distribution
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own(Hyperparameters):
+    width: Any = 8
+
+
+class Undecorated(Own):
+    epochs: int = 17
+
+
+def own_case(**changes: Any) -> Case:
+    """The tiny case with hyperparameters of its own."""
+    given: dict[str, Any] = {"baseline": Own(), "recipe": Own(), "suggest": lambda _: Own()}
+    return replace(load_case(TINY), **{**given, **changes})
+
+
+@pytest.mark.parametrize("value", [[8, 16], (8, 16), {"a": 1}, 1j])
+def test_a_field_that_is_no_scalar_is_refused(value: object) -> None:
+    with pytest.raises(CaseError, match=r"recipe\.width is a .* bool, int, float or str"):
+        own_case(recipe=Own(width=value))
+
+
+def test_fields_of_a_class_without_the_decorator_are_refused() -> None:
+    with pytest.raises(CaseError, match=r"Undecorated has fields of its own .* add the decorator"):
+        own_case(baseline=Undecorated())
+
+
+def test_a_misspelt_task_is_met_with_the_nearest() -> None:
+    with pytest.raises(CaseError, match="did you mean 'classification'"):
+        own_case(task="clasification")
+
+
+def test_two_schedules_at_once_are_refused_wherever_they_come_from() -> None:
+    with pytest.raises(CaseError, match="step_lr and one_cycle are both on"):
+        Own(step_lr=True, one_cycle=True)
+
+    def suggest(trial: BaseTrial) -> Own:
+        on = (False, True)
+        return Own(
+            step_lr=trial.suggest_categorical("step_lr", on),
+            one_cycle=trial.suggest_categorical("one_cycle", on),
+        )
+
+    with pytest.raises(CaseError, match=r"suggest fails: .*step_lr and one_cycle are both on"):
+        space(own_case(suggest=suggest))
+
+
+def test_a_range_that_depends_on_another_is_joined() -> None:
+    def suggest(trial: BaseTrial) -> Own:
+        depth = trial.suggest_int("epochs", 1, 3)
+        return Own(
+            epochs=depth,
+            width=trial.suggest_int("width", 4, 16 * depth),
+            learning_rate=trial.suggest_float("learning_rate", 1e-4, 10**-depth, log=True),
+        )
+
+    case = own_case(suggest=suggest)
+    assert space(case)["width"] == IntDistribution(4, 48)
+    assert space(case)["learning_rate"] == FloatDistribution(1e-4, 0.1, log=True)
+    assert parse_fixed(case, ["width=40"]) == {"width": 40}
+
+
+def test_a_step_that_does_not_divide_the_range_is_accepted() -> None:
+    case = own_case(suggest=lambda trial: Own(width=trial.suggest_int("width", 4, 15, step=4)))
+    check_arms(case)
+
+
+def test_only_the_field_that_is_not_given_back_is_named() -> None:
+    case = own_case(suggest=lambda trial: Own(width=trial.suggest_int("width", 1, 9) + 1))
+    with pytest.raises(CaseError, match="it gives width 9 in place of 8") as error:
+        check_arms(case)
+    assert "weight_decay" not in str(error.value)
+
+
+def test_a_name_that_is_no_field_is_named() -> None:
+    case = own_case(suggest=lambda trial: Own(width=trial.suggest_int("n_units_l0", 1, 9)))
+    with pytest.raises(CaseError, match="draws n_units_l0, which Own has no field for"):
+        check_arms(case)
+
+
+def test_a_space_knows_how_many_configurations_it_has() -> None:
+    one = own_case(suggest=lambda trial: Own(width=trial.suggest_int("width", 8, 8)))
+    assert configurations(space(one)) == 1
+    assert configurations(space(load_case(TINY))) is None
+
+
+def test_a_choice_of_infinity_is_a_choice() -> None:
+    assert _distribution([0.5, math.inf])._contains(0)
