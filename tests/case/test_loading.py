@@ -1,0 +1,185 @@
+"""Case files and the modules beside them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.making import TINY, make_brief
+from tuner.case.loading import load_case
+from tuner.case.source import files_of, source_of
+from tuner.engines.worker import run
+from tuner.errors import CaseError
+from tuner.search.coordinator import search_job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tuner.case.contract import Case
+
+TEXT = Path(TINY).read_text(encoding="utf-8")
+HELPER = "def width():\n    return {}\n"
+
+
+@pytest.fixture(autouse=True)
+def import_as_before() -> Iterator[None]:
+    """Leave the import of this process as it was."""
+    finders = list(sys.meta_path)
+    yield
+    sys.meta_path[:] = finders
+    for name in list(sys.modules):
+        if name.partition(".")[0] in {"sizes", "parts", "spaced"}:
+            del sys.modules[name]
+
+
+def written(folder: Path, width: int, how: str = "from sizes import width") -> str:
+    """A case file whose baseline is as wide as the module beside it says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sizes.py").write_text(HELPER.format(width), encoding="utf-8")
+    text = TEXT.replace("import torch\n", f"import torch\n{how}\n")
+    text = text.replace("width: int = 4", "width: int = width()")
+    (folder / "case.py").write_text(text, encoding="utf-8")
+    return str(folder / "case.py")
+
+
+def width_of(case: Case) -> int:
+    found: int = case.baseline.width
+    return found
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "from sizes import width",
+        "import sizes\nwidth = sizes.width",
+        "from importlib import import_module\nwidth = import_module('sizes').width",
+        "from parts.more import width",
+        "from parts import width",
+        "from spaced.more import width",
+    ],
+)
+def test_modules_beside_a_case_are_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    file = written(tmp_path / "mine", 6, how)
+    for package, init in (("parts", "from .more import width\n"), ("spaced", None)):
+        (tmp_path / "mine" / package).mkdir()
+        (tmp_path / "mine" / package / "more.py").write_text(HELPER.format(6), encoding="utf-8")
+        if init:
+            (tmp_path / "mine" / package / "__init__.py").write_text(init, encoding="utf-8")
+    monkeypatch.chdir("/")
+    before = list(sys.path)
+    assert width_of(load_case(file)) == 6
+    assert sys.path == before
+
+
+def test_two_cases_do_not_mix_the_modules_beside_them(tmp_path: Path) -> None:
+    one, other = (written(tmp_path / str(width), width) for width in (5, 7))
+    assert [width_of(load_case(file)) for file in (one, other, one)] == [5, 7, 5]
+    first, second = load_case(one), load_case(other)
+    assert (width_of(first), width_of(second)) == (5, 7)
+    assert type(first.baseline).__module__ != type(second.baseline).__module__
+
+
+def test_an_edited_case_is_read_again_even_within_a_second(tmp_path: Path) -> None:
+    file = written(tmp_path, 5)
+    os.utime(tmp_path / "sizes.py", (0, 0))
+    assert width_of(load_case(file)) == 5
+    written(tmp_path, 7)
+    os.utime(tmp_path / "sizes.py", (0, 0))
+    assert width_of(load_case(file)) == 7
+
+
+def test_a_worker_reads_an_edited_case_again(tmp_path: Path) -> None:
+    """B23: in one long process, a notebook or a service."""
+    losses = []
+    for width in (4, 8):
+        written(tmp_path, width)
+        config = make_brief(str(tmp_path / "case.py"), tmp_path)
+        job = search_job(config, asdict(config.case.baseline), 1)
+        losses.append(next(run(job)).train_loss)
+    assert losses[0] != losses[1]
+
+
+def test_a_case_that_is_edited_while_a_study_runs_is_not_mixed_in(tmp_path: Path) -> None:
+    file = written(tmp_path, 4)
+    config = make_brief(file, tmp_path)
+    job = search_job(config, asdict(config.case.baseline), 1)
+    first = next(run(job))
+    written(tmp_path, 8)
+    assert next(run(job)) == first
+    with pytest.raises(CaseError, match="edited while the study ran"):
+        next(run(replace(job, source="another")))
+
+
+def test_a_case_file_may_use_annotations_that_are_not_strings(tmp_path: Path) -> None:
+    file = tmp_path / "case.py"
+    text = TEXT.replace("from __future__ import annotations\n", "").replace(
+        "TYPE_CHECKING = False", ""
+    )
+    text = text.replace("if TYPE_CHECKING:", "if True:")
+    file.write_text(text, encoding="utf-8")
+    case = load_case(str(file))
+    assert type(case.baseline).__annotations__["width"] is int
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("x = 1\n\n\ny = 2  # two\n", True),
+        ('"""About."""\nx = 1\n"a note"\ny = 2\n', True),
+        ("x = 0x1\ny = (2)\n", True),
+        ("x = 1\ny = 3\n", False),
+        ("y = 2\nx = 1\n", False),
+        ("x = 1.0\ny = 2\n", False),
+        ("x = True\ny = 2\n", False),
+        ("x = 1\ny = 2\nimport os\n", False),
+    ],
+)
+def test_a_source_is_the_same_where_it_computes_the_same(
+    tmp_path: Path, text: str, same: bool
+) -> None:
+    file = tmp_path / "one.py"
+    file.write_text("x = 1\ny = 2\n", encoding="utf-8")
+    before = source_of(str(file))
+    file.write_text(text, encoding="utf-8")
+    assert (source_of(str(file)) == before) is same
+    assert (source_of(str(file)).digest == before.digest) is same
+
+
+def test_a_case_may_move_and_be_renamed(tmp_path: Path) -> None:
+    before = source_of(written(tmp_path / "here", 5))
+    moved = Path(written(tmp_path / "there", 5))
+    assert source_of(str(moved)) == before
+    assert source_of(str(moved.rename(moved.with_name("other.py")))).digest == before.digest
+
+
+def test_the_files_of_a_case_import_each_other_elsewhere(tmp_path: Path) -> None:
+    """So they are sent to a cluster's nodes."""
+    file = Path(written(tmp_path / "here", 6, "from parts.more import width"))
+    parts = file.parent / "parts"
+    parts.mkdir()
+    (parts / "__init__.py").touch()
+    (parts / "more.py").write_text("from sizes import width\n", encoding="utf-8")
+    sent = files_of(str(file))
+    assert next(iter(sent)) == "case.py"
+    assert set(sent) == {"case.py", "parts/__init__.py", "parts/more.py", "sizes.py"}
+    there = tmp_path / "there"
+    for name, content in sent.items():
+        (there / name).parent.mkdir(parents=True, exist_ok=True)
+        (there / name).write_bytes(content)
+    assert width_of(load_case(str(there / "case.py"))) == 6
+    assert source_of(str(there / "case.py")).digest == source_of(str(file)).digest
+
+
+@pytest.mark.parametrize("content", [b"def broken(:\n", b"x = '\x00'\n", b"\xff\xfe = 1\n"])
+def test_a_module_beside_that_is_no_python_is_named(tmp_path: Path, content: bytes) -> None:
+    file = written(tmp_path, 5)
+    (tmp_path / "sizes.py").write_bytes(content)
+    with pytest.raises(CaseError, match=r"sizes\.py cannot be imported"):
+        load_case(file)
