@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import pytest
 from tests.making import TINY, make_brief
 from tuner.case.loading import load_case
 from tuner.case.source import files_of, source_of
-from tuner.engines.worker import run
+from tuner.engines.worker import Reader, run
 from tuner.errors import CaseError
 from tuner.search.coordinator import search_job
 
@@ -110,11 +110,18 @@ def test_a_case_that_is_edited_while_a_study_runs_is_not_mixed_in(tmp_path: Path
     file = written(tmp_path, 4)
     config = make_brief(file, tmp_path)
     job = search_job(config, asdict(config.case.baseline), 1)
-    first = next(run(job))
+    reader = Reader()
+    first = next(run(job, reader))
     written(tmp_path, 8)
-    assert next(run(job)) == first
+    assert next(run(job, reader)) == first  # one that has read it before
     with pytest.raises(CaseError, match="edited while the study ran"):
-        next(run(replace(job, source="another")))
+        next(run(job))
+
+
+def test_a_worker_reads_a_shipped_case_by_its_name(tmp_path: Path) -> None:
+    config = make_brief("housing", tmp_path)
+    job = search_job(config, asdict(config.case.baseline), 1)
+    assert Reader().case(job) == config.case
 
 
 def test_a_case_file_may_use_annotations_that_are_not_strings(tmp_path: Path) -> None:
