@@ -111,9 +111,7 @@ def test_a_module_beside_the_case_is_part_of_it(url: str, tmp_path: Path) -> Non
     deeper = tmp_path / "deeper.py"
     deeper.write_text("from tuner import build_mlp as make\n", encoding="utf-8")
     open_as_command(url, "study", edited(tmp_path, text=text))
-    deeper.write_text(
-        "def make(h, s):\n    from tuner import build_mlp\n\n    return build_mlp(h, s)\n"
-    )
+    deeper.write_text("from tuner import build_mlp\n\n\ndef make(h, s): return build_mlp(h, s)\n")
     with pytest.raises(StudyError, match="code of its case has changed in deeper\\."):
         open_as_command(url, "study", edited(tmp_path, text=text))
 
@@ -139,9 +137,7 @@ def test_another_training_code_of_tuner_is_noticed(config: StudyConfig, url: str
     facts = study.user_attrs[FACTS]
     rules = {**facts["rules"], "training/step.py": "0" * 16}
     study.set_user_attr(FACTS, {**facts, "rules": rules})
-    with pytest.raises(
-        StudyError, match=r"training code of tuner is not that .*: training/step.py"
-    ):
+    with pytest.raises(StudyError, match=r"training code of tuner .*: training/step\.py"):
         open_as_command(url, "study", config)
     assert accepting(url, config).user_attrs[CHANGES][0]["what"] == "training code of tuner"
 
@@ -180,12 +176,9 @@ def test_a_study_of_an_older_tuner_continues_only_with_a_word(
 
 
 def test_a_number_that_is_not_equal_to_itself_is_no_change(config: StudyConfig, url: str) -> None:
-    case = replace(config.case, baseline=replace(config.case.baseline, gamma=float("nan")))
-    odd = replace(config, case=case)
-    study, _ = open_as_command(url, "other", config)
+    study, _ = open_as_command(url, "study", config)
     wanted = {**study.user_attrs[FACTS], "baseline": {"gamma": float("nan")}}
     assert changes(json.loads(json.dumps(wanted)), wanted) == []
-    assert odd.case.baseline != config.case.baseline
 
 
 def test_evidence_of_a_deleted_study_goes_with_it(config: StudyConfig, url: str) -> None:
