@@ -128,7 +128,7 @@ def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
     program = (
         "import optuna, sys; from pathlib import Path; from tuner.report.__main__ import main;"
         "main(['flowers', '--storage', sys.argv[1], '--out', sys.argv[2]]);"
-        "unwanted = {'torch', 'tuner.case.loading', 'tuner.cases', 'matplotlib.pyplot'};"
+        "unwanted = {'torch', 'tuner.cases', 'tuner.data.dataset', 'matplotlib.pyplot'};"
         "print(sorted(unwanted & {*sys.modules}))"
     )
     done = subprocess.run(

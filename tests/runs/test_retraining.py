@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +18,6 @@ from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, TESTED_WEIGHTS
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tuner.runs.settings import Arm
 
 
@@ -138,10 +137,13 @@ def test_data_that_left_the_cache_is_found_again(own_workplace: Path) -> None:
 
 def test_other_data_than_the_study_had_is_refused(own_workplace: Path) -> None:
     case = own_workplace / "case.py"
-    shutil.copy(TINY, case)
+    seed = own_workplace / "seed.txt"  # the data changes, and the code does not
+    seed.write_text("0")
+    read = f"points(60, int(open({str(seed)!r}).read()))"
+    case.write_text(Path(TINY).read_text().replace("points(60, 0)", read))
     study = search(DATABASE, make_brief("case.py", own_workplace / "elsewhere"), 2, name="mine")
     assert study.best_trial.state == TrialState.COMPLETE
-    case.write_text(case.read_text().replace("points(60, 0)", "points(60, 2)"))
+    seed.write_text("2")
     shutil.rmtree("storage/cache")
     with pytest.raises(DataError, match=r"made on tiny with fingerprint \w{12}, and what was foun"):
         retrained("mine", case_file="case.py")
