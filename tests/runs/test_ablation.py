@@ -64,7 +64,7 @@ def test_the_report_tells_which_change_bought_it(
     assert found["path"][-1]["total"] == found["whole"]["gain"]
     assert sum(one["gain"] for one in found["path"]) == pytest.approx(found["whole"]["gain"])
     text = Path("storage/reports/tiny/report.md").read_text("utf-8")
-    assert "## Which change bought it?" in text
+    assert "## Which change made it so? Can I drop some?" in text
     assert "](ablation.svg)" in text
     assert Path("storage/reports/tiny/ablation.svg").exists()
     assert "tuner.ablate" not in text
@@ -110,7 +110,7 @@ def test_a_budget_ends_it(
     assert main([*ARGUMENTS, "--budget", "20"]) == 0
     assert "The time budget ran out before everything was measured" in capsys.readouterr().out
     assert not report()["ablation"]["complete"]
-    assert "ended by its budget" in Path("storage/reports/tiny/report.md").read_text("utf-8")
+    assert "The time budget ran out" in Path("storage/reports/tiny/report.md").read_text("utf-8")
     assert not study.user_attrs[ABLATION]["complete"]
 
 
