@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 import shlex
 from importlib import import_module
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import pytest
 
 from tests.commands.test_commands import COMMANDS
+from tuner.report.wording import mean_and_std
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,3 +54,50 @@ def test_every_link_leads_somewhere() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert len(links) > 10
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("case", ["housing", "flowers", "mnist"])
+def test_its_results_are_those_of_the_reports(case: str) -> None:
+    facts = _report(case)
+    (row,) = [line for line in README.splitlines() if line.startswith(f"| `{case}`, ")]
+    metric, arms = facts["metric"]["name"], facts["arms"]
+    for arm, cell in zip(("baseline", "recipe", "best"), row.split("|")[2:5], strict=True):
+        assert cell.strip() == mean_and_std(metric, arms[arm]["test"][metric])
+    seeds = {len(arm["test"][metric]["values"]) for arm in arms.values()}
+    assert {int(row.split("|")[5])} == seeds
+
+
+def test_its_times_are_those_of_the_reports() -> None:
+    """Search and confirmation, and a few seconds more to start and to write the report."""
+    said = re.findall(r"(\d+) (second|minute)s on `(\w+)`", README)
+    assert {case for _, _, case in said} == {"housing", "flowers", "mnist"}
+    for number, unit, case in said:
+        whole = int(number) * {"second": 1, "minute": 60}[unit]
+        parts = _report(case)["wall_seconds"]
+        assert parts["search"] + parts["confirmation"] == pytest.approx(whole - 3, rel=0.12)
+
+
+def test_its_speeds_are_those_of_the_races() -> None:
+    with (ROOT / "studies" / "speed" / "race.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["trials"] == "50"]
+
+    def ratio(case: str) -> float:
+        times = [
+            median(float(r["seconds"]) for r in rows if (r["case"], r["side"]) == (case, side))
+            for side in ("plain", "tuner")
+        ]
+        return times[0] / times[1]
+
+    text = " ".join(README.split())
+    assert f"{ratio('mnist'):.1f} times faster on `mnist`" in text
+    assert "about as fast on `housing`" in text
+    assert ratio("housing") == pytest.approx(1, abs=0.2)
+    assert "ten times *slower* on `flowers`" in text
+    assert 1 / ratio("flowers") == pytest.approx(10, rel=0.1)
+
+
+def _report(case: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        (ROOT / "studies" / case / "report.json").read_text(encoding="utf-8")
+    )
+    return found

@@ -145,7 +145,9 @@ def test_other_data_than_the_study_had_is_refused(own_workplace: Path) -> None:
     assert study.best_trial.state == TrialState.COMPLETE
     seed.write_text("2")
     shutil.rmtree("storage/cache")
-    with pytest.raises(DataError, match=r"made on other data .* fingerprint is of tiny with \w{12}, not of tiny"):
+    with pytest.raises(
+        DataError, match=r"made on other data .* fingerprint is of tiny with \w{12}, not of tiny"
+    ):
         retrained("mine", case_file="case.py")
     assert not (own_workplace / "storage/bundles").exists()
 
