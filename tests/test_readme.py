@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.commands.test_commands import COMMANDS
-from tuner.report.wording import mean_and_std
+from tuner.report.wording import means_and_stds
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,8 +61,9 @@ def test_its_results_are_those_of_the_reports(case: str) -> None:
     facts = _report(case)
     (row,) = [line for line in README.splitlines() if line.startswith(f"| `{case}`, ")]
     metric, arms = facts["metric"]["name"], facts["arms"]
-    for arm, cell in zip(("baseline", "recipe", "best"), row.split("|")[2:5], strict=True):
-        assert cell.strip() == mean_and_std(metric, arms[arm]["test"][metric])
+    cells = [cell.strip() for cell in row.split("|")[2:5]]
+    tested = [arms[arm]["test"][metric] for arm in ("baseline", "recipe", "best")]
+    assert cells == means_and_stds(metric, tested)
     seeds = {len(arm["test"][metric]["values"]) for arm in arms.values()}
     assert {int(row.split("|")[5])} == seeds
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.making import TINY, history
+from tuner import __main__ as tuner_main
 from tuner.commands.study import main as study_main
 from tuner.machine import most_workers
 from tuner.study.store import load_study
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RAY = ("--engine", "ray", "--address")
-COMMANDS = ("study", "ablate", "verify", "report", "retrain", "predict", "backup", "restore")
+COMMANDS = tuple(tuner_main.COMMANDS)
 
 
 def tuner(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run `python -m tuner.COMMAND ...` in a folder, one thread, no network."""
     return subprocess.run(
-        [sys.executable, "-m", f"tuner.{arguments[0]}", *arguments[1:]],
+        [sys.executable, "-m", "tuner", *arguments],
         cwd=cwd,
         env={**os.environ, "COLUMNS": "100"},
         capture_output=True,
@@ -40,9 +41,9 @@ def tuner(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_help_answers_without_torch_or_optuna(command: str) -> None:
     program = (
         "import runpy, sys\n"
-        f"sys.argv = ['tuner.{command}', '--help']\n"
+        f"sys.argv = ['tuner', '{command}', '--help']\n"
         "try:\n"
-        f"    runpy.run_module('tuner.{command}', run_name='__main__', alter_sys=True)\n"
+        "    runpy.run_module('tuner', run_name='__main__', alter_sys=True)\n"
         "except SystemExit as end:\n"
         "    heavy = {'torch', 'optuna', 'numpy', 'matplotlib', 'sklearn'} & sys.modules.keys()\n"
         "    print('HEAVY', sorted(heavy), end.code)\n"

@@ -24,6 +24,7 @@ from tuner.errors import CaseError, EngineError, StoreError, StudyError, UsageEr
 from tuner.evidence.repetition import first_difference, other_machine
 from tuner.machine import machine
 from tuner.search.coordinator import search_job
+from tuner.study.lock import only_writer
 from tuner.study.schema import FACTS
 from tuner.study.store import load_study
 from tuner.training.plan import Plan
@@ -49,6 +50,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"sqlite:///{folder}/storage/studies.db", make_brief(TINY, folder), TRIALS, name="tiny"
     )
     assert {trial.state.name for trial in study.trials} == {"COMPLETE", "PRUNED", "FAIL"}
+    with only_writer(f"sqlite:///{folder}/storage/studies.db", "tiny"):
+        pass  # as a command ends: all is in the one file
     return folder
 
 

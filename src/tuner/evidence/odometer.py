@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from tuner.study.schema import FACTS, OPENINGS
+from tuner.study.schema import EVIDENCE, FACTS, OPENINGS
+from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,19 @@ def record_opening(study: optuna.Study, identity: str, reason: str) -> None:
         "rows": identity,
     }
     study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
+
+
+def keep_looks(study: optuna.Study) -> None:
+    """Keep the openings of a study that is about to be deleted: its looks do not go with it."""
+    openings = study.user_attrs.get(OPENINGS, [])
+    if not openings:
+        return
+    ledger = optuna.create_study(
+        study_name=evidence_name("deleted studies"), storage=study._storage, load_if_exists=True
+    )
+    if EVIDENCE not in ledger.user_attrs:
+        ledger.set_user_attr(EVIDENCE, "deleted studies")
+    ledger.set_user_attr(OPENINGS, [*ledger.user_attrs.get(OPENINGS, []), *openings])
 
 
 def looks_at(study: optuna.Study, identity: str | None) -> int:

@@ -135,7 +135,8 @@ def _folders(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
 
 
 def _cache(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
-    used = {study[FACTS]["data"]["fingerprint"] for study in catalogue.studies.values()}
+    data = [study[FACTS]["data"] for study in catalogue.studies.values()]
+    used = {one[name] for one in data for name in ("fingerprint", "identity") if name in one}
     for path in _inside(workplace.cache):
         if not any(path.name.startswith(one) for one in used):
             yield _waste("cache", path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tuner.evidence.odometer import keep_looks
 from tuner.runs.belongings import belongings_of, remove, size_of
 from tuner.study.catalogue import Catalogue
 from tuner.study.lock import only_writer
@@ -65,4 +66,5 @@ def delete_study(workplace: Workplace, name: str) -> None:
     with only_writer(workplace.url, name):
         for path in belongings_of(workplace, catalogue, name):
             remove(path)
+        keep_looks(catalogue.load(name))
         catalogue.delete(name)
