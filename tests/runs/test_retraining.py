@@ -139,7 +139,7 @@ def test_other_data_than_the_study_had_is_refused(own_workplace: Path) -> None:
     case = own_workplace / "case.py"
     seed = own_workplace / "seed.txt"  # the data changes, and the code does not
     seed.write_text("0")
-    read = f"points(60, int(open({str(seed)!r}).read()))"
+    read = f"points(60, int(__import__('pathlib').Path({str(seed)!r}).read_text()))"
     case.write_text(Path(TINY).read_text().replace("points(60, 0)", read))
     study = search(DATABASE, make_brief("case.py", own_workplace / "elsewhere"), 2, name="mine")
     assert study.best_trial.state == TrialState.COMPLETE
