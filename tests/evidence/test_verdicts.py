@@ -6,22 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import optuna
 import pytest
 
 from tests.making import TINY, make_brief, make_engine, search
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.looks import most_looks
+from tuner.evidence.odometer import keep_looks, looks_at
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
 from tuner.evidence.trainings import Trainings
 from tuner.evidence.verdicts import verdicts
 from tuner.study.arms import arms_of
-from tuner.study.schema import CONFIRMATION
+from tuner.study.schema import CONFIRMATION, SEED_MATTERS
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import optuna
 
     from tuner.study.configuration import StudyConfig
 
@@ -89,6 +89,20 @@ def test_a_gain_on_many_rows_is_proven(config: StudyConfig, url: str) -> None:
     assert pair["probability_of_improvement"] == 1
 
 
+@pytest.mark.parametrize("matters", ["order", "nothing"])
+def test_where_the_seed_does_not_draw_the_weights_nothing_is_proven(
+    config: StudyConfig, url: str, matters: str
+) -> None:
+    wrong = {"baseline": always(40), "recipe": always(8)}
+    study, confirmation = with_predictions(url, config, wrong)
+    study.set_user_attr(SEED_MATTERS, matters)
+    pair = verdicts(study, arms_of(study), confirmation, "accuracy", "maximize")[
+        "recipe_vs_baseline"
+    ]
+    assert pair is not None
+    assert (pair["verdict"], pair["seed_matters"]) == ("no proven gain", matters)
+
+
 def test_a_study_that_kept_no_rows_is_compared_by_its_seeds(config: StudyConfig, url: str) -> None:
     study = search(url, config, 3)
     scores = {
@@ -125,3 +139,15 @@ def test_a_confirmed_study_has_verdicts_with_looks(tmp_path: Path) -> None:
     again, wider = intervals(study)
     assert again == 2
     assert wider > width, "every look at the same rows widens every interval"
+
+
+def test_looks_outlive_a_study_that_is_deleted(
+    config: StudyConfig, url: str, tmp_path: Path
+) -> None:
+    study = search(url, config, 3)
+    confirm(study, config, make_engine(1), 2, tmp_path, quiet)
+    identity = config.dataset.test.identity()
+    keep_looks(study)
+    other = search(url, replace(config, seed=1), 1, name="other")
+    optuna.delete_study(study_name="study", storage=study._storage)
+    assert looks_at(other, identity) == 1

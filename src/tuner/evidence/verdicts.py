@@ -18,6 +18,7 @@ from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import Predictions, kept_predictions, kept_targets, losses
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
+from tuner.study.schema import SEED_MATTERS
 from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def verdicts(
 
     Where what the models said of each row is kept, the interval covers new rows and new trainings,
     and as many looks at the test rows as there have been. Studies of before kept one score a seed;
-    their interval covers new trainings alone, and `covers` says so.
+    their interval covers new trainings alone, and `covers` says so. Where the case fixes the seed
+    of its weights, more trainings prove nothing, whatever the interval says.
 
     Args:
         confirmation: its `scores` of each arm that is still what was confirmed, and its `rows`.
@@ -71,9 +73,13 @@ def verdicts(
             if kept is None
             else _by_row(*kept, metric, looks, _seconds(evidence), further=further)
         )
+        matters = study.user_attrs.get(SEED_MATTERS, "weights")
+        if matters != "weights":  # all models of an arm begin alike: their luck is not seen
+            pair = {**pair, "verdict": "no proven gain"}
         found[f"{arm}_vs_{other}"] = {
             "metric": metric,
             **pair,
+            "seed_matters": matters,
             "probability_of_improvement": _probability(scores, direction),
             "same_trial": arms[arm].number == arms[other].number,
         }

@@ -82,7 +82,9 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "comparison": verdicts(
             study, arms, confirmation, made["metric"], made["direction"], further=further
         ),
-        "ablation": ablation_facts(attributes.get(ABLATION), arms, made["direction"]),
+        "ablation": ablation_facts(
+            attributes.get(ABLATION), arms, made["direction"], made["data"]["sizes"]
+        ),
         "mistakes": mistakes_facts(attributes.get(MISTAKES), arms),
         "importance": importance_facts(attributes.get(IMPORTANCE)),
         "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.comparison import CONFIDENCE, Direction, compare
+from tuner.evidence.comparison import CONFIDENCE, Direction, paired_gains
+from tuner.evidence.rounds import compare_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def ablation_facts(
-    stored: Mapping[str, Any] | None, arms: Mapping[str, FrozenTrial], direction: Direction
+    stored: Mapping[str, Any] | None,
+    arms: Mapping[str, FrozenTrial],
+    direction: Direction,
+    sizes: Mapping[str, int],
 ) -> dict[str, Any] | None:
     """Return the ablation's entry in report.json; None where none was made of these arms.
 
@@ -22,38 +26,43 @@ def ablation_facts(
     folds. `gain` of a change on the path is over the changes before it, `total` over the baseline;
     `without` is what the best loses when the change is left out, and `worth` the mean of the two:
     what a change adds on the path depends on the changes before it, what is lost without it on all
-    others, and their mean favours neither.
+    others, and their mean favours neither. Intervals cover new trainings and new folds of the
+    development rows, which share most of the rows that they train on; no new test rows.
+
+    Args:
+        sizes: rows of a fold: `training` and `validation`.
     """
     if not stored or not {"baseline", "best"} <= arms.keys():
         return None
     if (stored["baseline"], stored["best"]) != (arms["baseline"].number, arms["best"].number):
         return None
+    held_out = sizes["validation"] / sizes["training"]
     scores: list[list[float | None]] = stored["path_scores"]
     whole, first = stored["whole"], scores[0] if scores else []
     without = {
-        name: _gain(scores_without, whole, direction)
+        name: _gain(scores_without, whole, direction, held_out)
         for name, scores_without in stored["without"].items()
     }
     path = [
         {
             "change": name,
             **stored["changes"][name],
-            **(step := _gain(before, after, direction)),
-            "total": _gain(first, after, direction)["gain"],
+            **(step := _gain(before, after, direction, held_out)),
+            "total": _gain(first, after, direction, held_out)["gain"],
             "worth": _worth(step["gain"], without.get(name, {}).get("gain")),
         }
         for name, before, after in zip(stored["path"], scores, scores[1:], strict=False)
     ]
     smallest = stored["smallest"] and {
         "changes": stored["smallest"],
-        **_gain(first, stored["smallest_scores"], direction),
+        **_gain(first, stored["smallest_scores"], direction, held_out),
     }
     return {
         **{name: stored[name] for name in ("rounds", "complete", "changes", "subsets_measured")},
         "baseline_loss": _loss(first, direction),
         "path": path,
         "without": without,
-        "whole": _gain(first, whole, direction),
+        "whole": _gain(first, whole, direction, held_out),
         "smallest": smallest,
     }
 
@@ -63,12 +72,15 @@ def _worth(gain: float | None, lost: float | None) -> float | None:
 
 
 def _gain(
-    before: Sequence[float | None], after: Sequence[float | None], direction: Direction
+    before: Sequence[float | None],
+    after: Sequence[float | None],
+    direction: Direction,
+    held_out: float,
 ) -> dict[str, Any]:
-    pairs = [(a, b) for a, b in zip(before, after, strict=False) if a is not None and b is not None]
-    if not pairs:
+    gains = paired_gains(before, after, direction)
+    if not gains:
         return {"gain": None, "interval": None, "confidence": CONFIDENCE, "n": 0}
-    one = compare([a for a, _ in pairs], [b for _, b in pairs], direction)
+    one = compare_rounds(gains, held_out)
     return {"gain": one.gain, "interval": one.interval, "confidence": CONFIDENCE, "n": one.n}
 
 

@@ -134,8 +134,8 @@ def _explanation(metric: str, rounds: int) -> str:
         "was dropped after each fold, and the best change was kept.\n\n"
         "- *In all*: the gain over the baseline up to this step.\n"
         "- *Lost without it*: what the best loses when only this change is left out.\n"
-        "- Intervals are too narrow when there are few folds. A step is the largest of several, so "
-        "the first gains are somewhat too high. The intervals cover new trainings on these rows, "
+        "- A step is the largest of several, so the first gains are somewhat too high. Intervals "
+        "allow for folds that share training rows. They cover new trainings on these rows, "
         "not new data."
     )
 

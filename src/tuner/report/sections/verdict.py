@@ -105,6 +105,11 @@ def _certainty(pair: Facts) -> list[str]:
 
 
 def _why_not_proven(pair: Facts) -> str:
+    if pair.get("seed_matters", "weights") != "weights":
+        return (
+            "The case fixes the seed of its weights, so all models of a configuration begin alike, "
+            "and more trainings prove nothing. Remove the fixed seed from `build`."
+        )
     if pair["n"] < FEWEST_TO_PROVE:
         return (
             f"Fewer than {FEWEST_TO_PROVE} seeds cannot tell a gain from chance; run again with "
