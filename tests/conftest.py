@@ -36,6 +36,15 @@ def ctrl_c_counts() -> None:
 
 
 @pytest.fixture(autouse=True)
+def own_signals() -> Iterator[None]:
+    """Give the signals back that a command run in this process has taken for good."""
+    taken = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in taken.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
 def quiet_and_single() -> Iterator[None]:
     """One thread, as in a worker; Optuna's own log off."""
     threads = torch.get_num_threads()

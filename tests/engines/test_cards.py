@@ -72,6 +72,7 @@ def test_a_plan_for_a_gpu_needs_one() -> None:
         ThisMachine(1).engine(GPU)
 
 
+@pytest.mark.slow
 def test_a_worker_in_the_place_of_one_that_died_has_its_card(job: Job) -> None:
     engine = ProcessEngine(2, cards=2)
     long = replace(job, hyperparameters={**job.hyperparameters, "epochs": 100_000})

@@ -218,6 +218,7 @@ def test_a_hung_worker_costs_a_retry_and_no_point(job: Job) -> None:
         engine.close()
 
 
+@pytest.mark.slow
 def test_a_worker_hung_twice_fails_its_fit_alone(job: Job) -> None:
     engine = ProcessEngine(1, patience=0.5)
     long = replace(job, hyperparameters={**job.hyperparameters, "epochs": 100_000})

@@ -18,6 +18,7 @@ def test_there_are_thirty_situations_five_a_diagnosis() -> None:
     assert Counter(situation.label for situation in SITUATIONS) == dict.fromkeys(MEANING, 5)
 
 
+@pytest.mark.slow
 def test_what_was_done_is_seen() -> None:
     assert right(confusion(range(1))) >= 27
 

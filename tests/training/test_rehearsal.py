@@ -142,10 +142,6 @@ BROKEN: dict[str, tuple[Case, str]] = {
         replace(TINY_CASE, recipe=replace(TINY_CASE.recipe, batch_size=1, batch_norm=True)),
         "BatchNorm cannot train on a batch of one row",
     ),
-    "two schedules": (
-        replace(TINY_CASE, recipe=replace(TINY_CASE.recipe, step_lr=True, one_cycle=True)),
-        "step_lr and one_cycle are both on; a training has one schedule",
-    ),
     "no rows in a batch": (
         replace(TINY_CASE, baseline=replace(TINY_CASE.baseline, batch_size=0)),
         "batch_size is 0; it has to be a whole number of 1 or more",
