@@ -200,6 +200,7 @@ def test_numbers_that_make_no_sense_are_refused(
     assert "it takes a whole number" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_ctrl_c_settles_and_says_how_to_go_on(tmp_path: Path) -> None:
     command = [sys.executable, "-u", "-m", "tuner.study", TINY, "--trials", "100000"]
     running = subprocess.Popen(

@@ -199,6 +199,7 @@ def hang_worker_of(engine: ProcessEngine, key: int) -> None:
     os.kill(pid, signal.SIGSTOP)
 
 
+@pytest.mark.slow
 def test_a_hung_worker_costs_a_retry_and_no_point(job: Job) -> None:
     engine = ProcessEngine(1)
     try:

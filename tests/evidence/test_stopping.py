@@ -62,6 +62,7 @@ def test_less_is_better_when_minimizing(tmp_path: Path) -> None:
     assert reason_to_stop(study_of(other, [0.1] * FLOOR, task="regression")) is not None
 
 
+@pytest.mark.slow
 def test_floor_and_ceiling(tmp_path: Path) -> None:
     study = study_of(tmp_path, [0.7] * (FLOOR - 1))
     assert reason_to_stop(study) is None

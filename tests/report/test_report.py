@@ -332,7 +332,7 @@ def test_the_ablation_is_told_with_its_picture(tmp_path: Path) -> None:
     assert [step["total"] for step in found["path"]] == pytest.approx([0.24, 0.30])
     assert found["without"]["learning_rate"]["gain"] == pytest.approx(0.25)
     assert (
-        "| 1 | `learning_rate` 0.001 → 0.003 | training | 24.0 | 24.0 to 24.0 | 24.0 | 25.0 |"
+        "| 1 | `learning_rate` 0.001 → 0.003 | training | 24.0 | – | 24.0 | 25.0 |"  # noqa: RUF001
         in text
     )
     assert "`dropout` 0 → 0.3, with `rate` 2" in text

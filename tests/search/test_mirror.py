@@ -63,6 +63,7 @@ class Compares:
         return [trial for trial in everything(study) if trial["state"].is_finished()]
 
 
+@pytest.mark.slow
 def test_memory_and_database_agree_at_every_step(config: StudyConfig, url: str) -> None:
     for total in (5, 9):  # the second time on trials that were there
         study, opened = open_as_command(url, "study", config)

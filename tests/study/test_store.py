@@ -34,6 +34,7 @@ MAKER = (
 )
 
 
+@pytest.mark.slow
 def test_several_may_make_the_same_database_at_once(url: str, tmp_path: Path) -> None:
     names = [f"study {number}" for number in range(4)]
     makers = [

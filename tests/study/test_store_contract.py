@@ -10,11 +10,13 @@ from optuna.testing.pytest_storages import StorageTestCase
 from tuner.study.store import open_storage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from optuna.storages import BaseStorage
 
 
 @pytest.mark.slow
 class TestStorage(StorageTestCase):
     @pytest.fixture
-    def storage(self, url: str) -> BaseStorage:
-        return open_storage(url, create=True)
+    def storage(self, tmp_path: Path) -> BaseStorage:
+        return open_storage(f"sqlite:///{tmp_path}/studies.db", create=True)
