@@ -140,7 +140,7 @@ def test_interrupted_killed_interrupted(tmp_path: Path, undisturbed: dict[str, A
     os.killpg(interrupted.pid, signal.SIGINT)  # Ctrl-C in a shell reaches every process
     out, err = interrupted.communicate(timeout=60)
     assert (interrupted.returncode, err) == (130, "")
-    assert "to go on:" in out
+    assert "To continue:" in out
     wait_for_the_end_of_group(interrupted.pid)
     study = load_study(f"sqlite:///{tmp_path}/storage/studies.db", "tiny")
     assert "RUNNING" not in {trial.state.name for trial in study.trials}
