@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.slow
+@pytest.mark.contract
 class TestMirror(StorageTestCase):
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Iterator[Mirrors]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@pytest.mark.slow
+@pytest.mark.contract
 class TestSampler(BasicSamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], RememberingTPESampler]:

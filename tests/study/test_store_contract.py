@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 
-@pytest.mark.slow
+@pytest.mark.contract
 class TestStorage(StorageTestCase):
     @pytest.fixture
     def storage(self, tmp_path: Path) -> BaseStorage:
