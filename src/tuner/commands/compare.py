@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     workplace, names = workplace_of(arguments), (arguments.first, arguments.second)
     for name in names:
         check_study(workplace.url, name)
-    from tuner.commands.tables import console, show_table, summary_text, write_json
+    from tuner.commands.tables import console, setting, show_table, summary_text, write_json
     from tuner.runs.contrast import contrast  # imports Optuna
 
     found = contrast(workplace, *names)
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ):
         screen.print(f"\n{title}:" if differing else f"\n{title}: none")
         if differing:
-            rows = [(name, *values) for name, values in differing.items()]
+            rows = [(name, *map(setting, values)) for name, values in differing.items()]
             show_table(screen, ("", *names), rows)
     one, other = found["scores"]
     rows = [("best", f"trial {one['trial']}", f"trial {other['trial']}")]

@@ -21,7 +21,7 @@ def conclude(console: Console, report: Path, command: str) -> None:
 
     Args:
         report: path of report.md; report.json and report.html are beside it.
-        command: that made the study.
+        command: that made the study, without secrets.
     """
     from rich.markdown import Markdown
 
@@ -42,7 +42,7 @@ def conclude(console: Console, report: Path, command: str) -> None:
 
 
 def best_line(facts: Mapping[str, Any]) -> str:
-    """Say what the best changed about the baseline; empty where there is no best."""
+    """Say all that the best changed about the baseline; empty where it changed nothing."""
     arms = facts["arms"]
     if "best" not in arms:
         return ""
@@ -54,8 +54,7 @@ def best_line(facts: Mapping[str, Any]) -> str:
         for name, value in now.items()
         if was.get(name) != value
     ]
-    what = ", ".join(changed) if changed else "the baseline, unchanged"
-    return f"Best:   trial {best['trial']}: {what}"
+    return f"Best:   trial {best['trial']}: {', '.join(changed)}" if changed else ""
 
 
 def next_command(facts: Mapping[str, Any], command: str) -> str:
@@ -64,10 +63,10 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
     if "baseline" not in facts["arms"]:
         return ""
     if pair is None or pair["n"] < FEWEST_TO_PROVE:
-        words = _without(shlex.split(command), "--seeds")
+        words = _without(_without(shlex.split(command), "--seeds"), "--try")
         return f"{shlex.join([*words, '--seeds', str(FEWEST_TO_PROVE)])}   # is it really better?"
     if pair["same_trial"] or pair["verdict"] != "better":
-        words = _without(shlex.split(command), "--trials")
+        words = _without(_without(shlex.split(command), "--trials"), "--try")
         more = str(2 * facts["trials"]["total"])
         return f"{shlex.join([*words, '--trials', more])}   # continue the search"
     where = f" {facts['where']}" if facts["where"] else ""

@@ -126,15 +126,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(markup=False)
     with ConsoleObserver(console, settings.workplace) as observer:
         ended = run_study(settings, observer)
+    again = shlex.join(without_secrets(word, settings.workplace.url) for word in words)
     if ended.report is None:
-        again = shlex.join(without_secrets(word, settings.workplace.url) for word in words)
         console.print(
             f"\nStopped. Finished work is kept. To continue:\n  {again}",
             soft_wrap=True,
             highlight=False,
         )
         return INTERRUPTED
-    conclude(console, ended.report, shlex.join(words))
+    conclude(console, ended.report, again)
     return 0
 
 

@@ -44,6 +44,13 @@ def text_of(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def setting(value: object) -> str:
+    """Write an input of a study: several names with values stand beside each other."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={text_of(one)}" for name, one in value.items()) or "nothing"
+    return text_of(value)
+
+
 def summary_text(summary: dict[str, Any] | None) -> str:
     """Write a mean, its standard deviation and of how many values."""
     if not summary or summary["mean"] is None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from tuner.errors import UsageError, unknown_name
 from tuner.naming import folder_name
 from tuner.study.dashboard import PREFIX
-from tuner.study.schema import EVIDENCE, FACTS, SESSIONS
+from tuner.study.schema import EVIDENCE, FACTS, OPENINGS, SESSIONS
 from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
@@ -94,6 +94,10 @@ class Catalogue:
     def family(self, name: str) -> list[str]:
         """Return the study's name and those of the studies that hold its evidence."""
         return [*([name] if name in self._all else []), *self.evidence.get(name, [])]
+
+    def counts_looks(self, name: str) -> bool:
+        """Whether the evidence under a name keeps how often test sets were looked at."""
+        return any(OPENINGS in self._all[one].user_attrs for one in self.evidence.get(name, []))
 
     def delete(self, name: str) -> None:
         """Delete a study and its evidence, evidence first: the rest can be deleted again."""

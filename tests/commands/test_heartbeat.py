@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tests.making import HERE
+from tuner.commands.forecast import Forecast, about
+from tuner.commands.heartbeat import SECONDS, Heartbeat
+from tuner.commands.progress import _filled
+from tuner.commands.watching import ConsoleObserver
+from tuner.runs.observer import FitEnded, Stage
+
+
+def test_it_speaks_only_where_nobody_has_spoken_for_half_a_minute() -> None:
+    said, now = list[str](), [0.0]
+    beat = Heartbeat(said.append, lambda seconds: f"{seconds:.0f} s", lambda: now[0])
+    for second in range(1, 100):
+        now[0] = second
+        if second == 20:
+            beat.spoke()
+        beat.look()
+    assert said == ["50 s", "80 s"]
+    assert SECONDS <= 30
+
+
+def test_it_is_silent_where_a_table_shows_more() -> None:
+    said, now = list[str](), [0.0]
+    beat = Heartbeat(said.append, lambda _: None, lambda: now[0])
+    now[0] = 1000
+    beat.look()
+    assert said == []
+
+
+def test_every_stage_says_what_goes_on() -> None:
+    observer = ConsoleObserver(Console(file=io.StringIO(), width=80), HERE)
+    observer.tell(Stage("confirming on fresh seeds"))
+    observer.tell(FitEnded(6))
+    observer.tell(FitEnded(6))
+    words = observer._still(observer._began + 132)
+    assert words == "Still confirming on fresh seeds · 12 trainings done · 0:02:12 so far"
+    observer.tell(Stage("writing the report"))
+    assert observer._still(observer._began) == "Still writing the report · 0:00:00 so far"
+
+
+def test_time_left_covers_the_confirmation_and_is_corrected() -> None:
+    one = Forecast(total=50, done_before=10, seeds=6, slots=2, folds=5, began=100.0)
+    assert one.left(10, 130.0) is None
+    assert about(None) == "time left unknown"
+    assert one.left(20, 200.0) == 300.0  # the search alone: nothing is known of a whole trial
+    one.complete = [50.0, 30.0]
+    whole = one.left(20, 200.0)
+    assert whole == 300.0 + 8 * 6 * 40.0 / 5 / 2
+    assert one.left(50, 500.0) == one.confirmation()
+    assert one.confirming(12, 60.0) == 60.0 / 12 * (48 - 12)
+    assert one.confirming(200, 60.0) == 0.0
+    without = Forecast(total=4, done_before=0, seeds=0, slots=1, folds=1, began=0.0, complete=[9.0])
+    assert without.left(4, 36.0) == 0.0
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 160])
+def test_a_narrow_terminal_loses_no_part(width: int) -> None:
+    parts = ["12 of 50 trials", "3 pruned", "best mae 0.01", "about 0:01:00 left"]
+    lines = _filled(parts, width)
+    assert " · ".join(lines) == " · ".join(parts)
+    assert all(len(line) <= width for line in lines)

@@ -1,0 +1,267 @@
+"""list, best, compare, delete, rename and clean, on a whole study of the tiny case."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import optuna
+import pytest
+
+from tests.making import DATABASE, HERE, TINY, make_brief, retrained, search
+from tuner.bundle.bundle import open_bundle, read_manifest
+from tuner.commands import best, clean, compare, delete, rename
+from tuner.commands.list import main as list_main
+from tuner.commands.study import main as study_main
+from tuner.errors import StudyError, UsageError
+from tuner.evidence.odometer import looks_at
+from tuner.runs.cleaning import find_waste, take_away
+from tuner.runs.contrast import contrast
+from tuner.runs.deletion import delete_study
+from tuner.runs.inventory import studies_of
+from tuner.runs.renaming import rename_study
+from tuner.study.catalogue import Catalogue
+from tuner.study.lock import only_writer
+from tuner.study.schema import CONFIRMATION
+from tuner.study.store import load_study, open_storage
+
+LONG_AGO = 1_000_000_000
+
+
+def catalogue() -> Catalogue:
+    return Catalogue(open_storage(DATABASE, create=False))
+
+
+def belonging_to(name: str) -> set[str]:
+    """Everything in the storage folder that has the name of a study."""
+    return {str(path) for path in Path("storage").rglob("*") if name in path.name}
+
+
+def waste() -> dict[str, str]:
+    return {one.what: one.kind for one in find_waste(HERE)}
+
+
+def aged(path: Path) -> Path:
+    os.utime(path, (LONG_AGO, LONG_AGO))
+    return path
+
+
+def test_list_tells_what_each_study_has_come_to(
+    own_workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search(DATABASE, make_brief(TINY, own_workplace), 2, name="short")
+    assert list_main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["study", "short", "tiny"]
+    assert list_main(["--json"]) == 0
+    short, tiny = json.loads(capsys.readouterr().out)
+    assert (short["trials"], short["state"], short["split"]) == (2, "searched", "validation")
+    assert short["verdict"] == "not confirmed"
+    assert (tiny["trials"], tiny["state"], tiny["split"]) == (5, "confirmed", "test")
+    scores = load_study(DATABASE, "tiny").user_attrs[CONFIRMATION]["arms"]["best"]["scores"]
+    assert tiny["best"] == pytest.approx(sum(one["accuracy"] for one in scores) / len(scores))
+
+
+def test_best_is_what_the_study_says(
+    own_workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert own_workplace.is_dir()
+    assert best.main(["tiny", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    trial = load_study(DATABASE, "tiny").trials[found["trial"]]
+    assert found["hyperparameters"] == trial.user_attrs["hyperparameters"]
+    assert best.main(["tiny"]) == 0
+    shown = capsys.readouterr().out
+    assert found["sentence"] in shown
+    assert all(name in shown for name in found["hyperparameters"])
+
+
+def test_compare_tells_whether_scores_can_be_compared(
+    own_workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search(DATABASE, make_brief(TINY, own_workplace, seed=1, width=3), 3, name="fixed")
+    found = contrast(HERE, "tiny", "fixed")
+    assert found["comparable"]
+    assert found["inputs"]["seed"] == [0, 1]
+    assert "validation" in found["reasons"][0]
+    assert compare.main(["tiny", "fixed"]) == 0
+    shown = capsys.readouterr().out
+    assert "can be compared" in shown
+    assert "width=3" in shown
+    other = own_workplace / "other.py"
+    other.write_text(Path(TINY).read_text().replace("points(60, 0)", "points(60, 2)"))
+    search(DATABASE, make_brief(str(other), own_workplace), 3, name="other")
+    found = contrast(HERE, "tiny", "other")
+    assert not found["comparable"]
+    assert "different data" in found["reasons"][0]
+
+
+def test_delete_takes_all_that_belongs_to_it_and_nothing_else(
+    own_workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search(DATABASE, make_brief(TINY, own_workplace), 2, name="other")
+    retrained("tiny", case_file=TINY)
+    artifacts = catalogue().artifacts("tiny")
+    assert artifacts
+    assert delete.main(["tiny"]) == 2, "nobody is there to be asked"
+    assert "add --yes" in capsys.readouterr().out
+    assert "tiny" in catalogue().studies
+    assert delete.main(["tiny", "--yes"]) == 0
+    assert [*catalogue().studies] == ["other"]
+    assert "tiny" not in catalogue().evidence
+    assert not any((HERE.artifacts / one).exists() for one in artifacts)
+    assert belonging_to("tiny") <= {"storage/studies.db.tiny.lock"}
+    with pytest.raises(UsageError, match="no study 'tiny'"):
+        delete_study(HERE, "tiny")
+
+
+def test_looks_at_a_test_set_outlive_delete_and_clean(own_workplace: Path) -> None:
+    other = search(DATABASE, make_brief(TINY, own_workplace), 2, name="other")
+    identity = make_brief(TINY, own_workplace).dataset.test.identity()
+    before = looks_at(other, identity)
+    assert before >= 1
+    delete_study(HERE, "tiny")
+    assert looks_at(load_study(DATABASE, "other"), identity) == before
+    assert clean.main(["--yes"]) == 0
+    assert looks_at(load_study(DATABASE, "other"), identity) == before
+
+
+def test_who_works_on_a_study_keeps_it(own_workplace: Path) -> None:
+    assert own_workplace.is_dir()
+    before = catalogue().artifacts("tiny")
+    with only_writer(DATABASE, "tiny"):
+        with pytest.raises(StudyError, match="tiny"):
+            delete_study(HERE, "tiny")
+        with pytest.raises(StudyError, match="tiny"):
+            rename_study(HERE, "tiny", "other")
+        weights = HERE.confirmation("tiny")
+        weights.mkdir(parents=True)
+        assert [one.what for one in take_away(HERE, find_waste(HERE))] == [str(weights)]
+    assert weights.exists()
+    assert catalogue().artifacts("tiny") == before
+    assert HERE.report("tiny").exists()
+
+
+def test_rename_moves_the_study_with_all_that_names_it(own_workplace: Path) -> None:
+    assert own_workplace.is_dir()
+    bundle = retrained("tiny", case_file=TINY)
+    trials = load_study(DATABASE, "tiny").trials
+    assert rename.main(["tiny", "new name"]) == 0
+    assert [*catalogue().studies] == ["new name"]
+    assert [*catalogue().evidence] == ["new name"]
+    study = load_study(DATABASE, "new name")
+    assert [t.params for t in study.trials] == [t.params for t in trials]
+    report = HERE.report("new name")
+    assert json.loads((report / "report.json").read_text())["study"] == "new name"
+    assert "--name 'new name'" in study.user_attrs["sessions"][-1]["command"]
+    moved = HERE.bundles("new name") / bundle.name
+    assert read_manifest(moved)["study"] == "new name"
+    assert open_bundle(moved, TINY).manifest["trial"] is not None
+    assert belonging_to("tiny") <= {"storage/studies.db.tiny.lock"}
+    assert set(waste().values()) <= {"lock"}
+
+
+@pytest.mark.parametrize("taken", ["tiny", "", "a/b", ".hidden"])
+def test_a_name_that_cannot_be_is_refused_and_nothing_moves(
+    own_workplace: Path, taken: str
+) -> None:
+    before = {path for path in own_workplace.rglob("*") if path.suffix == ".md"}
+    with pytest.raises(UsageError):
+        rename_study(HERE, "tiny", taken)
+    assert {path for path in own_workplace.rglob("*") if path.suffix == ".md"} == before
+
+
+def test_rename_leaves_files_of_a_name_without_a_study_alone(own_workplace: Path) -> None:
+    assert own_workplace.is_dir()
+    (HERE.report("other")).mkdir()
+    with pytest.raises(StudyError, match="no study has that name"):
+        rename_study(HERE, "tiny", "other")
+    assert "tiny" in catalogue().studies
+
+
+def test_clean_finds_what_serves_nothing_and_touches_nothing_else(
+    own_workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert own_workplace.is_dir()
+    assert waste() == {}, "a study that has ended leaves nothing that may go"
+    named = next(iter(catalogue().artifacts()))
+    (HERE.artifacts / named).unlink()
+    expected = {named: "record"}
+    for path, kind in (
+        (HERE.report("gone") / "report.md", "folder"),
+        (HERE.bundles("gone") / "a" / "weights", "folder"),
+        (HERE.confirmation("tiny") / "seed.safetensors", "weights"),
+        (HERE.cache / "0123" / "dataset.json", "cache"),
+        (aged_file(HERE.artifacts / "nobody"), "artifact"),
+        (aged_file(HERE.report("tiny") / ".report.md.ab12cd34"), "leftover"),
+        (aged_file(HERE.root / "studies.db.4242.new"), "leftover"),
+        (HERE.root / "studies.db.gone.lock", "lock"),
+    ):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("x" * 100)
+        single = kind in {"artifact", "leftover", "lock"}
+        top = path if single else HERE.root.joinpath(*path.relative_to(HERE.root).parts[:2])
+        expected[str(top)] = kind
+    recent = HERE.report("tiny") / ".report.md.zz99zz99"
+    recent.write_text("a write in progress")
+    kept = {path for path in HERE.root.rglob("*") if path.is_file()}
+    assert waste() == expected
+    assert clean.main([]) == 0
+    assert "Nothing was removed" in capsys.readouterr().out
+    assert {path for path in HERE.root.rglob("*") if path.is_file()} == kept, "a dry run"
+    assert clean.main(["--yes"]) == 0
+    assert waste() == {}
+    assert recent.exists()
+    assert (HERE.report("tiny") / "report.md").exists()
+    assert retrained("tiny", case_file=TINY).is_dir(), "the study can still be used"
+
+
+def aged_file(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x" * 100)
+    return aged(path)
+
+
+def test_evidence_without_its_study_is_found(own_workplace: Path) -> None:
+    assert own_workplace.is_dir()
+    optuna.delete_study(study_name="tiny", storage=open_storage(DATABASE, create=False))
+    assert waste()["tiny"] == "evidence"
+    assert clean.main(["--yes"]) == 0
+    assert "tiny" not in catalogue().evidence
+    assert waste() == {}
+
+
+def test_a_folder_that_databases_share_has_no_orphans(own_workplace: Path) -> None:
+    assert own_workplace.is_dir()
+    HERE.report("gone").mkdir()
+    (HERE.root / "another.db").touch()
+    assert waste() == {}
+
+
+def test_weights_wait_for_a_confirmation_that_is_due(own_workplace: Path) -> None:
+    assert own_workplace.is_dir()
+    HERE.confirmation("tiny").mkdir(parents=True)
+    study = load_study(DATABASE, "tiny")
+    stored = study.user_attrs[CONFIRMATION]
+    study.set_user_attr(CONFIRMATION, {**stored, "candidates": [99]})
+    assert waste() == {}
+
+
+def test_a_study_with_something_fixed_is_a_study_of_its_own(own_workplace: Path) -> None:
+    assert own_workplace.is_dir()
+    line = [TINY, "--trials", "2", "--seeds", "0", "--workers", "1"]
+    assert study_main([*line, "--fix", "width=3"]) == 0
+    assert study_main([*line, "--fix", "width=3"]) == 0, "the same line continues it"
+    assert [one.name for one in studies_of(HERE)] == ["tiny", "tiny-width-3"]
+
+
+def test_a_fixed_study_of_an_earlier_version_keeps_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = [TINY, "--trials", "2", "--seeds", "0", "--workers", "1", "--fix", "width=3"]
+    assert study_main([*line, "--name", "tiny"]) == 0
+    assert study_main(line) == 0
+    assert [one.name for one in studies_of(HERE)] == ["tiny"]

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.making import DATABASE, TINY
+from tuner.case.loading import load_case
+from tuner.commands.study import main
+from tuner.errors import UsageError
+from tuner.runs.tries import parse_tries
+from tuner.study.schema import TRIED
+from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINE = [TINY, "--trials", "3", "--seeds", "0", "--workers", "1"]
+
+
+def test_a_configuration_of_ones_own_is_the_next_trial_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(LINE) == 0
+    tried = [*LINE, "--try", "width=7,step_lr=True,step_size=2"]
+    assert main(tried) == 0
+    study = load_study(DATABASE, "tiny")
+    assert len(study.trials) == 4, "beyond --trials, which had been reached"
+    own = study.trials[3]
+    assert own.user_attrs[TRIED] == {"width": 7, "step_lr": True, "step_size": 2}
+    found = own.user_attrs["hyperparameters"]
+    assert (found["width"], found["step_lr"], found["step_size"]) == (7, True, 2)
+    assert found["learning_rate"] == load_case(TINY).baseline.learning_rate
+    assert "trial 3 (yours)" in capsys.readouterr().out
+    assert main(tried) == 0
+    assert len(load_study(DATABASE, "tiny").trials) == 4
+    assert "trial 3 is this configuration already" in capsys.readouterr().out
+
+
+def test_what_follows_is_a_function_of_what_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = []
+    for folder in ("once", "again"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        assert main([*LINE, "--try", "width=7"]) == 0
+        assert main([*LINE, "--try", "width=7", "--trials", "6"]) == 0
+        params.append([trial.params for trial in load_study(DATABASE, "tiny").trials])
+    assert params[0] == params[1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("width=99", "--try width=99 is out of range"),
+        ("widht=3", "did you mean 'width'"),
+        ("width", "has no value"),
+        ("width=3,width=4", "names width twice"),
+        ("step_size=2", "step_size would change nothing"),
+        ("dropout=0.2", "this study fixes dropout=0.1"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused(typed: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_tries(load_case(TINY), {"dropout": 0.1}, [typed])
