@@ -6,8 +6,9 @@ import pytest
 
 from tests.making import TINY
 from tuner.case.assignments import Drawn
-from tuner.case.loading import case_names, file_of, load_case
+from tuner.case.loading import case_names, load_case
 from tuner.case.outline import outline_of
+from tuner.case.source import file_of
 from tuner.case.space import space
 
 if TYPE_CHECKING:

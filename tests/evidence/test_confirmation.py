@@ -342,7 +342,7 @@ def test_what_the_models_said_of_each_row_is_kept(
     assert targets is not None
     assert targets.tolist() == test.targets.tolist()
     for arm in found["arms"].values():
-        said = kept_predictions(attributes, arm["trial"])
+        said = kept_predictions(attributes, arm["trial"], targets)
         assert said is not None
         assert list(said.seeds) == found["seeds"]
         right = 1 - losses(said, targets).mean(axis=1)

@@ -20,13 +20,6 @@ def case_names() -> list[str]:
     return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
-def file_of(reference: str) -> Path:
-    """Return the file of a case, by its name or path; it need not exist."""
-    if reference.endswith(".py"):
-        return Path(reference)
-    return Path(__file__).parents[1] / "cases" / f"{reference}.py"
-
-
 def check_reference(reference: str) -> None:
     """Refuse a name that no case has, and a path that is not a file; nothing is imported.
 

@@ -112,6 +112,16 @@ class Metric:
         """What is written behind the difference of two scores."""
         return " points" if self.per_cent else ""
 
+    def write_difference(self, difference: float) -> str:
+        """Write a difference of two scores in a sentence: 3.1 points, or 0.0096."""
+        if self.per_cent:
+            return f"{self.factor * difference:.1f}{self.unit_of_difference}"
+        return f"{difference:.2g}"
+
+    def variance_of_rows(self, loss: float, rows: int) -> float:
+        """Return the variance that so many rows bring into a mean loss near this one."""
+        return (loss * (1 - loss) if self.spread is None else (self.spread * loss) ** 2) / rows
+
 
 def _accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs.argmax(dim=1) == targets).float().mean()

@@ -1,7 +1,7 @@
 """What a case file says of its search space, read and not run: in milliseconds, without torch.
 
 Only what is written plainly is read: `trial.suggest_...("name", ...)` in the function that the file
-hands to `Case(suggest=...)`. Where a name is computed, or the trial goes on to another function,
+hands to `Case(suggest=...)`. Where a name is computed, or the trial is passed to another function,
 nothing is said, and the case has to be imported to know.
 """
 

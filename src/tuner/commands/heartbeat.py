@@ -1,4 +1,4 @@
-"""A line every half minute where nothing else is printed, so that a log shows that work goes on."""
+"""A line every half minute where nothing else is printed, so that a log shows work continues."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuner.case.assignments import parse_assignments
-from tuner.case.loading import check_reference, file_of
+from tuner.case.loading import check_reference
 from tuner.case.outline import outline_of
+from tuner.case.source import file_of
 from tuner.commands.options import compute_of, workplace_of
 from tuner.data.sources.folders import Folders
 from tuner.naming import folder_name

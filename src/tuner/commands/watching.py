@@ -95,7 +95,7 @@ class ConsoleObserver:
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def _still(self, now: float) -> str | None:
-        """Say that work goes on, and where it stands; None where a live table shows it."""
+        """Say that work continues, and where it stands; None where a live table shows it."""
         so_far = f"{timedelta(seconds=round(now - self._began))} so far"
         if self._searching and self._progress is not None:
             return None if self._progress.is_live else f"{self._progress.standing()} · {so_far}"

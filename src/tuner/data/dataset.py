@@ -26,6 +26,7 @@ class LockedSplit:
     def __init__(self, rows: int, read: Callable[[], Examples]) -> None:
         self.rows = rows
         self._read = read
+        self._identity = ""
 
     def open(self, record: Callable[[], None]) -> Examples:
         """Return the test examples after `record` has noted that they were opened."""
@@ -35,18 +36,23 @@ class LockedSplit:
     def identity(self) -> str:
         """Return a SHA-256 of the rows, in whatever order they stand, without showing them.
 
-        Two studies that test on the same rows have the same, however else their data differs.
+        Two studies that test on the same rows have the same, however else their data differs. The
+        rows are read for it once.
         """
-        rows = self._read()
-        digests = sorted(
-            hashlib.sha256(features.numpy().tobytes() + target.numpy().tobytes()).digest()
-            for features, target in zip(rows.features, rows.targets, strict=True)
-        )
-        return hashlib.sha256(b"".join(digests)).hexdigest()
+        self._identity = self._identity or _identity_of(self._read())
+        return self._identity
 
     def save(self, path: Path) -> None:
         """Write the rows to a safetensors file without showing them."""
         self._read().save(path)
+
+
+def _identity_of(rows: Examples) -> str:
+    digests = sorted(
+        hashlib.sha256(features.numpy().tobytes() + target.numpy().tobytes()).digest()
+        for features, target in zip(rows.features, rows.targets, strict=True)
+    )
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ def alpha_for(looks: int) -> float:
     Bonferroni needs nothing of the looks: they share their rows, some share models, and nobody
     knows how much. It holds for look number `looks` whatever comes later: the first study on a
     fresh test set has the whole 5 %, the twentieth a twentieth. Earlier intervals are read again
-    at the looks of now, so all of them hold together.
+    with all looks so far, so all of them hold together.
 
     Raises:
         ValueError: fewer looks than one.

@@ -54,7 +54,7 @@ def looks_at(study: optuna.Study, identity: str | None) -> int:
     """
     data = _fingerprint(study.user_attrs)
     looks = 0
-    for other in optuna.get_all_study_summaries(study._storage, include_best_trial=False):
+    for other in study._storage.get_all_studies():
         own = other.study_name == study.study_name
         same_data = data is not None and _fingerprint(other.user_attrs) == data
         for opening in other.user_attrs.get(OPENINGS, []):

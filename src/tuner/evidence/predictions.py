@@ -64,10 +64,17 @@ def kept_targets(attributes: Mapping[str, Any]) -> NDArray[np.generic] | None:
     return None if entry is None else _unpacked(entry)
 
 
-def kept_predictions(attributes: Mapping[str, Any], trial: int) -> Predictions | None:
-    """Return what models of a trial's configuration said, if that is kept."""
-    entry, targets = attributes.get(f"{PREDICTIONS}{trial}"), kept_targets(attributes)
-    if entry is None or targets is None:
+def kept_predictions(
+    attributes: Mapping[str, Any], trial: int, targets: NDArray[np.generic]
+) -> Predictions | None:
+    """Return what models of a trial's configuration said, if that is kept.
+
+    Args:
+        attributes: of an evidence study.
+        targets: that it keeps.
+    """
+    entry = attributes.get(f"{PREDICTIONS}{trial}")
+    if entry is None:
         return None
     values = _unpacked(entry)
     if not np.issubdtype(values.dtype, np.floating):

@@ -13,13 +13,9 @@ from tuner.evidence.comparison import paired_gains
 from tuner.evidence.finalists import most_seeds, seed_spread, seeds_to_test
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tuner.evidence.components import Components
+    from tuner.case.metric import Metric
     from tuner.evidence.race import Race
     from tuner.study.configuration import StudyConfig
-
-SPREAD_OF_ABSOLUTE_ERROR = math.sqrt(math.pi / 2 - 1)  # over its mean, where errors are normal
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +55,16 @@ def plan_test(
     if fewest < 2 or rows < 2:
         count = most_seeds(fewest)
         return count, Price(None, None, looks, f"The test has {rows} rows and {count} seeds.")
-    classes = config.case.task == "classification"
+    metric = config.case.metric
     scores = {
-        number: [_loss(one, classes=classes) for one in own if one is not None]
+        number: [metric.loss(one) for one in own if one is not None]
         for number, own in found.scores.items()
     }
     error = fmean(scores[found.winner])
-    components = guess(
-        error, classes=classes, seed_spread=_spread(config, list(scores.values()), error)
-    )
-    gains = paired_gains(found.scores[baseline], found.scores[found.winner], config.case.direction)
+    of_rows = metric.variance_of_rows(error, _rows_held_out(config))
+    spread = seed_spread(list(scores.values()), of_rows)
+    components = guess(error, classes=metric.spread is None, seed_spread=spread)
+    gains = paired_gains(found.scores[baseline], found.scores[found.winner], metric.direction)
     promised = fmean(gains)
     count = seeds_to_test(components, promised, rows, fewest, looks)
     can = before(components, rows, count, wanted=promised, looks=looks)
@@ -76,36 +72,23 @@ def plan_test(
         smallest=can.smallest,
         wanted=can.wanted,
         looks=looks,
-        words=in_words(can, lambda gain: _written(gain, classes=classes)),
+        words=in_words(can, metric.write_difference),
     )
 
 
-def price_of(error: float, *, classes: bool, rows: int, seeds: int, looks: int) -> str | None:
-    """Say what a test of this size can show, from the error of the baseline alone.
+def price_of(metric: Metric, score: float, *, rows: int, seeds: int, looks: int) -> str | None:
+    """Say what a test of this size can show, from the score of the baseline alone.
 
     Args:
-        error: of the baseline on validation rows: share of wrong rows, or mean absolute error.
+        score: of the baseline on validation rows.
         looks: at the test rows, the coming one included.
     """
+    error = metric.loss(score)
     if rows < 2 or seeds < 2 or not 0 < error < math.inf:
         return None
-    components: Components = guess(min(error, 0.5) if classes else error, classes=classes)
-    can = before(components, rows, seeds, looks=looks)
-    return in_words(can, lambda gain: _written(gain, classes=classes))
-
-
-def _loss(score: float, *, classes: bool) -> float:
-    return 1 - score if classes else score
-
-
-def _spread(config: StudyConfig, scores: Sequence[Sequence[float]], error: float) -> float:
-    """Return the spread of a model's mean loss over seeds, without that of a fold's rows."""
-    held_out = _rows_held_out(config)
-    if config.case.task == "classification":
-        of_rows = error * (1 - error) / held_out
-    else:
-        of_rows = (SPREAD_OF_ABSOLUTE_ERROR * error) ** 2 / held_out
-    return seed_spread(scores, of_rows)
+    classes = metric.spread is None  # a row is right or wrong
+    components = guess(min(error, 0.5) if classes else error, classes=classes)
+    return in_words(before(components, rows, seeds, looks=looks), metric.write_difference)
 
 
 def _rows_held_out(config: StudyConfig) -> int:
@@ -113,7 +96,3 @@ def _rows_held_out(config: StudyConfig) -> int:
     if isinstance(scheme, Holdout):
         return scheme.rows
     return max(1, len(config.dataset.development) // scheme.k)
-
-
-def _written(gain: float, *, classes: bool) -> str:
-    return f"{100 * gain:.1f} points" if classes else f"{gain:.2g}"

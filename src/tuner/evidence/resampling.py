@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuner.case.metric import sign_of
 from tuner.evidence.crossed import Gain, Moments, judge, unproven
 from tuner.seeds import derive
 
@@ -116,7 +117,7 @@ def compare_scores(
             f"predictions of shapes {baseline.shape} and {other.shape} for {rows} targets; "
             "(seeds, rows) are needed, one of each at least"
         )
-    sign = 1.0 if direction == "maximize" else -1.0
+    sign = sign_of(direction)
     whole = np.ones((1, rows))
     scores = [sign * score(one, targets, whole)[0] for one in (baseline, other)]
     gain = float(scores[1].mean() - scores[0].mean())

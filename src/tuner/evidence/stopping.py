@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
+from tuner.case.metric import sign_of
 from tuner.evidence.signs import curve_of, read_signs
 from tuner.study.store import facts_of
 from tuner.study.trials import finished_trials
@@ -44,7 +45,7 @@ def recent(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Recent |
         finished: trials, in order.
         made: what the study was made with.
     """
-    sign = 1 if made["direction"] == "maximize" else -1
+    sign = sign_of(made["direction"])
     last = round(LOOK_BACK * len(finished))
     now, before = _best(finished, sign), _best(finished[: len(finished) - last], sign)
     if now is None or before is None:

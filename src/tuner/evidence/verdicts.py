@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import optuna
 from optuna.trial import TrialState
 
+from tuner.case.metric import metric_named, sign_of
 from tuner.evidence.certainty import after, in_words
 from tuner.evidence.comparison import CONFIDENCE, Direction, compare
 from tuner.evidence.crossed import compare_rows
@@ -22,11 +24,12 @@ from tuner.study.schema import SEED_MATTERS
 from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from optuna.trial import FrozenTrial
 
+    from tuner.case.metric import Metric
     from tuner.evidence.crossed import Gain
 
 PAIRS = (("best", "baseline"), ("recipe", "baseline"), ("best", "recipe"))
@@ -59,21 +62,21 @@ def verdicts(
     found: dict[str, dict[str, Any] | None] = {f"{a}_vs_{b}": None for a, b in PAIRS}
     if not known:
         return found
-    evidence = _evidence(study)
+    kept = _Kept.of(study)
     looks = max(1, looks_at(study, (confirmation or {}).get("rows")))
+    matters = study.user_attrs.get(SEED_MATTERS, "weights")
     for arm, other in PAIRS:
         if arm not in known or other not in known:
             continue
         scores = [[score[metric] for score in known[name]] for name in (other, arm)]
         if not (scores[0] and all(map(math.isfinite, (*scores[0], *scores[1])))):
             continue
-        kept = _kept(evidence, arms[other].number, arms[arm].number)
+        said = [kept.said(arms[name].number) for name in (other, arm)] if kept else []
         pair = (
-            _by_seed(scores, direction)
-            if kept is None
-            else _by_row(*kept, metric, looks, _seconds(evidence), further=further)
+            _by_row(said[0], said[1], kept, metric_named(metric), looks, further=further)
+            if kept and said[0] and said[1]
+            else _by_seed(scores, direction)
         )
-        matters = study.user_attrs.get(SEED_MATTERS, "weights")
         if matters != "weights":  # all models of an arm begin alike: their luck is not seen
             pair = {**pair, "verdict": "no proven gain"}
         found[f"{arm}_vs_{other}"] = {
@@ -86,85 +89,78 @@ def verdicts(
     return found
 
 
-def _evidence(study: optuna.Study) -> optuna.Study | None:
-    """Return the study of the trainings after the search, if there is one."""
-    name = evidence_name(study.study_name)
-    if name not in optuna.get_all_study_names(study._storage):
-        return None
-    return optuna.load_study(study_name=name, storage=study._storage)
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What the study of the trainings after the search keeps, read once.
 
+    Attributes:
+        attributes: of that study.
+        targets: of the test rows.
+        seconds: that a training took, on the mean; None: not known.
+    """
 
-def _seconds(evidence: optuna.Study | None) -> float | None:
-    """Return what a training took, on the mean."""
-    if evidence is None:
-        return None
-    trials = evidence.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    times = [trial.user_attrs["seconds"] for trial in trials if trial.user_attrs.get("seconds")]
-    return fmean(times) if times else None
+    attributes: Mapping[str, Any]
+    targets: NDArray[np.generic]
+    seconds: float | None
 
+    @classmethod
+    def of(cls, study: optuna.Study) -> Self | None:
+        """Read it; None where no rows were kept."""
+        name = evidence_name(study.study_name)
+        if name not in optuna.get_all_study_names(study._storage):
+            return None
+        evidence = optuna.load_study(study_name=name, storage=study._storage)
+        attributes = evidence.user_attrs
+        targets = kept_targets(attributes)
+        if targets is None:
+            return None
+        trials = evidence.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        times = [trial.user_attrs["seconds"] for trial in trials if trial.user_attrs.get("seconds")]
+        return cls(attributes, targets, fmean(times) if times else None)
 
-def _kept(
-    evidence: optuna.Study | None, baseline: int, other: int
-) -> tuple[Predictions, Predictions, NDArray[np.generic]] | None:
-    if evidence is None:
-        return None
-    attributes = evidence.user_attrs
-    a, b = (kept_predictions(attributes, number) for number in (baseline, other))
-    targets = kept_targets(attributes)
-    return None if a is None or b is None or targets is None else (a, b, targets)
+    def said(self, trial: int) -> Predictions | None:
+        """Return what models of a trial's configuration said."""
+        return kept_predictions(self.attributes, trial, self.targets)
 
 
 def _by_row(
     baseline: Predictions,
     other: Predictions,
-    targets: NDArray[np.generic],
-    metric: str,
+    kept: _Kept,
+    metric: Metric,
     looks: int,
-    seconds: float | None,
     *,
     further: bool,
 ) -> dict[str, Any]:
     """Compare row by row: the metric of the search, and the further one of the task."""
-    a, b = losses(baseline, targets), losses(other, targets)
+    a, b = losses(baseline, kept.targets), losses(other, kept.targets)
     gain = compare_rows(a, b, looks)
-    able = after(gain, seconds=seconds)
-    points = metric == "accuracy"
+    able = after(gain, seconds=kept.seconds)
     return {
         **_facts(gain),
         "covers": "rows",
         "most_looks": most_looks(gain.rows),
         "used_up": is_used_up(looks, gain.rows),
-        "certainty": able and in_words(able, _writer(points=points)),
+        "certainty": able and in_words(able, metric.write_difference),
         "smallest_gain": able and able.smallest,
         "rows_needed": able and able.rows_needed,
         "seeds_needed": able and able.seeds_needed,
         "hour": able and {"seeds": able.hour_seeds, "smallest_gain": able.hour_smallest},
-        "also": _also(baseline, other, targets, looks, points=points) if further else {},
+        "also": _also(baseline, other, kept.targets, looks) if further else {},
     }
 
 
 def _also(
-    baseline: Predictions,
-    other: Predictions,
-    targets: NDArray[np.generic],
-    looks: int,
-    *,
-    points: bool,
+    baseline: Predictions, other: Predictions, targets: NDArray[np.generic], looks: int
 ) -> dict[str, Any]:
     """Compare by the further metric of the task: macro F1, or squared error."""
-    if points:
-        truth = targets.astype(np.float64)
-        gain = compare_scores(
-            macro_f1,
-            baseline.values,
-            other.values,
-            truth,
-            unit=unit_of_macro_f1(truth),
-            looks=looks,
-        )
-        return {"macro_f1": _facts(gain)}
-    squared = [losses(one, targets) ** 2 for one in (baseline, other)]
-    return {"mse": _facts(compare_rows(squared[0], squared[1], looks))}
+    if np.issubdtype(targets.dtype, np.floating):
+        squared = [losses(one, targets) ** 2 for one in (baseline, other)]
+        return {"mse": _facts(compare_rows(squared[0], squared[1], looks))}
+    truth = targets.astype(np.float64)
+    unit = unit_of_macro_f1(truth)
+    gain = compare_scores(macro_f1, baseline.values, other.values, truth, unit=unit, looks=looks)
+    return {"macro_f1": _facts(gain)}
 
 
 def _facts(gain: Gain) -> dict[str, Any]:
@@ -204,10 +200,6 @@ def _probability(scores: Sequence[Sequence[float]], direction: Direction) -> flo
     Over all pairs of seeds (Bouthillier et al. 2021, "Accounting for Variance in Machine Learning
     Benchmarks", section 4).
     """
-    sign = 1 if direction == "maximize" else -1
+    sign = sign_of(direction)
     pairs = [sign * (b - a) for a in scores[0] for b in scores[1]]
     return fmean(0.5 if one == 0 else float(one > 0) for one in pairs)
-
-
-def _writer(*, points: bool) -> Callable[[float], str]:
-    return lambda gain: f"{100 * gain:.1f} points" if points else f"{gain:.2g}"

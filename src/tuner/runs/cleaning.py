@@ -13,6 +13,7 @@ from tuner.errors import StudyError
 from tuner.runs.belongings import remove, size_of
 from tuner.study.arms import candidates_of
 from tuner.study.catalogue import Catalogue
+from tuner.study.dashboard import forget
 from tuner.study.lock import only_writer
 from tuner.study.schema import CONFIRMATION, FACTS
 from tuner.study.store import open_storage
@@ -109,7 +110,7 @@ def _take(catalogue: Catalogue, one: Waste) -> None:
         catalogue.delete(one.what)
     else:
         owner, of_trial = catalogue.artifacts()[one.what]
-        catalogue.forget_artifact(one.what, owner, of_trial=of_trial)
+        forget(catalogue.storage, owner, one.what, of_trial=of_trial)
 
 
 def _waste(kind: Kind, path: Path, study: str | None = None) -> Waste:

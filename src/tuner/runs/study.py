@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import time
 import warnings
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +27,9 @@ from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import price_of
 from tuner.evidence.repetition import other_machine
 from tuner.evidence.stopping import CEILING, reason_to_stop
-from tuner.machine import machine, usable_cores
+from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
 from tuner.report.writing import write_report
-from tuner.revision import full_version
 from tuner.runs.observer import (
     Message,
     Opened,
@@ -42,6 +39,7 @@ from tuner.runs.observer import (
     StoppableEngine,
     StopRequested,
 )
+from tuner.runs.record import Record
 from tuner.runs.tries import enqueue_tries, parse_tries, total_with_tries
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
@@ -56,12 +54,11 @@ from tuner.study.schema import REMARKS, SEED_MATTERS, SESSIONS, STOPPED
 from tuner.study.store import facts_of, load_study, settle
 from tuner.study.titles import name_for_dashboard
 from tuner.study.trials import finished
-from tuner.study.url import without_secrets
 from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -185,7 +182,7 @@ def _run(
         observer.tell(Message(text))
 
     with closing(StoppableEngine(backend.engine(config.plan), observer)) as engine:
-        record = _Record(study, settings, engine.slots, backend)
+        record = Record(study, settings, engine.slots, backend)
         with record.timing("search_seconds"):
             _search(study, config, engine, settings, observer)
         observer.tell(Stage("measuring which hyperparameters mattered"))
@@ -274,43 +271,9 @@ class _Watch:
     def _tell_price(self, baseline: FrozenTrial) -> None:
         if baseline.values is None:
             return
-        test, classes = self.config.dataset.test, self.config.case.task == "classification"
+        test, metric = self.config.dataset.test, self.config.case.metric
         looks = looks_at(self.study, test.identity()) + 1
-        error = 1 - baseline.values[0] if classes else baseline.values[0]
-        price = price_of(error, classes=classes, rows=test.rows, seeds=self.seeds, looks=looks)
+        score = baseline.values[0]
+        price = price_of(metric, score, rows=test.rows, seeds=self.seeds, looks=looks)
         if price is not None:
             self.observer.tell(Message(f"What the test can show: {price}"))
-
-
-class _Record:
-    """The entry of this run among the study's sessions: what was typed, where, and how long."""
-
-    def __init__(
-        self, study: optuna.Study, settings: StudySettings, workers: int, backend: Backend
-    ) -> None:
-        self.study, self.before = study, study.user_attrs.get(SESSIONS, [])
-        words = shlex.split(settings.command)
-        url = settings.workplace.url
-        self.entry: dict[str, Any] = {
-            "command": shlex.join(without_secrets(word, url) for word in words),
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "workers": workers,
-            "data_dir": settings.data_dir and str(settings.data_dir),
-            "machine": machine(),
-            "version": full_version(),
-            **backend.facts(),
-        }
-        self._write()
-
-    @contextmanager
-    def timing(self, part: str) -> Iterator[None]:
-        """Note how many seconds a part of the run has taken, however it ends."""
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.entry[part] = time.monotonic() - began
-            self._write()
-
-    def _write(self) -> None:
-        self.study.set_user_attr(SESSIONS, [*self.before, self.entry])

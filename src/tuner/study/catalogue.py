@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from tuner.errors import UsageError, unknown_name
 from tuner.naming import folder_name
-from tuner.study.dashboard import PREFIX
+from tuner.study.dashboard import on_record
 from tuner.study.schema import EVIDENCE, FACTS, OPENINGS, SESSIONS
 from tuner.study.store import evidence_name
 
@@ -86,9 +86,9 @@ class Catalogue:
         found: dict[str, tuple[int, bool]] = {}
         for one in wanted.values():
             number = one._study_id
-            found |= dict.fromkeys(_on_record(one.system_attrs), (number, False))
+            found |= dict.fromkeys(_ids(one.system_attrs), (number, False))
             for trial in self.storage.get_all_trials(number, deepcopy=False):
-                found |= dict.fromkeys(_on_record(trial.system_attrs), (trial._trial_id, True))
+                found |= dict.fromkeys(_ids(trial.system_attrs), (trial._trial_id, True))
         return found
 
     def family(self, name: str) -> list[str]:
@@ -103,13 +103,6 @@ class Catalogue:
         """Delete a study and its evidence, evidence first: the rest can be deleted again."""
         for one in reversed(self.family(name)):
             optuna.delete_study(study_name=one, storage=self.storage)
-
-    def forget_artifact(self, artifact: str, owner: int, *, of_trial: bool) -> None:
-        """Take an artifact off the record as the dashboard does: attributes cannot be deleted."""
-        forget: Callable[..., None] = (
-            self.storage.set_trial_system_attr if of_trial else self.storage.set_study_system_attr
-        )
-        forget(owner, PREFIX + artifact, json.dumps(None))
 
     def rename(self, name: str, new: str, command: Callable[[str], str]) -> None:
         """Give a study, its evidence and its own record of both another name, in one transaction.
@@ -136,6 +129,6 @@ class Catalogue:
                 retell(self._all[one]._study_id, EVIDENCE, new)
 
 
-def _on_record(attributes: Mapping[str, Any]) -> list[str]:
-    found = [json.loads(value) for key, value in attributes.items() if key.startswith(PREFIX)]
-    return [one["artifact_id"] for one in found if one]
+def _ids(attributes: Mapping[str, Any]) -> list[str]:
+    """Return the ids of artifacts on record."""
+    return [one["artifact_id"] for one in on_record(attributes)]

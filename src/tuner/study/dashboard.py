@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import optuna
+    from optuna.storages import BaseStorage
 
 VERSION = "dashboard:note_ver"  # the system attribute that counts how often a note was saved
 PREFIX = "artifacts:"  # of the system attributes in which Optuna keeps what an artifact is
@@ -37,10 +38,7 @@ def publish_report(study: optuna.Study, report: Path, artifacts: Path) -> None:
         if name.endswith(".svg"):  # of a plot that there is no more
             with suppress(ArtifactNotFound):
                 store.remove(artifact)
-            # As the dashboard does it; attributes cannot be deleted.
-            study._storage.set_study_system_attr(
-                study._study_id, PREFIX + artifact, json.dumps(None)
-            )
+            forget(study._storage, study._study_id, artifact)
 
 
 def _write_note(study: optuna.Study, text: str) -> None:
@@ -79,10 +77,29 @@ def _publish(
     return old
 
 
+def on_record(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what Optuna keeps of the artifacts of a study or a trial.
+
+    Args:
+        attributes: system attributes of it.
+    """
+    found = [json.loads(value) for name, value in attributes.items() if name.startswith(PREFIX)]
+    return [one for one in found if one]
+
+
+def forget(storage: BaseStorage, owner: int, artifact: str, *, of_trial: bool = False) -> None:
+    """Take an artifact off the record as the dashboard does: attributes cannot be deleted.
+
+    Args:
+        owner: id of the study, or of the trial.
+    """
+    tell = storage.set_trial_system_attr if of_trial else storage.set_study_system_attr
+    tell(owner, PREFIX + artifact, json.dumps(None))
+
+
 def _published(attributes: Mapping[str, Any]) -> dict[str, str]:
     """Return the ids of artifacts by their file names."""
-    found = [json.loads(value) for name, value in attributes.items() if name.startswith(PREFIX)]
-    return {one["filename"]: one["artifact_id"] for one in found if one}
+    return {one["filename"]: one["artifact_id"] for one in on_record(attributes)}
 
 
 def _store(artifacts: Path) -> FileSystemArtifactStore:

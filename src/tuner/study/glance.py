@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tuner.errors import StoreError, unknown_name
 from tuner.study.schema import EVIDENCE, FACTS
-from tuner.workplace import SQLITE
+from tuner.workplace import database_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WITH_FACTS = """
     SELECT study_name FROM studies JOIN study_user_attributes USING (study_id)
@@ -42,7 +45,7 @@ def check_store(url: str) -> Path | None:
         StoreError: the URL is not one, or the SQLite file does not exist.
     """
     check_url(url)
-    path = _file_of(url)
+    path = database_file(url)
     if path is not None and not path.exists():
         raise StoreError(f"no database {path}; run a study first, or name it with --storage")
     return path
@@ -58,12 +61,6 @@ def check_url(url: str) -> None:
         raise StoreError(
             f"{url!r} is not a storage URL; write it like sqlite:///storage/studies.db"
         )
-
-
-def _file_of(url: str) -> Path | None:
-    if not url.startswith(SQLITE) or "?" in url:
-        return None
-    return Path(url.removeprefix(SQLITE)).expanduser()
 
 
 def _names_in(path: Path) -> tuple[set[str], list[str]] | None:

@@ -6,6 +6,7 @@ import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.metric import sign_of
 from tuner.evidence.comparison import Direction, paired_gains
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def facts_of_arm(
     """
     facts = trial.user_attrs
     fresh = _fresh(confirmation, trial.number)
-    sign = 1 if direction == "maximize" else -1
+    sign = sign_of(direction)
     scores: list[dict[str, float]] = (confirmation or {"scores": {}})["scores"].get(name, [])
     return {
         "trial": trial.number,

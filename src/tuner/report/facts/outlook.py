@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
+from tuner.case.metric import sign_of
 from tuner.evidence.health import FEWEST_TO_JUDGE
 from tuner.evidence.stopping import recent
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from optuna.trial import FrozenTrial
+
+    from tuner.case.metric import Direction
 
 
 def outlook(trials: Sequence[FrozenTrial], made: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,9 +44,9 @@ def outlook(trials: Sequence[FrozenTrial], made: Mapping[str, Any]) -> dict[str,
     return {"more_trials": "hardly" if chance or stale else "perhaps", **found}
 
 
-def _since_best(finished: Sequence[FrozenTrial], direction: str) -> int | None:
+def _since_best(finished: Sequence[FrozenTrial], direction: Direction) -> int | None:
     """Return how many trials came after the first one with the best score; None without any."""
-    sign = 1 if direction == "maximize" else -1
+    sign = sign_of(direction)
     scores = [
         (sign * trial.values[0], -place)
         for place, trial in enumerate(finished)
