@@ -15,6 +15,7 @@ from tuner.commands.retrain import main as retrain
 from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
 from tuner.study.store import evidence_name, load_study, open_storage
+from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def test_every_command_works_on_a_server(
     assert retrain(["tiny", "--case", TINY, "--out", "bundle", *there]) == 0
     assert verify(["tiny", "--case", TINY, "--all", *there]) == 0
 
-    written = tmp_path / "storage" / "reports" / "tiny"
+    written = Workplace.at(url=url).report("tiny")
     for page in ("report.md", "report.html", "report.json"):
         content = (written / page).read_bytes()
         assert content == (tmp_path / "again" / page).read_bytes()

@@ -36,7 +36,7 @@ from tests.cases.slow import CASE as SLOW
 
 
 def suggest(trial):
-    if isinstance(trial, optuna.Trial) and trial.number == 6:
+    if isinstance(trial, optuna.Trial) and (trial.study.study_name, trial.number) == ("one", 6):
         raise RuntimeError("enough")
     return SLOW.suggest(trial)
 
@@ -133,10 +133,11 @@ class Command:
 
     def __init__(self, folder: Path, *words: str) -> None:
         self.ended: list[float] = []
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self.running = subprocess.Popen(
             [sys.executable, "-u", "-m", *words],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ['PYTHONPATH']}"},
+            env={**os.environ, "PYTHONPATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
