@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tuner.case.assignments import parse_assignments
 from tuner.case.loading import check_reference
 from tuner.case.outline import outline_of
+from tuner.case.reference import door_of
 from tuner.case.source import file_of
 from tuner.commands.options import compute_of, workplace_of
 from tuner.data.sources.folders import Folders
@@ -32,7 +33,7 @@ def check_new_study(arguments: argparse.Namespace) -> None:
     check_url(workplace_of(arguments).url)
     Folders(given=arguments.data_dir)
     compute_of(arguments).check()
-    outline = outline_of(file_of(arguments.case))
+    outline = None if door_of(arguments.case) else outline_of(file_of(arguments.case))
     if outline is not None:
         parse_assignments(outline, arguments.fix)
         for tried in arguments.tries:

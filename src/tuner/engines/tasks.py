@@ -18,6 +18,7 @@ import ray
 import torch
 from ray.exceptions import RayError, RayTaskError
 
+from tuner.case.reference import is_file
 from tuner.case.source import files_of
 from tuner.data import cache
 from tuner.engines.job import Event, Failed, Finished, Job
@@ -51,7 +52,7 @@ class Parcel:
     @classmethod
     def of(cls, job: Job) -> Self:
         """Pack what this job needs."""
-        own = job.case.endswith(".py")
+        own = is_file(job.case)
         return cls(cache.files_to_train_on(job.data), files_of(job.case) if own else {})
 
 

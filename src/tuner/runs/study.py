@@ -91,9 +91,10 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     """
     case = load_case(settings.case)
     source = source_of(settings.case)
-    fixed = parse_fixed(case, settings.fix)
     workplace = settings.workplace
     dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
+    case = case.settled(dataset)
+    fixed = parse_fixed(case, settings.fix)
     tries = parse_tries(case, fixed, settings.tries)
     name = (
         folder_name(settings.name)
