@@ -81,6 +81,13 @@ def test_a_whole_study_by_command(tmp_path: Path) -> None:
     assert lines[-1].startswith("Next:   python -m tuner.study ")
     report = tmp_path / "storage" / "reports" / "tiny"
     assert {"report.md", "report.json"} <= {path.name for path in report.iterdir()}
+
+
+@pytest.mark.slow
+def test_commands_one_after_another(tmp_path: Path) -> None:
+    ended = tuner("study", TINY, "--trials", "4", "--seeds", "2", "--workers", "1", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    report = tmp_path / "storage" / "reports" / "tiny"
     before = {path.name: path.read_bytes() for path in report.iterdir()}
     again = tuner("report", "tiny", cwd=tmp_path)
     assert (again.returncode, again.stderr) == (0, "")

@@ -13,7 +13,8 @@ from tests.making import DATABASE, TINY, make_brief, retrained, search
 from tuner.bundle.bundle import open_bundle
 from tuner.case.metric import METRICS_OF, scores
 from tuner.errors import DataError, EngineError, StudyError, UsageError
-from tuner.evidence.jobs import TEST, seed_of
+from tuner.evidence.jobs import seed_of
+from tuner.seeds import Stream
 from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, TESTED_WEIGHTS
 from tuner.study.store import load_study
 
@@ -64,14 +65,15 @@ def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace:
     study = load_study(DATABASE, "tiny")
     facts = manifest(bundle)
     assert (
-        bundle.resolve() == own_workplace / f"storage/bundles/tiny/best-seed-{seed_of(0, 0, TEST)}"
+        bundle.resolve()
+        == own_workplace / f"storage/bundles/tiny/best-seed-{seed_of(0, 0, Stream.TEST)}"
     )
     assert sorted(path.name for path in bundle.iterdir()) == [
         "manifest.json",
         "weights.safetensors",
     ]
     assert facts["trial"] == study.best_trial.number
-    assert facts["seed"] == seed_of(0, 0, TEST)
+    assert facts["seed"] == seed_of(0, 0, Stream.TEST)
     assert facts["hyperparameters"] == study.best_trial.user_attrs["hyperparameters"]
     assert facts["epochs"] == study.best_trial.user_attrs["best_epoch"]
     assert facts["metrics"]["validation"] == {"accuracy": study.best_value}

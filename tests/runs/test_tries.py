@@ -38,6 +38,7 @@ def test_a_configuration_of_ones_own_is_the_next_trial_once(
     assert "trial 3 is this configuration already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_follows_is_a_function_of_what_was_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

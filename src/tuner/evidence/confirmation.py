@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from tuner.errors import StudyError
 from tuner.evidence.final import score_on_test
 from tuner.evidence.finalists import most_seeds
-from tuner.evidence.jobs import TEST, Configuration, seed_of
+from tuner.evidence.jobs import Configuration, seed_of
 from tuner.evidence.mistakes import one_class_in_words
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import Price, plan_test
 from tuner.evidence.race import Race, race
 from tuner.evidence.trainings import Trainings
+from tuner.seeds import Stream
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.schema import CONFIRMATION, MISTAKES
 
@@ -111,8 +112,8 @@ def confirm(
         "most": most_seeds(fewest),
         "winner": found.winner,
         "validation": {str(number): scores for number, scores in found.scores.items()},
-        "stream": TEST,
-        "seeds": [seed_of(config.seed, index, TEST) for index in range(count)],
+        "stream": Stream.TEST,
+        "seeds": [seed_of(config.seed, index, Stream.TEST) for index in range(count)],
         "arms": ended,
         "trained_on": len(config.dataset.development),
         "rows": identity,
@@ -124,7 +125,7 @@ def confirm(
 
 def _scores_known(before: Mapping[str, Any], count: int) -> dict[int, list[dict[str, float]]]:
     """Return test scores by trial that an earlier confirmation has, on as many seeds or more."""
-    if before.get("stream") != TEST or len(before["seeds"]) < count:
+    if before.get("stream") != Stream.TEST or len(before["seeds"]) < count:
         return {}
     return {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
 

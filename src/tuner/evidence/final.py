@@ -12,10 +12,11 @@ from tuner.case.metric import scores
 from tuner.data.tensors import checksum_in
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import BundleError, StudyError
-from tuner.evidence.jobs import TEST, final_replica, job_of, seed_of, trained_with, weights_file
+from tuner.evidence.jobs import final_replica, job_of, seed_of, trained_with, weights_file
 from tuner.evidence.mistakes import classification_mistakes, residuals
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
+from tuner.seeds import Stream
 from tuner.study.schema import TESTED_WEIGHTS
 from tuner.training.inference import Fitted
 
@@ -100,7 +101,7 @@ def _keep(
     targets = test.targets.flatten().numpy()
     keep_targets(evidence, config.dataset.test.identity(), targets)
     for trial, own in outputs.items():
-        seeds = tuple(seed_of(config.seed, index, TEST) for index in range(len(own)))
+        seeds = tuple(seed_of(config.seed, index, Stream.TEST) for index in range(len(own)))
         said = torch.stack(list(own))  # (seeds, rows, outputs)
         values = said.argmax(dim=2) if config.dataset.classes else said[:, :, 0]
         keep_predictions(evidence, trial, Predictions(seeds, values.numpy()), targets)
@@ -110,7 +111,7 @@ def final_job(
     config: StudyConfig,
     configuration: Configuration,
     files: Mapping[int, Path | None],
-    stream: str = TEST,
+    stream: str = Stream.TEST,
 ) -> Job:
     """Train for the test, on all development data.
 

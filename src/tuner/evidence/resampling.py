@@ -16,7 +16,7 @@ import numpy as np
 
 from tuner.case.metric import sign_of
 from tuner.evidence.crossed import Gain, Moments, judge, unproven
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,9 @@ def resample(baseline: Array, other: Array, seed: int = 0, resamples: int = RESA
     arms = [
         _Arm(-one.mean(axis=1), two) for one, two in zip((baseline, other), redrawn, strict=True)
     ]
-    return _pigeonhole(arms[0], arms[1], rows, np.random.default_rng(derive(seed, "seeds redrawn")))
+    return _pigeonhole(
+        arms[0], arms[1], rows, np.random.default_rng(derive(seed, Stream.SEEDS_REDRAWN))
+    )
 
 
 def compare_scores(
@@ -149,7 +151,7 @@ def compare_scores(
 
 def _weights(rows: int, resamples: int, seed: int) -> Iterator[Array]:
     """Draw how often each row counts, (some resamples, rows) at a time."""
-    random = np.random.default_rng(derive(seed, "rows redrawn"))
+    random = np.random.default_rng(derive(seed, Stream.ROWS_REDRAWN))
     together = max(1, AT_ONCE // rows)
     for first in range(0, resamples, together):
         some = min(together, resamples - first)

@@ -17,10 +17,11 @@ from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import EngineError, StoreError, StudyError, UsageError
 from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.final import final_job
-from tuner.evidence.jobs import RACE, TEST, job_of, seed_of, trained_with
+from tuner.evidence.jobs import job_of, seed_of, trained_with
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.runs.partial import partial_of
+from tuner.seeds import Stream
 from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
 from tuner.study.reopening import config_of
@@ -139,8 +140,8 @@ def _tested(study: optuna.Study, config: StudyConfig) -> tuple[list[int], str]:
     """Return the seeds that have met the test, or the first that may, and their stream."""
     confirmation = study.user_attrs.get(CONFIRMATION)
     if not confirmation:
-        return [seed_of(config.seed, 0, TEST)], TEST
-    return confirmation["seeds"], confirmation.get("stream", RACE)
+        return [seed_of(config.seed, 0, Stream.TEST)], Stream.TEST
+    return confirmation["seeds"], confirmation.get("stream", Stream.RACE)
 
 
 def _manifest(

@@ -21,7 +21,7 @@ from tuner.search.replay import ALONGSIDE, Replay, stages_alongside
 from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 from tuner.study.opening import enqueue_arm, only_failures
 from tuner.study.schema import STOPPED
 from tuner.study.trials import finished
@@ -164,7 +164,7 @@ class Coordinator:
             raise CaseError(
                 f"case {config.case.name!r}: suggest fails: {config.case.blame(error)}"
             ) from error
-        seed = derive(config.seed, "trial", trial.number)
+        seed = derive(config.seed, Stream.TRIAL, trial.number)
         trial.set_user_attr("hyperparameters", hyperparameters)
         trial.set_user_attr("seed", seed)
         self.lineup.add(

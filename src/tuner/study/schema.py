@@ -35,7 +35,7 @@ ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
-TRIED = "tried"  # what a person asked for with --try
+TRIED = "tried"  # what a person asked for with --try: values by name
 
 
 class StoredDistribution(TypedDict):
@@ -140,7 +140,7 @@ class SearchTrial(TypedDict):
 
     Attributes:
         arm: "baseline" or "recipe", of a trial that is one.
-        tried: what a person asked for with --try, of a trial that was.
+        tried: what a person asked for with --try, of a trial that was: values by name.
         hyperparameters: all of them.
         seed: of its training.
         curve: a point each: step, epoch, training loss, training metric, validation score.
@@ -152,7 +152,7 @@ class SearchTrial(TypedDict):
     """
 
     arm: NotRequired[str]
-    tried: NotRequired[str]
+    tried: NotRequired[dict[str, Any]]
     hyperparameters: dict[str, Any]
     seed: int
     curve: NotRequired[list[list[float | None]]]

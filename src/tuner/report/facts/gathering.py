@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.metric import metric_named
 from tuner.evidence.health import check_health
 from tuner.evidence.verdicts import verdicts
 from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts
@@ -83,7 +84,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
             study, arms, confirmation, made["metric"], made["direction"], further=further
         ),
         "ablation": ablation_facts(
-            attributes.get(ABLATION), arms, made["direction"], made["data"]["sizes"]
+            attributes.get(ABLATION), arms, metric_named(made["metric"]), made["data"]["sizes"]
         ),
         "mistakes": mistakes_facts(attributes.get(MISTAKES), arms),
         "importance": importance_facts(attributes.get(IMPORTANCE)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.metric import metric_named
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
 from tuner.report.sections.verdict import covered, gain_interval
@@ -11,13 +12,10 @@ from tuner.report.wording import (
     BLANK,
     count,
     decimals_of_differences,
-    difference_unit,
-    factor_of,
     number,
     per_cent,
     sentence,
     table,
-    title,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ HEADING = "## Is it really better?"
 
 def better_section(facts: Facts) -> str:
     """Return the section: a row a pair, then what each column says."""
-    metric = facts["metric"]["name"]
+    metric = metric_named(facts["metric"]["name"])
     pairs = {
         f"{arm} against {other}": pair
         for arm, other in PAIRS
@@ -50,13 +48,13 @@ def better_section(facts: Facts) -> str:
             [
                 name,
                 f"**{pair['verdict']}**" if proven else pair["verdict"],
-                number(factor_of(metric) * pair["gain"], decimals) + difference_unit(metric),
-                between + (difference_unit(metric) if interval else ""),
+                number(metric.factor * pair["gain"], decimals) + metric.unit_of_difference,
+                between + (metric.unit_of_difference if interval else ""),
                 per_cent(pair["probability_of_improvement"]),
                 f"{pair['p_value']:.3f}" if pair["p_value"] >= 0.001 else "< 0.001",
             ]
         )
-    header = ["", "verdict", f"gain in test {title(metric)}", "95 % interval", "improved", "p"]
+    header = ["", "verdict", f"gain in test {metric.title}", "95 % interval", "improved", "p"]
     notes = _notes(facts, next(iter(pairs.values())))
     return f"{HEADING}\n\n{table(header, rows, left=2)}\n\n" + "\n".join(notes)
 

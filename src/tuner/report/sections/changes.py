@@ -5,25 +5,25 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.metric import metric_named
 from tuner.report.sections.choice import option_for_place, study_word
 from tuner.report.wording import (
     BLANK,
     code,
     count,
     decimals_of_differences,
-    difference_unit,
-    factor_of,
     listed,
     number,
     per_cent,
     setting,
     shell,
     table,
-    title,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from tuner.case.metric import Metric
 
     Facts = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ def changes_section(facts: Facts, picture: str | None) -> str:
     found = facts["ablation"]
     if found is None:
         return _not_measured(facts)
-    metric = facts["metric"]["name"]
+    metric = metric_named(facts["metric"]["name"])
     parts = [HEADING, _most(found, metric), _smallest(metric, found), *_better_half_way(found)]
     if picture:
         parts.append(f"![Gain by change, from the baseline to the best]({picture})")
@@ -81,7 +81,7 @@ def _not_measured(facts: Facts) -> str:
     )
 
 
-def _most(found: Facts, metric: str) -> str:
+def _most(found: Facts, metric: Metric) -> str:
     """Say which change mattered most."""
     ranked = sorted(
         (step for step in found["path"] if step["worth"] is not None),
@@ -91,7 +91,7 @@ def _most(found: Facts, metric: str) -> str:
         return ""
     first = ranked[0]
     lost = found["without"][first["change"]]["gain"]
-    unit = difference_unit(metric)
+    unit = metric.unit_of_difference
     text = (
         f"**{code(first['change'])} mattered most:** adding it brought "
         f"{_write(metric, first['gain'], found)}{unit}, and leaving it out of the best costs "
@@ -102,7 +102,7 @@ def _most(found: Facts, metric: str) -> str:
     return text
 
 
-def _smallest(metric: str, found: Facts) -> str:
+def _smallest(metric: Metric, found: Facts) -> str:
     """Say which changes are enough, and which can be dropped."""
     smallest, whole = found["smallest"], found["whole"]["gain"]
     if not smallest:
@@ -126,8 +126,8 @@ def _smallest(metric: str, found: Facts) -> str:
     return text + _doubt(metric, found)
 
 
-def _explanation(metric: str, rounds: int) -> str:
-    unit = f"points of {title(metric)}" if difference_unit(metric) else title(metric)
+def _explanation(metric: Metric, rounds: int) -> str:
+    unit = f"points of {metric.title}" if metric.unit_of_difference else metric.title
     return (
         f"Gains are in {unit}, measured on {count(rounds, 'fresh fold')}; each fold has its own "
         "seed, the same for all. At each step every remaining change was tried, the worse half "
@@ -140,7 +140,7 @@ def _explanation(metric: str, rounds: int) -> str:
     )
 
 
-def _doubt(metric: str, found: Facts) -> str:
+def _doubt(metric: Metric, found: Facts) -> str:
     """Say so where the folds cannot tell the twentieth of the gain that may be left out."""
     if found["whole"]["interval"] is None:
         return (
@@ -150,7 +150,7 @@ def _doubt(metric: str, found: Facts) -> str:
     low, high = found["whole"]["interval"]
     if high - low < found["whole"]["gain"] / 10:
         return ""
-    unit = difference_unit(metric)
+    unit = metric.unit_of_difference
     return (
         f" The gain of all changes is only known to be "
         f"{_interval(metric, found['whole']['interval'], found)}{unit} on these folds, so they "
@@ -198,14 +198,14 @@ def _change(one: Facts) -> str:
     return f"{text}, with {follows}" if follows else text
 
 
-def _write(metric: str, gain: float | None, found: Facts) -> str:
+def _write(metric: Metric, gain: float | None, found: Facts) -> str:
     if gain is None or not math.isfinite(gain):
         return BLANK
     decimals = decimals_of_differences(metric, found["whole"]["gain"] or gain)
-    return number(factor_of(metric) * gain, decimals + (metric != "accuracy"))
+    return number(metric.factor * gain, decimals + (not metric.per_cent))
 
 
-def _interval(metric: str, interval: Sequence[float] | None, found: Facts) -> str:
+def _interval(metric: Metric, interval: Sequence[float] | None, found: Facts) -> str:
     if interval is None:
         return BLANK
     return " to ".join(_write(metric, end, found) for end in interval)

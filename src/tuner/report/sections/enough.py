@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.metric import metric_named
 from tuner.report.wording import (
     code,
     count,
@@ -52,7 +53,7 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
 
 def more_trials(facts: Facts) -> str:
     """Say whether more trials of this search would help, and why."""
-    found, metric = facts["outlook"], facts["metric"]["name"]
+    found, metric = facts["outlook"], metric_named(facts["metric"]["name"])
     if found["more_trials"] == "unknown":
         return (
             f"**It is too early to tell whether more trials would help**: there are only "
