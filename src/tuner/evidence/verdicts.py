@@ -40,7 +40,6 @@ def verdicts(
     arms: Mapping[str, FrozenTrial],
     confirmation: Mapping[str, Any] | None,
     metric: str,
-    direction: Direction,
     *,
     further: bool = True,
 ) -> dict[str, dict[str, Any] | None]:
@@ -59,38 +58,70 @@ def verdicts(
         What there is to say of each pair; None where it was not compared.
     """
     known = (confirmation or {}).get("scores", {})
-    found: dict[str, dict[str, Any] | None] = {f"{a}_vs_{b}": None for a, b in PAIRS}
     if not known:
-        return found
-    kept = _Kept.of(study)
-    looks = max(1, looks_at(study, (confirmation or {}).get("rows")))
-    matters = study.user_attrs.get(SEED_MATTERS, "weights")
-    for arm, other in PAIRS:
-        if arm not in known or other not in known:
-            continue
-        scores = [[score[metric] for score in known[name]] for name in (other, arm)]
+        return {f"{a}_vs_{b}": None for a, b in PAIRS}
+    test = OnTest(
+        scored=known,
+        trials={name: trial.number for name, trial in arms.items()},
+        metric=metric_named(metric),
+        looks=max(1, looks_at(study, (confirmation or {}).get("rows"))),
+        matters=study.user_attrs.get(SEED_MATTERS, "weights"),
+        kept=Kept.of(study),
+    )
+    return {f"{a}_vs_{b}": test.compare(a, b, further=further) for a, b in PAIRS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnTest:
+    """What the arms of a study did on its test rows.
+
+    Attributes:
+        scored: scores of each arm, a seed each.
+        trials: numbers of the trials of the arms.
+        metric: of the search.
+        looks: at the test rows, so far.
+        matters: what a training's seed changes, as `SEED_MATTERS` has it.
+        kept: what was kept of single rows; None: nothing.
+    """
+
+    scored: Mapping[str, Sequence[Mapping[str, float]]]
+    trials: Mapping[str, int]
+    metric: Metric
+    looks: int
+    matters: str
+    kept: Kept | None
+
+    def compare(self, arm: str, other: str, *, further: bool) -> dict[str, Any] | None:
+        """Compare two arms; None where one was not scored, or a score is not a number.
+
+        Args:
+            further: as for `verdicts`.
+        """
+        if arm not in self.scored or other not in self.scored:
+            return None
+        scores = [[one[self.metric.name] for one in self.scored[name]] for name in (other, arm)]
         if not (scores[0] and all(map(math.isfinite, (*scores[0], *scores[1])))):
-            continue
-        said = [kept.said(arms[name].number) for name in (other, arm)] if kept else []
+            return None
+        kept, numbers = self.kept, (self.trials[other], self.trials[arm])
+        said = [kept.said(number) for number in numbers] if kept else []
         pair = (
-            _by_row(said[0], said[1], kept, metric_named(metric), looks, further=further)
+            _by_row(said[0], said[1], kept, self.metric, self.looks, further=further)
             if kept and said[0] and said[1]
-            else _by_seed(scores, direction)
+            else _by_seed(scores, self.metric.direction)
         )
-        if matters != "weights":  # all models of an arm begin alike: their luck is not seen
+        if self.matters != "weights":  # all models of an arm begin alike: their luck is not seen
             pair = {**pair, "verdict": "no proven gain"}
-        found[f"{arm}_vs_{other}"] = {
-            "metric": metric,
+        return {
+            "metric": self.metric.name,
             **pair,
-            "seed_matters": matters,
-            "probability_of_improvement": _probability(scores, direction),
-            "same_trial": arms[arm].number == arms[other].number,
+            "seed_matters": self.matters,
+            "probability_of_improvement": _probability(scores, self.metric.direction),
+            "same_trial": numbers[0] == numbers[1],
         }
-    return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
     """What the study of the trainings after the search keeps, read once.
 
     Attributes:
@@ -118,6 +149,12 @@ class _Kept:
         times = [trial.user_attrs["seconds"] for trial in trials if trial.user_attrs.get("seconds")]
         return cls(attributes, targets, fmean(times) if times else None)
 
+    @classmethod
+    def among(cls, attributes: Mapping[str, Any]) -> Self | None:
+        """Take it from attributes that were read; None where no rows were kept."""
+        targets = kept_targets(attributes)
+        return None if targets is None else cls(attributes, targets, None)
+
     def said(self, trial: int) -> Predictions | None:
         """Return what models of a trial's configuration said."""
         return kept_predictions(self.attributes, trial, self.targets)
@@ -126,7 +163,7 @@ class _Kept:
 def _by_row(
     baseline: Predictions,
     other: Predictions,
-    kept: _Kept,
+    kept: Kept,
     metric: Metric,
     looks: int,
     *,

@@ -91,7 +91,10 @@ def save(figure: Figure, path: Path) -> None:
     drawn = StringIO()
     with our_look():
         # Not `print_figure`, which draws once more before, to the same end.
-        FigureCanvasSVG(figure).print_svg(drawn, metadata={"Date": None, "Creator": "tuner"})
+        canvas = FigureCanvasSVG(figure)
+        canvas.print_svg(  # type: ignore[no-untyped-call]
+            drawn, metadata={"Date": None, "Creator": "tuner"}
+        )
     before, end, after = drawn.getvalue().partition(STYLE_ENDS)
     files.write_text(path, f"{before}{_dark_style()}{end}{after}")
 

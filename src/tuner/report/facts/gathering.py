@@ -80,9 +80,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         },
         "diagnosis": diagnoses(arms, made),
         "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
-        "comparison": verdicts(
-            study, arms, confirmation, made["metric"], made["direction"], further=further
-        ),
+        "comparison": verdicts(study, arms, confirmation, made["metric"], further=further),
         "ablation": ablation_facts(
             attributes.get(ABLATION), arms, metric_named(made["metric"]), made["data"]["sizes"]
         ),
