@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
 
+T = TypeVar("T", bound=int | str)  # the number of a trial, or the name of a part
+
 
 @dataclass(frozen=True, slots=True)
 class Tested:
@@ -52,12 +54,12 @@ def score_on_test(
     evidence: optuna.Study,
     config: StudyConfig,
     engine: Engine,
-    configurations: Mapping[int, Configuration],
+    configurations: Mapping[T, Configuration],
     count: int,
     folder: Path,
     say: Callable[[str], None],
-) -> dict[int, Tested]:
-    """Train each trial's configuration on so many seeds, then open the test split for all.
+) -> dict[T, Tested]:
+    """Train each configuration on so many seeds, then open the test split for all.
 
     What the models say of the test rows is kept, so later comparisons need no new opening.
 
@@ -94,7 +96,7 @@ def score_on_test(
 def _keep(
     evidence: optuna.Study,
     config: StudyConfig,
-    outputs: Mapping[int, Sequence[Tensor]],
+    outputs: Mapping[T, Sequence[Tensor]],
     test: Examples,
 ) -> None:
     """Keep what the models said of the test rows, and the targets in the same units."""
@@ -127,8 +129,8 @@ def final_job(
 
 def _jobs(
     config: StudyConfig,
-    configurations: Mapping[int, Configuration],
-    files: Mapping[tuple[int, int], Path],
+    configurations: Mapping[T, Configuration],
+    files: Mapping[tuple[T, int], Path],
 ) -> list[Job]:
     """Return what trains the weights that are not there yet."""
     blocks = {
@@ -142,7 +144,7 @@ def _jobs(
             configurations[trial],
             {index: files.get((trial, index)) for index in together},
         )
-        for trial, together in sorted(blocks, key=lambda block: (block[1].start, block[0]))
+        for trial, together in sorted(blocks, key=lambda block: (block[1].start, f"{block[0]:>9}"))
     ]
 
 
@@ -166,9 +168,9 @@ def _train(jobs: Sequence[Job], engine: Engine, say: Callable[[str], None]) -> N
 def _open(
     study: optuna.Study,
     config: StudyConfig,
-    configurations: Mapping[int, Configuration],
-    files: Mapping[tuple[int, int], Path],
-) -> tuple[dict[tuple[int, int], Tensor], Examples]:
+    configurations: Mapping[T, Configuration],
+    files: Mapping[tuple[T, int], Path],
+) -> tuple[dict[tuple[T, int], Tensor], Examples]:
     """Open the test split, on the record, and apply every model to it.
 
     Returns:

@@ -77,7 +77,7 @@ class OnTest:
 
     Attributes:
         scored: scores of each arm, a seed each.
-        trials: numbers of the trials of the arms.
+        trials: numbers of the trials of the arms, or names of parts.
         metric: of the search.
         looks: at the test rows, so far.
         matters: what a training's seed changes, as `SEED_MATTERS` has it.
@@ -85,7 +85,7 @@ class OnTest:
     """
 
     scored: Mapping[str, Sequence[Mapping[str, float]]]
-    trials: Mapping[str, int]
+    trials: Mapping[str, int | str]
     metric: Metric
     looks: int
     matters: str
@@ -155,7 +155,7 @@ class Kept:
         targets = kept_targets(attributes)
         return None if targets is None else cls(attributes, targets, None)
 
-    def said(self, trial: int) -> Predictions | None:
+    def said(self, trial: int | str) -> Predictions | None:
         """Return what models of a trial's configuration said."""
         return kept_predictions(self.attributes, trial, self.targets)
 

@@ -17,15 +17,16 @@ STOPPED = "stopped"  # why the search has ended by itself; None: it has not
 CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
 MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does
+PARTS = "parts"  # by name: what the baseline with a part of the changes does on the test split
 IMPORTANCE = "importance"  # which hyperparameters mattered
 REMARKS = "remarks"  # what is odd about the data: sentences, said before anything trains
-TESTED_WEIGHTS = "tested_weights"  # digests of the models that met the test, by trial, a seed each
+TESTED_WEIGHTS = "tested_weights"  # of the models that met the test, by trial or part, a seed each
 SEED_MATTERS = "seed_matters"  # what a training's seed changes: its "weights", "order" or "nothing"
 NOTE = "note_version"  # of the note in the dashboard that tuner wrote last; a later one is not ours
 OPENINGS = "test_openings"  # list[Opening]: when and why the test split was opened
 
 # What was concluded from trainings: empty again once a change has been accepted.
-CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, TESTED_WEIGHTS)
+CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, PARTS, TESTED_WEIGHTS)
 
 # The attribute of a study that holds the trainings after another's search: that other's name.
 EVIDENCE = "evidence_of"

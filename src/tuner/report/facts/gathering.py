@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import metric_named
 from tuner.evidence.health import check_health
+from tuner.evidence.parts import judge_part, parts_of
 from tuner.evidence.verdicts import verdicts
 from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts
 from tuner.report.facts.counting import counts, wall_seconds, work_of
@@ -84,6 +85,15 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "ablation": ablation_facts(
             attributes.get(ABLATION), arms, metric_named(made["metric"]), made["data"]["sizes"]
         ),
+        "parts": [
+            {
+                "changes": part["changes"],
+                "hyperparameters": part["hyperparameters"],
+                "scores": part["scores"],
+                **judge_part(study, name, part),
+            }
+            for name, part in parts_of(study).items()
+        ],
         "mistakes": mistakes_facts(attributes.get(MISTAKES), arms),
         "importance": importance_facts(attributes.get(IMPORTANCE)),
         "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],

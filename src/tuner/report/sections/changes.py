@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import metric_named
 from tuner.report.sections.choice import option_for_place, study_word
+from tuner.report.sections.part import parts_section
 from tuner.report.wording import (
     BLANK,
     code,
@@ -37,7 +38,13 @@ def changes_section(facts: Facts, picture: str | None) -> str:
     if found is None:
         return _not_measured(facts)
     metric = metric_named(facts["metric"]["name"])
-    parts = [HEADING, _most(found, metric), _smallest(metric, found), *_better_half_way(found)]
+    parts = [
+        HEADING,
+        _most(found, metric),
+        _smallest(metric, found),
+        *parts_section(facts),
+        *_better_half_way(found),
+    ]
     if picture:
         parts.append(f"![Gain by change, from the baseline to the best]({picture})")
     if found["path"]:
@@ -75,9 +82,14 @@ def _not_measured(facts: Facts) -> str:
     arms = facts["arms"]
     if "baseline" not in arms or arms["baseline"]["trial"] == arms["best"]["trial"]:
         return ""
-    return (
-        f"{HEADING}\n\nThat has not been measured yet. This command measures it: it applies the "
-        f"changes one at a time.\n\n{shell(ablate_command(facts))}"
+    return "\n\n".join(
+        (
+            HEADING,
+            *parts_section(facts),
+            "It has not been measured yet which change brings how much. This command measures "
+            "it: it applies the changes one at a time.",
+            shell(ablate_command(facts)),
+        )
     )
 
 
