@@ -365,6 +365,7 @@ def test_a_page_that_needs_no_other_file(tmp_path: Path) -> None:
     )
     assert "prefers-color-scheme: dark" in page
     assert "@media print" in page
+    assert not re.findall(r"\d (?:%|±)", page), "no line ends between a number and its unit"
     headings = re.findall("<h2>(.*?)</h2>", page)
     assert headings == re.findall(
         "^## (.*)$", (tmp_path / "out" / "report.md").read_text("utf-8"), re.M
