@@ -343,7 +343,7 @@ def test_the_ablation_is_told_with_its_picture(tmp_path: Path) -> None:
         in text
     )
     assert "`dropout` 0 → 0.3, with `rate` 2" in text
-    assert "100 % of the gain of all 2 changes" in text
+    assert "(all of the gain of all 2 changes)" in text
     assert "On fresh folds, `learning_rate` and `dropout` alone bring all of the gain." in text
     assert "without it): training 80 %, structure 20 %." in text
     assert (tmp_path / "out" / "ablation.svg").exists()

@@ -214,7 +214,7 @@ def test_a_part_of_the_changes_is_confirmed_once(own_workplace: Path) -> None:
     assert weights(retrained("tiny", case_file=TINY, only=(name,))) == before
     assert len(load_study(DATABASE, "tiny").user_attrs[OPENINGS]) == 2, "what is known is kept"
     text = write_report(load_study(DATABASE, "tiny"), HERE, own_workplace / "out").read_text()
-    assert f"**On the test rows, with only `{name}`:** it is not proven better" in text
+    assert f"**With only `{name}`:** it is not proven better" in text
 
 
 def test_a_part_is_not_confirmed_before_its_study_is(own_workplace: Path) -> None:

@@ -177,11 +177,12 @@ def _open(
         Outputs on the CPU, and the test rows with targets in the units of the outputs.
     """
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
+    noun = "configuration" if trials == 1 else "configurations"
 
     identity = config.dataset.test.identity()
 
     def record() -> None:
-        reason = f"final evaluation of {trials} configurations on {seeds} seeds"
+        reason = f"final evaluation of {trials} {noun} on {seeds} seeds"
         record_opening(study, identity, reason)
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}

@@ -71,8 +71,8 @@ def missing_trials(study: optuna.Study) -> list[str]:
 
 
 def unreadable(error: Exception) -> str:
-    """Say that a trial has something stored that no study of ours has."""
-    return f"what is stored, which no study of ours has: {error!r}"
+    """Say that the stored attributes of a trial cannot be read."""
+    return f"its stored attributes, which are damaged: {error!r}"
 
 
 def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:

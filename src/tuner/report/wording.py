@@ -143,6 +143,11 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
+def as_clause(text: str) -> str:
+    """Write a sentence as it follows a colon."""
+    return text[:1].lower() + text[1:]
+
+
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
     """Write a table whose first `left` columns are aligned to the left, the others to the right."""
     rules = ["---" if column < left else "---:" for column in range(len(header))]

@@ -10,11 +10,11 @@ from tuner.evidence.verdicts import PAIRS
 from tuner.report.sections.verdict import covered, gain_interval
 from tuner.report.wording import (
     BLANK,
+    as_clause,
     count,
     decimals_of_differences,
     number,
     per_cent,
-    sentence,
     table,
 )
 
@@ -80,12 +80,12 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
     ]
     if confidence > CONFIDENCE:
         notes.append(
-            f"- Because of the earlier looks at these test rows, each interval is at "
+            f"- These test rows were used before. To allow for that, each interval is at "
             f"{per_cent(confidence, 1)} instead of 95 %."
         )
     price = (facts["confirmation"] or {}).get("price") or {}
     if price.get("words"):
-        notes.append(f"- What was expected before the test was opened: {sentence(price['words'])}")
+        notes.append(f"- What was expected before the test was opened: {as_clause(price['words'])}")
     if not by_row:
         notes.append(
             "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. This "
@@ -99,13 +99,13 @@ def _nothing_compared(facts: Facts) -> str:
     if pair and pair["same_trial"]:
         return f"{HEADING}\n\nNo: the best trial is the baseline itself."
     if not facts["arms"]:
-        return f"{HEADING}\n\nThat cannot be said yet: no trial is complete."
+        return f"{HEADING}\n\nThis is not known yet: no trial is complete."
     if "baseline" not in facts["arms"]:
         return (
-            f"{HEADING}\n\nThat cannot be said yet: the baseline has no complete trial, so there "
+            f"{HEADING}\n\nThis is not known yet: the baseline has no complete trial, so there "
             "is nothing to compare with."
         )
     return (
-        f"{HEADING}\n\nThat is not known yet: no comparison on the test split has been made. "
+        f"{HEADING}\n\nThis is not known yet: no comparison on the test split has been made. "
         "Validation scores of a search are optimistic, because the best was chosen by them."
     )

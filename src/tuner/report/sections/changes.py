@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.metric import metric_named
 from tuner.report.sections.choice import option_for_place, study_word
 from tuner.report.sections.part import parts_section
+from tuner.report.sections.verdict import of_the_gain
 from tuner.report.wording import (
     BLANK,
     code,
@@ -128,11 +129,9 @@ def _smallest(metric: Metric, found: Facts) -> str:
             "folds, so no share of the gain can be given."
         )
     dropped = [one["change"] for one in found["path"] if one["change"] not in smallest["changes"]]
-    text = (
-        f"**The smallest change worth making:** {changes} "
-        f"({per_cent(smallest['gain'] / whole)} of the gain of all "
-        f"{count(len(found['changes']), 'change')})."
-    )
+    every = count(len(found["changes"]), "change")
+    share = of_the_gain(smallest["gain"] / whole)
+    text = f"**The smallest change worth making:** {changes} ({share} of all {every})."
     if dropped:
         text += f" The others can be dropped: {listed([code(name) for name in dropped])}."
     return text + _doubt(metric, found)
@@ -142,8 +141,8 @@ def _explanation(metric: Metric, rounds: int) -> str:
     unit = f"points of {metric.title}" if metric.unit_of_difference else metric.title
     return (
         f"Gains are in {unit}, measured on {count(rounds, 'fresh fold')}; each fold has its own "
-        "seed, the same for all. At each step every remaining change was tried, the worse half "
-        "was dropped after each fold, and the best change was kept.\n\n"
+        "seed, the same for all. At each step all remaining changes were tried. After each fold "
+        "the worse half was dropped; at the end the best change was kept.\n\n"
         "- *In all*: the gain over the baseline up to this step.\n"
         "- *Lost without it*: what the best loses when only this change is left out.\n"
         "- A step is the largest of several, so the first gains are somewhat too high. Intervals "
@@ -164,9 +163,9 @@ def _doubt(metric: Metric, found: Facts) -> str:
         return ""
     unit = metric.unit_of_difference
     return (
-        f" The gain of all changes is only known to be "
-        f"{_interval(metric, found['whole']['interval'], found)}{unit} on these folds, so they "
-        "cannot tell whether the smaller changes are needed; run `tuner ablate` with more "
+        f" On these folds the gain of all changes is "
+        f"{_interval(metric, found['whole']['interval'], found)}{unit} (95 % interval). That is "
+        "too wide to tell whether the smaller changes are needed; run `tuner ablate` with more "
         "`--seeds`."
     )
 
@@ -183,7 +182,7 @@ def _better_half_way(found: Facts) -> list[str]:
     some = "first change does" if top == 0 else f"first {top + 1} changes do"
     return [
         f"On these folds the {some} better than all {len(totals)}. To search further from there, "
-        f"use `--fix` for {rest}."
+        f"keep the baseline's value of {rest}: name each with `--fix` in a new study."
     ]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import metric_named
 from tuner.report.wording import (
+    as_clause,
     code,
     count,
     decimals_of_differences,
@@ -30,7 +31,7 @@ def parts_section(facts: Facts) -> list[str]:
     for part in facts.get("parts") or []:
         words = part_in_words(metric, part)
         names = listed([code(name) for name in part["changes"]])
-        told.append(f"**On the test rows, with only {names}:** {words[:1].lower()}{words[1:]}")
+        told.append(f"**With only {names}:** {as_clause(words)}")
     return told
 
 
@@ -54,9 +55,12 @@ def part_in_words(metric: Metric, found: Facts) -> str:
     if over["verdict"] == "better":
         text = f"It is proven better than the baseline on the test rows: the gain is {gain} {sure}."
     elif over["verdict"] == "worse":
-        text = f"It is worse than the baseline on the test rows: the gain is {gain} {sure}."
+        text = f"It is proven worse than the baseline on the test rows: the gain is {gain} {sure}."
     else:
-        text = f"It is not proven better than the baseline: the gain is {gain} {sure}."
+        text = (
+            "It is not proven better than the baseline on the test rows: the gain is "
+            f"{gain} {sure}."
+        )
     if rest is None:
         return text
     more = f"{difference(metric, rest['gain'])} {_sure(metric, rest)}"

@@ -172,8 +172,13 @@ def most_of_it(facts: Facts) -> str:
         return f"{len(names)} of the {count(len(found['changes']), 'change')} are needed."
     share = part / whole
     brings = "alone brings" if len(names) == 1 else "alone bring"
-    of_it = "all of the gain" if share >= 1 else f"{per_cent(share)} of the gain"
-    return f"On fresh folds, {listed([code(name) for name in names])} {brings} {of_it}."
+    named = listed([code(name) for name in names])
+    return f"On fresh folds, {named} {brings} {of_the_gain(share)}."
+
+
+def of_the_gain(share: float) -> str:
+    """Write a share of the gain; more than all of it is all of it."""
+    return "all of the gain" if share >= 1 else f"{per_cent(share)} of the gain"
 
 
 def is_unconfirmed(facts: Facts) -> bool:
