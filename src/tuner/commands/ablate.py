@@ -30,7 +30,8 @@ def parser() -> argparse.ArgumentParser:
         prog="tuner ablate",
         description="Measure which change made the difference. Apply the changes to the baseline "
         "one at a time, the most helpful first; then leave each one out of the best. Trains on "
-        "fresh seeds and folds of the development data; the test split stays closed. Run the same command again to continue where it stopped.",
+        "fresh seeds and folds of the development data; the test split stays closed. Run the same "
+        "command again to continue where it stopped.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     made.add_argument(
