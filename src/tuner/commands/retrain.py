@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         choices=("best", "baseline", "recipe"),
         help="the best (default), the baseline or the recipe",
     )
-    which.add_argument("--trial", type=whole_number(0), metavar="N", help="a complete trial")
+    which.add_argument("--trial", type=whole_number(0), metavar="N", help="this complete trial")
     which.add_argument(
         "--only",
         metavar="NAME,NAME",
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         "--seed",
         type=whole_number(0, LARGEST),
         metavar="S",
-        help="default: the first confirmation seed",
+        help="seed of the training (default: the first seed of the confirmation)",
     )
     add_workplace(made)
     made.add_argument(
