@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TARGETS = "test_targets"  # of the test rows
-PREDICTIONS = "test_predictions:"  # and the number of a trial: what its models said
+PREDICTIONS = "test_predictions:"  # and a trial's number or a part's name: what its models said
 RIGHT = -1
 
 
@@ -48,7 +48,7 @@ def keep_targets(evidence: optuna.Study, identity: str, targets: NDArray[np.gene
 
 
 def keep_predictions(
-    evidence: optuna.Study, trial: int, found: Predictions, targets: NDArray[np.generic]
+    evidence: optuna.Study, trial: int | str, found: Predictions, targets: NDArray[np.generic]
 ) -> None:
     """Keep what models of a trial's configuration said, in place of what was kept before."""
     values = found.values
@@ -65,7 +65,7 @@ def kept_targets(attributes: Mapping[str, Any]) -> NDArray[np.generic] | None:
 
 
 def kept_predictions(
-    attributes: Mapping[str, Any], trial: int, targets: NDArray[np.generic]
+    attributes: Mapping[str, Any], trial: int | str, targets: NDArray[np.generic]
 ) -> Predictions | None:
     """Return what models of a trial's configuration said, if that is kept.
 
