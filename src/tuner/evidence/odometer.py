@@ -9,6 +9,7 @@ import optuna
 
 from tuner.study.schema import EVIDENCE, FACTS, OPENINGS
 from tuner.study.store import evidence_name
+from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,7 @@ def keep_looks(study: optuna.Study) -> None:
     if not openings:
         return
     ledger = optuna.create_study(
-        study_name=evidence_name("deleted studies"), storage=study._storage, load_if_exists=True
+        study_name=evidence_name("deleted studies"), storage=storage_of(study), load_if_exists=True
     )
     if EVIDENCE not in ledger.user_attrs:
         ledger.set_user_attr(EVIDENCE, "deleted studies")
@@ -54,7 +55,7 @@ def looks_at(study: optuna.Study, identity: str | None) -> int:
     """
     data = _fingerprint(study.user_attrs)
     looks = 0
-    for other in study._storage.get_all_studies():
+    for other in storage_of(study).get_all_studies():
         own = other.study_name == study.study_name
         same_data = data is not None and _fingerprint(other.user_attrs) == data
         for opening in other.user_attrs.get(OPENINGS, []):

@@ -15,6 +15,7 @@ from tuner.evidence.jobs import fresh_replica, job_of, trained_with
 from tuner.search.scoring import fold_scores
 from tuner.study.schema import EVIDENCE
 from tuner.study.store import evidence_name
+from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +48,7 @@ class Trainings:
         self.config, self.engine, self.say = config, engine, say
         self.study = optuna.create_study(
             study_name=evidence_name(study.study_name),
-            storage=study._storage,
+            storage=storage_of(study),
             direction=study.direction,
             load_if_exists=True,
         )

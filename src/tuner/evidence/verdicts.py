@@ -22,6 +22,7 @@ from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.study.schema import SEED_MATTERS
 from tuner.study.store import evidence_name
+from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,9 +108,9 @@ class _Kept:
     def of(cls, study: optuna.Study) -> Self | None:
         """Read it; None where no rows were kept."""
         name = evidence_name(study.study_name)
-        if name not in optuna.get_all_study_names(study._storage):
+        if name not in optuna.get_all_study_names(storage_of(study)):
             return None
-        evidence = optuna.load_study(study_name=name, storage=study._storage)
+        evidence = optuna.load_study(study_name=name, storage=storage_of(study))
         attributes = evidence.user_attrs
         targets = kept_targets(attributes)
         if targets is None:
