@@ -45,7 +45,6 @@ def looked_up(path: str) -> Any:
         "optuna.samplers:TPESampler._compare",
         "optuna.samplers:TPESampler._compute_acquisition_func",
         "optuna.storages._rdb.models:TrialIntermediateValueModel.intermediate_value_to_stored_repr",
-        "optuna.trial:FrozenTrial._trial_id",
         "torch.cpu:_is_amx_tile_supported",
         "torch.cpu:_is_avx512_bf16_supported",
         "torch.nn.modules.batchnorm:_BatchNorm",

@@ -67,6 +67,8 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
         words = _without(_without(shlex.split(command), "--seeds"), "--try")
         return f"{shlex.join([*words, '--seeds', str(FEWEST_TO_PROVE)])}   # is it really better?"
     if pair["same_trial"] or pair["verdict"] != "better":
+        if facts["outlook"]["more_trials"] == "no":
+            return ""
         words = _without(_without(shlex.split(command), "--trials"), "--try")
         more = str(2 * facts["trials"]["total"])
         return f"{shlex.join([*words, '--trials', more])}   # continue the search"
