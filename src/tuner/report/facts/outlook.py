@@ -25,8 +25,9 @@ def outlook(trials: Sequence[FrozenTrial], made: Mapping[str, Any]) -> dict[str,
         `more_trials` is "no" where every configuration of the search space has been tried, and
         `configurations` then says how many there are; "unknown" where there are too few trials to
         tell; "hardly" where the last half of them gained less than the best score is uncertain by,
-        or the last third nothing; else "perhaps". `last` trials gained `gain`, and the best score has the standard error
-        `noise`, both in units of the metric; `since_best` trials came after the best one.
+        or the last third nothing; else "perhaps". `last` trials gained `gain`, and the best score
+        has the standard error `noise`, both in units of the metric; `since_best` trials came after
+        the best one.
     """
     finished = [trial for trial in trials if trial.state.is_finished()]
     half = recent(finished, made)
