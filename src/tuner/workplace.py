@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from tuner.errors import StoreError
 
@@ -104,6 +104,11 @@ def database_file(url: str) -> Path | None:
         raise StoreError(
             f"what follows the ? in an SQLite URL is not a part of the file's name, and no option "
             f"is taken there; write {SQLITE}{before} or name a file without ?"
+        )
+    if (read := unquote(name)) != name:  # as SQLAlchemy does
+        raise StoreError(
+            f"an SQLite URL takes a file's name as it is, and {name} would be read as {read}; "
+            "choose a name without % and two digits after it"
         )
     path = _expanded(Path(name))
     if name.endswith("/") or path.is_dir():

@@ -31,6 +31,8 @@ from tuner.report.charts.curves import draw_curves
 from tuner.report.facts import gather
 from tuner.report.writing import write_report
 from tuner.study.arms import arms_of
+from tuner.study.schema import CONFIRMATION
+from tuner.study.store import load_study
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -514,3 +516,17 @@ def test_importance_and_health_are_told(tmp_path: Path) -> None:
     section = text.split("Would more trials help?\n\n")[1].split("\n\n")[1]
     wanted = [line.startswith("- **") for line in section.splitlines()]
     assert wanted == sorted(wanted, reverse=True), "what wants something done comes first"
+
+
+def test_a_confirmation_made_by_hand_has_the_parts_of_a_real_one(
+    workplace: Path, tmp_path: Path
+) -> None:
+    """But for what studies did not keep before predictions on the test rows were stored."""
+    real = load_study(f"sqlite:///{workplace}/storage/studies.db", "tiny").user_attrs[CONFIRMATION]
+    ours = usual_study(tmp_path, trials=5).user_attrs[CONFIRMATION]
+    assert real.keys() - ours.keys() == {"price", "rows", "stream", "trained_on"}
+    assert ours.keys() <= real.keys()
+    assert ours["arms"].keys() == real["arms"].keys()
+    for name, arm in ours["arms"].items():
+        assert arm.keys() == real["arms"][name].keys()
+        assert arm["scores"][0].keys() == real["arms"][name]["scores"][0].keys()

@@ -184,6 +184,8 @@ def test_what_is_no_secret_is_shown_as_it_is() -> None:
         ("sqlite://me:pass@host/x.db", "did you mean sqlite:///host/x.db"),
         ("sqlite:///file:x.db?uri=true", "did you mean sqlite:///x.db"),
         ("sqlite:///a?b.db", "is not a part of the file's name"),
+        ("sqlite:///a%3Fb.db", r"a%3Fb\.db would be read as a\?b\.db"),
+        ("sqlite:///my%20files/b.db", "would be read as my files/b.db"),
         ("sqlite:///a.db?timeout=5", "no option is taken there; write sqlite:///a.db"),
         (
             "sqlite:///folder/",
