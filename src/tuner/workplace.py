@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -35,7 +36,8 @@ class Workplace:
         databases never share a report, a bundle or a cache. A leading ~ is the home folder.
 
         Raises:
-            StoreError: the URL names no file that a database could be kept in.
+            StoreError: the URL names no file that a database could be kept in, or the folder has a
+                name that is not UTF-8.
         """
         if home is not None:
             home = _expanded(home)
@@ -119,6 +121,10 @@ def database_file(url: str) -> Path | None:
 
 
 def _expanded(path: Path) -> Path:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:  # SQLite and safetensors take no other name
+        raise StoreError(f"{os.fsencode(path)!r} is not UTF-8; choose another name") from error
     try:
         return path.expanduser()
     except RuntimeError as error:

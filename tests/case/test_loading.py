@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.making import TINY, make_brief
-from tuner.case.loading import load_case
+from tuner.case.loading import check_reference, load_case
 from tuner.case.source import files_of, source_of
 from tuner.engines.worker import Reader, run
 from tuner.errors import CaseError
@@ -182,6 +182,18 @@ def test_the_files_of_a_case_import_each_other_elsewhere(tmp_path: Path) -> None
         (there / name).write_bytes(content)
     assert width_of(load_case(str(there / "case.py"))) == 6
     assert source_of(str(there / "case.py")).digest == source_of(str(file)).digest
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.py", b"\xff/case.py"])
+def test_a_name_that_is_not_utf8_is_refused_at_once(tmp_path: Path, name: bytes) -> None:
+    file = tmp_path / os.fsdecode(name)
+    try:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("raise AssertionError")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    with pytest.raises(CaseError, match=r"\.py': its name is not UTF-8.*; rename the file"):
+        check_reference(str(file))
 
 
 @pytest.mark.parametrize("content", [b"def broken(:\n", b"x = '\x00'\n", b"\xff\xfe = 1\n"])

@@ -13,7 +13,7 @@ from tuner.commands.study import main
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMAND = "python -m tuner.study housing --trials 50 --seeds 2 --try depth=2"
+COMMAND = "python -m tuner.study housing --trials 50 --accept-changes --seeds 2 --try depth=2"
 
 
 def facts(

@@ -192,6 +192,7 @@ def test_what_is_no_secret_is_shown_as_it_is() -> None:
             r"folder is a folder; name a file in it: sqlite:///folder/studies\.db",
         ),
         ("sqlite:///~nobody-of-this-name/x.db", "write the whole path"),
+        (os.fsdecode(b"sqlite:///h\xe9.db"), r"b'h\\xe9\.db' is not UTF-8; choose another name"),
         ("x.db", "is not a storage URL; write it like sqlite:///"),
         ("mysql+pymysql://host/x", "of the kind 'mysql'; studies are kept in SQLite"),
         ("postgres://host/x", "of the kind 'postgres'; studies are kept in SQLite"),

@@ -82,8 +82,8 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
 
 
 def _without(words: list[str], option: str) -> list[str]:
-    """Return a command without an option and its value."""
-    kept, rest = list[str](), iter(words)
+    """Return a command without an option and its value, and without leave to change the study."""
+    kept, rest = list[str](), iter([word for word in words if word != "--accept-changes"])
     for word in rest:
         if word == option:
             next(rest, None)
