@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 Effect: TypeAlias = Literal["weights", "order", "nothing"]
 ARMS = ("baseline", "recipe")
 ROWS = 2
-SOME = 32  # rows, at most, whose outputs are looked at
 NO_GRADIENT = (
     "its loss does not depend on the model's parameters, so nothing can be learnt; the model "
     "returns whole numbers, or detaches what it returns, as .detach(), .item() and "
@@ -244,7 +243,7 @@ def _of_the_outputs(case: Case, data: Dataset, plan: Plan) -> list[str]:
     if not data.classes:
         return []
     (learner,) = _learners(case, case.baseline, data, seed=1)
-    rows = data.development.features[: min(SOME, case.baseline.batch_size)]
+    rows = data.development.features[:ROWS]
     fitted = Fitted(learner.network, learner.features, learner.targets)
     made = _in_use(fitted, rows, plan)
     if not isinstance(made, torch.Tensor):
