@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from optuna.distributions import IntDistribution
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tests.making import DATABASE, TINY, make_brief, open_as_command, search
 from tuner.commands.ending import INTERRUPTED
@@ -216,6 +216,22 @@ def test_an_altered_database_is_noticed(
         database.commit()
     assert main([*OURS, "--all", "--workers", "1", "--storage", url]) == 1
     assert said in capsys.readouterr().out
+
+
+def test_trials_from_elsewhere_are_not_compared(
+    study: optuna.Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were not trained here; the others are still the same."""
+    shutil.copytree("storage", tmp_path / "storage")
+    url = f"sqlite:///{tmp_path}/storage/studies.db"
+    there = load_study(url, study.study_name)
+    there.add_trial(create_trial(state=TrialState.COMPLETE, value=0.5))
+    assert main([*OURS, "--all", "--workers", "1", "--storage", url]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert f"Not trained by tuner, so not compared: {TRIALS}." in said
+    assert said[-1].startswith(f"{TRIALS} of {TRIALS} trials ")
+    with pytest.raises(UsageError, match=f"trial {TRIALS} of study 'tiny' was not trained by"):
+        main([*OURS, "--trial", str(TRIALS), "--storage", url])
 
 
 def test_what_a_study_says_of_itself_is_checked(study: optuna.Study, tmp_path: Path) -> None:

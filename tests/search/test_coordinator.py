@@ -207,3 +207,26 @@ def test_the_test_split_stays_closed_during_a_search(config: StudyConfig, url: s
     study = search(url, replace(config, dataset=dataset), 4)
     assert history(study) == undisturbed
     assert OPENINGS not in study.user_attrs
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"width": 400}, "enqueued with width=400, which the search space does not have (line "),
+        ({"width": "x", "dropout": 0.1}, "width='x', dropout=0.1, which the search space does not"),
+        ({"step_lr": None}, "step_lr=None, which"),
+    ],
+)
+def test_a_trial_enqueued_elsewhere_with_values_out_of_range_fails_and_the_search_goes_on(
+    config: StudyConfig, url: str, values: dict[str, object], said: str
+) -> None:
+    search(url, config, 2)
+    study = load_study(url, "study")
+    study.enqueue_trial(values)
+    study.enqueue_trial({"width": 3})
+    found = search(url, config, 4)
+    refused, other = found.trials[2:]
+    assert refused.state == TrialState.FAIL
+    assert said in refused.user_attrs["failure"]
+    assert other.user_attrs["hyperparameters"]["width"] == 3
+    assert finished(found) == 4

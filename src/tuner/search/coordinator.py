@@ -9,6 +9,7 @@ which worker happened to be faster: with any number of workers, a study is a fun
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 BASELINE_ATTEMPTS = 3
 SECONDS_BETWEEN_LOOKS = 0.5
+QUEUED = "fixed_params"  # Optuna's system attribute of a trial that was enqueued with values
+FIXED_ELSEWHERE = "Fixed parameter .* is out of range"  # how Optuna says so, of one in the queue
 
 
 class Observer(Protocol):
@@ -159,8 +162,14 @@ class Coordinator:
     def _start(self, trial: optuna.Trial) -> None:
         config = self.config
         try:
-            hyperparameters = asdict(config.case.suggest(trial))
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", FIXED_ELSEWHERE)
+                hyperparameters = asdict(config.case.suggest(trial))
         except Exception as error:
+            given = self.study.get_trials(deepcopy=False)[trial.number].system_attrs.get(QUEUED)
+            if given and "arm" not in trial.user_attrs:
+                self._refuse(trial, given, error)
+                return
             raise CaseError(
                 f"case {config.case.name!r}: suggest fails: {config.case.blame(error)}"
             ) from error
@@ -176,6 +185,21 @@ class Coordinator:
         )
         self.mirror.write_new()
         self.engine.start(trial.number, search_job(config, hyperparameters, seed))
+
+    def _refuse(self, trial: optuna.Trial, given: Mapping[str, Any], why: Exception) -> None:
+        """End a trial that somebody has enqueued with values that `suggest` cannot use.
+
+        Of one that is out of range Optuna warns, and has it trained; nothing that is stored would
+        say so.
+        """
+        values = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        blame = self.config.case.blame(why)
+        reason = f"it was enqueued with {values}, which the search space does not have ({blame})"
+        for name, value in (("failure", reason), ("diverged", False), ("curve", [])):
+            trial.set_user_attr(name, value)
+        for name, value in (("seconds", 0.0), ("work", 0.0), ("ended", self.now)):
+            trial.set_user_attr(name, value)
+        self._tell_observer(self.study.tell(trial, state=TrialState.FAIL))
 
     def _take_by_work(self) -> bool:
         """Take the next event of the trial that is furthest behind in virtual time, if it came."""
