@@ -47,9 +47,7 @@ if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
 
-def retrain(
-    settings: RetrainingSettings, tell: Callable[[str], None] = lambda _text: None
-) -> Path:
+def retrain(settings: RetrainingSettings, tell: Callable[[str], None] = lambda _text: None) -> Path:
     """Train an arm or a trial again, and write a bundle; return the bundle's folder.
 
     The same arm and seed on the same machine give the same weights, bit for bit; with a seed of the
