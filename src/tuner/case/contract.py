@@ -93,6 +93,8 @@ class Case:
             (F,) float32 or float64, unscaled. Let `load` use the same function: a model sees in
             use what it was trained on. None: the files of a table are CSV; images are read by
             `tuner.read_image` if `load` read them all by it, else `predict` refuses.
+        settle: of a case that is made of what a user has: returns the case with its baseline,
+            recipe and space scaled to its data. `build` stays as it is.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Case:
     augment: Callable[[Tensor, Any, Generator], Tensor] | None = None
     points_per_epoch: int = 1
     read: Callable[[Path], Tensor] | None = None
+    settle: Callable[[Dataset], Case] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the trainer could not use."""
@@ -206,6 +209,10 @@ class Case:
             )
         reading = how_read(found.development.features, seen, own=self.read is not None)
         return replace(found, reading=reading)
+
+    def settled(self, data: Dataset) -> Case:
+        """Return the case as it is for this data, which `dataset` has loaded, or the cache."""
+        return self.settle(data) if self.settle else self
 
     def blame(self, error: BaseException) -> str:
         """Say what was raised, and by which line of the case's file."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from tuner.case.beside import make_importable
 from tuner.case.contract import Case, in_one_line
+from tuner.case.reference import DOORS, door_of, is_file, options_of
 from tuner.errors import CaseError, unknown_name
 
 
@@ -27,9 +28,11 @@ def check_reference(reference: str) -> None:
         UsageError: no case of that name.
         CaseError: the file does not exist.
     """
-    if not reference.endswith(".py"):
+    if door_of(reference):
+        return
+    if not is_file(reference):
         if reference not in case_names():
-            raise unknown_name("case", "cases", reference, case_names())
+            raise unknown_name("case", "cases", reference, [*case_names(), *DOORS])
         return
     try:
         found = Path(reference).is_file()
@@ -42,15 +45,19 @@ def check_reference(reference: str) -> None:
 def load_case(reference: str) -> Case:
     """Import a case by name, or by the path of its file (anything that ends in .py).
 
+    A case that a door makes has still to be settled by its data (`Case.settled`).
+
     Raises:
-        UsageError: no case of that name.
+        UsageError: no case of that name, or options that the door does not take.
         CaseError: the file does not exist, cannot be imported, or defines no CASE.
     """
     check_reference(reference)
-    if not reference.endswith(".py"):
+    if door := door_of(reference):
+        return _through(door, reference)
+    if not is_file(reference):
         module = importlib.import_module(f"tuner.cases.{reference}")
     else:
-        module = _import_file(Path(reference))
+        module = import_file(Path(reference))
     case = getattr(module, "CASE", None)
     if not isinstance(case, Case):
         raise CaseError(
@@ -72,7 +79,7 @@ def load_named_case(name: str, reference: str, file: str | None) -> Case:
     Raises:
         CaseError: it is a user's own and its file is not named, or that defines another case.
     """
-    if file is None and str(reference).endswith(".py"):
+    if file is None and is_file(str(reference)):
         raise CaseError(
             f"this study uses your own case {name!r}; pass its file: --case {reference}"
         )
@@ -84,7 +91,18 @@ def load_named_case(name: str, reference: str, file: str | None) -> Case:
     return case
 
 
-def _import_file(path: Path) -> Any:
+def _through(door: str, reference: str) -> Case:
+    module = importlib.import_module(f"tuner.own.{door}")
+    case: Case = module.case_of(options_of(reference))
+    return case
+
+
+def import_file(path: Path) -> Any:
+    """Run a file of the user's as a module, with what stands beside it importable.
+
+    Raises:
+        CaseError: it raises, or exits.
+    """
     name = f"tuner_case_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
     module = ModuleType(name)
     module.__file__ = str(path)

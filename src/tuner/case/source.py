@@ -16,6 +16,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.reference import door_of, is_file, is_loop, parts_of_loop
 from tuner.errors import CaseError
 
 if TYPE_CHECKING:
@@ -65,18 +66,29 @@ def source_of(reference: str) -> Source:
         CaseError: a file cannot be read, or is not Python.
     """
     file = file_of(reference)
+    found = _of_doors(file) if door_of(reference) else modules_of(file)
     return Source(
         file=file.name,
         main=hash_of_code(file),
-        modules={name: hash_of_code(path) for name, path in sorted(modules_of(file).items())},
+        modules={name: hash_of_code(path) for name, path in sorted(found.items())},
     )
 
 
 def file_of(reference: str) -> Path:
-    """Return the file of a case, which need not exist."""
-    if reference.endswith(".py"):
+    """Return the file of a case, which need not exist; of one that a door makes, the door's."""
+    if is_loop(reference):
+        return parts_of_loop(reference)[0]
+    if is_file(reference):
         return Path(reference)
-    return Path(__file__).parents[1] / "cases" / f"{reference}.py"
+    package = Path(__file__).parents[1]
+    if door := door_of(reference):
+        return package / "own" / f"{door}.py"
+    return package / "cases" / f"{reference}.py"
+
+
+def _of_doors(file: Path) -> dict[str, Path]:
+    """Return the modules beside a door, which doors share, by name."""
+    return {path.stem: path for path in file.parent.glob("*.py") if path != file}
 
 
 def modules_of(file: Path) -> dict[str, Path]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.case.loading import case_names
+from tuner.case.reference import door_of
+from tuner.commands.doors import add_door, reference_of
 from tuner.commands.ending import INTERRUPTED
 from tuner.commands.names import check_new_study
 from tuner.commands.options import (
@@ -28,16 +30,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+CASE = "name of a case, path of a case file (.py), or a training loop of your own: FILE.py:FUNCTION"
+
+
+def parser(door: str | None = None) -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import.
+
+    Args:
+        door: through which a case is made of what the user has; its options are added.
+    """
     made = argparse.ArgumentParser(
-        prog="tuner study",
+        prog=f"tuner study {door}" if door else "tuner study",
         description="Search a case's hyperparameters with Optuna, train baseline, recipe and the "
         "best few again on fresh seeds and folds, open the test split once, and write a report. "
         "Run the same command again to continue where it stopped.",
         epilog=f"cases: {', '.join(case_names())}, or the path of a case file of your own",
     )
-    made.add_argument("case", metavar="CASE", help="name of a case, or path of a case file (.py)")
+    if door:
+        add_door(made, door)
+    else:
+        made.add_argument("case", metavar="CASE", help=CASE)
     _add_budget(made)
     made.add_argument(
         "--name", help="name of the study (default: that of its data, and what --fix says)"
@@ -47,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     add_compute(made)
     _add_space(made)
     _add_repeatability(made)
+    add_loop(made)
     return made
 
 
@@ -123,9 +136,41 @@ def _add_repeatability(made: argparse.ArgumentParser) -> None:
     )
 
 
+def add_loop(parser: argparse.ArgumentParser) -> None:
+    """Add what a loop can be told, where its file does not say it."""
+    group = parser.add_argument_group("a training loop of your own (FILE.py:FUNCTION)")
+    group.add_argument(
+        "--direction",
+        choices=("maximize", "minimize"),
+        help="which way its score is better (or DIRECTION = ... in the file)",
+    )
+    group.add_argument(
+        "--score", metavar="NAME", help="what its score is called (or METRIC = ... in the file)"
+    )
+    group.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what you have now, to be beaten (can be repeated; or BASELINE = {...} in the "
+        "file); what is not named has the middle of its range",
+    )
+    group.add_argument(
+        "--recipe",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what a textbook would change by hand (can be repeated; or RECIPE = {...})",
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    arguments = parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    door = door_of(given[0]) if given else None
+    arguments = parser(door).parse_args(given[1:] if door else given)
+    if door:
+        arguments.case = reference_of(arguments, door)
     check_new_study(arguments)
     start_importing(arguments)
     from rich.console import Console
@@ -136,7 +181,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tuner.study.url import without_secrets
 
     quieten_optuna()
-    given = sys.argv[1:] if argv is None else list(argv)
     words = ["python", "-m", "tuner.study", *given]
     settings = settings_of(arguments, shlex.join(words))
     console = Console(markup=False)
@@ -171,5 +215,9 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         fix=tuple(arguments.fix),
         accept_changes=arguments.accept_changes,
         tries=tuple(arguments.tries),
+        direction=arguments.direction,
+        metric=arguments.score,
+        baseline=tuple(arguments.baseline),
+        recipe=tuple(arguments.recipe),
         compute=compute_of(arguments),
     )

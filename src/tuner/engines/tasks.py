@@ -18,6 +18,7 @@ import ray
 import torch
 from ray.exceptions import RayError, RayTaskError
 
+from tuner.case.reference import is_file
 from tuner.case.source import files_of
 from tuner.data import cache
 from tuner.engines.job import Event, Failed, Finished, Job
@@ -25,6 +26,7 @@ from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEn
 from tuner.engines.worker import Reader, advance, run
 from tuner.errors import EngineError, first_line
 from tuner.files import replacing
+from tuner.training.fitting import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,11 +53,11 @@ class Parcel:
     @classmethod
     def of(cls, job: Job) -> Self:
         """Pack what this job needs."""
-        own = job.case.endswith(".py")
+        own = is_file(job.case)
         return cls(cache.files_to_train_on(job.data), files_of(job.case) if own else {})
 
 
-class RayEngine(RemoteEngine):
+class RayEngine(RemoteEngine[Job, ReportPoint]):
     """Fits as Ray tasks. Each is tried once; what is lost with its node is begun again here.
 
     Args:

@@ -36,7 +36,7 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self._case = lru_cache(maxsize=1)(_load)
+        self._case = lru_cache(maxsize=1)(self._load_case)
         self.data = lru_cache(maxsize=1)(cache.load)
         self._split = lru_cache(maxsize=8)(self._make_folds)
 
@@ -46,7 +46,10 @@ class Reader:
         Raises:
             CaseError: its code is not that which the job was made with.
         """
-        return self._case(job.case, job.source)
+        return self._case(job.case, job.source, job.data)
+
+    def _load_case(self, reference: str, digest: str | None, data: Path) -> Case:
+        return _load(reference, digest).settled(self.data(data))
 
     def folds(self, data: Path, replica: Replica) -> tuple[Fold, ...]:
         """Return the folds that a replica trains on."""

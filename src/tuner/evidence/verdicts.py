@@ -11,11 +11,12 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from tuner.case.metric import metric_named, sign_of
+from tuner.case.metric import sign_of
 from tuner.evidence.certainty import after, in_words
 from tuner.evidence.comparison import CONFIDENCE, Direction, compare
 from tuner.evidence.crossed import compare_rows
 from tuner.evidence.looks import alpha_for, is_used_up, most_looks
+from tuner.evidence.loops import row_losses
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import Predictions, kept_predictions, kept_targets, losses
 from tuner.evidence.resampling import compare_scores
@@ -39,7 +40,7 @@ def verdicts(
     study: optuna.Study,
     arms: Mapping[str, FrozenTrial],
     confirmation: Mapping[str, Any] | None,
-    metric: str,
+    metric: Metric,
     *,
     further: bool = True,
 ) -> dict[str, dict[str, Any] | None]:
@@ -60,13 +61,15 @@ def verdicts(
     known = (confirmation or {}).get("scores", {})
     if not known:
         return {f"{a}_vs_{b}": None for a, b in PAIRS}
+    evidence = evidence_of(study)
     test = OnTest(
         scored=known,
         trials={name: trial.number for name, trial in arms.items()},
-        metric=metric_named(metric),
+        metric=metric,
         looks=max(1, looks_at(study, (confirmation or {}).get("rows"))),
         matters=study.user_attrs.get(SEED_MATTERS, "weights"),
-        kept=Kept.of(study),
+        evidence=evidence.user_attrs if evidence else {},
+        kept=evidence and Kept.of(evidence),
     )
     return {f"{a}_vs_{b}": test.compare(a, b, further=further) for a, b in PAIRS}
 
@@ -81,7 +84,8 @@ class OnTest:
         metric: of the search.
         looks: at the test rows, so far.
         matters: what a training's seed changes, as `SEED_MATTERS` has it.
-        kept: what was kept of single rows; None: nothing.
+        evidence: attributes of the study of the trainings after the search.
+        kept: what that kept of single rows; None: nothing.
     """
 
     scored: Mapping[str, Sequence[Mapping[str, float]]]
@@ -89,6 +93,7 @@ class OnTest:
     metric: Metric
     looks: int
     matters: str
+    evidence: Mapping[str, Any]
     kept: Kept | None
 
     def compare(self, arm: str, other: str, *, further: bool) -> dict[str, Any] | None:
@@ -102,13 +107,8 @@ class OnTest:
         scores = [[one[self.metric.name] for one in self.scored[name]] for name in (other, arm)]
         if not (scores[0] and all(map(math.isfinite, (*scores[0], *scores[1])))):
             return None
-        kept, numbers = self.kept, (self.trials[other], self.trials[arm])
-        said = [kept.said(number) for number in numbers] if kept else []
-        pair = (
-            _by_row(said[0], said[1], kept, self.metric, self.looks, further=further)
-            if kept and said[0] and said[1]
-            else _by_seed(scores, self.metric.direction)
-        )
+        numbers = self.trials[other], self.trials[arm]
+        pair = self._pair(numbers, scores, further=further)
         if self.matters != "weights":  # all models of an arm begin alike: their luck is not seen
             pair = {**pair, "verdict": "no proven gain"}
         return {
@@ -118,6 +118,19 @@ class OnTest:
             "probability_of_improvement": _probability(scores, self.metric.direction),
             "same_trial": numbers[0] == numbers[1],
         }
+
+    def _pair(
+        self, numbers: tuple[int | str, int | str], scores: list[list[float]], *, further: bool
+    ) -> dict[str, Any]:
+        """Compare row by row where rows were kept, else seed by seed."""
+        said = [self.kept.said(number) for number in numbers] if self.kept else []
+        if self.kept and said[0] and said[1]:
+            return _by_row(said[0], said[1], self.kept, self.metric, self.looks, further=further)
+        before, after_it = (row_losses(self.evidence, number) for number in numbers)
+        if before is not None and after_it is not None:  # of a loop
+            gain = compare_rows(before, after_it, self.looks)
+            return {**_facts(gain), "covers": "rows", "also": {}}
+        return _by_seed(scores, self.metric.direction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +148,8 @@ class Kept:
     seconds: float | None
 
     @classmethod
-    def of(cls, study: optuna.Study) -> Self | None:
+    def of(cls, evidence: optuna.Study) -> Self | None:
         """Read it; None where no rows were kept."""
-        name = evidence_name(study.study_name)
-        if name not in optuna.get_all_study_names(study._storage):
-            return None
-        evidence = optuna.load_study(study_name=name, storage=study._storage)
         attributes = evidence.user_attrs
         targets = kept_targets(attributes)
         if targets is None:
@@ -158,6 +167,14 @@ class Kept:
     def said(self, trial: int | str) -> Predictions | None:
         """Return what models of a trial's configuration said."""
         return kept_predictions(self.attributes, trial, self.targets)
+
+
+def evidence_of(study: optuna.Study) -> optuna.Study | None:
+    """Return the study of the trainings after the search, if there is one."""
+    name = evidence_name(study.study_name)
+    if name not in optuna.get_all_study_names(study._storage):
+        return None
+    return optuna.load_study(study_name=name, storage=study._storage)
 
 
 def _by_row(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
-from tuner.case.metric import metric_named
+from tuner.case.metric import metric_of
 from tuner.errors import StudyError
 from tuner.evidence.odometer import looks_among
 from tuner.evidence.verdicts import Kept, OnTest
@@ -121,7 +121,7 @@ def _entry(catalogue: Catalogue, name: str, trials: Overview) -> Entry:
     """Read what a row needs, and no more: not the points, not the report."""
     attributes = catalogue.studies[name]
     made = attributes[FACTS]
-    metric = metric_named(made["metric"])
+    metric = metric_of(made)
     arms = arms_among(trials.complete, attributes.get(CONFIRMATION), metric.sign)
     confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
     pair = _best_and_baseline(catalogue, name, metric, arms, confirmation)
@@ -155,13 +155,15 @@ def _best_and_baseline(
         return None
     every = catalogue.attributes
     own = catalogue.studies[name]
+    evidence = every.get(evidence_name(name), {})
     test = OnTest(
         scored=confirmation["scores"],
         trials={arm: one.number for arm, one in arms.items()},
         metric=metric,
         looks=max(1, looks_among(every, name, confirmation.get("rows"))),
         matters=own.get(SEED_MATTERS, "weights"),
-        kept=Kept.among(every.get(evidence_name(name), {})),
+        evidence=evidence,
+        kept=Kept.among(evidence),
     )
     return test.compare("best", "baseline", further=False)
 

@@ -23,10 +23,12 @@ from tuner.evidence.jobs import job_of, seed_of, trained_with
 from tuner.evidence.parts import parts_of
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
+from tuner.runs.loop_retraining import retrain_loop
 from tuner.runs.partial import confirm_partial, partial_of
 from tuner.seeds import Stream
 from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
+from tuner.study.loop_reopening import is_of_loop
 from tuner.study.reopening import config_of
 from tuner.study.schema import CONFIRMATION, TESTED_WEIGHTS
 from tuner.study.store import facts_of, is_read_only, load_study
@@ -68,6 +70,12 @@ def retrain(
     workplace = stored.workplace
     study = load_study(workplace.url, stored.study)
     chosen = _chosen(study, settings)
+    label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
+    if is_of_loop(study):
+        if settings.only:
+            raise UsageError("--only is for studies of a case; use --trial or --arm with a loop")
+        bundles = workplace.bundles(folder_name(stored.study, FOR_FOLDER))
+        return retrain_loop(study, chosen, settings, bundles, label)
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
     if config.plan.device == "cuda" and not torch.cuda.is_available():
         raise EngineError(
@@ -75,7 +83,6 @@ def retrain(
             "would train other weights. Run this command on a machine with a GPU"
         )
     partial = partial_of(study, config.case, settings.only) if settings.only else None
-    label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
     if partial:
         label = folder_name(partial.label, FOR_FOLDER)
     tested = _tested(study, config, chosen, partial)

@@ -55,9 +55,10 @@ def config_of(
         case = load_named_case(facts["case"], facts["reference"], case_file)
         reference = case_file or facts["reference"]
         source = source_of(reference)
+        dataset, folder = _data(case, facts, workplace, data_dir)
+        case = case.settled(dataset)
         if not changed:
             refuse_another_case(study.study_name, facts, case, source)
-        dataset, folder = _data(case, facts, workplace, data_dir)
         return StudyConfig(
             case=case,
             reference=reference,

@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from tuner.case.metric import metric_named
 from tuner.report.charts.look import BLUE, GREEN, GREY, INK, ORANGE, PAPER, LossAxis, our_look
-from tuner.report.wording import loss
+from tuner.report.wording import loss, metric_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +28,7 @@ def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure 
 
     The trainings differ in length, so each panel has its own epochs; the scores share one scale.
     """
-    metric = metric_named(facts["metric"]["name"])
+    metric = metric_in(facts)
     panels: dict[int, list[str]] = {}
     for name, arm in facts["arms"].items():
         if trials[arm["trial"]].user_attrs.get("curve"):

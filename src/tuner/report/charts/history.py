@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.trial import TrialState
 
-from tuner.case.metric import metric_named
 from tuner.report.charts.look import (
     BLUE,
     GREY,
@@ -22,7 +21,7 @@ from tuner.report.charts.look import (
     our_look,
     spread,
 )
-from tuner.report.wording import loss
+from tuner.report.wording import loss, metric_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +36,7 @@ LABEL_GAP = 0.07  # of the axis' height: a line of text
 
 def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure | None:
     """Draw the search trial by trial; None when no trial has a score."""
-    metric = metric_named(facts["metric"]["name"])
+    metric = metric_in(facts)
     complete = _scores(metric, trials, TrialState.COMPLETE)
     pruned = _scores(metric, trials, TrialState.PRUNED)
     failed = [trial.number for trial in trials if trial.state == TrialState.FAIL]
@@ -138,7 +137,7 @@ def _levels(
 ) -> None:
     """Draw the best so far and the baseline's level, with their names and values at the right."""
     labels = []
-    arms, metric = facts["arms"], metric_named(facts["metric"]["name"])
+    arms, metric = facts["arms"], metric_in(facts)
     if "baseline" in arms and arms["baseline"]["validation"]["mean"] is not None:
         level = loss(metric, arms["baseline"]["validation"]["mean"])
         axes.axhline(axis.place(level), color=ORANGE, linewidth=1.6, linestyle=(0, (5, 3)))

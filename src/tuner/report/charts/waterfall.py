@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from tuner.case.metric import metric_named
 from tuner.report.charts.look import BLUE, GREEN, GREY, INK, VERMILLION, our_look
 from tuner.report.charts.names import drawable
-from tuner.report.wording import decimals_for, number, setting
+from tuner.report.wording import decimals_for, metric_in, number, setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +21,7 @@ def draw_waterfall(facts: Mapping[str, Any]) -> Figure | None:
 
     None: there is no ablation, or nothing on its path yet.
     """
-    found, metric = facts["ablation"], metric_named(facts["metric"]["name"])
+    found, metric = facts["ablation"], metric_in(facts)
     steps = [step for step in found["path"] if step["total"] is not None] if found else []
     if not steps:
         return None

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.metric import metric_named
+from tuner.case.metric import metric_of
 from tuner.evidence.health import check_health
 from tuner.evidence.parts import judge_part, parts_of
 from tuner.evidence.verdicts import verdicts
@@ -82,9 +82,9 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         },
         "diagnosis": diagnoses(arms, made),
         "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
-        "comparison": verdicts(study, arms, confirmation, made["metric"], further=further),
+        "comparison": verdicts(study, arms, confirmation, metric_of(made), further=further),
         "ablation": ablation_facts(
-            attributes.get(ABLATION), arms, metric_named(made["metric"]), made["data"]["sizes"]
+            attributes.get(ABLATION), arms, metric_of(made), made["data"]["sizes"]
         ),
         "parts": [
             {

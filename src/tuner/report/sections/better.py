@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.metric import metric_named
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
 from tuner.report.sections.verdict import covered, gain_interval
@@ -13,6 +12,7 @@ from tuner.report.wording import (
     as_clause,
     count,
     decimals_of_differences,
+    metric_in,
     number,
     per_cent,
     table,
@@ -28,7 +28,7 @@ HEADING = "## Is it really better?"
 
 def better_section(facts: Facts) -> str:
     """Return the section: a row a pair, then what each column says."""
-    metric = metric_named(facts["metric"]["name"])
+    metric = metric_in(facts)
     pairs = {
         f"{arm} against {other}": pair
         for arm, other in PAIRS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.metric import metric_named
 from tuner.report.sections.choice import option_for_place, study_word
 from tuner.report.sections.part import parts_section
 from tuner.report.sections.verdict import of_the_gain
@@ -15,6 +14,7 @@ from tuner.report.wording import (
     count,
     decimals_of_differences,
     listed,
+    metric_in,
     number,
     per_cent,
     setting,
@@ -38,7 +38,7 @@ def changes_section(facts: Facts, picture: str | None) -> str:
     found = facts["ablation"]
     if found is None:
         return _not_measured(facts)
-    metric = metric_named(facts["metric"]["name"])
+    metric = metric_in(facts)
     parts = [
         HEADING,
         _most(found, metric),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.reference import is_file
 from tuner.report.wording import code, shell
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def retrain_command(facts: Facts, arm: str = "best", only: Sequence[str] = ()) -
 def option_for_place(facts: Facts) -> str:
     """Return the options, with a space before, that name the storage and the case of a study."""
     place = f" {facts['where']}" if facts["where"] else ""
-    if facts["reference"].endswith(".py"):
+    if is_file(facts["reference"]):
         place += f" --case {shlex.quote(facts['reference'])}"
     return place
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.metric import metric_named
 from tuner.report.wording import (
     code,
     count,
     difference,
     duration,
     means_and_stds,
+    metric_in,
     per_cent,
     sentence,
     setting,
@@ -55,7 +55,7 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
 
 def more_trials(facts: Facts) -> str:
     """Say whether more trials of this search would help, and why."""
-    found, metric = facts["outlook"], metric_named(facts["metric"]["name"])
+    found, metric = facts["outlook"], metric_in(facts)
     if found["more_trials"] == "unknown":
         return (
             f"**It is too early to tell whether more trials would help**: there are only "
@@ -169,7 +169,7 @@ def _failures(facts: Facts) -> list[str]:
 
 def _tries(facts: Facts) -> list[str]:
     """Say what came of the configurations that a person asked for."""
-    metric = metric_named(facts["metric"]["name"])
+    metric = metric_in(facts)
     lines = []
     for one in facts.get("tries") or []:
         typed = ",".join(f"{name}={value}" for name, value in one["values"].items())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.metric import metric_named
 from tuner.report.wording import (
     as_clause,
     code,
@@ -12,6 +11,7 @@ from tuner.report.wording import (
     decimals_of_differences,
     difference,
     listed,
+    metric_in,
     number,
     p_value,
 )
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def parts_section(facts: Facts) -> list[str]:
     """Return a paragraph for each part of the changes that has met the test."""
-    metric = metric_named(facts["metric"]["name"])
+    metric = metric_in(facts)
     told = []
     for part in facts.get("parts") or []:
         words = part_in_words(metric, part)

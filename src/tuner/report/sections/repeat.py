@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.reference import as_words
 from tuner.report.wording import count, shell
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def _words(facts: Facts) -> list[str]:
     typed = facts["manifest"]["command"]
     if typed:
         return shlex.split(typed)
-    words = ["python", "-m", "tuner.study", facts["reference"], "--name", facts["study"]]
+    words = ["python", "-m", "tuner.study", *as_words(facts["reference"])]
+    words += ["--name", facts["study"]]
     return [*words, "--seed", str(facts["seed"]), *shlex.split(facts["where"])]
 
 

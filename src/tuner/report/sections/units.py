@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.metric import metric_named
-from tuner.report.wording import significant
+from tuner.report.wording import metric_in, significant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +21,7 @@ def in_target_units(facts: Facts) -> str:
     target = facts["data"].get("target")
     if facts["task"] != "regression" or not target:
         return ""
-    metric = metric_named(facts["metric"]["name"])
+    metric = metric_in(facts)
     errors = {
         name: arm["test"][metric.name]["mean"]
         for name, arm in facts["arms"].items()

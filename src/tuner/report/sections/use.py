@@ -13,6 +13,7 @@ from tuner.report.wording import (
     count,
     difference,
     means_and_stds,
+    metric_in,
     setting,
     table,
 )
@@ -44,7 +45,7 @@ def use_section(facts: Facts) -> str:
 
 def _scores(facts: Facts) -> str:
     """Show each arm's scores, a row a kind of score."""
-    metric = metric_named(facts["metric"]["name"])
+    metric = metric_in(facts)
     arms = {name: facts["arms"][name] for name in COLUMNS if name in facts["arms"]}
     folds = max(arm["validation"]["n"] for arm in arms.values())
     rounds = max((arm["fresh"]["n"] for arm in arms.values() if arm["fresh"]), default=0)
@@ -61,7 +62,7 @@ def _scores(facts: Facts) -> str:
         fresh = means_and_stds(metric, [arm["fresh"] for arm in arms.values()])
         rows.append([f"fresh validation ({count(rounds, 'seed')})", *fresh])
     for name, seeds in tested.items():
-        one = metric_named(name)
+        one = metric if name == metric.name else metric_named(name)
         scores = means_and_stds(one, [arm["test"].get(name) for arm in arms.values()])
         rows.append([f"test {one.title} ({count(seeds, 'seed')})", *scores])
     header = ["", *(f"**{name}**" for name in arms)]
@@ -139,7 +140,7 @@ def _race(facts: Facts) -> str:
     confirmation = facts["confirmation"]
     if not confirmation:
         return ""
-    metric, entered = metric_named(facts["metric"]["name"]), confirmation["candidates"]
+    metric, entered = metric_in(facts), confirmation["candidates"]
     searched = means_and_stds(metric, [one["search"] for one in entered])
     fresh = means_and_stds(metric, [one["fresh"] for one in entered])
     known = [one["behind"] for one in entered if one["behind"]]
@@ -188,7 +189,7 @@ def _race_in_words(facts: Facts) -> str:
 
 def _optimism(facts: Facts) -> str:
     """Say by how much the search overestimated the best."""
-    best, metric = facts["arms"].get("best"), metric_named(facts["metric"]["name"])
+    best, metric = facts["arms"].get("best"), metric_in(facts)
     if not best or best["optimism"] is None:
         return ""
     by = best["optimism"]

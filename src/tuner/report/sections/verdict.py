@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.metric import metric_named
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.report.wording import (
     code,
@@ -13,6 +12,7 @@ from tuner.report.wording import (
     difference,
     listed,
     loss,
+    metric_in,
     number,
     p_value,
     per_cent,
@@ -63,7 +63,7 @@ def how_sure(facts: Facts) -> str:
     if pair["same_trial"]:
         return _sure_of_the_baseline(facts, seeds)
     _, _, interval = _figures(facts, "best")
-    metric, worse = metric_named(facts["metric"]["name"]), pair["verdict"] == "worse"
+    metric, worse = metric_in(facts), pair["verdict"] == "worse"
     gain = -pair["gain"] if worse else pair["gain"]
     ends = pair["interval"] or (gain, gain)
     width = (ends[1] - ends[0]) / 2
@@ -200,7 +200,7 @@ def _unconfirmed(facts: Facts) -> str:
     else:
         begin = "Not every confirmed test score is a number, so nothing is proven"
     join = "; " if ":" in begin or "," in begin else ": "
-    metric = metric_named(facts["metric"]["name"])
+    metric = metric_in(facts)
     was, now = (
         _loss(metric, facts["arms"][name]["validation"]["mean"]) for name in ("baseline", "best")
     )
@@ -245,14 +245,14 @@ def _trials(facts: Facts) -> str:
 
 
 def _level_in_words(facts: Facts, arm: str) -> str:
-    metric = metric_named(facts["metric"]["name"])
+    metric = metric_in(facts)
     level = loss(metric, facts["arms"][arm]["test"][metric.name]["mean"])
     return f"test {metric.loss_title} is {_write(metric, level, _decimals(metric, level))}"
 
 
 def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
     """Return what is measured, the baseline's and the arm's level, and the interval of the gain."""
-    metric, pair = metric_named(facts["metric"]["name"]), facts["comparison"][f"{arm}_vs_baseline"]
+    metric, pair = metric_in(facts), facts["comparison"][f"{arm}_vs_baseline"]
     was, now = (
         loss(metric, facts["arms"][name]["test"][metric.name]["mean"]) for name in ("baseline", arm)
     )
@@ -269,7 +269,7 @@ def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
 
 def gain_interval(facts: Facts, pair: Facts) -> tuple[float, float] | None:
     """Return the interval of a gain in the units of a loss: accuracy in points of a per cent."""
-    factor = metric_named(facts["metric"]["name"]).factor
+    factor = metric_in(facts).factor
     return pair["interval"] and (factor * pair["interval"][0], factor * pair["interval"][1])
 
 

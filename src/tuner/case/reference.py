@@ -1,0 +1,70 @@
+"""How a case is named: a shipped one by its name, a file by its path, a door with its options.
+
+A training loop of the user's own is a function in a file: `train.py:objective`.
+
+A door makes a case of what a user has: `table --data houses.csv --target price`. As text a
+reference is what a person types after `tuner study`, and so it is stored.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOOP = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)", re.DOTALL)
+DOORS: tuple[str, ...] = ()  # a module of `tuner.own` each
+
+
+def is_file(reference: str) -> bool:
+    """Whether a case is a file of the user's."""
+    return reference.endswith(".py")
+
+
+def is_loop(reference: str) -> bool:
+    """Whether it is a training loop of the user's own, and no case."""
+    return LOOP.fullmatch(reference) is not None
+
+
+def parts_of_loop(reference: str) -> tuple[Path, str]:
+    """Return the file and the function of a loop.
+
+    Raises:
+        ValueError: it is no loop.
+    """
+    found = LOOP.fullmatch(reference)
+    if found is None:
+        raise ValueError(f"{reference!r} names no function of a file")
+    return Path(found["path"]), found["function"]
+
+
+def door_of(reference: str) -> str | None:
+    """Return the door that a reference goes through; None for a case with a name or a file."""
+    first = reference.partition(" ")[0]
+    return first if first in DOORS else None
+
+
+def to_door(door: str, options: Mapping[str, str]) -> str:
+    """Return the reference to a door with these options, by their names."""
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return shlex.join([door, *words])
+
+
+def options_of(reference: str) -> dict[str, str]:
+    """Return the options that a reference to a door gives it, by their names.
+
+    Raises:
+        ValueError: the text was not written by `to_door`.
+    """
+    words = shlex.split(reference)[1:]
+    names, values = words[::2], words[1::2]
+    return {name.removeprefix("--"): value for name, value in zip(names, values, strict=True)}
+
+
+def as_words(reference: str) -> list[str]:
+    """Return a reference as the words of a command line."""
+    return shlex.split(reference) if door_of(reference) else [reference]

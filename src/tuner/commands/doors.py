@@ -1,0 +1,39 @@
+"""The options of a door, on a command line."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tuner.case.reference import to_door
+from tuner.own.options import options_for, write
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_door(parser: argparse.ArgumentParser, door: str) -> None:
+    """Add the options of a door, each as it stands in what the door is given."""
+    group = parser.add_argument_group(f"what {door} is given")
+    for one in options_for(_given(door)):
+        group.add_argument(
+            f"--{one.name}",
+            type=one.kind,
+            required=one.required,
+            choices=one.choices or None,
+            metavar=one.metavar or None,
+            help=one.help,
+        )
+
+
+def reference_of(arguments: argparse.Namespace, door: str) -> str:
+    """Return the case that was typed: the door with its options."""
+    given = _given(door)
+    names = [one.name.replace("-", "_") for one in options_for(given)]
+    typed = {name: getattr(arguments, name) for name in names}
+    told = given(**{name: value for name, value in typed.items() if value is not None})
+    return to_door(door, write(told))
+
+
+def _given(door: str) -> Any:
+    return importlib.import_module(f"tuner.own.{door}").Given

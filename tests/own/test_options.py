@@ -1,0 +1,55 @@
+"""What a door is given is the same as options, as a stored reference, and as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tuner.case.reference import options_of, to_door
+from tuner.errors import UsageError
+from tuner.own.options import option, options_for, read, write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    data: Path = option("a file")
+    group_of: str | None = option("a column", default=None)
+    size: int = option("pixels", default=8)
+    task: str | None = option("the task", default=None, choices=("one", "two"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Given(data=Path("a b/it's.csv")),
+        Given(data=Path("x"), group_of="--odd name", size=16, task="two"),
+    ],
+)
+def test_what_is_given_comes_back_from_its_reference(given: Given) -> None:
+    assert read(Given, options_of(to_door("table", write(given)))) == given
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({}, "--data is missing; a file"),
+        ({"data": "x", "sise": "1"}, "no option 'sise'; did you mean 'size'?"),
+        ({"data": "x", "size": "big"}, "--size big is not a whole number"),
+        ({"data": "x", "task": "three"}, "--task three is not one of its choices: one, two"),
+    ],
+)
+def test_what_a_door_does_not_take(words: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace("?", r"\?")):
+        read(Given, words)
+
+
+def test_the_kind_of_an_option_is_that_of_its_field() -> None:
+    kinds = {one.name: (one.kind, one.required) for one in options_for(Given)}
+    assert kinds == {
+        "data": (Path, True),
+        "group-of": (str, False),
+        "size": (int, False),
+        "task": (str, False),
+    }
