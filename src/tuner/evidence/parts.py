@@ -36,7 +36,7 @@ def judge_part(study: optuna.Study, name: str, part: Mapping[str, Any]) -> dict[
     """
     confirmation: Mapping[str, Any] = study.user_attrs.get(CONFIRMATION) or {}
     evidence = evidence_of(study)
-    kept = evidence and Kept.of(evidence)
+    kept = Kept.of(evidence) if evidence else None
     scored = {"part": part["scores"], "baseline": part["baseline_scores"]}
     best = confirmation.get("arms", {}).get("best", {})
     if best.get("trial") == part["best"] and kept and kept.said(part["best"]):

@@ -69,7 +69,7 @@ def verdicts(
         looks=max(1, looks_at(study, (confirmation or {}).get("rows"))),
         matters=study.user_attrs.get(SEED_MATTERS, "weights"),
         evidence=evidence.user_attrs if evidence else {},
-        kept=evidence and Kept.of(evidence),
+        kept=Kept.of(evidence) if evidence else None,
     )
     return {f"{a}_vs_{b}": test.compare(a, b, further=further) for a, b in PAIRS}
 

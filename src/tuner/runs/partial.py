@@ -117,11 +117,15 @@ def confirm_partial(
         told = f"It is not confirmed: {why_not}."
         tell(told)
         return Confirmed(None, told)
+
+    def say(text: str) -> None:
+        tell(text)
+
     count = settings.seeds or len(study.user_attrs[CONFIRMATION]["seeds"])
     folder = workplace.confirmation(folder_name(study.study_name, FOR_FOLDER))
     with only_writer(workplace.url, study.study_name), closing(InProcessEngine()) as engine:
         found = confirm_part(
-            study, config, engine, partial.configuration, partial.changes, count, folder, tell
+            study, config, engine, partial.configuration, partial.changes, count, folder, say
         )
     shutil.rmtree(folder, ignore_errors=True)  # scored, and the scores are stored
     facts = judge_part(study, name_of_part(partial.configuration), found)
