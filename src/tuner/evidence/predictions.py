@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuner.study.schema import ROW_LOSSES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -80,6 +82,19 @@ def kept_predictions(
     if not np.issubdtype(values.dtype, np.floating):
         values = np.where(values == RIGHT, targets, values)
     return Predictions(tuple(entry["seeds"]), values)
+
+
+def row_losses(attributes: Mapping[str, Any], trial: int | str) -> NDArray[np.float64] | None:
+    """Return what models of a trial's configuration lost on each test row, (seeds, rows).
+
+    Args:
+        attributes: of the study that holds the calls after a search.
+
+    Returns:
+        They, or None where the loop gave none.
+    """
+    entry = attributes.get(f"{ROW_LOSSES}{trial}")
+    return None if entry is None else unpacked(entry).astype(np.float64)
 
 
 def losses(predictions: Predictions, targets: NDArray[np.generic]) -> NDArray[np.float64]:
