@@ -84,6 +84,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         seed=arguments.seed,
         out=arguments.out,
     )
-    bundle = retrain(settings, lambda text: sys.stderr.write(f"tuner: {text}\n"))
+
+    def tell(text: str) -> None:
+        sys.stderr.write(f"tuner: {text}\n")
+
+    bundle = retrain(settings, tell)
     sys.stdout.write(f"{bundle}\n")
     return 0

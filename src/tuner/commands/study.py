@@ -59,7 +59,7 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
     add_compute(made)
     _add_space(made)
     _add_repeatability(made)
-    add_loop(made)
+    _add_loop(made)
     return made
 
 
@@ -136,7 +136,7 @@ def _add_repeatability(made: argparse.ArgumentParser) -> None:
     )
 
 
-def add_loop(parser: argparse.ArgumentParser) -> None:
+def _add_loop(parser: argparse.ArgumentParser) -> None:
     """Add what a loop can be told, where its file does not say it."""
     group = parser.add_argument_group("a training loop of your own (FILE.py:FUNCTION)")
     group.add_argument(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import metric_of
 from tuner.evidence.odometer import looks_at
-from tuner.evidence.verdicts import Kept, OnTest, evidence_of
+from tuner.evidence.verdicts import Kept, OnTest
 from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION, PARTS, SEED_MATTERS
 from tuner.study.store import facts_of
@@ -35,8 +35,7 @@ def judge_part(study: optuna.Study, name: str, part: Mapping[str, Any]) -> dict[
         not possible.
     """
     confirmation: Mapping[str, Any] = study.user_attrs.get(CONFIRMATION) or {}
-    evidence = evidence_of(study)
-    kept = Kept.of(evidence) if evidence else None
+    kept = Kept.of(study)
     scored = {"part": part["scores"], "baseline": part["baseline_scores"]}
     best = confirmation.get("arms", {}).get("best", {})
     if best.get("trial") == part["best"] and kept and kept.said(part["best"]):
@@ -47,7 +46,6 @@ def judge_part(study: optuna.Study, name: str, part: Mapping[str, Any]) -> dict[
         metric=metric_of(facts_of(study)),
         looks=max(1, looks_at(study, part["rows"])),
         matters=study.user_attrs.get(SEED_MATTERS, "weights"),
-        evidence=evidence.user_attrs if evidence else {},
         kept=kept,
     )
     return {

@@ -84,19 +84,6 @@ def kept_predictions(
     return Predictions(tuple(entry["seeds"]), values)
 
 
-def row_losses(attributes: Mapping[str, Any], trial: int | str) -> NDArray[np.float64] | None:
-    """Return what models of a trial's configuration lost on each test row, (seeds, rows).
-
-    Args:
-        attributes: of the study that holds the calls after a search.
-
-    Returns:
-        They, or None where the loop gave none.
-    """
-    entry = attributes.get(f"{ROW_LOSSES}{trial}")
-    return None if entry is None else unpacked(entry).astype(np.float64)
-
-
 def losses(predictions: Predictions, targets: NDArray[np.generic]) -> NDArray[np.float64]:
     """Return what each model loses on each row (seeds, rows): wrong or not, or absolute error."""
     if np.issubdtype(targets.dtype, np.floating):
@@ -122,3 +109,16 @@ def unpacked(entry: Mapping[str, Any]) -> NDArray[np.generic]:
     raw = zlib.decompress(base64.b64decode(entry["zlib"]))
     found = np.frombuffer(raw, dtype=entry["type"]).reshape(entry["shape"])
     return found if entry["type"].endswith("f4") else found.astype(np.int64)
+
+
+def row_losses(attributes: Mapping[str, Any], trial: int | str) -> NDArray[np.float64] | None:
+    """Return what models of a trial's configuration lost on each test row, (seeds, rows).
+
+    Args:
+        attributes: of the study that holds the calls after a search.
+
+    Returns:
+        They, or None where the loop gave none.
+    """
+    entry = attributes.get(f"{ROW_LOSSES}{trial}")
+    return None if entry is None else unpacked(entry).astype(np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +28,7 @@ from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.study.schema import SEED_MATTERS
 from tuner.study.store import evidence_name
+from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +58,7 @@ def verdicts(
     of its weights, more trainings prove nothing, whatever the interval says.
 
     Args:
+        metric: of the search.
         confirmation: its `scores` of each arm that is still what was confirmed, and its `rows`.
         further: whether the further metric of the task is compared too, which takes seconds.
 
@@ -66,15 +68,14 @@ def verdicts(
     known = (confirmation or {}).get("scores", {})
     if not known:
         return {f"{a}_vs_{b}": None for a, b in PAIRS}
-    evidence = evidence_of(study)
     test = OnTest(
         scored=known,
         trials={name: trial.number for name, trial in arms.items()},
         metric=metric,
         looks=max(1, looks_at(study, (confirmation or {}).get("rows"))),
         matters=study.user_attrs.get(SEED_MATTERS, "weights"),
-        evidence=evidence.user_attrs if evidence else {},
-        kept=Kept.of(evidence) if evidence else None,
+        kept=Kept.of(study),
+        losses=_losses_of_loop(study),
     )
     return {f"{a}_vs_{b}": test.compare(a, b, further=further) for a, b in PAIRS}
 
@@ -89,8 +90,8 @@ class OnTest:
         metric: of the search.
         looks: at the test rows, so far.
         matters: what a training's seed changes, as `SEED_MATTERS` has it.
-        evidence: attributes of the study of the trainings after the search.
-        kept: what that kept of single rows; None: nothing.
+        kept: what was kept of single rows; None: nothing.
+        losses: of a loop: attributes that hold the losses of its test rows.
     """
 
     scored: Mapping[str, Sequence[Mapping[str, float]]]
@@ -98,8 +99,8 @@ class OnTest:
     metric: Metric
     looks: int
     matters: str
-    evidence: Mapping[str, Any]
     kept: Kept | None
+    losses: Mapping[str, Any] = field(default_factory=dict)
 
     def compare(self, arm: str, other: str, *, further: bool) -> dict[str, Any] | None:
         """Compare two arms; None where one was not scored, or a score is not a number.
@@ -112,8 +113,15 @@ class OnTest:
         scores = [[one[self.metric.name] for one in self.scored[name]] for name in (other, arm)]
         if not (scores[0] and all(map(math.isfinite, (*scores[0], *scores[1])))):
             return None
-        numbers = self.trials[other], self.trials[arm]
-        pair = self._pair(numbers, scores, further=further)
+        kept, numbers = self.kept, (self.trials[other], self.trials[arm])
+        said = [kept.said(number) for number in numbers] if kept else []
+        losses = [row_losses(self.losses, number) for number in numbers]
+        if kept and said[0] and said[1]:
+            pair = _by_row(said[0], said[1], kept, self.metric, self.looks, further=further)
+        elif losses[0] is not None and losses[1] is not None:
+            pair = _by_losses(losses[0], losses[1], self.metric, self.looks)
+        else:
+            pair = _by_seed(scores, self.metric.direction)
         if self.matters != "weights":  # all models of an arm begin alike: their luck is not seen
             pair = {**pair, "verdict": "no proven gain"}
         return {
@@ -123,19 +131,6 @@ class OnTest:
             "probability_of_improvement": _probability(scores, self.metric.direction),
             "same_trial": numbers[0] == numbers[1],
         }
-
-    def _pair(
-        self, numbers: tuple[int | str, int | str], scores: list[list[float]], *, further: bool
-    ) -> dict[str, Any]:
-        """Compare row by row where rows were kept, else seed by seed."""
-        said = [self.kept.said(number) for number in numbers] if self.kept else []
-        if self.kept and said[0] and said[1]:
-            return _by_row(said[0], said[1], self.kept, self.metric, self.looks, further=further)
-        before, after_it = (row_losses(self.evidence, number) for number in numbers)
-        if before is not None and after_it is not None:  # of a loop
-            gain = compare_rows(before, after_it, self.looks)
-            return {**_facts(gain), "covers": "rows", "also": {}}
-        return _by_seed(scores, self.metric.direction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +148,12 @@ class Kept:
     seconds: float | None
 
     @classmethod
-    def of(cls, evidence: optuna.Study) -> Self | None:
+    def of(cls, study: optuna.Study) -> Self | None:
         """Read it; None where no rows were kept."""
+        name = evidence_name(study.study_name)
+        if name not in optuna.get_all_study_names(storage_of(study)):
+            return None
+        evidence = optuna.load_study(study_name=name, storage=storage_of(study))
         attributes = evidence.user_attrs
         targets = kept_targets(attributes)
         if targets is None:
@@ -174,12 +173,30 @@ class Kept:
         return kept_predictions(self.attributes, trial, self.targets)
 
 
-def evidence_of(study: optuna.Study) -> optuna.Study | None:
-    """Return the study of the trainings after the search, if there is one."""
+def _losses_of_loop(study: optuna.Study) -> Mapping[str, Any]:
     name = evidence_name(study.study_name)
-    if name not in optuna.get_all_study_names(study._storage):
-        return None
-    return optuna.load_study(study_name=name, storage=study._storage)
+    if name not in optuna.get_all_study_names(storage_of(study)):
+        return {}
+    attributes: Mapping[str, Any] = optuna.load_study(
+        study_name=name, storage=storage_of(study)
+    ).user_attrs
+    return attributes
+
+
+def _by_losses(
+    baseline: NDArray[np.float64], other: NDArray[np.float64], metric: Metric, looks: int
+) -> dict[str, Any]:
+    """Compare row by row the losses (seeds, rows) that a loop has given itself."""
+    gain = compare_rows(baseline, other, looks)
+    able = after(gain)
+    return {
+        **_facts(gain),
+        "covers": "rows",
+        "most_looks": most_looks(gain.rows),
+        "used_up": is_used_up(looks, gain.rows),
+        "certainty": able and in_words(able, metric.write_difference),
+        "also": {},
+    }
 
 
 def _by_row(

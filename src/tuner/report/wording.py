@@ -6,8 +6,6 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.metric import metric_of
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -17,21 +15,9 @@ BLANK = "–"  # noqa: RUF001  # an en dash, where a table has nothing to say
 MOST_DECIMALS = 6
 
 
-def metric_in(facts: Mapping[str, Any]) -> Metric:
-    """Return the metric of a study.
-
-    Args:
-        facts: of its report.
-    """
-    metric = facts["metric"]
-    return metric_of(
-        {"task": facts["task"], "metric": metric["name"], "direction": metric["direction"]}
-    )
-
-
 def loss(metric: Metric, score: float) -> float:
     """Return the score as it is written, turned so that less is better: accuracy becomes error."""
-    return metric.factor * metric.loss(score) if metric.per_cent else score
+    return metric.factor * metric.loss(score)
 
 
 def difference(metric: Metric, value: float, *others: float) -> str:

@@ -155,15 +155,13 @@ def _best_and_baseline(
         return None
     every = catalogue.attributes
     own = catalogue.studies[name]
-    evidence = every.get(evidence_name(name), {})
     test = OnTest(
         scored=confirmation["scores"],
         trials={arm: one.number for arm, one in arms.items()},
         metric=metric,
         looks=max(1, looks_among(every, name, confirmation.get("rows"))),
         matters=own.get(SEED_MATTERS, "weights"),
-        evidence=evidence,
-        kept=Kept.among(evidence),
+        kept=Kept.among(every.get(evidence_name(name), {})),
     )
     return test.compare("best", "baseline", further=False)
 

@@ -98,7 +98,7 @@ def confirm_partial(
     config: StudyConfig,
     partial: Partial,
     settings: RetrainingSettings,
-    tell: Callable[[str], object],
+    tell: Callable[[str], None],
 ) -> Confirmed:
     """Compare it with the baseline on the test rows, unless that is known, or cannot be.
 
@@ -117,15 +117,11 @@ def confirm_partial(
         told = f"It is not confirmed: {why_not}."
         tell(told)
         return Confirmed(None, told)
-
-    def say(text: str) -> None:
-        tell(text)
-
     count = settings.seeds or len(study.user_attrs[CONFIRMATION]["seeds"])
     folder = workplace.confirmation(folder_name(study.study_name, FOR_FOLDER))
     with only_writer(workplace.url, study.study_name), closing(InProcessEngine()) as engine:
         found = confirm_part(
-            study, config, engine, partial.configuration, partial.changes, count, folder, say
+            study, config, engine, partial.configuration, partial.changes, count, folder, tell
         )
     shutil.rmtree(folder, ignore_errors=True)  # scored, and the scores are stored
     facts = judge_part(study, name_of_part(partial.configuration), found)

@@ -47,9 +47,7 @@ if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
 
-def retrain(
-    settings: RetrainingSettings, tell: Callable[[str], object] = lambda _text: None
-) -> Path:
+def retrain(settings: RetrainingSettings, tell: Callable[[str], None] = lambda _text: None) -> Path:
     """Train an arm or a trial again, and write a bundle; return the bundle's folder.
 
     The same arm and seed on the same machine give the same weights, bit for bit; with a seed of the
@@ -70,10 +68,8 @@ def retrain(
     workplace = stored.workplace
     study = load_study(workplace.url, stored.study)
     chosen = _chosen(study, settings)
-    label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
     if is_of_loop(study):
-        if settings.only:
-            raise UsageError("--only is for studies of a case; use --trial or --arm with a loop")
+        label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
         bundles = workplace.bundles(folder_name(stored.study, FOR_FOLDER))
         return retrain_loop(study, chosen, settings, bundles, label)
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
@@ -83,6 +79,7 @@ def retrain(
             "would train other weights. Run this command on a machine with a GPU"
         )
     partial = partial_of(study, config.case, settings.only) if settings.only else None
+    label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
     if partial:
         label = folder_name(partial.label, FOR_FOLDER)
     tested = _tested(study, config, chosen, partial)

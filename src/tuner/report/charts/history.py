@@ -21,7 +21,8 @@ from tuner.report.charts.look import (
     our_look,
     spread,
 )
-from tuner.report.wording import loss, metric_in
+from tuner.report.scored import metric_in
+from tuner.report.wording import loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

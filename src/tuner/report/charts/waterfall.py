@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from tuner.report.charts.look import BLUE, GREEN, GREY, INK, VERMILLION, our_look
 from tuner.report.charts.names import drawable
-from tuner.report.wording import decimals_for, metric_in, number, setting
+from tuner.report.scored import metric_in
+from tuner.report.wording import decimals_for, number, setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -38,8 +38,8 @@ def ablation_facts(
         return None
     if (stored["baseline"], stored["best"]) != (arms["baseline"].number, arms["best"].number):
         return None
-    direction = metric.direction
     held_out = sizes["validation"] / max(sizes["training"], 1)  # a loop has no folds: 0
+    direction = metric.direction
     scores: list[list[float | None]] = stored["path_scores"]
     whole, first = stored["whole"], scores[0] if scores else []
     without = {
@@ -90,6 +90,4 @@ def _gain(
 def _loss(scores: Sequence[float | None], metric: Metric) -> float | None:
     """Return the mean score so that less is better: of an accuracy, the error."""
     known = [score for score in scores if score is not None]
-    if not known:
-        return None
-    return 1 - fmean(known) if metric.sign > 0 else fmean(known)
+    return metric.loss(fmean(known)) if known else None

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
+from tuner.report.scored import metric_in
 from tuner.report.sections.verdict import covered, gain_interval
 from tuner.report.wording import (
     BLANK,
     as_clause,
     count,
     decimals_of_differences,
-    metric_in,
     number,
     per_cent,
     table,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from tuner.report.scored import metric_in
 from tuner.report.sections.choice import option_for_place, study_word
 from tuner.report.sections.part import parts_section
 from tuner.report.sections.verdict import of_the_gain
@@ -14,7 +15,6 @@ from tuner.report.wording import (
     count,
     decimals_of_differences,
     listed,
-    metric_in,
     number,
     per_cent,
     setting,

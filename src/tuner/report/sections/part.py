@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.report.scored import metric_in
 from tuner.report.wording import (
     as_clause,
     code,
@@ -11,7 +12,6 @@ from tuner.report.wording import (
     decimals_of_differences,
     difference,
     listed,
-    metric_in,
     number,
     p_value,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.report.wording import metric_in, significant
+from tuner.report.scored import metric_in
+from tuner.report.wording import significant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

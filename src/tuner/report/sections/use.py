@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.metric import metric_named
+from tuner.report.scored import metric_in
 from tuner.report.sections.choice import reason
 from tuner.report.sections.units import in_target_units
 from tuner.report.wording import (
@@ -13,7 +13,6 @@ from tuner.report.wording import (
     count,
     difference,
     means_and_stds,
-    metric_in,
     setting,
     table,
 )
@@ -62,7 +61,7 @@ def _scores(facts: Facts) -> str:
         fresh = means_and_stds(metric, [arm["fresh"] for arm in arms.values()])
         rows.append([f"fresh validation ({count(rounds, 'seed')})", *fresh])
     for name, seeds in tested.items():
-        one = metric if name == metric.name else metric_named(name)
+        one = metric_in(facts, name)
         scores = means_and_stds(one, [arm["test"].get(name) for arm in arms.values()])
         rows.append([f"test {one.title} ({count(seeds, 'seed')})", *scores])
     header = ["", *(f"**{name}**" for name in arms)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.report.scored import metric_in
 from tuner.report.wording import (
     code,
     count,
@@ -12,7 +13,6 @@ from tuner.report.wording import (
     difference,
     listed,
     loss,
-    metric_in,
     number,
     p_value,
     per_cent,
