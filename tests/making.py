@@ -25,14 +25,14 @@ from tuner.training.plan import Plan
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import optuna
 
     from tuner.engines.job import Engine, Job
     from tuner.runs.settings import Arm
-    from tuner.search.coordinator import Observer
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
+    from tuner.search.virtual_time import Observer
     from tuner.training.plan import Precision
 
 TINY = str(Path(__file__).parent / "cases" / "tiny.py")
@@ -81,6 +81,7 @@ def retrained(
     arm: Arm = "best",
     number: int | None = None,
     only: tuple[str, ...] = (),
+    seeds: int | None = None,
     seed: int | None = None,
     out: Path | None = None,
     workplace: Workplace = HERE,
@@ -88,7 +89,9 @@ def retrained(
     """Retrain as the command does."""
     stored = Stored(study=study, workplace=workplace, case_file=case_file)
     return retrain(
-        RetrainingSettings(stored=stored, arm=arm, trial=number, only=only, seed=seed, out=out)
+        RetrainingSettings(
+            stored=stored, arm=arm, trial=number, only=only, seeds=seeds, seed=seed, out=out
+        )
     )
 
 
@@ -98,7 +101,7 @@ class InterruptsAt:
     def __init__(self, moment: int) -> None:
         self.left = moment
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt

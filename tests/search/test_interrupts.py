@@ -14,13 +14,15 @@ from tests.making import TINY, history, make_brief, make_engine, search
 from tuner.search import write_behind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from optuna.trial import FrozenTrial
 
     from tuner.engines.job import Engine
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
     from tuner.study.configuration import StudyConfig
+
+pytestmark = pytest.mark.xdist_group("interrupts")  # its fixtures are made once
 
 TOTAL = 12
 WRITES = (
@@ -35,7 +37,7 @@ WRITES = (
 class InterruptsAtEnds:
     """Presses Ctrl-C as soon as a trial has ended."""
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         if ended is not None:
             raise KeyboardInterrupt
 
@@ -104,7 +106,7 @@ def test_interrupted_at_the_end_of_every_trial(
     assert history(study) == undisturbed
 
 
-@pytest.mark.parametrize("every", [19, 37])
+@pytest.mark.parametrize("every", [23, pytest.param(37, marks=pytest.mark.slow)])
 def test_killed_at_every_so_many_writes(
     engine: Engine,
     module_brief: StudyConfig,

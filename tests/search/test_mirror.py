@@ -23,12 +23,13 @@ from tuner.study.store import load_study
 from tuner.unpromised.by_optuna import engine_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import optuna
     from optuna.trial import FrozenTrial
 
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
     from tuner.study.configuration import StudyConfig
 
 
@@ -60,7 +61,7 @@ class Compares:
     def __init__(self, mirror: Mirror, url: str) -> None:
         self.mirror, self.url, self.compared = mirror, url, 0
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         if ended is not None:
             numbers = [trial["number"] for trial in self._finished(load_study(self.url, "study"))]
             assert ended.number in numbers

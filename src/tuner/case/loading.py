@@ -65,7 +65,7 @@ def load_case(reference: str) -> Case:
     if not is_file(reference):
         module = importlib.import_module(f"tuner.cases.{reference}")
     else:
-        module = _import_file(Path(reference))
+        module = import_file(Path(reference))
     case = getattr(module, "CASE", None)
     if not isinstance(case, Case):
         raise CaseError(
@@ -89,11 +89,13 @@ def load_named_case(name: str, reference: str, file: str | None) -> Case:
     """
     if file is None and is_file(str(reference)):
         raise CaseError(
-            f"this is of a case of your own, {name!r}; name its file with --case {reference}"
+            f"this study uses your own case {name!r}; pass its file: --case {reference}"
         )
     case = load_case(file or reference)
     if case.name != name:
-        raise CaseError(f"this is of case {name!r}, and {file or reference} is {case.name!r}")
+        raise CaseError(
+            f"this study uses case {name!r}, but {file or reference} is case {case.name!r}"
+        )
     return case
 
 
@@ -103,7 +105,12 @@ def _through(door: str, reference: str) -> Case:
     return case
 
 
-def _import_file(path: Path) -> Any:
+def import_file(path: Path) -> Any:
+    """Run a file of the user's as a module, with what stands beside it importable.
+
+    Raises:
+        CaseError: it raises, or exits.
+    """
     digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
     name = f"tuner_case_{path.stem}_{digest}"
     module = ModuleType(name)

@@ -26,6 +26,7 @@ from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEn
 from tuner.engines.worker import Reader, advance, run
 from tuner.errors import EngineError, first_line
 from tuner.files import replacing
+from tuner.training.fitting import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,7 +57,7 @@ class Parcel:
         return cls(cache.files_to_train_on(job.data), files_of(job.case) if own else {})
 
 
-class RayEngine(RemoteEngine):
+class RayEngine(RemoteEngine[Job, ReportPoint]):
     """Fits as Ray tasks. Each is tried once; what is lost with its node is begun again here.
 
     Args:
@@ -91,7 +92,7 @@ class RayEngine(RemoteEngine):
             if self._without_room > SECONDS_WITHOUT_ROOM:
                 raise EngineError(
                     f"the cluster has had no room for a fit for {SECONDS_WITHOUT_ROOM:g} s; "
-                    "`ray status` says what it lacks. The same command goes on"
+                    "`ray status` says what it lacks. Run the same command again to continue"
                 )
         return [fits[stream] for stream in ready]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
-from tuner.case.metric import metric_named
+from tuner.case.metric import metric_of
 from tuner.evidence.signs import curve_of, read_signs
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _failed(finished: Sequence[FrozenTrial]) -> Check:
     if failed <= MOST_FAILED * len(finished):
         return Check("failed", True, found)
     return Check(
-        "failed", False, found, "read their reasons above, then fix the case or its search space"
+        "failed", False, found, "read the reasons below, then fix the case or its search space"
     )
 
 
@@ -124,7 +124,7 @@ def _pruned(finished: Sequence[FrozenTrial]) -> Check:
 
 def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
     """See whether the last third of the trials found anything better."""
-    sign = metric_named(made["metric"]).sign
+    sign = metric_of(made).sign
     complete = [
         (index, sign * trial.values[0])
         for index, trial in enumerate(finished)
@@ -179,7 +179,7 @@ def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Che
         "dimensions",
         False,
         f"{found}: fewer than {TRIALS_A_DIMENSION} trials for each",
-        "trust an ablation (`tuner ablate`) more than the importances below; run more trials, or "
+        "trust an ablation (`tuner ablate`) more than the importances; run more trials, or "
         "use `--fix` for the hyperparameters that matter least",
     )
 

@@ -18,9 +18,10 @@ from tuner.errors import CaseError, TunerError
 from tuner.machine import machine, processors
 from tuner.revision import full_version
 from tuner.search.scoring import History
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 from tuner.study.identity import changes_of_case, changes_of_rules
 from tuner.study.reopening import differences_of_data
+from tuner.study.rules import rules_of_fit
 from tuner.study.store import facts_of
 from tuner.training.blame import without_line
 
@@ -72,8 +73,8 @@ def missing_trials(study: optuna.Study) -> list[str]:
 
 
 def unreadable(error: Exception) -> str:
-    """Say that a trial has something stored that no study of ours has."""
-    return f"what is stored, which no study of ours has: {error!r}"
+    """Say that the stored attributes of a trial cannot be read."""
+    return f"its stored attributes, which are damaged: {error!r}"
 
 
 def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
@@ -90,7 +91,7 @@ def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
 def _untrained(config: StudyConfig, trial: FrozenTrial) -> Iterator[tuple[str, Any, Any]]:
     """Yield what can be compared before a training, as `_pairs` does what comes of it."""
     stored = trial.user_attrs
-    yield "seed", stored["seed"], derive(config.seed, "trial", trial.number)
+    yield "seed", stored["seed"], derive(config.seed, Stream.TRIAL, trial.number)
     yield "parameters", *_drawn(config, trial)
     yield "hyperparameters", stored["hyperparameters"], _suggested(config, trial)
 
@@ -171,7 +172,10 @@ def changed_since(
         data_dir: folder with the raw data, if one is named; `own_data` is tuner's own.
     """
     facts = facts_of(study)
-    changed = [*changes_of_case(facts, config.case, config.source), *changes_of_rules(facts)]
+    changed = [
+        *changes_of_case(facts, config.case, config.source),
+        *changes_of_rules(facts, rules_of_fit()),
+    ]
     said = [change.said for change in changed]
     if any(change.of_case for change in changed):
         try:

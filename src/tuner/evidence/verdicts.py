@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,11 +11,12 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from tuner.case.metric import metric_named, sign_of
+from tuner.case.metric import sign_of
 from tuner.evidence.certainty import after, in_words
 from tuner.evidence.comparison import CONFIDENCE, Direction, compare
 from tuner.evidence.crossed import compare_rows
 from tuner.evidence.looks import alpha_for, is_used_up, most_looks
+from tuner.evidence.loops import row_losses
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import Predictions, kept_predictions, kept_targets, losses
 from tuner.evidence.resampling import compare_scores
@@ -40,8 +41,7 @@ def verdicts(
     study: optuna.Study,
     arms: Mapping[str, FrozenTrial],
     confirmation: Mapping[str, Any] | None,
-    metric: str,
-    direction: Direction,
+    metric: Metric,
     *,
     further: bool = True,
 ) -> dict[str, dict[str, Any] | None]:
@@ -53,6 +53,7 @@ def verdicts(
     of its weights, more trainings prove nothing, whatever the interval says.
 
     Args:
+        metric: of the search.
         confirmation: its `scores` of each arm that is still what was confirmed, and its `rows`.
         further: whether the further metric of the task is compared too, which takes seconds.
 
@@ -60,38 +61,75 @@ def verdicts(
         What there is to say of each pair; None where it was not compared.
     """
     known = (confirmation or {}).get("scores", {})
-    found: dict[str, dict[str, Any] | None] = {f"{a}_vs_{b}": None for a, b in PAIRS}
     if not known:
-        return found
-    kept = _Kept.of(study)
-    looks = max(1, looks_at(study, (confirmation or {}).get("rows")))
-    matters = study.user_attrs.get(SEED_MATTERS, "weights")
-    for arm, other in PAIRS:
-        if arm not in known or other not in known:
-            continue
-        scores = [[score[metric] for score in known[name]] for name in (other, arm)]
+        return {f"{a}_vs_{b}": None for a, b in PAIRS}
+    test = OnTest(
+        scored=known,
+        trials={name: trial.number for name, trial in arms.items()},
+        metric=metric,
+        looks=max(1, looks_at(study, (confirmation or {}).get("rows"))),
+        matters=study.user_attrs.get(SEED_MATTERS, "weights"),
+        kept=Kept.of(study),
+        losses=_losses_of_loop(study),
+    )
+    return {f"{a}_vs_{b}": test.compare(a, b, further=further) for a, b in PAIRS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnTest:
+    """What the arms of a study did on its test rows.
+
+    Attributes:
+        scored: scores of each arm, a seed each.
+        trials: numbers of the trials of the arms, or names of parts.
+        metric: of the search.
+        looks: at the test rows, so far.
+        matters: what a training's seed changes, as `SEED_MATTERS` has it.
+        kept: what was kept of single rows; None: nothing.
+        losses: of a loop: attributes that hold the losses of its test rows.
+    """
+
+    scored: Mapping[str, Sequence[Mapping[str, float]]]
+    trials: Mapping[str, int | str]
+    metric: Metric
+    looks: int
+    matters: str
+    kept: Kept | None
+    losses: Mapping[str, Any] = field(default_factory=dict)
+
+    def compare(self, arm: str, other: str, *, further: bool) -> dict[str, Any] | None:
+        """Compare two arms; None where one was not scored, or a score is not a number.
+
+        Args:
+            further: as for `verdicts`.
+        """
+        if arm not in self.scored or other not in self.scored:
+            return None
+        scores = [[one[self.metric.name] for one in self.scored[name]] for name in (other, arm)]
         if not (scores[0] and all(map(math.isfinite, (*scores[0], *scores[1])))):
-            continue
-        said = [kept.said(arms[name].number) for name in (other, arm)] if kept else []
-        pair = (
-            _by_row(said[0], said[1], kept, metric_named(metric), looks, further=further)
-            if kept and said[0] and said[1]
-            else _by_seed(scores, direction)
-        )
-        if matters != "weights":  # all models of an arm begin alike: their luck is not seen
+            return None
+        kept, numbers = self.kept, (self.trials[other], self.trials[arm])
+        said = [kept.said(number) for number in numbers] if kept else []
+        losses = [row_losses(self.losses, number) for number in numbers]
+        if kept and said[0] and said[1]:
+            pair = _by_row(said[0], said[1], kept, self.metric, self.looks, further=further)
+        elif losses[0] is not None and losses[1] is not None:
+            pair = _by_losses(losses[0], losses[1], self.metric, self.looks)
+        else:
+            pair = _by_seed(scores, self.metric.direction)
+        if self.matters != "weights":  # all models of an arm begin alike: their luck is not seen
             pair = {**pair, "verdict": "no proven gain"}
-        found[f"{arm}_vs_{other}"] = {
-            "metric": metric,
+        return {
+            "metric": self.metric.name,
             **pair,
-            "seed_matters": matters,
-            "probability_of_improvement": _probability(scores, direction),
-            "same_trial": arms[arm].number == arms[other].number,
+            "seed_matters": self.matters,
+            "probability_of_improvement": _probability(scores, self.metric.direction),
+            "same_trial": numbers[0] == numbers[1],
         }
-    return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
     """What the study of the trainings after the search keeps, read once.
 
     Attributes:
@@ -119,15 +157,47 @@ class _Kept:
         times = [trial.user_attrs["seconds"] for trial in trials if trial.user_attrs.get("seconds")]
         return cls(attributes, targets, fmean(times) if times else None)
 
-    def said(self, trial: int) -> Predictions | None:
+    @classmethod
+    def among(cls, attributes: Mapping[str, Any]) -> Self | None:
+        """Take it from attributes that were read; None where no rows were kept."""
+        targets = kept_targets(attributes)
+        return None if targets is None else cls(attributes, targets, None)
+
+    def said(self, trial: int | str) -> Predictions | None:
         """Return what models of a trial's configuration said."""
         return kept_predictions(self.attributes, trial, self.targets)
+
+
+def _losses_of_loop(study: optuna.Study) -> Mapping[str, Any]:
+    name = evidence_name(study.study_name)
+    if name not in optuna.get_all_study_names(storage_of(study)):
+        return {}
+    attributes: Mapping[str, Any] = optuna.load_study(
+        study_name=name, storage=storage_of(study)
+    ).user_attrs
+    return attributes
+
+
+def _by_losses(
+    baseline: NDArray[np.float64], other: NDArray[np.float64], metric: Metric, looks: int
+) -> dict[str, Any]:
+    """Compare row by row the losses (seeds, rows) that a loop has given itself."""
+    gain = compare_rows(baseline, other, looks)
+    able = after(gain)
+    return {
+        **_facts(gain),
+        "covers": "rows",
+        "most_looks": most_looks(gain.rows),
+        "used_up": is_used_up(looks, gain.rows),
+        "certainty": able and in_words(able, metric.write_difference),
+        "also": {},
+    }
 
 
 def _by_row(
     baseline: Predictions,
     other: Predictions,
-    kept: _Kept,
+    kept: Kept,
     metric: Metric,
     looks: int,
     *,

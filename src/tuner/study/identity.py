@@ -10,7 +10,6 @@ from optuna.distributions import check_distribution_compatibility, json_to_distr
 
 from tuner.case.source import Source
 from tuner.errors import StudyError
-from tuner.study.rules import rules_of_fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -91,7 +90,7 @@ def changes(
     ]
     if "source" not in stored:
         return [*found, _unrecorded(stored)]
-    return [*found, *_of_case(stored, wanted), *changes_of_rules(stored)]
+    return [*found, *_of_case(stored, wanted), *changes_of_rules(stored, wanted["rules"])]
 
 
 def changes_of_case(stored: Mapping[str, Any], case: Case, source: Source) -> Iterator[Change]:
@@ -107,7 +106,12 @@ def _of_case(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[C
     if stored["points_per_epoch"] != wanted["points_per_epoch"]:
         pair = stored["points_per_epoch"], wanted["points_per_epoch"]
         yield _plain("number of validations an epoch", *pair)
-    before, source = Source(**stored["source"]), Source(**wanted["source"])
+    yield from changes_of_source(stored["source"], Source(**wanted["source"]))
+
+
+def changes_of_source(stored: Mapping[str, Any], source: Source) -> Iterator[Change]:
+    """Yield that the code of a case or of a loop is not what is stored of it, if so."""
+    before = Source(**stored)
     if before != source:
         files = source.changed_since(before)
         yield Change(
@@ -118,9 +122,13 @@ def _of_case(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[C
         )
 
 
-def changes_of_rules(stored: Mapping[str, Any]) -> Iterator[Change]:
-    """Yield what has changed in how tuner trains, as far as that is known."""
-    was, now = stored.get("rules"), rules_of_fit()
+def changes_of_rules(stored: Mapping[str, Any], now: Mapping[str, str]) -> Iterator[Change]:
+    """Yield what has changed in how tuner trains, as far as that is known.
+
+    Args:
+        now: hashes of the training code, as they are now.
+    """
+    was = stored.get("rules")
     if was is not None and was != now:
         files = sorted(name for name in was.keys() | now if was.get(name) != now.get(name))
         yield Change(
@@ -136,7 +144,7 @@ def changes_of_rules(stored: Mapping[str, Any]) -> Iterator[Change]:
 def refuse(name: str, found: Iterable[Change]) -> StudyError:
     """Make the error for a study that is not what it would be continued as."""
     listed = list(found)
-    what_to_do = "Start a new study with --name, or give the command and the case it was made with"
+    what_to_do = "Start a new study with --name, or use the command and the case it was made with"
     if all(change.can_be_accepted for change in listed):
         what_to_do += (
             f". To continue with what has changed, add {ACCEPT}; the study and its report keep a "

@@ -17,15 +17,19 @@ STOPPED = "stopped"  # why the search has ended by itself; None: it has not
 CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
 MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does
+PARTS = "parts"  # by name: what the baseline with a part of the changes does on the test split
 IMPORTANCE = "importance"  # which hyperparameters mattered
 REMARKS = "remarks"  # what is odd about the data: sentences, said before anything trains
-TESTED_WEIGHTS = "tested_weights"  # digests of the models that met the test, by trial, a seed each
+TESTED_WEIGHTS = "tested_weights"  # of the models that met the test, by trial or part, a seed each
 SEED_MATTERS = "seed_matters"  # what a training's seed changes: its "weights", "order" or "nothing"
 NOTE = "note_version"  # of the note in the dashboard that tuner wrote last; a later one is not ours
 OPENINGS = "test_openings"  # list[Opening]: when and why the test split was opened
 
+# Attributes of the evidence study, each with the number of a trial behind it.
+ROW_LOSSES = "row_losses:"  # of a loop: what models of that trial's configuration lose a test row
+
 # What was concluded from trainings: empty again once a change has been accepted.
-CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, TESTED_WEIGHTS)
+CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, PARTS, TESTED_WEIGHTS)
 
 # The attribute of a study that holds the trainings after another's search: that other's name.
 EVIDENCE = "evidence_of"
@@ -35,7 +39,17 @@ ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
-TRIED = "tried"  # what a person asked for with --try
+TRIED = "tried"  # what a person asked for with --try: values by name
+PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it ended, was asked
+
+
+# All of them: a loop's own attributes of the same name are stored under another.
+OWN = frozenset(
+    {
+        *(ARM, HYPERPARAMETERS, SEED, CURVE, BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED, SECONDS),
+        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRIED, PLACE, INFORMED, "traceback"),
+    }
+)
 
 
 class StoredDistribution(TypedDict):
@@ -140,7 +154,7 @@ class SearchTrial(TypedDict):
 
     Attributes:
         arm: "baseline" or "recipe", of a trial that is one.
-        tried: what a person asked for with --try, of a trial that was.
+        tried: what a person asked for with --try, of a trial that was: values by name.
         hyperparameters: all of them.
         seed: of its training.
         curve: a point each: step, epoch, training loss, training metric, validation score.
@@ -152,7 +166,7 @@ class SearchTrial(TypedDict):
     """
 
     arm: NotRequired[str]
-    tried: NotRequired[str]
+    tried: NotRequired[dict[str, Any]]
     hyperparameters: dict[str, Any]
     seed: int
     curve: NotRequired[list[list[float | None]]]
