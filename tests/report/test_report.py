@@ -10,6 +10,7 @@ from contextlib import closing
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -205,7 +206,7 @@ def drawn_curves(facts: dict[str, Any], study: optuna.Study) -> list[Any]:
     """The points of all lines of the learning curves."""
     figure = draw_curves(facts, study.get_trials(deepcopy=False))
     assert figure is not None
-    return [line.get_xydata().tolist() for panel in figure.axes for line in panel.lines]
+    return [np.asarray(line.get_xydata()).tolist() for panel in figure.axes for line in panel.lines]
 
 
 def test_a_trial_is_found_by_its_number_where_another_was_deleted(tmp_path: Path) -> None:
