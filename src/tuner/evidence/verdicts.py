@@ -16,9 +16,14 @@ from tuner.evidence.certainty import after, in_words
 from tuner.evidence.comparison import CONFIDENCE, Direction, compare
 from tuner.evidence.crossed import compare_rows
 from tuner.evidence.looks import alpha_for, is_used_up, most_looks
-from tuner.evidence.loops import row_losses
 from tuner.evidence.odometer import looks_at
-from tuner.evidence.predictions import Predictions, kept_predictions, kept_targets, losses
+from tuner.evidence.predictions import (
+    Predictions,
+    kept_predictions,
+    kept_targets,
+    losses,
+    row_losses,
+)
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.study.schema import SEED_MATTERS

@@ -106,8 +106,8 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         values = ", ".join(f"{name}={value!r}" for name, value in given.items())
         blame = self.config.case.blame(why)
         reason = f"it was enqueued with {values}, which the search space does not have ({blame})"
-        told: dict[str, Any] = {"failure": reason, "diverged": False, "curve": []}
-        for name, value in {**told, "seconds": 0.0, "work": 0.0, "ended": self.now}.items():
+        noted: dict[str, Any] = {"failure": reason, "diverged": False, "curve": []}
+        for name, value in {**noted, "seconds": 0.0, "work": 0.0, "ended": self.now}.items():
             trial.set_user_attr(name, value)
         self._tell_observer(self.study.tell(trial, state=TrialState.FAIL))
 

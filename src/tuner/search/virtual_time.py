@@ -82,7 +82,7 @@ class VirtualTimeSearch(ABC, Generic[R]):
 
     @abstractmethod
     def _start(self) -> R | None:
-        """Ask for a trial, and have its training begin; None where it was refused."""
+        """Ask for a trial, and have its training begin; None where it has ended at once."""
 
     @abstractmethod
     def _take(self, running: R, timeout: float) -> bool:
@@ -133,9 +133,8 @@ class VirtualTimeSearch(ABC, Generic[R]):
             self.lineup.begin(self.now)
             if self.lineup.is_full or not self._wants_another(total, enough):
                 return
-            begun = self._start()
-            if begun is not None:
-                self.lineup.add(begun)
+            if (started := self._start()) is not None:
+                self.lineup.add(started)
 
     def _wants_another(
         self, total: int, enough: Callable[[optuna.Study], str | None] | None
