@@ -145,7 +145,7 @@ class LoopSampler(RememberingTPESampler):
     ) -> Any:
         """Draw a hyperparameter."""
         one = RememberingTPESampler(derive(self._seed, param_name), self._columns)
-        one._groups = self._groups
+        one.groups = self.groups
         return one.sample_independent(study, trial, param_name, param_distribution)
 
 
