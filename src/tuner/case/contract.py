@@ -68,10 +68,20 @@ class Shape:
     Attributes:
         inputs: (C, H, W) or (F,).
         outputs: classes, or 1.
+        categories: of a table with categories, how many codes each has: the last columns of
+            `inputs` are codes from 0 on, and 0 is a value that was not trained on.
     """
 
     inputs: tuple[int, ...]
     outputs: int
+    categories: tuple[int, ...] = ()
+
+
+def shape_of(data: Dataset) -> Shape:
+    """Return what a model of this data takes, once the rows are prepared, and gives."""
+    if data.table is None:
+        return Shape(data.row_shape, data.outputs)
+    return Shape((data.table.width,), data.outputs, data.table.cardinalities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tuner.data.examples import Examples, PixelStatistics
-    from tuner.data.splits import KFold
+    from tuner.data.splits import Scheme
 
 
 def check_rows(
@@ -29,14 +29,19 @@ def check_rows(
     classes: tuple[str, ...],
     columns: tuple[str, ...],
     pixels: PixelStatistics | None,
+    *,
+    gaps: bool = False,
 ) -> None:
     """Check one part of a data set: development or test.
+
+    Args:
+        gaps: whether a feature may be nan, where a cell of a table has no value.
 
     Raises:
         DataError: all that is wrong with its features or its targets.
     """
     wrong = [
-        *(_images(rows, pixels, columns) if pixels else _table(rows, columns)),
+        *(_images(rows, pixels, columns) if pixels else _table(rows, columns, gaps=gaps)),
         *(_classes(rows, classes) if classes else _numbers(rows)),
     ]
     if wrong:
@@ -47,7 +52,7 @@ def check_parts(
     name: str,
     development: Examples,
     test: Examples,
-    validation: Holdout | KFold,
+    validation: Scheme,
     classes: tuple[str, ...],
 ) -> None:
     """Check that the parts of a data set fit each other; each of them has been checked.
@@ -120,14 +125,14 @@ def _images(rows: Examples, pixels: PixelStatistics, columns: tuple[str, ...]) -
         yield "`columns` is for tables, and `pixels` for images"
 
 
-def _table(rows: Examples, columns: tuple[str, ...]) -> Iterator[str]:
+def _table(rows: Examples, columns: tuple[str, ...], *, gaps: bool) -> Iterator[str]:
     shape = tuple(rows.features.shape)
     if rows.features.dtype not in TABLES:
         yield (
             f"features are {rows.features.dtype}; without `pixels` they have to be torch.float32, "
             "or torch.float64"
         )
-    elif not rows.features.isfinite().all():
+    elif not (rows.features.isfinite() | (rows.features.isnan() & gaps)).all():
         yield "a feature is not finite"
     if shape[1:] != (len(columns),):
         yield (

@@ -26,13 +26,20 @@ class Examples:
         features: images (N, C, H, W) uint8, or tables (N, F) float32, or float64 for numbers far
             from zero (a Unix time): they are scaled before a model sees them as float32.
         targets: classes (N,) int64, or numbers (N, 1) float32 or float64.
+        groups: (N,) int64: rows of one number stay on one side of a split; None: all may be parted.
     """
 
     features: Tensor
     targets: Tensor
+    groups: Tensor | None = None
 
     def __post_init__(self) -> None:
-        """Refuse features and targets that do not belong together."""
+        """Refuse features, targets and groups that do not belong together."""
+        if self.groups is not None and self.groups.shape != (len(self.features),):
+            raise DataError(
+                f"groups have shape {tuple(self.groups.shape)} for {len(self.features)} rows; give "
+                "one whole number a row"
+            )
         if len(self.features) != len(self.targets) or len(self.features) == 0:
             raise DataError(
                 f"{len(self.features)} rows of features with {len(self.targets)} targets; "
@@ -44,8 +51,11 @@ class Examples:
         return len(self.features)
 
     def save(self, path: Path) -> None:
-        """Write both tensors to a safetensors file."""
-        save_tensors({"features": self.features, "targets": self.targets}, path)
+        """Write the tensors to a safetensors file."""
+        tensors = {"features": self.features, "targets": self.targets}
+        if self.groups is not None:
+            tensors["groups"] = self.groups
+        save_tensors(tensors, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tuner.case.contract import Shape
+from tuner.case.contract import shape_of
 from tuner.case.metric import scores
 from tuner.data.tensors import checksum_in
 from tuner.engines.job import Failed, Finished, run_all
@@ -183,11 +183,11 @@ def _open(
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
     test = config.dataset.test.open(record)
-    outputs = {key: one.outputs(test.features, config.plan).cpu() for key, one in fitted.items()}
+    outputs = {key: one.scored(test.features, config.plan).cpu() for key, one in fitted.items()}
     if config.case.task == "regression":
         # Every model was trained on all development rows, so all have the same scaler.
         scaler = next(iter(fitted.values())).targets
-        test = replace(test, targets=scaler(test.targets))
+        test = replace(test, targets=scaler.standardise(test.targets))
     return outputs, test
 
 
@@ -209,9 +209,9 @@ def load_fitted(config: StudyConfig, configuration: Configuration, file: Path) -
     """
     case, data = config.case, config.dataset
     hyperparameters = case.hyperparameters(configuration.hyperparameters)
-    model = case.build(hyperparameters, Shape(data.row_shape, data.outputs)).to(config.plan.device)
+    model = case.build(hyperparameters, shape_of(data)).to(config.plan.device)
     try:
-        return Fitted.load(model, file, data.row_shape)
+        return Fitted.load(model, file, data.row_shape, data.table)
     except BundleError:
         file.unlink(missing_ok=True)
         raise

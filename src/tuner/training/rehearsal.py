@@ -76,7 +76,7 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                     f"case {case.name!r}: its {arm} cannot be trained: {blame(error)}"
                 ) from error
         effect, said = _effect_of_the_seed(case, data, plan)
-    columns = [] if data.pixels else remarks(data.development.features, data.columns)
+    columns = [] if data.pixels or data.table else remarks(data.development.features, data.columns)
     return Rehearsal(effect, (*said, *columns))
 
 
@@ -169,7 +169,9 @@ def _check_saving(
         except (TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise TrainingError(f"its weights cannot be saved: {error}") from error
         try:
-            loaded = Fitted.load(other.network.to(plan.device), file, data.row_shape)
+            loaded = Fitted.load(
+                other.network.to(plan.device), file, data.row_shape, data.table
+            )
         except BundleError as error:
             reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
             raise TrainingError(
