@@ -58,7 +58,7 @@ from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -94,6 +94,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     workplace = settings.workplace
     dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
     case = case.settled(dataset)
+    if dataset.inspection:
+        observer.tell(Message(in_columns(dataset.inspection)))
     fixed = parse_fixed(case, settings.fix)
     tries = parse_tries(case, fixed, settings.tries)
     name = (
@@ -143,6 +145,12 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             settle(study)
             return StudyRun(name, None)
     return StudyRun(name, report)
+
+
+def in_columns(pairs: Sequence[tuple[str, str]]) -> str:
+    """Write what was found in the data, a line each."""
+    width = max(len(subject) for subject, _ in pairs)
+    return "\n".join(f"{subject:<{width}}  {said}" for subject, said in pairs)
 
 
 def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:

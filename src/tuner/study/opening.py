@@ -163,6 +163,7 @@ def _facts(config: StudyConfig) -> dict[str, Any]:
             "columns": data.columns,
             "pixels": data.pixels and asdict(data.pixels),
             "reading": data.reading,
+            **({"inspection": data.inspection} if data.inspection else {}),
             "findings": data.findings and data.findings.facts(),
             "target": data.findings and data.findings.target and asdict(data.findings.target),
             **facts_of_split(data),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.report.wording import code, count, sentence, significant
+from tuner.report.wording import code, count, sentence, significant, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,12 @@ def data_section(facts: Facts) -> str:
         )
     lines += [f"- {sentence(remark)}" for remark in facts.get("remarks") or []]
     lines.append(f"- SHA-256 of the data as the model sees it: {code(data['fingerprint'][:16])}…")
-    return "## What data was it?\n\n" + "\n".join(lines)
+    text = "## What data was it?\n\n" + "\n".join(lines)
+    if inspection := data.get("inspection"):
+        rows = [[subject, code(said)] for subject, said in inspection]
+        text += "\n\nWhat was found in the files, before anything was trained:\n\n"
+        text += table(["", "found"], rows, left=2)
+    return text
 
 
 def _opened(facts: Facts) -> list[str]:
