@@ -154,13 +154,11 @@ def _load(name: str, file: Path | None, size: int) -> Backbone:
 
 def _cut(made: nn.Module) -> int:
     """Take away the layer that names ImageNet's classes; return how many features go into it."""
-    head = made.fc if hasattr(made, "fc") else made.classifier
-    layers = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
-    if hasattr(made, "fc"):
-        made.fc = nn.Identity()
-    else:
-        made.classifier = nn.Identity()
-    return int(layers[0].in_features)
+    name = "fc" if hasattr(made, "fc") else "classifier"
+    head: nn.Module = getattr(made, name)
+    first = next(layer for layer in head.modules() if isinstance(layer, nn.Linear))
+    setattr(made, name, nn.Identity())
+    return first.in_features
 
 
 def _read(file: Path) -> Any:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tuner.data.splits import Scheme
     from tuner.own.images import Given
     from tuner.own.images_alike import Alike
+    from tuner.own.images_backbone import Backbone
     from tuner.own.images_listing import Listing, Picture
 
 TEST_SHARE = 0.2
@@ -73,10 +74,11 @@ def load(given: Given, folders: Folders) -> Dataset:
     """
     check_place(given.data)
     listing = _listed(given)
+    backbone = _backbone(given)
     heads, broken = look_through(listing.pictures)
     refuse_too_many(given.data, broken, len(listing.pictures))
     looks = [look for _, look in heads]
-    shape, why = choose_shape(looks, None if given.backbone else given.size)
+    shape, why = choose_shape(looks, None if backbone else given.size)
     pixels, pictures, unread = read_pixels([one for one, _ in heads], shape, folders.own)
     broken += unread
     refuse_too_many(given.data, broken, len(listing.pictures))
@@ -84,12 +86,29 @@ def load(given: Given, folders: Folders) -> Dataset:
     labels = targets.numpy() if classes else np.zeros(len(pictures), dtype=np.int64)
     alike = find_alike(pixels, [one.group for one in pictures])
     parts = _parts(given, pictures, labels, classes, alike)
-    rows = {
-        part: _examples(pixels, targets, alike, pictures, numbers, folders)
-        for part, numbers in (("development", parts.development), ("test", parts.test))
-    }
-    scheme = _scheme(rows["development"], classes)
-    inspection = [
+    if backbone:
+        seen_as = backbone.in_words
+        features = backbone.features_of(pictures, pixels, folders.own)
+    else:
+        colour = "grey" if shape[0] == 1 else "in colour"
+        seen_as = f"{shape[2]} × {shape[1]}, {colour}: {why}"  # noqa: RUF001
+        features = pixels
+    development, test = (
+        _examples(features, targets, alike, pictures, numbers, folders)
+        for numbers in (parts.development, parts.test)
+    )
+    scheme = _scheme(development, classes)
+    made = make_dataset(
+        name=_name(given),
+        source=f"{given.data}: {len(pictures):,} pictures from {listing.kind}",
+        development=development,
+        test=test,
+        validation=scheme,
+        classes=classes,
+        columns=backbone.columns if backbone else (),
+        pixels=None if backbone else statistics_of(development.features),
+    )
+    inspection = (
         ("pictures", f"{len(pictures):,} from {listing.kind}"),
         ("left out", _left_out(listing)),
         ("unreadable", about_broken(broken)),
@@ -97,40 +116,29 @@ def load(given: Given, folders: Folders) -> Dataset:
         ("target", _about_target(classes, targets)),
         *_about_alike(alike, pictures, classes),
         ("split", f"{parts.told}; {_about_scheme(scheme)}"),
-    ]
-    notes = [*listing.notes, *parts.notes, *_about_few(classes, labels)]
-    name, columns, pixels_of = given.data.resolve().name, (), None
-    if given.data.is_file():
-        name = given.data.stem
-    if given.backbone:
-        from tuner.own.images_backbone import backbone_of  # imports torchvision
-
-        backbone = backbone_of(given)
-        features = backbone.features_of(pictures, pixels, folders.own)
-        rows = {
-            part: replace(own, features=features[numbers])
-            for (part, own), numbers in zip(
-                rows.items(), (parts.development, parts.test), strict=True
-            )
-        }
-        columns, name = backbone.columns, f"{name}-{given.backbone}"
-        inspection.append(("read as", backbone.in_words))
-    else:
-        pixels_of = statistics_of(rows["development"].features)
-        colour = "grey" if shape[0] == 1 else "in colour"
-        inspection.append(("read as", f"{shape[2]} × {shape[1]}, {colour}: {why}"))  # noqa: RUF001
-    made = make_dataset(
-        name=name,
-        source=f"{given.data}: {len(pictures):,} pictures from {listing.kind}",
-        development=rows["development"],
-        test=rows["test"],
-        validation=scheme,
-        classes=classes,
-        columns=columns,
-        pixels=pixels_of,
+        ("read as", seen_as),
     )
+    notes = [*listing.notes, *parts.notes, *_about_few(classes, labels)]
     findings = made.findings and replace(made.findings, told=notes)
-    return replace(made, findings=findings, inspection=tuple(inspection))
+    if findings and backbone:  # its features are no columns that a person could remove
+        findings = replace(findings, constant=[], suspects={}, numbering=[])
+    return replace(made, findings=findings, inspection=inspection)
+
+
+def _name(given: Given) -> str:
+    """Return the name of a study of this data that is given none."""
+    target = [given.data.stem, str(given.target)]
+    parts = target if given.data.is_file() else [given.data.resolve().name or "images"]
+    return "-".join([*parts, *filter(None, [given.backbone])])
+
+
+def _backbone(given: Given) -> Backbone | None:
+    """Return the backbone that was asked for, before anything else takes time."""
+    if given.backbone is None:
+        return None
+    from tuner.own.images_backbone import backbone_of  # imports torchvision
+
+    return backbone_of(given)
 
 
 def _listed(given: Given) -> Listing:
@@ -182,7 +190,7 @@ def _parts(
         copied = np.isin(alike.groups, alike.groups[tested]) & ~tested
         notes = []
         if copied.any():
-            some = [pictures[n].name for n in np.flatnonzero(copied)]
+            some = [pictures[n].name for n in np.flatnonzero(copied).tolist()]
             notes.append(
                 f"{copied.sum():,} development pictures are equal or nearly equal to a test "
                 f"picture, and are left out: {named(some)}."
@@ -235,7 +243,7 @@ def _refuse_few(
 
 
 def _examples(
-    pixels: Tensor,
+    rows: Tensor,
     targets: Tensor,
     alike: Alike,
     pictures: Sequence[Picture],
@@ -246,7 +254,7 @@ def _examples(
         alike.groups[numbers.numpy()], return_inverse=True, return_counts=True
     )
     return Examples(
-        features=gather(pixels, numbers, folders.own),
+        features=gather(rows, numbers, folders.own),
         targets=targets[numbers],
         groups=torch.from_numpy(places).long() if (counts > 1).any() else None,
         names=tuple(pictures[n].name for n in numbers.tolist()),

@@ -120,14 +120,18 @@ def read_pixels(
     return rows[: len(good)], good, broken
 
 
-def room_for(count: int, shape: tuple[int, ...], folder: Path) -> Tensor:
+def room_for(count: int, shape: tuple[int, ...], folder: Path, memory: int | None = None) -> Tensor:
     """Return an empty tensor (count, *shape) uint8: in memory, or in a file that is mapped.
+
+    Args:
+        memory: bytes of this machine; None: as many as it has.
 
     Raises:
         DataError: the disk has no room for it.
     """
     size = count * math.prod(shape)
-    if size <= SHARE_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+    memory = memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size <= SHARE_OF_MEMORY * memory:
         return torch.empty((count, *shape), dtype=torch.uint8)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -149,6 +153,8 @@ def gather(rows: Tensor, numbers: Tensor, folder: Path) -> Tensor:
     """Copy some rows (N, ...), in their order."""
     if len(numbers) == len(rows) and bool((numbers == torch.arange(len(rows))).all()):
         return rows
+    if rows.dtype != torch.uint8:  # features of a backbone, which are few
+        return rows[numbers]
     found = room_for(len(numbers), tuple(rows.shape[1:]), folder)
     for start in range(0, len(numbers), AT_A_TIME):
         some = numbers[start : start + AT_A_TIME]

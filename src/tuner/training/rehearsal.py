@@ -76,7 +76,8 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                     f"case {case.name!r}: its {arm} cannot be trained: {blame(error)}"
                 ) from error
         effect, said = _effect_of_the_seed(case, data, plan)
-    columns = [] if data.pixels or data.table else remarks(data.development.features, data.columns)
+    own = data.pixels is None and case.accepts is None  # not features that `read` has computed
+    columns = [] if not own or data.table else remarks(data.development.features, data.columns)
     return Rehearsal(effect, (*said, *columns))
 
 
