@@ -87,21 +87,21 @@ def _near(pictures: Tensor, numbers: Sequence[int]) -> Iterator[tuple[int, int]]
     for one, other in _candidates(hashes):
         if (one, other) not in seen:
             seen.add((one, other))
-            if _same_to_the_eye(small[one], small[other]):
+            if _look_the_same(small[one], small[other]):
                 yield numbers[one], numbers[other]
 
 
 def _hashes(
     pictures: Tensor, numbers: Sequence[int]
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-    """Return a hash of each of these (N, BANDS), and the picture in few pixels (N, C * 256)."""
+    """Return a hash of each of these (N, BANDS), and the picture in few pixels (N, C, 256)."""
     bands, small = [], []
     for part in torch.tensor(numbers).split(AT_A_TIME):
         colours = pictures[part].float()
         grid = adaptive_avg_pool2d(colours.mean(dim=1, keepdim=True), (ROWS, COLUMNS))[:, 0]
         bits = (grid[:, :, 1:] > grid[:, :, :-1]).flatten(1).numpy()
         bands.append(np.packbits(bits, axis=1).view(np.uint16))
-        cells = adaptive_avg_pool2d(colours, (CELLS, CELLS)).flatten(1)
+        cells = adaptive_avg_pool2d(colours, (CELLS, CELLS)).flatten(2)
         small.append(cells.round().to(torch.uint8).numpy())
     return np.concatenate(bands), np.concatenate(small)
 
@@ -134,15 +134,15 @@ def _buckets(keys: Sequence[object]) -> Iterable[list[int]]:
     return [numbers for numbers in found.values() if len(numbers) > 1]
 
 
-def _same_to_the_eye(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+def _look_the_same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Whether two pictures in few pixels (C, 256) are nearly equal."""
     first, second = one.astype(np.float64), other.astype(np.float64)
     if np.abs(first - second).mean() > DIFFERENCE:
         return False
-    first, second = first - first.mean(), second - second.mean()
-    spread = float(np.sqrt((first @ first) * (second @ second))) / len(first)
-    if spread < PLAIN**2:
-        return False  # a plain picture looks like any other
-    return bool(first @ second / len(first) / spread >= CORRELATION)
+    first, second = (rows - rows.mean(axis=1, keepdims=True) for rows in (first, second))
+    together = float((first * second).mean())
+    spread = float(np.sqrt((first**2).mean() * (second**2).mean()))
+    return spread >= PLAIN**2 and together >= CORRELATION * spread
 
 
 def _root(parents: list[int], number: int) -> int:

@@ -15,7 +15,7 @@ from tuner.data.examples import Examples
 from tuner.data.splits import GroupFolds, Holdout, KFold, hold_out_groups, number_of_folds
 from tuner.errors import DataError, UsageError
 from tuner.own.images_alike import find_alike
-from tuner.own.images_listing import check_place, list_folder, named
+from tuner.own.images_listing import check_place, list_folder, named, told
 from tuner.own.images_pixels import (
     about_broken,
     about_looks,
@@ -110,7 +110,7 @@ def load(given: Given, folders: Folders) -> Dataset:
     )
     inspection = (
         ("pictures", f"{len(pictures):,} from {listing.kind}"),
-        ("left out", _left_out(listing)),
+        ("left out", told(listing.left_out) or "nothing"),
         ("unreadable", about_broken(broken)),
         *about_looks(looks),
         ("target", _about_target(classes, targets)),
@@ -168,7 +168,7 @@ def _targets(given: Given, pictures: Sequence[Picture]) -> tuple[tuple[str, ...]
             f"{given.data}: all pictures have the target {texts[0]!r}; there is nothing to tell "
             "apart. Add pictures of another class"
         )
-    if len(classes) > len(texts) / 2:
+    if given.data.is_file() and len(classes) > len(texts) / 2:
         raise DataError(
             f"{given.data}: {len(texts):,} pictures have {len(classes):,} different targets, so "
             "most classes have one picture; a class needs at least three. Is it the right column?"
@@ -197,18 +197,17 @@ def _parts(
             )
         development = ~tested & ~copied
         _refuse_few(given, labels, development, classes, alike, 2)
-        told = "test/ as it is"
-        return Parts(_numbers(development), _numbers(tested), told, notes)
+        return Parts(_numbers(development), _numbers(tested), "test/ as it is", notes)
     everything = np.ones(len(pictures), dtype=bool)
     _refuse_few(given, labels, everything, classes, alike, 3)
     seed = derive(0, "test pictures")
     held = hold_out_groups(labels, alike.groups, TEST_SHARE, seed, keep=2)
-    told = (
+    said = (
         f"{held.sum():,} of {len(held):,} pictures drawn for the test"
         f"{', the same share of each class' if classes else ''}"
         f"{', whole groups' if given.group else ''}, copies together"
     )
-    return Parts(_numbers(~held), _numbers(held), told)
+    return Parts(_numbers(~held), _numbers(held), said)
 
 
 def _numbers(chosen: np.ndarray) -> Tensor:
@@ -277,11 +276,6 @@ def _scheme(development: Examples, classes: tuple[str, ...]) -> Scheme:
     return GroupFolds(min(k, int(development.groups.max()) + 1))
 
 
-def _left_out(listing: Listing) -> str:
-    told = [f"{reason}: {count:,}" for reason, count in listing.left_out.items() if count]
-    return "; ".join(told) or "nothing"
-
-
 def _about_target(classes: tuple[str, ...], targets: Tensor) -> str:
     if not classes:
         return (
@@ -315,8 +309,8 @@ def _about_alike(
         if pictures[one].target != pictures[other].target
     ]
     if classes:
-        told = f"{len(differ):,}: {named(differ, 3)}" if differ else "0"
-        found.append(("copies with another class", told))
+        named_pairs = f": {named(differ, 3)}" if differ else ""
+        found.append(("copies with another class", f"{len(differ):,}{named_pairs}"))
     return found
 
 

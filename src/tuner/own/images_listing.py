@@ -120,15 +120,15 @@ def list_folder(root: Path) -> Listing:
     found = Listing("a folder for each class", [])
     inside = _Inside(root.resolve(), found.left_out)
     tops = list(inside.folders(root))
-    parts = {PARTS[one.name.lower()]: one for one in tops if one.name.lower() in PARTS}
-    only_val = parts.keys() == {"val"} and len(tops) == 1
-    if only_val or (len(parts) > 1 and parts.keys() & {"train", "test"}):
+    parts = [PARTS[one.name.lower()] for one in tops if one.name.lower() in PARTS]
+    only_val = parts == ["val"] and len(tops) == 1
+    if only_val or (len(parts) > 1 and {"train", "test"} & set(parts)):
         return _with_parts(root, tops, inside, found)
     classes = _classes(root, tops, inside)
     found.left_out["pictures beside the folders of classes"] += sum(1 for _ in inside.loose(root))
     for name, folder in classes.items():
         found.pictures.extend(_pictures(root, folder, name, None, inside, found))
-    _refuse_empty(root, classes, found.pictures)
+    _refuse_empty(root, classes, found.pictures, found.left_out)
     return found
 
 
@@ -168,7 +168,7 @@ def _with_parts(root: Path, tops: list[Path], inside: _Inside, found: Listing) -
         for name, inner in classes.items():
             own.extend(_pictures(root, inner, name, part, inside, found))
         if part == "train":
-            _refuse_empty(folder, classes, own)
+            _refuse_empty(folder, classes, own, found.left_out)
         elif not own:
             raise DataError(f"{folder} holds no picture; add some, or remove the folder")
         found.pictures.extend(own)
@@ -235,12 +235,20 @@ def _pictures(
         )
 
 
-def _refuse_empty(root: Path, classes: dict[str, Path], pictures: list[Picture]) -> None:
+def told(left_out: Counter[str]) -> str:
+    """Write how many files were left out, by the reason."""
+    return "; ".join(f"{reason}: {count:,}" for reason, count in left_out.items() if count)
+
+
+def _refuse_empty(
+    root: Path, classes: dict[str, Path], pictures: list[Picture], left_out: Counter[str]
+) -> None:
     counts = Counter(one.target for one in pictures)
     if empty := [name for name in classes if not counts[name]]:
+        why = f" (left out: {told(left_out)})" if told(left_out) else ""
         raise DataError(
-            f"{root}: there is no picture in {named(empty)}; add pictures, or remove the folder "
-            f"({' '.join(sorted(SUFFIXES))} are read)"
+            f"{root}: there is no picture in {named(empty)}{why}; add files, or remove the folder. "
+            f"Read are {' '.join(sorted(SUFFIXES))}"
         )
 
 
