@@ -126,7 +126,7 @@ def test_a_bundle_of_a_head_names_its_backbone(
         open_bundle(bundle)
     Path("w.pth").unlink()
     images_backbone._load.cache_clear()
-    with pytest.raises(DataError, match="--weights w.pth cannot be read"):
+    with pytest.raises(DataError, match=r"--weights w\.pth cannot be read"):
         open_bundle(bundle)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tuner.data.examples import Examples
 
 MOST_MISTAKES = 12
+SURE = 0.5  # a class of more than this is more probable than all others together
 CONTRADICT = 0.9  # of the models: so many say another class than the label
 MOST_SUSPECTS = 50
 MOST_ROWS = 1000  # of a regression that are kept
@@ -70,8 +71,9 @@ def suspects(
     The rule is that of confident learning (Northcutt, Jiang and Chuang 2021, Journal of Artificial
     Intelligence Research 70, section 3.1), on the mean probabilities of the models: a row is
     suspect where another class is at least as probable as that class is, on average, for the rows
-    that are labelled so. Here the other class also has to be the most probable one, and at least
-    nine models in ten have to say another class than the label.
+    that are labelled so. Here the other class also has to be more probable than all others
+    together, and nine models in ten or more have to say another class than the label: models that
+    know little accuse nobody.
 
     Args:
         outputs: logits (N, classes) of each model, none of which has seen these rows.
@@ -86,7 +88,8 @@ def suspects(
     usual = sums / targets.bincount(minlength=len(classes)).clamp(min=1)
     best, guess = mean.max(dim=1)
     known = targets.bincount(minlength=len(classes))[guess] > 0  # else nothing is usual for it
-    doubtful = (guess != targets) & known & (best >= usual[guess]) & (against >= CONTRADICT)
+    sure = known & (best >= usual[guess]) & (best > SURE)
+    doubtful = (guess != targets) & sure & (against >= CONTRADICT)
     found = doubtful.nonzero().flatten()
     ranked = found[(best - of_label)[found].argsort(descending=True, stable=True)]
     return [
