@@ -8,10 +8,11 @@ import numpy as np
 from optuna.trial import TrialState, create_trial
 
 from tuner.engines.job import Failed, Finished, LoopJob
-from tuner.evidence.jobs import RACE, TEST, seed_of
+from tuner.evidence.jobs import seed_of
 from tuner.evidence.predictions import packed
 from tuner.evidence.trainings import Rounds
 from tuner.own.loops.events import Question, Reported, Told
+from tuner.seeds import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-    from tuner.engines.job import AnyEngine
+    from tuner.engines.job import LoopRunner
     from tuner.evidence.jobs import Configuration
     from tuner.own.loops.events import Outcome
     from tuner.study.loops import LoopConfig
@@ -40,12 +41,12 @@ class Calls(Rounds[LoopJob, Question | Told]):
         self,
         study: optuna.Study,
         config: LoopConfig,
-        engine: AnyEngine[LoopJob, Question | Told],
+        engine: LoopRunner,
         say: Callable[[str], None],
         *,
         final: bool = False,
     ) -> None:
-        stream = TEST if final else RACE
+        stream = Stream.TEST if final else Stream.RACE
         super().__init__(study, f"{config.basis} {stream}", config.metric, engine, say)
         self.config, self.stream, self.final = config, stream, final
 

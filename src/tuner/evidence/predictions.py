@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuner.study.schema import ROW_LOSSES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TARGETS = "test_targets"  # of the test rows
-PREDICTIONS = "test_predictions:"  # and the number of a trial: what its models said
+PREDICTIONS = "test_predictions:"  # and a trial's number or a part's name: what its models said
 RIGHT = -1
 
 
@@ -48,7 +50,7 @@ def keep_targets(evidence: optuna.Study, identity: str, targets: NDArray[np.gene
 
 
 def keep_predictions(
-    evidence: optuna.Study, trial: int, found: Predictions, targets: NDArray[np.generic]
+    evidence: optuna.Study, trial: int | str, found: Predictions, targets: NDArray[np.generic]
 ) -> None:
     """Keep what models of a trial's configuration said, in place of what was kept before."""
     values = found.values
@@ -65,7 +67,7 @@ def kept_targets(attributes: Mapping[str, Any]) -> NDArray[np.generic] | None:
 
 
 def kept_predictions(
-    attributes: Mapping[str, Any], trial: int, targets: NDArray[np.generic]
+    attributes: Mapping[str, Any], trial: int | str, targets: NDArray[np.generic]
 ) -> Predictions | None:
     """Return what models of a trial's configuration said, if that is kept.
 
@@ -107,3 +109,16 @@ def unpacked(entry: Mapping[str, Any]) -> NDArray[np.generic]:
     raw = zlib.decompress(base64.b64decode(entry["zlib"]))
     found = np.frombuffer(raw, dtype=entry["type"]).reshape(entry["shape"])
     return found if entry["type"].endswith("f4") else found.astype(np.int64)
+
+
+def row_losses(attributes: Mapping[str, Any], trial: int | str) -> NDArray[np.float64] | None:
+    """Return what models of a trial's configuration lost on each test row, (seeds, rows).
+
+    Args:
+        attributes: of the study that holds the calls after a search.
+
+    Returns:
+        They, or None where the loop gave none.
+    """
+    entry = attributes.get(f"{ROW_LOSSES}{trial}")
+    return None if entry is None else unpacked(entry).astype(np.float64)

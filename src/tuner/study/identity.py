@@ -106,7 +106,12 @@ def _of_case(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[C
     if stored["points_per_epoch"] != wanted["points_per_epoch"]:
         pair = stored["points_per_epoch"], wanted["points_per_epoch"]
         yield _plain("number of validations an epoch", *pair)
-    before, source = Source(**stored["source"]), Source(**wanted["source"])
+    yield from changes_of_source(stored["source"], Source(**wanted["source"]))
+
+
+def changes_of_source(stored: Mapping[str, Any], source: Source) -> Iterator[Change]:
+    """Yield that the code of a case or of a loop is not what is stored of it, if so."""
+    before = Source(**stored)
     if before != source:
         files = source.changed_since(before)
         yield Change(
@@ -139,7 +144,7 @@ def changes_of_rules(stored: Mapping[str, Any], now: Mapping[str, str]) -> Itera
 def refuse(name: str, found: Iterable[Change]) -> StudyError:
     """Make the error for a study that is not what it would be continued as."""
     listed = list(found)
-    what_to_do = "Start a new study with --name, or give the command and the case it was made with"
+    what_to_do = "Start a new study with --name, or use the command and the case it was made with"
     if all(change.can_be_accepted for change in listed):
         what_to_do += (
             f". To continue with what has changed, add {ACCEPT}; the study and its report keep a "
