@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -325,3 +327,19 @@ def test_memory_decides_where_pixels_are(monkeypatch: pytest.MonkeyPatch) -> Non
     before = made()[1].identity
     monkeypatch.setattr(images_pixels, "SHARE_OF_MEMORY", 0.0)
     assert made()[1].identity == before
+
+
+def test_the_help_of_the_door_imports_nothing_slow() -> None:
+    program = (
+        "import sys\n"
+        "from tuner.commands.study import main\n"
+        "try:\n"
+        "    main(['images', '--help'])\n"
+        "except SystemExit:\n"
+        "    print('HEAVY', sorted({'torch', 'optuna', 'numpy', 'PIL'} & sys.modules.keys()))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "--backbone {resnet18," in ran.stdout
+    assert "HEAVY []" in ran.stdout

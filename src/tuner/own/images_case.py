@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from tuner.case.contract import Case
 from tuner.errors import UsageError
-from tuner.models.cnn import build_cnn
+from tuner.models.cnn import augment_photos, build_cnn
 from tuner.models.mlp import build_mlp
 from tuner.own.images_data import load
-from tuner.own.images_space import HEAD, HEAD_RECIPE, Scale, augment, suggest_head
+from tuner.own.images_space import HEAD, HEAD_RECIPE, Scale, suggest_head
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def _case(given: Given, data: Dataset | None) -> Case:
         suggest=scale.suggest,
         load=partial(load, given),
         build=build_cnn,
-        augment=augment,
+        augment=augment_photos,
         points_per_epoch=POINTS if data and len(data.development) >= MANY else 1,
         settle=partial(_case, given),
     )

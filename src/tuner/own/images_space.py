@@ -10,13 +10,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from tuner.data.augment import move, recolour
 from tuner.models.cnn import CNNHyperparameters
 from tuner.models.mlp import MLPHyperparameters
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
-    from torch import Generator, Tensor
 
     from tuner.data.dataset import Dataset
 
@@ -174,10 +172,3 @@ def suggest_head(trial: BaseTrial) -> HeadHyperparameters:
         gamma=trial.suggest_float("gamma", 0.1, 0.9) if step_lr else HEAD.gamma,
         one_cycle=not step_lr and trial.suggest_categorical("one_cycle", (False, True)),
     )
-
-
-def augment(images: Tensor, hyperparameters: ImagesHyperparameters, random: Generator) -> Tensor:
-    """Mirror, turn, shift and resize each picture, and change its light: as `flowers` does."""
-    strength = hyperparameters.augmentation
-    moved = move(images, strength, random, degrees=30, shift=0.15, scale=0.3, flip=True)
-    return recolour(moved, strength / 2, random)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.report.wording import code, count, sentence, significant, table
+from tuner.report.wording import code, count, sentence, significant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     Facts = Mapping[str, Any]
+
+MOST_SAID = 600  # letters
 
 
 def data_section(facts: Facts) -> str:
@@ -33,9 +35,9 @@ def data_section(facts: Facts) -> str:
     lines.append(f"- SHA-256 of the data as the model sees it: {code(data['fingerprint'][:16])}…")
     text = "## What data was it?\n\n" + "\n".join(lines)
     if inspection := data.get("inspection"):
-        rows = [[subject, code(said)] for subject, said in inspection]
+        found = (f"- {subject}: {code(said, MOST_SAID)}" for subject, said in inspection)
         text += "\n\nWhat was found in the files, before anything was trained:\n\n"
-        text += table(["", "found"], rows, left=2)
+        text += "\n".join(found)
     return text
 
 
