@@ -103,8 +103,8 @@ class Case:
             (F,) float32 or float64, unscaled. Let `load` use the same function: a model sees in
             use what it was trained on. None: the files of a table are CSV; images are read by
             `tuner.read_image` if `load` read them all by it, else `predict` refuses.
-        settle: of a case that is made of what a user has: returns the case with its baseline,
-            recipe and space scaled to its data. `build` stays as it is.
+        settle: of a case that is made of what a user has: returns the case with its task, and with
+            its baseline, recipe and space scaled to its data. `build` stays as it is.
     """
 
     name: str
@@ -211,7 +211,7 @@ class Case:
                 f"case {self.name!r}: load returned {type(found).__name__}; it has to return what "
                 "tuner.data.dataset.make_dataset makes"
             )
-        if bool(found.classes) != (self.task == "classification"):
+        if self.settle is None and bool(found.classes) != (self.task == "classification"):
             raise CaseError(
                 f"case {self.name!r}: its task is {self.task}, and its data has "
                 f"{len(found.classes)} class names; a classification has one a class, a "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DOORS: tuple[str, ...] = ()  # a module of `tuner.own` each
+DOORS: tuple[str, ...] = ("table",)  # a module of `tuner.own` each
 
 
 def is_file(reference: str) -> bool:

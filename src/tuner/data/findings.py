@@ -230,7 +230,7 @@ def _columns(
             )
             if given >= (GIVES_CLASS if classes else GIVES_NUMBER):
                 suspects[name] = given
-            elif _differ(sample) and _numbers_rows(features[:, place].astype(np.float64)):
+            elif _differ(sample) and numbers_rows(features[:, place].astype(np.float64)):
                 numbering.append(name)
     return constant, suspects, numbering
 
@@ -240,7 +240,7 @@ def _differ(values: np.ndarray) -> bool:
     return bool((values == values.round()).all()) and len(np.unique(values)) == len(values)
 
 
-def _numbers_rows(values: np.ndarray) -> bool:
+def numbers_rows(values: np.ndarray) -> bool:
     """Whether these are whole numbers that differ, and more than chance lets them."""
     if not _differ(values):
         return False

@@ -1,0 +1,278 @@
+"""A table in a file to a data set: its columns, its target, and its test rows, by stated rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from scipy.stats import skew
+
+from tuner.data.dataset import make_dataset
+from tuner.data.examples import Examples
+from tuner.data.sources.kinds import as_codes, as_numbers, as_part, decide, has_decimal_commas
+from tuner.data.sources.kinds import trimmed as without_spaces
+from tuner.data.sources.sheets import read_sheet
+from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
+from tuner.data.table import MISSING, Column, Table
+from tuner.errors import DataError, unknown_name
+from tuner.own.table_findings import look_through
+from tuner.own.table_split import Rows, split_rows
+from tuner.own.table_target import Target, read_target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tuner.data.dataset import Dataset
+    from tuner.data.sources.folders import Folders
+    from tuner.data.splits import Scheme
+    from tuner.own.table import Given
+
+FEWEST = 20  # rows with a target
+FEWEST_OF_VALUE = 3  # rows that are trained on, for a value of a category to count
+MOST_VALUES = 500  # of a category
+FEW_ROWS, MANY_ROWS = 10_000, 50_000  # to develop on: 5 folds, 3 folds, or one part held out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cells:
+    """The columns of a file as text, of the rows that have a target."""
+
+    names: list[str]
+    cells: list[Any]
+    commas: bool
+
+    def of(self, name: str) -> Any:
+        """Return a column."""
+        return self.cells[self.names.index(name)]
+
+
+def load(given: Given, folders: Folders) -> Dataset:
+    """Read the table, decide what its columns are, and hold test rows back.
+
+    Raises:
+        DataError: the file is not a table that can be learnt from; one line says why.
+        UsageError: a column that was named is not there.
+    """
+    path = _find(given, folders)
+    sheet = read_sheet(path)
+    asked = {"target": given.target, "group": given.group, "time": given.time}
+    for name in filter(None, asked.values()):
+        if name not in sheet.names:
+            raise unknown_name("column", "columns", name, sheet.names)
+    if given.group and given.time:
+        raise DataError("--group and --time are two ways to split the rows; name one of them")
+    if given.target in (given.group, given.time):
+        raise DataError(f"{given.target!r} is the target, so rows cannot be split by it")
+    try:
+        return _made(given, path, sheet.names, sheet.cells, list(sheet.notes), sheet.separator)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _find(given: Given, folders: Folders) -> Path:
+    if folders.given is not None and not given.data.exists():
+        return folders.given / given.data.name
+    return given.data
+
+
+def _made(
+    given: Given,
+    path: Path,
+    names: tuple[str, ...],
+    cells: tuple[Any, ...],
+    notes: list[str],
+    separator: str,
+) -> Dataset:
+    bare = [without_spaces(one) for one in cells]
+    commas = separator != "," and any(map(has_decimal_commas, bare))
+    sheet = _Cells(names=list(names), cells=bare, commas=commas)
+    target = read_target(given, sheet.of(given.target), commas=commas)
+    notes += target.notes
+    if len(target.rows) < FEWEST:
+        raise DataError(
+            f"{len(target.rows)} row{'' if len(target.rows) == 1 else 's'} with a target; a study "
+            f"needs {FEWEST} or more to train, validate and test on"
+        )
+    if len(target.rows) < len(bare[0]):
+        kept = pa.array(target.rows)
+        sheet = replace(sheet, cells=[one.take(kept) for one in bare])
+    columns = _decided(given, sheet)
+    rows = _split(given, sheet, columns, target)
+    columns = [_on_development(one, sheet.of(one.name), rows.development) for one in columns]
+    table = Table(
+        columns=tuple(columns),
+        target=target.column,
+        skewed=_is_skewed(target, rows),
+        notes=tuple(notes),
+    )
+    if not table.features:
+        why = "; ".join(f"{one.name!r}: {one.why}" for one in columns[:5])
+        raise DataError(f"no column is left to learn from ({why}); add one that tells something")
+    return _dataset(given, path, sheet, table, target, rows)
+
+
+def _decided(given: Given, sheet: _Cells) -> list[Column]:
+    """Decide each column but the target; those that rows are split by are left out."""
+    found = []
+    for name, cells in zip(sheet.names, sheet.cells, strict=True):
+        if name == given.target:
+            continue
+        try:
+            column = decide(name, cells, commas=sheet.commas)
+        except ValueError as error:
+            if len(error.args) != 2:
+                raise
+            raise DataError(
+                f"row {error.args[1] + 1} of column {name!r} is {cells[error.args[1]].as_py()!r}, "
+                "which is too large for a number"
+            ) from error
+        if name == given.group:
+            why = "--group: its rows stay on one side of a split"
+            column = Column(name=name, kind="left out", why=why, missing=column.missing)
+        elif name == given.time and column.kind == "date":
+            parts = tuple(part for part in column.parts if part != "days")
+            kind = "date" if parts else "left out"
+            why = f"--time: rows are in its order; {column.why}"
+            column = replace(column, parts=parts, kind=kind, why=why)  # type: ignore[arg-type]
+        elif name == given.time:
+            column = Column(name=name, kind="left out", why="--time: rows are in its order")
+        found.append(column)
+    return found
+
+
+def _split(given: Given, sheet: _Cells, columns: list[Column], target: Target) -> Rows:
+    labels = target.values if target.classes else None
+    groups = moments = None
+    if given.group:
+        groups = _numbered(sheet.of(given.group))
+    if given.time:
+        moments = _moments(given.time, sheet)
+    return split_rows(len(target.values), labels, groups=groups, moments=moments)
+
+
+def _numbered(cells: Any) -> NDArray[np.int64]:
+    """Return the number of each row's group; a row without one is a group of its own."""
+    numbers = pc.dictionary_encode(cells).indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    empty = pc.equal(cells, MISSING).to_numpy(zero_copy_only=False)
+    numbers[empty] = numbers.max() + 1 + np.arange(empty.sum())
+    return numbers
+
+
+def _moments(name: str, sheet: _Cells) -> NDArray[np.float64]:
+    cells = sheet.of(name)
+    column = decide(name, cells, commas=sheet.commas)
+    if column.kind == "date":
+        found = as_part(column, cells, "days")
+    elif column.kind == "number" or "whole number" in column.why:
+        found = as_numbers(replace(column, kind="number"), cells)
+    else:
+        raise DataError(
+            f"--time {name} is neither a date nor a number ({column.why}); dates are written like "
+            "2024-12-31, 31.12.2024 or 12/31/2024"
+        )
+    if np.isnan(found).any():
+        missing = int(np.isnan(found).sum())
+        raise DataError(
+            f"{missing} row{'' if missing == 1 else 's'} have no value in --time {name}, so they "
+            "have no place in the order; remove them"
+        )
+    return found
+
+
+def _on_development(column: Column, cells: Any, development: NDArray[np.int64]) -> Column:
+    """Return a column as the rows that are trained on have it: its values, and whether it tells."""
+    own = cells.take(pa.array(development))
+    if column.kind == "category":
+        counted = pc.value_counts(own).to_pylist()
+        often = [one for one in counted if one["counts"] >= FEWEST_OF_VALUE]
+        often.sort(key=lambda one: (-one["counts"], one["values"]))
+        values = tuple(one["values"] for one in often[:MOST_VALUES])
+        if not values:
+            why = f"no value occurs in {FEWEST_OF_VALUE} rows that are trained on"
+            return Column(name=column.name, kind="left out", why=why, missing=column.missing)
+        if len(values) == 1 == len(counted):
+            return _untold(column)
+        return replace(column, values=values)
+    if column.kind == "date":
+        kept = [part for part in column.parts if _tells(as_part(column, own, part))]
+        return replace(column, parts=tuple(kept)) if kept else _untold(column)
+    if column.kind == "left out" or _tells(as_numbers(column, own)):
+        return column
+    return _untold(column)
+
+
+def _tells(values: NDArray[np.float64]) -> bool:
+    """Whether values differ, or some are missing."""
+    missing = np.isnan(values)
+    known = np.unique(values[~missing])
+    return len(known) > 1 or (len(known) == 1 and bool(missing.any()))
+
+
+def _untold(column: Column) -> Column:
+    why = "the same in all rows that are trained on"
+    return Column(name=column.name, kind="left out", why=why, missing=column.missing)
+
+
+def _is_skewed(target: Target, rows: Rows) -> bool:
+    """Whether the target is a number with a long tail: a skewness beyond 1."""
+    if target.classes:
+        return False
+    own = target.values[rows.development]
+    return bool(own.std() > 0 and abs(skew(own)) > 1)
+
+
+def _features(table: Table, sheet: _Cells) -> NDArray[np.float64]:
+    """Return the features of all rows (N, F)."""
+    found = []
+    for column in table.numbers:
+        cells = sheet.of(column.name)
+        if column.kind == "date":
+            found += [as_part(column, cells, part) for part in column.parts]
+        else:
+            found.append(as_numbers(column, cells))
+    found += [as_codes(column, sheet.of(column.name)) for column in table.categories]
+    return np.stack(found, axis=1)
+
+
+def _dataset(
+    given: Given, path: Path, sheet: _Cells, table: Table, target: Target, rows: Rows
+) -> Dataset:
+    features = _features(table, sheet)
+    parts = [
+        Examples(
+            features=torch.from_numpy(features[own]),
+            targets=target.tensor(own),
+            groups=None if groups is None else torch.from_numpy(groups),
+        )
+        for own, groups in ((rows.development, rows.groups), (rows.test, None))
+    ]
+    made = make_dataset(
+        name=path.stem.strip() or "table",
+        source=f"{path.name}: {len(target.rows)} rows, target {given.target!r}; test rows: "
+        f"{rows.how}",
+        development=parts[0],
+        test=parts[1],
+        validation=_scheme(given, len(rows.development)),
+        classes=target.classes,
+        columns=table.features,
+        table=table,
+    )
+    if made.findings is None:
+        return made
+    suspects, told = look_through(given, table, sheet.of, parts[0])
+    return replace(made, findings=replace(made.findings, suspects=suspects, told=told))
+
+
+def _scheme(given: Given, rows: int) -> Scheme:
+    k = 5 if rows < FEW_ROWS else 3
+    if given.time:
+        return TimeFolds(k)
+    if given.group:
+        return GroupFolds(k)
+    return KFold(k) if rows < MANY_ROWS else Holdout(rows // 5)
