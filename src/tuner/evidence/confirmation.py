@@ -90,10 +90,11 @@ def confirm(
         tested = score_on_test(
             study, trainings.study, config, engine, arms_tested, count, folder, say
         )
-        known = {trial: one.scores for trial, one in tested.items()}
-        shown = {"trial": found.winner, **tested[found.winner].details}
+        rivals = tested.rivals
+        known = {trial: one.scores for trial, one in tested.trials.items()}
+        shown = {"trial": found.winner, **tested.trials[found.winner].details}
         shown["always"] = {
-            name: tested[number].details.get("one_class") for name, number in chosen.items()
+            name: tested.trials[number].details.get("one_class") for name, number in chosen.items()
         }
         study.set_user_attr(MISTAKES, shown)
         for name, answer in shown["always"].items():
@@ -101,6 +102,7 @@ def confirm(
                 say(one_class_in_words(name, answer))
     else:
         count, price = len(before["seeds"]), Price(**before["price"])
+        rivals = before.get("rivals", {})
     ended = {
         name: {"trial": number, "epochs": configurations[number].epochs, "scores": known[number]}
         for name, number in chosen.items()
@@ -117,6 +119,7 @@ def confirm(
         "trained_on": len(config.dataset.development),
         "rows": identity,
         "price": asdict(price),
+        **({"rivals": rivals} if rivals else {}),
     }
     study.set_user_attr(CONFIRMATION, facts)
     return opened

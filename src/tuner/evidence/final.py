@@ -16,6 +16,7 @@ from tuner.evidence.jobs import TEST, final_replica, job_of, seed_of, trained_wi
 from tuner.evidence.mistakes import classification_mistakes, residuals
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
+from tuner.evidence.rivals import TITLES, train_rivals
 from tuner.study.schema import TESTED_WEIGHTS
 from tuner.training.inference import Fitted
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tuner.data.examples import Examples
     from tuner.engines.job import Engine, Job
     from tuner.evidence.jobs import Configuration
+    from tuner.evidence.rivals import Rival
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
 
@@ -46,6 +48,14 @@ class Tested:
     details: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class TestScores:
+    """What models do on the test split: of each trial, and of each rival by its name."""
+
+    trials: dict[int, Tested]
+    rivals: dict[str, dict[str, Any]]
+
+
 def score_on_test(
     study: optuna.Study,
     evidence: optuna.Study,
@@ -55,17 +65,17 @@ def score_on_test(
     count: int,
     folder: Path,
     say: Callable[[str], None],
-) -> dict[int, Tested]:
+) -> TestScores:
     """Train each trial's configuration on so many seeds, then open the test split for all.
 
-    What the models say of the test rows is kept, so later comparisons need no new opening.
+    On a table, rivals are trained with the same seeds, and meet the test with them. What the models say of the test rows is kept, so later comparisons need no new opening.
 
     Args:
         evidence: the study of the trainings after the search, which keeps it.
         count: of seeds.
 
     Returns:
-        What each trial's models do on the test split.
+        What the models do on the test split.
 
     Raises:
         StudyError: a training failed.
@@ -82,18 +92,26 @@ def score_on_test(
         for trial in configurations
     }
     study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
-    outputs, test = _open(study, config, configurations, files)
+    seeds = [seed_of(config.seed, index, TEST) for index in range(count)]
+    rivals = train_rivals(config, seeds, say)
+    outputs, of_rivals, test = _open(study, config, configurations, files, rivals)
     by_trial = {
         trial: [outputs[trial, index] for index in range(count)] for trial in configurations
     }
-    _keep(evidence, config, by_trial, test)
-    return {trial: _tested(config, own, test) for trial, own in by_trial.items()}
+    _keep(evidence, config, {**by_trial, **of_rivals}, test)
+    return TestScores(
+        {trial: _tested(config, own, test) for trial, own in by_trial.items()},
+        {
+            name: {**rivals[name].facts(), "scores": _tested(config, own, test).scores}
+            for name, own in of_rivals.items()
+        },
+    )
 
 
 def _keep(
     evidence: optuna.Study,
     config: StudyConfig,
-    outputs: Mapping[int, Sequence[Tensor]],
+    outputs: Mapping[int | str, Sequence[Tensor]],
     test: Examples,
 ) -> None:
     """Keep what the models said of the test rows, and the targets in the same units."""
@@ -167,28 +185,33 @@ def _open(
     config: StudyConfig,
     configurations: Mapping[int, Configuration],
     files: Mapping[tuple[int, int], Path],
-) -> tuple[dict[tuple[int, int], Tensor], Examples]:
+    rivals: Mapping[str, Rival],
+) -> tuple[dict[tuple[int, int], Tensor], dict[str, list[Tensor]], Examples]:
     """Open the test split, on the record, and apply every model to it.
 
     Returns:
-        Outputs on the CPU, and the test rows with targets in the units of the outputs.
+        Outputs on the CPU, those of rivals, and the test rows with targets in their units.
     """
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
 
     identity = config.dataset.test.identity()
 
     def record() -> None:
-        reason = f"final evaluation of {trials} configurations on {seeds} seeds"
+        beside = f", beside {' and '.join(map(TITLES.__getitem__, rivals))}" if rivals else ""
+        reason = f"final evaluation of {trials} configurations on {seeds} seeds{beside}"
         record_opening(study, identity, reason)
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
     test = config.dataset.test.open(record)
     outputs = {key: one.scored(test.features, config.plan).cpu() for key, one in fitted.items()}
+    of_rivals = {
+        name: [model(test.features) for model in rival.models] for name, rival in rivals.items()
+    }
     if config.case.task == "regression":
         # Every model was trained on all development rows, so all have the same scaler.
         scaler = next(iter(fitted.values())).targets
         test = replace(test, targets=scaler.standardise(test.targets))
-    return outputs, test
+    return outputs, of_rivals, test
 
 
 def _tested(config: StudyConfig, outputs: Sequence[Tensor], test: Examples) -> Tested:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TARGETS = "test_targets"  # of the test rows
-PREDICTIONS = "test_predictions:"  # and the number of a trial: what its models said
+PREDICTIONS = "test_predictions:"  # and the number of a trial, or a rival: what its models said
 RIGHT = -1
 
 
@@ -48,9 +48,13 @@ def keep_targets(evidence: optuna.Study, identity: str, targets: NDArray[np.gene
 
 
 def keep_predictions(
-    evidence: optuna.Study, trial: int, found: Predictions, targets: NDArray[np.generic]
+    evidence: optuna.Study, trial: int | str, found: Predictions, targets: NDArray[np.generic]
 ) -> None:
-    """Keep what models of a trial's configuration said, in place of what was kept before."""
+    """Keep what models of a trial's configuration said, in place of what was kept before.
+
+    Args:
+        trial: its number; or the name of a rival.
+    """
     values = found.values
     if not np.issubdtype(values.dtype, np.floating):
         values = np.where(values == targets, RIGHT, values)
@@ -65,12 +69,13 @@ def kept_targets(attributes: Mapping[str, Any]) -> NDArray[np.generic] | None:
 
 
 def kept_predictions(
-    attributes: Mapping[str, Any], trial: int, targets: NDArray[np.generic]
+    attributes: Mapping[str, Any], trial: int | str, targets: NDArray[np.generic]
 ) -> Predictions | None:
     """Return what models of a trial's configuration said, if that is kept.
 
     Args:
         attributes: of an evidence study.
+        trial: its number; or the name of a rival.
         targets: that it keeps.
     """
     entry = attributes.get(f"{PREDICTIONS}{trial}")

@@ -89,6 +89,32 @@ def verdicts(
     return found
 
 
+def against_rivals(
+    study: optuna.Study,
+    arms: Mapping[str, FrozenTrial],
+    confirmation: Mapping[str, Any] | None,
+    metric: str,
+) -> dict[str, dict[str, Any]]:
+    """Compare each rival with the best on the test rows: "better" says that the rival is.
+
+    Args:
+        confirmation: with its `rivals`, and its `scores` of each arm that is still what was
+            confirmed.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    kept = _Kept.of(study) if (confirmation or {}).get("rivals") else None
+    if kept is None or confirmation is None or "best" not in confirmation["scores"]:
+        return found
+    best = kept.said(arms["best"].number)
+    looks = max(1, looks_at(study, confirmation.get("rows")))
+    for name in confirmation["rivals"]:
+        said = kept.said(name)
+        if best and said:
+            losses_of = losses(best, kept.targets), losses(said, kept.targets)
+            found[name] = {"metric": metric, **_facts(compare_rows(*losses_of, looks))}
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """What the study of the trainings after the search keeps, read once.
@@ -118,8 +144,8 @@ class _Kept:
         times = [trial.user_attrs["seconds"] for trial in trials if trial.user_attrs.get("seconds")]
         return cls(attributes, targets, fmean(times) if times else None)
 
-    def said(self, trial: int) -> Predictions | None:
-        """Return what models of a trial's configuration said."""
+    def said(self, trial: int | str) -> Predictions | None:
+        """Return what models of a trial's configuration said, or those of a rival."""
         return kept_predictions(self.attributes, trial, self.targets)
 
 

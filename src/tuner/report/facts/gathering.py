@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.health import check_health
-from tuner.evidence.verdicts import verdicts
-from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts
+from tuner.evidence.verdicts import against_rivals, verdicts
+from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts, rival_facts
 from tuner.report.facts.counting import counts, wall_seconds, work_of
 from tuner.report.facts.importances import importance_facts
 from tuner.report.facts.labels import diagnoses
@@ -81,6 +81,9 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
         "comparison": verdicts(
             study, arms, confirmation, made["metric"], made["direction"], further=further
+        ),
+        "rivals": rival_facts(
+            confirmation, against_rivals(study, arms, confirmation, made["metric"])
         ),
         "ablation": ablation_facts(
             attributes.get(ABLATION), arms, made["direction"], made["data"]["sizes"]
