@@ -13,8 +13,14 @@ from scipy.stats import skew
 
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
-from tuner.data.sources.kinds import as_codes, as_numbers, as_part, decide, has_decimal_commas
-from tuner.data.sources.kinds import trimmed as without_spaces
+from tuner.data.sources.kinds import (
+    as_numbers,
+    as_part,
+    decide,
+    features_of,
+    has_decimal_commas,
+    trimmed,
+)
 from tuner.data.sources.sheets import read_sheet
 from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
 from tuner.data.table import MISSING, Column, Table
@@ -89,7 +95,7 @@ def _made(
     notes: list[str],
     separator: str,
 ) -> Dataset:
-    bare = [without_spaces(one) for one in cells]
+    bare = [trimmed(one) for one in cells]
     commas = separator != "," and any(map(has_decimal_commas, bare))
     sheet = _Cells(names=list(names), cells=bare, commas=commas)
     target = read_target(given, sheet.of(given.target), commas=commas)
@@ -227,23 +233,10 @@ def _is_skewed(target: Target, rows: Rows) -> bool:
     return bool(own.std() > 0 and abs(skew(own)) > 1)
 
 
-def _features(table: Table, sheet: _Cells) -> NDArray[np.float64]:
-    """Return the features of all rows (N, F)."""
-    found = []
-    for column in table.numbers:
-        cells = sheet.of(column.name)
-        if column.kind == "date":
-            found += [as_part(column, cells, part) for part in column.parts]
-        else:
-            found.append(as_numbers(column, cells))
-    found += [as_codes(column, sheet.of(column.name)) for column in table.categories]
-    return np.stack(found, axis=1)
-
-
 def _dataset(
     given: Given, path: Path, sheet: _Cells, table: Table, target: Target, rows: Rows
 ) -> Dataset:
-    features = _features(table, sheet)
+    features = features_of(table, sheet.of)
     parts = [
         Examples(
             features=torch.from_numpy(features[own]),

@@ -23,16 +23,24 @@ import pyarrow.compute as pc
 
 from tuner.data.findings import FEWEST, numbers_rows
 from tuner.data.table import Column
+from tuner.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tuner.data.table import Part
+    from collections.abc import Callable
+
+    from tuner.data.table import Part, Table
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 CODE = r"^[+-]?0[0-9]+$"  # a number would lose its zeros
 COMMAS = r"^[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)(?:,[0-9]+)?$"
 THOUSANDS = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
+WRITTEN = {
+    "": f"^(?:{NUMBER.pattern})$",
+    ",": COMMAS,
+    "thousands": f"(?:{THOUSANDS})|^(?:{NUMBER.pattern})$",
+}
 MARKS = ("na", "n/a", "#n/a", "nan", "null", "none", "-", "?", ".", "nil", "nat", "<na>")
 INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
 PAIRS = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on"))
@@ -94,13 +102,13 @@ def decide(name: str, cells: Any, *, commas: bool) -> Column:
 
 
 def _number(name: str, cells: Any, values: Any, missing: int, *, commas: bool) -> Column | None:
-    plain = _all(values, f"^(?:{NUMBER.pattern})$")
+    plain = _all(values, WRITTEN[""])
     if plain and bool(pc.any(pc.match_substring_regex(values, CODE)).as_py()):
         return None
     form = ""
     if commas and _all(values, COMMAS):
         form = ","
-    elif not plain and _all(values, f"(?:{THOUSANDS})|^(?:{NUMBER.pattern})$"):
+    elif not plain and _all(values, WRITTEN["thousands"]):
         form = "thousands"
     elif not plain:
         return None
@@ -182,7 +190,7 @@ def as_numbers(column: Column, cells: Any) -> NDArray[np.float64]:
         text = pc.replace_substring(pc.replace_substring(text, ".", ""), ",", ".")
     elif column.form == "thousands":
         text = pc.replace_substring(text, ",", "")
-    known = pc.match_substring_regex(text, f"^(?:{NUMBER.pattern})$")
+    known = pc.match_substring_regex(cells, WRITTEN[column.form])
     numbers = pc.replace_substring_regex(pc.if_else(known, text, "0"), r"^\+", "")
     found = pc.cast(numbers, pa.float64()).to_numpy(zero_copy_only=False).copy()
     found[~known.to_numpy(zero_copy_only=False)] = np.nan
@@ -217,6 +225,33 @@ def as_codes(column: Column, cells: Any) -> NDArray[np.float64]:
     """Return the codes of a category, (N,); 0 for a value that has none."""
     places = pc.index_in(cells, pa.array(column.values, pa.string()))
     return pc.fill_null(pc.add(places, 1), 0).to_numpy(zero_copy_only=False).astype(np.float64)
+
+
+def features_of(table: Table, cells_of: Callable[[str], Any]) -> NDArray[np.float64]:
+    """Return the features of rows (N, F) by the columns of a table.
+
+    Args:
+        cells_of: the cells of a column by its name, without spaces around.
+
+    Raises:
+        DataError: a cell does not fit its column; row and column are named.
+    """
+    found = []
+    for column in table.numbers:
+        cells = cells_of(column.name)
+        try:
+            if column.kind == "date":
+                found += [as_part(column, cells, part) for part in column.parts]
+            else:
+                found.append(as_numbers(column, cells))
+        except ValueError as error:
+            place = error.args[-1]
+            raise DataError(
+                f"row {place + 1} of column {column.name!r} is {cells[place].as_py()!r}, which "
+                f"does not fit the column ({column.why}); correct it, or leave the cell empty"
+            ) from error
+    found += [as_codes(column, cells_of(column.name)) for column in table.categories]
+    return np.stack(found, axis=1)
 
 
 def _days(cells: Any, form: str) -> NDArray[np.float64]:

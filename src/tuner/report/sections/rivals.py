@@ -60,7 +60,7 @@ def rivals_verdict(facts: Facts) -> str:
         one["against_best"] and one["against_best"]["verdict"] == "worse"
         for one in rivals.values()
     )
-    judged = "The best network is proven better" if behind else "Neither is proven better"
+    judged = "The network is proven better" if behind else "Neither is proven better than it"
     return f"On the same test rows: best network {own}, {named}. {judged}."
 
 
