@@ -1,4 +1,4 @@
-"""New rows in the format of the file that a model was trained on: CSV or Parquet, by its columns."""
+"""New rows in the format of the file that a model was trained on, CSV or Parquet."""
 
 from __future__ import annotations
 

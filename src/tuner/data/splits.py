@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
-from sklearn.model_selection import KFold as SklearnKFold
 from sklearn.model_selection import (
     GroupKFold,
     StratifiedGroupKFold,
     StratifiedKFold,
     train_test_split,
 )
+from sklearn.model_selection import KFold as SklearnKFold
 
 from tuner.errors import DataError
 from tuner.seeds import derive

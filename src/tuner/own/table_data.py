@@ -109,7 +109,7 @@ def _made(
         kept = pa.array(target.rows)
         sheet = replace(sheet, cells=[one.take(kept) for one in bare])
     columns = _decided(given, sheet)
-    rows = _split(given, sheet, columns, target)
+    rows = _split(given, sheet, target)
     columns = [_on_development(one, sheet.of(one.name), rows.development) for one in columns]
     table = Table(
         columns=tuple(columns),
@@ -152,7 +152,7 @@ def _decided(given: Given, sheet: _Cells) -> list[Column]:
     return found
 
 
-def _split(given: Given, sheet: _Cells, columns: list[Column], target: Target) -> Rows:
+def _split(given: Given, sheet: _Cells, target: Target) -> Rows:
     labels = target.values if target.classes else None
     groups = moments = None
     if given.group:

@@ -80,8 +80,9 @@ def read_target(given: Given, cells: Any, *, commas: bool) -> Target:
             "other targets"
         )
     return (
-        _numbers(given, column, cells) if _is_number(given, column, cells) else
-        _classes(given, column, cells)
+        _numbers(column, cells)
+        if _is_number(given, column, cells)
+        else _classes(given, column, cells)
     )
 
 
@@ -106,7 +107,7 @@ def _is_number(given: Given, column: Column, cells: Any) -> bool:
     return len(known) > FEW_NUMBERS or bool((known != known.round()).any())
 
 
-def _numbers(given: Given, column: Column, cells: Any) -> Target:
+def _numbers(column: Column, cells: Any) -> Target:
     number = column if column.kind == "number" else Column(name=column.name, kind="number", why="")
     try:
         values = as_numbers(number, cells)

@@ -169,9 +169,7 @@ def _check_saving(
         except (TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise TrainingError(f"its weights cannot be saved: {error}") from error
         try:
-            loaded = Fitted.load(
-                other.network.to(plan.device), file, data.row_shape, data.table
-            )
+            loaded = Fitted.load(other.network.to(plan.device), file, data.row_shape, data.table)
         except BundleError as error:
             reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
             raise TrainingError(

@@ -26,9 +26,9 @@ from tuner.data.table import Column
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from tuner.data.table import Part, Table
 
@@ -148,7 +148,11 @@ def _date(name: str, cells: Any, values: Any, missing: int) -> Column | None:
                 found = as_part(column, cells, part)
                 if len(np.unique(found[~np.isnan(found)])) > 1:
                     parts.append(part)
-            shown = {"ymd": "year, month, day", "dmy": "day, month, year", "mdy": "month, day, year"}
+            shown = {
+                "ymd": "year, month, day",
+                "dmy": "day, month, year",
+                "mdy": "month, day, year",
+            }
             why = f"dates, written {shown[form]}"
             return Column(
                 name=name, kind="date", why=why, missing=missing, form=form, parts=tuple(parts)
@@ -168,9 +172,7 @@ def _text(name: str, cells: Any, texts: Any, empty: int) -> Column:
         )
     codes = _all(texts, r"^[0-9]+$")
     why = "codes with leading zeros" if codes else "text"
-    return Column(
-        name=name, kind="category", why=f"{why}, {len(texts)} values", missing=empty
-    )
+    return Column(name=name, kind="category", why=f"{why}, {len(texts)} values", missing=empty)
 
 
 def as_numbers(column: Column, cells: Any) -> NDArray[np.float64]:

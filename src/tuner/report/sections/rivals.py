@@ -57,8 +57,7 @@ def rivals_verdict(facts: Facts) -> str:
         )
     named = listed([f"{one['title']} {levels[name]}" for name, one in rivals.items()])
     behind = all(
-        one["against_best"] and one["against_best"]["verdict"] == "worse"
-        for one in rivals.values()
+        one["against_best"] and one["against_best"]["verdict"] == "worse" for one in rivals.values()
     )
     judged = "The network is proven better" if behind else "Neither is proven better than it"
     return f"On the same test rows: best network {own}, {named}. {judged}."
@@ -98,7 +97,8 @@ def rivals_section(facts: Facts) -> str:
                 _judged(pair),
             ]
         )
-    units = [f"test {loss_title(metric)}, own units"] if _in_units(facts, next(iter(models.values()))) else []
+    known = _in_units(facts, next(iter(models.values())))
+    units = [f"test {loss_title(metric)}, own units"] if known else []
     header = ["model", "setting", f"validation {title(metric)}", f"test {title(metric)}", *units]
     header += ["gain over the best network", "95 % interval", "verdict"]
     return f"{HEADING}\n\n{_answer(facts)}\n\n{table(header, rows, left=2)}\n\n{NOTES}"
