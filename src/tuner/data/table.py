@@ -27,8 +27,8 @@ class Column:
         kind: what it is taken as.
         why: in words: the rule that decided so.
         missing: rows without a value, of all rows of the file.
-        form: how its cells are written: "," for 1.234,5, "thousands" for 1,234.5; of a date the order
-            of year, month and day, as "ymd"; empty: plainly.
+        form: how its cells are written: "," for 1.234,5, "thousands" for 1,234.5; of a date the
+            order of year, month and day, as "ymd"; empty: plainly.
         values: of a category, those that have a code of their own, in the order of their codes from
             1 on; of yes or no, the two, no first.
         parts: of a date, what of it is used.

@@ -49,7 +49,7 @@ class Tested:
 
 
 @dataclass(frozen=True, slots=True)
-class TestScores:
+class OnTest:
     """What models do on the test split: of each trial, and of each rival by its name."""
 
     trials: dict[int, Tested]
@@ -65,10 +65,11 @@ def score_on_test(
     count: int,
     folder: Path,
     say: Callable[[str], None],
-) -> TestScores:
+) -> OnTest:
     """Train each trial's configuration on so many seeds, then open the test split for all.
 
-    On a table, rivals are trained with the same seeds, and meet the test with them. What the models say of the test rows is kept, so later comparisons need no new opening.
+    On a table, rivals are trained with the same seeds, and meet the test with them. What the models
+    say of the test rows is kept, so later comparisons need no new opening.
 
     Args:
         evidence: the study of the trainings after the search, which keeps it.
@@ -98,8 +99,8 @@ def score_on_test(
     by_trial = {
         trial: [outputs[trial, index] for index in range(count)] for trial in configurations
     }
-    _keep(evidence, config, {**by_trial, **of_rivals}, test)
-    return TestScores(
+    _keep(evidence, config, dict([*by_trial.items(), *of_rivals.items()]), test)
+    return OnTest(
         {trial: _tested(config, own, test) for trial, own in by_trial.items()},
         {
             name: {**rivals[name].facts(), "scores": _tested(config, own, test).scores}

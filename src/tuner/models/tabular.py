@@ -40,11 +40,12 @@ class Embeddings(nn.Module):
     def __init__(self, sizes: Sequence[int], most: int) -> None:
         super().__init__()
         self.codes = len(sizes)
-        self.tables = nn.ModuleList(
-            nn.Embedding(size, min(most, math.ceil(size / 2))) for size in sizes
-        )
-        for table in self.tables:
-            nn.init.normal_(table.weight, std=1 / math.sqrt(table.embedding_dim))
+        widths = [min(most, math.ceil(size / 2)) for size in sizes]
+        self.added = sum(widths)  # columns that the codes become
+        self.tables = nn.ModuleList(map(nn.Embedding, sizes, widths))
+        for table, width in zip(self.tables, widths, strict=True):
+            for weight in table.parameters():
+                nn.init.normal_(weight, std=1 / math.sqrt(width))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Replace the last columns, which are codes from 0 on."""
@@ -52,11 +53,6 @@ class Embeddings(nn.Module):
         codes = inputs[:, inputs.shape[1] - self.codes :].long()
         parts = [table(codes[:, place]) for place, table in enumerate(self.tables)]
         return torch.cat([numbers, *parts], dim=1)
-
-    @property
-    def added(self) -> int:
-        """How many columns the codes become."""
-        return sum(int(table.embedding_dim) for table in self.tables)
 
 
 class Waves(nn.Module):

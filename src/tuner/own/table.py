@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  # the command line reads the fields' types
 from typing import TYPE_CHECKING
 
 from tuner.own.options import option, read

@@ -98,13 +98,10 @@ def _made(
     bare = [trimmed(one) for one in cells]
     commas = separator != "," and any(map(has_decimal_commas, bare))
     sheet = _Cells(names=list(names), cells=bare, commas=commas)
+    _check_number(len(bare[0]), "")
     target = read_target(given, sheet.of(given.target), commas=commas)
     notes += target.notes
-    if len(target.rows) < FEWEST:
-        raise DataError(
-            f"{len(target.rows)} row{'' if len(target.rows) == 1 else 's'} with a target; a study "
-            f"needs {FEWEST} or more to train, validate and test on"
-        )
+    _check_number(len(target.rows), " with a target")
     if len(target.rows) < len(bare[0]):
         kept = pa.array(target.rows)
         sheet = replace(sheet, cells=[one.take(kept) for one in bare])
@@ -121,6 +118,14 @@ def _made(
         why = "; ".join(f"{one.name!r}: {one.why}" for one in columns[:5])
         raise DataError(f"no column is left to learn from ({why}); add one that tells something")
     return _dataset(given, path, sheet, table, target, rows)
+
+
+def _check_number(rows: int, which: str) -> None:
+    if rows < FEWEST:
+        raise DataError(
+            f"{rows} row{'' if rows == 1 else 's'}{which}; a study needs {FEWEST} or more to train, "
+            "validate and test on"
+        )
 
 
 def _decided(given: Given, sheet: _Cells) -> list[Column]:
@@ -164,7 +169,8 @@ def _split(given: Given, sheet: _Cells, target: Target) -> Rows:
 
 def _numbered(cells: Any) -> NDArray[np.int64]:
     """Return the number of each row's group; a row without one is a group of its own."""
-    numbers = pc.dictionary_encode(cells).indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    found = pc.dictionary_encode(cells).indices.to_numpy(zero_copy_only=False)
+    numbers: NDArray[np.int64] = found.astype(np.int64)
     empty = pc.equal(cells, MISSING).to_numpy(zero_copy_only=False)
     numbers[empty] = numbers.max() + 1 + np.arange(empty.sum())
     return numbers
@@ -185,8 +191,8 @@ def _moments(name: str, sheet: _Cells) -> NDArray[np.float64]:
     if np.isnan(found).any():
         missing = int(np.isnan(found).sum())
         raise DataError(
-            f"{missing} row{'' if missing == 1 else 's'} have no value in --time {name}, so they "
-            "have no place in the order; remove them"
+            f"{missing} row{' has' if missing == 1 else 's have'} no value in --time {name}, so "
+            "there is no place for them in the order; remove them"
         )
     return found
 
@@ -230,7 +236,7 @@ def _is_skewed(target: Target, rows: Rows) -> bool:
     if target.classes:
         return False
     own = target.values[rows.development]
-    return bool(own.std() > 0 and abs(skew(own)) > 1)
+    return len(np.unique(own)) > 1 and abs(float(skew(own))) > 1
 
 
 def _dataset(

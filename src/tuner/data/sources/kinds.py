@@ -44,13 +44,17 @@ WRITTEN = {
 MARKS = ("na", "n/a", "#n/a", "nan", "null", "none", "-", "?", ".", "nil", "nat", "<na>")
 INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
 PAIRS = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on"))
-TIME = r"(?:[T ](?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9:]+)?)?$"
+TIME = (
+    r"(?:[T ](?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::[0-9]{2}(?:\.[0-9]+)?)?"
+    r"(?:Z|[+-][0-9:]+)?)?$"
+)
 YEAR, MONTH, DAY = r"(?P<year>[0-9]{4})", r"(?P<month>[0-9]{1,2})", r"(?P<day>[0-9]{1,2})"
 DATES = {  # in the order in which they are tried
     "ymd": f"^{YEAR}[-/.]{MONTH}[-/.]{DAY}{TIME}",
     "dmy": f"^{DAY}[-/.]{MONTH}[-/.]{YEAR}{TIME}",
     "mdy": f"^{MONTH}[-/]{DAY}[-/]{YEAR}{TIME}",
 }
+NAMES_OF_PARTS = {"y": "year", "m": "month", "d": "day"}
 WORDS = 4  # on average, from which text is sentences
 FEW = 20  # different texts are a category, however long
 
@@ -148,12 +152,7 @@ def _date(name: str, cells: Any, values: Any, missing: int) -> Column | None:
                 found = as_part(column, cells, part)
                 if len(np.unique(found[~np.isnan(found)])) > 1:
                     parts.append(part)
-            shown = {
-                "ymd": "year, month, day",
-                "dmy": "day, month, year",
-                "mdy": "month, day, year",
-            }
-            why = f"dates, written {shown[form]}"
+            why = f"dates, written {', '.join(NAMES_OF_PARTS[letter] for letter in form)}"
             return Column(
                 name=name, kind="date", why=why, missing=missing, form=form, parts=tuple(parts)
             )
@@ -226,7 +225,10 @@ def as_part(column: Column, cells: Any, part: Part) -> NDArray[np.float64]:
 def as_codes(column: Column, cells: Any) -> NDArray[np.float64]:
     """Return the codes of a category, (N,); 0 for a value that has none."""
     places = pc.index_in(cells, pa.array(column.values, pa.string()))
-    return pc.fill_null(pc.add(places, 1), 0).to_numpy(zero_copy_only=False).astype(np.float64)
+    codes: NDArray[np.float64] = (
+        pc.fill_null(pc.add(places, 1), 0).to_numpy(zero_copy_only=False).astype(np.float64)
+    )
+    return codes
 
 
 def features_of(table: Table, cells_of: Callable[[str], Any]) -> NDArray[np.float64]:
@@ -263,7 +265,8 @@ def _days(cells: Any, form: str) -> NDArray[np.float64]:
     def part(name: str) -> NDArray[np.int64]:
         text = pc.fill_null(pc.struct_field(found, name), "0")
         text = pc.if_else(pc.equal(text, ""), "0", text)
-        return pc.cast(text, pa.int64()).to_numpy(zero_copy_only=False)
+        numbers: NDArray[np.int64] = pc.cast(text, pa.int64()).to_numpy(zero_copy_only=False)
+        return numbers
 
     year, month, day, hour, minute = map(part, ("year", "month", "day", "hour", "minute"))
     sound = (year > 0) & (month >= 1) & (month <= 12) & (day >= 1) & (hour < 24) & (minute < 60)

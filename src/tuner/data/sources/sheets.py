@@ -152,8 +152,8 @@ def _csv(path: Path, text: str) -> tuple[list[str], list[Any], str]:
         number, count = odd[0]
         others = f" ({len(odd)} rows are like that)" if len(odd) > 1 else ""
         raise DataError(
-            f"{path}: the header has {len(header)} cells, and row {number - 1} has {count}{others}. "
-            "Put text that holds the separator into quotes, and give each row as many cells"
+            f"{path}: the header has {len(header)} cells, and row {number - 1} has {count}"
+            f"{others}. Give each row as many cells, and put text that holds a separator into quotes"
         )
     cells = [column.slice(1).combine_chunks() for column in table.columns]
     return header, cells, separator
