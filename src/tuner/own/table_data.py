@@ -49,13 +49,12 @@ FEW_ROWS, MANY_ROWS = 10_000, 50_000  # to develop on: 5 folds, 3 folds, or one 
 class _Cells:
     """The columns of a file as text, of the rows that have a target."""
 
-    names: list[str]
-    cells: list[Any]
+    cells: dict[str, Any]
     commas: bool
 
     def of(self, name: str) -> Any:
         """Return a column."""
-        return self.cells[self.names.index(name)]
+        return self.cells[name]
 
 
 def load(given: Given, folders: Folders) -> Dataset:
@@ -97,17 +96,18 @@ def _made(
 ) -> Dataset:
     bare = [trimmed(one) for one in cells]
     commas = separator != "," and any(map(has_decimal_commas, bare))
-    sheet = _Cells(names=list(names), cells=bare, commas=commas)
+    sheet = _Cells(cells=dict(zip(names, bare, strict=True)), commas=commas)
     _check_number(len(bare[0]), "")
     target = read_target(given, sheet.of(given.target), commas=commas)
     notes += target.notes
     _check_number(len(target.rows), " with a target")
     if len(target.rows) < len(bare[0]):
         kept = pa.array(target.rows)
-        sheet = replace(sheet, cells=[one.take(kept) for one in bare])
+        sheet = replace(sheet, cells={name: one.take(kept) for name, one in sheet.cells.items()})
     columns = _decided(given, sheet)
     rows = _split(given, sheet, target)
-    columns = [_on_development(one, sheet.of(one.name), rows.development) for one in columns]
+    development = pa.array(rows.development)
+    columns = [_on_development(one, sheet.of(one.name).take(development)) for one in columns]
     table = Table(
         columns=tuple(columns),
         target=target.column,
@@ -123,26 +123,18 @@ def _made(
 def _check_number(rows: int, which: str) -> None:
     if rows < FEWEST:
         raise DataError(
-            f"{rows} row{'' if rows == 1 else 's'}{which}; a study needs {FEWEST} or more to train, "
-            "validate and test on"
+            f"{rows} row{'' if rows == 1 else 's'}{which}; a study needs {FEWEST} or more to "
+            "train, validate and test on"
         )
 
 
 def _decided(given: Given, sheet: _Cells) -> list[Column]:
     """Decide each column but the target; those that rows are split by are left out."""
     found = []
-    for name, cells in zip(sheet.names, sheet.cells, strict=True):
+    for name, cells in sheet.cells.items():
         if name == given.target:
             continue
-        try:
-            column = decide(name, cells, commas=sheet.commas)
-        except ValueError as error:
-            if len(error.args) != 2:
-                raise
-            raise DataError(
-                f"row {error.args[1] + 1} of column {name!r} is {cells[error.args[1]].as_py()!r}, "
-                "which is too large for a number"
-            ) from error
+        column = decide(name, cells, commas=sheet.commas)
         if name == given.group:
             why = "--group: its rows stay on one side of a split"
             column = Column(name=name, kind="left out", why=why, missing=column.missing)
@@ -197,9 +189,12 @@ def _moments(name: str, sheet: _Cells) -> NDArray[np.float64]:
     return found
 
 
-def _on_development(column: Column, cells: Any, development: NDArray[np.int64]) -> Column:
-    """Return a column as the rows that are trained on have it: its values, and whether it tells."""
-    own = cells.take(pa.array(development))
+def _on_development(column: Column, own: Any) -> Column:
+    """Return a column as the rows that are trained on have it: its values, and whether it tells.
+
+    Args:
+        own: the cells of these rows.
+    """
     if column.kind == "category":
         counted = pc.value_counts(own).to_pylist()
         often = [one for one in counted if one["counts"] >= FEWEST_OF_VALUE]
@@ -214,7 +209,7 @@ def _on_development(column: Column, cells: Any, development: NDArray[np.int64]) 
     if column.kind == "date":
         kept = [part for part in column.parts if _tells(as_part(column, own, part))]
         return replace(column, parts=tuple(kept)) if kept else _untold(column)
-    if column.kind == "left out" or _tells(as_numbers(column, own)):
+    if column.kind == "left out" or len(pc.unique(own)) > 2 or _tells(as_numbers(column, own)):
         return column
     return _untold(column)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 import torch
 
-from tuner.data.sources.kinds import INFINITE, as_numbers, decide
+from tuner.data.sources.kinds import INFINITE, NUMBER, as_numbers, decide
 from tuner.data.table import MISSING, Column
 from tuner.errors import DataError
 
@@ -65,12 +65,7 @@ def read_target(given: Given, cells: Any, *, commas: bool) -> Target:
             f"row {int(infinite.argmax()) + 1} of target {name!r} is infinite; correct or remove "
             "such rows"
         )
-    try:
-        column = decide(name, cells, commas=commas)
-    except ValueError as error:
-        raise DataError(
-            f"row {error.args[-1] + 1} of target {name!r} is too large for a number"
-        ) from error
+    column = decide(name, cells, commas=commas)
     if column.why == "no row has a value":
         raise DataError(f"target {name!r} has no value in any row; name another column")
     if column.why == "the same in all rows":
@@ -102,7 +97,10 @@ def _is_number(given: Given, column: Column, cells: Any) -> bool:
         )
     if column.kind != "number":
         return False
-    values = as_numbers(column, cells)
+    try:
+        values = as_numbers(column, cells)
+    except ValueError:
+        return True  # 1e999, which is refused as a number
     known = np.unique(values[~np.isnan(values)])
     return len(known) > FEW_NUMBERS or bool((known != known.round()).any())
 
@@ -113,9 +111,11 @@ def _numbers(column: Column, cells: Any) -> Target:
         values = as_numbers(number, cells)
     except ValueError as error:
         place = error.args[-1]
+        cell = cells[place].as_py()
+        wrong = "too large for a number" if NUMBER.fullmatch(cell) else "not a number"
         raise DataError(
-            f"row {place + 1} of target {column.name!r} is {cells[place].as_py()!r}, which is not "
-            "a number; correct it, or use --task classification"
+            f"row {place + 1} of target {column.name!r} is {cell!r}, which is {wrong}; correct it, "
+            "or use --task classification"
         ) from error
     rows = np.flatnonzero(~np.isnan(values))
     known = values[rows]

@@ -88,9 +88,12 @@ def decide(name: str, cells: Any, *, commas: bool) -> Column:
     values = _values(cells)
     if len(values) == 0:
         return Column(name=name, kind="left out", why="no row has a value", missing=len(cells))
-    missing = int(pc.sum(_is_missing(cells)).as_py())
-    empty = int(pc.sum(pc.equal(cells, "")).as_py())
-    texts = pc.unique(pc.filter(cells, pc.not_equal(cells, "")))
+    if len(values) == len(cells):
+        missing, empty, texts = 0, 0, values
+    else:
+        missing = int(pc.sum(_is_missing(cells)).as_py())
+        empty = int(pc.sum(pc.equal(cells, "")).as_py())
+        texts = pc.unique(pc.filter(cells, pc.not_equal(cells, "")))
     if len(texts) == 1 and not empty:
         return Column(name=name, kind="left out", why="the same in all rows")
     if found := _number(name, cells, values, missing, commas=commas):
@@ -117,10 +120,11 @@ def _number(name: str, cells: Any, values: Any, missing: int, *, commas: bool) -
     elif not plain:
         return None
     column = Column(name=name, kind="number", why=_why_number(form), missing=missing, form=form)
-    numbers = as_numbers(column, cells)
-    if not missing and len(numbers) >= FEWEST and numbers_rows(numbers):
+    if len(values) == len(cells) >= FEWEST and _numbers_rows(column, cells):
         why = "a different whole number in each row, like an id"
         return Column(name=name, kind="left out", why=why)
+    if not missing:
+        return column
     marks = pc.filter(cells, pc.and_(_is_missing(cells), pc.not_equal(cells, "")))
     if len(marks):
         shown = ", ".join(sorted(pc.unique(marks).to_pylist())[:3])
@@ -132,6 +136,11 @@ def _number(name: str, cells: Any, values: Any, missing: int, *, commas: bool) -
             form=form,
         )
     return column
+
+
+def _numbers_rows(column: Column, cells: Any) -> bool:
+    whole = _all(cells, r"^[+-]?[0-9.,]+$")
+    return whole and numbers_rows(as_numbers(column, cells))
 
 
 def _why_number(form: str) -> str:
@@ -192,11 +201,11 @@ def as_numbers(column: Column, cells: Any) -> NDArray[np.float64]:
     elif column.form == "thousands":
         text = pc.replace_substring(text, ",", "")
     known = pc.match_substring_regex(cells, WRITTEN[column.form])
-    numbers = pc.replace_substring_regex(pc.if_else(known, text, "0"), r"^\+", "")
+    numbers = pc.utf8_ltrim(pc.if_else(known, text, "0"), "+")
     found = pc.cast(numbers, pa.float64()).to_numpy(zero_copy_only=False).copy()
     found[~known.to_numpy(zero_copy_only=False)] = np.nan
     found[np.isinf(found)] = np.nan  # 1e999
-    return _complete(found, cells)
+    return _complete(found, cells) if np.isnan(found).any() else found
 
 
 def as_part(column: Column, cells: Any, part: Part) -> NDArray[np.float64]:
@@ -250,9 +259,13 @@ def features_of(table: Table, cells_of: Callable[[str], Any]) -> NDArray[np.floa
                 found.append(as_numbers(column, cells))
         except ValueError as error:
             place = error.args[-1]
+            cell = cells[place].as_py()
+            wrong = f"does not fit the column ({column.why})"
+            if NUMBER.fullmatch(cell):
+                wrong = "is too large for a number"
             raise DataError(
-                f"row {place + 1} of column {column.name!r} is {cells[place].as_py()!r}, which "
-                f"does not fit the column ({column.why}); correct it, or leave the cell empty"
+                f"row {place + 1} of column {column.name!r} is {cell!r}, which {wrong}; correct "
+                "it, or leave the cell empty"
             ) from error
     found += [as_codes(column, cells_of(column.name)) for column in table.categories]
     return np.stack(found, axis=1)

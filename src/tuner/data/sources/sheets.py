@@ -153,7 +153,7 @@ def _csv(path: Path, text: str) -> tuple[list[str], list[Any], str]:
         others = f" ({len(odd)} rows are like that)" if len(odd) > 1 else ""
         raise DataError(
             f"{path}: the header has {len(header)} cells, and row {number - 1} has {count}"
-            f"{others}. Give each row as many cells, and put text that holds a separator into quotes"
+            f"{others}. Give each row as many cells; put text with a separator in it into quotes"
         )
     cells = [column.slice(1).combine_chunks() for column in table.columns]
     return header, cells, separator
