@@ -226,7 +226,7 @@ def _columns(
         elif enough:
             sample = samples[place]
             given = (
-                _gives_class(sample, targets) if classes else _gives_number(sample, targets, ranks)
+                _gives_class(sample, targets) if classes else gives_number(sample, targets, ranks)
             )
             if given >= (GIVES_CLASS if classes else GIVES_NUMBER):
                 suspects[name] = given
@@ -249,7 +249,7 @@ def numbers_rows(values: np.ndarray) -> bool:
     return bool(expected >= EXPECTED_PAIRS or (np.diff(values) > 0).all())
 
 
-def _gives_number(values: np.ndarray, targets: np.ndarray, ranks: np.ndarray) -> float:
+def gives_number(values: np.ndarray, targets: np.ndarray, ranks: np.ndarray) -> float:
     """Squared correlation with the target, of values or of ranks, whichever is larger."""
     pairs = ((values, targets), (rankdata(values), ranks))
     return max(_squared_correlation(*pair) for pair in pairs)
