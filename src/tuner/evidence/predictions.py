@@ -44,7 +44,7 @@ def keep_targets(evidence: optuna.Study, identity: str, targets: NDArray[np.gene
         evidence: the study of the trainings after the search.
         identity: of the test rows.
     """
-    evidence.set_user_attr(TARGETS, {"rows": identity, **_packed(targets)})
+    evidence.set_user_attr(TARGETS, {"rows": identity, **packed(targets)})
 
 
 def keep_predictions(
@@ -58,14 +58,14 @@ def keep_predictions(
     values = found.values
     if not np.issubdtype(values.dtype, np.floating):
         values = np.where(values == targets, RIGHT, values)
-    entry = {"seeds": list(found.seeds), **_packed(values)}
+    entry = {"seeds": list(found.seeds), **packed(values)}
     evidence.set_user_attr(f"{PREDICTIONS}{trial}", entry)
 
 
 def kept_targets(attributes: Mapping[str, Any]) -> NDArray[np.generic] | None:
     """Return the test targets (rows,) that an evidence study has among its attributes."""
     entry = attributes.get(TARGETS)
-    return None if entry is None else _unpacked(entry)
+    return None if entry is None else unpacked(entry)
 
 
 def kept_predictions(
@@ -81,7 +81,7 @@ def kept_predictions(
     entry = attributes.get(f"{PREDICTIONS}{trial}")
     if entry is None:
         return None
-    values = _unpacked(entry)
+    values = unpacked(entry)
     if not np.issubdtype(values.dtype, np.floating):
         values = np.where(values == RIGHT, targets, values)
     return Predictions(tuple(entry["seeds"]), values)
@@ -95,7 +95,8 @@ def losses(predictions: Predictions, targets: NDArray[np.generic]) -> NDArray[np
     return wrong
 
 
-def _packed(values: NDArray[np.generic]) -> dict[str, Any]:
+def packed(values: NDArray[np.generic]) -> dict[str, Any]:
+    """Return numbers as they are stored: floats as float32, whole numbers as int16."""
     numbers = np.issubdtype(values.dtype, np.floating)
     stored = values.astype("<f4" if numbers else "<i2")
     packed = zlib.compress(np.ascontiguousarray(stored).tobytes(), level=9)
@@ -106,7 +107,8 @@ def _packed(values: NDArray[np.generic]) -> dict[str, Any]:
     }
 
 
-def _unpacked(entry: Mapping[str, Any]) -> NDArray[np.generic]:
+def unpacked(entry: Mapping[str, Any]) -> NDArray[np.generic]:
+    """Return what `packed` was given."""
     raw = zlib.decompress(base64.b64decode(entry["zlib"]))
     found = np.frombuffer(raw, dtype=entry["type"]).reshape(entry["shape"])
     return found if entry["type"].endswith("f4") else found.astype(np.int64)

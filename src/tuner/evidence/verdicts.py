@@ -16,6 +16,7 @@ from tuner.evidence.certainty import after, in_words
 from tuner.evidence.comparison import CONFIDENCE, Direction, compare
 from tuner.evidence.crossed import compare_rows
 from tuner.evidence.looks import alpha_for, is_used_up, most_looks
+from tuner.evidence.loops import row_losses
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import Predictions, kept_predictions, kept_targets, losses
 from tuner.evidence.resampling import compare_scores
@@ -62,7 +63,8 @@ def verdicts(
     found: dict[str, dict[str, Any] | None] = {f"{a}_vs_{b}": None for a, b in PAIRS}
     if not known:
         return found
-    kept = _Kept.of(study)
+    evidence = evidence_of(study)
+    kept = evidence and _Kept.of(evidence)
     looks = max(1, looks_at(study, (confirmation or {}).get("rows")))
     matters = study.user_attrs.get(SEED_MATTERS, "weights")
     for arm, other in PAIRS:
@@ -72,11 +74,15 @@ def verdicts(
         if not (scores[0] and all(map(math.isfinite, (*scores[0], *scores[1])))):
             continue
         said = [kept.said(arms[name].number) for name in (other, arm)] if kept else []
-        pair = (
-            _by_row(said[0], said[1], kept, metric_named(metric), looks, further=further)
-            if kept and said[0] and said[1]
-            else _by_seed(scores, direction)
-        )
+        numbers = arms[other].number, arms[arm].number
+        losses_of = [row_losses(evidence.user_attrs, one) for one in numbers] if evidence else []
+        if kept and said[0] and said[1]:
+            pair = _by_row(said[0], said[1], kept, metric_named(metric), looks, further=further)
+        elif losses_of and losses_of[0] is not None and losses_of[1] is not None:
+            gain = compare_rows(losses_of[0], losses_of[1], looks)
+            pair = {**_facts(gain), "covers": "rows", "also": {}}
+        else:
+            pair = _by_seed(scores, direction)
         if matters != "weights":  # all models of an arm begin alike: their luck is not seen
             pair = {**pair, "verdict": "no proven gain"}
         found[f"{arm}_vs_{other}"] = {
@@ -102,8 +108,11 @@ def against_rivals(
             confirmed.
     """
     found: dict[str, dict[str, Any]] = {}
-    kept = _Kept.of(study) if (confirmation or {}).get("rivals") else None
-    if kept is None or confirmation is None or "best" not in confirmation["scores"]:
+    if not confirmation or not confirmation["rivals"] or "best" not in confirmation["scores"]:
+        return found
+    evidence = evidence_of(study)
+    kept = evidence and _Kept.of(evidence)
+    if not kept:
         return found
     best = kept.said(arms["best"].number)
     looks = max(1, looks_at(study, confirmation.get("rows")))
@@ -130,12 +139,8 @@ class _Kept:
     seconds: float | None
 
     @classmethod
-    def of(cls, study: optuna.Study) -> Self | None:
+    def of(cls, evidence: optuna.Study) -> Self | None:
         """Read it; None where no rows were kept."""
-        name = evidence_name(study.study_name)
-        if name not in optuna.get_all_study_names(study._storage):
-            return None
-        evidence = optuna.load_study(study_name=name, storage=study._storage)
         attributes = evidence.user_attrs
         targets = kept_targets(attributes)
         if targets is None:
@@ -147,6 +152,14 @@ class _Kept:
     def said(self, trial: int | str) -> Predictions | None:
         """Return what models of a trial's configuration said, or those of a rival."""
         return kept_predictions(self.attributes, trial, self.targets)
+
+
+def evidence_of(study: optuna.Study) -> optuna.Study | None:
+    """Return the study of the trainings after the search, if there is one."""
+    name = evidence_name(study.study_name)
+    if name not in optuna.get_all_study_names(study._storage):
+        return None
+    return optuna.load_study(study_name=name, storage=study._storage)
 
 
 def _by_row(

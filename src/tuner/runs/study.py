@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from tuner.case.loading import load_case
+from tuner.case.reference import is_loop
 from tuner.case.source import source_of
 from tuner.case.space import parse_fixed
 from tuner.case.space import remarks as space_remarks
@@ -30,6 +31,7 @@ from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
 from tuner.report.writing import write_report
+from tuner.runs.loops import run_loop_study
 from tuner.runs.observer import (
     Message,
     Opened,
@@ -58,16 +60,17 @@ from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
 
     from tuner.data.dataset import Dataset
     from tuner.engines.choosing import Backend
+    from tuner.engines.job import Engine
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     Raises:
         TunerError: as the parts raise it; the database then holds all that finished.
     """
+    if is_loop(settings.case):
+        return StudyRun(*run_loop_study(settings, observer))
     case = load_case(settings.case)
     source = source_of(settings.case)
     workplace = settings.workplace
@@ -216,7 +221,7 @@ def quieten_optuna() -> None:
 def _search(
     study: optuna.Study,
     config: StudyConfig,
-    engine: StoppableEngine,
+    engine: Engine,
     settings: StudySettings,
     observer: Observer,
 ) -> None:
@@ -231,14 +236,15 @@ def _search(
     observer.tell(
         Opened(
             mirror.study,
-            config.case,
-            config.dataset,
+            config.case.metric.name,
+            config.dataset.source,
             finished(study),
             total,
             at_most=auto,
             seeds=settings.seeds,
             slots=engine.slots,
             folds=facts_of(study)["data"]["sizes"]["folds"],
+            stands_in_for=config.dataset.stands_in_for,
         )
     )
     watch = _Watch(observer, study, config, settings.seeds)
@@ -260,7 +266,7 @@ class _Watch:
     seeds: int
     shown: set[str] = field(default_factory=set)
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         self.observer.tell(Searching(running, ended))
         if ended is None:
             return

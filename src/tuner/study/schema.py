@@ -24,6 +24,9 @@ SEED_MATTERS = "seed_matters"  # what a training's seed changes: its "weights", 
 NOTE = "note_version"  # of the note in the dashboard that tuner wrote last; a later one is not ours
 OPENINGS = "test_openings"  # list[Opening]: when and why the test split was opened
 
+# Attributes of the evidence study, each with the number of a trial behind it.
+ROW_LOSSES = "row_losses:"  # of a loop: what models of that trial's configuration lose a test row
+
 # What was concluded from trainings: empty again once a change has been accepted.
 CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, TESTED_WEIGHTS)
 
@@ -36,6 +39,16 @@ BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failu
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
 TRIED = "tried"  # what a person asked for with --try
+PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it ended, was asked
+
+
+# All of them: a loop's own attributes of the same name are stored under another.
+OWN = frozenset(
+    {
+        *(ARM, HYPERPARAMETERS, SEED, CURVE, BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED, SECONDS),
+        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRIED, PLACE, INFORMED, "traceback"),
+    }
+)
 
 
 class StoredDistribution(TypedDict):
