@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import optuna
 
-QUICK = ("--trials", "3", "--seeds", "2", "--workers", "1")
+QUICK = ("--trials", "2", "--seeds", "2", "--workers", "1")
 
 
 def run(folder: Path, *words: str) -> str:
@@ -78,7 +78,7 @@ def report_of(folder: Path, study: str) -> tuple[dict[str, Any], str]:
 
 def test_what_the_columns_are_is_said_before_anything_trains(made: tuple[Path, str]) -> None:
     said = made[1]
-    assert said.index("codes with leading zeros") < said.index("[1/3] trial 0 (baseline)")
+    assert said.index("codes with leading zeros") < said.index("[1/2] trial 0 (baseline)")
     assert "Target: dear, 2 classes." in said
 
 

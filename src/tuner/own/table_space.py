@@ -88,8 +88,10 @@ def settle(given: Given, data: Dataset) -> Case:
         depth=3,
         width=scale.widths[1],
         dropout=0.1,
+        waves=scale.waves[-1],
         optimizer="adamw",
         weight_decay=1e-2,
+        learning_rate=2e-3,
         one_cycle=True,
         epochs=scale.epochs[0] + 3 * scale.epoch_step,
     )
