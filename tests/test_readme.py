@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.commands.test_commands import COMMANDS
+from tuner.case.reference import door_of
 from tuner.report.wording import means_and_stds
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +30,10 @@ def test_the_readme_shows_every_command() -> None:
 @pytest.mark.parametrize("line", TYPED)
 def test_the_readmes_commands_are_understood(line: str) -> None:
     _, command, *arguments = shlex.split(line)
-    parsed = import_module(f"tuner.commands.{command}").parser().parse_args(arguments)
+    door = door_of(arguments[0]) if command == "study" else None
+    given = {"door": door} if door else {}
+    parser = import_module(f"tuner.commands.{command}").parser(**given)
+    parsed = parser.parse_args(arguments[1:] if door else arguments)
     assert parsed is not None
 
 
