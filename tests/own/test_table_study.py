@@ -233,12 +233,13 @@ def test_what_was_fitted_is_in_the_bundle_as_data_and_an_odd_table_is_refused(ow
     names = load_file(folder / WEIGHTS)
     assert {"features.quantiles", "features.codes", "features.median"} <= set(names)
     stored = json.loads((folder / MANIFEST).read_text())
-    for name, alter in {
+    alterations: dict[str, Callable[[dict[str, Any]], None]] = {
         "width": lambda facts: facts["shape"].update(inputs=[3]),
         "codes": lambda facts: facts["shape"].update(categories=[99]),
         "columns": lambda facts: facts["preprocessing"].update(columns=["a"]),
         "kind": lambda facts: facts["preprocessing"]["table"]["columns"][1].update(kind="picture"),
-    }.items():
+    }
+    for name, alter in alterations.items():
         facts = json.loads(json.dumps(stored))
         alter(facts)
         for key in ("manifest_sha256", "weights_sha256", "format"):

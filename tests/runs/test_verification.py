@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from tuner.engines.job import Job
     from tuner.training.fitting import ReportPoint
 
+pytestmark = pytest.mark.xdist_group("verification")  # its fixtures are made once
+
 TRIALS = 14
 OURS = ("tiny", "--case", TINY)
 

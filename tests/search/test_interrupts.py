@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tuner.search.lineup import Running
     from tuner.study.configuration import StudyConfig
 
+pytestmark = pytest.mark.xdist_group("interrupts")  # its fixtures are made once
+
 TOTAL = 12
 WRITES = (
     "create_new_study",
@@ -99,7 +101,7 @@ def test_interrupted_at_the_end_of_every_trial(
     assert history(study) == undisturbed
 
 
-@pytest.mark.parametrize("every", [19, 37])
+@pytest.mark.parametrize("every", [23, pytest.param(37, marks=pytest.mark.slow)])
 def test_killed_at_every_so_many_writes(
     engine: Engine,
     module_brief: StudyConfig,

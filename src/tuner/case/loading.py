@@ -81,11 +81,13 @@ def load_named_case(name: str, reference: str, file: str | None) -> Case:
     """
     if file is None and is_file(str(reference)):
         raise CaseError(
-            f"this is of a case of your own, {name!r}; name its file with --case {reference}"
+            f"this study uses your own case {name!r}; pass its file: --case {reference}"
         )
     case = load_case(file or reference)
     if case.name != name:
-        raise CaseError(f"this is of case {name!r}, and {file or reference} is {case.name!r}")
+        raise CaseError(
+            f"this study uses case {name!r}, but {file or reference} is case {case.name!r}"
+        )
     return case
 
 

@@ -49,6 +49,7 @@ class Metric:
             right or wrong.
         compute: outputs and targets -> the score, of no dimensions.
         rows: outputs and targets -> the loss of each row, (N,); None where a row has none.
+        of_target: what a score is called in the units of the target; None: it has other units.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Metric:
     spread: float | None
     compute: OfModel
     rows: OfModel | None
+    of_target: str | None = None
 
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Score a model: a tensor of no dimensions.
@@ -192,6 +194,7 @@ MAE = Metric(
     spread=SPREAD_OF_ABSOLUTE_ERROR,
     compute=_mean_absolute_error,
     rows=_absolute_error,
+    of_target="mean absolute error",
 )
 MSE = Metric(
     name="mse",

@@ -75,7 +75,7 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
     own = f" --case {shlex.quote(case)}" if is_file(case) else ""
     study = shlex.quote(facts["study"])
     if not facts["ablation"]:
-        return f"tuner ablate {study}{own}{where}   # which change bought it?"
+        return f"tuner ablate {study}{own}{where}   # which change made the difference?"
     return f"tuner retrain {study}{own}{where}   # save the model"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -12,11 +12,12 @@ from tuner.case.metric import scores
 from tuner.data.tensors import checksum_in
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import BundleError, StudyError
-from tuner.evidence.jobs import TEST, final_replica, job_of, seed_of, trained_with, weights_file
+from tuner.evidence.jobs import final_replica, job_of, seed_of, trained_with, weights_file
 from tuner.evidence.mistakes import classification_mistakes, residuals
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
-from tuner.evidence.rivals import TITLES, train_rivals
+from tuner.evidence.rivals import TITLES
+from tuner.seeds import Stream
 from tuner.study.schema import TESTED_WEIGHTS
 from tuner.training.inference import Fitted
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
 
+T = TypeVar("T", bound=int | str)  # the number of a trial, or the name of a part
+
 
 @dataclass(frozen=True, slots=True)
 class Tested:
@@ -48,35 +51,28 @@ class Tested:
     details: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class OnTest:
-    """What models do on the test split: of each trial, and of each rival by its name."""
-
-    trials: dict[int, Tested]
-    rivals: dict[str, dict[str, Any]]
-
-
 def score_on_test(
     study: optuna.Study,
     evidence: optuna.Study,
     config: StudyConfig,
     engine: Engine,
-    configurations: Mapping[int, Configuration],
+    configurations: Mapping[T, Configuration],
     count: int,
     folder: Path,
     say: Callable[[str], None],
-) -> OnTest:
-    """Train each trial's configuration on so many seeds, then open the test split for all.
+    rivals: Mapping[str, Rival] | None = None,
+) -> dict[T | str, Tested]:
+    """Train each configuration on so many seeds, then open the test split for all.
 
-    On a table, rivals are trained with the same seeds, and meet the test with them. What the models
-    say of the test rows is kept, so later comparisons need no new opening.
+    What the models say of the test rows is kept, so later comparisons need no new opening.
 
     Args:
         evidence: the study of the trainings after the search, which keeps it.
         count: of seeds.
+        rivals: that meet the test with them, by their names.
 
     Returns:
-        What the models do on the test split.
+        What the models do on the test split, of each configuration and of each rival.
 
     Raises:
         StudyError: a training failed.
@@ -93,33 +89,27 @@ def score_on_test(
         for trial in configurations
     }
     study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
-    seeds = [seed_of(config.seed, index, TEST) for index in range(count)]
-    rivals = train_rivals(config, seeds, say)
-    outputs, of_rivals, test = _open(study, config, configurations, files, rivals)
-    by_trial = {
+    outputs, of_rivals, test = _open(study, config, configurations, files, rivals or {})
+    said: dict[T | str, Sequence[Tensor]] = {
         trial: [outputs[trial, index] for index in range(count)] for trial in configurations
     }
-    _keep(evidence, config, dict([*by_trial.items(), *of_rivals.items()]), test)
-    return OnTest(
-        {trial: _tested(config, own, test) for trial, own in by_trial.items()},
-        {
-            name: {**rivals[name].facts(), "scores": _tested(config, own, test).scores}
-            for name, own in of_rivals.items()
-        },
-    )
+    for name, own in of_rivals.items():
+        said[name] = own
+    _keep(evidence, config, said, test)
+    return {one: _tested(config, own, test) for one, own in said.items()}
 
 
 def _keep(
     evidence: optuna.Study,
     config: StudyConfig,
-    outputs: Mapping[int | str, Sequence[Tensor]],
+    outputs: Mapping[T | str, Sequence[Tensor]],
     test: Examples,
 ) -> None:
     """Keep what the models said of the test rows, and the targets in the same units."""
     targets = test.targets.flatten().numpy()
     keep_targets(evidence, config.dataset.test.identity(), targets)
     for trial, own in outputs.items():
-        seeds = tuple(seed_of(config.seed, index, TEST) for index in range(len(own)))
+        seeds = tuple(seed_of(config.seed, index, Stream.TEST) for index in range(len(own)))
         said = torch.stack(list(own))  # (seeds, rows, outputs)
         values = said.argmax(dim=2) if config.dataset.classes else said[:, :, 0]
         keep_predictions(evidence, trial, Predictions(seeds, values.numpy()), targets)
@@ -129,7 +119,7 @@ def final_job(
     config: StudyConfig,
     configuration: Configuration,
     files: Mapping[int, Path | None],
-    stream: str = TEST,
+    stream: str = Stream.TEST,
 ) -> Job:
     """Train for the test, on all development data.
 
@@ -145,8 +135,8 @@ def final_job(
 
 def _jobs(
     config: StudyConfig,
-    configurations: Mapping[int, Configuration],
-    files: Mapping[tuple[int, int], Path],
+    configurations: Mapping[T, Configuration],
+    files: Mapping[tuple[T, int], Path],
 ) -> list[Job]:
     """Return what trains the weights that are not there yet."""
     blocks = {
@@ -160,7 +150,7 @@ def _jobs(
             configurations[trial],
             {index: files.get((trial, index)) for index in together},
         )
-        for trial, together in sorted(blocks, key=lambda block: (block[1].start, block[0]))
+        for trial, together in sorted(blocks, key=lambda block: (block[1].start, f"{block[0]:>9}"))
     ]
 
 
@@ -184,22 +174,23 @@ def _train(jobs: Sequence[Job], engine: Engine, say: Callable[[str], None]) -> N
 def _open(
     study: optuna.Study,
     config: StudyConfig,
-    configurations: Mapping[int, Configuration],
-    files: Mapping[tuple[int, int], Path],
+    configurations: Mapping[T, Configuration],
+    files: Mapping[tuple[T, int], Path],
     rivals: Mapping[str, Rival],
-) -> tuple[dict[tuple[int, int], Tensor], dict[str, list[Tensor]], Examples]:
+) -> tuple[dict[tuple[T, int], Tensor], dict[str, list[Tensor]], Examples]:
     """Open the test split, on the record, and apply every model to it.
 
     Returns:
         Outputs on the CPU, those of rivals, and the test rows with targets in their units.
     """
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
+    noun = "configuration" if trials == 1 else "configurations"
 
     identity = config.dataset.test.identity()
 
     def record() -> None:
         beside = f", beside {' and '.join(map(TITLES.__getitem__, rivals))}" if rivals else ""
-        reason = f"final evaluation of {trials} configurations on {seeds} seeds{beside}"
+        reason = f"final evaluation of {trials} {noun} on {seeds} seeds{beside}"
         record_opening(study, identity, reason)
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}

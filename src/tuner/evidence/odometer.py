@@ -52,12 +52,24 @@ def looks_at(study: optuna.Study, identity: str | None) -> int:
         identity: of its test rows; None: not known, as in a study that was made before looks were
             counted by rows. Its data's fingerprint tells then.
     """
-    data = _fingerprint(study.user_attrs)
+    every = {one.study_name: one.user_attrs for one in study._storage.get_all_studies()}
+    return looks_among(every, study.study_name, identity)
+
+
+def looks_among(every: Mapping[str, Mapping[str, Any]], name: str, identity: str | None) -> int:
+    """Return the same as `looks_at`, for a store that has been read.
+
+    Args:
+        every: the attributes of all studies of the store, by name.
+        name: of the study whose openings count in any case.
+        identity: of its test rows, as for `looks_at`.
+    """
+    data = _fingerprint(every[name])
     looks = 0
-    for other in study._storage.get_all_studies():
-        own = other.study_name == study.study_name
-        same_data = data is not None and _fingerprint(other.user_attrs) == data
-        for opening in other.user_attrs.get(OPENINGS, []):
+    for other, attributes in every.items():
+        own = other == name
+        same_data = data is not None and _fingerprint(attributes) == data
+        for opening in attributes.get(OPENINGS, []):
             rows = opening.get("rows")
             known = rows is not None and identity is not None
             looks += rows == identity if known else own or same_data

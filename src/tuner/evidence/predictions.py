@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TARGETS = "test_targets"  # of the test rows
-PREDICTIONS = "test_predictions:"  # and the number of a trial, or a rival: what its models said
+PREDICTIONS = "test_predictions:"  # and a trial's number, or a name: what its models said
 RIGHT = -1
 
 

@@ -17,7 +17,7 @@ from tuner.errors import CaseError, TunerError
 from tuner.machine import machine, processors
 from tuner.revision import full_version
 from tuner.search.scoring import History
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 from tuner.study.identity import changes_of_case, changes_of_rules
 from tuner.study.reopening import differences_of_data
 from tuner.study.rules import rules_of_fit
@@ -72,8 +72,8 @@ def missing_trials(study: optuna.Study) -> list[str]:
 
 
 def unreadable(error: Exception) -> str:
-    """Say that a trial has something stored that no study of ours has."""
-    return f"what is stored, which no study of ours has: {error!r}"
+    """Say that the stored attributes of a trial cannot be read."""
+    return f"its stored attributes, which are damaged: {error!r}"
 
 
 def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
@@ -90,7 +90,7 @@ def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
 def _untrained(config: StudyConfig, trial: FrozenTrial) -> Iterator[tuple[str, Any, Any]]:
     """Yield what can be compared before a training, as `_pairs` does what comes of it."""
     stored = trial.user_attrs
-    yield "seed", stored["seed"], derive(config.seed, "trial", trial.number)
+    yield "seed", stored["seed"], derive(config.seed, Stream.TRIAL, trial.number)
     yield "parameters", *_drawn(config, trial)
     yield "hyperparameters", stored["hyperparameters"], _suggested(config, trial)
 

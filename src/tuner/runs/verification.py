@@ -136,7 +136,9 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
 def _choose(study: optuna.Study, number: int | None, sample: int | None) -> list[FrozenTrial]:
     trials = finished_trials(study)
     if not trials:
-        raise StudyError(f"study {study.study_name!r} has no finished trial yet; go on with it")
+        raise StudyError(
+            f"study {study.study_name!r} has no finished trial yet; continue the study"
+        )
     if number is not None:
         named = [trial for trial in trials if trial.number == number]
         if not named:

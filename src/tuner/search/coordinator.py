@@ -13,7 +13,7 @@ from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
 from tuner.search.virtual_time import VirtualTimeSearch
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 from tuner.study.opening import enqueue_arm
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
             raise CaseError(
                 f"case {config.case.name!r}: suggest fails: {config.case.blame(error)}"
             ) from error
-        seed = derive(config.seed, "trial", trial.number)
+        seed = derive(config.seed, Stream.TRIAL, trial.number)
         trial.set_user_attr("hyperparameters", hyperparameters)
         trial.set_user_attr("seed", seed)
         self.mirror.write_new()

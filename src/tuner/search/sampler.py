@@ -9,7 +9,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler
 
 from tuner.search.tpe import Columns, RememberingTPESampler
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Samplers:
 
     def __call__(self, seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSampler:
         """Make the sampler that draws trial `number` of the study with this `seed`."""
-        sampler = RememberingTPESampler(derive(seed, "sampler", number), self._columns)
+        sampler = RememberingTPESampler(derive(seed, Stream.SAMPLER, number), self._columns)
         if not fixed:
             return sampler
         with warnings.catch_warnings():

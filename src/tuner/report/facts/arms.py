@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
+    from tuner.study.arms import Trained
+
 AS_STORED = ("seeds", "candidates", "winner", "fewest", "most", "validation", "fixed")
 
 
 def confirmation_of(
-    stored: Mapping[str, Any] | None, arms: Mapping[str, FrozenTrial]
+    stored: Mapping[str, Any] | None, arms: Mapping[str, Trained]
 ) -> dict[str, Any] | None:
     """Return the confirmation, with the scores of those arms that are still what was confirmed.
 
