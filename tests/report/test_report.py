@@ -3,11 +3,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 from PIL import Image
@@ -24,16 +27,17 @@ from tests.report.studies import (
 )
 from tuner.commands.report import main
 from tuner.errors import StoreError, UsageError
+from tuner.report.charts.curves import draw_curves
 from tuner.report.document import document
 from tuner.report.facts import gather
 from tuner.report.writing import write_report
 from tuner.study.arms import arms_of
+from tuner.study.schema import CONFIRMATION
+from tuner.study.store import load_study
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import optuna
 
 FILES = {
     "report.md",
@@ -179,6 +183,45 @@ def test_the_race_of_the_candidates(tmp_path: Path) -> None:
     assert "after 6 rounds instead of 4, because its gain" in worded(study, tmp_path)[0]
     add_trial(study, value=0.99)
     assert "was found later and has not been in this comparison" in worded(study, tmp_path)[0]
+
+
+def test_a_search_that_has_tried_all_says_so(tmp_path: Path) -> None:
+    stored = {"low": 10, "high": 11, "step": 1, "log": False}
+    space = {"epochs": {"name": "IntDistribution", "attributes": stored}}
+    study = make_study(tmp_path, space=space)
+    for epochs, arm in ((10, "baseline"), (11, "recipe")):
+        add_trial(study, value=0.1 * epochs - 0.5, epochs=epochs, arm=arm)
+    confirm(study, baseline=[0.5] * 6, recipe=[0.6] * 6, best=[0.6] * 6)
+    text, _ = written(study, tmp_path)
+    assert (
+        "**More trials cannot help**: the search space has 2 configurations, and the search has "
+        "tried all of them."
+    ) in text
+    assert "Widen the search space in the case's `suggest`" in text
+    assert "Run at least 20" not in text
+
+
+def test_a_trial_is_found_by_its_number_where_another_was_deleted(tmp_path: Path) -> None:
+    """Positions are not numbers then; a deleted candidate is left out of the race."""
+    study = usual_study(tmp_path)
+    _, before = written(study, tmp_path)
+    gone = before["confirmation"]["candidates"][1]["trial"]
+    other = next(
+        trial.number
+        for trial in study.get_trials()
+        if trial.state == TrialState.FAIL and trial.number < before["arms"]["best"]["trial"]
+    )
+    with closing(sqlite3.connect(tmp_path / "studies.db")) as database, database:
+        removed = database.execute("DELETE FROM trials WHERE number IN (?, ?)", (gone, other))
+        assert removed.rowcount == 2
+    again = optuna.load_study(study_name=study.study_name, storage=url_in(tmp_path))
+    _, facts = written(again, tmp_path)
+    entered = [one for one in before["confirmation"]["candidates"] if one["trial"] != gone]
+    assert facts["confirmation"]["candidates"] == entered
+    curves = draw_curves(facts, again.get_trials(deepcopy=False))
+    assert curves is not None
+    titles = [panel.get_title("left") for panel in curves.axes]
+    assert titles == [f"{name}, trial {arm['trial']}" for name, arm in facts["arms"].items()]
 
 
 def test_a_candidate_that_diverged(tmp_path: Path) -> None:
@@ -481,3 +524,17 @@ def test_importance_and_health_are_told(tmp_path: Path) -> None:
     section = text.split("Would more trials help?\n\n")[1].split("\n\n")[1]
     wanted = [line.startswith("- **") for line in section.splitlines()]
     assert wanted == sorted(wanted, reverse=True), "what wants something done comes first"
+
+
+def test_a_confirmation_made_by_hand_has_the_parts_of_a_real_one(
+    workplace: Path, tmp_path: Path
+) -> None:
+    """But for what studies did not keep before predictions on the test rows were stored."""
+    real = load_study(f"sqlite:///{workplace}/storage/studies.db", "tiny").user_attrs[CONFIRMATION]
+    ours = usual_study(tmp_path, trials=5).user_attrs[CONFIRMATION]
+    assert real.keys() - ours.keys() == {"price", "rows", "stream", "trained_on"}
+    assert ours.keys() <= real.keys()
+    assert ours["arms"].keys() == real["arms"].keys()
+    for name, arm in ours["arms"].items():
+        assert arm.keys() == real["arms"][name].keys()
+        assert arm["scores"][0].keys() == real["arms"][name]["scores"][0].keys()

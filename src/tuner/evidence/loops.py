@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import optuna
-    from numpy.typing import NDArray
     from optuna.trial import FrozenTrial
 
     from tuner.engines.job import LoopRunner
@@ -219,16 +218,3 @@ def _keep_rows(
     for number, losses in kept.items():
         calls.study.set_user_attr(f"{ROW_LOSSES}{number}", packed(losses))
     return name_of_test_rows(calls.config)
-
-
-def row_losses(attributes: Mapping[str, Any], trial: int | str) -> NDArray[np.float64] | None:
-    """Return what models of a trial's configuration lost on each test row, (seeds, rows).
-
-    Args:
-        attributes: of the study that holds the calls after a search.
-
-    Returns:
-        They, or None where the loop gave none.
-    """
-    entry = attributes.get(f"{ROW_LOSSES}{trial}")
-    return None if entry is None else unpacked(entry).astype(np.float64)

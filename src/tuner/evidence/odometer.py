@@ -9,6 +9,7 @@ import optuna
 
 from tuner.study.schema import EVIDENCE, FACTS, OPENINGS
 from tuner.study.store import evidence_name
+from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,7 @@ def keep_looks(study: optuna.Study) -> None:
     if not openings:
         return
     ledger = optuna.create_study(
-        study_name=evidence_name("deleted studies"), storage=study._storage, load_if_exists=True
+        study_name=evidence_name("deleted studies"), storage=storage_of(study), load_if_exists=True
     )
     if EVIDENCE not in ledger.user_attrs:
         ledger.set_user_attr(EVIDENCE, "deleted studies")
@@ -52,7 +53,7 @@ def looks_at(study: optuna.Study, identity: str | None) -> int:
         identity: of its test rows; None: not known, as in a study that was made before looks were
             counted by rows. Its data's fingerprint tells then.
     """
-    every = {one.study_name: one.user_attrs for one in study._storage.get_all_studies()}
+    every = {one.study_name: one.user_attrs for one in storage_of(study).get_all_studies()}
     return looks_among(every, study.study_name, identity)
 
 

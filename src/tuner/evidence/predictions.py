@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuner.study.schema import ROW_LOSSES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -112,3 +114,16 @@ def unpacked(entry: Mapping[str, Any]) -> NDArray[np.generic]:
     raw = zlib.decompress(base64.b64decode(entry["zlib"]))
     found = np.frombuffer(raw, dtype=entry["type"]).reshape(entry["shape"])
     return found if entry["type"].endswith("f4") else found.astype(np.int64)
+
+
+def row_losses(attributes: Mapping[str, Any], trial: int | str) -> NDArray[np.float64] | None:
+    """Return what models of a trial's configuration lost on each test row, (seeds, rows).
+
+    Args:
+        attributes: of the study that holds the calls after a search.
+
+    Returns:
+        They, or None where the loop gave none.
+    """
+    entry = attributes.get(f"{ROW_LOSSES}{trial}")
+    return None if entry is None else unpacked(entry).astype(np.float64)

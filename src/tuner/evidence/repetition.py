@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import chain
@@ -98,7 +99,8 @@ def _untrained(config: StudyConfig, trial: FrozenTrial) -> Iterator[tuple[str, A
 def _drawn(config: StudyConfig, trial: FrozenTrial) -> tuple[Any, Any]:
     """Return the parameters stored, and those that suggest asks for, each with its distribution."""
     fixed = FixedTrial(trial.params)
-    with suppress(CaseError, ValueError, TypeError):
+    with suppress(CaseError, ValueError, TypeError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Optuna, of a value that was out of range then as well
         config.case.suggest(fixed)
     written = (
         {name: [one[name], distribution_to_json(d)] for name, d in distributions.items()}

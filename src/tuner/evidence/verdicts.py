@@ -16,13 +16,19 @@ from tuner.evidence.certainty import after, in_words
 from tuner.evidence.comparison import CONFIDENCE, Direction, compare
 from tuner.evidence.crossed import compare_rows
 from tuner.evidence.looks import alpha_for, is_used_up, most_looks
-from tuner.evidence.loops import row_losses
 from tuner.evidence.odometer import looks_at
-from tuner.evidence.predictions import Predictions, kept_predictions, kept_targets, losses
+from tuner.evidence.predictions import (
+    Predictions,
+    kept_predictions,
+    kept_targets,
+    losses,
+    row_losses,
+)
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.study.schema import SEED_MATTERS
 from tuner.study.store import evidence_name
+from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -172,9 +178,9 @@ class Kept:
     def of(cls, study: optuna.Study) -> Self | None:
         """Read it; None where no rows were kept."""
         name = evidence_name(study.study_name)
-        if name not in optuna.get_all_study_names(study._storage):
+        if name not in optuna.get_all_study_names(storage_of(study)):
             return None
-        evidence = optuna.load_study(study_name=name, storage=study._storage)
+        evidence = optuna.load_study(study_name=name, storage=storage_of(study))
         attributes = evidence.user_attrs
         targets = kept_targets(attributes)
         if targets is None:
@@ -196,10 +202,10 @@ class Kept:
 
 def _losses_of_loop(study: optuna.Study) -> Mapping[str, Any]:
     name = evidence_name(study.study_name)
-    if name not in optuna.get_all_study_names(study._storage):
+    if name not in optuna.get_all_study_names(storage_of(study)):
         return {}
     attributes: Mapping[str, Any] = optuna.load_study(
-        study_name=name, storage=study._storage
+        study_name=name, storage=storage_of(study)
     ).user_attrs
     return attributes
 

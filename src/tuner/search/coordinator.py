@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from tuner.search.virtual_time import Observer
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
+
+QUEUED = "fixed_params"  # Optuna's system attribute of a trial that was enqueued with values
+FIXED_ELSEWHERE = "Fixed parameter .* is out of range"  # how Optuna says so, of one in the queue
 
 
 def search_job(config: StudyConfig, hyperparameters: Mapping[str, Any], seed: int) -> Job:
@@ -68,11 +72,17 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         self.study.sampler = self.sampler(self.config.seed, number, self.config.fixed)
         return self.study.ask()
 
-    def _start(self) -> RunningTrial:
+    def _start(self) -> RunningTrial | None:
         config, trial = self.config, self._ask()
         try:
-            hyperparameters = asdict(config.case.suggest(trial))
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", FIXED_ELSEWHERE)
+                hyperparameters = asdict(config.case.suggest(trial))
         except Exception as error:
+            given = self.study.get_trials(deepcopy=False)[trial.number].system_attrs.get(QUEUED)
+            if given and "arm" not in trial.user_attrs:
+                self._refuse(trial, given, error)
+                return None
             raise CaseError(
                 f"case {config.case.name!r}: suggest fails: {config.case.blame(error)}"
             ) from error
@@ -86,6 +96,20 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
             history=History(config.case, hyperparameters["epochs"]),
             prunable="arm" not in trial.user_attrs,
         )
+
+    def _refuse(self, trial: optuna.Trial, given: Mapping[str, Any], why: Exception) -> None:
+        """End a trial that somebody has enqueued with values that `suggest` cannot use.
+
+        Of one that is out of range Optuna warns, and has it trained; nothing that is stored would
+        say so.
+        """
+        values = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        blame = self.config.case.blame(why)
+        reason = f"it was enqueued with {values}, which the search space does not have ({blame})"
+        noted: dict[str, Any] = {"failure": reason, "diverged": False, "curve": []}
+        for name, value in {**noted, "seconds": 0.0, "work": 0.0, "ended": self.now}.items():
+            trial.set_user_attr(name, value)
+        self._tell_observer(self.study.tell(trial, state=TrialState.FAIL))
 
     def _take(self, running: RunningTrial, timeout: float) -> bool:
         event = self.engine.next(running.number, timeout)

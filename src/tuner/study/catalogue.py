@@ -18,6 +18,7 @@ from tuner.study.arms import TELLING
 from tuner.study.dashboard import on_record
 from tuner.study.schema import EVIDENCE, FACTS, OPENINGS, SESSIONS
 from tuner.study.store import evidence_name
+from tuner.unpromised.by_optuna import row_of_study, row_of_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,10 +147,10 @@ class Catalogue:
         wanted = self._all if name is None else {n: self._all[n] for n in self.family(name)}
         found: dict[str, tuple[int, bool]] = {}
         for one in wanted.values():
-            number = one._study_id
+            number = row_of_study(one)
             found |= dict.fromkeys(_ids(one.system_attrs), (number, False))
             for trial in self.storage.get_all_trials(number, deepcopy=False):
-                found |= dict.fromkeys(_ids(trial.system_attrs), (trial._trial_id, True))
+                found |= dict.fromkeys(_ids(trial.system_attrs), (row_of_trial(trial), True))
         return found
 
     def family(self, name: str) -> list[str]:
@@ -184,10 +185,10 @@ class Catalogue:
                 connection.execute(RETELL, words)
 
             connection.execute(RENAME, {"old": name, "new": new})
-            retell(study._study_id, SESSIONS, sessions)
+            retell(row_of_study(study), SESSIONS, sessions)
             for one in self.evidence.get(name, []):
                 connection.execute(RENAME, {"old": one, "new": evidence_name(new)})
-                retell(self._all[one]._study_id, EVIDENCE, new)
+                retell(row_of_study(self._all[one]), EVIDENCE, new)
 
 
 def _ids(attributes: Mapping[str, Any]) -> list[str]:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from tuner.data.scaling import Scaler
 from tuner.errors import TrainingError
 from tuner.training.inference import autocast, outputs_of, scaled_batch
 from tuner.training.rows import Rows
+from tuner.unpromised.by_torch import normalises_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +99,7 @@ class Forward:
 
     def _normalises(self) -> bool:
         layers = (layer for learner in self.learners for layer in learner.network.modules())
-        return any(isinstance(layer, _BatchNorm) for layer in layers)
+        return any(map(normalises_batches, layers))
 
     def validate(self) -> tuple[float, ...]:
         """Score each learner on its validation part; nothing, where none is held out."""

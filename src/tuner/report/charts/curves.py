@@ -30,11 +30,12 @@ def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure 
     The trainings differ in length, so each panel has its own epochs; the scores share one scale.
     """
     metric = metric_in(facts)
+    with_curves = {trial.number: trial for trial in trials if trial.user_attrs.get("curve")}
     panels: dict[int, list[str]] = {}
     for name, arm in facts["arms"].items():
-        if trials[arm["trial"]].user_attrs.get("curve"):
+        if arm["trial"] in with_curves:
             panels.setdefault(arm["trial"], []).append(name)
-    curves = {number: _curve(metric, trials[number]) for number in panels}
+    curves = {number: _curve(metric, with_curves[number]) for number in panels}
     scores = [y for validation, _ in curves.values() for _, y in validation]
     if not scores:
         return None

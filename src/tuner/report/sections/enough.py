@@ -56,6 +56,12 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
 def more_trials(facts: Facts) -> str:
     """Say whether more trials of this search would help, and why."""
     found, metric = facts["outlook"], metric_in(facts)
+    if found["more_trials"] == "no":
+        return (
+            f"**More trials cannot help**: the search space has "
+            f"{count(found['configurations'], 'configuration')}, and the search has tried "
+            f"{'it' if found['configurations'] == 1 else 'all of them'}."
+        )
     if found["more_trials"] == "unknown":
         return (
             f"**It is too early to tell whether more trials would help**: there are only "

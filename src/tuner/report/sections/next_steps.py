@@ -91,6 +91,11 @@ def _wider_ranges(facts: Facts) -> list[str]:
 
 def _search(facts: Facts) -> list[str]:
     found = facts["outlook"]
+    if found["more_trials"] == "no":
+        return [
+            "Widen the search space in the case's `suggest`, and start a new study with `--name`: "
+            "every configuration has been tried."
+        ]
     if found["more_trials"] == "perhaps":
         return ["Run more trials: repeat the study command with a larger `--trials`."]
     if found["more_trials"] == "unknown" and facts["arms"]:
