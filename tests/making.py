@@ -47,7 +47,7 @@ def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> Stu
     dataset = case.dataset(Folders(own=folder / "data"))
     case = case.settled(dataset)
     return StudyConfig(
-        case=case,
+        case=case.settled(dataset),
         reference=reference,
         dataset=dataset,
         source=source_of(reference),

@@ -31,10 +31,11 @@ def test_the_readme_shows_every_command() -> None:
 @pytest.mark.parametrize("line", TYPED)
 def test_the_readmes_commands_are_understood(line: str) -> None:
     _, command, *arguments = shlex.split(line)
-    module = import_module(f"tuner.commands.{command}")
     door = door_of(arguments[0]) if command == "study" else None
-    parser = module.parser(door) if door else module.parser()
-    assert parser.parse_args(arguments[1:] if door else arguments) is not None
+    given = {"door": door} if door else {}
+    parser = import_module(f"tuner.commands.{command}").parser(**given)
+    parsed = parser.parse_args(arguments[1:] if door else arguments)
+    assert parsed is not None
 
 
 def test_its_first_line_runs_the_main_job() -> None:

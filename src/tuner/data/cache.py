@@ -87,7 +87,8 @@ def load(folder: Path) -> Dataset:
 
 def _scheme(stored: Mapping[str, Any]) -> Scheme:
     if "kind" in stored:
-        return {"GroupFolds": GroupFolds, "TimeFolds": TimeFolds}[stored["kind"]](stored["k"])
+        k = stored["k"]
+        return GroupFolds(k) if stored["kind"] == "GroupFolds" else TimeFolds(k)
     return KFold(stored["k"]) if "k" in stored else Holdout(stored["rows"])
 
 

@@ -37,7 +37,7 @@ class Examples:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what is not a tensor, and parts that do not belong together."""
+        """Refuse what is not a tensor, and parts of rows that do not fit."""
         for what, given in (("features", self.features), ("targets", self.targets)):
             if not isinstance(given, Tensor):
                 raise DataError(

@@ -226,11 +226,11 @@ def _columns(
         elif enough:
             sample = samples[place]
             given = (
-                _gives_class(sample, targets) if classes else _gives_number(sample, targets, ranks)
+                _gives_class(sample, targets) if classes else gives_number(sample, targets, ranks)
             )
             if given >= (GIVES_CLASS if classes else GIVES_NUMBER):
                 suspects[name] = given
-            elif _differ(sample) and _numbers_rows(features[:, place].astype(np.float64)):
+            elif _differ(sample) and numbers_rows(features[:, place].astype(np.float64)):
                 numbering.append(name)
     return constant, suspects, numbering
 
@@ -240,7 +240,7 @@ def _differ(values: np.ndarray) -> bool:
     return bool((values == values.round()).all()) and len(np.unique(values)) == len(values)
 
 
-def _numbers_rows(values: np.ndarray) -> bool:
+def numbers_rows(values: np.ndarray) -> bool:
     """Whether these are whole numbers that differ, and more than chance lets them."""
     if not _differ(values):
         return False
@@ -249,7 +249,7 @@ def _numbers_rows(values: np.ndarray) -> bool:
     return bool(expected >= EXPECTED_PAIRS or (np.diff(values) > 0).all())
 
 
-def _gives_number(values: np.ndarray, targets: np.ndarray, ranks: np.ndarray) -> float:
+def gives_number(values: np.ndarray, targets: np.ndarray, ranks: np.ndarray) -> float:
     """Squared correlation with the target, of values or of ranks, whichever is larger."""
     pairs = ((values, targets), (rankdata(values), ranks))
     return max(_squared_correlation(*pair) for pair in pairs)

@@ -72,10 +72,13 @@ class Preparation:
             mean, std = scaled.mean_, scaled.scale_
             median = SimpleImputer(strategy="median").fit(scaled.transform(normal)).statistics_
         return cls(
-            *(torch.from_numpy(np.array(one)) for one in (quantiles, mean, std, median)),
-            torch.tensor(table.gaps, dtype=torch.bool),
-            _kept(rows[:, count:].long(), table.cardinalities),
-            torch.tensor(table.cardinalities, dtype=torch.int64),
+            quantiles=torch.from_numpy(np.array(quantiles)),
+            mean=torch.from_numpy(np.array(mean)),
+            std=torch.from_numpy(np.array(std)),
+            median=torch.from_numpy(np.array(median)),
+            gaps=torch.tensor(table.gaps, dtype=torch.bool),
+            codes=_kept(rows[:, count:].long(), table.cardinalities),
+            sizes=torch.tensor(table.cardinalities, dtype=torch.int64),
         )
 
     def __call__(self, values: Tensor) -> Tensor:
@@ -234,7 +237,8 @@ class Straightened:
                 raise ValueError("what was learnt of a target is not one number each")
         if not (tensors["std"] > 0 and tensors["plain.std"] > 0 and found[3] <= found[4]):
             raise ValueError("what was learnt of a target cannot have been")
-        return cls(*found[:5], Scaler(found[5], found[6]))
+        power, mean, std, low, high = found[:5]
+        return cls(power, mean, std, low, high, Scaler(found[5], found[6]))
 
 
 def _kept(codes: Tensor, sizes: tuple[int, ...]) -> Tensor:

@@ -6,6 +6,7 @@ the same way. What is fitted on rows (medians, quantiles) is not here: see `tune
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["number", "yes or no", "date", "category", "left out"]
 Part = Literal["days", "month", "day", "weekday", "hour"]
+MOST_SHOWN, FIRST_SHOWN = 40, 20  # columns, in the words for people
 MISSING = ""  # among the values of a category: the cell is empty
 
 
@@ -25,9 +27,8 @@ class Column:
         kind: what it is taken as.
         why: in words: the rule that decided so.
         missing: rows without a value, of all rows of the file.
-        form: how its cells are written: "," for decimal commas, "thousands" for 1,234.5, the format
-            of a date as `datetime.strptime` has it; empty: plainly.
-        marks: what stands for a missing value besides an empty cell.
+        form: how its cells are written: "," for 1.234,5, "thousands" for 1,234.5; of a date the
+            order of year, month and day, as "ymd"; empty: plainly.
         values: of a category, those that have a code of their own, in the order of their codes from
             1 on; of yes or no, the two, no first.
         parts: of a date, what of it is used.
@@ -38,7 +39,6 @@ class Column:
     why: str
     missing: int = 0
     form: str = ""
-    marks: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
 
@@ -56,9 +56,9 @@ class Column:
         Raises:
             ValueError, TypeError: it was not.
         """
-        lists = {name: tuple(stored[name]) for name in ("marks", "values", "parts")}
+        lists = {name: tuple(stored[name]) for name in ("values", "parts")}
         made = cls(**{**stored, **lists})
-        texts = (made.name, made.why, made.form, *made.marks, *made.values)
+        texts = (made.name, made.why, made.form, *made.values)
         if (
             made.kind not in get_args(Kind)
             or not all(part in get_args(Part) for part in made.parts)
@@ -143,9 +143,30 @@ class Table:
             raise ValueError("a table without features, or with a name twice")
         return made
 
+    def in_words(self) -> str:
+        """Return the columns as a table of text, and how the file was read, for people."""
+        shown = self.columns if len(self.columns) <= MOST_SHOWN else self.columns[:FIRST_SHOWN]
+        rows = [("column", "taken as", "missing", "why")]
+        rows += [
+            (one.name[:40], one.kind, f"{one.missing:,}" if one.missing else "", one.why)
+            for one in shown
+        ]
+        widths = [max(len(row[place]) for row in rows) for place in range(3)]
+        lines = [
+            f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {missing:>{widths[2]}}  {why}".rstrip()
+            for name, kind, missing, why in rows
+        ]
+        if len(shown) < len(self.columns):
+            counts = Counter(one.kind for one in self.columns)
+            listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
+            lines.append(f"... of {len(self.columns):,} columns in all: {listed}")
+        tail = ", with a long tail that is straightened" if self.skewed else ""
+        target = f"Target: {self.target.name}, {self.target.why}{tail}."
+        return "\n".join([*lines, target, *self.notes])
+
     def identity(self) -> list[object]:
         """Return what decides what a model sees of a file, and no words about it."""
         return [
-            [one.name, one.kind, one.missing > 0, one.form, one.marks, one.values, one.parts]
+            [one.name, one.kind, one.missing > 0, one.form, one.values, one.parts]
             for one in (self.target, *self.columns)
         ] + [self.skewed]

@@ -99,6 +99,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     workplace = settings.workplace
     dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
     case = case.settled(dataset)
+    if dataset.table is not None:
+        observer.tell(Message(dataset.table.in_words()))
     if dataset.inspection:
         observer.tell(Message(in_columns(dataset.inspection)))
     fixed = parse_fixed(case, settings.fix)
