@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -353,3 +354,92 @@ def test_an_edited_loop_is_not_called(tmp_path: Path) -> None:
         (run,) = follow(engine, {0: job_of(loop, source="0" * 64)})
     assert isinstance(run.ended, Failed)
     assert "was edited while the study ran" in run.ended.reason
+
+
+HANDED_OVER: dict[str, tuple[str, Any]] = {
+    "a number of NumPy's": ("import numpy as np; v = np.int64(2)", 2),
+    "an array": ("import numpy as np; v = np.arange(3)", [0, 1, 2]),
+    "a tensor": ("import torch; v = {'t': torch.ones(2, requires_grad=True)}", {"t": [1.0, 1.0]}),
+    "a model": ("import torch; v = torch.nn.Linear(1, 2)", re.compile("Linear.in_features=1")),
+    "a class of the file's": ("class A: pass\nv = A()", re.compile("<.*A object>")),
+    "a set": ("v = {2, 1}", [1, 2]),
+    "a path": ("import pathlib; v = pathlib.Path('a/b')", "a/b"),
+    "a date": ("import datetime; v = datetime.date(2024, 1, 2)", "datetime.date(2024, 1, 2)"),
+    "itself": ("v = []; v.append(v)", re.compile("")),
+    "too many numbers": ("import numpy as np; v = np.zeros(10**6)", re.compile("array")),
+}
+
+
+@pytest.mark.parametrize("name", HANDED_OVER)
+def test_what_a_loop_notes_is_handed_over_as_plain_values(tmp_path: Path, name: str) -> None:
+    lines, expected = HANDED_OVER[name]
+    text = body(f"{lines}\ntrial.set_user_attr('k', v); return trial.user_attrs['k'] is v")
+    with closing(LoopEngine(1)) as engine:
+        run = follow(engine, {0: job_of(write(tmp_path, text))})[0]
+    noted = next(event for event in run.events if isinstance(event, Noted))
+    json.dumps(noted.value)
+    if isinstance(expected, re.Pattern):
+        assert expected.search(str(noted.value))
+    else:
+        assert noted.value == expected
+
+
+@pytest.mark.parametrize("preset", [None, {}])
+def test_choices_of_any_kind(tmp_path: Path, preset: dict[str, Any] | None) -> None:
+    text = (
+        "import warnings\nwarnings.simplefilter('ignore')\nclass A: pass\nclass B: pass\n"
+        "def loop(trial):\n"
+        "  a = trial.suggest_categorical('a', [A, B])\n"
+        "  b = trial.suggest_categorical('b', [(1, 2), None])\n"
+        "  c = trial.suggest_categorical('c', [B])\n"
+        "  assert trial.params == {'a': a, 'b': b, 'c': c}\n"
+        "  return (a is A) + (b == (1, 2)) + (c is B)\n"
+    )
+    with closing(LoopEngine(1)) as engine:
+        job = job_of(write(tmp_path, text), preset=preset, repeats=1)
+        run = follow(engine, {0: job})[0]
+    assert isinstance(run.ended, Finished), run.ended
+    assert run.ended.outcome is not None
+    assert run.ended.outcome.value == run.ended.outcome.again[0].value == 3
+    assert run.ended.outcome.params == {"a": "A", "b": "(1, 2)", "c": "B"}
+
+
+PROCESSES: dict[str, str] = {
+    "a DataLoader": "s = sum(b.sum().item() for b in DataLoader(Rows(), num_workers=2))",
+    "a pool": "with multiprocessing.Pool(1) as p: s = sum(p.map(square, range(3)))",
+    "an executor": "with ProcessPoolExecutor(1) as p: s = sum(p.map(square, range(3)))",
+    "processes that import anew": (
+        "with multiprocessing.get_context('spawn').Pool(1) as p: s = sum(p.map(square, range(3)))"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_loop_has_processes_as_its_own_script_would(tmp_path: Path, name: str) -> None:
+    text = (
+        "import multiprocessing, sys, torch\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from torch.utils.data import DataLoader, Dataset\n"
+        "class Rows(Dataset):\n"
+        "  def __len__(self): return 3\n"
+        "  def __getitem__(self, row): return torch.tensor(float(square(row)))\n"
+        "def square(x): return x * x\n"
+        f"def loop(trial):\n  {PROCESSES[name]}\n  return s\n"
+    )
+    with closing(LoopEngine(1, patience=60)) as engine:
+        run = follow(engine, {0: job_of(write(tmp_path, text))})[0]
+    assert isinstance(run.ended, Finished), run.ended
+    assert run.ended.outcome is not None
+    assert run.ended.outcome.value == 5
+
+
+def test_arguments_of_tuner_are_not_those_of_a_loop(tmp_path: Path) -> None:
+    text = (
+        "import argparse\nparser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--epochs', type=int, default=3)\n"
+        "ARGUMENTS = parser.parse_args()\n"
+        "def loop(trial): return ARGUMENTS.epochs\n"
+    )
+    with closing(LoopEngine(1)) as engine:
+        run = follow(engine, {0: job_of(write(tmp_path, text))})[0]
+    assert isinstance(run.ended, Finished), run.ended

@@ -111,8 +111,7 @@ def import_file(path: Path) -> Any:
     Raises:
         CaseError: it raises, or exits.
     """
-    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
-    name = f"tuner_case_{path.stem}_{digest}"
+    name = module_name(path)
     module = ModuleType(name)
     module.__file__ = str(path)
     make_importable(path)
@@ -125,3 +124,9 @@ def import_file(path: Path) -> Any:
         reason = in_one_line(error, str(path))
         raise CaseError(f"{path} cannot be imported: {reason}") from error
     return module
+
+
+def module_name(path: Path) -> str:
+    """Return the name that a file of the user's has as a module: no other module's."""
+    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
+    return f"tuner_case_{path.stem}_{digest}"

@@ -104,11 +104,20 @@ class Progress:
             if self.best is not None and self.best.number == ended.number and not arm:
                 outcome += ", the best so far"
         elif ended.state == TrialState.PRUNED:
-            outcome = f"pruned at {self.metric} {_or_none(ended.value)}{_place(ended)}"
+            outcome = f"pruned {self._where(ended)}"
         else:
             outcome = f"failed: {ended.user_attrs.get('failure', 'no reason recorded')}"
         done = sum(self.counts.values())
         return f"[{done}/{self.total}] {name}: {outcome} ({ended.user_attrs['seconds']:.1f} s)"
+
+    def _where(self, ended: FrozenTrial) -> str:
+        """Say where a trial ended: at an epoch, or at the step that a loop has reported."""
+        curve = ended.user_attrs.get("curve")
+        if not curve:
+            return "before its first report"
+        unit = "epoch" if curve[-1][2] is not None else "step"
+        score = "no score" if ended.value is None else f"{self.metric} {ended.value:.4f}"
+        return f"at {score}, {unit} {curve[-1][1]:g}"
 
     def _panel(self, running: Sequence[Running]) -> Group:
         done, width = sum(self.counts.values()), self.console.width
@@ -136,19 +145,6 @@ class Progress:
             return "no score yet"
         standing = f"best {self.metric} {self.best.value:.4f}"
         return standing if self.baseline is None else f"{standing}, baseline {self.baseline:.4f}"
-
-
-def _or_none(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"
-
-
-def _place(ended: FrozenTrial) -> str:
-    """Say where a trial ended: at an epoch, or at the step that a loop has reported."""
-    curve = ended.user_attrs.get("curve")
-    if not curve:
-        return ", before its first report"
-    unit = "epoch" if curve[-1][2] is not None else "step"
-    return f", {unit} {curve[-1][1]:g}"
 
 
 def _filled(parts: Iterable[str], width: int) -> list[str]:

@@ -129,11 +129,11 @@ class Failed:
             return "Finished work is kept. Run the same command again to retry."
         if self.diverged:
             return (
-                "It will do so each time, with this seed on this machine. Narrow the search space "
-                "of the case, for example its learning rates, and start a new study with --name."
+                "It will do so each time, with this seed on this machine. Narrow the search space, "
+                "for example its learning rates, and start a new study with --name."
             )
         return (
-            "It will fail in the same way each time. Fix the case, and start a new study with "
+            "It will fail in the same way each time. Fix the code, and start a new study with "
             "--name."
         )
 

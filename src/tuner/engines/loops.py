@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tuner.case.loading import module_name
 from tuner.case.reference import parts_of_loop
 from tuner.case.source import source_of
 from tuner.engines.forking import CAN_FORK, FORKSERVER, start_importing, without_interrupts
@@ -222,6 +224,7 @@ def _serve(pipe: Connection, job: LoopJob, output: Path, card: int | None) -> No
     torch.set_num_threads(job.plan.threads)
     into_file(output / "printed")
     quieten()
+    _let_it_have_processes(job, output)
     began = time.perf_counter()
     folder = job.folder or Path(tempfile.mkdtemp(dir=output))
     preset = None if job.preset is None else dict(job.preset)
@@ -242,6 +245,22 @@ def _serve(pipe: Connection, job: LoopJob, output: Path, card: int | None) -> No
             pipe.send(event)
         pipe.close()
     os._exit(0)  # threads and handlers of the loop do not hold the process
+
+
+def _let_it_have_processes(job: LoopJob, output: Path) -> None:
+    """Let a loop start processes as its own script would: a DataLoader's workers, a pool's.
+
+    A process that was forked from a server makes its own in that way too, unless it is told not to:
+    each would import torch again. One that imports anew looks for the loop's file by its name.
+    """
+    multiprocessing.set_start_method(None, force=True)  # Python's own default again
+    path = parts_of_loop(job.loop)[0].resolve()
+    folder = output / "modules"
+    folder.mkdir()
+    text = "from pathlib import Path\nfrom tuner.case.loading import import_file\n"
+    text += f"import_file(Path({str(path)!r}))\n"
+    (folder / f"{module_name(path)}.py").write_text(text, encoding="utf-8")
+    sys.path.append(str(folder))  # it is handed on to them
 
 
 def _called(job: LoopJob, channel: _Pipe, folder: Path, began: float) -> Finished:

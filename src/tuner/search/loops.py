@@ -18,6 +18,7 @@ from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.trial import TrialState
 
 from tuner.engines.job import Failed, Finished, LoopJob
+from tuner.errors import first_line
 from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
 from tuner.own.loops.trial import middle
 from tuner.search.tpe import Columns, RememberingTPESampler
@@ -181,6 +182,8 @@ class MiddleSampler(BaseSampler):
 class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
     """Runs the search of one study of a loop. The only writer of the database."""
 
+    what = "loop"
+
     def __init__(
         self,
         mirror: Mirror,
@@ -228,7 +231,7 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         if event is None:
             return False
         if isinstance(event, Suggest):
-            self.engine.answer(running.number, self._drawn(running, event))
+            self._answer(running, event)
         elif isinstance(event, ShouldPrune):
             self.engine.answer(running.number, self._should_prune(running))
         elif isinstance(event, Reported):
@@ -238,6 +241,17 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         else:
             self._ended(running, event)
         return True
+
+    def _answer(self, running: RunningLoop, asked: Suggest) -> None:
+        try:
+            drawn = self._drawn(running, asked)
+        except ValueError as error:  # Optuna's: in a study a name has one kind, or one list
+            self.engine.stop(running.number)
+            reason = f"{asked.name!r} cannot be drawn: {first_line(error).rstrip('.')}"
+            advice = "give each list of choices, and each kind of number, a name of its own"
+            self._ended(running, Failed(f"{reason}; {advice}"))
+        else:
+            self.engine.answer(running.number, drawn)
 
     def _drawn(self, running: RunningLoop, asked: Suggest) -> Any:
         self.study.sampler = running.sampler
@@ -280,6 +294,11 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
             self._fail(running, event)
             if again:
                 self.study.enqueue_trial(running.trial.params, user_attrs={AGAIN: running.number})
+            return
+        if event.outcome is None and not running.prunable:
+            arm = running.trial.user_attrs["arm"]
+            reason = f"the loop raised TrialPruned, and tuner never prunes the {arm}"
+            self._fail(running, Failed(f"{reason}; have it return its score"))
             return
         if event.outcome is None:
             self._end(running, TrialState.PRUNED)

@@ -64,7 +64,12 @@ class VirtualTimeSearch(ABC, Generic[R]):
 
     Args:
         observer: is told of every point, and of every trial's end.
+
+    Attributes:
+        what: a person has written that is trained.
     """
+
+    what = "case"
 
     def __init__(
         self, mirror: Mirror, engine: Stoppable, order: Order, observer: Observer | None = None
@@ -217,6 +222,6 @@ class VirtualTimeSearch(ABC, Generic[R]):
             )
             raise StudyError(
                 f"the baseline failed{times}: {attempts[-1].user_attrs['failure']}. "
-                f"Fix the case, and {again}"
+                f"Fix the {self.what}, and {again}"
             )
         self._enqueue_baseline()

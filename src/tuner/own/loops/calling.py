@@ -61,6 +61,7 @@ def call(
         DivergedError: its score is not a finite number.
     """
     begin(Call(seed, folder))
+    sys.argv[:] = [str(path)]  # as if the file was started: a loop may read its arguments
     module = import_file(path)
     loop = getattr(module, function, None)
     if not callable(loop):
@@ -77,11 +78,11 @@ def call(
         sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file())
     )
     memory = _memory()
-    answers = _Known(trial.params)
+    answers = _Known(storage.given)
     again = tuple(
         _again(module, loop, make_trial(answers, number, direction), seed) for _ in range(repeats)
     )
-    return Outcome(value, trial.params, found, files, memory, again)
+    return Outcome(value, dict(storage.given), found, files, memory, again)
 
 
 class _Known:

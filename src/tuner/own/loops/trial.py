@@ -12,6 +12,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 
 from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
+from tuner.own.loops.plain import as_plain, with_plain_choices
 from tuner.unpromised.by_optuna import row_of_study
 
 if TYPE_CHECKING:
@@ -81,9 +82,9 @@ REFUSED = frozenset(
 class _Telling(InMemoryStorage):
     """Keeps the trial's own state, and tells what is new of it."""
 
-    def __init__(self, channel: Channel, given: set[str]) -> None:
+    def __init__(self, channel: Channel, given: dict[str, Any]) -> None:
         super().__init__()
-        self._channel, self._given = channel, given
+        self._channel, self.given = channel, given
         self.further: Mapping[str, float] = {}
 
     def set_trial_param(
@@ -94,8 +95,8 @@ class _Telling(InMemoryStorage):
         distribution: BaseDistribution,
     ) -> None:
         """Keep a hyperparameter; Optuna does not ask for one that has a single value."""
-        if param_name not in self._given:
-            self._channel.ask(Suggest(param_name, distribution))
+        if param_name not in self.given:
+            _asked(self._channel, self.given, param_name, distribution)
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
 
     def set_trial_intermediate_value(
@@ -107,7 +108,7 @@ class _Telling(InMemoryStorage):
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Keep an attribute, and tell it."""
-        self._channel.tell(Noted(key, value))
+        self._channel.tell(Noted(str(key), as_plain(value)))
         super().set_trial_user_attr(trial_id, key, value)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
@@ -120,7 +121,7 @@ class _Telling(InMemoryStorage):
 class _Asking(BaseSampler):
     """Has every value drawn elsewhere."""
 
-    def __init__(self, channel: Channel, given: set[str]) -> None:
+    def __init__(self, channel: Channel, given: dict[str, Any]) -> None:
         self._channel, self._given = channel, given
 
     def infer_relative_search_space(
@@ -146,8 +147,18 @@ class _Asking(BaseSampler):
     ) -> Any:
         """Ask for it."""
         del study, trial
-        self._given.add(param_name)
-        return self._channel.ask(Suggest(param_name, param_distribution))
+        return _asked(self._channel, self._given, param_name, param_distribution)
+
+
+def _asked(
+    channel: Channel, given: dict[str, Any], name: str, distribution: BaseDistribution
+) -> Any:
+    """Ask for a hyperparameter, and keep the plain answer; return the loop's own choice."""
+    plain = with_plain_choices(distribution)
+    given[name] = channel.ask(Suggest(name, plain))
+    if not isinstance(distribution, CategoricalDistribution):
+        return given[name]
+    return distribution.choices[int(plain.to_internal_repr(given[name]))]
 
 
 class _AskingPruner(BasePruner):
@@ -167,9 +178,10 @@ def make_trial(channel: Channel, number: int, direction: Direction) -> tuple[Loo
         number: of the trial in the study.
 
     Returns:
-        The trial, and its storage, whose `further` goes with the next report.
+        The trial, and its storage: its `further` goes with the next report, and `given` holds the
+        hyperparameters that were asked for, as plain values.
     """
-    given: set[str] = set()
+    given: dict[str, Any] = {}
     storage = _Telling(channel, given)
     optuna.create_study(storage=storage, study_name="loop", direction=direction)
     study = LoneStudy("loop", storage, _Asking(channel, given), _AskingPruner(channel))
