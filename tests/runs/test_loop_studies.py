@@ -328,3 +328,98 @@ def objective(trial):
     assert trials[3].params == trials[2].params
     assert trials[3].user_attrs["again_of"] == 2
     assert len(trials) == 7
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "trial.suggest_categorical('c', list('abc')[: 1 + trial.number % 3])",
+        "trial.suggest_int('c', 0, 2) if trial.number else trial.suggest_float('c', 0, 1)",
+    ],
+)
+def test_a_name_that_changes_its_kind_costs_one_trial(tmp_path: Path, asked: str) -> None:
+    with chdir(tmp_path):
+        text = f"def objective(trial):\n  {asked}\n  return trial.suggest_float('a', 0, 1)\n"
+        Path("train.py").write_text(text, encoding="utf-8")
+        command = ["train.py:objective", "--direction", "maximize", "--trials", "4"]
+        assert study([*command, "--workers", "1", "--seeds", "0"]) == 0
+        trials = load_study(DATABASE, "train").get_trials()
+    failed = [trial for trial in trials if trial.state == TrialState.FAIL]
+    assert failed
+    assert trials[0].state == TrialState.COMPLETE
+    for trial in failed:
+        assert "'c' is asked for with other choices, or as another" in trial.user_attrs["failure"]
+
+
+def test_a_baseline_that_gives_up_ends_the_study_at_once(tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        text = "import optuna\ndef objective(trial): raise optuna.TrialPruned"
+        Path("train.py").write_text(text, encoding="utf-8")
+        with pytest.raises(StudyError, match=r"never prunes the baseline; .* Fix that, and"):
+            study(["train.py:objective", "--direction", "maximize"])
+
+
+def test_what_a_database_cannot_hold_is_kept_as_text(tmp_path: Path) -> None:
+    text = """
+import warnings, numpy as np
+warnings.simplefilter("ignore")
+def objective(trial):
+    kind = trial.suggest_categorical("kind", [dict, list])
+    trial.set_user_attr("seen", np.arange(2))
+    trial.set_user_attr("made", object())
+    return 1 + isinstance(kind(), list) + np.random.rand()
+"""
+    with chdir(tmp_path):
+        Path("train.py").write_text(text, encoding="utf-8")
+        command = ["train.py:objective", "--direction", "maximize", "--trials", "2", "--seeds", "1"]
+        assert study([*command, "--workers", "2"]) == 0
+        trials = load_study(DATABASE, "train").get_trials()
+        assert verify(["train", "--all", "--case", "train.py", "--workers", "2"]) == 0
+    assert trials[0].params == {"kind": "dict"}
+    for trial in trials:
+        assert (trial.user_attrs["seen"], trial.user_attrs["made"]) == ([0, 1], "<object object>")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("lr=5", r"lr=5 is out of range; it takes 0\.0001 to 0\.1"),
+        ("lr=abc", r"lr=abc is not a number; it takes 0\.0001 to 0\.1"),
+        ("layers=1.5", r"layers=1\.5 is not a whole number; it takes 1 to 3"),
+        ("kind=no", "kind=no is not one of its choices: True, None, relu"),
+        ("kind=true", "kind=true is a text; write True"),
+        ("rate=1", "it names rate, and the loop asked for kind, layers, lr; correct the names"),
+    ],
+)
+def test_a_value_that_the_loop_does_not_take_is_refused_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: str, said: str
+) -> None:
+    text = """
+def objective(trial):
+    trial.suggest_categorical("kind", [True, None, "relu"])
+    return trial.suggest_int("layers", 1, 3) + trial.suggest_float("lr", 1e-4, 1e-1, log=True)
+"""
+    with chdir(tmp_path):
+        Path("train.py").write_text(text, encoding="utf-8")
+        command = ["train.py:objective", "--direction", "maximize", "--seeds", "0", "--trials"]
+        with pytest.raises(StudyError, match=f"the baseline failed: {said}. Fix that, and run the"):
+            study([*command, "2", "--baseline", typed])
+        assert study([*command, "1", "--baseline", "lr=0.01"]) == 0
+        capsys.readouterr()
+        assert study([*command, "1", "--baseline", "lr=0.01", "--try", typed]) == 0
+        assert re.search(f"trial 1 .*failed: {said}", capsys.readouterr().out)
+        if typed != "rate=1":
+            with pytest.raises(UsageError, match=f"--fix {said}"):
+                study([*command, "2", "--fix", typed, "--name", "fixed"])
+        else:
+            assert study([*command, "2", "--fix", typed, "--name", "fixed"]) == 0
+            assert "No trial asked for rate, which --fix names" in capsys.readouterr().out
+
+
+def test_what_a_try_does_not_name_is_the_baselines(made: Path, tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        Path("train.py").write_text(LOOP, encoding="utf-8")
+        assert study(["train.py:objective", "--trials", "1", "--seeds", "0"]) == 0
+        command = ["train.py:objective", "--trials", "1", "--seeds", "0", "--try", "lr=0.01"]
+        assert study(command) == 0
+    assert trials_of(tmp_path)[1][2] == {"lr": 0.01, "layers": 1, "units_0": 16}

@@ -59,11 +59,19 @@ def parse_assignments(
         if name not in drawn:
             raise unknown_name("hyperparameter", "hyperparameters", name, drawn)
         kind = drawn[name]
-        values[name] = literal(text) if kind is None else _parse(f"{option} {name}={text}", kind)
+        values[name] = literal(text) if kind is None else taken(f"{option} {name}={text}", kind)
     return values
 
 
-def _parse(typed: str, drawn: Drawn) -> Any:
+def taken(typed: str, drawn: Drawn) -> Any:
+    """Return the value that NAME=VALUE gives a hyperparameter.
+
+    Args:
+        typed: with the option before it, for the message.
+
+    Raises:
+        UsageError: it cannot take that value.
+    """
     text = typed.partition("=")[2]
     if drawn.choices is not None:
         for choice in drawn.choices:

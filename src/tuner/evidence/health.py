@@ -174,7 +174,7 @@ def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Che
     space = made["space"].keys() or {name for trial in finished for name in trial.params}
     free = len(space - made.get("fixed", {}).keys())
     useful = sum(trial.state != TrialState.FAIL for trial in finished)
-    found = f"{useful} trials for {free} hyperparameters"
+    found = f"{useful} trials for {free} hyperparameter{'' if free == 1 else 's'}"
     if useful >= TRIALS_A_DIMENSION * free:
         return Check("dimensions", True, found)
     return Check(

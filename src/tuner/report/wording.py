@@ -77,6 +77,10 @@ def means_and_stds(metric: Metric, summaries: Sequence[Mapping[str, Any] | None]
     """Write `mean ± std` of each, all with the same decimals; a blank where there is no mean."""
     known = [one for one in summaries if one is not None and one["mean"] is not None]
     decimals = max((_decimals_of(metric, one) for one in known), default=0)
+    means = [metric.factor * one["mean"] for one in known]
+    apart = max(means, default=0.0) - min(means, default=0.0)
+    if apart and not metric.per_cent and not any(one["std"] for one in known):
+        decimals = max(decimals, decimals_for(apart / 10))  # nothing else says how fine to write
     return [
         _mean_and_std(metric, one, decimals) if one is not None and one in known else BLANK
         for one in summaries

@@ -36,6 +36,7 @@ from tuner.runs.observer import (
 )
 from tuner.runs.publishing import write_and_publish
 from tuner.runs.record import Record
+from tuner.runs.tries import total_with_tries
 from tuner.search.loops import PRUNER, SAMPLER, LoopCoordinator
 from tuner.search.mirror import Mirror
 from tuner.study.arms import arms_of
@@ -48,7 +49,7 @@ from tuner.study.titles import name_for_dashboard
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -120,7 +121,7 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
                     "you have now with --baseline NAME=VALUE, or BASELINE = {...} in the file."
                 )
             )
-        _enqueue(study, tries)
+        _enqueue(study, config.baseline, tries)
         try:
             return name, _run(study, config, machine, settings, observer)
         except (KeyboardInterrupt, StopRequested):
@@ -171,12 +172,14 @@ def _values(assignments: Sequence[str], option: str) -> dict[str, Any] | None:
     return values or None
 
 
-def _enqueue(study: optuna.Study, tries: Iterable[dict[str, Any] | None]) -> None:
-    """Queue configurations of a person's own, each once."""
+def _enqueue(
+    study: optuna.Study, baseline: Mapping[str, Any], tries: Iterable[dict[str, Any] | None]
+) -> None:
+    """Queue configurations of a person's own, each once; the rest of each is the baseline's."""
     known = [trial.user_attrs.get(TRIED) for trial in study.get_trials(deepcopy=False)]
     for values in tries:
         if values not in known:
-            study.enqueue_trial(values or {}, user_attrs={TRIED: values})
+            study.enqueue_trial({**baseline, **(values or {})}, user_attrs={TRIED: values or {}})
 
 
 def _run(
@@ -229,6 +232,8 @@ def _search(
     total = CEILING if settings.trials is None else settings.trials
     if not auto and study.user_attrs.get(STOPPED):
         study.set_user_attr(STOPPED, None)  # more is wanted than the rule would have made
+    if not auto:
+        total = total_with_tries(study, total)
     mirror = Mirror(study)
     observer.tell(
         Opened(
@@ -247,6 +252,15 @@ def _search(
         total, deadline, reason_to_stop if auto else None
     )
     observer.tell(SearchEnded())
+    trials = study.get_trials(deepcopy=False)
+    asked_for = set().union(*(trial.params for trial in trials))
+    if unread := sorted(config.fixed.keys() - asked_for):
+        observer.tell(
+            Message(
+                f"No trial asked for {', '.join(unread)}, which --fix names, so that counts for "
+                f"nothing. The loop asked for {', '.join(sorted(asked_for)) or 'nothing'}."
+            )
+        )
     if settle(study):
         observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
 

@@ -17,15 +17,17 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.trial import TrialState
 
+from tuner.case.assignments import taken
+from tuner.case.space import drawn_by
 from tuner.engines.job import Failed, Finished, LoopJob
-from tuner.errors import first_line
+from tuner.errors import UsageError, first_line
 from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
 from tuner.own.loops.trial import middle
 from tuner.search.tpe import Columns, RememberingTPESampler
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
 from tuner.study.opening import enqueue_arm
-from tuner.study.schema import AGAIN, INFORMED, LOST, OWN, PLACE
+from tuner.study.schema import AGAIN, INFORMED, LOST, OWN, PLACE, TRIED
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ class RunningLoop:
     Attributes:
         sampler: draws what it asks for.
         prunable: off for baseline and recipe, which a report has to have.
+        named: values that a person has named for it.
         undecided: whether the pruner has to be asked about its last report.
         begun, clock, started: as `RunningTrial` has them; work is counted in reports.
     """
@@ -94,6 +97,7 @@ class RunningLoop:
     sampler: BaseSampler
     prunable: bool
     replayed: frozenset[int]
+    named: Mapping[str, Any] = field(default_factory=dict)
     history: LoopHistory = field(default_factory=LoopHistory)
     undecided: bool = False
     begun: float = 0.0
@@ -182,7 +186,7 @@ class MiddleSampler(BaseSampler):
 class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
     """Runs the search of one study of a loop. The only writer of the database."""
 
-    what = "loop"
+    what = "that"
 
     def __init__(
         self,
@@ -200,13 +204,15 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         number = waiting.number if waiting else len(self.study.get_trials(deepcopy=False))
         facts = waiting.user_attrs if waiting else {}
         informed = facts.get(INFORMED, finished(self.study))
-        sampler = self._sampler(number, informed, is_arm="arm" in facts)
+        named = self._named(facts)
+        sampler = self._sampler(number, informed, is_named=bool({"arm", TRIED} & facts.keys()))
         self.study.sampler = sampler
         running = RunningLoop(
             trial=self.study.ask(),
             sampler=sampler,
             prunable="arm" not in facts,
             replayed=frozenset(waiting.intermediate_values if waiting else ()),
+            named=named,
         )
         seed = derive(self.config.seed, Stream.TRIAL, number)
         running.trial.set_user_attr(INFORMED, informed)
@@ -215,8 +221,15 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         self.engine.start(number, search_call(self.config, number, seed))
         return running
 
-    def _sampler(self, number: int, informed: int, *, is_arm: bool) -> BaseSampler:
-        if is_arm:
+    def _named(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what a person has named for a trial, by what the study keeps of it."""
+        if TRIED in facts:
+            named: Mapping[str, Any] = facts[TRIED]
+            return named
+        return self.config.arms[facts["arm"]] if "arm" in facts else self.config.fixed
+
+    def _sampler(self, number: int, informed: int, *, is_named: bool) -> BaseSampler:
+        if is_named:
             return MiddleSampler()
         seed = derive(self.config.seed, Stream.SAMPLER, number)
         sampler = LoopSampler(seed, self._columns, informed)
@@ -243,15 +256,36 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         return True
 
     def _answer(self, running: RunningLoop, asked: Suggest) -> None:
+        if asked.name in self.config.fixed:
+            _check(asked, self.config.fixed[asked.name], "--fix ")
         try:
+            if asked.name in running.named:
+                _check(asked, running.named[asked.name])
             drawn = self._drawn(running, asked)
+        except UsageError as error:
+            self._refuse(running, str(error))
         except ValueError as error:  # Optuna's: in a study a name has one kind, or one list
-            self.engine.stop(running.number)
-            reason = f"{asked.name!r} cannot be drawn: {first_line(error).rstrip('.')}"
-            advice = "give each list of choices, and each kind of number, a name of its own"
-            self._ended(running, Failed(f"{reason}; {advice}"))
+            self._refuse(
+                running,
+                f"{asked.name!r} is asked for with other choices, or as another kind of number, "
+                f"than in a trial before ({first_line(error).rstrip('.')}); give each a name of "
+                "its own",
+            )
         else:
             self.engine.answer(running.number, drawn)
+
+    def _unread(self, running: RunningLoop) -> str | None:
+        """Say which names of a person's the loop has not asked for, if any."""
+        facts, params = running.trial.user_attrs, running.trial.params
+        wrong = sorted(self._named(facts).keys() - params.keys())
+        if not wrong or not {"arm", TRIED} & facts.keys():
+            return None  # what --fix names may be asked for in other trials
+        asked_for = ", ".join(sorted(params)) or "nothing"
+        return f"it names {', '.join(wrong)}, and the loop asked for {asked_for}; correct the names"
+
+    def _refuse(self, running: RunningLoop, reason: str) -> None:
+        self.engine.stop(running.number)
+        self._ended(running, Failed(reason))
 
     def _drawn(self, running: RunningLoop, asked: Suggest) -> Any:
         self.study.sampler = running.sampler
@@ -303,12 +337,29 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         if event.outcome is None:
             self._end(running, TrialState.PRUNED)
             return
+        if reason := self._unread(running):
+            self._fail(running, Failed(reason))
+            return
         running.trial.set_user_attr("best_epoch", len(running.history.points))
         running.trial.set_user_attr("fold_scores", [event.outcome.value])
         self._end(running, TrialState.COMPLETE, event.outcome.value)
 
     def _enqueue_baseline(self) -> None:
         enqueue_arm(self.study, "baseline", self.config.baseline)
+
+
+def _check(asked: Suggest, value: Any, option: str = "") -> None:
+    """Refuse a value that a person has named, and that the loop's range does not have.
+
+    Raises:
+        UsageError: it is outside, or of another kind.
+    """
+    drawn = drawn_by(asked.distribution)
+    if "=" in asked.name or (drawn.choices is not None and value in drawn.choices):
+        return
+    known = taken(f"{option}{asked.name}={value}", drawn)
+    if known != value:
+        raise UsageError(f"{option}{asked.name}={value} is a text; write {known}")
 
 
 def search_call(

@@ -66,10 +66,10 @@ class VirtualTimeSearch(ABC, Generic[R]):
         observer: is told of every point, and of every trial's end.
 
     Attributes:
-        what: a person has written that is trained.
+        what: has to be fixed where the baseline fails.
     """
 
-    what = "case"
+    what = "the case"
 
     def __init__(
         self, mirror: Mirror, engine: Stoppable, order: Order, observer: Observer | None = None
@@ -222,6 +222,6 @@ class VirtualTimeSearch(ABC, Generic[R]):
             )
             raise StudyError(
                 f"the baseline failed{times}: {attempts[-1].user_attrs['failure']}. "
-                f"Fix the {self.what}, and {again}"
+                f"Fix {self.what}, and {again}"
             )
         self._enqueue_baseline()

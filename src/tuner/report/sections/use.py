@@ -13,6 +13,7 @@ from tuner.report.wording import (
     code,
     count,
     difference,
+    listed,
     means_and_stds,
     setting,
     table,
@@ -191,10 +192,11 @@ def _race(facts: Facts) -> str:
 def _race_in_words(facts: Facts) -> str:
     confirmation = facts["confirmation"]
     fold = "" if is_of_loop(facts) else " and a new fold"
+    who = listed(["The best trials of the search", *(f"the {name}" for name in _fixed(facts))])
     text = (
-        "The best trials of the search, the baseline and the recipe were trained again in rounds. "
-        f"Each round has a new seed{fold}, the same for all. The weakest of the best "
-        "trials was dropped along the way; *behind by* compares a trial with the winner on the "
+        f"{who} were trained again in rounds. Each round has a new seed{fold}, the same for all. "
+        "The weakest of the best trials was dropped along the way; *behind by* compares a trial "
+        "with the winner on the "
         f"rounds it took part in. Trial {confirmation['winner']} won"
     )
     best = facts["arms"].get("best", {}).get("trial")
@@ -206,6 +208,10 @@ def _race_in_words(facts: Facts) -> str:
         why = "was not clear before" if n < confirmation["most"] else "never became clear"
         return f"{text}, after {count(n, 'round')} instead of {fewest}, because its gain {why}."
     return f"{text}."
+
+
+def _fixed(facts: Facts) -> list[str]:
+    return [name for name in COLUMNS if name != "best" and name in facts["arms"]]
 
 
 def _optimism(facts: Facts) -> str:
