@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -443,3 +445,45 @@ def test_arguments_of_tuner_are_not_those_of_a_loop(tmp_path: Path) -> None:
     with closing(LoopEngine(1)) as engine:
         run = follow(engine, {0: job_of(write(tmp_path, text))})[0]
     assert isinstance(run.ended, Finished), run.ended
+
+
+@pytest.mark.slow
+def test_a_call_ends_with_whoever_runs_it(tmp_path: Path) -> None:
+    text = (
+        "import os, subprocess, time\nfrom pathlib import Path\n"
+        "def loop(trial):\n"
+        "  child = subprocess.Popen(['sleep', '600'])\n"
+        f"  Path({str(tmp_path / 'pids')!r}).write_text(f'{{os.getpid()}} {{child.pid}} end')\n"
+        "  time.sleep(600)\n"
+    )
+    runner = (
+        "from tuner.engines.job import LoopJob\nfrom tuner.engines.loops import LoopEngine\n"
+        "if __name__ == '__main__':\n"
+        "  engine = LoopEngine(1)\n"
+        f"  job = LoopJob(loop={write(tmp_path, text)!r}, number=0, seed=1, direction='maximize')\n"
+        "  engine.start(0, job)\n  engine.next(0, 600)\n"
+    )
+    (tmp_path / "runner.py").write_text(runner, encoding="utf-8")
+    running = subprocess.Popen([sys.executable, str(tmp_path / "runner.py")])
+    pids: list[str] = []
+    until = time.monotonic() + 120
+    while not pids and time.monotonic() < until:
+        time.sleep(0.05)
+        if (tmp_path / "pids").exists():
+            words = (tmp_path / "pids").read_text().split()
+            pids = words[:2] if words[2:] else []
+    assert pids
+    running.kill()
+    running.wait()
+    alive = [int(pid) for pid in pids]
+    while alive and time.monotonic() < until:
+        time.sleep(0.05)
+        alive = [pid for pid in alive if psutil.pid_exists(pid) and not _is_zombie(pid)]
+    assert not alive
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

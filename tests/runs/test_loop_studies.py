@@ -384,9 +384,17 @@ def objective(trial):
     ("typed", "said"),
     [
         ("lr=5", r"lr=5 is out of range; it takes 0\.0001 to 0\.1"),
-        ("lr=abc", r"lr=abc is not a number; it takes 0\.0001 to 0\.1"),
-        ("layers=1.5", r"layers=1\.5 is not a whole number; it takes 1 to 3"),
-        ("kind=no", "kind=no is not one of its choices: True, None, relu"),
+        pytest.param(
+            "lr=abc", r"lr=abc is not a number; it takes 0\.0001 to 0\.1", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "layers=1.5",
+            r"layers=1\.5 is not a whole number; it takes 1 to 3",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "kind=no", "kind=no is not one of its choices: True, None, relu", marks=pytest.mark.slow
+        ),
         ("kind=true", "kind=true is a text; write True"),
         ("rate=1", "it names rate, and the loop asked for kind, layers, lr; correct the names"),
     ],

@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -219,6 +220,7 @@ class _Pipe:
 def _serve(pipe: Connection, job: LoopJob, output: Path, card: int | None) -> None:
     """Make one call, and say how it went."""
     os.setsid()  # so that processes of its own end with it
+    threading.Thread(target=_end_with_parent, args=(output,), daemon=True).start()
     if card is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(card)
     torch.set_num_threads(job.plan.threads)
@@ -245,6 +247,17 @@ def _serve(pipe: Connection, job: LoopJob, output: Path, card: int | None) -> No
             pipe.send(event)
         pipe.close()
     os._exit(0)  # threads and handlers of the loop do not hold the process
+
+
+def _end_with_parent(output: Path) -> None:
+    """Wait until whoever runs this call is gone, killed perhaps; then end it and its processes.
+
+    A loop that reports nothing for hours would notice only then that nobody listens.
+    """
+    if (parent := multiprocessing.parent_process()) is not None:
+        connection.wait([parent.sentinel])
+        shutil.rmtree(output, ignore_errors=True)
+        os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def _let_it_have_processes(job: LoopJob, output: Path) -> None:
