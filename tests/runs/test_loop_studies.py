@@ -356,7 +356,9 @@ def test_a_baseline_that_gives_up_ends_the_study_at_once(tmp_path: Path) -> None
         text = "import optuna\ndef objective(trial): raise optuna.TrialPruned"
         Path("train.py").write_text(text, encoding="utf-8")
         with pytest.raises(StudyError, match=r"never prunes the baseline; .* Fix that, and"):
-            study(["train.py:objective", "--direction", "maximize"])
+            study(["train.py:objective", "--direction", "maximize", "--workers", "2"])
+        states = {trial.state for trial in load_study(DATABASE, "train").get_trials()}
+    assert TrialState.RUNNING not in states
 
 
 def test_what_a_database_cannot_hold_is_kept_as_text(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tuner.engines.compute import refuse_too_many
 from tuner.engines.forking import pool
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
-from tuner.errors import UsageError
+from tuner.errors import TunerError, UsageError
 from tuner.evidence.importance import explain
 from tuner.evidence.loops import confirm_loop
 from tuner.evidence.stopping import CEILING, reason_to_stop
@@ -127,6 +127,9 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
         except (KeyboardInterrupt, StopRequested):
             settle(study)
             return name, None
+        except TunerError:
+            settle(study)  # nothing of it runs any more
+            raise
 
 
 def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
