@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tuner.case.contract import Case, Hyperparameters, Shape
+    from tuner.case.scorers import make_metric
     from tuner.data.augment import move, recolour
     from tuner.data.dataset import Dataset, make_dataset
     from tuner.data.examples import Examples, PixelStatistics
@@ -39,6 +40,7 @@ __all__ = [
     "build_cnn",
     "build_mlp",
     "make_dataset",
+    "make_metric",
     "move",
     "read_image",
     "recolour",
@@ -46,6 +48,7 @@ __all__ = [
 
 _HOMES = {
     "tuner.case.contract": ("Case", "Hyperparameters", "Shape"),
+    "tuner.case.scorers": ("make_metric",),
     "tuner.data.augment": ("move", "recolour"),
     "tuner.data.dataset": ("Dataset", "make_dataset"),
     "tuner.data.examples": ("Examples", "PixelStatistics"),

@@ -95,6 +95,9 @@ class Case:
             `tuner.read_image` if `load` read them all by it, else `predict` refuses.
         settle: of a case that is made of what a user has: returns the case with its baseline,
             recipe and space scaled to its data. `build` stays as it is.
+        metrics: what models are scored by; the first is searched for, and the task's own follow.
+            A name of one of scikit-learn's scorers ("roc_auc"), a function of the truth and what a
+            model says (`tuner.make_metric` says more of it), or a metric of tuner's.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Case:
     points_per_epoch: int = 1
     read: Callable[[Path], Tensor] | None = None
     settle: Callable[[Dataset], Case] | None = None
+    metrics: tuple[Any, ...] = ()  # Metric, once the case is made
 
     def __post_init__(self) -> None:
         """Refuse what the trainer could not use."""
@@ -128,6 +132,36 @@ class Case:
             self._check_fields(arm, value)
         if self.points_per_epoch < 1:
             raise CaseError(f"case {self.name!r}: points_per_epoch has to be 1 or more")
+        object.__setattr__(self, "metrics", self._all_metrics())  # frozen for all but this
+
+    def _all_metrics(self) -> tuple[Metric, ...]:
+        """Return the metrics that were given, and those of the task that were not."""
+        own: tuple[Metric, ...] = ()
+        if self.metrics:
+            from tuner.case.scorers import metric_from  # imports scikit-learn, for names
+
+            written: object = self.metrics
+            if isinstance(written, str):
+                raise CaseError(
+                    f"case {self.name!r}: metrics is {self.metrics!r}; write a tuple: "
+                    f"metrics=({self.metrics!r},)"
+                )
+            # `replace(case, task=...)` hands on what the other task is scored by.
+            others = [one for task in METRICS_OF if task != self.task for one in METRICS_OF[task]]
+            given = [one for one in self.metrics if one not in others]
+            own = tuple(metric_from(one, self.task) for one in given)
+        return tuple({one.name: one for one in (*own, *METRICS_OF[self.task])}.values())
+
+    def scored_by(self, name: str | None) -> Case:
+        """Return the case with another metric first, by its name; None: as it is.
+
+        Raises:
+            UsageError: no metric of the task has this name.
+        """
+        if name is None:
+            return self
+        known = {one.name: one for one in self.metrics}
+        return replace(self, metrics=(known.get(name, name), *self.metrics))
 
     def _check_fields(self, arm: str, value: Any) -> None:
         """Refuse fields that are not those of a dataclass, or that JSON would change."""
@@ -148,14 +182,10 @@ class Case:
                 )
 
     @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """What models are scored by on the test split; the first is searched for."""
-        return METRICS_OF[self.task]
-
-    @property
     def metric(self) -> Metric:
         """What is searched for."""
-        return self.metrics[0]
+        first: Metric = self.metrics[0]
+        return first
 
     @property
     def direction(self) -> Direction:

@@ -93,6 +93,12 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
         help="of a new study's convolutions and matrix products (default: bfloat16 for classes "
         "of images where the processor computes in it, else float32)",
     )
+    made.add_argument(
+        "--metric",
+        metavar="NAME",
+        help="what to search for, and to report first: the name of one of scikit-learn's scorers "
+        "(roc_auc, f1_macro, neg_root_mean_squared_error, ...), or one of the case's own",
+    )
     made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds the raw data")
     made.add_argument(
         "--fix",
@@ -170,5 +176,6 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         fix=tuple(arguments.fix),
         accept_changes=arguments.accept_changes,
         tries=tuple(arguments.tries),
+        metric=arguments.metric,
         compute=compute_of(arguments),
     )

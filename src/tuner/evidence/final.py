@@ -14,6 +14,7 @@ from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import BundleError, StudyError
 from tuner.evidence.jobs import TEST, final_replica, job_of, seed_of, trained_with, weights_file
 from tuner.evidence.mistakes import classification_mistakes, residuals
+from tuner.evidence.moments import keep_moments
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
 from tuner.study.schema import TESTED_WEIGHTS
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.data.examples import Examples
+    from tuner.data.scaling import Scaler
     from tuner.engines.job import Engine, Job
     from tuner.evidence.jobs import Configuration
     from tuner.study.configuration import StudyConfig
@@ -82,12 +84,13 @@ def score_on_test(
         for trial in configurations
     }
     study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
-    outputs, test = _open(study, config, configurations, files)
+    outputs, test, scaler = _open(study, config, configurations, files)
     by_trial = {
         trial: [outputs[trial, index] for index in range(count)] for trial in configurations
     }
-    _keep(evidence, config, by_trial, test)
-    return {trial: _tested(config, own, test) for trial, own in by_trial.items()}
+    _keep(evidence, config, by_trial, test, scaler)
+    keep_moments(evidence, config.case.metric, list(by_trial))
+    return {trial: _tested(config, own, test, scaler) for trial, own in by_trial.items()}
 
 
 def _keep(
@@ -95,15 +98,18 @@ def _keep(
     config: StudyConfig,
     outputs: Mapping[int, Sequence[Tensor]],
     test: Examples,
+    scaler: Scaler | None,
 ) -> None:
     """Keep what the models said of the test rows, and the targets in the same units."""
     targets = test.targets.flatten().numpy()
-    keep_targets(evidence, config.dataset.test.identity(), targets)
+    probable = config.case.metric.needs_probability
+    keep_targets(evidence, config.dataset.test.identity(), targets, scaler)
     for trial, own in outputs.items():
         seeds = tuple(seed_of(config.seed, index, TEST) for index in range(len(own)))
         said = torch.stack(list(own))  # (seeds, rows, outputs)
         values = said.argmax(dim=2) if config.dataset.classes else said[:, :, 0]
-        keep_predictions(evidence, trial, Predictions(seeds, values.numpy()), targets)
+        shares = said.double().softmax(dim=2).numpy() if probable else None
+        keep_predictions(evidence, trial, Predictions(seeds, values.numpy(), shares), targets)
 
 
 def final_job(
@@ -167,11 +173,12 @@ def _open(
     config: StudyConfig,
     configurations: Mapping[int, Configuration],
     files: Mapping[tuple[int, int], Path],
-) -> tuple[dict[tuple[int, int], Tensor], Examples]:
+) -> tuple[dict[tuple[int, int], Tensor], Examples, Scaler | None]:
     """Open the test split, on the record, and apply every model to it.
 
     Returns:
-        Outputs on the CPU, and the test rows with targets in the units of the outputs.
+        Outputs on the CPU, the test rows with targets in the units of the outputs, and what has
+        scaled numbers.
     """
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
 
@@ -184,17 +191,19 @@ def _open(
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
     test = config.dataset.test.open(record)
     outputs = {key: one.outputs(test.features, config.plan).cpu() for key, one in fitted.items()}
-    if config.case.task == "regression":
-        # Every model was trained on all development rows, so all have the same scaler.
-        scaler = next(iter(fitted.values())).targets
-        test = replace(test, targets=scaler(test.targets))
-    return outputs, test
+    if config.case.task != "regression":
+        return outputs, test, None
+    # Every model was trained on all development rows, so all have the same scaler.
+    scaler = next(iter(fitted.values())).targets
+    return outputs, replace(test, targets=scaler(test.targets)), scaler
 
 
-def _tested(config: StudyConfig, outputs: Sequence[Tensor], test: Examples) -> Tested:
-    classes = config.dataset.classes
+def _tested(
+    config: StudyConfig, outputs: Sequence[Tensor], test: Examples, scaler: Scaler | None
+) -> Tested:
+    classes, undo = config.dataset.classes, scaler and scaler.undo
     return Tested(
-        scores=[scores(config.case.metrics, one, test.targets) for one in outputs],
+        scores=[scores(config.case.metrics, one, test.targets, undo) for one in outputs],
         details=classification_mistakes(outputs, test, classes)
         if classes
         else residuals(outputs[0], test.targets),

@@ -11,13 +11,14 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from tuner.case.metric import metric_named, sign_of
+from tuner.case.metric import MACRO_F1, MSE, metric_named, sign_of
 from tuner.evidence.certainty import after, in_words
 from tuner.evidence.comparison import CONFIDENCE, Direction, compare
-from tuner.evidence.crossed import compare_rows
+from tuner.evidence.crossed import compare_rows, judge, unproven
 from tuner.evidence.looks import alpha_for, is_used_up, most_looks
+from tuner.evidence.moments import kept_moments, losses, moments
 from tuner.evidence.odometer import looks_at
-from tuner.evidence.predictions import Predictions, kept_predictions, kept_targets, losses
+from tuner.evidence.predictions import Predictions, kept_predictions, kept_scale, kept_targets
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.study.schema import SEED_MATTERS
@@ -71,12 +72,10 @@ def verdicts(
         scores = [[score[metric] for score in known[name]] for name in (other, arm)]
         if not (scores[0] and all(map(math.isfinite, (*scores[0], *scores[1])))):
             continue
-        said = [kept.said(arms[name].number) for name in (other, arm)] if kept else []
+        numbers = arms[other].number, arms[arm].number
         pair = (
-            _by_row(said[0], said[1], kept, metric_named(metric), looks, further=further)
-            if kept and said[0] and said[1]
-            else _by_seed(scores, direction)
-        )
+            kept and _by_row(kept, numbers, metric_named(metric), looks, further=further)
+        ) or _by_seed(scores, direction)
         if matters != "weights":  # all models of an arm begin alike: their luck is not seen
             pair = {**pair, "verdict": "no proven gain"}
         found[f"{arm}_vs_{other}"] = {
@@ -124,17 +123,22 @@ class _Kept:
 
 
 def _by_row(
-    baseline: Predictions,
-    other: Predictions,
-    kept: _Kept,
-    metric: Metric,
-    looks: int,
-    *,
-    further: bool,
-) -> dict[str, Any]:
-    """Compare row by row: the metric of the search, and the further one of the task."""
-    a, b = losses(baseline, kept.targets), losses(other, kept.targets)
-    gain = compare_rows(a, b, looks)
+    kept: _Kept, trials: tuple[int, int], metric: Metric, looks: int, *, further: bool
+) -> dict[str, Any] | None:
+    """Compare row by row: the metric of the search, and the further one of the task.
+
+    Args:
+        trials: number of the baseline's trial, and of the other arm's.
+
+    Returns:
+        None where too little was kept of what the models said.
+    """
+    baseline, other = (kept.said(trial) for trial in trials)
+    if baseline is None or other is None:
+        return None
+    gain = _gain(kept, (trials[0], baseline), (trials[1], other), metric, looks)
+    if gain is None:
+        return None
     able = after(gain, seconds=kept.seconds)
     return {
         **_facts(gain),
@@ -146,21 +150,51 @@ def _by_row(
         "rows_needed": able and able.rows_needed,
         "seeds_needed": able and able.seeds_needed,
         "hour": able and {"seeds": able.hour_seeds, "smallest_gain": able.hour_smallest},
-        "also": _also(baseline, other, kept.targets, looks) if further else {},
+        "also": _also(baseline, other, kept.targets, looks, but=metric) if further else {},
     }
 
 
+def _gain(
+    kept: _Kept,
+    baseline: tuple[int, Predictions],
+    other: tuple[int, Predictions],
+    metric: Metric,
+    looks: int,
+) -> Gain | None:
+    """Compare by one metric; None where what it asks for was not kept."""
+    said = baseline[1], other[1]
+    seeds = len(said[0].seeds), len(said[1].seeds)
+    if metric.rows is not None:
+        a, b = (losses(metric, one, kept.targets) for one in said)
+        return None if a is None or b is None else compare_rows(a, b, looks)
+    if baseline[0] == other[0]:
+        return unproven(0.0, len(kept.targets), seeds, looks)
+    found = kept_moments(kept.attributes, metric, baseline, other) or moments(
+        metric, *said, kept.targets, kept_scale(kept.attributes)
+    )
+    return None if found is None else judge(found, looks)
+
+
 def _also(
-    baseline: Predictions, other: Predictions, targets: NDArray[np.generic], looks: int
+    baseline: Predictions,
+    other: Predictions,
+    targets: NDArray[np.generic],
+    looks: int,
+    *,
+    but: Metric,
 ) -> dict[str, Any]:
-    """Compare by the further metric of the task: macro F1, or squared error."""
+    """Compare by the further metric of the task, macro F1 or squared error, unless by it."""
     if np.issubdtype(targets.dtype, np.floating):
-        squared = [losses(one, targets) ** 2 for one in (baseline, other)]
-        return {"mse": _facts(compare_rows(squared[0], squared[1], looks))}
+        squared = [losses(MSE, one, targets) for one in (baseline, other)]
+        if but == MSE or squared[0] is None or squared[1] is None:
+            return {}
+        return {MSE.name: _facts(compare_rows(squared[0], squared[1], looks))}
+    if but == MACRO_F1:
+        return {}
     truth = targets.astype(np.float64)
     unit = unit_of_macro_f1(truth)
     gain = compare_scores(macro_f1, baseline.values, other.values, truth, unit=unit, looks=looks)
-    return {"macro_f1": _facts(gain)}
+    return {MACRO_F1.name: _facts(gain)}
 
 
 def _facts(gain: Gain) -> dict[str, Any]:

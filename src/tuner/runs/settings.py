@@ -32,6 +32,7 @@ class StudySettings:
         data_dir: folder with the raw data; None: the workplace's own.
         fix: NAME=VALUE of hyperparameters that are not searched.
         accept_changes: continue a study with what has changed since it was begun, and note that.
+        metric: that is searched for; None: that of the case.
         tries: configurations to be trained next, each NAME=VALUE,...; what is not named is as in
             the baseline.
     """
@@ -50,6 +51,7 @@ class StudySettings:
     fix: tuple[str, ...] = ()
     accept_changes: bool = False
     tries: tuple[str, ...] = ()
+    metric: str | None = None
     compute: Compute = field(default_factory=Compute)
 
 

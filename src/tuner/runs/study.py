@@ -93,7 +93,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     source = source_of(settings.case)
     workplace = settings.workplace
     dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
-    case = case.settled(dataset)
+    case = case.settled(dataset).scored_by(settings.metric)
     fixed = parse_fixed(case, settings.fix)
     tries = parse_tries(case, fixed, settings.tries)
     name = (
@@ -113,6 +113,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         order=settings.order,
         sampler=SAMPLER,
         pruner=PRUNER,
+        metric=settings.metric,
     )
     rehearsal = rehearse(case, dataset, plan_for(case.task, images=dataset.pixels is not None))
     for remark in rehearsal.remarks:

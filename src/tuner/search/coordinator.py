@@ -58,6 +58,7 @@ def search_job(config: StudyConfig, hyperparameters: Mapping[str, Any], seed: in
         source=config.source.digest,
         replicas=(Replica(seed=seed, split_seed=config.seed),),
         plan=config.plan,
+        metric=config.metric,
     )
 
 

@@ -34,6 +34,7 @@ class StudyConfig:
         order: in which points of trials that run at once are taken: by the "work" they have done,
             or on "arrival", which makes a study with several workers depend on their speed.
         sampler: what draws trials, in words; so does `pruner` for what ends them early.
+        metric: that was asked for in place of the case's own, which `case` has; None: none was.
         identity: of the study itself, once it is there; empty: before, or made by an older tuner.
     """
 
@@ -48,6 +49,7 @@ class StudyConfig:
     order: Order = "work"
     sampler: str = ""
     pruner: str = ""
+    metric: str | None = None
     identity: str = ""
 
     @property
@@ -63,5 +65,6 @@ class StudyConfig:
             self.dataset.identity,
             asdict(self.plan),
             self.case.points_per_epoch,
+            *([self.metric] if self.metric else []),
         )
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -77,6 +77,7 @@ def changes(
     found = [
         *_typed("case", stored["case"], wanted["case"]),
         *_typed("task", stored["task"], wanted["task"]),
+        *_typed("metric", stored["metric"], wanted["metric"]),
         *_data(stored["data"], wanted["data"]),
         *_typed("seed", stored["seed"], wanted["seed"]),
         *_typed("--fix", fixed_in_words(stored), fixed_in_words(wanted)),

@@ -144,13 +144,14 @@ def _accept(
 def _facts(config: StudyConfig) -> dict[str, Any]:
     case, data = config.case, config.dataset
     splits = folds(data.development, data.validation, config.seed)
-    metric, loss = trivial(case.task, data.development.targets)
+    metric, loss = trivial(case.task, data.development.targets, case.metric)
     facts = {
         "version": full_version(),
         "case": case.name,
         "reference": config.reference,
         "task": case.task,
         "metric": case.metric.name,
+        "asked_metric": config.metric,
         "direction": case.direction,
         "seed": config.seed,
         "fixed": dict(config.fixed),

@@ -56,7 +56,8 @@ def config_of(
         reference = case_file or facts["reference"]
         source = source_of(reference)
         dataset, folder = _data(case, facts, workplace, data_dir)
-        case = case.settled(dataset)
+        metric = facts.get("asked_metric")
+        case = case.settled(dataset).scored_by(metric)
         if not changed:
             refuse_another_case(study.study_name, facts, case, source)
         return StudyConfig(
@@ -71,6 +72,7 @@ def config_of(
             order=facts.get("order", "work"),
             sampler=facts.get("sampler", ""),
             pruner=facts.get("pruner", ""),
+            metric=metric,
             identity=facts.get("identity", ""),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:

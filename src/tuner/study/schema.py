@@ -78,7 +78,8 @@ class StoredData(TypedDict):
 class Facts(TypedDict):
     """What a study was made with. `identity` is of this study alone, even after it was deleted.
 
-    `version` is of the tuner that began it; `rules` are hashes of that tuner's training code.
+    `version` is of the tuner that began it; `rules` are hashes of that tuner's training code;
+    `asked_metric` is the one of --metric, where that was given.
     """
 
     version: str
@@ -90,7 +91,7 @@ class Facts(TypedDict):
     seed: int
     fixed: dict[str, Any]
     data: StoredData
-    trivial: dict[str, float]
+    trivial: dict[str, float | None]
     space: dict[str, StoredDistribution]
     plan: dict[str, Any]
     order: NotRequired[str]
@@ -100,6 +101,7 @@ class Facts(TypedDict):
     baseline: NotRequired[dict[str, Any]]
     recipe: NotRequired[dict[str, Any]]
     points_per_epoch: NotRequired[int]
+    asked_metric: NotRequired[str | None]
     source: NotRequired[StoredSource]
     rules: NotRequired[dict[str, str]]
 

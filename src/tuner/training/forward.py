@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from tuner.errors import TrainingError
 from tuner.training.inference import autocast, outputs_of, scaled_batch
 from tuner.training.rows import Rows
+from tuner.training.tally import score_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +50,8 @@ class Forward:
             self.module.to(memory_format=torch.channels_last)
         self.rows = Rows.load(data, learners, device, networks.side_by_side)
 
-    def loss(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean loss of a batch in training, and the task's metric.
+    def loss(self, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the mean loss of a batch in training, what the networks say, and the targets.
 
         Args:
             numbers: of the batch's rows: (B,), or (K, B) for a stack.
@@ -75,7 +76,7 @@ class Forward:
             loss = functional.cross_entropy(outputs, targets, label_smoothing=smoothing)
         else:
             loss = functional.mse_loss(outputs, targets)
-        return loss, self.case.metric.score(outputs.detach(), targets)
+        return loss, outputs, targets
 
     def _apply(self, features: Tensor, numbers: Tensor) -> Tensor:
         """Apply the networks in training: -> (rows of all learners, outputs) float32."""
@@ -104,9 +105,9 @@ class Forward:
         if numbers.numel() == 0:
             return ()
         outputs = outputs_of(self.module, self.rows.features[numbers], self.rows.scaler, self.plan)
-        apart = self.networks.apart
-        pairs = zip(apart(outputs), apart(self.rows.targets[numbers]), strict=True)
-        return tuple(self.case.metric.score(out, target).item() for out, target in pairs)
+        apart, metric = self.networks.apart, self.case.metric
+        own = zip(self.learners, apart(outputs), apart(self.rows.targets[numbers]), strict=True)
+        return tuple(score_of(metric, *one) for one in own)
 
 
 def wrong_shape(made: object, expected: tuple[int, ...]) -> str | None:

@@ -63,6 +63,7 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
             which line of the user's code.
     """
     _check_space(case)
+    _check_metric(case, data)
     with undisturbed():
         for arm in ARMS:
             try:
@@ -91,6 +92,26 @@ def _check_space(case: Case) -> None:
             where = place_of(case.suggest)
             at = f" (suggest is at {where})" if where else ""
             raise CaseError(f"case {case.name!r}: its search space does not fit: {wrong}{at}")
+
+
+def _check_metric(case: Case, data: Dataset) -> None:
+    """See that what is searched for can be computed on targets like these.
+
+    Raises:
+        CaseError: it cannot.
+    """
+    targets, random = data.development.targets, torch.Generator().manual_seed(0)
+    if targets.is_floating_point():
+        # Not far from the truth: some metrics take positive numbers alone.
+        outputs = targets[torch.randperm(len(targets), generator=random)]
+    else:
+        outputs = torch.rand(len(targets), data.outputs, generator=random)
+    try:
+        case.metric.score(outputs, targets)
+    except TrainingError as error:
+        raise CaseError(
+            f"case {case.name!r}: {error}. Choose another metric, with --metric or in the case"
+        ) from error
 
 
 def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Plan) -> None:
@@ -131,7 +152,7 @@ def _trained(
     if not any(weight.requires_grad for weight in forward.module.parameters()):
         raise TrainingError(NOTHING_TO_TRAIN)
     try:
-        loss, _ = forward.loss(networks.side_by_side([numbers]))
+        loss, *_ = forward.loss(networks.side_by_side([numbers]))
     except TrainingError as error:
         where = place_of(type(learner.network).forward) or place_of(case.build)
         raise TrainingError(f"{error} (see {where})" if where else str(error)) from error

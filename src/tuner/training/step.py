@@ -10,6 +10,7 @@ from tuner.training.forward import Forward
 from tuner.training.inference import Fitted
 from tuner.training.networks import gather
 from tuner.training.optimizing import Schedule, make_optimizer
+from tuner.training.tally import Tally
 from tuner.training.work import Work
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Trainer:
         plan: Plan,
     ) -> None:
         self.learners, self.networks = learners, networks
-        self.batch_size, self.device = hyperparameters.batch_size, plan.device
+        self.batch_size = hyperparameters.batch_size
         first = learners[0].network.to(plan.device)
         self.costs = Work.count(first, data.row_shape, copies=len(learners))
         self.work = 0.0
@@ -47,11 +48,7 @@ class Trainer:
         size = self.forward.rows.training.shape[-1]
         steps = len(self._batches([torch.arange(size)] * len(learners)))
         self.schedule = Schedule(self.optimizer, hyperparameters, steps)
-        self._start_counting()
-
-    def _start_counting(self) -> None:
-        self.seen = 0
-        self.loss_sum, self.metric_sum = torch.zeros(2, device=self.device).unbind()
+        self.tally = Tally(case.metric, learners, plan.device)
 
     def _batches(self, orders: Sequence[Tensor]) -> list[Tensor]:
         return self.forward.rows.batches(self.networks.side_by_side(orders), self.batch_size)
@@ -70,24 +67,19 @@ class Trainer:
         """
         self.forward.module.train()
         for numbers in batches:
-            loss, metric = self.forward.loss(numbers)
+            loss, outputs, targets = self.forward.loss(numbers)
             for weights in self.weights:  # the optimizer's zero_grad takes as long as half a step
                 weights.grad = None
             # A mean over all learners' rows; times their number, each has its own mean's gradient.
             (loss * len(self.learners)).backward()
             self.optimizer.step()
             self.schedule.end_batch()
-            size = numbers.shape[-1]
-            self.seen += size
-            self.loss_sum += loss.detach() * size
-            self.metric_sum += metric * size
+            self.tally.add(loss, outputs, targets, numbers.shape[-1])
             self.work += self.costs.training_row * numbers.numel() + self.costs.step
 
     def progress(self) -> tuple[float, float]:
         """Mean training loss and metric since the last call, over all learners."""
-        means = (self.loss_sum / self.seen).item(), (self.metric_sum / self.seen).item()
-        self._start_counting()
-        return means
+        return self.tally.means()
 
     def validate(self) -> tuple[float, ...]:
         """Score each learner on its validation part; nothing, where none is held out."""
