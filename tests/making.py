@@ -25,14 +25,14 @@ from tuner.training.plan import Plan
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import optuna
 
     from tuner.engines.job import Engine, Job
     from tuner.runs.settings import Arm
-    from tuner.search.coordinator import Observer
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
+    from tuner.search.virtual_time import Observer
     from tuner.training.plan import Precision
 
 TINY = str(Path(__file__).parent / "cases" / "tiny.py")
@@ -98,7 +98,7 @@ class InterruptsAt:
     def __init__(self, moment: int) -> None:
         self.left = moment
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt

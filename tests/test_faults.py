@@ -33,11 +33,11 @@ from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from optuna.trial import FrozenTrial
 
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
 
 pytestmark = pytest.mark.slow
 
@@ -331,7 +331,7 @@ class ChangesTheClock:
     def __init__(self, clock: time_machine.Traveller) -> None:
         self.clock, self.ended = clock, 0
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         self.ended += ended is not None
         if ended is not None and self.ended in (3, 8):
             self.clock.move_to(datetime.now(UTC) - timedelta(days=1 if self.ended == 3 else 365))

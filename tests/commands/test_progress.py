@@ -31,7 +31,7 @@ def watched_search(
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=terminal, width=160, markup=False)
     study, config = open_as_command(url, "study", config)
-    progress = Progress(study, config.case, total, console)
+    progress = Progress(study, config.case.metric.name, total, console)
     progress.start()
     Coordinator(Mirror(study), config, make_engine(1), progress).search(total)
     progress.stop()
@@ -95,7 +95,7 @@ def test_the_terminal_is_given_back_when_the_search_breaks(config: StudyConfig, 
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100)
     study, config = open_as_command(url, "study", config)
-    opened = Opened(study, config.case, config.dataset, 0, 3, at_most=False)
+    opened = Opened(study, config.case.metric.name, config.dataset.source, 0, 3, at_most=False)
 
     def interrupted() -> None:
         with ConsoleObserver(console, HERE) as observer:

@@ -31,12 +31,13 @@ from tuner.search.coordinator import search_job
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
     from ray.cluster_utils import Cluster
 
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
     from tuner.study.configuration import StudyConfig
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -122,7 +123,7 @@ def retries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lost: list[str] = []
     honest = RemoteEngine._lose
 
-    def counting(self: RemoteEngine, fit: Any, how: str) -> None:
+    def counting(self: RemoteEngine[Any, Any], fit: Any, how: str) -> None:
         lost.append(how)
         honest(self, fit, how)
 
@@ -179,7 +180,7 @@ class KillsANode:
     def __init__(self, cluster: Cluster, gate: Gate) -> None:
         self.cluster, self.gate, self.left = cluster, gate, 3
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         self.left -= ended is not None
         if ended is not None and self.left == 0:
             self.gate.shut()

@@ -12,12 +12,12 @@ from tests.making import TINY, history, make_brief, make_engine, search
 from tuner.search import write_behind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from optuna.trial import FrozenTrial
 
     from tuner.engines.job import Engine
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
     from tuner.study.configuration import StudyConfig
 
 TOTAL = 12
@@ -33,7 +33,7 @@ WRITES = (
 class InterruptsAtEnds:
     """Presses Ctrl-C as soon as a trial has ended."""
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         if ended is not None:
             raise KeyboardInterrupt
 

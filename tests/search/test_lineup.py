@@ -25,7 +25,7 @@ def test_few_are_asked_ahead_and_none_by_a_worker_alone(slots: int, ahead: int) 
 
 
 def test_what_is_ahead_begins_when_one_has_ended_then(study: optuna.Study) -> None:
-    lineup = Lineup(slots=2, ahead=1)
+    lineup: Lineup[RunningTrial] = Lineup(slots=2, ahead=1)
     trials = [asked(study) for _ in range(3)]
     full = []
     for trial in trials:
@@ -45,7 +45,7 @@ def test_what_is_ahead_begins_when_one_has_ended_then(study: optuna.Study) -> No
 def test_the_next_point_is_of_the_trial_furthest_behind_then_of_the_first(
     study: optuna.Study,
 ) -> None:
-    lineup = Lineup(slots=3, ahead=0)
+    lineup: Lineup[RunningTrial] = Lineup(slots=3, ahead=0)
     trials = [asked(study) for _ in range(3)]
     for trial in trials:
         lineup.add(trial)
@@ -61,7 +61,7 @@ def test_the_next_point_is_of_the_trial_furthest_behind_then_of_the_first(
 def test_an_interrupted_trial_begins_when_it_had_begun(study: optuna.Study) -> None:
     trial = asked(study)
     trial.trial.set_user_attr("begun", 2.0)
-    lineup = Lineup(slots=1, ahead=0)
+    lineup: Lineup[RunningTrial] = Lineup(slots=1, ahead=0)
     lineup.add(trial)
     lineup.begin(now=7.0)
     assert (trial.begun, trial.clock) == (2.0, 2.0)

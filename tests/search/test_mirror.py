@@ -22,12 +22,13 @@ from tuner.study.sqlite import SECONDS_TO_WAIT_FOR_A_LOCK
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import optuna
     from optuna.trial import FrozenTrial
 
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
     from tuner.study.configuration import StudyConfig
 
 
@@ -49,7 +50,7 @@ class Compares:
     def __init__(self, mirror: Mirror, url: str) -> None:
         self.mirror, self.url, self.compared = mirror, url, 0
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         if ended is not None:
             numbers = [trial["_number"] for trial in self._finished(load_study(self.url, "study"))]
             assert ended.number in numbers

@@ -13,12 +13,13 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
 
     from tuner.engines.job import Event
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
     from tuner.study.configuration import StudyConfig
 
 TOTAL = 12
@@ -46,7 +47,7 @@ class Ends:
     def __init__(self) -> None:
         self.numbers: list[int] = []
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         if ended is not None:
             self.numbers.append(ended.number)
 

@@ -57,7 +57,7 @@ def load_case(reference: str) -> Case:
     if not is_file(reference):
         module = importlib.import_module(f"tuner.cases.{reference}")
     else:
-        module = _import_file(Path(reference))
+        module = import_file(Path(reference))
     case = getattr(module, "CASE", None)
     if not isinstance(case, Case):
         raise CaseError(
@@ -95,7 +95,12 @@ def _through(door: str, reference: str) -> Case:
     return case
 
 
-def _import_file(path: Path) -> Any:
+def import_file(path: Path) -> Any:
+    """Run a file of the user's as a module, with what stands beside it importable.
+
+    Raises:
+        CaseError: it raises, or exits.
+    """
     name = f"tuner_case_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
     module = ModuleType(name)
     module.__file__ = str(path)

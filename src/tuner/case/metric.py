@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tuner.errors import StoreError, TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["maximize", "minimize"]
 Task = Literal["classification", "regression"]
+LOOP = "loop"  # what stands for the task of a loop of the user's own, which reports its score
 
 # Standard deviation of a normally distributed error's absolute value, as a share of its mean; and
 # that of its square.
@@ -282,6 +283,39 @@ def metric_named(name: str) -> Metric:
             "made the study"
         )
     return found
+
+
+def reported_metric(name: str, direction: Direction) -> Metric:
+    """Return the metric of a loop, which computes its score itself and reports the number."""
+
+    def refuse(outputs: Tensor, targets: Tensor) -> Tensor:
+        raise TypeError(
+            f"{name} is reported by a loop; it cannot be computed of outputs {outputs.shape} and "
+            f"targets {targets.shape}"
+        )
+
+    return Metric(
+        name=name,
+        title=name,
+        loss_title=name,
+        direction=direction,
+        perfect=0.0,
+        per_cent=False,
+        spread=None,
+        compute=refuse,
+        rows=None,
+    )
+
+
+def metric_of(facts: Mapping[str, Any]) -> Metric:
+    """Return the metric that a study was made with.
+
+    Raises:
+        StoreError: this version of tuner does not know it.
+    """
+    if facts.get("task") == LOOP:
+        return reported_metric(facts["metric"], facts["direction"])
+    return metric_named(facts["metric"])
 
 
 def scores(

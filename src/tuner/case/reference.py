@@ -1,23 +1,45 @@
 """How a case is named: a shipped one by its name, a file by its path, a door with its options.
 
+A training loop of the user's own is a function in a file: `train.py:objective`.
+
 A door makes a case of what a user has: `table --data houses.csv --target price`. As text a
 reference is what a person types after `tuner study`, and so it is stored.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LOOP = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)", re.DOTALL)
 DOORS: tuple[str, ...] = ()  # a module of `tuner.own` each
 
 
 def is_file(reference: str) -> bool:
     """Whether a case is a file of the user's."""
     return reference.endswith(".py")
+
+
+def is_loop(reference: str) -> bool:
+    """Whether it is a training loop of the user's own, and no case."""
+    return LOOP.fullmatch(reference) is not None
+
+
+def parts_of_loop(reference: str) -> tuple[Path, str]:
+    """Return the file and the function of a loop.
+
+    Raises:
+        ValueError: it is no loop.
+    """
+    found = LOOP.fullmatch(reference)
+    if found is None:
+        raise ValueError(f"{reference!r} names no function of a file")
+    return Path(found["path"]), found["function"]
 
 
 def door_of(reference: str) -> str | None:

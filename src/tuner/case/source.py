@@ -16,7 +16,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.reference import door_of, is_file
+from tuner.case.reference import door_of, is_file, is_loop, parts_of_loop
 from tuner.errors import CaseError
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def source_of(reference: str) -> Source:
 
 def file_of(reference: str) -> Path:
     """Return the file of a case, which need not exist; of one that a door makes, the door's."""
+    if is_loop(reference):
+        return parts_of_loop(reference)[0]
     if is_file(reference):
         return Path(reference)
     package = Path(__file__).parents[1]

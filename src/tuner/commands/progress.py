@@ -16,13 +16,12 @@ from tuner.study.schema import TRIED
 from tuner.study.trials import FINISHED, finished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     import optuna
     from optuna.trial import FrozenTrial
 
-    from tuner.case.contract import Case
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
 
 SECONDS_BETWEEN_DRAWINGS = 0.25
 WIDEST_BAR = 40
@@ -32,6 +31,7 @@ class Progress:
     """Shows a search on a console. Reads the study, writes nothing.
 
     Args:
+        metric: what the score is called.
         total: trials that the study is to end with.
         remark: what there is to say of a trial that has ended, if anything.
         seeds: of the confirmation that follows; 0: there is none.
@@ -42,7 +42,7 @@ class Progress:
     def __init__(
         self,
         study: optuna.Study,
-        case: Case,
+        metric: str,
         total: int,
         console: Console,
         remark: Callable[[FrozenTrial], str | None] = lambda _: None,
@@ -51,7 +51,7 @@ class Progress:
         slots: int = 1,
         folds: int = 1,
     ) -> None:
-        self.study, self.case, self.total, self.console = study, case, total, console
+        self.study, self.metric, self.total, self.console = study, metric, total, console
         self.remark = remark
         done = finished(study)
         self.forecast = Forecast(total, done, seeds, slots, folds, time.monotonic())
@@ -70,7 +70,7 @@ class Progress:
         if self.is_live:
             self._live.stop()
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         """Show what has changed."""
         if ended is not None:
             self._refresh_counts()
@@ -100,29 +100,26 @@ class Progress:
         whose = arm or ("yours" if TRIED in ended.user_attrs else "")
         name = f"trial {ended.number}" + (f" ({whose})" if whose else "")
         if ended.state == TrialState.COMPLETE:
-            outcome = f"{self.case.metric.name} {ended.value:.4f}"
+            outcome = f"{self.metric} {ended.value:.4f}"
             if self.best is not None and self.best.number == ended.number and not arm:
                 outcome += ", the best so far"
         elif ended.state == TrialState.PRUNED:
-            epoch = ended.user_attrs["curve"][-1][1]
-            outcome = f"pruned at {self.case.metric.name} {ended.value:.4f}, epoch {epoch:g}"
+            outcome = f"pruned at {self.metric} {_or_none(ended.value)}{_place(ended)}"
         else:
             outcome = f"failed: {ended.user_attrs.get('failure', 'no reason recorded')}"
         done = sum(self.counts.values())
         return f"[{done}/{self.total}] {name}: {outcome} ({ended.user_attrs['seconds']:.1f} s)"
 
-    def _panel(self, running: list[RunningTrial]) -> Group:
+    def _panel(self, running: Sequence[Running]) -> Group:
         done, width = sum(self.counts.values()), self.console.width
         bar = ProgressBar(total=self.total, completed=done, width=min(WIDEST_BAR, width))
         lines = [*_filled(self._parts(), width), *map(self._running_line, running)]
         return Group(bar, *(Text(line, overflow="fold") for line in lines))
 
-    def _running_line(self, trial: RunningTrial) -> str:
-        last = trial.history.points[-1] if trial.history.points else None
-        epochs = f"epoch {last.epoch:.1f}" if last else "starting"
+    def _running_line(self, trial: Running) -> str:
         score = trial.history.score
-        value = "" if score is None else f"  {self.case.metric.name} {score:.4f}"
-        return f"  trial {trial.number}  {epochs}{value}"
+        value = "" if score is None else f"  {self.metric} {score:.4f}"
+        return f"  trial {trial.number}  {trial.history.progress}{value}"
 
     def _parts(self) -> list[str]:
         done = sum(self.counts.values())
@@ -137,8 +134,21 @@ class Progress:
     def _standing(self) -> str:
         if self.best is None or self.best.value is None:
             return "no score yet"
-        standing = f"best {self.case.metric.name} {self.best.value:.4f}"
+        standing = f"best {self.metric} {self.best.value:.4f}"
         return standing if self.baseline is None else f"{standing}, baseline {self.baseline:.4f}"
+
+
+def _or_none(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
+
+
+def _place(ended: FrozenTrial) -> str:
+    """Say where a trial ended: at an epoch, or at the step that a loop has reported."""
+    curve = ended.user_attrs.get("curve")
+    if not curve:
+        return ", before its first report"
+    unit = "epoch" if curve[-1][2] is not None else "step"
+    return f", {unit} {curve[-1][1]:g}"
 
 
 def _filled(parts: Iterable[str], width: int) -> list[str]:

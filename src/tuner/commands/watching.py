@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
     from rich.console import Console
 
-    from tuner.data.dataset import Dataset
     from tuner.runs.observer import Event
     from tuner.workplace import Workplace
 
@@ -60,7 +59,7 @@ class ConsoleObserver:
             remark = partial(_diagnosis, facts_of(event.study))
             self._progress = Progress(
                 event.study,
-                event.case,
+                event.metric,
                 event.total,
                 self.console,
                 remark,
@@ -115,12 +114,11 @@ class ConsoleObserver:
 
 
 def _introduce(console: Console, opened: Opened, workplace: Workplace) -> None:
-    dataset: Dataset = opened.dataset
     name = opened.study.study_name
-    if dataset.stands_in_for:
+    if opened.stands_in_for:
         console.print(
-            f"NOT {dataset.stands_in_for.upper()}: the data could not be downloaded, so this study "
-            f"uses {dataset.name!r}: {dataset.source}",
+            f"NOT {opened.stands_in_for.upper()}: the data could not be downloaded, so this study "
+            f"uses a stand-in: {opened.data}",
             style="bold red",
             soft_wrap=True,
         )
@@ -132,7 +130,7 @@ def _introduce(console: Console, opened: Opened, workplace: Workplace) -> None:
     else:
         state = f"{total} trials"
     console.print(
-        f"Study {name!r}: {state}. Data: {dataset.source}. To watch it in a browser: "
+        f"Study {name!r}: {state}. Data: {opened.data}. To watch it in a browser: "
         f"optuna-dashboard {shown(workplace.url)} --artifact-dir {workplace.artifacts}",
         highlight=False,
         soft_wrap=True,

@@ -38,11 +38,15 @@ def without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def start_importing() -> None:
-    """Start the server, unless it runs already, or is of no use here."""
+def start_importing(*further: str) -> None:
+    """Start the server, unless it runs already, or is of no use here.
+
+    Args:
+        further: modules that it imports besides what every worker needs.
+    """
     if not CAN_FORK:
         return
-    FORKSERVER.set_forkserver_preload(IMPORTED)
+    FORKSERVER.set_forkserver_preload([*IMPORTED, *further])
     with without_interrupts():
         forkserver.ensure_running()
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from tuner.own.loops.events import Outcome, Question, Told
 from tuner.training.fitting import ReportPoint
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from tuner.training.plan import Plan
+    from tuner.case.metric import Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,41 @@ class Job:
     source: str | None = None
     metric: str | None = None
 
+    @property
+    def trainings(self) -> int:
+        """How many models it trains."""
+        return len(self.replicas)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopJob:
+    """One call of a loop of the user's own, in a process of its own.
+
+    Attributes:
+        loop: its file and function, `train.py:objective`.
+        number: of the trial.
+        preset: values by name for what it asks for; a name that is missing gets the middle of its
+            range. None: it asks whoever runs it.
+        source: hash of the loop's code, which has to be that still; None: whatever it is.
+        folder: for what it writes, kept; None: one that is removed when it has ended.
+        test: whether its test rows are opened.
+    """
+
+    loop: str
+    number: int
+    seed: int
+    direction: Direction
+    preset: Mapping[str, Any] | None = None
+    source: str | None = None
+    folder: Path | None = None
+    test: bool = False
+    plan: Plan = field(default_factory=Plan)
+
+    @property
+    def trainings(self) -> int:
+        """How many models it trains."""
+        return 1
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:
@@ -61,9 +98,11 @@ class Finished:
 
     Attributes:
         seconds: it took, without waiting for a worker.
+        outcome: of a loop: what it came to; None: it gave up, as TrialPruned says.
     """
 
     seconds: float
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +139,24 @@ class Failed:
 
 
 Event: TypeAlias = ReportPoint | Finished | Failed
+LoopEvent: TypeAlias = Question | Told | Finished | Failed
+JobT = TypeVar("JobT", contravariant=True)
+EventT = TypeVar("EventT", covariant=True)
+SomeJob = TypeVar("SomeJob", Job, LoopJob)
+SomeEvent = TypeVar("SomeEvent")
 
 
-class Engine(Protocol):
+class AnyEngine(Protocol[JobT, EventT]):
     """Runs fits. A key names a running fit; of those beyond `slots`, the first is begun first."""
 
     @property
     def slots(self) -> int:
         """How many fits can run at once."""
 
-    def start(self, key: int, job: Job) -> None:
+    def start(self, key: int, job: JobT) -> None:
         """Begin a fit, or let it wait. Its points are made ahead of `next` as the engine likes."""
 
-    def next(self, key: int, timeout: float) -> Event | None:
+    def next(self, key: int, timeout: float) -> EventT | Finished | Failed | None:
         """Return what the fit reported next, or None when nothing came for `timeout` seconds.
 
         After Finished or Failed the key is free.
@@ -125,10 +169,13 @@ class Engine(Protocol):
         """Stop everything and free all resources. Can be called twice."""
 
 
+Engine: TypeAlias = AnyEngine[Job, ReportPoint]
+
+
 def run_all(
-    engine: Engine,
-    jobs: Mapping[int, Job],
-    on_end: Callable[[int, Finished | Failed, Sequence[ReportPoint]], None],
+    engine: AnyEngine[SomeJob, SomeEvent],
+    jobs: Mapping[int, SomeJob],
+    on_end: Callable[[int, Finished | Failed, Sequence[SomeEvent]], None],
 ) -> None:
     """Run jobs on every slot of an engine, and say how each ended as soon as it is known.
 
@@ -138,7 +185,7 @@ def run_all(
     On any exception all fits that still run are stopped.
     """
     waiting = list(jobs)
-    running: dict[int, list[ReportPoint]] = {}
+    running: dict[int, list[SomeEvent]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < engine.slots:

@@ -20,6 +20,7 @@ from tuner.engines.forking import CAN_FORK, FORKSERVER, start_importing, without
 from tuner.engines.job import Event, Failed, Finished, Job
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
 from tuner.engines.worker import Reader, advance, run
+from tuner.training.fitting import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SECONDS_TO_LEAVE = 2.0
 
 
-class ProcessEngine(RemoteEngine):
+class ProcessEngine(RemoteEngine[Job, ReportPoint]):
     """Worker processes, one fit each at a time.
 
     Args:

@@ -6,14 +6,15 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from tuner.engines.job import Event, Failed, Finished
+from tuner.engines.job import Failed, Finished
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tuner.engines.job import Job
+JobT = TypeVar("JobT")
+EventT = TypeVar("EventT")
 
 SECONDS_OF_SILENCE = 1800.0  # longer than an honest training takes from one point to the next
 
@@ -29,7 +30,7 @@ class Remote(Protocol):
     def begun(self) -> bool:
         """Whether something runs it yet; until then its silence means nothing."""
 
-    def receive(self) -> Event | None:
+    def receive(self) -> Any:
         """Return what it has sent, now that something has come; None if that was no event.
 
         Raises:
@@ -44,7 +45,7 @@ class Remote(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class _Fit:
+class _Fit(Generic[JobT, EventT]):
     """A fit that was asked for.
 
     Attributes:
@@ -57,16 +58,16 @@ class _Fit:
         retried: whether this is its second try.
     """
 
-    job: Job
+    job: JobT
     remote: Remote | None = None
-    events: deque[Event] = field(default_factory=deque)
+    events: deque[EventT | Finished | Failed] = field(default_factory=deque)
     received: int = 0
     to_skip: int = 0
     waited: float = 0.0
     retried: bool = False
 
 
-class RemoteEngine(ABC):
+class RemoteEngine(ABC, Generic[JobT, EventT]):
     """An engine whose fits run elsewhere.
 
     A fit that is lost or hangs is begun once more: fits are deterministic, so the points that have
@@ -79,24 +80,24 @@ class RemoteEngine(ABC):
 
     def __init__(self, slots: int, patience: float) -> None:
         self.slots, self.patience = slots, patience
-        self._fits: dict[int, _Fit] = {}
-        self._waiting: deque[_Fit] = deque()
+        self._fits: dict[int, _Fit[JobT, EventT]] = {}
+        self._waiting: deque[_Fit[JobT, EventT]] = deque()
 
     @abstractmethod
-    def _begin(self, job: Job) -> Remote:
+    def _begin(self, job: JobT) -> Remote:
         """Have a fit begun somewhere."""
 
     @abstractmethod
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> Sequence[Remote]:
         """Return those from which something has come, after `timeout` seconds at most."""
 
-    def start(self, key: int, job: Job) -> None:
+    def start(self, key: int, job: JobT) -> None:
         """Begin a fit, or let it wait for a slot."""
-        self._fits[key] = _Fit(job)
+        self._fits[key] = _Fit[JobT, EventT](job)
         self._waiting.append(self._fits[key])
         self._hand_out()
 
-    def next(self, key: int, timeout: float) -> Event | None:
+    def next(self, key: int, timeout: float) -> EventT | Finished | Failed | None:
         """Return what the fit sent next, or None when nothing came for `timeout` seconds."""
         fit = self._fits[key]
         until = time.monotonic() + timeout
@@ -131,7 +132,7 @@ class RemoteEngine(ABC):
             remote.abandon()
         self._fits, self._waiting = {}, deque()
 
-    def _at_work(self) -> dict[Remote, _Fit]:
+    def _at_work(self) -> dict[Remote, _Fit[JobT, EventT]]:
         return {fit.remote: fit for fit in self._fits.values() if fit.remote is not None}
 
     def _hand_out(self) -> None:
@@ -152,7 +153,7 @@ class RemoteEngine(ABC):
             else:
                 self._keep(sources[remote], event)
 
-    def _keep(self, fit: _Fit, event: Event | None) -> None:
+    def _keep(self, fit: _Fit[JobT, EventT], event: EventT | Finished | Failed | None) -> None:
         if isinstance(event, Finished | Failed):
             fit.remote = None
             fit.events.append(event)
@@ -163,7 +164,7 @@ class RemoteEngine(ABC):
             fit.received += 1
             fit.events.append(event)
 
-    def _lose(self, fit: _Fit, how: str) -> None:
+    def _lose(self, fit: _Fit[JobT, EventT], how: str) -> None:
         """Begin a fit again; the second time, give it up."""
         if fit.remote is not None:
             fit.remote.abandon()

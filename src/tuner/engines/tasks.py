@@ -26,6 +26,7 @@ from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEn
 from tuner.engines.worker import Reader, advance, run
 from tuner.errors import EngineError, first_line
 from tuner.files import replacing
+from tuner.training.fitting import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,7 +57,7 @@ class Parcel:
         return cls(cache.files_to_train_on(job.data), files_of(job.case) if own else {})
 
 
-class RayEngine(RemoteEngine):
+class RayEngine(RemoteEngine[Job, ReportPoint]):
     """Fits as Ray tasks. Each is tried once; what is lost with its node is begun again here.
 
     Args:

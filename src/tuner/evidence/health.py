@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
-from tuner.case.metric import metric_named
+from tuner.case.metric import metric_of
 from tuner.evidence.signs import curve_of, read_signs
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _pruned(finished: Sequence[FrozenTrial]) -> Check:
 
 def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
     """See whether the last third of the trials found anything better."""
-    sign = metric_named(made["metric"]).sign
+    sign = metric_of(made).sign
     complete = [
         (index, sign * trial.values[0])
         for index, trial in enumerate(finished)

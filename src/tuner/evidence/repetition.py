@@ -20,6 +20,7 @@ from tuner.search.scoring import History
 from tuner.seeds import derive
 from tuner.study.identity import changes_of_case, changes_of_rules
 from tuner.study.reopening import differences_of_data
+from tuner.study.rules import rules_of_fit
 from tuner.study.store import facts_of
 from tuner.training.blame import without_line
 
@@ -169,7 +170,10 @@ def changed_since(
         data_dir: folder with the raw data, if one is named; `own_data` is tuner's own.
     """
     facts = facts_of(study)
-    changed = [*changes_of_case(facts, config.case, config.source), *changes_of_rules(facts)]
+    changed = [
+        *changes_of_case(facts, config.case, config.source),
+        *changes_of_rules(facts, rules_of_fit()),
+    ]
     said = [change.said for change in changed]
     if any(change.of_case for change in changed):
         try:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.metric import metric_named
+from tuner.case.metric import metric_of
 from tuner.search.scoring import counts
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def curve_of(trial: FrozenTrial, facts: Mapping[str, Any]) -> Curve | None:
     Args:
         facts: what the study was made with.
     """
-    metric = metric_named(facts["metric"])
+    metric = metric_of(facts)
     trivial = (facts.get("trivial") or {}).get("metric")
     if trivial is None or metric.perfect is None or not metric.loss(trivial) > 0:
         return None

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
-from tuner.engines.job import Failed, Finished
+from tuner.engines.job import Failed, Finished, Job, LoopJob
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import optuna
     from optuna.trial import FrozenTrial
 
-    from tuner.case.contract import Case
-    from tuner.data.dataset import Dataset
-    from tuner.engines.job import Engine, Job
-    from tuner.engines.job import Event as FitEvent
-    from tuner.search.running import RunningTrial
+    from tuner.engines.job import AnyEngine
+    from tuner.search.lineup import Running
+
+JobT = TypeVar("JobT", bound=Job | LoopJob)
+EventT = TypeVar("EventT")
 
 
 class StopRequested(Exception):  # noqa: N818  # not an error: the observer asked for it
@@ -28,23 +30,27 @@ class Opened:
 
     Attributes:
         study: as the run sees it; an observer reads it and writes nothing.
+        metric: what the score is called.
+        data: where it comes from, in words.
         done: finished trials before this run.
         total: finished trials that it ends with, or at most.
         at_most: whether it may end with fewer by itself.
         seeds: fresh seeds that the confirmation begins with; 0: there is none.
         slots: fits that run at once.
         folds: trained in a trial.
+        stands_in_for: the data that could not be downloaded, where other data replaces it.
     """
 
     study: optuna.Study
-    case: Case
-    dataset: Dataset
+    metric: str
+    data: str
     done: int
     total: int
     at_most: bool
     seeds: int = 0
     slots: int = 1
     folds: int = 1
+    stands_in_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Searching:
         ended: the trial that has ended just now, if one has.
     """
 
-    running: list[RunningTrial]
+    running: Sequence[Running]
     ended: FrozenTrial | None
 
 
@@ -110,13 +116,13 @@ class Silent:
         return False
 
 
-class StoppableEngine:
+class StoppableEngine(Generic[JobT, EventT]):
     """An engine that raises StopRequested once the observer asks for it.
 
     All waiting of a run is waiting for an engine, so this is the one place to ask.
     """
 
-    def __init__(self, engine: Engine, observer: Observer) -> None:
+    def __init__(self, engine: AnyEngine[JobT, EventT], observer: Observer) -> None:
         self._engine, self._observer = engine, observer
         self._trainings: dict[int, int] = {}
 
@@ -125,12 +131,12 @@ class StoppableEngine:
         """How many fits can run at once."""
         return self._engine.slots
 
-    def start(self, key: int, job: Job) -> None:
+    def start(self, key: int, job: JobT) -> None:
         """Begin a fit."""
-        self._trainings[key] = len(job.replicas)
+        self._trainings[key] = job.trainings
         self._engine.start(key, job)
 
-    def next(self, key: int, timeout: float) -> FitEvent | None:
+    def next(self, key: int, timeout: float) -> EventT | Finished | Failed | None:
         """Return what the fit reported next.
 
         Raises:

@@ -58,16 +58,17 @@ from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
 
     from tuner.data.dataset import Dataset
     from tuner.engines.choosing import Backend
+    from tuner.engines.job import Engine
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ def quieten_optuna() -> None:
 def _search(
     study: optuna.Study,
     config: StudyConfig,
-    engine: StoppableEngine,
+    engine: Engine,
     settings: StudySettings,
     observer: Observer,
 ) -> None:
@@ -230,14 +231,15 @@ def _search(
     observer.tell(
         Opened(
             mirror.study,
-            config.case,
-            config.dataset,
+            config.case.metric.name,
+            config.dataset.source,
             finished(study),
             total,
             at_most=auto,
             seeds=settings.seeds,
             slots=engine.slots,
             folds=facts_of(study)["data"]["sizes"]["folds"],
+            stands_in_for=config.dataset.stands_in_for,
         )
     )
     watch = _Watch(observer, study, config, settings.seeds)
@@ -259,7 +261,7 @@ class _Watch:
     seeds: int
     shown: set[str] = field(default_factory=set)
 
-    def update(self, running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         self.observer.tell(Searching(running, ended))
         if ended is None:
             return

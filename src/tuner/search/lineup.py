@@ -11,14 +11,63 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from tuner.search.running import RunningTrial
+    from optuna import Trial
 
 SHARE_AHEAD = 0.18  # by simulation (studies/scale): with more, more is trained for nothing
+
+
+class Reports(Protocol):
+    """What a training has reported so far."""
+
+    @property
+    def stages(self) -> dict[int, float]:
+        """Scores by stage or step."""
+
+    @property
+    def score(self) -> float | None:
+        """The present score."""
+
+    @property
+    def progress(self) -> str:
+        """How far it has come, in words."""
+
+    def curve(self) -> Sequence[Sequence[Any]]:
+        """All that was reported, as it is stored."""
+
+
+class Running(Protocol):
+    """A trial while it is trained.
+
+    Attributes:
+        trial: the trial as Optuna's `study.ask` gave it.
+        begun: the virtual time at which it began.
+        clock: virtual time: when it began, and the work done since, up to its last point.
+        started: the time.perf_counter() at which it began.
+    """
+
+    trial: Trial
+    begun: float
+    clock: float
+    started: float
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+
+    @property
+    def history(self) -> Reports:
+        """What has come back so far."""
+
+    def begin(self, now: float) -> None:
+        """Begin at this virtual time."""
+
+
+R = TypeVar("R", bound=Running)
 
 
 def most_ahead(slots: int) -> int:
@@ -26,7 +75,7 @@ def most_ahead(slots: int) -> int:
     return math.ceil((slots - 1) * SHARE_AHEAD)
 
 
-class Lineup:
+class Lineup(Generic[R]):
     """The trials under way.
 
     Args:
@@ -36,13 +85,13 @@ class Lineup:
 
     def __init__(self, slots: int, ahead: int) -> None:
         self.slots, self.most = slots, slots + ahead
-        self.running: dict[int, RunningTrial] = {}
-        self._ahead: deque[RunningTrial] = deque()
+        self.running: dict[int, R] = {}
+        self._ahead: deque[R] = deque()
 
     def __len__(self) -> int:
         return len(self.running) + len(self._ahead)
 
-    def __iter__(self) -> Iterator[RunningTrial]:
+    def __iter__(self) -> Iterator[R]:
         yield from self.running.values()
         yield from self._ahead
 
@@ -51,7 +100,7 @@ class Lineup:
         """Whether no more trials are to be asked for now."""
         return len(self) == self.most
 
-    def add(self, trial: RunningTrial) -> None:
+    def add(self, trial: R) -> None:
         """Take up a trial that was asked for."""
         self._ahead.append(trial)
 
@@ -66,11 +115,11 @@ class Lineup:
             trial.begin(trial.trial.user_attrs.get("begun", now))
             self.running[trial.number] = trial
 
-    def furthest_behind(self) -> RunningTrial:
+    def furthest_behind(self) -> R:
         """Return the running trial whose next point comes first; of equal ones, the first asked."""
         return min(self.running.values(), key=lambda trial: (trial.clock, trial.number))
 
-    def remove(self, trial: RunningTrial) -> None:
+    def remove(self, trial: R) -> None:
         """Take out a running trial that has ended."""
         del self.running[trial.number]
 

@@ -95,6 +95,11 @@ class History:
         folds = fold_scores(self.points, self.epochs)
         return fmean(folds) if folds else None
 
+    @property
+    def progress(self) -> str:
+        """How far it has come, in words."""
+        return f"epoch {self.points[-1].epoch:.1f}" if self.points else "starting"
+
     def best(self) -> Score:
         """Return the best score at the end of an epoch; of equal ones, the latest.
 

@@ -79,10 +79,14 @@ class RememberingTPESampler(TPESampler):
         asked = study.get_trials(deepcopy=False, states=ASKED)
         others = [other for other in asked if other.number != trial.number]
         ended = sum(other.state != TrialState.RUNNING for other in others)
+        self.learn_from(study, others, ended)
+
+    def learn_from(self, study: Study, others: Sequence[FrozenTrial], ended: int) -> None:
+        """Divide these trials into good ones and the rest, if enough of them have ended."""
         if ended < self._n_startup_trials:
             return
         self._columns.add(others)
-        good, rest = _split_trials(study, others, default_gamma(ended))
+        good, rest = _split_trials(study, list(others), default_gamma(ended))
         self._groups = (_numbers(good), _numbers(rest))
 
     def sample_independent(

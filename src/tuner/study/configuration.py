@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tuner.case.contract import Case
+    from tuner.case.metric import Direction
     from tuner.case.source import Source
     from tuner.data.dataset import Dataset
 
@@ -51,6 +52,26 @@ class StudyConfig:
     pruner: str = ""
     metric: str | None = None
     identity: str = ""
+
+    @property
+    def direction(self) -> Direction:
+        """Which way the score is better."""
+        return self.case.direction
+
+    @property
+    def arms(self) -> dict[str, dict[str, Any]]:
+        """The configurations to compare the best with."""
+        return {"baseline": asdict(self.case.baseline), "recipe": asdict(self.case.recipe)}
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the study keeps of this, as plain values.
+
+        Raises:
+            CaseError: baseline or recipe is outside the case's search space.
+        """
+        from tuner.study.facts import facts_of_config
+
+        return facts_of_config(self)
 
     @property
     def basis(self) -> str:

@@ -10,7 +10,6 @@ from optuna.distributions import check_distribution_compatibility, json_to_distr
 
 from tuner.case.source import Source
 from tuner.errors import StudyError
-from tuner.study.rules import rules_of_fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -92,7 +91,7 @@ def changes(
     ]
     if "source" not in stored:
         return [*found, _unrecorded(stored)]
-    return [*found, *_of_case(stored, wanted), *changes_of_rules(stored)]
+    return [*found, *_of_case(stored, wanted), *changes_of_rules(stored, wanted["rules"])]
 
 
 def changes_of_case(stored: Mapping[str, Any], case: Case, source: Source) -> Iterator[Change]:
@@ -119,9 +118,13 @@ def _of_case(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[C
         )
 
 
-def changes_of_rules(stored: Mapping[str, Any]) -> Iterator[Change]:
-    """Yield what has changed in how tuner trains, as far as that is known."""
-    was, now = stored.get("rules"), rules_of_fit()
+def changes_of_rules(stored: Mapping[str, Any], now: Mapping[str, str]) -> Iterator[Change]:
+    """Yield what has changed in how tuner trains, as far as that is known.
+
+    Args:
+        now: hashes of the training code, as they are now.
+    """
+    was = stored.get("rules")
     if was is not None and was != now:
         files = sorted(name for name in was.keys() | now if was.get(name) != now.get(name))
         yield Change(

@@ -2,51 +2,44 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import optuna
-from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
-from tuner.case.metric import trivial
-from tuner.case.space import check_arms, space
-from tuner.data.splits import folds
-from tuner.revision import full_version
-from tuner.study.identity import changes, facts_of_case, facts_of_split, refuse
-from tuner.study.rules import rules_of_fit
+from tuner.study.configuration import StudyConfig
+from tuner.study.identity import changes, refuse
+from tuner.study.loops import LoopConfig
 from tuner.study.schema import CHANGES, CONCLUSIONS, FACTS
 from tuner.study.store import evidence_name, facts_of, open_storage, settle
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from optuna.pruners import BasePruner
     from optuna.storages import BaseStorage
 
-    from tuner.case.contract import Case
-    from tuner.study.configuration import StudyConfig
     from tuner.study.identity import Change
     from tuner.study.schema import AcceptedChange
     from tuner.training.plan import Precision
 
-ARMS = ("baseline", "recipe")
+ConfigT = TypeVar("ConfigT", StudyConfig, LoopConfig)
 
 
 def open_study(
     url: str,
     name: str,
-    config: StudyConfig,
+    config: ConfigT,
     pruner: BasePruner,
     choose: Callable[[], Plan] | None = None,
     precision: Precision | None = None,
     *,
     accept: bool = False,
-) -> tuple[optuna.Study, StudyConfig]:
+) -> tuple[optuna.Study, ConfigT]:
     """Create the study, or check that it is the same one and take it up.
 
     Args:
@@ -61,15 +54,13 @@ def open_study(
         baseline is begun anew.
 
     Raises:
-        CaseError: baseline or recipe is outside the case's search space.
         StoreError: the database cannot be used, or the study was made by something else.
         StudyError: a study of that name differs in what its results depend on, unless that is
             accepted, and can be.
         TunerError: whatever `choose` raises; there is no new study then.
     """
-    check_arms(config.case)
     storage = open_storage(url, create=True)
-    facts = _facts(config)
+    facts = config.facts()
     study = None
     if name in optuna.get_all_study_names(storage):
         study = optuna.load_study(study_name=name, storage=storage, pruner=pruner)
@@ -89,22 +80,22 @@ def open_study(
         study = study or optuna.create_study(
             study_name=name,
             storage=storage,
-            direction=config.case.direction,
+            direction=config.direction,
             pruner=pruner,
         )
         stored = {**facts, "plan": asdict(plan), "identity": uuid4().hex}
         study.set_user_attr(FACTS, stored)
-    for arm in ARMS:
-        enqueue_arm(study, config.case, arm, unless_present=True)
+    present = {trial.user_attrs.get("arm") for trial in study.get_trials(deepcopy=False)}
+    for arm, values in config.arms.items():
+        if arm not in present:
+            enqueue_arm(study, arm, values)
     plan = Plan(**stored["plan"])
     return study, replace(config, plan=plan, identity=stored["identity"])
 
 
-def enqueue_arm(study: optuna.Study, case: Case, arm: str, *, unless_present: bool = False) -> None:
+def enqueue_arm(study: optuna.Study, arm: str, values: Mapping[str, Any]) -> None:
     """Queue baseline or recipe as a trial."""
-    present = {trial.user_attrs.get("arm") for trial in study.get_trials(deepcopy=False)}
-    if not (unless_present and arm in present):
-        study.enqueue_trial(asdict(getattr(case, arm)), user_attrs={"arm": arm})
+    study.enqueue_trial(dict(values), user_attrs={"arm": arm})
 
 
 def _untold(study: optuna.Study) -> bool:
@@ -139,56 +130,6 @@ def _accept(
     accepted = {**stored, **facts, **kept, "version": stored.get("version", facts["version"])}
     study.set_user_attr(FACTS, accepted)
     return accepted
-
-
-def _facts(config: StudyConfig) -> dict[str, Any]:
-    case, data = config.case, config.dataset
-    splits = folds(data.development, data.validation, config.seed)
-    metric, loss = trivial(case.task, data.development.targets, case.metric)
-    facts = {
-        "version": full_version(),
-        "case": case.name,
-        "reference": config.reference,
-        "task": case.task,
-        "metric": case.metric.name,
-        "asked_metric": config.metric,
-        "direction": case.direction,
-        "seed": config.seed,
-        "fixed": dict(config.fixed),
-        "data": {
-            "name": data.name,
-            "source": data.source,
-            "fingerprint": data.fingerprint,
-            "stands_in_for": data.stands_in_for,
-            "classes": data.classes,
-            "columns": data.columns,
-            "pixels": data.pixels and asdict(data.pixels),
-            "reading": data.reading,
-            "findings": data.findings and data.findings.facts(),
-            "target": data.findings and data.findings.target and asdict(data.findings.target),
-            **facts_of_split(data),
-            "sizes": {
-                "development": len(data.development),
-                "training": len(splits[0].training),
-                "validation": len(splits[0].validation),
-                "folds": len(splits),
-                "test": data.test.rows,
-            },
-        },
-        "trivial": {"metric": metric, "loss": loss},
-        "space": {
-            parameter: json.loads(distribution_to_json(distribution))
-            for parameter, distribution in space(case).items()
-        },
-        **facts_of_case(case, config.source),
-        "rules": rules_of_fit(),
-        "plan": asdict(config.plan),
-        "order": config.order,
-        "sampler": config.sampler,
-        "pruner": config.pruner,
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(facts))
-    return plain
 
 
 def only_failures(study: optuna.Study) -> bool:

@@ -36,6 +36,16 @@ BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failu
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
 TRIED = "tried"  # what a person asked for with --try
+PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it ended, was asked
+
+
+# All of them: a loop's own attributes of the same name are stored under another.
+OWN = frozenset(
+    {
+        *(ARM, HYPERPARAMETERS, SEED, CURVE, BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED, SECONDS),
+        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRIED, PLACE, INFORMED, "traceback"),
+    }
+)
 
 
 class StoredDistribution(TypedDict):

@@ -1,0 +1,59 @@
+"""What a loop may ask of tuner while it runs: its seed, and a folder of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuner.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The call of a loop that runs in this process."""
+
+    seed: int
+    folder: Path
+
+
+_running: list[Call] = []  # one at most: a process runs one call
+
+
+def begin(call: Call) -> None:
+    """Note which call runs in this process from now on."""
+    _running[:] = [call]
+
+
+def seed() -> int:
+    """Return the seed of the trial that runs now: an int from 0 to 2**31 - 1.
+
+    Python's, NumPy's and torch's generators are seeded with it before a loop is called. Use it for
+    every other generator, such as a `DataLoader`'s or scikit-learn's `random_state`.
+
+    Raises:
+        UsageError: no loop is running: the file was started by itself.
+    """
+    return _current("seed").seed
+
+
+def folder() -> Path:
+    """Return a folder of the trial's own, for checkpoints and other files; it exists.
+
+    It is removed after a trial. `tuner retrain` keeps it.
+
+    Raises:
+        UsageError: no loop is running: the file was started by itself.
+    """
+    return _current("folder").folder
+
+
+def _current(name: str) -> Call:
+    if not _running:
+        raise UsageError(
+            f"tuner.{name}() is of a running trial, and none runs here; start it with `tuner study "
+            "FILE.py:FUNCTION`"
+        )
+    return _running[0]

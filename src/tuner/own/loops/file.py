@@ -1,0 +1,137 @@
+"""What the file of a loop says of itself, read and not run: the coordinator never imports it."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tuner.case.reference import parts_of_loop
+from tuner.errors import CaseError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tuner.case.metric import Direction
+
+NAMES = ("DIRECTION", "METRIC", "BASELINE", "RECIPE")
+DIRECTIONS: tuple[Direction, ...] = ("maximize", "minimize")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopFile:
+    """A loop, as its file describes it.
+
+    Attributes:
+        path: of the file.
+        function: that is called with a trial.
+        direction: which way its score is better; None: the file does not say.
+        metric: what its score is called.
+        baseline: what to beat, values by name; None: the file does not say.
+        recipe: what a textbook would change by hand, if anything.
+        has_test: whether a function `test` stands beside it.
+    """
+
+    path: Path
+    function: str
+    direction: Direction | None = None
+    metric: str | None = None
+    baseline: dict[str, Any] | None = field(default=None)
+    recipe: dict[str, Any] | None = field(default=None)
+    has_test: bool = False
+
+
+def read_loop(reference: str) -> LoopFile:
+    """Read what a file says of a loop: `train.py:objective`.
+
+    Raises:
+        CaseError: the file is missing or is not Python, or says something that cannot be used.
+        UsageError: it defines no function of that name.
+    """
+    path, function = parts_of_loop(reference)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # running it will say so
+            tree = ast.parse(path.read_bytes())
+    except OSError as error:
+        raise CaseError(f"no file {path}; name a Python file and a function: {path}:train") from (
+            error
+        )
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise CaseError(f"{path} is not Python: {error}") from error
+    defined = dict(_defined(tree))
+    if function not in defined:
+        functions = [name for name, node in defined.items() if isinstance(node, ast.FunctionDef)]
+        raise unknown_name("function", f"functions in {path.name}", function, functions)
+    node = defined[function]
+    if isinstance(node, ast.AsyncFunctionDef):
+        raise CaseError(f"{path}:{function} is an async function; write it as a plain one")
+    said = {name: _literal(path, name, defined[name]) for name in NAMES if name in defined}
+    return LoopFile(
+        path=path,
+        function=function,
+        direction=_direction(path, said.get("DIRECTION")),
+        metric=_metric(path, said.get("METRIC")),
+        baseline=_values(path, "BASELINE", said.get("BASELINE")),
+        recipe=_values(path, "RECIPE", said.get("RECIPE")),
+        has_test=isinstance(defined.get("test"), ast.FunctionDef),
+    )
+
+
+def _defined(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the names that a module defines at its top, with what they are."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name, node
+        elif isinstance(node, ast.Assign):
+            yield from ((one.id, node.value) for one in node.targets if isinstance(one, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            yield node.target.id, node.value
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((alias.asname or alias.name, node) for alias in node.names)
+
+
+def _literal(path: Path, name: str, node: ast.AST) -> object:
+    """Return a value that is written out; `dict(a=1)` is one as well."""
+    try:
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "dict" and not node.args:
+            return {str(one.arg): ast.literal_eval(one.value) for one in node.keywords if one.arg}
+        value: object = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+        line = getattr(node, "lineno", 0)
+        raise CaseError(
+            f"{path}, line {line}: {name} is computed; write it out, because the file is read "
+            "before it is run"
+        ) from error
+    return value
+
+
+def _direction(path: Path, said: object) -> Direction | None:
+    if said is None:
+        return None
+    for direction in DIRECTIONS:
+        if said == direction:
+            return direction
+    raise CaseError(f"{path}: DIRECTION is {said!r}; it takes 'maximize' or 'minimize'")
+
+
+def _metric(path: Path, said: object) -> str | None:
+    if said is None or (isinstance(said, str) and said.strip()):
+        return said
+    raise CaseError(f"{path}: METRIC is {said!r}; it takes the name of the score, as a text")
+
+
+def _values(path: Path, name: str, said: object) -> dict[str, Any] | None:
+    if said is None:
+        return None
+    if not isinstance(said, dict) or not all(isinstance(key, str) for key in said):
+        raise CaseError(f"{path}: {name} is {said!r}; it takes values by name: {{'lr': 0.001}}")
+    for key, value in said.items():
+        if not isinstance(value, bool | int | float | str | None):
+            raise CaseError(
+                f"{path}: {name} has {key} = {value!r}; a hyperparameter is a bool, int, float, "
+                "str or None"
+            )
+    return said

@@ -1,0 +1,302 @@
+"""The search over a loop of the user's own: its questions are answered in virtual time.
+
+A loop says what its hyperparameters are only while it runs, so each question is an event of its
+trial, as a report is. Events are taken from the trial that is furthest behind, in reports made. So
+what is drawn and what is pruned do not depend on which call happened to be faster.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, PartialFixedSampler
+from optuna.trial import TrialState
+
+from tuner.engines.job import Failed, Finished, LoopJob
+from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
+from tuner.own.loops.trial import middle
+from tuner.search.tpe import Columns, RememberingTPESampler
+from tuner.search.virtual_time import VirtualTimeSearch
+from tuner.seeds import derive
+from tuner.study.opening import enqueue_arm
+from tuner.study.schema import INFORMED, OWN, PLACE
+from tuner.study.trials import finished
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import optuna
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+    from tuner.engines.loops import LoopEngine
+    from tuner.search.mirror import Mirror
+    from tuner.search.virtual_time import Observer
+    from tuner.study.loops import LoopConfig
+
+SAMPLER = "TPESampler(multivariate=False), n_startup_trials=10, reseeded for each hyperparameter"
+PRUNER = "MedianPruner(n_startup_trials=5)"
+
+
+@dataclass(slots=True)
+class LoopHistory:
+    """What a loop has reported so far.
+
+    Attributes:
+        stages: scores by step.
+        points: all reports, in order.
+    """
+
+    points: list[Reported] = field(default_factory=list)
+    stages: dict[int, float] = field(default_factory=dict)
+
+    def take(self, report: Reported) -> None:
+        """Take a report."""
+        self.points.append(report)
+        self.stages[report.step] = report.value
+
+    @property
+    def score(self) -> float | None:
+        """The score reported last."""
+        return self.points[-1].value if self.points else None
+
+    @property
+    def progress(self) -> str:
+        """How far it has come, in words."""
+        return f"step {self.points[-1].step}" if self.points else "starting"
+
+    def curve(self) -> list[tuple[int, float, float | None, float | None, float]]:
+        """Return all reports as (count, step, nothing, training score, validation score)."""
+        return [
+            (count, float(one.step), None, one.further.get("train"), one.value)
+            for count, one in enumerate(self.points, start=1)
+        ]
+
+
+@dataclass(slots=True)
+class RunningLoop:
+    """A call of a loop that a trial is.
+
+    Attributes:
+        sampler: draws what it asks for.
+        prunable: off for baseline and recipe, which a report has to have.
+        undecided: whether the pruner has to be asked about its last report.
+        begun, clock, started: as `RunningTrial` has them; work is counted in reports.
+    """
+
+    trial: optuna.Trial
+    sampler: BaseSampler
+    prunable: bool
+    replayed: frozenset[int]
+    history: LoopHistory = field(default_factory=LoopHistory)
+    undecided: bool = False
+    begun: float = 0.0
+    clock: float = 0.0
+    started: float = 0.0
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.trial.number
+
+    def begin(self, now: float) -> None:
+        """Begin at this virtual time."""
+        self.begun = self.clock = now
+        self.started = time.perf_counter()
+        self.trial.set_user_attr("begun", now)
+
+
+class LoopSampler(RememberingTPESampler):
+    """TPE for one trial of a loop: each hyperparameter is drawn from a stream of its own.
+
+    So what is drawn does not depend on what was drawn before an interrupt. It learns from the
+    trials that had ended when the trial was asked for, and from no other.
+
+    Args:
+        informed: how many had ended.
+    """
+
+    def __init__(self, seed: int, columns: Columns, informed: int) -> None:
+        super().__init__(seed, columns)
+        self._seed, self._informed = seed, informed
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Divide the trials that had ended into good ones and the rest."""
+        del trial
+        states = (TrialState.COMPLETE, TrialState.PRUNED)
+        ended = [
+            other
+            for other in study.get_trials(deepcopy=False, states=states)
+            if other.user_attrs.get(PLACE, 0) < self._informed
+        ]
+        self.learn_from(study, ended, len(ended))
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Draw a hyperparameter."""
+        one = RememberingTPESampler(derive(self._seed, param_name), self._columns)
+        one._groups = self._groups
+        return one.sample_independent(study, trial, param_name, param_distribution)
+
+
+class MiddleSampler(BaseSampler):
+    """Gives the middle of every range: for what a baseline or recipe does not name."""
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Nothing is drawn together."""
+        del study, trial
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Nothing is drawn together."""
+        del study, trial, search_space
+        return {}
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Return the middle."""
+        del study, trial, param_name
+        return middle(param_distribution)
+
+
+class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
+    """Runs the search of one study of a loop. The only writer of the database."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        config: LoopConfig,
+        engine: LoopEngine,
+        observer: Observer | None = None,
+    ) -> None:
+        super().__init__(mirror, engine, config.order, observer)
+        self.config, self.engine = config, engine
+        self._columns = Columns()
+
+    def _start(self) -> RunningLoop:
+        waiting = self._waiting()
+        number = waiting.number if waiting else len(self.study.get_trials(deepcopy=False))
+        facts = waiting.user_attrs if waiting else {}
+        informed = facts.get(INFORMED, finished(self.study))
+        sampler = self._sampler(number, informed, is_arm="arm" in facts)
+        self.study.sampler = sampler
+        running = RunningLoop(
+            trial=self.study.ask(),
+            sampler=sampler,
+            prunable="arm" not in facts,
+            replayed=frozenset(waiting.intermediate_values if waiting else ()),
+        )
+        seed = derive(self.config.seed, "trial", number)
+        running.trial.set_user_attr(INFORMED, informed)
+        running.trial.set_user_attr("seed", seed)
+        self.mirror.write_new()
+        self.engine.start(number, search_call(self.config, number, seed))
+        return running
+
+    def _sampler(self, number: int, informed: int, *, is_arm: bool) -> BaseSampler:
+        if is_arm:
+            return MiddleSampler()
+        seed = derive(self.config.seed, "sampler", number)
+        sampler = LoopSampler(seed, self._columns, informed)
+        if not self.config.fixed:
+            return sampler
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # it is, since Optuna 2.4
+            return PartialFixedSampler(dict(self.config.fixed), sampler)
+
+    def _take(self, running: RunningLoop, timeout: float) -> bool:
+        event = self.engine.next(running.number, timeout)
+        if event is None:
+            return False
+        if isinstance(event, Suggest):
+            self.engine.answer(running.number, self._drawn(running, event))
+        elif isinstance(event, ShouldPrune):
+            self.engine.answer(running.number, self._should_prune(running))
+        elif isinstance(event, Reported):
+            self._report(running, event)
+        elif isinstance(event, Noted):
+            self._note(running, event)
+        else:
+            self._ended(running, event)
+        return True
+
+    def _drawn(self, running: RunningLoop, asked: Suggest) -> Any:
+        self.study.sampler = running.sampler
+        trial, name, one = running.trial, asked.name, asked.distribution
+        if isinstance(one, FloatDistribution):
+            return trial.suggest_float(name, one.low, one.high, step=one.step, log=one.log)
+        if isinstance(one, IntDistribution):
+            return trial.suggest_int(name, one.low, one.high, step=one.step, log=one.log)
+        if isinstance(one, CategoricalDistribution):
+            return trial.suggest_categorical(name, one.choices)
+        raise TypeError(f"no distribution of Optuna's: {one!r}")
+
+    def _report(self, running: RunningLoop, report: Reported) -> None:
+        repeated = report.step in running.replayed
+        running.history.take(report)
+        running.clock += 1
+        if not repeated:
+            running.trial.report(report.value, report.step)
+        running.undecided = self.replay.needs_decision(repeated=repeated)
+        self._tell_observer()
+
+    def _should_prune(self, running: RunningLoop) -> bool:
+        return running.prunable and running.undecided and running.trial.should_prune()
+
+    def _note(self, running: RunningLoop, noted: Noted) -> None:
+        if noted.is_constraint:
+            running.trial.set_constraint(noted.key, noted.value)
+        else:
+            key = f"{noted.key} (of the loop)" if noted.key in OWN else noted.key
+            running.trial.set_user_attr(key, noted.value)
+
+    def _ended(self, running: RunningLoop, event: Finished | Failed) -> None:
+        running.clock += 1
+        running.trial.set_user_attr("hyperparameters", running.trial.params)
+        running.trial.set_user_attr(PLACE, finished(self.study))
+        if isinstance(event, Failed):
+            self._fail(running, event)
+            return
+        if event.outcome is None:
+            self._end(running, TrialState.PRUNED)
+            return
+        running.trial.set_user_attr("best_epoch", len(running.history.points))
+        running.trial.set_user_attr("fold_scores", [event.outcome.value])
+        self._end(running, TrialState.COMPLETE, event.outcome.value)
+
+    def _enqueue_baseline(self) -> None:
+        enqueue_arm(self.study, "baseline", self.config.baseline)
+
+
+def search_call(
+    config: LoopConfig, number: int, seed: int, preset: Mapping[str, Any] | None = None
+) -> LoopJob:
+    """Return the call of a loop that a trial is."""
+    return LoopJob(
+        loop=config.reference,
+        number=number,
+        seed=seed,
+        direction=config.direction,
+        preset=preset,
+        source=config.source.digest,
+        plan=config.plan,
+    )

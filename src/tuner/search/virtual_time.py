@@ -1,0 +1,221 @@
+"""A search in virtual time: ask, hand to the engine, take what comes in order, prune, tell.
+
+Virtual time is the work that a training has done, counted from its shapes (see work.py), or in
+reports where it cannot be counted. The next event is always that of the running trial that is
+furthest behind in it, so decisions do not depend on which worker happened to be faster: with any
+number of workers, a study is a function of its inputs. `--order arrival` gives that up: events are
+taken as they come.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from optuna.trial import TrialState
+
+from tuner.errors import StudyError
+from tuner.search.lineup import Lineup, most_ahead
+from tuner.search.replay import ALONGSIDE, Replay, stages_alongside
+from tuner.study.opening import only_failures
+from tuner.study.schema import STOPPED
+from tuner.study.trials import finished
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from tuner.engines.job import Failed
+    from tuner.search.lineup import Running
+    from tuner.search.mirror import Mirror
+    from tuner.study.configuration import Order
+
+    class Stoppable(Protocol):
+        """What an engine has, whatever it runs."""
+
+        @property
+        def slots(self) -> int:
+            """How many trainings can run at once."""
+
+        def stop(self, key: int) -> None:
+            """Give up a training."""
+
+
+BASELINE_ATTEMPTS = 3
+SECONDS_BETWEEN_LOOKS = 0.5
+
+R = TypeVar("R", bound="Running")
+
+
+class Observer(Protocol):
+    """Somebody who watches a search."""
+
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
+        """Be told that something has happened: a point, or that a trial has ended."""
+
+
+class VirtualTimeSearch(ABC, Generic[R]):
+    """Runs one study's search. The only writer of the database.
+
+    What a trial is, and what its events mean, is said by those that derive from it.
+
+    Args:
+        observer: is told of every point, and of every trial's end.
+    """
+
+    def __init__(
+        self, mirror: Mirror, engine: Stoppable, order: Order, observer: Observer | None = None
+    ) -> None:
+        self.mirror, self.study = mirror, mirror.study
+        self._stoppable, self.observer = engine, observer
+        self.by_work = order == "work"
+        self.lineup: Lineup[R] = Lineup(
+            engine.slots, most_ahead(engine.slots) if self.by_work else 0
+        )
+        trials = self.study.get_trials(deepcopy=False)
+        self.replay = Replay(trials)
+        ends = (trial.user_attrs.get("ended", 0.0) for trial in trials if trial.state.is_finished())
+        self.now = max(ends, default=0.0)  # virtual time
+
+    @abstractmethod
+    def _start(self) -> R:
+        """Ask for a trial, and have its training begin."""
+
+    @abstractmethod
+    def _take(self, running: R, timeout: float) -> bool:
+        """Take the next event of a trial; return False if none came for `timeout` seconds."""
+
+    @abstractmethod
+    def _enqueue_baseline(self) -> None:
+        """Queue the baseline as a trial."""
+
+    def search(
+        self,
+        total: int,
+        deadline: float | None = None,
+        enough: Callable[[optuna.Study], str | None] | None = None,
+    ) -> None:
+        """Search until the study has `total` finished trials, or the deadline is over, or enough.
+
+        Args:
+            deadline: a value of time.monotonic().
+            enough: says why the search has done enough, or None. That is decided once, and kept as
+                the study's attribute `stopped`; what runs then is let end.
+
+        Raises:
+            StudyError: the baseline has failed three times, or in a way that comes back each time.
+            KeyboardInterrupt: Ctrl-C; running trials stay RUNNING, for `settle` to queue again.
+        """
+        self._check_baseline()
+        try:
+            while True:
+                self._fill(total, enough)
+                if not self.lineup.running:
+                    return
+                took = self._take_by_work() if self.by_work else self._take_what_is_there()
+                if not took:
+                    self.mirror.flush()
+                    self._tell_observer()
+                if deadline is not None and time.monotonic() > deadline:
+                    return
+        finally:
+            for trial in self.lineup:
+                self._stoppable.stop(trial.number)
+            self.lineup.clear()
+            self.mirror.flush()
+
+    def _fill(self, total: int, enough: Callable[[optuna.Study], str | None] | None) -> None:
+        """Let trials begin, and ask for more, until there are enough of them."""
+        while True:
+            self.lineup.begin(self.now)
+            if self.lineup.is_full or not self._wants_another(total, enough):
+                return
+            self.lineup.add(self._start())
+
+    def _wants_another(
+        self, total: int, enough: Callable[[optuna.Study], str | None] | None
+    ) -> bool:
+        """Whether one more trial is wanted: up to the total, what is queued always is."""
+        done = finished(self.study)
+        if done + len(self.lineup) >= total:
+            return False
+        if self._waiting() is not None:
+            return True
+        stopped = self.study.user_attrs.get(STOPPED)
+        if stopped is None and enough and (reason := enough(self.study)):
+            stopped = {"reason": reason, "trials": done}
+            self.study.set_user_attr(STOPPED, stopped)
+        return stopped is None
+
+    def _waiting(self) -> FrozenTrial | None:
+        """Return the queued trial that comes next."""
+        trials = self.study.get_trials(deepcopy=False)
+        return next((trial for trial in trials if trial.state == TrialState.WAITING), None)
+
+    def _take_by_work(self) -> bool:
+        """Take the next event of the trial that is furthest behind in virtual time, if it came."""
+        return self._take(self.lineup.furthest_behind(), SECONDS_BETWEEN_LOOKS)
+
+    def _take_what_is_there(self) -> bool:
+        """Take the next event of every trial that has one."""
+        running = tuple(self.lineup.running.values())
+        wait = SECONDS_BETWEEN_LOOKS / len(running) / 5
+        took = [self._take(trial, wait) for trial in running]  # each, not up to the first
+        return any(took)
+
+    def _end(self, running: R, state: TrialState, value: float | None = None) -> None:
+        trial = running.trial
+        self.now = max(self.now, running.clock)  # so that it can be known after an interrupt
+        trial.set_user_attr("curve", running.history.curve())
+        trial.set_user_attr("seconds", time.perf_counter() - running.started)
+        trial.set_user_attr("work", running.clock - running.begun)
+        trial.set_user_attr("ended", self.now)
+        self.lineup.remove(running)
+        if others := self.lineup.running:
+            reached = {number: len(other.history.stages) for number, other in others.items()}
+            trial.set_user_attr(ALONGSIDE, stages_alongside(reached))
+        ended = self.study.tell(trial, value, state)
+        self._tell_observer(ended)
+
+    def _fail(self, running: R, event: Failed) -> None:
+        running.trial.set_user_attr("failure", event.reason)
+        running.trial.set_user_attr("diverged", event.diverged)
+        if event.traceback:
+            running.trial.set_user_attr("traceback", event.traceback)
+        self._end(running, TrialState.FAIL)
+        self._check_baseline(event)
+
+    def _tell_observer(self, ended: FrozenTrial | None = None) -> None:
+        if self.observer is not None:
+            self.observer.update(list(self.lineup.running.values()), ended)
+
+    def _check_baseline(self, failed: Failed | None = None) -> None:
+        """Queue the baseline again after it failed; without it there is nothing to compare with.
+
+        Args:
+            failed: how the last trial ended that did. An error that comes back each time is not
+                tried again.
+        """
+        attempts = [
+            trial
+            for trial in self.study.get_trials(deepcopy=False)
+            if trial.user_attrs.get("arm") == "baseline"
+        ]
+        if any(trial.state != TrialState.FAIL for trial in attempts):
+            return
+        useless = failed is not None and not (failed.diverged or failed.may_pass)
+        if attempts and (useless or len(attempts) >= BASELINE_ATTEMPTS):
+            times = "" if len(attempts) == 1 else f" {len(attempts)} times, the last time"
+            again = (
+                "run the same command again"
+                if only_failures(self.study)
+                else "start a new study with --name"
+            )
+            raise StudyError(
+                f"the baseline failed{times}: {attempts[-1].user_attrs['failure']}. "
+                f"Fix the case, and {again}"
+            )
+        self._enqueue_baseline()

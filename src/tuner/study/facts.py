@@ -1,0 +1,75 @@
+"""What a study of a case keeps of what it is made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from optuna.distributions import distribution_to_json
+
+from tuner.case.metric import trivial
+from tuner.case.space import check_arms, space
+from tuner.data.splits import folds
+from tuner.revision import full_version
+from tuner.study.identity import facts_of_case, facts_of_split
+from tuner.study.rules import rules_of_fit
+
+if TYPE_CHECKING:
+    from tuner.study.configuration import StudyConfig
+
+
+def facts_of_config(config: StudyConfig) -> dict[str, Any]:
+    """Return what a study of a case keeps of what it is made of, as plain values.
+
+    Raises:
+        CaseError: baseline or recipe is outside the case's search space.
+    """
+    check_arms(config.case)
+    case, data = config.case, config.dataset
+    splits = folds(data.development, data.validation, config.seed)
+    metric, loss = trivial(case.task, data.development.targets, case.metric)
+    facts = {
+        "version": full_version(),
+        "case": case.name,
+        "reference": config.reference,
+        "task": case.task,
+        "metric": case.metric.name,
+        "asked_metric": config.metric,
+        "direction": case.direction,
+        "seed": config.seed,
+        "fixed": dict(config.fixed),
+        "data": {
+            "name": data.name,
+            "source": data.source,
+            "fingerprint": data.fingerprint,
+            "stands_in_for": data.stands_in_for,
+            "classes": data.classes,
+            "columns": data.columns,
+            "pixels": data.pixels and asdict(data.pixels),
+            "reading": data.reading,
+            "findings": data.findings and data.findings.facts(),
+            "target": data.findings and data.findings.target and asdict(data.findings.target),
+            **facts_of_split(data),
+            "sizes": {
+                "development": len(data.development),
+                "training": len(splits[0].training),
+                "validation": len(splits[0].validation),
+                "folds": len(splits),
+                "test": data.test.rows,
+            },
+        },
+        "trivial": {"metric": metric, "loss": loss},
+        "space": {
+            parameter: json.loads(distribution_to_json(distribution))
+            for parameter, distribution in space(case).items()
+        },
+        **facts_of_case(case, config.source),
+        "rules": rules_of_fit(),
+        "plan": asdict(config.plan),
+        "order": config.order,
+        "sampler": config.sampler,
+        "pruner": config.pruner,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(facts))
+    return plain

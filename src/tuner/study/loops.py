@@ -1,0 +1,127 @@
+"""What a study of a loop of the user's own is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.case.metric import LOOP
+from tuner.case.source import hash_of_code
+from tuner.revision import full_version
+from tuner.training.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuner.case.metric import Direction
+    from tuner.case.source import Source
+    from tuner.study.configuration import Order
+
+PACKAGE = Path(__file__).parents[1]
+RULES = ("own/loops/*.py", "engines/loops.py", "search/loops.py", "seeds.py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopConfig:
+    """What a study of a loop is made of: the same config gives the same study.
+
+    Attributes:
+        reference: the file and the function, `train.py:objective`.
+        source: of the file, as it was read.
+        name: of the loop: its file's and its function's.
+        metric: what its score is called.
+        baseline: what to beat, by name; a name that is missing gets the middle of its range.
+        made_up: whether nobody has named a baseline.
+        recipe: what a textbook would change by hand; None: there is none.
+        fixed: hyperparameters that the search does not vary.
+        order: in which reports of calls that run at once are taken.
+        has_test: whether the file has a function that scores on test rows.
+        identity: of the study itself, once it is there.
+    """
+
+    reference: str
+    source: Source
+    name: str
+    metric: str
+    direction: Direction
+    baseline: Mapping[str, Any]
+    made_up: bool
+    recipe: Mapping[str, Any] | None
+    seed: int
+    fixed: Mapping[str, Any]
+    order: Order = "work"
+    has_test: bool = False
+    plan: Plan = field(default_factory=Plan)
+    sampler: str = ""
+    pruner: str = ""
+    identity: str = ""
+
+    @property
+    def basis(self) -> str:
+        """Hash of what a call after the search depends on, besides its hyperparameters."""
+        parts = (
+            self.identity,
+            self.source.digest,
+            rules_of_loops(),
+            self.reference,
+            self.direction,
+        )
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def arms(self) -> dict[str, dict[str, Any]]:
+        """The configurations to compare the best with."""
+        named = {"baseline": dict(self.baseline)}
+        return named if self.recipe is None else {**named, "recipe": dict(self.recipe)}
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the study keeps of this, as plain values."""
+        facts = {
+            "version": full_version(),
+            "case": self.name,
+            "reference": self.reference,
+            "task": LOOP,
+            "metric": self.metric,
+            "direction": self.direction,
+            "seed": self.seed,
+            "fixed": dict(self.fixed),
+            "data": self._data(),
+            "trivial": {"metric": None, "loss": None},
+            "space": {},  # it is known only as far as trials have asked: see the trials
+            "baseline": dict(self.baseline),
+            "made_up": self.made_up,
+            "recipe": dict(self.recipe or {}),
+            "points_per_epoch": 1,
+            "source": asdict(self.source),
+            "rules": rules_of_loops(),
+            "plan": asdict(self.plan),
+            "order": self.order,
+            "sampler": self.sampler,
+            "pruner": self.pruner,
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(facts))
+        return plain
+
+    def _data(self) -> dict[str, Any]:
+        """Say of the data what there is to say: the loop finds it by itself."""
+        return {
+            "name": self.name,
+            "source": f"found by the loop itself ({self.reference})",
+            "fingerprint": "unknown",
+            "stands_in_for": None,
+            "classes": [],
+            "columns": [],
+            "pixels": None,
+            "sizes": {"development": 0, "training": 0, "validation": 0, "folds": 1, "test": 0},
+        }
+
+
+@lru_cache(maxsize=1)
+def rules_of_loops() -> dict[str, str]:
+    """Return a hash of each file of tuner that decides what a call of a loop gives, by its path."""
+    files = (path for pattern in RULES for path in sorted(PACKAGE.glob(pattern)))
+    return {path.relative_to(PACKAGE).as_posix(): hash_of_code(path) for path in files}
