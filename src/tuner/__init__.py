@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tuner.case.batch import Batch, Optimization
     from tuner.case.contract import Case, Hyperparameters, Shape
     from tuner.case.scorers import make_metric
     from tuner.data.augment import move, recolour
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batch",
     "CNNHyperparameters",
     "Case",
     "Dataset",
@@ -34,6 +36,7 @@ __all__ = [
     "Hyperparameters",
     "KFold",
     "MLPHyperparameters",
+    "Optimization",
     "PixelStatistics",
     "Shape",
     "TunerError",
@@ -47,6 +50,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "tuner.case.batch": ("Batch", "Optimization"),
     "tuner.case.contract": ("Case", "Hyperparameters", "Shape"),
     "tuner.case.scorers": ("make_metric",),
     "tuner.data.augment": ("move", "recolour"),

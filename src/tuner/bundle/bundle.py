@@ -11,14 +11,17 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, get_args
 
+import torch
+
 from tuner.case.contract import Shape
 from tuner.case.loading import load_named_case
 from tuner.case.space import check_inside
+from tuner.data.checking import RAW, TABLES
 from tuner.data.images import MODES
 from tuner.data.reading import BY_CASE, BY_COLUMNS, READ_IMAGE, UNKNOWN
 from tuner.errors import BundleError, CaseError, UsageError
 from tuner.files import replacing_folder, sha256_of_file, write_json
-from tuner.training.inference import Fitted
+from tuner.training.inference import Fitted, applied_by
 from tuner.training.plan import Plan, Precision
 
 if TYPE_CHECKING:
@@ -41,12 +44,14 @@ class Interface:
         columns: names of a table's features; empty for images.
         classes: names of the outputs; empty for a regression.
         reading: how input files were read for training, as `tuner.data.reading` names it.
+        kinds: types of a row that the model takes.
     """
 
     shape: Shape
     columns: tuple[str, ...]
     classes: tuple[str, ...]
     reading: str
+    kinds: tuple[torch.dtype, ...]
 
     @classmethod
     def read(cls, manifest: Mapping[str, Any]) -> Self:
@@ -57,10 +62,17 @@ class Interface:
         """
         inputs, outputs = tuple(manifest["shape"]["inputs"]), manifest["shape"]["outputs"]
         columns, classes = tuple(manifest["preprocessing"]["columns"]), tuple(manifest["classes"])
-        images = manifest["preprocessing"]["kind"] == "image"
+        images, raw = (manifest["preprocessing"]["kind"] == kind for kind in ("image", "raw"))
         if not all(type(size) is int and size > 0 for size in (*inputs, outputs)):
             raise ValueError(f"the shape {inputs} to {outputs}")
-        if not (len(inputs) == 3 and inputs[0] in MODES) if images else inputs != (len(columns),):
+        kinds: tuple[torch.dtype, ...] = (torch.uint8,) if images else TABLES
+        if raw:
+            kinds = tuple(kind for kind in RAW if str(kind) == manifest["preprocessing"]["type"])
+        if not kinds or (raw and columns):
+            raise ValueError("the type of its features")
+        if not raw and (
+            not (len(inputs) == 3 and inputs[0] in MODES) if images else inputs != (len(columns),)
+        ):
             raise ValueError(f"rows of shape {inputs} with {len(columns)} columns")
         if outputs != (len(classes) or 1):
             raise ValueError(f"{outputs} outputs for {len(classes)} classes")
@@ -72,11 +84,11 @@ class Interface:
             ) < len(names):
                 raise ValueError(f"the names {names}")
         # Bundles of before say nothing: their images were read by `read_image`.
-        by_itself = READ_IMAGE if images else BY_COLUMNS
+        by_itself = UNKNOWN if raw else READ_IMAGE if images else BY_COLUMNS
         reading = manifest["preprocessing"].get("read", by_itself)
         if reading not in {by_itself, BY_CASE, UNKNOWN}:
             raise ValueError(f"the way of reading {reading!r}")
-        return cls(Shape(inputs, outputs), columns, classes, reading)
+        return cls(Shape(inputs, outputs), columns, classes, reading, kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +204,7 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
     try:
         # Whoever writes the right checksums may have written anything else.
         interface = Interface.read(manifest)
-        plan = _plan(manifest["plan"], images=not interface.columns)
+        plan = _plan(manifest["plan"], images=interface.kinds == (torch.uint8,))
         case = load_named_case(manifest["case"], manifest["reference"], case_file)
         hyperparameters = case.hyperparameters(manifest["hyperparameters"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -209,7 +221,12 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
         model = case.build(hyperparameters, interface.shape).to(plan.device)
     except Exception as error:
         raise BundleError(f"the model of {folder} cannot be built: {error}") from error
-    fitted = Fitted.load(model, folder / WEIGHTS, interface.shape.inputs)
+    fitted = Fitted.load(
+        model,
+        folder / WEIGHTS,
+        interface.shape.inputs,
+        applied_by(case, hyperparameters),
+    )
     return Bundle(manifest, interface, fitted, plan, case)
 
 

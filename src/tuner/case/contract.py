@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
     from optuna.trial import BaseTrial
     from torch import Generator, Tensor, nn
+    from torch.optim import Optimizer
 
+    from tuner.case.batch import Batch, Optimization
     from tuner.case.metric import Direction, Task
     from tuner.data.dataset import Dataset
     from tuner.data.sources.folders import Folders
 
 TASKS = ("classification", "regression")
+BALANCED, UNWEIGHTED = "balanced", "none"  # weights of classes
 SCALARS = (bool, int, float, str, type(None))  # JSON gives them back as they were
 
 
@@ -88,6 +91,18 @@ class Case:
         build: makes an untrained model that takes batches of `Shape.inputs`.
         augment: changes a batch of scaled features for training: (features, hyperparameters,
             generator) -> features of the same shape. None: nothing.
+        class_weights: of the loss of a classification: "balanced" (each class counts as much as any
+            other), a power from 0 (none) to 1 (balanced), or a number a class. A hyperparameter
+            of the case's own with this name comes before it, so it can be searched.
+        loss: computes the loss of a batch in place of cross entropy or squared error: (outputs,
+            targets, hyperparameters) -> the mean over the batch, a tensor of one number.
+        optimizer: makes the optimizer in place of Adam: (model, hyperparameters, batches an epoch)
+            -> an optimizer of torch's, or `tuner.Optimization` with its schedules. The fields
+            step_lr, one_cycle and optimizer then mean what this function makes of them.
+        step: applies the model to a batch in place of `model(features)`: (model, `tuner.Batch`) ->
+            loss and outputs. For sequences, pairs, masks, or a model of several outputs. Outputs
+            are (B, classes) logits or (B, 1) numbers. Where `batch.targets` is None, the model is
+            only asked, and None does for the loss.
         points_per_epoch: validations an epoch; more than one where an epoch is long.
         read: reads one input file for `predict`, as a row of the data set: (C, H, W) uint8, or
             (F,) float32 or float64, unscaled. Let `load` use the same function: a model sees in
@@ -108,6 +123,10 @@ class Case:
     load: Callable[[Folders], Dataset]
     build: Callable[[Any, Shape], nn.Module]
     augment: Callable[[Tensor, Any, Generator], Tensor] | None = None
+    class_weights: Any = None
+    loss: Callable[[Tensor, Tensor, Any], Tensor] | None = None
+    optimizer: Callable[[nn.Module, Any, int], Optimizer | Optimization] | None = None
+    step: Callable[[nn.Module, Batch], tuple[Tensor | None, Tensor]] | None = None
     points_per_epoch: int = 1
     read: Callable[[Path], Tensor] | None = None
     settle: Callable[[Dataset], Case] | None = None
@@ -130,9 +149,26 @@ class Case:
                     "dataclass derived from tuner.case.Hyperparameters"
                 )
             self._check_fields(arm, value)
+        self._check_own()
         if self.points_per_epoch < 1:
             raise CaseError(f"case {self.name!r}: points_per_epoch has to be 1 or more")
         object.__setattr__(self, "metrics", self._all_metrics())  # frozen for all but this
+
+    def _check_own(self) -> None:
+        """Refuse functions of training that contradict each other, and weights of no class."""
+        if self.step is not None and (self.loss is not None or self.class_weights is not None):
+            raise CaseError(
+                f"case {self.name!r}: `step` computes the loss itself; leave out loss and "
+                "class_weights"
+            )
+        if self.class_weights is not None and self.task != "classification":
+            raise CaseError(f"case {self.name!r}: class_weights are for a classification")
+        for name in ("augment", "loss", "optimizer", "step", "read"):
+            function = getattr(self, name)
+            if function is not None and not callable(function):
+                raise CaseError(
+                    f"case {self.name!r}: {name} is {function!r}; it has to be a function"
+                )
 
     def _all_metrics(self) -> tuple[Metric, ...]:
         """Return the metrics that were given, and those of the task that were not."""
@@ -237,7 +273,8 @@ class Case:
                 f"{len(found.classes)} class names; a classification has one a class, a "
                 "regression none"
             )
-        reading = how_read(found.development.features, seen, own=self.read is not None)
+        own = self.read is not None
+        reading = how_read(found.development.features, seen, own=own, raw=found.raw)
         return replace(found, reading=reading)
 
     def settled(self, data: Dataset) -> Case:

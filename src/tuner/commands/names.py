@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from tuner.case.assignments import parse_assignments
 from tuner.case.loading import check_reference
 from tuner.case.outline import outline_of
-from tuner.case.reference import door_of
+from tuner.case.reference import door_of, is_loop
 from tuner.case.source import file_of
 from tuner.commands.options import compute_of, workplace_of
 from tuner.data.sources.folders import Folders
+from tuner.errors import UsageError
 from tuner.naming import folder_name
+from tuner.own.loops.file import read_loop
 from tuner.study.glance import check_study, check_url
 
 if TYPE_CHECKING:
@@ -27,17 +29,31 @@ def check_new_study(arguments: argparse.Namespace) -> None:
         DataError: there is no such data folder.
         StoreError: the storage's URL is not one.
     """
-    check_reference(arguments.case)
+    if is_loop(arguments.case):
+        read_loop(arguments.case)
+    else:
+        check_reference(arguments.case)
+        _refuse_options_of_loops(arguments)
     if arguments.name is not None:
         folder_name(arguments.name)
     check_url(workplace_of(arguments).url)
     Folders(given=arguments.data_dir)
     compute_of(arguments).check()
-    outline = None if door_of(arguments.case) else outline_of(file_of(arguments.case))
+    unknown = door_of(arguments.case) or is_loop(arguments.case)
+    outline = None if unknown else outline_of(file_of(arguments.case))
     if outline is not None:
         parse_assignments(outline, arguments.fix)
         for tried in arguments.tries:
             parse_assignments(outline, tried.split(","), "--try")
+
+
+def _refuse_options_of_loops(arguments: argparse.Namespace) -> None:
+    for option in ("direction", "score", "baseline", "recipe"):
+        if getattr(arguments, option):
+            raise UsageError(
+                f"--{option} is for a training loop of your own (FILE.py:FUNCTION); case "
+                f"{arguments.case!r} says it itself"
+            )
 
 
 def check_stored_study(arguments: argparse.Namespace) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-CASE = "name of a case, or path of a case file (.py)"
+CASE = "name of a case, path of a case file (.py), or a training loop of your own: FILE.py:FUNCTION"
 
 
 def parser(door: str | None = None) -> argparse.ArgumentParser:
@@ -122,7 +122,36 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
         help="train this configuration as the next trial (again for another), even if --trials is "
         "reached; what is not named has the baseline's value",
     )
+    add_loop(made)
     return made
+
+
+def add_loop(parser: argparse.ArgumentParser) -> None:
+    """Add what a loop can be told, where its file does not say it."""
+    group = parser.add_argument_group("a training loop of your own (FILE.py:FUNCTION)")
+    group.add_argument(
+        "--direction",
+        choices=("maximize", "minimize"),
+        help="which way its score is better (or DIRECTION = ... in the file)",
+    )
+    group.add_argument(
+        "--score", metavar="NAME", help="what its score is called (or METRIC = ... in the file)"
+    )
+    group.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what you have now, to be beaten (again for another; or BASELINE = {...} in the "
+        "file); what is not named has the middle of its range",
+    )
+    group.add_argument(
+        "--recipe",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what a textbook would change by hand (again for another; or RECIPE = {...})",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -176,6 +205,9 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         fix=tuple(arguments.fix),
         accept_changes=arguments.accept_changes,
         tries=tuple(arguments.tries),
-        metric=arguments.metric,
+        direction=arguments.direction,
+        metric=arguments.score or arguments.metric,
+        baseline=tuple(arguments.baseline),
+        recipe=tuple(arguments.recipe),
         compute=compute_of(arguments),
     )

@@ -71,6 +71,7 @@ def load(folder: Path) -> Dataset:
             validation=KFold(scheme["k"]) if "k" in scheme else Holdout(scheme["rows"]),
             classes=tuple(facts["classes"]),
             columns=tuple(facts["columns"]),
+            raw=facts.get("raw", False),
             pixels=pixels and PixelStatistics(mean=tuple(pixels["mean"]), std=tuple(pixels["std"])),
             stands_in_for=facts["stands_in_for"],
             fingerprint=facts["fingerprint"],
@@ -115,4 +116,5 @@ def _describe(dataset: Dataset) -> dict[str, object]:
         "validation": asdict(dataset.validation),
         "stands_in_for": dataset.stands_in_for,
         "test_rows": dataset.test.rows,
+        **({"raw": True} if dataset.raw else {}),
     }

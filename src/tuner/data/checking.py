@@ -14,6 +14,7 @@ from tuner.data.splits import Holdout
 from tuner.errors import DataError
 
 TABLES = (torch.float32, torch.float64)
+RAW = (torch.int64, torch.int32, torch.float32)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,6 +30,8 @@ def check_rows(
     classes: tuple[str, ...],
     columns: tuple[str, ...],
     pixels: PixelStatistics | None,
+    *,
+    raw: bool = False,
 ) -> None:
     """Check one part of a data set: development or test.
 
@@ -36,11 +39,19 @@ def check_rows(
         DataError: all that is wrong with its features or its targets.
     """
     wrong = [
-        *(_images(rows, pixels, columns) if pixels else _table(rows, columns)),
+        *_features(rows, columns, pixels, raw=raw),
         *(_classes(rows, classes) if classes else _numbers(rows)),
     ]
     if wrong:
         raise DataError(f"{name}, {part} rows: {'; '.join(wrong)}")
+
+
+def _features(
+    rows: Examples, columns: tuple[str, ...], pixels: PixelStatistics | None, *, raw: bool
+) -> Iterator[str]:
+    if raw:
+        return _raw(rows, columns, pixels)
+    return _images(rows, pixels, columns) if pixels else _table(rows, columns)
 
 
 def check_parts(
@@ -118,6 +129,18 @@ def _images(rows: Examples, pixels: PixelStatistics, columns: tuple[str, ...]) -
         )
     if columns:
         yield "`columns` is for tables, and `pixels` for images"
+
+
+def _raw(rows: Examples, columns: tuple[str, ...], pixels: PixelStatistics | None) -> Iterator[str]:
+    kind, shape = rows.features.dtype, tuple(rows.features.shape)
+    if kind not in RAW:
+        yield f"features are {kind}; with raw=True they have to be {' or '.join(map(str, RAW))}"
+    elif len(shape) < 2:
+        yield f"features have shape {shape}; a row needs a dimension of its own: (N, ...)"
+    elif kind.is_floating_point and not rows.features.isfinite().all():
+        yield "a feature is not finite"
+    if columns or pixels:
+        yield "`columns` is for tables and `pixels` for images; leave them out with raw=True"
 
 
 def _table(rows: Examples, columns: tuple[str, ...]) -> Iterator[str]:

@@ -67,6 +67,8 @@ class Dataset:
         columns: names of the features of a table; empty for images.
         pixels: how images are normalised; None: features are standardised on a fold's training
             part.
+        raw: whether features go to the model as they are: never scaled, and whole numbers (token
+            ids) stay whole. Then there are neither columns nor pixels.
         stands_in_for: the name of the data set that could not be downloaded, where this one
             replaces it.
         findings: what is odd about it without being wrong; None in the cache.
@@ -83,6 +85,7 @@ class Dataset:
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     pixels: PixelStatistics | None = None
+    raw: bool = False
     stands_in_for: str | None = None
     findings: Findings | None = None
     reading: str = ""
@@ -97,12 +100,12 @@ class Dataset:
     def identity(self) -> str:
         """SHA-256 of the data with its split scheme and the names of its columns."""
         scheme = type(self.validation).__name__, asdict(self.validation)
-        parts = (self.fingerprint, scheme, self.columns)
+        parts = (self.fingerprint, scheme, self.columns, *(["raw"] if self.raw else []))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """Shape of one row of features: (C, H, W) or (F,)."""
+        """Shape of one row of features: (C, H, W) or (F,); of raw rows, any."""
         return tuple(self.development.features.shape[1:])
 
 
@@ -127,9 +130,13 @@ def make_dataset(
     classes: tuple[str, ...] = (),
     columns: tuple[str, ...] = (),
     pixels: PixelStatistics | None = None,
+    raw: bool = False,
     stands_in_for: str | None = None,
 ) -> Dataset:
     """Fingerprint the data, look for what is odd about it, and lock its test split.
+
+    Images come with `pixels`, tables with `columns`, and what is neither with `raw`: rows of any
+    shape, which the model gets as they are. Whole numbers, such as the ids of words, stay whole.
 
     Raises:
         DataError: rows have the wrong type or shape, hold what is not finite, name no class, or
@@ -141,7 +148,7 @@ def make_dataset(
     columns = plain_names(name, "columns", columns)
     check_names(name, classes=classes, columns=columns)
     for part, rows in (("development", development), ("test", test)):
-        check_rows(name, part, rows, classes, columns, pixels)
+        check_rows(name, part, rows, classes, columns, pixels, raw=raw)
     check_parts(name, development, test, validation, classes)
     absent = set(range(len(classes))) - set(development.targets.unique().tolist())
     if absent:
@@ -163,6 +170,7 @@ def make_dataset(
         classes=classes,
         columns=columns,
         pixels=pixels,
+        raw=raw,
         stands_in_for=stands_in_for,
         findings=find(development, test, validation, classes, columns),
         fingerprint=fingerprint(development, test, pixels, classes),

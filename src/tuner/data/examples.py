@@ -24,7 +24,8 @@ class Examples:
 
     Attributes:
         features: images (N, C, H, W) uint8, or tables (N, F) float32, or float64 for numbers far
-            from zero (a Unix time): they are scaled before a model sees them as float32.
+            from zero (a Unix time): they are scaled before a model sees them as float32. Or raw
+            rows (N, ...) int64, int32 or float32, which it sees as they are.
         targets: classes (N,) int64, or numbers (N, 1) float32 or float64.
     """
 

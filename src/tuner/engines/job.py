@@ -142,7 +142,7 @@ Event: TypeAlias = ReportPoint | Finished | Failed
 LoopEvent: TypeAlias = Question | Told | Finished | Failed
 JobT = TypeVar("JobT", contravariant=True)
 EventT = TypeVar("EventT", covariant=True)
-SomeJob = TypeVar("SomeJob", Job, LoopJob)
+SomeJob = TypeVar("SomeJob")
 SomeEvent = TypeVar("SomeEvent")
 
 

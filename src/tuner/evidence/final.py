@@ -18,7 +18,7 @@ from tuner.evidence.moments import keep_moments
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
 from tuner.study.schema import TESTED_WEIGHTS
-from tuner.training.inference import Fitted
+from tuner.training.inference import Fitted, applied_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -220,7 +220,7 @@ def load_fitted(config: StudyConfig, configuration: Configuration, file: Path) -
     hyperparameters = case.hyperparameters(configuration.hyperparameters)
     model = case.build(hyperparameters, Shape(data.row_shape, data.outputs)).to(config.plan.device)
     try:
-        return Fitted.load(model, file, data.row_shape)
+        return Fitted.load(model, file, data.row_shape, applied_by(case, hyperparameters))
     except BundleError:
         file.unlink(missing_ok=True)
         raise

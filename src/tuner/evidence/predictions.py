@@ -68,7 +68,7 @@ def keep_targets(
         scaler: what has standardised them.
     """
     scale = scaler and {"mean": scaler.mean.item(), "std": scaler.std.item()}
-    evidence.set_user_attr(TARGETS, {"rows": identity, "scale": scale, **_packed(targets)})
+    evidence.set_user_attr(TARGETS, {"rows": identity, "scale": scale, **packed(targets)})
 
 
 def keep_predictions(
@@ -78,16 +78,16 @@ def keep_predictions(
     values = found.values
     if not np.issubdtype(values.dtype, np.floating):
         values = np.where(values == targets, RIGHT, values)
-    entry = {"seeds": list(found.seeds), **_packed(values)}
+    entry = {"seeds": list(found.seeds), **packed(values)}
     if found.probabilities is not None:
-        evidence.set_user_attr(f"{PROBABILITIES}{trial}", _packed(found.probabilities))
+        evidence.set_user_attr(f"{PROBABILITIES}{trial}", packed(found.probabilities))
     evidence.set_user_attr(f"{PREDICTIONS}{trial}", entry)
 
 
 def kept_targets(attributes: Mapping[str, Any]) -> NDArray[np.generic] | None:
     """Return the test targets (rows,) that an evidence study has among its attributes."""
     entry = attributes.get(TARGETS)
-    return None if entry is None else _unpacked(entry)
+    return None if entry is None else unpacked(entry)
 
 
 def kept_scale(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
@@ -108,14 +108,15 @@ def kept_predictions(
     entry = attributes.get(f"{PREDICTIONS}{trial}")
     if entry is None:
         return None
-    values = _unpacked(entry)
+    values = unpacked(entry)
     if not np.issubdtype(values.dtype, np.floating):
         values = np.where(values == RIGHT, targets, values)
     shares = attributes.get(f"{PROBABILITIES}{trial}")
-    return Predictions(tuple(entry["seeds"]), values, shares and _unpacked(shares))
+    return Predictions(tuple(entry["seeds"]), values, shares and unpacked(shares))
 
 
-def _packed(values: NDArray[np.generic]) -> dict[str, Any]:
+def packed(values: NDArray[np.generic]) -> dict[str, Any]:
+    """Return numbers as they are stored: floats as float32, whole numbers as int16."""
     numbers = np.issubdtype(values.dtype, np.floating)
     stored = values.astype("<f4" if numbers else "<i2")
     packed = zlib.compress(np.ascontiguousarray(stored).tobytes(), level=9)
@@ -126,7 +127,8 @@ def _packed(values: NDArray[np.generic]) -> dict[str, Any]:
     }
 
 
-def _unpacked(entry: Mapping[str, Any]) -> NDArray[np.generic]:
+def unpacked(entry: Mapping[str, Any]) -> NDArray[np.generic]:
+    """Return what `packed` was given."""
     raw = zlib.decompress(base64.b64decode(entry["zlib"]))
     found = np.frombuffer(raw, dtype=entry["type"]).reshape(entry["shape"])
     return found if entry["type"].endswith("f4") else found.astype(np.int64)

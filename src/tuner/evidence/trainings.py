@@ -3,48 +3,55 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import optuna
 from optuna.trial import TrialState, create_trial
 
-from tuner.engines.job import Failed, Finished, run_all
+from tuner.engines.job import Failed, Finished, Job, LoopJob, run_all
 from tuner.errors import StudyError
 from tuner.evidence.jobs import fresh_replica, job_of, trained_with
 from tuner.search.scoring import fold_scores
 from tuner.study.schema import EVIDENCE
 from tuner.study.store import evidence_name
+from tuner.training.fitting import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from optuna.trial import FrozenTrial
 
-    from tuner.engines.job import Engine, Job
+    from tuner.engines.job import AnyEngine, Engine
     from tuner.evidence.jobs import Configuration
     from tuner.study.configuration import StudyConfig
-    from tuner.training.fitting import ReportPoint
 
     Block: TypeAlias = tuple[Configuration, Sequence[int]]  # rounds that are trained as one job
 
+SomeJob = TypeVar("SomeJob", bound=Job | LoopJob)
+SomeEvent = TypeVar("SomeEvent")
 
-class Trainings:
-    """Scores of configurations on fresh folds, in rounds: the same seed and fold for all.
 
-    Round r holds out fold r mod k of a split that the search has not seen, with another split every
-    k rounds: k rounds validate on every development row once, at the cost of one training each.
+class Rounds(ABC, Generic[SomeJob, SomeEvent]):
+    """Scores of configurations in rounds, in each of which all have the same seed.
+
     The scores are kept as trials of a study of their own, so nothing is trained twice.
+
+    Args:
+        basis: hash of what a training depends on, besides its configuration and its round.
+        metric: what a score is called.
     """
 
     def __init__(
         self,
         study: optuna.Study,
-        config: StudyConfig,
-        engine: Engine,
+        basis: str,
+        metric: str,
+        engine: AnyEngine[SomeJob, SomeEvent],
         say: Callable[[str], None],
     ) -> None:
-        self.config, self.engine, self.say = config, engine, say
+        self.engine, self.say, self.metric, self.basis = engine, say, metric, basis
         self.study = optuna.create_study(
             study_name=evidence_name(study.study_name),
             storage=study._storage,
@@ -53,7 +60,6 @@ class Trainings:
         )
         if EVIDENCE not in self.study.user_attrs:
             self.study.set_user_attr(EVIDENCE, study.study_name)
-        self.basis = config.basis
         states = (TrialState.COMPLETE, TrialState.FAIL)
         self.known: dict[str, float | None] = {
             trial.user_attrs["key"]: trial.values and trial.values[0]
@@ -98,7 +104,7 @@ class Trainings:
         """Return what has to be trained for this, without what is known."""
         blocks: dict[str, Block] = {}
         for configuration, index in wanted:
-            together = trained_with(self.config, configuration, index)
+            together = self._together(configuration, index)
             if any(self._key(configuration, one) not in self.known for one in together):
                 blocks[self._key(configuration, together[0])] = configuration, together
         return blocks
@@ -108,11 +114,11 @@ class Trainings:
         diverged = []
         jobs = {n: self._job(*block) for n, block in enumerate(blocks)}
 
-        def on_end(n: int, event: Finished | Failed, points: Sequence[ReportPoint]) -> None:
+        def on_end(n: int, event: Finished | Failed, points: Sequence[SomeEvent]) -> None:
             configuration, rounds = blocks[n]
             if isinstance(event, Failed) and not event.diverged:
                 raise StudyError(
-                    f"training on fresh fold {rounds[0]} failed: {event.reason}. {event.what_to_do}"
+                    f"training in round {rounds[0] + 1} failed: {event.reason}. {event.what_to_do}"
                 )
             if isinstance(event, Failed) and len(rounds) > 1:
                 diverged.append(blocks[n])
@@ -120,10 +126,10 @@ class Trainings:
             for place, index in enumerate(rounds):
                 key = self._key(configuration, index)
                 if key not in self.known:
-                    trial = _trial(key, configuration, index, jobs[n], place, event, points)
+                    trial = self._record(key, configuration, index, jobs[n], place, event, points)
                     self.study.add_trial(trial)
                     self.known[key] = trial.values and trial.values[0]
-                    self.say(_in_words(trial, configuration.label, self.config.case.metric.name))
+                    self.say(_in_words(trial, configuration.label, self.metric))
 
         run_all(self.engine, jobs, on_end)
         return diverged
@@ -133,40 +139,85 @@ class Trainings:
         what = [dict(configuration.hyperparameters), configuration.epochs, index]
         return json.dumps([*what, self.basis], sort_keys=True)
 
+    @abstractmethod
+    def _together(self, configuration: Configuration, index: int) -> range:
+        """Return the rounds, this one among them, that are trained as one job."""
+
+    @abstractmethod
+    def _job(self, configuration: Configuration, rounds: Sequence[int]) -> SomeJob:
+        """Return the job that trains a configuration in these rounds."""
+
+    @abstractmethod
+    def _record(
+        self,
+        key: str,
+        configuration: Configuration,
+        index: int,
+        job: SomeJob,
+        place: int,
+        event: Finished | Failed,
+        points: Sequence[SomeEvent],
+    ) -> FrozenTrial:
+        """Make the record of a training; one that diverged is a failed trial without a value.
+
+        Args:
+            index: of the round; `place`: of that among those of the job.
+        """
+
+
+class Trainings(Rounds[Job, ReportPoint]):
+    """Scores of configurations of a case on fresh folds: the same seed and fold for all.
+
+    Round r holds out fold r mod k of a split that the search has not seen, with another split every
+    k rounds: k rounds validate on every development row once, at the cost of one training each.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        config: StudyConfig,
+        engine: Engine,
+        say: Callable[[str], None],
+    ) -> None:
+        super().__init__(study, config.basis, config.case.metric.name, engine, say)
+        self.config = config
+
+    def _together(self, configuration: Configuration, index: int) -> range:
+        return trained_with(self.config, configuration, index)
+
     def _job(self, configuration: Configuration, rounds: Sequence[int]) -> Job:
         runs = [fresh_replica(self.config, index) for index in rounds]
         return job_of(self.config, configuration, runs)
 
-
-def _trial(
-    key: str,
-    configuration: Configuration,
-    index: int,
-    job: Job,
-    place: int,
-    event: Finished | Failed,
-    points: Sequence[ReportPoint],
-) -> FrozenTrial:
-    """Make the record of a run of a job; one that diverged is a failed trial without a value."""
-    finished = isinstance(event, Finished)
-    planned = configuration.hyperparameters["epochs"]
-    run, share = job.replicas[place], len(job.replicas)
-    return create_trial(
-        state=TrialState.COMPLETE if finished else TrialState.FAIL,
-        value=fold_scores(points, planned)[place] if finished else None,
-        user_attrs={
-            "key": key,
-            "hyperparameters": dict(configuration.hyperparameters),
-            "epochs": configuration.epochs,
-            "round": index,
-            "split_seed": run.split_seed,
-            "fold": run.fold,
-            "seed": run.seed,
-            "seconds": event.seconds / share if isinstance(event, Finished) else None,
-            "work": points[-1].work / share if points else 0.0,
-            "failure": None if isinstance(event, Finished) else event.reason,
-        },
-    )
+    def _record(
+        self,
+        key: str,
+        configuration: Configuration,
+        index: int,
+        job: Job,
+        place: int,
+        event: Finished | Failed,
+        points: Sequence[ReportPoint],
+    ) -> FrozenTrial:
+        finished = isinstance(event, Finished)
+        planned = configuration.hyperparameters["epochs"]
+        run, share = job.replicas[place], len(job.replicas)
+        return create_trial(
+            state=TrialState.COMPLETE if finished else TrialState.FAIL,
+            value=fold_scores(points, planned)[place] if finished else None,
+            user_attrs={
+                "key": key,
+                "hyperparameters": dict(configuration.hyperparameters),
+                "epochs": configuration.epochs,
+                "round": index,
+                "split_seed": run.split_seed,
+                "fold": run.fold,
+                "seed": run.seed,
+                "seconds": event.seconds / share if isinstance(event, Finished) else None,
+                "work": points[-1].work / share if points else 0.0,
+                "failure": None if isinstance(event, Finished) else event.reason,
+            },
+        )
 
 
 def _in_words(trial: FrozenTrial, label: str, metric: str) -> str:

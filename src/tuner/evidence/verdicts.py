@@ -16,6 +16,7 @@ from tuner.evidence.certainty import after, in_words
 from tuner.evidence.comparison import CONFIDENCE, Direction, compare
 from tuner.evidence.crossed import compare_rows, judge, unproven
 from tuner.evidence.looks import alpha_for, is_used_up, most_looks
+from tuner.evidence.loops import row_losses
 from tuner.evidence.moments import kept_moments, losses, moments
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import Predictions, kept_predictions, kept_scale, kept_targets
@@ -63,7 +64,8 @@ def verdicts(
     found: dict[str, dict[str, Any] | None] = {f"{a}_vs_{b}": None for a, b in PAIRS}
     if not known:
         return found
-    kept = _Kept.of(study)
+    evidence = evidence_of(study)
+    kept = evidence and _Kept.of(evidence)
     looks = max(1, looks_at(study, (confirmation or {}).get("rows")))
     matters = study.user_attrs.get(SEED_MATTERS, "weights")
     for arm, other in PAIRS:
@@ -73,9 +75,15 @@ def verdicts(
         if not (scores[0] and all(map(math.isfinite, (*scores[0], *scores[1])))):
             continue
         numbers = arms[other].number, arms[arm].number
-        pair = (
-            kept and _by_row(kept, numbers, metric_named(metric), looks, further=further)
-        ) or _by_seed(scores, direction)
+        losses_of = [row_losses(evidence.user_attrs, one) for one in numbers] if evidence else []
+        by_row = kept and _by_row(kept, numbers, metric_named(metric), looks, further=further)
+        if by_row:
+            pair = by_row
+        elif losses_of and losses_of[0] is not None and losses_of[1] is not None:
+            gain = compare_rows(losses_of[0], losses_of[1], looks)
+            pair = {**_facts(gain), "covers": "rows", "also": {}}
+        else:
+            pair = _by_seed(scores, direction)
         if matters != "weights":  # all models of an arm begin alike: their luck is not seen
             pair = {**pair, "verdict": "no proven gain"}
         found[f"{arm}_vs_{other}"] = {
@@ -103,12 +111,8 @@ class _Kept:
     seconds: float | None
 
     @classmethod
-    def of(cls, study: optuna.Study) -> Self | None:
+    def of(cls, evidence: optuna.Study) -> Self | None:
         """Read it; None where no rows were kept."""
-        name = evidence_name(study.study_name)
-        if name not in optuna.get_all_study_names(study._storage):
-            return None
-        evidence = optuna.load_study(study_name=name, storage=study._storage)
         attributes = evidence.user_attrs
         targets = kept_targets(attributes)
         if targets is None:
@@ -120,6 +124,14 @@ class _Kept:
     def said(self, trial: int) -> Predictions | None:
         """Return what models of a trial's configuration said."""
         return kept_predictions(self.attributes, trial, self.targets)
+
+
+def evidence_of(study: optuna.Study) -> optuna.Study | None:
+    """Return the study of the trainings after the search, if there is one."""
+    name = evidence_name(study.study_name)
+    if name not in optuna.get_all_study_names(study._storage):
+        return None
+    return optuna.load_study(study_name=name, storage=study._storage)
 
 
 def _by_row(

@@ -6,7 +6,7 @@ import shlex
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tuner.machine import machine
 from tuner.revision import full_version
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 
     import optuna
 
-    from tuner.engines.choosing import Backend
     from tuner.runs.settings import StudySettings
+
+    class HasFacts(Protocol):
+        """Machines that fits run on."""
+
+        def facts(self) -> dict[str, Any]:
+            """Return what a study has to remember of them."""
 
 
 class Record:
     """The entry of this run among the study's sessions: what was typed, where, and how long."""
 
     def __init__(
-        self, study: optuna.Study, settings: StudySettings, workers: int, backend: Backend
+        self, study: optuna.Study, settings: StudySettings, workers: int, backend: HasFacts
     ) -> None:
         self.study, self.before = study, study.user_attrs.get(SESSIONS, [])
         words = shlex.split(settings.command)

@@ -10,6 +10,7 @@ from tuner.engines.compute import Compute
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tuner.case.metric import Direction
     from tuner.workplace import Workplace
 
 Arm = Literal["baseline", "recipe", "best"]
@@ -35,6 +36,8 @@ class StudySettings:
         metric: that is searched for; None: that of the case.
         tries: configurations to be trained next, each NAME=VALUE,...; what is not named is as in
             the baseline.
+        direction: of a loop's score, where its file does not say; so is `metric`, its name.
+        baseline: NAME=VALUE of what to beat, for a loop; so is `recipe`.
     """
 
     case: str
@@ -51,7 +54,10 @@ class StudySettings:
     fix: tuple[str, ...] = ()
     accept_changes: bool = False
     tries: tuple[str, ...] = ()
+    direction: Direction | None = None
     metric: str | None = None
+    baseline: tuple[str, ...] = ()
+    recipe: tuple[str, ...] = ()
     compute: Compute = field(default_factory=Compute)
 
 

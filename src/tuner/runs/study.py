@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from tuner.case.loading import load_case
+from tuner.case.reference import is_loop
 from tuner.case.source import source_of
 from tuner.case.space import parse_fixed
 from tuner.case.space import remarks as space_remarks
@@ -30,6 +31,7 @@ from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
 from tuner.report.writing import write_report
+from tuner.runs.loops import run_loop_study
 from tuner.runs.observer import (
     Message,
     Opened,
@@ -90,6 +92,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     Raises:
         TunerError: as the parts raise it; the database then holds all that finished.
     """
+    if is_loop(settings.case):
+        return StudyRun(*run_loop_study(settings, observer))
     case = load_case(settings.case)
     source = source_of(settings.case)
     workplace = settings.workplace

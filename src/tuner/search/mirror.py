@@ -106,9 +106,11 @@ class Mirror(InMemoryStorage):
         distribution: BaseDistribution,
     ) -> None:
         """Set a hyperparameter."""
-        if (known := self._id_to_write(trial_id)) is not None:
-            self._up_to_date.set_trial_param(known, param_name, param_value_internal, distribution)
+        known = self._id_to_write(trial_id)
+        is_new = param_name not in self.get_trial(trial_id).params
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
+        if known is not None and is_new:
+            self._behind.add_parameter(known, param_name, param_value_internal, distribution)
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None

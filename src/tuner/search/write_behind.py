@@ -22,6 +22,7 @@ from tuner.interrupts import held_back
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
     from sqlalchemy import Engine
 
@@ -73,6 +74,16 @@ class WriteBehind:
         """Have a value written that is new at its step, in a second at the latest."""
         self._note(models.TrialIntermediateValueModel, _point(trial_id, step, value))
 
+    def add_parameter(
+        self, trial_id: int, name: str, value: float, distribution: BaseDistribution
+    ) -> None:
+        """Have a hyperparameter written that the trial has not had yet, in a second at the latest.
+
+        Args:
+            value: as Optuna has it internally.
+        """
+        self._note(models.TrialParamModel, _parameter(trial_id, name, value, distribution))
+
     def add_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Have an attribute written that the trial has not had yet, in a second at the latest."""
         self._note(models.TrialUserAttributeModel, _attribute(trial_id, key, value))
@@ -102,13 +113,8 @@ def _insert(session: Session, rows: Rows) -> None:
 
 def _rows_of(trial_id: int, trial: FrozenTrial) -> Rows:
     parameters = [
-        {
-            "trial_id": trial_id,
-            "param_name": name,
-            "param_value": trial.distributions[name].to_internal_repr(value),
-            "distribution_json": distribution_to_json(trial.distributions[name]),
-        }
-        for name, value in trial.params.items()
+        _parameter(trial_id, name, distribution.to_internal_repr(trial.params[name]), distribution)
+        for name, distribution in trial.distributions.items()
     ]
     rows = {
         models.TrialParamModel: parameters,
@@ -123,6 +129,17 @@ def _rows_of(trial_id: int, trial: FrozenTrial) -> Rows:
         ],
     }
     return {model: own for model, own in rows.items() if own}
+
+
+def _parameter(
+    trial_id: int, name: str, value: float, distribution: BaseDistribution
+) -> dict[str, Any]:
+    return {
+        "trial_id": trial_id,
+        "param_name": name,
+        "param_value": value,
+        "distribution_json": distribution_to_json(distribution),
+    }
 
 
 def _attribute(trial_id: int, key: str, value: Any) -> dict[str, Any]:

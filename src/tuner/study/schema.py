@@ -24,6 +24,9 @@ SEED_MATTERS = "seed_matters"  # what a training's seed changes: its "weights", 
 NOTE = "note_version"  # of the note in the dashboard that tuner wrote last; a later one is not ours
 OPENINGS = "test_openings"  # list[Opening]: when and why the test split was opened
 
+# Attributes of the evidence study, each with the number of a trial behind it.
+ROW_LOSSES = "row_losses:"  # of a loop: what models of that trial's configuration lose a test row
+
 # What was concluded from trainings: empty again once a change has been accepted.
 CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, TESTED_WEIGHTS)
 

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Self
 import torch
 from safetensors import SafetensorError
 
+from tuner.case.batch import Batch
 from tuner.data.scaling import Scaler
 from tuner.data.tensors import load_tensors, save_tensors
 from tuner.errors import BundleError
 from tuner.files import replacing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor, nn
 
+    from tuner.case.contract import Case, Hyperparameters
     from tuner.training.plan import Plan
+
+    Apply = Callable[[nn.Module, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Fitted:
     model: nn.Module
     features: Scaler
     targets: Scaler
+    apply: Apply | None = None
 
     def outputs(self, features: Tensor, plan: Plan) -> Tensor:
         """Apply the model to unscaled features.
@@ -36,7 +42,7 @@ class Fitted:
             (N, outputs) float32, on the plan's device: logits, or numbers in scaled units.
         """
         scaler = self.features.to(torch.device(plan.device))
-        return outputs_of(self.model, features.to(plan.device), scaler, plan)
+        return outputs_of(self.model, features.to(plan.device), scaler, plan, self.apply)
 
     def save(self, path: Path) -> None:
         """Write weights and scalers to a safetensors file, whole or not at all."""
@@ -47,11 +53,14 @@ class Fitted:
             save_tensors(tensors, beside)
 
     @classmethod
-    def load(cls, model: nn.Module, path: Path, row: tuple[int, ...]) -> Self:
+    def load(
+        cls, model: nn.Module, path: Path, row: tuple[int, ...], apply: Apply | None = None
+    ) -> Self:
         """Fill an untrained model with the weights that `save` wrote.
 
         Args:
             row: the shape of a row of features.
+            apply: how a case applies its model; None: it is called with a batch.
 
         Raises:
             BundleError: the file is damaged, or the weights are those of another model.
@@ -67,7 +76,7 @@ class Fitted:
             raise BundleError(
                 f"{path} does not hold the weights of this model ({error}); retrain it"
             ) from error
-        return cls(model.eval(), *scalers)
+        return cls(model.eval(), scalers[0], scalers[1], apply)
 
 
 def _statistics(row: tuple[int, ...]) -> tuple[int, ...]:
@@ -82,7 +91,10 @@ def _scaler(mean: Tensor, std: Tensor, shape: tuple[int, ...]) -> Scaler:
         ValueError: it does not fit a batch, or would divide by zero.
     """
     for tensor in (mean, std):
-        if tuple(tensor.shape) != shape or tensor.dtype not in {torch.float32, torch.float64}:
+        if tuple(tensor.shape) not in {shape, (1,)} or tensor.dtype not in {
+            torch.float32,
+            torch.float64,
+        }:
             raise ValueError(
                 f"a scaler has shape {tuple(tensor.shape)} and type {tensor.dtype}, not {shape} "
                 "and torch.float32"
@@ -106,12 +118,33 @@ def scaled_batch(features: Tensor, scaler: Scaler, plan: Plan) -> Tensor:
     return scaled.contiguous(memory_format=torch.channels_last) if plan.channels_last else scaled
 
 
-def outputs_of(model: nn.Module, features: Tensor, scaler: Scaler, plan: Plan) -> Tensor:
+def applied_by(case: Case, hyperparameters: Hyperparameters) -> Apply | None:
+    """Return how a case applies its model where there is nothing to learn; None: it is called."""
+    step = case.step
+    if step is None:
+        return None
+
+    def apply(model: nn.Module, features: Tensor) -> Tensor:
+        return step(model, Batch(features=features, hyperparameters=hyperparameters))[1]
+
+    return apply
+
+
+def call(model: nn.Module, features: Tensor) -> Tensor:
+    """Apply a model as any is applied."""
+    made: Tensor = model(features)
+    return made
+
+
+def outputs_of(
+    model: nn.Module, features: Tensor, scaler: Scaler, plan: Plan, apply: Apply | None = None
+) -> Tensor:
     """Evaluate a model on features on its device: (N, ...) -> (N, outputs) float32."""
     model.eval()
+    applied = apply or call
     with torch.inference_mode(), autocast(plan):
         parts = [
-            model(scaled_batch(part, scaler, plan)).float()
+            applied(model, scaled_batch(part, scaler, plan)).float()
             for part in features.split(plan.evaluation_batch)
         ]
     return torch.cat(parts)

@@ -51,11 +51,12 @@ class Learner:
         """
         own_seed = int(torch.randint(2**62, ()).item())
         rows = data.development
-        features = (
-            Scaler.for_pixels(data.pixels)
-            if data.pixels
-            else Scaler.fit(rows.features[fold.training])
-        )
+        if data.raw:
+            features = Scaler.identity()
+        elif data.pixels:
+            features = Scaler.for_pixels(data.pixels)
+        else:
+            features = Scaler.fit(rows.features[fold.training])
         regression = case.task == "regression"
         targets = Scaler.fit(rows.targets[fold.training]) if regression else Scaler.identity()
         seed_others(own_seed)

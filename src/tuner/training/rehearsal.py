@@ -20,10 +20,10 @@ from tuner.data.splits import everything
 from tuner.errors import BundleError, CaseError, TrainingError
 from tuner.training.blame import blame, place_of
 from tuner.training.forward import Forward, wrong_shape
-from tuner.training.inference import Fitted, autocast, scaled_batch
+from tuner.training.inference import Fitted, applied_by, autocast, call, scaled_batch
 from tuner.training.learner import make_learners
 from tuner.training.networks import gather
-from tuner.training.optimizing import NOTHING_TO_TRAIN, check, unknown_optimizer
+from tuner.training.optimizing import NOTHING_TO_TRAIN, check, make_optimization, unknown_optimizer
 from tuner.training.randomness import undisturbed
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                     f"case {case.name!r}: its {arm} cannot be trained: {blame(error)}"
                 ) from error
         effect, said = _effect_of_the_seed(case, data, plan)
-    columns = [] if data.pixels else remarks(data.development.features, data.columns)
+    columns = [] if data.pixels or data.raw else remarks(data.development.features, data.columns)
     return Rehearsal(effect, (*said, *columns))
 
 
@@ -87,7 +87,8 @@ def _check_space(case: Case) -> None:
     Raises:
         CaseError: there is one, or `suggest` fails.
     """
-    for name in getattr(space(case).get("optimizer"), "choices", ()):
+    names = getattr(space(case).get("optimizer"), "choices", ())
+    for name in () if case.optimizer else names:
         if wrong := unknown_optimizer(name):
             where = place_of(case.suggest)
             at = f" (suggest is at {where})" if where else ""
@@ -121,7 +122,7 @@ def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Pl
         TrainingError: what is wrong.
         Exception: whatever the case raises.
     """
-    check(hyperparameters)
+    check(hyperparameters, case)
     numbers = torch.arange(min(ROWS, hyperparameters.batch_size, len(data.development)))
     try:
         learner = _trained(case, hyperparameters, data, plan, numbers)
@@ -132,9 +133,19 @@ def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Pl
         learner = _trained(case, hyperparameters, data, plan, batch)
         numbers = batch
     rows = data.development.features[numbers]
-    fitted = Fitted(learner.network, learner.features, learner.targets)
+    applied = applied_by(case, hyperparameters)
+    fitted = Fitted(learner.network, learner.features, learner.targets, applied)
     for part in (rows, rows[:1]) if len(numbers) == ROWS else (rows,):
-        if wrong := wrong_shape(_in_use(fitted, part, plan), (len(part), data.outputs)):
+        try:
+            said = _in_use(fitted, part, plan)
+        except Exception as error:
+            if case.step is None:
+                raise
+            raise TrainingError(
+                f"step fails where batch.targets is None, as it is to predict ({blame(error)}); "
+                "it has to return None, outputs then"
+            ) from error
+        if wrong := wrong_shape(said, (len(part), data.outputs)):
             raise TrainingError(f"in use, {wrong}")
     _check_saving(case, hyperparameters, data, plan, fitted, rows)
 
@@ -157,6 +168,11 @@ def _trained(
         where = place_of(type(learner.network).forward) or place_of(case.build)
         raise TrainingError(f"{error} (see {where})" if where else str(error)) from error
     loss.backward()
+    if case.optimizer is not None:
+        optimizer, schedule = make_optimization(case, forward.module, hyperparameters, 1)
+        optimizer.step()
+        schedule.end_batch()
+        schedule.end_epoch()
     return learner
 
 
@@ -165,7 +181,7 @@ def _in_use(fitted: Fitted, rows: Tensor, plan: Plan) -> object:
     model, device = fitted.model.to(plan.device).eval(), torch.device(plan.device)
     batch = scaled_batch(rows.to(device), fitted.features.to(device), plan)
     with torch.inference_mode(), autocast(plan):
-        made: object = model(batch)
+        made: object = (fitted.apply or call)(model, batch)
     return made
 
 
@@ -190,7 +206,7 @@ def _check_saving(
         except (TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise TrainingError(f"its weights cannot be saved: {error}") from error
         try:
-            loaded = Fitted.load(other.network.to(plan.device), file, data.row_shape)
+            loaded = Fitted.load(other.network.to(plan.device), file, data.row_shape, fitted.apply)
         except BundleError as error:
             reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
             raise TrainingError(
@@ -265,5 +281,5 @@ def _order_matters(case: Case, data: Dataset, learner: Learner, plan: Plan) -> b
         if case.augment is not None:
             batch = case.augment(batch, case.baseline, torch.Generator().manual_seed(seed))
         with torch.no_grad(), autocast(plan):
-            made.append(network(batch))
+            made.append((applied_by(case, case.baseline) or call)(network, batch))
     return not torch.equal(*made)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from tuner.training.forward import Forward
-from tuner.training.inference import Fitted
+from tuner.training.inference import Fitted, applied_by
 from tuner.training.networks import gather
-from tuner.training.optimizing import Schedule, make_optimizer
+from tuner.training.optimizing import make_optimization
 from tuner.training.tally import Tally
 from tuner.training.work import Work
 
@@ -40,14 +40,17 @@ class Trainer:
         self.learners, self.networks = learners, networks
         self.batch_size = hyperparameters.batch_size
         first = learners[0].network.to(plan.device)
-        self.costs = Work.count(first, data.row_shape, copies=len(learners))
+        asked = applied_by(case, hyperparameters)
+        kind = data.development.features.dtype
+        self.costs = Work.count(first, data.row_shape, len(learners), kind, asked)
         self.work = 0.0
         self.forward = Forward(case, hyperparameters, data, learners, networks, plan)
         self.weights = list(self.forward.module.parameters())
-        self.optimizer = make_optimizer(self.weights, hyperparameters)
         size = self.forward.rows.training.shape[-1]
         steps = len(self._batches([torch.arange(size)] * len(learners)))
-        self.schedule = Schedule(self.optimizer, hyperparameters, steps)
+        self.optimizer, self.schedule = make_optimization(
+            case, self.forward.module, hyperparameters, steps
+        )
         self.tally = Tally(case.metric, learners, plan.device)
 
     def _batches(self, orders: Sequence[Tensor]) -> list[Tensor]:
@@ -93,7 +96,7 @@ class Trainer:
     def fitted(self) -> list[Fitted]:
         """Return each learner's model with its present weights."""
         return [
-            Fitted(network.eval(), learner.features, learner.targets)
+            Fitted(network.eval(), learner.features, learner.targets, self.forward.asked)
             for network, learner in zip(self.networks.trained(), self.learners, strict=True)
         ]
 

@@ -1,0 +1,234 @@
+"""Is the best of a loop really better? Called on fresh seeds, then on seeds that nobody chose.
+
+As for a case, in two steps: the candidates of the search race on fresh seeds, and the winner is the
+best from then on. Then baseline, recipe and best are called on new seeds, whose scores took part in
+no choice. If the loop's file has a function `test`, these calls open its test rows, once.
+Without test rows a verdict covers the luck of training alone: the scores are still those on the
+validation rows that the search has seen.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean, variance
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from tuner.case.metric import sign_of
+from tuner.errors import StudyError
+from tuner.evidence.calls import TESTED, Calls
+from tuner.evidence.comparison import CONFIDENCE, paired_gains
+from tuner.evidence.finalists import BELIEVED, SURE, most_seeds
+from tuner.evidence.jobs import TEST, Configuration, seed_of
+from tuner.evidence.odometer import record_opening
+from tuner.evidence.predictions import packed, unpacked
+from tuner.evidence.race import race
+from tuner.study.arms import arms_of, candidates_of
+from tuner.study.schema import CONFIRMATION, ROW_LOSSES, SEED_MATTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import optuna
+    from numpy.typing import NDArray
+    from optuna.trial import FrozenTrial
+
+    from tuner.engines.job import AnyEngine, LoopJob
+    from tuner.evidence.race import Race
+    from tuner.own.loops.events import Question, Told
+    from tuner.study.loops import LoopConfig
+
+
+def configuration_of_loop(trial: FrozenTrial) -> Configuration:
+    """Return what a complete trial has called."""
+    facts = trial.user_attrs
+    label = f"trial {trial.number}" + (f" ({facts['arm']})" if "arm" in facts else "")
+    return Configuration(facts["hyperparameters"], facts["best_epoch"], label)
+
+
+def confirm_loop(
+    study: optuna.Study,
+    config: LoopConfig,
+    engine: AnyEngine[LoopJob, Question | Told],
+    fewest: int,
+    say: Callable[[str], None],
+) -> None:
+    """Find out which candidate is best, and what it is worth, unless that is known already.
+
+    Args:
+        fewest: seeds; up to four times as many calls where that is worth it.
+
+    Raises:
+        StudyError: there is no baseline to compare with, or a call failed.
+    """
+    arms = arms_of(study)
+    if "baseline" not in arms:
+        raise StudyError("the baseline has no complete trial, so there is nothing to compare with")
+    candidates = [trial.number for trial in candidates_of(study)]
+    fixed = {name: trial.number for name, trial in arms.items() if name != "best"}
+    asked = {"candidates": candidates, "fixed": fixed}
+    before: dict[str, Any] = study.user_attrs.get(CONFIRMATION) or {}
+    if before and {name: before[name] for name in asked} == asked and before["fewest"] >= fewest:
+        return
+    configurations = {
+        trial.number: configuration_of_loop(trial)
+        for trial in (*candidates_of(study), *arms.values())
+    }
+    calls = Calls(study, config, engine, say)
+    found = _race(calls, configurations, candidates, fixed, fewest, say)
+    matters = _notice_seed(study, found, say)
+    count = _seeds(found, fixed["baseline"], config, fewest) if matters else fewest
+    chosen = {**fixed, "best": found.winner}
+    final = Calls(study, config, engine, say, final=True)
+    scores = _final(study, final, {n: configurations[n] for n in chosen.values()}, count)
+    rows = _keep_rows(final, configurations, chosen.values(), count)
+    facts = {
+        **asked,
+        "fewest": fewest,
+        "most": most_seeds(fewest),
+        "winner": found.winner,
+        "validation": {str(number): own for number, own in found.scores.items()},
+        "stream": TEST,
+        "seeds": [seed_of(config.seed, index, TEST) for index in range(count)],
+        "arms": {
+            name: {
+                "trial": number,
+                "epochs": configurations[number].epochs,
+                "scores": [{config.metric: score} for score in scores[number]],
+            }
+            for name, number in chosen.items()
+        },
+        "trained_on": None,
+        "rows": rows,
+        "price": None,
+    }
+    study.set_user_attr(CONFIRMATION, facts)
+
+
+def _race(
+    calls: Calls,
+    configurations: Mapping[int, Configuration],
+    candidates: Sequence[int],
+    fixed: Mapping[str, int],
+    rounds: int,
+    say: Callable[[str], None],
+) -> Race:
+    def score(numbers: Sequence[int], index: int) -> list[float | None]:
+        return calls.scores([configurations[number] for number in numbers], index)
+
+    others = [number for name, number in fixed.items() if name != "baseline"]
+    direction = calls.config.direction
+    found = race(candidates, fixed["baseline"], others, rounds, direction, score)
+    say(
+        f"On fresh seeds trial {found.winner} is best ({rounds} round{'' if rounds == 1 else 's'})."
+    )
+    return found
+
+
+def _notice_seed(study: optuna.Study, found: Race, say: Callable[[str], None]) -> bool:
+    """Say and keep whether fresh seeds change anything."""
+    repeated = [own for own in found.scores.values() if len(own) > 1]
+    if not repeated or any(len(set(own)) > 1 for own in repeated):
+        study.set_user_attr(SEED_MATTERS, "weights")
+        return True
+    study.set_user_attr(SEED_MATTERS, "nothing")
+    say(
+        "Fresh seeds change nothing: every call of a configuration came to the same score. The "
+        "loop seeds itself, or draws nothing at random. More calls prove nothing then; use "
+        "tuner.seed() in the loop if its result depends on a seed."
+    )
+    return False
+
+
+def _seeds(found: Race, baseline: int, config: LoopConfig, fewest: int) -> int:
+    """Return on how many seeds the arms are called: enough to see half of the race's gain."""
+    gains = paired_gains(found.scores[baseline], found.scores[found.winner], config.direction)
+    spreads = [
+        variance(known)
+        for own in found.scores.values()
+        if len(known := [one for one in own if one is not None]) > 1
+    ]
+    return seeds_for(BELIEVED * fmean(gains), math.sqrt(fmean(spreads)) if spreads else 0, fewest)
+
+
+def seeds_for(gain: float, spread: float, fewest: int) -> int:
+    """Return how many seeds an arm show a gain in 95 % of studies; four times `fewest` at most.
+
+    Args:
+        gain: of means, above zero is better.
+        spread: standard deviation over seeds of an arm's score.
+    """
+    most = most_seeds(fewest)
+    if gain <= 0:
+        return fewest
+    for count in range(max(fewest, 2), most):
+        quantile = student.isf((1 - CONFIDENCE) / 2, 2 * count - 2) + norm.ppf(SURE)
+        if spread * math.sqrt(2 / count) * float(quantile) <= gain:
+            return count
+    return most
+
+
+def _final(
+    study: optuna.Study, calls: Calls, configurations: Mapping[int, Configuration], count: int
+) -> dict[int, list[float]]:
+    """Call each configuration on new seeds; return its scores, those on test rows if there are any.
+
+    Raises:
+        StudyError: a call failed or came to no score.
+    """
+    if calls.config.has_test:
+        reason = f"final evaluation of {len(configurations)} configurations on {count} seeds"
+        record_opening(study, test_identity(calls.config), reason)
+    calls.train((one, index) for index in range(count) for one in configurations.values())
+    found = {}
+    for number, one in configurations.items():
+        own = calls.trials_of(one, count)
+        failed = [trial.user_attrs["failure"] for trial in own if trial.values is None]
+        if failed:
+            raise StudyError(f"trial {number}, called on a fresh seed: {failed[0]}")
+        tested = [trial.user_attrs[TESTED] for trial in own]
+        found[number] = [
+            test["score"] if test else trial.values[0]
+            for test, trial in zip(tested, own, strict=True)
+        ]
+    return found
+
+
+def test_identity(config: LoopConfig) -> str:
+    """Return the name under which looks at a loop's test rows are counted: that of its file."""
+    return f"the test rows of {config.source.file}"
+
+
+def _keep_rows(
+    calls: Calls,
+    configurations: Mapping[int, Configuration],
+    numbers: Sequence[int] | Any,
+    count: int,
+) -> str | None:
+    """Keep the losses of the test rows, where the loop gave a score a row; return their name."""
+    sign, kept = sign_of(calls.config.direction), {}
+    for number in set(numbers):
+        own = [trial.user_attrs[TESTED] for trial in calls.trials_of(configurations[number], count)]
+        rows = [unpacked(test["rows"]) for test in own if test and test["rows"]]
+        if len(rows) < count or len({len(one) for one in rows}) > 1:
+            return test_identity(calls.config) if calls.config.has_test else None
+        kept[number] = -sign * np.stack(rows)
+    for number, losses in kept.items():
+        calls.study.set_user_attr(f"{ROW_LOSSES}{number}", packed(losses))
+    return test_identity(calls.config)
+
+
+def row_losses(attributes: Mapping[str, Any], trial: int) -> NDArray[np.float64] | None:
+    """Return what models of a trial's configuration lost on each test row, (seeds, rows).
+
+    Args:
+        attributes: of the study that holds the calls after a search.
+
+    Returns:
+        They, or None where the loop gave none.
+    """
+    entry = attributes.get(f"{ROW_LOSSES}{trial}")
+    return None if entry is None else unpacked(entry).astype(np.float64)

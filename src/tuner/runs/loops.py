@@ -1,0 +1,270 @@
+"""One run of a study of a loop, from top to bottom: file, study, search, confirmation, report."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import torch
+from optuna.pruners import MedianPruner
+
+from tuner.case.assignments import literal
+from tuner.case.source import source_of
+from tuner.engines.compute import refuse_too_many
+from tuner.engines.forking import pool
+from tuner.engines.job import LoopJob
+from tuner.engines.loops import LoopEngine
+from tuner.errors import UsageError
+from tuner.evidence.importance import explain
+from tuner.evidence.loops import confirm_loop
+from tuner.evidence.stopping import CEILING, reason_to_stop
+from tuner.machine import usable_cores
+from tuner.naming import folder_name
+from tuner.own.loops.events import Question, Told
+from tuner.own.loops.file import read_loop
+from tuner.report.writing import write_report
+from tuner.runs.observer import (
+    Message,
+    Opened,
+    SearchEnded,
+    Searching,
+    Stage,
+    StoppableEngine,
+    StopRequested,
+)
+from tuner.runs.record import Record
+from tuner.search.loops import PRUNER, SAMPLER, LoopCoordinator
+from tuner.search.mirror import Mirror
+from tuner.study.arms import arms_of
+from tuner.study.dashboard import publish_report
+from tuner.study.lock import only_writer
+from tuner.study.loops import LoopConfig
+from tuner.study.opening import open_study
+from tuner.study.schema import STOPPED, TRIED
+from tuner.study.store import settle
+from tuner.study.titles import name_for_dashboard
+from tuner.study.trials import finished
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from optuna.trial import FrozenTrial
+
+    from tuner.own.loops.file import LoopFile
+    from tuner.runs.observer import Observer
+    from tuner.runs.settings import StudySettings
+    from tuner.search.lineup import Running
+
+SCORE = "score"  # what a score is called that nobody has named
+
+
+@dataclass(frozen=True, slots=True)
+class LoopMachine:
+    """The machine that the calls of a loop run on.
+
+    Attributes:
+        slots: calls at once.
+    """
+
+    slots: int
+
+    @classmethod
+    def of(cls, workers: int | None) -> LoopMachine:
+        """Return this machine, with so many workers; None: one a GPU, or one a core.
+
+        Raises:
+            UsageError: it is more than this machine can take.
+        """
+        refuse_too_many(workers)
+        return cls(workers or torch.cuda.device_count() or usable_cores())
+
+    def engine(self, at_most: int | None = None) -> LoopEngine:
+        """Make an engine."""
+        slots = min(self.slots, at_most or self.slots)
+        return LoopEngine(slots, cards=torch.cuda.device_count())
+
+    def facts(self) -> dict[str, Any]:
+        """Nothing: the manifest has it."""
+        return {}
+
+
+def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Path | None]:
+    """Make a study of a loop, or continue it; return its name, and report.md if it has ended.
+
+    Raises:
+        TunerError: as the parts raise it; the database then holds all that finished.
+    """
+    if settings.compute.engine == "ray":
+        raise UsageError("--engine ray cannot run a loop yet; leave it out to run it here")
+    loop = read_loop(settings.case)
+    name = folder_name(settings.name or loop.path.stem)
+    config = _config(settings, loop)
+    tries = [_values([*typed.split(",")], "--try") for typed in settings.tries]
+    machine = LoopMachine.of(settings.compute.workers)
+    workplace = settings.workplace
+    with only_writer(workplace.url, name):
+        study, config = open_study(
+            workplace.url,
+            name,
+            config,
+            MedianPruner(n_startup_trials=5),
+            accept=settings.accept_changes,
+        )
+        if config.made_up:
+            observer.tell(
+                Message(
+                    "No baseline was named, so it is made up: the middle of each range. Name what "
+                    "you have now with --baseline NAME=VALUE, or BASELINE = {...} in the file."
+                )
+            )
+        _enqueue(study, tries)
+        try:
+            return name, _run(study, config, machine, settings, observer)
+        except (KeyboardInterrupt, StopRequested):
+            settle(study)
+            return name, None
+
+
+def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
+    direction = settings.direction or loop.direction
+    if direction is None:
+        raise UsageError(
+            f"which way is the score of {settings.case} better? Add --direction maximize or "
+            f'--direction minimize, or write DIRECTION = "maximize" into {loop.path.name}'
+        )
+    named = _values(settings.baseline, "--baseline") or loop.baseline
+    return LoopConfig(
+        reference=settings.case,
+        source=source_of(settings.case),
+        name=f"{loop.path.stem}:{loop.function}",
+        metric=settings.metric or loop.metric or SCORE,
+        direction=direction,
+        baseline=named or {},
+        made_up=named is None,
+        recipe=_values(settings.recipe, "--recipe") or loop.recipe,
+        seed=settings.seed,
+        fixed=_values(settings.fix, "--fix") or {},
+        order=settings.order,
+        has_test=loop.has_test,
+        sampler=SAMPLER,
+        pruner=PRUNER,
+    )
+
+
+def _values(assignments: Sequence[str], option: str) -> dict[str, Any] | None:
+    """Read NAME=VALUE pairs; what a loop asks for is known only when it runs.
+
+    Raises:
+        UsageError: a pair has no value, or a name comes twice.
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} {assignment} has no value; write {option} NAME=VALUE")
+        if name in values:
+            raise UsageError(f"{option} names {name} twice; give it one value")
+        values[name] = literal(text)
+    return values or None
+
+
+def _enqueue(study: optuna.Study, tries: Iterable[dict[str, Any] | None]) -> None:
+    """Queue configurations of a person's own, each once."""
+    known = [trial.user_attrs.get(TRIED) for trial in study.get_trials(deepcopy=False)]
+    for values in tries:
+        if values not in known:
+            study.enqueue_trial(values or {}, user_attrs={TRIED: values})
+
+
+def _run(
+    study: optuna.Study,
+    config: LoopConfig,
+    machine: LoopMachine,
+    settings: StudySettings,
+    observer: Observer,
+) -> Path:
+    """Search, confirm and report; return the report."""
+    workplace = settings.workplace
+
+    def say(text: str) -> None:
+        observer.tell(Message(text))
+
+    with closing(machine.engine()) as engine:
+        record = Record(study, settings, engine.slots, machine)
+        with record.timing("search_seconds"):
+            _search(study, config, engine, settings, observer)
+        observer.tell(Stage("measuring which hyperparameters mattered"))
+        with pool(min(engine.slots, usable_cores()), quieten) as processes:
+            explain(study, say, processes)
+        if settings.seeds and "baseline" not in arms_of(study):
+            say("Nothing to confirm yet: the baseline has no complete trial.")
+        elif settings.seeds:
+            observer.tell(Stage("confirming on fresh seeds"))
+            with record.timing("confirmation_seconds"):
+                stoppable = StoppableEngine[LoopJob, Question | Told](engine, observer)
+                confirm_loop(study, config, stoppable, settings.seeds, say)
+    observer.tell(Stage("writing the report"))
+    report = write_report(study, workplace, workplace.report(study.study_name))
+    publish_report(study, report, workplace.artifacts)
+    name_for_dashboard(study)
+    return report
+
+
+def quieten() -> None:
+    """Have Optuna report only what goes wrong."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def _search(
+    study: optuna.Study,
+    config: LoopConfig,
+    engine: LoopEngine,
+    settings: StudySettings,
+    observer: Observer,
+) -> None:
+    deadline = settings.timeout and time.monotonic() + settings.timeout
+    auto = settings.trials is None
+    total = CEILING if settings.trials is None else settings.trials
+    if not auto and study.user_attrs.get(STOPPED):
+        study.set_user_attr(STOPPED, None)  # more is wanted than the rule would have made
+    mirror = Mirror(study)
+    observer.tell(
+        Opened(
+            mirror.study,
+            config.metric,
+            f"found by the loop itself, {config.reference}",
+            finished(study),
+            total,
+            at_most=auto,
+            seeds=settings.seeds,
+            slots=engine.slots,
+        )
+    )
+    watch = _Watch(observer)
+    LoopCoordinator(mirror, config, engine, watch).search(
+        total, deadline, reason_to_stop if auto else None
+    )
+    observer.tell(SearchEnded())
+    if settle(study):
+        observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Hands on what the search tells, each traceback once; and asks whether to stop."""
+
+    observer: Observer
+    shown: set[str] = field(default_factory=set)
+
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
+        if self.observer.wants_stop():
+            raise StopRequested
+        self.observer.tell(Searching(running, ended))
+        trace = None if ended is None else ended.user_attrs.get("traceback")
+        if ended is not None and trace is not None and trace not in self.shown:
+            self.shown.add(trace)
+            self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
