@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tuner.bundle.model import Model, load
     from tuner.case.batch import Batch, Optimization
     from tuner.case.contract import Case, Hyperparameters, Shape
     from tuner.case.scorers import make_metric
@@ -36,12 +37,14 @@ __all__ = [
     "Hyperparameters",
     "KFold",
     "MLPHyperparameters",
+    "Model",
     "Optimization",
     "PixelStatistics",
     "Shape",
     "TunerError",
     "build_cnn",
     "build_mlp",
+    "load",
     "make_dataset",
     "make_metric",
     "move",
@@ -50,6 +53,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "tuner.bundle.model": ("Model", "load"),
     "tuner.case.batch": ("Batch", "Optimization"),
     "tuner.case.contract": ("Case", "Hyperparameters", "Shape"),
     "tuner.case.scorers": ("make_metric",),
