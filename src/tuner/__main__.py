@@ -7,6 +7,7 @@ import sys
 from difflib import get_close_matches
 
 COMMANDS = {
+    "new": "write a file to begin with: a case, or a training loop, of your own",
     "study": "search, compare on fresh seeds, report",
     "ablate": "measure which change bought the gain",
     "verify": "train finished trials again, and compare bit for bit",
