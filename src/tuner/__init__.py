@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tuner.errors import TunerError
     from tuner.models.cnn import CNNHyperparameters, build_cnn
     from tuner.models.mlp import MLPHyperparameters, build_mlp
+    from tuner.own.loops.current import folder, seed
 
 __version__ = "0.1.0"
 
@@ -44,12 +45,14 @@ __all__ = [
     "TunerError",
     "build_cnn",
     "build_mlp",
+    "folder",
     "load",
     "make_dataset",
     "make_metric",
     "move",
     "read_image",
     "recolour",
+    "seed",
 ]
 
 _HOMES = {
@@ -66,6 +69,7 @@ _HOMES = {
     "tuner.errors": ("TunerError",),
     "tuner.models.cnn": ("CNNHyperparameters", "build_cnn"),
     "tuner.models.mlp": ("MLPHyperparameters", "build_mlp"),
+    "tuner.own.loops.current": ("folder", "seed"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

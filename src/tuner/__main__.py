@@ -9,6 +9,7 @@ from difflib import get_close_matches
 COMMANDS = {
     "new": "write a file to begin with: a case, or a training loop, of your own",
     "study": "search, compare on fresh seeds, report",
+    "check": "try a training loop of your own for a minute, before a night is lost",
     "ablate": "measure which change bought the gain",
     "verify": "train finished trials again, and compare bit for bit",
     "report": "write a study's report again",

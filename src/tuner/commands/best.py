@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     screen.print(f"\nBest of study {best['study']!r}: trial {best['trial']}")
     was = best["baseline"]
     rows = [
-        (name, value, was and was[name], "changed" if name in best["changed"] else "")
+        (name, value, was and was.get(name), "changed" if name in best["changed"] else "")
         for name, value in best["hyperparameters"].items()
     ]
     show_table(screen, ("hyperparameter", "best", "baseline", ""), rows)

@@ -29,10 +29,8 @@ def check_new_study(arguments: argparse.Namespace) -> None:
         DataError: there is no such data folder.
         StoreError: the storage's URL is not one.
     """
-    if is_loop(arguments.case):
-        read_loop(arguments.case)
-    else:
-        check_reference(arguments.case)
+    check_file(arguments.case)
+    if not is_loop(arguments.case):
         _refuse_options_of_loops(arguments)
     if arguments.name is not None:
         folder_name(arguments.name)
@@ -45,6 +43,19 @@ def check_new_study(arguments: argparse.Namespace) -> None:
         parse_assignments(outline, arguments.fix)
         for tried in arguments.tries:
             parse_assignments(outline, tried.split(","), "--try")
+
+
+def check_file(named: str) -> None:
+    """Check that a case, or the loop that --case may name as well, is there.
+
+    Raises:
+        UsageError: no case or function of that name.
+        CaseError: there is no such file.
+    """
+    if is_loop(named):
+        read_loop(named)
+    else:
+        check_reference(named)
 
 
 def _refuse_options_of_loops(arguments: argparse.Namespace) -> None:
@@ -66,7 +77,7 @@ def check_stored_study(arguments: argparse.Namespace) -> None:
     """
     check_study(workplace_of(arguments).url, arguments.study)
     if getattr(arguments, "case", None) is not None:
-        check_reference(arguments.case)
+        check_file(arguments.case)
     Folders(given=getattr(arguments, "data_dir", None))
     if hasattr(arguments, "workers"):
         compute_of(arguments).check()

@@ -74,6 +74,7 @@ class LoopJob:
         source: hash of the loop's code, which has to be that still; None: whatever it is.
         folder: for what it writes, kept; None: one that is removed when it has ended.
         test: whether its test rows are opened.
+        repeats: how often it is called again in the same process, to see what a call leaves there.
     """
 
     loop: str
@@ -84,6 +85,7 @@ class LoopJob:
     source: str | None = None
     folder: Path | None = None
     test: bool = False
+    repeats: int = 0
     plan: Plan = field(default_factory=Plan)
 
     @property
@@ -170,6 +172,7 @@ class AnyEngine(Protocol[JobT, EventT]):
 
 
 Engine: TypeAlias = AnyEngine[Job, ReportPoint]
+LoopRunner: TypeAlias = AnyEngine[LoopJob, Question | Told]
 
 
 def run_all(

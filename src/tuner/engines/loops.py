@@ -260,6 +260,7 @@ def _called(job: LoopJob, channel: _Pipe, folder: Path, began: float) -> Finishe
         direction=job.direction,
         folder=folder,
         test=job.test,
+        repeats=job.repeats,
     )
     return Finished(time.perf_counter() - began, outcome)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-    from tuner.engines.job import AnyEngine
+    from tuner.engines.job import LoopRunner
     from tuner.evidence.jobs import Configuration
     from tuner.own.loops.events import Outcome
     from tuner.study.loops import LoopConfig
@@ -40,7 +40,7 @@ class Calls(Rounds[LoopJob, Question | Told]):
         self,
         study: optuna.Study,
         config: LoopConfig,
-        engine: AnyEngine[LoopJob, Question | Told],
+        engine: LoopRunner,
         say: Callable[[str], None],
         *,
         final: bool = False,

@@ -11,7 +11,9 @@ from tuner.case.contract import Hyperparameters
 from tuner.evidence.jobs import Configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
 
     from tuner.case.contract import Case
 
@@ -88,3 +90,56 @@ def _drawn(case: Case, values: Mapping[str, Any]) -> list[str]:
     trial = FixedTrial(dict(values))
     case.suggest(trial)
     return list(trial.distributions)
+
+
+class LoopMixture:
+    """Configurations of a loop between the baseline and the best.
+
+    What only the best has asked for is answered with the best's value whenever the loop asks.
+
+    Args:
+        trials: of the study: they show which hyperparameter hangs on which.
+    """
+
+    def __init__(
+        self, baseline: Configuration, best: Configuration, trials: Iterable[FrozenTrial]
+    ) -> None:
+        self.baseline, self.best = baseline, best
+        was, now = baseline.hyperparameters, best.hyperparameters
+        names = [name for name in was if name in now and was[name] != now[name]]
+        asked = [trial.params for trial in trials if trial.params]
+        alone = {name: value for name, value in now.items() if name not in was}
+        self.changes = {
+            name: Change(
+                name,
+                was[name],
+                now[name],
+                group_of(name),
+                {
+                    one: value
+                    for one, value in alone.items()
+                    if _hangs_on(one, name, was[name], now[name], asked)
+                },
+            )
+            for name in names
+        }
+
+    def configuration(self, taken: Collection[str]) -> Configuration:
+        """Return the baseline with these changes: what the loop is answered."""
+        was, now = self.baseline.hyperparameters, self.best.hyperparameters
+        if set(taken) == set(self.changes):
+            return self.best
+        if not taken:
+            return self.baseline
+        kept = {name: was[name] for name in was if name not in taken}
+        label = f"with {', '.join(sorted(taken))}"
+        return Configuration({**now, **kept}, self.best.epochs, label)
+
+
+def _hangs_on(
+    name: str, change: str, was: Any, now: Any, asked: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Whether every trial with the change has asked for a name, and none without it has."""
+    with_it = [name in one for one in asked if one.get(change) == now]
+    without = [name in one for one in asked if one.get(change) == was]
+    return bool(with_it) and all(with_it) and not any(without)

@@ -36,9 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from optuna.trial import FrozenTrial
 
-    from tuner.engines.job import AnyEngine, LoopJob
+    from tuner.engines.job import LoopRunner
     from tuner.evidence.race import Race
-    from tuner.own.loops.events import Question, Told
     from tuner.study.loops import LoopConfig
 
 
@@ -52,7 +51,7 @@ def configuration_of_loop(trial: FrozenTrial) -> Configuration:
 def confirm_loop(
     study: optuna.Study,
     config: LoopConfig,
-    engine: AnyEngine[LoopJob, Question | Told],
+    engine: LoopRunner,
     fewest: int,
     say: Callable[[str], None],
 ) -> None:
@@ -181,7 +180,7 @@ def _final(
     """
     if calls.config.has_test:
         reason = f"final evaluation of {len(configurations)} configurations on {count} seeds"
-        record_opening(study, test_identity(calls.config), reason)
+        record_opening(study, name_of_test_rows(calls.config), reason)
     calls.train((one, index) for index in range(count) for one in configurations.values())
     found = {}
     for number, one in configurations.items():
@@ -197,7 +196,7 @@ def _final(
     return found
 
 
-def test_identity(config: LoopConfig) -> str:
+def name_of_test_rows(config: LoopConfig) -> str:
     """Return the name under which looks at a loop's test rows are counted: that of its file."""
     return f"the test rows of {config.source.file}"
 
@@ -214,11 +213,11 @@ def _keep_rows(
         own = [trial.user_attrs[TESTED] for trial in calls.trials_of(configurations[number], count)]
         rows = [unpacked(test["rows"]) for test in own if test and test["rows"]]
         if len(rows) < count or len({len(one) for one in rows}) > 1:
-            return test_identity(calls.config) if calls.config.has_test else None
+            return name_of_test_rows(calls.config) if calls.config.has_test else None
         kept[number] = -sign * np.stack(rows)
     for number, losses in kept.items():
         calls.study.set_user_attr(f"{ROW_LOSSES}{number}", packed(losses))
-    return test_identity(calls.config)
+    return name_of_test_rows(calls.config)
 
 
 def row_losses(attributes: Mapping[str, Any], trial: int) -> NDArray[np.float64] | None:

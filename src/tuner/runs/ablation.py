@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tuner.engines.choosing import choose_backend
+from tuner.engines.job import LoopJob
 from tuner.errors import StudyError
 from tuner.evidence.ablation import Ablation, OutOfTime, facts_of_ablation
-from tuner.evidence.changes import Mixture
+from tuner.evidence.calls import Calls
+from tuner.evidence.changes import LoopMixture, Mixture
 from tuner.evidence.confirmation import configuration_of
+from tuner.evidence.loops import configuration_of_loop
 from tuner.evidence.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
+from tuner.own.loops.events import Question, Told
 from tuner.report.writing import write_report
+from tuner.runs.loops import LoopMachine
 from tuner.runs.observer import Message, StoppableEngine, StopRequested
 from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
+from tuner.study.loop_reopening import is_of_loop, loop_config_of
 from tuner.study.reopening import config_of
 from tuner.study.schema import ABLATION
-from tuner.study.store import load_study
+from tuner.study.store import facts_of, load_study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import optuna
 
     from tuner.evidence.ablation import Subset
+    from tuner.evidence.trainings import Rounds
     from tuner.runs.observer import Observer
     from tuner.runs.settings import AblationSettings
 
@@ -72,20 +79,16 @@ def _measure(study: optuna.Study, settings: AblationSettings, observer: Observer
             + ("its best is the baseline" if arms.get("baseline") else "its baseline is missing")
             + "; continue the search (a larger --trials)"
         )
-    config = config_of(study, stored.workplace, stored.case_file, stored.data_dir)
-    mixture = Mixture(
-        config.case, configuration_of(arms["baseline"]), configuration_of(arms["best"])
-    )
 
     def say(text: str) -> None:
         observer.tell(Message(text))
 
     deadline = settings.budget and time.monotonic() + settings.budget
-    backend = choose_backend(settings.compute)
-    with closing(StoppableEngine(backend.engine(config.plan), observer)) as engine:
-        trainings = Trainings(study, config, engine, say)
-        score = _scorer(trainings, mixture, engine.slots, deadline)
-        ablation = Ablation(mixture.changes, settings.seeds, config.case.direction, score)
+    measure = _of_loop if is_of_loop(study) else _of_case
+    direction = facts_of(study)["direction"]
+    with measure(study, settings, observer, say) as (rounds, mixture):
+        score = _scorer(rounds, mixture, deadline)
+        ablation = Ablation(mixture.changes, settings.seeds, direction, score)
         ablation.run()
     facts = facts_of_ablation(ablation, arms["baseline"].number, arms["best"].number)
     before = study.user_attrs.get(ABLATION)
@@ -99,6 +102,39 @@ def _measure(study: optuna.Study, settings: AblationSettings, observer: Observer
     return ablation
 
 
+@contextmanager
+def _of_case(
+    study: optuna.Study,
+    settings: AblationSettings,
+    observer: Observer,
+    say: Callable[[str], None],
+) -> Iterator[tuple[Rounds[Any, Any], Mixture | LoopMixture]]:
+    """Give what trains a case in rounds, and the configurations to be trained."""
+    stored, arms = settings.stored, arms_of(study)
+    config = config_of(study, stored.workplace, stored.case_file, stored.data_dir)
+    ends = (configuration_of(arms[name]) for name in ("baseline", "best"))
+    backend = choose_backend(settings.compute)
+    with closing(StoppableEngine(backend.engine(config.plan), observer)) as engine:
+        yield Trainings(study, config, engine, say), Mixture(config.case, *ends)
+
+
+@contextmanager
+def _of_loop(
+    study: optuna.Study,
+    settings: AblationSettings,
+    observer: Observer,
+    say: Callable[[str], None],
+) -> Iterator[tuple[Rounds[Any, Any], Mixture | LoopMixture]]:
+    """Give what calls a loop in rounds, and the configurations to be called."""
+    arms = arms_of(study)
+    config = loop_config_of(study, settings.stored.case_file)
+    baseline, best = (configuration_of_loop(arms[name]) for name in ("baseline", "best"))
+    machine = LoopMachine.of(settings.compute.workers)
+    with closing(StoppableEngine[LoopJob, Question | Told](machine.engine(), observer)) as engine:
+        trials = study.get_trials(deepcopy=False)
+        yield Calls(study, config, engine, say), LoopMixture(baseline, best, trials)
+
+
 def _is_poorer(facts: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     """Whether an ablation of the same two trials had come further than this one."""
     same = all(facts[name] == before[name] for name in ("baseline", "best", "changes"))
@@ -107,9 +143,10 @@ def _is_poorer(facts: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
 
 
 def _scorer(
-    trainings: Trainings, mixture: Mixture, at_once: int, deadline: float | None
+    trainings: Rounds[Any, Any], mixture: Mixture | LoopMixture, deadline: float | None
 ) -> Callable[[Sequence[Subset], int], list[float | None]]:
     """Return what trains subsets of the changes in a round, as long as there is time."""
+    at_once = trainings.engine.slots
 
     def score(subsets: Sequence[Subset], index: int) -> list[float | None]:
         wanted = [mixture.configuration(subset) for subset in subsets]

@@ -20,9 +20,11 @@ from tuner.evidence.final import final_job
 from tuner.evidence.jobs import RACE, TEST, job_of, seed_of, trained_with
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
+from tuner.runs.loop_retraining import retrain_loop
 from tuner.runs.partial import partial_of
 from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
+from tuner.study.loop_reopening import is_of_loop
 from tuner.study.reopening import config_of
 from tuner.study.schema import CONFIRMATION, TESTED_WEIGHTS
 from tuner.study.store import facts_of, is_read_only, load_study
@@ -61,6 +63,12 @@ def retrain(
     workplace = stored.workplace
     study = load_study(workplace.url, stored.study)
     chosen = _trial(study, number) if number is not None else _arm(study, settings.arm)
+    label = f"trial-{number}" if number is not None else settings.arm
+    if is_of_loop(study):
+        if settings.only:
+            raise UsageError("--only is for studies of a case; use --trial or --arm with a loop")
+        bundles = workplace.bundles(folder_name(stored.study, FOR_FOLDER))
+        return retrain_loop(study, chosen, settings, bundles, label)
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
     if config.plan.device == "cuda" and not torch.cuda.is_available():
         raise EngineError(
@@ -68,7 +76,6 @@ def retrain(
             "would train other weights. Run this command on a machine with a GPU"
         )
     seed = _tested(study, config)[0][0] if settings.seed is None else settings.seed
-    label = f"trial-{number}" if number is not None else settings.arm
     configuration, partial = configuration_of(chosen), None
     if settings.only:
         partial = partial_of(study, config.case, settings.only)

@@ -6,13 +6,14 @@ import math
 import random
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from optuna.trial import TrialState
 
 from tuner.engines.choosing import choose_backend
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import StudyError, UsageError
+from tuner.evidence.call_repetition import first_difference_of_call
 from tuner.evidence.repetition import (
     ALTERED,
     changed_since,
@@ -22,11 +23,16 @@ from tuner.evidence.repetition import (
     other_machine,
     unreadable,
 )
+from tuner.runs.loops import LoopMachine
 from tuner.runs.observer import Message, StoppableEngine, StopRequested
 from tuner.search.coordinator import search_job
+from tuner.search.loops import search_call
+from tuner.study.identity import changes_of_rules, changes_of_source
+from tuner.study.loop_reopening import is_of_loop, loop_config_of
+from tuner.study.loops import rules_of_loops
 from tuner.study.reopening import config_of
 from tuner.study.schema import SESSIONS
-from tuner.study.store import load_study
+from tuner.study.store import facts_of, load_study
 from tuner.study.trials import finished_trials
 
 if TYPE_CHECKING:
@@ -35,11 +41,35 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-    from tuner.engines.job import Job
+    from tuner.engines.job import AnyEngine, Engine, Job, LoopJob, LoopRunner
+    from tuner.own.loops.events import Question, Told
     from tuner.runs.observer import Observer
     from tuner.runs.settings import VerificationSettings
-    from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
+
+JobT = TypeVar("JobT")
+EventT = TypeVar("EventT")
+
+
+class Check(Protocol[JobT, EventT]):
+    """How trials of a study are repeated, and compared."""
+
+    def changed(self) -> list[str]:
+        """Say what is not as the study was made with."""
+
+    def difference_before(self, trial: FrozenTrial) -> str | None:
+        """Say where a trial differs before it is trained; None: train it, and see."""
+
+    def job(self, trial: FrozenTrial) -> JobT:
+        """Return what repeats a trial."""
+
+    def engine(self, at_most: int) -> AnyEngine[JobT, EventT]:
+        """Make what runs it, of so many slots at most."""
+
+    def difference(
+        self, trial: FrozenTrial, event: Finished | Failed, points: Sequence[EventT]
+    ) -> str | None:
+        """Say where a trial differs now that it was repeated; None: nowhere."""
 
 
 def run_verification(settings: VerificationSettings, observer: Observer) -> bool | None:
@@ -53,32 +83,34 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
     stored = settings.stored
     study = load_study(stored.workplace.url, stored.study)
     chosen = _choose(study, settings.trial, settings.sample)
-    config = config_of(study, stored.workplace, stored.case_file, stored.data_dir, changed=True)
 
     def say(text: str) -> None:
         observer.tell(Message(text))
 
-    for difference in changed_since(study, config, stored.data_dir, stored.workplace.data):
+    check: Check[Any, Any] = (
+        _CallsAgain(study, settings) if is_of_loop(study) else _FitsAgain(study, settings)
+    )
+    for difference in check.changed():
         say(f"Not as it was: {difference}.")
     for difference in other_machine(study.user_attrs.get(SESSIONS, [])):
         say(f"Not the study's machine: {difference}.")
     trials = {trial.number: trial for trial in chosen}
     differing: list[int] = []
 
-    def on_end(number: int, event: Finished | Failed, points: Sequence[ReportPoint]) -> None:
-        difference = first_difference(config, trials[number], event, points)
+    def on_end(number: int, event: Finished | Failed, points: Sequence[Any]) -> None:
+        difference = check.difference(trials[number], event, points)
         if difference is not None:
             differing.append(number)
         outcome = f"differs in {difference}" if difference else f"the same, {len(points)} points"
         taken = f" ({event.seconds:.1f} s)" if isinstance(event, Finished) else ""
         say(f"Trial {number} ({trials[number].state.name}): {outcome}{taken}")
 
-    jobs: dict[int, Job] = {}
+    jobs: dict[int, Any] = {}
     for number, trial in trials.items():
         try:
-            untrained = difference_before_training(config, trial)
+            untrained = check.difference_before(trial)
             if untrained is None:
-                jobs[number] = _job(config, trial)
+                jobs[number] = check.job(trial)
         except ALTERED as error:
             untrained = unreadable(error)
         if untrained is not None:
@@ -89,9 +121,8 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
     for message in missing:
         say(message)
     try:
-        backend, at_most = choose_backend(settings.compute), max(len(jobs), 1)
-        made = backend.engine(config.plan, at_most=at_most)
-        with closing(StoppableEngine(made, observer)) as engine:
+        made = check.engine(max(len(jobs), 1))
+        with closing(StoppableEngine[Any, Any](made, observer)) as engine:
             run_all(engine, jobs, on_end)
     except (KeyboardInterrupt, StopRequested):
         return None
@@ -119,10 +150,76 @@ def _choose(study: optuna.Study, number: int | None, sample: int | None) -> list
     return sorted(random.sample(trials, sample), key=lambda trial: trial.number)
 
 
-def _job(config: StudyConfig, trial: FrozenTrial) -> Job:
-    """Return the job the trial was, up to the end of the epoch in which it was pruned."""
-    stored = trial.user_attrs
-    job = search_job(config, stored["hyperparameters"], stored["seed"])
-    if trial.state != TrialState.PRUNED:
-        return job
-    return replace(job, stop_after=math.ceil(stored["curve"][-1][1]))
+class _FitsAgain:
+    """Trains trials of a case again."""
+
+    def __init__(self, study: optuna.Study, settings: VerificationSettings) -> None:
+        stored = settings.stored
+        self.study, self.settings = study, settings
+        self.config = config_of(
+            study, stored.workplace, stored.case_file, stored.data_dir, changed=True
+        )
+
+    def changed(self) -> list[str]:
+        """Say what is not as the study was made with."""
+        stored = self.settings.stored
+        return changed_since(self.study, self.config, stored.data_dir, stored.workplace.data)
+
+    def difference_before(self, trial: FrozenTrial) -> str | None:
+        """Say where a trial differs before it is trained."""
+        return difference_before_training(self.config, trial)
+
+    def job(self, trial: FrozenTrial) -> Job:
+        """Return the job the trial was, up to the end of the epoch in which it was pruned."""
+        stored = trial.user_attrs
+        job = search_job(self.config, stored["hyperparameters"], stored["seed"])
+        if trial.state != TrialState.PRUNED:
+            return job
+        return replace(job, stop_after=math.ceil(stored["curve"][-1][1]))
+
+    def engine(self, at_most: int) -> Engine:
+        """Make what trains them."""
+        return choose_backend(self.settings.compute).engine(self.config.plan, at_most=at_most)
+
+    def difference(
+        self, trial: FrozenTrial, event: Finished | Failed, points: Sequence[ReportPoint]
+    ) -> str | None:
+        """Say where it differs now that it was trained again."""
+        return first_difference(self.config, trial, event, points)
+
+
+class _CallsAgain:
+    """Calls trials of a loop again."""
+
+    def __init__(self, study: optuna.Study, settings: VerificationSettings) -> None:
+        self.study, self.settings = study, settings
+        self.config = loop_config_of(study, settings.stored.case_file, changed=True)
+
+    def changed(self) -> list[str]:
+        """Say what is not as the study was made with."""
+        facts = facts_of(self.study)
+        changed = [
+            *changes_of_source(facts["source"], self.config.source),
+            *changes_of_rules(facts, rules_of_loops()),
+        ]
+        return [change.said for change in changed]
+
+    def difference_before(self, trial: FrozenTrial) -> str | None:
+        """Nothing is known before the call."""
+        del trial
+        return None
+
+    def job(self, trial: FrozenTrial) -> LoopJob:
+        """Return the call the trial was."""
+        stored = trial.user_attrs
+        return search_call(self.config, trial.number, stored["seed"], stored["hyperparameters"])
+
+    def engine(self, at_most: int) -> LoopRunner:
+        """Make what calls them."""
+        return LoopMachine.of(self.settings.compute.workers).engine(at_most)
+
+    def difference(
+        self, trial: FrozenTrial, event: Finished | Failed, points: Sequence[Question | Told]
+    ) -> str | None:
+        """Say where it differs now that it was called again."""
+        return first_difference_of_call(self.config, trial, event, points)

@@ -107,7 +107,12 @@ def _of_case(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[C
     if stored["points_per_epoch"] != wanted["points_per_epoch"]:
         pair = stored["points_per_epoch"], wanted["points_per_epoch"]
         yield _plain("number of validations an epoch", *pair)
-    before, source = Source(**stored["source"]), Source(**wanted["source"])
+    yield from changes_of_source(stored["source"], Source(**wanted["source"]))
+
+
+def changes_of_source(stored: Mapping[str, Any], source: Source) -> Iterator[Change]:
+    """Yield that the code of a case or of a loop is not what is stored of it, if so."""
+    before = Source(**stored)
     if before != source:
         files = source.changed_since(before)
         yield Change(

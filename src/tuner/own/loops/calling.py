@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import os
 import random
+import resource
 import sys
 import warnings
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,15 +19,16 @@ from tuner.case.loading import import_file
 from tuner.data.tensors import save_tensors
 from tuner.errors import CaseError
 from tuner.own.loops.current import Call, begin
-from tuner.own.loops.events import Outcome
+from tuner.own.loops.events import Again, Outcome, ShouldPrune
 from tuner.own.loops.reading import NoScoreError, score_of, score_of_yields, tested, yielded
-from tuner.own.loops.trial import make_trial
+from tuner.own.loops.trial import make_trial, middle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
     from tuner.case.metric import Direction
+    from tuner.own.loops.events import Question, Told
     from tuner.own.loops.trial import Channel, LoopTrial
 
 MODEL = "model.safetensors"  # weights of a module that a loop returns
@@ -42,6 +45,7 @@ def call(
     direction: Direction,
     folder: Path,
     test: bool = False,
+    repeats: int = 0,
 ) -> Outcome | None:
     """Call a loop once; return what it came to, or None where it gave up: it raised TrialPruned.
 
@@ -49,6 +53,7 @@ def call(
         number: of the trial.
         folder: that exists, for what the loop writes.
         test: whether its test rows are opened.
+        repeats: how often it is called again after that, to see what one call leaves to the next.
 
     Raises:
         Exception: whatever the loop raises, and SystemExit.
@@ -60,14 +65,9 @@ def call(
     loop = getattr(module, function, None)
     if not callable(loop):
         raise CaseError(f"{path}: {function} is not a function")
-    set_seeds(seed)
     trial, storage = make_trial(channel, number, direction)
     try:
-        result = loop(trial)
-        if inspect.isgenerator(result):
-            value, result = _follow(result, trial, storage)
-        else:
-            value, result = score_of(result), None
+        value, result = _run(loop, trial, storage, seed)
     except TrialPruned:
         return None
     found = _tested(module, result, direction) if test else None
@@ -76,7 +76,70 @@ def call(
     files = tuple(
         sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file())
     )
-    return Outcome(value, trial.params, found, files)
+    memory = _memory()
+    answers = _Known(trial.params)
+    again = tuple(
+        _again(module, loop, make_trial(answers, number, direction), seed) for _ in range(repeats)
+    )
+    return Outcome(value, trial.params, found, files, memory, again)
+
+
+class _Known:
+    """Answers a call as the one before it was answered, and listens to nothing."""
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        self._params = params
+
+    def tell(self, told: Told) -> None:
+        """Do nothing."""
+
+    def ask(self, question: Question) -> Any:
+        """Answer as before."""
+        if isinstance(question, ShouldPrune):
+            return False
+        known = self._params.get(question.name)
+        return middle(question.distribution) if known is None else known
+
+
+def _run(
+    loop: Callable[[LoopTrial], Any], trial: LoopTrial, storage: Any, seed: int
+) -> tuple[float, Any]:
+    """Call a loop; return its score, and what a generator has returned."""
+    set_seeds(seed)
+    result = loop(trial)
+    if inspect.isgenerator(result):
+        return _follow(result, trial, storage)
+    return score_of(result), None
+
+
+def _again(
+    module: Any, loop: Callable[[LoopTrial], Any], made: tuple[LoopTrial, Any], seed: int
+) -> Again:
+    """Call a loop once more in this process, and see what has grown."""
+    before = _sizes(module)
+    try:
+        value: float | None = _run(loop, *made, seed)[0]
+    except Exception:  # what a second call stumbles over is told as a call without a score
+        value = None
+    after = _sizes(module)
+    grown = tuple(sorted(name for name, size in after.items() if size > before.get(name, size)))
+    return Again(value, _memory(), grown)
+
+
+def _sizes(module: Any) -> dict[str, int]:
+    """Return how much the names of a module hold: elements of collections, or of tensors."""
+    found = {}
+    for name, value in vars(module).items():
+        if isinstance(value, torch.Tensor):
+            found[name] = value.numel()
+        elif isinstance(value, list | dict | set | bytearray | deque | np.ndarray):
+            found[name] = len(value)
+    return found
+
+
+def _memory() -> int:
+    """Return the most memory that this process has used, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def set_seeds(seed: int) -> None:

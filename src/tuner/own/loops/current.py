@@ -28,7 +28,7 @@ def begin(call: Call) -> None:
 
 
 def seed() -> int:
-    """Return the seed of the trial that runs now: an int from 0 to 2**31 - 1.
+    """Return the seed of the trial that runs now: an int from 0 to 2**32 - 1.
 
     Python's, NumPy's and torch's generators are seeded with it before a loop is called. Use it for
     every other generator, such as a `DataLoader`'s or scikit-learn's `random_state`.

@@ -68,16 +68,35 @@ class Outcome:
         params: the hyperparameters that it asked for, with their values.
         test: what it did on its test rows; None: it has none, or was not asked.
         files: names of the files that it left in its folder.
+        memory: that its process has used at most, in bytes.
+        again: what calls after it, in the same process, came to.
     """
 
     value: float
     params: Mapping[str, Any]
-    test: TestScores | None = None
+    test: OnTestRows | None = None
     files: tuple[str, ...] = ()
+    memory: int = 0
+    again: tuple[Again, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class TestScores:
+class Again:
+    """A call with the seed and hyperparameters of one before it, in the same process.
+
+    Attributes:
+        value: its score; None: it failed.
+        memory: that the process has used at most by then, in bytes.
+        grown: names of the file that hold more than before the call.
+    """
+
+    value: float | None
+    memory: int
+    grown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OnTestRows:
     """A model of a loop on its test rows.
 
     Attributes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tuner.errors import DivergedError, TrainingError
-from tuner.own.loops.events import TestScores
+from tuner.own.loops.events import OnTestRows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ def yielded(said: object) -> tuple[float, dict[str, float]]:
     return _finite(numbers.pop(VALIDATION), "yielded"), numbers
 
 
-def tested(result: object, direction: str) -> TestScores:
+def tested(result: object, direction: str) -> OnTestRows:
     """Return what a model did on test rows.
 
     Args:
@@ -88,7 +88,7 @@ def tested(result: object, direction: str) -> TestScores:
         return _of_predictions(result, direction)
     values = _array(result)
     if values.ndim == 0 or values.size == 1:
-        return TestScores(_finite(float(values.reshape(())), "test returned"))
+        return OnTestRows(_finite(float(values.reshape(())), "test returned"))
     if values.ndim > 1:
         raise NoScoreError(
             f"no test score: an array of shape {values.shape}; return one number, one score a row, "
@@ -97,10 +97,10 @@ def tested(result: object, direction: str) -> TestScores:
     if not np.isfinite(values).all():
         raise DivergedError("test returned scores that are not finite numbers")
     rows = tuple(values.astype(np.float64).tolist())
-    return TestScores(fmean(rows), rows, f"{len(rows)} rows")
+    return OnTestRows(fmean(rows), rows, f"{len(rows)} rows")
 
 
-def _of_predictions(said: Mapping[Any, Any], direction: str) -> TestScores:
+def _of_predictions(said: Mapping[Any, Any], direction: str) -> OnTestRows:
     if not {"predictions", "targets"} <= said.keys():
         raise NoScoreError(
             f"no test score: a mapping of {', '.join(map(str, said))}; it has to hold "
@@ -127,7 +127,7 @@ def _of_predictions(said: Mapping[Any, Any], direction: str) -> TestScores:
     if not all(map(math.isfinite, rows)):
         raise DivergedError("test predictions are not finite numbers")
     identity = hashlib.sha256(np.ascontiguousarray(np.sort(targets)).tobytes()).hexdigest()
-    return TestScores(fmean(rows), rows, identity)
+    return OnTestRows(fmean(rows), rows, identity)
 
 
 def _array(value: Any) -> NDArray[Any]:

@@ -36,7 +36,7 @@ def ablation_facts(
         return None
     if (stored["baseline"], stored["best"]) != (arms["baseline"].number, arms["best"].number):
         return None
-    held_out = sizes["validation"] / sizes["training"]
+    held_out = sizes["validation"] / max(sizes["training"], 1)  # a loop has no folds: 0
     scores: list[list[float | None]] = stored["path_scores"]
     whole, first = stored["whole"], scores[0] if scores else []
     without = {

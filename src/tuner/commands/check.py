@@ -1,0 +1,77 @@
+"""`tuner check FILE.py:FUNCTION`: try a training loop of one's own for a minute."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tuner.case.reference import is_file, is_loop
+from tuner.commands.options import MOST_SECONDS, whole_number
+from tuner.errors import UsageError
+from tuner.own.loops.file import read_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+USUAL = ("train", "objective")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = argparse.ArgumentParser(
+        prog="tuner check",
+        description="Call a training loop of your own a few times, and say what was seen: whether "
+        "equal calls are equal, whether the seed matters, what a call costs, what it leaves. "
+        "Exit status 0: nothing to do; 1: there is something to look at. Stores nothing.",
+    )
+    made.add_argument(
+        "loop",
+        metavar="FILE.py[:FUNCTION]",
+        help="the loop; without a function, the one named train or objective",
+    )
+    made.add_argument(
+        "--seconds",
+        type=whole_number(1, MOST_SECONDS),
+        default=60,
+        metavar="N",
+        help="the most that this takes (default 60)",
+    )
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    loop = _loop(arguments.loop)
+    from tuner.engines.forking import start_importing
+
+    start_importing("tuner.engines.loops")
+    from tuner.runs.checking import check_loop  # imports torch and Optuna
+
+    findings = check_loop(loop, arguments.seconds, None)
+    for one in findings:
+        sys.stdout.write(f"{'      ' if one.good else 'look: '}{one.text}\n")
+    return 0 if all(one.good for one in findings) else 1
+
+
+def _loop(typed: str) -> str:
+    """Return the loop that was typed, with its function.
+
+    Raises:
+        UsageError: it is no loop, or the file has no function of a usual name.
+        CaseError: the file is missing or is not Python.
+    """
+    if is_loop(typed):
+        read_loop(typed)
+        return typed
+    if is_file(typed):
+        for function in USUAL:
+            with suppress(UsageError):
+                read_loop(f"{typed}:{function}")
+                return f"{typed}:{function}"
+    raise UsageError(
+        f"{typed} names no loop; name a file and a function: train.py:train (without a function "
+        f"it has to be named {' or '.join(USUAL)})"
+    )

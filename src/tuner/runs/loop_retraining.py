@@ -1,0 +1,112 @@
+"""Call a loop once more with the configuration of an arm, and keep what it leaves."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from tuner.engines.job import Failed, Finished, LoopJob, LoopRunner, run_all
+from tuner.engines.loops import LoopEngine
+from tuner.errors import StudyError, UsageError
+from tuner.evidence.jobs import TEST, seed_of
+from tuner.files import replacing_folder, sha256_of_file, write_json
+from tuner.machine import machine
+from tuner.study.loop_reopening import loop_config_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from tuner.own.loops.events import Outcome, Question, Told
+    from tuner.runs.settings import RetrainingSettings
+    from tuner.study.loops import LoopConfig
+
+MANIFEST = "manifest.json"
+
+
+def retrain_loop(
+    study: optuna.Study,
+    chosen: FrozenTrial,
+    settings: RetrainingSettings,
+    bundles: Path,
+    label: str,
+) -> Path:
+    """Call the loop again, and keep its folder with a manifest; return that folder.
+
+    The folder has the files that the loop has written into `tuner.folder()`, and the weights of
+    the module that it has returned, if it has.
+
+    Args:
+        chosen: the trial whose hyperparameters it is called with.
+        bundles: the folder of the study's bundles; `label` begins the name of this one.
+
+    Raises:
+        UsageError: the place is taken.
+        StudyError: the call failed.
+        CaseError: the loop's file is not named, or is gone.
+    """
+    config = loop_config_of(study, settings.stored.case_file)
+    seed = seed_of(config.seed, 0, TEST) if settings.seed is None else settings.seed
+    folder = settings.out or bundles / f"{label}-seed-{seed}"
+    _refuse_to_replace(folder)
+    with replacing_folder(folder) as beside:
+        outcome = _call(config, chosen, seed, beside)
+        files = {name: sha256_of_file(beside / name) for name in outcome.files}
+        if MANIFEST in files:
+            raise UsageError(f"the loop wrote a file {MANIFEST}; give it another name")
+        write_json(
+            beside / MANIFEST,
+            {
+                "loop": config.name,
+                "study": study.study_name,
+                "trial": chosen.number,
+                "seed": seed,
+                "hyperparameters": dict(outcome.params),
+                "score": {config.metric: outcome.value},
+                "files": files,
+                "source": config.source.digest,
+                "machine": machine(),
+            },
+        )
+    return folder
+
+
+def _refuse_to_replace(folder: Path) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / MANIFEST).is_file():
+        raise UsageError(
+            f"{folder} already exists and was not made by tuner; it is not replaced. Name a new "
+            "folder with --out"
+        )
+
+
+def _call(config: LoopConfig, trial: FrozenTrial, seed: int, folder: Path) -> Outcome:
+    found: list[Finished | Failed] = []
+
+    def on_end(_key: int, event: Finished | Failed, _events: Sequence[Question | Told]) -> None:
+        found.append(event)
+
+    preset: dict[str, Any] = trial.user_attrs["hyperparameters"]
+    job = LoopJob(
+        loop=config.reference,
+        number=trial.number,
+        seed=seed,
+        direction=config.direction,
+        preset=preset,
+        source=config.source.digest,
+        folder=folder.resolve(),
+        plan=config.plan,
+    )
+    with closing(LoopEngine(1)) as engine:
+        caller: LoopRunner = engine
+        run_all(caller, {0: job}, on_end)
+    (event,) = found
+    if isinstance(event, Failed):
+        raise StudyError(f"the loop failed: {event.reason}. {event.what_to_do}")
+    if event.outcome is None:
+        raise StudyError("the loop raised TrialPruned, although nothing asked it to end early")
+    return event.outcome

@@ -1,0 +1,80 @@
+"""A study of a loop taken up again: its config, from the store and the loop's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.case.metric import LOOP
+from tuner.case.reference import is_loop, parts_of_loop
+from tuner.case.source import source_of
+from tuner.errors import CaseError, StoreError, StudyError
+from tuner.own.loops.file import read_loop
+from tuner.study.identity import changes_of_source
+from tuner.study.loops import LoopConfig
+from tuner.study.store import facts_of
+from tuner.training.plan import Plan
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def is_of_loop(study: optuna.Study) -> bool:
+    """Whether a study is of a loop of the user's own, and not of a case."""
+    return facts_of(study).get("task") == LOOP
+
+
+def loop_config_of(study: optuna.Study, named: str | None, *, changed: bool = False) -> LoopConfig:
+    """Return what a study of a loop was made of.
+
+    Args:
+        named: the loop's file as the user names it now, with or without its function. It is never
+            taken from the study: one from a stranger must not choose what code is run.
+        changed: take the file even if its code has changed since; otherwise that is an error.
+
+    Raises:
+        CaseError: the file is not named, is gone, or is not Python.
+        StudyError: it has changed since.
+        StoreError: the study was made by something else.
+    """
+    facts = facts_of(study)
+    try:
+        stored, function = facts["reference"], parts_of_loop(facts["reference"])[1]
+        if named is None:
+            raise CaseError(
+                f"study {study.study_name!r} is of a loop of your own; name its file with "
+                f"--case {stored}"
+            )
+        reference = named if is_loop(named) else f"{Path(named)}:{function}"
+        loop = read_loop(reference)
+        source = source_of(reference)
+        differing = [] if changed else list(changes_of_source(facts["source"], source))
+        if differing:
+            raise StudyError(
+                f"study {study.study_name!r} was made with another version of its loop: "
+                f"{differing[0].said}. Name the version that made it with --case, or start a new "
+                "study with --name"
+            )
+        return LoopConfig(
+            reference=reference,
+            source=source,
+            name=facts["case"],
+            metric=facts["metric"],
+            direction=facts["direction"],
+            baseline=facts["baseline"],
+            made_up=facts["made_up"],
+            recipe=facts["recipe"] or None,
+            seed=facts["seed"],
+            fixed=facts["fixed"],
+            order=facts["order"],
+            has_test=loop.has_test,
+            plan=Plan(**facts["plan"]),
+            sampler=facts["sampler"],
+            pruner=facts["pruner"],
+            identity=facts["identity"],
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise StoreError(
+            f"what study {study.study_name!r} says of itself was not written by tuner, or altered "
+            f"since: {error!r}"
+        ) from error

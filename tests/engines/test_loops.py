@@ -1,0 +1,355 @@
+"""Loops of other people's: what each kind comes to, and that nothing of one reaches the next."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from tuner.engines.job import Failed, Finished, LoopJob
+from tuner.engines.loops import LoopEngine
+from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
+from tuner.own.loops.trial import middle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tuner.own.loops.events import Question, Told
+
+# Each kind of loop: the body of `loop(trial)`, and what it has to come to: a score, or a reason.
+SOUND: dict[str, tuple[str, float]] = {
+    "a plain score": ("return 0.5", 0.5),
+    "an integer": ("return 3", 3.0),
+    "a number of NumPy's": ("import numpy as np; return np.float32(0.5)", 0.5),
+    "a tensor of one number": ("import torch; return torch.tensor(0.25)", 0.25),
+    "prints a lot": ("print('x' * 2_000_000); return 1", 1.0),
+    "prints to the descriptor": ("import os; os.write(1, b'x' * 200_000); return 1", 1.0),
+    "changes the folder": ("import os; os.chdir('/'); return 1", 1.0),
+    "changes the environment": ("import os; os.environ.clear(); return 1", 1.0),
+    "threads that never end": (
+        "import threading as t, time\nt.Thread(target=time.sleep, args=(600,)).start()\nreturn 1",
+        1.0,
+    ),
+    "processes of its own": (
+        "import multiprocessing as m\n"
+        "p = m.get_context('fork').Process(target=print)\np.start(); p.join(); return p.exitcode",
+        0.0,
+    ),
+    "a child that goes on": (
+        "import os\nif os.fork() == 0:\n  trial.report(9, 9)\n  return 9\nreturn 1",
+        1.0,
+    ),
+    "the same step twice": ("trial.report(1, 0); trial.report(2, 0); return 2", 2.0),
+    "reports out of order": ("trial.report(1, 5); trial.report(2, 3); return 2", 2.0),
+    "reports nan on the way": ("trial.report(float('nan'), 0); return 1", 1.0),
+    "the same name twice": (
+        "return trial.suggest_float('a', 0, 1) == trial.suggest_float('a', 0, 1)",
+        1.0,
+    ),
+    "the same name with two ranges": (
+        "import warnings; warnings.simplefilter('ignore')\n"
+        "return trial.suggest_float('a', 0, 1) == trial.suggest_float('a', 0, 2)",
+        1.0,
+    ),
+    "a range of one value": ("return trial.suggest_int('a', 4, 4)", 4.0),
+    "a name of any kind": ("return trial.suggest_int('größe [px] / \\'x\\'', 1, 3)", 2.0),
+    "its own attributes": ("trial.set_user_attr('k', [1]); return trial.user_attrs['k'][0]", 1.0),
+    "the older names": ("return trial.suggest_uniform('a', 0, 1)", 0.5),
+    "ignores signals": (
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN); return 1",
+        1.0,
+    ),
+    "takes over the output": ("import sys; sys.stdout = None; return 1", 1.0),
+    "a generator": ("for e in range(20): yield e", 18.5),
+    "a generator of mappings": ("yield {'validation': 0.5, 'train': 0.9}", 0.5),
+}
+UNSOUND: dict[str, tuple[str, str]] = {
+    "nothing": ("pass", "no score: the loop returned None; it has to be a number"),
+    "a text": ("return 'good'", "no score: the loop returned 'good'"),
+    "a list": ("return [1, 2]", "no score: the loop returned 2 values; a study searches for one"),
+    "a tensor of many": ("import torch; return torch.ones(3)", r"no score: .* \(Tensor\)"),
+    "a model": ("import torch; return torch.nn.Linear(1, 1)", r"no score: .* \(Linear\)"),
+    "nan": ("return float('nan')", "not a number: the loop returned nan"),
+    "infinity": ("return float('inf')", "not a number: the loop returned inf"),
+    "raises": ("return 1 / 0", r"crashed: line 2 of loop\.py: ZeroDivisionError"),
+    "raises before it asks": ("raise KeyError('x')", r"crashed: line 2 of loop\.py: KeyError"),
+    "exits": ("import sys; sys.exit(3)", r"crashed: it called sys\.exit\(3\)"),
+    "exits at once": ("import os; os._exit(3)", "crashed: its process ended with exit status 3"),
+    "a crash in C": ("import os; os.abort()", "crashed: its process ended with signal SIGABRT"),
+    "no such choice": ("trial.suggest_categorical('a', [])", "crashed: .*ValueError"),
+    "a range the wrong way": ("trial.suggest_float('a', 2, 1)", "crashed: .*ValueError"),
+    "two kinds of one name": (
+        "trial.suggest_int('a', 0, 3); return trial.suggest_float('a', 0, 1)",
+        "crashed: .*ValueError",
+    ),
+    "reports a text": ("trial.report('x', 0)", "crashed: .*TypeError"),
+    "a step below zero": ("trial.report(1, -1)", "crashed: .*ValueError"),
+    "asks for the other trials": (
+        "return trial.study.best_value",
+        r"crashed: .*trial\.study\.best_value cannot work",
+    ),
+    "stops the study": ("trial.study.stop()", r"crashed: .*trial\.study\.stop cannot work"),
+    "Optuna's own attributes": ("trial.set_system_attr('a', 1)", "crashed: .*use set_user_attr"),
+    "a GPU where there is none": (
+        "import torch; return torch.ones(1, device='cuda').item()",
+        r"crashed: line 2 of loop\.py: (AssertionError|RuntimeError)",
+    ),
+    "a generator of nothing": ("return\nyield", "no score: the loop yielded nothing"),
+    "a generator of texts": ("yield 'good'", "no score: the loop yielded 'good'"),
+    "a generator without validation": (
+        "yield {'train': 1}",
+        "no score: the loop yielded train; it has to hold 'validation'",
+    ),
+    "a generator of nan": ("yield float('nan')", "not a number: the loop yielded nan"),
+    "no memory": ("raise MemoryError", "crashed: .*MemoryError"),
+}
+FILES: dict[str, tuple[str, str]] = {
+    "raises on import": ("x = 1 / 0\ndef loop(trial): return 1", "cannot be imported: line 1"),
+    "exits on import": ("import sys; sys.exit(1)\ndef loop(trial): return 1", "cannot be imported"),
+    "is no function": ("loop = 3", "loop is not a function"),
+    "takes no trial": ("def loop(): return 1", "crashed: TypeError"),
+}
+
+
+@dataclass
+class Run:
+    """What came of a call."""
+
+    events: list[Question | Told] = field(default_factory=list)
+    ended: Finished | Failed | None = None
+
+
+def follow(engine: LoopEngine, jobs: dict[int, LoopJob], prune_at: int | None = None) -> list[Run]:
+    """Run calls, and answer what they ask with the middle."""
+    runs = {key: Run() for key in jobs}
+    for key, job in jobs.items():
+        engine.start(key, job)
+    until = time.monotonic() + 300
+    while any(run.ended is None for run in runs.values()) and time.monotonic() < until:
+        for key, run in runs.items():
+            event = None if run.ended else engine.next(key, 0.01)
+            if isinstance(event, Finished | Failed):
+                run.ended = event
+            elif event is not None:
+                run.events.append(event)
+                if isinstance(event, Suggest):
+                    engine.answer(key, middle(event.distribution))
+                elif isinstance(event, ShouldPrune):
+                    reports = sum(isinstance(one, Reported) for one in run.events)
+                    engine.answer(key, prune_at is not None and reports >= prune_at)
+    return list(runs.values())
+
+
+def write(folder: Path, text: str) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "loop.py").write_text(text, encoding="utf-8")
+    return f"{folder / 'loop.py'}:loop"
+
+
+def body(lines: str) -> str:
+    return "def loop(trial):\n" + "\n".join(f"  {line}" for line in lines.splitlines())
+
+
+def job_of(loop: str, **changes: Any) -> LoopJob:
+    made: dict[str, Any] = {"loop": loop, "number": 7, "seed": 3, "direction": "maximize"}
+    return LoopJob(**{**made, **changes})
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """Every kind of loop, called once, one after the other on the same engine."""
+    folder = tmp_path_factory.mktemp("loops")
+    texts = {name: body(lines) for name, (lines, _) in {**SOUND, **UNSOUND}.items()}
+    texts |= {name: text for name, (text, _) in FILES.items()}
+    jobs = {
+        place: job_of(write(folder / str(place), text)) for place, text in enumerate(texts.values())
+    }
+    with closing(LoopEngine(3)) as engine:
+        return dict(zip(texts, follow(engine, jobs), strict=True))
+
+
+@pytest.mark.xdist_group("loops")
+@pytest.mark.parametrize("name", SOUND)
+def test_a_loop_that_works(kinds: dict[str, Run], name: str) -> None:
+    ended = kinds[name].ended
+    assert isinstance(ended, Finished), ended
+    assert ended.outcome is not None
+    assert ended.outcome.value == SOUND[name][1]
+
+
+@pytest.mark.xdist_group("loops")
+@pytest.mark.parametrize("name", [*UNSOUND, *FILES])
+def test_a_loop_that_does_not(kinds: dict[str, Run], name: str) -> None:
+    ended = kinds[name].ended
+    assert isinstance(ended, Failed), ended
+    assert re.search({**UNSOUND, **FILES}[name][1], ended.reason), ended.reason
+    assert "\n" not in ended.reason
+    assert ended.diverged == name.endswith(("nan", "infinity"))
+    assert ended.may_pass == (name == "no memory")
+
+
+def test_what_a_loop_says_comes_in_order(tmp_path: Path) -> None:
+    loop = write(
+        tmp_path,
+        body(
+            "a = trial.suggest_float('a', 1e-4, 1e-2, log=True)\n"
+            "b = trial.suggest_categorical('b', ['x', None, 2])\n"
+            "for step in range(3):\n"
+            "  trial.report(step, step)\n"
+            "  if trial.should_prune(): raise __import__('optuna').TrialPruned\n"
+            "trial.set_user_attr('seen', trial.number)\n"
+            "trial.set_constraint('size', 2)\n"
+            "return a"
+        ),
+    )
+    with closing(LoopEngine(1)) as engine:
+        (run,) = follow(engine, {0: job_of(loop)})
+    kinds = [type(one) for one in run.events]
+    assert kinds == [Suggest, Suggest, *[Reported, ShouldPrune] * 3, Noted, Noted]
+    assert run.events[-2:] == [Noted("seen", 7), Noted("size", 2.0, is_constraint=True)]
+    assert isinstance(run.ended, Finished)
+    assert run.ended.outcome is not None
+    assert run.ended.outcome.params == {"a": pytest.approx(1e-3), "b": "x"}
+
+
+@pytest.mark.parametrize("kind", ["objective", "generator"])
+def test_a_loop_that_is_told_to_end(tmp_path: Path, kind: str) -> None:
+    loops = {
+        "objective": "import optuna\nfor step in range(9):\n  trial.report(step, step)\n"
+        "  if trial.should_prune(): raise optuna.TrialPruned\nreturn 1",
+        "generator": "try:\n  for step in range(9): yield step\n"
+        "finally: trial.set_user_attr('closed', True)",
+    }
+    with closing(LoopEngine(1)) as engine:
+        (run,) = follow(engine, {0: job_of(write(tmp_path, body(loops[kind])))}, prune_at=4)
+    assert run.ended == Finished(run.ended.seconds) if isinstance(run.ended, Finished) else False
+    assert sum(isinstance(one, Reported) for one in run.events) == 4
+    assert (Noted("closed", True) in run.events) == (kind == "generator")
+
+
+def test_the_seed_decides_and_is_told(tmp_path: Path) -> None:
+    loop = write(
+        tmp_path,
+        "import random, numpy as np, torch, tuner\n"
+        + body(
+            "trial.set_user_attr('seed', tuner.seed())\n"
+            "return random.random() + np.random.rand() + torch.rand(()).item()"
+        ),
+    )
+    jobs = {place: job_of(loop, seed=seed) for place, seed in enumerate([1, 1, 2**32 - 1])}
+    with closing(LoopEngine(2)) as engine:
+        runs = follow(engine, jobs)
+    values = [run.ended.outcome.value for run in runs if isinstance(run.ended, Finished)]  # type: ignore[union-attr]
+    assert values[0] == values[1] != values[2]
+    assert [run.events[0] for run in runs] == [Noted("seed", seed) for seed in (1, 1, 2**32 - 1)]
+
+
+def test_nothing_of_a_call_reaches_the_next(tmp_path: Path) -> None:
+    loop = write(
+        tmp_path,
+        "seen = []\n" + body("seen.append(trial.number); return len(seen)"),
+    )
+    with closing(LoopEngine(1)) as engine:
+        runs = follow(engine, {key: job_of(loop) for key in range(3)})
+    assert [run.ended.outcome.value for run in runs] == [1, 1, 1]  # type: ignore[union-attr]
+
+
+def test_a_killed_call_begins_again_and_is_answered_as_before(tmp_path: Path) -> None:
+    loop = write(
+        tmp_path,
+        "import os, time\nfrom pathlib import Path\nmark = Path(__file__).parent / 'mark'\n"
+        + body(
+            "a = trial.suggest_int('a', 0, 9)\n"
+            "trial.report(a, 0)\n"
+            "if not mark.exists():\n"
+            "  mark.write_text(str(os.getpid())); time.sleep(600)\n"
+            "trial.report(a, 1)\nreturn a"
+        ),
+    )
+    with closing(LoopEngine(1)) as engine:
+        engine.start(0, job_of(loop))
+        assert engine.next(0, 60) is not None
+        engine.answer(0, 8)
+        assert engine.next(0, 60) == Reported(0, 8.0)
+        while not (tmp_path / "mark").exists() or not (tmp_path / "mark").read_text():
+            time.sleep(0.01)
+        os.kill(int((tmp_path / "mark").read_text()), signal.SIGKILL)
+        assert engine.next(0, 60) == Reported(1, 8.0)
+        ended = engine.next(0, 60)
+    assert isinstance(ended, Finished)
+    assert ended.outcome is not None
+    assert ended.outcome.value == 8
+
+
+def test_a_call_that_hangs_is_given_up(tmp_path: Path) -> None:
+    loop = write(tmp_path, body("import time; time.sleep(600)"))
+    with closing(LoopEngine(1, patience=0.5)) as engine:
+        engine.start(0, job_of(loop))
+        ended = None
+        until = time.monotonic() + 60
+        while ended is None and time.monotonic() < until:
+            ended = engine.next(0, 0.2)
+    assert isinstance(ended, Failed)
+    assert ended.reason == "its worker was lost twice (the last sent nothing for 0.5 s)"
+    assert ended.may_pass
+
+
+def test_processes_of_a_loop_end_with_it(tmp_path: Path) -> None:
+    loop = write(
+        tmp_path,
+        "from pathlib import Path\n"
+        + body(
+            "import subprocess\np = subprocess.Popen(['sleep', '600'])\n"
+            "(Path(__file__).parent / 'child').write_text(str(p.pid)); return 1"
+        ),
+    )
+    with closing(LoopEngine(1)) as engine:
+        follow(engine, {0: job_of(loop)})
+    child = int((tmp_path / "child").read_text())
+    until = time.monotonic() + 30
+    while psutil.pid_exists(child) and time.monotonic() < until:
+        if psutil.Process(child).status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.01)
+    assert not psutil.pid_exists(child)
+
+
+def test_what_a_call_printed_last_is_kept_where_it_crashed(tmp_path: Path) -> None:
+    loop = write(tmp_path, body("for n in range(100): print('line', n)\nraise ValueError('no')"))
+    with closing(LoopEngine(1)) as engine:
+        (run,) = follow(engine, {0: job_of(loop)})
+    assert isinstance(run.ended, Failed)
+    assert run.ended.traceback.endswith("line 99")
+    assert "line 80" in run.ended.traceback
+    assert "line 70" not in run.ended.traceback
+
+
+def test_a_preset_call_asks_nothing(tmp_path: Path) -> None:
+    loop = write(
+        tmp_path,
+        body(
+            "a, b = trial.suggest_int('a', 0, 9), trial.suggest_int('b', 0, 10)\n"
+            "trial.report(a, 0)\nassert not trial.should_prune()\nreturn a + b"
+        ),
+    )
+    with closing(LoopEngine(1)) as engine:
+        (run,) = follow(engine, {0: job_of(loop, preset={"a": 9})})
+    assert run.events == [Reported(0, 9.0)]
+    assert isinstance(run.ended, Finished)
+    assert run.ended.outcome is not None
+    assert (run.ended.outcome.value, run.ended.outcome.params) == (14.0, {"a": 9, "b": 5})
+
+
+def test_an_edited_loop_is_not_called(tmp_path: Path) -> None:
+    loop = write(tmp_path, body("return 1"))
+    with closing(LoopEngine(1)) as engine:
+        (run,) = follow(engine, {0: job_of(loop, source="0" * 64)})
+    assert isinstance(run.ended, Failed)
+    assert "was edited while the study ran" in run.ended.reason

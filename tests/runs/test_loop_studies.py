@@ -1,0 +1,305 @@
+"""Studies of a loop of the user's own: the same with any number of workers, resumed, repeated."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tests.making import DATABASE
+from tuner.commands.ablate import main as ablate
+from tuner.commands.check import main as check
+from tuner.commands.retrain import main as retrain
+from tuner.commands.study import main as study
+from tuner.commands.verify import main as verify
+from tuner.errors import CaseError, StudyError, UsageError
+from tuner.evidence.loops import seeds_for
+from tuner.study.schema import CONFIRMATION, OPENINGS, SEED_MATTERS
+from tuner.study.store import load_study
+
+LOOP = """
+import optuna, torch, tuner
+from pathlib import Path
+
+DIRECTION = "maximize"
+METRIC = "accuracy"
+BASELINE = {"lr": 0.001, "layers": 1}
+
+
+def objective(trial):
+    lr = trial.suggest_float("lr", 1e-4, 1e-1, log=True)
+    layers = trial.suggest_int("layers", 1, 3)
+    units = [trial.suggest_int(f"units_{n}", 4, 64, log=True) for n in range(layers)]
+    for epoch in range(6):
+        score = 1 - abs(torch.tensor(lr).log10() + 2) / 4 + 0.02 * layers + sum(units) / 4000
+        score = score + 0.01 * epoch + 0.01 * torch.randn(())
+        trial.report(score, epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    trial.set_user_attr("units", units)
+    (tuner.folder() / "notes.txt").write_text(str(tuner.seed()))
+    return score
+"""
+TESTED = """
+import torch
+
+DIRECTION = "maximize"
+
+
+def train(trial):
+    width = trial.suggest_int("width", 1, 8)
+    for epoch in range(3):
+        yield {"validation": 0.6 + 0.04 * width + 0.01 * torch.rand(()), "train": 0.9}
+    return torch.nn.Linear(width, 1)
+
+
+def test(model):
+    rows = torch.arange(200) % 10
+    return (rows < 4 + model.in_features // 2).float()
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study of the loop, made by two workers."""
+    folder = tmp_path_factory.mktemp("loops")
+    with chdir(folder):
+        Path("train.py").write_text(LOOP, encoding="utf-8")
+        assert study(["train.py:objective", "--trials", "10", "--workers", "2"]) == 0
+    return folder
+
+
+def trials_of(folder: Path, name: str = "train") -> list[tuple[Any, ...]]:
+    """What a study has drawn, pruned and scored."""
+    with chdir(folder):
+        trials = load_study(DATABASE, name).get_trials()
+    return [
+        (t.number, t.state, t.params, t.values, t.intermediate_values, t.user_attrs["seed"])
+        for t in trials
+    ]
+
+
+def test_a_study_is_the_same_with_any_number_of_workers(made: Path, tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        Path("train.py").write_text(LOOP, encoding="utf-8")
+        assert study(["train.py:objective", "--trials", "7", "--workers", "1", "--seeds", "0"]) == 0
+        command = ["train.py:objective", "--trials", "10", "--workers", "2", "--seeds", "0"]
+        assert study(command) == 0
+    states = {state for _, state, *_ in trials_of(made)}
+    assert states == {TrialState.COMPLETE, TrialState.PRUNED}
+    # Asked for by one worker, a trial knows more of the trials before it: only the first are alike.
+    assert trials_of(tmp_path)[:2] == trials_of(made)[:2]
+
+
+def test_the_same_command_makes_the_same_study(made: Path, tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        Path("train.py").write_text(LOOP, encoding="utf-8")
+        command = ["train.py:objective", "--trials", "10", "--workers", "2", "--seeds", "0"]
+        assert study(command) == 0
+    assert trials_of(tmp_path) == trials_of(made)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_study_that_is_ended_and_continued_is_the_same(
+    made: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    slow = LOOP.replace("        trial.report", "        time.sleep(0.02); trial.report")
+    slow = slow.replace("import optuna", "import time, optuna")
+    command = [sys.executable, "-u", "-m", "tuner.study", "train.py:objective"]
+    command += ["--trials", "10", "--workers", "2", "--seeds", "0"]
+    (tmp_path / "train.py").write_text(slow, encoding="utf-8")
+    ended = 0
+    for at in (2, 4, 6, 8):
+        running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        assert running.stdout is not None
+        for line in running.stdout:
+            if (match := re.match(r"\[(\d+)/", line)) and int(match[1]) >= at:
+                time.sleep(0.05)
+                running.send_signal(how)
+                break
+        with running.stdout:
+            running.wait(timeout=60)
+        ended += running.returncode != 0
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert ended >= 3
+    assert trials_of(tmp_path) == trials_of(made)
+
+
+def test_what_a_loop_notes_is_kept(made: Path) -> None:
+    with chdir(made):
+        trials = load_study(DATABASE, "train").get_trials()
+    for trial in trials:
+        if trial.state == TrialState.COMPLETE:
+            assert trial.user_attrs["units"] == [
+                trial.params[f"units_{n}"] for n in range(trial.params["layers"])
+            ]
+
+
+def test_baseline_is_trial_0_and_its_missing_names_are_in_the_middle(made: Path) -> None:
+    _, state, params, *_ = trials_of(made)[0]
+    assert state == TrialState.COMPLETE
+    assert params == {"lr": 0.001, "layers": 1, "units_0": 16}
+
+
+def test_it_is_confirmed_on_seeds_that_nobody_chose(made: Path) -> None:
+    with chdir(made):
+        found = load_study(DATABASE, "train")
+        confirmation = found.user_attrs[CONFIRMATION]
+        evidence = optuna.load_study(study_name="train/evidence", storage=DATABASE)
+    race = {t.user_attrs["seed"] for t in evidence.trials if not t.user_attrs["final"]}
+    assert race
+    assert not race & set(confirmation["seeds"])
+    assert OPENINGS not in found.user_attrs, "it has no test rows"
+    report = (made / "storage" / "reports" / "train" / "report.json").read_text()
+    pair = json.loads(report)["comparison"]["best_vs_baseline"]
+    assert (pair["verdict"], pair["covers"]) == ("better", "seeds")
+
+
+def test_verify_ablate_and_retrain(made: Path) -> None:
+    with chdir(made):
+        assert verify(["train", "--all", "--case", "train.py", "--workers", "2"]) == 0
+        assert ablate(["train", "--case", "train.py:objective", "--workers", "2"]) == 0
+        assert retrain(["train", "--case", "train.py", "--out", "model"]) == 0
+        manifest = json.loads(Path("model/manifest.json").read_text())
+        assert Path("model/notes.txt").read_text() == str(manifest["seed"])
+        facts = json.loads(Path("storage/reports/train/report.json").read_text())
+        best = facts["arms"]["best"]
+        assert manifest["hyperparameters"] == best["hyperparameters"]
+        assert manifest["score"]["accuracy"] == best["test"]["accuracy"]["values"][0]
+        path = [step["change"] for step in facts["ablation"]["path"]]
+        assert "lr" in path
+        assert retrain(["train", "--case", "train.py", "--out", "model"]) == 0
+
+
+def test_verify_notices_a_loop_that_changed(made: Path, tmp_path: Path) -> None:
+    other = tmp_path / "train.py"
+    other.write_text(LOOP.replace("0.01 * epoch", "0.02 * epoch"), encoding="utf-8")
+    with chdir(made):
+        assert verify(["train", "--trial", "0", "--case", str(other)]) == 1
+        with pytest.raises(StudyError, match="made with another version of its loop"):
+            retrain(["train", "--case", str(other)])
+        with pytest.raises(CaseError, match=r"name its file with --case train\.py:objective"):
+            retrain(["train"])
+
+
+def test_a_changed_loop_is_another_study(made: Path, tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        Path("train.py").write_text(LOOP, encoding="utf-8")
+        assert study(["train.py:objective", "--trials", "2", "--seeds", "0"]) == 0
+        Path("train.py").write_text(f"# a comment\n{LOOP}", encoding="utf-8")
+        assert study(["train.py:objective", "--trials", "3", "--seeds", "0"]) == 0
+        Path("train.py").write_text(LOOP.replace("(6)", "(7)"), encoding="utf-8")
+        with pytest.raises(StudyError, match=r"code of its case has changed in train\.py"):
+            study(["train.py:objective", "--trials", "4", "--seeds", "0"])
+        with pytest.raises(StudyError, match=r"its baseline has lr=0\.001, not lr=0\.01"):
+            study(["train.py:objective", "--baseline", "lr=0.01", "--baseline", "layers=1"])
+
+
+def test_test_rows_are_opened_once_and_decide(tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        Path("train.py").write_text(TESTED, encoding="utf-8")
+        command = ["train.py:train", "--trials", "7", "--baseline", "width=1"]
+        assert study(command) == 0
+        found = load_study(DATABASE, "train")
+        facts = json.loads(Path("storage/reports/train/report.json").read_text())
+        assert retrain(["train", "--case", "train.py", "--out", "model"]) == 0
+        assert Path("model/model.safetensors").exists()
+    assert len(found.user_attrs[OPENINGS]) == 1
+    pair = facts["comparison"]["best_vs_baseline"]
+    assert (pair["covers"], pair["rows"], pair["verdict"]) == ("rows", 200, "better")
+    best = facts["arms"]["best"]["hyperparameters"]["width"]
+    score = facts["arms"]["best"]["test"]["score"]["mean"]
+    assert score == pytest.approx((4 + best // 2) / 10)
+    assert pair["gain"] == pytest.approx((best // 2) / 10)
+
+
+def test_a_loop_that_seeds_itself_proves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixed = "def objective(trial): return trial.suggest_float('a', 0, 1)"
+    with chdir(tmp_path):
+        Path("train.py").write_text(fixed, encoding="utf-8")
+        command = ["train.py:objective", "--direction", "maximize", "--trials", "7"]
+        assert study(command) == 0
+        found = load_study(DATABASE, "train")
+        facts = json.loads(Path("storage/reports/train/report.json").read_text())
+    assert found.user_attrs[SEED_MATTERS] == "nothing"
+    assert facts["comparison"]["best_vs_baseline"]["verdict"] == "no proven gain"
+    shown = capsys.readouterr().out
+    assert "Fresh seeds change nothing" in shown
+    assert "No baseline was named, so it is made up" in shown
+
+
+def test_what_is_typed_wrong(tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        Path("train.py").write_text("def objective(trial): return 1", encoding="utf-8")
+        with pytest.raises(UsageError, match="Add --direction maximize or --direction minimize"):
+            study(["train.py:objective"])
+        for wrong, message in {
+            ("--baseline", "lr"): "--baseline lr has no value",
+            ("--fix", "=1"): "--fix =1 has no value",
+            ("--engine", "ray"): "--engine ray cannot run a loop yet",
+        }.items():
+            command = ["train.py:objective", "--direction", "maximize", *wrong]
+            with pytest.raises(UsageError, match=message):
+                study(command)
+        with pytest.raises(UsageError, match="--direction is for a training loop of your own"):
+            study(["housing", "--direction", "maximize"])
+        assert not Path("storage").exists()
+
+
+def test_a_baseline_that_crashes_ends_the_study_at_once(tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        Path("train.py").write_text("def objective(trial): return 1 / 0", encoding="utf-8")
+        with pytest.raises(StudyError, match=r"the baseline failed: crashed: line 1 of train\.py"):
+            study(["train.py:objective", "--direction", "maximize"])
+
+
+def test_limits_are_kept(tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        Path("train.py").write_text(LOOP, encoding="utf-8")
+        assert study(["train.py:objective", "--trials", "3", "--seeds", "0"]) == 0
+        assert len(trials_of(tmp_path)) == 3
+        slow = LOOP.replace("    lr =", "    __import__('time').sleep(0.5)\n    lr =")
+        Path("slow.py").write_text(slow, encoding="utf-8")
+        command = ["slow.py:objective", "--timeout", "2", "--trials", "1000", "--seeds", "0"]
+        assert study(command) == 0
+        assert sum(trial.state.is_finished() for trial in load_study(DATABASE, "slow").trials) < 50
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "status"),
+    [
+        ("import torch; return torch.rand(()).item()", "Two calls with the same seed are equal", 1),
+        ("import time; return time.time_ns() % 10007", "first differ in the score", 1),
+        ("return 1", "Another seed changes nothing", 1),
+        ("SEEN.append(1); return len(SEEN)", "SEEN grows with each call", 1),
+        ("import random as r; trial.report(r.random(), 0); return r.random()", "It reports", 0),
+        ("trial.report(1, 0); return 1", "(1 times within", 1),
+    ],
+)
+def test_a_loop_is_tried_before_a_night_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str, said: str, status: int
+) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(f"SEEN = []\ndef train(trial):\n  {body}", encoding="utf-8")
+    assert check([str(path), "--seconds", "30"]) == status
+    assert said in capsys.readouterr().out
+
+
+def test_how_many_seeds_show_a_gain() -> None:
+    assert seeds_for(0.0, 1.0, 6) == 6
+    assert seeds_for(100.0, 1.0, 6) == 6
+    assert seeds_for(0.01, 1.0, 6) == 24
+    assert 6 < seeds_for(1.5, 1.0, 6) < 24
