@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.engines.job import Failed, Finished, Job, Replica
-from tuner.errors import CaseError
+from tuner.errors import CaseError, StudyError
 from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import derive
+from tuner.study.limits import BREAKS, LATENCY, PARAMETERS
 from tuner.study.opening import enqueue_arm
+from tuner.training.cost import latency_of, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from tuner.search.virtual_time import Observer
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
+
+
+MOST_IN_A_ROW = 100  # configurations over a limit, before the search gives up
 
 
 def search_job(config: StudyConfig, hyperparameters: Mapping[str, Any], seed: int) -> Job:
@@ -70,13 +75,8 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         return self.study.ask()
 
     def _start(self) -> RunningTrial:
-        config, trial = self.config, self._ask()
-        try:
-            hyperparameters = asdict(config.case.suggest(trial))
-        except Exception as error:
-            raise CaseError(
-                f"case {config.case.name!r}: suggest fails: {config.case.blame(error)}"
-            ) from error
+        config = self.config
+        trial, hyperparameters = self._one_within_limits()
         seed = derive(config.seed, "trial", trial.number)
         trial.set_user_attr("hyperparameters", hyperparameters)
         trial.set_user_attr("seed", seed)
@@ -87,6 +87,49 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
             history=History(config.case, hyperparameters["epochs"]),
             prunable="arm" not in trial.user_attrs,
         )
+
+    def _one_within_limits(self) -> tuple[optuna.Trial, dict[str, Any]]:
+        """Ask until a model is within the study's limits; baseline and recipe are trained anyway.
+
+        Raises:
+            CaseError: `suggest` or `build` fails.
+            StudyError: a hundred in a row are over a limit.
+        """
+        config = self.config
+        for _ in range(MOST_IN_A_ROW):
+            trial = self._ask()
+            try:
+                chosen = config.case.suggest(trial)
+            except Exception as error:
+                raise CaseError(
+                    f"case {config.case.name!r}: suggest fails: {config.case.blame(error)}"
+                ) from error
+            hyperparameters = asdict(chosen)
+            if not config.limits or self._is_within_limits(trial, chosen):
+                return trial, hyperparameters
+            trial.set_user_attr("hyperparameters", hyperparameters)
+            self.mirror.write_new()
+            self.study.tell(trial, state=TrialState.PRUNED)
+        raise StudyError(
+            f"{MOST_IN_A_ROW} configurations in a row need more than {config.limits.in_words()}. "
+            "Allow more, or narrow the search space of the case"
+        )
+
+    def _is_within_limits(self, trial: optuna.Trial, chosen: Any) -> bool:
+        """Measure a model, unless an interrupted run has, and keep what was found."""
+        config, known = self.config, dict(trial.user_attrs)
+        if PARAMETERS not in known and config.limits.parameters is not None:
+            known[PARAMETERS] = parameters_of(config.case, chosen, config.dataset)
+        if LATENCY not in known and config.limits.latency_ms is not None:
+            known[LATENCY] = latency_of(config.case, chosen, config.dataset, config.plan)
+        excess = config.limits.excess(known)
+        told = self.study.get_trials(deepcopy=False)[trial.number].constraints
+        for name, share in excess.items():
+            trial.set_user_attr(name, known[name])
+            if name not in told:
+                trial.set_constraint(name, share)  # TPE takes what is over a limit as the worst
+        trial.set_user_attr(BREAKS, list(excess.values()))
+        return "arm" in known or all(share <= 0 for share in excess.values())
 
     def _take(self, running: RunningTrial, timeout: float) -> bool:
         event = self.engine.next(running.number, timeout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tuner.study.limits import breaks_limits
 from tuner.study.schema import BEST_EPOCH, CONFIRMATION, HYPERPARAMETERS
 from tuner.study.trials import complete_trials, sign_of_study
 
@@ -33,9 +34,12 @@ def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
 
 
 def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
-    """Return the complete trials that did best in the search, each configuration once."""
+    """Return the complete trials that did best in the search, each configuration once.
+
+    A baseline or recipe whose model is over a limit is none of them.
+    """
     best_first = sorted(
-        _trained(study),
+        (trial for trial in _trained(study) if not breaks_limits(trial)),
         key=lambda trial: trial.values[0],
         reverse=sign_of_study(study) > 0,
     )

@@ -68,6 +68,7 @@ def facts_of_config(config: StudyConfig) -> dict[str, Any]:
         "rules": rules_of_fit(),
         "plan": asdict(config.plan),
         "order": config.order,
+        "limits": config.limits.facts(),
         "sampler": config.sampler,
         "pruner": config.pruner,
     }

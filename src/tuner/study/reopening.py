@@ -13,6 +13,7 @@ from tuner.data.splits import folds
 from tuner.errors import DataError, StoreError
 from tuner.study.configuration import StudyConfig
 from tuner.study.identity import facts_of_split, in_words, refuse_another_case
+from tuner.study.limits import Limits
 from tuner.study.store import facts_of
 from tuner.training.plan import Plan
 
@@ -73,6 +74,7 @@ def config_of(
             sampler=facts.get("sampler", ""),
             pruner=facts.get("pruner", ""),
             metric=metric,
+            limits=Limits.of(facts),
             identity=facts.get("identity", ""),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:

@@ -115,6 +115,7 @@ class Facts(TypedDict):
     recipe: NotRequired[dict[str, Any]]
     points_per_epoch: NotRequired[int]
     asked_metric: NotRequired[str | None]
+    limits: NotRequired[dict[str, float | None] | None]
     source: NotRequired[StoredSource]
     rules: NotRequired[dict[str, str]]
 
@@ -163,6 +164,8 @@ class SearchTrial(TypedDict):
         failure: why it failed, in one line; `diverged`: by a number that is not finite.
         seconds: on the clock. work: floating-point operations, or report points.
         begun, ended: in virtual time.
+        parameters, latency_ms: of its model, where the study has limits (`tuner.study.limits`);
+            breaks: by which share it is over each of them.
         alongside: virtual time of those that ran when it ended, by their numbers.
     """
 
@@ -180,6 +183,9 @@ class SearchTrial(TypedDict):
     begun: NotRequired[float]
     ended: NotRequired[float]
     alongside: NotRequired[dict[str, float]]
+    parameters: NotRequired[int]
+    latency_ms: NotRequired[float]
+    breaks: NotRequired[list[float]]
 
 
 class EvidenceTrial(TypedDict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.report.sections.choice import reason
+from tuner.report.sections.limits import notes_on_limits, rows_of_limits
 from tuner.report.sections.units import in_target_units
 from tuner.report.wording import (
     BLANK,
@@ -63,6 +64,7 @@ def _scores(facts: Facts) -> str:
     for name, seeds in tested.items():
         scores = means_and_stds(name, [arm["test"].get(name) for arm in arms.values()])
         rows.append([f"test {title(name)} ({count(seeds, 'seed')})", *scores])
+    rows += rows_of_limits(facts, list(arms))
     header = ["", *(f"**{name}**" for name in arms)]
     return table(header, rows) + "\n\n" + _notes(facts, fresh=bool(rounds), tested=bool(tested))
 
@@ -85,6 +87,7 @@ def _notes(facts: Facts, *, fresh: bool, tested: bool) -> str:
             f"- *Test*: scores of models trained on {_rows_for_test(facts)}, as many seeds for "
             "each arm."
         )
+    notes += notes_on_limits(facts)
     if told := in_target_units(facts):
         notes.append(f"- {told}")
     return "\n".join(notes)
