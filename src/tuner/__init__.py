@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tuner.models.cnn import CNNHyperparameters, build_cnn
     from tuner.models.mlp import MLPHyperparameters, build_mlp
     from tuner.own.loops.current import folder, seed
+    from tuner.runs.library import Study, list_studies, open_study, run_study
 
 __version__ = "0.1.0"
 
@@ -42,16 +43,20 @@ __all__ = [
     "Optimization",
     "PixelStatistics",
     "Shape",
+    "Study",
     "TunerError",
     "build_cnn",
     "build_mlp",
     "folder",
+    "list_studies",
     "load",
     "make_dataset",
     "make_metric",
     "move",
+    "open_study",
     "read_image",
     "recolour",
+    "run_study",
     "seed",
 ]
 
@@ -70,6 +75,7 @@ _HOMES = {
     "tuner.models.cnn": ("CNNHyperparameters", "build_cnn"),
     "tuner.models.mlp": ("MLPHyperparameters", "build_mlp"),
     "tuner.own.loops.current": ("folder", "seed"),
+    "tuner.runs.library": ("Study", "list_studies", "open_study", "run_study"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

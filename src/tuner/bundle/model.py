@@ -15,6 +15,7 @@ from tuner.bundle.files import reader_of
 from tuner.bundle.prediction import finite_outputs
 from tuner.errors import UsageError
 from tuner.training.inference import autocast, call, scaled_batch
+from tuner.training.randomness import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,12 @@ class Model(nn.Module):
 
     Called as any module it takes unscaled rows and can be trained further, exported or moved to
     another device. `predict` and `predict_proba` answer as `tuner predict` does, number for number.
+
+    >>> model = load("bundle", case="mine.py")
+    >>> model.columns, model.classes
+    (('x', 'y'), ('left', 'right'))
+    >>> model(torch.zeros(4, 2)).shape
+    torch.Size([4, 2])
 
     Attributes:
         network: the model alone, which takes scaled rows.
@@ -152,9 +159,11 @@ class Model(nn.Module):
 def load(bundle: str | Path, case: str | Path | None = None) -> Model:
     """Load a model that `tuner retrain` has written.
 
-    >>> model = load("storage/bundles/cancer/best-seed-1")     # doctest: +SKIP
-    >>> model.predict([[17.99, 10.38, 122.8, 1001.0, 0.118]])  # doctest: +SKIP
-    array(['malignant'], dtype='<U9')
+    >>> model = load("bundle", case="mine.py")
+    >>> model.predict([[-2.0, 0.1]]).tolist()
+    ['left']
+    >>> model.predict_proba([[-2.0, 0.1], [3.0, 2.5]]).shape
+    (2, 2)
 
     Args:
         bundle: its folder.
@@ -168,4 +177,5 @@ def load(bundle: str | Path, case: str | Path | None = None) -> Model:
         BundleError: the bundle is damaged, or its case is not at hand.
         CaseError: it is of a case of your own, whose file is not named.
     """
-    return Model(open_bundle(Path(bundle), None if case is None else str(case)))
+    with undisturbed():  # the model is drawn before it is filled
+        return Model(open_bundle(Path(bundle), None if case is None else str(case)))

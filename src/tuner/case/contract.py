@@ -36,7 +36,14 @@ SCALARS = (bool, int, float, str, type(None))  # JSON gives them back as they we
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hyperparameters:
-    """What the trainer reads. A case derives its own from this and adds what its model reads."""
+    """What the trainer reads. A case derives its own from this and adds what its model reads.
+
+    >>> @dataclass(frozen=True, slots=True, kw_only=True)
+    ... class Mine(Hyperparameters):
+    ...     width: int = 32
+    >>> Mine(learning_rate=0.01).width
+    32
+    """
 
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
@@ -68,6 +75,9 @@ class Hyperparameters:
 class Shape:
     """What a model takes and gives.
 
+    >>> Shape(inputs=(3, 64, 64), outputs=5).inputs
+    (3, 64, 64)
+
     Attributes:
         inputs: (C, H, W) or (F,).
         outputs: classes, or 1.
@@ -80,6 +90,20 @@ class Shape:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A task that can be searched.
+
+    >>> from tuner import MLPHyperparameters, build_mlp
+    >>> case = Case(
+    ...     name="mine",
+    ...     task="classification",
+    ...     baseline=MLPHyperparameters(),
+    ...     recipe=MLPHyperparameters(dropout=0.3),
+    ...     suggest=lambda trial: MLPHyperparameters(dropout=trial.suggest_float("dropout", 0, 1)),
+    ...     load=lambda folders: ...,  # tuner.make_dataset(...)
+    ...     build=build_mlp,
+    ...     metrics=("roc_auc",),
+    ... )
+    >>> [metric.name for metric in case.metrics]
+    ['roc_auc', 'accuracy', 'macro_f1']
 
     Attributes:
         name: by which the case is called; for shipped cases the name of its file.

@@ -59,6 +59,20 @@ def _identity_of(rows: Examples) -> str:
 class Dataset:
     """Everything a study knows about its data.
 
+    >>> import torch
+    >>> from tuner import Examples, KFold
+    >>> rows = Examples(features=torch.rand(20, 2), targets=torch.rand(20, 1))
+    >>> data = make_dataset(
+    ...     name="mine",
+    ...     source="made up",
+    ...     development=rows,
+    ...     test=rows,
+    ...     validation=KFold(2),
+    ...     columns=("x", "y"),
+    ... )
+    >>> data.row_shape, data.outputs, data.test.rows
+    ((2,), 1, 20)
+
     Attributes:
         name: the study's default name; a stand-in has a name of its own.
         source: where it came from, in words for the report.
@@ -137,6 +151,21 @@ def make_dataset(
 
     Images come with `pixels`, tables with `columns`, and what is neither with `raw`: rows of any
     shape, which the model gets as they are. Whole numbers, such as the ids of words, stay whole.
+
+    >>> import torch
+    >>> from tuner import Examples, KFold
+    >>> words = Examples(features=torch.randint(9, (20, 6)), targets=torch.arange(20) % 2)
+    >>> data = make_dataset(
+    ...     name="sentences",
+    ...     source="made up",
+    ...     development=words,
+    ...     test=words,
+    ...     validation=KFold(2),
+    ...     classes=("sad", "happy"),
+    ...     raw=True,
+    ... )
+    >>> data.classes
+    ('sad', 'happy')
 
     Raises:
         DataError: rows have the wrong type or shape, hold what is not finite, name no class, or

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 class Examples:
     """Rows of features with their targets.
 
+    >>> import torch
+    >>> len(Examples(features=torch.rand(20, 2), targets=torch.arange(20) % 2))
+    20
+
     Attributes:
         features: images (N, C, H, W) uint8, or tables (N, F) float32, or float64 for numbers far
             from zero (a Unix time): they are scaled before a model sees them as float32. Or raw
@@ -65,7 +69,11 @@ class Examples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelStatistics:
-    """Mean and standard deviation a channel, for pixels between 0 and 1."""
+    """Mean and standard deviation a channel, for pixels between 0 and 1.
+
+    >>> PixelStatistics(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)).mean
+    (0.5, 0.5, 0.5)
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

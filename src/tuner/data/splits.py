@@ -37,7 +37,11 @@ def _whole(scheme: str, number: object, fewest: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """Hold out `rows` rows for validation, once."""
+    """Hold out `rows` rows for validation, once.
+
+    >>> Holdout(5000).rows
+    5000
+    """
 
     rows: int
 
@@ -48,7 +52,11 @@ class Holdout:
 
 @dataclass(frozen=True, slots=True)
 class KFold:
-    """Split into `k` folds; each is the validation part once."""
+    """Split into `k` folds; each is the validation part once.
+
+    >>> KFold(5).k
+    5
+    """
 
     k: int
 
