@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
     from tuner.study.configuration import StudyConfig
 
-REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+ROOT = Path(__file__).parents[1]
+DATA = (ROOT / "storage" / "data", ROOT.parent / "shared" / "data")  # where it may be
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let whoever has the data sets say where."""
+    parser.addoption("--real-data", type=Path, help="folder with MNIST and Flowers-102")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -101,11 +107,15 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def real_data() -> Path:
+def real_data(request: pytest.FixtureRequest) -> Path:
     """The folder of real data sets, or a skip that says why."""
-    if not REAL_DATA.is_dir():
-        pytest.skip(f"no real data in {REAL_DATA}")
-    return REAL_DATA
+    named: Path | None = request.config.getoption("--real-data")
+    if named is not None and not named.is_dir():
+        raise pytest.UsageError(f"--real-data {named} is not a folder")
+    for folder in (named,) if named else DATA:
+        if any((folder / one).is_dir() for one in ("MNIST", "flowers-102")):
+            return folder
+    pytest.skip("no real data: name its folder with --real-data, or run `tuner study mnist` once")
 
 
 @pytest.fixture(scope="session")

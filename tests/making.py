@@ -81,6 +81,7 @@ def retrained(
     arm: Arm = "best",
     number: int | None = None,
     only: tuple[str, ...] = (),
+    seeds: int | None = None,
     seed: int | None = None,
     out: Path | None = None,
     workplace: Workplace = HERE,
@@ -88,7 +89,9 @@ def retrained(
     """Retrain as the command does."""
     stored = Stored(study=study, workplace=workplace, case_file=case_file)
     return retrain(
-        RetrainingSettings(stored=stored, arm=arm, trial=number, only=only, seed=seed, out=out)
+        RetrainingSettings(
+            stored=stored, arm=arm, trial=number, only=only, seeds=seeds, seed=seed, out=out
+        )
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.commands.test_commands import COMMANDS
+from tuner.case.metric import metric_named
 from tuner.report.wording import means_and_stds
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +64,7 @@ def test_its_results_are_those_of_the_reports(case: str) -> None:
     metric, arms = facts["metric"]["name"], facts["arms"]
     cells = [cell.strip() for cell in row.split("|")[2:5]]
     tested = [arms[arm]["test"][metric] for arm in ("baseline", "recipe", "best")]
-    assert cells == means_and_stds(metric, tested)
+    assert cells == means_and_stds(metric_named(metric), tested)
     seeds = {len(arm["test"][metric]["values"]) for arm in arms.values()}
     assert {int(row.split("|")[5])} == seeds
 

@@ -10,7 +10,7 @@ COMMANDS = {
     "new": "write a file to begin with: a case, or a training loop, of your own",
     "study": "search, compare on fresh seeds, report",
     "check": "try a training loop of your own for a minute, before a night is lost",
-    "ablate": "measure which change bought the gain",
+    "ablate": "measure which change made the difference",
     "verify": "train finished trials again, and compare bit for bit",
     "report": "write a study's report again",
     "retrain": "train an arm or a trial of a study, and save the model",

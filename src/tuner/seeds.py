@@ -3,8 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+from enum import StrEnum, unique
 
 LARGEST = 2**32 - 1  # that scikit-learn and NumPy take
+
+
+@unique
+class Stream(StrEnum):
+    """The names of all streams, so that no two parts of tuner draw the same numbers.
+
+    The values are part of what makes a study repeatable: another value is another study.
+    """
+
+    TRIAL = "trial"  # a number each: the seed of its training
+    SAMPLER = "sampler"  # a trial's number each: what the sampler draws for it
+    RACE = "confirmation"  # a round each: the seed of its trainings on fresh folds
+    RACE_FOLDS = "confirmation folds"  # a split each
+    TEST = "test"  # a seed each of the models that meet the test
+    IMPORTANCE = "importance"
+    ROWS_REDRAWN = "rows redrawn"
+    SEEDS_REDRAWN = "seeds redrawn"
+    ROWS_LOOKED_AT = "rows that columns are looked through on"
+    PYTHON = "python"  # of a training: the generator of Python's `random`
+    NUMPY = "numpy"  # of a training: NumPy's global generator
+    AFTER_BUILD = "after build"  # of a training whose `build` has seeded torch
 
 
 def derive(seed: int, *path: str | int) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from tuner.errors import StoreError
 
@@ -35,7 +36,8 @@ class Workplace:
         databases never share a report, a bundle or a cache. A leading ~ is the home folder.
 
         Raises:
-            StoreError: the URL names no file that a database could be kept in.
+            StoreError: the URL names no file that a database could be kept in, or the folder has a
+                name that is not UTF-8.
         """
         if home is not None:
             home = _expanded(home)
@@ -105,6 +107,11 @@ def database_file(url: str) -> Path | None:
             f"what follows the ? in an SQLite URL is not a part of the file's name, and no option "
             f"is taken there; write {SQLITE}{before} or name a file without ?"
         )
+    if (read := unquote(name)) != name:  # as SQLAlchemy does
+        raise StoreError(
+            f"an SQLite URL takes a file's name as it is, and {name} would be read as {read}; "
+            "choose a name without % and two digits after it"
+        )
     path = _expanded(Path(name))
     if name.endswith("/") or path.is_dir():
         raise StoreError(
@@ -114,6 +121,10 @@ def database_file(url: str) -> Path | None:
 
 
 def _expanded(path: Path) -> Path:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:  # SQLite and safetensors take no other name
+        raise StoreError(f"{os.fsencode(path)!r} is not UTF-8; choose another name") from error
     try:
         return path.expanduser()
     except RuntimeError as error:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tuner.data.examples import Examples
 
 
+pytestmark = pytest.mark.xdist_group("prediction")  # its fixtures are made once
+
+
 def made(folder: Path, reference: str) -> Path:
     """A bundle of a case's baseline."""
     url = f"sqlite:///{folder}/studies.db"

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from tests.making import TINY
 from tuner.case.contract import Case, Hyperparameters
 from tuner.case.loading import load_case
-from tuner.case.space import check_arms, configurations, parse_fixed, space
+from tuner.case.space import check_arms, check_inside, configurations, parse_fixed, space
 from tuner.errors import CaseError
 from tuner.evidence.importance import _distribution
+from tuner.search.sampler import Samplers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from optuna.trial import BaseTrial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own(Hyperparameters):
     width: Any = 8
+
+
+COUNTED = itertools.count()  # 0 once
 
 
 class Undecorated(Own):
@@ -81,6 +89,17 @@ def test_a_range_that_depends_on_another_is_joined() -> None:
     assert parse_fixed(case, ["width=40"]) == {"width": 40}
 
 
+def test_a_fixed_value_that_some_ranges_do_not_reach_is_used_without_a_warning() -> None:
+    """Warnings are errors here, and the sampler of Optuna warns of each such trial."""
+
+    def suggest(trial: BaseTrial) -> Own:
+        epochs = trial.suggest_int("epochs", 1, 3)
+        return Own(epochs=epochs, width=trial.suggest_int("width", 4, 16 * epochs))
+
+    study = optuna.create_study(sampler=Samplers()(0, 0, {"width": 40, "epochs": 1}))
+    assert suggest(study.ask()).width == 40
+
+
 def test_a_step_that_does_not_divide_the_range_is_accepted() -> None:
     case = own_case(suggest=lambda trial: Own(width=trial.suggest_int("width", 4, 15, step=4)))
     check_arms(case)
@@ -91,6 +110,15 @@ def test_only_the_field_that_is_not_given_back_is_named() -> None:
     with pytest.raises(CaseError, match="it gives width 9 in place of 8") as error:
         check_arms(case)
     assert "weight_decay" not in str(error.value)
+
+
+@pytest.mark.parametrize("drawn", [lambda trial: 0.1 * trial.number, lambda _: next(COUNTED)])
+def test_suggest_has_to_be_made_of_what_it_draws(drawn: Callable[[Any], float]) -> None:
+    def suggest(trial: BaseTrial) -> Own:
+        return Own(width=trial.suggest_int("width", 1, 9), weight_decay=drawn(trial))
+
+    with pytest.raises(CaseError, match=r"Make them of what it draws alone, without"):
+        check_inside(own_case(suggest=suggest), Own(), "its baseline")
 
 
 def test_a_name_that_is_no_field_is_named() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.making import TINY, make_brief
-from tuner.case.loading import load_case
+from tuner.case.loading import check_reference, load_case
 from tuner.case.source import files_of, source_of
 from tuner.engines.worker import Reader, run
 from tuner.errors import CaseError
@@ -184,9 +184,23 @@ def test_the_files_of_a_case_import_each_other_elsewhere(tmp_path: Path) -> None
     assert source_of(str(there / "case.py")).digest == source_of(str(file)).digest
 
 
+@pytest.mark.parametrize("name", [b"caf\xe9.py", b"\xff/case.py"])
+def test_a_name_that_is_not_utf8_is_refused_at_once(tmp_path: Path, name: bytes) -> None:
+    file = tmp_path / os.fsdecode(name)
+    try:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("raise AssertionError")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    with pytest.raises(CaseError, match=r"\.py': its name is not UTF-8.*; rename the file"):
+        check_reference(str(file))
+
+
 @pytest.mark.parametrize("content", [b"def broken(:\n", b"x = '\x00'\n", b"\xff\xfe = 1\n"])
 def test_a_module_beside_that_is_no_python_is_named(tmp_path: Path, content: bytes) -> None:
     file = written(tmp_path, 5)
     (tmp_path / "sizes.py").write_bytes(content)
-    with pytest.raises(CaseError, match=r"sizes\.py cannot be imported"):
+    with pytest.raises(
+        CaseError, match=r"sizes\.py cannot be imported: (line \d+: )?SyntaxError: [^<]+$"
+    ):
         load_case(file)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +15,15 @@ CASE = load_case(TINY)
 
 def test_the_space_has_what_only_a_condition_asks_for() -> None:
     found = space(CASE)
+    assert set(found) == {
+        "breaks",
+        "dropout",
+        "epochs",
+        "learning_rate",
+        "step_lr",
+        "step_size",
+        "width",
+    }
     assert found["step_size"] == IntDistribution(1, 3)
     assert found["step_lr"] == CategoricalDistribution((False, True))
     assert found["learning_rate"] == FloatDistribution(1e-4, 1.0, log=True)
@@ -66,7 +73,3 @@ def test_no_text_breaks_the_parser(name: str, value: str) -> None:
     except UsageError:
         return
     assert set(fixed) == {name}
-
-
-def test_no_fix_is_needed() -> None:
-    assert parse_fixed(replace(CASE), []) == {}

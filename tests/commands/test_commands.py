@@ -81,6 +81,13 @@ def test_a_whole_study_by_command(tmp_path: Path) -> None:
     assert lines[-1].startswith("Next:   python -m tuner.study ")
     report = tmp_path / "storage" / "reports" / "tiny"
     assert {"report.md", "report.json"} <= {path.name for path in report.iterdir()}
+
+
+@pytest.mark.slow
+def test_commands_one_after_another(tmp_path: Path) -> None:
+    ended = tuner("study", TINY, "--trials", "4", "--seeds", "2", "--workers", "1", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    report = tmp_path / "storage" / "reports" / "tiny"
     before = {path.name: path.read_bytes() for path in report.iterdir()}
     again = tuner("report", "tiny", cwd=tmp_path)
     assert (again.returncode, again.stderr) == (0, "")
@@ -143,8 +150,8 @@ def test_without_seeds_nothing_is_confirmed_and_the_report_says_so(with_a_study:
         (("study", TINY, "--name", ""), "the study name '' is empty"),
         (("study", TINY, "--workers", str(most_workers() + 1)), "this machine allows at most"),
         (("study", TINY, "--data-dir", "nowhere"), "--data-dir nowhere is not a folder"),
-        (("study", TINY, *RAY, "head"), "--address head will not do; it takes HOST:PORT"),
-        (("study", TINY, *RAY, "ray://head:10001"), "A Ray client (ray://) cannot stream"),
+        (("study", TINY, *RAY, "head"), "--address head is not HOST:PORT of the cluster's head"),
+        (("study", TINY, *RAY, "ray://head:10001"), "A Ray client (ray://) cannot be used"),
         (("study", TINY, *RAY, "127.0.0.1:1"), "nothing answers at --address 127.0.0.1:1"),
         (("study", TINY, "--address", "auto"), "--address auto is only used with --engine ray"),
         (("predict", "nowhere", "in.csv"), "nowhere is not a bundle"),

@@ -13,10 +13,12 @@ from tuner.commands.study import main
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMAND = "python -m tuner.study housing --trials 50 --seeds 2 --try depth=2"
+COMMAND = "python -m tuner.study housing --trials 50 --accept-changes --seeds 2 --try depth=2"
 
 
-def facts(verdict: str | None, n: int = 6, ablation: Any = None) -> dict[str, Any]:
+def facts(
+    verdict: str | None, n: int = 6, ablation: Any = None, more_trials: str = "perhaps"
+) -> dict[str, Any]:
     """What a report says of a study, as far as the end of a command reads it."""
     pair = verdict and {"n": n, "verdict": verdict, "same_trial": False}
     arms = {
@@ -31,6 +33,7 @@ def facts(verdict: str | None, n: int = 6, ablation: Any = None) -> dict[str, An
         "comparison": {"best_vs_baseline": pair},
         "trials": {"total": 50},
         "ablation": ablation,
+        "outlook": {"more_trials": more_trials},
     }
 
 
@@ -48,6 +51,11 @@ def test_the_next_command_follows_from_the_verdict(found: dict[str, Any], expect
     line, _, why = next_command(found, COMMAND).partition("   # ")
     assert shlex.split(line) == shlex.split(expected)
     assert why
+
+
+def test_a_search_that_has_tried_all_is_not_continued() -> None:
+    assert next_command(facts("no proven gain", more_trials="no"), COMMAND) == ""
+    assert next_command(facts("better", more_trials="no"), COMMAND)
 
 
 def test_the_best_is_said_by_what_it_changes() -> None:

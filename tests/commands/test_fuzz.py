@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from tuner.bundle.bundle import Bundle
 
-SOME, MANY = 200, 12_000
+FEW, SOME, MANY = 40, 200, 12_000
 EVERY = pytest.mark.parametrize("inputs", [SOME, pytest.param(MANY, marks=pytest.mark.slow)])
 
 
@@ -225,7 +225,9 @@ def replaced(facts: dict[str, Any], place: tuple[str, ...], value: object) -> di
     return {**facts, first: replaced(facts[first], tuple(rest), value) if rest else value}
 
 
-@EVERY
+@pytest.mark.parametrize(
+    "inputs", [FEW, pytest.param(MANY, marks=pytest.mark.slow)]
+)  # they are dear
 def test_manifests_with_the_right_checksums(inputs: int, tmp_path: Path, fitted: Fitted) -> None:
     rows = tmp_path / "in.csv"
     rows.write_text("x,y\n1,2\n")

@@ -249,3 +249,31 @@ def test_a_class_of_one_row_cannot_be_held_out() -> None:
             classes=("common", "rare"),
             columns=("x",),
         )
+
+
+@pytest.mark.parametrize(
+    ("part", "given", "says"),
+    [
+        ("validation", 5, r"a: validation is 5; give KFold\(5\) or Holdout\(rows\)"),
+        ("validation", None, "a: validation is None; give"),
+        ("validation", "kfold", "a: validation is 'kfold'; give"),
+        ("development", (torch.zeros(4, 1), torch.zeros(4, 1)), "development is .* type tuple"),
+        ("test", None, r"a: test is None; give Examples\(features"),
+        ("test", torch.zeros(4, 1), "a: test is an object of type Tensor; give"),
+        ("pixels", (0.5, 0.5), r"a: pixels is an object of type tuple; give PixelStatistics\("),
+    ],
+)
+def test_a_part_that_is_something_else_is_named(part: str, given: object, says: str) -> None:
+    rows = Examples(features=torch.rand(4, 1), targets=torch.rand(4, 1))
+    parts: dict[str, Any] = {"development": rows, "test": rows, "validation": KFold(2)}
+    with pytest.raises(DataError, match=says):
+        make_dataset(name="a", source="made", columns=("x",), **{**parts, part: given})
+
+
+@pytest.mark.parametrize("part", ["features", "targets"])
+@pytest.mark.parametrize("given", [np.zeros((4, 1)), [[0.0]] * 4, None])
+def test_rows_that_are_no_tensor_are_named(part: str, given: Any) -> None:
+    parts: dict[str, Any] = {"features": torch.zeros(4, 1), "targets": torch.zeros(4, 1)}
+    kind = type(given).__name__
+    with pytest.raises(DataError, match=rf"Examples: {part} is .* {kind}; give a tensor"):
+        Examples(**{**parts, part: given})

@@ -100,12 +100,11 @@ def test_near_zero_float32_is_scaled_as_ever() -> None:
 @pytest.mark.parametrize(
     ("column", "said"),
     [
-        (times().float(), ["numbers near 1.7e.09.*lost.*torch.float64", "is 1.7e.09 in every"]),
+        (times().float(), ["numbers near 1.7e.09.*lost.*torch.float64"]),
         (times(spread=1e3).float(), ["numbers near 1.7e.09"]),
         (times(), []),
         (times(spread=1e6).float(), []),
-        (torch.full((200, 1), 3.0), ["is 3 in every development row"]),
-        (torch.full((200, 1), 3.0, dtype=torch.float64), ["is 3 in every development row"]),
+        (torch.full((200, 1), 3.0), []),  # findings.py names a constant column
         (torch.arange(200.0).view(-1, 1), []),
         (torch.arange(200.0).view(-1, 1) % 2, []),
     ],

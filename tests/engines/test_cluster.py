@@ -272,7 +272,7 @@ def test_what_answers_and_is_no_cluster_is_not_waited_for(answer: bytes) -> None
                 connection.sendall(answer)
 
         threading.Thread(target=serve).start()
-        with pytest.raises(EngineError, match=f"what answers at --address {address} is no Ray"):
+        with pytest.raises(EngineError, match=f"what answers at --address {address} is not a Ray"):
             _check(address)
 
 

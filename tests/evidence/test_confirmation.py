@@ -17,12 +17,12 @@ from tuner.engines.job import Failed
 from tuner.engines.worker import run
 from tuner.errors import BundleError, StoreError, StudyError
 from tuner.evidence.confirmation import configuration_of, confirm
-from tuner.evidence.jobs import TEST, TOGETHER, seed_of
+from tuner.evidence.jobs import TOGETHER, seed_of
 from tuner.evidence.moments import losses
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import kept_predictions, kept_targets
 from tuner.evidence.trainings import Trainings
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import evidence_name, facts_of
@@ -77,7 +77,7 @@ def test_candidates_race_on_fresh_folds_and_arms_meet_the_test(
     assert len(candidates) == 3
     assert confirm(study, config, engine, 3, tmp_path / "weights", quiet)
     found = study.user_attrs[CONFIRMATION]
-    seeds = [seed_of(0, index, TEST) for index in range(3)]
+    seeds = [seed_of(0, index, Stream.TEST) for index in range(3)]
     assert found["seeds"] == seeds
     assert not set(seeds) & {trial.user_attrs["seed"] for trial in study.trials}
     assert found["candidates"] == candidates
@@ -264,7 +264,9 @@ def test_fewer_seeds_do_not_take_the_place_of_more(
     assert said == ["The confirmation on 3 seeds is kept."]
 
 
-@pytest.mark.parametrize("moment", [0, 2, 4])
+@pytest.mark.parametrize(
+    "moment", [2, *(pytest.param(other, marks=pytest.mark.slow) for other in (0, 4))]
+)
 def test_an_interrupted_confirmation_goes_on_where_it_was(
     url: str, tmp_path: Path, moment: int
 ) -> None:

@@ -113,3 +113,22 @@ def test_an_interrupted_one_comes_to_the_same(config: StudyConfig, url: str, mom
 
 def test_a_fixed_number_of_trials_has_no_such_rule(config: StudyConfig, url: str) -> None:
     assert STOPPED not in search(url, config, 6).user_attrs
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "fixed", "expected"),
+    [
+        (1, 3, {}, "after 3 trials: all 3 configurations have been tried"),
+        (1, 4, {}, None),
+        (1, 1000, {"epochs": 2}, "after 3 trials: the only configuration has been tried"),
+    ],
+)
+def test_a_search_ends_when_all_has_been_tried(
+    tmp_path: Path, low: int, high: int, fixed: dict[str, int], expected: str | None
+) -> None:
+    stored = {"low": low, "high": high, "step": 1, "log": False}
+    space = {"epochs": {"name": "IntDistribution", "attributes": stored}}
+    study = make_study(tmp_path, space=space, fixed=fixed)
+    for epochs in (1, 2, 3):
+        add_trial(study, value=0.5, epochs=epochs)
+    assert reason_to_stop(study) == expected

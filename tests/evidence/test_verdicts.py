@@ -10,6 +10,7 @@ import optuna
 import pytest
 
 from tests.making import TINY, make_brief, make_engine, search
+from tuner.case.metric import ACCURACY
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.looks import most_looks
 from tuner.evidence.odometer import keep_looks, looks_at
@@ -62,7 +63,7 @@ def test_a_gain_of_one_row_in_171_proves_nothing(config: StudyConfig, url: str) 
     """What 22 seeds agree on may still be the luck of one row: the gain is 1.2 rows here."""
     wrong = {"baseline": always(8), "recipe": always(7, but=4)}
     study, confirmation = with_predictions(url, config, wrong)
-    found = verdicts(study, arms_of(study), confirmation, "accuracy", "maximize")
+    found = verdicts(study, arms_of(study), confirmation, ACCURACY)
     pair = found["recipe_vs_baseline"]
     assert pair is not None
     assert pair["gain"] == pytest.approx(1.2 / ROWS, rel=0.05)
@@ -80,9 +81,7 @@ def test_a_gain_of_one_row_in_171_proves_nothing(config: StudyConfig, url: str) 
 def test_a_gain_on_many_rows_is_proven(config: StudyConfig, url: str) -> None:
     wrong = {"baseline": always(40), "recipe": always(8)}
     study, confirmation = with_predictions(url, config, wrong)
-    pair = verdicts(study, arms_of(study), confirmation, "accuracy", "maximize")[
-        "recipe_vs_baseline"
-    ]
+    pair = verdicts(study, arms_of(study), confirmation, ACCURACY)["recipe_vs_baseline"]
     assert pair is not None
     assert pair["verdict"] == "better"
     assert pair["also"]["macro_f1"]["verdict"] == "better"
@@ -96,9 +95,7 @@ def test_where_the_seed_does_not_draw_the_weights_nothing_is_proven(
     wrong = {"baseline": always(40), "recipe": always(8)}
     study, confirmation = with_predictions(url, config, wrong)
     study.set_user_attr(SEED_MATTERS, matters)
-    pair = verdicts(study, arms_of(study), confirmation, "accuracy", "maximize")[
-        "recipe_vs_baseline"
-    ]
+    pair = verdicts(study, arms_of(study), confirmation, ACCURACY)["recipe_vs_baseline"]
     assert pair is not None
     assert (pair["verdict"], pair["seed_matters"]) == ("no proven gain", matters)
 
@@ -108,7 +105,7 @@ def test_a_study_that_kept_no_rows_is_compared_by_its_seeds(config: StudyConfig,
     scores = {
         name: [{"accuracy": 0.5 + n / 100} for n in range(6)] for name in ("baseline", "best")
     }
-    found = verdicts(study, arms_of(study), {"scores": scores}, "accuracy", "maximize")
+    found = verdicts(study, arms_of(study), {"scores": scores}, ACCURACY)
     pair = found["best_vs_baseline"]
     assert pair is not None
     assert (pair["covers"], pair["n"], pair["verdict"]) == ("seeds", 6, "no proven gain")
@@ -127,7 +124,7 @@ def test_a_confirmed_study_has_verdicts_with_looks(tmp_path: Path) -> None:
     }
 
     def intervals(of: optuna.Study) -> tuple[int, float]:
-        pair = verdicts(of, arms_of(of), confirmation, "accuracy", "maximize")["recipe_vs_baseline"]
+        pair = verdicts(of, arms_of(of), confirmation, ACCURACY)["recipe_vs_baseline"]
         assert pair is not None
         low, high = pair["interval"]
         return pair["looks"], high - low

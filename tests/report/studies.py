@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from functools import cache
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
 from optuna.distributions import IntDistribution
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import event
 
@@ -84,19 +86,23 @@ def make_study(
     }
     if not (folder / "studies.db").exists():
         (folder / "studies.db").write_bytes(_empty_database())
-    storage = optuna.storages.RDBStorage(url_in(folder))
-    event.listen(storage.engine, "connect", _without_waiting_for_the_disk)
-    storage.engine.dispose()
-    study = optuna.create_study(study_name=name, storage=storage, direction=direction)
+    study = optuna.create_study(study_name=name, storage=_storage(folder), direction=direction)
     study.set_user_attr("tuner", facts)
     return study
+
+
+def _storage(folder: Path) -> RDBStorage:
+    storage = RDBStorage(url_in(folder))
+    event.listen(storage.engine, "connect", _without_waiting_for_the_disk)
+    storage.engine.dispose()
+    return storage
 
 
 @cache
 def _empty_database() -> bytes:
     """Optuna's tables take half a second to make; a copy of them takes none."""
     with TemporaryDirectory() as folder:
-        storage = optuna.storages.RDBStorage(url_in(Path(folder)))
+        storage = RDBStorage(url_in(Path(folder)))
         storage.engine.dispose()
         return (Path(folder) / "studies.db").read_bytes()
 
@@ -218,6 +224,21 @@ def usual_study(
     folder: Path, name: str = "flowers", trials: int = 50, **kwargs: Any
 ) -> optuna.Study:
     """A classification study with pruned and failed trials, confirmed on six seeds."""
+    if (folder / "studies.db").exists():
+        return _usual(folder, name, trials, **kwargs)
+    (folder / "studies.db").write_bytes(_usual_database(name, trials, json.dumps(kwargs)))
+    return optuna.load_study(study_name=name, storage=_storage(folder))
+
+
+@cache
+def _usual_database(name: str, trials: int, kwargs: str) -> bytes:
+    """Made once a process; a copy of it takes no time."""
+    with TemporaryDirectory() as place:
+        _usual(Path(place), name, trials, **json.loads(kwargs))._storage.remove_session()
+        return (Path(place) / "studies.db").read_bytes()
+
+
+def _usual(folder: Path, name: str, trials: int, **kwargs: Any) -> optuna.Study:
     study = make_study(folder, name, **kwargs)
     add_trial(study, value=0.60, arm="baseline")
     add_trial(study, value=0.66, arm="recipe", epochs=15, dropout=0.3)

@@ -9,8 +9,9 @@ from optuna.trial import TrialState
 
 from tests.report.studies import add_session, add_trial, make_study, url_in, usual_study
 from tests.report.test_report import ablated, erring
-from tuner.report.document import first_screen
-from tuner.report.writing import write_report
+from tuner.report.document import document, first_screen
+from tuner.report.facts import gather
+from tuner.report.writing import CONFUSION, CURVES, HISTORY, IMPORTANCE, MISTAKES, WATERFALL
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import optuna
 
+PICTURES = (WATERFALL, IMPORTANCE, HISTORY, CURVES, CONFUSION, MISTAKES)
 CLIPPED = (
     "mend",
     "goes on",
@@ -69,8 +71,8 @@ def regression(folder: Path) -> optuna.Study:
 
 
 def written(study: optuna.Study, folder: Path) -> str:
-    place = Workplace.at(url=url_in(folder))
-    return write_report(study, place, folder / "out").read_text("utf-8")
+    """The text, with all its captions, but without the pictures, which take most of the time."""
+    return document(gather(study, Workplace.at(url=url_in(folder))), PICTURES)
 
 
 @pytest.mark.parametrize("make", [unfinished, unconfirmed, whole, regression, usual_study])

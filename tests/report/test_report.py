@@ -3,11 +3,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 from PIL import Image
@@ -24,15 +27,17 @@ from tests.report.studies import (
 )
 from tuner.commands.report import main
 from tuner.errors import StoreError, UsageError
+from tuner.report.charts.curves import draw_curves
+from tuner.report.document import document
 from tuner.report.facts import gather
 from tuner.report.writing import write_report
 from tuner.study.arms import arms_of
+from tuner.study.schema import CONFIRMATION
+from tuner.study.store import load_study
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import optuna
 
 FILES = {
     "report.md",
@@ -50,6 +55,12 @@ def written(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
     return report.read_text(), facts
 
 
+def worded(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
+    """The report's text and facts, without its pictures, which take most of its time."""
+    facts = gather(study, Workplace.at(url=url_in(folder)))
+    return document(facts, ()), facts
+
+
 @pytest.mark.parametrize(
     ("trained_on", "said"),
     [
@@ -64,7 +75,7 @@ def test_it_says_what_the_models_that_met_the_test_were_trained_on(
     study = usual_study(tmp_path)
     stored = study.user_attrs["confirmation"]
     study.set_user_attr("confirmation", stored | trained_on)
-    report, _ = written(study, tmp_path)
+    report, _ = worded(study, tmp_path)
     assert f"- *Test*: scores of models trained on {said}" in report
 
 
@@ -100,12 +111,12 @@ def test_report_json_holds_what_was_promised(tmp_path: Path) -> None:
 
 
 def test_the_plan_is_shown(tmp_path: Path) -> None:
-    text, _ = written(usual_study(tmp_path), tmp_path)
+    text, _ = worded(usual_study(tmp_path), tmp_path)
     assert "- Device cpu, bfloat16, channels last, 2 workers with 1 thread each\n" in text
 
 
 def test_each_arm_is_diagnosed(tmp_path: Path) -> None:
-    text, facts = written(usual_study(tmp_path), tmp_path)
+    text, facts = worded(usual_study(tmp_path), tmp_path)
     baseline = facts["diagnosis"]["baseline"]
     assert baseline["label"] == "overfitting"
     assert baseline["signs"]["gap"] == pytest.approx((0.999 - 0.6) / 0.8, abs=0.02)
@@ -117,7 +128,7 @@ def test_each_arm_is_diagnosed(tmp_path: Path) -> None:
 def test_a_study_of_an_older_version_has_no_diagnosis(tmp_path: Path) -> None:
     study = make_study(tmp_path, trivial=None)
     add_trial(study, value=0.6, arm="baseline")
-    text, facts = written(study, tmp_path)
+    text, facts = worded(study, tmp_path)
     assert facts["diagnosis"] == {}
     assert "What is wrong with the baseline?" not in text
 
@@ -145,13 +156,13 @@ def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_stand_in_is_named_in_the_first_line(tmp_path: Path) -> None:
     data = {"name": "flowers-drawn", "stands_in_for": "flowers"}
-    text, _ = written(usual_study(tmp_path, "flowers-drawn", trials=5, data=data), tmp_path)
+    text, _ = worded(usual_study(tmp_path, "flowers-drawn", trials=5, data=data), tmp_path)
     assert text.startswith("> **THIS IS NOT FLOWERS.")
 
 
 def test_the_race_of_the_candidates(tmp_path: Path) -> None:
     study = usual_study(tmp_path)
-    text, facts = written(study, tmp_path)
+    text, facts = worded(study, tmp_path)
     entered = facts["confirmation"]["candidates"]
     arms = {one["arm"]: one["trial"] for one in entered if one["arm"]}
     assert arms == {"baseline": 0, "recipe": 1}
@@ -169,9 +180,48 @@ def test_the_race_of_the_candidates(tmp_path: Path) -> None:
     assert "Its score in the search was 0.7 points too optimistic." in section
     stored = study.user_attrs["confirmation"]
     study.set_user_attr("confirmation", {**stored, "fewest": 4, "most": 16})
-    assert "after 6 rounds instead of 4, because its gain" in written(study, tmp_path)[0]
+    assert "after 6 rounds instead of 4, because its gain" in worded(study, tmp_path)[0]
     add_trial(study, value=0.99)
-    assert "was found later and has not been in this comparison" in written(study, tmp_path)[0]
+    assert "was found later and has not been in this comparison" in worded(study, tmp_path)[0]
+
+
+def test_a_search_that_has_tried_all_says_so(tmp_path: Path) -> None:
+    stored = {"low": 10, "high": 11, "step": 1, "log": False}
+    space = {"epochs": {"name": "IntDistribution", "attributes": stored}}
+    study = make_study(tmp_path, space=space)
+    for epochs, arm in ((10, "baseline"), (11, "recipe")):
+        add_trial(study, value=0.1 * epochs - 0.5, epochs=epochs, arm=arm)
+    confirm(study, baseline=[0.5] * 6, recipe=[0.6] * 6, best=[0.6] * 6)
+    text, _ = written(study, tmp_path)
+    assert (
+        "**More trials cannot help**: the search space has 2 configurations, and the search has "
+        "tried all of them."
+    ) in text
+    assert "Widen the search space in the case's `suggest`" in text
+    assert "Run at least 20" not in text
+
+
+def test_a_trial_is_found_by_its_number_where_another_was_deleted(tmp_path: Path) -> None:
+    """Positions are not numbers then; a deleted candidate is left out of the race."""
+    study = usual_study(tmp_path)
+    _, before = written(study, tmp_path)
+    gone = before["confirmation"]["candidates"][1]["trial"]
+    other = next(
+        trial.number
+        for trial in study.get_trials()
+        if trial.state == TrialState.FAIL and trial.number < before["arms"]["best"]["trial"]
+    )
+    with closing(sqlite3.connect(tmp_path / "studies.db")) as database, database:
+        removed = database.execute("DELETE FROM trials WHERE number IN (?, ?)", (gone, other))
+        assert removed.rowcount == 2
+    again = optuna.load_study(study_name=study.study_name, storage=url_in(tmp_path))
+    _, facts = written(again, tmp_path)
+    entered = [one for one in before["confirmation"]["candidates"] if one["trial"] != gone]
+    assert facts["confirmation"]["candidates"] == entered
+    curves = draw_curves(facts, again.get_trials(deepcopy=False))
+    assert curves is not None
+    titles = [panel.get_title("left") for panel in curves.axes]
+    assert titles == [f"{name}, trial {arm['trial']}" for name, arm in facts["arms"].items()]
 
 
 def test_a_candidate_that_diverged(tmp_path: Path) -> None:
@@ -233,7 +283,7 @@ def test_a_second_opening_and_another_machine_are_said(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=5)
     confirm(study, baseline=[0.6, 0.7], recipe=[0.6, 0.7], best=[0.6, 0.8])
     add_session(study, machine={"python": "3.13.0", "processor": "B", "cores": 1, "platform": "x"})
-    text, _ = written(study, tmp_path)
+    text, _ = worded(study, tmp_path)
     assert "opened 2 times" in text
     assert "Only the first opening" in text
     assert "An earlier one had another machine" in text
@@ -242,7 +292,7 @@ def test_a_second_opening_and_another_machine_are_said(tmp_path: Path) -> None:
 def test_a_cluster_is_named_with_its_processors(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=4)
     add_session(study, cluster={"nodes": 3, "processors": ["A", "B"]})
-    text, _ = written(study, tmp_path)
+    text, _ = worded(study, tmp_path)
     assert (
         "The trainings ran on a Ray cluster of 3 nodes with A and B; "
         "the machine named first is the coordinator's."
@@ -336,7 +386,7 @@ def test_the_ablation_is_told_with_its_picture(tmp_path: Path) -> None:
         in text
     )
     assert "`dropout` 0 → 0.3, with `rate` 2" in text
-    assert "100 % of the gain of all 2 changes" in text
+    assert "(all of the gain of all 2 changes)" in text
     assert "On fresh folds, `learning_rate` and `dropout` alone bring all of the gain." in text
     assert "without it): training 80 %, structure 20 %." in text
     assert (tmp_path / "out" / "ablation.svg").exists()
@@ -358,6 +408,7 @@ def test_a_page_that_needs_no_other_file(tmp_path: Path) -> None:
     )
     assert "prefers-color-scheme: dark" in page
     assert "@media print" in page
+    assert not re.findall(r"\d (?:%|±)", page), "no line ends between a number and its unit"
     headings = re.findall("<h2>(.*?)</h2>", page)
     assert headings == re.findall(
         "^## (.*)$", (tmp_path / "out" / "report.md").read_text("utf-8"), re.M
@@ -389,7 +440,7 @@ def test_a_path_that_does_better_half_way(tmp_path: Path) -> None:
     study.set_user_attr(
         "ablation", {**stored, "path_scores": [[0.6, 0.62], [0.94, 0.96], [0.90, 0.92]]}
     )
-    text, _ = written(study, tmp_path)
+    text, _ = worded(study, tmp_path)
     assert "On these folds the first change does better than all 2." in text
 
 
@@ -449,7 +500,7 @@ def test_what_the_best_gets_wrong_in_numbers(tmp_path: Path) -> None:
 def test_an_ablation_that_ran_out_of_time(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     ablated(study, complete=False)
-    text, _ = written(study, tmp_path)
+    text, _ = worded(study, tmp_path)
     assert "The time budget ran out." in text
     assert "smallest change" not in text
 
@@ -473,3 +524,17 @@ def test_importance_and_health_are_told(tmp_path: Path) -> None:
     section = text.split("Would more trials help?\n\n")[1].split("\n\n")[1]
     wanted = [line.startswith("- **") for line in section.splitlines()]
     assert wanted == sorted(wanted, reverse=True), "what wants something done comes first"
+
+
+def test_a_confirmation_made_by_hand_has_the_parts_of_a_real_one(
+    workplace: Path, tmp_path: Path
+) -> None:
+    """But for what studies did not keep before predictions on the test rows were stored."""
+    real = load_study(f"sqlite:///{workplace}/storage/studies.db", "tiny").user_attrs[CONFIRMATION]
+    ours = usual_study(tmp_path, trials=5).user_attrs[CONFIRMATION]
+    assert real.keys() - ours.keys() == {"price", "rows", "stream", "trained_on"}
+    assert ours.keys() <= real.keys()
+    assert ours["arms"].keys() == real["arms"].keys()
+    for name, arm in ours["arms"].items():
+        assert arm.keys() == real["arms"][name].keys()
+        assert arm["scores"][0].keys() == real["arms"][name]["scores"][0].keys()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.trial import TrialState, create_trial
 
 from tests.making import DATABASE, HERE, TINY, make_brief, retrained, search
 from tuner.bundle.bundle import open_bundle, read_manifest
@@ -16,10 +17,11 @@ from tuner.commands.list import main as list_main
 from tuner.commands.study import main as study_main
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.odometer import looks_at
+from tuner.report.facts import gather
 from tuner.runs.cleaning import find_waste, take_away
 from tuner.runs.contrast import contrast
 from tuner.runs.deletion import delete_study
-from tuner.runs.inventory import studies_of
+from tuner.runs.inventory import short_verdict, studies_of
 from tuner.runs.renaming import rename_study
 from tuner.study.catalogue import Catalogue
 from tuner.study.lock import only_writer
@@ -61,6 +63,22 @@ def test_list_tells_what_each_study_has_come_to(
     assert (tiny["trials"], tiny["state"], tiny["split"]) == (5, "confirmed", "test")
     scores = load_study(DATABASE, "tiny").user_attrs[CONFIRMATION]["arms"]["best"]["scores"]
     assert tiny["best"] == pytest.approx(sum(one["accuracy"] for one in scores) / len(scores))
+
+
+def test_a_row_of_the_list_is_what_the_report_says(own_workplace: Path) -> None:
+    search(DATABASE, make_brief(TINY, own_workplace), 2, name="short")
+    catalogue().load("tiny").enqueue_trial({"width": 3})
+    catalogue().load("short").add_trial(
+        create_trial(state=TrialState.COMPLETE, value=2.0)  # from elsewhere: never an arm
+    )
+    for row in studies_of(HERE):
+        facts = gather(load_study(DATABASE, row.name), HERE)
+        assert (row.trials, row.verdict) == (facts["trials"]["total"], short_verdict(facts))
+        best = facts["arms"]["best"]
+        split = best["test"].get("accuracy") or best["validation"]
+        assert row.best == pytest.approx(split["mean"])
+        assert row.split == ("test" if best["test"] else "validation")
+    assert [one.state for one in studies_of(HERE)] == ["searched", "interrupted"]
 
 
 def test_best_is_what_the_study_says(

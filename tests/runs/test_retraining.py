@@ -9,15 +9,20 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from tests.making import DATABASE, TINY, make_brief, retrained, search
+from tests.making import DATABASE, HERE, TINY, make_brief, retrained, search
 from tuner.bundle.bundle import open_bundle
 from tuner.case.metric import METRICS_OF, scores
 from tuner.errors import DataError, EngineError, StudyError, UsageError
-from tuner.evidence.jobs import TEST, seed_of
-from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, TESTED_WEIGHTS
+from tuner.evidence.confirming_parts import why_not_confirmable
+from tuner.evidence.jobs import seed_of
+from tuner.report.writing import write_report
+from tuner.seeds import Stream
+from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, PARTS, TESTED_WEIGHTS
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
+    import optuna
+
     from tuner.runs.settings import Arm
 
 
@@ -64,14 +69,15 @@ def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace:
     study = load_study(DATABASE, "tiny")
     facts = manifest(bundle)
     assert (
-        bundle.resolve() == own_workplace / f"storage/bundles/tiny/best-seed-{seed_of(0, 0, TEST)}"
+        bundle.resolve()
+        == own_workplace / f"storage/bundles/tiny/best-seed-{seed_of(0, 0, Stream.TEST)}"
     )
     assert sorted(path.name for path in bundle.iterdir()) == [
         "manifest.json",
         "weights.safetensors",
     ]
     assert facts["trial"] == study.best_trial.number
-    assert facts["seed"] == seed_of(0, 0, TEST)
+    assert facts["seed"] == seed_of(0, 0, Stream.TEST)
     assert facts["hyperparameters"] == study.best_trial.user_attrs["hyperparameters"]
     assert facts["epochs"] == study.best_trial.user_attrs["best_epoch"]
     assert facts["metrics"]["validation"] == {"accuracy": study.best_value}
@@ -165,19 +171,55 @@ def test_only_complete_trials_can_be_had(own_workplace: Path) -> None:
     assert not (own_workplace / "storage/bundles").exists()
 
 
-def test_the_baseline_with_only_some_changes_of_the_best(own_workplace: Path) -> None:
-    study = load_study(DATABASE, "tiny")
+def with_another_best(study: optuna.Study) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Have another trial than the baseline win; return both configurations, and a change."""
     stored = study.user_attrs[CONFIRMATION]
     winner = next(number for number in stored["candidates"] if number != 0)
     study.set_user_attr(CONFIRMATION, {**stored, "winner": winner})
     was, best = (study.trials[number].user_attrs["hyperparameters"] for number in (0, winner))
-    name = next(name for name in ("width", "learning_rate") if was[name] != best[name])
-    facts = manifest(retrained("tiny", case_file=TINY, only=(name,)))
+    return was, best, next(n for n in ("width", "learning_rate") if was[n] != best[n])
+
+
+def test_the_baseline_with_only_some_changes_of_the_best(own_workplace: Path) -> None:
+    was, best, name = with_another_best(load_study(DATABASE, "tiny"))
+    facts = manifest(retrained("tiny", case_file=TINY, only=(name,), seeds=0))
     assert facts["hyperparameters"] == {**was, name: best[name]}
     assert (facts["trial"], facts["confirmed"]) == (None, False)
     assert facts["only"][name]["now"] == best[name]
-    assert facts["metrics"] == {"validation": None, "test": None}
+    assert facts["metrics"]["validation"] is facts["metrics"]["test"] is None
+    assert "--seeds 0 leaves the test split closed" in facts["evidence"]
+    assert len(load_study(DATABASE, "tiny").user_attrs[OPENINGS]) == 1
     with pytest.raises(UsageError, match="--only batch_size: the best does not change it"):
         retrained("tiny", case_file=TINY, only=("batch_size",))
     with pytest.raises(UsageError, match="no change of the best 'widht'"):
         retrained("tiny", case_file=TINY, only=("widht",))
+
+
+def test_a_part_of_the_changes_is_confirmed_once(own_workplace: Path) -> None:
+    _, _, name = with_another_best(load_study(DATABASE, "tiny"))
+    facts = manifest(first := retrained("tiny", case_file=TINY, only=(name,)))
+    study = load_study(DATABASE, "tiny")
+    assert len(study.user_attrs[OPENINGS]) == 2, "a look at the test rows is on the record"
+    (part,) = study.user_attrs[PARTS].values()
+    assert part["changes"] == [name]
+    assert len(part["scores"]) == len(study.user_attrs[CONFIRMATION]["seeds"])
+    over = facts["comparison"]["over_baseline"]
+    told = sum(one["accuracy"] for one in part["scores"]) / len(part["scores"])
+    had = sum(one["accuracy"] for one in part["baseline_scores"]) / len(part["baseline_scores"])
+    assert over["gain"] == pytest.approx(told - had)
+    assert over["looks"] == 2
+    assert (facts["confirmed"], over["verdict"]) == (True, "no proven gain")  # on two seeds
+    assert facts["metrics"]["test"] == part["scores"][0], "of exactly these weights"
+    before = weights(first)
+    assert weights(retrained("tiny", case_file=TINY, only=(name,))) == before
+    assert len(load_study(DATABASE, "tiny").user_attrs[OPENINGS]) == 2, "what is known is kept"
+    text = write_report(load_study(DATABASE, "tiny"), HERE, own_workplace / "out").read_text()
+    assert f"**With only `{name}`:** it is not proven better" in text
+
+
+def test_a_part_is_not_confirmed_before_its_study_is(own_workplace: Path) -> None:
+    study = search(DATABASE, make_brief(TINY, own_workplace), 2, name="short")
+    assert why_not_confirmable(study) == (
+        "the study has not been confirmed, so its test split stays closed"
+    )
+    assert why_not_confirmable(load_study(DATABASE, "tiny")) is None

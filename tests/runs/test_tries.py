@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,6 @@ from tuner.errors import UsageError
 from tuner.runs.tries import parse_tries
 from tuner.study.schema import TRIED
 from tuner.study.store import load_study
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LINE = [TINY, "--trials", "3", "--seeds", "0", "--workers", "1"]
 
@@ -33,11 +30,14 @@ def test_a_configuration_of_ones_own_is_the_next_trial_once(
     assert (found["width"], found["step_lr"], found["step_size"]) == (7, True, 2)
     assert found["learning_rate"] == load_case(TINY).baseline.learning_rate
     assert "trial 3 (yours)" in capsys.readouterr().out
+    told = Path("storage/reports/tiny/report.md").read_text()
+    assert "- Your own configuration, trial 3 (`width=7,step_lr=True,step_size=2`): " in told
     assert main(tried) == 0
     assert len(load_study(DATABASE, "tiny").trials) == 4
     assert "trial 3 is this configuration already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_follows_is_a_function_of_what_was_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from optuna.distributions import IntDistribution
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from tests.making import DATABASE, TINY, make_brief, open_as_command, rerun, search
+from tests.making import DATABASE, TINY, make_brief, open_as_command, search
 from tuner.commands.ending import INTERRUPTED
 from tuner.commands.verify import main
 from tuner.engines.choosing import ThisMachine
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 
     import optuna
 
-    from tuner.engines.job import Job
     from tuner.training.fitting import ReportPoint
+
+pytestmark = pytest.mark.xdist_group("verification")  # its fixtures are made once
 
 TRIALS = 14
 OURS = ("tiny", "--case", TINY)
@@ -218,6 +220,22 @@ def test_an_altered_database_is_noticed(
     assert said in capsys.readouterr().out
 
 
+def test_trials_from_elsewhere_are_not_compared(
+    study: optuna.Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were not trained here; the others are still the same."""
+    shutil.copytree("storage", tmp_path / "storage")
+    url = f"sqlite:///{tmp_path}/storage/studies.db"
+    there = load_study(url, study.study_name)
+    there.add_trial(create_trial(state=TrialState.COMPLETE, value=0.5))
+    assert main([*OURS, "--all", "--workers", "1", "--storage", url]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert f"Not trained by tuner, so not compared: {TRIALS}." in said
+    assert said[-1].startswith(f"{TRIALS} of {TRIALS} trials ")
+    with pytest.raises(UsageError, match=f"trial {TRIALS} of study 'tiny' was not trained by"):
+        main([*OURS, "--trial", str(TRIALS), "--storage", url])
+
+
 def test_what_a_study_says_of_itself_is_checked(study: optuna.Study, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/odd.db"
     search(url, make_brief(TINY, tmp_path), 1, name="tiny")
@@ -240,14 +258,21 @@ def test_a_training_that_fails_now_is_a_difference(study: optuna.Study) -> None:
     assert first_difference(config, trial, Failed("no room"), []) is not None
 
 
-def test_another_seed_of_the_study_differs_and_the_exit_status_says_so(
-    study: optuna.Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_training_that_was_stored_otherwise_is_named_and_the_exit_status_says_so(
+    study: optuna.Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def other_batches(*arguments: Any) -> Job:
-        return rerun(search_job(*arguments), seed=1)
-
-    monkeypatch.setattr("tuner.runs.verification.search_job", other_batches)
-    assert main([*OURS, "--trial", "0", "--workers", "1"]) == 1
+    """The smallest step that a number can take, at the first point of one trial."""
+    shutil.copytree("storage", tmp_path / "storage")
+    curve = deepcopy(study.trials[0].user_attrs["curve"])
+    curve[0][2] *= 1 + 2**-52
+    with closing(sqlite3.connect(tmp_path / "storage" / "studies.db")) as database, database:
+        changed = database.execute(
+            "UPDATE trial_user_attributes SET value_json = ? WHERE key = 'curve' AND trial_id = 1",
+            (json.dumps(curve),),
+        )
+        assert changed.rowcount == 1
+    url = f"sqlite:///{tmp_path}/storage/studies.db"
+    assert main([*OURS, "--trial", "0", "--workers", "1", "--storage", url]) == 1
     said = capsys.readouterr().out.splitlines()
     assert "differs in training loss at point 1 (epoch 1): " in said[0]
     assert said[-1].startswith("0 of 1 trials ")

@@ -22,13 +22,16 @@ from tests.making import (
     open_as_command,
     search,
 )
+from tuner.data.dataset import LockedSplit
 from tuner.errors import StudyError
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
+from tuner.study.schema import OPENINGS
 from tuner.study.store import load_study
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
+    from tuner.data.examples import Examples
     from tuner.study.configuration import StudyConfig
 
 TOTAL = 14
@@ -169,7 +172,9 @@ def test_a_deadline_ends_the_search_and_leaves_the_rest_to_settle(
     study, opened = open_as_command(url, "study", config)
     Coordinator(Mirror(study), opened, make_engine(1)).search(1000, deadline=time.monotonic())
     assert finished(study) <= 1
-    assert len(study.trials) >= 1
+    assert [trial.number for trial in study.trials] == [0, 1]  # those that were enqueued
+    later = history(search(url, config, 4))
+    assert later == history(search(url, config, 4, name="without a deadline"))
 
 
 def test_a_fixed_hyperparameter_is_not_searched(tmp_path: Path, url: str) -> None:
@@ -191,11 +196,37 @@ def test_other_seeds_search_elsewhere(tmp_path: Path) -> None:
 
 
 def test_the_test_split_stays_closed_during_a_search(config: StudyConfig, url: str) -> None:
-    def refuse() -> None:
+    """Neither in this process nor in that of a worker, which reads the cached data itself."""
+    undisturbed = history(search(url, config, 4, name="with its test split"))
+    (config.data_folder / "test.safetensors").unlink()
+
+    def refuse() -> Examples:
         raise AssertionError("opened")
 
-    dataset = replace(config.dataset)
-    dataset.test._read = refuse  # type: ignore[assignment]
+    dataset = replace(config.dataset, test=LockedSplit(config.dataset.test.rows, refuse))
     study = search(url, replace(config, dataset=dataset), 4)
-    assert finished(study) == 4
-    assert "test_openings" not in study.user_attrs
+    assert history(study) == undisturbed
+    assert OPENINGS not in study.user_attrs
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"width": 400}, "enqueued with width=400, which the search space does not have (line "),
+        ({"width": "x", "dropout": 0.1}, "width='x', dropout=0.1, which the search space does not"),
+        ({"step_lr": None}, "step_lr=None, which"),
+    ],
+)
+def test_a_trial_enqueued_elsewhere_with_values_out_of_range_fails_and_the_search_goes_on(
+    config: StudyConfig, url: str, values: dict[str, object], said: str
+) -> None:
+    search(url, config, 2)
+    study = load_study(url, "study")
+    study.enqueue_trial(values)
+    study.enqueue_trial({"width": 3})
+    found = search(url, config, 4)
+    refused, other = found.trials[2:]
+    assert refused.state == TrialState.FAIL
+    assert said in refused.user_attrs["failure"]
+    assert other.user_attrs["hyperparameters"]["width"] == 3
+    assert finished(found) == 4

@@ -20,6 +20,7 @@ from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.study.sqlite import SECONDS_TO_WAIT_FOR_A_LOCK
 from tuner.study.store import load_study
+from tuner.unpromised.by_optuna import engine_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +33,23 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
 
 
+KEPT = (
+    "number",
+    "state",
+    "values",
+    "params",
+    "distributions",
+    "intermediate_values",
+    "user_attrs",
+    "system_attrs",
+)
+
+
 def everything(study: optuna.Study) -> list[dict[str, Any]]:
-    """All that a study has of its trials, but for what the database calls them."""
-    kept = [dict(vars(trial)) for trial in study.get_trials(deepcopy=False)]
-    for trial in kept:
-        for name in ("_trial_id", "_datetime_start", "datetime_complete"):
-            trial.pop(name)
-    return kept
+    """All that a study has of its trials, but for the time of day."""
+    return [
+        {name: getattr(trial, name) for name in KEPT} for trial in study.get_trials(deepcopy=False)
+    ]
 
 
 class Compares:
@@ -52,7 +63,7 @@ class Compares:
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         if ended is not None:
-            numbers = [trial["_number"] for trial in self._finished(load_study(self.url, "study"))]
+            numbers = [trial["number"] for trial in self._finished(load_study(self.url, "study"))]
             assert ended.number in numbers
         assert self._finished(self.mirror.study) == self._finished(load_study(self.url, "study"))
         self.mirror.flush()
@@ -130,7 +141,7 @@ def test_points_are_behind_for_a_second_at_most(
     assert mirror.study.trials[0].intermediate_values[1] == 0.5
     monkeypatch.setattr(write_behind, "SECONDS_BEHIND", -1.0)
     trial.report(float("inf"), 3)
-    assert everything(mirror.study)[0]["_user_attrs"] == {
+    assert everything(mirror.study)[0]["user_attrs"] == {
         "arm": "baseline",
         "seed": 1,
         "said": "yes",
@@ -190,7 +201,7 @@ def test_ctrl_c_at_the_moment_of_a_commit_writes_nothing_twice(
     def press(_connection: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    engine = mirror._behind.engine
+    engine = engine_of(study)
     event.listen(engine, "commit", press)
     with pytest.raises(KeyboardInterrupt):
         mirror.flush() if what == "flush" else mirror.write_new()

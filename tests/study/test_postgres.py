@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import chdir
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_command_works_on_a_server(
-    postgres: str, workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = str(make_url(postgres).set(password="secret").render_as_string(hide_password=False))
     monkeypatch.chdir(tmp_path)
@@ -40,10 +39,6 @@ def test_every_command_works_on_a_server(
         content = (written / page).read_bytes()
         assert content == (tmp_path / "again" / page).read_bytes()
         assert b"secret" not in content
-    on_a_server = json.loads((written / "report.json").read_text())
-    in_a_file = json.loads((workplace / "storage" / "reports" / "tiny" / "report.json").read_text())
-    for part in ("metric", "seed", "trials", "data"):
-        assert on_a_server[part] == in_a_file[part]
 
 
 def test_the_same_study_on_a_server_and_in_a_file(

@@ -122,7 +122,19 @@ BROKEN: dict[str, tuple[Case, str]] = {
     "nothing to train": (with_build(frozen), "the model has no parameter that requires a gradient"),
     "no gradient": (
         with_forward(lambda net, rows: net.layer(rows).detach()),
-        "does not require grad",
+        r"its loss does not depend on the model's parameters.* \(see line \d+ of test_rehearsal",
+    ),
+    "no gradient, and numbers that need one": (
+        with_forward(lambda net, rows: net.layer(rows).round().long().float()),
+        "its loss does not depend on the model's parameters",
+    ),
+    "a loss that is not finite": (
+        with_forward(lambda net, rows: net.layer(rows) / 0),
+        "before any training, the model gives a loss that is not finite",
+    ),
+    "another number of features": (
+        with_build(lambda: nn.Linear(7, 2)),
+        r"mat1 and mat2 shapes cannot be multiplied .*\(build is at line \d+ of test_rehearsal.py",
     ),
     "other layers each time": (
         with_build(random_depth),
@@ -258,9 +270,18 @@ def test_weights_that_no_seed_repeats_are_named() -> None:
     assert "cannot be repeated bit for bit" in said
 
 
-def test_columns_that_tell_nothing_are_named() -> None:
+@pytest.mark.parametrize(("last", "said"), [(nn.Softmax(-1), 1), (nn.LogSoftmax(-1), 0)])
+def test_a_softmax_before_the_loss_is_named(last: nn.Module, said: int) -> None:
+    found = check(with_build(lambda: nn.Sequential(nn.Linear(2, 2), last))).remarks
+    assert [remark for remark in found if "as after a softmax" in remark] == list(found)
+    assert len(found) == said
+
+
+def test_a_column_is_named_once() -> None:
+    """One that is constant is in the findings about the data, one that lost its digits here."""
     features = DATA.development.features.clone()
     features[:, 1] = 4
+    features[:, 0] += 1.7e9
     rows = Examples(features=features, targets=DATA.development.targets)
     data = make_dataset(
         name="tiny",
@@ -271,9 +292,10 @@ def test_columns_that_tell_nothing_are_named() -> None:
         classes=DATA.classes,
         columns=DATA.columns,
     )
-    assert check(TINY_CASE, data).remarks == (
-        "Column 'y' is 4 in every development row: it tells the model nothing.",
-    )
+    (said,) = check(TINY_CASE, data).remarks
+    assert re.match("Column 'x' holds numbers near 1.7e.09, which float32 keeps only", said)
+    assert data.findings is not None
+    assert sum("'y'" in remark for remark in data.findings.remarks()) == 1
 
 
 def test_the_layout_in_memory_is_the_one_of_the_study() -> None:

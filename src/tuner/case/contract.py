@@ -170,7 +170,7 @@ class Case:
             if not (is_dataclass(value) and isinstance(value, Hyperparameters)):
                 raise CaseError(
                     f"case {self.name!r}: {arm} is {value!r}; it has to be an instance of a frozen "
-                    "dataclass derived from tuner.case.Hyperparameters"
+                    "dataclass derived from tuner.Hyperparameters"
                 )
             self._check_fields(arm, value)
         self._check_own()
@@ -289,7 +289,7 @@ class Case:
         if not isinstance(found, Dataset):
             raise CaseError(
                 f"case {self.name!r}: load returned {type(found).__name__}; it has to return what "
-                "tuner.data.dataset.make_dataset makes"
+                "tuner.make_dataset makes"
             )
         if bool(found.classes) != (self.task == "classification"):
             raise CaseError(
@@ -311,9 +311,10 @@ class Case:
 
 
 def in_one_line(error: BaseException, file: str | None) -> str:
-    """Say what was raised, and in which line of a file."""
+    """Say what was raised, and in which line of a file; errors of ours say it without a name."""
     message = " ".join(str(error).split())
-    reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    name = type(error).__name__
+    reason = message if isinstance(error, TunerError) else f"{name}: {message}" if message else name
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == file]
     return f"line {lines[-1]}: {reason}" if lines else reason

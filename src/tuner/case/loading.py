@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +27,7 @@ def check_reference(reference: str) -> None:
 
     Raises:
         UsageError: no case of that name.
-        CaseError: the file does not exist.
+        CaseError: the file does not exist, or has a name that no study can keep.
     """
     if door_of(reference):
         return
@@ -40,6 +41,13 @@ def check_reference(reference: str) -> None:
         found = False
     if not found:
         raise CaseError(f"no case file {Path(reference)}; name a Python file that defines CASE")
+    try:
+        reference.encode()
+    except UnicodeEncodeError as error:
+        raise CaseError(
+            f"case file {os.fsencode(reference)!r}: its name is not UTF-8, so a study cannot keep "
+            "it; rename the file"
+        ) from error
 
 
 def load_case(reference: str) -> Case:
@@ -81,11 +89,13 @@ def load_named_case(name: str, reference: str, file: str | None) -> Case:
     """
     if file is None and is_file(str(reference)):
         raise CaseError(
-            f"this is of a case of your own, {name!r}; name its file with --case {reference}"
+            f"this study uses your own case {name!r}; pass its file: --case {reference}"
         )
     case = load_case(file or reference)
     if case.name != name:
-        raise CaseError(f"this is of case {name!r}, and {file or reference} is {case.name!r}")
+        raise CaseError(
+            f"this study uses case {name!r}, but {file or reference} is case {case.name!r}"
+        )
     return case
 
 
@@ -101,7 +111,8 @@ def import_file(path: Path) -> Any:
     Raises:
         CaseError: it raises, or exits.
     """
-    name = f"tuner_case_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
+    name = f"tuner_case_{path.stem}_{digest}"
     module = ModuleType(name)
     module.__file__ = str(path)
     make_importable(path)

@@ -52,6 +52,7 @@ class Metric:
             takes NumPy's arrays as well, unless it needs probabilities.
         needs_probability: whether it asks for probabilities rather than for the likeliest class.
         own_units: whether it takes numbers in the target's own units rather than standardised.
+        of_target: what a score is called in the units of the target; None: it has other units.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Metric:
     rows: OfModel | None
     needs_probability: bool = False
     own_units: bool = False
+    of_target: str | None = None
 
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Score a model: a tensor of no dimensions.
@@ -223,6 +225,7 @@ MAE = Metric(
     spread=SPREAD_OF_ABSOLUTE_ERROR,
     compute=_mean_absolute_error,
     rows=_absolute_error,
+    of_target="mean absolute error",
 )
 MSE = Metric(
     name="mse",

@@ -27,7 +27,7 @@ def outline_of(path: Path) -> dict[str, Drawn | None] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # importing it will say so
-            tree = ast.parse(path.read_bytes())
+            tree = ast.parse(path.read_bytes(), str(path))
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return None
     suggest = _suggest_of(tree)

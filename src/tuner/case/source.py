@@ -161,7 +161,10 @@ def _read(path: Path) -> _Module:
         return _parsed(path.read_bytes(), path.suffix)
     except OSError as error:
         raise CaseError(f"{path} cannot be read: {error.strerror}") from error
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except SyntaxError as error:
+        where = f"line {error.lineno}: " if error.lineno else ""
+        raise CaseError(f"{path} cannot be imported: {where}SyntaxError: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
         raise CaseError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tuner.case.contract import Case, Hyperparameters
 
 DRAWS_TO_SEE_A_SPACE = 300
+LATER = 1000  # the number of a trial, as good as any
 OUT_OF_RANGE = ".*is out of the range of the distribution"  # how Optuna says so
 
 
@@ -163,6 +164,23 @@ def check_inside(case: Case, hyperparameters: Hyperparameters, what: str) -> Non
             "that suggest draws has to be returned as drawn, under its own name, and drawn once; "
             "a field that it does not draw has to have the same value in baseline and recipe"
         )
+    if not _depends_on_values_alone(case, hyperparameters):
+        raise CaseError(
+            f"case {case.name!r}: suggest gives a later trial with the values of {what} other "
+            "hyperparameters. Make them of what it draws alone, without the number of the trial, "
+            "random numbers or a counter"
+        )
+
+
+def _depends_on_values_alone(case: Case, hyperparameters: Hyperparameters) -> bool:
+    """Whether `suggest` gives the same back in a later trial."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            later = case.suggest(FixedTrial(asdict(hyperparameters), number=LATER))
+        except Exception:
+            return False
+    return repr(later) == repr(hyperparameters)
 
 
 def parse_fixed(case: Case, assignments: Sequence[str], option: str = "--fix") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`python -m tuner.ablate STUDY`: measure which change bought the gain."""
+"""`python -m tuner.ablate STUDY`: measure which change made the difference."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = argparse.ArgumentParser(
         prog="tuner ablate",
-        description="Measure which change bought the gain: walk from the baseline to the best one "
-        "change at a time, taking the one that does most, and leave each one out of the best. "
-        "Trains on fresh seeds and folds of the development data; the test split stays closed. "
-        "Run the same command again to continue where it stopped.",
+        description="Measure which change made the difference. Apply the changes to the baseline "
+        "one at a time, the most helpful first; then leave each one out of the best. Trains on "
+        "fresh seeds and folds of the development data; the test split stays closed. Run the same "
+        "command again to continue where it stopped.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     made.add_argument(
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         "--budget",
         type=whole_number(1, MOST_SECONDS),
         metavar="SECONDS",
-        help="start no training after this time, and report on what there is",
+        help="start no new training after this time, and report what was measured by then",
     )
     add_workplace(made)
     made.add_argument(

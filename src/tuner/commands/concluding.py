@@ -67,6 +67,8 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
         words = _without(_without(shlex.split(command), "--seeds"), "--try")
         return f"{shlex.join([*words, '--seeds', str(FEWEST_TO_PROVE)])}   # is it really better?"
     if pair["same_trial"] or pair["verdict"] != "better":
+        if facts["outlook"]["more_trials"] == "no":
+            return ""
         words = _without(_without(shlex.split(command), "--trials"), "--try")
         more = str(2 * facts["trials"]["total"])
         return f"{shlex.join([*words, '--trials', more])}   # continue the search"
@@ -75,13 +77,13 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
     own = f" --case {shlex.quote(case)}" if is_file(case) else ""
     study = shlex.quote(facts["study"])
     if not facts["ablation"]:
-        return f"tuner ablate {study}{own}{where}   # which change bought it?"
+        return f"tuner ablate {study}{own}{where}   # which change made the difference?"
     return f"tuner retrain {study}{own}{where}   # save the model"
 
 
 def _without(words: list[str], option: str) -> list[str]:
-    """Return a command without an option and its value."""
-    kept, rest = list[str](), iter(words)
+    """Return a command without an option and its value, and without leave to change the study."""
+    kept, rest = list[str](), iter([word for word in words if word != "--accept-changes"])
     for word in rest:
         if word == option:
             next(rest, None)

@@ -116,13 +116,13 @@ def add_compute(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=whole_number(1),
         metavar="N",
-        help="fits that run at once (default: one per core, or one per GPU)",
+        help="trainings that run at once (default: one per core, or one per GPU)",
     )
     parser.add_argument(
         "--engine",
         choices=("local", "ray"),
         default="local",
-        help="where fits run: in processes on this machine (default), or on a Ray cluster",
+        help="where trainings run: in processes on this machine (default), or on a Ray cluster",
     )
     parser.add_argument(
         "--address",

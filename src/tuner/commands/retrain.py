@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tuner.commands.names import check_stored_study
 from tuner.commands.options import add_case_and_data, add_workplace, stored_of, whole_number
+from tuner.errors import UsageError
 from tuner.runs.settings import RetrainingSettings
 from tuner.seeds import LARGEST
 
@@ -30,18 +31,26 @@ def parser() -> argparse.ArgumentParser:
         choices=("best", "baseline", "recipe"),
         help="the best (default), the baseline or the recipe",
     )
-    which.add_argument("--trial", type=whole_number(0), metavar="N", help="a complete trial")
+    which.add_argument("--trial", type=whole_number(0), metavar="N", help="this complete trial")
     which.add_argument(
         "--only",
         metavar="NAME,NAME",
         help="the baseline with only these changes of the best, for example the smallest change "
-        "that tuner ablate has found; what hangs on one of them comes with it",
+        "that tuner ablate has found. It is trained on fresh seeds and compared with the baseline "
+        "on the test rows, once",
+    )
+    made.add_argument(
+        "--seeds",
+        type=whole_number(0),
+        metavar="N",
+        help="with --only: fresh seeds on which it is compared with the baseline on the test rows "
+        "(default: as many as the study's confirmation; 0: not at all)",
     )
     made.add_argument(
         "--seed",
         type=whole_number(0, LARGEST),
         metavar="S",
-        help="default: the first confirmation seed",
+        help="seed of the training (default: the first seed of the confirmation)",
     )
     add_workplace(made)
     made.add_argument(
@@ -57,6 +66,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    if arguments.seeds is not None and not arguments.only:
+        raise UsageError("--seeds is only used with --only; --seed chooses the seed of the model")
     check_stored_study(arguments)
     from tuner.runs.retraining import retrain  # imports torch and Optuna
     from tuner.runs.study import quieten_optuna
@@ -67,9 +78,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         arm=arguments.arm or "best",
         trial=arguments.trial,
         only=tuple(filter(None, (arguments.only or "").split(","))),
+        seeds=arguments.seeds,
         seed=arguments.seed,
         out=arguments.out,
     )
-    bundle = retrain(settings, lambda text: sys.stderr.write(f"tuner: {text}\n"))
+
+    def tell(text: str) -> None:
+        sys.stderr.write(f"tuner: {text}\n")
+
+    bundle = retrain(settings, tell)
     sys.stdout.write(f"{bundle}\n")
     return 0

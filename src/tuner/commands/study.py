@@ -52,20 +52,28 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
         add_door(made, door)
     else:
         made.add_argument("case", metavar="CASE", help=CASE)
+    _add_budget(made)
+    made.add_argument(
+        "--name", help="name of the study (default: that of its data, and what --fix says)"
+    )
+    add_workplace(made)
+    made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds the raw data")
+    add_compute(made)
+    _add_space(made)
+    _add_repeatability(made)
+    _add_loop(made)
+    return made
+
+
+def _add_budget(made: argparse.ArgumentParser) -> None:
+    """Add the options that say how much is trained."""
     made.add_argument(
         "--trials",
         type=whole_number(1, auto=True),
         default=50,
         metavar="N",
-        help="finished trials that the study ends with, earlier runs included (default 50); auto: "
+        help="number of finished trials in the end, earlier runs included (default 50); auto: "
         "30 to 100, until the last half has gained less than the noise of a score",
-    )
-    made.add_argument(
-        "--name", help="name of the study (default: that of its data, and what --fix says)"
-    )
-    add_workplace(made)
-    made.add_argument(
-        "--seed", type=whole_number(0, LARGEST), default=0, help="of the study (default 0)"
     )
     made.add_argument(
         "--seeds",
@@ -75,12 +83,39 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
         "times as many are used until the result is clear; 0 skips the confirmation and leaves "
         "the test split unopened)",
     )
-    add_compute(made)
     made.add_argument(
         "--timeout",
         type=whole_number(1, MOST_SECONDS),
         metavar="SECONDS",
-        help="end the search after this time, and report on what there is",
+        help="stop the search after this time; then confirm and report what there is",
+    )
+
+
+def _add_space(made: argparse.ArgumentParser) -> None:
+    """Add the options that say which configurations are trained."""
+    made.add_argument(
+        "--fix",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="use this value and do not search it (can be repeated); baseline and recipe stay as "
+        "they are",
+    )
+    made.add_argument(
+        "--try",
+        dest="tries",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE,...",
+        help="train this configuration as the next trial (can be repeated), even if --trials has "
+        "been reached; hyperparameters that are not named have the baseline's value",
+    )
+
+
+def _add_repeatability(made: argparse.ArgumentParser) -> None:
+    """Add the options that decide the numbers of a study."""
+    made.add_argument(
+        "--seed", type=whole_number(0, LARGEST), default=0, help="seed of the study (default 0)"
     )
     made.add_argument(
         "--order",
@@ -92,8 +127,8 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
     made.add_argument(
         "--precision",
         choices=("float32", "bfloat16"),
-        help="of a new study's convolutions and matrix products (default: bfloat16 for classes "
-        "of images where the processor computes in it, else float32)",
+        help="number format of a new study's convolutions and matrix products (default: bfloat16 "
+        "for classes of images where the processor computes in it, else float32)",
     )
     made.add_argument(
         "--metric",
@@ -114,34 +149,15 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
         help="train no model that takes longer for one row, measured on this machine before the "
         "training (such a study cannot be repeated bit for bit)",
     )
-    made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds the raw data")
-    made.add_argument(
-        "--fix",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="do not search this hyperparameter (again for another); baseline and recipe stay",
-    )
     made.add_argument(
         "--accept-changes",
         action="store_true",
         help="continue a study although its case, its data or tuner's training code has changed "
         "since; the study and its report keep a note of it",
     )
-    made.add_argument(
-        "--try",
-        dest="tries",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE,...",
-        help="train this configuration as the next trial (again for another), even if --trials is "
-        "reached; what is not named has the baseline's value",
-    )
-    add_loop(made)
-    return made
 
 
-def add_loop(parser: argparse.ArgumentParser) -> None:
+def _add_loop(parser: argparse.ArgumentParser) -> None:
     """Add what a loop can be told, where its file does not say it."""
     group = parser.add_argument_group("a training loop of your own (FILE.py:FUNCTION)")
     group.add_argument(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from numbers import Integral
+from types import NoneType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.images import MODES
-from tuner.data.splits import Holdout
+from tuner.data.splits import Holdout, KFold
 from tuner.errors import DataError
 
 TABLES = (torch.float32, torch.float64)
@@ -19,8 +21,30 @@ RAW = (torch.int64, torch.int32, torch.float32)
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tuner.data.examples import Examples, PixelStatistics
-    from tuner.data.splits import KFold
+
+def check_kinds(
+    name: str, development: object, test: object, validation: object, pixels: object
+) -> None:
+    """Check that the parts of a data set are what `make_dataset` takes.
+
+    Raises:
+        DataError: one is something else.
+    """
+    for what, given, kinds, call in (
+        ("development", development, (Examples,), "Examples(features=..., targets=...)"),
+        ("test", test, (Examples,), "Examples(features=..., targets=...)"),
+        ("validation", validation, (Holdout, KFold), "KFold(5) or Holdout(rows)"),
+        ("pixels", pixels, (PixelStatistics, NoneType), "PixelStatistics(mean=..., std=...)"),
+    ):
+        if not isinstance(given, kinds):
+            raise DataError(f"{name}: {what} is {_a_kind(given)}; give {call}")
+
+
+def _a_kind(given: object) -> str:
+    """Name what was given: a number or a text by itself, anything else by its type."""
+    if given is None or isinstance(given, int | float | str):
+        return repr(given)
+    return f"an object of type {type(given).__name__}"
 
 
 def check_rows(

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from tuner.data.checking import check_names, check_parts, check_rows, plain_names
+from tuner.data.checking import check_kinds, check_names, check_parts, check_rows, plain_names
 from tuner.data.findings import find
 from tuner.errors import DataError
 
@@ -168,11 +168,13 @@ def make_dataset(
     ('sad', 'happy')
 
     Raises:
-        DataError: rows have the wrong type or shape, hold what is not finite, name no class, or
-            are not there; test rows have another shape than development rows; a class has no
-            development rows, or too few to hold some out; or all of them have one target.
+        DataError: a part is not what it has to be; rows have the wrong type or shape, hold what is
+            not finite, name no class, or are not there; test rows have another shape than
+            development rows; a class has no development rows, or too few to hold some out; or all
+            of them have one target.
     """
     name, source = str(name), str(source)
+    check_kinds(name, development, test, validation, pixels)
     classes = plain_names(name, "classes", classes)
     columns = plain_names(name, "columns", columns)
     check_names(name, classes=classes, columns=columns)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Self
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from tuner.data.tensors import save_tensors
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,13 @@ class Examples:
     targets: Tensor
 
     def __post_init__(self) -> None:
-        """Refuse features and targets that do not belong together."""
+        """Refuse what is not a tensor, and features and targets that do not belong together."""
+        for what, given in (("features", self.features), ("targets", self.targets)):
+            if not isinstance(given, Tensor):
+                raise DataError(
+                    f"Examples: {what} is an object of type {type(given).__name__}; give a tensor "
+                    "(torch.as_tensor makes one of an array or a list)"
+                )
         if len(self.features) != len(self.targets) or len(self.features) == 0:
             raise DataError(
                 f"{len(self.features)} rows of features with {len(self.targets)} targets; "

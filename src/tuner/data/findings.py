@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from tuner.data.splits import KFold
 from tuner.data.tensors import row_digests
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,7 +205,7 @@ def _columns(
     numbering: list[str] = []
     if not columns:
         return constant, suspects, numbering
-    random = np.random.default_rng(derive(0, "rows that columns are looked through on"))
+    random = np.random.default_rng(derive(0, Stream.ROWS_LOOKED_AT))
     some = np.sort(random.permutation(len(rows))[:SAMPLE])
     targets = rows.targets.double().numpy().ravel()[some]
     ranks = rankdata(targets)

@@ -152,8 +152,8 @@ def _check(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16 or "/" in host:
         raise UsageError(
-            f"--address {address} will not do; it takes HOST:PORT of the cluster's head, or auto "
-            "on a machine of the cluster. A Ray client (ray://) cannot stream"
+            f"--address {address} is not HOST:PORT of the cluster's head; write that, or auto on a "
+            "machine of the cluster. A Ray client (ray://) cannot be used: it cannot stream"
         )
     try:
         with socket.create_connection((host, int(port)), SECONDS_TO_CONNECT) as connection:
@@ -161,11 +161,11 @@ def _check(address: str) -> None:
             answer = connection.makefile("rb").read(4)
     except OSError as error:
         raise EngineError(
-            f"nothing answers at --address {address} ({first_line(error)}); on the cluster's head, "
-            "`ray status` says whether it runs"
+            f"nothing answers at --address {address} ({first_line(error)}); run `ray status` "
+            "on the cluster's head to see whether it runs"
         ) from error
     if answer[3:] != bytes([SETTINGS]):
         raise EngineError(
-            f"what answers at --address {address} is no Ray cluster; on its head, `ray status` "
-            "says which HOST:PORT it has"
+            f"what answers at --address {address} is not a Ray cluster; run `ray status` on the "
+            "cluster's head to see its HOST:PORT"
         )

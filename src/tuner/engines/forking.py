@@ -16,6 +16,7 @@ from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING
 
 from tuner.interrupts import held_back
+from tuner.unpromised import OPTIMIZING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 CAN_FORK = platform.system() == "Linux"
-# An optimizer imports torch._dynamo, and that half of torch with it, when it takes its first step.
-IMPORTED = ["torch._dynamo", "tuner.engines.processes"]
+IMPORTED = [OPTIMIZING, "tuner.engines.processes"]
 
 
 @contextmanager

@@ -92,7 +92,7 @@ class RayEngine(RemoteEngine[Job, ReportPoint]):
             if self._without_room > SECONDS_WITHOUT_ROOM:
                 raise EngineError(
                     f"the cluster has had no room for a fit for {SECONDS_WITHOUT_ROOM:g} s; "
-                    "`ray status` says what it lacks. The same command goes on"
+                    "`ray status` says what it lacks. Run the same command again to continue"
                 )
         return [fits[stream] for stream in ready]
 

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from tuner.engines.job import Failed
 from tuner.own.loops.events import Reported
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 from tuner.training.blame import without_line
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _pairs(
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yield everything to be compared, as (name, stored, now), in the order it came about."""
     stored, pruned = trial.user_attrs, trial.state == TrialState.PRUNED
-    yield "seed", stored["seed"], derive(config.seed, "trial", trial.number)
+    yield "seed", stored["seed"], derive(config.seed, Stream.TRIAL, trial.number)
     before = stored.get("curve", [])
     compared = reports[: len(before)] if pruned else reports
     for count, (was, now) in enumerate(zip_longest(before, compared), start=1):

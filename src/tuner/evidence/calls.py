@@ -8,10 +8,11 @@ import numpy as np
 from optuna.trial import TrialState, create_trial
 
 from tuner.engines.job import Failed, Finished, LoopJob
-from tuner.evidence.jobs import RACE, TEST, seed_of
+from tuner.evidence.jobs import seed_of
 from tuner.evidence.predictions import packed
 from tuner.evidence.trainings import Rounds
 from tuner.own.loops.events import Question, Reported, Told
+from tuner.seeds import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ class Calls(Rounds[LoopJob, Question | Told]):
         *,
         final: bool = False,
     ) -> None:
-        stream = TEST if final else RACE
+        stream = Stream.TEST if final else Stream.RACE
         super().__init__(study, f"{config.basis} {stream}", config.metric, engine, say)
         self.config, self.stream, self.final = config, stream, final
 

@@ -202,7 +202,7 @@ def in_words(found: Certainty, write: Callable[[float], str]) -> str:
         f"{write(found.smallest)} will often be missed"
     )
     if found.hour_seeds and found.hour_smallest is not None:
-        first += f" (after one more hour of training: {write(found.hour_smallest)})"
+        first += f"; one more hour of training would lower this to {write(found.hour_smallest)}"
     if found.wanted is None or found.wanted >= found.smallest:
         return f"{first}."
     rows = None if found.rows_needed is None else f"{found.rows_needed:,} test rows"

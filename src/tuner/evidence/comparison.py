@@ -66,7 +66,7 @@ def compare(baseline: Sequence[float], other: Sequence[float], direction: Direct
     if len(baseline) != len(other) or not baseline:
         raise ValueError(f"{len(baseline)} scores against {len(other)}; pairs are needed")
     if not all(map(math.isfinite, (*baseline, *other))):
-        raise ValueError("a score is not a finite number, so its gain is none either")
+        raise ValueError("a score is not a finite number, so no gain can be computed")
     gains = paired_gains(baseline, other, direction)
     return Comparison(
         gain=fmean(gains),

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from tuner.errors import StudyError
 from tuner.evidence.final import score_on_test
 from tuner.evidence.finalists import most_seeds
-from tuner.evidence.jobs import TEST, Configuration, seed_of
+from tuner.evidence.jobs import Configuration, seed_of
 from tuner.evidence.mistakes import one_class_in_words
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import Price, plan_test
 from tuner.evidence.race import Race, race
 from tuner.evidence.trainings import Trainings
+from tuner.seeds import Stream
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.limits import breaks_limits
 from tuner.study.schema import CONFIRMATION, MISTAKES
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from tuner.engines.job import Engine
+    from tuner.evidence.final import Tested
     from tuner.study.configuration import StudyConfig
 
 
@@ -90,34 +92,24 @@ def confirm(
     opened = not set(chosen.values()) <= set(known)
     if opened:
         say(price.words)
-        arms_tested = {number: configurations[number] for number in chosen.values()}
-        tested = score_on_test(
-            study, trainings.study, config, engine, arms_tested, count, folder, say
-        )
+        meeting = {number: configurations[number] for number in chosen.values()}
+        tested = score_on_test(study, trainings.study, config, engine, meeting, count, folder, say)
         known = {trial: one.scores for trial, one in tested.items()}
-        shown = {"trial": found.winner, **tested[found.winner].details}
-        shown["always"] = {
-            name: tested[number].details.get("one_class") for name, number in chosen.items()
-        }
-        study.set_user_attr(MISTAKES, shown)
-        for name, answer in shown["always"].items():
-            if answer is not None:
-                say(one_class_in_words(name, answer))
+        _keep_mistakes(study, chosen, tested, say)
     else:
         count, price = len(before["seeds"]), Price(**before["price"])
-    ended = {
-        name: {"trial": number, "epochs": configurations[number].epochs, "scores": known[number]}
-        for name, number in chosen.items()
-    }
     facts = {
         **asked,
         "fewest": fewest,
         "most": most_seeds(fewest),
         "winner": found.winner,
         "validation": {str(number): scores for number, scores in found.scores.items()},
-        "stream": TEST,
-        "seeds": [seed_of(config.seed, index, TEST) for index in range(count)],
-        "arms": ended,
+        "stream": Stream.TEST,
+        "seeds": [seed_of(config.seed, index, Stream.TEST) for index in range(count)],
+        "arms": {
+            name: {"trial": trial, "epochs": configurations[trial].epochs, "scores": known[trial]}
+            for name, trial in chosen.items()
+        },
         "trained_on": len(config.dataset.development),
         "rows": identity,
         "price": asdict(price),
@@ -126,9 +118,29 @@ def confirm(
     return opened
 
 
+def _keep_mistakes(
+    study: optuna.Study,
+    chosen: Mapping[str, int],
+    tested: Mapping[int, Tested],
+    say: Callable[[str], None],
+) -> None:
+    """Keep what the best gets wrong, and say so where an arm gives one answer to everything.
+
+    Args:
+        chosen: the trial of each arm.
+        tested: by trial.
+    """
+    always = {name: tested[trial].details.get("one_class") for name, trial in chosen.items()}
+    best = chosen["best"]
+    study.set_user_attr(MISTAKES, {"trial": best, **tested[best].details, "always": always})
+    for name, answer in always.items():
+        if answer is not None:
+            say(one_class_in_words(name, answer))
+
+
 def _scores_known(before: Mapping[str, Any], count: int) -> dict[int, list[dict[str, float]]]:
     """Return test scores by trial that an earlier confirmation has, on as many seeds or more."""
-    if before.get("stream") != TEST or len(before["seeds"]) < count:
+    if before.get("stream") != Stream.TEST or len(before["seeds"]) < count:
         return {}
     return {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -12,11 +12,12 @@ from tuner.case.metric import scores
 from tuner.data.tensors import checksum_in
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import BundleError, StudyError
-from tuner.evidence.jobs import TEST, final_replica, job_of, seed_of, trained_with, weights_file
+from tuner.evidence.jobs import final_replica, job_of, seed_of, trained_with, weights_file
 from tuner.evidence.mistakes import classification_mistakes, residuals
 from tuner.evidence.moments import keep_moments
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
+from tuner.seeds import Stream
 from tuner.study.schema import TESTED_WEIGHTS
 from tuner.training.inference import Fitted, applied_by
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from tuner.evidence.jobs import Configuration
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
+
+T = TypeVar("T", bound=int | str)  # the number of a trial, or the name of a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,12 @@ def score_on_test(
     evidence: optuna.Study,
     config: StudyConfig,
     engine: Engine,
-    configurations: Mapping[int, Configuration],
+    configurations: Mapping[T, Configuration],
     count: int,
     folder: Path,
     say: Callable[[str], None],
-) -> dict[int, Tested]:
-    """Train each trial's configuration on so many seeds, then open the test split for all.
+) -> dict[T, Tested]:
+    """Train each configuration on so many seeds, then open the test split for all.
 
     What the models say of the test rows is kept, so later comparisons need no new opening.
 
@@ -96,7 +99,7 @@ def score_on_test(
 def _keep(
     evidence: optuna.Study,
     config: StudyConfig,
-    outputs: Mapping[int, Sequence[Tensor]],
+    outputs: Mapping[T, Sequence[Tensor]],
     test: Examples,
     scaler: Scaler | None,
 ) -> None:
@@ -105,7 +108,7 @@ def _keep(
     probable = config.case.metric.needs_probability
     keep_targets(evidence, config.dataset.test.identity(), targets, scaler)
     for trial, own in outputs.items():
-        seeds = tuple(seed_of(config.seed, index, TEST) for index in range(len(own)))
+        seeds = tuple(seed_of(config.seed, index, Stream.TEST) for index in range(len(own)))
         said = torch.stack(list(own))  # (seeds, rows, outputs)
         values = said.argmax(dim=2) if config.dataset.classes else said[:, :, 0]
         shares = said.double().softmax(dim=2).numpy() if probable else None
@@ -116,7 +119,7 @@ def final_job(
     config: StudyConfig,
     configuration: Configuration,
     files: Mapping[int, Path | None],
-    stream: str = TEST,
+    stream: str = Stream.TEST,
 ) -> Job:
     """Train for the test, on all development data.
 
@@ -132,8 +135,8 @@ def final_job(
 
 def _jobs(
     config: StudyConfig,
-    configurations: Mapping[int, Configuration],
-    files: Mapping[tuple[int, int], Path],
+    configurations: Mapping[T, Configuration],
+    files: Mapping[tuple[T, int], Path],
 ) -> list[Job]:
     """Return what trains the weights that are not there yet."""
     blocks = {
@@ -147,7 +150,7 @@ def _jobs(
             configurations[trial],
             {index: files.get((trial, index)) for index in together},
         )
-        for trial, together in sorted(blocks, key=lambda block: (block[1].start, block[0]))
+        for trial, together in sorted(blocks, key=lambda block: (block[1].start, f"{block[0]:>9}"))
     ]
 
 
@@ -171,9 +174,9 @@ def _train(jobs: Sequence[Job], engine: Engine, say: Callable[[str], None]) -> N
 def _open(
     study: optuna.Study,
     config: StudyConfig,
-    configurations: Mapping[int, Configuration],
-    files: Mapping[tuple[int, int], Path],
-) -> tuple[dict[tuple[int, int], Tensor], Examples, Scaler | None]:
+    configurations: Mapping[T, Configuration],
+    files: Mapping[tuple[T, int], Path],
+) -> tuple[dict[tuple[T, int], Tensor], Examples, Scaler | None]:
     """Open the test split, on the record, and apply every model to it.
 
     Returns:
@@ -181,11 +184,12 @@ def _open(
         scaled numbers.
     """
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
+    noun = "configuration" if trials == 1 else "configurations"
 
     identity = config.dataset.test.identity()
 
     def record() -> None:
-        reason = f"final evaluation of {trials} configurations on {seeds} seeds"
+        reason = f"final evaluation of {trials} {noun} on {seeds} seeds"
         record_opening(study, identity, reason)
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}

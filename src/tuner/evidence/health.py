@@ -104,7 +104,7 @@ def _failed(finished: Sequence[FrozenTrial]) -> Check:
     if failed <= MOST_FAILED * len(finished):
         return Check("failed", True, found)
     return Check(
-        "failed", False, found, "read their reasons above, then fix the case or its search space"
+        "failed", False, found, "read the reasons below, then fix the case or its search space"
     )
 
 
@@ -180,7 +180,7 @@ def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Che
         "dimensions",
         False,
         f"{found}: fewer than {TRIALS_A_DIMENSION} trials for each",
-        "trust an ablation (`tuner ablate`) more than the importances below; run more trials, or "
+        "trust an ablation (`tuner ablate`) more than the importances; run more trials, or "
         "use `--fix` for the hyperparameters that matter least",
     )
 

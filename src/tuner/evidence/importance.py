@@ -22,7 +22,7 @@ from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import TrialState, create_trial
 from scipy.stats import rankdata
 
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 from tuner.study.schema import IMPORTANCE
 from tuner.study.store import facts_of
 from tuner.study.trials import scored_trials
@@ -84,8 +84,8 @@ def importance(study: optuna.Study, pool: Executor | None = None) -> dict[str, A
     return {
         "trials": len(trials),
         "rung": rung,
-        "final": _measure(final, derive(seed, "importance"), pool),
-        "early": _measure(_rows(early), derive(seed, "importance"), pool) if rung else None,
+        "final": _measure(final, derive(seed, Stream.IMPORTANCE), pool),
+        "early": _measure(_rows(early), derive(seed, Stream.IMPORTANCE), pool) if rung else None,
     }
 
 

@@ -11,7 +11,7 @@ from tuner.case.contract import Shape
 from tuner.data.splits import KFold
 from tuner.engines.job import Job, Replica
 from tuner.machine import machine
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 from tuner.training.networks import stackable
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from tuner.study.configuration import StudyConfig
 
-RACE, TEST = "confirmation", "test"  # streams of seeds
 TOGETHER = 6  # the fewest rounds that prove anything
 
 
@@ -62,7 +61,7 @@ def trained_with(config: StudyConfig, configuration: Configuration, index: int) 
     return range(start, start + TOGETHER)
 
 
-def seed_of(study_seed: int, index: int, stream: str = RACE) -> int:
+def seed_of(study_seed: int, index: int, stream: str = Stream.RACE) -> int:
     """Return seed number `index` of the rounds, or of the models that meet the test."""
     return derive(study_seed, stream, index)
 
@@ -73,12 +72,12 @@ def fresh_replica(config: StudyConfig, index: int) -> Replica:
     k = scheme.k if isinstance(scheme, KFold) else 1
     return Replica(
         seed=seed_of(config.seed, index),
-        split_seed=derive(config.seed, "confirmation folds", index // k),
+        split_seed=derive(config.seed, Stream.RACE_FOLDS, index // k),
         fold=index % k,
     )
 
 
-def final_replica(config: StudyConfig, index: int, stream: str = TEST) -> Replica:
+def final_replica(config: StudyConfig, index: int, stream: str = Stream.TEST) -> Replica:
     """Return what a model that meets the test is trained on: all development rows.
 
     No model of a round meets the test: its validation score took part in choosing the best. So the
@@ -94,7 +93,7 @@ def weights_file(
     folder: Path, config: StudyConfig, configuration: Configuration, index: int
 ) -> Path:
     """Return the file for the weights of a model that meets the test, which no other has."""
-    seed = seed_of(config.seed, index, TEST)
+    seed = seed_of(config.seed, index, Stream.TEST)
     inputs = (
         config.case.name,
         config.basis,

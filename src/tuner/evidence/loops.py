@@ -22,10 +22,11 @@ from tuner.errors import StudyError
 from tuner.evidence.calls import TESTED, Calls
 from tuner.evidence.comparison import CONFIDENCE, paired_gains
 from tuner.evidence.finalists import BELIEVED, SURE, most_seeds
-from tuner.evidence.jobs import TEST, Configuration, seed_of
+from tuner.evidence.jobs import Configuration, seed_of
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import packed, unpacked
 from tuner.evidence.race import race
+from tuner.seeds import Stream
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.schema import CONFIRMATION, ROW_LOSSES, SEED_MATTERS
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import optuna
-    from numpy.typing import NDArray
     from optuna.trial import FrozenTrial
 
     from tuner.engines.job import LoopRunner
@@ -90,8 +90,8 @@ def confirm_loop(
         "most": most_seeds(fewest),
         "winner": found.winner,
         "validation": {str(number): own for number, own in found.scores.items()},
-        "stream": TEST,
-        "seeds": [seed_of(config.seed, index, TEST) for index in range(count)],
+        "stream": Stream.TEST,
+        "seeds": [seed_of(config.seed, index, Stream.TEST) for index in range(count)],
         "arms": {
             name: {
                 "trial": number,
@@ -218,16 +218,3 @@ def _keep_rows(
     for number, losses in kept.items():
         calls.study.set_user_attr(f"{ROW_LOSSES}{number}", packed(losses))
     return name_of_test_rows(calls.config)
-
-
-def row_losses(attributes: Mapping[str, Any], trial: int) -> NDArray[np.float64] | None:
-    """Return what models of a trial's configuration lost on each test row, (seeds, rows).
-
-    Args:
-        attributes: of the study that holds the calls after a search.
-
-    Returns:
-        They, or None where the loop gave none.
-    """
-    entry = attributes.get(f"{ROW_LOSSES}{trial}")
-    return None if entry is None else unpacked(entry).astype(np.float64)

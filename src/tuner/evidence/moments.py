@@ -19,7 +19,7 @@ from tuner.evidence.resampling import RESAMPLES, moments_of_scores
 from tuner.evidence.scores import auc, macro_f1, unit_of_auc, unit_of_macro_f1
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import optuna
     from numpy.typing import NDArray
@@ -90,7 +90,7 @@ def moments(
     )
 
 
-def keep_moments(evidence: optuna.Study, metric: Metric, trials: Sequence[int]) -> None:
+def keep_moments(evidence: optuna.Study, metric: Metric, trials: Iterable[int | str]) -> None:
     """Keep the moments of the gains between these trials, where the metric has no loss a row.
 
     Args:
@@ -101,7 +101,7 @@ def keep_moments(evidence: optuna.Study, metric: Metric, trials: Sequence[int]) 
     if metric.rows is not None or targets is None:
         return
     scale = kept_scale(attributes)
-    said = {one: kept_predictions(attributes, one, targets) for one in sorted(trials)}
+    said = {one: kept_predictions(attributes, one, targets) for one in sorted(trials, key=str)}
     for (first, one), (second, two) in combinations(said.items(), 2):
         if one is None or two is None:
             continue
@@ -113,8 +113,8 @@ def keep_moments(evidence: optuna.Study, metric: Metric, trials: Sequence[int]) 
 def kept_moments(
     attributes: Mapping[str, Any],
     metric: Metric,
-    baseline: tuple[int, Predictions],
-    other: tuple[int, Predictions],
+    baseline: tuple[int | str, Predictions],
+    other: tuple[int | str, Predictions],
 ) -> Moments | None:
     """Return the moments of a gain between two trials, if they are kept for these predictions.
 
@@ -122,7 +122,7 @@ def kept_moments(
         attributes: of an evidence study.
         baseline: number of the trial, and what its models said; so is `other`.
     """
-    turned = baseline[0] > other[0]
+    turned = str(baseline[0]) > str(other[0])
     first, second = (other, baseline) if turned else (baseline, other)
     entry = attributes.get(_name(metric, first[0], second[0]))
     seeds = [list(first[1].seeds), list(second[1].seeds)]
@@ -135,7 +135,7 @@ def kept_moments(
     return Moments(**{**entry["moments"], **pairs, "gain": -gain if turned else gain})
 
 
-def _name(metric: Metric, first: int, second: int) -> str:
+def _name(metric: Metric, first: int | str, second: int | str) -> str:
     return f"{MOMENTS}{metric.name}:{first}:{second}"
 
 

@@ -9,6 +9,7 @@ import optuna
 
 from tuner.study.schema import EVIDENCE, FACTS, OPENINGS
 from tuner.study.store import evidence_name
+from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,7 @@ def keep_looks(study: optuna.Study) -> None:
     if not openings:
         return
     ledger = optuna.create_study(
-        study_name=evidence_name("deleted studies"), storage=study._storage, load_if_exists=True
+        study_name=evidence_name("deleted studies"), storage=storage_of(study), load_if_exists=True
     )
     if EVIDENCE not in ledger.user_attrs:
         ledger.set_user_attr(EVIDENCE, "deleted studies")
@@ -52,12 +53,24 @@ def looks_at(study: optuna.Study, identity: str | None) -> int:
         identity: of its test rows; None: not known, as in a study that was made before looks were
             counted by rows. Its data's fingerprint tells then.
     """
-    data = _fingerprint(study.user_attrs)
+    every = {one.study_name: one.user_attrs for one in storage_of(study).get_all_studies()}
+    return looks_among(every, study.study_name, identity)
+
+
+def looks_among(every: Mapping[str, Mapping[str, Any]], name: str, identity: str | None) -> int:
+    """Return the same as `looks_at`, for a store that has been read.
+
+    Args:
+        every: the attributes of all studies of the store, by name.
+        name: of the study whose openings count in any case.
+        identity: of its test rows, as for `looks_at`.
+    """
+    data = _fingerprint(every[name])
     looks = 0
-    for other in study._storage.get_all_studies():
-        own = other.study_name == study.study_name
-        same_data = data is not None and _fingerprint(other.user_attrs) == data
-        for opening in other.user_attrs.get(OPENINGS, []):
+    for other, attributes in every.items():
+        own = other == name
+        same_data = data is not None and _fingerprint(attributes) == data
+        for opening in attributes.get(OPENINGS, []):
             rows = opening.get("rows")
             known = rows is not None and identity is not None
             looks += rows == identity if known else own or same_data

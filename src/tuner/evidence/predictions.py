@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuner.study.schema import ROW_LOSSES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from tuner.data.scaling import Scaler
 
 TARGETS = "test_targets"  # of the test rows
-PREDICTIONS = "test_predictions:"  # and the number of a trial: what its models said
+PREDICTIONS = "test_predictions:"  # and a trial's number or a part's name: what its models said
 PROBABILITIES = "test_probabilities:"  # the same, where the metric asks for them
 RIGHT = -1
 
@@ -72,7 +74,7 @@ def keep_targets(
 
 
 def keep_predictions(
-    evidence: optuna.Study, trial: int, found: Predictions, targets: NDArray[np.generic]
+    evidence: optuna.Study, trial: int | str, found: Predictions, targets: NDArray[np.generic]
 ) -> None:
     """Keep what models of a trial's configuration said, in place of what was kept before."""
     values = found.values
@@ -97,7 +99,7 @@ def kept_scale(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def kept_predictions(
-    attributes: Mapping[str, Any], trial: int, targets: NDArray[np.generic]
+    attributes: Mapping[str, Any], trial: int | str, targets: NDArray[np.generic]
 ) -> Predictions | None:
     """Return what models of a trial's configuration said, if that is kept.
 
@@ -132,3 +134,16 @@ def unpacked(entry: Mapping[str, Any]) -> NDArray[np.generic]:
     raw = zlib.decompress(base64.b64decode(entry["zlib"]))
     found = np.frombuffer(raw, dtype=entry["type"]).reshape(entry["shape"])
     return found if entry["type"].endswith("f4") else found.astype(np.int64)
+
+
+def row_losses(attributes: Mapping[str, Any], trial: int | str) -> NDArray[np.float64] | None:
+    """Return what models of a trial's configuration lost on each test row, (seeds, rows).
+
+    Args:
+        attributes: of the study that holds the calls after a search.
+
+    Returns:
+        They, or None where the loop gave none.
+    """
+    entry = attributes.get(f"{ROW_LOSSES}{trial}")
+    return None if entry is None else unpacked(entry).astype(np.float64)

@@ -54,7 +54,12 @@ def plan_test(
     rows = config.dataset.test.rows
     if fewest < 2 or rows < 2:
         count = most_seeds(fewest)
-        return count, Price(None, None, looks, f"The test has {rows} rows and {count} seeds.")
+        return count, Price(
+            None,
+            None,
+            looks,
+            f"The test has {rows} rows and {count} {'seed' if count == 1 else 'seeds'}.",
+        )
     metric = config.case.metric
     if metric.perfect is None:
         count = most_seeds(fewest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import chain
@@ -17,7 +18,7 @@ from tuner.errors import CaseError, TunerError
 from tuner.machine import machine, processors
 from tuner.revision import full_version
 from tuner.search.scoring import History
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 from tuner.study.identity import changes_of_case, changes_of_rules
 from tuner.study.reopening import differences_of_data
 from tuner.study.rules import rules_of_fit
@@ -72,8 +73,8 @@ def missing_trials(study: optuna.Study) -> list[str]:
 
 
 def unreadable(error: Exception) -> str:
-    """Say that a trial has something stored that no study of ours has."""
-    return f"what is stored, which no study of ours has: {error!r}"
+    """Say that the stored attributes of a trial cannot be read."""
+    return f"its stored attributes, which are damaged: {error!r}"
 
 
 def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
@@ -90,7 +91,7 @@ def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
 def _untrained(config: StudyConfig, trial: FrozenTrial) -> Iterator[tuple[str, Any, Any]]:
     """Yield what can be compared before a training, as `_pairs` does what comes of it."""
     stored = trial.user_attrs
-    yield "seed", stored["seed"], derive(config.seed, "trial", trial.number)
+    yield "seed", stored["seed"], derive(config.seed, Stream.TRIAL, trial.number)
     yield "parameters", *_drawn(config, trial)
     yield "hyperparameters", stored["hyperparameters"], _suggested(config, trial)
 
@@ -98,7 +99,8 @@ def _untrained(config: StudyConfig, trial: FrozenTrial) -> Iterator[tuple[str, A
 def _drawn(config: StudyConfig, trial: FrozenTrial) -> tuple[Any, Any]:
     """Return the parameters stored, and those that suggest asks for, each with its distribution."""
     fixed = FixedTrial(trial.params)
-    with suppress(CaseError, ValueError, TypeError):
+    with suppress(CaseError, ValueError, TypeError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Optuna, of a value that was out of range then as well
         config.case.suggest(fixed)
     written = (
         {name: [one[name], distribution_to_json(d)] for name, d in distributions.items()}

@@ -16,7 +16,7 @@ import numpy as np
 
 from tuner.case.metric import sign_of
 from tuner.evidence.crossed import Gain, Moments, judge, unproven
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,9 @@ def resample(baseline: Array, other: Array, seed: int = 0, resamples: int = RESA
     arms = [
         _Arm(-one.mean(axis=1), two) for one, two in zip((baseline, other), redrawn, strict=True)
     ]
-    return _pigeonhole(arms[0], arms[1], rows, np.random.default_rng(derive(seed, "seeds redrawn")))
+    return _pigeonhole(
+        arms[0], arms[1], rows, np.random.default_rng(derive(seed, Stream.SEEDS_REDRAWN))
+    )
 
 
 def compare_scores(
@@ -171,18 +173,18 @@ def moments_of_scores(
     whole = np.ones((1, rows))
     scores = [sign * score(one, targets, whole)[0] for one in (baseline, other)]
     gain = float(scores[1].mean() - scores[0].mean())
-    parts = [
-        (sign * score(baseline, targets, weights), sign * score(other, targets, weights))
-        for weights in _weights(rows, resamples, seed)
+    redrawn = [
+        np.concatenate(
+            [sign * score(one, targets, weights) for weights in _weights(rows, resamples, seed)]
+        )
+        for one in (baseline, other)
     ]
-    redrawn = [np.concatenate(part) for part in zip(*parts, strict=True)]
     defined = np.isfinite(np.concatenate(redrawn, axis=1)).all(axis=1)
     if not np.isfinite(gain) or defined.mean() < DEFINED:
         return None
     redrawn = [one[defined] for one in redrawn]
     wider = rows / (rows - 1)
     of_rows = wider * float((redrawn[1].mean(axis=1) - redrawn[0].mean(axis=1)).var())
-    differing = _differing(baseline, other)
     return Moments(
         gain=gain,
         rows=rows,
@@ -190,13 +192,13 @@ def moments_of_scores(
         differences=of_rows * rows,
         means=(float(scores[0].var(ddof=1)), float(scores[1].var(ddof=1))),
         rest=(wider * rows * _alone(redrawn[0]), wider * rows * _alone(redrawn[1])),
-        unseen=(of_rows * rows**2 + unit**2) / (differing + 1),
+        unseen=(of_rows * rows**2 + unit**2) / (_differing(baseline, other) + 1),
     )
 
 
 def _weights(rows: int, resamples: int, seed: int) -> Iterator[Array]:
     """Draw how often each row counts, (some resamples, rows) at a time."""
-    random = np.random.default_rng(derive(seed, "rows redrawn"))
+    random = np.random.default_rng(derive(seed, Stream.ROWS_REDRAWN))
     together = max(1, AT_ONCE // rows)
     for first in range(0, resamples, together):
         some = min(together, resamples - first)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from optuna.distributions import json_to_distribution
 from optuna.trial import TrialState
 
 from tuner.case.metric import sign_of
+from tuner.case.space import configurations
 from tuner.evidence.signs import curve_of, read_signs
 from tuner.study.store import facts_of
 from tuner.study.trials import finished_trials
@@ -54,19 +57,48 @@ def recent(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Recent |
     return Recent(trials=last, gain=gain, noise=_noise(now, made))
 
 
+def all_tried(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> int | None:
+    """Return how many configurations a search space has, where all have been tried; else None.
+
+    Args:
+        finished: trials.
+        made: what the study was made with.
+    """
+    fixed = made.get("fixed", {})
+    free = {
+        name: json_to_distribution(json.dumps(stored))
+        for name, stored in made["space"].items()
+        if name not in fixed
+    }
+    count = configurations(free)
+    if count is None or len(finished) < count:
+        return None
+    tried = {
+        tuple(trial.params.get(name) for name in free)
+        for trial in finished
+        if all(trial.params.get(name, value) == value for name, value in fixed.items())
+    }
+    return count if len(tried) >= count else None
+
+
 def reason_to_stop(study: optuna.Study) -> str | None:
     """Say why a search has done enough; None, while it has not.
 
     New bests become rarer and rarer, so as many further trials can be expected to gain less than
     the last half has gained. When that is less than the standard error of the best score, which is
-    the luck of its validation rows, a longer search chases noise.
+    the luck of its validation rows, a longer search chases noise. Where every configuration of the
+    space has been tried there is nothing left.
     """
     finished = finished_trials(study)
     if len(finished) >= CEILING:
         return f"after {CEILING} trials, the most that it runs"
+    made = facts_of(study)
+    if count := all_tried(finished, made):
+        said = f"all {count} configurations have" if count > 1 else "the only configuration has"
+        return f"after {len(finished)} trials: {said} been tried"
     if len(finished) < FLOOR:
         return None
-    half = recent(finished, facts_of(study))
+    half = recent(finished, made)
     if half is None or half.noise is None or half.gain > half.noise:
         return None
     gained = f"improved the score by {half.gain:.2g}" if half.gain else "brought no improvement"

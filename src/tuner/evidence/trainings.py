@@ -17,6 +17,7 @@ from tuner.search.scoring import fold_scores
 from tuner.study.schema import EVIDENCE
 from tuner.study.store import evidence_name
 from tuner.training.fitting import ReportPoint
+from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -54,7 +55,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         self.engine, self.say, self.metric, self.basis = engine, say, metric, basis
         self.study = optuna.create_study(
             study_name=evidence_name(study.study_name),
-            storage=study._storage,
+            storage=storage_of(study),
             direction=study.direction,
             load_if_exists=True,
         )

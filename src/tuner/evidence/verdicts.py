@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,19 +11,25 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from tuner.case.metric import MACRO_F1, MSE, metric_named, sign_of
+from tuner.case.metric import MACRO_F1, MSE, sign_of
 from tuner.evidence.certainty import after, in_words
 from tuner.evidence.comparison import CONFIDENCE, Direction, compare
 from tuner.evidence.crossed import compare_rows, judge, unproven
 from tuner.evidence.looks import alpha_for, is_used_up, most_looks
-from tuner.evidence.loops import row_losses
 from tuner.evidence.moments import kept_moments, losses, moments
 from tuner.evidence.odometer import looks_at
-from tuner.evidence.predictions import Predictions, kept_predictions, kept_scale, kept_targets
+from tuner.evidence.predictions import (
+    Predictions,
+    kept_predictions,
+    kept_scale,
+    kept_targets,
+    row_losses,
+)
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.study.schema import SEED_MATTERS
 from tuner.study.store import evidence_name
+from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,8 +47,7 @@ def verdicts(
     study: optuna.Study,
     arms: Mapping[str, FrozenTrial],
     confirmation: Mapping[str, Any] | None,
-    metric: str,
-    direction: Direction,
+    metric: Metric,
     *,
     further: bool = True,
 ) -> dict[str, dict[str, Any] | None]:
@@ -54,6 +59,7 @@ def verdicts(
     of its weights, more trainings prove nothing, whatever the interval says.
 
     Args:
+        metric: of the search.
         confirmation: its `scores` of each arm that is still what was confirmed, and its `rows`.
         further: whether the further metric of the task is compared too, which takes seconds.
 
@@ -61,43 +67,75 @@ def verdicts(
         What there is to say of each pair; None where it was not compared.
     """
     known = (confirmation or {}).get("scores", {})
-    found: dict[str, dict[str, Any] | None] = {f"{a}_vs_{b}": None for a, b in PAIRS}
     if not known:
-        return found
-    evidence = evidence_of(study)
-    kept = evidence and _Kept.of(evidence)
-    looks = max(1, looks_at(study, (confirmation or {}).get("rows")))
-    matters = study.user_attrs.get(SEED_MATTERS, "weights")
-    for arm, other in PAIRS:
-        if arm not in known or other not in known:
-            continue
-        scores = [[score[metric] for score in known[name]] for name in (other, arm)]
+        return {f"{a}_vs_{b}": None for a, b in PAIRS}
+    test = OnTest(
+        scored=known,
+        trials={name: trial.number for name, trial in arms.items()},
+        metric=metric,
+        looks=max(1, looks_at(study, (confirmation or {}).get("rows"))),
+        matters=study.user_attrs.get(SEED_MATTERS, "weights"),
+        kept=Kept.of(study),
+        losses=_losses_of_loop(study),
+    )
+    return {f"{a}_vs_{b}": test.compare(a, b, further=further) for a, b in PAIRS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnTest:
+    """What the arms of a study did on its test rows.
+
+    Attributes:
+        scored: scores of each arm, a seed each.
+        trials: numbers of the trials of the arms, or names of parts.
+        metric: of the search.
+        looks: at the test rows, so far.
+        matters: what a training's seed changes, as `SEED_MATTERS` has it.
+        kept: what was kept of single rows; None: nothing.
+        losses: of a loop: attributes that hold the losses of its test rows.
+    """
+
+    scored: Mapping[str, Sequence[Mapping[str, float]]]
+    trials: Mapping[str, int | str]
+    metric: Metric
+    looks: int
+    matters: str
+    kept: Kept | None
+    losses: Mapping[str, Any] = field(default_factory=dict)
+
+    def compare(self, arm: str, other: str, *, further: bool) -> dict[str, Any] | None:
+        """Compare two arms; None where one was not scored, or a score is not a number.
+
+        Args:
+            further: as for `verdicts`.
+        """
+        if arm not in self.scored or other not in self.scored:
+            return None
+        scores = [[one[self.metric.name] for one in self.scored[name]] for name in (other, arm)]
         if not (scores[0] and all(map(math.isfinite, (*scores[0], *scores[1])))):
-            continue
-        numbers = arms[other].number, arms[arm].number
-        losses_of = [row_losses(evidence.user_attrs, one) for one in numbers] if evidence else []
-        by_row = kept and _by_row(kept, numbers, metric_named(metric), looks, further=further)
+            return None
+        kept, numbers = self.kept, (self.trials[other], self.trials[arm])
+        losses = [row_losses(self.losses, number) for number in numbers]
+        by_row = kept and _by_row(kept, numbers, self.metric, self.looks, further=further)
         if by_row:
             pair = by_row
-        elif losses_of and losses_of[0] is not None and losses_of[1] is not None:
-            gain = compare_rows(losses_of[0], losses_of[1], looks)
-            pair = {**_facts(gain), "covers": "rows", "also": {}}
+        elif losses[0] is not None and losses[1] is not None:
+            pair = _by_losses(losses[0], losses[1], self.metric, self.looks)
         else:
-            pair = _by_seed(scores, direction)
-        if matters != "weights":  # all models of an arm begin alike: their luck is not seen
+            pair = _by_seed(scores, self.metric.direction)
+        if self.matters != "weights":  # all models of an arm begin alike: their luck is not seen
             pair = {**pair, "verdict": "no proven gain"}
-        found[f"{arm}_vs_{other}"] = {
-            "metric": metric,
+        return {
+            "metric": self.metric.name,
             **pair,
-            "seed_matters": matters,
-            "probability_of_improvement": _probability(scores, direction),
-            "same_trial": arms[arm].number == arms[other].number,
+            "seed_matters": self.matters,
+            "probability_of_improvement": _probability(scores, self.metric.direction),
+            "same_trial": numbers[0] == numbers[1],
         }
-    return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
     """What the study of the trainings after the search keeps, read once.
 
     Attributes:
@@ -111,8 +149,12 @@ class _Kept:
     seconds: float | None
 
     @classmethod
-    def of(cls, evidence: optuna.Study) -> Self | None:
+    def of(cls, study: optuna.Study) -> Self | None:
         """Read it; None where no rows were kept."""
+        name = evidence_name(study.study_name)
+        if name not in optuna.get_all_study_names(storage_of(study)):
+            return None
+        evidence = optuna.load_study(study_name=name, storage=storage_of(study))
         attributes = evidence.user_attrs
         targets = kept_targets(attributes)
         if targets is None:
@@ -121,26 +163,50 @@ class _Kept:
         times = [trial.user_attrs["seconds"] for trial in trials if trial.user_attrs.get("seconds")]
         return cls(attributes, targets, fmean(times) if times else None)
 
-    def said(self, trial: int) -> Predictions | None:
+    @classmethod
+    def among(cls, attributes: Mapping[str, Any]) -> Self | None:
+        """Take it from attributes that were read; None where no rows were kept."""
+        targets = kept_targets(attributes)
+        return None if targets is None else cls(attributes, targets, None)
+
+    def said(self, trial: int | str) -> Predictions | None:
         """Return what models of a trial's configuration said."""
         return kept_predictions(self.attributes, trial, self.targets)
 
 
-def evidence_of(study: optuna.Study) -> optuna.Study | None:
-    """Return the study of the trainings after the search, if there is one."""
+def _losses_of_loop(study: optuna.Study) -> Mapping[str, Any]:
     name = evidence_name(study.study_name)
-    if name not in optuna.get_all_study_names(study._storage):
-        return None
-    return optuna.load_study(study_name=name, storage=study._storage)
+    if name not in optuna.get_all_study_names(storage_of(study)):
+        return {}
+    attributes: Mapping[str, Any] = optuna.load_study(
+        study_name=name, storage=storage_of(study)
+    ).user_attrs
+    return attributes
+
+
+def _by_losses(
+    baseline: NDArray[np.float64], other: NDArray[np.float64], metric: Metric, looks: int
+) -> dict[str, Any]:
+    """Compare row by row the losses (seeds, rows) that a loop has given itself."""
+    gain = compare_rows(baseline, other, looks)
+    able = after(gain)
+    return {
+        **_facts(gain),
+        "covers": "rows",
+        "most_looks": most_looks(gain.rows),
+        "used_up": is_used_up(looks, gain.rows),
+        "certainty": able and in_words(able, metric.write_difference),
+        "also": {},
+    }
 
 
 def _by_row(
-    kept: _Kept, trials: tuple[int, int], metric: Metric, looks: int, *, further: bool
+    kept: Kept, trials: tuple[int | str, int | str], metric: Metric, looks: int, *, further: bool
 ) -> dict[str, Any] | None:
     """Compare row by row: the metric of the search, and the further one of the task.
 
     Args:
-        trials: number of the baseline's trial, and of the other arm's.
+        trials: number of the baseline's trial, or name of a part, and of the other arm's.
 
     Returns:
         None where too little was kept of what the models said.
@@ -167,9 +233,9 @@ def _by_row(
 
 
 def _gain(
-    kept: _Kept,
-    baseline: tuple[int, Predictions],
-    other: tuple[int, Predictions],
+    kept: Kept,
+    baseline: tuple[int | str, Predictions],
+    other: tuple[int | str, Predictions],
     metric: Metric,
     looks: int,
 ) -> Gain | None:

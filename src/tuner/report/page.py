@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ th { font-weight: 600; color: var(--quiet); }
 td:not(:first-child) { white-space: nowrap; }
 code { font: .88em ui-monospace, monospace; background: var(--soft); padding: .1em .3em;
   border-radius: .25em; overflow-wrap: anywhere; }
+td code { overflow-wrap: normal; }
 pre { background: var(--soft); padding: .8rem 1rem; border-radius: .4rem; overflow-x: auto; }
 pre code { padding: 0; background: none; overflow-wrap: normal; }
 img { max-width: 100%; height: auto; border-radius: .4rem; display: block; }
@@ -45,7 +47,9 @@ blockquote { margin: 0 0 1.5rem; padding: .6rem 1rem; border-left: .35rem solid 
 ul { padding-left: 1.2rem; }
 a { color: var(--accent); }
 @media screen and (max-width: 40rem) { p:has(> img) { overflow-x: auto; }
-  p > img { max-width: none; width: 42rem; } table { font-size: .8rem; }
+  p > img { max-width: none; width: 42rem; }
+  p:has(> img)::after { content: "swipe sideways to see all of it"; position: sticky; left: 0;
+    font-size: .8rem; color: var(--quiet); } table { font-size: .8rem; }
   th, td, td:not(:first-child) { white-space: normal; padding-right: .5rem; }
   pre { white-space: pre-wrap; } pre code { overflow-wrap: anywhere; } }
 @media print { body { max-width: none; padding: 0; font-size: 10pt; } h2 { break-after: avoid; }
@@ -85,7 +89,12 @@ def fragment(markdown: str, folder: Path | None = None) -> str:
     if folder is not None:
         for image in _images(tokens):
             image.attrSet("src", _embedded(folder / str(image.attrGet("src"))))
-    return str(parser.renderer.render(tokens, parser.options, {}))
+    return _kept_together(str(parser.renderer.render(tokens, parser.options, {})))
+
+
+def _kept_together(body: str) -> str:
+    """Have no line end between a number and its unit, or around a plus-minus sign."""
+    return re.sub(r"(?<=\d) (?=%)|(?<=\d) (?=±)|(?<=±) (?=\d)", "&nbsp;", body)
 
 
 def _images(tokens: Iterable[Token]) -> Iterator[Token]:

@@ -9,52 +9,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-TITLES = {"accuracy": "accuracy", "macro_f1": "macro F1", "mae": "MAE", "mse": "MSE"}
-SHARES = ("accuracy", "macro_f1")  # metrics between 0 and 1, written in per cent
+    from tuner.case.metric import Metric
+
 BLANK = "–"  # noqa: RUF001  # an en dash, where a table has nothing to say
 MOST_DECIMALS = 6
 
 
-def title(metric: str) -> str:
-    """Return the metric's name as a heading has it."""
-    return TITLES.get(metric, metric)
+def loss(metric: Metric, score: float) -> float:
+    """Return the score as it is written, turned so that less is better: accuracy becomes error."""
+    return metric.factor * metric.loss(score)
 
 
-def loss_title(metric: str) -> str:
-    """Return the name of what `loss` gives: less is better of it."""
-    return "error" if metric == "accuracy" else title(metric)
-
-
-def loss(metric: str, score: float) -> float:
-    """Return the score turned so that less is better: accuracy becomes the error in per cent."""
-    return 100 * (1 - score) if metric == "accuracy" else score
-
-
-def loss_unit(metric: str) -> str:
-    """Return what is written behind a loss."""
-    return " %" if metric == "accuracy" else ""
-
-
-def factor_of(metric: str) -> int:
-    """Return what a difference of scores is multiplied by to be written: shares are in points."""
-    return 100 if metric in SHARES else 1
-
-
-def difference_unit(metric: str) -> str:
-    """Return what is written behind a difference of scores."""
-    return " points" if metric in SHARES else ""
-
-
-def difference(metric: str, value: float, *others: float) -> str:
+def difference(metric: Metric, value: float, *others: float) -> str:
     """Write a difference of scores with its unit, as fine as the smallest of `others` needs."""
     decimals = decimals_of_differences(metric, *(others or (value,)))
-    return number(factor_of(metric) * value, decimals) + difference_unit(metric)
+    return number(metric.factor * value, decimals) + metric.unit_of_difference
 
 
-def decimals_of_differences(metric: str, *values: float) -> int:
+def decimals_of_differences(metric: Metric, *values: float) -> int:
     """How many decimals a column of differences of scores is written with."""
-    scaled = [factor_of(metric) * value for value in values if abs(value) > 1e-12]
-    return decimals_for(*scaled, least=1) + (metric not in SHARES)
+    scaled = [metric.factor * value for value in values if abs(value) > 1e-12]
+    return decimals_for(*scaled, least=1) + (not metric.per_cent)
 
 
 def per_cent(share: float, decimals: int = 0) -> str:
@@ -93,12 +68,12 @@ def decimals_for(*values: float, least: int = 0) -> int:
     return min(max(needed, least), MOST_DECIMALS)
 
 
-def mean_and_std(metric: str, summary: Mapping[str, Any]) -> str:
+def mean_and_std(metric: Metric, summary: Mapping[str, Any]) -> str:
     """Write `mean ± std`, or the mean alone where there is only one value."""
     return means_and_stds(metric, [summary])[0]
 
 
-def means_and_stds(metric: str, summaries: Sequence[Mapping[str, Any] | None]) -> list[str]:
+def means_and_stds(metric: Metric, summaries: Sequence[Mapping[str, Any] | None]) -> list[str]:
     """Write `mean ± std` of each, all with the same decimals; a blank where there is no mean."""
     known = [one for one in summaries if one is not None and one["mean"] is not None]
     decimals = max((_decimals_of(metric, one) for one in known), default=0)
@@ -108,18 +83,18 @@ def means_and_stds(metric: str, summaries: Sequence[Mapping[str, Any] | None]) -
     ]
 
 
-def _decimals_of(metric: str, summary: Mapping[str, Any]) -> int:
+def _decimals_of(metric: Metric, summary: Mapping[str, Any]) -> int:
     """Two digits of a small mean and of its deviation; of a share, at most two decimals."""
-    factor = factor_of(metric)
+    factor = metric.factor
     mean: float = factor * summary["mean"]
     std: float = factor * (summary["std"] or 0.0)
-    if metric in SHARES:
+    if metric.per_cent:
         return min(max(decimals_for(std, least=1), 1), 2)
     return max(decimals_for(std) + 1 if std else 0, decimals_for(mean) + (abs(mean) < 10))
 
 
-def _mean_and_std(metric: str, summary: Mapping[str, Any], decimals: int) -> str:
-    factor, unit = factor_of(metric), " %" if metric in SHARES else ""
+def _mean_and_std(metric: Metric, summary: Mapping[str, Any], decimals: int) -> str:
+    factor, unit = metric.factor, metric.unit
     mean, std = number(factor * summary["mean"], decimals), summary["std"]
     if std is None:
         return f"{mean}{unit}"
@@ -166,6 +141,11 @@ def cell(text: str) -> str:
 def sentence(text: str) -> str:
     """Begin with a capital, and end with a full stop."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def as_clause(text: str) -> str:
+    """Write a sentence as it follows a colon."""
+    return text[:1].lower() + text[1:]
 
 
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
+from tuner.case.metric import metric_of
 from tuner.errors import StudyError
+from tuner.evidence.odometer import looks_among
+from tuner.evidence.verdicts import Kept, OnTest
+from tuner.report.facts.arms import confirmation_of
 from tuner.report.facts.gathering import gather
 from tuner.report.sections.verdict import verdict
+from tuner.study.arms import arms_among
 from tuner.study.catalogue import Catalogue
-from tuner.study.store import load_study, open_storage
+from tuner.study.schema import CONFIRMATION, FACTS, SEED_MATTERS, SESSIONS
+from tuner.study.store import evidence_name, load_study, open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import optuna
-
+    from tuner.case.metric import Metric
+    from tuner.study.catalogue import Complete, Overview
     from tuner.workplace import Workplace
 
 
@@ -52,7 +60,7 @@ def studies_of(workplace: Workplace) -> list[Entry]:
         StoreError: the database cannot be opened.
     """
     catalogue = Catalogue(open_storage(workplace.url, create=False))
-    return [_entry(catalogue.load(name), workplace) for name in catalogue.studies]
+    return [_entry(catalogue, name, one) for name, one in catalogue.overview().items()]
 
 
 def best_of(workplace: Workplace, name: str) -> dict[str, Any]:
@@ -100,37 +108,67 @@ def best_in(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def short_verdict(facts: Mapping[str, Any]) -> str:
     """Say in two words how the best compares with the baseline."""
-    pair = facts["comparison"]["best_vs_baseline"]
+    return _in_two_words(facts["comparison"]["best_vs_baseline"])
+
+
+def _in_two_words(pair: Mapping[str, Any] | None) -> str:
     if pair is None:
         return "not confirmed"
     return "baseline is best" if pair["same_trial"] else str(pair["verdict"])
 
 
-def _entry(study: optuna.Study, workplace: Workplace) -> Entry:
-    facts = gather(study, workplace, further=False)
-    metric, best = facts["metric"]["name"], facts["arms"].get("best")
-    tested = best is not None and metric in best["test"]
+def _entry(catalogue: Catalogue, name: str, trials: Overview) -> Entry:
+    """Read what a row needs, and no more: not the points, not the report."""
+    attributes = catalogue.studies[name]
+    made = attributes[FACTS]
+    metric = metric_of(made)
+    arms = arms_among(trials.complete, attributes.get(CONFIRMATION), metric.sign)
+    confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
+    pair = _best_and_baseline(catalogue, name, metric, arms, confirmation)
+    scores = (confirmation or {"scores": {}})["scores"].get("best")
     score = None
-    if best is not None:
-        score = (best["test"][metric] if tested else best["validation"])["mean"]
-    sessions = facts["sessions"]
+    if "best" in arms:
+        score = fmean(one[metric.name] for one in scores) if scores else arms["best"].values[0]
+    sessions = attributes.get(SESSIONS, [])
     return Entry(
-        name=facts["study"],
-        case=facts["case"],
-        trials=facts["trials"]["total"],
-        state=_state(study, facts),
-        metric=metric,
-        best=score,
-        split="test" if tested else "validation",
-        verdict=short_verdict(facts),
+        name=name,
+        case=made["case"],
+        trials=trials.finished,
+        state=_state(trials, confirmed=pair is not None),
+        metric=metric.name,
+        best=score if score is not None and math.isfinite(score) else None,
+        split="test" if scores else "validation",
+        verdict=_in_two_words(pair),
         when=sessions[-1].get("started") if sessions else None,
     )
 
 
-def _state(study: optuna.Study, facts: Mapping[str, Any]) -> str:
-    states = {trial.state for trial in study.get_trials(deepcopy=False)}
-    if TrialState.RUNNING in states:
+def _best_and_baseline(
+    catalogue: Catalogue,
+    name: str,
+    metric: Metric,
+    arms: Mapping[str, Complete],
+    confirmation: Mapping[str, Any] | None,
+) -> dict[str, Any] | None:
+    """Compare them on the test rows; None where they have not met them."""
+    if confirmation is None:
+        return None
+    every = catalogue.attributes
+    own = catalogue.studies[name]
+    test = OnTest(
+        scored=confirmation["scores"],
+        trials={arm: one.number for arm, one in arms.items()},
+        metric=metric,
+        looks=max(1, looks_among(every, name, confirmation.get("rows"))),
+        matters=own.get(SEED_MATTERS, "weights"),
+        kept=Kept.among(every.get(evidence_name(name), {})),
+    )
+    return test.compare("best", "baseline", further=False)
+
+
+def _state(trials: Overview, *, confirmed: bool) -> str:
+    if trials.states[TrialState.RUNNING]:
         return "running"
-    if TrialState.WAITING in states:
+    if trials.states[TrialState.WAITING]:
         return "interrupted"
-    return "confirmed" if facts["comparison"]["best_vs_baseline"] else "searched"
+    return "confirmed" if confirmed else "searched"

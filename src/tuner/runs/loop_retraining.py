@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from tuner.engines.job import Failed, Finished, LoopJob, LoopRunner, run_all
 from tuner.engines.loops import LoopEngine
 from tuner.errors import StudyError, UsageError
-from tuner.evidence.jobs import TEST, seed_of
+from tuner.evidence.jobs import seed_of
 from tuner.files import replacing_folder, sha256_of_file, write_json
 from tuner.machine import machine
+from tuner.seeds import Stream
 from tuner.study.loop_reopening import loop_config_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def retrain_loop(
         CaseError: the loop's file is not named, or is gone.
     """
     config = loop_config_of(study, settings.stored.case_file)
-    seed = seed_of(config.seed, 0, TEST) if settings.seed is None else settings.seed
+    seed = seed_of(config.seed, 0, Stream.TEST) if settings.seed is None else settings.seed
     folder = settings.out or bundles / f"{label}-seed-{seed}"
     _refuse_to_replace(folder)
     with replacing_folder(folder) as beside:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError, unknown_name
 from tuner.evidence.changes import Change, Mixture
 from tuner.evidence.confirmation import configuration_of
+from tuner.evidence.confirming_parts import confirm_part, name_of_part, why_not_confirmable
+from tuner.evidence.parts import judge_part
+from tuner.naming import FOR_FOLDER, folder_name
+from tuner.report.sections.part import part_in_words
 from tuner.study.arms import arms_of
-from tuner.study.schema import ABLATION
+from tuner.study.lock import only_writer
+from tuner.study.schema import ABLATION, CONFIRMATION
+from tuner.study.store import is_read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import optuna
 
     from tuner.case.contract import Case
     from tuner.evidence.jobs import Configuration
+    from tuner.runs.settings import RetrainingSettings
+    from tuner.study.configuration import StudyConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,7 @@ class Partial:
         """The name of its bundle."""
         return f"only-{'-'.join(self.changes)}"
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self, confirmed: Confirmed) -> dict[str, Any]:
         """Return what a bundle's manifest says of it, in place of what it says of a trial."""
         return {
             "trial": None,
@@ -51,21 +62,72 @@ class Partial:
                 name: {"was": one.was, "now": one.now, "with_it": dict(one.follows)}
                 for name, one in self.changes.items()
             },
-            "confirmed": False,
-            "evidence": self._evidence(),
-            "metrics": {"validation": None, "test": None},
+            "confirmed": confirmed.facts is not None,
+            "comparison": confirmed.facts,
+            "evidence": " ".join((self._evidence(), confirmed.words)),
         }
 
     def _evidence(self) -> str:
-        begin = "The baseline with only these changes of the best. "
+        begin = "The baseline with only these changes of the best."
         if self.is_best:
-            begin = "The baseline with all changes of the best, trained as a mixture of both. "
+            begin = "The baseline with all changes of the best, trained as a mixture of both."
         if self.measured:
-            return (
-                f"{begin}tuner ablate has trained it on {self.measured} fresh folds; no model "
-                "of it has met the test split, so it is not confirmed."
-            )
-        return f"{begin}It has not been measured, and it is not confirmed."
+            return f"{begin} tuner ablate has trained it on {self.measured} fresh folds."
+        return begin
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What is known of a part of the changes on the test rows.
+
+    Attributes:
+        facts: its comparisons, as `judge_part` has them; None: it has not met the test.
+        words: the same in sentences, or why there is nothing to say.
+        seeds: of the models that met the test.
+        scores: of these models, all metrics.
+    """
+
+    facts: Mapping[str, Any] | None
+    words: str
+    seeds: Sequence[int] = ()
+    scores: Sequence[Mapping[str, float]] = ()
+
+
+def confirm_partial(
+    study: optuna.Study,
+    config: StudyConfig,
+    partial: Partial,
+    settings: RetrainingSettings,
+    tell: Callable[[str], None],
+) -> Confirmed:
+    """Compare it with the baseline on the test rows, unless that is known, or cannot be.
+
+    Raises:
+        StudyError: a training failed.
+    """
+    workplace = settings.stored.workplace
+    why_not = why_not_confirmable(study)
+    if partial.is_best:
+        why_not = "nothing of the best is left out; the report compares the best"
+    elif settings.seeds == 0:
+        why_not = "--seeds 0 leaves the test split closed"
+    elif why_not is None and is_read_only(workplace.url):
+        why_not = "the database may only be read"
+    if why_not:
+        told = f"It is not confirmed: {why_not}."
+        tell(told)
+        return Confirmed(None, told)
+    count = settings.seeds or len(study.user_attrs[CONFIRMATION]["seeds"])
+    folder = workplace.confirmation(folder_name(study.study_name, FOR_FOLDER))
+    with only_writer(workplace.url, study.study_name), closing(InProcessEngine()) as engine:
+        found = confirm_part(
+            study, config, engine, partial.configuration, partial.changes, count, folder, tell
+        )
+    shutil.rmtree(folder, ignore_errors=True)  # scored, and the scores are stored
+    facts = judge_part(study, name_of_part(partial.configuration), found)
+    words = part_in_words(config.case.metric, facts)
+    tell(words)
+    return Confirmed(facts, words, found["seeds"], found["scores"])
 
 
 def partial_of(study: optuna.Study, case: Case, names: Sequence[str]) -> Partial:

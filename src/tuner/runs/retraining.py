@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,15 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import EngineError, StoreError, StudyError, UsageError
 from tuner.evidence.confirmation import configuration_of
+from tuner.evidence.confirming_parts import name_of_part
 from tuner.evidence.final import final_job
-from tuner.evidence.jobs import RACE, TEST, job_of, seed_of, trained_with
+from tuner.evidence.jobs import job_of, seed_of, trained_with
+from tuner.evidence.parts import parts_of
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.runs.loop_retraining import retrain_loop
-from tuner.runs.partial import partial_of
+from tuner.runs.partial import confirm_partial, partial_of
+from tuner.seeds import Stream
 from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
 from tuner.study.loop_reopening import is_of_loop
@@ -30,20 +34,20 @@ from tuner.study.schema import CONFIRMATION, TESTED_WEIGHTS
 from tuner.study.store import facts_of, is_read_only, load_study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import optuna
     from optuna.trial import FrozenTrial
 
     from tuner.evidence.jobs import Configuration
+    from tuner.runs.partial import Partial
     from tuner.runs.settings import RetrainingSettings
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
+    from tuner.workplace import Workplace
 
 
-def retrain(
-    settings: RetrainingSettings, tell: Callable[[str], object] = lambda _text: None
-) -> Path:
+def retrain(settings: RetrainingSettings, tell: Callable[[str], None] = lambda _text: None) -> Path:
     """Train an arm or a trial again, and write a bundle; return the bundle's folder.
 
     The same arm and seed on the same machine give the same weights, bit for bit; with a seed of the
@@ -51,7 +55,8 @@ def retrain(
     scores.
 
     Args:
-        tell: is told, in one line, where the study could not be made to show the bundle.
+        tell: is told, in a line each, how `only` compares with the baseline, and where the study
+            could not be made to show the bundle.
 
     Raises:
         UsageError: no such study or trial, or `out` exists and is not a bundle.
@@ -59,14 +64,12 @@ def retrain(
         StudyError: the arm has no complete trial, or the training failed.
         EngineError: the study was begun on a GPU, and this machine has none.
     """
-    stored, number = settings.stored, settings.trial
+    stored = settings.stored
     workplace = stored.workplace
     study = load_study(workplace.url, stored.study)
-    chosen = _trial(study, number) if number is not None else _arm(study, settings.arm)
-    label = f"trial-{number}" if number is not None else settings.arm
+    chosen = _chosen(study, settings)
     if is_of_loop(study):
-        if settings.only:
-            raise UsageError("--only is for studies of a case; use --trial or --arm with a loop")
+        label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
         bundles = workplace.bundles(folder_name(stored.study, FOR_FOLDER))
         return retrain_loop(study, chosen, settings, bundles, label)
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
@@ -75,29 +78,107 @@ def retrain(
             f"study {stored.study!r} was begun on a GPU, and this machine has none: a processor "
             "would train other weights. Run this command on a machine with a GPU"
         )
-    seed = _tested(study, config)[0][0] if settings.seed is None else settings.seed
-    configuration, partial = configuration_of(chosen), None
-    if settings.only:
-        partial = partial_of(study, config.case, settings.only)
-        configuration, label = partial.configuration, folder_name(partial.label, FOR_FOLDER)
+    partial = partial_of(study, config.case, settings.only) if settings.only else None
+    label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
+    if partial:
+        label = folder_name(partial.label, FOR_FOLDER)
+    tested = _tested(study, config, chosen, partial)
+    seed = tested.seeds[0] if settings.seed is None else settings.seed
     bundle = (
         settings.out
         or workplace.bundles(folder_name(stored.study, FOR_FOLDER)) / f"{label}-seed-{seed}"
     )
     refuse_to_replace(bundle)  # before an hour of training, not after
+    manifest = _manifest(study, config, chosen, seed)
+    if partial:
+        manifest |= partial.manifest(confirm_partial(study, config, partial, settings, tell))
+        tested = _tested(study, config, chosen, partial)
+    configuration = partial.configuration if partial else configuration_of(chosen)
     bundle.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:
         weights = Path(work) / "weights"
-        _train(study, config, configuration, seed, weights)
-        manifest = _manifest(study, config, chosen, seed, checksum_in(weights))
-        write_bundle(bundle, weights, manifest | (partial.manifest() if partial else {}))
+        _train(config, configuration, seed, tested, weights)
+        scores, why_not = tested.scores_of(seed, checksum_in(weights))
+        validation = None if partial else {config.case.metric.name: chosen.value}
+        manifest["metrics"] = {"validation": validation, "test": scores, "why_no_test": why_not}
+        write_bundle(bundle, weights, manifest)
+    _show_in_dashboard(study, bundle, workplace, tell)
+    return bundle
+
+
+def _show_in_dashboard(
+    study: optuna.Study, bundle: Path, workplace: Workplace, tell: Callable[[str], object]
+) -> None:
+    """Make the bundle an artifact of the study; the model is there without it, too."""
     try:
         if is_read_only(workplace.url):
             raise StoreError("its database may only be read")
         publish_bundle(study, bundle, workplace.artifacts)
-    except (StoreError, OSError) as error:  # the model is there; only the dashboard lacks it
-        tell(f"Nothing was recorded in study {stored.study!r}: {error}. The bundle is complete.")
-    return bundle
+    except (StoreError, OSError) as error:
+        name = study.study_name
+        tell(f"Nothing was recorded in study {name!r}: {error}. The bundle is complete.")
+
+
+def _chosen(study: optuna.Study, settings: RetrainingSettings) -> FrozenTrial:
+    if settings.trial is not None:
+        return _trial(study, settings.trial)
+    return _arm(study, settings.arm)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """The models of a configuration that have met the test, or may.
+
+    Attributes:
+        seeds: of those that have; the first that may, where none has.
+        stream: of the seeds.
+        scores: a seed each; empty where none has met the test.
+        digests: of their weights, where the study says.
+    """
+
+    seeds: Sequence[int]
+    stream: str
+    scores: Sequence[Mapping[str, float]]
+    digests: Sequence[str]
+
+    def scores_of(
+        self, seed: int, digest: str | None
+    ) -> tuple[Mapping[str, float] | None, str | None]:
+        """Return the test scores of exactly this model, or why there are none.
+
+        Args:
+            digest: of the model's weights, which have to be those that met the test.
+        """
+        if not self.scores or seed not in self.seeds:
+            return None, "no model of this configuration with this seed has met the test"
+        index = self.seeds.index(seed)
+        if len(self.digests) <= index:
+            return None, "the study does not say which weights met the test; they may be others"
+        if digest is None or self.digests[index] != digest:
+            return None, (
+                "the model of this configuration and seed that met the test has other weights: it "
+                "was trained on another machine, or by other code"
+            )
+        return self.scores[index], None
+
+
+def _tested(
+    study: optuna.Study, config: StudyConfig, trial: FrozenTrial, partial: Partial | None
+) -> _Tested:
+    """Return which models have met the test: of a trial, or of a part of the changes."""
+    digests = study.user_attrs.get(TESTED_WEIGHTS, {})
+    first = [seed_of(config.seed, 0, Stream.TEST)]
+    if partial:
+        name = name_of_part(partial.configuration)
+        part = parts_of(study).get(name, {"seeds": first, "scores": ()})
+        return _Tested(part["seeds"], Stream.TEST, part["scores"], digests.get(name, ()))
+    confirmation = study.user_attrs.get(CONFIRMATION)
+    if not confirmation:
+        return _Tested(first, Stream.TEST, (), ())
+    arms = confirmation["arms"].values()
+    scores = next((arm["scores"] for arm in arms if arm["trial"] == trial.number), ())
+    stream = confirmation.get("stream", Stream.RACE)
+    return _Tested(confirmation["seeds"], stream, scores, digests.get(str(trial.number), ()))
 
 
 def _trial(study: optuna.Study, number: int) -> FrozenTrial:
@@ -116,13 +197,13 @@ def _arm(study: optuna.Study, name: str) -> FrozenTrial:
     arms = arms_of(study)
     if name not in arms:
         raise StudyError(
-            f"{name} has no complete trial in study {study.study_name!r}; go on with the study"
+            f"{name} has no complete trial in study {study.study_name!r}; continue the study"
         )
     return arms[name]
 
 
 def _train(
-    study: optuna.Study, config: StudyConfig, configuration: Configuration, seed: int, weights: Path
+    config: StudyConfig, configuration: Configuration, seed: int, tested: _Tested, weights: Path
 ) -> None:
     """Train as a confirmation does with this seed, or on all development data with a new one."""
 
@@ -131,31 +212,22 @@ def _train(
             advice = "Try another --seed." if event.diverged else event.what_to_do
             raise StudyError(f"retraining failed: {event.reason}. {advice}")
 
-    tested, stream = _tested(study, config)
-    if seed in tested:  # with those that it was confirmed with, to be the same, bit for bit
-        own = tested.index(seed)
+    if seed in tested.seeds:  # with those that it was confirmed with, to be the same, bit for bit
+        own = tested.seeds.index(seed)
         together = trained_with(config, configuration, own)
         files = {n: weights if n == own else None for n in together}
-        job = final_job(config, configuration, files, stream)
+        job = final_job(config, configuration, files, tested.stream)
     else:
         job = job_of(config, configuration, [Replica(seed=seed, split_seed=None, weights=weights)])
     run_all(InProcessEngine(), {0: job}, on_end)
 
 
-def _tested(study: optuna.Study, config: StudyConfig) -> tuple[list[int], str]:
-    """Return the seeds that have met the test, or the first that may, and their stream."""
-    confirmation = study.user_attrs.get(CONFIRMATION)
-    if not confirmation:
-        return [seed_of(config.seed, 0, TEST)], TEST
-    return confirmation["seeds"], confirmation.get("stream", RACE)
-
-
 def _manifest(
-    study: optuna.Study, config: StudyConfig, trial: FrozenTrial, seed: int, digest: str | None
+    study: optuna.Study, config: StudyConfig, trial: FrozenTrial, seed: int
 ) -> dict[str, Any]:
+    """Return all but the metrics, which hold for the weights alone."""
     facts, data = facts_of(study), config.dataset
     configuration = configuration_of(trial)
-    tested, why_not = _confirmed(study, trial.number, seed, digest)
     return {
         "case": config.case.name,
         "reference": config.reference,
@@ -177,11 +249,6 @@ def _manifest(
         "classes": data.classes,
         "target": facts["data"].get("target"),
         "data": {key: facts["data"][key] for key in ("name", "source", "fingerprint")},
-        "metrics": {
-            "validation": {config.case.metric.name: trial.value},
-            "test": tested,
-            "why_no_test": why_not,
-        },
         "plan": facts["plan"],
         "machine": machine(),
     }
@@ -192,31 +259,3 @@ def _reading(facts: dict[str, Any], config: StudyConfig) -> str:
     if config.case.read is not None:
         return BY_CASE
     return str(facts["data"].get("reading") or (BY_COLUMNS if config.dataset.columns else UNKNOWN))
-
-
-def _confirmed(
-    study: optuna.Study, trial: int, seed: int, digest: str | None
-) -> tuple[dict[str, float] | None, str | None]:
-    """Return the test scores of exactly this model, where the confirmation has measured them.
-
-    Args:
-        digest: of the model's weights, which have to be those that met the test.
-
-    Returns:
-        The scores, or why there are none.
-    """
-    confirmation = study.user_attrs.get(CONFIRMATION, {})
-    tested = [arm for arm in confirmation.get("arms", {}).values() if arm["trial"] == trial]
-    if not tested or seed not in confirmation["seeds"]:
-        return None, "no model of this trial with this seed has met the test"
-    index = confirmation["seeds"].index(seed)
-    digests = study.user_attrs.get(TESTED_WEIGHTS, {}).get(str(trial), [])
-    if len(digests) <= index:
-        return None, "the study does not say which weights met the test; they may be others"
-    if digest is None or digests[index] != digest:
-        return None, (
-            "the model of this trial and seed that met the test has other weights: it was trained "
-            "on another machine, or by other code"
-        )
-    scores: dict[str, float] = tested[0]["scores"][index]
-    return scores, None

@@ -120,6 +120,8 @@ class RetrainingSettings:
         arm: baseline, recipe or best.
         trial: number of a trial, in place of an arm.
         only: names of changes of the best, in place of an arm: the baseline with these.
+        seeds: fresh seeds on which `only` is confirmed; None: as many as the study's confirmation
+            has; 0: it is not confirmed, and the test split stays closed.
         seed: of the training; None: the first of the confirmation.
         out: the bundle's folder; None: the workplace's.
     """
@@ -128,5 +130,6 @@ class RetrainingSettings:
     arm: Arm = "best"
     trial: int | None = None
     only: tuple[str, ...] = ()
+    seeds: int | None = None
     seed: int | None = None
     out: Path | None = None

@@ -31,7 +31,7 @@ from tuner.study.identity import changes_of_rules, changes_of_source
 from tuner.study.loop_reopening import is_of_loop, loop_config_of
 from tuner.study.loops import rules_of_loops
 from tuner.study.reopening import config_of
-from tuner.study.schema import SESSIONS
+from tuner.study.schema import HYPERPARAMETERS, SEED, SESSIONS
 from tuner.study.store import facts_of, load_study
 from tuner.study.trials import finished_trials
 
@@ -118,6 +118,8 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
             say(f"Trial {number} ({trial.state.name}): differs in {untrained}")
     everything = settings.sample is None and settings.trial is None
     missing = missing_trials(study) if everything else []
+    if everything and (others := not_trained_here(study)):
+        say(f"Not trained by tuner, so not compared: {', '.join(map(str, others))}.")
     for message in missing:
         say(message)
     try:
@@ -136,18 +138,36 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
 def _choose(study: optuna.Study, number: int | None, sample: int | None) -> list[FrozenTrial]:
     trials = finished_trials(study)
     if not trials:
-        raise StudyError(f"study {study.study_name!r} has no finished trial yet; go on with it")
+        raise StudyError(
+            f"study {study.study_name!r} has no finished trial yet; continue the study"
+        )
     if number is not None:
         named = [trial for trial in trials if trial.number == number]
+        if named and not is_trained_here(named[0]):
+            raise UsageError(
+                f"trial {number} of study {study.study_name!r} was not trained by tuner, so there "
+                "is nothing to compare; name another"
+            )
         if not named:
             raise UsageError(
                 f"study {study.study_name!r} has no finished trial {number}; its last finished "
                 f"one is {trials[-1].number}"
             )
         return named
+    trials = [trial for trial in trials if is_trained_here(trial)]
     if sample is None or sample >= len(trials):
         return trials
     return sorted(random.sample(trials, sample), key=lambda trial: trial.number)
+
+
+def is_trained_here(trial: FrozenTrial) -> bool:
+    """Whether tuner has trained a trial, rather than somebody added it, or it was refused."""
+    return bool({SEED, HYPERPARAMETERS} & trial.user_attrs.keys())
+
+
+def not_trained_here(study: optuna.Study) -> list[int]:
+    """Return the numbers of finished trials that were not trained by tuner."""
+    return [trial.number for trial in finished_trials(study) if not is_trained_here(trial)]
 
 
 class _FitsAgain:

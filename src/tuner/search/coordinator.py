@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
 from tuner.search.virtual_time import VirtualTimeSearch
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 from tuner.study.limits import BREAKS, LATENCY, PARAMETERS
 from tuner.study.opening import enqueue_arm
 from tuner.training.cost import latency_of, parameters_of
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from tuner.search.virtual_time import Observer
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
+
+QUEUED = "fixed_params"  # Optuna's system attribute of a trial that was enqueued with values
+FIXED_ELSEWHERE = "Fixed parameter .* is out of range"  # how Optuna says so, of one in the queue
 
 
 MOST_IN_A_ROW = 100  # configurations over a limit, before the search gives up
@@ -74,10 +78,12 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         self.study.sampler = self.sampler(self.config.seed, number, self.config.fixed)
         return self.study.ask()
 
-    def _start(self) -> RunningTrial:
-        config = self.config
-        trial, hyperparameters = self._one_within_limits()
-        seed = derive(config.seed, "trial", trial.number)
+    def _start(self) -> RunningTrial | None:
+        config, found = self.config, self._one_within_limits()
+        if found is None:
+            return None
+        trial, hyperparameters = found
+        seed = derive(config.seed, Stream.TRIAL, trial.number)
         trial.set_user_attr("hyperparameters", hyperparameters)
         trial.set_user_attr("seed", seed)
         self.mirror.write_new()
@@ -88,8 +94,11 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
             prunable="arm" not in trial.user_attrs,
         )
 
-    def _one_within_limits(self) -> tuple[optuna.Trial, dict[str, Any]]:
+    def _one_within_limits(self) -> tuple[optuna.Trial, dict[str, Any]] | None:
         """Ask until a model is within the study's limits; baseline and recipe are trained anyway.
+
+        Returns:
+            None where a trial that somebody has enqueued has ended as one that cannot be used.
 
         Raises:
             CaseError: `suggest` or `build` fails.
@@ -99,8 +108,14 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         for _ in range(MOST_IN_A_ROW):
             trial = self._ask()
             try:
-                chosen = config.case.suggest(trial)
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("error", FIXED_ELSEWHERE)
+                    chosen = config.case.suggest(trial)
             except Exception as error:
+                given = self.study.get_trials(deepcopy=False)[trial.number].system_attrs.get(QUEUED)
+                if given and "arm" not in trial.user_attrs:
+                    self._refuse(trial, given, error)
+                    return None
                 raise CaseError(
                     f"case {config.case.name!r}: suggest fails: {config.case.blame(error)}"
                 ) from error
@@ -130,6 +145,20 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
                 trial.set_constraint(name, share)  # TPE takes what is over a limit as the worst
         trial.set_user_attr(BREAKS, list(excess.values()))
         return "arm" in known or all(share <= 0 for share in excess.values())
+
+    def _refuse(self, trial: optuna.Trial, given: Mapping[str, Any], why: Exception) -> None:
+        """End a trial that somebody has enqueued with values that `suggest` cannot use.
+
+        Of one that is out of range Optuna warns, and has it trained; nothing that is stored would
+        say so.
+        """
+        values = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        blame = self.config.case.blame(why)
+        reason = f"it was enqueued with {values}, which the search space does not have ({blame})"
+        noted: dict[str, Any] = {"failure": reason, "diverged": False, "curve": []}
+        for name, value in {**noted, "seconds": 0.0, "work": 0.0, "ended": self.now}.items():
+            trial.set_user_attr(name, value)
+        self._tell_observer(self.study.tell(trial, state=TrialState.FAIL))
 
     def _take(self, running: RunningTrial, timeout: float) -> bool:
         event = self.engine.next(running.number, timeout)

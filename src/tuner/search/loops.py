@@ -22,7 +22,7 @@ from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
 from tuner.own.loops.trial import middle
 from tuner.search.tpe import Columns, RememberingTPESampler
 from tuner.search.virtual_time import VirtualTimeSearch
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 from tuner.study.opening import enqueue_arm
 from tuner.study.schema import INFORMED, OWN, PLACE
 from tuner.study.trials import finished
@@ -205,7 +205,7 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
             prunable="arm" not in facts,
             replayed=frozenset(waiting.intermediate_values if waiting else ()),
         )
-        seed = derive(self.config.seed, "trial", number)
+        seed = derive(self.config.seed, Stream.TRIAL, number)
         running.trial.set_user_attr(INFORMED, informed)
         running.trial.set_user_attr("seed", seed)
         self.mirror.write_new()
@@ -215,7 +215,7 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
     def _sampler(self, number: int, informed: int, *, is_arm: bool) -> BaseSampler:
         if is_arm:
             return MiddleSampler()
-        seed = derive(self.config.seed, "sampler", number)
+        seed = derive(self.config.seed, Stream.SAMPLER, number)
         sampler = LoopSampler(seed, self._columns, informed)
         if not self.config.fixed:
             return sampler

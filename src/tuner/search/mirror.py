@@ -16,6 +16,7 @@ from optuna.storages import InMemoryStorage
 
 from tuner.errors import StoreError
 from tuner.search.write_behind import WriteBehind
+from tuner.unpromised.by_optuna import engine_of, row_of_study, row_of_trial, storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,9 +39,9 @@ class Mirror(InMemoryStorage):
 
     def __init__(self, study: optuna.Study) -> None:
         super().__init__()
-        self._database = study._storage
-        self._database_study: int = study._study_id
-        self._behind = WriteBehind(self._database._backend.engine, self._database_study)  # type: ignore[attr-defined]
+        self._database = storage_of(study)
+        self._database_study: int = row_of_study(study)
+        self._behind = WriteBehind(engine_of(study), self._database_study)
         self._ids: list[int | None] = []  # in the database, by number; None: not written yet
         memory = super().create_new_study(study.directions, study.study_name)
         for name, value in study.user_attrs.items():
@@ -55,7 +56,7 @@ class Mirror(InMemoryStorage):
                     "reported, and its models retrained, but not continued; start a new study with "
                     "--name, or bring the database back from a copy"
                 )
-            self._ids.append(trial._trial_id)
+            self._ids.append(row_of_trial(trial))
             super().create_new_trial(memory, trial)
         self.study = optuna.load_study(
             study_name=study.study_name, storage=self, pruner=study.pruner

@@ -9,11 +9,14 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler
 
 from tuner.search.tpe import Columns, RememberingTPESampler
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
 
 SAMPLER = "TPESampler(multivariate=False), n_startup_trials=10, reseeded before each ask"
 
@@ -31,9 +34,29 @@ class Samplers:
 
     def __call__(self, seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSampler:
         """Make the sampler that draws trial `number` of the study with this `seed`."""
-        sampler = RememberingTPESampler(derive(seed, "sampler", number), self._columns)
+        sampler = RememberingTPESampler(derive(seed, Stream.SAMPLER, number), self._columns)
         if not fixed:
             return sampler
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)  # it is, since Optuna 2.4
-            return PartialFixedSampler(dict(fixed), sampler)
+            return FixingSampler(dict(fixed), sampler)
+
+
+class FixingSampler(PartialFixedSampler):
+    """`PartialFixedSampler` that does not warn of each trial whose own range is narrower.
+
+    A range may depend on other hyperparameters. Whether a value can be reached at all was checked
+    when it was fixed.
+    """
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Return the fixed value, or draw one."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Fixed parameter .* is out of range")
+            return super().sample_independent(study, trial, param_name, param_distribution)

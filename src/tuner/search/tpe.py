@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from optuna.samplers import TPESampler
-from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
-from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import TrialState
+
+from tuner.unpromised.by_optuna import OpenTPESampler, split_trials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +60,7 @@ class Columns:
         return values[~np.isnan(values)]
 
 
-class RememberingTPESampler(TPESampler):
+class RememberingTPESampler(OpenTPESampler):
     """`TPESampler(seed, multivariate=False)` for one trial of a study with one writer.
 
     Args:
@@ -69,7 +68,7 @@ class RememberingTPESampler(TPESampler):
     """
 
     def __init__(self, seed: int, columns: Columns) -> None:
-        super().__init__(seed=seed, multivariate=False)
+        super().__init__(seed)
         self._columns = columns
         self._groups: tuple[Numbers, Numbers] | None = None  # None: too few to learn from
 
@@ -83,10 +82,10 @@ class RememberingTPESampler(TPESampler):
 
     def learn_from(self, study: Study, others: Sequence[FrozenTrial], ended: int) -> None:
         """Divide these trials into good ones and the rest, if enough of them have ended."""
-        if ended < self._n_startup_trials:
+        if ended < self.startup:
             return
         self._columns.add(others)
-        good, rest = _split_trials(study, list(others), default_gamma(ended))
+        good, rest = split_trials(study, list(others), ended)
         self._groups = (_numbers(good), _numbers(rest))
 
     def sample_independent(
@@ -98,20 +97,11 @@ class RememberingTPESampler(TPESampler):
     ) -> Any:
         """Draw a hyperparameter, as `TPESampler._sample` does."""
         if self._groups is None:
-            return self._random_sampler.sample_independent(
-                study, trial, param_name, param_distribution
-            )
+            return self.draw_at_random(study, trial, param_name, param_distribution)
         good, rest = (
-            _ParzenEstimator(
-                {param_name: self._columns.of(param_name, numbers)},
-                {param_name: param_distribution},
-                self._parzen_estimator_parameters,
-            )
-            for numbers in self._groups
+            {param_name: self._columns.of(param_name, numbers)} for numbers in self._groups
         )
-        candidates = good.sample(self._rng.rng, self._n_ei_candidates)
-        values = self._compute_acquisition_func(candidates, good, rest)
-        return param_distribution.to_external_repr(self._compare(candidates, values)[param_name])
+        return self.draw(param_distribution, good, rest)
 
 
 def _numbers(trials: Sequence[FrozenTrial]) -> Numbers:

@@ -81,8 +81,8 @@ class VirtualTimeSearch(ABC, Generic[R]):
         self.now = max(ends, default=0.0)  # virtual time
 
     @abstractmethod
-    def _start(self) -> R:
-        """Ask for a trial, and have its training begin."""
+    def _start(self) -> R | None:
+        """Ask for a trial, and have its training begin; None where it has ended at once."""
 
     @abstractmethod
     def _take(self, running: R, timeout: float) -> bool:
@@ -133,7 +133,8 @@ class VirtualTimeSearch(ABC, Generic[R]):
             self.lineup.begin(self.now)
             if self.lineup.is_full or not self._wants_another(total, enough):
                 return
-            self.lineup.add(self._start())
+            if (started := self._start()) is not None:
+                self.lineup.add(started)
 
     def _wants_another(
         self, total: int, enough: Callable[[optuna.Study], str | None] | None

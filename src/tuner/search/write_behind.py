@@ -13,11 +13,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from optuna.distributions import distribution_to_json
-from optuna.storages._rdb import models
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from tuner.interrupts import held_back
+from tuner.unpromised.by_optuna import models
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from tuner.study.limits import breaks_limits
-from tuner.study.schema import BEST_EPOCH, CONFIRMATION, HYPERPARAMETERS
+from tuner.study.limits import BREAKS, breaks_limits
+from tuner.study.schema import ARM, BEST_EPOCH, CONFIRMATION, HYPERPARAMETERS
 from tuner.study.trials import complete_trials, sign_of_study
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     import optuna
     from optuna.trial import FrozenTrial
 
 ARMS = ("baseline", "recipe", "best")
 CANDIDATES = 3
+
+
+class Trained(Protocol):
+    """What tells the arms: a complete trial, read whole or in part."""
+
+    @property
+    def number(self) -> int:
+        """Of the trial."""
+
+    @property
+    def values(self) -> Any:
+        """Its score, alone in a list."""
+
+    @property
+    def user_attrs(self) -> Any:
+        """Its attributes, those of `TELLING` at least."""
+
+
+T = TypeVar("T", bound=Trained)
+TELLING = (ARM, HYPERPARAMETERS, BEST_EPOCH, BREAKS)
 
 
 def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
@@ -23,12 +45,25 @@ def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
     The best is what won on fresh folds, as long as the candidates are those of now; before that,
     the trial with the best score in the search. It may be the baseline or the recipe.
     """
-    complete = _trained(study)
-    found = {trial.user_attrs["arm"]: trial for trial in complete if "arm" in trial.user_attrs}
-    if candidates := candidates_of(study):
-        confirmation: dict[str, Any] = study.user_attrs.get(CONFIRMATION, {})
-        current = confirmation.get("candidates") == [trial.number for trial in candidates]
-        winners = [t for t in complete if current and t.number == confirmation["winner"]]
+    confirmation = study.user_attrs.get(CONFIRMATION)
+    return arms_among(complete_trials(study), confirmation, sign_of_study(study))
+
+
+def arms_among(
+    complete: Iterable[T], confirmation: Mapping[str, Any] | None, sign: int
+) -> dict[str, T]:
+    """Return the arms among the complete trials of a study, given by number.
+
+    Args:
+        confirmation: of the study, if there is one.
+        sign: 1 where more of the score is better, -1 where less is.
+    """
+    trained = _trained(complete)
+    found = {trial.user_attrs[ARM]: trial for trial in trained if ARM in trial.user_attrs}
+    if candidates := _best_of(trained, sign):
+        told = confirmation or {}
+        current = told.get("candidates") == [trial.number for trial in candidates]
+        winners = [t for t in trained if current and t.number == told["winner"]]
         found["best"] = (winners or candidates)[0]
     return {name: found[name] for name in ARMS if name in found}
 
@@ -38,18 +73,19 @@ def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
 
     A baseline or recipe whose model is over a limit is none of them.
     """
-    best_first = sorted(
-        (trial for trial in _trained(study) if not breaks_limits(trial)),
-        key=lambda trial: trial.values[0],
-        reverse=sign_of_study(study) > 0,
-    )
-    distinct: dict[str, FrozenTrial] = {}
+    return _best_of(_trained(complete_trials(study)), sign_of_study(study))
+
+
+def _best_of(trained: Sequence[T], sign: int) -> list[T]:
+    able = [trial for trial in trained if not breaks_limits(trial)]
+    best_first = sorted(able, key=lambda trial: float(trial.values[0]), reverse=sign > 0)
+    distinct: dict[str, T] = {}
     for trial in best_first:
-        distinct.setdefault(json.dumps(trial.user_attrs.get("hyperparameters")), trial)
+        distinct.setdefault(json.dumps(trial.user_attrs.get(HYPERPARAMETERS)), trial)
     return list(distinct.values())[:CANDIDATES]
 
 
-def _trained(study: optuna.Study) -> list[FrozenTrial]:
+def _trained(complete: Iterable[T]) -> list[T]:
     """Return what tuner has trained to its end; trials from elsewhere inform the sampler alone."""
     own = {HYPERPARAMETERS, BEST_EPOCH}
-    return [trial for trial in complete_trials(study) if own <= trial.user_attrs.keys()]
+    return [trial for trial in complete if own <= trial.user_attrs.keys()]

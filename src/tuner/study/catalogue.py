@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from sqlalchemy import text
+from optuna.trial import TrialState
+from sqlalchemy import bindparam, text
 
 from tuner.errors import UsageError, unknown_name
 from tuner.naming import folder_name
+from tuner.study.arms import TELLING
 from tuner.study.dashboard import on_record
 from tuner.study.schema import EVIDENCE, FACTS, OPENINGS, SESSIONS
 from tuner.study.store import evidence_name
+from tuner.unpromised.by_optuna import row_of_study, row_of_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +30,38 @@ RENAME = text("UPDATE studies SET study_name = :new WHERE study_name = :old")
 RETELL = text(
     "UPDATE study_user_attributes SET value_json = :value WHERE study_id = :id AND key = :key"
 )
+# And three more, of which Optuna reads all there is, every point and every distribution included.
+TRIALS = text(
+    "SELECT t.study_id, t.trial_id, t.number, t.state, v.value, v.value_type FROM trials t "
+    "LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0 ORDER BY t.trial_id"
+)
+TOLD = text(
+    "SELECT a.trial_id, a.key, a.value_json FROM trial_user_attributes a "
+    "JOIN trials t ON t.trial_id = a.trial_id WHERE t.state = 'COMPLETE' AND a.key IN :keys"
+).bindparams(bindparam("keys", expanding=True))
+INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf}
+
+
+@dataclass(slots=True)
+class Complete:
+    """A complete trial, as far as it tells the arms (`tuner.study.arms.Trained`)."""
+
+    number: int
+    values: list[float]
+    user_attrs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Overview:
+    """What became of the trials of a study: how many are in each state, and those complete."""
+
+    states: Counter[TrialState] = field(default_factory=Counter)
+    complete: list[Complete] = field(default_factory=list)
+
+    @property
+    def finished(self) -> int:
+        """How many have ended, however they ended."""
+        return sum(count for state, count in self.states.items() if state.is_finished())
 
 
 class Catalogue:
@@ -76,6 +114,30 @@ class Catalogue:
         if name in self._all or evidence_name(name) in self._all:
             raise UsageError(f"there is already a study {name!r}; choose another name")
 
+    @property
+    def attributes(self) -> dict[str, Mapping[str, Any]]:
+        """What each study of the store keeps besides its trials, by name, tuner's or not."""
+        return {name: one.user_attrs for name, one in self._all.items()}
+
+    def overview(self) -> dict[str, Overview]:
+        """Return what became of the trials of tuner's studies, by name, in two queries."""
+        found = {name: Overview() for name in self.studies}
+        by_id = {self._all[name]._study_id: one for name, one in found.items()}
+        complete: dict[int, Complete] = {}
+        with self.storage.engine.connect() as connection:
+            for study, trial, number, state, value, kind in connection.execute(TRIALS):
+                if study not in by_id:
+                    continue
+                by_id[study].states[TrialState[state]] += 1
+                if state == TrialState.COMPLETE.name:
+                    score = INFINITE.get(kind, value)
+                    complete[trial] = Complete(number, [math.nan if score is None else score])
+                    by_id[study].complete.append(complete[trial])
+            for trial, key, value in connection.execute(TOLD, {"keys": TELLING}):
+                if trial in complete:
+                    complete[trial].user_attrs[key] = json.loads(value)
+        return found
+
     def artifacts(self, name: str | None = None) -> dict[str, tuple[int, bool]]:
         """Return the ids of artifacts on record: of a study and its trials, or of all there are.
 
@@ -85,10 +147,10 @@ class Catalogue:
         wanted = self._all if name is None else {n: self._all[n] for n in self.family(name)}
         found: dict[str, tuple[int, bool]] = {}
         for one in wanted.values():
-            number = one._study_id
+            number = row_of_study(one)
             found |= dict.fromkeys(_ids(one.system_attrs), (number, False))
             for trial in self.storage.get_all_trials(number, deepcopy=False):
-                found |= dict.fromkeys(_ids(trial.system_attrs), (trial._trial_id, True))
+                found |= dict.fromkeys(_ids(trial.system_attrs), (row_of_trial(trial), True))
         return found
 
     def family(self, name: str) -> list[str]:
@@ -123,10 +185,10 @@ class Catalogue:
                 connection.execute(RETELL, words)
 
             connection.execute(RENAME, {"old": name, "new": new})
-            retell(study._study_id, SESSIONS, sessions)
+            retell(row_of_study(study), SESSIONS, sessions)
             for one in self.evidence.get(name, []):
                 connection.execute(RENAME, {"old": one, "new": evidence_name(new)})
-                retell(self._all[one]._study_id, EVIDENCE, new)
+                retell(row_of_study(self._all[one]), EVIDENCE, new)
 
 
 def _ids(attributes: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.artifacts.exceptions import ArtifactNotFound
 
 from tuner.study.schema import NOTE
+from tuner.unpromised.by_optuna import NOTE_VERSION, OFFERED_ARTIFACT, row_of_study, storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     import optuna
     from optuna.storages import BaseStorage
-
-VERSION = "dashboard:note_ver"  # the system attribute that counts how often a note was saved
-PREFIX = "artifacts:"  # of the system attributes in which Optuna keeps what an artifact is
 
 
 def publish_report(study: optuna.Study, report: Path, artifacts: Path) -> None:
@@ -38,7 +36,7 @@ def publish_report(study: optuna.Study, report: Path, artifacts: Path) -> None:
         if name.endswith(".svg"):  # of a plot that there is no more
             with suppress(ArtifactNotFound):
                 store.remove(artifact)
-            forget(study._storage, study._study_id, artifact)
+            forget(storage_of(study), row_of_study(study), artifact)
 
 
 def _write_note(study: optuna.Study, text: str) -> None:
@@ -46,7 +44,7 @@ def _write_note(study: optuna.Study, text: str) -> None:
     from optuna_dashboard import get_note, save_note  # imports a web server
 
     present = get_note(study)
-    version = study._storage.get_study_system_attrs(study._study_id).get(VERSION, 0)
+    version = storage_of(study).get_study_system_attrs(row_of_study(study)).get(NOTE_VERSION, 0)
     written: int | None = study.user_attrs.get(NOTE)
     if written is None:  # by a version of tuner that kept no record of it, or by a person
         theirs = not present.startswith(f"# Study `{study.study_name}`\n\n**")
@@ -67,7 +65,7 @@ def _publish(
     study: optuna.Study, store: FileSystemArtifactStore, files: Iterable[Path]
 ) -> dict[str, str]:
     """Make files artifacts, each in place of the one of its name; return what else there is."""
-    old = _published(study._storage.get_study_system_attrs(study._study_id))
+    old = _published(storage_of(study).get_study_system_attrs(row_of_study(study)))
     for file in sorted(files):
         if file.name in old:
             with file.open("rb") as content:
@@ -83,7 +81,9 @@ def on_record(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
     Args:
         attributes: system attributes of it.
     """
-    found = [json.loads(value) for name, value in attributes.items() if name.startswith(PREFIX)]
+    found = [
+        json.loads(value) for name, value in attributes.items() if name.startswith(OFFERED_ARTIFACT)
+    ]
     return [one for one in found if one]
 
 
@@ -94,7 +94,7 @@ def forget(storage: BaseStorage, owner: int, artifact: str, *, of_trial: bool = 
         owner: id of the study, or of the trial.
     """
     tell = storage.set_trial_system_attr if of_trial else storage.set_study_system_attr
-    tell(owner, PREFIX + artifact, json.dumps(None))
+    tell(owner, OFFERED_ARTIFACT + artifact, json.dumps(None))
 
 
 def _published(attributes: Mapping[str, Any]) -> dict[str, str]:

@@ -147,7 +147,7 @@ def changes_of_rules(stored: Mapping[str, Any], now: Mapping[str, str]) -> Itera
 def refuse(name: str, found: Iterable[Change]) -> StudyError:
     """Make the error for a study that is not what it would be continued as."""
     listed = list(found)
-    what_to_do = "Start a new study with --name, or give the command and the case it was made with"
+    what_to_do = "Start a new study with --name, or use the command and the case it was made with"
     if all(change.can_be_accepted for change in listed):
         what_to_do += (
             f". To continue with what has changed, add {ACCEPT}; the study and its report keep a "

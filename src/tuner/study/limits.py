@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tuner.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from optuna.trial import FrozenTrial
 
 PARAMETERS, LATENCY = "parameters", "latency_ms"  # attributes of a trial, if there are limits
 BREAKS = "breaks"  # list[float]: by which share it breaks each limit; above zero it does
@@ -73,11 +71,19 @@ class Limits:
         return " and ".join(parts)
 
 
-def breaks_limits(trial: FrozenTrial) -> bool:
+class Measured(Protocol):
+    """A trial, read whole or in part."""
+
+    @property
+    def user_attrs(self) -> Any:
+        """Its attributes, `BREAKS` among them if it has that."""
+
+
+def breaks_limits(trial: Measured) -> bool:
     """Whether a trial's model is over a limit of its study."""
     return any(share > 0 for share in trial.user_attrs.get(BREAKS, ()))
 
 
-def was_passed_over(trial: FrozenTrial) -> bool:
+def was_passed_over(trial: Measured) -> bool:
     """Whether a trial was not trained because its model is over a limit; arms always are."""
     return breaks_limits(trial) and "arm" not in trial.user_attrs

@@ -61,18 +61,9 @@ def open_study(
     """
     storage = open_storage(url, create=True)
     facts = config.facts()
-    study = None
-    if name in optuna.get_all_study_names(storage):
-        study = optuna.load_study(study_name=name, storage=storage, pruner=pruner)
-        if FACTS in study.user_attrs and only_failures(study):
-            optuna.delete_study(study_name=name, storage=storage)  # begun anew, with a fixed case
-            study = None
+    study = _present(storage, name, pruner)
     if study is not None and not _untold(study):
-        stored = facts_of(study)
-        if found := changes(stored, facts, precision):
-            if not (accept and all(change.can_be_accepted for change in found)):
-                raise refuse(name, found)
-            stored = _accept(study, stored, facts, found)
+        stored = _same(study, facts, precision, accept=accept)
         settle(study)
     else:
         plan = choose() if choose else config.plan
@@ -91,6 +82,34 @@ def open_study(
             enqueue_arm(study, arm, values)
     plan = Plan(**stored["plan"])
     return study, replace(config, plan=plan, identity=stored["identity"])
+
+
+def _present(storage: BaseStorage, name: str, pruner: BasePruner) -> optuna.Study | None:
+    """Load a study; None where there is none, or nothing of it is left but a failed baseline."""
+    if name not in optuna.get_all_study_names(storage):
+        return None
+    study = optuna.load_study(study_name=name, storage=storage, pruner=pruner)
+    if FACTS in study.user_attrs and only_failures(study):
+        optuna.delete_study(study_name=name, storage=storage)  # begun anew, with a fixed case
+        return None
+    return study
+
+
+def _same(
+    study: optuna.Study, facts: dict[str, Any], precision: Precision | None, *, accept: bool
+) -> dict[str, Any]:
+    """Return what a study was made with, changes included that are accepted.
+
+    Raises:
+        StudyError: it was made with something else than `facts` and `precision`.
+    """
+    stored = facts_of(study)
+    found = changes(stored, facts, precision)
+    if not found:
+        return stored
+    if not (accept and all(change.can_be_accepted for change in found)):
+        raise refuse(study.study_name, found)
+    return _accept(study, stored, facts, found)
 
 
 def enqueue_arm(study: optuna.Study, arm: str, values: Mapping[str, Any]) -> None:

@@ -17,9 +17,10 @@ STOPPED = "stopped"  # why the search has ended by itself; None: it has not
 CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
 MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does
+PARTS = "parts"  # by name: what the baseline with a part of the changes does on the test split
 IMPORTANCE = "importance"  # which hyperparameters mattered
 REMARKS = "remarks"  # what is odd about the data: sentences, said before anything trains
-TESTED_WEIGHTS = "tested_weights"  # digests of the models that met the test, by trial, a seed each
+TESTED_WEIGHTS = "tested_weights"  # of the models that met the test, by trial or part, a seed each
 SEED_MATTERS = "seed_matters"  # what a training's seed changes: its "weights", "order" or "nothing"
 NOTE = "note_version"  # of the note in the dashboard that tuner wrote last; a later one is not ours
 OPENINGS = "test_openings"  # list[Opening]: when and why the test split was opened
@@ -28,7 +29,7 @@ OPENINGS = "test_openings"  # list[Opening]: when and why the test split was ope
 ROW_LOSSES = "row_losses:"  # of a loop: what models of that trial's configuration lose a test row
 
 # What was concluded from trainings: empty again once a change has been accepted.
-CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, TESTED_WEIGHTS)
+CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, PARTS, TESTED_WEIGHTS)
 
 # The attribute of a study that holds the trainings after another's search: that other's name.
 EVIDENCE = "evidence_of"
@@ -38,7 +39,7 @@ ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
-TRIED = "tried"  # what a person asked for with --try
+TRIED = "tried"  # what a person asked for with --try: values by name
 PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it ended, was asked
 
 
@@ -156,7 +157,7 @@ class SearchTrial(TypedDict):
 
     Attributes:
         arm: "baseline" or "recipe", of a trial that is one.
-        tried: what a person asked for with --try, of a trial that was.
+        tried: what a person asked for with --try, of a trial that was: values by name.
         hyperparameters: all of them.
         seed: of its training.
         curve: a point each: step, epoch, training loss, training metric, validation score.
@@ -170,7 +171,7 @@ class SearchTrial(TypedDict):
     """
 
     arm: NotRequired[str]
-    tried: NotRequired[str]
+    tried: NotRequired[dict[str, Any]]
     hyperparameters: dict[str, Any]
     seed: int
     curve: NotRequired[list[list[float | None]]]

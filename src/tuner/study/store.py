@@ -25,6 +25,7 @@ from tuner.study.sqlite import (
 )
 from tuner.study.url import parse_url, without_secrets
 from tuner.study.url import shown as shown
+from tuner.unpromised.by_optuna import row_of_trial, storage_of
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:
@@ -243,5 +244,5 @@ def settle(study: optuna.Study) -> int:
     """
     left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for trial in left:
-        study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+        storage_of(study).set_trial_state_values(row_of_trial(trial), TrialState.WAITING)
     return len(left)

@@ -9,6 +9,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 
 from tuner.study.store import evidence_name, facts_of
+from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +27,9 @@ def name_for_dashboard(study: optuna.Study) -> None:
     facts = facts_of(study)
     _name_score(study, facts)
     name = evidence_name(study.study_name)
-    if name not in optuna.get_all_study_names(study._storage):
+    if name not in optuna.get_all_study_names(storage_of(study)):
         return
-    evidence = optuna.load_study(study_name=name, storage=study._storage)
+    evidence = optuna.load_study(study_name=name, storage=storage_of(study))
     _name_score(evidence, facts)
     from optuna_dashboard import get_note, save_note  # imports a web server
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from tuner.case.batch import Batch
 from tuner.errors import TrainingError
@@ -13,6 +12,7 @@ from tuner.training.inference import applied_by, autocast, outputs_of, scaled_ba
 from tuner.training.losses import Loss, check_loss
 from tuner.training.rows import Rows
 from tuner.training.tally import score_of
+from tuner.unpromised.by_torch import normalises_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +114,7 @@ class Forward:
 
     def _normalises(self) -> bool:
         layers = (layer for learner in self.learners for layer in learner.network.modules())
-        return any(isinstance(layer, _BatchNorm) for layer in layers)
+        return any(map(normalises_batches, layers))
 
     def validate(self) -> tuple[float, ...]:
         """Score each learner on its validation part; nothing, where none is held out."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import torch
 
 from tuner.errors import UsageError
+from tuner.unpromised import by_torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,7 +61,7 @@ def computes_in_bfloat16(device: str) -> bool:
     """Whether the processor behind a torch device computes in bfloat16, rather than emulate it."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return by_torch.computes_in_bfloat16()
 
 
 def common_plan(plans: Iterable[Plan]) -> Plan:

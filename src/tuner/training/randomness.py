@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 def seed_others(seed: int) -> None:
     """Seed Python's and NumPy's global generators, which a user's model may draw from."""
-    random.seed(derive(seed, "python"))
-    np.random.seed(derive(seed, "numpy"))  # the one that user code draws from
+    random.seed(derive(seed, Stream.PYTHON))
+    np.random.seed(derive(seed, Stream.NUMPY))  # the one that user code draws from
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def keep_seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         if _torch_seeds() != before:
-            torch.manual_seed(derive(seed, "after build"))
+            torch.manual_seed(derive(seed, Stream.AFTER_BUILD))
         seed_others(seed)
 
 

@@ -17,7 +17,7 @@ import torch
 from tuner.case.space import space
 from tuner.data.scaling import remarks
 from tuner.data.splits import everything
-from tuner.errors import BundleError, CaseError, TrainingError
+from tuner.errors import BundleError, CaseError, DivergedError, TrainingError
 from tuner.training.blame import blame, place_of
 from tuner.training.forward import Forward, wrong_shape
 from tuner.training.inference import Fitted, applied_by, autocast, call, scaled_batch
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 Effect: TypeAlias = Literal["weights", "order", "nothing"]
 ARMS = ("baseline", "recipe")
 ROWS = 2
+NO_GRADIENT = (
+    "its loss does not depend on the model's parameters, so nothing can be learnt; the model "
+    "returns whole numbers, or detaches what it returns, as .detach(), .item() and "
+    "torch.no_grad() do"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +79,10 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                 ) from error
             except Exception as error:
                 raise CaseError(
-                    f"case {case.name!r}: its {arm} cannot be trained: {blame(error)}"
+                    f"case {case.name!r}: its {arm} cannot be trained: {_reason(case, error)}"
                 ) from error
         effect, said = _effect_of_the_seed(case, data, plan)
+        said += _of_the_outputs(case, data, plan)
     columns = [] if data.pixels or data.raw else remarks(data.development.features, data.columns)
     return Rehearsal(effect, (*said, *columns))
 
@@ -115,6 +121,12 @@ def _check_metric(case: Case, data: Dataset) -> None:
         ) from error
 
 
+def _reason(case: Case, error: Exception) -> str:
+    """Say what was raised and by which line; where by none of the user's, where `build` is."""
+    reason, where = blame(error), place_of(case.build)
+    return reason if reason.startswith("line ") or not where else f"{reason} (build is at {where})"
+
+
 def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Plan) -> None:
     """Train on two rows; apply the model to one and to two; save it and load it into another.
 
@@ -126,9 +138,10 @@ def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Pl
     numbers = torch.arange(min(ROWS, hyperparameters.batch_size, len(data.development)))
     try:
         learner = _trained(case, hyperparameters, data, plan, numbers)
-    except TrainingError:
-        raise
-    except Exception:  # a model may need more rows than two, as one that looks for neighbours
+    except Exception as error:
+        if isinstance(error, TrainingError) and not isinstance(error, DivergedError):
+            raise
+        # A model may need more rows than two, as one that looks for neighbours.
         batch = torch.arange(min(hyperparameters.batch_size, len(data.development)))
         learner = _trained(case, hyperparameters, data, plan, batch)
         numbers = batch
@@ -164,9 +177,13 @@ def _trained(
         raise TrainingError(NOTHING_TO_TRAIN)
     try:
         loss, *_ = forward.loss(networks.side_by_side([numbers]))
+        if not loss.requires_grad:
+            raise TrainingError(NO_GRADIENT)
+        if not loss.isfinite():
+            raise DivergedError("before any training, the model gives a loss that is not finite")
     except TrainingError as error:
         where = place_of(type(learner.network).forward) or place_of(case.build)
-        raise TrainingError(f"{error} (see {where})" if where else str(error)) from error
+        raise type(error)(f"{error} (see {where})" if where else str(error)) from error
     loss.backward()
     if case.optimizer is not None:
         optimizer, schedule = make_optimization(case, forward.module, hyperparameters, 1)
@@ -255,6 +272,25 @@ def _effect_of_the_seed(case: Case, data: Dataset, plan: Plan) -> tuple[Effect, 
         *said,
         f"{start}, and there is no dropout, no augmentation and one batch an epoch: seeds change "
         "nothing. Fresh seeds prove nothing in this study.",
+    ]
+
+
+def _of_the_outputs(case: Case, data: Dataset, plan: Plan) -> list[str]:
+    """Say what is odd about the outputs of the baseline: shares, where logits belong."""
+    if not data.classes or case.loss is not None or case.step is not None:
+        return []  # a loss of the user's may take what it likes
+    (learner,) = _learners(case, case.baseline, data, seed=1)
+    rows = data.development.features[:ROWS]
+    fitted = Fitted(learner.network, learner.features, learner.targets)
+    made = _in_use(fitted, rows, plan)
+    if not isinstance(made, torch.Tensor):
+        return []
+    sums = made.float().sum(dim=-1)
+    if made.min() < 0 or not torch.allclose(sums, torch.ones_like(sums), atol=1e-2):
+        return []
+    return [
+        "The model's outputs are shares that sum to 1, as after a softmax. The loss takes logits "
+        "and has a softmax of its own, so leave yours out; with both, training is slow."
     ]
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import nn
 
+from tuner.unpromised.by_torch import TENSORS, carries_hooks
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -154,9 +156,7 @@ def _alike(layer: nn.Module, fresh: nn.Module, *but: str) -> bool:
     """Whether a layer has all that a fresh one has and no more; the numbers in it may differ."""
     ours, theirs = vars(layer), vars(fresh)
     return ours.keys() == theirs.keys() and all(
-        _same_tensors(ours[name], theirs[name])
-        if name in {"_parameters", "_buffers"}
-        else ours[name] == theirs[name]
+        _same_tensors(ours[name], theirs[name]) if name in TENSORS else ours[name] == theirs[name]
         for name in ours.keys() - {"training", *but}
     )
 
@@ -165,17 +165,13 @@ def _same_tensors(ours: dict[str, Tensor | None], theirs: dict[str, Tensor | Non
     return ours.keys() == theirs.keys() and all(
         one is other
         if one is None or other is None
-        else _described(one) == _described(other) and _without_hooks(one)
+        else _described(one) == _described(other) and not carries_hooks(one)
         for one, other in ((ours[name], theirs[name]) for name in ours)
     )
 
 
 def _described(tensor: Tensor) -> tuple[object, ...]:
     return type(tensor), tensor.dtype, tensor.shape, tensor.requires_grad, tensor.is_leaf
-
-
-def _without_hooks(tensor: Tensor) -> bool:
-    return not tensor._backward_hooks and not tensor._post_accumulate_grad_hooks
 
 
 def _counted(layer: nn.Module) -> int:

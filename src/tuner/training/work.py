@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from tuner.data.scaling import WHOLE
 from tuner.training.inference import call
 from tuner.training.randomness import seed_others, undisturbed
+from tuner.unpromised.by_torch import leaves
 
 if TYPE_CHECKING:
     from torch import nn
@@ -112,9 +112,7 @@ def _run(
 
     def count(_layer: nn.Module, _inputs: Any, outputs: Any) -> None:
         nonlocal activations
-        activations += sum(
-            made.numel() for made in tree_leaves(outputs) if isinstance(made, Tensor)
-        )
+        activations += sum(made.numel() for made in leaves(outputs) if isinstance(made, Tensor))
 
     for layer in bare.modules():
         if not any(layer.children()):

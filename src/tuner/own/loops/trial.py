@@ -12,6 +12,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 
 from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
+from tuner.unpromised.by_optuna import row_of_study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,7 +173,7 @@ def make_trial(channel: Channel, number: int, direction: Direction) -> tuple[Loo
     storage = _Telling(channel, given)
     optuna.create_study(storage=storage, study_name="loop", direction=direction)
     study = LoneStudy("loop", storage, _Asking(channel, given), _AskingPruner(channel))
-    trial_id = storage.create_new_trial(study._study_id)
+    trial_id = storage.create_new_trial(row_of_study(study))
     return LoopTrial(study, trial_id, number), storage
 
 

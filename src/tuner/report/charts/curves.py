@@ -10,13 +10,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from tuner.report.charts.look import BLUE, GREEN, GREY, INK, ORANGE, PAPER, LossAxis, our_look
-from tuner.report.wording import loss, loss_title
+from tuner.report.scored import metric_in
+from tuner.report.wording import loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from optuna.trial import FrozenTrial
+
+    from tuner.case.metric import Metric
 
 COLOURS = {"baseline": ORANGE, "recipe": GREEN, "best": BLUE}
 
@@ -26,12 +29,13 @@ def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure 
 
     The trainings differ in length, so each panel has its own epochs; the scores share one scale.
     """
-    metric = facts["metric"]["name"]
+    metric = metric_in(facts)
+    with_curves = {trial.number: trial for trial in trials if trial.user_attrs.get("curve")}
     panels: dict[int, list[str]] = {}
     for name, arm in facts["arms"].items():
-        if trials[arm["trial"]].user_attrs.get("curve"):
+        if arm["trial"] in with_curves:
             panels.setdefault(arm["trial"], []).append(name)
-    curves = {number: _curve(metric, trials[number]) for number in panels}
+    curves = {number: _curve(metric, with_curves[number]) for number in panels}
     scores = [y for validation, _ in curves.values() for _, y in validation]
     if not scores:
         return None
@@ -59,14 +63,14 @@ def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure 
                     zorder=1,
                     label="baseline",
                 )
-        row[0].set_ylabel(loss_title(metric))
+        row[0].set_ylabel(metric.loss_title)
         handles, labels = _legend(row)
         figure.legend(handles, labels, loc="outside lower left", ncols=4, fontsize=9)
     return figure
 
 
 def _curve(
-    metric: str, trial: FrozenTrial
+    metric: Metric, trial: FrozenTrial
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """Return (epoch, loss) of every point, on validation and on training rows."""
     found: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])

@@ -7,10 +7,12 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.patches import Rectangle
 
-from tuner.report.charts.look import BLUE, GREY, PAPER, our_look
+from tuner.report.charts.look import BLUE, GREY, INK, PALE, PAPER, our_look
 from tuner.report.charts.names import drawable
 from tuner.report.wording import per_cent
 
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COLUMNS = 6
-# Of numbers on the cells, which keep their colours on a dark page, as `look` does not know these.
-ON_PALE, ON_DEEP = "#212121", "#fefefe"
+MOST_FRAMED = 900  # cells: a frame for each empty one takes time
 
 
 def draw_confusion(facts: Mapping[str, Any]) -> Figure | None:
@@ -35,8 +36,11 @@ def draw_confusion(facts: Mapping[str, Any]) -> Figure | None:
         figure = Figure(figsize=(size + 1.2, size), layout="constrained")
         axes = figure.subplots()
         axes.grid(visible=False)
-        axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors=PAPER)
+        # One colour, more or less opaque, so that a dark page shows through where nothing is.
         for row, column in np.ndindex(counts.shape):
+            if counts[row, column] or counts.size <= MOST_FRAMED:
+                colour = to_rgba(BLUE, float(shares[row, column]))
+                axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor=PALE))
             if counts[row, column]:
                 axes.text(
                     column + 0.5,
@@ -45,12 +49,13 @@ def draw_confusion(facts: Mapping[str, Any]) -> Figure | None:
                     ha="center",
                     va="center",
                     fontsize=8.5,
-                    color=ON_DEEP if shares[row, column] > 0.5 else ON_PALE,
+                    color=PAPER if shares[row, column] > 0.5 else INK,
                 )
         places = np.arange(len(counts)) + 0.5
         axes.set_xticks(places, names, rotation=45, ha="right")
         axes.set_yticks(places, names)
-        axes.invert_yaxis()
+        axes.set_xlim(0, len(counts))
+        axes.set_ylim(len(counts), 0)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
     return figure
@@ -69,7 +74,7 @@ def draw_mistakes(facts: Mapping[str, Any]) -> Figure | None:
     rows = -(-len(shown) // COLUMNS)
     names = dict(zip(found["classes"], drawable(found["classes"]), strict=True))
     with our_look(*names.values()):
-        figure = Figure(figsize=(8.4, 1.95 * rows), layout="constrained")
+        figure = Figure(figsize=(8.4, 2.1 * rows), layout="constrained")
         grid = figure.subplots(rows, COLUMNS, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
@@ -77,7 +82,7 @@ def draw_mistakes(facts: Mapping[str, Any]) -> Figure | None:
             picture = imread(BytesIO(base64.b64decode(one["png"])), format="png")
             axes.imshow(picture, cmap="gray_r", interpolation="nearest")
             axes.set_title(
-                f"{names[one['true']]}\nnot {names[one['predicted']]} "
+                f"{names[one['true']]}\nnot {names[one['predicted']]}\n"
                 f"({per_cent(one['probability'])})",
                 fontsize=8,
                 loc="center",

@@ -21,6 +21,7 @@ from tuner.report.charts.look import (
     our_look,
     spread,
 )
+from tuner.report.scored import metric_in
 from tuner.report.wording import loss
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from optuna.trial import FrozenTrial
 
+    from tuner.case.metric import Metric
+
 LABEL_GAP = 0.07  # of the axis' height: a line of text
 
 
 def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure | None:
     """Draw the search trial by trial; None when no trial has a score."""
-    metric = facts["metric"]["name"]
+    metric = metric_in(facts)
     complete = _scores(metric, trials, TrialState.COMPLETE)
     pruned = _scores(metric, trials, TrialState.PRUNED)
     failed = [trial.number for trial in trials if trial.state == TrialState.FAIL]
@@ -75,7 +78,7 @@ def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure
 
 
 def _scores(
-    metric: str, trials: Sequence[FrozenTrial], state: TrialState
+    metric: Metric, trials: Sequence[FrozenTrial], state: TrialState
 ) -> list[tuple[int, float]]:
     """Return (trial, loss) of the trials in a state: its value, or the last score on its way."""
     found = []
@@ -135,7 +138,7 @@ def _levels(
 ) -> None:
     """Draw the best so far and the baseline's level, with their names and values at the right."""
     labels = []
-    arms, metric = facts["arms"], facts["metric"]["name"]
+    arms, metric = facts["arms"], metric_in(facts)
     if "baseline" in arms and arms["baseline"]["validation"]["mean"] is not None:
         level = loss(metric, arms["baseline"]["validation"]["mean"])
         axes.axhline(axis.place(level), color=ORANGE, linewidth=1.6, linestyle=(0, (5, 3)))

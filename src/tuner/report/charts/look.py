@@ -15,7 +15,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from tuner import files
 from tuner.report.charts.names import BASE, families_for
-from tuner.report.wording import loss_title, loss_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from tuner.case.metric import Metric
 
 # Colours of Okabe and Ito, which colour-blind people can tell apart.
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#C77C00", "#009E73", "#D55E00"
@@ -89,8 +90,10 @@ def save(figure: Figure, path: Path) -> None:
     """
     drawn = StringIO()
     with our_look():
-        FigureCanvasSVG(figure).print_figure(
-            drawn, format="svg", metadata={"Date": None, "Creator": "tuner"}
+        # Not `print_figure`, which draws once more before, to the same end.
+        canvas = FigureCanvasSVG(figure)
+        canvas.print_svg(  # type: ignore[no-untyped-call]
+            drawn, metadata={"Date": None, "Creator": "tuner"}
         )
     before, end, after = drawn.getvalue().partition(STYLE_ENDS)
     files.write_text(path, f"{before}{_dark_style()}{end}{after}")
@@ -114,7 +117,7 @@ class LossAxis:
         log: whether it is logarithmic.
     """
 
-    metric: str
+    metric: Metric
     low: float
     high: float
     log: bool
@@ -122,7 +125,7 @@ class LossAxis:
     @classmethod
     def around(
         cls,
-        metric: str,
+        metric: Metric,
         shown: Sequence[float],
         rest: Sequence[float] = (),
         below: Sequence[float] = (),
@@ -169,17 +172,17 @@ class LossAxis:
             axes.yaxis.set_major_locator(FixedLocator(_round_numbers(self.low, self.high)))
             axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylim(self.low, self.high)
-        unit = loss_unit(self.metric)
+        unit = self.metric.unit
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}{unit}"))
 
     @property
     def label(self) -> str:
         """What it shows."""
-        return f"validation {loss_title(self.metric)}"
+        return f"validation {self.metric.loss_title}"
 
     def write(self, value: float) -> str:
         """Write a value with three digits and its unit."""
-        return f"{value:.3g}{loss_unit(self.metric)}"
+        return f"{value:.3g}{self.metric.unit}"
 
 
 def _round_numbers(low: float, high: float) -> list[float]:

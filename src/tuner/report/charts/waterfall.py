@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from tuner.report.charts.look import BLUE, GREEN, GREY, INK, VERMILLION, our_look
 from tuner.report.charts.names import drawable
-from tuner.report.wording import decimals_for, loss_title, loss_unit, number, setting
+from tuner.report.scored import metric_in
+from tuner.report.wording import decimals_for, number, setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,14 +22,14 @@ def draw_waterfall(facts: Mapping[str, Any]) -> Figure | None:
 
     None: there is no ablation, or nothing on its path yet.
     """
-    found, metric = facts["ablation"], facts["metric"]["name"]
+    found, metric = facts["ablation"], metric_in(facts)
     steps = [step for step in found["path"] if step["total"] is not None] if found else []
     if not steps:
         return None
-    factor = 100 if metric == "accuracy" else 1
+    factor = metric.factor
     start = factor * found["baseline_loss"]
     ends = [start - factor * step["total"] for step in steps]
-    decimals = decimals_for(start, *ends, least=1) + (metric != "accuracy")
+    decimals = decimals_for(start, *ends, least=1) + (not metric.per_cent)
     names = drawable([_label(step) for step in steps])
     labels = ["baseline", *names, "best" if found["complete"] else "so far"]
     with our_look(*names):
@@ -45,7 +46,7 @@ def draw_waterfall(facts: Mapping[str, Any]) -> Figure | None:
         for row, value in enumerate([start, *ends, ends[-1]]):
             right = max(value, [start, *ends][max(row - 1, 0)])
             axes.annotate(
-                number(value, decimals) + loss_unit(metric),
+                number(value, decimals) + metric.unit,
                 (right if row < len(labels) - 1 else value, row),
                 xytext=(5, 0),
                 textcoords="offset points",
@@ -55,7 +56,7 @@ def draw_waterfall(facts: Mapping[str, Any]) -> Figure | None:
         axes.set_yticks(range(len(labels)), labels)
         axes.invert_yaxis()
         axes.set_xlim(0, 1.12 * max(start, *ends))
-        axes.set_xlabel(f"validation {loss_title(metric)} on fresh folds, less is better")
+        axes.set_xlabel(f"validation {metric.loss_title} on fresh folds, less is better")
         axes.set_title("What each change did, the most helpful first")
     return figure
 

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
+    from tuner.study.arms import Trained
+
 AS_STORED = ("seeds", "candidates", "winner", "fewest", "most", "validation", "fixed")
 
 
 def confirmation_of(
-    stored: Mapping[str, Any] | None, arms: Mapping[str, FrozenTrial]
+    stored: Mapping[str, Any] | None, arms: Mapping[str, Trained]
 ) -> dict[str, Any] | None:
     """Return the confirmation, with the scores of those arms that are still what was confirmed.
 
@@ -49,8 +51,9 @@ def race_facts(
     """Return the confirmation's entry in report.json: what each that was in the race came to.
 
     `arm` tells what was in it besides the best of the search; `behind` is by how much it was worse
-    than the winner, on the rounds that it was in.
+    than the winner, on the rounds that it was in. A trial that was deleted since is left out.
     """
+    known = {trial.number: trial for trial in trials}
     scores = confirmation["validation"]
     winner = scores[str(confirmation["winner"])]
     arms = {number: name for name, number in confirmation["fixed"].items()}
@@ -58,12 +61,13 @@ def race_facts(
         {
             "trial": number,
             "arm": arms.get(number),
-            "search": _searched(trials[number]),
+            "search": _searched(known[number]),
             "fresh": _fresh(confirmation, number),
             "rounds": len(scores[str(number)]),
             "behind": _behind(scores[str(number)], winner, direction),
         }
         for number in dict.fromkeys((*confirmation["candidates"], *arms))
+        if number in known
     ]
     kept = ("seeds", "outdated", "winner", "fewest", "most", "trained_on", "price")
     return {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.study.limits import was_passed_over
+from tuner.study.schema import TRIED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,6 +41,20 @@ def counts(trials: Iterable[FrozenTrial]) -> dict[str, Any]:
             for reason, numbers in reasons.items()
         ],
     }
+
+
+def tries_of(trials: Iterable[FrozenTrial]) -> list[dict[str, Any]]:
+    """Return the trials that a person asked for with --try, and what they came to."""
+    return [
+        {
+            "trial": trial.number,
+            "values": trial.user_attrs[TRIED],
+            "state": trial.state.name.lower(),
+            "score": trial.values[0] if trial.values else None,
+        }
+        for trial in trials
+        if TRIED in trial.user_attrs
+    ]
 
 
 def work_of(trials: Iterable[FrozenTrial]) -> dict[str, float | None]:

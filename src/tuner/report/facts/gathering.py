@@ -6,10 +6,12 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.metric import metric_of
 from tuner.evidence.health import check_health
+from tuner.evidence.parts import judge_part, parts_of
 from tuner.evidence.verdicts import verdicts
 from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts
-from tuner.report.facts.counting import counts, wall_seconds, work_of
+from tuner.report.facts.counting import counts, tries_of, wall_seconds, work_of
 from tuner.report.facts.importances import importance_facts
 from tuner.report.facts.labels import diagnoses
 from tuner.report.facts.limits import limits_facts
@@ -73,6 +75,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "sampler": made.get("sampler"),
         "pruner": made.get("pruner"),
         "trials": counts(trials),
+        "tries": tries_of(trials),
         "stopped": attributes.get(STOPPED),
         "work": work_of(trials),
         "arms": {
@@ -81,12 +84,19 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         },
         "diagnosis": diagnoses(arms, made),
         "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
-        "comparison": verdicts(
-            study, arms, confirmation, made["metric"], made["direction"], further=further
-        ),
+        "comparison": verdicts(study, arms, confirmation, metric_of(made), further=further),
         "ablation": ablation_facts(
-            attributes.get(ABLATION), arms, made["direction"], made["data"]["sizes"]
+            attributes.get(ABLATION), arms, metric_of(made), made["data"]["sizes"]
         ),
+        "parts": [
+            {
+                "changes": part["changes"],
+                "hyperparameters": part["hyperparameters"],
+                "scores": part["scores"],
+                **judge_part(study, name, part),
+            }
+            for name, part in parts_of(study).items()
+        ],
         "mistakes": mistakes_facts(attributes.get(MISTAKES), arms),
         "importance": importance_facts(attributes.get(IMPORTANCE)),
         "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],

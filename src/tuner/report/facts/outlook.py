@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import sign_of
 from tuner.evidence.health import FEWEST_TO_JUDGE
-from tuner.evidence.stopping import recent
+from tuner.evidence.stopping import all_tried, recent
 from tuner.study.limits import was_passed_over
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ def outlook(trials: Sequence[FrozenTrial], made: Mapping[str, Any]) -> dict[str,
     """Judge whether more trials of this search would help.
 
     Returns:
-        `more_trials` is "unknown" where there are too few trials to tell; "hardly" where the last
-        half of them gained less than the best score is uncertain by, or the last third nothing;
-        else "perhaps". `last` trials gained `gain`, and the best score has the standard error
-        `noise`, both in units of the metric; `since_best` trials came after the best one.
+        `more_trials` is "no" where every configuration of the search space has been tried, and
+        `configurations` then says how many there are; "unknown" where there are too few trials to
+        tell; "hardly" where the last half of them gained less than the best score is uncertain by,
+        or the last third nothing; else "perhaps". `last` trials gained `gain`, and the best score
+        has the standard error `noise`, both in units of the metric; `since_best` trials came after
+        the best one.
     """
     finished = [t for t in trials if t.state.is_finished() and not was_passed_over(t)]
     half = recent(finished, made)
@@ -37,7 +39,10 @@ def outlook(trials: Sequence[FrozenTrial], made: Mapping[str, Any]) -> dict[str,
         "gain": half and half.gain,
         "noise": half and half.noise,
         "since_best": since,
+        "configurations": all_tried(finished, made),
     }
+    if found["configurations"]:
+        return {"more_trials": "no", **found}
     if len(finished) < FEWEST_TO_JUDGE or since is None:
         return {"more_trials": "unknown", **found}
     chance = half is not None and half.noise is not None and half.gain <= half.noise

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
+    from tuner.case.metric import Metric
+
 
 def ablation_facts(
     stored: Mapping[str, Any] | None,
     arms: Mapping[str, FrozenTrial],
-    direction: Direction,
+    metric: Metric,
     sizes: Mapping[str, int],
 ) -> dict[str, Any] | None:
     """Return the ablation's entry in report.json; None where none was made of these arms.
@@ -37,6 +39,7 @@ def ablation_facts(
     if (stored["baseline"], stored["best"]) != (arms["baseline"].number, arms["best"].number):
         return None
     held_out = sizes["validation"] / max(sizes["training"], 1)  # a loop has no folds: 0
+    direction = metric.direction
     scores: list[list[float | None]] = stored["path_scores"]
     whole, first = stored["whole"], scores[0] if scores else []
     without = {
@@ -59,7 +62,7 @@ def ablation_facts(
     }
     return {
         **{name: stored[name] for name in ("rounds", "complete", "changes", "subsets_measured")},
-        "baseline_loss": _loss(first, direction),
+        "baseline_loss": _loss(first, metric),
         "path": path,
         "without": without,
         "whole": _gain(first, whole, direction, held_out),
@@ -84,9 +87,7 @@ def _gain(
     return {"gain": one.gain, "interval": one.interval, "confidence": CONFIDENCE, "n": one.n}
 
 
-def _loss(scores: Sequence[float | None], direction: Direction) -> float | None:
+def _loss(scores: Sequence[float | None], metric: Metric) -> float | None:
     """Return the mean score so that less is better: of an accuracy, the error."""
     known = [score for score in scores if score is not None]
-    if not known:
-        return None
-    return 1 - fmean(known) if direction == "maximize" else fmean(known)
+    return metric.loss(fmean(known)) if known else None

@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
+from tuner.report.scored import metric_in
 from tuner.report.sections.verdict import covered, gain_interval
 from tuner.report.wording import (
     BLANK,
+    as_clause,
     count,
     decimals_of_differences,
-    difference_unit,
-    factor_of,
     number,
     per_cent,
-    sentence,
     table,
-    title,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ HEADING = "## Is it really better?"
 
 def better_section(facts: Facts) -> str:
     """Return the section: a row a pair, then what each column says."""
-    metric = facts["metric"]["name"]
+    metric = metric_in(facts)
     pairs = {
         f"{arm} against {other}": pair
         for arm, other in PAIRS
@@ -50,13 +48,13 @@ def better_section(facts: Facts) -> str:
             [
                 name,
                 f"**{pair['verdict']}**" if proven else pair["verdict"],
-                number(factor_of(metric) * pair["gain"], decimals) + difference_unit(metric),
-                between + (difference_unit(metric) if interval else ""),
+                number(metric.factor * pair["gain"], decimals) + metric.unit_of_difference,
+                between + (metric.unit_of_difference if interval else ""),
                 per_cent(pair["probability_of_improvement"]),
                 f"{pair['p_value']:.3f}" if pair["p_value"] >= 0.001 else "< 0.001",
             ]
         )
-    header = ["", "verdict", f"gain in test {title(metric)}", "95 % interval", "improved", "p"]
+    header = ["", "verdict", f"gain in test {metric.title}", "95 % interval", "improved", "p"]
     notes = _notes(facts, next(iter(pairs.values())))
     return f"{HEADING}\n\n{table(header, rows, left=2)}\n\n" + "\n".join(notes)
 
@@ -82,12 +80,12 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
     ]
     if confidence > CONFIDENCE:
         notes.append(
-            f"- Because of the earlier looks at these test rows, each interval is at "
+            f"- These test rows were used before. To allow for that, each interval is at "
             f"{per_cent(confidence, 1)} instead of 95 %."
         )
     price = (facts["confirmation"] or {}).get("price") or {}
     if price.get("words"):
-        notes.append(f"- What was expected before the test was opened: {sentence(price['words'])}")
+        notes.append(f"- What was expected before the test was opened: {as_clause(price['words'])}")
     if not by_row:
         notes.append(
             "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. This "
@@ -101,13 +99,13 @@ def _nothing_compared(facts: Facts) -> str:
     if pair and pair["same_trial"]:
         return f"{HEADING}\n\nNo: the best trial is the baseline itself."
     if not facts["arms"]:
-        return f"{HEADING}\n\nThat cannot be said yet: no trial is complete."
+        return f"{HEADING}\n\nThis is not known yet: no trial is complete."
     if "baseline" not in facts["arms"]:
         return (
-            f"{HEADING}\n\nThat cannot be said yet: the baseline has no complete trial, so there "
+            f"{HEADING}\n\nThis is not known yet: the baseline has no complete trial, so there "
             "is nothing to compare with."
         )
     return (
-        f"{HEADING}\n\nThat is not known yet: no comparison on the test split has been made. "
+        f"{HEADING}\n\nThis is not known yet: no comparison on the test split has been made. "
         "Validation scores of a search are optimistic, because the best was chosen by them."
     )

@@ -5,25 +5,27 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from tuner.report.scored import metric_in
 from tuner.report.sections.choice import option_for_place, study_word
+from tuner.report.sections.part import parts_section
+from tuner.report.sections.verdict import of_the_gain
 from tuner.report.wording import (
     BLANK,
     code,
     count,
     decimals_of_differences,
-    difference_unit,
-    factor_of,
     listed,
     number,
     per_cent,
     setting,
     shell,
     table,
-    title,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from tuner.case.metric import Metric
 
     Facts = Mapping[str, Any]
 
@@ -36,8 +38,14 @@ def changes_section(facts: Facts, picture: str | None) -> str:
     found = facts["ablation"]
     if found is None:
         return _not_measured(facts)
-    metric = facts["metric"]["name"]
-    parts = [HEADING, _most(found, metric), _smallest(metric, found), *_better_half_way(found)]
+    metric = metric_in(facts)
+    parts = [
+        HEADING,
+        _most(found, metric),
+        _smallest(metric, found),
+        *parts_section(facts),
+        *_better_half_way(found),
+    ]
     if picture:
         parts.append(f"![Gain by change, from the baseline to the best]({picture})")
     if found["path"]:
@@ -75,13 +83,18 @@ def _not_measured(facts: Facts) -> str:
     arms = facts["arms"]
     if "baseline" not in arms or arms["baseline"]["trial"] == arms["best"]["trial"]:
         return ""
-    return (
-        f"{HEADING}\n\nThat has not been measured yet. This command measures it: it applies the "
-        f"changes one at a time.\n\n{shell(ablate_command(facts))}"
+    return "\n\n".join(
+        (
+            HEADING,
+            *parts_section(facts),
+            "It has not been measured yet which change brings how much. This command measures "
+            "it: it applies the changes one at a time.",
+            shell(ablate_command(facts)),
+        )
     )
 
 
-def _most(found: Facts, metric: str) -> str:
+def _most(found: Facts, metric: Metric) -> str:
     """Say which change mattered most."""
     ranked = sorted(
         (step for step in found["path"] if step["worth"] is not None),
@@ -91,7 +104,7 @@ def _most(found: Facts, metric: str) -> str:
         return ""
     first = ranked[0]
     lost = found["without"][first["change"]]["gain"]
-    unit = difference_unit(metric)
+    unit = metric.unit_of_difference
     text = (
         f"**{code(first['change'])} mattered most:** adding it brought "
         f"{_write(metric, first['gain'], found)}{unit}, and leaving it out of the best costs "
@@ -102,7 +115,7 @@ def _most(found: Facts, metric: str) -> str:
     return text
 
 
-def _smallest(metric: str, found: Facts) -> str:
+def _smallest(metric: Metric, found: Facts) -> str:
     """Say which changes are enough, and which can be dropped."""
     smallest, whole = found["smallest"], found["whole"]["gain"]
     if not smallest:
@@ -116,22 +129,20 @@ def _smallest(metric: str, found: Facts) -> str:
             "folds, so no share of the gain can be given."
         )
     dropped = [one["change"] for one in found["path"] if one["change"] not in smallest["changes"]]
-    text = (
-        f"**The smallest change worth making:** {changes} "
-        f"({per_cent(smallest['gain'] / whole)} of the gain of all "
-        f"{count(len(found['changes']), 'change')})."
-    )
+    every = count(len(found["changes"]), "change")
+    share = of_the_gain(smallest["gain"] / whole)
+    text = f"**The smallest change worth making:** {changes} ({share} of all {every})."
     if dropped:
         text += f" The others can be dropped: {listed([code(name) for name in dropped])}."
     return text + _doubt(metric, found)
 
 
-def _explanation(metric: str, rounds: int) -> str:
-    unit = f"points of {title(metric)}" if difference_unit(metric) else title(metric)
+def _explanation(metric: Metric, rounds: int) -> str:
+    unit = f"points of {metric.title}" if metric.unit_of_difference else metric.title
     return (
         f"Gains are in {unit}, measured on {count(rounds, 'fresh fold')}; each fold has its own "
-        "seed, the same for all. At each step every remaining change was tried, the worse half "
-        "was dropped after each fold, and the best change was kept.\n\n"
+        "seed, the same for all. At each step all remaining changes were tried. After each fold "
+        "the worse half was dropped; at the end the best change was kept.\n\n"
         "- *In all*: the gain over the baseline up to this step.\n"
         "- *Lost without it*: what the best loses when only this change is left out.\n"
         "- A step is the largest of several, so the first gains are somewhat too high. Intervals "
@@ -140,7 +151,7 @@ def _explanation(metric: str, rounds: int) -> str:
     )
 
 
-def _doubt(metric: str, found: Facts) -> str:
+def _doubt(metric: Metric, found: Facts) -> str:
     """Say so where the folds cannot tell the twentieth of the gain that may be left out."""
     if found["whole"]["interval"] is None:
         return (
@@ -150,11 +161,11 @@ def _doubt(metric: str, found: Facts) -> str:
     low, high = found["whole"]["interval"]
     if high - low < found["whole"]["gain"] / 10:
         return ""
-    unit = difference_unit(metric)
+    unit = metric.unit_of_difference
     return (
-        f" The gain of all changes is only known to be "
-        f"{_interval(metric, found['whole']['interval'], found)}{unit} on these folds, so they "
-        "cannot tell whether the smaller changes are needed; run `tuner ablate` with more "
+        f" On these folds the gain of all changes is "
+        f"{_interval(metric, found['whole']['interval'], found)}{unit} (95 % interval). That is "
+        "too wide to tell whether the smaller changes are needed; run `tuner ablate` with more "
         "`--seeds`."
     )
 
@@ -171,7 +182,7 @@ def _better_half_way(found: Facts) -> list[str]:
     some = "first change does" if top == 0 else f"first {top + 1} changes do"
     return [
         f"On these folds the {some} better than all {len(totals)}. To search further from there, "
-        f"use `--fix` for {rest}."
+        f"keep the baseline's value of {rest}: name each with `--fix` in a new study."
     ]
 
 
@@ -198,14 +209,14 @@ def _change(one: Facts) -> str:
     return f"{text}, with {follows}" if follows else text
 
 
-def _write(metric: str, gain: float | None, found: Facts) -> str:
+def _write(metric: Metric, gain: float | None, found: Facts) -> str:
     if gain is None or not math.isfinite(gain):
         return BLANK
     decimals = decimals_of_differences(metric, found["whole"]["gain"] or gain)
-    return number(factor_of(metric) * gain, decimals + (metric != "accuracy"))
+    return number(metric.factor * gain, decimals + (not metric.per_cent))
 
 
-def _interval(metric: str, interval: Sequence[float] | None, found: Facts) -> str:
+def _interval(metric: Metric, interval: Sequence[float] | None, found: Facts) -> str:
     if interval is None:
         return BLANK
     return " to ".join(_write(metric, end, found) for end in interval)

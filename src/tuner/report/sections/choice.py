@@ -9,7 +9,7 @@ from tuner.case.reference import is_file
 from tuner.report.wording import code, shell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     Facts = Mapping[str, Any]
 
@@ -56,13 +56,20 @@ def how_to_use(facts: Facts) -> str:
     arm = chosen_arm(facts)
     if arm is None:
         return ""
-    option = "" if arm == "best" else f" --arm {arm}"
-    retrain = shell(f"python -m tuner.retrain{option_for_place(facts)}{option} {study_word(facts)}")
+    retrain = shell(retrain_command(facts, arm))
     told = (
         f"This trains it on the development rows and saves the model in a folder under "
         f"{code(facts['home'] + '/bundles')}. To use it: `python -m tuner.predict FOLDER FILE...`."
     )
     return f"{retrain}\n\n{told}"
+
+
+def retrain_command(facts: Facts, arm: str = "best", only: Sequence[str] = ()) -> str:
+    """Return the command that trains an arm, or the baseline with only some changes."""
+    option = "" if arm == "best" else f" --arm {arm}"
+    if only:
+        option = f" --only {shlex.quote(','.join(only))}"
+    return f"python -m tuner.retrain{option_for_place(facts)}{option} {study_word(facts)}"
 
 
 def option_for_place(facts: Facts) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.report.scored import metric_in
 from tuner.report.wording import (
     code,
     count,
     difference,
     duration,
+    means_and_stds,
     per_cent,
     sentence,
     setting,
@@ -36,6 +38,7 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
         _time(facts),
         _saving(facts),
         *_failures(facts),
+        *_tries(facts),
         f"- Sampler: {facts['sampler']}",
         f"- Pruner: {facts['pruner']}",
         _seed(facts),
@@ -52,7 +55,13 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
 
 def more_trials(facts: Facts) -> str:
     """Say whether more trials of this search would help, and why."""
-    found, metric = facts["outlook"], facts["metric"]["name"]
+    found, metric = facts["outlook"], metric_in(facts)
+    if found["more_trials"] == "no":
+        return (
+            f"**More trials cannot help**: the search space has "
+            f"{count(found['configurations'], 'configuration')}, and the search has tried "
+            f"{'it' if found['configurations'] == 1 else 'all of them'}."
+        )
     if found["more_trials"] == "unknown":
         return (
             f"**It is too early to tell whether more trials would help**: there are only "
@@ -163,6 +172,24 @@ def _failures(facts: Facts) -> list[str]:
         lines.append(f"- Failed, {noun} {trials}: {code(one['reason'])}")
     if len(failures) > MOST_REASONS:
         lines.append(f"- {len(failures) - MOST_REASONS} more reasons are in report.json")
+    return lines
+
+
+def _tries(facts: Facts) -> list[str]:
+    """Say what came of the configurations that a person asked for."""
+    metric = metric_in(facts)
+    lines = []
+    for one in facts.get("tries") or []:
+        typed = ",".join(f"{name}={value}" for name, value in one["values"].items())
+        came_to = f"{one['state']} before its end"
+        if one["state"] == "fail":
+            came_to = "failed"
+        elif one["state"] in {"waiting", "running"}:
+            came_to = "not finished yet"
+        elif one["score"] is not None:
+            (score,) = means_and_stds(metric, [{"mean": one["score"], "std": None}])
+            came_to = f"validation {metric.title} {score}"
+        lines.append(f"- Your own configuration, trial {one['trial']} ({code(typed)}): {came_to}")
     return lines
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.report.sections.changes import ablate_command
+from tuner.report.sections.choice import retrain_command
+from tuner.report.sections.part import confirmed_part
 from tuner.report.sections.repeat import study_command
 from tuner.report.sections.verdict import is_unconfirmed
 from tuner.report.wording import code, listed, sentence, shell
@@ -52,10 +54,25 @@ def _drop(facts: Facts) -> list[str]:
     found, pair = facts["ablation"], facts["comparison"]["best_vs_baseline"]
     if not found or not found["smallest"] or not pair or pair["verdict"] != "better":
         return []
-    kept = [code(name) for name in found["smallest"]["changes"]]
-    if len(kept) == len(found["path"]):
+    names = found["smallest"]["changes"]
+    if len(names) == len(found["path"]):
         return []
-    return [f"Simplify: keep only {listed(kept)}, and drop the other changes."]
+    kept = listed([code(name) for name in names])
+    part = confirmed_part(facts, names)
+    over = part and part["over_baseline"]
+    if part is None:
+        what = (
+            f"Simplify: keep only {kept}, and drop the other changes. This command compares that "
+            "with the baseline on the test rows, and saves the model."
+        )
+    elif over and over["verdict"] == "better":
+        what = (
+            f"Simplify: keep only {kept}. That is proven better than the baseline. This command "
+            "saves the model."
+        )
+    else:
+        return []
+    return [f"{what}\n\n{_indented(retrain_command(facts, only=names))}"]
 
 
 def _surer(facts: Facts) -> list[str]:
@@ -74,6 +91,11 @@ def _wider_ranges(facts: Facts) -> list[str]:
 
 def _search(facts: Facts) -> list[str]:
     found = facts["outlook"]
+    if found["more_trials"] == "no":
+        return [
+            "Widen the search space in the case's `suggest`, and start a new study with `--name`: "
+            "every configuration has been tried."
+        ]
     if found["more_trials"] == "perhaps":
         return ["Run more trials: repeat the study command with a larger `--trials`."]
     if found["more_trials"] == "unknown" and facts["arms"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.report.scored import metric_in
 from tuner.report.wording import significant
 
 if TYPE_CHECKING:
@@ -21,16 +22,16 @@ def in_target_units(facts: Facts) -> str:
     target = facts["data"].get("target")
     if facts["task"] != "regression" or not target:
         return ""
-    metric = facts["metric"]["name"]
+    metric = metric_in(facts)
     errors = {
-        name: arm["test"][metric]["mean"]
+        name: arm["test"][metric.name]["mean"]
         for name, arm in facts["arms"].items()
-        if metric in arm["test"] and arm["test"][metric]["mean"] is not None
+        if metric.name in arm["test"] and arm["test"][metric.name]["mean"] is not None
     }
-    if not {"baseline", "best"} <= errors.keys() or metric != "mae":
+    if not {"baseline", "best"} <= errors.keys() or metric.of_target is None:
         return ""
     was, now = (significant(errors[name] * target["std"], 3) for name in ("baseline", "best"))
     return (
-        f"In the units of the target, the mean absolute error went from {was} to {now}; always "
+        f"In the units of the target, the {metric.of_target} went from {was} to {now}; always "
         f"giving the median has {significant(target['trivial_mae'], 3)}."
     )

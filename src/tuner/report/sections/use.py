@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.report.scored import metric_in
 from tuner.report.sections.choice import reason
 from tuner.report.sections.limits import notes_on_limits, rows_of_limits
 from tuner.report.sections.units import in_target_units
@@ -15,7 +16,6 @@ from tuner.report.wording import (
     means_and_stds,
     setting,
     table,
-    title,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def use_section(facts: Facts) -> str:
 
 def _scores(facts: Facts) -> str:
     """Show each arm's scores, a row a kind of score."""
-    metric = facts["metric"]["name"]
+    metric = metric_in(facts)
     arms = {name: facts["arms"][name] for name in COLUMNS if name in facts["arms"]}
     folds = max(arm["validation"]["n"] for arm in arms.values())
     rounds = max((arm["fresh"]["n"] for arm in arms.values() if arm["fresh"]), default=0)
@@ -54,7 +54,7 @@ def _scores(facts: Facts) -> str:
         ["trial", *(str(arm["trial"]) for arm in arms.values())],
         ["epochs", *(_epochs(arm) for arm in arms.values())],
         [
-            f"validation {title(metric)} ({count(folds, 'fold')})",
+            f"validation {metric.title} ({count(folds, 'fold')})",
             *means_and_stds(metric, [arm["validation"] for arm in arms.values()]),
         ],
     ]
@@ -62,8 +62,9 @@ def _scores(facts: Facts) -> str:
         fresh = means_and_stds(metric, [arm["fresh"] for arm in arms.values()])
         rows.append([f"fresh validation ({count(rounds, 'seed')})", *fresh])
     for name, seeds in tested.items():
-        scores = means_and_stds(name, [arm["test"].get(name) for arm in arms.values()])
-        rows.append([f"test {title(name)} ({count(seeds, 'seed')})", *scores])
+        one = metric_in(facts, name)
+        scores = means_and_stds(one, [arm["test"].get(name) for arm in arms.values()])
+        rows.append([f"test {one.title} ({count(seeds, 'seed')})", *scores])
     rows += rows_of_limits(facts, list(arms))
     header = ["", *(f"**{name}**" for name in arms)]
     return table(header, rows) + "\n\n" + _notes(facts, fresh=bool(rounds), tested=bool(tested))
@@ -141,7 +142,7 @@ def _race(facts: Facts) -> str:
     confirmation = facts["confirmation"]
     if not confirmation:
         return ""
-    metric, entered = facts["metric"]["name"], confirmation["candidates"]
+    metric, entered = metric_in(facts), confirmation["candidates"]
     searched = means_and_stds(metric, [one["search"] for one in entered])
     fresh = means_and_stds(metric, [one["fresh"] for one in entered])
     known = [one["behind"] for one in entered if one["behind"]]
@@ -190,7 +191,7 @@ def _race_in_words(facts: Facts) -> str:
 
 def _optimism(facts: Facts) -> str:
     """Say by how much the search overestimated the best."""
-    best, metric = facts["arms"].get("best"), facts["metric"]["name"]
+    best, metric = facts["arms"].get("best"), metric_in(facts)
     if not best or best["optimism"] is None:
         return ""
     by = best["optimism"]

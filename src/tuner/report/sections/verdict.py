@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.report.scored import metric_in
 from tuner.report.wording import (
     code,
     count,
     decimals_for,
     difference,
-    factor_of,
     listed,
     loss,
-    loss_title,
-    loss_unit,
     number,
     p_value,
     per_cent,
@@ -23,6 +21,8 @@ from tuner.report.wording import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tuner.case.metric import Metric
 
     Facts = Mapping[str, Any]
 
@@ -63,7 +63,7 @@ def how_sure(facts: Facts) -> str:
     if pair["same_trial"]:
         return _sure_of_the_baseline(facts, seeds)
     _, _, interval = _figures(facts, "best")
-    metric, worse = facts["metric"]["name"], pair["verdict"] == "worse"
+    metric, worse = metric_in(facts), pair["verdict"] == "worse"
     gain = -pair["gain"] if worse else pair["gain"]
     ends = pair["interval"] or (gain, gain)
     width = (ends[1] - ends[0]) / 2
@@ -172,8 +172,13 @@ def most_of_it(facts: Facts) -> str:
         return f"{len(names)} of the {count(len(found['changes']), 'change')} are needed."
     share = part / whole
     brings = "alone brings" if len(names) == 1 else "alone bring"
-    of_it = "all of the gain" if share >= 1 else f"{per_cent(share)} of the gain"
-    return f"On fresh folds, {listed([code(name) for name in names])} {brings} {of_it}."
+    named = listed([code(name) for name in names])
+    return f"On fresh folds, {named} {brings} {of_the_gain(share)}."
+
+
+def of_the_gain(share: float) -> str:
+    """Write a share of the gain; more than all of it is all of it."""
+    return "all of the gain" if share >= 1 else f"{per_cent(share)} of the gain"
 
 
 def is_unconfirmed(facts: Facts) -> bool:
@@ -195,7 +200,7 @@ def _unconfirmed(facts: Facts) -> str:
     else:
         begin = "Not every confirmed test score is a number, so nothing is proven"
     join = "; " if ":" in begin or "," in begin else ": "
-    metric = facts["metric"]["name"]
+    metric = metric_in(facts)
     was, now = (
         _loss(metric, facts["arms"][name]["validation"]["mean"]) for name in ("baseline", "best")
     )
@@ -203,7 +208,7 @@ def _unconfirmed(facts: Facts) -> str:
         return f"{begin}{join}in the search, nothing was better than the baseline."
     decimals = _decimals(metric, was, now)
     return (
-        f"{begin}{join}in the search, tuning took the validation {loss_title(metric)} from "
+        f"{begin}{join}in the search, tuning took the validation {metric.loss_title} from "
         f"{_write(metric, was, decimals)} to {_write(metric, now, decimals)}."
     )
 
@@ -240,16 +245,16 @@ def _trials(facts: Facts) -> str:
 
 
 def _level_in_words(facts: Facts, arm: str) -> str:
-    metric = facts["metric"]["name"]
-    level = loss(metric, facts["arms"][arm]["test"][metric]["mean"])
-    return f"test {loss_title(metric)} is {_write(metric, level, _decimals(metric, level))}"
+    metric = metric_in(facts)
+    level = loss(metric, facts["arms"][arm]["test"][metric.name]["mean"])
+    return f"test {metric.loss_title} is {_write(metric, level, _decimals(metric, level))}"
 
 
 def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
     """Return what is measured, the baseline's and the arm's level, and the interval of the gain."""
-    metric, pair = facts["metric"]["name"], facts["comparison"][f"{arm}_vs_baseline"]
+    metric, pair = metric_in(facts), facts["comparison"][f"{arm}_vs_baseline"]
     was, now = (
-        loss(metric, facts["arms"][name]["test"][metric]["mean"]) for name in ("baseline", arm)
+        loss(metric, facts["arms"][name]["test"][metric.name]["mean"]) for name in ("baseline", arm)
     )
     low, high = gain_interval(facts, pair) or (0.0, 0.0)
     # As many decimals as the width of the interval is worth, and none of its ends a false zero.
@@ -257,28 +262,27 @@ def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
     decimals = _decimals(metric, was, now, *ends, (high - low) / 2)
     if pair["verdict"] == "worse":
         low, high = -high, -low
-    points = " points" if metric == "accuracy" else ""
-    interval = f"{number(low, decimals)} to {number(high, decimals)}{points}"
+    interval = f"{number(low, decimals)} to {number(high, decimals)}{metric.unit_of_difference}"
     levels = _write(metric, was, decimals), _write(metric, now, decimals)
-    return f"test {loss_title(metric)}", levels, interval
+    return f"test {metric.loss_title}", levels, interval
 
 
 def gain_interval(facts: Facts, pair: Facts) -> tuple[float, float] | None:
     """Return the interval of a gain in the units of a loss: accuracy in points of a per cent."""
-    factor = factor_of(facts["metric"]["name"])
+    factor = metric_in(facts).factor
     return pair["interval"] and (factor * pair["interval"][0], factor * pair["interval"][1])
 
 
-def _loss(metric: str, score: float | None) -> float | None:
+def _loss(metric: Metric, score: float | None) -> float | None:
     return None if score is None else loss(metric, score)
 
 
-def _decimals(metric: str, *values: float) -> int:
-    least = 1 if metric == "accuracy" else 0
-    most = 3 if metric == "accuracy" else 6
+def _decimals(metric: Metric, *values: float) -> int:
+    least = 1 if metric.per_cent else 0
+    most = 3 if metric.per_cent else 6
     smallest = decimals_for(*(value for value in values if abs(value) > 1e-9), least=least)
-    return min(smallest + (metric != "accuracy"), most)
+    return min(smallest + (not metric.per_cent), most)
 
 
-def _write(metric: str, level: float, decimals: int) -> str:
-    return number(level, decimals) + loss_unit(metric)
+def _write(metric: Metric, level: float, decimals: int) -> str:
+    return number(level, decimals) + metric.unit

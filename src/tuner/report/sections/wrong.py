@@ -32,8 +32,8 @@ def wrong_section(facts: Facts) -> str:
     rows = [[name, one["label"], *_shares(one["signs"])] for name, one in found.items()]
     parts += [table([*header, "standard error"], rows, left=2), LEGEND]
     parts.append(
-        "Each arm is compared with the best trial of the search. A model without another problem "
-        "that is as good as that trial counts as healthy. The diagnosis printed during the search "
+        "Each arm is compared with the best trial of the search. It counts as healthy if it is as "
+        "good as that trial and shows no other problem. The diagnosis printed during the search "
         "did not know the best trial yet."
     )
     if all(one["label"] == "overfitting" for one in found.values()) and len(found) > 1:

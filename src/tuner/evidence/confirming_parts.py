@@ -1,0 +1,106 @@
+"""Is a part of the changes enough? The baseline with some changes of the best meets the test."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from tuner.evidence.confirmation import configuration_of
+from tuner.evidence.final import score_on_test
+from tuner.evidence.jobs import seed_of
+from tuner.evidence.odometer import looks_at
+from tuner.evidence.predictions import kept_predictions, kept_targets
+from tuner.evidence.trainings import Trainings
+from tuner.seeds import Stream
+from tuner.study.arms import arms_of
+from tuner.study.schema import CONFIRMATION, PARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import optuna
+
+    from tuner.engines.job import Engine
+    from tuner.evidence.jobs import Configuration
+    from tuner.study.configuration import StudyConfig
+
+
+def name_of_part(configuration: Configuration) -> str:
+    """Return the name under which a study keeps what it knows of this configuration."""
+    inputs = (dict(configuration.hyperparameters), configuration.epochs)
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    return f"part-{digest[:16]}"
+
+
+def why_not_confirmable(study: optuna.Study) -> str | None:
+    """Say why a part cannot be compared with the baseline on the test rows; None: it can."""
+    confirmation, arms = study.user_attrs.get(CONFIRMATION), arms_of(study)
+    if not confirmation:
+        return "the study has not been confirmed, so its test split stays closed"
+    if confirmation["fixed"].get("baseline") != arms["baseline"].number:
+        return "the present baseline has not met the test split"
+    return None
+
+
+def confirm_part(
+    study: optuna.Study,
+    config: StudyConfig,
+    engine: Engine,
+    configuration: Configuration,
+    changes: Iterable[str],
+    count: int,
+    folder: Path,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Train a part on fresh seeds and let it meet the test, unless it has; keep what came of it.
+
+    Its models are trained as those of the arms were: on all development rows, with the seeds of
+    the test. This opens the test split once more, on the record, so all intervals of this study
+    become a little wider. A study that kept no single rows has its baseline trained again as well.
+
+    Args:
+        changes: the names of what it takes over from the best.
+        count: of seeds.
+        folder: for the weights.
+
+    Returns:
+        What the study keeps of it.
+
+    Raises:
+        StudyError: a training failed.
+    """
+    name, identity = name_of_part(configuration), config.dataset.test.identity()
+    parts: dict[str, Any] = study.user_attrs.get(PARTS) or {}
+    known = parts.get(name)
+    if known and known["rows"] == identity and len(known["seeds"]) >= count:
+        return dict(known)
+    arms = arms_of(study)
+    baseline = arms["baseline"]
+    evidence = Trainings(study, config, engine, say).study
+    wanted: dict[int | str, Configuration] = {name: configuration}
+    targets = kept_targets(evidence.user_attrs)
+    if targets is None or not kept_predictions(evidence.user_attrs, baseline.number, targets):
+        wanted[baseline.number] = configuration_of(baseline)
+    looks = looks_at(study, identity) + 1
+    say(
+        f"Training it with {count} fresh seeds, to compare it with the baseline on the test rows. "
+        f"They are then used {looks} times, and every interval of this study allows for that."
+    )
+    tested = score_on_test(study, evidence, config, engine, wanted, count, folder, say)
+    arm = study.user_attrs[CONFIRMATION]["arms"]["baseline"]
+    again = tested.get(baseline.number)
+    found = {
+        "changes": sorted(changes),
+        "baseline": baseline.number,
+        "best": arms["best"].number,
+        "hyperparameters": dict(configuration.hyperparameters),
+        "epochs": configuration.epochs,
+        "seeds": [seed_of(config.seed, index, Stream.TEST) for index in range(count)],
+        "scores": tested[name].scores,
+        "baseline_scores": again.scores if again else arm["scores"],
+        "rows": identity,
+    }
+    study.set_user_attr(PARTS, {**parts, name: found})
+    return found
