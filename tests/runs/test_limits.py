@@ -16,6 +16,7 @@ from tuner.commands.study import parser
 from tuner.data.sources.folders import Folders
 from tuner.errors import CaseError, StudyError, UsageError
 from tuner.report.facts.counting import counts
+from tuner.runs.inventory import studies_of
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.limits import BREAKS, LATENCY, PARAMETERS, Limits, was_passed_over
 from tuner.study.store import load_study
@@ -102,6 +103,7 @@ def test_limits_stand_in_the_report(here: Workplace) -> None:
     found = facts(here)["limits"]
     assert found["arms"]["recipe"]["breaks"]
     assert found["arms"]["best"]["parameters"] <= 40
+    assert [one.trials for one in studies_of(here)] == [4]
     study = load_study(here.url, "tiny")
     assert all(trial.user_attrs[LATENCY] > 0 for trial in study.get_trials(deepcopy=False))
     text = here.report("tiny").joinpath("report.md").read_text(encoding="utf-8")

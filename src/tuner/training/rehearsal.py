@@ -280,7 +280,7 @@ def _of_the_outputs(case: Case, data: Dataset, plan: Plan) -> list[str]:
     if not data.classes or case.loss is not None or case.step is not None:
         return []  # a loss of the user's may take what it likes
     (learner,) = _learners(case, case.baseline, data, seed=1)
-    rows = data.development.features[:ROWS]
+    rows = data.development.features[: case.baseline.batch_size]
     fitted = Fitted(learner.network, learner.features, learner.targets)
     made = _in_use(fitted, rows, plan)
     if not isinstance(made, torch.Tensor):
