@@ -126,6 +126,9 @@ def test_the_command_makes_the_same_settings() -> None:
         timeout=60,
         data_dir=Path("rows"),
         fix=("depth=2",),
+        direction="minimize",
+        baseline=("width=4", "depth=1"),
+        recipe=("width=8",),
         tries=("width=4,depth=2",),
         limits=Limits(parameters=1234567, latency_ms=0.5),
         accept_changes=True,
@@ -208,3 +211,30 @@ def test_what_is_shown_is_escaped() -> None:
 
 def test_outside_of_a_notebook_nothing_is_shown() -> None:
     assert type(observer_here()) is Silent
+
+
+LOOP = """
+def objective(trial):
+    return (trial.suggest_float("x", -1.0, 1.0) - 0.5) ** 2
+"""
+
+
+def test_a_loop_is_searched_as_a_case_is(here: Path) -> None:
+    Path("loop.py").write_text(LOOP, encoding="utf-8")
+    study = tuner.run_study(
+        "loop.py:objective",
+        trials=4,
+        seeds=0,
+        workers=1,
+        direction="minimize",
+        baseline={"x": 0.0},
+    )
+    assert study.facts["trials"]["total"] == 4
+    assert study.facts["arms"]["baseline"]["validation"]["mean"] == 0.25
+    assert "<table>" in study._repr_html_()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -38,6 +38,7 @@ from tuner.workplace import Workplace
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tuner.case.metric import Direction
     from tuner.runs.inventory import Entry
     from tuner.runs.observer import Observer
     from tuner.runs.settings import Arm
@@ -200,6 +201,9 @@ def run_study(
     tries: Sequence[Mapping[str, object]] = (),
     max_parameters: int | None = None,
     max_latency_ms: float | None = None,
+    direction: Direction | None = None,
+    baseline: Mapping[str, object] | None = None,
+    recipe: Mapping[str, object] | None = None,
     timeout: float | None = None,
     workers: int | None = None,
     data_dir: str | Path | None = None,
@@ -215,7 +219,7 @@ def run_study(
     <Study 'tiny': ...>
 
     Args:
-        case: name of a case, or path of a case file.
+        case: name of a case, path of a case file, or a loop: "train.py:objective".
         trials: finished trials that the study ends with; None: as many as are worth it.
         name: of the study; None: that of its data.
         seed: of the study.
@@ -225,6 +229,8 @@ def run_study(
         tries: configurations to be trained next; what is not named is as in the baseline.
         max_parameters: of a model; a configuration over it is not trained.
         max_latency_ms: of a model for one row, measured here before its training.
+        direction: of a loop's score, where its file does not say.
+        baseline: what to beat, by name, for a loop whose file does not say; so is `recipe`.
         timeout: seconds after which the search ends; None: no limit.
         workers: fits that run at once; None: one a core, or one a GPU.
         data_dir: folder with the raw data; None: that of the home folder.
@@ -247,8 +253,11 @@ def run_study(
         seed=seed,
         seeds=seeds,
         metric=metric,
-        fix=tuple(f"{key}={value}" for key, value in (fix or {}).items()),
-        tries=tuple(",".join(f"{k}={v}" for k, v in one.items()) for one in tries),
+        fix=_assigned(fix),
+        direction=direction,
+        baseline=_assigned(baseline),
+        recipe=_assigned(recipe),
+        tries=tuple(",".join(_assigned(one)) for one in tries),
         limits=Limits(parameters=max_parameters, latency_ms=max_latency_ms),
         timeout=timeout,
         data_dir=None if data_dir is None else Path(data_dir),
@@ -307,17 +316,26 @@ def workplace(home: str | Path | None, storage: str | None) -> Workplace:
     return Workplace.at(None if home is None else Path(home), storage)
 
 
+def _assigned(values: Mapping[str, object] | None) -> tuple[str, ...]:
+    return tuple(f"{name}={value}" for name, value in (values or {}).items())
+
+
 def command_of(settings: StudySettings, home: str | Path | None, storage: str | None) -> str:
     """Return the command that makes the same study, for its record and its report."""
     default = {name: field.default for name, field in StudySettings.__dataclass_fields__.items()}
     words = ["python", "-m", "tuner.study", settings.case]
-    for name in ("trials", "name", "seed", "seeds", "metric", "timeout", "data_dir"):
+    for name in ("trials", "name", "seed", "seeds", "metric", "direction", "timeout", "data_dir"):
         value = getattr(settings, name)
         if value != default[name]:
             option = name.replace("_", "-")
             words += [f"--{option}", "auto" if value is None else str(value)]
-    words += [word for one in settings.fix for word in ("--fix", one)]
-    words += [word for one in settings.tries for word in ("--try", one)]
+    several = {
+        "--fix": settings.fix,
+        "--try": settings.tries,
+        "--baseline": settings.baseline,
+        "--recipe": settings.recipe,
+    }
+    words += [word for name, ones in several.items() for one in ones for word in (name, one)]
     for name, limit in asdict(settings.limits).items():
         if limit is not None:
             words += [f"--max-{name.replace('_', '-')}", str(limit)]
