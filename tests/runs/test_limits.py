@@ -93,7 +93,7 @@ def test_a_space_that_keeps_no_limit_ends_the_search(here: Workplace) -> None:
 
 def test_other_limits_are_another_study(here: Workplace) -> None:
     run(TINY, here, trials=2, seeds=0, limits=FEW, fix=("breaks=False",), name="tiny")
-    with pytest.raises(StudyError, match="its limits is 40 parameters, not none"):
+    with pytest.raises(StudyError, match="its limit is 40 parameters, not none"):
         run(TINY, here, trials=2, seeds=0, fix=("breaks=False",), name="tiny")
 
 

@@ -109,6 +109,11 @@ class Metric:
         return self.spread * loss / math.sqrt(rows)
 
     @property
+    def level_title(self) -> str:
+        """What a sentence calls the level of a model: its error or loss, else the score."""
+        return self.title if self.rows is None else self.loss_title
+
+    @property
     def factor(self) -> Literal[1, 100]:
         """What a score, loss or difference is multiplied by to be written."""
         return 100 if self.per_cent else 1

@@ -63,7 +63,7 @@ def plan_test(
     metric = config.case.metric
     if metric.perfect is None:
         count = most_seeds(fewest)
-        words = f"Nobody can say beforehand what a test by {metric.title} can show."
+        words = f"What a test can show of {metric.title} cannot be told before it."
         return count, Price(None, None, looks, words)
     scores = {
         number: [metric.loss(one) for one in own if one is not None]

@@ -79,7 +79,7 @@ def changes(
         *_typed("task", stored["task"], wanted["task"]),
         *_typed("metric", stored["metric"], wanted["metric"]),
         *_data(stored["data"], wanted["data"]),
-        *_typed("limits", *(Limits.of(one).in_words() or "none" for one in (stored, wanted))),
+        *_typed("limit", *(Limits.of(one).in_words() or "none" for one in (stored, wanted))),
         *_typed("seed", stored["seed"], wanted["seed"]),
         *_typed("--fix", fixed_in_words(stored), fixed_in_words(wanted)),
         *_typed("--order", stored.get("order", "work"), wanted["order"]),
