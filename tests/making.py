@@ -46,7 +46,7 @@ def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> Stu
     case = load_case(reference)
     dataset = case.dataset(Folders())
     return StudyConfig(
-        case=case,
+        case=case.settled(dataset),
         reference=reference,
         dataset=dataset,
         source=source_of(reference),

@@ -15,6 +15,7 @@ import pytest
 
 from tests.commands.test_commands import COMMANDS
 from tuner.case.metric import metric_named
+from tuner.case.reference import door_of
 from tuner.report.wording import means_and_stds
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +31,10 @@ def test_the_readme_shows_every_command() -> None:
 @pytest.mark.parametrize("line", TYPED)
 def test_the_readmes_commands_are_understood(line: str) -> None:
     _, command, *arguments = shlex.split(line)
-    parsed = import_module(f"tuner.commands.{command}").parser().parse_args(arguments)
+    door = door_of(arguments[0]) if command == "study" else None
+    given = {"door": door} if door else {}
+    parser = import_module(f"tuner.commands.{command}").parser(**given)
+    parsed = parser.parse_args(arguments[1:] if door else arguments)
     assert parsed is not None
 
 

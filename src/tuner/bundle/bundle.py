@@ -19,6 +19,7 @@ from tuner.case.space import check_inside
 from tuner.data.checking import RAW, TABLES
 from tuner.data.images import MODES
 from tuner.data.reading import BY_CASE, BY_COLUMNS, READ_IMAGE, UNKNOWN
+from tuner.data.table import Table
 from tuner.errors import BundleError, CaseError, UsageError
 from tuner.files import replacing_folder, sha256_of_file, write_json
 from tuner.training.inference import Fitted, applied_by
@@ -45,6 +46,8 @@ class Interface:
         classes: names of the outputs; empty for a regression.
         reading: how input files were read for training, as `tuner.data.reading` names it.
         kinds: types of a row that the model takes.
+        table: what the columns of the file are that the model was trained on; None: the features
+            are numbers, or images.
     """
 
     shape: Shape
@@ -52,6 +55,12 @@ class Interface:
     classes: tuple[str, ...]
     reading: str
     kinds: tuple[torch.dtype, ...]
+    table: Table | None = None
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """Shape of a row of features, before it is prepared."""
+        return self.shape.inputs if self.table is None else (len(self.columns),)
 
     @classmethod
     def read(cls, manifest: Mapping[str, Any]) -> Self:
@@ -63,6 +72,16 @@ class Interface:
         inputs, outputs = tuple(manifest["shape"]["inputs"]), manifest["shape"]["outputs"]
         columns, classes = tuple(manifest["preprocessing"]["columns"]), tuple(manifest["classes"])
         images, raw = (manifest["preprocessing"]["kind"] == kind for kind in ("image", "raw"))
+        stored = manifest["preprocessing"].get("table")
+        table = None if stored is None else Table.read(stored)
+        categories = tuple(manifest["shape"].get("categories", ()))
+        if table is not None:
+            if columns != table.features or inputs != (table.width,) or images or raw:
+                raise ValueError(f"rows of shape {inputs} of the columns {columns}")
+            if categories != table.cardinalities:
+                raise ValueError(f"categories of {categories} codes")
+        elif categories:
+            raise ValueError("categories without a table")
         if not all(type(size) is int and size > 0 for size in (*inputs, outputs)):
             raise ValueError(f"the shape {inputs} to {outputs}")
         kinds: tuple[torch.dtype, ...] = (torch.uint8,) if images else TABLES
@@ -70,9 +89,8 @@ class Interface:
             kinds = tuple(kind for kind in RAW if str(kind) == manifest["preprocessing"]["type"])
         if not kinds or (raw and columns):
             raise ValueError("the type of its features")
-        if not raw and (
-            not (len(inputs) == 3 and inputs[0] in MODES) if images else inputs != (len(columns),)
-        ):
+        sound = len(inputs) == 3 and inputs[0] in MODES if images else inputs == (len(columns),)
+        if not sound and table is None and not raw:
             raise ValueError(f"rows of shape {inputs} with {len(columns)} columns")
         if outputs != (len(classes) or 1):
             raise ValueError(f"{outputs} outputs for {len(classes)} classes")
@@ -88,7 +106,7 @@ class Interface:
         reading = manifest["preprocessing"].get("read", by_itself)
         if reading not in {by_itself, BY_CASE, UNKNOWN}:
             raise ValueError(f"the way of reading {reading!r}")
-        return cls(Shape(inputs, outputs), columns, classes, reading, kinds)
+        return cls(Shape(inputs, outputs, categories), columns, classes, reading, kinds, table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +242,8 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
     fitted = Fitted.load(
         model,
         folder / WEIGHTS,
-        interface.shape.inputs,
+        interface.row,
+        interface.table,
         applied_by(case, hyperparameters),
     )
     return Bundle(manifest, interface, fitted, plan, case)

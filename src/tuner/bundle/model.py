@@ -122,7 +122,7 @@ class Model(nn.Module):
         Raises:
             UsageError: they are none.
         """
-        shape, kinds = self._bundle.interface.shape.inputs, self._bundle.interface.kinds
+        shape, kinds = self._bundle.interface.row, self._bundle.interface.kinds
         if isinstance(rows, str | Path):
             raise UsageError(f"rows is {str(rows)!r}; give a list of files, or rows of numbers")
         if isinstance(rows, Sequence) and rows and all(isinstance(one, str | Path) for one in rows):
@@ -137,6 +137,8 @@ class Model(nn.Module):
             missing = [name for name in self.columns if name not in set(names)]
             if missing:
                 raise UsageError(f"the rows have no column {', '.join(map(repr, missing))}")
+            if self._bundle.interface.table is not None:
+                return self._of_file(rows)
             rows = np.asarray(rows[list(self.columns)])  # type: ignore[index]  # a data frame
         try:
             found = torch.as_tensor(rows if isinstance(rows, Tensor) else np.asarray(rows)).cpu()
@@ -151,9 +153,30 @@ class Model(nn.Module):
             )
         if len(found) == 0:
             raise UsageError("there are no rows")
-        if found.is_floating_point() and not found.isfinite().all():
+        gaps = self._bundle.interface.table is not None
+        if found.is_floating_point() and not gaps and not found.isfinite().all():
             raise UsageError("a number in the rows is missing or not finite")
         return found
+
+    def _of_file(self, frame: Any) -> Tensor:
+        """Return features (N, F) of a data frame with the columns of the file it was trained on.
+
+        Raises:
+            DataError: a cell does not fit its column; row and column are named.
+        """
+        import pyarrow
+
+        from tuner.data.sources.kinds import features_of, trimmed
+
+        table = self._bundle.interface.table
+        if table is None:
+            raise UsageError("the model was not trained on a file")
+
+        def cells_of(name: str) -> Any:
+            cells = [None if one is None or one != one else str(one) for one in frame[name]]
+            return trimmed(pyarrow.array(cells, pyarrow.string()))
+
+        return torch.from_numpy(features_of(table, cells_of))
 
 
 def load(bundle: str | Path, case: str | Path | None = None) -> Model:

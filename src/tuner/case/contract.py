@@ -81,10 +81,20 @@ class Shape:
     Attributes:
         inputs: (C, H, W) or (F,).
         outputs: classes, or 1.
+        categories: of a table with categories, how many codes each has: the last columns of
+            `inputs` are codes from 0 on, and 0 is a value that was not trained on.
     """
 
     inputs: tuple[int, ...]
     outputs: int
+    categories: tuple[int, ...] = ()
+
+
+def shape_of(data: Dataset) -> Shape:
+    """Return what a model of this data takes, once the rows are prepared, and gives."""
+    if data.table is None:
+        return Shape(data.row_shape, data.outputs)
+    return Shape((data.table.width,), data.outputs, data.table.cardinalities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +142,8 @@ class Case:
             (F,) float32 or float64, unscaled. Let `load` use the same function: a model sees in
             use what it was trained on. None: the files of a table are CSV; images are read by
             `tuner.read_image` if `load` read them all by it, else `predict` refuses.
-        settle: of a case that is made of what a user has: returns the case with its baseline,
-            recipe and space scaled to its data. `build` stays as it is.
+        settle: of a case that is made of what a user has: returns the case with its task, and with
+            its baseline, recipe and space scaled to its data. `build` stays as it is.
         metrics: what models are scored by; the first is searched for, and the task's own follow.
             A name of one of scikit-learn's scorers ("roc_auc"), a function of the truth and what a
             model says (`tuner.make_metric` says more of it), or a metric of tuner's.
@@ -291,7 +301,7 @@ class Case:
                 f"case {self.name!r}: load returned {type(found).__name__}; it has to return what "
                 "tuner.make_dataset makes"
             )
-        if bool(found.classes) != (self.task == "classification"):
+        if self.settle is None and bool(found.classes) != (self.task == "classification"):
             raise CaseError(
                 f"case {self.name!r}: its task is {self.task}, and its data has "
                 f"{len(found.classes)} class names; a classification has one a class, a "

@@ -30,19 +30,26 @@ class Examples:
             from zero (a Unix time): they are scaled before a model sees them as float32. Or raw
             rows (N, ...) int64, int32 or float32, which it sees as they are.
         targets: classes (N,) int64, or numbers (N, 1) float32 or float64.
+        groups: (N,) int64: rows of one number stay on one side of a split; None: all may be parted.
     """
 
     features: Tensor
     targets: Tensor
+    groups: Tensor | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is not a tensor, and features and targets that do not belong together."""
+        """Refuse what is not a tensor, and features, targets and groups that do not fit."""
         for what, given in (("features", self.features), ("targets", self.targets)):
             if not isinstance(given, Tensor):
                 raise DataError(
                     f"Examples: {what} is an object of type {type(given).__name__}; give a tensor "
                     "(torch.as_tensor makes one of an array or a list)"
                 )
+        if self.groups is not None and self.groups.shape != (len(self.features),):
+            raise DataError(
+                f"groups have shape {tuple(self.groups.shape)} for {len(self.features)} rows; give "
+                "one whole number a row"
+            )
         if len(self.features) != len(self.targets) or len(self.features) == 0:
             raise DataError(
                 f"{len(self.features)} rows of features with {len(self.targets)} targets; "
@@ -54,8 +61,11 @@ class Examples:
         return len(self.features)
 
     def save(self, path: Path) -> None:
-        """Write both tensors to a safetensors file."""
-        save_tensors({"features": self.features, "targets": self.targets}, path)
+        """Write the tensors to a safetensors file."""
+        tensors = {"features": self.features, "targets": self.targets}
+        if self.groups is not None:
+            tensors["groups"] = self.groups
+        save_tensors(tensors, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:

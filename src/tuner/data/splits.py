@@ -1,18 +1,28 @@
-"""Splits of the development data: one held-out part, or k folds, stratified over classes."""
+"""Splits of the development data: one held-out part, or k folds, stratified over classes.
+
+Where rows belong together (all of one patient), `GroupFolds` keeps them on one side. Where rows
+follow each other in time, `TimeFolds` trains on the earlier ones and validates on later ones.
+"""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
 from operator import index
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
+from sklearn.model_selection import (
+    GroupKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    train_test_split,
+)
 from sklearn.model_selection import KFold as SklearnKFold
-from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from tuner.errors import DataError
+from tuner.seeds import derive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,6 +76,41 @@ class KFold:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupFolds:
+    """Split into `k` folds, and all rows of a group into the same one (`Examples.groups`)."""
+
+    k: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a number of folds."""
+        object.__setattr__(self, "k", _whole("GroupFolds", self.k, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFolds:
+    """Cut rows that are in the order of time into `k` parts and one before them.
+
+    Fold n trains on all rows before part n, and validates on part n. `Examples.groups` are the
+    moments: rows of one moment stay together. Another seed moves all cuts to earlier rows, by up to
+    half a part.
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a number of folds."""
+        object.__setattr__(self, "k", _whole("TimeFolds", self.k, 2))
+
+
+Scheme: TypeAlias = Holdout | KFold | GroupFolds | TimeFolds
+
+
+def number_of_folds(scheme: Scheme) -> int:
+    """Return how many folds a scheme makes."""
+    return 1 if isinstance(scheme, Holdout) else scheme.k
+
+
+@dataclass(frozen=True, slots=True)
 class Fold:
     """Row numbers of one split; `validation` is empty when everything is trained on.
 
@@ -78,7 +123,7 @@ class Fold:
     validation: Tensor
 
 
-def folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[Fold, ...]:
+def folds(development: Examples, scheme: Scheme, seed: int) -> tuple[Fold, ...]:
     """Split the development rows, stratified over classes where targets are classes.
 
     The same rows, scheme and seed give the same folds; row numbers within a part are sorted.
@@ -99,7 +144,7 @@ def everything(development: Examples) -> tuple[Fold, ...]:
     return (Fold(torch.arange(len(development)), torch.empty(0, dtype=torch.int64)),)
 
 
-def _folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[Fold, ...]:
+def _folds(development: Examples, scheme: Scheme, seed: int) -> tuple[Fold, ...]:
     count = len(development)
     stratified = not development.targets.is_floating_point()
     labels = development.targets.numpy()
@@ -111,6 +156,10 @@ def _folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[F
             stratify=labels if stratified else None,
         )
         return (_fold(training, validation),)
+    if isinstance(scheme, TimeFolds):
+        return _in_time(_groups_of(development, scheme), scheme.k, seed)
+    if isinstance(scheme, GroupFolds):
+        return _by_group(development, scheme, seed)
     splitter = (
         StratifiedKFold(scheme.k, shuffle=True, random_state=seed)
         if stratified
@@ -120,6 +169,46 @@ def _folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[F
         # A class with fewer rows than folds is among the data set's findings, and is said there.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         return tuple(_fold(*parts) for parts in splitter.split(np.zeros(count), labels))
+
+
+def _groups_of(development: Examples, scheme: Scheme) -> np.ndarray:
+    if development.groups is None:
+        raise ValueError(f"{type(scheme).__name__} needs the group of each row (Examples.groups)")
+    return development.groups.numpy()
+
+
+def _by_group(development: Examples, scheme: GroupFolds, seed: int) -> tuple[Fold, ...]:
+    groups, count = _groups_of(development, scheme), len(development)
+    different = len(np.unique(groups))
+    if different < scheme.k:
+        raise ValueError(f"there are {different} groups for {scheme.k} folds")
+    splitter = (
+        GroupKFold(scheme.k, shuffle=True, random_state=seed)
+        if development.targets.is_floating_point()
+        else StratifiedGroupKFold(scheme.k, shuffle=True, random_state=seed)
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        parts = splitter.split(np.zeros(count), development.targets.numpy().ravel(), groups)
+        return tuple(_fold(*part) for part in parts)
+
+
+def _in_time(moments: np.ndarray, k: int, seed: int) -> tuple[Fold, ...]:
+    """Cut rows in the order of their moments, and never between two of one moment."""
+    count = len(moments)
+    part = count // (k + 1)
+    if part < 2 or (np.diff(moments) < 0).any():
+        raise ValueError(f"{count} rows in the order of time are needed, 2 or more a fold")
+    random = np.random.default_rng(derive(seed, "cuts in time"))
+    last = count - int(random.integers(0, part // 2 + 1))
+    cuts = np.searchsorted(moments, moments[[last - part * (k - n) for n in range(k)]])
+    ends = [*cuts[1:], last]
+    if cuts[0] == 0 or (np.diff([*cuts, last]) <= 0).any():
+        raise ValueError("too many rows are of one moment")
+    rows = np.arange(count)
+    return tuple(
+        _fold(rows[:start], rows[start:end]) for start, end in zip(cuts, ends, strict=True)
+    )
 
 
 def _fold(training: np.ndarray, validation: np.ndarray) -> Fold:

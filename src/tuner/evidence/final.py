@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from tuner.case.contract import Shape
+from tuner.case.contract import shape_of
 from tuner.case.metric import scores
 from tuner.data.tensors import checksum_in
 from tuner.engines.job import Failed, Finished, run_all
@@ -17,9 +17,10 @@ from tuner.evidence.mistakes import classification_mistakes, residuals
 from tuner.evidence.moments import keep_moments
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
+from tuner.evidence.rivals import TITLES
 from tuner.seeds import Stream
 from tuner.study.schema import TESTED_WEIGHTS
-from tuner.training.inference import Fitted, applied_by
+from tuner.training.inference import Fitted, applied_by, plain_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tuner.data.scaling import Scaler
     from tuner.engines.job import Engine, Job
     from tuner.evidence.jobs import Configuration
+    from tuner.evidence.rivals import Rival
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
 
@@ -60,7 +62,8 @@ def score_on_test(
     count: int,
     folder: Path,
     say: Callable[[str], None],
-) -> dict[T, Tested]:
+    rivals: Mapping[str, Rival] | None = None,
+) -> dict[T | str, Tested]:
     """Train each configuration on so many seeds, then open the test split for all.
 
     What the models say of the test rows is kept, so later comparisons need no new opening.
@@ -68,9 +71,10 @@ def score_on_test(
     Args:
         evidence: the study of the trainings after the search, which keeps it.
         count: of seeds.
+        rivals: that meet the test with them, by their names.
 
     Returns:
-        What each trial's models do on the test split.
+        What the models do on the test split, of each configuration and of each rival.
 
     Raises:
         StudyError: a training failed.
@@ -87,19 +91,20 @@ def score_on_test(
         for trial in configurations
     }
     study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
-    outputs, test, scaler = _open(study, config, configurations, files)
-    by_trial = {
+    outputs, of_rivals, test, scaler = _open(study, config, configurations, files, rivals or {})
+    said: dict[T | str, Sequence[Tensor]] = {
         trial: [outputs[trial, index] for index in range(count)] for trial in configurations
     }
-    _keep(evidence, config, by_trial, test, scaler)
-    keep_moments(evidence, config.case.metric, list(by_trial))
-    return {trial: _tested(config, own, test, scaler) for trial, own in by_trial.items()}
+    said |= of_rivals
+    _keep(evidence, config, said, test, scaler)
+    keep_moments(evidence, config.case.metric, list(said))
+    return {one: _tested(config, own, test, scaler) for one, own in said.items()}
 
 
 def _keep(
     evidence: optuna.Study,
     config: StudyConfig,
-    outputs: Mapping[T, Sequence[Tensor]],
+    outputs: Mapping[T | str, Sequence[Tensor]],
     test: Examples,
     scaler: Scaler | None,
 ) -> None:
@@ -176,12 +181,13 @@ def _open(
     config: StudyConfig,
     configurations: Mapping[T, Configuration],
     files: Mapping[tuple[T, int], Path],
-) -> tuple[dict[tuple[T, int], Tensor], Examples, Scaler | None]:
+    rivals: Mapping[str, Rival],
+) -> tuple[dict[tuple[T, int], Tensor], dict[str, list[Tensor]], Examples, Scaler | None]:
     """Open the test split, on the record, and apply every model to it.
 
     Returns:
-        Outputs on the CPU, the test rows with targets in the units of the outputs, and what has
-        scaled numbers.
+        Outputs on the CPU, those of rivals, the test rows with targets in their units, and what
+        has scaled numbers.
     """
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
     noun = "configuration" if trials == 1 else "configurations"
@@ -189,17 +195,21 @@ def _open(
     identity = config.dataset.test.identity()
 
     def record() -> None:
-        reason = f"final evaluation of {trials} {noun} on {seeds} seeds"
+        beside = f", beside {' and '.join(map(TITLES.__getitem__, rivals))}" if rivals else ""
+        reason = f"final evaluation of {trials} {noun} on {seeds} seeds{beside}"
         record_opening(study, identity, reason)
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
     test = config.dataset.test.open(record)
-    outputs = {key: one.outputs(test.features, config.plan).cpu() for key, one in fitted.items()}
+    outputs = {key: one.scored(test.features, config.plan).cpu() for key, one in fitted.items()}
+    of_rivals = {
+        name: [model(test.features) for model in rival.models] for name, rival in rivals.items()
+    }
     if config.case.task != "regression":
-        return outputs, test, None
+        return outputs, of_rivals, test, None
     # Every model was trained on all development rows, so all have the same scaler.
-    scaler = next(iter(fitted.values())).targets
-    return outputs, replace(test, targets=scaler(test.targets)), scaler
+    scaler = plain_of(next(iter(fitted.values())).targets)
+    return outputs, of_rivals, replace(test, targets=scaler(test.targets)), scaler
 
 
 def _tested(
@@ -222,9 +232,10 @@ def load_fitted(config: StudyConfig, configuration: Configuration, file: Path) -
     """
     case, data = config.case, config.dataset
     hyperparameters = case.hyperparameters(configuration.hyperparameters)
-    model = case.build(hyperparameters, Shape(data.row_shape, data.outputs)).to(config.plan.device)
+    model = case.build(hyperparameters, shape_of(data)).to(config.plan.device)
     try:
-        return Fitted.load(model, file, data.row_shape, applied_by(case, hyperparameters))
+        applied = applied_by(case, hyperparameters)
+        return Fitted.load(model, file, data.row_shape, data.table, applied)
     except BundleError:
         file.unlink(missing_ok=True)
         raise

@@ -134,6 +134,32 @@ class OnTest:
         }
 
 
+def against_rivals(
+    study: optuna.Study,
+    arms: Mapping[str, FrozenTrial],
+    confirmation: Mapping[str, Any] | None,
+    metric: Metric,
+) -> dict[str, dict[str, Any]]:
+    """Compare each rival with the best on the test rows: "better" says that the rival is.
+
+    Args:
+        confirmation: with its `rivals`, and its `scores` of each arm that is still what was
+            confirmed.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    if not confirmation or not confirmation["rivals"] or "best" not in confirmation["scores"]:
+        return found
+    kept = Kept.of(study)
+    if not kept:
+        return found
+    looks = max(1, looks_at(study, confirmation.get("rows")))
+    for name in confirmation["rivals"]:
+        trials = arms["best"].number, name
+        if pair := _by_row(kept, trials, metric, looks, further=False):
+            found[name] = {"metric": metric.name, **pair}
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What the study of the trainings after the search keeps, read once.

@@ -98,6 +98,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     workplace = settings.workplace
     dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
     case = case.settled(dataset).scored_by(settings.metric)
+    if dataset.table is not None:
+        observer.tell(Message(dataset.table.in_words()))
     fixed = parse_fixed(case, settings.fix)
     tries = parse_tries(case, fixed, settings.tries)
     name = (

@@ -46,6 +46,7 @@ def facts_of_config(config: StudyConfig) -> dict[str, Any]:
             "stands_in_for": data.stands_in_for,
             "classes": data.classes,
             "columns": data.columns,
+            **({"table": data.table.facts()} if data.table else {}),
             "pixels": data.pixels and asdict(data.pixels),
             "reading": data.reading,
             "findings": data.findings and data.findings.facts(),

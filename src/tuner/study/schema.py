@@ -84,6 +84,7 @@ class StoredData(TypedDict):
     columns: list[str]
     pixels: dict[str, Any] | None
     sizes: dict[str, int]
+    table: NotRequired[dict[str, Any]]
     identity: NotRequired[str]
     validation: NotRequired[dict[str, Any]]
     reading: NotRequired[str | None]

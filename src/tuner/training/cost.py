@@ -6,7 +6,7 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
-from tuner.case.contract import Shape
+from tuner.case.contract import shape_of
 from tuner.data.splits import everything
 from tuner.errors import CaseError
 from tuner.training.blame import blame
@@ -32,7 +32,7 @@ def parameters_of(case: Case, hyperparameters: Hyperparameters, data: Dataset) -
     """
     try:
         with undisturbed():
-            model = case.build(hyperparameters, Shape(data.row_shape, data.outputs))
+            model = case.build(hyperparameters, shape_of(data))
     except Exception as error:
         raise CaseError(f"case {case.name!r}: build fails: {blame(error)}") from error
     return sum(weight.numel() for weight in model.parameters())

@@ -9,18 +9,20 @@ import torch
 from safetensors import SafetensorError
 
 from tuner.case.batch import Batch
+from tuner.data.preparation import Preparation, Straightened
 from tuner.data.scaling import Scaler
 from tuner.data.tensors import load_tensors, save_tensors
 from tuner.errors import BundleError
 from tuner.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from torch import Tensor, nn
 
     from tuner.case.contract import Case, Hyperparameters
+    from tuner.data.table import Table
     from tuner.training.plan import Plan
 
     Apply = Callable[[nn.Module, Tensor], Tensor]
@@ -31,8 +33,8 @@ class Fitted:
     """A trained model with the scalers it was trained with."""
 
     model: nn.Module
-    features: Scaler
-    targets: Scaler
+    features: Scaler | Preparation
+    targets: Scaler | Straightened
     apply: Apply | None = None
 
     def outputs(self, features: Tensor, plan: Plan) -> Tensor:
@@ -44,22 +46,32 @@ class Fitted:
         scaler = self.features.to(torch.device(plan.device))
         return outputs_of(self.model, features.to(plan.device), scaler, plan, self.apply)
 
+    def scored(self, features: Tensor, plan: Plan) -> Tensor:
+        """Apply the model as `outputs` does; numbers are in the units that they are scored in."""
+        return self.targets.to(torch.device(plan.device)).in_units(self.outputs(features, plan))
+
     def save(self, path: Path) -> None:
         """Write weights and scalers to a safetensors file, whole or not at all."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for name, scaler in (("features", self.features), ("targets", self.targets)):
-            tensors |= {f"{name}.mean": scaler.mean, f"{name}.std": scaler.std}
+            tensors |= {f"{name}.{part}": value for part, value in scaler.tensors().items()}
         with replacing(path) as beside:
             save_tensors(tensors, beside)
 
     @classmethod
     def load(
-        cls, model: nn.Module, path: Path, row: tuple[int, ...], apply: Apply | None = None
+        cls,
+        model: nn.Module,
+        path: Path,
+        row: tuple[int, ...],
+        table: Table | None = None,
+        apply: Apply | None = None,
     ) -> Self:
         """Fill an untrained model with the weights that `save` wrote.
 
         Args:
             row: the shape of a row of features.
+            table: what the columns are, of a model whose rows are prepared by it.
             apply: how a case applies its model; None: it is called with a batch.
 
         Raises:
@@ -67,16 +79,25 @@ class Fitted:
         """
         try:
             tensors = load_tensors(path)
-            scalers = [
-                _scaler(tensors.pop(f"{name}.mean"), tensors.pop(f"{name}.std"), shape)
-                for name, shape in (("features", _statistics(row)), ("targets", (1,)))
-            ]
-            model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items()})
+            weights, features, targets = (
+                {
+                    key.removeprefix(f"{part}."): tensors.pop(key)
+                    for key in list(tensors)
+                    if key.startswith(f"{part}.")
+                }
+                for part in ("model", "features", "targets")
+            )
+            model.load_state_dict({**weights, **tensors})  # of the last there should be none
+            prepared = (
+                Preparation.read(features, table) if table else _scaler(features, _statistics(row))
+            )
+            straight = table is not None and table.skewed
+            scaled = Straightened.read(targets) if straight else _scaler(targets, (1,))
         except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
             raise BundleError(
                 f"{path} does not hold the weights of this model ({error}); retrain it"
             ) from error
-        return cls(model.eval(), scalers[0], scalers[1], apply)
+        return cls(model.eval(), prepared, scaled, apply)
 
 
 def _statistics(row: tuple[int, ...]) -> tuple[int, ...]:
@@ -84,12 +105,14 @@ def _statistics(row: tuple[int, ...]) -> tuple[int, ...]:
     return row if len(row) == 1 else (row[0], 1, 1)
 
 
-def _scaler(mean: Tensor, std: Tensor, shape: tuple[int, ...]) -> Scaler:
+def _scaler(tensors: Mapping[str, Tensor], shape: tuple[int, ...]) -> Scaler:
     """Refuse what could not have been written by `save`.
 
     Raises:
         ValueError: it does not fit a batch, or would divide by zero.
+        KeyError: a part is missing.
     """
+    mean, std = tensors["mean"], tensors["std"]
     for tensor in (mean, std):
         if tuple(tensor.shape) not in {shape, (1,)} or tensor.dtype not in {
             torch.float32,
@@ -112,10 +135,15 @@ def autocast(plan: Plan) -> torch.autocast:
     return torch.autocast(plan.device, dtype=torch.bfloat16, enabled=enabled)
 
 
-def scaled_batch(features: Tensor, scaler: Scaler, plan: Plan) -> Tensor:
+def scaled_batch(features: Tensor, scaler: Scaler | Preparation, plan: Plan) -> Tensor:
     """Scale a batch and lay it out in memory as the plan says."""
     scaled = scaler(features)
     return scaled.contiguous(memory_format=torch.channels_last) if plan.channels_last else scaled
+
+
+def plain_of(scaler: Scaler | Straightened) -> Scaler:
+    """Return what standardises numbers in the units that they are scored in."""
+    return scaler.plain if isinstance(scaler, Straightened) else scaler
 
 
 def applied_by(case: Case, hyperparameters: Hyperparameters) -> Apply | None:
@@ -137,7 +165,11 @@ def call(model: nn.Module, features: Tensor) -> Tensor:
 
 
 def outputs_of(
-    model: nn.Module, features: Tensor, scaler: Scaler, plan: Plan, apply: Apply | None = None
+    model: nn.Module,
+    features: Tensor,
+    scaler: Scaler | Preparation,
+    plan: Plan,
+    apply: Apply | None = None,
 ) -> Tensor:
     """Evaluate a model on features on its device: (N, ...) -> (N, outputs) float32."""
     model.eval()

@@ -83,7 +83,8 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                 ) from error
         effect, said = _effect_of_the_seed(case, data, plan)
         said += _of_the_outputs(case, data, plan)
-    columns = [] if data.pixels or data.raw else remarks(data.development.features, data.columns)
+    given = data.pixels or data.raw or data.table
+    columns = [] if given else remarks(data.development.features, data.columns)
     return Rehearsal(effect, (*said, *columns))
 
 
@@ -223,7 +224,9 @@ def _check_saving(
         except (TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise TrainingError(f"its weights cannot be saved: {error}") from error
         try:
-            loaded = Fitted.load(other.network.to(plan.device), file, data.row_shape, fitted.apply)
+            loaded = Fitted.load(
+                other.network.to(plan.device), file, data.row_shape, data.table, fitted.apply
+            )
         except BundleError as error:
             reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
             raise TrainingError(

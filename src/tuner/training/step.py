@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tuner.case.contract import shape_of
 from tuner.training.forward import Forward
 from tuner.training.inference import Fitted, applied_by
 from tuner.training.networks import gather
@@ -42,7 +43,8 @@ class Trainer:
         first = learners[0].network.to(plan.device)
         asked = applied_by(case, hyperparameters)
         kind = data.development.features.dtype
-        self.costs = Work.count(first, data.row_shape, len(learners), kind, asked)
+        inputs = shape_of(data).inputs
+        self.costs = Work.count(first, inputs, len(learners), kind, asked)
         self.work = 0.0
         self.forward = Forward(case, hyperparameters, data, learners, networks, plan)
         self.weights = list(self.forward.module.parameters())

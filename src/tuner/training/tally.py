@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tuner.data.scaling import Scaler
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,7 +30,8 @@ class Tally:
 
     def __init__(self, metric: Metric, learners: Sequence[Learner], device: str) -> None:
         self.metric, self.learners, self.device = metric, learners, device
-        self.by_batch = metric.rows is not None
+        as_they_are = all(isinstance(learner.targets, Scaler) for learner in learners)
+        self.by_batch = metric.rows is not None and as_they_are
         self._start()
 
     def _start(self) -> None:
@@ -83,7 +86,8 @@ def score_of(metric: Metric, learner: Learner, outputs: Tensor, targets: Tensor)
     Raises:
         TrainingError: the metric cannot be computed on these rows.
     """
-    if metric.own_units and targets.is_floating_point():
+    if targets.is_floating_point():
         scaler = learner.targets.to(outputs.device)
-        outputs, targets = scaler.undo(outputs), scaler.undo(targets)
+        told = scaler.undo if metric.own_units else scaler.in_units
+        outputs, targets = told(outputs), told(targets)
     return metric.score(outputs, targets).item()

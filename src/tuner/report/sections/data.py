@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.report.wording import code, count, sentence, significant
+from tuner.report.wording import code, count, sentence, significant, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     Facts = Mapping[str, Any]
+
+MOST_COLUMNS = 60
 
 
 def data_section(facts: Facts) -> str:
@@ -29,9 +31,27 @@ def data_section(facts: Facts) -> str:
             f"- The target has a mean of {significant(target['mean'], 3)} and a standard deviation "
             f"of {significant(target['std'], 3)} (its own units)."
         )
+    lines += [f"- {sentence(note)}" for note in data.get("table", {}).get("notes", [])]
     lines += [f"- {sentence(remark)}" for remark in facts.get("remarks") or []]
     lines.append(f"- SHA-256 of the data as the model sees it: {code(data['fingerprint'][:16])}…")
-    return "## What data was it?\n\n" + "\n".join(lines)
+    return "## What data was it?\n\n" + "\n".join(lines) + _columns(data)
+
+
+def _columns(data: Facts) -> str:
+    """Return what each column of a table was taken as; empty for other data."""
+    found = data.get("table")
+    if not found:
+        return ""
+    shown = found["columns"][:MOST_COLUMNS]
+    rows = [
+        [code(one["name"], 60), one["kind"], one["why"], f"{one['missing']:,}"] for one in shown
+    ]
+    text = table(["column", "taken as", "why", "missing"], rows, left=3)
+    left = len(found["columns"]) - len(shown)
+    more = f"\n\nThere are {count(left, 'column')} more; report.json names them." if left else ""
+    tail = " It has a long tail, which is straightened in each fold." if found["skewed"] else ""
+    target = f"The target is {code(found['target']['name'])}, {found['target']['why']}.{tail}"
+    return f"\n\n{target} The columns:\n\n{text}{more}"
 
 
 def _opened(facts: Facts) -> list[str]:

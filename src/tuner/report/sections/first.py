@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.report.sections.choice import chosen_arm, how_to_use, reason
 from tuner.report.sections.repeat import study_command
+from tuner.report.sections.rivals import rivals_verdict
 from tuner.report.sections.units import in_target_units
 from tuner.report.sections.verdict import (
     how_sure,
@@ -26,7 +27,12 @@ MOST_SHOWN = 6  # hyperparameters, so that it stays one screen
 
 def first(facts: Facts) -> str:
     """Return all that a person in a hurry needs; it holds no second-level heading."""
-    told = (f"**{verdict(facts)}**", in_target_units(facts), recipe_verdict(facts))
+    told = (
+        f"**{verdict(facts)}**",
+        in_target_units(facts),
+        recipe_verdict(facts),
+        rivals_verdict(facts),
+    )
     parts = [
         _stand_in(facts),
         f"# Study {code(facts['study'])}",
