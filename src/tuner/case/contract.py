@@ -147,6 +147,8 @@ class Case:
         metrics: what models are scored by; the first is searched for, and the task's own follow.
             A name of one of scikit-learn's scorers ("roc_auc"), a function of the truth and what a
             model says (`tuner.make_metric` says more of it), or a metric of tuner's.
+        accepts: of a case whose `read` makes the columns of a table: says why it does not make
+            columns of these names; None: it does.
     """
 
     name: str
@@ -165,6 +167,7 @@ class Case:
     read: Callable[[Path], Tensor] | None = None
     settle: Callable[[Dataset], Case] | None = None
     metrics: tuple[Any, ...] = ()  # Metric, once the case is made
+    accepts: Callable[[tuple[str, ...]], str | None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the trainer could not use."""

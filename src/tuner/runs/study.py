@@ -100,6 +100,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     case = case.settled(dataset).scored_by(settings.metric)
     if dataset.table is not None:
         observer.tell(Message(dataset.table.in_words()))
+    if dataset.inspection:
+        observer.tell(Message(in_columns(dataset.inspection)))
     fixed = parse_fixed(case, settings.fix)
     tries = parse_tries(case, fixed, settings.tries)
     name = (
@@ -151,6 +153,12 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             settle(study)
             return StudyRun(name, None)
     return StudyRun(name, report)
+
+
+def in_columns(pairs: Sequence[tuple[str, str]]) -> str:
+    """Write what was found in the data, a line each."""
+    width = max(len(subject) for subject, _ in pairs)
+    return "\n".join(f"{subject:<{width}}  {said}" for subject, said in pairs)
 
 
 def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:

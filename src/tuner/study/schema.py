@@ -88,6 +88,7 @@ class StoredData(TypedDict):
     identity: NotRequired[str]
     validation: NotRequired[dict[str, Any]]
     reading: NotRequired[str | None]
+    inspection: NotRequired[list[list[str]]]
     findings: NotRequired[dict[str, Any] | None]
     target: NotRequired[dict[str, float] | None]
 

@@ -83,8 +83,9 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                 ) from error
         effect, said = _effect_of_the_seed(case, data, plan)
         said += _of_the_outputs(case, data, plan)
-    given = data.pixels or data.raw or data.table
-    columns = [] if given else remarks(data.development.features, data.columns)
+    # Features that the user's `read` has computed, or that stay as they are, are not looked at.
+    own = data.pixels or data.raw or data.table or case.accepts is not None
+    columns = [] if own else remarks(data.development.features, data.columns)
     return Rehearsal(effect, (*said, *columns))
 
 
