@@ -157,7 +157,7 @@ def test_other_rows_are_refused(bundles: Any, name: str, rows: object, message: 
 
 
 def test_a_bundle_that_cannot_be_used_is_refused(bundles: Any, tmp_path: Path) -> None:
-    with pytest.raises(CaseError, match="name its file"):
+    with pytest.raises(CaseError, match="pass its file: --case"):
         tuner.load(bundles["classes"][0])
     with pytest.raises(BundleError, match="is not a bundle"):
         tuner.load(tmp_path, TINY)

@@ -248,7 +248,7 @@ def test_what_a_study_says_of_itself_is_checked(study: optuna.Study, tmp_path: P
 
 def test_a_database_does_not_choose_what_code_is_run(study: optuna.Study) -> None:
     del study
-    with pytest.raises(CaseError, match="of a case of your own, 'tiny'; name its file with --case"):
+    with pytest.raises(CaseError, match="uses your own case 'tiny'; pass its file: --case"):
         main(["tiny"])
 
 
