@@ -193,12 +193,12 @@ def test_the_first_difference_is_named(
         ("UPDATE trials SET state = 'RUNNING' WHERE number = 3", "Not finished: 3."),
         (
             "DELETE FROM trial_user_attributes WHERE key = 'seed' AND trial_id = 4",
-            "differs in what is stored, which no study of ours has: KeyError('seed')",
+            "differs in its stored attributes, which are damaged: KeyError('seed')",
         ),
         (
             "UPDATE trial_user_attributes SET value_json = '[[1]]' "
             "WHERE key = 'curve' AND trial_id = 1",
-            "differs in what is stored, which no study of ours has: ValueError",
+            "differs in its stored attributes, which are damaged: ValueError",
         ),
         (
             "UPDATE trial_user_attributes SET value_json = '{\"epochs\": 1000000000}' "

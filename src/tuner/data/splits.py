@@ -77,7 +77,11 @@ class KFold:
 
 @dataclass(frozen=True, slots=True)
 class GroupFolds:
-    """Split into `k` folds, and all rows of a group into the same one (`Examples.groups`)."""
+    """Split into `k` folds, and all rows of a group into the same one (`Examples.groups`).
+
+    >>> GroupFolds(5).k
+    5
+    """
 
     k: int
 
@@ -89,6 +93,9 @@ class GroupFolds:
 @dataclass(frozen=True, slots=True)
 class TimeFolds:
     """Cut rows that are in the order of time into `k` parts and one before them.
+
+    >>> TimeFolds(4).k
+    4
 
     Fold n trains on all rows before part n, and validates on part n. `Examples.groups` are the
     moments: rows of one moment stay together. Another seed moves all cuts to earlier rows, by up to
