@@ -29,7 +29,7 @@ class Model(nn.Module):
     """A model that `tuner retrain` has written, with the scaling of rows and targets inside.
 
     Called as any module it takes unscaled rows and can be trained further, exported or moved to
-    another device. `predict` and `predict_proba` answer as `tuner predict` does, number for number.
+    another device. `predict` and `predict_proba` answer as `tuner predict` does.
 
     >>> model = load("bundle", case="mine.py")
     >>> model.columns, model.classes

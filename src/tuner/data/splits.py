@@ -22,7 +22,7 @@ from sklearn.model_selection import (
 from sklearn.model_selection import KFold as SklearnKFold
 
 from tuner.errors import DataError
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -251,7 +251,7 @@ def _in_time(moments: np.ndarray, k: int, seed: int) -> tuple[Fold, ...]:
     part = count // (k + 1)
     if part < 2 or (np.diff(moments) < 0).any():
         raise ValueError(f"{count} rows in the order of time are needed, 2 or more a fold")
-    random = np.random.default_rng(derive(seed, "cuts in time"))
+    random = np.random.default_rng(derive(seed, Stream.CUTS_IN_TIME))
     last = count - int(random.integers(0, part // 2 + 1))
     cuts = np.searchsorted(moments, moments[[last - part * (k - n) for n in range(k)]])
     ends = [*cuts[1:], last]

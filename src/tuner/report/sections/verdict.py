@@ -191,8 +191,8 @@ def most_of_it(facts: Facts) -> str:
     share = part / whole
     brings = "alone brings" if len(names) == 1 else "alone bring"
     named = listed([code(name) for name in names])
-    where = "seeds" if is_of_loop(facts) else "folds"
-    return f"On fresh {where}, {named} {brings} {of_the_gain(share)}."
+    rounds = "seeds" if is_of_loop(facts) else "folds"
+    return f"On fresh {rounds}, {named} {brings} {of_the_gain(share)}."
 
 
 def of_the_gain(share: float) -> str:
