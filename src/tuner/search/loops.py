@@ -337,8 +337,8 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         if event.outcome is None:
             self._end(running, TrialState.PRUNED)
             return
-        if reason := self._unread(running):
-            self._fail(running, Failed(reason))
+        if unread := self._unread(running):
+            self._fail(running, Failed(unread))
             return
         running.trial.set_user_attr("best_epoch", len(running.history.points))
         running.trial.set_user_attr("fold_scores", [event.outcome.value])
