@@ -73,6 +73,22 @@ def test_its_results_are_those_of_the_reports(case: str) -> None:
     assert {int(row.split("|")[5])} == seeds
 
 
+def test_what_it_says_of_a_table_is_in_the_report() -> None:
+    facts = _report("california_housing")
+    models = {**facts["arms"], **facts["rivals"]}
+    dollars = {
+        name: round(one["test"]["mae"]["mean"] * facts["data"]["target"]["std"])
+        for name, one in models.items()
+    }
+    text = " ".join(README.split())
+    assert f"{dollars['best']} dollars for the best network" in text
+    assert f"{dollars['boosting']} for gradient boosting and {dollars['linear']} for" in text
+    assert facts["rivals"]["boosting"]["against_best"]["verdict"] == "no proven gain"
+    beside = (ROOT / "studies" / "california_housing" / "README.md").read_text(encoding="utf-8")
+    for number in dollars.values():
+        assert f"| {number} |" in beside
+
+
 def test_its_times_are_those_of_the_reports() -> None:
     """Search and confirmation, and a few seconds more to start and to write the report."""
     said = re.findall(r"(\d+) (second|minute)s on `(\w+)`", README)

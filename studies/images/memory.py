@@ -1,6 +1,6 @@
 """What a large folder of pictures takes: seconds and memory of reading it, and of a worker's map.
 
-    python studies/images/memory.py --pictures 100000 --side 64 --folder /tmp/many
+python studies/images/memory.py --pictures 100000 --side 64 --folder /tmp/many
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ def draw(folder: Path, pictures: int, side: int) -> None:
 
 def memory() -> str:
     """This process's memory of its own, what it maps of files, and its peak, in MiB."""
-    fields = dict(
-        line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines()
-    )
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     own, mapped, peak = (
         int(fields[name].split()[0]) // 1024 for name in ("RssAnon", "RssFile", "VmHWM")
     )

@@ -14,6 +14,7 @@ from tests.data.making import opened
 from tests.own.tables import houses, loaded, with_column, without, write
 from tuner.case.loading import load_case
 from tuner.case.reference import to_door
+from tuner.case.source import source_of
 from tuner.case.space import check_arms, check_inside
 from tuner.data import cache
 from tuner.data.dataset import make_dataset
@@ -270,3 +271,10 @@ def test_options_are_read_and_checked(path: Path) -> None:
         load_case(to_door("table", {"data": str(path)}))
     with pytest.raises(UsageError, match="--task ranking is not one of its choices"):
         read(Given, {"data": "x", "target": "y", "task": "ranking"})
+
+
+def test_the_source_of_a_door_is_its_own_modules(path: Path) -> None:
+    source = source_of(to_door("table", {"data": str(path), "target": "price"}))
+    assert source.file == "table.py"
+    assert {"table_data", "table_space", "table_split"} <= set(source.modules)
+    assert all(name.startswith("table_") for name in source.modules)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import shutil
 from contextlib import chdir, redirect_stdout
 from pathlib import Path
@@ -26,11 +27,15 @@ from tuner.errors import BundleError, DataError, UsageError
 from tuner.evidence.rivals import train_rivals
 from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import load_study
+from tuner.training.fitting import fit
+from tuner.training.inference import Fitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import optuna
+
+    from tuner.study.configuration import StudyConfig
 
 QUICK = ("--trials", "2", "--seeds", "2", "--workers", "1")
 
@@ -44,15 +49,10 @@ def run(folder: Path, *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A folder with a study of classes and one of numbers, and what they printed; only read it."""
+    """A folder with a study of classes, and what it printed; only read it."""
     folder = tmp_path_factory.mktemp("made")
     write(folder / "houses.csv", houses())
-    said = run(folder, "--target", "dear", "--name", "classes")
-    plain = without(houses(), "town", "plan", "built", "garden", "dear", "id")
-    write(folder / "houses.csv", with_column(plain, "age", [n % 13 for n in range(60)]))
-    said += run(folder, "--target", "price", "--name", "numbers")
-    write(folder / "houses.csv", houses())
-    return folder, said
+    return folder, run(folder, "--target", "dear", "--name", "classes")
 
 
 @pytest.fixture
@@ -64,10 +64,24 @@ def own(made: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return folder
 
 
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study of numbers, without categories; only read it."""
+    folder = tmp_path_factory.mktemp("numbers")
+    write(folder / "houses.csv", without(houses(), "town", "plan", "built", "garden", "dear", "id"))
+    run(folder, "--target", "price", "--name", "numbers")
+    return folder
+
+
 @pytest.fixture
 def reference(tmp_path: Path) -> str:
     path = write(tmp_path / "houses.csv", houses())
     return to_door("table", {"data": str(path), "target": "dear"})
+
+
+def brief(reference: str, folder: Path) -> StudyConfig:
+    """A config whose drawn trials are short."""
+    return make_brief(reference, folder, epochs=20, depth=1, waves=0)
 
 
 def report_of(folder: Path, study: str) -> tuple[dict[str, Any], str]:
@@ -82,11 +96,12 @@ def test_what_the_columns_are_is_said_before_anything_trains(made: tuple[Path, s
     assert "Target: dear, 2 classes." in said
 
 
-@pytest.mark.parametrize("study", ["classes", "numbers"])
+@pytest.mark.parametrize("study", ["classes", pytest.param("numbers", marks=pytest.mark.slow)])
 def test_rivals_stand_beside_the_network_in_every_report(
-    made: tuple[Path, str], study: str
+    study: str, request: pytest.FixtureRequest
 ) -> None:
-    facts, text = report_of(made[0], study)
+    found = request.getfixturevalue("made" if study == "classes" else "numbers")
+    facts, text = report_of(found[0] if study == "classes" else found, study)
     assert list(facts["rivals"]) == ["linear", "boosting"]
     first, _, rest = text.partition("\n## ")
     assert "linear model" in first
@@ -102,14 +117,18 @@ def test_rivals_stand_beside_the_network_in_every_report(
 
 
 def test_rivals_that_win_are_in_the_verdict(own: Path) -> None:
-    facts, _ = report_of(own, "numbers")
+    facts, _ = report_of(own, "classes")
     from tuner.report.sections.rivals import rivals_section, rivals_verdict
 
     rival = facts["rivals"]["boosting"]
     for verdict, first, answer in (
         ("better", "But gradient boosting (", "No: gradient boosting did better."),
-        ("worse", "", "Yes: it is proven better than both rivals."),
-        ("no proven gain", "", "It does as well as the gradient boosting; no difference"),
+        ("worse", "(proven worse)", "Yes: it is proven better than both rivals."),
+        (
+            "no proven gain",
+            "(no difference is proven)",
+            "It does as well as the gradient boosting; no difference",
+        ),
     ):
         rival["against_best"]["verdict"] = verdict
         facts["rivals"]["linear"]["against_best"]["verdict"] = "worse"
@@ -129,20 +148,21 @@ def test_rivals_are_the_same_again(reference: str, tmp_path: Path) -> None:
     assert said[0].startswith("Rival, linear model (numbers ")
 
 
+@pytest.mark.slow  # it starts two pools of processes
 def test_a_study_with_two_workers_repeats(reference: str, tmp_path: Path) -> None:
     studies = []
     for name in ("first", "again"):
         url = f"sqlite:///{tmp_path}/{name}.db"
         engine = make_engine(2)
         try:
-            studies.append(search(url, make_brief(reference, tmp_path), 4, engine=engine))
+            studies.append(search(url, brief(reference, tmp_path), 3, engine=engine))
         finally:
             engine.close()
     assert history(studies[0]) == history(studies[1])
 
 
 def test_an_interrupted_study_goes_on_as_if_it_had_not_been(reference: str, tmp_path: Path) -> None:
-    config = make_brief(reference, tmp_path)
+    config = brief(reference, tmp_path)
     whole = search(f"sqlite:///{tmp_path}/whole.db", config, 3)
     url = f"sqlite:///{tmp_path}/cut.db"
     with pytest.raises(KeyboardInterrupt):
@@ -153,7 +173,6 @@ def test_an_interrupted_study_goes_on_as_if_it_had_not_been(reference: str, tmp_
 def test_the_table_is_not_needed_once_its_data_is_cached(own: Path) -> None:
     (own / "houses.csv").unlink()
     assert verify(["classes", "--all", "--workers", "1"]) == 0
-    assert verify(["numbers", "--all", "--workers", "1"]) == 0
 
 
 def test_another_table_in_its_place_is_refused(
@@ -184,10 +203,15 @@ def test_a_bundle_takes_rows_in_the_format_of_the_file(own: Path) -> None:
     assert all(0.5 <= float(row["probability"]) <= 1 for row in found)
 
 
-def test_a_bundle_predicts_numbers_in_the_units_of_the_target(own: Path) -> None:
+@pytest.mark.slow
+def test_a_bundle_predicts_numbers_in_the_units_of_the_target(
+    numbers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(numbers, tmp_path / "own")
+    monkeypatch.chdir(tmp_path / "own")
+    assert verify(["numbers", "--all", "--workers", "1"]) == 0
     bundle = open_bundle(retrained("numbers"))
-    rows = with_column(houses(), "age", [n % 13 for n in range(60)])
-    write(Path("new.csv"), rows)
+    write(Path("new.csv"), houses())
     found = rows_of(predict_tables(bundle, [Path("new.csv")], as_json=False))
     off = [abs(float(row["prediction"]) - float(row["price"])) for row in found]
     assert sum(off) / len(off) < 40
@@ -266,6 +290,32 @@ def test_what_is_fitted_sees_the_training_rows_of_its_fold_alone(
         (learner,) = make_learners(config.case, config.case.baseline, data, [fold], seed=0)
         before.append(learner.features.tensors())
     assert all(torch.equal(one, before[1][name]) for name, one in before[0].items())
+
+
+def test_a_target_with_a_long_tail_is_scored_as_it_is(tmp_path: Path) -> None:
+    rows = houses()
+    long = [f"{math.exp(float(row[6]) / 20):.3f}" for row in rows[1:]]
+    path = write(tmp_path / "houses.csv", with_column(rows, "price", long))
+    config = make_brief(to_door("table", {"data": str(path), "target": "price"}), tmp_path)
+    data = config.dataset
+    assert data.table is not None
+    assert data.table.skewed
+    (fold, *_) = folds(data.development, data.validation, 0)
+    running = fit(config.case, config.case.baseline, data, [fold], 0, config.plan, stop_after=3)
+    points = []
+    while True:
+        try:
+            points.append(next(running))
+        except StopIteration as end:
+            (fitted,) = end.value
+            break
+    fitted.save(tmp_path / "weights")
+    loaded = Fitted.load(fitted.model, tmp_path / "weights", data.row_shape, data.table)
+    outputs = loaded.outputs(data.development.features[fold.validation], config.plan)
+    true = data.development.targets
+    off = (loaded.targets.undo(outputs) - true[fold.validation]).abs().mean()
+    spread = true[fold.training].std(correction=0)
+    assert points[-1].fold_scores[0] == pytest.approx(float(off / spread), rel=1e-3)
 
 
 def test_the_study_keeps_what_the_rivals_said(own: Path) -> None:

@@ -153,7 +153,7 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="what you have now, to be beaten (again for another; or BASELINE = {...} in the "
+        help="what you have now, to be beaten (can be repeated; or BASELINE = {...} in the "
         "file); what is not named has the middle of its range",
     )
     group.add_argument(
@@ -161,7 +161,7 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="what a textbook would change by hand (again for another; or RECIPE = {...})",
+        help="what a textbook would change by hand (can be repeated; or RECIPE = {...})",
     )
 
 

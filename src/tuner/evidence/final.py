@@ -90,11 +90,10 @@ def score_on_test(
     }
     study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
     outputs, of_rivals, test = _open(study, config, configurations, files, rivals or {})
-    said: dict[T | str, Sequence[Tensor]] = {
+    by_trial = {
         trial: [outputs[trial, index] for index in range(count)] for trial in configurations
     }
-    for name, own in of_rivals.items():
-        said[name] = own
+    said: dict[T | str, Sequence[Tensor]] = {**by_trial, **of_rivals}  # type: ignore[dict-item]
     _keep(evidence, config, said, test)
     return {one: _tested(config, own, test) for one, own in said.items()}
 

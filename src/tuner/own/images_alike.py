@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 ROWS, COLUMNS, CELLS = 8, 9, 16
 BANDS = 4  # of the hash: of two that differ in BANDS - 1 bits, one band is equal
 # Two compared pictures are nearly equal where both hold: their mean difference is at most this
-# (of 255), and their correlation at least that. Of the 8,189 photos of Flowers-102, 9 pairs are
-# found, each of one photo. Of 10,000 digits of MNIST, which are alike by nature, 5 pairs are
-# joined; with 0.985 it would be 413, nearly all of them ones.
+# (of 255), and their correlation at least that. Of the 8,189 photos of Flowers-102 it finds 9
+# pairs, and all are of one photo. Of 10,000 digits of MNIST, which are alike by nature, it joins
+# 5 pairs; with 0.985 it would be 413, nearly all of them ones.
 DIFFERENCE, CORRELATION = 8.0, 0.995
 PLAIN = 2.0  # standard deviation, of 255: less is a plain picture, which has no correlation
 CROWD = 200  # pictures with one band in common, of which all pairs are compared

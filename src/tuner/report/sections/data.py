@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import code, count, sentence, significant, table
 
 if TYPE_CHECKING:
@@ -18,6 +19,13 @@ MOST_SAID = 600  # letters
 def data_section(facts: Facts) -> str:
     """Return what data it was, how it was split, and how often the test split was opened."""
     data, sizes = facts["data"], facts["data"]["sizes"]
+    if is_of_loop(facts):
+        lines = [
+            "- The loop finds its data by itself, so nothing is known of it here: neither its rows "
+            "nor whether they have changed.",
+            *(_opened(facts) if facts["test_openings"] else ["- It has no test rows."]),
+        ]
+        return "## What data was it?\n\n" + "\n".join(lines)
     split = f"{sizes['training']:,} to train and {sizes['validation']:,} to validate"
     if sizes.get("folds", 1) > 1:
         split = f"{sizes['folds']} folds, each with {split}"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Facts = Mapping[str, Any]
 
 HEADING = "## Is a network the right model for this table?"
+JUDGED = {"worse": "proven worse", "no proven gain": "no difference is proven"}
 NOTES = (
     "- The rivals are scikit-learn's. They get the same rows, and the same folds to choose their "
     "setting by. A few settings were tried; the network was searched.\n"
@@ -54,10 +55,13 @@ def rivals_verdict(facts: Facts) -> str:
             f"**But {named} {'does' if len(found) == 1 else 'do'} better on the same test rows "
             f"than the best network ({own}).** If the score is all that counts, use that."
         )
-    named = listed([f"{title} {level}" for title, level in titles.items()])
-    behind = all(_verdict(one) == "worse" for one in rivals.values())
-    judged = "The network is proven better" if behind else "Neither is proven better than it"
-    return f"On the same test rows: best network {own}, {named}. {judged}."
+    named = listed(
+        [
+            f"the {one['title']} {titles[one['title']]} ({JUDGED.get(_verdict(one) or '', BLANK)})"
+            for one in rivals.values()
+        ]
+    )
+    return f"On the same test rows, the best network has {own}, {named}."
 
 
 def rivals_section(facts: Facts) -> str:
