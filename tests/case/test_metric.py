@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import ast
 import math
 import pickle
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, mean_squared_error
 
+import tuner
 from tuner.case.metric import (
     ACCURACY,
     MACRO_F1,
@@ -138,3 +141,18 @@ def test_all_metrics_of_a_task_are_reported() -> None:
     targets, outputs = CLASSES
     found = scores(METRICS_OF["classification"], outputs, targets)
     assert found == pytest.approx({"accuracy": 4 / 6, "macro_f1": (0.5 + 0.8 + 2 / 3) / 3})
+
+
+def test_no_other_module_compares_the_name_of_a_metric() -> None:
+    package = Path(tuner.__file__).parent
+    found = [
+        f"{path.relative_to(package)}:{node.lineno}"
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Compare)
+        and any(
+            isinstance(part, ast.Constant) and part.value in METRICS
+            for part in (node.left, *node.comparators)
+        )
+    ]
+    assert found == [], "ask the metric: per_cent, sign, unit, of_target"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +10,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+import tuner
 from tests.making import STAMPS, TINY, make_brief, make_engine, open_as_command, search
 from tuner.data import cache
 from tuner.data.splits import Holdout, folds
@@ -27,7 +30,6 @@ from tuner.study.store import evidence_name, facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tuner.engines.job import Event, Job
     from tuner.study.configuration import StudyConfig
@@ -373,6 +375,20 @@ def test_without_a_baseline_there_is_nothing_to_compare(
     study, _ = open_as_command(url, "study", config)
     with pytest.raises(StudyError, match="baseline has no complete trial"):
         confirm(study, config, make_engine(1), 1, tmp_path, quiet)
+
+
+def test_every_stream_of_the_product_is_on_the_list() -> None:
+    calls = [
+        (path.name, node.args[1])
+        for path in Path(tuner.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "derive"
+    ]
+    assert len(calls) >= len(Stream) - 1
+    literal = [name for name, stream in calls if isinstance(stream, ast.Constant)]
+    assert literal == [], "write the name into tuner.seeds.Stream"
 
 
 def test_seeds_are_derived_by_name() -> None:

@@ -115,6 +115,13 @@ def test_a_fixed_number_of_trials_has_no_such_rule(config: StudyConfig, url: str
     assert STOPPED not in search(url, config, 6).user_attrs
 
 
+def test_a_space_that_is_not_known_is_never_all_tried(tmp_path: Path) -> None:
+    study = make_study(tmp_path, space={})
+    for epochs in (1, 1, 1):
+        add_trial(study, value=0.5, epochs=epochs)
+    assert reason_to_stop(study) is None
+
+
 @pytest.mark.parametrize(
     ("low", "high", "fixed", "expected"),
     [

@@ -303,3 +303,28 @@ def test_how_many_seeds_show_a_gain() -> None:
     assert seeds_for(100.0, 1.0, 6) == 6
     assert seeds_for(0.01, 1.0, 6) == 24
     assert 6 < seeds_for(1.5, 1.0, 6) < 24
+
+
+def test_a_failure_of_the_machine_takes_no_trials_place(tmp_path: Path) -> None:
+    once = """
+from pathlib import Path
+mark = Path(__file__).parent / "mark"
+def objective(trial):
+    a = trial.suggest_float("a", 0, 1)
+    if trial.number == 2 and not mark.exists():
+        mark.touch()
+        raise OSError("no space left on device")
+    if trial.number == 4:
+        raise ValueError("its own")
+    return a
+"""
+    with chdir(tmp_path):
+        Path("train.py").write_text(once, encoding="utf-8")
+        command = ["train.py:objective", "--direction", "maximize", "--trials", "6"]
+        assert study([*command, "--workers", "1", "--seeds", "0"]) == 0
+        trials = load_study(DATABASE, "train").get_trials()
+    assert [trial.state.name for trial in trials].count("COMPLETE") == 5
+    assert [trial.number for trial in trials if trial.state == TrialState.FAIL] == [2, 4]
+    assert trials[3].params == trials[2].params
+    assert trials[3].user_attrs["again_of"] == 2
+    assert len(trials) == 7

@@ -13,6 +13,7 @@ from optuna_dashboard import save_note, wsgi
 from tests.making import DATABASE, HERE, TINY, retrained
 from tuner.commands.ablate import main as ablate
 from tuner.commands.study import main
+from tuner.report.document import first_screen
 from tuner.report.writing import write_report
 from tuner.study.dashboard import publish_report
 from tuner.study.schema import CONFIRMATION
@@ -77,7 +78,7 @@ def test_a_new_report_takes_the_place_of_the_old_one(own_workplace: Path) -> Non
     study = load_study(DATABASE, "tiny")
     report = write_report(study, HERE, own_workplace / "other")
     (own_workplace / "other" / "history.svg").unlink()
-    publish_report(study, report, HERE.artifacts)
+    publish_report(study, report, first_screen(report.read_text()), HERE.artifacts)
     assert set(artifacts(before)) - set(artifacts(detail())) == {"history.svg"}
     assert not (own_workplace / HERE.artifacts / artifacts(before)["history.svg"]).exists()
 
@@ -89,7 +90,7 @@ def test_the_latest_bundle_is_shown(own_workplace: Path) -> None:
     shown = (own_workplace / HERE.artifacts / found["weights.safetensors"]).read_bytes()
     assert shown == (bundles[1] / "weights.safetensors").read_bytes()
     report = own_workplace / "storage/reports/tiny/report.md"
-    publish_report(load_study(DATABASE, "tiny"), report, HERE.artifacts)
+    publish_report(load_study(DATABASE, "tiny"), report, "Another note.", HERE.artifacts)
     assert artifacts(detail()) == found, "a new report leaves it there"
 
 
@@ -112,11 +113,11 @@ def test_a_note_that_a_person_wrote_is_kept(own_workplace: Path) -> None:
     study = load_study(DATABASE, "tiny")
     report = own_workplace / "storage/reports/tiny/report.md"
     report.write_text("# Study `tiny`\n\n**Another verdict.**\n", encoding="utf-8")
-    publish_report(study, report, HERE.artifacts)
+    publish_report(study, report, first_screen(report.read_text()), HERE.artifacts)
     assert "Another verdict" in detail()["note"]["body"], "ours follows the report"
     save_note(study, "I will look at this on Monday.")
-    publish_report(study, report, HERE.artifacts)
+    publish_report(study, report, first_screen(report.read_text()), HERE.artifacts)
     assert detail()["note"]["body"] == "I will look at this on Monday."
     save_note(study, "")
-    publish_report(study, report, HERE.artifacts)
+    publish_report(study, report, first_screen(report.read_text()), HERE.artifacts)
     assert "Another verdict" in detail()["note"]["body"]

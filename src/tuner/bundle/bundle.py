@@ -215,6 +215,8 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
         plan = _plan(manifest["plan"], images=not interface.columns)
         case = load_named_case(manifest["case"], manifest["reference"], case_file)
         hyperparameters = case.hyperparameters(manifest["hyperparameters"])
+        if case.accepts and (wrong := case.accepts(interface.columns)):
+            raise BundleError(f"the model of {folder} cannot be used: {wrong}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / MANIFEST} is not a bundle's manifest: {error!r}") from error
     try:

@@ -105,6 +105,8 @@ class Case:
             `tuner.read_image` if `load` read them all by it, else `predict` refuses.
         settle: of a case that is made of what a user has: returns the case with its task, and with
             its baseline, recipe and space scaled to its data. `build` stays as it is.
+        accepts: of a case whose `read` makes the columns of a table: says why it does not make
+            columns of these names; None: it does.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Case:
     points_per_epoch: int = 1
     read: Callable[[Path], Tensor] | None = None
     settle: Callable[[Dataset], Case] | None = None
+    accepts: Callable[[tuple[str, ...]], str | None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the trainer could not use."""

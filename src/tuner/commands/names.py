@@ -11,13 +11,15 @@ from tuner.case.reference import door_of, is_loop
 from tuner.case.source import file_of
 from tuner.commands.options import compute_of, workplace_of
 from tuner.data.sources.folders import Folders
-from tuner.errors import UsageError
+from tuner.errors import BundleError, UsageError, unknown_name
 from tuner.naming import folder_name
 from tuner.own.loops.file import read_loop
-from tuner.study.glance import check_study, check_url
+from tuner.study.glance import check_study, check_url, hyperparameters_of
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
 def check_new_study(arguments: argparse.Namespace) -> None:
@@ -43,6 +45,32 @@ def check_new_study(arguments: argparse.Namespace) -> None:
         parse_assignments(outline, arguments.fix)
         for tried in arguments.tries:
             parse_assignments(outline, tried.split(","), "--try")
+
+
+def check_bundle(folder: Path) -> None:
+    """Refuse a folder that cannot be a bundle, without importing.
+
+    Raises:
+        BundleError: it has no manifest.
+    """
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        raise BundleError(
+            f"{folder} is not a bundle: there is no {manifest}; name a folder that tuner retrain "
+            "has written"
+        )
+
+
+def check_changes(arguments: argparse.Namespace, names: Sequence[str]) -> None:
+    """Refuse a name for --only that no hyperparameter of the study has, without importing.
+
+    Raises:
+        UsageError: there is no such hyperparameter.
+    """
+    known = hyperparameters_of(workplace_of(arguments).url, arguments.study)
+    for name in names:
+        if known is not None and name not in known:
+            raise unknown_name("hyperparameter", "hyperparameters", name, known)
 
 
 def check_file(named: str) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuner.commands.names import check_bundle
 from tuner.commands.options import add_case
 from tuner.commands.results import results_alone
 
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    check_bundle(arguments.bundle)
     with results_alone():
         from tuner.bundle.bundle import open_bundle  # imports torch
         from tuner.bundle.files import reader_of

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.commands.names import check_stored_study
+from tuner.commands.names import check_changes, check_stored_study
 from tuner.commands.options import add_case_and_data, add_workplace, stored_of, whole_number
 from tuner.errors import UsageError
 from tuner.runs.settings import RetrainingSettings
@@ -69,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.seeds is not None and not arguments.only:
         raise UsageError("--seeds is only used with --only; --seed chooses the seed of the model")
     check_stored_study(arguments)
+    only = tuple(filter(None, (arguments.only or "").split(",")))
+    check_changes(arguments, only)
     from tuner.runs.retraining import retrain  # imports torch and Optuna
     from tuner.runs.study import quieten_optuna
 
@@ -77,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stored=stored_of(arguments),
         arm=arguments.arm or "best",
         trial=arguments.trial,
-        only=tuple(filter(None, (arguments.only or "").split(","))),
+        only=only,
         seeds=arguments.seeds,
         seed=arguments.seed,
         out=arguments.out,

@@ -75,6 +75,8 @@ class Dataset:
             case has loaded it, and in the cache.
         table: what the columns of a table in a file are, where they are prepared by fold: numbers
             (NaN where one is missing) and codes of categories; None: features are scaled alone.
+        inspection: what was found when its files were read: pairs of a subject and what is said of
+            it, for people; empty in the cache.
         fingerprint: SHA-256 of the data as the model sees it.
     """
 
@@ -90,6 +92,7 @@ class Dataset:
     findings: Findings | None = None
     reading: str = ""
     table: Table | None = None
+    inspection: tuple[tuple[str, str], ...] = ()
     fingerprint: str = field(default="")
 
     @property

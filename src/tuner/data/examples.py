@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Self
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -26,14 +28,16 @@ class Examples:
             from zero (a Unix time): they are scaled before a model sees them as float32.
         targets: classes (N,) int64, or numbers (N, 1) float32 or float64.
         groups: (N,) int64: rows of one number stay on one side of a split; None: all may be parted.
+        names: what each row is called: its file; empty: rows have only numbers.
     """
 
     features: Tensor
     targets: Tensor
     groups: Tensor | None = None
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what is not a tensor, and features, targets and groups that do not fit."""
+        """Refuse what is not a tensor, and parts of rows that do not fit."""
         for what, given in (("features", self.features), ("targets", self.targets)):
             if not isinstance(given, Tensor):
                 raise DataError(
@@ -44,6 +48,11 @@ class Examples:
             raise DataError(
                 f"groups have shape {tuple(self.groups.shape)} for {len(self.features)} rows; give "
                 "one whole number a row"
+            )
+        if self.names and len(self.names) != len(self.features):
+            raise DataError(
+                f"{len(self.names)} names for {len(self.features)} rows; give each row a name, or "
+                "none"
             )
         if len(self.features) != len(self.targets) or len(self.features) == 0:
             raise DataError(
@@ -60,6 +69,8 @@ class Examples:
         tensors = {"features": self.features, "targets": self.targets}
         if self.groups is not None:
             tensors["groups"] = self.groups
+        if self.names:
+            tensors["names"] = _as_bytes(self.names)
         save_tensors(tensors, path)
 
     @classmethod
@@ -70,11 +81,21 @@ class Examples:
             DataError: the file is missing or damaged; it is named.
         """
         try:
-            return cls(**load_file(path))
-        except (OSError, SafetensorError, TypeError) as error:
+            tensors = load_file(path)
+            names = _from_bytes(tensors.pop("names", None))
+            return cls(**tensors, names=names)
+        except (OSError, SafetensorError, TypeError, ValueError) as error:
             raise DataError(
                 f"{path} cannot be read ({error}); remove its folder, and it is made again"
             ) from error
+
+
+def _as_bytes(names: tuple[str, ...]) -> Tensor:
+    return torch.frombuffer(bytearray(json.dumps(names).encode()), dtype=torch.uint8)
+
+
+def _from_bytes(stored: Tensor | None) -> tuple[str, ...]:
+    return () if stored is None else tuple(json.loads(stored.numpy().tobytes()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,6 +140,10 @@ def _folds(development: Examples, scheme: Scheme, seed: int) -> tuple[Fold, ...]
     count = len(development)
     stratified = not development.targets.is_floating_point()
     labels = development.targets.numpy()
+    if isinstance(scheme, Holdout) and development.groups is not None:
+        classes = labels if stratified else np.zeros(count, dtype=np.int64)
+        held = hold_out_groups(classes, development.groups.numpy(), scheme.rows / count, seed)
+        return (_fold(np.flatnonzero(~held), np.flatnonzero(held)),)
     if isinstance(scheme, Holdout):
         training, validation = train_test_split(
             np.arange(count),
@@ -183,6 +187,47 @@ def _by_group(development: Examples, scheme: GroupFolds, seed: int) -> tuple[Fol
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         parts = splitter.split(np.zeros(count), development.targets.numpy().ravel(), groups)
         return tuple(_fold(*part) for part in parts)
+
+
+def hold_out_groups(
+    labels: np.ndarray, groups: np.ndarray, share: float, seed: int, *, keep: int = 1
+) -> np.ndarray:
+    """Choose rows to hold out: about this share of each class, and all of a group or none.
+
+    Groups are taken in a random order, class by class. A group counts to the class that most of
+    its rows have.
+
+    Args:
+        labels: (N,) classes as int64; all the same for a regression.
+        groups: (N,) int64.
+        keep: how many groups of a class stay at the least; it has that many if all are to stay.
+
+    Returns:
+        (N,) bool: held out.
+    """
+    names, places, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    main = _most_frequent(places, labels)
+    order = np.random.default_rng(seed).permutation(len(names))
+    held = np.zeros(len(names), dtype=bool)
+    for label in np.unique(labels):
+        own = order[main[order] == label]
+        able = own[: max(0, len(own) - keep)]
+        wanted, taken = share * sizes[own].sum(), 0
+        for group in able:
+            if taken + sizes[group] / 2 <= wanted:  # it takes closer to what is wanted
+                held[group], taken = True, taken + sizes[group]
+        if len(able) and not taken:
+            held[able[sizes[able].argmin()]] = True
+    found: np.ndarray = held[places]
+    return found
+
+
+def _most_frequent(places: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the most frequent label of each group; places (N,) number the groups."""
+    pairs, counts = np.unique(np.stack([places, labels]), axis=1, return_counts=True)
+    best_last = np.lexsort((counts, pairs[0]))
+    last = np.flatnonzero(np.diff(pairs[0][best_last], append=-1))
+    return pairs[1][best_last[last]]  # type: ignore[no-any-return]
 
 
 def _in_time(moments: np.ndarray, k: int, seed: int) -> tuple[Fold, ...]:

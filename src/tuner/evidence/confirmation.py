@@ -171,9 +171,9 @@ def _race(
     direction = trainings.config.case.direction
     found = race(candidates, fixed["baseline"], others, rounds, direction, score)
     names = " and ".join(str(number) for number in candidates if number != found.winner)
-    against = f", not behind {names}" if names else ""
+    against = f", compared with {names}" if names else ""
     say(
-        f"On fresh seeds and folds trial {found.winner} is best{against} "
+        f"On fresh seeds and folds trial {found.winner} did best{against} "
         f"({rounds} round{'' if rounds == 1 else 's'})."
     )
     return found

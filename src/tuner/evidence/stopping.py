@@ -60,10 +60,14 @@ def recent(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Recent |
 def all_tried(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> int | None:
     """Return how many configurations a search space has, where all have been tried; else None.
 
+    The space of a loop is not known before it asks, so nothing is told of it.
+
     Args:
         finished: trials.
         made: what the study was made with.
     """
+    if not made["space"]:
+        return None
     fixed = made.get("fixed", {})
     free = {
         name: json_to_distribution(json.dumps(stored))

@@ -17,11 +17,10 @@ from tuner.evidence.loops import configuration_of_loop
 from tuner.evidence.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.own.loops.events import Question, Told
-from tuner.report.writing import write_report
 from tuner.runs.loops import LoopMachine
 from tuner.runs.observer import Message, StoppableEngine, StopRequested
+from tuner.runs.publishing import write_and_publish
 from tuner.study.arms import arms_of
-from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
 from tuner.study.loop_reopening import is_of_loop, loop_config_of
 from tuner.study.reopening import config_of
@@ -56,8 +55,7 @@ def run_ablation(settings: AblationSettings, observer: Observer) -> Path | None:
         except (KeyboardInterrupt, StopRequested):
             return None
         out = settings.out or workplace.report(folder_name(stored.study, FOR_FOLDER))
-        report = write_report(study, workplace, out)
-        publish_report(study, report, workplace.artifacts)
+        report = write_and_publish(study, workplace, out)
     if not ablation.complete:
         observer.tell(
             Message(

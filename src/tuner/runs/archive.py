@@ -121,7 +121,7 @@ def entries_of(archive: zipfile.ZipFile, size: int) -> list[Entry]:
     if len(set(names)) < len(names):
         raise UsageError("it has two files of one name")
     if sum(one.file_size for one in members) > size:
-        raise UsageError("it says that it holds more than it is large")
+        raise UsageError("its contents would be larger than the file itself")
     listed = _listed(archive.read(MANIFEST))
     sizes = {one.filename: one.file_size for one in members if one.filename != MANIFEST}
     if {one.name: one.size for one in listed} != sizes:

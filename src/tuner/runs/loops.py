@@ -25,7 +25,6 @@ from tuner.machine import usable_cores
 from tuner.naming import folder_name
 from tuner.own.loops.events import Question, Told
 from tuner.own.loops.file import read_loop
-from tuner.report.writing import write_report
 from tuner.runs.observer import (
     Message,
     Opened,
@@ -35,11 +34,11 @@ from tuner.runs.observer import (
     StoppableEngine,
     StopRequested,
 )
+from tuner.runs.publishing import write_and_publish
 from tuner.runs.record import Record
 from tuner.search.loops import PRUNER, SAMPLER, LoopCoordinator
 from tuner.search.mirror import Mirror
 from tuner.study.arms import arms_of
-from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
 from tuner.study.loops import LoopConfig
 from tuner.study.opening import open_study
@@ -208,8 +207,7 @@ def _run(
                 stoppable = StoppableEngine[LoopJob, Question | Told](engine, observer)
                 confirm_loop(study, config, stoppable, settings.seeds, say)
     observer.tell(Stage("writing the report"))
-    report = write_report(study, workplace, workplace.report(study.study_name))
-    publish_report(study, report, workplace.artifacts)
+    report = write_and_publish(study, workplace, workplace.report(study.study_name))
     name_for_dashboard(study)
     return report
 

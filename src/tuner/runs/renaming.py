@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from tuner.bundle.bundle import MANIFEST, retell_study
 from tuner.errors import StudyError
-from tuner.report.writing import write_report
 from tuner.runs.belongings import folders_of
+from tuner.runs.publishing import write_and_publish
 from tuner.study.catalogue import Catalogue
-from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
 from tuner.study.store import open_storage
 
@@ -52,7 +51,7 @@ def rename_study(workplace: Workplace, name: str, new: str) -> None:
         report = workplace.report(new)
         if report.is_dir():
             study = Catalogue(catalogue.storage).load(new)
-            publish_report(study, write_report(study, workplace, report), workplace.artifacts)
+            write_and_publish(study, workplace, report)
 
 
 def _retell_bundles(workplace: Workplace, catalogue: Catalogue, name: str, new: str) -> None:

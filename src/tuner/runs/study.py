@@ -30,7 +30,6 @@ from tuner.evidence.repetition import other_machine
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
-from tuner.report.writing import write_report
 from tuner.runs.loops import run_loop_study
 from tuner.runs.observer import (
     Message,
@@ -41,6 +40,7 @@ from tuner.runs.observer import (
     StoppableEngine,
     StopRequested,
 )
+from tuner.runs.publishing import write_and_publish
 from tuner.runs.record import Record
 from tuner.runs.tries import enqueue_tries, parse_tries, total_with_tries
 from tuner.search.coordinator import Coordinator
@@ -49,7 +49,6 @@ from tuner.search.pruner import PRUNER, TaperingPruner
 from tuner.search.sampler import SAMPLER
 from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig
-from tuner.study.dashboard import publish_report
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
 from tuner.study.schema import REMARKS, SEED_MATTERS, SESSIONS, STOPPED
@@ -101,6 +100,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     case = case.settled(dataset)
     if dataset.table is not None:
         observer.tell(Message(dataset.table.in_words()))
+    if dataset.inspection:
+        observer.tell(Message(in_columns(dataset.inspection)))
     fixed = parse_fixed(case, settings.fix)
     tries = parse_tries(case, fixed, settings.tries)
     name = (
@@ -150,6 +151,12 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             settle(study)
             return StudyRun(name, None)
     return StudyRun(name, report)
+
+
+def in_columns(pairs: Sequence[tuple[str, str]]) -> str:
+    """Write what was found in the data, a line each."""
+    width = max(len(subject) for subject, _ in pairs)
+    return "\n".join(f"{subject:<{width}}  {said}" for subject, said in pairs)
 
 
 def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:
@@ -205,8 +212,7 @@ def _run(
                 confirm(study, config, engine, settings.seeds, models, say)
             shutil.rmtree(models, ignore_errors=True)  # scored, and the scores are stored
     observer.tell(Stage("writing the report"))
-    report = write_report(study, workplace, workplace.report(study.study_name))
-    publish_report(study, report, workplace.artifacts)
+    report = write_and_publish(study, workplace, workplace.report(study.study_name))
     name_for_dashboard(study)
     return report
 

@@ -24,7 +24,7 @@ from tuner.search.tpe import Columns, RememberingTPESampler
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
 from tuner.study.opening import enqueue_arm
-from tuner.study.schema import INFORMED, OWN, PLACE
+from tuner.study.schema import AGAIN, INFORMED, LOST, OWN, PLACE
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class LoopSampler(RememberingTPESampler):
     ) -> Any:
         """Draw a hyperparameter."""
         one = RememberingTPESampler(derive(self._seed, param_name), self._columns)
-        one._groups = self._groups
+        one.groups = self.groups
         return one.sample_independent(study, trial, param_name, param_distribution)
 
 
@@ -274,7 +274,12 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         running.trial.set_user_attr("hyperparameters", running.trial.params)
         running.trial.set_user_attr(PLACE, finished(self.study))
         if isinstance(event, Failed):
+            again = event.may_pass and running.prunable and AGAIN not in running.trial.user_attrs
+            if again:
+                running.trial.set_user_attr(LOST, True)
             self._fail(running, event)
+            if again:
+                self.study.enqueue_trial(running.trial.params, user_attrs={AGAIN: running.number})
             return
         if event.outcome is None:
             self._end(running, TrialState.PRUNED)

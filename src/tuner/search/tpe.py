@@ -70,7 +70,7 @@ class RememberingTPESampler(OpenTPESampler):
     def __init__(self, seed: int, columns: Columns) -> None:
         super().__init__(seed)
         self._columns = columns
-        self._groups: tuple[Numbers, Numbers] | None = None  # None: too few to learn from
+        self.groups: tuple[Numbers, Numbers] | None = None  # None: too few to learn from
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Divide the other trials, those that run among them, into good ones and the rest."""
@@ -85,8 +85,8 @@ class RememberingTPESampler(OpenTPESampler):
         if ended < self.startup:
             return
         self._columns.add(others)
-        good, rest = split_trials(study, list(others), ended)
-        self._groups = (_numbers(good), _numbers(rest))
+        good, rest = split_trials(study, others, ended)
+        self.groups = (_numbers(good), _numbers(rest))
 
     def sample_independent(
         self,
@@ -96,10 +96,10 @@ class RememberingTPESampler(OpenTPESampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Draw a hyperparameter, as `TPESampler._sample` does."""
-        if self._groups is None:
+        if self.groups is None:
             return self.draw_at_random(study, trial, param_name, param_distribution)
         good, rest = (
-            {param_name: self._columns.of(param_name, numbers)} for numbers in self._groups
+            {param_name: self._columns.of(param_name, numbers)} for numbers in self.groups
         )
         return self.draw(param_distribution, good, rest)
 

@@ -122,7 +122,7 @@ class Catalogue:
     def overview(self) -> dict[str, Overview]:
         """Return what became of the trials of tuner's studies, by name, in two queries."""
         found = {name: Overview() for name in self.studies}
-        by_id = {self._all[name]._study_id: one for name, one in found.items()}
+        by_id = {row_of_study(self._all[name]): one for name, one in found.items()}
         complete: dict[int, Complete] = {}
         with self.storage.engine.connect() as connection:
             for study, trial, number, state, value, kind in connection.execute(TRIALS):

@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 
-def publish_report(study: optuna.Study, report: Path, artifacts: Path) -> None:
+def publish_report(study: optuna.Study, report: Path, note: str, artifacts: Path) -> None:
     """Make the first screen of a report the study's note, and its page and plots its artifacts.
 
     A note that a person has written, or changed, stays as it is.
 
     Args:
         report: path of report.md; the other files are beside it.
+        note: the first screen.
         artifacts: folder of the dashboard's files.
     """
-    _write_note(study, report.read_text(encoding="utf-8").split("\n\n## ")[0])
+    _write_note(study, note)
     store = _store(artifacts)
     old = _publish(study, store, [report.with_suffix(".html"), *report.parent.glob("*.svg")])
     for name, artifact in old.items():

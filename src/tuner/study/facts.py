@@ -48,6 +48,7 @@ def facts_of_config(config: StudyConfig) -> dict[str, Any]:
             **({"table": data.table.facts()} if data.table else {}),
             "pixels": data.pixels and asdict(data.pixels),
             "reading": data.reading,
+            **({"inspection": data.inspection} if data.inspection else {}),
             "findings": data.findings and data.findings.facts(),
             "target": data.findings and data.findings.target and asdict(data.findings.target),
             **facts_of_split(data),

@@ -6,6 +6,7 @@ store tells.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 WITH_FACTS = """
     SELECT study_name FROM studies JOIN study_user_attributes USING (study_id)
     WHERE key IN (?, ?) GROUP BY study_id HAVING max(key = ?) = 0
+"""
+SPACE = """
+    SELECT value_json FROM studies JOIN study_user_attributes USING (study_id)
+    WHERE study_name = ? AND key = ?
 """
 
 
@@ -63,11 +68,29 @@ def check_url(url: str) -> None:
         )
 
 
+def hyperparameters_of(url: str, name: str) -> list[str] | None:
+    """Return the names in the search space of a study; None: cannot tell."""
+    path = database_file(url)
+    if path is None:
+        return None
+    try:
+        with closing(_reader(path)) as connection:
+            rows = connection.execute(SPACE, (name, FACTS)).fetchall()
+        return list(json.loads(rows[0][0])["space"])
+    except (sqlite3.Error, LookupError, TypeError, ValueError):
+        return None
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    """Open a file that may be in use; only read it, and wait a second at most."""
+    place = f"file:{quote(os.fsencode(path.resolve()))}?mode=ro"
+    return sqlite3.connect(place, uri=True, timeout=1)
+
+
 def _names_in(path: Path) -> tuple[set[str], list[str]] | None:
     """Return the names of all studies, and of those that a person may mean; None: cannot tell."""
     try:
-        place = f"file:{quote(os.fsencode(path.resolve()))}?mode=ro"
-        with closing(sqlite3.connect(place, uri=True, timeout=1)) as connection:
+        with closing(_reader(path)) as connection:
             every = {row[0] for row in connection.execute("SELECT study_name FROM studies")}
             mine = connection.execute(WITH_FACTS, (FACTS, EVIDENCE, EVIDENCE))
             return every, [row[0] for row in mine]

@@ -40,6 +40,8 @@ BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failu
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
 TRIED = "tried"  # what a person asked for with --try: values by name
+LOST = "lost"  # of a loop: the machine failed, not the configuration; it takes no trial's place
+AGAIN = "again_of"  # the number of the trial that was lost, of one that is in its place
 PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it ended, was asked
 
 
@@ -47,7 +49,7 @@ PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it
 OWN = frozenset(
     {
         *(ARM, HYPERPARAMETERS, SEED, CURVE, BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED, SECONDS),
-        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRIED, PLACE, INFORMED, "traceback"),
+        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRIED, PLACE, INFORMED, LOST, AGAIN, "traceback"),
     }
 )
 
@@ -86,6 +88,7 @@ class StoredData(TypedDict):
     identity: NotRequired[str]
     validation: NotRequired[dict[str, Any]]
     reading: NotRequired[str | None]
+    inspection: NotRequired[list[list[str]]]
     findings: NotRequired[dict[str, Any] | None]
     target: NotRequired[dict[str, float] | None]
 

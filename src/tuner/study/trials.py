@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from tuner.study.schema import LOST
+
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
@@ -31,8 +33,8 @@ def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def finished(study: optuna.Study) -> int:
-    """How many trials have ended, however they ended."""
-    return len(finished_trials(study))
+    """How many trials have ended, however they ended, but for those that the machine lost."""
+    return sum(LOST not in trial.user_attrs for trial in finished_trials(study))
 
 
 def sign_of_study(study: optuna.Study) -> Literal[1, -1]:

@@ -82,7 +82,8 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                 ) from error
         effect, said = _effect_of_the_seed(case, data, plan)
         said += _of_the_outputs(case, data, plan)
-    columns = [] if data.pixels or data.table else remarks(data.development.features, data.columns)
+    own = data.pixels is None and case.accepts is None  # not features that `read` has computed
+    columns = [] if not own or data.table else remarks(data.development.features, data.columns)
     return Rehearsal(effect, (*said, *columns))
 
 

@@ -63,6 +63,8 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "case": made["case"],
         "reference": made.get("reference", made["case"]),
         "task": made["task"],
+        "has_recipe": bool(made.get("recipe", True)),
+        "made_up": made.get("made_up", False),
         "data": made["data"],
         "remarks": attributes.get(REMARKS, []),
         "changes_accepted": attributes.get(CHANGES, []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import code, count, sentence, significant, table
 
 if TYPE_CHECKING:
@@ -12,11 +13,19 @@ if TYPE_CHECKING:
     Facts = Mapping[str, Any]
 
 MOST_COLUMNS = 60
+MOST_SAID = 600  # letters
 
 
 def data_section(facts: Facts) -> str:
     """Return what data it was, how it was split, and how often the test split was opened."""
     data, sizes = facts["data"], facts["data"]["sizes"]
+    if is_of_loop(facts):
+        lines = [
+            "- The loop finds its data by itself, so nothing is known of it here: neither its rows "
+            "nor whether they have changed.",
+            *(_opened(facts) if facts["test_openings"] else ["- It has no test rows."]),
+        ]
+        return "## What data was it?\n\n" + "\n".join(lines)
     split = f"{sizes['training']:,} to train and {sizes['validation']:,} to validate"
     if sizes.get("folds", 1) > 1:
         split = f"{sizes['folds']} folds, each with {split}"
@@ -34,7 +43,7 @@ def data_section(facts: Facts) -> str:
     lines += [f"- {sentence(note)}" for note in data.get("table", {}).get("notes", [])]
     lines += [f"- {sentence(remark)}" for remark in facts.get("remarks") or []]
     lines.append(f"- SHA-256 of the data as the model sees it: {code(data['fingerprint'][:16])}…")
-    return "## What data was it?\n\n" + "\n".join(lines) + _columns(data)
+    return "## What data was it?\n\n" + "\n".join(lines) + _columns(data) + _inspection(data)
 
 
 def _columns(data: Facts) -> str:
@@ -52,6 +61,15 @@ def _columns(data: Facts) -> str:
     tail = " It has a long tail, which is straightened in each fold." if found["skewed"] else ""
     target = f"The target is {code(found['target']['name'])}, {found['target']['why']}.{tail}"
     return f"\n\n{target} The columns:\n\n{text}{more}"
+
+
+def _inspection(data: Facts) -> str:
+    """Return what was found in the files of the data; empty where nobody has looked."""
+    found = data.get("inspection")
+    if not found:
+        return ""
+    lines = [f"- {subject}: {code(said, MOST_SAID)}" for subject, said in found]
+    return "\n\nWhat was found in the files, before anything was trained:\n\n" + "\n".join(lines)
 
 
 def _opened(facts: Facts) -> list[str]:

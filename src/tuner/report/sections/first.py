@@ -62,6 +62,11 @@ def _stand_in(facts: Facts) -> str:
 def _remarks(facts: Facts) -> str:
     """Say first what is odd about the data, and which changes somebody has accepted."""
     told = [f"> **About the data:** {sentence(one)}" for one in facts.get("remarks") or []]
+    if facts.get("made_up"):
+        told.append(
+            "> **About the baseline:** nobody named one, so it is made up: the middle of each "
+            "range. To compare with what you have, add `--baseline NAME=VALUE` and a new `--name`."
+        )
     if accepted := facts.get("changes_accepted"):
         several = accepted if isinstance(accepted, list) else [accepted]
         told.append(
