@@ -8,7 +8,9 @@ import json
 import math
 import shutil
 from contextlib import chdir, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +24,7 @@ from tuner.bundle.prediction import predict_tables
 from tuner.case.reference import to_door
 from tuner.commands.study import main
 from tuner.commands.verify import main as verify
-from tuner.data.splits import folds
+from tuner.data.splits import TimeFolds, folds
 from tuner.errors import BundleError, DataError, UsageError
 from tuner.evidence.rivals import train_rivals
 from tuner.study.schema import CONFIRMATION, OPENINGS
@@ -134,6 +136,37 @@ def test_rivals_that_win_are_in_the_verdict(own: Path) -> None:
         facts["rivals"]["linear"]["against_best"]["verdict"] = "worse"
         assert first in rivals_verdict(facts)
         assert answer in rivals_section(facts)
+
+
+@pytest.mark.slow
+def test_realmlp_is_a_further_rival_where_it_is_installed(reference: str, tmp_path: Path) -> None:
+    pytest.importorskip("pytabkit", reason="without the extra realmlp")
+    config = make_brief(reference, tmp_path)
+    rivals = train_rivals(config, [1], [].append)
+    assert list(rivals) == ["linear", "boosting", "realmlp"]
+    features = config.dataset.development.features
+    outputs = rivals["realmlp"].models[0](features)
+    assert outputs.shape == (len(features), 2)
+    assert fmean(rivals["realmlp"].validation) > 0.5
+
+
+def test_rows_that_a_rival_cannot_learn_from_leave_it_out_with_a_word(
+    reference: str, tmp_path: Path
+) -> None:
+    config = make_brief(reference, tmp_path)
+    data = config.dataset
+    targets = torch.zeros_like(data.development.targets)
+    targets[-1] = 1  # most folds train on one class
+    moments = torch.arange(len(targets))
+    rows = replace(data.development, targets=targets, groups=moments)
+    said: list[str] = []
+    found = train_rivals(
+        replace(config, dataset=replace(data, development=rows, validation=TimeFolds(3))),
+        [1],
+        said.append,
+    )
+    assert "linear" not in found
+    assert said[0].startswith("Rival, linear model, cannot be trained on these rows: ")
 
 
 def test_rivals_are_the_same_again(reference: str, tmp_path: Path) -> None:
