@@ -104,7 +104,7 @@ def test_rivals_stand_beside_the_network_in_every_report(
 ) -> None:
     found = request.getfixturevalue("made" if study == "classes" else "numbers")
     facts, text = report_of(found[0] if study == "classes" else found, study)
-    assert list(facts["rivals"]) == ["linear", "boosting"]
+    assert list(facts["rivals"])[:2] == ["linear", "boosting"]
     first, _, rest = text.partition("\n## ")
     assert "linear model" in first
     assert "gradient boosting" in first
@@ -120,6 +120,7 @@ def test_rivals_stand_beside_the_network_in_every_report(
 
 def test_rivals_that_win_are_in_the_verdict(own: Path) -> None:
     facts, _ = report_of(own, "classes")
+    facts["rivals"].pop("realmlp", None)
     from tuner.report.sections.rivals import rivals_section, rivals_verdict
 
     rival = facts["rivals"]["boosting"]
@@ -354,9 +355,9 @@ def test_a_target_with_a_long_tail_is_scored_as_it_is(tmp_path: Path) -> None:
 def test_the_study_keeps_what_the_rivals_said(own: Path) -> None:
     study: optuna.Study = load_study(DATABASE, "classes")
     rivals = study.user_attrs[CONFIRMATION]["rivals"]
-    assert {name: len(one["scores"]) for name, one in rivals.items()} == {
-        name: len(study.user_attrs[CONFIRMATION]["seeds"]) for name in ("linear", "boosting")
-    }
+    assert {name: len(one["scores"]) for name, one in rivals.items()} == dict.fromkeys(
+        rivals, len(study.user_attrs[CONFIRMATION]["seeds"])
+    )
     assert len(study.user_attrs[OPENINGS]) == 1
     assert run(own, "--target", "dear", "--name", "classes")
     assert load_study(DATABASE, "classes").user_attrs[CONFIRMATION]["rivals"] == rivals
