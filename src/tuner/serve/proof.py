@@ -17,7 +17,6 @@ from tuner.report.facts import gather
 from tuner.runs.inventory import best_in
 from tuner.study.catalogue import Catalogue
 from tuner.study.schema import FACTS, SEED_MATTERS
-from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,4 +93,4 @@ def _kept(storage: RDBStorage, manifest: Mapping[str, Any]) -> tuple[optuna.Stud
         return None
     study = optuna.load_study(study_name=name, storage=storage)
     kept = Kept.of(study)
-    return None if kept is None or evidence_name(name) == name else (study, kept)
+    return None if kept is None else (study, kept)

@@ -44,7 +44,7 @@ class Process:
     def __init__(self, words: Sequence[str], output: Path) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
         with output.open("ab") as file:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            self._process = subprocess.Popen(
                 [sys.executable, "-u", "-m", "tuner.serve.child"],
                 stdin=subprocess.PIPE,
                 stdout=file,

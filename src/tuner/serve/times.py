@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+NONE = "\N{EN DASH}"
+
 
 def iso(seconds: float) -> str:
     """Return a moment as ISO 8601."""
@@ -12,9 +14,7 @@ def iso(seconds: float) -> str:
 
 def minute(seconds: float | None) -> str:
     """Return a moment for people; a dash where there is none."""
-    return (
-        "\N{EN DASH}" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
-    )
+    return NONE if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
 
 
 def day(seconds: float) -> str:
