@@ -24,10 +24,8 @@ from tuner.serve.times import iso
 from tuner.study.catalogue import Catalogue
 
 if TYPE_CHECKING:
-    from starlette.routing import Route
-
     from tuner.serve.ledger import Model
-    from tuner.serve.routing import Asked
+    from tuner.serve.routing import Asked, RoleRoute
     from tuner.serve.tables import Promotion
 
 V1 = "/api/v1"
@@ -241,7 +239,7 @@ def _time(text: str) -> float:
     return calendar.timegm(found.timetuple()) + (24 * 3600 - 1 if day else 0)
 
 
-def routes() -> list[Route]:
+def routes() -> list[RoleRoute]:
     """Return the routes of the API."""
     study, model = f"{V1}/studies/{{name}}", f"{V1}/models/{{study}}/{{bundle}}"
     return [

@@ -219,7 +219,7 @@ def _row(name: str, entry: Entry | None, job: Job | None) -> Row:
         split=entry.split if entry else "",
         verdict=entry.verdict if entry else "",
         who=job.who if job else "",
-        when=(entry.when if entry else None) or (job and iso(job.submitted)),
+        when=(entry.when if entry else None) or (iso(job.submitted) if job else None),
         job=job.id if job else None,
     )
 

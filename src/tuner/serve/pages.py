@@ -21,9 +21,8 @@ from tuner.study.url import shown
 
 if TYPE_CHECKING:
     from starlette.responses import Response
-    from starlette.routing import Route
 
-    from tuner.serve.routing import Asked
+    from tuner.serve.routing import Asked, RoleRoute
 
 HOME = "/tuner/"
 FURTHER_STATES = ("confirmed", "searched", "interrupted")  # of studies without an open job
@@ -223,7 +222,7 @@ def _to_study(name: str) -> Response:
     return RedirectResponse(f"/tuner/studies/{quote(name, safe='')}", 303)
 
 
-def routes() -> list[Route]:
+def routes() -> list[RoleRoute]:
     """Return the routes of the pages."""
     study, model = "/tuner/studies/{name}", "/tuner/models/{study}/{bundle}"
     return [

@@ -64,7 +64,7 @@ def gain_over(
     The interval covers new rows and new trainings.
     """
     kept = [_kept(storage, one) for one in (current, candidate)]
-    trials = [one.get("trial") for one in (current, candidate)]
+    trials = [str(one.get("trial")) for one in (current, candidate)]
     said = [one and one[1].said(trial) for one, trial in zip(kept, trials, strict=True)]
     if not (kept[0] and kept[1] and said[0] and said[1]):
         return Proof(False, "Its gain over the current model is not proven: not both were tested.")

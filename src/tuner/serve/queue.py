@@ -175,8 +175,14 @@ class Queue:
                 session.commit()
             return wish
 
-    def end(self, number: int, owner: str, state: State, last_words: str) -> None:
-        """Note how a job of ours has ended, or that it waits again."""
+    def end(
+        self, number: int, owner: str, state: State, last_words: str, *, died: bool = False
+    ) -> None:
+        """Note how a job of ours has ended, or that it waits again.
+
+        Args:
+            died: whether its process has; otherwise its starts are counted anew.
+        """
         with self._session() as session:
             session.execute(
                 update(Job)
@@ -188,7 +194,18 @@ class Queue:
                     lease=None,
                     ended=self.clock() if state in ENDED else None,
                     last_words=last_words,
+                    starts=Job.starts if died else 0,
                 )
+            )
+            session.commit()
+
+    def put_back(self, number: int, owner: str) -> None:
+        """Have a job wait that was claimed and cannot be started now."""
+        with self._session() as session:
+            session.execute(
+                update(Job)
+                .where(Job.id == number, Job.owner == owner, Job.state == "running")
+                .values(state="queued", owner=None, lease=None)
             )
             session.commit()
 

@@ -50,7 +50,7 @@ def study_request(asked: Mapping[str, Any], shelf: Shelf) -> Request:
     case = _text("case", asked.get("case") or "")
     shelf.reference(case)
     study = folder_name(_text("name", asked.get("name") or case))
-    options = {
+    options: dict[str, Any] = {
         "trials": whole("trials", asked.get("trials", 50), 1, MOST_TRIALS),
         "seeds": whole("seeds", asked.get("seeds", 6), 0, MOST_SEEDS),
         "seed": whole("seed", asked.get("seed", 0), 0, LARGEST),

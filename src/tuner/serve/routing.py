@@ -16,7 +16,7 @@ from tuner.errors import UsageError
 from tuner.serve.problems import API
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -87,9 +87,23 @@ class Asked:
         return fields
 
 
+class RoleRoute(Route):
+    """A route that knows who may use it: the role, or None for everybody."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        role: Role | None,
+        method: str,
+    ) -> None:
+        super().__init__(path, endpoint, methods=[method], name=f"{method} {path}")
+        self.role, self.method = role, method
+
+
 def route(
     path: str, handler: Callable[[Asked], Response], role: Role | None, method: str = "GET"
-) -> Route:
+) -> RoleRoute:
     """Return a route for who has this role or a higher one; None: for everybody.
 
     Args:
@@ -107,5 +121,4 @@ def route(
         body = await request.body()
         return await run_in_threadpool(handler, Asked(request, body))
 
-    endpoint.role = role  # type: ignore[attr-defined] - for the table of routes against roles
-    return Route(path, endpoint, methods=[method], name=f"{method} {path}")
+    return RoleRoute(path, endpoint, role, method)

@@ -155,7 +155,7 @@ class Supervisor:
             return
         if not self._is_free(job.study):
             self._not_before = time.monotonic() + SECONDS_UNTIL_FREE
-            self.queue.end(job.id, self.owner, "queued", "Another process is at work on the study.")
+            self.queue.put_back(job.id, self.owner)
             return
         self.queue.started(job.id)
         try:
@@ -197,12 +197,12 @@ class Supervisor:
         else:
             again = self.queue.get(current.job.id).starts < MOST_STARTS
             log.warning("job %d: its process died with status %d", current.job.id, status)
-            self._end("queued" if again else "failed")
+            self._end("queued" if again else "failed", died=True)
 
-    def _end(self, state: State) -> None:
+    def _end(self, state: State, *, died: bool = False) -> None:
         if self._current is not None:
             number = self._current.job.id
             words = tail_of(log_of(self.workplace, number))
-            self.queue.end(number, self.owner, state, words)
+            self.queue.end(number, self.owner, state, words, died=died)
             log.info("job %d is %s", number, state)
             self._current = None

@@ -76,7 +76,7 @@ class Predictor:
         case = [f"--case={self.shelf.reference(model.case)}"] if own else []
         words = ["--json", *case, "--", str(model.folder), str(path)]
         try:
-            ended = subprocess.run(
+            ended = subprocess.run(  # noqa: S603 - our own module, no shell
                 [sys.executable, "-m", "tuner.predict", *words],
                 capture_output=True,
                 text=True,
