@@ -77,7 +77,7 @@ class Ledger:
                 manifest, damage = {}, str(error)
             aliases = tuple(
                 alias
-                for (case, alias), one in now.items()
+                for (case, alias), one in sorted(now.items())
                 if case == manifest.get("case") and (one.study, one.bundle) == (study, bundle)
             )
             found.append(Model(study, bundle, folder, manifest, damage, aliases))

@@ -78,7 +78,11 @@ def gain_over(
     targets = kept[1][1].targets
     gain = compare_rows(losses(said[0], targets), losses(said[1], targets), looks)
     if gain.interval is None:
-        return Proof(False, "Its gain over the current model is not proven: too few models met it.")
+        return Proof(
+            False,
+            "Its gain over the current model is not proven: too few models of both were tested "
+            f"({gain.seeds[0]} and {gain.seeds[1]}).",
+        )
     ends = " to ".join(metric.write_difference(end) for end in gain.interval)
     what = f"{metric.write_difference(gain.gain)} (95 % interval {ends}, {gain.rows} test rows)"
     proven = gain.verdict == "better" and study.user_attrs.get(SEED_MATTERS) in {None, "weights"}
