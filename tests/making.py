@@ -44,9 +44,10 @@ STAMPS = str(Path(TINY).with_name("stamps.py"))
 def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> StudyConfig:
     """A config of a case that needs no data from anywhere."""
     case = load_case(reference)
-    dataset = case.dataset(Folders())
+    dataset = case.dataset(Folders(own=folder / "data"))
+    case = case.settled(dataset)
     return StudyConfig(
-        case=case,
+        case=case.settled(dataset),
         reference=reference,
         dataset=dataset,
         source=source_of(reference),

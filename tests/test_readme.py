@@ -15,6 +15,7 @@ import pytest
 
 from tests.commands.test_commands import COMMANDS
 from tuner.case.metric import metric_named
+from tuner.case.reference import door_of
 from tuner.report.wording import means_and_stds
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +31,10 @@ def test_the_readme_shows_every_command() -> None:
 @pytest.mark.parametrize("line", TYPED)
 def test_the_readmes_commands_are_understood(line: str) -> None:
     _, command, *arguments = shlex.split(line)
-    parsed = import_module(f"tuner.commands.{command}").parser().parse_args(arguments)
+    door = door_of(arguments[0]) if command == "study" else None
+    given = {"door": door} if door else {}
+    parser = import_module(f"tuner.commands.{command}").parser(**given)
+    parsed = parser.parse_args(arguments[1:] if door else arguments)
     assert parsed is not None
 
 
@@ -67,6 +71,22 @@ def test_its_results_are_those_of_the_reports(case: str) -> None:
     assert cells == means_and_stds(metric_named(metric), tested)
     seeds = {len(arm["test"][metric]["values"]) for arm in arms.values()}
     assert {int(row.split("|")[5])} == seeds
+
+
+def test_what_it_says_of_a_table_is_in_the_report() -> None:
+    facts = _report("california_housing")
+    models = {**facts["arms"], **facts["rivals"]}
+    dollars = {
+        name: round(one["test"]["mae"]["mean"] * facts["data"]["target"]["std"])
+        for name, one in models.items()
+    }
+    text = " ".join(README.split())
+    assert f"{dollars['best']} dollars for the best network" in text
+    assert f"{dollars['boosting']} for gradient boosting and {dollars['linear']} for" in text
+    assert facts["rivals"]["boosting"]["against_best"]["verdict"] == "no proven gain"
+    beside = (ROOT / "studies" / "california_housing" / "README.md").read_text(encoding="utf-8")
+    for number in dollars.values():
+        assert f"| {number} |" in beside
 
 
 def test_its_times_are_those_of_the_reports() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tuner.data.examples import Examples, PixelStatistics
     from tuner.data.images import read_image
     from tuner.data.sources.folders import Folders
-    from tuner.data.splits import Holdout, KFold
+    from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
     from tuner.errors import TunerError
     from tuner.models.cnn import CNNHyperparameters, build_cnn
     from tuner.models.mlp import MLPHyperparameters, build_mlp
@@ -30,12 +30,14 @@ __all__ = [
     "Dataset",
     "Examples",
     "Folders",
+    "GroupFolds",
     "Holdout",
     "Hyperparameters",
     "KFold",
     "MLPHyperparameters",
     "PixelStatistics",
     "Shape",
+    "TimeFolds",
     "TunerError",
     "build_cnn",
     "build_mlp",
@@ -54,7 +56,7 @@ _HOMES = {
     "tuner.data.examples": ("Examples", "PixelStatistics"),
     "tuner.data.images": ("read_image",),
     "tuner.data.sources.folders": ("Folders",),
-    "tuner.data.splits": ("Holdout", "KFold"),
+    "tuner.data.splits": ("GroupFolds", "Holdout", "KFold", "TimeFolds"),
     "tuner.errors": ("TunerError",),
     "tuner.models.cnn": ("CNNHyperparameters", "build_cnn"),
     "tuner.models.mlp": ("MLPHyperparameters", "build_mlp"),

@@ -31,8 +31,17 @@ from tuner.training.plan import Plan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CASES = [*case_names(), TINY]
-SHAPES = {"mnist": (1, 28, 28), "flowers": (3, 64, 64), "housing": (10,), TINY: (2,)}
+# What a door makes, before it knows its data.
+PICTURES, FEATURES = "images --data photos", "images --data photos --backbone resnet18"
+CASES = [*case_names(), TINY, PICTURES, FEATURES]
+SHAPES = {
+    "mnist": (1, 28, 28),
+    "flowers": (3, 64, 64),
+    "housing": (10,),
+    TINY: (2,),
+    PICTURES: (3, 32, 32),
+    FEATURES: (6,),
+}
 EVERY_SPACE = {
     "dropout", "weight_decay", "depth", "batch_norm", "step_lr", "step_size", "gamma",
     "learning_rate", "batch_size", "width",

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from tuner.data.images import CONVERSIONS, read_image, to_eight_bits
+from tuner.data.images import read_image
+from tuner.data.modes import CONVERSIONS, to_eight_bits
 from tuner.errors import DataError
 
 if TYPE_CHECKING:

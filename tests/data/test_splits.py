@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.data.making import make_examples
 from tuner.data.examples import Examples
-from tuner.data.splits import Holdout, KFold, everything, folds
+from tuner.data.splits import GroupFolds, Holdout, KFold, Scheme, TimeFolds, everything, folds
 from tuner.errors import DataError
 
 
@@ -105,3 +105,78 @@ def test_schemes_are_whole_numbers(number: Any) -> None:
         KFold(3),
         Holdout(7),
     )
+
+
+def in_groups(rows: int, groups: int, *, classes: bool) -> Examples:
+    random = torch.Generator().manual_seed(0)
+    targets = torch.arange(rows) % 2 if classes else torch.randn(rows, 1, generator=random)
+    numbers = torch.randint(0, groups, (rows,), generator=random)
+    return Examples(features=torch.zeros(rows, 2), targets=targets, groups=numbers)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_rows_of_a_group_are_in_one_fold(classes: bool) -> None:
+    examples = in_groups(120, 30, classes=classes)
+    assert examples.groups is not None
+    seen = []
+    for fold in folds(examples, GroupFolds(4), seed=1):
+        training, validation = (
+            set(examples.groups[part].tolist()) for part in (fold.training, fold.validation)
+        )
+        assert not training & validation
+        seen += fold.validation.tolist()
+    assert sorted(seen) == rows_of(examples)
+    first, other = (folds(examples, GroupFolds(4), seed=seed)[0].validation for seed in (1, 2))
+    assert first.tolist() != other.tolist()
+
+
+def in_time(rows: int, alike: int = 1) -> Examples:
+    moments = torch.arange(rows) // alike
+    return Examples(features=torch.zeros(rows, 2), targets=torch.rand(rows, 1), groups=moments)
+
+
+@pytest.mark.parametrize("alike", [1, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fold_in_time_trains_on_earlier_rows_alone(alike: int, seed: int) -> None:
+    examples = in_time(100, alike)
+    assert examples.groups is not None
+    parts = folds(examples, TimeFolds(4), seed)
+    for fold in parts:
+        assert len(fold.training) > 0
+        assert len(fold.validation) > 0
+        before, after = examples.groups[fold.training], examples.groups[fold.validation]
+        assert int(before.max()) < int(after.min())
+    assert len(parts) == 4
+    sizes = [len(fold.training) for fold in parts]
+    assert sizes == sorted(sizes)
+
+
+def test_another_seed_cuts_time_at_other_rows() -> None:
+    cuts = {
+        tuple(len(fold.training) for fold in folds(in_time(100), TimeFolds(4), seed))
+        for seed in range(10)
+    }
+    assert len(cuts) > 3
+
+
+@pytest.mark.parametrize(
+    ("examples", "scheme", "reason"),
+    [
+        (make_examples(20), GroupFolds(3), "GroupFolds needs the group of each row"),
+        (make_examples(20), TimeFolds(3), "TimeFolds needs the group of each row"),
+        (in_groups(20, 3, classes=True), GroupFolds(5), "3 groups for 5 folds"),
+        (in_time(40, 40), TimeFolds(3), "too many rows are of one moment"),
+        (in_time(6), TimeFolds(4), "2 or more a fold"),
+        (in_groups(40, 9, classes=False), TimeFolds(3), "in the order of time"),
+    ],
+)
+def test_what_groups_and_time_do_not_allow_is_said(
+    examples: Examples, scheme: Scheme, reason: str
+) -> None:
+    with pytest.raises(DataError, match=reason):
+        folds(examples, scheme, seed=0)
+
+
+def test_groups_fit_their_rows() -> None:
+    with pytest.raises(DataError, match="give one whole number a row"):
+        Examples(features=torch.zeros(3, 2), targets=torch.zeros(3, 1), groups=torch.zeros(2))

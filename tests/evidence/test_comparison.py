@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import math
+from statistics import fmean
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.evidence.comparison import compare
+from tuner.evidence.comparison import compare, compare_alone
 
 scores = st.lists(
     st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32)), min_size=1, max_size=8
@@ -92,3 +96,56 @@ def test_swapping_the_arms_or_the_direction_turns_the_gain_round(
         assert there.interval == pytest.approx((-back.interval[1], -back.interval[0]), abs=0.05)
     assert there.p_value == back.p_value
     assert there.probability == pytest.approx(1 - back.probability)
+
+
+@pytest.mark.parametrize("noise", ["normal", "exponential", "two spreads"])
+@pytest.mark.parametrize("seeds", [6, 24])
+def test_equal_arms_of_a_loop_are_rarely_called_better(noise: str, seeds: int) -> None:
+    """2,000 worlds: the true gain is 0 in each."""
+    draw = np.random.default_rng(0)
+    found = []
+    for _ in range(2000):
+        if noise == "exponential":
+            a, b = draw.exponential(size=(2, seeds))
+        else:
+            a, b = draw.normal(size=(2, seeds)) * [[1], [3 if noise == "two spreads" else 1]]
+        found.append(compare_alone(a.tolist(), b.tolist(), "maximize"))
+    share = {what: fmean(one.verdict == what for one in found) for what in ("better", "worse")}
+    error = (0.025 * 0.975 / len(found)) ** 0.5
+    assert max(share.values()) <= 0.025 + 3 * error
+    covered = [
+        one.interval is not None and one.interval[0] <= 0 <= one.interval[1] for one in found
+    ]
+    assert fmean(covered) >= 0.93
+
+
+def test_a_gain_of_three_standard_errors_is_mostly_seen() -> None:
+    draw = np.random.default_rng(1)
+    gain = 3 * (2 / 12) ** 0.5
+    seen = [
+        compare_alone(
+            draw.normal(size=12).tolist(), (draw.normal(size=12) - gain).tolist(), "minimize"
+        ).verdict
+        == "better"
+        for _ in range(500)
+    ]
+    assert fmean(seen) > 0.75
+
+
+@pytest.mark.parametrize(
+    ("baseline", "other", "verdict"),
+    [
+        ([0.5], [0.9], "no proven gain"),
+        ([0.5] * 6, [0.9] * 6, "no proven gain"),
+        ([0.5, 0.51, 0.52, 0.5, 0.51], [0.9, 0.91, 0.9, 0.91, 0.92], "no proven gain"),
+        ([0.5, 0.51, 0.52, 0.5, 0.51, 0.5], [0.9, 0.91, 0.9, 0.91, 0.92, 0.9], "better"),
+        ([0.9, 0.91, 0.9, 0.91, 0.92, 0.9], [0.5, 0.51, 0.52, 0.5, 0.51, 0.5], "worse"),
+    ],
+)
+def test_verdicts_of_scores_alone(baseline: list[float], other: list[float], verdict: str) -> None:
+    assert compare_alone(baseline, other, "maximize").verdict == verdict
+
+
+def test_scores_that_are_not_finite_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        compare_alone([0.5, math.nan], [0.5, 0.6], "maximize")

@@ -18,6 +18,7 @@ from tuner.evidence.mistakes import (
     one_class_in_words,
     recall,
     residuals,
+    suspects,
 )
 from tuner.study.schema import CONFIRMATION, MISTAKES
 
@@ -50,6 +51,49 @@ def test_confusion_over_all_models_and_mistakes_of_the_first() -> None:
     )
     picture = Image.open(BytesIO(base64.b64decode(found["mistakes"][0]["png"])))
     assert picture.getpixel((1, 0)) == tuple(images[3, :, 0, 1].tolist())
+
+
+def say(guesses: torch.Tensor, sure: float, seed: int) -> torch.Tensor:
+    """What one model says of rows: these classes, with some noise of its own."""
+    noise = torch.randn(len(guesses), 4, generator=torch.Generator().manual_seed(seed))
+    noise[torch.arange(len(guesses)), guesses] += sure
+    return noise
+
+
+def rows_of(targets: torch.Tensor, names: tuple[str, ...] = ()) -> Examples:
+    return Examples(features=torch.zeros(len(targets), 2), targets=targets, names=names)
+
+
+def test_wrong_labels_are_suspects_and_right_ones_are_not() -> None:
+    true = torch.arange(200) % 4
+    labels = true.clone()
+    planted = [3, 50, 121]
+    labels[planted] = (true[planted] + 1) % 4
+    names = tuple(f"{number}.png" for number in range(200))
+    models = [say(true, 6.0, seed) for seed in range(6)]
+    found = suspects(models, rows_of(labels, names), "abcd")
+    assert sorted(one["row"] for one in found) == planted
+    assert all(one["models"] == 6 and one["probability"] > 0.8 for one in found)
+    first = found[0]
+    assert first["file"] == f"{first['row']}.png"
+    assert first["said"] == "abcd"[int(true[first["row"]])]
+    assert suspects(models, rows_of(true), "abcd") == []
+
+
+@pytest.mark.parametrize("sure", [0.0, 0.5, 1.0])
+def test_models_that_know_little_accuse_nearly_nobody(sure: float) -> None:
+    true = torch.arange(400) % 4
+    found = suspects([say(true, sure, seed) for seed in range(6)], rows_of(true), "abcd")
+    assert len(found) <= 2
+
+
+def test_a_row_that_models_disagree_about_is_no_suspect() -> None:
+    true = torch.arange(200) % 4
+    labels = true.clone()
+    labels[7] = (true[7] + 1) % 4
+    against = say(true, 6.0, 0)
+    for_it = say(labels, 6.0, 1)
+    assert suspects([against, for_it], rows_of(labels), "abcd") == []
 
 
 def test_grey_images_tables_and_too_many_mistakes() -> None:

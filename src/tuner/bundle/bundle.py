@@ -16,6 +16,7 @@ from tuner.case.loading import load_named_case
 from tuner.case.space import check_inside
 from tuner.data.images import MODES
 from tuner.data.reading import BY_CASE, BY_COLUMNS, READ_IMAGE, UNKNOWN
+from tuner.data.table import Table
 from tuner.errors import BundleError, CaseError, UsageError
 from tuner.files import replacing_folder, sha256_of_file, write_json
 from tuner.training.inference import Fitted
@@ -41,12 +42,20 @@ class Interface:
         columns: names of a table's features; empty for images.
         classes: names of the outputs; empty for a regression.
         reading: how input files were read for training, as `tuner.data.reading` names it.
+        table: what the columns of the file are that the model was trained on; None: the features
+            are numbers, or images.
     """
 
     shape: Shape
     columns: tuple[str, ...]
     classes: tuple[str, ...]
     reading: str
+    table: Table | None = None
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """Shape of a row of features, before it is prepared."""
+        return self.shape.inputs if self.table is None else (len(self.columns),)
 
     @classmethod
     def read(cls, manifest: Mapping[str, Any]) -> Self:
@@ -58,9 +67,20 @@ class Interface:
         inputs, outputs = tuple(manifest["shape"]["inputs"]), manifest["shape"]["outputs"]
         columns, classes = tuple(manifest["preprocessing"]["columns"]), tuple(manifest["classes"])
         images = manifest["preprocessing"]["kind"] == "image"
+        stored = manifest["preprocessing"].get("table")
+        table = None if stored is None else Table.read(stored)
+        categories = tuple(manifest["shape"].get("categories", ()))
+        if table is not None:
+            if columns != table.features or inputs != (table.width,) or images:
+                raise ValueError(f"rows of shape {inputs} of the columns {columns}")
+            if categories != table.cardinalities:
+                raise ValueError(f"categories of {categories} codes")
+        elif categories:
+            raise ValueError("categories without a table")
         if not all(type(size) is int and size > 0 for size in (*inputs, outputs)):
             raise ValueError(f"the shape {inputs} to {outputs}")
-        if not (len(inputs) == 3 and inputs[0] in MODES) if images else inputs != (len(columns),):
+        sound = len(inputs) == 3 and inputs[0] in MODES if images else inputs == (len(columns),)
+        if not sound and table is None:
             raise ValueError(f"rows of shape {inputs} with {len(columns)} columns")
         if outputs != (len(classes) or 1):
             raise ValueError(f"{outputs} outputs for {len(classes)} classes")
@@ -76,7 +96,7 @@ class Interface:
         reading = manifest["preprocessing"].get("read", by_itself)
         if reading not in {by_itself, BY_CASE, UNKNOWN}:
             raise ValueError(f"the way of reading {reading!r}")
-        return cls(Shape(inputs, outputs), columns, classes, reading)
+        return cls(Shape(inputs, outputs, categories), columns, classes, reading, table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +215,8 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
         plan = _plan(manifest["plan"], images=not interface.columns)
         case = load_named_case(manifest["case"], manifest["reference"], case_file)
         hyperparameters = case.hyperparameters(manifest["hyperparameters"])
+        if case.accepts and (wrong := case.accepts(interface.columns)):
+            raise BundleError(f"the model of {folder} cannot be used: {wrong}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / MANIFEST} is not a bundle's manifest: {error!r}") from error
     try:
@@ -209,7 +231,7 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
         model = case.build(hyperparameters, interface.shape).to(plan.device)
     except Exception as error:
         raise BundleError(f"the model of {folder} cannot be built: {error}") from error
-    fitted = Fitted.load(model, folder / WEIGHTS, interface.shape.inputs)
+    fitted = Fitted.load(model, folder / WEIGHTS, interface.row, interface.table)
     return Bundle(manifest, interface, fitted, plan, case)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tuner.bundle.sheets import Sheets
 from tuner.bundle.tables import Table
 from tuner.errors import DataError, UsageError
 
@@ -128,7 +129,7 @@ def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
         UsageError: a file is not such a table; file, line and column are named.
     """
     added = (ADDED, PROBABILITY) if bundle.interface.classes else (ADDED,)
-    tables = [Table(path, bundle.interface.columns, added) for path in paths]
+    tables = [_opened(bundle, path, added) for path in paths]
     header = tables[0].header
     for table in tables:
         if table.header != header:
@@ -150,6 +151,14 @@ def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
                 else:
                     writer.writerow([*row, *prediction.cells()])
     return _json(facts) if as_json else written.getvalue()
+
+
+def _opened(bundle: Bundle, path: Path, added: tuple[str, ...]) -> Table | Sheets:
+    """Open a table, as the model's own was: of numbers alone, or as the file it was trained on."""
+    interface = bundle.interface
+    if interface.table is not None:
+        return Sheets(path, interface.table, added)
+    return Table(path, interface.columns, added)
 
 
 def _rows_at_a_time(bundle: Bundle) -> int:

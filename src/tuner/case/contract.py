@@ -68,10 +68,20 @@ class Shape:
     Attributes:
         inputs: (C, H, W) or (F,).
         outputs: classes, or 1.
+        categories: of a table with categories, how many codes each has: the last columns of
+            `inputs` are codes from 0 on, and 0 is a value that was not trained on.
     """
 
     inputs: tuple[int, ...]
     outputs: int
+    categories: tuple[int, ...] = ()
+
+
+def shape_of(data: Dataset) -> Shape:
+    """Return what a model of this data takes, once the rows are prepared, and gives."""
+    if data.table is None:
+        return Shape(data.row_shape, data.outputs)
+    return Shape((data.table.width,), data.outputs, data.table.cardinalities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +103,10 @@ class Case:
             (F,) float32 or float64, unscaled. Let `load` use the same function: a model sees in
             use what it was trained on. None: the files of a table are CSV; images are read by
             `tuner.read_image` if `load` read them all by it, else `predict` refuses.
-        settle: of a case that is made of what a user has: returns the case with its baseline,
-            recipe and space scaled to its data. `build` stays as it is.
+        settle: of a case that is made of what a user has: returns the case with its task, and with
+            its baseline, recipe and space scaled to its data. `build` stays as it is.
+        accepts: of a case whose `read` makes the columns of a table: says why it does not make
+            columns of these names; None: it does.
     """
 
     name: str
@@ -108,6 +120,7 @@ class Case:
     points_per_epoch: int = 1
     read: Callable[[Path], Tensor] | None = None
     settle: Callable[[Dataset], Case] | None = None
+    accepts: Callable[[tuple[str, ...]], str | None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the trainer could not use."""
@@ -201,7 +214,7 @@ class Case:
                 f"case {self.name!r}: load returned {type(found).__name__}; it has to return what "
                 "tuner.make_dataset makes"
             )
-        if bool(found.classes) != (self.task == "classification"):
+        if self.settle is None and bool(found.classes) != (self.task == "classification"):
             raise CaseError(
                 f"case {self.name!r}: its task is {self.task}, and its data has "
                 f"{len(found.classes)} class names; a classification has one a class, a "

@@ -66,7 +66,7 @@ def source_of(reference: str) -> Source:
         CaseError: a file cannot be read, or is not Python.
     """
     file = file_of(reference)
-    found = _of_doors(file) if door_of(reference) else modules_of(file)
+    found = _of_door(file) if door_of(reference) else modules_of(file)
     return Source(
         file=file.name,
         main=hash_of_code(file),
@@ -86,9 +86,9 @@ def file_of(reference: str) -> Path:
     return package / "cases" / f"{reference}.py"
 
 
-def _of_doors(file: Path) -> dict[str, Path]:
-    """Return the modules beside a door, which doors share, by name."""
-    return {path.stem: path for path in file.parent.glob("*.py") if path != file}
+def _of_door(file: Path) -> dict[str, Path]:
+    """Return the modules of a door besides its own file, whose names begin with its, by name."""
+    return {path.stem: path for path in file.parent.glob(f"{file.stem}_*.py")}
 
 
 def modules_of(file: Path) -> dict[str, Path]:

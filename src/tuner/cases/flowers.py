@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuner.case.contract import Case
-from tuner.data.augment import move, recolour
 from tuner.data.sources import drawn, flowers102
-from tuner.models.cnn import CNNHyperparameters, build_cnn
+from tuner.models.cnn import CNNHyperparameters, augment_photos, build_cnn
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
-    from torch import Generator, Tensor
 
     from tuner.data.dataset import Dataset
     from tuner.data.sources.folders import Folders
@@ -63,13 +61,6 @@ def load(folders: Folders) -> Dataset:
     return folders.find(flowers102.FILES, flowers102.read, flowers102.download, stand_in=drawn.make)
 
 
-def augment(images: Tensor, hyperparameters: FlowersHyperparameters, random: Generator) -> Tensor:
-    """Mirror, turn, shift and resize each flower, and change its light."""
-    strength = hyperparameters.augmentation
-    moved = move(images, strength, random, degrees=30, shift=0.15, scale=0.3, flip=True)
-    return recolour(moved, strength / 2, random)
-
-
 CASE = Case(
     name="flowers",
     task="classification",
@@ -88,6 +79,6 @@ CASE = Case(
     suggest=suggest,
     load=load,
     build=build_cnn,
-    augment=augment,
+    augment=augment_photos,
     read=flowers102.read_photo,
 )

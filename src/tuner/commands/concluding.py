@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.reference import is_file
+from tuner.case.reference import is_file, is_loop
 from tuner.commands.tables import text_of
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 
@@ -74,7 +74,7 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
         return f"{shlex.join([*words, '--trials', more])}   # continue the search"
     where = f" {facts['where']}" if facts["where"] else ""
     case = facts["reference"]
-    own = f" --case {shlex.quote(case)}" if is_file(case) else ""
+    own = f" --case {shlex.quote(case)}" if is_file(case) or is_loop(case) else ""
     study = shlex.quote(facts["study"])
     if not facts["ablation"]:
         return f"tuner ablate {study}{own}{where}   # which change made the difference?"

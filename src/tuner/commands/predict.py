@@ -21,9 +21,10 @@ def parser() -> argparse.ArgumentParser:
         prog="tuner predict",
         description="Use a model that tuner retrain has written. Images: name image files; each "
         "gets a line with its class and the probability of that class. Tables: name CSV files "
-        "with the model's columns (UTF-8, commas between cells, decimal points); the same rows are "
-        "written with a column 'prediction' added, and for classes a column 'probability', that of "
-        "the predicted class. --json has the probabilities of all classes.",
+        "with the model's columns (UTF-8, commas between cells, decimal points); for a model of "
+        "`tuner study table`, files like the one it was trained on. The same rows are written "
+        "with a column 'prediction' added, and for classes a column 'probability', that of the "
+        "predicted class. --json has the probabilities of all classes.",
     )
     made.add_argument("bundle", metavar="BUNDLE", type=Path, help="the bundle's folder")
     made.add_argument("inputs", metavar="INPUT", type=Path, nargs="+", help="image or CSV files")

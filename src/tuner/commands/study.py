@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.case.loading import case_names
-from tuner.case.reference import door_of
+from tuner.case.reference import DOORS, door_of
 from tuner.commands.doors import add_door, reference_of
 from tuner.commands.ending import INTERRUPTED
 from tuner.commands.names import check_new_study
@@ -44,7 +44,8 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
         description="Search a case's hyperparameters with Optuna, train baseline, recipe and the "
         "best few again on fresh seeds and folds, open the test split once, and write a report. "
         "Run the same command again to continue where it stopped.",
-        epilog=f"cases: {', '.join(case_names())}, or the path of a case file of your own",
+        epilog=f"cases: {', '.join(case_names())}, or the path of a case file of your own. Without "
+        f"code: {', '.join(f'tuner study {one} --help' for one in DOORS)}",
     )
     if door:
         add_door(made, door)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from tuner.data.dataset import Dataset, LockedSplit
 from tuner.data.examples import Examples, PixelStatistics
-from tuner.data.splits import Holdout, KFold
+from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
+from tuner.data.table import Table
 from tuner.errors import DataError
 from tuner.files import replacing_folder, sha256_of_file, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from tuner.data.splits import Scheme
 
 DEVELOPMENT, TEST, DESCRIPTION = "development.safetensors", "test.safetensors", "dataset.json"
 
@@ -62,17 +65,17 @@ def load(folder: Path) -> Dataset:
     try:
         facts = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         pixels = facts["pixels"]
-        scheme = facts["validation"]
         return Dataset(
             name=facts["name"],
             source=facts["source"],
             development=Examples.load(folder / DEVELOPMENT),
             test=LockedSplit(facts["test_rows"], lambda: Examples.load(folder / TEST)),
-            validation=KFold(scheme["k"]) if "k" in scheme else Holdout(scheme["rows"]),
+            validation=_scheme(facts["validation"]),
             classes=tuple(facts["classes"]),
             columns=tuple(facts["columns"]),
             pixels=pixels and PixelStatistics(mean=tuple(pixels["mean"]), std=tuple(pixels["std"])),
             stands_in_for=facts["stands_in_for"],
+            table=Table.read(facts["table"]) if "table" in facts else None,
             fingerprint=facts["fingerprint"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -80,6 +83,13 @@ def load(folder: Path) -> Dataset:
             f"the cached data in {folder} cannot be read ({error}); remove that folder, and it is "
             "made again"
         ) from error
+
+
+def _scheme(stored: Mapping[str, Any]) -> Scheme:
+    if "kind" in stored:
+        k = stored["k"]
+        return GroupFolds(k) if stored["kind"] == "GroupFolds" else TimeFolds(k)
+    return KFold(stored["k"]) if "k" in stored else Holdout(stored["rows"])
 
 
 def files_to_train_on(folder: Path) -> dict[str, bytes]:
@@ -105,6 +115,9 @@ def _described(folder: Path) -> dict[str, object]:
 
 
 def _describe(dataset: Dataset) -> dict[str, object]:
+    scheme: dict[str, object] = asdict(dataset.validation)
+    if isinstance(dataset.validation, GroupFolds | TimeFolds):
+        scheme["kind"] = type(dataset.validation).__name__
     return {
         "name": dataset.name,
         "source": dataset.source,
@@ -112,7 +125,8 @@ def _describe(dataset: Dataset) -> dict[str, object]:
         "classes": list(dataset.classes),
         "columns": list(dataset.columns),
         "pixels": dataset.pixels and {k: list(v) for k, v in asdict(dataset.pixels).items()},
-        "validation": asdict(dataset.validation),
+        "validation": scheme,
         "stands_in_for": dataset.stands_in_for,
         "test_rows": dataset.test.rows,
+        **({"table": dataset.table.facts()} if dataset.table else {}),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numbers import Integral
 from types import NoneType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.images import MODES
-from tuner.data.splits import Holdout, KFold
+from tuner.data.splits import Holdout, Scheme
 from tuner.errors import DataError
 
 TABLES = (torch.float32, torch.float64)
@@ -32,7 +32,7 @@ def check_kinds(
     for what, given, kinds, call in (
         ("development", development, (Examples,), "Examples(features=..., targets=...)"),
         ("test", test, (Examples,), "Examples(features=..., targets=...)"),
-        ("validation", validation, (Holdout, KFold), "KFold(5) or Holdout(rows)"),
+        ("validation", validation, get_args(Scheme), "KFold(5) or Holdout(rows)"),
         ("pixels", pixels, (PixelStatistics, NoneType), "PixelStatistics(mean=..., std=...)"),
     ):
         if not isinstance(given, kinds):
@@ -53,14 +53,19 @@ def check_rows(
     classes: tuple[str, ...],
     columns: tuple[str, ...],
     pixels: PixelStatistics | None,
+    *,
+    gaps: bool = False,
 ) -> None:
     """Check one part of a data set: development or test.
+
+    Args:
+        gaps: whether a feature may be nan, where a cell of a table has no value.
 
     Raises:
         DataError: all that is wrong with its features or its targets.
     """
     wrong = [
-        *(_images(rows, pixels, columns) if pixels else _table(rows, columns)),
+        *(_images(rows, pixels, columns) if pixels else _table(rows, columns, gaps=gaps)),
         *(_classes(rows, classes) if classes else _numbers(rows)),
     ]
     if wrong:
@@ -71,7 +76,7 @@ def check_parts(
     name: str,
     development: Examples,
     test: Examples,
-    validation: Holdout | KFold,
+    validation: Scheme,
     classes: tuple[str, ...],
 ) -> None:
     """Check that the parts of a data set fit each other; each of them has been checked.
@@ -144,14 +149,14 @@ def _images(rows: Examples, pixels: PixelStatistics, columns: tuple[str, ...]) -
         yield "`columns` is for tables, and `pixels` for images"
 
 
-def _table(rows: Examples, columns: tuple[str, ...]) -> Iterator[str]:
+def _table(rows: Examples, columns: tuple[str, ...], *, gaps: bool) -> Iterator[str]:
     shape = tuple(rows.features.shape)
     if rows.features.dtype not in TABLES:
         yield (
             f"features are {rows.features.dtype}; without `pixels` they have to be torch.float32, "
             "or torch.float64"
         )
-    elif not rows.features.isfinite().all():
+    elif not (rows.features.isfinite() | (rows.features.isnan() & gaps)).all():
         yield "a feature is not finite"
     if shape[1:] != (len(columns),):
         yield (

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from tuner.data.examples import Examples, PixelStatistics
     from tuner.data.findings import Findings
-    from tuner.data.splits import Holdout, KFold
+    from tuner.data.splits import Scheme
+    from tuner.data.table import Table
 
 
 class LockedSplit:
@@ -72,6 +73,10 @@ class Dataset:
         findings: what is odd about it without being wrong; None in the cache.
         reading: how its input files are read, as `tuner.data.reading` names it; empty before a
             case has loaded it, and in the cache.
+        table: what the columns of a table in a file are, where they are prepared by fold: numbers
+            (NaN where one is missing) and codes of categories; None: features are scaled alone.
+        inspection: what was found when its files were read: pairs of a subject and what is said of
+            it, for people; empty in the cache.
         fingerprint: SHA-256 of the data as the model sees it.
     """
 
@@ -79,13 +84,15 @@ class Dataset:
     source: str
     development: Examples
     test: LockedSplit
-    validation: Holdout | KFold
+    validation: Scheme
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     pixels: PixelStatistics | None = None
     stands_in_for: str | None = None
     findings: Findings | None = None
     reading: str = ""
+    table: Table | None = None
+    inspection: tuple[tuple[str, str], ...] = ()
     fingerprint: str = field(default="")
 
     @property
@@ -97,7 +104,12 @@ class Dataset:
     def identity(self) -> str:
         """SHA-256 of the data with its split scheme and the names of its columns."""
         scheme = type(self.validation).__name__, asdict(self.validation)
-        parts = (self.fingerprint, scheme, self.columns)
+        parts: tuple[object, ...] = (self.fingerprint, scheme, self.columns)
+        if self.development.groups is not None:
+            groups = self.development.groups.contiguous().numpy()
+            parts += (hashlib.sha256(groups.tobytes()).hexdigest(),)
+        if self.table is not None:
+            parts += (self.table.identity(),)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -123,11 +135,12 @@ def make_dataset(
     source: str,
     development: Examples,
     test: Examples,
-    validation: Holdout | KFold,
+    validation: Scheme,
     classes: tuple[str, ...] = (),
     columns: tuple[str, ...] = (),
     pixels: PixelStatistics | None = None,
     stands_in_for: str | None = None,
+    table: Table | None = None,
 ) -> Dataset:
     """Fingerprint the data, look for what is odd about it, and lock its test split.
 
@@ -143,7 +156,7 @@ def make_dataset(
     columns = plain_names(name, "columns", columns)
     check_names(name, classes=classes, columns=columns)
     for part, rows in (("development", development), ("test", test)):
-        check_rows(name, part, rows, classes, columns, pixels)
+        check_rows(name, part, rows, classes, columns, pixels, gaps=table is not None)
     check_parts(name, development, test, validation, classes)
     absent = set(range(len(classes))) - set(development.targets.unique().tolist())
     if absent:
@@ -166,6 +179,7 @@ def make_dataset(
         columns=columns,
         pixels=pixels,
         stands_in_for=stands_in_for,
-        findings=find(development, test, validation, classes, columns),
+        findings=find(development, test, validation, classes, () if table else columns),
+        table=table,
         fingerprint=fingerprint(development, test, pixels, classes),
     )

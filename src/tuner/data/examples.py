@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Self
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -25,19 +27,33 @@ class Examples:
         features: images (N, C, H, W) uint8, or tables (N, F) float32, or float64 for numbers far
             from zero (a Unix time): they are scaled before a model sees them as float32.
         targets: classes (N,) int64, or numbers (N, 1) float32 or float64.
+        groups: (N,) int64: rows of one number stay on one side of a split; None: all may be parted.
+        names: what each row is called: its file; empty: rows have only numbers.
     """
 
     features: Tensor
     targets: Tensor
+    groups: Tensor | None = None
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what is not a tensor, and features and targets that do not belong together."""
+        """Refuse what is not a tensor, and parts of rows that do not fit."""
         for what, given in (("features", self.features), ("targets", self.targets)):
             if not isinstance(given, Tensor):
                 raise DataError(
                     f"Examples: {what} is an object of type {type(given).__name__}; give a tensor "
                     "(torch.as_tensor makes one of an array or a list)"
                 )
+        if self.groups is not None and self.groups.shape != (len(self.features),):
+            raise DataError(
+                f"groups have shape {tuple(self.groups.shape)} for {len(self.features)} rows; give "
+                "one whole number a row"
+            )
+        if self.names and len(self.names) != len(self.features):
+            raise DataError(
+                f"{len(self.names)} names for {len(self.features)} rows; give each row a name, or "
+                "none"
+            )
         if len(self.features) != len(self.targets) or len(self.features) == 0:
             raise DataError(
                 f"{len(self.features)} rows of features with {len(self.targets)} targets; "
@@ -49,8 +65,13 @@ class Examples:
         return len(self.features)
 
     def save(self, path: Path) -> None:
-        """Write both tensors to a safetensors file."""
-        save_tensors({"features": self.features, "targets": self.targets}, path)
+        """Write the tensors to a safetensors file."""
+        tensors = {"features": self.features, "targets": self.targets}
+        if self.groups is not None:
+            tensors["groups"] = self.groups
+        if self.names:
+            tensors["names"] = _as_bytes(self.names)
+        save_tensors(tensors, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -60,11 +81,21 @@ class Examples:
             DataError: the file is missing or damaged; it is named.
         """
         try:
-            return cls(**load_file(path))
-        except (OSError, SafetensorError, TypeError) as error:
+            tensors = load_file(path)
+            names = _from_bytes(tensors.pop("names", None))
+            return cls(**tensors, names=names)
+        except (OSError, SafetensorError, TypeError, ValueError) as error:
             raise DataError(
                 f"{path} cannot be read ({error}); remove its folder, and it is made again"
             ) from error
+
+
+def _as_bytes(names: tuple[str, ...]) -> Tensor:
+    return torch.frombuffer(bytearray(json.dumps(names).encode()), dtype=torch.uint8)
+
+
+def _from_bytes(stored: Tensor | None) -> tuple[str, ...]:
+    return () if stored is None else tuple(json.loads(stored.numpy().tobytes()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

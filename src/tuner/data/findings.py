@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import rankdata
 
-from tuner.data.splits import KFold
+from tuner.data.splits import number_of_folds
 from tuner.data.tensors import row_digests
 from tuner.seeds import Stream, derive
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tuner.data.examples import Examples
-    from tuner.data.splits import Holdout
+    from tuner.data.splits import Scheme
 
 UNEVEN = 3  # times as many rows in the largest class as in the smallest: worth a word
 FEWEST = 20  # rows; of fewer, a column may number the rows or give the target by chance
@@ -59,6 +59,7 @@ class Findings:
         suspects: columns that give the target almost alone, with how much of it (0 to 1).
         numbering: columns with another whole number in each row: an id, or a clock.
         target: of a regression.
+        told: what else a source of data has found, a sentence or two each.
     """
 
     rows: int
@@ -72,6 +73,7 @@ class Findings:
     suspects: dict[str, float]
     numbering: list[str]
     target: Target | None
+    told: list[str] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
         """Return the findings as plain values."""
@@ -84,7 +86,12 @@ class Findings:
 
     def remarks(self) -> list[str]:
         """Say what a person should know, a sentence or two each; nothing where all is well."""
-        return [*self._about_rows(), *self._about_classes(), *self._about_columns()]
+        return [
+            *self._about_rows(),
+            *self._about_classes(),
+            *self._about_columns(),
+            *self.told,
+        ]
 
     def _about_rows(self) -> Iterator[str]:
         if self.in_test:
@@ -159,7 +166,7 @@ class Findings:
 def find(
     development: Examples,
     test: Examples,
-    validation: Holdout | KFold,
+    validation: Scheme,
     classes: tuple[str, ...],
     columns: tuple[str, ...],
 ) -> Findings:
@@ -174,7 +181,7 @@ def find(
         repeated_in_test=len(others) - len(known),
         development=_counts(development, classes),
         test=_counts(test, classes),
-        folds=validation.k if isinstance(validation, KFold) else 1,
+        folds=number_of_folds(validation),
         constant=constant,
         suspects=suspects,
         numbering=numbering,
@@ -219,11 +226,11 @@ def _columns(
         elif enough:
             sample = samples[place]
             given = (
-                _gives_class(sample, targets) if classes else _gives_number(sample, targets, ranks)
+                _gives_class(sample, targets) if classes else gives_number(sample, targets, ranks)
             )
             if given >= (GIVES_CLASS if classes else GIVES_NUMBER):
                 suspects[name] = given
-            elif _differ(sample) and _numbers_rows(features[:, place].astype(np.float64)):
+            elif _differ(sample) and numbers_rows(features[:, place].astype(np.float64)):
                 numbering.append(name)
     return constant, suspects, numbering
 
@@ -233,7 +240,7 @@ def _differ(values: np.ndarray) -> bool:
     return bool((values == values.round()).all()) and len(np.unique(values)) == len(values)
 
 
-def _numbers_rows(values: np.ndarray) -> bool:
+def numbers_rows(values: np.ndarray) -> bool:
     """Whether these are whole numbers that differ, and more than chance lets them."""
     if not _differ(values):
         return False
@@ -242,7 +249,7 @@ def _numbers_rows(values: np.ndarray) -> bool:
     return bool(expected >= EXPECTED_PAIRS or (np.diff(values) > 0).all())
 
 
-def _gives_number(values: np.ndarray, targets: np.ndarray, ranks: np.ndarray) -> float:
+def gives_number(values: np.ndarray, targets: np.ndarray, ranks: np.ndarray) -> float:
     """Squared correlation with the target, of values or of ranks, whichever is larger."""
     pairs = ((values, targets), (rankdata(values), ranks))
     return max(_squared_correlation(*pair) for pair in pairs)

@@ -63,9 +63,21 @@ class Scaler:
         """Scale `values`: -> float32."""
         return ((values.to(self.mean.dtype) - self.mean) / self.std).float()
 
+    def in_units(self, values: Tensor) -> Tensor:
+        """Return outputs or scaled targets in standardised units, in which they are scored."""
+        return values
+
+    def standardise(self, values: Tensor) -> Tensor:
+        """Return targets of one's own units in those of `in_units`: -> float32."""
+        return self(values)
+
     def undo(self, values: Tensor) -> Tensor:
         """Give scaled `values` back in their own units, in the precision of the scaler."""
         return values.to(self.mean.dtype) * self.std + self.mean
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return both statistics by name."""
+        return {"mean": self.mean, "std": self.std}
 
     def to(self, device: torch.device) -> Self:
         """Return the same scaler on `device`."""

@@ -1,18 +1,28 @@
-"""Splits of the development data: one held-out part, or k folds, stratified over classes."""
+"""Splits of the development data: one held-out part, or k folds, stratified over classes.
+
+Where rows belong together (all of one patient), `GroupFolds` keeps them on one side. Where rows
+follow each other in time, `TimeFolds` trains on the earlier ones and validates on later ones.
+"""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
 from operator import index
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
+from sklearn.model_selection import (
+    GroupKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    train_test_split,
+)
 from sklearn.model_selection import KFold as SklearnKFold
-from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from tuner.errors import DataError
+from tuner.seeds import derive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,6 +68,41 @@ class KFold:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupFolds:
+    """Split into `k` folds, and all rows of a group into the same one (`Examples.groups`)."""
+
+    k: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a number of folds."""
+        object.__setattr__(self, "k", _whole("GroupFolds", self.k, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFolds:
+    """Cut rows that are in the order of time into `k` parts and one before them.
+
+    Fold n trains on all rows before part n, and validates on part n. `Examples.groups` are the
+    moments: rows of one moment stay together. Another seed moves all cuts to earlier rows, by up to
+    half a part.
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a number of folds."""
+        object.__setattr__(self, "k", _whole("TimeFolds", self.k, 2))
+
+
+Scheme: TypeAlias = Holdout | KFold | GroupFolds | TimeFolds
+
+
+def number_of_folds(scheme: Scheme) -> int:
+    """Return how many folds a scheme makes."""
+    return 1 if isinstance(scheme, Holdout) else scheme.k
+
+
+@dataclass(frozen=True, slots=True)
 class Fold:
     """Row numbers of one split; `validation` is empty when everything is trained on.
 
@@ -70,7 +115,7 @@ class Fold:
     validation: Tensor
 
 
-def folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[Fold, ...]:
+def folds(development: Examples, scheme: Scheme, seed: int) -> tuple[Fold, ...]:
     """Split the development rows, stratified over classes where targets are classes.
 
     The same rows, scheme and seed give the same folds; row numbers within a part are sorted.
@@ -91,10 +136,14 @@ def everything(development: Examples) -> tuple[Fold, ...]:
     return (Fold(torch.arange(len(development)), torch.empty(0, dtype=torch.int64)),)
 
 
-def _folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[Fold, ...]:
+def _folds(development: Examples, scheme: Scheme, seed: int) -> tuple[Fold, ...]:
     count = len(development)
     stratified = not development.targets.is_floating_point()
     labels = development.targets.numpy()
+    if isinstance(scheme, Holdout) and development.groups is not None:
+        classes = labels if stratified else np.zeros(count, dtype=np.int64)
+        held = hold_out_groups(classes, development.groups.numpy(), scheme.rows / count, seed)
+        return (_fold(np.flatnonzero(~held), np.flatnonzero(held)),)
     if isinstance(scheme, Holdout):
         training, validation = train_test_split(
             np.arange(count),
@@ -103,6 +152,10 @@ def _folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[F
             stratify=labels if stratified else None,
         )
         return (_fold(training, validation),)
+    if isinstance(scheme, TimeFolds):
+        return _in_time(_groups_of(development, scheme), scheme.k, seed)
+    if isinstance(scheme, GroupFolds):
+        return _by_group(development, scheme, seed)
     splitter = (
         StratifiedKFold(scheme.k, shuffle=True, random_state=seed)
         if stratified
@@ -112,6 +165,87 @@ def _folds(development: Examples, scheme: Holdout | KFold, seed: int) -> tuple[F
         # A class with fewer rows than folds is among the data set's findings, and is said there.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         return tuple(_fold(*parts) for parts in splitter.split(np.zeros(count), labels))
+
+
+def _groups_of(development: Examples, scheme: Scheme) -> np.ndarray:
+    if development.groups is None:
+        raise ValueError(f"{type(scheme).__name__} needs the group of each row (Examples.groups)")
+    return development.groups.numpy()
+
+
+def _by_group(development: Examples, scheme: GroupFolds, seed: int) -> tuple[Fold, ...]:
+    groups, count = _groups_of(development, scheme), len(development)
+    different = len(np.unique(groups))
+    if different < scheme.k:
+        raise ValueError(f"there are {different} groups for {scheme.k} folds")
+    splitter = (
+        GroupKFold(scheme.k, shuffle=True, random_state=seed)
+        if development.targets.is_floating_point()
+        else StratifiedGroupKFold(scheme.k, shuffle=True, random_state=seed)
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        parts = splitter.split(np.zeros(count), development.targets.numpy().ravel(), groups)
+        return tuple(_fold(*part) for part in parts)
+
+
+def hold_out_groups(
+    labels: np.ndarray, groups: np.ndarray, share: float, seed: int, *, keep: int = 1
+) -> np.ndarray:
+    """Choose rows to hold out: about this share of each class, and all of a group or none.
+
+    Groups are taken in a random order, class by class. A group counts to the class that most of
+    its rows have.
+
+    Args:
+        labels: (N,) classes as int64; all the same for a regression.
+        groups: (N,) int64.
+        keep: how many groups of a class stay at the least; it has that many if all are to stay.
+
+    Returns:
+        (N,) bool: held out.
+    """
+    names, places, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    main = _most_frequent(places, labels)
+    order = np.random.default_rng(seed).permutation(len(names))
+    held = np.zeros(len(names), dtype=bool)
+    for label in np.unique(labels):
+        own = order[main[order] == label]
+        able = own[: max(0, len(own) - keep)]
+        wanted, taken = share * sizes[own].sum(), 0
+        for group in able:
+            if taken + sizes[group] / 2 <= wanted:  # it takes closer to what is wanted
+                held[group], taken = True, taken + sizes[group]
+        if len(able) and not taken:
+            held[able[sizes[able].argmin()]] = True
+    found: np.ndarray = held[places]
+    return found
+
+
+def _most_frequent(places: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the most frequent label of each group; places (N,) number the groups."""
+    pairs, counts = np.unique(np.stack([places, labels]), axis=1, return_counts=True)
+    best_last = np.lexsort((counts, pairs[0]))
+    last = np.flatnonzero(np.diff(pairs[0][best_last], append=-1))
+    return pairs[1][best_last[last]]  # type: ignore[no-any-return]
+
+
+def _in_time(moments: np.ndarray, k: int, seed: int) -> tuple[Fold, ...]:
+    """Cut rows in the order of their moments, and never between two of one moment."""
+    count = len(moments)
+    part = count // (k + 1)
+    if part < 2 or (np.diff(moments) < 0).any():
+        raise ValueError(f"{count} rows in the order of time are needed, 2 or more a fold")
+    random = np.random.default_rng(derive(seed, "cuts in time"))
+    last = count - int(random.integers(0, part // 2 + 1))
+    cuts = np.searchsorted(moments, moments[[last - part * (k - n) for n in range(k)]])
+    ends = [*cuts[1:], last]
+    if cuts[0] == 0 or (np.diff([*cuts, last]) <= 0).any():
+        raise ValueError("too many rows are of one moment")
+    rows = np.arange(count)
+    return tuple(
+        _fold(rows[:start], rows[start:end]) for start, end in zip(cuts, ends, strict=True)
+    )
 
 
 def _fold(training: np.ndarray, validation: np.ndarray) -> Fold:

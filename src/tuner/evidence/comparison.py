@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.stats import bootstrap, permutation_test
+from scipy.stats import bootstrap, permutation_test, ttest_ind
 
 from tuner.case.metric import Direction as Direction
 from tuner.case.metric import sign_of
@@ -75,6 +75,57 @@ def compare(baseline: Sequence[float], other: Sequence[float], direction: Direct
         p_value=_sign_flip(gains),
         n=len(gains),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alone:
+    """What the scores of fresh seeds say about one arm against another, where nothing is paired.
+
+    Attributes:
+        gain: difference of the means, above zero is better, whatever the direction.
+        interval: 95 % interval of the gain (Welch 1947, "The Generalization of Student's Problem
+            when Several Different Population Variances are Involved"); None with one seed, or
+            where no score differs from another of its arm.
+        p_value: of the same test, two-sided.
+        n: seeds an arm.
+    """
+
+    gain: float
+    interval: tuple[float, float] | None
+    p_value: float
+    n: int
+
+    @property
+    def verdict(self) -> Verdict:
+        """Better or worse only where the whole interval says so, of enough seeds."""
+        if self.interval is None or self.n < FEWEST_TO_PROVE:
+            return "no proven gain"
+        if self.interval[0] > 0:
+            return "better"
+        return "worse" if self.interval[1] < 0 else "no proven gain"
+
+
+def compare_alone(baseline: Sequence[float], other: Sequence[float], direction: Direction) -> Alone:
+    """Compare two arms by scores of seeds of their own: that of equal seeds is no pair.
+
+    Measured, equal seeds of two arms correlate at most weakly, so pairing them buys nothing.
+
+    Raises:
+        ValueError: no scores, or one that is not finite.
+    """
+    if not baseline or not other or not all(map(math.isfinite, (*baseline, *other))):
+        raise ValueError("each arm needs a score, and each score has to be a finite number")
+    sign, n = sign_of(direction), min(len(baseline), len(other))
+    gain = sign * (fmean(other) - fmean(baseline))
+    if n < 2 or (len(set(baseline)) == 1 and len(set(other)) == 1):
+        return Alone(gain=gain, interval=None, p_value=1.0, n=n)
+    found = ttest_ind(
+        sign * np.array(other, dtype=np.float64),
+        sign * np.array(baseline, dtype=np.float64),
+        equal_var=False,
+    )
+    low, high = found.confidence_interval(CONFIDENCE)
+    return Alone(gain=gain, interval=(float(low), float(high)), p_value=float(found.pvalue), n=n)
 
 
 def paired_gains(

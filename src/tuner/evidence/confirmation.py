@@ -13,6 +13,7 @@ from tuner.evidence.mistakes import one_class_in_words
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import Price, plan_test
 from tuner.evidence.race import Race, race
+from tuner.evidence.rivals import train_rivals
 from tuner.evidence.trainings import Trainings
 from tuner.seeds import Stream
 from tuner.study.arms import arms_of, candidates_of
@@ -88,12 +89,20 @@ def confirm(
     opened = not set(chosen.values()) <= set(known)
     if opened:
         say(price.words)
+        seeds = [seed_of(config.seed, index, Stream.TEST) for index in range(count)]
+        trained = train_rivals(config, seeds, say)
         meeting = {number: configurations[number] for number in chosen.values()}
-        tested = score_on_test(study, trainings.study, config, engine, meeting, count, folder, say)
-        known = {trial: one.scores for trial, one in tested.items()}
+        tested = score_on_test(
+            study, trainings.study, config, engine, meeting, count, folder, say, trained
+        )
+        known = {number: tested[number].scores for number in meeting}
+        rivals = {
+            name: {**one.facts(), "scores": tested[name].scores} for name, one in trained.items()
+        }
         _keep_mistakes(study, chosen, tested, say)
     else:
         count, price = len(before["seeds"]), Price(**before["price"])
+        rivals = before.get("rivals", {})
     facts = {
         **asked,
         "fewest": fewest,
@@ -109,6 +118,7 @@ def confirm(
         "trained_on": len(config.dataset.development),
         "rows": identity,
         "price": asdict(price),
+        **({"rivals": rivals} if rivals else {}),
     }
     study.set_user_attr(CONFIRMATION, facts)
     return opened
@@ -117,7 +127,7 @@ def confirm(
 def _keep_mistakes(
     study: optuna.Study,
     chosen: Mapping[str, int],
-    tested: Mapping[int, Tested],
+    tested: Mapping[int | str, Tested],
     say: Callable[[str], None],
 ) -> None:
     """Keep what the best gets wrong, and say so where an arm gives one answer to everything.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from tuner.case.contract import Shape
+from tuner.case.contract import shape_of
 from tuner.case.metric import scores
 from tuner.data.tensors import checksum_in
 from tuner.engines.job import Failed, Finished, run_all
@@ -16,6 +16,7 @@ from tuner.evidence.jobs import final_replica, job_of, seed_of, trained_with, we
 from tuner.evidence.mistakes import classification_mistakes, residuals
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
+from tuner.evidence.rivals import TITLES
 from tuner.seeds import Stream
 from tuner.study.schema import TESTED_WEIGHTS
 from tuner.training.inference import Fitted
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tuner.data.examples import Examples
     from tuner.engines.job import Engine, Job
     from tuner.evidence.jobs import Configuration
+    from tuner.evidence.rivals import Rival
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
 
@@ -58,7 +60,8 @@ def score_on_test(
     count: int,
     folder: Path,
     say: Callable[[str], None],
-) -> dict[T, Tested]:
+    rivals: Mapping[str, Rival] | None = None,
+) -> dict[T | str, Tested]:
     """Train each configuration on so many seeds, then open the test split for all.
 
     What the models say of the test rows is kept, so later comparisons need no new opening.
@@ -66,9 +69,10 @@ def score_on_test(
     Args:
         evidence: the study of the trainings after the search, which keeps it.
         count: of seeds.
+        rivals: that meet the test with them, by their names.
 
     Returns:
-        What each trial's models do on the test split.
+        What the models do on the test split, of each configuration and of each rival.
 
     Raises:
         StudyError: a training failed.
@@ -85,18 +89,19 @@ def score_on_test(
         for trial in configurations
     }
     study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
-    outputs, test = _open(study, config, configurations, files)
+    outputs, of_rivals, test = _open(study, config, configurations, files, rivals or {})
     by_trial = {
         trial: [outputs[trial, index] for index in range(count)] for trial in configurations
     }
-    _keep(evidence, config, by_trial, test)
-    return {trial: _tested(config, own, test) for trial, own in by_trial.items()}
+    said: dict[T | str, Sequence[Tensor]] = {**by_trial, **of_rivals}  # type: ignore[dict-item]
+    _keep(evidence, config, said, test)
+    return {one: _tested(config, own, test) for one, own in said.items()}
 
 
 def _keep(
     evidence: optuna.Study,
     config: StudyConfig,
-    outputs: Mapping[T, Sequence[Tensor]],
+    outputs: Mapping[T | str, Sequence[Tensor]],
     test: Examples,
 ) -> None:
     """Keep what the models said of the test rows, and the targets in the same units."""
@@ -170,11 +175,12 @@ def _open(
     config: StudyConfig,
     configurations: Mapping[T, Configuration],
     files: Mapping[tuple[T, int], Path],
-) -> tuple[dict[tuple[T, int], Tensor], Examples]:
+    rivals: Mapping[str, Rival],
+) -> tuple[dict[tuple[T, int], Tensor], dict[str, list[Tensor]], Examples]:
     """Open the test split, on the record, and apply every model to it.
 
     Returns:
-        Outputs on the CPU, and the test rows with targets in the units of the outputs.
+        Outputs on the CPU, those of rivals, and the test rows with targets in their units.
     """
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
     noun = "configuration" if trials == 1 else "configurations"
@@ -182,17 +188,21 @@ def _open(
     identity = config.dataset.test.identity()
 
     def record() -> None:
-        reason = f"final evaluation of {trials} {noun} on {seeds} seeds"
+        beside = f", beside {' and '.join(map(TITLES.__getitem__, rivals))}" if rivals else ""
+        reason = f"final evaluation of {trials} {noun} on {seeds} seeds{beside}"
         record_opening(study, identity, reason)
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
     test = config.dataset.test.open(record)
-    outputs = {key: one.outputs(test.features, config.plan).cpu() for key, one in fitted.items()}
+    outputs = {key: one.scored(test.features, config.plan).cpu() for key, one in fitted.items()}
+    of_rivals = {
+        name: [model(test.features) for model in rival.models] for name, rival in rivals.items()
+    }
     if config.case.task == "regression":
         # Every model was trained on all development rows, so all have the same scaler.
         scaler = next(iter(fitted.values())).targets
-        test = replace(test, targets=scaler(test.targets))
-    return outputs, test
+        test = replace(test, targets=scaler.standardise(test.targets))
+    return outputs, of_rivals, test
 
 
 def _tested(config: StudyConfig, outputs: Sequence[Tensor], test: Examples) -> Tested:
@@ -213,9 +223,9 @@ def load_fitted(config: StudyConfig, configuration: Configuration, file: Path) -
     """
     case, data = config.case, config.dataset
     hyperparameters = case.hyperparameters(configuration.hyperparameters)
-    model = case.build(hyperparameters, Shape(data.row_shape, data.outputs)).to(config.plan.device)
+    model = case.build(hyperparameters, shape_of(data)).to(config.plan.device)
     try:
-        return Fitted.load(model, file, data.row_shape)
+        return Fitted.load(model, file, data.row_shape, data.table)
     except BundleError:
         file.unlink(missing_ok=True)
         raise

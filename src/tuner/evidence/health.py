@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
-from tuner.case.metric import metric_of
+from tuner.case.metric import LOOP, metric_of
 from tuner.evidence.signs import curve_of, read_signs
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def check_health(
     if best is None:
         return []
     return [
-        *_edges(best),
+        *_edges(best, made),
         _failed(finished),
         _pruned(finished),
         _progress(finished, made),
@@ -69,7 +69,7 @@ def check_health(
     ]
 
 
-def _edges(best: FrozenTrial) -> list[Check]:
+def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
     """See whether the best value is at the edge of a range that could be wider."""
     at_edge = []
     for name, value in best.params.items():
@@ -91,8 +91,8 @@ def _edges(best: FrozenTrial) -> list[Check]:
             "edges",
             False,
             f"the best trial has values at the edge of their range: {', '.join(at_edge)}",
-            "the best value may lie outside; widen the range in the case's `suggest` and start a "
-            "new study with `--name`",
+            f"the best value may lie outside; widen the range in {_where(made)} and start a new "
+            "study with `--name`",
         )
     ]
 
@@ -146,8 +146,8 @@ def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check
         "progress",
         False,
         f"the last {since} of {len(finished)} trials found nothing better",
-        "more trials of this search will probably not help; change the ranges in the case's "
-        "`suggest`, or search again with another `--seed` and `--name`",
+        "more trials of this search will probably not help; change the ranges in "
+        f"{_where(made)}, or search again with another `--seed` and `--name`",
     )
 
 
@@ -170,7 +170,9 @@ def _duplicates(finished: Sequence[FrozenTrial]) -> Check:
 
 
 def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
-    free = len(made["space"].keys() - made.get("fixed", {}).keys())
+    # A loop says what it asks for only by asking.
+    space = made["space"].keys() or {name for trial in finished for name in trial.params}
+    free = len(space - made.get("fixed", {}).keys())
     useful = sum(trial.state != TrialState.FAIL for trial in finished)
     found = f"{useful} trials for {free} hyperparameters"
     if useful >= TRIALS_A_DIMENSION * free:
@@ -213,6 +215,11 @@ def _validation(
             "rows",
         )
     ]
+
+
+def _where(made: Mapping[str, Any]) -> str:
+    """Say where the ranges of hyperparameters are written."""
+    return "the loop" if made.get("task") == LOOP else "the case's `suggest`"
 
 
 def _is_number(value: Any) -> bool:

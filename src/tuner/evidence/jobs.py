@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.contract import Shape
-from tuner.data.splits import KFold
+from tuner.case.contract import shape_of
+from tuner.data.splits import number_of_folds
 from tuner.engines.job import Job, Replica
 from tuner.machine import machine
 from tuner.seeds import Stream, derive
@@ -53,7 +53,7 @@ def trained_with(config: StudyConfig, configuration: Configuration, index: int) 
     """
     data = config.dataset
     hyperparameters = config.case.hyperparameters(configuration.hyperparameters)
-    model = config.case.build(hyperparameters, Shape(data.row_shape, data.outputs))
+    model = config.case.build(hyperparameters, shape_of(data))
     if not stackable(model, data, config.case):
         return range(index, index + 1)
     start = index - index % TOGETHER
@@ -67,8 +67,7 @@ def seed_of(study_seed: int, index: int, stream: str = Stream.RACE) -> int:
 
 def fresh_replica(config: StudyConfig, index: int) -> Replica:
     """Return the seed and the fold of round `index`."""
-    scheme = config.dataset.validation
-    k = scheme.k if isinstance(scheme, KFold) else 1
+    k = number_of_folds(config.dataset.validation)
     return Replica(
         seed=seed_of(config.seed, index),
         split_seed=derive(config.seed, Stream.RACE_FOLDS, index // k),

@@ -6,6 +6,7 @@ import base64
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import torch
 from PIL import Image
 from sklearn.metrics import confusion_matrix
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tuner.data.examples import Examples
 
 MOST_MISTAKES = 12
+SURE = 0.5  # a class of more than this is more probable than all others together
+CONTRADICT = 0.9  # of the models: so many say another class than the label
+MOST_SUSPECTS = 50
 MOST_ROWS = 1000  # of a regression that are kept
 
 
@@ -47,6 +51,7 @@ def classification_mistakes(
         "mistakes": [
             {
                 "row": int(row),
+                "file": test.names[row] if test.names else None,
                 "true": classes[int(targets[row])],
                 "predicted": classes[int(guess[row])],
                 "probability": float(confidence[row]),
@@ -54,7 +59,50 @@ def classification_mistakes(
             }
             for row in ranked
         ],
+        "suspects": suspects(outputs, test, classes),
     }
+
+
+def suspects(
+    outputs: Sequence[Tensor], test: Examples, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the test rows whose label nearly all models contradict, the most doubtful first.
+
+    The rule is that of confident learning (Northcutt, Jiang and Chuang 2021, Journal of Artificial
+    Intelligence Research 70, section 3.1), on the mean probabilities of the models: a row is
+    suspect where another class is at least as probable as that class is, on average, for the rows
+    that are labelled so. Here the other class also has to be more probable than all others
+    together, and nine models in ten or more have to say another class than the label: models that
+    know little accuse nobody.
+
+    Args:
+        outputs: logits (N, classes) of each model, none of which has seen these rows.
+    """
+    shares = torch.stack([one.double().softmax(dim=1) for one in outputs])
+    targets = test.targets
+    against = (shares.argmax(dim=2) != targets).double().mean(dim=0)
+    mean = shares.mean(dim=0)
+    rows = torch.arange(len(targets))
+    of_label = mean[rows, targets]
+    sums = torch.zeros(len(classes), dtype=mean.dtype).index_add_(0, targets, of_label)
+    usual = sums / targets.bincount(minlength=len(classes)).clamp(min=1)
+    best, guess = mean.max(dim=1)
+    known = targets.bincount(minlength=len(classes))[guess] > 0  # else nothing is usual for it
+    sure = known & (best >= usual[guess]) & (best > SURE)
+    doubtful = (guess != targets) & sure & (against >= CONTRADICT)
+    found = doubtful.nonzero().flatten()
+    ranked = found[(best - of_label)[found].argsort(descending=True, stable=True)]
+    return [
+        {
+            "row": int(row),
+            "file": test.names[row] if test.names else None,
+            "label": classes[int(targets[row])],
+            "said": classes[int(guess[row])],
+            "probability": float(best[row]),
+            "models": round(float(against[row]) * len(outputs)),
+        }
+        for row in ranked[:MOST_SUSPECTS]
+    ]
 
 
 def recall(confusion: Sequence[Sequence[int]]) -> list[float | None]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TARGETS = "test_targets"  # of the test rows
-PREDICTIONS = "test_predictions:"  # and a trial's number or a part's name: what its models said
+PREDICTIONS = "test_predictions:"  # and a trial's number, or a name: what its models said
 RIGHT = -1
 
 
@@ -52,7 +52,11 @@ def keep_targets(evidence: optuna.Study, identity: str, targets: NDArray[np.gene
 def keep_predictions(
     evidence: optuna.Study, trial: int | str, found: Predictions, targets: NDArray[np.generic]
 ) -> None:
-    """Keep what models of a trial's configuration said, in place of what was kept before."""
+    """Keep what models of a trial's configuration said, in place of what was kept before.
+
+    Args:
+        trial: its number; or the name of a rival.
+    """
     values = found.values
     if not np.issubdtype(values.dtype, np.floating):
         values = np.where(values == targets, RIGHT, values)
@@ -73,6 +77,7 @@ def kept_predictions(
 
     Args:
         attributes: of an evidence study.
+        trial: its number; or the name of a rival.
         targets: that it keeps.
     """
     entry = attributes.get(f"{PREDICTIONS}{trial}")

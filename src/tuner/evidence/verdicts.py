@@ -11,9 +11,9 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from tuner.case.metric import sign_of
+from tuner.case.metric import LOOP, sign_of
 from tuner.evidence.certainty import after, in_words
-from tuner.evidence.comparison import CONFIDENCE, Direction, compare
+from tuner.evidence.comparison import CONFIDENCE, Direction, compare, compare_alone
 from tuner.evidence.crossed import compare_rows
 from tuner.evidence.looks import alpha_for, is_used_up, most_looks
 from tuner.evidence.odometer import looks_at
@@ -26,7 +26,7 @@ from tuner.evidence.predictions import (
 )
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
-from tuner.study.schema import SEED_MATTERS
+from tuner.study.schema import FACTS, SEED_MATTERS
 from tuner.study.store import evidence_name
 from tuner.unpromised.by_optuna import storage_of
 
@@ -76,6 +76,7 @@ def verdicts(
         matters=study.user_attrs.get(SEED_MATTERS, "weights"),
         kept=Kept.of(study),
         losses=_losses_of_loop(study),
+        of_loop=study.user_attrs.get(FACTS, {}).get("task") == LOOP,
     )
     return {f"{a}_vs_{b}": test.compare(a, b, further=further) for a, b in PAIRS}
 
@@ -92,6 +93,7 @@ class OnTest:
         matters: what a training's seed changes, as `SEED_MATTERS` has it.
         kept: what was kept of single rows; None: nothing.
         losses: of a loop: attributes that hold the losses of its test rows.
+        of_loop: whether the study is of a loop.
     """
 
     scored: Mapping[str, Sequence[Mapping[str, float]]]
@@ -101,6 +103,7 @@ class OnTest:
     matters: str
     kept: Kept | None
     losses: Mapping[str, Any] = field(default_factory=dict)
+    of_loop: bool = False
 
     def compare(self, arm: str, other: str, *, further: bool) -> dict[str, Any] | None:
         """Compare two arms; None where one was not scored, or a score is not a number.
@@ -120,6 +123,8 @@ class OnTest:
             pair = _by_row(said[0], said[1], kept, self.metric, self.looks, further=further)
         elif losses[0] is not None and losses[1] is not None:
             pair = _by_losses(losses[0], losses[1], self.metric, self.looks)
+        elif self.of_loop:
+            pair = _alone(scores, self.metric.direction)
         else:
             pair = _by_seed(scores, self.metric.direction)
         if self.matters != "weights":  # all models of an arm begin alike: their luck is not seen
@@ -131,6 +136,33 @@ class OnTest:
             "probability_of_improvement": _probability(scores, self.metric.direction),
             "same_trial": numbers[0] == numbers[1],
         }
+
+
+def against_rivals(
+    study: optuna.Study,
+    arms: Mapping[str, FrozenTrial],
+    confirmation: Mapping[str, Any] | None,
+    metric: Metric,
+) -> dict[str, dict[str, Any]]:
+    """Compare each rival with the best on the test rows: "better" says that the rival is.
+
+    Args:
+        confirmation: with its `rivals`, and its `scores` of each arm that is still what was
+            confirmed.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    if not confirmation or not confirmation["rivals"] or "best" not in confirmation["scores"]:
+        return found
+    kept = Kept.of(study)
+    best = kept and kept.said(arms["best"].number)
+    if not kept or not best:
+        return found
+    looks = max(1, looks_at(study, confirmation.get("rows")))
+    for name in confirmation["rivals"]:
+        if said := kept.said(name):
+            pair = _by_row(best, said, kept, metric, looks, further=False)
+            found[name] = {"metric": metric.name, **pair}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +291,20 @@ def _facts(gain: Gain) -> dict[str, Any]:
 def _by_seed(scores: Sequence[Sequence[float]], direction: Direction) -> dict[str, Any]:
     """Compare the scores of paired seeds, of a study that kept no rows."""
     one = compare(scores[0], scores[1], direction)
+    return {
+        "gain": one.gain,
+        "interval": one.interval,
+        "confidence": CONFIDENCE,
+        "p_value": one.p_value,
+        "n": one.n,
+        "verdict": one.verdict,
+        "covers": "seeds",
+    }
+
+
+def _alone(scores: Sequence[Sequence[float]], direction: Direction) -> dict[str, Any]:
+    """Compare the scores of a loop that has no test rows."""
+    one = compare_alone(scores[0], scores[1], direction)
     return {
         "gain": one.gain,
         "interval": one.interval,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from tuner.case.contract import Hyperparameters
+from tuner.data.augment import move, recolour
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
     from tuner.case.contract import Shape
 
@@ -91,6 +92,15 @@ def build_cnn(hyperparameters: CNNHyperparameters, shape: Shape) -> nn.Module:
     layers += _head(channels * height * width, hyperparameters, shape.outputs)
     network = nn.Sequential(*layers)
     return Mirrored(network) if hyperparameters.mirror else network
+
+
+def augment_photos(
+    images: Tensor, hyperparameters: CNNHyperparameters, random: Generator
+) -> Tensor:
+    """Mirror, turn, shift and resize each photo of a batch (N, C, H, W), and change its light."""
+    strength = hyperparameters.augmentation
+    moved = move(images, strength, random, degrees=30, shift=0.15, scale=0.3, flip=True)
+    return recolour(moved, strength / 2, random)
 
 
 def _convolution(channels: int, width: int, keep: bool, batch_norm: bool) -> list[nn.Module]:

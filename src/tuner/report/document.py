@@ -13,6 +13,7 @@ from tuner.report.sections.first import first
 from tuner.report.sections.mattered import mattered_section
 from tuner.report.sections.next_steps import next_section
 from tuner.report.sections.repeat import repeat_section
+from tuner.report.sections.rivals import rivals_section
 from tuner.report.sections.use import use_section
 from tuner.report.sections.wrong import wrong_section
 
@@ -35,6 +36,7 @@ def document(facts: Mapping[str, Any], plots: Sequence[str]) -> str:
     parts = [
         first(facts),
         better_section(facts),
+        rivals_section(facts),
         use_section(facts),
         wrong_section(facts),
         changes_section(facts, picture("ablation.svg")),

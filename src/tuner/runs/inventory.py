@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
-from tuner.case.metric import metric_of
+from tuner.case.metric import LOOP, metric_of
 from tuner.errors import StudyError
 from tuner.evidence.odometer import looks_among
 from tuner.evidence.verdicts import Kept, OnTest
@@ -18,7 +18,7 @@ from tuner.report.facts.gathering import gather
 from tuner.report.sections.verdict import verdict
 from tuner.study.arms import arms_among
 from tuner.study.catalogue import Catalogue
-from tuner.study.schema import CONFIRMATION, FACTS, SEED_MATTERS, SESSIONS
+from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, SEED_MATTERS, SESSIONS
 from tuner.study.store import evidence_name, load_study, open_storage
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _entry(catalogue: Catalogue, name: str, trials: Overview) -> Entry:
         metric=metric.name,
         best=_finite(scores.get("best")),
         baseline=_finite(scores.get("baseline")),
-        split="test" if tested.get("best") else "validation",
+        split=_split(made, attributes, scores=bool(tested.get("best"))),
         verdict=_in_two_words(pair),
         when=sessions[-1].get("started") if sessions else None,
     )
@@ -153,6 +153,13 @@ def _entry(catalogue: Catalogue, name: str, trials: Overview) -> Entry:
 
 def _finite(score: float | None) -> float | None:
     return score if score is not None and math.isfinite(score) else None
+
+
+def _split(made: Mapping[str, Any], attributes: Mapping[str, Any], *, scores: bool) -> str:
+    """Say on which rows the best score is; a loop may have no test rows."""
+    if scores and made.get("task") == LOOP and not attributes.get(OPENINGS):
+        return "final"
+    return "test" if scores else "validation"
 
 
 def _best_and_baseline(
@@ -174,6 +181,8 @@ def _best_and_baseline(
         looks=max(1, looks_among(every, name, confirmation.get("rows"))),
         matters=own.get(SEED_MATTERS, "weights"),
         kept=Kept.among(every.get(evidence_name(name), {})),
+        losses=every.get(evidence_name(name), {}),
+        of_loop=own.get(FACTS, {}).get("task") == LOOP,
     )
     return test.compare("best", "baseline", further=False)
 

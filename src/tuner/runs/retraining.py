@@ -11,6 +11,7 @@ import torch
 from optuna.trial import TrialState
 
 from tuner.bundle.bundle import refuse_to_replace, write_bundle
+from tuner.case.contract import shape_of
 from tuner.data.reading import BY_CASE, BY_COLUMNS, UNKNOWN
 from tuner.data.tensors import checksum_in
 from tuner.engines.inprocess import InProcessEngine
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
+    from tuner.data.dataset import Dataset
     from tuner.evidence.jobs import Configuration
     from tuner.runs.partial import Partial
     from tuner.runs.settings import RetrainingSettings
@@ -237,11 +239,12 @@ def _manifest(
         "epochs": configuration.epochs,
         "hyperparameters": configuration.hyperparameters,
         "task": config.case.task,
-        "shape": {"inputs": data.row_shape, "outputs": data.outputs},
+        "shape": _shape(data),
         "preprocessing": {
             "kind": "image" if data.pixels else "table",
             "pixels": facts["data"]["pixels"],
             "columns": data.columns,
+            **({"table": data.table.facts()} if data.table else {}),
             "read": _reading(facts, config),
             "scalers": "mean and standard deviation of features and targets are in the weights",
         },
@@ -251,6 +254,12 @@ def _manifest(
         "plan": facts["plan"],
         "machine": machine(),
     }
+
+
+def _shape(data: Dataset) -> dict[str, Any]:
+    shape = shape_of(data)
+    categories = {"categories": shape.categories} if shape.categories else {}
+    return {"inputs": shape.inputs, "outputs": shape.outputs, **categories}
 
 
 def _reading(facts: dict[str, Any], config: StudyConfig) -> str:

@@ -98,6 +98,10 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     workplace = settings.workplace
     dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
     case = case.settled(dataset)
+    if dataset.table is not None:
+        observer.tell(Message(dataset.table.in_words()))
+    if dataset.inspection:
+        observer.tell(Message(in_columns(dataset.inspection)))
     fixed = parse_fixed(case, settings.fix)
     tries = parse_tries(case, fixed, settings.tries)
     name = (
@@ -147,6 +151,12 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             settle(study)
             return StudyRun(name, None)
     return StudyRun(name, report)
+
+
+def in_columns(pairs: Sequence[tuple[str, str]]) -> str:
+    """Write what was found in the data, a line each."""
+    width = max(len(subject) for subject, _ in pairs)
+    return "\n".join(f"{subject:<{width}}  {said}" for subject, said in pairs)
 
 
 def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:

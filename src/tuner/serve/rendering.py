@@ -10,6 +10,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.templating import Jinja2Templates
 
+from tuner.report.wording import setting
 from tuner.serve.times import minute
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def _environment() -> Environment:
     made.filters["number"] = number
     made.filters["moment"] = minute
     made.filters["segment"] = lambda text: quote(str(text), safe="")
+    made.filters["setting"] = setting
     made.filters["pretty"] = lambda value: json.dumps(value, ensure_ascii=False)
     return made
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.bundle.bundle import MANIFEST, WEIGHTS
+from tuner.case.reference import door_of
 from tuner.errors import BundleError, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class Predictor:
             self._one.release()
 
     def _run(self, model: Model, path: Path) -> list[dict[str, Any]]:
-        own = self.shelf.is_own(model.case)
+        made_by_a_door = door_of(str(model.manifest["reference"])) is not None
+        own = self.shelf.is_own(model.case) and not made_by_a_door
         case = [f"--case={self.shelf.reference(model.case)}"] if own else []
         words = ["--json", *case, "--", str(model.folder), str(path)]
         try:

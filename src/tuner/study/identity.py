@@ -197,6 +197,7 @@ def _data(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
     )
     if there != here:
         yield _plain("data", there, here)
+    yield from _classes(list(was["classes"]), list(now["classes"]))
     if "validation" in was:
         if was["validation"] != now["validation"]:
             yield _plain("validation split", *(in_words(data["validation"]) for data in (was, now)))
@@ -207,6 +208,26 @@ def _data(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
                 yield _plain(what, was["sizes"][size], now["sizes"][size])
     if list(was["columns"]) != list(now["columns"]):
         yield _columns(list(was["columns"]), list(now["columns"]))
+
+
+def _classes(was: list[str], now: list[str]) -> Iterator[Change]:
+    """Say which classes are gone or new: a model's outputs stand for the classes by their order."""
+    if was == now:
+        return
+    gone, new = ([one for one in a if one not in b] for a, b in ((was, now), (now, was)))
+    said = [
+        f"{word} {', '.join(map(repr, names[:5]))}{' ...' if len(names) > 5 else ''}"
+        for word, names in (("without", gone), ("with", new))
+        if names
+    ]
+    told = " and ".join(said) or "in another order"
+    yield Change(
+        what="classes",
+        was=f"{len(was)}",
+        now=f"{len(now)}",
+        said=f"its {len(was)} classes are now {len(now)}, {told} (a study keeps its classes)",
+        can_be_accepted=False,
+    )
 
 
 def _columns(was: list[str], now: list[str]) -> Change:

@@ -13,6 +13,7 @@ RULES = (
     "training/*.py",
     "models/*.py",
     "data/augment.py",
+    "data/preparation.py",
     "data/scaling.py",
     "data/splits.py",
     "data/tensors.py",

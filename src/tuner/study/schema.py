@@ -84,9 +84,11 @@ class StoredData(TypedDict):
     columns: list[str]
     pixels: dict[str, Any] | None
     sizes: dict[str, int]
+    table: NotRequired[dict[str, Any]]
     identity: NotRequired[str]
     validation: NotRequired[dict[str, Any]]
     reading: NotRequired[str | None]
+    inspection: NotRequired[list[list[str]]]
     findings: NotRequired[dict[str, Any] | None]
     target: NotRequired[dict[str, float] | None]
 

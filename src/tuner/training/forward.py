@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from tuner.data.scaling import Scaler
 from tuner.errors import TrainingError
 from tuner.training.inference import autocast, outputs_of, scaled_batch
 from tuner.training.rows import Rows
@@ -75,7 +76,9 @@ class Forward:
             loss = functional.cross_entropy(outputs, targets, label_smoothing=smoothing)
         else:
             loss = functional.mse_loss(outputs, targets)
-        return loss, self.case.metric.score(outputs.detach(), targets)
+        return loss, self.case.metric.score(
+            self._in_units(outputs.detach()), self._in_units(targets)
+        )
 
     def _apply(self, features: Tensor, numbers: Tensor) -> Tensor:
         """Apply the networks in training: -> (rows of all learners, outputs) float32."""
@@ -106,7 +109,18 @@ class Forward:
         outputs = outputs_of(self.module, self.rows.features[numbers], self.rows.scaler, self.plan)
         apart = self.networks.apart
         pairs = zip(apart(outputs), apart(self.rows.targets[numbers]), strict=True)
-        return tuple(self.case.metric.score(out, target).item() for out, target in pairs)
+        return tuple(
+            self.case.metric.score(scaler.in_units(out), scaler.in_units(target)).item()
+            for scaler, (out, target) in zip(self.rows.scalers, pairs, strict=True)
+        )
+
+    def _in_units(self, values: Tensor) -> Tensor:
+        """Return outputs or targets of all learners, one after the other, as they are scored."""
+        if all(isinstance(scaler, Scaler) for scaler in self.rows.scalers):
+            return values
+        parts = values.chunk(len(self.rows.scalers))
+        both = zip(self.rows.scalers, parts, strict=True)
+        return torch.cat([scaler.in_units(part) for scaler, part in both])
 
 
 def wrong_shape(made: object, expected: tuple[int, ...]) -> str | None:

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Self
 import torch
 from safetensors import SafetensorError
 
+from tuner.data.preparation import Preparation, Straightened
 from tuner.data.scaling import Scaler
 from tuner.data.tensors import load_tensors, save_tensors
 from tuner.errors import BundleError
 from tuner.files import replacing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor, nn
 
+    from tuner.data.table import Table
     from tuner.training.plan import Plan
 
 
@@ -26,8 +29,8 @@ class Fitted:
     """A trained model with the scalers it was trained with."""
 
     model: nn.Module
-    features: Scaler
-    targets: Scaler
+    features: Scaler | Preparation
+    targets: Scaler | Straightened
 
     def outputs(self, features: Tensor, plan: Plan) -> Tensor:
         """Apply the model to unscaled features.
@@ -38,36 +41,52 @@ class Fitted:
         scaler = self.features.to(torch.device(plan.device))
         return outputs_of(self.model, features.to(plan.device), scaler, plan)
 
+    def scored(self, features: Tensor, plan: Plan) -> Tensor:
+        """Apply the model as `outputs` does; numbers are in the units that they are scored in."""
+        return self.targets.to(torch.device(plan.device)).in_units(self.outputs(features, plan))
+
     def save(self, path: Path) -> None:
         """Write weights and scalers to a safetensors file, whole or not at all."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for name, scaler in (("features", self.features), ("targets", self.targets)):
-            tensors |= {f"{name}.mean": scaler.mean, f"{name}.std": scaler.std}
+            tensors |= {f"{name}.{part}": value for part, value in scaler.tensors().items()}
         with replacing(path) as beside:
             save_tensors(tensors, beside)
 
     @classmethod
-    def load(cls, model: nn.Module, path: Path, row: tuple[int, ...]) -> Self:
+    def load(
+        cls, model: nn.Module, path: Path, row: tuple[int, ...], table: Table | None = None
+    ) -> Self:
         """Fill an untrained model with the weights that `save` wrote.
 
         Args:
             row: the shape of a row of features.
+            table: what the columns are, of a model whose rows are prepared by it.
 
         Raises:
             BundleError: the file is damaged, or the weights are those of another model.
         """
         try:
             tensors = load_tensors(path)
-            scalers = [
-                _scaler(tensors.pop(f"{name}.mean"), tensors.pop(f"{name}.std"), shape)
-                for name, shape in (("features", _statistics(row)), ("targets", (1,)))
-            ]
-            model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items()})
+            weights, features, targets = (
+                {
+                    key.removeprefix(f"{part}."): tensors.pop(key)
+                    for key in list(tensors)
+                    if key.startswith(f"{part}.")
+                }
+                for part in ("model", "features", "targets")
+            )
+            model.load_state_dict({**weights, **tensors})  # of the last there should be none
+            prepared = (
+                Preparation.read(features, table) if table else _scaler(features, _statistics(row))
+            )
+            straight = table is not None and table.skewed
+            scaled = Straightened.read(targets) if straight else _scaler(targets, (1,))
         except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
             raise BundleError(
                 f"{path} does not hold the weights of this model ({error}); retrain it"
             ) from error
-        return cls(model.eval(), *scalers)
+        return cls(model.eval(), prepared, scaled)
 
 
 def _statistics(row: tuple[int, ...]) -> tuple[int, ...]:
@@ -75,12 +94,14 @@ def _statistics(row: tuple[int, ...]) -> tuple[int, ...]:
     return row if len(row) == 1 else (row[0], 1, 1)
 
 
-def _scaler(mean: Tensor, std: Tensor, shape: tuple[int, ...]) -> Scaler:
+def _scaler(tensors: Mapping[str, Tensor], shape: tuple[int, ...]) -> Scaler:
     """Refuse what could not have been written by `save`.
 
     Raises:
         ValueError: it does not fit a batch, or would divide by zero.
+        KeyError: a part is missing.
     """
+    mean, std = tensors["mean"], tensors["std"]
     for tensor in (mean, std):
         if tuple(tensor.shape) != shape or tensor.dtype not in {torch.float32, torch.float64}:
             raise ValueError(
@@ -100,13 +121,15 @@ def autocast(plan: Plan) -> torch.autocast:
     return torch.autocast(plan.device, dtype=torch.bfloat16, enabled=enabled)
 
 
-def scaled_batch(features: Tensor, scaler: Scaler, plan: Plan) -> Tensor:
+def scaled_batch(features: Tensor, scaler: Scaler | Preparation, plan: Plan) -> Tensor:
     """Scale a batch and lay it out in memory as the plan says."""
     scaled = scaler(features)
     return scaled.contiguous(memory_format=torch.channels_last) if plan.channels_last else scaled
 
 
-def outputs_of(model: nn.Module, features: Tensor, scaler: Scaler, plan: Plan) -> Tensor:
+def outputs_of(
+    model: nn.Module, features: Tensor, scaler: Scaler | Preparation, plan: Plan
+) -> Tensor:
     """Evaluate a model on features on its device: (N, ...) -> (N, outputs) float32."""
     model.eval()
     with torch.inference_mode(), autocast(plan):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from tuner.case.contract import Shape
+from tuner.case.contract import shape_of
+from tuner.data.preparation import Preparation, Straightened
 from tuner.data.scaling import Scaler
 from tuner.errors import TrainingError
 from tuner.training.randomness import keep_seeded, seed_others
@@ -33,8 +34,8 @@ class Learner:
     place: int
     fold: Fold
     network: nn.Module
-    features: Scaler
-    targets: Scaler
+    features: Scaler | Preparation
+    targets: Scaler | Straightened
     random: torch.Generator
 
     @classmethod
@@ -50,23 +51,35 @@ class Learner:
             TrainingError: `build` returns something else than a network.
         """
         own_seed = int(torch.randint(2**62, ()).item())
-        rows = data.development
-        features = (
-            Scaler.for_pixels(data.pixels)
-            if data.pixels
-            else Scaler.fit(rows.features[fold.training])
-        )
-        regression = case.task == "regression"
-        targets = Scaler.fit(rows.targets[fold.training]) if regression else Scaler.identity()
+        features, targets = _prepare(case, data, fold)
         seed_others(own_seed)
         with keep_seeded(own_seed):
-            network = case.build(hyperparameters, Shape(data.row_shape, data.outputs))
+            network = case.build(hyperparameters, shape_of(data))
         if not isinstance(network, nn.Module):
             raise TrainingError(
                 f"build returns {type(network).__name__}; it has to return an nn.Module"
             )
         random = torch.Generator().manual_seed(own_seed)
         return cls(place, fold, network, features, targets, random)
+
+
+def _prepare(
+    case: Case, data: Dataset, fold: Fold
+) -> tuple[Scaler | Preparation, Scaler | Straightened]:
+    """Fit what is done to features and targets on the training part of a fold."""
+    rows = data.development
+    features: Scaler | Preparation
+    if data.pixels:
+        features = Scaler.for_pixels(data.pixels)
+    elif data.table:
+        features = Preparation.fit(rows.features[fold.training], data.table)
+    else:
+        features = Scaler.fit(rows.features[fold.training])
+    if case.task != "regression":
+        return features, Scaler.identity()
+    numbers = rows.targets[fold.training]
+    skewed = data.table is not None and data.table.skewed
+    return features, Straightened.fit(numbers) if skewed else Scaler.fit(numbers)
 
 
 def make_learners(

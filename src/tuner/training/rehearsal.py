@@ -82,7 +82,8 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                 ) from error
         effect, said = _effect_of_the_seed(case, data, plan)
         said += _of_the_outputs(case, data, plan)
-    columns = [] if data.pixels else remarks(data.development.features, data.columns)
+    own = data.pixels is None and case.accepts is None  # not features that `read` has computed
+    columns = [] if not own or data.table else remarks(data.development.features, data.columns)
     return Rehearsal(effect, (*said, *columns))
 
 
@@ -186,7 +187,7 @@ def _check_saving(
         except (TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise TrainingError(f"its weights cannot be saved: {error}") from error
         try:
-            loaded = Fitted.load(other.network.to(plan.device), file, data.row_shape)
+            loaded = Fitted.load(other.network.to(plan.device), file, data.row_shape, data.table)
         except BundleError as error:
             reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
             raise TrainingError(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.data.dataset import Dataset
+    from tuner.data.preparation import Preparation, Straightened
     from tuner.training.learner import Learner
 
 
@@ -26,6 +27,7 @@ class Rows:
         features: images as they are (N, C, H, W); or tables (K * N, F), each learner's scaled by
             its own scaler, once.
         targets: (N,) classes, or (K * N, 1) numbers, scaled in the same way.
+        scalers: of the targets, each learner's own.
         scaler: what is still to be done to a batch of features.
         training: numbers of the training rows, as the networks take them.
         validation: of the held-out rows; of none, where nothing is held out.
@@ -33,7 +35,8 @@ class Rows:
 
     features: Tensor
     targets: Tensor
-    scaler: Scaler
+    scaler: Scaler | Preparation
+    scalers: tuple[Scaler | Straightened, ...]
     training: Tensor
     validation: Tensor
 
@@ -52,7 +55,8 @@ class Rows:
         """
         rows, count = data.development, len(data.development)
         if data.pixels:
-            scaler, features = learners[0].features, rows.features
+            scaler: Scaler | Preparation = learners[0].features
+            features = rows.features
         else:
             scaler = Scaler.identity()
             features = torch.cat([learner.features(rows.features) for learner in learners])
@@ -67,6 +71,7 @@ class Rows:
             features.to(device),
             targets.to(device),
             scaler.to(device),
+            tuple(learner.targets.to(device) for learner in learners),
             side_by_side([fold.training + start for fold, start in pairs]),
             side_by_side([fold.validation + start for fold, start in pairs]),
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tuner.case.contract import shape_of
 from tuner.training.forward import Forward
 from tuner.training.inference import Fitted
 from tuner.training.networks import gather
@@ -39,7 +40,7 @@ class Trainer:
         self.learners, self.networks = learners, networks
         self.batch_size, self.device = hyperparameters.batch_size, plan.device
         first = learners[0].network.to(plan.device)
-        self.costs = Work.count(first, data.row_shape, copies=len(learners))
+        self.costs = Work.count(first, shape_of(data).inputs, copies=len(learners))
         self.work = 0.0
         self.forward = Forward(case, hyperparameters, data, learners, networks, plan)
         self.weights = list(self.forward.module.parameters())

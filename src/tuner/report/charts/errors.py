@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COLUMNS = 6
+MOST_NAMED = 30  # classes; more have numbers at every tenth row, and none on the cells
+CELL, CELL_OF_MANY = 0.55, 0.07  # inches
 MOST_FRAMED = 900  # cells: a frame for each empty one takes time
 
 
@@ -30,7 +32,8 @@ def draw_confusion(facts: Mapping[str, Any]) -> Figure | None:
         return None
     counts = np.array(found["confusion"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    size = 1.4 + 0.55 * len(counts)
+    many = len(counts) > MOST_NAMED
+    size = 1.4 + (CELL_OF_MANY if many else CELL) * len(counts)
     names = drawable(found["classes"])
     with our_look(*names):
         figure = Figure(figsize=(size + 1.2, size), layout="constrained")
@@ -41,7 +44,7 @@ def draw_confusion(facts: Mapping[str, Any]) -> Figure | None:
             if counts[row, column] or counts.size <= MOST_FRAMED:
                 colour = to_rgba(BLUE, float(shares[row, column]))
                 axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor=PALE))
-            if counts[row, column]:
+            if counts[row, column] and not many:
                 axes.text(
                     column + 0.5,
                     row + 0.5,
@@ -52,8 +55,12 @@ def draw_confusion(facts: Mapping[str, Any]) -> Figure | None:
                     color=PAPER if shares[row, column] > 0.5 else INK,
                 )
         places = np.arange(len(counts)) + 0.5
-        axes.set_xticks(places, names, rotation=45, ha="right")
-        axes.set_yticks(places, names)
+        if many:  # numbers of classes, in the order of report.json
+            axes.set_xticks(places[::10], [str(n + 1) for n in range(0, len(counts), 10)])
+            axes.set_yticks(places[::10], [str(n + 1) for n in range(0, len(counts), 10)])
+        else:
+            axes.set_xticks(places, names, rotation=45, ha="right")
+            axes.set_yticks(places, names)
         axes.set_xlim(0, len(counts))
         axes.set_ylim(len(counts), 0)
         axes.set_xlabel("predicted")

@@ -36,6 +36,7 @@ def confirmation_of(
         "trained_on": stored.get("trained_on"),  # None: all rows, as it was before
         "rows": stored.get("rows"),
         "price": stored.get("price"),
+        "rivals": stored.get("rivals", {}),
         "scores": {name: stored["arms"][name]["scores"] for name in current},
         "outdated": {
             name: number
@@ -120,6 +121,30 @@ def facts_of_arm(
         "test": {metric: _summary([score[metric] for score in scores]) for metric in scores[0]}
         if scores
         else {},
+    }
+
+
+def rival_facts(
+    confirmation: Mapping[str, Any] | None, compared: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the entry of the rivals in report.json, by name; empty where there are none.
+
+    Args:
+        compared: what there is to say of each against the best, by name.
+    """
+    return {
+        name: {
+            "title": one["title"],
+            "setting": one["setting"],
+            "seconds": one["seconds"],
+            "validation": _summary(one["validation"]),
+            "test": {
+                metric: _summary([score[metric] for score in one["scores"]])
+                for metric in one["scores"][0]
+            },
+            "against_best": compared.get(name),
+        }
+        for name, one in (confirmation or {}).get("rivals", {}).items()
     }
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.metric import metric_of
 from tuner.evidence.health import check_health
 from tuner.evidence.parts import judge_part, parts_of
-from tuner.evidence.verdicts import verdicts
-from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts
+from tuner.evidence.verdicts import against_rivals, verdicts
+from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts, rival_facts
 from tuner.report.facts.counting import counts, tries_of, wall_seconds, work_of
 from tuner.report.facts.importances import importance_facts
 from tuner.report.facts.labels import diagnoses
@@ -63,6 +63,8 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "case": made["case"],
         "reference": made.get("reference", made["case"]),
         "task": made["task"],
+        "has_recipe": bool(made.get("recipe", True)),
+        "made_up": made.get("made_up", False),
         "data": made["data"],
         "remarks": attributes.get(REMARKS, []),
         "changes_accepted": attributes.get(CHANGES, []),
@@ -83,6 +85,9 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "diagnosis": diagnoses(arms, made),
         "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
         "comparison": verdicts(study, arms, confirmation, metric_of(made), further=further),
+        "rivals": rival_facts(
+            confirmation, against_rivals(study, arms, confirmation, metric_of(made))
+        ),
         "ablation": ablation_facts(
             attributes.get(ABLATION), arms, metric_of(made), made["data"]["sizes"]
         ),

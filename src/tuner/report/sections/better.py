@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
 from tuner.report.scored import metric_in
+from tuner.report.sections.loop import on_test
 from tuner.report.sections.verdict import covered, gain_interval
 from tuner.report.wording import (
     BLANK,
@@ -54,7 +55,14 @@ def better_section(facts: Facts) -> str:
                 f"{pair['p_value']:.3f}" if pair["p_value"] >= 0.001 else "< 0.001",
             ]
         )
-    header = ["", "verdict", f"gain in test {metric.title}", "95 % interval", "improved", "p"]
+    header = [
+        "",
+        "verdict",
+        f"gain in {on_test(facts)}{metric.title}",
+        "95 % interval",
+        "improved",
+        "p",
+    ]
     notes = _notes(facts, next(iter(pairs.values())))
     return f"{HEADING}\n\n{table(header, rows, left=2)}\n\n" + "\n".join(notes)
 
@@ -69,8 +77,8 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
         else "both the interval and p (0.05 or less) rule out chance"
     )
     notes = [
-        f"- *Gain*: the difference of the mean test scores, with {count(pair['n'], 'seed')} per "
-        "arm; above zero is better.",
+        f"- *Gain*: the difference of the mean {on_test(facts)}scores, with "
+        f"{count(pair['n'], 'seed')} per arm; above zero is better.",
         f"- *95 % interval*: in 95 of 100 studies like this one, the true gain is in it. "
         f"{covered(facts, pair)}",
         "- *Improved*: the share of pairs of models, one of each arm, in which the first one did "
@@ -89,7 +97,7 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
     if not by_row:
         notes.append(
             "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. This "
-            "study kept no predictions of single rows."
+            "study kept no scores of single rows."
         )
     return notes
 

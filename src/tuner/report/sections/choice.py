@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.reference import is_file
+from tuner.case.reference import is_file, is_loop
+from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import code, shell
 
 if TYPE_CHECKING:
@@ -57,6 +58,13 @@ def how_to_use(facts: Facts) -> str:
     if arm is None:
         return ""
     retrain = shell(retrain_command(facts, arm))
+    if is_of_loop(facts):
+        told = (
+            "This calls the loop again and keeps the files that it writes into `tuner.folder()`, "
+            f"and the weights of the module that it returns, under "
+            f"{code(facts['home'] + '/bundles')}."
+        )
+        return f"{retrain}\n\n{told}"
     told = (
         f"This trains it on the development rows and saves the model in a folder under "
         f"{code(facts['home'] + '/bundles')}. To use it: `python -m tuner.predict FOLDER FILE...`."
@@ -75,7 +83,7 @@ def retrain_command(facts: Facts, arm: str = "best", only: Sequence[str] = ()) -
 def option_for_place(facts: Facts) -> str:
     """Return the options, with a space before, that name the storage and the case of a study."""
     place = f" {facts['where']}" if facts["where"] else ""
-    if is_file(facts["reference"]):
+    if is_file(facts["reference"]) or is_loop(facts["reference"]):
         place += f" --case {shlex.quote(facts['reference'])}"
     return place
 

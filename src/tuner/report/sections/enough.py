@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.report.scored import metric_in
+from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import (
     code,
     count,
@@ -153,7 +154,7 @@ def _time(facts: Facts) -> str:
 
 def _saving(facts: Facts) -> str:
     done, whole = facts["work"]["done"], facts["work"]["without_pruning_at_most"]
-    if not done or not whole or not facts["trials"]["pruned"]:
+    if not done or not whole or not facts["trials"]["pruned"] or is_of_loop(facts):
         return ""
     return (
         f"- Pruning saved up to {per_cent(1 - done / whole)} of the work of training every trial "

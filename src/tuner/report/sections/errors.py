@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 HEADING = "## What does it still get wrong?"
 MOST_CLASSES = 30  # in a table
+MOST_SUSPECTS = 20  # in a table; report.json has more
 PLAIN_LETTERS = 0x024F  # the last of Latin; a font for others may be missing
 
 
@@ -34,7 +35,15 @@ def errors_section(facts: Facts, plots: Sequence[str]) -> str:
         text += (
             " The pictures are the mistakes that the first seed's model was most confident about."
         )
-    parts = [HEADING, _one_class(found), _pairs(found), _classes(found), *pictures, text]
+    parts = [
+        HEADING,
+        _one_class(found),
+        _pairs(found),
+        _classes(found),
+        *pictures,
+        text,
+        _suspects(found),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -80,6 +89,36 @@ def _classes(found: Facts) -> str:
             "in the first column."
         )
     return "\n\n".join(parts)
+
+
+def _suspects(found: Facts) -> str:
+    """Name the test rows that nearly all models contradict; older studies have not kept them."""
+    suspects = found.get("suspects")
+    if suspects is None:
+        return ""
+    if not suspects:
+        return (
+            "No label looks wrong: there is no test row of which nearly all models say the same "
+            "other class with as much certainty as they usually have."
+        )
+    rows = [
+        [
+            code(one["file"]) if one["file"] else f"{one['row'] + 1:,}",
+            code(one["label"]),
+            code(one["said"]),
+            per_cent(one["probability"], 0),
+            f"{one['models']} of {found['models']}",
+        ]
+        for one in suspects[:MOST_SUSPECTS]
+    ]
+    header = ["file" if suspects[0]["file"] else "test row", "label", "models say"]
+    header += ["mean probability", "models against the label"]
+    more = f" The first {MOST_SUSPECTS} are shown." if len(suspects) > MOST_SUSPECTS else ""
+    return (
+        f"**Is the label wrong?** Nearly all models contradict {count(len(suspects), 'label')} of "
+        f"the test rows, and are sure of another class. Look at these first.{more}\n\n"
+        f"{table(header, rows, left=3)}"
+    )
 
 
 def _residuals(facts: Facts) -> str:

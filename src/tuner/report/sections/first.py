@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.report.sections.choice import chosen_arm, how_to_use, reason
 from tuner.report.sections.repeat import study_command
+from tuner.report.sections.rivals import rivals_verdict
 from tuner.report.sections.units import in_target_units
 from tuner.report.sections.verdict import (
     how_sure,
@@ -26,7 +27,12 @@ MOST_SHOWN = 6  # hyperparameters, so that it stays one screen
 
 def first(facts: Facts) -> str:
     """Return all that a person in a hurry needs; it holds no second-level heading."""
-    told = (f"**{verdict(facts)}**", in_target_units(facts), recipe_verdict(facts))
+    told = (
+        f"**{verdict(facts)}**",
+        in_target_units(facts),
+        recipe_verdict(facts),
+        rivals_verdict(facts),
+    )
     parts = [
         _stand_in(facts),
         f"# Study {code(facts['study'])}",
@@ -56,6 +62,11 @@ def _stand_in(facts: Facts) -> str:
 def _remarks(facts: Facts) -> str:
     """Say first what is odd about the data, and which changes somebody has accepted."""
     told = [f"> **About the data:** {sentence(one)}" for one in facts.get("remarks") or []]
+    if facts.get("made_up"):
+        told.append(
+            "> **About the baseline:** nobody named one, so it is made up: the middle of each "
+            "range. To compare with what you have, add `--baseline NAME=VALUE` and a new `--name`."
+        )
     if accepted := facts.get("changes_accepted"):
         several = accepted if isinstance(accepted, list) else [accepted]
         told.append(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command
+from tuner.report.sections.loop import where_the_space_is
 from tuner.report.sections.part import confirmed_part
 from tuner.report.sections.repeat import study_command
 from tuner.report.sections.verdict import is_unconfirmed
@@ -93,8 +94,8 @@ def _search(facts: Facts) -> list[str]:
     found = facts["outlook"]
     if found["more_trials"] == "no":
         return [
-            "Widen the search space in the case's `suggest`, and start a new study with `--name`: "
-            "every configuration has been tried."
+            f"Widen the search space in {where_the_space_is(facts)}, and start a new study with "
+            "`--name`: every configuration has been tried."
         ]
     if found["more_trials"] == "perhaps":
         return ["Run more trials: repeat the study command with a larger `--trials`."]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.report.scored import metric_in
 from tuner.report.sections.choice import reason
+from tuner.report.sections.loop import has_test, is_of_loop, new_trainings
 from tuner.report.sections.units import in_target_units
 from tuner.report.wording import (
     BLANK,
@@ -44,16 +45,16 @@ def use_section(facts: Facts) -> str:
 
 def _scores(facts: Facts) -> str:
     """Show each arm's scores, a row a kind of score."""
-    metric = metric_in(facts)
+    metric, loop = metric_in(facts), is_of_loop(facts)
     arms = {name: facts["arms"][name] for name in COLUMNS if name in facts["arms"]}
     folds = max(arm["validation"]["n"] for arm in arms.values())
     rounds = max((arm["fresh"]["n"] for arm in arms.values() if arm["fresh"]), default=0)
     tested = {name: one["n"] for arm in arms.values() for name, one in arm["test"].items()}
     rows = [
         ["trial", *(str(arm["trial"]) for arm in arms.values())],
-        ["epochs", *(_epochs(arm) for arm in arms.values())],
+        ["reports" if loop else "epochs", *(_epochs(arm) for arm in arms.values())],
         [
-            f"validation {metric.title} ({count(folds, 'fold')})",
+            f"validation {metric.title}" + ("" if loop else f" ({count(folds, 'fold')})"),
             *means_and_stds(metric, [arm["validation"] for arm in arms.values()]),
         ],
     ]
@@ -63,12 +64,15 @@ def _scores(facts: Facts) -> str:
     for name, seeds in tested.items():
         one = metric_in(facts, name)
         scores = means_and_stds(one, [arm["test"].get(name) for arm in arms.values()])
-        rows.append([f"test {one.title} ({count(seeds, 'seed')})", *scores])
+        what = "test" if has_test(facts) else "final"
+        rows.append([f"{what} {one.title} ({count(seeds, 'seed')})", *scores])
     header = ["", *(f"**{name}**" for name in arms)]
     return table(header, rows) + "\n\n" + _notes(facts, fresh=bool(rounds), tested=bool(tested))
 
 
 def _notes(facts: Facts, *, fresh: bool, tested: bool) -> str:
+    if is_of_loop(facts):
+        return _notes_on_loop(facts, tested=tested)
     unit = ", in standardised units of the target" if facts["task"] == "regression" else ""
     notes = [
         f"- Scores are mean ± standard deviation{unit}.",
@@ -88,6 +92,23 @@ def _notes(facts: Facts, *, fresh: bool, tested: bool) -> str:
         )
     if told := in_target_units(facts):
         notes.append(f"- {told}")
+    return "\n".join(notes)
+
+
+def _notes_on_loop(facts: Facts, *, tested: bool) -> str:
+    notes = [
+        "- Scores are mean ± standard deviation, as the loop gives them.",
+        "- *Reports*: how many scores the loop has reported on the way.",
+        "- *Validation*: what the call of the search came to. These scores picked the best, so "
+        "**they are optimistic**.",
+    ]
+    if tested:
+        rows = "on the loop's test rows" if has_test(facts) else "on the loop's validation rows"
+        notes.append(
+            "- *Fresh validation*: calls on seeds that the search did not use. They picked the "
+            f"winner.\n- *{'Test' if has_test(facts) else 'Final'}*: calls on further seeds, "
+            f"whose scores picked nothing, {rows}."
+        )
     return "\n".join(notes)
 
 
@@ -161,7 +182,7 @@ def _race(facts: Facts) -> str:
                 behind,
             ]
         )
-    header = ["trial", "in the search", "on fresh seeds and folds", "rounds", "behind by"]
+    header = ["trial", "in the search", f"on {new_trainings(facts)}", "rounds", "behind by"]
     return f"How the best was found:\n\n{table(header, rows)}\n\n" + (
         f"{_race_in_words(facts)} {_optimism(facts)}".rstrip()
     )
@@ -169,9 +190,10 @@ def _race(facts: Facts) -> str:
 
 def _race_in_words(facts: Facts) -> str:
     confirmation = facts["confirmation"]
+    fold = "" if is_of_loop(facts) else " and a new fold"
     text = (
         "The best trials of the search, the baseline and the recipe were trained again in rounds. "
-        "Each round has a new seed and a new fold, the same for all. The weakest of the best "
+        f"Each round has a new seed{fold}, the same for all. The weakest of the best "
         "trials was dropped along the way; *behind by* compares a trial with the winner on the "
         f"rounds it took part in. Trial {confirmation['winner']} won"
     )

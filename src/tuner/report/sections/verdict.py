@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.report.scored import metric_in
+from tuner.report.sections.loop import has_test, is_of_loop, on_test
 from tuner.report.wording import (
     code,
     count,
@@ -74,14 +75,24 @@ def how_sure(facts: Facts) -> str:
         surely = f"({p_value(pair['p_value'])}, {seeds})"
         parts = [f"{parts[0]}, with a 95 % interval of {interval} {surely}."]
     if pair["verdict"] == "no proven gain":
-        parts.append(_why_not_proven(pair))
+        parts.append(_why_not_proven(facts, pair))
     parts += [covered(facts, pair), *_certainty(pair)]
     return " ".join(part for part in parts if part)
 
 
 def covered(facts: Facts, pair: Facts) -> str:
     """Say which kinds of luck an interval covers, and how much each adds to the uncertainty."""
+    if not has_test(facts):
+        return (
+            "This covers the luck of training. The scores are on the validation rows that the "
+            "search has seen, so new rows are not covered: add a function `test` to the file."
+        )
     if not pair.get("rows"):
+        if is_of_loop(facts):
+            return (
+                "This covers the luck of training, not the choice of the test rows: return a score "
+                "for each row from `test`, and it will."
+            )
         rows = facts["data"]["sizes"]["test"]
         return f"This covers the luck of training, not the choice of the {rows:,} test rows."
     text = f"This covers new trainings and new test rows (there were {pair['rows']:,})"
@@ -104,8 +115,13 @@ def _certainty(pair: Facts) -> list[str]:
     return [sentence(one) for one in ([found] if isinstance(found, str) else found)]
 
 
-def _why_not_proven(pair: Facts) -> str:
+def _why_not_proven(facts: Facts, pair: Facts) -> str:
     if pair.get("seed_matters", "weights") != "weights":
+        if is_of_loop(facts):
+            return (
+                "Fresh seeds change nothing: every call of a configuration came to the same score, "
+                "so more calls prove nothing. If the loop seeds itself, use `tuner.seed()` there."
+            )
         return (
             "The case fixes the seed of its weights, so all models of a configuration begin alike, "
             "and more trainings prove nothing. Remove the fixed seed from `build`."
@@ -132,6 +148,8 @@ def recipe_verdict(facts: Facts) -> str:
     """Say in one sentence what the textbook recipe has done; empty where nothing is known."""
     arms, pair = facts["arms"], facts["comparison"]["recipe_vs_baseline"]
     if arms and "recipe" not in arms:
+        if not facts.get("has_recipe", True):
+            return ""
         return "The textbook recipe has no complete trial, so it is not compared."
     if (
         pair is None
@@ -173,7 +191,8 @@ def most_of_it(facts: Facts) -> str:
     share = part / whole
     brings = "alone brings" if len(names) == 1 else "alone bring"
     named = listed([code(name) for name in names])
-    return f"On fresh folds, {named} {brings} {of_the_gain(share)}."
+    rounds = "seeds" if is_of_loop(facts) else "folds"
+    return f"On fresh {rounds}, {named} {brings} {of_the_gain(share)}."
 
 
 def of_the_gain(share: float) -> str:
@@ -247,7 +266,8 @@ def _trials(facts: Facts) -> str:
 def _level_in_words(facts: Facts, arm: str) -> str:
     metric = metric_in(facts)
     level = loss(metric, facts["arms"][arm]["test"][metric.name]["mean"])
-    return f"test {metric.loss_title} is {_write(metric, level, _decimals(metric, level))}"
+    written = _write(metric, level, _decimals(metric, level))
+    return f"{on_test(facts)}{metric.loss_title} is {written}"
 
 
 def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
@@ -264,7 +284,7 @@ def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
         low, high = -high, -low
     interval = f"{number(low, decimals)} to {number(high, decimals)}{metric.unit_of_difference}"
     levels = _write(metric, was, decimals), _write(metric, now, decimals)
-    return f"test {metric.loss_title}", levels, interval
+    return f"{on_test(facts)}{metric.loss_title}", levels, interval
 
 
 def gain_interval(facts: Facts, pair: Facts) -> tuple[float, float] | None:

@@ -1,0 +1,231 @@
+"""A table in a file, CSV or Parquet, to columns of text; by pyarrow.
+
+Nothing is guessed cell by cell here: encoding and separator are found once for the file, and what
+was not plain about them is said in a note. Types are decided afterwards, over all rows of a column
+(`tuner.data.sources.kinds`).
+"""
+
+from __future__ import annotations
+
+import csv
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from tuner.data.sources.kinds import NUMBER
+from tuner.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+SAMPLE = 50  # rows that the separator is chosen by
+LARGEST_BLOCK = 2**30  # bytes that pyarrow parses at a time
+OTHERS = {  # how files begin that are neither
+    b"PK\x03\x04": "a zip or Excel file (.xlsx)",
+    b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
+    b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"7z\xbc\xaf": "a 7z file",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"SQLite format 3": "a SQLite database",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A table of text.
+
+    Attributes:
+        names: of the columns.
+        cells: a pyarrow array of text a column; an empty text where there is no value.
+        separator: between the cells of the file; a comma for Parquet.
+        notes: what was not plain about the file, a sentence each.
+    """
+
+    names: tuple[str, ...]
+    cells: tuple[Any, ...]
+    separator: str
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.cells[0])
+
+
+def read_sheet(path: Path) -> Sheet:
+    """Read a CSV file (UTF-8, UTF-16 with a byte order mark, or else Windows-1252) or Parquet.
+
+    Raises:
+        DataError: it is not there, is something else, or is not a table: without rows, with rows of
+            other lengths, or with columns that cannot be told apart.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name a CSV or Parquet file")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    for start, what in OTHERS.items():
+        if content.startswith(start):
+            raise DataError(f"{path} is {what}; save the table as CSV or Parquet and name that")
+    if content.startswith(b"PAR1"):
+        names, cells = _parquet(path, content)
+        separator, notes = ",", list[str]()
+    else:
+        text, notes = _decoded(path, content)
+        names, cells, separator = _csv(path, text)
+        if separator != ",":
+            notes.append(f"Cells are separated by {SEPARATORS[separator]}.")
+    names, renamed = _checked(path, names)
+    if len(cells[0]) == 0:
+        raise DataError(f"{path} has a header and no rows; a study needs rows to learn from")
+    return Sheet(
+        names=tuple(names), cells=tuple(cells), separator=separator, notes=(*notes, *renamed)
+    )
+
+
+def _decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
+    """Return the text of a file, and how it was decoded if that is not UTF-8."""
+    if not content.strip():
+        raise DataError(f"{path} is empty; name a CSV file with a header and rows")
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        try:
+            return content.decode("utf-16"), ["The file is in UTF-16."]
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is damaged UTF-16 text; save it as UTF-8") from error
+    if b"\0" in content[:100_000]:
+        raise DataError(f"{path} is not text (it holds zero bytes); name a CSV or Parquet file")
+    try:
+        return content.removeprefix(BOM_UTF8).decode("utf-8"), []
+    except UnicodeDecodeError as error:
+        note = (
+            f"The file is not in UTF-8 (byte {error.start + 1}), so it was read as Windows-1252 "
+            "(Latin-1). If letters look wrong, save it as UTF-8."
+        )
+        try:
+            return content.decode("cp1252"), [note]
+        except UnicodeDecodeError:
+            return content.decode("latin-1"), [note]
+
+
+def _csv(path: Path, text: str) -> tuple[list[str], list[Any], str]:
+    """Return the header, the cells of each column, and the separator."""
+    separator = _separator(text)
+    header = next(csv.reader(text.splitlines(keepends=True), delimiter=separator), [])
+    odd: list[tuple[int, int]] = []
+
+    def note(row: Any) -> str:
+        odd.append((row.number or 0, row.actual_columns))
+        return "skip"
+
+    names = [str(place) for place in range(len(header))]
+    data = text.encode()
+    try:
+        table = pa.csv.read_csv(
+            pa.BufferReader(data),
+            read_options=pa.csv.ReadOptions(
+                use_threads=False,
+                column_names=names,
+                block_size=min(len(data) + 1, LARGEST_BLOCK),
+            ),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=separator, newlines_in_values=True, invalid_row_handler=note
+            ),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"{path} cannot be read as a CSV file: {' '.join(str(error).split())}"
+        ) from error
+    if odd:
+        number, count = odd[0]
+        others = f" ({len(odd)} rows are like that)" if len(odd) > 1 else ""
+        raise DataError(
+            f"{path}: the header has {len(header)} cells, and row {number - 1} has {count}"
+            f"{others}. Give each row as many cells; put text with a separator in it into quotes"
+        )
+    cells = [column.slice(1).combine_chunks() for column in table.columns]
+    return header, cells, separator
+
+
+def _separator(text: str) -> str:
+    """Return the separator by which the first rows have most cells, and equally many."""
+    best, most = ",", (False, 1)
+    for separator in SEPARATORS:
+        lines = text[:1_000_000].splitlines(keepends=True)
+        reader = csv.reader(lines, delimiter=separator)
+        rows = [row for row, _ in zip(filter(None, reader), range(SAMPLE), strict=False)]
+        if not rows:
+            continue
+        whole = rows[:-1] if len(rows) > 2 and len(rows) < SAMPLE else rows
+        cells = len(rows[0])
+        found = len({len(row) for row in whole}) == 1 and cells > 1, cells
+        if found > most:
+            best, most = separator, found
+    return best
+
+
+def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any]]:
+    """Return names and cells of a Parquet file, as a CSV file would have them."""
+    try:
+        table = pa.parquet.read_table(pa.BufferReader(content))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path} cannot be read as a Parquet file: {' '.join(str(error).split())}"
+        ) from error
+    if not table.num_columns:
+        raise DataError(f"{path} has no columns; name a table with a target")
+    cells = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        whole = column.combine_chunks()
+        if pa.types.is_dictionary(whole.type):
+            whole = whole.dictionary_decode()
+        try:
+            text = whole.cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise DataError(
+                f"{path}: column {name!r} holds {whole.type}, which is not a number, a text or a "
+                "date; leave it out of the file"
+            ) from error
+        cells.append(pc.fill_null(text, ""))
+    return list(table.column_names), cells
+
+
+def _checked(path: Path, header: list[str]) -> tuple[list[str], list[str]]:
+    """Return the names of the columns without spaces around them, and what had to be repaired."""
+    names = [name.strip() for name in header]
+    unnamed = [place for place, name in enumerate(names) if not name]
+    for place in unnamed:
+        names[place] = f"column {place + 1}"
+    if len(names) == 1:
+        raise DataError(
+            f"{path} has one column, {names[0][:60]!r}; a table needs a target and something to "
+            "learn from, with commas, semicolons, tabs or | between cells"
+        )
+    if all(NUMBER.fullmatch(name) for name in header):
+        raise DataError(
+            f"{path}: the first line holds numbers ({', '.join(names[:3])}, ...) and no names; add "
+            "a header that names each column"
+        )
+    counts = Counter(name.casefold() for name in names)
+    twice = [name for name in names if counts[name.casefold()] > 1]
+    if twice:
+        alike = "" if len(set(twice)) == 1 else " (they differ in case or spaces alone)"
+        named = ", ".join(map(repr, twice[:4]))
+        raise DataError(
+            f"{path} has more than one column of one name{alike}: {named}; rename or remove all "
+            "but one"
+        )
+    told = [f"The column without a name is called {names[place]!r}." for place in unnamed[:5]]
+    return names, told

@@ -1,0 +1,172 @@
+"""What the columns of a table in a file are, and which features a model gets from them.
+
+It is decided once, over all rows, and kept with the data and with each model: new rows are read in
+the same way. What is fitted on rows (medians, quantiles) is not here: see `tuner.data.preparation`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind = Literal["number", "yes or no", "date", "category", "left out"]
+Part = Literal["days", "month", "day", "weekday", "hour"]
+MOST_SHOWN, FIRST_SHOWN = 40, 20  # columns, in the words for people
+MISSING = ""  # among the values of a category: the cell is empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the file.
+
+    Attributes:
+        kind: what it is taken as.
+        why: in words: the rule that decided so.
+        missing: rows without a value, of all rows of the file.
+        form: how its cells are written: "," for 1.234,5, "thousands" for 1,234.5; of a date the
+            order of year, month and day, as "ymd"; empty: plainly.
+        values: of a category, those that have a code of their own, in the order of their codes from
+            1 on; of yes or no, the two, no first.
+        parts: of a date, what of it is used.
+    """
+
+    name: str
+    kind: Kind
+    why: str
+    missing: int = 0
+    form: str = ""
+    values: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the features that are made of it."""
+        if self.kind == "date":
+            return [f"{self.name}: {part}" for part in self.parts]
+        return [] if self.kind == "left out" else [self.name]
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Self:
+        """Make one of what `asdict` wrote.
+
+        Raises:
+            ValueError, TypeError: it was not.
+        """
+        lists = {name: tuple(stored[name]) for name in ("values", "parts")}
+        made = cls(**{**stored, **lists})
+        texts = (made.name, made.why, made.form, *made.values)
+        if (
+            made.kind not in get_args(Kind)
+            or not all(part in get_args(Part) for part in made.parts)
+            or not all(isinstance(text, str) for text in texts)
+            or type(made.missing) is not int
+            or (made.kind == "yes or no" and len(made.values) != 2)
+            or len(set(made.values)) < len(made.values)
+        ):
+            raise ValueError(f"the column {stored}")
+        return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What a table in a file is made of.
+
+    A row of features is the numbers (float64, nan where a value is missing) in the order of the
+    columns, then the codes of the categories; 0 is a value that has no code.
+
+    Attributes:
+        columns: of the file, in its order, without the target.
+        target: what is predicted; its `values` are empty: the classes stand beside it.
+        skewed: whether the target is a number with a long tail, which is straightened by fold.
+        notes: how the file was read where that was not plain, a sentence each.
+    """
+
+    columns: tuple[Column, ...]
+    target: Column
+    skewed: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> list[Column]:
+        """Columns that become numbers."""
+        return [one for one in self.columns if one.kind in {"number", "yes or no", "date"}]
+
+    @property
+    def categories(self) -> list[Column]:
+        """Columns that become codes."""
+        return [one for one in self.columns if one.kind == "category"]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features, in the order of a row."""
+        used = [*self.numbers, *self.categories]
+        return tuple(name for column in used for name in column.features)
+
+    @property
+    def gaps(self) -> tuple[bool, ...]:
+        """Of each number, whether there is a feature beside it that says where it is missing."""
+        return tuple(column.missing > 0 for column in self.numbers for _ in column.features)
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """How many codes each category has, 0 included."""
+        return tuple(len(column.values) + 1 for column in self.categories)
+
+    @property
+    def width(self) -> int:
+        """How many inputs a model gets: numbers, signs of missing ones, and codes."""
+        return len(self.gaps) + sum(self.gaps) + len(self.cardinalities)
+
+    def facts(self) -> dict[str, Any]:
+        """Return it as plain values, which `read` takes back."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Self:
+        """Make one of what `facts` returned, or JSON of it.
+
+        Raises:
+            KeyError, ValueError, TypeError: it was not.
+        """
+        made = cls(
+            columns=tuple(Column.read(one) for one in stored["columns"]),
+            target=Column.read(stored["target"]),
+            skewed=bool(stored["skewed"]),
+            notes=tuple(map(str, stored["notes"])),
+        )
+        names = [made.target.name, *(column.name for column in made.columns)]
+        if not made.features or len(set(names)) < len(names):
+            raise ValueError("a table without features, or with a name twice")
+        return made
+
+    def in_words(self) -> str:
+        """Return the columns as a table of text, and how the file was read, for people."""
+        shown = self.columns if len(self.columns) <= MOST_SHOWN else self.columns[:FIRST_SHOWN]
+        rows = [("column", "taken as", "missing", "why")]
+        rows += [
+            (one.name[:40], one.kind, f"{one.missing:,}" if one.missing else "", one.why)
+            for one in shown
+        ]
+        widths = [max(len(row[place]) for row in rows) for place in range(3)]
+        lines = [
+            f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {missing:>{widths[2]}}  {why}".rstrip()
+            for name, kind, missing, why in rows
+        ]
+        if len(shown) < len(self.columns):
+            counts = Counter(one.kind for one in self.columns)
+            listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
+            lines.append(f"... of {len(self.columns):,} columns in all: {listed}")
+        tail = ", with a long tail that is straightened" if self.skewed else ""
+        target = f"Target: {self.target.name}, {self.target.why}{tail}."
+        return "\n".join([*lines, target, *self.notes])
+
+    def identity(self) -> list[object]:
+        """Return what decides what a model sees of a file, and no words about it."""
+        return [
+            [one.name, one.kind, one.missing > 0, one.form, one.values, one.parts]
+            for one in (self.target, *self.columns)
+        ] + [self.skewed]

@@ -1,0 +1,83 @@
+"""A case made of pictures: `tuner study images --data photos/`, or of a CSV that names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003  # options are read from the types
+from typing import TYPE_CHECKING
+
+from tuner.own.options import option, read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuner.case.contract import Case
+
+BACKBONES = ("resnet18", "resnet34", "resnet50", "mobilenet_v3_small", "efficientnet_b0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the door is given.
+
+    Attributes:
+        data: a folder with a folder a class, or with train, val and test that have such folders;
+            or a CSV file.
+        image: the column of the CSV that names the image files; so is `target` of what to predict.
+        group: a column whose values keep their rows together.
+        task: None: decided by the target.
+        size: pixels of a side that pictures are resized to; None: chosen by the pictures.
+        backbone: a network of torchvision that was trained on ImageNet; None: none.
+        weights: a file with the backbone's weights; None: torchvision's own, downloaded.
+    """
+
+    data: Path = option(
+        "a folder with a folder of pictures for each class (or train/, val/, test/ with such "
+        "folders), or a CSV file that names the pictures",
+        metavar="PATH",
+    )
+    image: str | None = option(
+        "with a CSV: the column with the files, relative to the CSV's folder",
+        default=None,
+        metavar="COLUMN",
+    )
+    target: str | None = option("with a CSV: the column to predict", default=None, metavar="COLUMN")
+    group: str | None = option(
+        "with a CSV: pictures with the same value here stay on one side of every split: patients, "
+        "cameras",
+        default=None,
+        metavar="COLUMN",
+    )
+    task: str | None = option(
+        "what the target of a CSV is (default: decided by its values, and said)",
+        default=None,
+        choices=("classification", "regression"),
+    )
+    size: int | None = option(
+        "resize pictures to this many pixels a side (default: chosen by the pictures; 224 with a "
+        "backbone)",
+        default=None,
+        metavar="PIXELS",
+    )
+    backbone: str | None = option(
+        "learn on the features of this network, pretrained on ImageNet and frozen",
+        default=None,
+        choices=BACKBONES,
+    )
+    weights: Path | None = option(
+        "the backbone's weights: a .pth or .safetensors file with its state_dict (default: "
+        "torchvision's, downloaded once)",
+        default=None,
+        metavar="FILE",
+    )
+
+
+def case_of(options: Mapping[str, str]) -> Case:
+    """Return the case that these options make; its data is read when it is asked for.
+
+    Raises:
+        UsageError: the options do not fit each other, or the data.
+    """
+    from tuner.own.images_case import make_case  # imports torch
+
+    return make_case(read(Given, options))

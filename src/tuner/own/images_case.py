@@ -1,0 +1,91 @@
+"""The case that the door of pictures makes, before and after it knows its data."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tuner.case.contract import Case
+from tuner.errors import UsageError
+from tuner.models.cnn import augment_photos, build_cnn
+from tuner.models.mlp import build_mlp
+from tuner.own.images_data import load
+from tuner.own.images_space import HEAD, HEAD_RECIPE, Scale, suggest_head
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from tuner.data.dataset import Dataset
+    from tuner.own.images import Given
+
+NAME = "images"
+MANY, POINTS = 20_000, 4  # development rows from which an epoch is validated so often
+
+
+def make_case(given: Given) -> Case:
+    """Return the case; its data settles task, arms and space.
+
+    Before that, its space has every configuration that it can have for any data, so a bundle can
+    be checked against it.
+
+    Raises:
+        UsageError: the options do not fit each other.
+    """
+    if given.weights is not None and given.backbone is None:
+        raise UsageError("--weights is for a pretrained network; name it with --backbone")
+    return _with_backbone(given, None) if given.backbone else _case(given, None)
+
+
+def _case(given: Given, data: Dataset | None) -> Case:
+    scale = Scale.widest() if data is None else Scale.of(data)
+    return Case(
+        name=NAME,
+        task="classification" if data is None or data.classes else "regression",
+        baseline=scale.baseline,
+        recipe=scale.recipe,
+        suggest=scale.suggest,
+        load=partial(load, given),
+        build=build_cnn,
+        augment=augment_photos,
+        points_per_epoch=POINTS if data and len(data.development) >= MANY else 1,
+        settle=partial(_case, given),
+    )
+
+
+def _with_backbone(given: Given, data: Dataset | None) -> Case:
+    """Return the case of a head on the features of a frozen network."""
+    return Case(
+        name=NAME,
+        task="classification" if data is None or data.classes else "regression",
+        baseline=HEAD,
+        recipe=HEAD_RECIPE,
+        suggest=suggest_head,
+        load=partial(load, given),
+        build=build_mlp,
+        read=partial(_read, given),
+        settle=partial(_with_backbone, given),
+        accepts=partial(_accepts, given),
+    )
+
+
+def _read(given: Given, path: Path) -> Tensor:
+    """Return the features of one picture (F,)."""
+    from tuner.own.images_backbone import backbone_of  # imports torchvision
+
+    return backbone_of(given).read(path)
+
+
+def _accepts(given: Given, columns: tuple[str, ...]) -> str | None:
+    from tuner.own.images_backbone import backbone_of
+
+    backbone = backbone_of(given)
+    if backbone.columns == columns:
+        return None
+    there = columns[0].rpartition(".")[0] if columns else "no features"
+    file = given.weights or "torchvision's weights"
+    return (
+        f"it was trained on features of {there}, and {file} gives those of "
+        f"{backbone.columns[0].rpartition('.')[0]}; put the weights that it was trained with there"
+    )

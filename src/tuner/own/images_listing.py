@@ -1,0 +1,310 @@
+"""Which pictures there are, and what each of them shows: found in a folder a class."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+import zipfile
+from collections import Counter
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from tuner.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+Part: TypeAlias = Literal["train", "val", "test"]
+PARTS: dict[str, Part] = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+# Of other file formats that hold pictures, none is read by tuner.data.images.
+SUFFIXES = {
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib",
+    ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
+}  # fmt: skip
+SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "icon\r"}
+ARCHIVES = {".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"}
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image file, and what is known of it.
+
+    Attributes:
+        path: of the file; `name` is what it is called in a report.
+        target: what it shows, as text.
+        part: of a split that the user has made; None: there is none.
+        group: pictures with the same value belong together; None: this one is alone.
+    """
+
+    path: Path
+    name: str
+    target: str
+    part: Part | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All pictures of a source, in a fixed order, and what was left out of it.
+
+    Attributes:
+        kind: of source, in words.
+        left_out: how many files were left out, by the reason.
+        notes: what else to say of the source, a short sentence each.
+    """
+
+    kind: str
+    pictures: list[Picture]
+    left_out: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+
+def named(items: Iterable[object], most: int = MOST_NAMED) -> str:
+    """Write the first few of some names, and how many more there are."""
+    texts = [repr(str(one)) for one in items]
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
+def called(path: Path, root: Path) -> str:
+    """Return what a file is called: its path below a folder, as text that can be written."""
+    inside = path.relative_to(root) if path.is_relative_to(root) else path
+    return os.fsencode(inside.as_posix()).decode("utf-8", errors="replace")
+
+
+def check_place(path: Path) -> None:
+    """Refuse what is neither a folder nor a CSV file.
+
+    Raises:
+        DataError: there is nothing, an archive, or another kind of file; what to do is said.
+    """
+    if path.is_dir():
+        return
+    if not path.exists():
+        parent = path.parent
+        there = [one.name for one in parent.iterdir()] if parent.is_dir() else []
+        near = get_close_matches(path.name, there, n=1)
+        hint = f"; did you mean {parent / near[0]}?" if near else "; name a folder or a CSV file"
+        raise DataError(f"--data {path} does not exist{hint}")
+    zipped = zipfile.is_zipfile(path)
+    if zipped or path.suffix.lower() in ARCHIVES:
+        folder = path.with_name(path.name.partition(".")[0])
+        unpack = f"unzip {path} -d {folder}" if zipped else f"tar -xf {path} -C {folder}"
+        raise DataError(
+            f"--data {path} is an archive. Unpack it into a folder ({unpack}), and name that with "
+            f"--data {folder}"
+        )
+    if path.suffix.lower() not in {".csv", ".tsv", ".txt"}:
+        raise DataError(
+            f"--data {path} is a file. Name the folder that holds a folder of pictures for each "
+            "class, or a CSV file that names the pictures"
+        )
+
+
+def list_folder(root: Path) -> Listing:
+    """Find the pictures of a folder that has a folder a class, or parts that have such folders.
+
+    Names are sorted, so the order depends on nothing else. What is hidden, of the system, not a
+    picture by its name, or a link that leads out of the folder is left out and counted.
+
+    Raises:
+        DataError: no class, one class, an empty one, or names that cannot be told apart.
+    """
+    found = Listing("a folder for each class", [])
+    inside = _Inside(root.resolve(), found.left_out)
+    tops = list(inside.folders(root))
+    parts = [PARTS[one.name.lower()] for one in tops if one.name.lower() in PARTS]
+    only_val = parts == ["val"] and len(tops) == 1
+    if only_val or (len(parts) > 1 and {"train", "test"} & set(parts)):
+        return _with_parts(root, tops, inside, found)
+    classes = _classes(root, tops, inside)
+    found.left_out["pictures beside the folders of classes"] += sum(1 for _ in inside.loose(root))
+    for name, folder in classes.items():
+        found.pictures.extend(_pictures(root, folder, name, None, inside, found))
+    _refuse_empty(root, classes, found.pictures, found.left_out)
+    return found
+
+
+def _with_parts(root: Path, tops: list[Path], inside: _Inside, found: Listing) -> Listing:
+    """Read train/, val/ and test/, each with a folder a class."""
+    parts: dict[Part, Path] = {}
+    for one in tops:
+        part = PARTS.get(one.name.lower())
+        if part is None:
+            raise DataError(
+                f"{root} has {one.name!r} beside {named(p.name for p in parts.values())}; a folder "
+                "has either parts (train, val, test) or classes. Move it away, or rename the parts"
+            )
+        if part in parts:
+            raise DataError(
+                f"{root} has {parts[part].name!r} and {one.name!r}, which are both the {part} "
+                "part; join them into one folder"
+            )
+        parts[part] = one
+    if "train" not in parts:
+        raise DataError(
+            f"{root} has {named(p.name for p in parts.values())} and no 'train'; name the folder "
+            "with the pictures to train on 'train'"
+        )
+    ordered = {part: parts[part] for part in PARTS.values() if part in parts}
+    known: dict[str, Path] = {}
+    for part, folder in ordered.items():
+        classes = _classes(folder, list(inside.folders(folder)), inside)
+        if part == "train":
+            known = classes
+        elif unknown := sorted(classes.keys() - known.keys()):
+            raise DataError(
+                f"{folder} has {named(unknown)}, and {ordered['train']} has no such class; add "
+                "pictures of it to train, or remove it"
+            )
+        own: list[Picture] = []
+        for name, inner in classes.items():
+            own.extend(_pictures(root, inner, name, part, inside, found))
+        if part == "train":
+            _refuse_empty(folder, classes, own, found.left_out)
+        elif not own:
+            raise DataError(f"{folder} holds no picture; add some, or remove the folder")
+        found.pictures.extend(own)
+    if "val" in parts:
+        found.notes.append(
+            f"{parts['val'].name}/ is joined to {parts['train'].name}/: tuner draws its own folds."
+        )
+    kind = "parts with a folder for each class"
+    return Listing(kind, found.pictures, found.left_out, found.notes)
+
+
+def _classes(root: Path, tops: list[Path], inside: _Inside) -> dict[str, Path]:
+    """Return the folders of classes by their names, sorted.
+
+    Raises:
+        DataError: there are fewer than two, or names that cannot be told apart or written.
+    """
+    if not tops:
+        loose = sum(1 for _ in inside.loose(root))
+        what = f"{loose:,} pictures and no folder" if loose else "no folder with pictures"
+        raise DataError(
+            f"{root} has {what}; put the pictures of each class into a folder of its own, named "
+            "after the class, or name a CSV file with --data, --image and --target"
+        )
+    for one in tops:
+        if not one.name.isprintable() or "\ufffd" in one.name:
+            raise DataError(
+                f"the folder {one.name!r} in {root} has a character in its name that cannot be "
+                "written; rename it"
+            )
+    same: dict[str, Path] = {}
+    for one in tops:
+        folded = unicodedata.normalize("NFKC", one.name).casefold().strip()
+        if folded in same:
+            raise DataError(
+                f"{root} has {same[folded].name!r} and {one.name!r}, which differ only by upper "
+                "and lower case, spaces or the coding of a letter; join them into one folder"
+            )
+        same[folded] = one
+    if len(tops) == 1:
+        only = tops[0]
+        deeper = [one.name for one in inside.folders(only)]
+        raise DataError(
+            f"{root} has one folder, {only.name!r}, with {named(deeper)} in it; did you mean "
+            f"--data {only}?"
+            if len(deeper) > 1
+            else f"{root} has one class, {only.name!r}; there is nothing to tell apart. Add a "
+            "folder with pictures of another class"
+        )
+    return {one.name: one for one in tops}
+
+
+def _pictures(
+    root: Path, folder: Path, target: str, part: Part | None, inside: _Inside, found: Listing
+) -> Iterator[Picture]:
+    deep = 0
+    for path in inside.files(folder):
+        deep += path.parent != folder
+        yield Picture(path, called(path, root), target, part)
+    if deep:
+        found.notes.append(
+            f"{deep:,} pictures in folders within {folder.relative_to(root).as_posix()!r} count as "
+            "this class."
+        )
+
+
+def told(left_out: Counter[str]) -> str:
+    """Write how many files were left out, by the reason."""
+    return "; ".join(f"{reason}: {count:,}" for reason, count in left_out.items() if count)
+
+
+def _refuse_empty(
+    root: Path, classes: dict[str, Path], pictures: list[Picture], left_out: Counter[str]
+) -> None:
+    counts = Counter(one.target for one in pictures)
+    if empty := [name for name in classes if not counts[name]]:
+        why = f" (left out: {told(left_out)})" if told(left_out) else ""
+        raise DataError(
+            f"{root}: there is no picture in {named(empty)}{why}; add files, or remove the folder. "
+            f"Read are {' '.join(sorted(SUFFIXES))}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """Walks a folder, and counts what it leaves out. Links are followed to files inside only."""
+
+    root: Path
+    left_out: Counter[str]
+
+    def folders(self, folder: Path) -> Iterator[Path]:
+        """Yield the folders in a folder, by name; of links to folders, none."""
+        for path in self._sorted(folder):
+            if _is_hidden(path):
+                self.left_out["hidden or system files"] += 1
+            elif path.is_symlink() and path.is_dir():
+                self.left_out["links to folders"] += 1
+            elif path.is_dir():
+                yield path
+
+    def loose(self, folder: Path) -> Iterator[Path]:
+        """Yield the pictures that lie in a folder itself."""
+        for path in self._sorted(folder):
+            if not _is_hidden(path) and path.is_file() and path.suffix.lower() in SUFFIXES:
+                yield path
+
+    def files(self, folder: Path) -> Iterator[Path]:
+        """Yield the pictures of a folder and of those in it."""
+        deeper: list[Path] = []
+        for path in self._sorted(folder):
+            if _is_hidden(path):
+                self.left_out["hidden or system files"] += 1
+            elif path.is_symlink() and not self._leads_inside(path):
+                self.left_out["links that lead outside, to folders or to nothing"] += 1
+            elif path.is_dir():
+                deeper.append(path)
+            elif path.suffix.lower() in SUFFIXES:
+                yield path
+            else:
+                self.left_out["not a picture by its name"] += 1
+        for path in deeper:
+            yield from self.files(path)
+
+    def _sorted(self, folder: Path) -> list[Path]:
+        try:
+            return sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
+        except OSError as error:
+            raise DataError(f"{folder} cannot be read: {error.strerror}") from error
+
+    def _leads_inside(self, link: Path) -> bool:
+        try:
+            target = link.resolve(strict=True)
+        except (OSError, RuntimeError):  # it leads to nothing, or round in a loop
+            return False
+        return target.is_file() and target.is_relative_to(self.root)
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.name.startswith(".") or path.name.lower() in SYSTEM

@@ -1,0 +1,224 @@
+"""From picture files to rows of pixels: how large, grey or in colour, and where they are kept.
+
+Rows are uint8. Up to a quarter of the machine's memory they are read into memory; more are written
+to a file without a name beside the downloads, and mapped. Workers map the cache either way, and
+share what the system keeps of it in memory.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from tuner.data.examples import PixelStatistics
+from tuner.data.images import look_at_images, read_images
+from tuner.errors import DataError, UsageError
+from tuner.machine import usable_cores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from tuner.data.images import Look
+    from tuner.own.images_listing import Picture
+
+SIZES = (32, 48, 64)  # of pictures that are resized; more take a processor too long
+SMALL = 64  # pixels a side, up to which pictures that are all of one size stay as they are
+SMALLEST, LARGEST = 8, 512  # that --size can be
+SHARE_OF_MEMORY = 0.25
+MOST_UNREADABLE = 0.25  # of all files; more is a mistake in the data, not in a file
+AT_A_TIME = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A file that cannot be read, and why."""
+
+    picture: Picture
+    reason: str
+
+
+def look_through(pictures: Sequence[Picture]) -> tuple[list[tuple[Picture, Look]], list[Broken]]:
+    """Read the heads of all files; return those that are pictures, and those that are not."""
+    good: list[tuple[Picture, Look]] = []
+    broken: list[Broken] = []
+    looks = look_at_images([one.path for one in pictures], usable_cores())
+    for picture, found in zip(pictures, looks, strict=True):
+        if isinstance(found, DataError):
+            broken.append(Broken(picture, _why(picture, found)))
+        else:
+            good.append((picture, found))
+    return good, broken
+
+
+def refuse_too_many(data: Path, broken: Sequence[Broken], total: int) -> None:
+    """Refuse a source of which too much cannot be read.
+
+    Raises:
+        DataError: it is so; the first files are named with their reasons.
+    """
+    if len(broken) > MOST_UNREADABLE * total:
+        shown = "; ".join(f"{one.picture.name}: {one.reason}" for one in broken[:3])
+        raise DataError(
+            f"{data}: {len(broken):,} of {total:,} files cannot be read ({shown}). Fix or remove "
+            "them"
+        )
+
+
+def choose_shape(looks: Sequence[Look], size: int | None) -> tuple[tuple[int, int, int], str]:
+    """Choose what pictures are read as, (C, H, W), and say why.
+
+    Raises:
+        UsageError: the size that was asked for cannot be.
+    """
+    channels = 1 if all(look.grey for look in looks) else 3
+    if size is not None:
+        if not SMALLEST <= size <= LARGEST:
+            raise UsageError(f"--size {size} is not between {SMALLEST} and {LARGEST}")
+        return (channels, size, size), "as --size says"
+    sizes = {(look.height, look.width) for look in looks}
+    height, width = next(iter(sizes))
+    if len(sizes) == 1 and min(height, width) >= SMALLEST and max(height, width) <= SMALL:
+        return (channels, height, width), "the size of all pictures"
+    sides = [min(look.height, look.width) for look in looks]
+    side = max([one for one in SIZES if one <= median(sides)], default=SIZES[0])
+    why = (
+        f"the largest of {', '.join(map(str, SIZES))} that half of the pictures have in their "
+        "shorter side; another with --size"
+    )
+    return (channels, side, side), why
+
+
+def read_pixels(
+    pictures: Sequence[Picture], shape: tuple[int, int, int], folder: Path
+) -> tuple[Tensor, list[Picture], list[Broken]]:
+    """Read all pictures, resized whole to `shape`.
+
+    Returns:
+        (N, C, H, W) uint8, the pictures of these rows, and what could not be read.
+    """
+    rows = room_for(len(pictures), shape, folder)
+    good: list[Picture] = []
+    broken: list[Broken] = []
+    images = read_images([one.path for one in pictures], shape, usable_cores())
+    for picture, found in zip(pictures, images, strict=True):
+        if isinstance(found, DataError):
+            broken.append(Broken(picture, _why(picture, found)))
+        else:
+            rows[len(good)] = found
+            good.append(picture)
+    return rows[: len(good)], good, broken
+
+
+def room_for(count: int, shape: tuple[int, ...], folder: Path, memory: int | None = None) -> Tensor:
+    """Return an empty tensor (count, *shape) uint8: in memory, or in a file that is mapped.
+
+    Args:
+        memory: bytes of this machine; None: as many as it has.
+
+    Raises:
+        DataError: the disk has no room for it.
+    """
+    size = count * math.prod(shape)
+    memory = memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size <= SHARE_OF_MEMORY * memory:
+        return torch.empty((count, *shape), dtype=torch.uint8)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            if hasattr(os, "posix_fallocate"):  # not on macOS, where a full disk shows later
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
+            mapped = np.memmap(file, dtype=np.uint8, mode="r+", shape=(count, *shape))
+    except OSError as error:
+        raise DataError(
+            f"{size / 2**30:.1f} GiB of pixels do not fit into {folder}: {error.strerror}; free "
+            "some space, name another folder with --home, or take a smaller --size"
+        ) from error
+    return torch.from_numpy(mapped)
+
+
+def gather(rows: Tensor, numbers: Tensor, folder: Path) -> Tensor:
+    """Copy some rows (N, ...), in their order."""
+    if len(numbers) == len(rows) and bool((numbers == torch.arange(len(rows))).all()):
+        return rows
+    if rows.dtype != torch.uint8:  # features of a backbone, which are few
+        return rows[numbers]
+    found = room_for(len(numbers), tuple(rows.shape[1:]), folder)
+    for start in range(0, len(numbers), AT_A_TIME):
+        some = numbers[start : start + AT_A_TIME]
+        found[start : start + len(some)] = rows[some]
+    return found
+
+
+def statistics_of(rows: Tensor) -> PixelStatistics:
+    """Return mean and standard deviation of each channel of rows (N, C, H, W), between 0 and 1.
+
+    Raises:
+        DataError: all pixels are the same.
+    """
+    counts = np.zeros((rows.shape[1], 256))
+    for part in rows.split(AT_A_TIME):
+        for channel in range(rows.shape[1]):
+            counts[channel] += np.bincount(part[:, channel].flatten().numpy(), minlength=256)
+    shares, shades = counts / counts.sum(axis=1, keepdims=True), np.arange(256) / 255
+    means = shares @ shades
+    deviations = np.sqrt((shares * (shades - means[:, None]) ** 2).sum(axis=1))
+    if not (deviations > 0).any():
+        raise DataError("all pictures are of the same single colour; there is nothing to learn")
+    deviations[deviations == 0] = 1.0  # a channel without a difference stays without one
+    return PixelStatistics(mean=tuple(means.tolist()), std=tuple(deviations.tolist()))
+
+
+def about_looks(looks: Sequence[Look]) -> Iterator[tuple[str, str]]:
+    """Yield what the heads of the files say: sizes, modes, orientation, transparency, frames."""
+    by_area = sorted((look.width * look.height, look.width, look.height) for look in looks)
+    (_, *least), (_, *middle), (_, *most) = by_area[0], by_area[len(by_area) // 2], by_area[-1]
+    sizes = len({(look.width, look.height) for look in looks})
+    if sizes == 1:
+        yield "sizes", f"all {least[0]} × {least[1]}"  # noqa: RUF001
+    else:
+        yield (
+            "sizes",
+            f"{sizes:,} different: {least[0]} × {least[1]} to {most[0]} × {most[1]}, "  # noqa: RUF001
+            f"half of them up to {middle[0]} × {middle[1]}",  # noqa: RUF001
+        )
+    modes = Counter(look.mode for look in looks)
+    told = ", ".join(f"{mode} {count:,}" for mode, count in modes.most_common())
+    deep = sum(count for mode, count in modes.items() if mode.startswith("I"))
+    yield "modes", told + (f"; {deep:,} of 16 bits scaled to 8" if deep else "")
+    turned = sum(look.turned for look in looks)
+    yield "orientation", f"{turned:,} turned upright by their EXIF tag" if turned else "all upright"
+    clear, frames = sum(look.transparent for look in looks), sum(look.frames for look in looks)
+    if clear:
+        yield "transparent", f"{clear:,} put on white"
+    if frames:
+        yield "animated", f"{frames:,} with several frames or pages: the first is read"
+
+
+def about_broken(broken: Sequence[Broken]) -> str:
+    """Name the files that cannot be read, with why."""
+    if not broken:
+        return "none"
+    shown = "; ".join(f"{one.picture.name} ({one.reason})" for one in broken[:3])
+    more = f" and {len(broken) - 3:,} more" if len(broken) > 3 else ""
+    return f"{len(broken):,}, left out: {shown}{more}"
+
+
+def _why(picture: Picture, error: DataError) -> str:
+    """Return why a file cannot be read, without its name."""
+    if not picture.path.exists():
+        return "there is no such file"
+    reason = str(error).removeprefix(f"{picture.path} cannot be read as an image: ")
+    return reason.partition("; ")[0].replace(str(picture.path), "it")

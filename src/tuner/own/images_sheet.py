@@ -1,0 +1,205 @@
+"""Which pictures there are, and what each of them shows: read from a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections import Counter
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from tuner.errors import DataError, UsageError
+from tuner.own.images_listing import Listing, Picture, called, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from tuner.own.images import Given
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+WIDE = ("\xff\xfe", "\xfe\xff")  # how a UTF-16 file begins, read as Latin-1
+SEVERAL = re.compile(r"\s*[|;]\s*")  # between the labels of a picture that has several
+# A number is a target to measure, not a class, from so many different values on.
+MOST_CLASSES_OF_NUMBERS = 20
+
+
+def list_sheet(given: Given) -> Listing:
+    """Find the pictures that a CSV file names, with their targets and groups.
+
+    Paths are relative to the folder of the CSV. Cells are separated by commas, semicolons or tabs;
+    whichever gives the columns that were named is taken, and said.
+
+    Raises:
+        UsageError: a column is not there, or was not named.
+        DataError: the file cannot be read, or gives a picture two targets.
+    """
+    if not given.image or not given.target:
+        missing = "--image" if not given.image else "--target"
+        raise UsageError(
+            f"{missing} is missing; with a CSV file, name the column of the files with --image and "
+            "the column to predict with --target"
+        )
+    header, rows, separator = _read(given.data, (given.image, given.target, given.group))
+    places = [
+        _place(header, option, name, given.data)
+        for option, name in (("image", given.image), ("target", given.target))
+    ]
+    group = _place(header, "group", given.group, given.data) if given.group else None
+    found = Listing(f"a CSV file, its cells separated by {SEPARATORS[separator]}", [])
+    seen: dict[str, Picture] = {}
+    for line, row in rows:
+        if len(row) != len(header):
+            raise DataError(
+                f"{given.data}, line {line}: it has {len(row)} cells, and the header has "
+                f"{len(header)}; fix the line (a text with a separator needs quotes)"
+            )
+        file, target = (row[place].strip() for place in places)
+        if not file or not target:
+            found.left_out["rows without a file or a target"] += 1
+            continue
+        path = given.data.parent / file
+        picture = Picture(
+            path,
+            called(path, given.data.parent),
+            target,
+            group=row[group].strip() or f"line {line}" if group is not None else None,
+        )
+        first = seen.setdefault(file, picture)
+        if first is not picture:
+            _check_same(given.data, line, first, picture)
+            found.left_out["rows that repeat an earlier one"] += 1
+            continue
+        found.pictures.append(picture)
+    if not found.pictures:
+        raise DataError(f"{given.data} names no picture; it needs a row for each")
+    _refuse_several(given, found.pictures)
+    return found
+
+
+def is_numeric(targets: Sequence[str]) -> bool:
+    """Whether targets are numbers to measure, rather than classes that are called by numbers.
+
+    They are where each is a finite number, and one has a decimal point or there are more than
+    MOST_CLASSES_OF_NUMBERS different ones.
+    """
+    try:
+        numbers = [float(text) for text in targets]
+    except ValueError:
+        return False
+    if not all(map(math.isfinite, numbers)):
+        return False
+    whole = all(number.is_integer() for number in numbers)
+    return not whole or len(set(numbers)) > MOST_CLASSES_OF_NUMBERS
+
+
+def as_numbers(data: Path, pictures: Sequence[Picture]) -> list[float]:
+    """Return the targets as numbers.
+
+    Raises:
+        DataError: one is not a finite number; its picture is named.
+    """
+    found = []
+    for one in pictures:
+        try:
+            number = float(one.target)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise DataError(
+                f"{data}: the target of {one.name} is {one.target!r}, which is not a number; fix "
+                "it, or ask for --task classification"
+            )
+        found.append(number)
+    return found
+
+
+def _read(
+    path: Path, wanted: Sequence[str | None]
+) -> tuple[list[str], list[tuple[int, list[str]]], str]:
+    """Return header, rows with their line numbers, and the separator of the cells."""
+    try:
+        content = path.read_bytes()
+        if content[:2].decode("latin-1") in WIDE:
+            raise DataError(f"{path} is UTF-16; save it as UTF-8 (CSV UTF-8)")
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{path}, line {line}: this is not UTF-8; save the file as UTF-8 (CSV UTF-8)"
+        ) from error
+    if not text.strip():
+        raise DataError(f"{path} is empty; it needs a header and a row for each picture")
+    lines = text.splitlines(keepends=True)
+    names = {name for name in wanted if name}
+
+    def fit(separator: str) -> int:
+        return len(names & set(next(_rows(path, lines[:1], separator))[1]))
+
+    separator = max(SEPARATORS, key=fit)  # the first of those that fit alike
+    rows = list(_rows(path, lines, separator))
+    header = [name.strip() for name in rows[0][1]]
+    if twice := [name for name, count in Counter(header).items() if count > 1]:
+        raise DataError(f"{path}: the header has {named(twice)} twice; rename one")
+    return header, [row for row in rows[1:] if row[1]], separator
+
+
+def _rows(path: Path, lines: list[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {error}; fix the line") from error
+
+
+def _place(header: Sequence[str], option: str, name: str, path: Path) -> int:
+    if name in header:
+        return header.index(name)
+    near = get_close_matches(name, header, n=1, cutoff=0.5)
+    if option == "target" and all(part.strip() in header for part in name.split(",")):
+        raise UsageError(
+            f"--target {name} names several columns, and a model here learns one; name one column, "
+            "and run a study for each"
+        )
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    raise UsageError(
+        f"--{option} {name}: {path} has no such column{hint} Its columns are {named(header, 12)}"
+    )
+
+
+def _check_same(path: Path, line: int, first: Picture, again: Picture) -> None:
+    if first.target != again.target:
+        raise DataError(
+            f"{path}, line {line}: {first.name} has the target {again.target!r} here and "
+            f"{first.target!r} before. A picture has one target; fix one of the two rows. (Several "
+            "labels for a picture are not learnt: run a study for each label, with yes and no)"
+        )
+    if first.group != again.group and not again.group == f"line {line}":
+        raise DataError(
+            f"{path}, line {line}: {first.name} is in group {again.group!r} here and in "
+            f"{first.group!r} before; fix one of the two rows"
+        )
+
+
+def _refuse_several(given: Given, pictures: Sequence[Picture]) -> None:
+    """Refuse cells that list several labels: `cat|dog`.
+
+    Raises:
+        DataError: there are such cells.
+    """
+    if given.task == "regression":
+        return
+    targets = {one.target for one in pictures}
+    parts = {text: SEVERAL.split(text) for text in targets}
+    several = sorted(text for text, own in parts.items() if len(own) > 1)
+    single = {own[0] for own in parts.values() if len(own) == 1}
+    if any(part in single for text in several for part in parts[text]):
+        raise DataError(
+            f"{given.data}: --target {given.target} has several labels in a cell ({several[0]!r}), "
+            "and a model here learns one label a picture. Make a column of yes and no for each "
+            "label, and run a study for each column"
+        )

@@ -1,0 +1,151 @@
+"""What is odd about the columns of a table: a target given away, a group or a clock not named."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.compute as pc
+from scipy.stats import rankdata
+from sklearn.model_selection import cross_val_predict
+from sklearn.preprocessing import TargetEncoder
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from tuner.data.findings import GIVES_NUMBER, gives_number
+from tuner.data.sources.kinds import as_part
+from tuner.seeds import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from tuner.data.examples import Examples
+    from tuner.data.table import Column, Table
+    from tuner.own.table import Given
+
+SAMPLE = 2000  # rows that columns are compared with the target on
+FEWEST = 60
+MOST_COLUMNS = 200  # that are looked through
+ALMOST_ALL = 0.98  # of the target: of its variance, or of what guessing the classes gets wrong
+LEAVES = 128
+FOLDS = 3
+BELONGING = re.compile(
+    r"(?:^|[_\W])(?:id|patient|subject|person|user|customer|client|group|family|household|"
+    r"session|site|hospital|school|device|machine|batch|account)(?:$|[_\W]|_?id)",
+    re.IGNORECASE,
+)
+MOMENT = re.compile(r"(?:^|[_\W])(?:date|time|timestamp|datetime|year)(?:$|[_\W])", re.IGNORECASE)
+
+
+def look_through(
+    given: Given, table: Table, cells_of: Callable[[str], Any], development: Examples
+) -> tuple[dict[str, float], list[str]]:
+    """Return the columns that give the target almost alone, with how much; and what else to say.
+
+    Args:
+        cells_of: the text of a column of all rows.
+        development: the rows that are trained on.
+    """
+    told = [*_groups(given, table, cells_of), *_clocks(given, table, cells_of)]
+    return _suspects(table, development), told
+
+
+def _suspects(table: Table, rows: Examples) -> dict[str, float]:
+    if len(rows) < FEWEST:
+        return {}
+    random = np.random.default_rng(derive(0, "rows that columns are looked through on"))
+    some = np.sort(random.permutation(len(rows))[:SAMPLE])
+    features = rows.features.numpy()[some]
+    targets = rows.targets.numpy().ravel()[some]
+    classes = not rows.targets.is_floating_point()
+    count, found = len(table.gaps), {}
+    for place, name in enumerate(table.features[:MOST_COLUMNS]):
+        values = features[:, place]
+        known = np.nan_to_num(values, nan=np.nanmin(values) - 1 if (values == values).any() else 0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # classes with fewer rows than folds
+            given = _given(known[:, None], targets, classes=classes, codes=place >= count)
+        if given >= ALMOST_ALL:
+            found[name] = given
+    return found
+
+
+def _given(
+    values: NDArray[np.float64], targets: NDArray[Any], *, classes: bool, codes: bool
+) -> float:
+    """Return how much of the target one column gives.
+
+    Where a number goes up with another: how surely. Else by a tree, on rows it has not seen: of a
+    number, the share of its variance; of classes, the share of the mistakes of always saying
+    the most frequent one that are not made.
+    """
+    if codes:
+        kind = "multiclass" if len(np.unique(targets)) > 2 else "binary"
+        encoder = TargetEncoder(
+            target_type=kind if classes else "continuous", cv=FOLDS, random_state=0
+        )
+        values = encoder.fit_transform(values, targets)
+    if not classes and not codes:
+        alike = gives_number(values.ravel(), targets, rankdata(targets))
+        if alike >= GIVES_NUMBER:
+            return alike
+    if not classes:
+        tree = DecisionTreeRegressor(max_leaf_nodes=LEAVES, min_samples_leaf=2, random_state=0)
+        said = cross_val_predict(tree, values, targets, cv=FOLDS)
+        spread = float(((targets - targets.mean()) ** 2).sum())
+        return 1 - float(((targets - said) ** 2).sum()) / spread if spread else 0.0
+    tree = DecisionTreeClassifier(max_leaf_nodes=LEAVES, min_samples_leaf=2, random_state=0)
+    said = cross_val_predict(tree, values, targets, cv=FOLDS)
+    wrong = float((said != targets).mean())
+    guessed = 1 - float(np.unique(targets, return_counts=True)[1].max()) / len(targets)
+    return 1 - wrong / guessed if guessed else 0.0
+
+
+def _groups(given: Given, table: Table, cells_of: Callable[[str], Any]) -> list[str]:
+    """Say which columns look like groups, where none was named and rows are not in time."""
+    if given.group or given.time:
+        return []
+    found = []
+    for column in table.columns:
+        if not BELONGING.search(column.name) or column.kind == "date":
+            continue
+        cells = cells_of(column.name)
+        values = len(pc.unique(cells))
+        if 7 <= values <= len(cells) / 2:
+            found.append(
+                f"Column {column.name!r} looks like a group: {values} values in {len(cells)} rows. "
+                "If rows of one value belong together, and new rows will have other values, name "
+                f"it with --group {column.name}; otherwise scores may be too optimistic."
+            )
+    return found
+
+
+def _clocks(given: Given, table: Table, cells_of: Callable[[str], Any]) -> list[str]:
+    """Say which columns look like a clock, where none was named."""
+    if given.time or given.group:
+        return []
+    found = []
+    for column in table.columns:
+        if column.kind == "date" or (MOMENT.search(column.name) and _counts(column)):
+            order = ""
+            if column.kind == "date" and _is_ordered(column, cells_of(column.name)):
+                order = ", and the rows are in its order"
+            found.append(
+                f"Column {column.name!r} looks like a clock{order}. If the model will be used on "
+                f"later rows, name it with --time {column.name}: models are then tested on the "
+                "latest rows."
+            )
+    return found
+
+
+def _counts(column: Column) -> bool:
+    return column.kind == "number" or "whole number" in column.why
+
+
+def _is_ordered(column: Column, cells: Any) -> bool:
+    days = as_part(column, cells, "days")
+    known = days[~np.isnan(days)]
+    return len(known) > 1 and bool((np.diff(known) >= 0).all())

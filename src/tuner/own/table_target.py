@@ -1,0 +1,193 @@
+"""The target of a table: classes or numbers, decided by its values and said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.compute as pc
+import torch
+
+from tuner.data.sources.kinds import INFINITE, NUMBER, as_numbers, decide
+from tuner.data.table import MISSING, Column
+from tuner.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from tuner.own.table import Given
+
+FEW_NUMBERS = 10  # different whole numbers are taken as classes
+MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The target of the rows that have one.
+
+    Attributes:
+        column: what it is.
+        rows: numbers of the rows of the file that have a target.
+        values: of these rows: numbers, or places among `classes`.
+        classes: names; empty for a regression.
+        notes: what was done to it, a sentence each.
+    """
+
+    column: Column
+    rows: NDArray[np.int64]
+    values: NDArray[np.float64]
+    classes: tuple[str, ...]
+    notes: list[str]
+
+    def tensor(self, rows: NDArray[np.int64]) -> Tensor:
+        """Return the targets of some rows: (N,) int64 classes, or (N, 1) float64 numbers."""
+        own = torch.from_numpy(self.values[rows])
+        return own.long() if self.classes else own.view(-1, 1)
+
+
+def read_target(given: Given, cells: Any, *, commas: bool) -> Target:
+    """Read the target, and leave out the rows without one.
+
+    Args:
+        cells: of the target, without spaces around.
+        commas: whether the file has decimal commas.
+
+    Raises:
+        DataError: it cannot be learnt: another type than was asked for, an id, one class, a class
+            with one row, infinite numbers.
+    """
+    name = given.target
+    infinite = pc.is_in(pc.utf8_lower(cells), _array(INFINITE)).to_numpy(zero_copy_only=False)
+    if infinite.any():
+        raise DataError(
+            f"row {int(infinite.argmax()) + 1} of target {name!r} is infinite; correct or remove "
+            "such rows"
+        )
+    column = decide(name, cells, commas=commas)
+    if column.why == "no row has a value":
+        raise DataError(f"target {name!r} has no value in any row; name another column")
+    if column.why == "the same in all rows":
+        what = repr(cells[0].as_py())
+        raise DataError(
+            f"target {name!r} is {what} in all rows, so there is nothing to learn; add rows with "
+            "other targets"
+        )
+    return (
+        _numbers(column, cells)
+        if _is_number(given, column, cells)
+        else _classes(given, column, cells)
+    )
+
+
+def _is_number(given: Given, column: Column, cells: Any) -> bool:
+    """Whether the target is taken as a number."""
+    if given.task is not None:
+        return given.task == "regression"
+    if "whole number" in column.why:
+        raise DataError(
+            f"target {column.name!r} has a different whole number in each row, as an id has; name "
+            "another column, or add --task regression if it is to be predicted all the same"
+        )
+    if column.kind == "date":
+        raise DataError(
+            f"target {column.name!r} is a date; a target is a number or a class. Make a column of "
+            "the days until then"
+        )
+    if column.kind != "number":
+        return False
+    try:
+        values = as_numbers(column, cells)
+    except ValueError:
+        return True  # 1e999, which is refused as a number
+    known = np.unique(values[~np.isnan(values)])
+    return len(known) > FEW_NUMBERS or bool((known != known.round()).any())
+
+
+def _numbers(column: Column, cells: Any) -> Target:
+    number = column if column.kind == "number" else Column(name=column.name, kind="number", why="")
+    try:
+        values = as_numbers(number, cells)
+    except ValueError as error:
+        place = error.args[-1]
+        cell = cells[place].as_py()
+        wrong = "too large for a number" if NUMBER.fullmatch(cell) else "not a number"
+        raise DataError(
+            f"row {place + 1} of target {column.name!r} is {cell!r}, which is {wrong}; correct it, "
+            "or use --task classification"
+        ) from error
+    rows = np.flatnonzero(~np.isnan(values))
+    known = values[rows]
+    if len(np.unique(known)) < 2:
+        raise DataError(f"target {column.name!r} has one value, so there is nothing to learn")
+    why = "a number"
+    return Target(
+        column=Column(name=column.name, kind="number", why=why, form=number.form),
+        rows=rows,
+        values=known,
+        classes=(),
+        notes=_without(len(values) - len(rows), column.name),
+    )
+
+
+def _classes(given: Given, column: Column, cells: Any) -> Target:
+    name = column.name
+    notes = []
+    if column.kind == "number":
+        values = as_numbers(column, cells)
+        rows = np.flatnonzero(~np.isnan(values))
+        texts = cells.take(_array(rows.tolist()))
+        if given.task is None:
+            count = len(np.unique(values[rows]))
+            notes.append(
+                f"The target {name!r} has {count} different whole numbers, so it is taken as "
+                "classes; --task regression takes it as a number."
+            )
+    else:
+        rows = np.flatnonzero(pc.not_equal(cells, MISSING).to_numpy(zero_copy_only=False))
+        texts = cells.take(_array(rows.tolist()))
+    counts = {one["values"]: one["counts"] for one in pc.value_counts(texts).to_pylist()}
+    if len(counts) > min(MOST_CLASSES, max(len(rows) // 2, 2)):
+        raise DataError(
+            f"target {name!r} has {len(counts)} different values in {len(rows)} rows, as an id or "
+            "free text has; a class needs several rows"
+        )
+    if len(counts) == 1:
+        raise DataError(
+            f"target {name!r} is {next(iter(counts))!r} in all rows, so there is nothing to learn; "
+            "add rows of another class"
+        )
+    if single := sorted(label for label, count in counts.items() if count == 1):
+        shown = ", ".join(map(repr, single[:5]))
+        raise DataError(
+            f"there is only one row of class {shown}; one row cannot be trained on and tested, so "
+            "add rows, or remove it"
+        )
+    numbers = column.kind == "number"
+    labels = sorted(counts, key=lambda label: (float(_plain(label)) if numbers else 0.0, label))
+    places = pc.index_in(texts, _array(labels)).to_numpy(zero_copy_only=False)
+    return Target(
+        column=Column(name=name, kind="category", why=f"{len(labels)} classes"),
+        rows=rows,
+        values=places.astype(np.float64),
+        classes=tuple(labels),
+        notes=[*notes, *_without(len(cells) - len(rows), name)],
+    )
+
+
+def _plain(text: str) -> str:
+    return text.replace(",", ".") if text.count(",") == 1 else text.replace(",", "")
+
+
+def _without(missing: int, name: str) -> list[str]:
+    if not missing:
+        return []
+    rows = f"{missing} row{'' if missing == 1 else 's'}"
+    return [f"{rows} without a target {name!r} {'was' if missing == 1 else 'were'} left out."]
+
+
+def _array(values: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.array(list(values))

@@ -1,0 +1,157 @@
+"""Is a network the right model for this table? Beside it, a linear model and gradient boosting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.scored import metric_in
+from tuner.report.wording import (
+    BLANK,
+    decimals_of_differences,
+    listed,
+    means_and_stds,
+    number,
+    significant,
+    table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuner.case.metric import Metric
+
+    Facts = Mapping[str, Any]
+
+HEADING = "## Is a network the right model for this table?"
+JUDGED = {"worse": "proven worse", "no proven gain": "no difference is proven"}
+NOTES = (
+    "- The rivals are scikit-learn's. They get the same rows, and the same folds to choose their "
+    "setting by. A few settings were tried; the network was searched.\n"
+    "- All models were trained on all development rows, with the same seeds, and met the test rows "
+    "in the same opening.\n"
+    "- *Gain over the best network*: above zero, the rival is better. Intervals cover new "
+    "trainings and new test rows."
+)
+
+
+def winners(facts: Facts) -> list[str]:
+    """Return names of the rivals that are proven better than the best network, the best first."""
+    metric, rivals = metric_in(facts), facts.get("rivals") or {}
+    better = [name for name, one in rivals.items() if _verdict(one) == "better"]
+    return sorted(better, key=lambda name: -metric.sign * rivals[name]["test"][metric.name]["mean"])
+
+
+def rivals_verdict(facts: Facts) -> str:
+    """Say on the first screen how rivals do on the same test rows; empty where there are none."""
+    rivals, metric = facts.get("rivals") or {}, metric_in(facts)
+    if not rivals or "best" not in facts["arms"] or not facts["arms"]["best"]["test"]:
+        return ""
+    models = [facts["arms"]["best"], *rivals.values()]
+    own, *others = _levels(metric, models)
+    titles = dict(zip((one["title"] for one in rivals.values()), others, strict=True))
+    if found := [rivals[name]["title"] for name in winners(facts)]:
+        named = listed([f"{title} ({titles[title]})" for title in found])
+        return (
+            f"**But {named} {'does' if len(found) == 1 else 'do'} better on the same test rows "
+            f"than the best network ({own}).** If the score is all that counts, use that."
+        )
+    named = listed(
+        [
+            f"the {one['title']} {titles[one['title']]} ({JUDGED.get(_verdict(one) or '', BLANK)})"
+            for one in rivals.values()
+        ]
+    )
+    return f"On the same test rows, the best network has {own}, {named}."
+
+
+def rivals_section(facts: Facts) -> str:
+    """Return the section: network and rivals side by side; empty where there are none."""
+    rivals, metric = facts.get("rivals") or {}, metric_in(facts)
+    if not rivals:
+        return ""
+    arms = {f"network, {name}": one for name, one in facts["arms"].items() if one["test"]}
+    models = {**arms, **{one["title"]: one for one in rivals.values()}}
+    tests = means_and_stds(metric, [one["test"][metric.name] for one in models.values()])
+    fresh = means_and_stds(metric, [one["validation"] for one in models.values()])
+    units = _has_units(facts, metric)
+    decimals = _decimals(metric, rivals)
+    rows = [
+        [
+            name,
+            one.get("setting") or f"trial {one['trial']}",
+            validation,
+            test,
+            *([_in_units(facts, metric, one)] if units else []),
+            *_against_best(metric, one.get("against_best"), decimals),
+        ]
+        for (name, one), validation, test in zip(models.items(), fresh, tests, strict=True)
+    ]
+    header = [
+        "model",
+        "setting",
+        f"validation {metric.title}",
+        f"test {metric.title}",
+        *([f"test {metric.title}, own units"] if units else []),
+        "gain over the best network",
+        "95 % interval",
+        "verdict",
+    ]
+    return f"{HEADING}\n\n{_answer(facts)}\n\n{table(header, rows, left=2)}\n\n{NOTES}"
+
+
+def _answer(facts: Facts) -> str:
+    rivals = facts["rivals"]
+    if found := winners(facts):
+        return f"No: {listed([rivals[name]['title'] for name in found])} did better."
+    level = [one["title"] for one in rivals.values() if _verdict(one) == "no proven gain"]
+    if any(_verdict(one) is None for one in rivals.values()):
+        return "That cannot be said: not all were compared."
+    if level:
+        return f"It does as well as the {listed(level)}; no difference is proven."
+    return "Yes: it is proven better than both rivals."
+
+
+def _verdict(rival: Facts) -> str | None:
+    pair = rival["against_best"]
+    return str(pair["verdict"]) if pair else None
+
+
+def _decimals(metric: Metric, rivals: Mapping[str, Facts]) -> int:
+    pairs = [one["against_best"] for one in rivals.values()]
+    ends = [pair["interval"] for pair in pairs if pair and pair["interval"]]
+    spreads = [(high - low) / 2 for low, high in ends]
+    spreads = spreads or [pair["gain"] for pair in pairs if pair]
+    return min(decimals_of_differences(metric, *spreads), 5) if spreads else 0
+
+
+def _against_best(metric: Metric, pair: Facts | None, decimals: int) -> list[str]:
+    """Return a rival's gain over the best network, its interval and the verdict."""
+    if not pair:
+        return [BLANK] * 3
+    unit = metric.unit_of_difference
+    ends = [number(metric.factor * end, decimals) for end in pair["interval"] or ()]
+    judged = pair["verdict"]
+    return [
+        number(metric.factor * pair["gain"], decimals) + unit,
+        " to ".join(ends) + unit if ends else BLANK,
+        judged if judged == "no proven gain" else f"**{judged}**",
+    ]
+
+
+def _levels(metric: Metric, models: list[Facts]) -> list[str]:
+    """Write mean test scores so that they can be told apart."""
+    means = [one["test"][metric.name]["mean"] for one in models]
+    gaps = [abs(one - means[0]) for one in means[1:]]
+    decimals = min(decimals_of_differences(metric, *gaps), 5)
+    title = "" if metric.per_cent else f" {metric.title}"
+    return [f"{number(metric.factor * mean, decimals)}{metric.unit}{title}" for mean in means]
+
+
+def _has_units(facts: Facts, metric: Metric) -> bool:
+    known = facts["data"].get("target") and metric.of_target is not None
+    return bool(facts["task"] == "regression" and known)
+
+
+def _in_units(facts: Facts, metric: Metric, one: Facts) -> str:
+    """Write a mean test error in the target's own units."""
+    return significant(one["test"][metric.name]["mean"] * facts["data"]["target"]["std"], 3)

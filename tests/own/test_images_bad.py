@@ -1,0 +1,482 @@
+"""Bad folders and bad lists of pictures: each ends in one clear line, or in a stated repair."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from tests.own.pictures import draw, listed, photos, sheet
+from tuner.case.loading import load_case
+from tuner.case.reference import to_door
+from tuner.data.sources.folders import Folders
+from tuner.errors import TunerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tuner.data.dataset import Dataset
+
+    Options = dict[str, str]
+    Make = Callable[[], Options | None]
+
+SHEET = {"data": "list.csv", "image": "file", "target": "label"}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def load(options: Options | None) -> Dataset:
+    """The data set of the folder `photos`, or of what the options say."""
+    case = load_case(to_door("images", options or {"data": "photos"}))
+    return case.dataset(Folders(own=Path("data")))
+
+
+def empty() -> None:
+    Path("photos").mkdir()
+
+
+def misspelt() -> Options:
+    photos(Path("photos"))
+    return {"data": "photo"}
+
+
+def one_class() -> None:
+    photos(Path("photos"), ["cat"])
+
+
+def once_more_inside() -> None:
+    photos(Path("photos/animals"))
+
+
+def one_picture_a_class() -> None:
+    photos(Path("photos"), each=1)
+
+
+def an_empty_class() -> None:
+    photos(Path("photos"))
+    Path("photos/eel").mkdir()
+
+
+def pictures_without_a_folder() -> None:
+    draw(Path("photos/a.png"), 1)
+
+
+def mostly_broken() -> None:
+    photos(Path("photos"))
+    for path in sorted(Path("photos").rglob("*.png"))[:4]:
+        path.write_text("no picture")
+
+
+def a_zip() -> Options:
+    photos(Path("photos"))
+    with zipfile.ZipFile("photos.zip", "w") as file:
+        file.write("photos/cat/0.png")
+    return {"data": "photos.zip"}
+
+
+def a_tar() -> Options:
+    photos(Path("photos"))
+    with tarfile.open("photos.tar.gz", "w:gz") as file:
+        file.add("photos")
+    return {"data": "photos.tar.gz"}
+
+
+def a_picture() -> Options:
+    return {"data": str(draw(Path("cat.png"), 1))}
+
+
+def links_that_lead_outside_alone() -> None:
+    photos(Path("elsewhere"))
+    for name in ("cat", "dog"):
+        Path("photos", name).mkdir(parents=True)
+        for number in range(6):
+            Path("photos", name, f"{number}.png").symlink_to(
+                Path("elsewhere", name, f"{number}.png").resolve()
+            )
+
+
+def names_that_differ_by_case() -> None:
+    photos(Path("photos"), ["cat", "Cat"])
+
+
+def names_that_differ_by_coding() -> None:
+    photos(Path("photos"), ["caf\u00e9", "cafe\u0301"])
+
+
+def a_name_with_a_line_end() -> None:
+    photos(Path("photos"), ["cat", "do\ng"])
+
+
+def a_name_that_is_no_text() -> None:
+    photos(Path("photos"))
+    Path(os.fsdecode(b"photos/d\xff")).mkdir()
+
+
+def val_without_train() -> None:
+    photos(Path("photos/val"))
+    photos(Path("photos/test"))
+
+
+def val_alone() -> None:
+    photos(Path("photos/val"))
+
+
+def a_class_that_train_lacks() -> None:
+    photos(Path("photos/train"))
+    photos(Path("photos/test"), ["cat", "eel"])
+
+
+def two_train() -> None:
+    photos(Path("photos/train"))
+    photos(Path("photos/training"))
+
+
+def parts_beside_a_class() -> None:
+    photos(Path("photos/train"))
+    photos(Path("photos/test"))
+    photos(Path("photos"), ["cat"])
+
+
+def an_empty_test() -> None:
+    photos(Path("photos/train"))
+    for name in ("cat", "dog"):
+        Path("photos/test", name).mkdir(parents=True)
+
+
+def one_colour() -> None:
+    photos(Path("photos"))
+    for number, path in enumerate(sorted(Path("photos").rglob("*.png"))):
+        Image.new("L", (12, 12), number * 0 + 7).save(path)
+
+
+def copies_are_one_picture() -> None:
+    photos(Path("photos"), each=4)
+    for number in range(1, 4):
+        Path(f"photos/dog/{number}.png").write_bytes(Path("photos/dog/0.png").read_bytes())
+
+
+def an_option_of_a_list() -> Options:
+    photos(Path("photos"))
+    return {"data": "photos", "group": "patient"}
+
+
+def a_size_that_cannot_be() -> Options:
+    photos(Path("photos"))
+    return {"data": "photos", "size": "4"}
+
+
+def weights_without_a_network() -> Options:
+    photos(Path("photos"))
+    return {"data": "photos", "weights": "w.pth"}
+
+
+def weights_that_are_not_there() -> Options:
+    photos(Path("photos"))
+    return {"data": "photos", "backbone": "resnet18", "weights": "w.pth"}
+
+
+def weights_that_are_none() -> Options:
+    photos(Path("photos"))
+    Path("w.pth").write_text("no weights")
+    return {"data": "photos", "backbone": "resnet18", "weights": "w.pth"}
+
+
+def a_list_without_its_columns() -> Options:
+    sheet(Path("list.csv"), listed(Path()))
+    return {"data": "list.csv", "target": "label"}
+
+
+def a_misspelt_column() -> Options:
+    sheet(Path("list.csv"), listed(Path()))
+    return {**SHEET, "target": "lable"}
+
+
+def two_targets() -> Options:
+    sheet(Path("list.csv"), listed(Path()))
+    return {**SHEET, "target": "label,patient"}
+
+
+def an_empty_list() -> Options:
+    Path("list.csv").write_text("\n")
+    return SHEET
+
+
+def a_header_alone() -> Options:
+    sheet(Path("list.csv"), [["file", "label"]])
+    return SHEET
+
+
+def a_header_with_a_name_twice() -> Options:
+    sheet(Path("list.csv"), [["file", "label", "label"], ["a.png", "x", "y"]])
+    return SHEET
+
+
+def a_line_with_a_cell_too_many() -> Options:
+    sheet(Path("list.csv"), [*listed(Path()), ["1.png", "cat", "p", "more"]])
+    return SHEET
+
+
+def a_list_in_utf_16() -> Options:
+    Path("list.csv").write_text("file,label\na.png,x\n", encoding="utf-16")
+    return SHEET
+
+
+def a_list_in_latin_1() -> Options:
+    Path("list.csv").write_text("file,label\na.png,Löwe\n", encoding="latin-1")
+    return SHEET
+
+
+def a_picture_with_two_labels() -> Options:
+    sheet(Path("list.csv"), [*listed(Path()), ["0.png", "dog", "p0"]])
+    return SHEET
+
+
+def labels_in_one_cell() -> Options:
+    sheet(Path("list.csv"), listed(Path(), ["cat", "dog", "cat|dog"]))
+    return SHEET
+
+
+def a_target_that_numbers_the_rows() -> Options:
+    rows = listed(Path(), [f"id {number}" for number in range(12)], each=1)
+    sheet(Path("list.csv"), rows)
+    return SHEET
+
+
+def a_number_that_is_none() -> Options:
+    sheet(Path("list.csv"), listed(Path(), ["1.5", "tall"]))
+    return {**SHEET, "task": "regression"}
+
+
+def a_list_of_files_that_are_gone() -> Options:
+    rows = listed(Path())
+    sheet(
+        Path("list.csv"),
+        [[f"gone/{row[0]}" if row[0] != "file" else row[0], *row[1:]] for row in rows],
+    )
+    return SHEET
+
+
+def two_patients() -> Options:
+    rows = listed(Path())
+    for number, row in enumerate(rows[1:]):
+        row[2] = f"p{number % 2}"
+    sheet(Path("list.csv"), rows)
+    return {**SHEET, "group": "patient"}
+
+
+REFUSED: list[tuple[Make, str]] = [
+    (empty, "photos has no folder with pictures; put the pictures of each class into a folder"),
+    (misspelt, "--data photo does not exist; did you mean photos?"),
+    (one_class, "photos has one class, 'cat'; there is nothing to tell apart"),
+    (once_more_inside, "with 'cat', 'dog' in it; did you mean --data photos/animals?"),
+    (one_picture_a_class, "class 'cat', 'dog' have fewer than 3 different pictures (1, 1)"),
+    (an_empty_class, "there is no picture in 'eel'; add files, or remove the folder"),
+    (pictures_without_a_folder, "photos has 1 pictures and no folder; put the"),
+    (mostly_broken, "4 of 12 files cannot be read (cat/0.png: it is not in one"),
+    (a_zip, "is an archive. Unpack it into a folder (unzip photos.zip -d photos), and name that"),
+    (a_tar, "Unpack it into a folder (tar -xf photos.tar.gz -C photos)"),
+    (a_picture, "--data cat.png is a file. Name the folder that holds a folder of pictures"),
+    (links_that_lead_outside_alone, "links that lead outside, to folders or to nothing: 12)"),
+    (names_that_differ_by_case, "'Cat' and 'cat', which differ only by upper and lower case"),
+    (names_that_differ_by_coding, "only by upper and lower case, spaces or the coding"),
+    (a_name_with_a_line_end, "the folder 'do\\ng' in photos has a character in its name"),
+    (a_name_that_is_no_text, "has a character in its name that cannot be written; rename it"),
+    (val_without_train, "photos has 'test', 'val' and no 'train'"),
+    (val_alone, "photos has 'val' and no 'train'"),
+    (a_class_that_train_lacks, "photos/test has 'eel', and photos/train has no such class"),
+    (two_train, "'train' and 'training', which are both the train part"),
+    (parts_beside_a_class, "a folder has either parts (train, val, test) or classes"),
+    (an_empty_test, "photos/test holds no picture; add some, or remove the folder"),
+    (one_colour, "photos: class 'cat', 'dog' have fewer than 3 different pictures"),
+    (copies_are_one_picture, "class 'dog' has fewer than 3 different pictures (1)"),
+    (an_option_of_a_list, "--group is for a CSV file, and photos is a folder"),
+    (a_size_that_cannot_be, "--size 4 is not between 8 and 512"),
+    (weights_without_a_network, "--weights is for a pretrained network; name it with --backbone"),
+    (weights_that_are_not_there, "--weights w.pth cannot be read: [Errno 2] No such file"),
+    (weights_that_are_none, "w.pth holds more than weights, or is not a file of torch.save"),
+    (a_list_without_its_columns, "--image is missing; with a CSV file, name the column"),
+    (a_misspelt_column, "did you mean 'label'? Its columns are 'file', 'label', 'patient'"),
+    (two_targets, "--target label,patient names several columns, and a model here learns one"),
+    (an_empty_list, "list.csv is empty; it needs a header and a row for each picture"),
+    (a_header_alone, "list.csv names no picture; it needs a row for each"),
+    (a_header_with_a_name_twice, "list.csv: the header has 'label' twice; rename one"),
+    (a_line_with_a_cell_too_many, "list.csv, line 14: it has 4 cells, and the header has 3"),
+    (a_list_in_utf_16, "list.csv is UTF-16; save it as UTF-8"),
+    (a_list_in_latin_1, "list.csv, line 2: this is not UTF-8"),
+    (a_picture_with_two_labels, "line 14: 0.png has the target 'dog' here and 'cat' before"),
+    (labels_in_one_cell, "several labels in a cell ('cat|dog'), and a model here learns one"),
+    (a_target_that_numbers_the_rows, "12 pictures have 12 different targets"),
+    (a_number_that_is_none, "the target of 1.png is 'tall', which is not a number"),
+    (a_list_of_files_that_are_gone, "12 of 12 files cannot be read (gone/0.png: there is no such"),
+    (two_patients, "have fewer than 3 groups"),
+]
+
+
+@pytest.mark.parametrize(("make", "said"), REFUSED, ids=[make.__name__ for make, _ in REFUSED])
+def test_what_is_refused_in_one_line(make: Make, said: str) -> None:
+    options = make()
+    with pytest.raises(TunerError) as error:
+        load(options)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+def cut_short() -> None:
+    photos(Path("photos"))
+    file = Path("photos/cat/0.png")
+    file.write_bytes(file.read_bytes()[:200])
+
+
+def text_named_jpg() -> None:
+    photos(Path("photos"))
+    Path("photos/cat/notes.jpg").write_text("no picture")
+
+
+def of_several_sizes() -> None:
+    photos(Path("photos"))
+    draw(Path("photos/cat/large.png"), 1, side=90)
+
+
+def a_link_that_leads_outside() -> None:
+    photos(Path("photos"))
+    outside = draw(Path("outside.png"), 1).resolve()
+    Path("photos/cat/9.png").symlink_to(outside)
+    Path("photos/cat/gone.png").symlink_to("nowhere.png")
+
+
+def a_link_to_a_folder() -> None:
+    photos(Path("photos"))
+    photos(Path("more"), ["eel"])
+    Path("photos/eel").symlink_to(Path("more/eel").resolve())
+
+
+def a_loop_of_links() -> None:
+    photos(Path("photos"))
+    Path("photos/cat/again").symlink_to(Path("photos").resolve())
+    Path("photos/cat/a.png").symlink_to("b.png")
+    Path("photos/cat/b.png").symlink_to("a.png")
+
+
+def a_link_inside() -> None:
+    photos(Path("photos"))
+    Path("photos/cat/again.png").symlink_to("0.png")
+
+
+def hidden_files() -> None:
+    photos(Path("photos"))
+    for name in (".DS_Store", "Thumbs.db", "._0.png"):
+        Path("photos/cat", name).write_text("of the system")
+    Path("photos/__MACOSX").mkdir()
+    Path("photos/.cache").mkdir()
+
+
+def files_of_another_kind() -> None:
+    photos(Path("photos"))
+    Path("photos/cat/readme.txt").write_text("about cats")
+
+
+def folders_in_a_folder() -> None:
+    photos(Path("photos"))
+    draw(Path("photos/cat/2023/may/a.png"), 1)
+
+
+def odd_names() -> None:
+    photos(Path("photos"), ["Löwe & Co | 100 %", "-x `y`", "日本"])
+
+
+def pictures_beside_the_folders() -> None:
+    photos(Path("photos"))
+    draw(Path("photos/a.png"), 1)
+
+
+def a_val_of_its_own() -> None:
+    photos(Path("photos/Train"))
+    photos(Path("photos/val"), each=2)
+    photos(Path("photos/test"), each=2)
+
+
+def a_copy_across_parts() -> None:
+    photos(Path("photos/train"))
+    photos(Path("photos/test"), each=3)
+    Path("photos/train/cat/0.png").write_bytes(Path("photos/test/cat/0.png").read_bytes())
+
+
+def a_copy_with_another_class() -> None:
+    photos(Path("photos"))
+    Path("photos/dog/0.png").write_bytes(Path("photos/cat/0.png").read_bytes())
+
+
+def a_file_that_is_gone() -> Options:
+    sheet(Path("list.csv"), [*listed(Path()), ["gone.png", "cat", "p9"]])
+    return SHEET
+
+
+def a_row_again() -> Options:
+    sheet(Path("list.csv"), [*listed(Path()), ["0.png", "cat", "p0"]])
+    return SHEET
+
+
+def a_row_without_a_target() -> Options:
+    sheet(Path("list.csv"), [*listed(Path()), ["0.png", "", "p0"]])
+    return SHEET
+
+
+def semicolons_and_a_mark() -> Options:
+    path = sheet(Path("list.csv"), listed(Path()), ";")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    return SHEET
+
+
+def several_modes() -> None:
+    photos(Path("photos"))
+    for number, mode in enumerate(("CMYK", "P", "LA", "1")):
+        file = Path(f"photos/cat/{number}.png")
+        with Image.open(file) as image:
+            image.convert(mode).save(file.with_suffix(".tif"))
+        file.unlink()
+
+
+REPAIRED: list[tuple[Make, str, str]] = [
+    (cut_short, "unreadable", "1, left out: cat/0.png (image file is truncated"),
+    (text_named_jpg, "unreadable", "1, left out: cat/notes.jpg (it is not in one of the formats"),
+    (of_several_sizes, "sizes", "2 different: 12 × 12 to 90 × 90"),  # noqa: RUF001
+    (of_several_sizes, "read as", "32 × 32, in colour: the largest of 32, 48, 64 that half"),  # noqa: RUF001
+    (a_link_that_leads_outside, "left out", "links that lead outside, to folders or to nothing: 2"),
+    (a_link_to_a_folder, "left out", "links to folders: 1"),
+    (a_loop_of_links, "left out", "links that lead outside, to folders or to nothing: 3"),
+    (a_link_inside, "copies", "1 equal in all pixels"),
+    (hidden_files, "left out", "hidden or system files: 5"),
+    (files_of_another_kind, "left out", "not a picture by its name: 1"),
+    (folders_in_a_folder, "remarks", "1 pictures in folders within 'cat' count as this class."),
+    (odd_names, "target", "3 classes of 6 pictures each"),
+    (pictures_beside_the_folders, "left out", "pictures beside the folders of classes: 1"),
+    (a_val_of_its_own, "remarks", "val/ is joined to Train/: tuner draws its own folds."),
+    (a_val_of_its_own, "split", "test/ as it is; the others are validated in 5 folds"),
+    (a_copy_across_parts, "copies across parts", "1"),
+    (a_copy_across_parts, "remarks", "1 development pictures are equal or nearly equal to a test"),
+    (a_copy_with_another_class, "copies with another class", "1: 'cat/0.png and dog/0.png'"),
+    (a_file_that_is_gone, "unreadable", "1, left out: gone.png (there is no such file)"),
+    (a_row_again, "left out", "rows that repeat an earlier one: 1"),
+    (a_row_without_a_target, "left out", "rows without a file or a target: 1"),
+    (semicolons_and_a_mark, "pictures", "12 from a CSV file, its cells separated by semicolons"),
+    (several_modes, "modes", "RGB 8, "),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "subject", "said"), REPAIRED, ids=[f"{make.__name__}-{of}" for make, of, _ in REPAIRED]
+)
+def test_what_is_repaired_is_said(make: Make, subject: str, said: str) -> None:
+    made = load(make())
+    assert made.findings is not None
+    told = {**dict(made.inspection), "remarks": " ".join(made.findings.remarks())}
+    assert said in told[subject]

@@ -1,0 +1,280 @@
+"""What a table in a file becomes: columns, test rows, folds, and what is odd about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import torch
+
+from tests.data.making import opened
+from tests.own.tables import houses, loaded, with_column, without, write
+from tuner.case.loading import load_case
+from tuner.case.reference import to_door
+from tuner.case.source import source_of
+from tuner.case.space import check_arms, check_inside
+from tuner.data import cache
+from tuner.data.dataset import make_dataset
+from tuner.data.examples import Examples
+from tuner.data.sources.kinds import as_part, decide
+from tuner.data.splits import GroupFolds, KFold, TimeFolds
+from tuner.errors import UsageError
+from tuner.own.options import read
+from tuner.own.table import Given
+from tuner.own.table_space import make_case, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tuner.data.dataset import Dataset
+    from tuner.data.table import Column
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return write(tmp_path / "houses.csv", houses(200))
+
+
+def columns_of(data: Dataset) -> dict[str, Column]:
+    assert data.table is not None
+    return {column.name: column for column in data.table.columns}
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "why"),
+    [
+        (["1", "2.5", "-3e2"], "number", "all are numbers"),
+        (["1", "", "NA", "n/a", "7"], "number", "NA, n/a is a missing value"),
+        (["001", "020", "300"], "category", "codes with leading zeros, 3 values"),
+        (["0", "10", "0.5"], "number", "all are numbers"),
+        (["NA", "DE", "US"], "category", "text, 3 values"),
+        (["1,234", "1,234,567.5", "12"], "number", "commas between thousands"),
+        (["1,5", "2", "3"], "category", "text, 3 values"),
+        (["yes", "No", "", "YES"], "yes or no", "no is 0, yes is 1"),
+        (["yes", "no", "perhaps"], "category", "text, 3 values"),
+        (["TRUE", "false"], "yes or no", "false is 0, true is 1"),
+        (["2024-12-31", "2024-01-01"], "date", "dates, written year, month, day"),
+        (["2024-12-31T10:00:00Z", "2024-01-01 09:30"], "date", "year, month, day"),
+        (["31.12.2024", "01.02.2024", ""], "date", "day, month, year"),
+        (["12/31/2024", "1/2/2024"], "date", "month, day, year"),
+        (["13/2/2024", "1/2/2024"], "date", "day, month, year"),
+        (["2024-02-30", "2024-01-01"], "category", "text, 2 values"),
+        (["12/31/2024", "31/12/2024"], "category", "text, 2 values"),
+        (["", " ", "NaN"], "left out", "no row has a value"),
+        (["x", "x", "x"], "left out", "the same in all rows"),
+        (["x", "", "x"], "category", "text, 1 values"),
+        ([str(n) for n in range(30)], "left out", "a different whole number in each row"),
+        ([f"u{n}" for n in range(30)], "left out", "each value occurs once"),
+        ([f"a b c d {n % 25}" for n in range(60)], "left out", "free text"),
+        ([str(n % 7) for n in range(30)], "number", "all are numbers"),
+        (["1_000", "2"], "category", "text, 2 values"),
+        (["0x10", "2"], "category", "text, 2 values"),
+        (["1e5", "inf", "2"], "number", "inf is a missing value"),
+    ],
+)
+def test_what_a_column_is_is_decided_by_all_its_rows(
+    cells: Sequence[str], kind: str, why: str
+) -> None:
+    found = decide("column", pa.array([cell.strip() for cell in cells]), commas=False)
+    assert (found.kind, why in found.why) == (kind, True), found
+
+
+def test_with_decimal_commas_a_point_stands_between_thousands() -> None:
+    found = decide("column", pa.array(["1.234,5", "7", "2.000"]), commas=True)
+    assert (found.kind, found.form) == ("number", ",")
+
+
+def test_parts_of_a_date() -> None:
+    cells = pa.array(["2024-02-29 18:30", "", "1969-12-31"])
+    column = decide("column", cells, commas=False)
+    assert column.parts == ("days", "month", "day", "weekday", "hour")
+    parts = {part: as_part(column, cells, part).tolist() for part in column.parts}
+    assert parts["days"][0] == pytest.approx(19782 + 18.5 / 24)
+    assert np.isnan(parts["days"][1])
+    assert [values[0] for values in list(parts.values())[1:]] == [2.0, 29.0, 3.0, 18.0]
+    assert [values[2] for values in parts.values()] == [-1.0, 12.0, 31.0, 2.0, 0.0]
+
+
+def test_the_first_rows_prove_nothing(tmp_path: Path) -> None:
+    values: list[Any] = [*[n % 9 for n in range(199)], "seven"]
+    rows = with_column(houses(200), "size", values)
+    assert columns_of(loaded(write(tmp_path / "table.csv", rows)))["size"].kind == "category"
+
+
+def test_a_table_becomes_numbers_and_codes(path: Path) -> None:
+    data = loaded(path, "dear")
+    assert data.columns == (
+        "size", "built: days", "built: month", "built: day", "built: weekday", "garden", "price",
+        "town", "plan",
+    )  # fmt: skip
+    assert (data.name, data.classes, data.validation) == ("houses", ("cheap", "dear"), KFold(5))
+    assert (len(data.development), data.test.rows) == (160, 40)
+    assert data.table is not None
+    assert data.table.cardinalities == (4, 5)
+    assert data.table.width == 10
+    codes = data.development.features[:, -2:]
+    assert codes[:, 0].unique().tolist() == [1.0, 2.0, 3.0]
+    kinds = columns_of(data)
+    assert (kinds["id"].kind, kinds["plan"].why) == (
+        "left out",
+        "codes with leading zeros, 4 values",
+    )
+    assert (
+        kinds["size"].missing
+        == data.development.features[:, 0].isnan().sum() + opened(data).features[:, 0].isnan().sum()
+    )
+
+
+def test_rare_values_of_a_category_have_no_code_and_a_category_of_them_is_left_out(
+    tmp_path: Path,
+) -> None:
+    towns = ["often" if n % 2 else f"rare {n}" for n in range(200)]
+    rare = [f"{n // 2}x" for n in range(200)]
+    rows = with_column(with_column(houses(200), "town", towns), "plan", rare)
+    found = columns_of(loaded(write(tmp_path / "table.csv", rows)))
+    assert found["town"].values == ("often",)
+    assert found["plan"].why == "no value occurs in 3 rows that are trained on"
+
+
+def test_the_same_rows_are_held_back_each_time_and_as_many_of_each_class(path: Path) -> None:
+    first, again = loaded(path, "dear"), loaded(path, "dear")
+    assert first.fingerprint == again.fingerprint
+    share = opened(first).targets.float().mean()
+    assert abs(share - first.development.targets.float().mean()) < 0.02
+
+
+def test_groups_stay_on_one_side(tmp_path: Path) -> None:
+    owners = [f"owner {n % 23}" for n in range(200)]
+    path = write(tmp_path / "table.csv", with_column(houses(200), "owner", owners))
+    data = loaded(path, group="owner")
+    assert data.validation == GroupFolds(5)
+    assert "groups drawn at random" in data.source
+    assert columns_of(data)["owner"].kind == "left out"
+    assert data.development.groups is not None
+    held = 23 - len(data.development.groups.unique())
+    assert f"all rows of {held} of 23 groups" in data.source
+
+
+def test_the_latest_rows_are_the_test(tmp_path: Path) -> None:
+    rows = houses(200)
+    shuffled = [rows[0], *sorted(rows[1:], key=lambda row: row[1])]
+    data = loaded(write(tmp_path / "table.csv", shuffled), time="built", target="price")
+    assert (data.validation, data.test.rows) == (TimeFolds(5), 40)
+    assert data.development.groups is not None
+    assert bool((data.development.groups.diff() > 0).all())
+    assert data.columns[:4] == ("size", "built: month", "built: day", "built: weekday")
+    by_number = loaded(write(tmp_path / "table.csv", shuffled), time="id")
+    assert by_number.test.identity() != data.test.identity()
+    assert len(by_number.development) == len(data.development)
+
+
+def test_parquet_is_the_same_data(path: Path, tmp_path: Path) -> None:
+    rows = houses(200)
+    cells = {name: [row[place] for row in rows[1:]] for place, name in enumerate(rows[0])}
+    typed = {
+        **cells,
+        "id": [int(cell) for cell in cells["id"]],
+        "size": [float(cell) if cell else None for cell in cells["size"]],
+        "built": pa.array(cells["built"]).cast(pa.date32()),
+        "garden": [cell == "yes" for cell in cells["garden"]],
+        "town": pa.array(cells["town"]).dictionary_encode(),
+    }
+    pa.parquet.write_table(pa.table(typed), tmp_path / "houses.parquet")
+    found, plain = loaded(tmp_path / "houses.parquet"), loaded(path)
+    assert torch.equal(
+        found.development.features.nan_to_num(), plain.development.features.nan_to_num()
+    )
+    assert torch.equal(found.development.targets, plain.development.targets)
+
+
+def test_a_cached_table_is_the_one_that_was_stored(tmp_path: Path, path: Path) -> None:
+    owners = [f"owner {n % 23}" for n in range(200)]
+    own = write(tmp_path / "own.csv", with_column(houses(200), "owner", owners))
+    for data in (loaded(path, "dear"), loaded(own, group="owner"), loaded(own, time="built")):
+        cached = cache.load(cache.store(data, tmp_path / "cache"))
+        assert (cached.table, cached.validation) == (data.table, data.validation)
+        assert cached.identity == data.identity
+        assert (cached.development.groups is None) == (data.development.groups is None)
+
+
+def test_groups_and_columns_are_part_of_the_identity(tmp_path: Path) -> None:
+    rows = torch.randn(30, 1)
+    made = [
+        make_dataset(
+            name="a",
+            source="",
+            development=Examples(features=rows, targets=rows, groups=groups),
+            test=Examples(features=rows, targets=rows),
+            validation=GroupFolds(3),
+            columns=("x",),
+        ).identity
+        for groups in (torch.arange(30) // 2, torch.arange(30) // 3)
+    ]
+    assert made[0] != made[1]
+
+
+def told(data: Dataset) -> str:
+    assert data.findings is not None
+    return " ".join(data.findings.remarks())
+
+
+def test_a_column_that_gives_the_target_away_is_named(tmp_path: Path) -> None:
+    rows = houses(200)
+    price = [float(row[6]) for row in rows[1:]]
+    secret = [{"dear": "q", "cheap": "z"}[row[7]] for row in rows[1:]]
+    rows = with_column(rows, "tax", [f"{(2 * one) ** 0.5:.4f}" for one in price])
+    rows = with_column(rows, "stamp", secret)
+    path = write(tmp_path / "table.csv", rows)
+    number = loaded(path).findings
+    classes = loaded(write(path, without(rows, "price", "tax")), target="dear").findings
+    assert number is not None
+    assert classes is not None
+    assert list(number.suspects) == ["tax"]
+    assert list(classes.suspects) == ["stamp"]
+
+
+def test_a_group_and_a_clock_that_were_not_named_are_pointed_at(tmp_path: Path) -> None:
+    owners = [f"owner {n % 23}" for n in range(200)]
+    path = write(tmp_path / "table.csv", with_column(houses(200), "owner_id", owners))
+    said = told(loaded(path))
+    assert "Column 'owner_id' looks like a group: 23 values in 200 rows." in said
+    assert "Column 'built' looks like a clock, and the rows are in its order." in said
+    assert "looks like" not in told(loaded(path, time="built"))
+    assert "looks like" not in told(loaded(path, group="owner_id"))
+
+
+def test_the_case_is_scaled_to_its_data_and_any_of_them_is_inside_its_widest_space(
+    path: Path, tmp_path: Path
+) -> None:
+    plain = write(tmp_path / "plain.csv", [row[6:7] + row[1:2] for row in houses(700)])
+    for data, given in (
+        (loaded(path, "dear"), Given(data=path, target="dear")),
+        (loaded(plain), Given(data=plain, target="price")),
+    ):
+        case = settle(given, data)
+        assert case.task == ("classification" if data.classes else "regression")
+        assert case.name == make_case(given).name
+        check_arms(case)
+        for arm in (case.baseline, case.recipe):
+            check_inside(make_case(given), arm, "an arm")
+
+
+def test_options_are_read_and_checked(path: Path) -> None:
+    reference = to_door("table", {"data": str(path), "target": "price"})
+    case = load_case(reference)
+    assert case.name == "table"
+    with pytest.raises(UsageError, match="--target is missing"):
+        load_case(to_door("table", {"data": str(path)}))
+    with pytest.raises(UsageError, match="--task ranking is not one of its choices"):
+        read(Given, {"data": "x", "target": "y", "task": "ranking"})
+
+
+def test_the_source_of_a_door_is_its_own_modules(path: Path) -> None:
+    source = source_of(to_door("table", {"data": str(path), "target": "price"}))
+    assert source.file == "table.py"
+    assert {"table_data", "table_space", "table_split"} <= set(source.modules)
+    assert all(name.startswith("table_") for name in source.modules)

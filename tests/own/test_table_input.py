@@ -1,0 +1,248 @@
+"""Bad tables: each ends in one clear line, or in a stated repair."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from tests.own.tables import houses, loaded, with_column, without, write
+from tuner.errors import TunerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ROWS = houses()
+COUNT = len(ROWS) - 1
+
+
+def text(rows: list[list[str]] = ROWS, separator: str = ",", end: str = "\n") -> str:
+    return "".join(separator.join(row) + end for row in rows)
+
+
+def numbered(values: str) -> list[str]:
+    """A value a row, the letters in turn."""
+    return [values[number % len(values)] for number in range(COUNT)]
+
+
+def in_column(row: int, value: str, name: str = "price") -> list[list[str]]:
+    """The table with one cell changed."""
+    found = [list(one) for one in ROWS]
+    found[row][found[0].index(name)] = value
+    return found
+
+
+def zipped(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("houses.csv", text())
+
+
+WRONG: dict[str, tuple[Any, dict[str, str], str]] = {
+    "empty": ("", {}, "is empty; name a CSV file with a header"),
+    "blank": ("\n\n  \n", {}, "is empty"),
+    "header only": (text(ROWS[:1]), {}, "has a header and no rows"),
+    "one row": (text(ROWS[:2]), {}, "houses.csv: 1 row; a study needs 20 or more"),
+    "no header": (text([["1", "2", "3"]] * 30), {}, "holds numbers .* and no names; add a header"),
+    "one column": (text([["price"], *[["1"]] * 30]), {}, "has one column, 'price'"),
+    "a column twice": (
+        text([[*row, row[1]] for row in ROWS]),
+        {},
+        "more than one column of one name: 'size', 'size'; rename or remove",
+    ),
+    "a column twice but for case and space": (
+        text([[*row, " Size " if row is ROWS[0] else row[1]] for row in ROWS]),
+        {},
+        r"of one name \(they differ in case or spaces alone\): 'size', 'Size'",
+    ),
+    "ragged": (
+        text([*ROWS[:5], [*ROWS[5], "more"], *ROWS[6:]]),
+        {},
+        "the header has 8 cells, and row 5 has 9. Give each row as many cells",
+    ),
+    "many ragged": (
+        text([*ROWS[:5], *[row[:-1] for row in ROWS[5:9]], *ROWS[9:]]),
+        {},
+        r"row 5 has 7 \(4 rows are like that\)",
+    ),
+    "zip": (zipped, {}, r"is a zip or Excel file \(.xlsx\); save the table as CSV"),
+    "old Excel": (b"\xd0\xcf\x11\xe0" + bytes(100), {}, "is an old Excel file"),
+    "gzip": (b"\x1f\x8b" + bytes(100), {}, "is a gzip file"),
+    "folder": (lambda path: path.mkdir(), {}, "is a folder; name a CSV or Parquet file"),
+    "absent": (lambda path: None, {}, "cannot be read: No such file"),
+    "zero bytes": (b"a,b\n\0\0\0", {}, "is not text"),
+    "a Parquet file cut short": (b"PAR1" + bytes(20), {}, "cannot be read as a Parquet file"),
+    "no such target": (text(), {"target": "prize"}, "no column 'prize'; did you mean 'price'?"),
+    "no such group": (text(), {"group": "twon"}, "no column 'twon'; did you mean 'town'?"),
+    "group and time": (text(), {"group": "town", "time": "built"}, "name one of them"),
+    "the target as a group": (text(), {"group": "price"}, "is the target"),
+    "too few groups": (text(), {"group": "town"}, "--group has 3 different values; it needs 7"),
+    "a time that is none": (text(), {"time": "town"}, "--time town is neither a date nor a number"),
+    "a time with gaps": (
+        text(in_column(3, "", "built")),
+        {"time": "built"},
+        "1 row has no value in --time built",
+    ),
+    "target is an id": (text(), {"target": "id"}, "a different whole number in each row, as an id"),
+    "target is a date": (text(), {"target": "built"}, "is a date; a target is a number or a class"),
+    "target is the same": (
+        text(with_column(ROWS, "price", ["7"] * COUNT)),
+        {},
+        "target 'price' is '7' in all rows",
+    ),
+    "target without values": (
+        text(with_column(ROWS, "price", ["NA"] * COUNT)),
+        {},
+        "has no value in any row",
+    ),
+    "one class": (
+        text(with_column(ROWS, "dear", ["", *["dear"] * (COUNT - 1)])),
+        {"target": "dear"},
+        "is 'dear' in all rows, so there is nothing to learn",
+    ),
+    "a class with one row": (
+        text(in_column(4, "free", "dear")),
+        {"target": "dear"},
+        "only one row of class 'free'",
+    ),
+    "a class a row": (
+        text(with_column(ROWS, "dear", [f"house {number}" for number in range(COUNT)])),
+        {"target": "dear"},
+        "has 60 different values in 60 rows, as an id or free text has",
+    ),
+    "text in a regression": (
+        text(in_column(7, "cheap")),
+        {"task": "regression"},
+        "row 7 of target 'price' is 'cheap', which is not a number",
+    ),
+    "infinite target": (text(in_column(9, "-inf")), {}, "row 9 of target 'price' is infinite"),
+    "a target too large": (text(in_column(9, "1e999")), {}, "row 9 .* too large for a number"),
+    "a number too large": (
+        text(in_column(9, "1e999", "size")),
+        {},
+        "row 9 of column 'size' is '1e999', which is too large",
+    ),
+    "nothing to learn from": (
+        text([row[:1] + row[6:7] for row in ROWS]),
+        {},
+        "no column is left to learn from .'id': a different whole number in each row",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_bad_table_ends_in_one_clear_line(kind: str, tmp_path: Path) -> None:
+    content, given, said = WRONG[kind]
+    path = tmp_path / "houses.csv"
+    if isinstance(content, str):
+        path.write_text(content, encoding="utf-8")
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        content(path)
+    with pytest.raises(TunerError, match=said) as raised:
+        loaded(path, **{"target": "price", **given})
+    assert "\n" not in str(raised.value)
+
+
+REPAIRED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "byte order mark": (lambda: b"\xef\xbb\xbf" + text().encode(), ""),
+    "Windows line ends": (lambda: text(end="\r\n").encode(), ""),
+    "old Mac line ends": (lambda: text(end="\r").encode(), ""),
+    "empty lines": (lambda: text(end="\n\n").encode(), ""),
+    "spaces around cells": (lambda: text(separator=" , ").encode(), ""),
+    "semicolons": (lambda: text(separator=";").encode(), "separated by semicolons"),
+    "tabs": (lambda: text(separator="\t").encode(), "separated by tabs"),
+    "bars": (lambda: text(separator="|").encode(), "separated by vertical bars"),
+    "UTF-16": (lambda: text().encode("utf-16"), "The file is in UTF-16"),
+    "decimal commas": (
+        lambda: text(separator=";").replace(".", ",").encode(),
+        "separated by semicolons",
+    ),
+    "all quoted": (lambda: text([[f'"{cell}"' for cell in row] for row in ROWS]).encode(), ""),
+}
+
+
+@pytest.mark.parametrize("kind", REPAIRED)
+def test_a_table_written_in_another_way_is_the_same_data(kind: str, tmp_path: Path) -> None:
+    write(tmp_path / "plain.csv", ROWS)
+    make, note = REPAIRED[kind]
+    (tmp_path / "other.csv").write_bytes(make())
+    plain, other = (loaded(tmp_path / f"{name}.csv") for name in ("plain", "other"))
+    assert other.fingerprint == plain.fingerprint
+    assert other.table is not None
+    assert any(note in one for one in other.table.notes) or not note
+
+
+def test_what_is_not_utf_8_is_read_as_windows_1252_and_said(tmp_path: Path) -> None:
+    rows = with_column(ROWS, "town", numbered("äöü"))
+    (tmp_path / "table.csv").write_bytes(text(rows).encode("cp1252"))
+    table = loaded(tmp_path / "table.csv").table
+    assert table is not None
+    (town,) = (one for one in table.columns if one.name == "town")
+    assert set(town.values) == set("äöü")
+    assert "read as Windows-1252" in table.notes[0]
+
+
+def test_lines_within_quotes_are_text(tmp_path: Path) -> None:
+    rows = with_column(ROWS, "town", numbered(["a\nb", "c", "d;e"]))  # type: ignore[arg-type]
+    table = loaded(write(tmp_path / "table.csv", rows)).table
+    assert table is not None
+    (town,) = (one for one in table.columns if one.name == "town")
+    assert set(town.values) == {"a\nb", "c", "d;e"}
+
+
+def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path) -> None:
+    data = loaded(write(tmp_path / "table.csv", in_column(5, "NA")))
+    assert data.table is not None
+    assert len(data.development) + data.test.rows == COUNT - 1
+    assert "1 row without a target 'price' was left out." in data.table.notes
+
+
+def test_a_column_without_a_name_is_called_by_its_place(tmp_path: Path) -> None:
+    rows = [["" if cell == "id" else cell for cell in row] for row in ROWS]
+    table = loaded(write(tmp_path / "table.csv", rows)).table
+    assert table is not None
+    assert table.columns[0].name == "column 1"
+    assert table.notes == ("The column without a name is called 'column 1'.",)
+
+
+def test_infinite_numbers_are_missing_and_said(tmp_path: Path) -> None:
+    data = loaded(write(tmp_path / "table.csv", in_column(4, "inf", "size")))
+    assert data.table is not None
+    (size,) = (one for one in data.table.columns if one.name == "size")
+    assert "inf is a missing value" in size.why
+
+
+@pytest.mark.parametrize("columns", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_many_columns(columns: int, tmp_path: Path) -> None:
+    random = torch.Generator().manual_seed(0)
+    cells = torch.randn(40, columns, generator=random).tolist()
+    rows = [[f"x{n}" for n in range(columns)], *[[f"{cell:.3f}" for cell in row] for row in cells]]
+    data = loaded(write(tmp_path / "wide.csv", rows), target="x0")
+    assert data.row_shape == (columns - 1,)
+    assert data.table is not None
+    assert len(data.table.in_words().splitlines()) < 40
+
+
+def test_few_whole_numbers_are_classes_unless_it_is_said_otherwise(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.csv", with_column(ROWS, "price", numbered("123")))
+    data = loaded(path)
+    assert data.classes == ("1", "2", "3")
+    assert data.table is not None
+    assert "--task regression takes it as a number" in data.table.notes[0]
+    assert loaded(path, task="regression").classes == ()
+    assert loaded(path, target="dear").classes == ("cheap", "dear")
+
+
+def test_classes_of_numbers_are_in_their_order(tmp_path: Path) -> None:
+    cells = numbered(["10", "9", "100"])  # type: ignore[arg-type]
+    path = write(tmp_path / "table.csv", with_column(ROWS, "price", cells))
+    assert loaded(path).classes == ("9", "10", "100")
+
+
+def test_an_id_can_be_a_target_if_that_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.csv", without(ROWS, "plan"))
+    assert loaded(path, target="id", task="regression").classes == ()

@@ -1,0 +1,329 @@
+"""A study of a table: repeated in parallel, resumed, verified, retrained, and used."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import shutil
+from contextlib import chdir, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.making import DATABASE, InterruptsAt, history, make_brief, make_engine, retrained, search
+from tests.own.tables import houses, with_column, without, write
+from tuner.bundle.bundle import MANIFEST, WEIGHTS, open_bundle, write_bundle
+from tuner.bundle.prediction import predict_tables
+from tuner.case.reference import to_door
+from tuner.commands.study import main
+from tuner.commands.verify import main as verify
+from tuner.data.splits import folds
+from tuner.errors import BundleError, DataError, UsageError
+from tuner.evidence.rivals import train_rivals
+from tuner.study.schema import CONFIRMATION, OPENINGS
+from tuner.study.store import load_study
+from tuner.training.fitting import fit
+from tuner.training.inference import Fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import optuna
+
+    from tuner.study.configuration import StudyConfig
+
+QUICK = ("--trials", "2", "--seeds", "2", "--workers", "1")
+
+
+def run(folder: Path, *words: str) -> str:
+    """Run the study command in a folder; return what it prints."""
+    with chdir(folder), redirect_stdout(io.StringIO()) as out:
+        assert main(["table", "--data", "houses.csv", *words, *QUICK]) == 0
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a study of classes, and what it printed; only read it."""
+    folder = tmp_path_factory.mktemp("made")
+    write(folder / "houses.csv", houses())
+    return folder, run(folder, "--target", "dear", "--name", "classes")
+
+
+@pytest.fixture
+def own(made: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that folder, with the test inside it."""
+    folder = tmp_path / "own"
+    shutil.copytree(made[0], folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study of numbers, without categories; only read it."""
+    folder = tmp_path_factory.mktemp("numbers")
+    write(folder / "houses.csv", without(houses(), "town", "plan", "built", "garden", "dear", "id"))
+    run(folder, "--target", "price", "--name", "numbers")
+    return folder
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> str:
+    path = write(tmp_path / "houses.csv", houses())
+    return to_door("table", {"data": str(path), "target": "dear"})
+
+
+def brief(reference: str, folder: Path) -> StudyConfig:
+    """A config whose drawn trials are short."""
+    return make_brief(reference, folder, epochs=20, depth=1, waves=0)
+
+
+def report_of(folder: Path, study: str) -> tuple[dict[str, Any], str]:
+    reports = folder / "storage" / "reports" / study
+    found: dict[str, Any] = json.loads((reports / "report.json").read_text())
+    return found, (reports / "report.md").read_text()
+
+
+def test_what_the_columns_are_is_said_before_anything_trains(made: tuple[Path, str]) -> None:
+    said = made[1]
+    assert said.index("codes with leading zeros") < said.index("[1/2] trial 0 (baseline)")
+    assert "Target: dear, 2 classes." in said
+
+
+@pytest.mark.parametrize("study", ["classes", pytest.param("numbers", marks=pytest.mark.slow)])
+def test_rivals_stand_beside_the_network_in_every_report(
+    study: str, request: pytest.FixtureRequest
+) -> None:
+    found = request.getfixturevalue("made" if study == "classes" else "numbers")
+    facts, text = report_of(found[0] if study == "classes" else found, study)
+    assert list(facts["rivals"]) == ["linear", "boosting"]
+    first, _, rest = text.partition("\n## ")
+    assert "linear model" in first
+    assert "gradient boosting" in first
+    assert "Is a network the right model for this table?" in rest
+    metric = facts["metric"]["name"]
+    for rival in facts["rivals"].values():
+        assert rival["test"][metric]["n"] == len(facts["confirmation"]["seeds"])
+        assert rival["validation"]["n"] == facts["data"]["sizes"]["folds"]
+        assert rival["against_best"]["rows"] == facts["data"]["sizes"]["test"]
+    assert len(facts["test_openings"]) == 1
+    assert "beside linear model and gradient boosting" in facts["test_openings"][0]["reason"]
+
+
+def test_rivals_that_win_are_in_the_verdict(own: Path) -> None:
+    facts, _ = report_of(own, "classes")
+    from tuner.report.sections.rivals import rivals_section, rivals_verdict
+
+    rival = facts["rivals"]["boosting"]
+    for verdict, first, answer in (
+        ("better", "But gradient boosting (", "No: gradient boosting did better."),
+        ("worse", "(proven worse)", "Yes: it is proven better than both rivals."),
+        (
+            "no proven gain",
+            "(no difference is proven)",
+            "It does as well as the gradient boosting; no difference",
+        ),
+    ):
+        rival["against_best"]["verdict"] = verdict
+        facts["rivals"]["linear"]["against_best"]["verdict"] = "worse"
+        assert first in rivals_verdict(facts)
+        assert answer in rivals_section(facts)
+
+
+def test_rivals_are_the_same_again(reference: str, tmp_path: Path) -> None:
+    config = make_brief(reference, tmp_path)
+    rows = config.dataset.development.features
+    said: list[str] = []
+    for first, again in zip(
+        *(train_rivals(config, [5], said.append).values() for _ in range(2)), strict=True
+    ):
+        assert first.validation == again.validation
+        assert torch.equal(first.models[0](rows), again.models[0](rows))
+    assert said[0].startswith("Rival, linear model (numbers ")
+
+
+@pytest.mark.slow  # it starts two pools of processes
+def test_a_study_with_two_workers_repeats(reference: str, tmp_path: Path) -> None:
+    studies = []
+    for name in ("first", "again"):
+        url = f"sqlite:///{tmp_path}/{name}.db"
+        engine = make_engine(2)
+        try:
+            studies.append(search(url, brief(reference, tmp_path), 3, engine=engine))
+        finally:
+            engine.close()
+    assert history(studies[0]) == history(studies[1])
+
+
+def test_an_interrupted_study_goes_on_as_if_it_had_not_been(reference: str, tmp_path: Path) -> None:
+    config = brief(reference, tmp_path)
+    whole = search(f"sqlite:///{tmp_path}/whole.db", config, 3)
+    url = f"sqlite:///{tmp_path}/cut.db"
+    with pytest.raises(KeyboardInterrupt):
+        search(url, config, 3, observer=InterruptsAt(40))
+    assert history(search(url, config, 3)) == history(whole)
+
+
+def test_the_table_is_not_needed_once_its_data_is_cached(own: Path) -> None:
+    (own / "houses.csv").unlink()
+    assert verify(["classes", "--all", "--workers", "1"]) == 0
+
+
+def test_another_table_in_its_place_is_refused(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(own / "houses.csv", houses(seed=1))
+    with pytest.raises(Exception, match="there is already a different study 'classes'"):
+        main(["table", "--data", "houses.csv", "--target", "dear", "--name", "classes", *QUICK])
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_bundle_takes_rows_in_the_format_of_the_file(own: Path) -> None:
+    bundle = open_bundle(retrained("classes"))
+    whole = rows_of(predict_tables(bundle, [Path("houses.csv")], as_json=False))
+    assert len(whole) == 60
+    assert {row["prediction"] for row in whole} <= {"cheap", "dear"}
+    right = sum(row["prediction"] == row["dear"] for row in whole)
+    assert right > 40
+    new = with_column(without(houses(), "dear", "id"), "town", ["Mars"] * 60)
+    new[1][new[0].index("size")] = "NA"
+    new[2][new[0].index("garden")] = ""
+    write(Path("new.csv"), [row[::-1] for row in new], separator=";")
+    found = rows_of(predict_tables(bundle, [Path("new.csv")], as_json=False))
+    assert len(found) == 60
+    assert all(0.5 <= float(row["probability"]) <= 1 for row in found)
+
+
+@pytest.mark.slow
+def test_a_bundle_predicts_numbers_in_the_units_of_the_target(
+    numbers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(numbers, tmp_path / "own")
+    monkeypatch.chdir(tmp_path / "own")
+    assert verify(["numbers", "--all", "--workers", "1"]) == 0
+    bundle = open_bundle(retrained("numbers"))
+    write(Path("new.csv"), houses())
+    found = rows_of(predict_tables(bundle, [Path("new.csv")], as_json=False))
+    off = [abs(float(row["prediction"]) - float(row["price"])) for row in found]
+    assert sum(off) / len(off) < 40
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        (lambda rows: without(rows, "town"), UsageError, "lacks the columns town; its first line"),
+        (
+            lambda rows: with_column(rows, "prediction", ["x"] * 60),
+            UsageError,
+            "has a column 'prediction' already",
+        ),
+        (
+            lambda rows: with_column(rows, "size", [*["1"] * 9, "big", *["1"] * 50]),
+            DataError,
+            "row 10 of column 'size' is 'big', which does not fit the column",
+        ),
+        (
+            lambda rows: with_column(rows, "built", ["yesterday"] * 60),
+            DataError,
+            "row 1 of column 'built' is 'yesterday'",
+        ),
+        (lambda rows: rows[:1], DataError, "has a header and no rows"),
+    ],
+)
+def test_rows_that_do_not_fit_the_model_are_refused(
+    own: Path,
+    change: Callable[[list[list[str]]], list[list[str]]],
+    error: type[Exception],
+    said: str,
+) -> None:
+    bundle = open_bundle(retrained("classes"))
+    write(Path("new.csv"), change(houses()))
+    with pytest.raises(error, match=said):
+        predict_tables(bundle, [Path("new.csv")], as_json=False)
+
+
+def test_what_was_fitted_is_in_the_bundle_as_data_and_an_odd_table_is_refused(own: Path) -> None:
+    folder = retrained("classes")
+    assert {path.name for path in folder.iterdir()} == {MANIFEST, WEIGHTS}
+    names = load_file(folder / WEIGHTS)
+    assert {"features.quantiles", "features.codes", "features.median"} <= set(names)
+    stored = json.loads((folder / MANIFEST).read_text())
+    alterations: dict[str, Callable[[dict[str, Any]], None]] = {
+        "width": lambda facts: facts["shape"].update(inputs=[3]),
+        "codes": lambda facts: facts["shape"].update(categories=[99]),
+        "columns": lambda facts: facts["preprocessing"].update(columns=["a"]),
+        "kind": lambda facts: facts["preprocessing"]["table"]["columns"][1].update(kind="picture"),
+    }
+    for name, alter in alterations.items():
+        facts = json.loads(json.dumps(stored))
+        alter(facts)
+        for key in ("manifest_sha256", "weights_sha256", "format"):
+            facts.pop(key)
+        shutil.copy(folder / WEIGHTS, own / "weights")
+        write_bundle(own / name, own / "weights", facts)
+        with pytest.raises(BundleError, match="is not a bundle's manifest"):
+            open_bundle(own / name)
+
+
+def test_what_is_fitted_sees_the_training_rows_of_its_fold_alone(
+    reference: str, tmp_path: Path
+) -> None:
+    from tuner.training.learner import make_learners
+
+    config = make_brief(reference, tmp_path)
+    data = config.dataset
+    (fold, *_) = folds(data.development, data.validation, 0)
+    before, after = [], data.development.features.clone()
+    after[fold.validation] = 1e6  # whatever is held out
+    after[fold.validation, -2:] = 0
+    for features in (data.development.features.clone(), after):
+        data.development.features.copy_(features)
+        (learner,) = make_learners(config.case, config.case.baseline, data, [fold], seed=0)
+        before.append(learner.features.tensors())
+    assert all(torch.equal(one, before[1][name]) for name, one in before[0].items())
+
+
+def test_a_target_with_a_long_tail_is_scored_as_it_is(tmp_path: Path) -> None:
+    rows = houses()
+    long = [f"{math.exp(float(row[6]) / 20):.3f}" for row in rows[1:]]
+    path = write(tmp_path / "houses.csv", with_column(rows, "price", long))
+    config = make_brief(to_door("table", {"data": str(path), "target": "price"}), tmp_path)
+    data = config.dataset
+    assert data.table is not None
+    assert data.table.skewed
+    (fold, *_) = folds(data.development, data.validation, 0)
+    running = fit(config.case, config.case.baseline, data, [fold], 0, config.plan, stop_after=3)
+    points = []
+    while True:
+        try:
+            points.append(next(running))
+        except StopIteration as end:
+            (fitted,) = end.value
+            break
+    fitted.save(tmp_path / "weights")
+    loaded = Fitted.load(fitted.model, tmp_path / "weights", data.row_shape, data.table)
+    outputs = loaded.outputs(data.development.features[fold.validation], config.plan)
+    true = data.development.targets
+    off = (loaded.targets.undo(outputs) - true[fold.validation]).abs().mean()
+    spread = true[fold.training].std(correction=0)
+    assert points[-1].fold_scores[0] == pytest.approx(float(off / spread), rel=1e-3)
+
+
+def test_the_study_keeps_what_the_rivals_said(own: Path) -> None:
+    study: optuna.Study = load_study(DATABASE, "classes")
+    rivals = study.user_attrs[CONFIRMATION]["rivals"]
+    assert {name: len(one["scores"]) for name, one in rivals.items()} == {
+        name: len(study.user_attrs[CONFIRMATION]["seeds"]) for name in ("linear", "boosting")
+    }
+    assert len(study.user_attrs[OPENINGS]) == 1
+    assert run(own, "--target", "dear", "--name", "classes")
+    assert load_study(DATABASE, "classes").user_attrs[CONFIRMATION]["rivals"] == rivals

@@ -1,0 +1,68 @@
+"""What a report says of the files it was made from, and of labels that models contradict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuner.report.sections.data import data_section
+from tuner.report.sections.errors import MOST_SUSPECTS, errors_section
+
+
+def mistakes(suspects: list[dict[str, Any]] | None) -> dict[str, Any]:
+    found = {
+        "classes": ["a", "b"],
+        "models": 6,
+        "confusion": [[5, 1], [0, 6]],
+        "recall": [5 / 6, 1.0],
+        "one_class": None,
+        "mistakes": [],
+    }
+    return {"mistakes": found if suspects is None else {**found, "suspects": suspects}}
+
+
+def suspect(number: int, file: str | None) -> dict[str, Any]:
+    return {
+        "row": number,
+        "file": file,
+        "label": "a",
+        "said": "b",
+        "probability": 0.971,
+        "models": 6,
+    }
+
+
+def test_suspects_are_named_by_their_files() -> None:
+    text = errors_section(mistakes([suspect(3, "a/x|y.png")]), [])
+    assert "Nearly all models contradict 1 label of the test rows" in text
+    assert "| file | label | models say | mean probability | models against the label |" in text
+    assert r"| `a/x\|y.png` | `a` | `b` | 97 % | 6 of 6 |" in text
+
+
+def test_rows_without_files_have_numbers_and_the_longest_list_is_cut() -> None:
+    text = errors_section(mistakes([suspect(n, None) for n in range(MOST_SUSPECTS + 3)]), [])
+    assert "| test row | label |" in text
+    assert f"The first {MOST_SUSPECTS} are shown." in text
+    assert text.count("97 %") == MOST_SUSPECTS
+    assert "| 1 | `a` |" in text
+
+
+def test_that_no_label_is_suspect_is_said_and_older_studies_say_nothing() -> None:
+    assert "No label looks wrong" in errors_section(mistakes([]), [])
+    assert "label" not in errors_section(mistakes(None), [])
+
+
+def test_what_was_found_in_the_files_is_listed() -> None:
+    facts: dict[str, Any] = {
+        "data": {
+            "name": "photos",
+            "source": "photos: 12 pictures",
+            "fingerprint": "0" * 64,
+            "sizes": {"training": 8, "validation": 2, "development": 10, "test": 2},
+            "inspection": [["copies", "1 equal in all pixels"]],
+        },
+        "test_openings": [],
+    }
+    text = data_section(facts)
+    assert "- copies: `1 equal in all pixels`" in text
+    del facts["data"]["inspection"]
+    assert "What was found in the files" not in data_section(facts)
