@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+import doctest
+import shutil
 import subprocess
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import pytest
 
 import tuner
+from tests.making import TINY, retrained
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.fixture(scope="module")
+def example(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the examples have it: a case file, a study of it, and a bundle."""
+    folder = tmp_path_factory.mktemp("examples") / "here"
+    shutil.copytree(workplace, folder)
+    shutil.copy(TINY, folder / "mine.py")
+    here = tuner.open_study("tiny", home=folder / "storage").workplace
+    retrained("tiny", str(folder / "mine.py"), arm="recipe", out=folder / "bundle", workplace=here)
+    return folder
 
 
 @pytest.mark.parametrize("name", tuner.__all__)
-def test_every_public_name_is_there_and_documented(name: str) -> None:
-    assert getattr(tuner, name).__doc__
+def test_every_public_name_is_documented_by_an_example_that_works(
+    name: str, example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(example)
+    found = getattr(tuner, name)
+    module = import_module(found.__module__)
+    finder = doctest.DocTestFinder(recurse=False)
+    (test,) = finder.find(found, name, module=module, globs=dict(vars(module)))
+    assert test.examples, f"{name} has no example"
+    said: list[str] = []
+    doctest.DocTestRunner(optionflags=FLAGS).run(test, out=said.append)
+    assert not said, "".join(said)
 
 
 def test_all_names_are_found_and_no_more() -> None:

@@ -10,7 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tuner.bundle.model import Model, load
+    from tuner.case.batch import Batch, Optimization
     from tuner.case.contract import Case, Hyperparameters, Shape
+    from tuner.case.scorers import make_metric
     from tuner.data.augment import move, recolour
     from tuner.data.dataset import Dataset, make_dataset
     from tuner.data.examples import Examples, PixelStatistics
@@ -21,10 +24,12 @@ if TYPE_CHECKING:
     from tuner.models.cnn import CNNHyperparameters, build_cnn
     from tuner.models.mlp import MLPHyperparameters, build_mlp
     from tuner.own.loops.current import folder, seed
+    from tuner.runs.library import Study, list_studies, open_study, run_study
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batch",
     "CNNHyperparameters",
     "Case",
     "Dataset",
@@ -35,22 +40,33 @@ __all__ = [
     "Hyperparameters",
     "KFold",
     "MLPHyperparameters",
+    "Model",
+    "Optimization",
     "PixelStatistics",
     "Shape",
+    "Study",
     "TimeFolds",
     "TunerError",
     "build_cnn",
     "build_mlp",
     "folder",
+    "list_studies",
+    "load",
     "make_dataset",
+    "make_metric",
     "move",
+    "open_study",
     "read_image",
     "recolour",
+    "run_study",
     "seed",
 ]
 
 _HOMES = {
+    "tuner.bundle.model": ("Model", "load"),
+    "tuner.case.batch": ("Batch", "Optimization"),
     "tuner.case.contract": ("Case", "Hyperparameters", "Shape"),
+    "tuner.case.scorers": ("make_metric",),
     "tuner.data.augment": ("move", "recolour"),
     "tuner.data.dataset": ("Dataset", "make_dataset"),
     "tuner.data.examples": ("Examples", "PixelStatistics"),
@@ -61,6 +77,7 @@ _HOMES = {
     "tuner.models.cnn": ("CNNHyperparameters", "build_cnn"),
     "tuner.models.mlp": ("MLPHyperparameters", "build_mlp"),
     "tuner.own.loops.current": ("folder", "seed"),
+    "tuner.runs.library": ("Study", "list_studies", "open_study", "run_study"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -7,6 +7,7 @@ import sys
 from difflib import get_close_matches
 
 COMMANDS = {
+    "new": "write a file to begin with: a case, or a training loop, of your own",
     "study": "search, compare on fresh seeds, report",
     "check": "try a training loop of your own for a minute, before a night is lost",
     "ablate": "measure which change made the difference",

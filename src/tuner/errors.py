@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
 
 class TunerError(Exception):
-    """Base of all errors that `tuner` raises on purpose."""
+    """Base of all errors that `tuner` raises on purpose.
+
+    >>> import tuner
+    >>> try:
+    ...     tuner.open_study("nothing")
+    ... except tuner.TunerError as error:
+    ...     print(error)
+    no study 'nothing'...
+    """
 
 
 class UsageError(TunerError):

@@ -24,6 +24,9 @@ class Stream(StrEnum):
     ROWS_REDRAWN = "rows redrawn"
     SEEDS_REDRAWN = "seeds redrawn"
     ROWS_LOOKED_AT = "rows that columns are looked through on"
+    TABLE_TEST = "test rows of a table"
+    PICTURES_TEST = "test pictures"
+    CUTS_IN_TIME = "cuts in time"
     PYTHON = "python"  # of a training: the generator of Python's `random`
     NUMPY = "numpy"  # of a training: NumPy's global generator
     AFTER_BUILD = "after build"  # of a training whose `build` has seeded torch

@@ -66,7 +66,7 @@ def test_scores_are_those_of_scikit_learn(
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))
 def test_a_mean_loss_is_the_mean_of_the_rows_losses(metric: Metric) -> None:
-    targets, outputs = CLASSES if metric.per_cent else NUMBERS
+    targets, outputs = NUMBERS if metric in METRICS_OF["regression"] else CLASSES
     by_row = metric.by_row(outputs, targets)
     if by_row is None:
         assert metric is MACRO_F1
@@ -85,6 +85,7 @@ def test_better_sign_and_loss_agree(metric: Metric) -> None:
     assert not metric.better(math.nan, good)
     assert not metric.better(good, math.nan)
     assert metric.loss(good) < metric.loss(worse)
+    assert metric.perfect is not None
     assert metric.loss(metric.perfect) == 0
     assert metric.sign == sign_of(metric.direction)
 

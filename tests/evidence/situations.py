@@ -120,6 +120,7 @@ class Situation:
         except DivergedError:
             diverged = True
         metric, loss = trivial(task, data.development.targets)
+        assert metric is not None
         return Curve(
             points=points,
             metric=case.metric,

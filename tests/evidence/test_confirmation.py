@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 import tuner
 from tests.making import STAMPS, TINY, make_brief, make_engine, open_as_command, search
+from tuner.case.metric import ACCURACY
 from tuner.data import cache
 from tuner.data.splits import Holdout, folds
 from tuner.engines.inprocess import InProcessEngine
@@ -20,8 +21,9 @@ from tuner.engines.worker import run
 from tuner.errors import BundleError, StoreError, StudyError
 from tuner.evidence.confirmation import configuration_of, confirm
 from tuner.evidence.jobs import TOGETHER, seed_of
+from tuner.evidence.moments import losses
 from tuner.evidence.odometer import looks_at
-from tuner.evidence.predictions import kept_predictions, kept_targets, losses
+from tuner.evidence.predictions import kept_predictions, kept_targets
 from tuner.evidence.trainings import Trainings
 from tuner.seeds import Stream, derive
 from tuner.study.arms import arms_of, candidates_of
@@ -349,7 +351,9 @@ def test_what_the_models_said_of_each_row_is_kept(
         said = kept_predictions(attributes, arm["trial"], targets)
         assert said is not None
         assert list(said.seeds) == found["seeds"]
-        right = 1 - losses(said, targets).mean(axis=1)
+        lost = losses(ACCURACY, said, targets)
+        assert lost is not None
+        right = 1 - lost.mean(axis=1)
         assert right.tolist() == pytest.approx([score["accuracy"] for score in arm["scores"]])
 
 

@@ -193,12 +193,12 @@ def test_the_first_difference_is_named(
         ("UPDATE trials SET state = 'RUNNING' WHERE number = 3", "Not finished: 3."),
         (
             "DELETE FROM trial_user_attributes WHERE key = 'seed' AND trial_id = 4",
-            "differs in what is stored, which no study of ours has: KeyError('seed')",
+            "differs in its stored attributes, which are damaged: KeyError('seed')",
         ),
         (
             "UPDATE trial_user_attributes SET value_json = '[[1]]' "
             "WHERE key = 'curve' AND trial_id = 1",
-            "differs in what is stored, which no study of ours has: ValueError",
+            "differs in its stored attributes, which are damaged: ValueError",
         ),
         (
             "UPDATE trial_user_attributes SET value_json = '{\"epochs\": 1000000000}' "
@@ -248,7 +248,7 @@ def test_what_a_study_says_of_itself_is_checked(study: optuna.Study, tmp_path: P
 
 def test_a_database_does_not_choose_what_code_is_run(study: optuna.Study) -> None:
     del study
-    with pytest.raises(CaseError, match="of a case of your own, 'tiny'; name its file with --case"):
+    with pytest.raises(CaseError, match="uses your own case 'tiny'; pass its file: --case"):
         main(["tiny"])
 
 

@@ -11,15 +11,18 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, get_args
 
+import torch
+
 from tuner.case.contract import Shape
 from tuner.case.loading import load_named_case
 from tuner.case.space import check_inside
+from tuner.data.checking import RAW, TABLES
 from tuner.data.images import MODES
 from tuner.data.reading import BY_CASE, BY_COLUMNS, READ_IMAGE, UNKNOWN
 from tuner.data.table import Table
 from tuner.errors import BundleError, CaseError, UsageError
 from tuner.files import replacing_folder, sha256_of_file, write_json
-from tuner.training.inference import Fitted
+from tuner.training.inference import Fitted, applied_by
 from tuner.training.plan import Plan, Precision
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ class Interface:
         columns: names of a table's features; empty for images.
         classes: names of the outputs; empty for a regression.
         reading: how input files were read for training, as `tuner.data.reading` names it.
+        kinds: types of a row that the model takes.
         table: what the columns of the file are that the model was trained on; None: the features
             are numbers, or images.
     """
@@ -50,6 +54,7 @@ class Interface:
     columns: tuple[str, ...]
     classes: tuple[str, ...]
     reading: str
+    kinds: tuple[torch.dtype, ...]
     table: Table | None = None
 
     @property
@@ -66,12 +71,12 @@ class Interface:
         """
         inputs, outputs = tuple(manifest["shape"]["inputs"]), manifest["shape"]["outputs"]
         columns, classes = tuple(manifest["preprocessing"]["columns"]), tuple(manifest["classes"])
-        images = manifest["preprocessing"]["kind"] == "image"
+        images, raw = (manifest["preprocessing"]["kind"] == kind for kind in ("image", "raw"))
         stored = manifest["preprocessing"].get("table")
         table = None if stored is None else Table.read(stored)
         categories = tuple(manifest["shape"].get("categories", ()))
         if table is not None:
-            if columns != table.features or inputs != (table.width,) or images:
+            if columns != table.features or inputs != (table.width,) or images or raw:
                 raise ValueError(f"rows of shape {inputs} of the columns {columns}")
             if categories != table.cardinalities:
                 raise ValueError(f"categories of {categories} codes")
@@ -79,8 +84,13 @@ class Interface:
             raise ValueError("categories without a table")
         if not all(type(size) is int and size > 0 for size in (*inputs, outputs)):
             raise ValueError(f"the shape {inputs} to {outputs}")
+        kinds: tuple[torch.dtype, ...] = (torch.uint8,) if images else TABLES
+        if raw:
+            kinds = tuple(kind for kind in RAW if str(kind) == manifest["preprocessing"]["type"])
+        if not kinds or (raw and columns):
+            raise ValueError("the type of its features")
         sound = len(inputs) == 3 and inputs[0] in MODES if images else inputs == (len(columns),)
-        if not sound and table is None:
+        if not sound and table is None and not raw:
             raise ValueError(f"rows of shape {inputs} with {len(columns)} columns")
         if outputs != (len(classes) or 1):
             raise ValueError(f"{outputs} outputs for {len(classes)} classes")
@@ -92,11 +102,11 @@ class Interface:
             ) < len(names):
                 raise ValueError(f"the names {names}")
         # Bundles of before say nothing: their images were read by `read_image`.
-        by_itself = READ_IMAGE if images else BY_COLUMNS
+        by_itself = UNKNOWN if raw else READ_IMAGE if images else BY_COLUMNS
         reading = manifest["preprocessing"].get("read", by_itself)
         if reading not in {by_itself, BY_CASE, UNKNOWN}:
             raise ValueError(f"the way of reading {reading!r}")
-        return cls(Shape(inputs, outputs, categories), columns, classes, reading, table)
+        return cls(Shape(inputs, outputs, categories), columns, classes, reading, kinds, table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +222,7 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
     try:
         # Whoever writes the right checksums may have written anything else.
         interface = Interface.read(manifest)
-        plan = _plan(manifest["plan"], images=not interface.columns)
+        plan = _plan(manifest["plan"], images=interface.kinds == (torch.uint8,))
         case = load_named_case(manifest["case"], manifest["reference"], case_file)
         hyperparameters = case.hyperparameters(manifest["hyperparameters"])
         if case.accepts and (wrong := case.accepts(interface.columns)):
@@ -231,7 +241,13 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
         model = case.build(hyperparameters, interface.shape).to(plan.device)
     except Exception as error:
         raise BundleError(f"the model of {folder} cannot be built: {error}") from error
-    fitted = Fitted.load(model, folder / WEIGHTS, interface.row, interface.table)
+    fitted = Fitted.load(
+        model,
+        folder / WEIGHTS,
+        interface.row,
+        interface.table,
+        applied_by(case, hyperparameters),
+    )
     return Bundle(manifest, interface, fitted, plan, case)
 
 

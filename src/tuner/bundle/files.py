@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.data.checking import TABLES
 from tuner.data.images import read_image
 from tuner.data.reading import BY_CASE, BY_COLUMNS, UNKNOWN
 from tuner.errors import BundleError, CaseError, DataError, TunerError
@@ -39,7 +38,7 @@ def reader_of(bundle: Bundle) -> Callable[[Path], Tensor] | None:
         )
     if interface.reading == UNKNOWN:
         raise BundleError(
-            f"case {case.name!r} reads its images in a way of its own, so tuner cannot read new "
+            f"case {case.name!r} reads its files in a way of its own, so tuner cannot read new "
             "ones in the same way; give its Case a function `read` that reads one file as `load` "
             "does, and run the same command again"
         )
@@ -64,7 +63,7 @@ def _read_by_case(bundle: Bundle, read: Callable[[Path], Tensor], path: Path) ->
         raise
     except Exception as error:
         raise CaseError(f"case {case.name!r}: read fails on {path}: {case.blame(error)}") from error
-    kinds = TABLES if bundle.interface.columns else (torch.uint8,)
+    kinds = bundle.interface.kinds
     if not isinstance(found, torch.Tensor) or found.shape != shape or found.dtype not in kinds:
         got = (
             f"{found.dtype} of shape {tuple(found.shape)}"

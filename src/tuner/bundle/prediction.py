@@ -69,14 +69,7 @@ def predict(bundle: Bundle, features: Tensor, names: Sequence[str]) -> list[Pred
     Raises:
         DataError: the model's output for a row is not finite.
     """
-    outputs = bundle.fitted.outputs(features, bundle.plan).cpu()
-    finite = outputs.isfinite().all(dim=1)
-    if not finite.all():
-        raise DataError(
-            f"the model's output for {names[int(finite.int().argmin())]} is not a finite number: "
-            "the input is too far from what the model has seen, or its weights are damaged. Look "
-            "at the input; if it is sound, retrain the model"
-        )
+    outputs = finite_outputs(bundle, features, names)
     classes = bundle.interface.classes
     if not classes:
         return [
@@ -87,6 +80,23 @@ def predict(bundle: Bundle, features: Tensor, names: Sequence[str]) -> list[Pred
         probabilities = dict(zip(classes, row, strict=True))
         found.append(Prediction(max(probabilities, key=probabilities.__getitem__), probabilities))
     return found
+
+
+def finite_outputs(bundle: Bundle, features: Tensor, names: Sequence[str]) -> Tensor:
+    """Return the model's outputs (N, outputs) on the processor; arguments are those of `predict`.
+
+    Raises:
+        DataError: an output is not finite.
+    """
+    outputs = bundle.fitted.outputs(features, bundle.plan).cpu()
+    finite = outputs.isfinite().all(dim=1)
+    if not finite.all():
+        raise DataError(
+            f"the model's output for {names[int(finite.int().argmin())]} is not a finite number: "
+            "the input is too far from what the model has seen, or its weights are damaged. Look "
+            "at the input; if it is sound, retrain the model"
+        )
+    return outputs
 
 
 def predict_files(

@@ -22,18 +22,28 @@ if TYPE_CHECKING:
 
     from optuna.trial import BaseTrial
     from torch import Generator, Tensor, nn
+    from torch.optim import Optimizer
 
+    from tuner.case.batch import Batch, Optimization
     from tuner.case.metric import Direction, Task
     from tuner.data.dataset import Dataset
     from tuner.data.sources.folders import Folders
 
 TASKS = ("classification", "regression")
+BALANCED, UNWEIGHTED = "balanced", "none"  # weights of classes
 SCALARS = (bool, int, float, str, type(None))  # JSON gives them back as they were
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hyperparameters:
-    """What the trainer reads. A case derives its own from this and adds what its model reads."""
+    """What the trainer reads. A case derives its own from this and adds what its model reads.
+
+    >>> @dataclass(frozen=True, slots=True, kw_only=True)
+    ... class Mine(Hyperparameters):
+    ...     width: int = 32
+    >>> Mine(learning_rate=0.01).width
+    32
+    """
 
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
@@ -65,6 +75,9 @@ class Hyperparameters:
 class Shape:
     """What a model takes and gives.
 
+    >>> Shape(inputs=(3, 64, 64), outputs=5).inputs
+    (3, 64, 64)
+
     Attributes:
         inputs: (C, H, W) or (F,).
         outputs: classes, or 1.
@@ -88,6 +101,20 @@ def shape_of(data: Dataset) -> Shape:
 class Case:
     """A task that can be searched.
 
+    >>> from tuner import MLPHyperparameters, build_mlp
+    >>> case = Case(
+    ...     name="mine",
+    ...     task="classification",
+    ...     baseline=MLPHyperparameters(),
+    ...     recipe=MLPHyperparameters(dropout=0.3),
+    ...     suggest=lambda trial: MLPHyperparameters(dropout=trial.suggest_float("dropout", 0, 1)),
+    ...     load=lambda folders: ...,  # tuner.make_dataset(...)
+    ...     build=build_mlp,
+    ...     metrics=("roc_auc",),
+    ... )
+    >>> [metric.name for metric in case.metrics]
+    ['roc_auc', 'accuracy', 'macro_f1']
+
     Attributes:
         name: by which the case is called; for shipped cases the name of its file.
         task: decides the loss, the metrics and their direction.
@@ -98,6 +125,18 @@ class Case:
         build: makes an untrained model that takes batches of `Shape.inputs`.
         augment: changes a batch of scaled features for training: (features, hyperparameters,
             generator) -> features of the same shape. None: nothing.
+        class_weights: of the loss of a classification: "balanced" (each class counts as much as any
+            other), a power from 0 (none) to 1 (balanced), or a number a class. A hyperparameter
+            of the case's own with this name comes before it, so it can be searched.
+        loss: computes the loss of a batch in place of cross entropy or squared error: (outputs,
+            targets, hyperparameters) -> the mean over the batch, a tensor of one number.
+        optimizer: makes the optimizer in place of Adam: (model, hyperparameters, batches an epoch)
+            -> an optimizer of torch's, or `tuner.Optimization` with its schedules. The fields
+            step_lr, one_cycle and optimizer then mean what this function makes of them.
+        step: applies the model to a batch in place of `model(features)`: (model, `tuner.Batch`) ->
+            loss and outputs. For sequences, pairs, masks, or a model of several outputs. Outputs
+            are (B, classes) logits or (B, 1) numbers. Where `batch.targets` is None, the model is
+            only asked, and None does for the loss.
         points_per_epoch: validations an epoch; more than one where an epoch is long.
         read: reads one input file for `predict`, as a row of the data set: (C, H, W) uint8, or
             (F,) float32 or float64, unscaled. Let `load` use the same function: a model sees in
@@ -105,6 +144,9 @@ class Case:
             `tuner.read_image` if `load` read them all by it, else `predict` refuses.
         settle: of a case that is made of what a user has: returns the case with its task, and with
             its baseline, recipe and space scaled to its data. `build` stays as it is.
+        metrics: what models are scored by; the first is searched for, and the task's own follow.
+            A name of one of scikit-learn's scorers ("roc_auc"), a function of the truth and what a
+            model says (`tuner.make_metric` says more of it), or a metric of tuner's.
         accepts: of a case whose `read` makes the columns of a table: says why it does not make
             columns of these names; None: it does.
     """
@@ -117,9 +159,14 @@ class Case:
     load: Callable[[Folders], Dataset]
     build: Callable[[Any, Shape], nn.Module]
     augment: Callable[[Tensor, Any, Generator], Tensor] | None = None
+    class_weights: Any = None
+    loss: Callable[[Tensor, Tensor, Any], Tensor] | None = None
+    optimizer: Callable[[nn.Module, Any, int], Optimizer | Optimization] | None = None
+    step: Callable[[nn.Module, Batch], tuple[Tensor | None, Tensor]] | None = None
     points_per_epoch: int = 1
     read: Callable[[Path], Tensor] | None = None
     settle: Callable[[Dataset], Case] | None = None
+    metrics: tuple[Any, ...] = ()  # Metric, once the case is made
     accepts: Callable[[tuple[str, ...]], str | None] | None = None
 
     def __post_init__(self) -> None:
@@ -139,8 +186,55 @@ class Case:
                     "dataclass derived from tuner.Hyperparameters"
                 )
             self._check_fields(arm, value)
+        self._check_own()
         if self.points_per_epoch < 1:
             raise CaseError(f"case {self.name!r}: points_per_epoch has to be 1 or more")
+        object.__setattr__(self, "metrics", self._all_metrics())  # frozen for all but this
+
+    def _check_own(self) -> None:
+        """Refuse functions of training that contradict each other, and weights of no class."""
+        if self.step is not None and (self.loss is not None or self.class_weights is not None):
+            raise CaseError(
+                f"case {self.name!r}: `step` computes the loss itself; leave out loss and "
+                "class_weights"
+            )
+        if self.class_weights is not None and self.task != "classification":
+            raise CaseError(f"case {self.name!r}: class_weights are for a classification")
+        for name in ("augment", "loss", "optimizer", "step", "read"):
+            function = getattr(self, name)
+            if function is not None and not callable(function):
+                raise CaseError(
+                    f"case {self.name!r}: {name} is {function!r}; it has to be a function"
+                )
+
+    def _all_metrics(self) -> tuple[Metric, ...]:
+        """Return the metrics that were given, and those of the task that were not."""
+        own: tuple[Metric, ...] = ()
+        if self.metrics:
+            from tuner.case.scorers import metric_from  # imports scikit-learn, for names
+
+            written: object = self.metrics
+            if isinstance(written, str):
+                raise CaseError(
+                    f"case {self.name!r}: metrics is {self.metrics!r}; write a tuple: "
+                    f"metrics=({self.metrics!r},)"
+                )
+            # `replace(case, task=...)` hands on what the other task is scored by.
+            others = [one for task in METRICS_OF if task != self.task for one in METRICS_OF[task]]
+            given = [one for one in self.metrics if one not in others]
+            own = tuple(metric_from(one, self.task) for one in given)
+        return tuple({one.name: one for one in (*own, *METRICS_OF[self.task])}.values())
+
+    def scored_by(self, name: str | None) -> Case:
+        """Return the case with another metric first, by its name; None: as it is.
+
+        Raises:
+            UsageError: no metric of the task has this name.
+        """
+        if name is None:
+            return self
+        known = {one.name: one for one in self.metrics}
+        return replace(self, metrics=(known.get(name, name), *self.metrics))
 
     def _check_fields(self, arm: str, value: Any) -> None:
         """Refuse fields that are not those of a dataclass, or that JSON would change."""
@@ -161,14 +255,10 @@ class Case:
                 )
 
     @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """What models are scored by on the test split; the first is searched for."""
-        return METRICS_OF[self.task]
-
-    @property
     def metric(self) -> Metric:
         """What is searched for."""
-        return self.metrics[0]
+        first: Metric = self.metrics[0]
+        return first
 
     @property
     def direction(self) -> Direction:
@@ -220,7 +310,8 @@ class Case:
                 f"{len(found.classes)} class names; a classification has one a class, a "
                 "regression none"
             )
-        reading = how_read(found.development.features, seen, own=self.read is not None)
+        own = self.read is not None
+        reading = how_read(found.development.features, seen, own=own, raw=found.raw)
         return replace(found, reading=reading)
 
     def settled(self, data: Dataset) -> Case:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tuner.errors import StoreError
+from tuner.errors import StoreError, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,12 +43,15 @@ class Metric:
         title: as a person writes it.
         loss_title: of what `loss` returns.
         direction: which way is better.
-        perfect: the score that cannot be beaten.
+        perfect: the score that cannot be beaten; None: not known.
         per_cent: whether it is a share that is written in per cent.
         spread: standard deviation of a row's loss as a share of the mean loss; None where a row is
             right or wrong.
         compute: outputs and targets -> the score, of no dimensions.
-        rows: outputs and targets -> the loss of each row, (N,); None where a row has none.
+        rows: outputs and targets -> the loss of each row, (N,); None where a row has none. It
+            takes NumPy's arrays as well, unless it needs probabilities.
+        needs_probability: whether it asks for probabilities rather than for the likeliest class.
+        own_units: whether it takes numbers in the target's own units rather than standardised.
         of_target: what a score is called in the units of the target; None: it has other units.
     """
 
@@ -56,11 +59,13 @@ class Metric:
     title: str
     loss_title: str
     direction: Direction
-    perfect: float
+    perfect: float | None
     per_cent: bool
     spread: float | None
     compute: OfModel
     rows: OfModel | None
+    needs_probability: bool = False
+    own_units: bool = False
     of_target: str | None = None
 
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -89,8 +94,11 @@ class Metric:
         return self.sign * score > self.sign * other
 
     def loss(self, score: float) -> float:
-        """Turn a score so that less is better and 0 is perfect: accuracy becomes the error."""
-        return self.perfect - score if self.sign > 0 else score - self.perfect
+        """Turn a score so that less is better, and 0 is perfect where that is known.
+
+        Accuracy becomes the error; a profit becomes a loss, under zero.
+        """
+        return -self.sign * (score - (self.perfect or 0.0))
 
     def standard_error(self, loss: float, rows: int) -> float:
         """Return how far a mean loss over so many rows is likely to be from that over all rows."""
@@ -99,6 +107,11 @@ class Metric:
             share = (loss * rows + 0.5) / (rows + 1)
             return math.sqrt(share * (1 - share) / rows)
         return self.spread * loss / math.sqrt(rows)
+
+    @property
+    def level_title(self) -> str:
+        """What a sentence calls the level of a model: its error or loss, else the score."""
+        return self.title if self.rows is None else self.loss_title
 
     @property
     def factor(self) -> Literal[1, 100]:
@@ -130,8 +143,8 @@ def _accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs.argmax(dim=1) == targets).float().mean()
 
 
-def _is_wrong(outputs: Tensor, targets: Tensor) -> Tensor:
-    return (outputs.argmax(dim=1) != targets).float()
+def _is_wrong(outputs: Any, targets: Any) -> Any:
+    return (outputs.argmax(axis=1) != targets) * 1.0
 
 
 def _macro_f1(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -151,7 +164,7 @@ def _mean_absolute_error(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _absolute_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    return (outputs - targets).abs().flatten()
+    return abs(outputs - targets).reshape(-1)
 
 
 def _mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -159,7 +172,30 @@ def _mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    return (outputs - targets).square().flatten()
+    return ((outputs - targets) ** 2).reshape(-1)
+
+
+def _log_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    return _surprise(outputs, targets).mean()
+
+
+def _surprise(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return minus the logarithm of the probability of each row's class."""
+    return -outputs.double().log_softmax(dim=1).gather(1, targets[:, None])[:, 0]
+
+
+def _brier_score(outputs: Tensor, targets: Tensor) -> Tensor:
+    return _squared_distance(outputs, targets).mean()
+
+
+def _squared_distance(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the squared distance of probabilities from the truth; of two classes, half of it.
+
+    As scikit-learn has it: of two classes it is that of the one probability.
+    """
+    distance = outputs.double().softmax(dim=1)
+    distance[range(len(targets)), targets] -= 1
+    return distance.square().sum(dim=1) * (0.5 if outputs.shape[1] == 2 else 1.0)
 
 
 ACCURACY = Metric(
@@ -207,7 +243,31 @@ MSE = Metric(
     compute=_mean_squared_error,
     rows=_squared_error,
 )
-METRICS = {metric.name: metric for metric in (ACCURACY, MACRO_F1, MAE, MSE)}
+LOG_LOSS = Metric(
+    name="log_loss",
+    title="log loss",
+    loss_title="log loss",
+    direction="minimize",
+    perfect=0.0,
+    per_cent=False,
+    spread=1.0,
+    compute=_log_loss,
+    rows=_surprise,
+    needs_probability=True,
+)
+BRIER = Metric(
+    name="brier_score",
+    title="Brier score",
+    loss_title="Brier score",
+    direction="minimize",
+    perfect=0.0,
+    per_cent=False,
+    spread=1.0,
+    compute=_brier_score,
+    rows=_squared_distance,
+    needs_probability=True,
+)
+METRICS = {one.name: one for one in (ACCURACY, MACRO_F1, LOG_LOSS, BRIER, MAE, MSE)}
 METRICS_OF: dict[Task, tuple[Metric, ...]] = {  # the first is searched for, all are reported
     "classification": (ACCURACY, MACRO_F1),
     "regression": (MAE, MSE),
@@ -215,17 +275,22 @@ METRICS_OF: dict[Task, tuple[Metric, ...]] = {  # the first is searched for, all
 
 
 def metric_named(name: str) -> Metric:
-    """Return the metric that a study names.
+    """Return the metric that a study names: of tuner, of scikit-learn, or a user's to be read.
 
     Raises:
         StoreError: no metric has this name.
     """
-    if name not in METRICS:
+    if name in METRICS:
+        return METRICS[name]
+    from tuner.case.scorers import stored  # imports scikit-learn only for a name of its own
+
+    if (found := stored(name)) is None:
         raise StoreError(
             f"this study is scored by {name!r}, which this version of tuner does not know; it "
-            f"knows {', '.join(METRICS)}. Use the version that made the study"
+            f"knows {', '.join(METRICS)} and the scorers of scikit-learn. Use the version that "
+            "made the study"
         )
-    return METRICS[name]
+    return found
 
 
 def reported_metric(name: str, direction: Direction) -> Metric:
@@ -240,9 +305,9 @@ def reported_metric(name: str, direction: Direction) -> Metric:
     return Metric(
         name=name,
         title=name,
-        loss_title=name,
+        loss_title=name if direction == "minimize" else f"−{name}",  # noqa: RUF001 - a minus sign
         direction=direction,
-        perfect=0.0,
+        perfect=None,
         per_cent=False,
         spread=None,
         compute=refuse,
@@ -261,21 +326,61 @@ def metric_of(facts: Mapping[str, Any]) -> Metric:
     return metric_named(facts["metric"])
 
 
-def scores(metrics: Sequence[Metric], outputs: Tensor, targets: Tensor) -> dict[str, float]:
-    """Score a model by several metrics, by name. Tensors are those of `Metric.score`."""
-    return {metric.name: metric.score(outputs, targets).item() for metric in metrics}
+def scores(
+    metrics: Sequence[Metric],
+    outputs: Tensor,
+    targets: Tensor,
+    undo: Callable[[Tensor], Tensor] | None = None,
+) -> dict[str, float]:
+    """Score a model by several metrics, by name; nan where one cannot be computed on these rows.
+
+    Args:
+        outputs: those of `Metric.score`; so are the targets.
+        undo: gives standardised numbers back in the target's own units; None: there are none.
+    """
+    found = {}
+    for metric in metrics:
+        pair = outputs, targets
+        if metric.own_units and undo is not None:
+            pair = undo(outputs), undo(targets)
+        try:
+            found[metric.name] = metric.score(*pair).item()
+        except TrainingError:
+            found[metric.name] = math.nan
+    return found
 
 
-def trivial(task: Task, targets: Tensor) -> tuple[float, float]:
+def trivial(
+    task: Task, targets: Tensor, metric: Metric | None = None
+) -> tuple[float | None, float]:
     """Score a predictor that looks at nothing, on targets (N,) or (N, 1).
 
+    Args:
+        metric: None: the task's own.
+
     Returns:
-        The task's metric of the most frequent class, or of the median; and the training loss of
+        The metric of the most frequent class and the classes' shares, or of the median or the mean,
+        whichever is better; None where nothing says how good a score is. And the training loss of
         the classes' shares (cross entropy, nats), or of the mean (squared error). Numbers are in
-        standardised units.
+        standardised units, but in the target's own for a metric that takes those.
     """
+    metric = metric or METRICS_OF[task][0]
     if task == "classification":
         shares = targets.bincount() / len(targets)
-        return shares.max().item(), -shares.xlogy(shares).sum().item()
+        loss = -shares.xlogy(shares).sum().item()
+        if metric == ACCURACY:
+            return shares.max().item(), loss
+        return _best(metric, targets, [shares.log().expand(len(targets), -1)]), loss
     standardised = (targets - targets.mean()) / targets.std()
-    return (standardised - standardised.median()).abs().mean().item(), 1.0
+    if metric == MAE:
+        return (standardised - standardised.median()).abs().mean().item(), 1.0
+    truth = targets if metric.own_units else standardised
+    levels = (truth.median(), truth.mean())
+    return _best(metric, truth, [level.expand(len(truth), 1) for level in levels]), 1.0
+
+
+def _best(metric: Metric, targets: Tensor, answers: Sequence[Tensor]) -> float | None:
+    if metric.perfect is None:
+        return None
+    known = [scores([metric], answer, targets)[metric.name] for answer in answers]
+    return max(known, key=lambda score: metric.sign * score)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,17 @@ def whole_number(
         return value
 
     return parse
+
+
+def milliseconds(text: str) -> float:
+    """Read a number above zero: an argparse type."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"got {text!r}; it takes a number above zero")
+    return value
 
 
 def add_workplace(parser: argparse.ArgumentParser) -> None:

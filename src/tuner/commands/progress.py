@@ -12,8 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from tuner.commands.forecast import Forecast, about
+from tuner.study.limits import breaks_limits, was_passed_over
 from tuner.study.schema import TRIED
-from tuner.study.trials import FINISHED, finished
+from tuner.study.trials import FINISHED, finished, sign_of_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -86,12 +87,14 @@ class Progress:
         return " · ".join(self._parts())
 
     def _refresh_counts(self) -> None:
-        trials = self.study.get_trials(deepcopy=False)
+        trials = [t for t in self.study.get_trials(deepcopy=False) if not was_passed_over(t)]
         self.counts = {state: sum(trial.state == state for trial in trials) for state in FINISHED}
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
         baselines = [trial for trial in complete if trial.user_attrs.get("arm") == "baseline"]
         self.baseline = baselines[-1].value if baselines else None
-        self.best = self.study.best_trial if complete else None
+        able = [trial for trial in complete if not breaks_limits(trial)]
+        signed = [(sign_of_study(self.study) * one.values[0], -one.number, one) for one in able]
+        self.best = max(signed)[2] if signed else None
         self.forecast.complete = [trial.user_attrs.get("seconds", 0.0) for trial in complete]
 
     def _line(self, ended: FrozenTrial) -> str:

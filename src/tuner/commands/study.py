@@ -19,12 +19,14 @@ from tuner.commands.options import (
     add_compute,
     add_workplace,
     compute_of,
+    milliseconds,
     start_importing,
     whole_number,
     workplace_of,
 )
 from tuner.runs.settings import StudySettings
 from tuner.seeds import LARGEST
+from tuner.study.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,6 +132,25 @@ def _add_repeatability(made: argparse.ArgumentParser) -> None:
         "for classes of images where the processor computes in it, else float32)",
     )
     made.add_argument(
+        "--metric",
+        metavar="NAME",
+        help="what to search for, and to report first: the name of one of scikit-learn's scorers "
+        "(roc_auc, f1_macro, neg_root_mean_squared_error, ...), or one of the case's own",
+    )
+    made.add_argument(
+        "--max-parameters",
+        type=whole_number(1),
+        metavar="N",
+        help="train no model with more parameters; baseline and recipe are trained anyway",
+    )
+    made.add_argument(
+        "--max-latency-ms",
+        type=milliseconds,
+        metavar="MS",
+        help="train no model that takes longer for one row, measured on this machine before the "
+        "training (such a study cannot be repeated bit for bit)",
+    )
+    made.add_argument(
         "--accept-changes",
         action="store_true",
         help="continue a study although its case, its data or tuner's training code has changed "
@@ -216,8 +237,9 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         fix=tuple(arguments.fix),
         accept_changes=arguments.accept_changes,
         tries=tuple(arguments.tries),
+        limits=Limits(parameters=arguments.max_parameters, latency_ms=arguments.max_latency_ms),
         direction=arguments.direction,
-        metric=arguments.score,
+        metric=arguments.score or arguments.metric,
         baseline=tuple(arguments.baseline),
         recipe=tuple(arguments.recipe),
         compute=compute_of(arguments),

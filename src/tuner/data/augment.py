@@ -23,6 +23,11 @@ def move(
 ) -> Tensor:
     """Rotate, shift and scale each image by amounts of its own (bilinear, one resampling).
 
+    >>> random = torch.Generator().manual_seed(0)
+    >>> images = torch.rand(2, 3, 8, 8)
+    >>> move(images, 1.0, random, degrees=10, shift=0.1, scale=0.1, flip=True).shape
+    torch.Size([2, 3, 8, 8])
+
     Args:
         images: (N, C, H, W), scaled; what comes in from outside repeats the border.
         strength: 0 returns the images as they are; 1 uses the full ranges below.
@@ -55,6 +60,10 @@ def move(
 
 def recolour(images: Tensor, strength: float, random: Generator) -> Tensor:
     """Change brightness, contrast and the balance of channels of each image.
+
+    >>> random = torch.Generator().manual_seed(0)
+    >>> recolour(torch.rand(2, 3, 8, 8), 0.5, random).shape
+    torch.Size([2, 3, 8, 8])
 
     Args:
         images: (N, C, H, W), scaled.

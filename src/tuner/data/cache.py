@@ -73,6 +73,7 @@ def load(folder: Path) -> Dataset:
             validation=_scheme(facts["validation"]),
             classes=tuple(facts["classes"]),
             columns=tuple(facts["columns"]),
+            raw=facts.get("raw", False),
             pixels=pixels and PixelStatistics(mean=tuple(pixels["mean"]), std=tuple(pixels["std"])),
             stands_in_for=facts["stands_in_for"],
             table=Table.read(facts["table"]) if "table" in facts else None,
@@ -128,5 +129,6 @@ def _describe(dataset: Dataset) -> dict[str, object]:
         "validation": scheme,
         "stands_in_for": dataset.stands_in_for,
         "test_rows": dataset.test.rows,
+        **({"raw": True} if dataset.raw else {}),
         **({"table": dataset.table.facts()} if dataset.table else {}),
     }

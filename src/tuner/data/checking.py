@@ -16,6 +16,7 @@ from tuner.data.splits import Holdout, Scheme
 from tuner.errors import DataError
 
 TABLES = (torch.float32, torch.float64)
+RAW = (torch.int64, torch.int32, torch.float32)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,6 +55,7 @@ def check_rows(
     columns: tuple[str, ...],
     pixels: PixelStatistics | None,
     *,
+    raw: bool = False,
     gaps: bool = False,
 ) -> None:
     """Check one part of a data set: development or test.
@@ -65,11 +67,24 @@ def check_rows(
         DataError: all that is wrong with its features or its targets.
     """
     wrong = [
-        *(_images(rows, pixels, columns) if pixels else _table(rows, columns, gaps=gaps)),
+        *_features(rows, columns, pixels, raw=raw, gaps=gaps),
         *(_classes(rows, classes) if classes else _numbers(rows)),
     ]
     if wrong:
         raise DataError(f"{name}, {part} rows: {'; '.join(wrong)}")
+
+
+def _features(
+    rows: Examples,
+    columns: tuple[str, ...],
+    pixels: PixelStatistics | None,
+    *,
+    raw: bool,
+    gaps: bool,
+) -> Iterator[str]:
+    if raw:
+        return _raw(rows, columns, pixels)
+    return _images(rows, pixels, columns) if pixels else _table(rows, columns, gaps=gaps)
 
 
 def check_parts(
@@ -147,6 +162,18 @@ def _images(rows: Examples, pixels: PixelStatistics, columns: tuple[str, ...]) -
         )
     if columns:
         yield "`columns` is for tables, and `pixels` for images"
+
+
+def _raw(rows: Examples, columns: tuple[str, ...], pixels: PixelStatistics | None) -> Iterator[str]:
+    kind, shape = rows.features.dtype, tuple(rows.features.shape)
+    if kind not in RAW:
+        yield f"features are {kind}; with raw=True they have to be {' or '.join(map(str, RAW))}"
+    elif len(shape) < 2:
+        yield f"features have shape {shape}; a row needs a dimension of its own: (N, ...)"
+    elif kind.is_floating_point and not rows.features.isfinite().all():
+        yield "a feature is not finite"
+    if columns or pixels:
+        yield "`columns` is for tables and `pixels` for images; leave them out with raw=True"
 
 
 def _table(rows: Examples, columns: tuple[str, ...], *, gaps: bool) -> Iterator[str]:

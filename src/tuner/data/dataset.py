@@ -60,6 +60,20 @@ def _identity_of(rows: Examples) -> str:
 class Dataset:
     """Everything a study knows about its data.
 
+    >>> import torch
+    >>> from tuner import Examples, KFold
+    >>> rows = Examples(features=torch.rand(20, 2), targets=torch.rand(20, 1))
+    >>> data = make_dataset(
+    ...     name="mine",
+    ...     source="made up",
+    ...     development=rows,
+    ...     test=rows,
+    ...     validation=KFold(2),
+    ...     columns=("x", "y"),
+    ... )
+    >>> data.row_shape, data.outputs, data.test.rows
+    ((2,), 1, 20)
+
     Attributes:
         name: the study's default name; a stand-in has a name of its own.
         source: where it came from, in words for the report.
@@ -68,6 +82,8 @@ class Dataset:
         columns: names of the features of a table; empty for images.
         pixels: how images are normalised; None: features are standardised on a fold's training
             part.
+        raw: whether features go to the model as they are: never scaled, and whole numbers (token
+            ids) stay whole. Then there are neither columns nor pixels.
         stands_in_for: the name of the data set that could not be downloaded, where this one
             replaces it.
         findings: what is odd about it without being wrong; None in the cache.
@@ -88,6 +104,7 @@ class Dataset:
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     pixels: PixelStatistics | None = None
+    raw: bool = False
     stands_in_for: str | None = None
     findings: Findings | None = None
     reading: str = ""
@@ -110,11 +127,13 @@ class Dataset:
             parts += (hashlib.sha256(groups.tobytes()).hexdigest(),)
         if self.table is not None:
             parts += (self.table.identity(),)
+        if self.raw:
+            parts += ("raw",)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """Shape of one row of features: (C, H, W) or (F,)."""
+        """Shape of one row of features: (C, H, W) or (F,); of raw rows, any."""
         return tuple(self.development.features.shape[1:])
 
 
@@ -139,10 +158,29 @@ def make_dataset(
     classes: tuple[str, ...] = (),
     columns: tuple[str, ...] = (),
     pixels: PixelStatistics | None = None,
+    raw: bool = False,
     stands_in_for: str | None = None,
     table: Table | None = None,
 ) -> Dataset:
     """Fingerprint the data, look for what is odd about it, and lock its test split.
+
+    Images come with `pixels`, tables with `columns`, and what is neither with `raw`: rows of any
+    shape, which the model gets as they are. Whole numbers, such as the ids of words, stay whole.
+
+    >>> import torch
+    >>> from tuner import Examples, KFold
+    >>> words = Examples(features=torch.randint(9, (20, 6)), targets=torch.arange(20) % 2)
+    >>> data = make_dataset(
+    ...     name="sentences",
+    ...     source="made up",
+    ...     development=words,
+    ...     test=words,
+    ...     validation=KFold(2),
+    ...     classes=("sad", "happy"),
+    ...     raw=True,
+    ... )
+    >>> data.classes
+    ('sad', 'happy')
 
     Raises:
         DataError: a part is not what it has to be; rows have the wrong type or shape, hold what is
@@ -156,7 +194,8 @@ def make_dataset(
     columns = plain_names(name, "columns", columns)
     check_names(name, classes=classes, columns=columns)
     for part, rows in (("development", development), ("test", test)):
-        check_rows(name, part, rows, classes, columns, pixels, gaps=table is not None)
+        gaps = table is not None
+        check_rows(name, part, rows, classes, columns, pixels, raw=raw, gaps=gaps)
     check_parts(name, development, test, validation, classes)
     absent = set(range(len(classes))) - set(development.targets.unique().tolist())
     if absent:
@@ -178,6 +217,7 @@ def make_dataset(
         classes=classes,
         columns=columns,
         pixels=pixels,
+        raw=raw,
         stands_in_for=stands_in_for,
         findings=find(development, test, validation, classes, () if table else columns),
         table=table,

@@ -23,9 +23,14 @@ if TYPE_CHECKING:
 class Examples:
     """Rows of features with their targets.
 
+    >>> import torch
+    >>> len(Examples(features=torch.rand(20, 2), targets=torch.arange(20) % 2))
+    20
+
     Attributes:
         features: images (N, C, H, W) uint8, or tables (N, F) float32, or float64 for numbers far
-            from zero (a Unix time): they are scaled before a model sees them as float32.
+            from zero (a Unix time): they are scaled before a model sees them as float32. Or raw
+            rows (N, ...) int64, int32 or float32, which it sees as they are.
         targets: classes (N,) int64, or numbers (N, 1) float32 or float64.
         groups: (N,) int64: rows of one number stay on one side of a split; None: all may be parted.
         names: what each row is called: its file; empty: rows have only numbers.
@@ -100,7 +105,11 @@ def _from_bytes(stored: Tensor | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelStatistics:
-    """Mean and standard deviation a channel, for pixels between 0 and 1."""
+    """Mean and standard deviation a channel, for pixels between 0 and 1.
+
+    >>> PixelStatistics(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)).mean
+    (0.5, 0.5, 0.5)
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

@@ -139,7 +139,7 @@ class Findings:
             yield (
                 f"The classes are uneven: {least!r} has {small} of the development rows, {most!r} "
                 f"has {large}. Always answering {most!r} has an accuracy of {large}, so look at "
-                "the recall of each class too."
+                "the recall of each class too, or search for --metric balanced_accuracy."
             )
 
     def _about_columns(self) -> Iterator[str]:

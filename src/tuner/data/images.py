@@ -63,6 +63,12 @@ AT_A_TIME = 256  # images that are read ahead
 def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
     """Decode one image file and resize it, whole, to `shape`, by the rules of this module.
 
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> Image.new("RGB", (30, 20), "red").save("red.png")
+    >>> read_image(Path("red.png"), (3, 8, 8))[:, 0, 0]
+    tensor([255,   0,   0], dtype=torch.uint8)
+
     Args:
         path: in one of FORMATS.
         shape: (C, H, W) with C 1 for grey or 3 for colour.

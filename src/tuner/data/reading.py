@@ -41,7 +41,7 @@ def remarks(reading: str) -> list[str]:
     if reading != UNKNOWN:
         return []
     return [
-        "The case loads its images in a way of its own, so `tuner predict` could not read new "
+        "The case loads its files in a way of its own, so `tuner predict` could not read new "
         "files in the same way. Give the Case a function `read` that reads one file as `load` does."
     ]
 
@@ -54,16 +54,20 @@ def note(image: Tensor) -> None:
             witness.add(digest)
 
 
-def how_read(features: Tensor, seen: set[bytes], *, own: bool) -> str:
+def how_read(features: Tensor, seen: set[bytes], *, own: bool, raw: bool = False) -> str:
     """Say how rows were read.
 
     Args:
         features: of the development rows, (N, C, H, W) or (N, F).
         seen: digests of what `read_image` returned while they were loaded.
         own: whether the case has a `read`.
+        raw: whether rows are neither images nor tables, but tensors that the model takes as they
+            are.
     """
     if own:
         return BY_CASE
+    if raw:
+        return UNKNOWN
     if features.dim() == 2:
         return BY_COLUMNS
     return READ_IMAGE if seen and seen.issuperset(row_digests(features)) else UNKNOWN

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 FAR = 1e4  # standard deviations from zero: of float32's seven digits, three are left
+WHOLE = (torch.int64, torch.int32)
 COARSE = 0.01  # of a standard deviation: a step between float32 numbers that hides differences
 
 
@@ -60,7 +61,9 @@ class Scaler:
         return cls(torch.zeros(1), torch.ones(1))
 
     def __call__(self, values: Tensor) -> Tensor:
-        """Scale `values`: -> float32."""
+        """Scale `values`: -> float32; whole numbers but pixels are names, and stay as they are."""
+        if values.dtype in WHOLE:
+            return values
         return ((values.to(self.mean.dtype) - self.mean) / self.std).float()
 
     def in_units(self, values: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from sklearn.model_selection import (
 from sklearn.model_selection import KFold as SklearnKFold
 
 from tuner.errors import DataError
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +47,11 @@ def _whole(scheme: str, number: object, fewest: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """Hold out `rows` rows for validation, once."""
+    """Hold out `rows` rows for validation, once.
+
+    >>> Holdout(5000).rows
+    5000
+    """
 
     rows: int
 
@@ -58,7 +62,11 @@ class Holdout:
 
 @dataclass(frozen=True, slots=True)
 class KFold:
-    """Split into `k` folds; each is the validation part once."""
+    """Split into `k` folds; each is the validation part once.
+
+    >>> KFold(5).k
+    5
+    """
 
     k: int
 
@@ -69,7 +77,11 @@ class KFold:
 
 @dataclass(frozen=True, slots=True)
 class GroupFolds:
-    """Split into `k` folds, and all rows of a group into the same one (`Examples.groups`)."""
+    """Split into `k` folds, and all rows of a group into the same one (`Examples.groups`).
+
+    >>> GroupFolds(5).k
+    5
+    """
 
     k: int
 
@@ -81,6 +93,9 @@ class GroupFolds:
 @dataclass(frozen=True, slots=True)
 class TimeFolds:
     """Cut rows that are in the order of time into `k` parts and one before them.
+
+    >>> TimeFolds(4).k
+    4
 
     Fold n trains on all rows before part n, and validates on part n. `Examples.groups` are the
     moments: rows of one moment stay together. Another seed moves all cuts to earlier rows, by up to
@@ -236,7 +251,7 @@ def _in_time(moments: np.ndarray, k: int, seed: int) -> tuple[Fold, ...]:
     part = count // (k + 1)
     if part < 2 or (np.diff(moments) < 0).any():
         raise ValueError(f"{count} rows in the order of time are needed, 2 or more a fold")
-    random = np.random.default_rng(derive(seed, "cuts in time"))
+    random = np.random.default_rng(derive(seed, Stream.CUTS_IN_TIME))
     last = count - int(random.integers(0, part // 2 + 1))
     cuts = np.searchsorted(moments, moments[[last - part * (k - n) for n in range(k)]])
     ends = [*cuts[1:], last]

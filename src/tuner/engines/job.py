@@ -44,6 +44,7 @@ class Job:
         data: folder of the cached data set.
         replicas: one; or several of one fold each, trained together as if each were alone.
         stop_after: epochs to train, where fewer than the hyperparameters say.
+        metric: that is searched for in place of the case's own; None: the case's own.
     """
 
     case: str
@@ -53,6 +54,7 @@ class Job:
     plan: Plan
     stop_after: int | None = None
     source: str | None = None
+    metric: str | None = None
 
     @property
     def trainings(self) -> int:

@@ -46,10 +46,12 @@ class Reader:
         Raises:
             CaseError: its code is not that which the job was made with.
         """
-        return self._case(job.case, job.source, job.data)
+        return self._case(job.case, job.source, job.data, job.metric)
 
-    def _load_case(self, reference: str, digest: str | None, data: Path) -> Case:
-        return _load(reference, digest).settled(self.data(data))
+    def _load_case(
+        self, reference: str, digest: str | None, data: Path, metric: str | None
+    ) -> Case:
+        return _load(reference, digest).settled(self.data(data)).scored_by(metric)
 
     def folds(self, data: Path, replica: Replica) -> tuple[Fold, ...]:
         """Return the folds that a replica trains on."""

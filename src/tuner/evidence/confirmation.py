@@ -17,6 +17,7 @@ from tuner.evidence.rivals import train_rivals
 from tuner.evidence.trainings import Trainings
 from tuner.seeds import Stream
 from tuner.study.arms import arms_of, candidates_of
+from tuner.study.limits import breaks_limits
 from tuner.study.schema import CONFIRMATION, MISTAKES
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ def confirm(
         trial.number: configuration_of(trial) for trial in (*candidates, *arms.values())
     }
     trainings = Trainings(study, config, engine, say)
-    found = _race(trainings, configurations, numbers, fixed, fewest, say)
+    if not candidates:
+        raise StudyError("no trained configuration keeps within the study's limits")
+    barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
+    found = _race(trainings, configurations, numbers, fixed, fewest, say, barred)
     identity = config.dataset.test.identity()
     looks = looks_at(study, identity)
     count, price = plan_test(config, found, fixed["baseline"], fewest, looks + 1)
@@ -158,6 +162,7 @@ def _race(
     fixed: dict[str, int],
     rounds: int,
     say: Callable[[str], None],
+    barred: Sequence[int],
 ) -> Race:
     def score(numbers: Sequence[int], index: int) -> list[float | None]:
         later = [
@@ -169,7 +174,7 @@ def _race(
 
     others = [number for name, number in fixed.items() if name != "baseline"]
     direction = trainings.config.case.direction
-    found = race(candidates, fixed["baseline"], others, rounds, direction, score)
+    found = race(candidates, fixed["baseline"], others, rounds, direction, score, barred)
     names = " and ".join(str(number) for number in candidates if number != found.winner)
     against = f", compared with {names}" if names else ""
     say(

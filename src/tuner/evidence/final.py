@@ -14,12 +14,13 @@ from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import BundleError, StudyError
 from tuner.evidence.jobs import final_replica, job_of, seed_of, trained_with, weights_file
 from tuner.evidence.mistakes import classification_mistakes, residuals
+from tuner.evidence.moments import keep_moments
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
 from tuner.evidence.rivals import TITLES
 from tuner.seeds import Stream
 from tuner.study.schema import TESTED_WEIGHTS
-from tuner.training.inference import Fitted
+from tuner.training.inference import Fitted, applied_by, plain_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.data.examples import Examples
+    from tuner.data.scaling import Scaler
     from tuner.engines.job import Engine, Job
     from tuner.evidence.jobs import Configuration
     from tuner.evidence.rivals import Rival
@@ -89,13 +91,14 @@ def score_on_test(
         for trial in configurations
     }
     study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
-    outputs, of_rivals, test = _open(study, config, configurations, files, rivals or {})
+    outputs, of_rivals, test, scaler = _open(study, config, configurations, files, rivals or {})
     by_trial = {
         trial: [outputs[trial, index] for index in range(count)] for trial in configurations
     }
     said: dict[T | str, Sequence[Tensor]] = {**by_trial, **of_rivals}  # type: ignore[dict-item]
-    _keep(evidence, config, said, test)
-    return {one: _tested(config, own, test) for one, own in said.items()}
+    _keep(evidence, config, said, test, scaler)
+    keep_moments(evidence, config.case.metric, list(said))
+    return {one: _tested(config, own, test, scaler) for one, own in said.items()}
 
 
 def _keep(
@@ -103,15 +106,18 @@ def _keep(
     config: StudyConfig,
     outputs: Mapping[T | str, Sequence[Tensor]],
     test: Examples,
+    scaler: Scaler | None,
 ) -> None:
     """Keep what the models said of the test rows, and the targets in the same units."""
     targets = test.targets.flatten().numpy()
-    keep_targets(evidence, config.dataset.test.identity(), targets)
+    probable = config.case.metric.needs_probability
+    keep_targets(evidence, config.dataset.test.identity(), targets, scaler)
     for trial, own in outputs.items():
         seeds = tuple(seed_of(config.seed, index, Stream.TEST) for index in range(len(own)))
         said = torch.stack(list(own))  # (seeds, rows, outputs)
         values = said.argmax(dim=2) if config.dataset.classes else said[:, :, 0]
-        keep_predictions(evidence, trial, Predictions(seeds, values.numpy()), targets)
+        shares = said.double().softmax(dim=2).numpy() if probable else None
+        keep_predictions(evidence, trial, Predictions(seeds, values.numpy(), shares), targets)
 
 
 def final_job(
@@ -176,11 +182,12 @@ def _open(
     configurations: Mapping[T, Configuration],
     files: Mapping[tuple[T, int], Path],
     rivals: Mapping[str, Rival],
-) -> tuple[dict[tuple[T, int], Tensor], dict[str, list[Tensor]], Examples]:
+) -> tuple[dict[tuple[T, int], Tensor], dict[str, list[Tensor]], Examples, Scaler | None]:
     """Open the test split, on the record, and apply every model to it.
 
     Returns:
-        Outputs on the CPU, those of rivals, and the test rows with targets in their units.
+        Outputs on the CPU, those of rivals, the test rows with targets in their units, and what
+        has scaled numbers.
     """
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
     noun = "configuration" if trials == 1 else "configurations"
@@ -198,17 +205,19 @@ def _open(
     of_rivals = {
         name: [model(test.features) for model in rival.models] for name, rival in rivals.items()
     }
-    if config.case.task == "regression":
-        # Every model was trained on all development rows, so all have the same scaler.
-        scaler = next(iter(fitted.values())).targets
-        test = replace(test, targets=scaler.standardise(test.targets))
-    return outputs, of_rivals, test
+    if config.case.task != "regression":
+        return outputs, of_rivals, test, None
+    # Every model was trained on all development rows, so all have the same scaler.
+    scaler = plain_of(next(iter(fitted.values())).targets)
+    return outputs, of_rivals, replace(test, targets=scaler(test.targets)), scaler
 
 
-def _tested(config: StudyConfig, outputs: Sequence[Tensor], test: Examples) -> Tested:
-    classes = config.dataset.classes
+def _tested(
+    config: StudyConfig, outputs: Sequence[Tensor], test: Examples, scaler: Scaler | None
+) -> Tested:
+    classes, undo = config.dataset.classes, scaler and scaler.undo
     return Tested(
-        scores=[scores(config.case.metrics, one, test.targets) for one in outputs],
+        scores=[scores(config.case.metrics, one, test.targets, undo) for one in outputs],
         details=classification_mistakes(outputs, test, classes)
         if classes
         else residuals(outputs[0], test.targets),
@@ -225,7 +234,8 @@ def load_fitted(config: StudyConfig, configuration: Configuration, file: Path) -
     hyperparameters = case.hyperparameters(configuration.hyperparameters)
     model = case.build(hyperparameters, shape_of(data)).to(config.plan.device)
     try:
-        return Fitted.load(model, file, data.row_shape, data.table)
+        applied = applied_by(case, hyperparameters)
+        return Fitted.load(model, file, data.row_shape, data.table, applied)
     except BundleError:
         file.unlink(missing_ok=True)
         raise

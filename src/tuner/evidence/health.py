@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import LOOP, metric_of
 from tuner.evidence.signs import curve_of, read_signs
+from tuner.study.limits import was_passed_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +56,7 @@ def check_health(
         trials: all of them, in order.
         made: what the study was made with.
     """
-    finished = [trial for trial in trials if trial.state.is_finished()]
+    finished = [t for t in trials if t.state.is_finished() and not was_passed_over(t)]
     if best is None:
         return []
     return [

@@ -42,6 +42,7 @@ def job_of(config: StudyConfig, configuration: Configuration, runs: Iterable[Rep
         replicas=tuple(runs),
         plan=config.plan,
         stop_after=configuration.epochs,
+        metric=config.metric,
     )
 
 

@@ -141,7 +141,7 @@ def residuals(outputs: Tensor, targets: Tensor) -> dict[str, Any]:
 
 def _png(pixels: Tensor) -> str | None:
     """Return an image (C, H, W) uint8 as PNG in base64; None for a row of a table."""
-    if pixels.dim() != 3 or pixels.is_floating_point():
+    if pixels.dim() != 3 or pixels.dtype != torch.uint8:
         return None
     array = pixels.permute(1, 2, 0).numpy()
     file = BytesIO()

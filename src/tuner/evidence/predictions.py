@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     import optuna
     from numpy.typing import NDArray
 
+    from tuner.data.scaling import Scaler
+
 TARGETS = "test_targets"  # of the test rows
 PREDICTIONS = "test_predictions:"  # and a trial's number, or a name: what its models said
+PROBABILITIES = "test_probabilities:"  # the same, where the metric asks for them
 RIGHT = -1
 
 
@@ -33,20 +36,41 @@ class Predictions:
     Attributes:
         seeds: of the models.
         values: (seeds, rows): classes as int64, or numbers in standardised units as float32.
+        probabilities: (seeds, rows, classes), float32 where they were kept; None: they were not.
     """
 
     seeds: tuple[int, ...]
     values: NDArray[np.generic]
+    probabilities: NDArray[np.generic] | None = None
+
+    def outputs(self) -> NDArray[np.float64] | None:
+        """Return outputs (seeds, rows, outputs) of models that would say this.
+
+        None where a class is all that is known, and how probable it was is not.
+        """
+        if np.issubdtype(self.values.dtype, np.floating):
+            return self.values[:, :, None].astype(np.float64)
+        if self.probabilities is None:
+            return None
+        least = np.finfo(np.float64).tiny
+        return np.log(np.maximum(self.probabilities.astype(np.float64), least))
 
 
-def keep_targets(evidence: optuna.Study, identity: str, targets: NDArray[np.generic]) -> None:
+def keep_targets(
+    evidence: optuna.Study,
+    identity: str,
+    targets: NDArray[np.generic],
+    scaler: Scaler | None = None,
+) -> None:
     """Keep the test targets (rows,), classes or numbers in standardised units.
 
     Args:
         evidence: the study of the trainings after the search.
         identity: of the test rows.
+        scaler: what has standardised them.
     """
-    evidence.set_user_attr(TARGETS, {"rows": identity, **packed(targets)})
+    scale = scaler and {"mean": scaler.mean.item(), "std": scaler.std.item()}
+    evidence.set_user_attr(TARGETS, {"rows": identity, "scale": scale, **packed(targets)})
 
 
 def keep_predictions(
@@ -61,6 +85,8 @@ def keep_predictions(
     if not np.issubdtype(values.dtype, np.floating):
         values = np.where(values == targets, RIGHT, values)
     entry = {"seeds": list(found.seeds), **packed(values)}
+    if found.probabilities is not None:
+        evidence.set_user_attr(f"{PROBABILITIES}{trial}", packed(found.probabilities))
     evidence.set_user_attr(f"{PREDICTIONS}{trial}", entry)
 
 
@@ -68,6 +94,12 @@ def kept_targets(attributes: Mapping[str, Any]) -> NDArray[np.generic] | None:
     """Return the test targets (rows,) that an evidence study has among its attributes."""
     entry = attributes.get(TARGETS)
     return None if entry is None else unpacked(entry)
+
+
+def kept_scale(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return mean and standard deviation of the targets' own units; None: they have no other."""
+    scale = (attributes.get(TARGETS) or {}).get("scale")
+    return scale and (scale["mean"], scale["std"])
 
 
 def kept_predictions(
@@ -86,15 +118,8 @@ def kept_predictions(
     values = unpacked(entry)
     if not np.issubdtype(values.dtype, np.floating):
         values = np.where(values == RIGHT, targets, values)
-    return Predictions(tuple(entry["seeds"]), values)
-
-
-def losses(predictions: Predictions, targets: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Return what each model loses on each row (seeds, rows): wrong or not, or absolute error."""
-    if np.issubdtype(targets.dtype, np.floating):
-        return np.abs(predictions.values.astype(np.float64) - targets.astype(np.float64))
-    wrong: NDArray[np.float64] = (predictions.values != targets).astype(np.float64)
-    return wrong
+    shares = attributes.get(f"{PROBABILITIES}{trial}")
+    return Predictions(tuple(entry["seeds"]), values, shares and unpacked(shares))
 
 
 def packed(values: NDArray[np.generic]) -> dict[str, Any]:

@@ -61,6 +61,10 @@ def plan_test(
             f"The test has {rows} rows and {count} {'seed' if count == 1 else 'seeds'}.",
         )
     metric = config.case.metric
+    if metric.perfect is None:
+        count = most_seeds(fewest)
+        words = f"What a test can show of {metric.title} cannot be told before it."
+        return count, Price(None, None, looks, words)
     scores = {
         number: [metric.loss(one) for one in own if one is not None]
         for number, own in found.scores.items()
@@ -89,7 +93,7 @@ def price_of(metric: Metric, score: float, *, rows: int, seeds: int, looks: int)
         looks: at the test rows, the coming one included.
     """
     error = metric.loss(score)
-    if rows < 2 or seeds < 2 or not 0 < error < math.inf:
+    if metric.perfect is None or rows < 2 or seeds < 2 or not 0 < error < math.inf:
         return None
     classes = metric.spread is None  # a row is right or wrong
     components = guess(min(error, 0.5) if classes else error, classes=classes)

@@ -11,7 +11,7 @@ from tuner.case.metric import sign_of
 from tuner.errors import StudyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from tuner.evidence.comparison import Direction
 
@@ -37,6 +37,7 @@ def race(
     rounds: int,
     direction: Direction,
     score: Callable[[Sequence[int], int], Sequence[float | None]],
+    barred: Collection[int] = (),
 ) -> Race:
     """Score candidates, baseline and others round by round, on the same seed and fold each.
 
@@ -47,6 +48,7 @@ def race(
 
     Args:
         score: trains these trials' configurations in this round; returns their validation scores.
+        barred: of baseline and others, those that may not win.
 
     Raises:
         StudyError: every candidate, or the baseline, has diverged.
@@ -72,5 +74,6 @@ def race(
                 f"{'the baseline' if runners else 'every candidate'} diverged on fresh seeds, so "
                 "there is nothing to compare; continue the search (a larger --trials)"
             )
-    winner = min((baseline, *others, runners[0]), key=level)  # of equal ones the first
+    able = [one for one in (baseline, *others, runners[0]) if one not in barred]
+    winner = min(able, key=level)  # of equal ones the first
     return Race(winner=winner, scores=scores)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tuner.evidence.scores import Score
 
 RESAMPLES = 2_000
+DEFINED = 0.5  # share of the draws on which a score has to be defined
 AT_ONCE = 2_000_000  # weights held at a time
 
 
@@ -119,23 +120,72 @@ def compare_scores(
             f"predictions of shapes {baseline.shape} and {other.shape} for {rows} targets; "
             "(seeds, rows) are needed, one of each at least"
         )
+    whole = np.ones((1, rows))
+    gain = _gain(score, baseline, other, targets, whole, direction)
+    if not np.isfinite(gain):
+        raise ValueError("a score is not a finite number, so no gain can be computed")
+    found = moments_of_scores(
+        score,
+        baseline,
+        other,
+        targets,
+        direction=direction,
+        unit=unit,
+        seed=seed,
+        resamples=resamples,
+    )
+    return unproven(gain, rows, seeds, looks) if found is None else judge(found, looks)
+
+
+def _gain(
+    score: Score,
+    baseline: NDArray[np.generic],
+    other: NDArray[np.generic],
+    targets: Array,
+    weights: Array,
+    direction: Direction,
+) -> float:
+    means = [score(one, targets, weights)[0].mean() for one in (baseline, other)]
+    return float(sign_of(direction) * (means[1] - means[0]))
+
+
+def moments_of_scores(
+    score: Score,
+    baseline: NDArray[np.generic],
+    other: NDArray[np.generic],
+    targets: Array,
+    *,
+    direction: Direction = "maximize",
+    unit: float = 1.0,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Moments | None:
+    """Return what the variance of a gain is estimated from; arguments are as in `compare_scores`.
+
+    Draws on which a score is not defined, as where a class has no row, are left out. None where
+    there is one seed or row, or where a score is not defined on the rows as they are, or on most
+    draws.
+    """
+    rows, seeds = len(targets), (len(baseline), len(other))
+    if rows < 2 or min(seeds) < 2:
+        return None
     sign = sign_of(direction)
     whole = np.ones((1, rows))
     scores = [sign * score(one, targets, whole)[0] for one in (baseline, other)]
     gain = float(scores[1].mean() - scores[0].mean())
-    if not np.isfinite(gain):
-        raise ValueError("a score is not a finite number, so no gain can be computed")
-    if rows < 2 or min(seeds) < 2:
-        return unproven(gain, rows, seeds, looks)
     redrawn = [
         np.concatenate(
             [sign * score(one, targets, weights) for weights in _weights(rows, resamples, seed)]
         )
         for one in (baseline, other)
     ]
+    defined = np.isfinite(np.concatenate(redrawn, axis=1)).all(axis=1)
+    if not np.isfinite(gain) or defined.mean() < DEFINED:
+        return None
+    redrawn = [one[defined] for one in redrawn]
     wider = rows / (rows - 1)
     of_rows = wider * float((redrawn[1].mean(axis=1) - redrawn[0].mean(axis=1)).var())
-    moments = Moments(
+    return Moments(
         gain=gain,
         rows=rows,
         seeds=seeds,
@@ -144,7 +194,6 @@ def compare_scores(
         rest=(wider * rows * _alone(redrawn[0]), wider * rows * _alone(redrawn[1])),
         unseen=(of_rows * rows**2 + unit**2) / (_differing(baseline, other) + 1),
     )
-    return judge(moments, looks)
 
 
 def _weights(rows: int, resamples: int, seed: int) -> Iterator[Array]:

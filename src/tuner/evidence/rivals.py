@@ -28,6 +28,7 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
+from tuner.case.metric import MAE, scores
 from tuner.data.scaling import Scaler
 from tuner.data.splits import everything, folds
 
@@ -101,16 +102,16 @@ def _trained(config: StudyConfig, table: Table, name: str, seeds: Sequence[int])
     rows, case = config.dataset.development, config.case
     splits = folds(rows, config.dataset.validation, config.seed)
     settings = dict(_linear(config, table) if name == "linear" else _boosting(config, table))
-    scores = {
+    found = {
         label: tuple(_score(config, make, fold) for fold in splits)
         for label, make in settings.items()
     }
-    label = max(scores, key=lambda one: case.metric.sign * fmean(scores[one]))
+    label = max(found, key=lambda one: case.metric.sign * fmean(found[one]))
     (whole,) = everything(rows)
     return Rival(
         name=name,
         setting=label,
-        validation=scores[label],
+        validation=found[label],
         models=tuple(_fitted(config, settings[label], whole, seed) for seed in seeds),
         seconds=time.perf_counter() - began,
     )
@@ -119,11 +120,12 @@ def _trained(config: StudyConfig, table: Table, name: str, seeds: Sequence[int])
 def _score(config: StudyConfig, make: Callable[[int], Any], fold: Fold) -> float:
     rows = config.dataset.development
     model = _fitted(config, make, fold, config.seed)
-    targets = rows.targets[fold.validation]
+    targets, metric, undo = rows.targets[fold.validation], config.case.metric, None
     if not config.dataset.classes:
-        targets = Scaler.fit(rows.targets[fold.training])(targets)
+        scaler = Scaler.fit(rows.targets[fold.training])
+        targets, undo = scaler(targets), scaler.undo
     outputs = model(rows.features[fold.validation])
-    return float(config.case.metric.score(outputs, targets).item())
+    return scores([metric], outputs, targets, undo)[metric.name]
 
 
 def _fitted(
@@ -184,7 +186,7 @@ def _boosting(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable
     """Yield settings of histogram gradient boosting: scikit-learn's own, and slower ones."""
     slow = {"learning_rate": 0.05, "max_iter": 1000, "early_stopping": True}
     settings: dict[str, dict[str, Any]] = {"scikit-learn's defaults": {}, "rate 0.05": slow}
-    if not config.dataset.classes and config.case.metric.name == "mae":
+    if not config.dataset.classes and config.case.metric == MAE:
         settings["rate 0.05, absolute error"] = {**slow, "loss": "absolute_error"}
     count = len(table.gaps)
     native = [place for place, size in enumerate(table.cardinalities, count) if size <= NATIVE]

@@ -58,7 +58,7 @@ def curve_of(trial: FrozenTrial, facts: Mapping[str, Any]) -> Curve | None:
     """
     metric = metric_of(facts)
     trivial = (facts.get("trivial") or {}).get("metric")
-    if trivial is None or not metric.loss(trivial) > 0:
+    if trivial is None or metric.perfect is None or not metric.loss(trivial) > 0:
         return None
     points = [
         (epoch, loss, training, validation)

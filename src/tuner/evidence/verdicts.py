@@ -11,17 +11,18 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from tuner.case.metric import LOOP, sign_of
+from tuner.case.metric import LOOP, MACRO_F1, MSE, sign_of
 from tuner.evidence.certainty import after, in_words
 from tuner.evidence.comparison import CONFIDENCE, Direction, compare, compare_alone
-from tuner.evidence.crossed import compare_rows
+from tuner.evidence.crossed import compare_rows, judge, unproven
 from tuner.evidence.looks import alpha_for, is_used_up, most_looks
+from tuner.evidence.moments import kept_moments, losses, moments
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import (
     Predictions,
     kept_predictions,
+    kept_scale,
     kept_targets,
-    losses,
     row_losses,
 )
 from tuner.evidence.resampling import compare_scores
@@ -117,10 +118,10 @@ class OnTest:
         if not (scores[0] and all(map(math.isfinite, (*scores[0], *scores[1])))):
             return None
         kept, numbers = self.kept, (self.trials[other], self.trials[arm])
-        said = [kept.said(number) for number in numbers] if kept else []
         losses = [row_losses(self.losses, number) for number in numbers]
-        if kept and said[0] and said[1]:
-            pair = _by_row(said[0], said[1], kept, self.metric, self.looks, further=further)
+        by_row = kept and _by_row(kept, numbers, self.metric, self.looks, further=further)
+        if by_row:
+            pair = by_row
         elif losses[0] is not None and losses[1] is not None:
             pair = _by_losses(losses[0], losses[1], self.metric, self.looks)
         elif self.of_loop:
@@ -154,13 +155,12 @@ def against_rivals(
     if not confirmation or not confirmation["rivals"] or "best" not in confirmation["scores"]:
         return found
     kept = Kept.of(study)
-    best = kept and kept.said(arms["best"].number)
-    if not kept or not best:
+    if not kept:
         return found
     looks = max(1, looks_at(study, confirmation.get("rows")))
     for name in confirmation["rivals"]:
-        if said := kept.said(name):
-            pair = _by_row(best, said, kept, metric, looks, further=False)
+        trials = arms["best"].number, name
+        if pair := _by_row(kept, trials, metric, looks, further=False):
             found[name] = {"metric": metric.name, **pair}
     return found
 
@@ -232,17 +232,22 @@ def _by_losses(
 
 
 def _by_row(
-    baseline: Predictions,
-    other: Predictions,
-    kept: Kept,
-    metric: Metric,
-    looks: int,
-    *,
-    further: bool,
-) -> dict[str, Any]:
-    """Compare row by row: the metric of the search, and the further one of the task."""
-    a, b = losses(baseline, kept.targets), losses(other, kept.targets)
-    gain = compare_rows(a, b, looks)
+    kept: Kept, trials: tuple[int | str, int | str], metric: Metric, looks: int, *, further: bool
+) -> dict[str, Any] | None:
+    """Compare row by row: the metric of the search, and the further one of the task.
+
+    Args:
+        trials: number of the baseline's trial, or name of a part, and of the other arm's.
+
+    Returns:
+        None where too little was kept of what the models said.
+    """
+    baseline, other = (kept.said(trial) for trial in trials)
+    if baseline is None or other is None:
+        return None
+    gain = _gain(kept, (trials[0], baseline), (trials[1], other), metric, looks)
+    if gain is None:
+        return None
     able = after(gain, seconds=kept.seconds)
     return {
         **_facts(gain),
@@ -254,21 +259,51 @@ def _by_row(
         "rows_needed": able and able.rows_needed,
         "seeds_needed": able and able.seeds_needed,
         "hour": able and {"seeds": able.hour_seeds, "smallest_gain": able.hour_smallest},
-        "also": _also(baseline, other, kept.targets, looks) if further else {},
+        "also": _also(baseline, other, kept.targets, looks, but=metric) if further else {},
     }
 
 
+def _gain(
+    kept: Kept,
+    baseline: tuple[int | str, Predictions],
+    other: tuple[int | str, Predictions],
+    metric: Metric,
+    looks: int,
+) -> Gain | None:
+    """Compare by one metric; None where what it asks for was not kept."""
+    said = baseline[1], other[1]
+    seeds = len(said[0].seeds), len(said[1].seeds)
+    if metric.rows is not None:
+        a, b = (losses(metric, one, kept.targets) for one in said)
+        return None if a is None or b is None else compare_rows(a, b, looks)
+    if baseline[0] == other[0]:
+        return unproven(0.0, len(kept.targets), seeds, looks)
+    found = kept_moments(kept.attributes, metric, baseline, other) or moments(
+        metric, *said, kept.targets, kept_scale(kept.attributes)
+    )
+    return None if found is None else judge(found, looks)
+
+
 def _also(
-    baseline: Predictions, other: Predictions, targets: NDArray[np.generic], looks: int
+    baseline: Predictions,
+    other: Predictions,
+    targets: NDArray[np.generic],
+    looks: int,
+    *,
+    but: Metric,
 ) -> dict[str, Any]:
-    """Compare by the further metric of the task: macro F1, or squared error."""
+    """Compare by the further metric of the task, macro F1 or squared error, unless by it."""
     if np.issubdtype(targets.dtype, np.floating):
-        squared = [losses(one, targets) ** 2 for one in (baseline, other)]
-        return {"mse": _facts(compare_rows(squared[0], squared[1], looks))}
+        squared = [losses(MSE, one, targets) for one in (baseline, other)]
+        if but == MSE or squared[0] is None or squared[1] is None:
+            return {}
+        return {MSE.name: _facts(compare_rows(squared[0], squared[1], looks))}
+    if but == MACRO_F1:
+        return {}
     truth = targets.astype(np.float64)
     unit = unit_of_macro_f1(truth)
     gain = compare_scores(macro_f1, baseline.values, other.values, truth, unit=unit, looks=looks)
-    return {"macro_f1": _facts(gain)}
+    return {MACRO_F1.name: _facts(gain)}
 
 
 def _facts(gain: Gain) -> dict[str, Any]:

@@ -22,6 +22,9 @@ KERNEL = 3
 class CNNHyperparameters(Hyperparameters):
     """A stack of convolution blocks and a head.
 
+    >>> CNNHyperparameters(depth=3, batch_norm=True).width
+    32
+
     Attributes:
         depth: blocks, each ended by a 2x2 max pooling.
         width: channels of the first block; each further block has twice as many.
@@ -68,6 +71,12 @@ def build_cnn(hyperparameters: CNNHyperparameters, shape: Shape) -> nn.Module:
 
     A map too small to lose its border is padded, and one too small to be pooled is left as it is,
     so every depth works on every size.
+
+    >>> import torch
+    >>> from tuner import Shape
+    >>> network = build_cnn(CNNHyperparameters(), Shape((3, 32, 32), 5))
+    >>> network(torch.rand(2, 3, 32, 32)).shape
+    torch.Size([2, 5])
     """
     channels, height, width = shape.inputs
     layers: list[nn.Module] = []

@@ -24,6 +24,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 class MLPHyperparameters(Hyperparameters):
     """Fully connected hidden layers and a linear output.
 
+    >>> MLPHyperparameters(depth=2, dropout=0.3).width
+    32
+
     Attributes:
         depth: hidden layers.
         width: units of the first hidden layer.
@@ -42,7 +45,14 @@ class MLPHyperparameters(Hyperparameters):
 
 
 def build_mlp(hyperparameters: MLPHyperparameters, shape: Shape) -> nn.Module:
-    """Make the untrained network: (N, F) -> (N, outputs)."""
+    """Make the untrained network: (N, F) -> (N, outputs).
+
+    >>> import torch
+    >>> from tuner import Shape
+    >>> network = build_mlp(MLPHyperparameters(depth=2), Shape((10,), 1))
+    >>> network(torch.rand(4, 10)).shape
+    torch.Size([4, 1])
+    """
     layers: list[nn.Module] = []
     features = shape.inputs[0]
     for layer in range(hyperparameters.depth):

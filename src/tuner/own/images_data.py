@@ -27,7 +27,7 @@ from tuner.own.images_pixels import (
     statistics_of,
 )
 from tuner.own.images_sheet import as_numbers, is_numeric, list_sheet
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -200,7 +200,7 @@ def _parts(
         return Parts(_numbers(development), _numbers(tested), "test/ as it is", notes)
     everything = np.ones(len(pictures), dtype=bool)
     _refuse_few(given, labels, everything, classes, alike, 3)
-    seed = derive(0, "test pictures")
+    seed = derive(0, Stream.PICTURES_TEST)
     held = hold_out_groups(labels, alike.groups, TEST_SHARE, seed, keep=2)
     said = (
         f"{held.sum():,} of {len(held):,} pictures drawn for the test"

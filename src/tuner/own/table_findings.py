@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tuner.data.findings import GIVES_NUMBER, gives_number
 from tuner.data.sources.kinds import as_part
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ def look_through(
 def _suspects(table: Table, rows: Examples) -> dict[str, float]:
     if len(rows) < FEWEST:
         return {}
-    random = np.random.default_rng(derive(0, "rows that columns are looked through on"))
+    random = np.random.default_rng(derive(0, Stream.ROWS_LOOKED_AT))
     some = np.sort(random.permutation(len(rows))[:SAMPLE])
     features = rows.features.numpy()[some]
     targets = rows.targets.numpy().ravel()[some]

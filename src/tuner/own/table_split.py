@@ -9,14 +9,14 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
 
 from tuner.errors import DataError
-from tuner.seeds import derive
+from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHARE = 0.2
 FEWEST_GROUPS = 7  # one at least to test, and one for each of five folds
-SEED = derive(0, "test rows of a table") % 2**31
+SEED = derive(0, Stream.TABLE_TEST) % 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,11 +66,7 @@ def html(markdown: str, title: str, folder: Path) -> str:
         title: of the page.
         folder: where the pictures are that the text shows.
     """
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = parser.parse(markdown)
-    for image in _images(tokens):
-        image.attrSet("src", _embedded(folder / str(image.attrGet("src"))))
-    body = _kept_together(parser.renderer.render(tokens, parser.options, {}))
+    body = fragment(markdown, folder)
     body = body.replace("<table>", '<div class="table"><table>').replace(
         "</table>", "</table></div>"
     )
@@ -80,6 +76,20 @@ def html(markdown: str, title: str, folder: Path) -> str:
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
     )
+
+
+def fragment(markdown: str, folder: Path | None = None) -> str:
+    """Return Markdown as a piece of HTML, with its pictures in it.
+
+    Args:
+        folder: where the pictures are that the text shows; None: it shows none.
+    """
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = parser.parse(markdown)
+    if folder is not None:
+        for image in _images(tokens):
+            image.attrSet("src", _embedded(folder / str(image.attrGet("src"))))
+    return _kept_together(str(parser.renderer.render(tokens, parser.options, {})))
 
 
 def _kept_together(body: str) -> str:

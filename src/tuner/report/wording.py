@@ -20,6 +20,11 @@ def loss(metric: Metric, score: float) -> float:
     return metric.factor * metric.loss(score)
 
 
+def level_of(metric: Metric, score: float) -> float:
+    """Return a score as a sentence has it: of a metric with a loss a row that, else the score."""
+    return metric.factor * (score if metric.rows is None else metric.loss(score))
+
+
 def difference(metric: Metric, value: float, *others: float) -> str:
     """Write a difference of scores with its unit, as fine as the smallest of `others` needs."""
     decimals = decimals_of_differences(metric, *(others or (value,)))

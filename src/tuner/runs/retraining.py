@@ -241,7 +241,8 @@ def _manifest(
         "task": config.case.task,
         "shape": _shape(data),
         "preprocessing": {
-            "kind": "image" if data.pixels else "table",
+            "kind": "raw" if data.raw else "image" if data.pixels else "table",
+            **({"type": str(data.development.features.dtype)} if data.raw else {}),
             "pixels": facts["data"]["pixels"],
             "columns": data.columns,
             **({"table": data.table.facts()} if data.table else {}),
@@ -266,4 +267,4 @@ def _reading(facts: dict[str, Any], config: StudyConfig) -> str:
     """Say how input files are read; older studies have not kept it."""
     if config.case.read is not None:
         return BY_CASE
-    return str(facts["data"].get("reading") or (UNKNOWN if config.dataset.pixels else BY_COLUMNS))
+    return str(facts["data"].get("reading") or (BY_COLUMNS if config.dataset.columns else UNKNOWN))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from tuner.engines.compute import Compute
+from tuner.study.limits import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,8 @@ class StudySettings:
         data_dir: folder with the raw data; None: the workplace's own.
         fix: NAME=VALUE of hyperparameters that are not searched.
         accept_changes: continue a study with what has changed since it was begun, and note that.
+        metric: that is searched for; None: that of the case.
+        limits: of what is trained.
         tries: configurations to be trained next, each NAME=VALUE,...; what is not named is as in
             the baseline.
         direction: of a loop's score, where its file does not say; so is `metric`, its name.
@@ -53,6 +56,7 @@ class StudySettings:
     fix: tuple[str, ...] = ()
     accept_changes: bool = False
     tries: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
     direction: Direction | None = None
     metric: str | None = None
     baseline: tuple[str, ...] = ()

@@ -97,7 +97,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     source = source_of(settings.case)
     workplace = settings.workplace
     dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
-    case = case.settled(dataset)
+    case = case.settled(dataset).scored_by(settings.metric)
     if dataset.table is not None:
         observer.tell(Message(dataset.table.in_words()))
     if dataset.inspection:
@@ -121,6 +121,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         order=settings.order,
         sampler=SAMPLER,
         pruner=PRUNER,
+        metric=settings.metric,
+        limits=settings.limits,
     )
     rehearsal = rehearse(case, dataset, plan_for(case.task, images=dataset.pixels is not None))
     for remark in rehearsal.remarks:
@@ -205,6 +207,8 @@ def _run(
             explain(study, say, processes)
         if settings.seeds and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
+        elif settings.seeds and "best" not in arms_of(study):
+            say(f"Nothing to confirm yet: no trained model has {config.limits.in_words()} at most.")
         elif settings.seeds:
             models = workplace.confirmation(study.study_name)
             observer.tell(Stage("confirming on fresh seeds"))

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.engines.job import Failed, Finished, Job, Replica
-from tuner.errors import CaseError
+from tuner.errors import CaseError, StudyError
 from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
+from tuner.study.limits import BREAKS, LATENCY, PARAMETERS
 from tuner.study.opening import enqueue_arm
+from tuner.training.cost import latency_of, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +35,9 @@ QUEUED = "fixed_params"  # Optuna's system attribute of a trial that was enqueue
 FIXED_ELSEWHERE = "Fixed parameter .* is out of range"  # how Optuna says so, of one in the queue
 
 
+MOST_IN_A_ROW = 100  # configurations over a limit, before the search gives up
+
+
 def search_job(config: StudyConfig, hyperparameters: Mapping[str, Any], seed: int) -> Job:
     """Train on all folds of the search's split, in lockstep."""
     return Job(
@@ -42,6 +47,7 @@ def search_job(config: StudyConfig, hyperparameters: Mapping[str, Any], seed: in
         source=config.source.digest,
         replicas=(Replica(seed=seed, split_seed=config.seed),),
         plan=config.plan,
+        metric=config.metric,
     )
 
 
@@ -73,19 +79,10 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         return self.study.ask()
 
     def _start(self) -> RunningTrial | None:
-        config, trial = self.config, self._ask()
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("error", FIXED_ELSEWHERE)
-                hyperparameters = asdict(config.case.suggest(trial))
-        except Exception as error:
-            given = self.study.get_trials(deepcopy=False)[trial.number].system_attrs.get(QUEUED)
-            if given and "arm" not in trial.user_attrs:
-                self._refuse(trial, given, error)
-                return None
-            raise CaseError(
-                f"case {config.case.name!r}: suggest fails: {config.case.blame(error)}"
-            ) from error
+        config, found = self.config, self._one_within_limits()
+        if found is None:
+            return None
+        trial, hyperparameters = found
         seed = derive(config.seed, Stream.TRIAL, trial.number)
         trial.set_user_attr("hyperparameters", hyperparameters)
         trial.set_user_attr("seed", seed)
@@ -96,6 +93,58 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
             history=History(config.case, hyperparameters["epochs"]),
             prunable="arm" not in trial.user_attrs,
         )
+
+    def _one_within_limits(self) -> tuple[optuna.Trial, dict[str, Any]] | None:
+        """Ask until a model is within the study's limits; baseline and recipe are trained anyway.
+
+        Returns:
+            None where a trial that somebody has enqueued has ended as one that cannot be used.
+
+        Raises:
+            CaseError: `suggest` or `build` fails.
+            StudyError: a hundred in a row are over a limit.
+        """
+        config = self.config
+        for _ in range(MOST_IN_A_ROW):
+            trial = self._ask()
+            try:
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("error", FIXED_ELSEWHERE)
+                    chosen = config.case.suggest(trial)
+            except Exception as error:
+                given = self.study.get_trials(deepcopy=False)[trial.number].system_attrs.get(QUEUED)
+                if given and "arm" not in trial.user_attrs:
+                    self._refuse(trial, given, error)
+                    return None
+                raise CaseError(
+                    f"case {config.case.name!r}: suggest fails: {config.case.blame(error)}"
+                ) from error
+            hyperparameters = asdict(chosen)
+            if not config.limits or self._is_within_limits(trial, chosen):
+                return trial, hyperparameters
+            trial.set_user_attr("hyperparameters", hyperparameters)
+            self.mirror.write_new()
+            self.study.tell(trial, state=TrialState.PRUNED)
+        raise StudyError(
+            f"{MOST_IN_A_ROW} configurations in a row need more than {config.limits.in_words()}. "
+            "Allow more, or narrow the search space of the case"
+        )
+
+    def _is_within_limits(self, trial: optuna.Trial, chosen: Any) -> bool:
+        """Measure a model, unless an interrupted run has, and keep what was found."""
+        config, known = self.config, dict(trial.user_attrs)
+        if PARAMETERS not in known and config.limits.parameters is not None:
+            known[PARAMETERS] = parameters_of(config.case, chosen, config.dataset)
+        if LATENCY not in known and config.limits.latency_ms is not None:
+            known[LATENCY] = latency_of(config.case, chosen, config.dataset, config.plan)
+        excess = config.limits.excess(known)
+        told = self.study.get_trials(deepcopy=False)[trial.number].constraints
+        for name, share in excess.items():
+            trial.set_user_attr(name, known[name])
+            if name not in told:
+                trial.set_constraint(name, share)  # TPE takes what is over a limit as the worst
+        trial.set_user_attr(BREAKS, list(excess.values()))
+        return "arm" in known or all(share <= 0 for share in excess.values())
 
     def _refuse(self, trial: optuna.Trial, given: Mapping[str, Any], why: Exception) -> None:
         """End a trial that somebody has enqueued with values that `suggest` cannot use.

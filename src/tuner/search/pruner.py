@@ -11,6 +11,7 @@ from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
 from tuner.search.scoring import STAGES
+from tuner.study.limits import was_passed_over
 from tuner.study.trials import SCORED, sign_of_study
 
 if TYPE_CHECKING:
@@ -73,7 +74,11 @@ class _Rungs:
     def add(self, trials: Sequence[FrozenTrial]) -> None:
         """Take up those that have ended since; `trials` are all, by number."""
         for trial in trials[self._settled :]:
-            if trial.state in SCORED and trial.number not in self._known:
+            if (
+                trial.state in SCORED
+                and trial.number not in self._known
+                and not was_passed_over(trial)
+            ):
                 self._take(trial)
         while self._settled < len(trials) and trials[self._settled].state.is_finished():
             self._settled += 1

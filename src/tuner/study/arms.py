@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tuner.study.limits import BREAKS, breaks_limits
 from tuner.study.schema import ARM, BEST_EPOCH, CONFIRMATION, HYPERPARAMETERS
 from tuner.study.trials import complete_trials, sign_of_study
 
@@ -35,7 +36,7 @@ class Trained(Protocol):
 
 
 T = TypeVar("T", bound=Trained)
-TELLING = (ARM, HYPERPARAMETERS, BEST_EPOCH)
+TELLING = (ARM, HYPERPARAMETERS, BEST_EPOCH, BREAKS)
 
 
 def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
@@ -68,12 +69,16 @@ def arms_among(
 
 
 def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
-    """Return the complete trials that did best in the search, each configuration once."""
+    """Return the complete trials that did best in the search, each configuration once.
+
+    A baseline or recipe whose model is over a limit is none of them.
+    """
     return _best_of(_trained(complete_trials(study)), sign_of_study(study))
 
 
 def _best_of(trained: Sequence[T], sign: int) -> list[T]:
-    best_first = sorted(trained, key=lambda trial: float(trial.values[0]), reverse=sign > 0)
+    able = [trial for trial in trained if not breaks_limits(trial)]
+    best_first = sorted(able, key=lambda trial: float(trial.values[0]), reverse=sign > 0)
     distinct: dict[str, T] = {}
     for trial in best_first:
         distinct.setdefault(json.dumps(trial.user_attrs.get(HYPERPARAMETERS)), trial)

@@ -16,6 +16,7 @@ from tuner.errors import UsageError, unknown_name
 from tuner.naming import folder_name
 from tuner.study.arms import TELLING
 from tuner.study.dashboard import on_record
+from tuner.study.limits import BREAKS
 from tuner.study.schema import EVIDENCE, FACTS, OPENINGS, SESSIONS
 from tuner.study.store import evidence_name
 from tuner.unpromised.by_optuna import row_of_study, row_of_trial
@@ -124,11 +125,14 @@ class Catalogue:
         found = {name: Overview() for name in self.studies}
         by_id = {row_of_study(self._all[name]): one for name, one in found.items()}
         complete: dict[int, Complete] = {}
+        pruned: dict[int, Overview] = {}
         with self.storage.engine.connect() as connection:
             for study, trial, number, state, value, kind in connection.execute(TRIALS):
                 if study not in by_id:
                     continue
                 by_id[study].states[TrialState[state]] += 1
+                if state == TrialState.PRUNED.name:
+                    pruned[trial] = by_id[study]
                 if state == TrialState.COMPLETE.name:
                     score = INFINITE.get(kind, value)
                     complete[trial] = Complete(number, [math.nan if score is None else score])
@@ -136,6 +140,8 @@ class Catalogue:
             for trial, key, value in connection.execute(TOLD, {"keys": TELLING}):
                 if trial in complete:
                     complete[trial].user_attrs[key] = json.loads(value)
+                elif trial in pruned and key == BREAKS and max(json.loads(value)) > 0:
+                    pruned[trial].states[TrialState.PRUNED] -= 1  # it was not trained
         return found
 
     def artifacts(self, name: str | None = None) -> dict[str, tuple[int, bool]]:

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from tuner.study.limits import Limits
 from tuner.study.rules import rules_of_fit
 from tuner.training.plan import Plan
 
@@ -35,6 +36,8 @@ class StudyConfig:
         order: in which points of trials that run at once are taken: by the "work" they have done,
             or on "arrival", which makes a study with several workers depend on their speed.
         sampler: what draws trials, in words; so does `pruner` for what ends them early.
+        metric: that was asked for in place of the case's own, which `case` has; None: none was.
+        limits: of what is trained.
         identity: of the study itself, once it is there; empty: before, or made by an older tuner.
     """
 
@@ -49,6 +52,8 @@ class StudyConfig:
     order: Order = "work"
     sampler: str = ""
     pruner: str = ""
+    metric: str | None = None
+    limits: Limits = field(default_factory=Limits)
     identity: str = ""
 
     @property
@@ -84,5 +89,6 @@ class StudyConfig:
             self.dataset.identity,
             asdict(self.plan),
             self.case.points_per_epoch,
+            *([self.metric] if self.metric else []),
         )
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -28,13 +28,14 @@ def facts_of_config(config: StudyConfig) -> dict[str, Any]:
     check_arms(config.case)
     case, data = config.case, config.dataset
     splits = folds(data.development, data.validation, config.seed)
-    metric, loss = trivial(case.task, data.development.targets)
+    metric, loss = trivial(case.task, data.development.targets, case.metric)
     facts = {
         "version": full_version(),
         "case": case.name,
         "reference": config.reference,
         "task": case.task,
         "metric": case.metric.name,
+        "asked_metric": config.metric,
         "direction": case.direction,
         "seed": config.seed,
         "fixed": dict(config.fixed),
@@ -69,6 +70,7 @@ def facts_of_config(config: StudyConfig) -> dict[str, Any]:
         "rules": rules_of_fit(),
         "plan": asdict(config.plan),
         "order": config.order,
+        "limits": config.limits.facts(),
         "sampler": config.sampler,
         "pruner": config.pruner,
     }

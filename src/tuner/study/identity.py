@@ -10,6 +10,7 @@ from optuna.distributions import check_distribution_compatibility, json_to_distr
 
 from tuner.case.source import Source
 from tuner.errors import StudyError
+from tuner.study.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -76,7 +77,9 @@ def changes(
     found = [
         *_typed("case", stored["case"], wanted["case"]),
         *_typed("task", stored["task"], wanted["task"]),
+        *_typed("metric", stored["metric"], wanted["metric"]),
         *_data(stored["data"], wanted["data"]),
+        *_typed("limit", *(Limits.of(one).in_words() or "none" for one in (stored, wanted))),
         *_typed("seed", stored["seed"], wanted["seed"]),
         *_typed("--fix", fixed_in_words(stored), fixed_in_words(wanted)),
         *_typed("--order", stored.get("order", "work"), wanted["order"]),

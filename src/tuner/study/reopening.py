@@ -13,6 +13,7 @@ from tuner.data.splits import folds
 from tuner.errors import DataError, StoreError
 from tuner.study.configuration import StudyConfig
 from tuner.study.identity import facts_of_split, in_words, refuse_another_case
+from tuner.study.limits import Limits
 from tuner.study.store import facts_of
 from tuner.training.plan import Plan
 
@@ -56,7 +57,8 @@ def config_of(
         reference = case_file or facts["reference"]
         source = source_of(reference)
         dataset, folder = _data(case, facts, workplace, data_dir)
-        case = case.settled(dataset)
+        metric = facts.get("asked_metric")
+        case = case.settled(dataset).scored_by(metric)
         if not changed:
             refuse_another_case(study.study_name, facts, case, source)
         return StudyConfig(
@@ -71,6 +73,8 @@ def config_of(
             order=facts.get("order", "work"),
             sampler=facts.get("sampler", ""),
             pruner=facts.get("pruner", ""),
+            metric=metric,
+            limits=Limits.of(facts),
             identity=facts.get("identity", ""),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:

@@ -18,6 +18,7 @@ RULES = (
     "data/splits.py",
     "data/tensors.py",
     "case/metric.py",
+    "case/scorers.py",
     "search/scoring.py",
     "seeds.py",
 )

@@ -96,7 +96,8 @@ class StoredData(TypedDict):
 class Facts(TypedDict):
     """What a study was made with. `identity` is of this study alone, even after it was deleted.
 
-    `version` is of the tuner that began it; `rules` are hashes of that tuner's training code.
+    `version` is of the tuner that began it; `rules` are hashes of that tuner's training code;
+    `asked_metric` is the one of --metric, where that was given.
     """
 
     version: str
@@ -108,7 +109,7 @@ class Facts(TypedDict):
     seed: int
     fixed: dict[str, Any]
     data: StoredData
-    trivial: dict[str, float]
+    trivial: dict[str, float | None]
     space: dict[str, StoredDistribution]
     plan: dict[str, Any]
     order: NotRequired[str]
@@ -118,6 +119,8 @@ class Facts(TypedDict):
     baseline: NotRequired[dict[str, Any]]
     recipe: NotRequired[dict[str, Any]]
     points_per_epoch: NotRequired[int]
+    asked_metric: NotRequired[str | None]
+    limits: NotRequired[dict[str, float | None] | None]
     source: NotRequired[StoredSource]
     rules: NotRequired[dict[str, str]]
 
@@ -166,6 +169,8 @@ class SearchTrial(TypedDict):
         failure: why it failed, in one line; `diverged`: by a number that is not finite.
         seconds: on the clock. work: floating-point operations, or report points.
         begun, ended: in virtual time.
+        parameters, latency_ms: of its model, where the study has limits (`tuner.study.limits`);
+            breaks: by which share it is over each of them.
         alongside: virtual time of those that ran when it ended, by their numbers.
     """
 
@@ -183,6 +188,9 @@ class SearchTrial(TypedDict):
     begun: NotRequired[float]
     ended: NotRequired[float]
     alongside: NotRequired[dict[str, float]]
+    parameters: NotRequired[int]
+    latency_ms: NotRequired[float]
+    breaks: NotRequired[list[float]]
 
 
 class EvidenceTrial(TypedDict):

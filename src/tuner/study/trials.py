@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Literal
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from tuner.study.limits import was_passed_over
 from tuner.study.schema import LOST
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import optuna
     from optuna.trial import FrozenTrial
 
@@ -18,13 +21,20 @@ FINISHED = (*SCORED, TrialState.FAIL)
 
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Return the trials that have ended, however they ended, by number."""
-    return study.get_trials(deepcopy=False, states=FINISHED)
+    """Return the trials that have ended, however they ended, by number.
+
+    One that was not trained, because its model is over a limit, is none of them.
+    """
+    return _without_passed_over(study.get_trials(deepcopy=False, states=FINISHED))
 
 
 def scored_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Return the trials that were trained to their end or pruned, by number."""
-    return study.get_trials(deepcopy=False, states=SCORED)
+    return _without_passed_over(study.get_trials(deepcopy=False, states=SCORED))
+
+
+def _without_passed_over(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    return [trial for trial in trials if not was_passed_over(trial)]
 
 
 def complete_trials(study: optuna.Study) -> list[FrozenTrial]:

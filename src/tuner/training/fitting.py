@@ -89,7 +89,7 @@ def fit(
         TrainingError: the hyperparameters are not ones that the trainer knows, the model's outputs
             do not fit the task, or a batch does not fit the model.
     """
-    check(hyperparameters)
+    check(hyperparameters, case)
     learners = make_learners(case, hyperparameters, data, folds, seed)
     trainers = make_trainers(case, hyperparameters, data, learners, plan)
     best: float | None = None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn import functional
 
-from tuner.data.scaling import Scaler
+from tuner.case.batch import Batch
 from tuner.errors import TrainingError
-from tuner.training.inference import autocast, outputs_of, scaled_batch
+from tuner.training.inference import applied_by, autocast, outputs_of, scaled_batch
+from tuner.training.losses import Loss, check_loss
 from tuner.training.rows import Rows
+from tuner.training.tally import score_of
 from tuner.unpromised.by_torch import normalises_batches
 
 if TYPE_CHECKING:
@@ -49,9 +50,11 @@ class Forward:
         if plan.channels_last:
             self.module.to(memory_format=torch.channels_last)
         self.rows = Rows.load(data, learners, device, networks.side_by_side)
+        self.criterion = Loss(case, hyperparameters, data, learners, device)
+        self.asked = applied_by(case, hyperparameters)
 
-    def loss(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean loss of a batch in training, and the task's metric.
+    def loss(self, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the mean loss of a batch in training, what the networks say, and the targets.
 
         Args:
             numbers: of the batch's rows: (B,), or (K, B) for a stack.
@@ -70,21 +73,21 @@ class Forward:
                     f"augment returns a batch of shape {tuple(features.shape)}; it has to return "
                     f"the shape that it takes, {tuple(shape)}"
                 )
-        outputs = self._apply(features, numbers)
-        if self.case.task == "classification":
-            smoothing = self.hyperparameters.label_smoothing
-            loss = functional.cross_entropy(outputs, targets, label_smoothing=smoothing)
-        else:
-            loss = functional.mse_loss(outputs, targets)
-        return loss, self.case.metric.score(
-            self._in_units(outputs.detach()), self._in_units(targets)
-        )
+        loss, made = self._apply(features, targets, numbers)
+        if wrong := wrong_shape(made, (*numbers.shape, self.outputs)):
+            raise TrainingError(f"step: {wrong}" if self.case.step else wrong)
+        outputs: Tensor = made.flatten(end_dim=-2).float()
+        return self.criterion(outputs, targets) if loss is None else loss, outputs, targets
 
-    def _apply(self, features: Tensor, numbers: Tensor) -> Tensor:
-        """Apply the networks in training: -> (rows of all learners, outputs) float32."""
+    def _apply(
+        self, features: Tensor, targets: Tensor, numbers: Tensor
+    ) -> tuple[Tensor | None, Any]:
+        """Apply the networks in training: -> the loss, where the case computes it, and outputs."""
         try:
             with autocast(self.plan):
-                made = self.module(features)
+                if self.case.step is None:
+                    return None, self.module(features)
+                return self._step(self.case.step, features, targets)
         except ValueError as error:
             if numbers.shape[-1] == 1 and self._normalises():
                 raise TrainingError(
@@ -92,10 +95,22 @@ class Forward:
                     "batch_size of 2 or more"
                 ) from error
             raise
-        if wrong := wrong_shape(made, (*numbers.shape, self.outputs)):
-            raise TrainingError(wrong)
-        outputs: Tensor = made.flatten(end_dim=-2).float()
-        return outputs
+
+    def _step(self, step: Any, features: Tensor, targets: Tensor) -> tuple[Tensor, Any]:
+        made = step(
+            self.module,
+            Batch(
+                features=features,
+                targets=targets,
+                hyperparameters=self.hyperparameters,
+                random=self.learners[0].random,
+            ),
+        )
+        if not isinstance(made, tuple) or len(made) != 2:
+            raise TrainingError(
+                f"step returns {type(made).__name__}; it has to return two things: loss, outputs"
+            )
+        return check_loss(made[0], "step"), made[1]
 
     def _normalises(self) -> bool:
         layers = (layer for learner in self.learners for layer in learner.network.modules())
@@ -106,21 +121,13 @@ class Forward:
         numbers = self.rows.validation
         if numbers.numel() == 0:
             return ()
-        outputs = outputs_of(self.module, self.rows.features[numbers], self.rows.scaler, self.plan)
-        apart = self.networks.apart
-        pairs = zip(apart(outputs), apart(self.rows.targets[numbers]), strict=True)
-        return tuple(
-            self.case.metric.score(scaler.in_units(out), scaler.in_units(target)).item()
-            for scaler, (out, target) in zip(self.rows.scalers, pairs, strict=True)
+        rows = self.rows
+        outputs = outputs_of(
+            self.module, rows.features[numbers], rows.scaler, self.plan, self.asked
         )
-
-    def _in_units(self, values: Tensor) -> Tensor:
-        """Return outputs or targets of all learners, one after the other, as they are scored."""
-        if all(isinstance(scaler, Scaler) for scaler in self.rows.scalers):
-            return values
-        parts = values.chunk(len(self.rows.scalers))
-        both = zip(self.rows.scalers, parts, strict=True)
-        return torch.cat([scaler.in_units(part) for scaler, part in both])
+        apart, metric = self.networks.apart, self.case.metric
+        own = zip(self.learners, apart(outputs), apart(self.rows.targets[numbers]), strict=True)
+        return tuple(score_of(metric, *one) for one in own)
 
 
 def wrong_shape(made: object, expected: tuple[int, ...]) -> str | None:

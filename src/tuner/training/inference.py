@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 from safetensors import SafetensorError
 
+from tuner.case.batch import Batch
 from tuner.data.preparation import Preparation, Straightened
 from tuner.data.scaling import Scaler
 from tuner.data.tensors import load_tensors, save_tensors
@@ -15,13 +16,16 @@ from tuner.errors import BundleError
 from tuner.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from torch import Tensor, nn
 
+    from tuner.case.contract import Case, Hyperparameters
     from tuner.data.table import Table
     from tuner.training.plan import Plan
+
+    Apply = Callable[[nn.Module, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Fitted:
     model: nn.Module
     features: Scaler | Preparation
     targets: Scaler | Straightened
+    apply: Apply | None = None
 
     def outputs(self, features: Tensor, plan: Plan) -> Tensor:
         """Apply the model to unscaled features.
@@ -39,7 +44,7 @@ class Fitted:
             (N, outputs) float32, on the plan's device: logits, or numbers in scaled units.
         """
         scaler = self.features.to(torch.device(plan.device))
-        return outputs_of(self.model, features.to(plan.device), scaler, plan)
+        return outputs_of(self.model, features.to(plan.device), scaler, plan, self.apply)
 
     def scored(self, features: Tensor, plan: Plan) -> Tensor:
         """Apply the model as `outputs` does; numbers are in the units that they are scored in."""
@@ -55,13 +60,19 @@ class Fitted:
 
     @classmethod
     def load(
-        cls, model: nn.Module, path: Path, row: tuple[int, ...], table: Table | None = None
+        cls,
+        model: nn.Module,
+        path: Path,
+        row: tuple[int, ...],
+        table: Table | None = None,
+        apply: Apply | None = None,
     ) -> Self:
         """Fill an untrained model with the weights that `save` wrote.
 
         Args:
             row: the shape of a row of features.
             table: what the columns are, of a model whose rows are prepared by it.
+            apply: how a case applies its model; None: it is called with a batch.
 
         Raises:
             BundleError: the file is damaged, or the weights are those of another model.
@@ -86,7 +97,7 @@ class Fitted:
             raise BundleError(
                 f"{path} does not hold the weights of this model ({error}); retrain it"
             ) from error
-        return cls(model.eval(), prepared, scaled)
+        return cls(model.eval(), prepared, scaled, apply)
 
 
 def _statistics(row: tuple[int, ...]) -> tuple[int, ...]:
@@ -103,7 +114,10 @@ def _scaler(tensors: Mapping[str, Tensor], shape: tuple[int, ...]) -> Scaler:
     """
     mean, std = tensors["mean"], tensors["std"]
     for tensor in (mean, std):
-        if tuple(tensor.shape) != shape or tensor.dtype not in {torch.float32, torch.float64}:
+        if tuple(tensor.shape) not in {shape, (1,)} or tensor.dtype not in {
+            torch.float32,
+            torch.float64,
+        }:
             raise ValueError(
                 f"a scaler has shape {tuple(tensor.shape)} and type {tensor.dtype}, not {shape} "
                 "and torch.float32"
@@ -127,14 +141,42 @@ def scaled_batch(features: Tensor, scaler: Scaler | Preparation, plan: Plan) -> 
     return scaled.contiguous(memory_format=torch.channels_last) if plan.channels_last else scaled
 
 
+def plain_of(scaler: Scaler | Straightened) -> Scaler:
+    """Return what standardises numbers in the units that they are scored in."""
+    return scaler.plain if isinstance(scaler, Straightened) else scaler
+
+
+def applied_by(case: Case, hyperparameters: Hyperparameters) -> Apply | None:
+    """Return how a case applies its model where there is nothing to learn; None: it is called."""
+    step = case.step
+    if step is None:
+        return None
+
+    def apply(model: nn.Module, features: Tensor) -> Tensor:
+        return step(model, Batch(features=features, hyperparameters=hyperparameters))[1]
+
+    return apply
+
+
+def call(model: nn.Module, features: Tensor) -> Tensor:
+    """Apply a model as any is applied."""
+    made: Tensor = model(features)
+    return made
+
+
 def outputs_of(
-    model: nn.Module, features: Tensor, scaler: Scaler | Preparation, plan: Plan
+    model: nn.Module,
+    features: Tensor,
+    scaler: Scaler | Preparation,
+    plan: Plan,
+    apply: Apply | None = None,
 ) -> Tensor:
     """Evaluate a model on features on its device: (N, ...) -> (N, outputs) float32."""
     model.eval()
+    applied = apply or call
     with torch.inference_mode(), autocast(plan):
         parts = [
-            model(scaled_batch(part, scaler, plan)).float()
+            applied(model, scaled_batch(part, scaler, plan)).float()
             for part in features.split(plan.evaluation_batch)
         ]
     return torch.cat(parts)

@@ -69,7 +69,9 @@ def _prepare(
     """Fit what is done to features and targets on the training part of a fold."""
     rows = data.development
     features: Scaler | Preparation
-    if data.pixels:
+    if data.raw:
+        features = Scaler.identity()
+    elif data.pixels:
         features = Scaler.for_pixels(data.pixels)
     elif data.table:
         features = Preparation.fit(rows.features[fold.training], data.table)

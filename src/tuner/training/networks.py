@@ -106,5 +106,7 @@ def _stacked(learners: Sequence[Learner]) -> Stacked:
 
 def _layout(network: nn.Module, data: Dataset, case: Case) -> Layout | None:
     # A stack of convolutions would be slower: they keep a core busy by themselves.
-    on_tables = data.pixels is None and case.augment is None
-    return layout(network) if on_tables else None
+    on_tables = data.pixels is None and not data.raw
+    # A function of the user's is written for one network.
+    own = (case.augment, case.loss, case.optimizer, case.step)
+    return layout(network) if on_tables and own == (None, None, None, None) else None

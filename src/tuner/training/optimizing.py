@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau, StepLR
 
+from tuner.case.batch import Optimization
 from tuner.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from tuner.case.contract import Hyperparameters
+    from tuner.case.contract import Case, Hyperparameters
 
 RISE = 0.2  # share of a one-cycle schedule in which the learning rate rises
 NOTHING_TO_TRAIN = "the model has no parameter that requires a gradient, so it cannot learn"
@@ -24,13 +25,17 @@ OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {
 }
 
 
-def check(hyperparameters: Hyperparameters) -> None:
+def check(hyperparameters: Hyperparameters, case: Case) -> None:
     """Refuse what the trainer cannot do.
+
+    Args:
+        case: one with an `optimizer` of its own reads the fields of optimizers as it likes.
 
     Raises:
         TrainingError: what was got, and what would do.
     """
-    if wrong := unknown_optimizer(hyperparameters.optimizer):
+    own = case.optimizer is not None
+    if not own and (wrong := unknown_optimizer(hyperparameters.optimizer)):
         raise TrainingError(wrong)
     for name in ("batch_size", "epochs"):
         value = getattr(hyperparameters, name)
@@ -68,30 +73,63 @@ def make_optimizer(
     )
 
 
-class Schedule:
-    """How the learning rate changes: each batch, each epoch, or never.
+def make_optimization(
+    case: Case, model: nn.Module, hyperparameters: Hyperparameters, steps: int
+) -> tuple[torch.optim.Optimizer, Schedule]:
+    """Make optimizer and schedule, as the hyperparameters name them or as the case makes them.
 
     Args:
         steps: batches of an epoch.
+
+    Raises:
+        TrainingError: there is nothing to train, or the case's own function returns something else.
     """
+    if case.optimizer is None:
+        optimizer = make_optimizer(list(model.parameters()), hyperparameters)
+        return optimizer, _schedule(optimizer, hyperparameters, steps)
+    made: object = case.optimizer(model, hyperparameters, steps)
+    if isinstance(made, torch.optim.Optimizer):
+        return made, Schedule()
+    if not isinstance(made, Optimization) or not isinstance(made.optimizer, torch.optim.Optimizer):
+        raise TrainingError(
+            f"optimizer returns {type(made).__name__}; it has to return an optimizer of "
+            "torch.optim, or tuner.Optimization(optimizer=..., each_batch=..., each_epoch=...)"
+        )
+    for scheduler in (made.each_batch, made.each_epoch):
+        if isinstance(scheduler, ReduceLROnPlateau):
+            raise TrainingError(
+                "optimizer returns ReduceLROnPlateau, which needs a score at each step; use a "
+                "scheduler that does without, such as StepLR or CosineAnnealingLR"
+            )
+    return made.optimizer, Schedule(by_batch=made.each_batch, by_epoch=made.each_epoch)
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, hyperparameters: Hyperparameters, steps: int
+) -> Schedule:
+    if hyperparameters.step_lr:
+        step_size, gamma = hyperparameters.step_size, hyperparameters.gamma
+        return Schedule(by_epoch=StepLR(optimizer, step_size, gamma))
+    if hyperparameters.one_cycle:
+        # Smith and Topin 2018, "Super-Convergence", p. 4.
+        rising_and_falling = OneCycleLR(
+            optimizer,
+            max_lr=hyperparameters.learning_rate,
+            total_steps=hyperparameters.epochs * steps,
+            pct_start=RISE,
+            cycle_momentum=False,
+        )
+        return Schedule(by_batch=rising_and_falling)
+    return Schedule()
+
+
+class Schedule:
+    """How the learning rate changes: each batch, each epoch, or never."""
 
     def __init__(
-        self, optimizer: torch.optim.Optimizer, hyperparameters: Hyperparameters, steps: int
+        self, by_batch: LRScheduler | None = None, by_epoch: LRScheduler | None = None
     ) -> None:
-        self._by_epoch: LRScheduler | None = None
-        self._by_batch: LRScheduler | None = None
-        if hyperparameters.step_lr:
-            step_size, gamma = hyperparameters.step_size, hyperparameters.gamma
-            self._by_epoch = StepLR(optimizer, step_size, gamma)
-        elif hyperparameters.one_cycle:
-            # Smith and Topin 2018, "Super-Convergence", p. 4.
-            self._by_batch = OneCycleLR(
-                optimizer,
-                max_lr=hyperparameters.learning_rate,
-                total_steps=hyperparameters.epochs * steps,
-                pct_start=RISE,
-                cycle_momentum=False,
-            )
+        self._by_batch, self._by_epoch = by_batch, by_epoch
 
     def end_batch(self) -> None:
         """Move a batch on."""

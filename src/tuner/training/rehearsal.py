@@ -20,10 +20,10 @@ from tuner.data.splits import everything
 from tuner.errors import BundleError, CaseError, DivergedError, TrainingError
 from tuner.training.blame import blame, place_of
 from tuner.training.forward import Forward, wrong_shape
-from tuner.training.inference import Fitted, autocast, scaled_batch
+from tuner.training.inference import Fitted, applied_by, autocast, call, scaled_batch
 from tuner.training.learner import make_learners
 from tuner.training.networks import gather
-from tuner.training.optimizing import NOTHING_TO_TRAIN, check, unknown_optimizer
+from tuner.training.optimizing import NOTHING_TO_TRAIN, check, make_optimization, unknown_optimizer
 from tuner.training.randomness import undisturbed
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
             which line of the user's code.
     """
     _check_space(case)
+    _check_metric(case, data)
     with undisturbed():
         for arm in ARMS:
             try:
@@ -82,8 +83,9 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                 ) from error
         effect, said = _effect_of_the_seed(case, data, plan)
         said += _of_the_outputs(case, data, plan)
-    own = data.pixels is None and case.accepts is None  # not features that `read` has computed
-    columns = [] if not own or data.table else remarks(data.development.features, data.columns)
+    # Features that the user's `read` has computed, or that stay as they are, are not looked at.
+    own = data.pixels or data.raw or data.table or case.accepts is not None
+    columns = [] if own else remarks(data.development.features, data.columns)
     return Rehearsal(effect, (*said, *columns))
 
 
@@ -93,11 +95,32 @@ def _check_space(case: Case) -> None:
     Raises:
         CaseError: there is one, or `suggest` fails.
     """
-    for name in getattr(space(case).get("optimizer"), "choices", ()):
+    names = getattr(space(case).get("optimizer"), "choices", ())
+    for name in () if case.optimizer else names:
         if wrong := unknown_optimizer(name):
             where = place_of(case.suggest)
             at = f" (suggest is at {where})" if where else ""
             raise CaseError(f"case {case.name!r}: its search space does not fit: {wrong}{at}")
+
+
+def _check_metric(case: Case, data: Dataset) -> None:
+    """See that what is searched for can be computed on targets like these.
+
+    Raises:
+        CaseError: it cannot.
+    """
+    targets, random = data.development.targets, torch.Generator().manual_seed(0)
+    if targets.is_floating_point():
+        # Not far from the truth: some metrics take positive numbers alone.
+        outputs = targets[torch.randperm(len(targets), generator=random)]
+    else:
+        outputs = torch.rand(len(targets), data.outputs, generator=random)
+    try:
+        case.metric.score(outputs, targets)
+    except TrainingError as error:
+        raise CaseError(
+            f"case {case.name!r}: {error}. Choose another metric, with --metric or in the case"
+        ) from error
 
 
 def _reason(case: Case, error: Exception) -> str:
@@ -113,7 +136,7 @@ def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Pl
         TrainingError: what is wrong.
         Exception: whatever the case raises.
     """
-    check(hyperparameters)
+    check(hyperparameters, case)
     numbers = torch.arange(min(ROWS, hyperparameters.batch_size, len(data.development)))
     try:
         learner = _trained(case, hyperparameters, data, plan, numbers)
@@ -125,9 +148,19 @@ def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Pl
         learner = _trained(case, hyperparameters, data, plan, batch)
         numbers = batch
     rows = data.development.features[numbers]
-    fitted = Fitted(learner.network, learner.features, learner.targets)
+    applied = applied_by(case, hyperparameters)
+    fitted = Fitted(learner.network, learner.features, learner.targets, applied)
     for part in (rows, rows[:1]) if len(numbers) == ROWS else (rows,):
-        if wrong := wrong_shape(_in_use(fitted, part, plan), (len(part), data.outputs)):
+        try:
+            said = _in_use(fitted, part, plan)
+        except Exception as error:
+            if case.step is None:
+                raise
+            raise TrainingError(
+                f"step fails where batch.targets is None, as it is to predict ({blame(error)}); "
+                "it has to return None, outputs then"
+            ) from error
+        if wrong := wrong_shape(said, (len(part), data.outputs)):
             raise TrainingError(f"in use, {wrong}")
     _check_saving(case, hyperparameters, data, plan, fitted, rows)
 
@@ -145,7 +178,7 @@ def _trained(
     if not any(weight.requires_grad for weight in forward.module.parameters()):
         raise TrainingError(NOTHING_TO_TRAIN)
     try:
-        loss, _ = forward.loss(networks.side_by_side([numbers]))
+        loss, *_ = forward.loss(networks.side_by_side([numbers]))
         if not loss.requires_grad:
             raise TrainingError(NO_GRADIENT)
         if not loss.isfinite():
@@ -154,6 +187,11 @@ def _trained(
         where = place_of(type(learner.network).forward) or place_of(case.build)
         raise type(error)(f"{error} (see {where})" if where else str(error)) from error
     loss.backward()
+    if case.optimizer is not None:
+        optimizer, schedule = make_optimization(case, forward.module, hyperparameters, 1)
+        optimizer.step()
+        schedule.end_batch()
+        schedule.end_epoch()
     return learner
 
 
@@ -162,7 +200,7 @@ def _in_use(fitted: Fitted, rows: Tensor, plan: Plan) -> object:
     model, device = fitted.model.to(plan.device).eval(), torch.device(plan.device)
     batch = scaled_batch(rows.to(device), fitted.features.to(device), plan)
     with torch.inference_mode(), autocast(plan):
-        made: object = model(batch)
+        made: object = (fitted.apply or call)(model, batch)
     return made
 
 
@@ -187,7 +225,9 @@ def _check_saving(
         except (TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise TrainingError(f"its weights cannot be saved: {error}") from error
         try:
-            loaded = Fitted.load(other.network.to(plan.device), file, data.row_shape, data.table)
+            loaded = Fitted.load(
+                other.network.to(plan.device), file, data.row_shape, data.table, fitted.apply
+            )
         except BundleError as error:
             reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
             raise TrainingError(
@@ -241,10 +281,10 @@ def _effect_of_the_seed(case: Case, data: Dataset, plan: Plan) -> tuple[Effect, 
 
 def _of_the_outputs(case: Case, data: Dataset, plan: Plan) -> list[str]:
     """Say what is odd about the outputs of the baseline: shares, where logits belong."""
-    if not data.classes:
-        return []
+    if not data.classes or case.loss is not None or case.step is not None:
+        return []  # a loss of the user's may take what it likes
     (learner,) = _learners(case, case.baseline, data, seed=1)
-    rows = data.development.features[:ROWS]
+    rows = data.development.features[: case.baseline.batch_size]
     fitted = Fitted(learner.network, learner.features, learner.targets)
     made = _in_use(fitted, rows, plan)
     if not isinstance(made, torch.Tensor):
@@ -281,5 +321,5 @@ def _order_matters(case: Case, data: Dataset, learner: Learner, plan: Plan) -> b
         if case.augment is not None:
             batch = case.augment(batch, case.baseline, torch.Generator().manual_seed(seed))
         with torch.no_grad(), autocast(plan):
-            made.append(network(batch))
+            made.append((applied_by(case, case.baseline) or call)(network, batch))
     return not torch.equal(*made)

@@ -8,9 +8,10 @@ import torch
 
 from tuner.case.contract import shape_of
 from tuner.training.forward import Forward
-from tuner.training.inference import Fitted
+from tuner.training.inference import Fitted, applied_by
 from tuner.training.networks import gather
-from tuner.training.optimizing import Schedule, make_optimizer
+from tuner.training.optimizing import make_optimization
+from tuner.training.tally import Tally
 from tuner.training.work import Work
 
 if TYPE_CHECKING:
@@ -38,21 +39,21 @@ class Trainer:
         plan: Plan,
     ) -> None:
         self.learners, self.networks = learners, networks
-        self.batch_size, self.device = hyperparameters.batch_size, plan.device
+        self.batch_size = hyperparameters.batch_size
         first = learners[0].network.to(plan.device)
-        self.costs = Work.count(first, shape_of(data).inputs, copies=len(learners))
+        asked = applied_by(case, hyperparameters)
+        kind = data.development.features.dtype
+        inputs = shape_of(data).inputs
+        self.costs = Work.count(first, inputs, len(learners), kind, asked)
         self.work = 0.0
         self.forward = Forward(case, hyperparameters, data, learners, networks, plan)
         self.weights = list(self.forward.module.parameters())
-        self.optimizer = make_optimizer(self.weights, hyperparameters)
         size = self.forward.rows.training.shape[-1]
         steps = len(self._batches([torch.arange(size)] * len(learners)))
-        self.schedule = Schedule(self.optimizer, hyperparameters, steps)
-        self._start_counting()
-
-    def _start_counting(self) -> None:
-        self.seen = 0
-        self.loss_sum, self.metric_sum = torch.zeros(2, device=self.device).unbind()
+        self.optimizer, self.schedule = make_optimization(
+            case, self.forward.module, hyperparameters, steps
+        )
+        self.tally = Tally(case.metric, learners, plan.device)
 
     def _batches(self, orders: Sequence[Tensor]) -> list[Tensor]:
         return self.forward.rows.batches(self.networks.side_by_side(orders), self.batch_size)
@@ -71,24 +72,19 @@ class Trainer:
         """
         self.forward.module.train()
         for numbers in batches:
-            loss, metric = self.forward.loss(numbers)
+            loss, outputs, targets = self.forward.loss(numbers)
             for weights in self.weights:  # the optimizer's zero_grad takes as long as half a step
                 weights.grad = None
             # A mean over all learners' rows; times their number, each has its own mean's gradient.
             (loss * len(self.learners)).backward()
             self.optimizer.step()
             self.schedule.end_batch()
-            size = numbers.shape[-1]
-            self.seen += size
-            self.loss_sum += loss.detach() * size
-            self.metric_sum += metric * size
+            self.tally.add(loss, outputs, targets, numbers.shape[-1])
             self.work += self.costs.training_row * numbers.numel() + self.costs.step
 
     def progress(self) -> tuple[float, float]:
         """Mean training loss and metric since the last call, over all learners."""
-        means = (self.loss_sum / self.seen).item(), (self.metric_sum / self.seen).item()
-        self._start_counting()
-        return means
+        return self.tally.means()
 
     def validate(self) -> tuple[float, ...]:
         """Score each learner on its validation part; nothing, where none is held out."""
@@ -102,7 +98,7 @@ class Trainer:
     def fitted(self) -> list[Fitted]:
         """Return each learner's model with its present weights."""
         return [
-            Fitted(network.eval(), learner.features, learner.targets)
+            Fitted(network.eval(), learner.features, learner.targets, self.forward.asked)
             for network, learner in zip(self.networks.trained(), self.learners, strict=True)
         ]
 

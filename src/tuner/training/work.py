@@ -23,11 +23,15 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from tuner.data.scaling import WHOLE
+from tuner.training.inference import call
 from tuner.training.randomness import seed_others, undisturbed
 from tuner.unpromised.by_torch import leaves
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from tuner.training.inference import Apply
 
 # Each in floating-point operations of a product that take as long.
 OPERATIONS_PER_ACTIVATION = 500.0  # forward; backward costs as much again
@@ -50,7 +54,14 @@ class Work:
     step: float
 
     @classmethod
-    def count(cls, model: nn.Module, row_shape: tuple[int, ...], copies: int = 1) -> Self:
+    def count(
+        cls,
+        model: nn.Module,
+        row_shape: tuple[int, ...],
+        copies: int = 1,
+        kind: torch.dtype = torch.float32,
+        apply: Apply | None = None,
+    ) -> Self:
         """Count it on a model, which is left as it is; so are all random generators.
 
         The model is run on two rows without data. One that cannot be (it looks at values, or makes
@@ -60,11 +71,16 @@ class Work:
 
         Args:
             copies: how many networks like this one an optimizer step is taken for.
+            kind: of the features; whole numbers but pixels reach the model as they are.
+            apply: how a case applies its model; None: it is called with a batch.
         """
+        rows = torch.zeros(2, *row_shape, dtype=kind if kind in WHOLE else torch.float32)
         weights = sum(weight.numel() for weight in model.parameters())
         with undisturbed():
-            products, activations = _forward(model, row_shape, training=True)
-            products_in_use, activations_in_use = _forward(model, row_shape, training=False)
+            products, activations = _forward(model, rows, apply or call, training=True)
+            products_in_use, activations_in_use = _forward(
+                model, rows, apply or call, training=False
+            )
         return cls(
             # The backward pass has two products for one of the forward pass.
             training_row=3 * products + 2 * OPERATIONS_PER_ACTIVATION * activations,
@@ -74,24 +90,24 @@ class Work:
 
 
 def _forward(
-    model: nn.Module, row_shape: tuple[int, ...], *, training: bool
+    model: nn.Module, rows: Tensor, apply: Apply, *, training: bool
 ) -> tuple[float, float]:
     """Return the operations in products, and the numbers made, of one row forward."""
     for device in ("meta", "cpu"):
         with suppress(Exception):  # whatever a user's model raises without data, or without a GPU
-            return _run(model, row_shape, device, training=training)
+            return _run(model, rows, apply, device, training=training)
     weights = sum(weight.numel() for weight in model.parameters())
-    return 2.0 * weights, float(math.prod(row_shape))
+    return 2.0 * weights, float(math.prod(rows.shape[1:]))
 
 
 def _run(
-    model: nn.Module, row_shape: tuple[int, ...], device: str, *, training: bool
+    model: nn.Module, rows: Tensor, apply: Apply, device: str, *, training: bool
 ) -> tuple[float, float]:
     """Count on a copy of the model, of which no running mean is moved and nothing is kept."""
     torch.manual_seed(0)  # a model that draws its own shapes draws the same ones each time
     seed_others(0)
     bare = deepcopy(model).to(device).train(training)
-    rows = torch.zeros(2, *row_shape, device=device)  # two, as BatchNorm refuses to train on one
+    rows = rows.to(device)  # two, as BatchNorm refuses to train on one
     activations = rows.numel()
 
     def count(_layer: nn.Module, _inputs: Any, outputs: Any) -> None:
@@ -102,5 +118,5 @@ def _run(
         if not any(layer.children()):
             layer.register_forward_hook(count)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        bare(rows)
+        apply(bare, rows)
     return counter.get_total_flops() / 2, activations / 2

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 class Folders:
     """The folders that may hold raw data.
 
+    >>> Folders().given is None
+    True
+
     Attributes:
         given: what the user named with --data-dir; it has to hold the data.
         own: where downloads go.

@@ -33,6 +33,14 @@ def seed() -> int:
     Python's, NumPy's and torch's generators are seeded with it before a loop is called. Use it for
     every other generator, such as a `DataLoader`'s or scikit-learn's `random_state`.
 
+    >>> from tuner import TunerError
+    >>> try:
+    ...     generator = seed()
+    ... except TunerError:  # the file was started by itself
+    ...     generator = 0
+    >>> generator
+    0
+
     Raises:
         UsageError: no loop is running: the file was started by itself.
     """
@@ -43,6 +51,13 @@ def folder() -> Path:
     """Return a folder of the trial's own, for checkpoints and other files; it exists.
 
     It is removed after a trial. `tuner retrain` keeps it.
+
+    >>> from tuner import TunerError
+    >>> try:
+    ...     folder()
+    ... except TunerError as error:
+    ...     print(error)
+    tuner.folder() is of a running trial, and none runs here; ...
 
     Raises:
         UsageError: no loop is running: the file was started by itself.

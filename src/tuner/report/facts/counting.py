@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
+from tuner.study.limits import was_passed_over
 from tuner.study.schema import TRIED
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 def counts(trials: Iterable[FrozenTrial]) -> dict[str, Any]:
     """How the trials ended, and why those failed that did."""
+    all_trials = list(trials)
+    trials = [trial for trial in all_trials if not was_passed_over(trial)]
     states = [trial.state for trial in trials]
     counts: dict[str, Any] = {
         "complete": states.count(TrialState.COMPLETE),
@@ -31,6 +34,7 @@ def counts(trials: Iterable[FrozenTrial]) -> dict[str, Any]:
     return {
         "total": sum(counts.values()),
         **counts,
+        "passed_over": len(all_trials) - len(trials),
         "unfinished": sum(not state.is_finished() for state in states),
         "failures": [
             {"reason": reason, "count": len(numbers), "trials": numbers}
@@ -61,7 +65,7 @@ def work_of(trials: Iterable[FrozenTrial]) -> dict[str, float | None]:
     """
     done, whole = 0.0, 0.0
     for trial in trials:
-        if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+        if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED) or was_passed_over(trial):
             continue
         facts = trial.user_attrs
         work = facts.get("work")

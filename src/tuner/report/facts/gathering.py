@@ -14,6 +14,7 @@ from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts, r
 from tuner.report.facts.counting import counts, tries_of, wall_seconds, work_of
 from tuner.report.facts.importances import importance_facts
 from tuner.report.facts.labels import diagnoses
+from tuner.report.facts.limits import limits_facts
 from tuner.report.facts.mistaken import mistakes_facts
 from tuner.report.facts.origin import manifest, where
 from tuner.report.facts.outlook import outlook
@@ -69,6 +70,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "remarks": attributes.get(REMARKS, []),
         "changes_accepted": attributes.get(CHANGES, []),
         "metric": {"name": made["metric"], "direction": made["direction"]},
+        "limits": limits_facts(made, arms),
         "seed": made["seed"],
         "fixed": made.get("fixed", {}),
         "order": made.get("order", "work"),

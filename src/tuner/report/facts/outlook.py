@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 from tuner.case.metric import sign_of
 from tuner.evidence.health import FEWEST_TO_JUDGE
 from tuner.evidence.stopping import all_tried, recent
+from tuner.study.limits import was_passed_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ def outlook(trials: Sequence[FrozenTrial], made: Mapping[str, Any]) -> dict[str,
         has the standard error `noise`, both in units of the metric; `since_best` trials came after
         the best one.
     """
-    finished = [trial for trial in trials if trial.state.is_finished()]
+    finished = [t for t in trials if t.state.is_finished() and not was_passed_over(t)]
     half = recent(finished, made)
     since = _since_best(finished, made["direction"])
     found = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
 from tuner.report.scored import metric_in
-from tuner.report.sections.loop import on_test
+from tuner.report.sections.loop import is_of_loop, on_test
 from tuner.report.sections.verdict import covered, gain_interval
 from tuner.report.wording import (
     BLANK,
@@ -73,7 +73,7 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
     confidence = pair["confidence"]
     proven = (
         "the interval excludes zero"
-        if by_row
+        if by_row or is_of_loop(facts)
         else "both the interval and p (0.05 or less) rule out chance"
     )
     notes = [
@@ -96,8 +96,10 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
         notes.append(f"- What was expected before the test was opened: {as_clause(price['words'])}")
     if not by_row:
         notes.append(
-            "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. This "
-            "study kept no scores of single rows."
+            "- The interval is Welch's, over seeds. The loop gave no scores of single rows."
+            if is_of_loop(facts)
+            else "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. "
+            "This study kept no predictions of single rows."
         )
     return notes
 

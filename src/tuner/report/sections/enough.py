@@ -108,6 +108,8 @@ def _trials(facts: Facts) -> str:
         f"- {count(trials['total'], 'trial')}: {trials['complete']} complete, "
         f"{trials['pruned']} pruned (ended early), {trials['failed']} failed"
     )
+    if trials.get("passed_over"):
+        line += f"; {trials['passed_over']} more not trained: their models are over a limit"
     if trials["unfinished"]:
         line += (
             f"; {trials['unfinished']} more not finished: the study was interrupted, or is running "

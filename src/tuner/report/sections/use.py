@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.report.scored import metric_in
 from tuner.report.sections.choice import reason
+from tuner.report.sections.limits import notes_on_limits, rows_of_limits
 from tuner.report.sections.loop import has_test, is_of_loop, new_trainings
 from tuner.report.sections.units import in_target_units
 from tuner.report.wording import (
@@ -66,6 +67,7 @@ def _scores(facts: Facts) -> str:
         scores = means_and_stds(one, [arm["test"].get(name) for arm in arms.values()])
         what = "test" if has_test(facts) else "final"
         rows.append([f"{what} {one.title} ({count(seeds, 'seed')})", *scores])
+    rows += rows_of_limits(facts, list(arms))
     header = ["", *(f"**{name}**" for name in arms)]
     return table(header, rows) + "\n\n" + _notes(facts, fresh=bool(rounds), tested=bool(tested))
 
@@ -90,6 +92,7 @@ def _notes(facts: Facts, *, fresh: bool, tested: bool) -> str:
             f"- *Test*: scores of models trained on {_rows_for_test(facts)}, as many seeds for "
             "each arm."
         )
+    notes += notes_on_limits(facts)
     if told := in_target_units(facts):
         notes.append(f"- {told}")
     return "\n".join(notes)

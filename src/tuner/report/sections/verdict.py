@@ -12,8 +12,8 @@ from tuner.report.wording import (
     count,
     decimals_for,
     difference,
+    level_of,
     listed,
-    loss,
     number,
     p_value,
     per_cent,
@@ -221,13 +221,13 @@ def _unconfirmed(facts: Facts) -> str:
     join = "; " if ":" in begin or "," in begin else ": "
     metric = metric_in(facts)
     was, now = (
-        _loss(metric, facts["arms"][name]["validation"]["mean"]) for name in ("baseline", "best")
+        _level(metric, facts["arms"][name]["validation"]["mean"]) for name in ("baseline", "best")
     )
     if facts["arms"]["baseline"]["trial"] == best or was is None or now is None:
         return f"{begin}{join}in the search, nothing was better than the baseline."
     decimals = _decimals(metric, was, now)
     return (
-        f"{begin}{join}in the search, tuning took the validation {metric.loss_title} from "
+        f"{begin}{join}in the search, tuning took the validation {metric.level_title} from "
         f"{_write(metric, was, decimals)} to {_write(metric, now, decimals)}."
     )
 
@@ -265,16 +265,17 @@ def _trials(facts: Facts) -> str:
 
 def _level_in_words(facts: Facts, arm: str) -> str:
     metric = metric_in(facts)
-    level = loss(metric, facts["arms"][arm]["test"][metric.name]["mean"])
+    level = level_of(metric, facts["arms"][arm]["test"][metric.name]["mean"])
     written = _write(metric, level, _decimals(metric, level))
-    return f"{on_test(facts)}{metric.loss_title} is {written}"
+    return f"{on_test(facts)}{metric.level_title} is {written}"
 
 
 def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
     """Return what is measured, the baseline's and the arm's level, and the interval of the gain."""
     metric, pair = metric_in(facts), facts["comparison"][f"{arm}_vs_baseline"]
     was, now = (
-        loss(metric, facts["arms"][name]["test"][metric.name]["mean"]) for name in ("baseline", arm)
+        level_of(metric, facts["arms"][name]["test"][metric.name]["mean"])
+        for name in ("baseline", arm)
     )
     low, high = gain_interval(facts, pair) or (0.0, 0.0)
     # As many decimals as the width of the interval is worth, and none of its ends a false zero.
@@ -284,7 +285,7 @@ def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
         low, high = -high, -low
     interval = f"{number(low, decimals)} to {number(high, decimals)}{metric.unit_of_difference}"
     levels = _write(metric, was, decimals), _write(metric, now, decimals)
-    return f"{on_test(facts)}{metric.loss_title}", levels, interval
+    return f"{on_test(facts)}{metric.level_title}", levels, interval
 
 
 def gain_interval(facts: Facts, pair: Facts) -> tuple[float, float] | None:
@@ -293,8 +294,8 @@ def gain_interval(facts: Facts, pair: Facts) -> tuple[float, float] | None:
     return pair["interval"] and (factor * pair["interval"][0], factor * pair["interval"][1])
 
 
-def _loss(metric: Metric, score: float | None) -> float | None:
-    return None if score is None else loss(metric, score)
+def _level(metric: Metric, score: float | None) -> float | None:
+    return None if score is None else level_of(metric, score)
 
 
 def _decimals(metric: Metric, *values: float) -> int:

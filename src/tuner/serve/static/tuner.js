@@ -47,9 +47,9 @@ function watch(place) {
     const now = JSON.parse(event.data);
     draw(place, [
       ...(now.baseline ? [{ label: "baseline", curve: now.baseline.curve, dashed: true }] : []),
-      ...now.leaders.slice(0, 2).map((one) => ({ label: `best: trial ${one.number}`, curve: one.curve, dashed: true })),
+      ...now.leaders.filter((one) => one.arm !== "baseline").slice(0, 2).map((one) => ({ label: `best: trial ${one.number}`, curve: one.curve, dashed: true })),
       ...now.running.map((one) => ({ label: `trial ${one.number}`, curve: one.curve, dashed: false })),
-    ].filter((one, index, all) => all.findIndex((other) => other.label === one.label) === index));
+    ]);
     const log = document.getElementById("log");
     if (log && log.textContent !== now.log) {
       const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;

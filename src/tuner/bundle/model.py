@@ -1,0 +1,204 @@
+"""A saved model in a program: a module of torch's with its scaling inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tuner.bundle.bundle import open_bundle
+from tuner.bundle.files import reader_of
+from tuner.bundle.prediction import finite_outputs
+from tuner.errors import UsageError
+from tuner.training.inference import autocast, call, scaled_batch
+from tuner.training.randomness import undisturbed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from tuner.bundle.bundle import Bundle
+
+
+class Model(nn.Module):
+    """A model that `tuner retrain` has written, with the scaling of rows and targets inside.
+
+    Called as any module it takes unscaled rows and can be trained further, exported or moved to
+    another device. `predict` and `predict_proba` answer as `tuner predict` does.
+
+    >>> model = load("bundle", case="mine.py")
+    >>> model.columns, model.classes
+    (('x', 'y'), ('left', 'right'))
+    >>> model(torch.zeros(4, 2)).shape
+    torch.Size([4, 2])
+
+    Attributes:
+        network: the model alone, which takes scaled rows.
+        classes: their names, in the order of the outputs; empty for a regression.
+        columns: names of a table's features, in the order of a row; empty for others.
+        manifest: all that is known of the model: data, hyperparameters, scores, versions.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__()
+        self._bundle = bundle
+        self.network = bundle.fitted.model
+        self.classes = bundle.interface.classes
+        self.columns = bundle.interface.columns
+        self.manifest: Mapping[str, Any] = bundle.manifest
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Apply the model to unscaled rows (N, ...), on its device.
+
+        Returns:
+            (N, classes) logits; or (N, 1) numbers in the target's own units.
+        """
+        fitted, plan = self._bundle.fitted, self._bundle.plan
+        batch = scaled_batch(rows, fitted.features.to(rows.device), plan)
+        with autocast(plan):
+            outputs = (fitted.apply or call)(self.network, batch)
+        if self.classes:
+            return outputs.float()
+        return fitted.targets.to(rows.device).undo(outputs.float())
+
+    def predict(self, rows: object) -> NDArray[Any]:
+        """Say what the model says of each row.
+
+        Args:
+            rows: (N, F) numbers of a table, as a tensor, an array, lists, or a data frame that has
+                the model's columns by name; (N, C, H, W) pixels, uint8; or paths of files, which
+                are read as `tuner predict` reads them.
+
+        Returns:
+            (N,) names of classes; or (N,) numbers in the target's own units.
+
+        Raises:
+            UsageError: rows are not what the model takes.
+            DataError: a file cannot be read, or an output is not finite.
+            BundleError: files were named, and it is not known how the case reads them.
+        """
+        outputs = self._outputs(rows)
+        if self.classes:
+            named: NDArray[Any] = np.array(self.classes)[outputs.argmax(dim=1).numpy()]
+            return named
+        numbers: NDArray[Any] = self._bundle.fitted.targets.undo(outputs)[:, 0].numpy()
+        return numbers
+
+    def predict_proba(self, rows: object) -> NDArray[np.float64]:
+        """Return the probability of each class: (N, classes), in the order of `classes`.
+
+        Args:
+            rows: as in `predict`.
+
+        Raises:
+            UsageError: the model is a regression, or rows are not what it takes.
+            DataError, BundleError: as in `predict`.
+        """
+        if not self.classes:
+            raise UsageError("a regression has no probabilities; call predict")
+        found: NDArray[np.float64] = self._outputs(rows).double().softmax(dim=1).numpy()
+        return found
+
+    def _outputs(self, rows: object) -> Tensor:
+        """Return outputs (N, outputs) on the processor, wherever the model is."""
+        features = self._features(rows)
+        device = next((weight.device for weight in self.network.parameters()), torch.device("cpu"))
+        was_training = self.network.training
+        try:
+            self.network.to(self._bundle.plan.device)
+            names = [f"row {number}" for number in range(1, len(features) + 1)]
+            return finite_outputs(self._bundle, features, names)
+        finally:
+            self.network.to(device).train(was_training)
+
+    def _features(self, rows: object) -> Tensor:
+        """Return rows as a tensor that the model takes, unscaled.
+
+        Raises:
+            UsageError: they are none.
+        """
+        shape, kinds = self._bundle.interface.row, self._bundle.interface.kinds
+        if isinstance(rows, str | Path):
+            raise UsageError(f"rows is {str(rows)!r}; give a list of files, or rows of numbers")
+        if isinstance(rows, Sequence) and rows and all(isinstance(one, str | Path) for one in rows):
+            if (read := reader_of(self._bundle)) is None:
+                raise UsageError(
+                    "the model's files are tables; give their rows, as numbers, or use tuner "
+                    "predict"
+                )
+            return torch.stack([read(Path(one)) for one in rows])
+        names = getattr(rows, "columns", None)
+        if names is not None and self.columns:
+            missing = [name for name in self.columns if name not in set(names)]
+            if missing:
+                raise UsageError(f"the rows have no column {', '.join(map(repr, missing))}")
+            if self._bundle.interface.table is not None:
+                return self._of_file(rows)
+            rows = np.asarray(rows[list(self.columns)])  # type: ignore[index]  # a data frame
+        try:
+            found = torch.as_tensor(rows if isinstance(rows, Tensor) else np.asarray(rows)).cpu()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise UsageError(f"rows cannot be read as numbers: {error}") from error
+        if self.columns and found.dtype not in kinds:
+            found = found.double()
+        if found.dtype not in kinds or tuple(found.shape[1:]) != shape or found.dim() == 0:
+            raise UsageError(
+                f"rows are {found.dtype} of shape {tuple(found.shape)}; the model takes "
+                f"{' or '.join(map(str, kinds))} of shape (N, {', '.join(map(str, shape))})"
+            )
+        if len(found) == 0:
+            raise UsageError("there are no rows")
+        gaps = self._bundle.interface.table is not None
+        if found.is_floating_point() and not gaps and not found.isfinite().all():
+            raise UsageError("a number in the rows is missing or not finite")
+        return found
+
+    def _of_file(self, frame: Any) -> Tensor:
+        """Return features (N, F) of a data frame with the columns of the file it was trained on.
+
+        Raises:
+            DataError: a cell does not fit its column; row and column are named.
+        """
+        import pyarrow
+
+        from tuner.data.sources.kinds import features_of, trimmed
+
+        table = self._bundle.interface.table
+        if table is None:
+            raise UsageError("the model was not trained on a file")
+
+        def cells_of(name: str) -> Any:
+            cells = [None if one is None or one != one else str(one) for one in frame[name]]
+            return trimmed(pyarrow.array(cells, pyarrow.string()))
+
+        return torch.from_numpy(features_of(table, cells_of))
+
+
+def load(bundle: str | Path, case: str | Path | None = None) -> Model:
+    """Load a model that `tuner retrain` has written.
+
+    >>> model = load("bundle", case="mine.py")
+    >>> model.predict([[-2.0, 0.1]]).tolist()
+    ['left']
+    >>> model.predict_proba([[-2.0, 0.1], [3.0, 2.5]]).shape
+    (2, 2)
+
+    Args:
+        bundle: its folder.
+        case: for a model of a case of your own, the path of that case's file. It is never taken
+            from the bundle: a bundle from a stranger must not choose what code is run.
+
+    Returns:
+        The model, ready to use, on this machine's GPU if there is one.
+
+    Raises:
+        BundleError: the bundle is damaged, or its case is not at hand.
+        CaseError: it is of a case of your own, whose file is not named.
+    """
+    with undisturbed():  # the model is drawn before it is filled
+        return Model(open_bundle(Path(bundle), None if case is None else str(case)))

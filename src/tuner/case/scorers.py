@@ -1,0 +1,354 @@
+"""Metrics by name, any of scikit-learn's scorers that fits a task, and functions of a user's own.
+
+A scorer is asked in the way that scikit-learn documents, with a model, features and targets. The
+model is one that repeats what a network has said. Nothing private is read of it.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from tuner.case.metric import METRICS, METRICS_OF, SPREAD_OF_SQUARED_ERROR, Direction, Metric
+from tuner.errors import CaseError, TrainingError, UsageError, first_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from tuner.case.metric import Task
+
+    Values = NDArray[np.generic]
+
+Needs = Literal["class", "probability", "number"]
+NEGATED = "neg_"  # scikit-learn's, of a loss that is turned so that more is better
+OURS = {  # what is counted over the classes that have rows, or in losses a row
+    "f1_macro": "macro_f1",
+    "neg_brier_score": "brier_score",
+    "neg_log_loss": "log_loss",
+    "neg_mean_absolute_error": "mae",
+    "neg_mean_squared_error": "mse",
+}
+TITLES = {
+    "average_precision": "average precision",
+    "balanced_accuracy": "balanced accuracy",
+    "matthews_corrcoef": "Matthews correlation",
+    "r2": "R²",
+    "roc_auc": "ROC AUC",
+    "roc_auc_ovo": "ROC AUC (one vs one)",
+    "roc_auc_ovr": "ROC AUC (one vs rest)",
+    "root_mean_squared_error": "RMSE",
+}
+PER_CENT = ("balanced_accuracy", "f1", "jaccard", "precision", "recall", "top_k_accuracy")
+UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # of which no score is the best
+# In standardised units as the mean squared error is, and whatever the units.
+STANDARDISED = ("root_mean_squared_error", "r2", "explained_variance", "max_error")
+OF_A_USER = re.compile(r"(?P<title>.+) \((?P<direction>maximize|minimize)\)", re.DOTALL)
+
+
+class _Said:
+    """A model that says again what another has said of the same rows.
+
+    Attributes:
+        asked: names of the methods that were called.
+    """
+
+    def __init__(self, task: Task, values: Values, classes: int) -> None:
+        import numpy as np
+
+        self._estimator_type = "classifier" if task == "classification" else "regressor"
+        self._values = values
+        self.classes_ = np.arange(classes)
+        self.asked: set[str] = set()
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import ClassifierTags, RegressorTags, Tags, TargetTags
+
+        kind: Any = self._estimator_type
+        classifier = kind == "classifier"
+        return Tags(
+            estimator_type=kind,
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags() if classifier else None,
+            regressor_tags=None if classifier else RegressorTags(),
+        )
+
+    def fit(self, features: object, targets: object) -> _Said:
+        """Learn nothing; a model has to have it."""
+        del features, targets
+        return self
+
+    def predict(self, _features: object) -> Values:
+        """Return classes (N,), or numbers (N,)."""
+        self.asked.add("predict")
+        return self._values.argmax(axis=1) if self._values.ndim == 2 else self._values
+
+    def predict_proba(self, _features: object) -> Values:
+        """Return probabilities (N, classes)."""
+        self.asked.add("predict_proba")
+        return self._values
+
+
+@dataclass(frozen=True, slots=True)
+class _Scorer:
+    """A scorer of scikit-learn's as a metric computes."""
+
+    name: str
+    task: Task
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        values, truth = _as_arrays(outputs, targets)
+        said = _Said(self.task, values, outputs.shape[1])
+        return _computed(self.name, lambda: _score(self.name, said, truth), values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """A function of a user's as a metric computes."""
+
+    function: Callable[[Any, Any], float]
+    title: str
+    needs: Needs
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        values, truth = _as_arrays(outputs, targets)
+        if self.needs == "class":
+            values = values.argmax(axis=1) if values.ndim == 2 else values
+        return _computed(self.title, lambda: self.function(truth, values), values)
+
+
+@dataclass(frozen=True, slots=True)
+class _OnlyNamed:
+    """A user's metric as a study names it, whose function is in the case's file."""
+
+    name: str
+
+    def __call__(self, _outputs: Tensor, _targets: Tensor) -> Tensor:
+        raise TrainingError(f"{self.name} is computed by the case's own file; name it with --case")
+
+
+def make_metric(
+    function: Callable[[Any, Any], float],
+    *,
+    direction: Direction = "maximize",
+    needs: Needs = "class",
+    name: str = "",
+) -> Metric:
+    """Make a metric of a function, for `Case(metrics=...)`.
+
+    The function is called as those in `sklearn.metrics` are, with the truth and what a model says
+    of as many rows, and returns a number. For classes, the truth is (N,) whole numbers, the places
+    of the classes. For a regression, both are (N,) numbers in the target's own units.
+
+    >>> import numpy
+    >>> def caught(truth, guess):
+    ...     return 10 * ((truth == 1) & (guess == 1)).sum() - (guess == 1).sum()
+    >>> caught(numpy.array([0, 1, 1]), numpy.array([1, 1, 0]))
+    np.int64(8)
+    >>> make_metric(caught).name
+    'caught (maximize)'
+
+    Args:
+        function: (truth, said) -> a number. It must not change its arguments.
+        direction: which way is better.
+        needs: what is said of a row of a classification: the likeliest "class" (N,), or the
+            "probability" of each class (N, classes). "number": of a regression.
+        name: empty: the function's own.
+
+    Raises:
+        CaseError: `direction` or `needs` is another word, or it has no name.
+    """
+    title = name or str(getattr(function, "__name__", ""))
+    for what, got, known in (
+        ("direction", direction, get_args(Direction)),
+        ("needs", needs, get_args(Needs)),
+    ):
+        if got not in known:
+            raise CaseError(f"make_metric: {what} is {got!r}; it has to be {' or '.join(known)}")
+    given: object = function
+    if not callable(given) or title in {"", "<lambda>"}:
+        raise CaseError("make_metric: give a function, and name=... where it has no name")
+    return _of_user(title, direction, _Own(function, title, needs), needs == "probability")
+
+
+def metric_from(given: object, task: Task) -> Metric:
+    """Return the metric that a case or a person names: a metric, a name, or a function.
+
+    Raises:
+        UsageError: no metric of this task has this name.
+        CaseError: it is something else.
+    """
+    if isinstance(given, Metric):
+        return given
+    if isinstance(given, str):
+        return named(given, task)
+    if callable(given):
+        return make_metric(given)
+    raise CaseError(
+        f"metrics has {given!r}; give names such as {METRICS_OF[task][0].name!r}, or functions"
+    )
+
+
+def named(name: str, task: Task) -> Metric:
+    """Return a metric of a task by its name.
+
+    Raises:
+        UsageError: none has it; the nearest names are given.
+    """
+    found = _known(name, task)
+    if found is None:
+        names = names_for(task)
+        near = get_close_matches(name, names, n=3, cutoff=0.4)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "."
+        other = any(_known(name, one) for one in METRICS_OF if one != task)
+        kind = f"no metric '{name}' of a {task}" if other else f"no metric '{name}'"
+        raise UsageError(f"{kind}{hint} The metrics of a {task} are {', '.join(names)}")
+    return found
+
+
+@lru_cache
+def names_for(task: Task) -> tuple[str, ...]:
+    """Return the names of all metrics that fit a task, as they may be typed."""
+    from sklearn.metrics import get_scorer_names
+
+    ours = [one for one in METRICS if _fits_ours(one, task)]
+    return tuple(sorted({*ours, *(one for one in get_scorer_names() if _known(one, task))}))
+
+
+def stored(name: str) -> Metric | None:
+    """Return the metric that a study keeps under a name; None: there is none."""
+    if own := OF_A_USER.fullmatch(name):
+        direction: Any = own["direction"]
+        return _of_user(own["title"], direction, _OnlyNamed(own["title"]), probability=False)
+    tasks: tuple[Task, ...] = ("classification", "regression")
+    return next((found for task in tasks if (found := _known(name, task))), None)
+
+
+@lru_cache
+def _known(name: str, task: Task) -> Metric | None:
+    from sklearn.metrics import get_scorer_names
+
+    listed = get_scorer_names()
+    scorer = name if name in listed else f"{NEGATED}{name}"
+    own = OURS.get(scorer, name)
+    if own in METRICS:
+        return METRICS[own] if _fits_ours(own, task) else None
+    if scorer not in listed:
+        return None
+    asked = _asked(scorer, task)
+    return None if asked is None else _of_scorer(scorer, task, "predict_proba" in asked)
+
+
+def _fits_ours(name: str, task: Task) -> bool:
+    return (name in {"mae", "mse"}) == (task == "regression")
+
+
+def _asked(scorer: str, task: Task) -> set[str] | None:
+    """Return what a scorer asks of a model, by asking it; None where it does not fit the task."""
+    import numpy as np
+
+    if task == "regression":
+        truth = np.array([1.5, 2.25, 3.5])
+        said = _Said(task, truth + 0.25, 1)
+    else:
+        truth = np.array([0, 1, 1, 0])
+        said = _Said(task, np.array([[0.7, 0.3], [0.6, 0.4], [0.2, 0.8], [0.9, 0.1]]), 2)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            score = _score(scorer, said, truth)
+    except Exception:  # whatever scikit-learn raises for targets of another kind
+        return None
+    if task == "classification" and _asked(scorer, "regression") is not None:
+        return None  # it would take the numbers of classes for quantities
+    return said.asked if np.isfinite(score) else None
+
+
+def _score(scorer: str, said: _Said, truth: Values) -> float:
+    from sklearn.metrics import get_scorer
+
+    score = float(get_scorer(scorer)(said, truth[:, None], truth))
+    return -score if scorer.startswith(NEGATED) else score
+
+
+def _of_scorer(scorer: str, task: Task, probability: bool) -> Metric:
+    name = scorer.removeprefix(NEGATED)
+    title = TITLES.get(name, name.removesuffix("_score").replace("_", " "))
+    less = scorer.startswith(NEGATED)
+    relative = name in {"r2", "explained_variance"} or name.startswith("d2_")
+    signed = name.startswith(("adjusted", "matthews")) or name in UNBOUNDED
+    share = task == "classification" and not less and not signed
+    return Metric(
+        name=name,
+        title=title,
+        loss_title=title if less else f"1 − {title}",  # noqa: RUF001  # a true minus sign
+        direction="minimize" if less else "maximize",
+        perfect=None if name in UNBOUNDED else 0.0 if less else 1.0,
+        per_cent=name.startswith(PER_CENT),
+        spread=None if share and not relative else SPREAD_OF_SQUARED_ERROR if relative else 1.0,
+        compute=_Scorer(scorer, task),
+        rows=None,
+        needs_probability=probability,
+        own_units=task == "regression" and name not in STANDARDISED,
+    )
+
+
+def _of_user(title: str, direction: Direction, compute: Any, probability: bool) -> Metric:
+    """Return a metric whose look follows from its name, as a report knows no more of it."""
+    return Metric(
+        name=f"{title} ({direction})",
+        title=title,
+        loss_title=title if direction == "minimize" else f"−{title}",  # noqa: RUF001
+        direction=direction,
+        perfect=None,
+        per_cent=False,
+        spread=1.0,
+        compute=compute,
+        rows=None,
+        needs_probability=probability,
+        own_units=True,
+    )
+
+
+def _as_arrays(outputs: Tensor, targets: Tensor) -> tuple[Values, Values]:
+    """Return probabilities (N, classes) or numbers (N,), and the truth (N,)."""
+    truth = targets.detach().cpu().flatten().numpy()
+    said = outputs.detach().cpu().double()
+    if targets.is_floating_point():
+        return said[:, 0].numpy(), truth.astype("float64")
+    return said.softmax(dim=1).numpy(), truth
+
+
+def _computed(name: str, compute: Callable[[], float], values: Values) -> Tensor:
+    """Compute a score, and say which where that fails; nan where a model said what is not finite.
+
+    Raises:
+        TrainingError: it cannot be computed on these rows.
+    """
+    import numpy as np
+    import torch
+
+    rows = len(values)
+    if not np.isfinite(values).all():
+        return torch.tensor(float("nan"), dtype=torch.float64)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of classes that nobody predicts
+            score = float(compute())
+    except Exception as error:
+        kind = type(error).__name__
+        reason = first_line(error) or kind
+        raise TrainingError(f"{name} cannot be computed on {rows} rows: {reason}") from error
+    if score != score:
+        raise TrainingError(
+            f"{name} is not defined on {rows} rows, as where a class has none; validate on more "
+            "rows, or choose another metric"
+        )
+    return torch.tensor(score, dtype=torch.float64)

@@ -1,0 +1,89 @@
+"""What a model may cost at most: a configuration that costs more is not trained."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from tuner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PARAMETERS, LATENCY = "parameters", "latency_ms"  # attributes of a trial, if there are limits
+BREAKS = "breaks"  # list[float]: by which share it breaks each limit; above zero it does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits of a study.
+
+    Attributes:
+        parameters: of the model; None: any number.
+        latency_ms: milliseconds that the model takes for one row on the machine that measured it,
+            before its training. It is another each time, so the trial keeps it; None: any.
+    """
+
+    parameters: int | None = None
+    latency_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse limits that nothing could keep.
+
+        Raises:
+            UsageError: one is not above zero.
+        """
+        for option, value in (("parameters", self.parameters), ("latency-ms", self.latency_ms)):
+            if value is not None and not value > 0:
+                raise UsageError(f"--max-{option} {value:g} is not above zero")
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self != Limits()
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Self:
+        """Return the limits that a study keeps."""
+        return cls(**(facts.get("limits") or {}))
+
+    def facts(self) -> dict[str, Any] | None:
+        """Return them as a study keeps them; None: there are none."""
+        return asdict(self) if self else None
+
+    def excess(self, measured: Mapping[str, float]) -> dict[str, float]:
+        """Return by which share a model is over each limit; at or under zero it keeps it.
+
+        Args:
+            measured: PARAMETERS and LATENCY, where there is a limit of it.
+        """
+        limits = {PARAMETERS: self.parameters, LATENCY: self.latency_ms}
+        return {
+            name: measured[name] / limit - 1 for name, limit in limits.items() if limit is not None
+        }
+
+    def in_words(self) -> str:
+        """Return the limits as in a sentence."""
+        parts = []
+        if self.parameters is not None:
+            parts.append(f"{self.parameters:,} parameters")
+        if self.latency_ms is not None:
+            parts.append(f"{self.latency_ms:g} ms a row")
+        return " and ".join(parts)
+
+
+class Measured(Protocol):
+    """A trial, read whole or in part."""
+
+    @property
+    def user_attrs(self) -> Any:
+        """Its attributes, `BREAKS` among them if it has that."""
+
+
+def breaks_limits(trial: Measured) -> bool:
+    """Whether a trial's model is over a limit of its study."""
+    return any(share > 0 for share in trial.user_attrs.get(BREAKS, ()))
+
+
+def was_passed_over(trial: Measured) -> bool:
+    """Whether a trial was not trained because its model is over a limit; arms always are."""
+    return breaks_limits(trial) and "arm" not in trial.user_attrs

@@ -1,0 +1,93 @@
+"""What the training rows come to between two validations: mean loss, and the metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from tuner.data.scaling import Scaler
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from tuner.case.metric import Metric
+    from tuner.training.learner import Learner
+
+
+class Tally:
+    """Counts batches of learners that take their steps together.
+
+    A metric that is a mean over rows is added up by the batch. Any other is computed at the end, on
+    all that was said since, for each learner.
+
+    Args:
+        learners: whose batches they are.
+        device: that the batches are on.
+    """
+
+    def __init__(self, metric: Metric, learners: Sequence[Learner], device: str) -> None:
+        self.metric, self.learners, self.device = metric, learners, device
+        as_they_are = all(isinstance(learner.targets, Scaler) for learner in learners)
+        self.by_batch = metric.rows is not None and as_they_are
+        self._start()
+
+    def _start(self) -> None:
+        self._seen = 0
+        self._loss, self._sum = torch.zeros(2, device=self.device).unbind()
+        self._said: list[tuple[Tensor, Tensor]] = []  # (learners, B, outputs), (learners, B, ...)
+
+    def add(self, loss: Tensor, outputs: Tensor, targets: Tensor, size: int) -> None:
+        """Count a batch of `size` rows of each learner.
+
+        Args:
+            loss: its mean.
+            outputs: (rows of all learners, outputs), one learner after the other.
+            targets: of these rows.
+        """
+        outputs = outputs.detach()
+        self._seen += size
+        self._loss += loss.detach() * size
+        if self.by_batch and not self.metric.own_units:
+            self._sum += self.metric.score(outputs, targets) * size
+        else:
+            shape = len(self.learners), size
+            self._said.append((outputs.unflatten(0, shape), targets.unflatten(0, shape)))
+
+    def means(self) -> tuple[float, float]:
+        """Return mean loss and metric since the last call, over all learners.
+
+        Raises:
+            TrainingError: the metric cannot be computed on these rows.
+        """
+        loss = (self._loss / self._seen).item()
+        metric = self._metric() if self._said else (self._sum / self._seen).item()
+        self._start()
+        return loss, metric
+
+    def _metric(self) -> float:
+        outputs, targets = (torch.cat(parts, dim=1) for parts in zip(*self._said, strict=True))
+        found = [
+            score_of(self.metric, learner, *pair)
+            for learner, *pair in zip(self.learners, outputs, targets, strict=True)
+        ]
+        return sum(found) / len(found)
+
+
+def score_of(metric: Metric, learner: Learner, outputs: Tensor, targets: Tensor) -> float:
+    """Score what a learner says, in the units that the metric takes.
+
+    Args:
+        outputs: (N, outputs): logits, or numbers in the learner's standardised units.
+        targets: (N,) classes, or (N, 1) numbers in the same units.
+
+    Raises:
+        TrainingError: the metric cannot be computed on these rows.
+    """
+    if targets.is_floating_point():
+        scaler = learner.targets.to(outputs.device)
+        told = scaler.undo if metric.own_units else scaler.in_units
+        outputs, targets = told(outputs), told(targets)
+    return metric.score(outputs, targets).item()

@@ -1,0 +1,240 @@
+"""The library: what the commands do, as functions, without a trace in the process."""
+
+from __future__ import annotations
+
+import logging
+import random
+import shlex
+import shutil
+import signal
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+import pytest
+import torch
+
+import tuner
+from tests.making import TINY
+from tuner.commands.study import parser, settings_of
+from tuner.errors import StoreError, StudyError, UsageError
+from tuner.report.wording import BLANK
+from tuner.runs.library import command_of
+from tuner.runs.observer import Message, Silent, Stage
+from tuner.runs.settings import StudySettings
+from tuner.runs.watching import NotebookObserver, observer_here
+from tuner.study.limits import Limits
+from tuner.study.schema import SESSIONS
+from tuner.study.store import load_study
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tuner.runs.observer import Event
+
+
+@pytest.fixture
+def study(own_workplace: Path) -> tuner.Study:
+    return tuner.open_study("tiny", case=TINY, workers=1)
+
+
+def state() -> dict[str, Any]:
+    """What of a process a library must not change."""
+    numbers: Any = np.random.get_state()
+    return {
+        "threads": torch.get_num_threads(),
+        "torch": torch.get_rng_state().tolist(),
+        "python": random.getstate(),
+        "numpy": (numbers[0], numbers[1].tolist(), *numbers[2:]),
+        "optuna": optuna.logging.get_verbosity(),
+        "logging": (logging.root.level, list(logging.root.handlers)),
+        "signals": {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)},
+        "warnings": list(warnings.filters),
+    }
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+CALLS: dict[str, Callable[[tuner.Study], object]] = {
+    "run_study": lambda _: tuner.run_study(TINY, trials=6, seeds=0, workers=1),
+    "open_study": lambda _: tuner.open_study("tiny"),
+    "list_studies": lambda _: tuner.list_studies(),
+    "load": lambda study: tuner.load(study.retrain("recipe"), TINY).predict([[0.0, 1.0]]),
+    "report": lambda study: study.report(),
+    "verify": lambda study: study.verify(sample=1),
+    "show": lambda study: (study._repr_html_(), repr(study), study.best),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_leaves_the_process_as_it_was(
+    name: str, study: tuner.Study, three_threads: None
+) -> None:
+    random.seed(1)
+    np.random.seed(1)
+    torch.manual_seed(1)
+    before = state()
+    CALLS[name](study)
+    assert state() == before
+
+
+def test_a_failed_call_leaves_the_process_as_it_was(own_workplace: Path) -> None:
+    before = state()
+    with pytest.raises(UsageError, match="no metric"):
+        tuner.run_study(TINY, metric="acuracy", workers=1)
+    assert state() == before
+
+
+@pytest.mark.slow
+def test_a_study_is_made_continued_and_used(own_workplace: Path, tmp_path: Path) -> None:
+    study = tuner.run_study(TINY, trials=6, seeds=2, workers=1)
+    assert study.facts["trials"]["total"] == 6
+    assert study.best["metric"] == "accuracy"
+    assert study.verdict in repr(study)
+    assert study.report(tmp_path / "report") == tmp_path / "report" / "report.md"
+    assert study.verify(sample=1) is True
+    model = tuner.load(study.retrain("recipe", out=tmp_path / "bundle"), TINY)
+    assert model.manifest["study"] == "tiny"
+    (entry,) = tuner.list_studies()
+    assert (entry.name, entry.trials) == ("tiny", 6)
+
+
+def test_what_was_called_is_kept_as_a_command(own_workplace: Path) -> None:
+    tuner.run_study(TINY, trials=6, seeds=0, workers=1)
+    (*_, session) = load_study(Workplace.at().url, "tiny").user_attrs[SESSIONS]
+    assert session["command"] == f"python -m tuner.study {TINY} --trials 6 --seeds 0 --workers 1"
+
+
+def test_the_command_makes_the_same_settings() -> None:
+    settings = StudySettings(
+        case="mine.py",
+        workplace=Workplace.at(Path("else where")),
+        command="",
+        trials=None,
+        name="a name",
+        seed=3,
+        metric="roc_auc",
+        timeout=60,
+        data_dir=Path("rows"),
+        fix=("depth=2",),
+        direction="minimize",
+        baseline=("width=4", "depth=1"),
+        recipe=("width=8",),
+        tries=("width=4,depth=2",),
+        limits=Limits(parameters=1234567, latency_ms=0.5),
+        accept_changes=True,
+    )
+    words = shlex.split(command_of(settings, "else where", None))
+    assert words[:3] == ["python", "-m", "tuner.study"]
+    assert settings_of(parser().parse_args(words[3:]), "") == settings
+
+
+def test_a_study_shows_itself(study: tuner.Study) -> None:
+    shown = study._repr_html_()
+    assert shown.startswith('<div class="tuner-study">')
+    assert study.facts["arms"]["best"]["trial"] is not None
+    assert shown.count("data:image/svg+xml;base64,") == 2
+    assert "<table>" in shown
+    assert "Study <code>tiny</code>: 5 trials" in shown
+    assert BLANK not in shown.partition("<table>")[0]
+
+
+def test_a_study_without_a_trial_shows_that(own_workplace: Path) -> None:
+    storage = load_study(Workplace.at().url, "tiny")._storage
+    empty = optuna.create_study(study_name="empty", storage=storage, direction="maximize")
+    facts = load_study(Workplace.at().url, "tiny").user_attrs["tuner"]
+    empty.set_user_attr("tuner", facts)
+    study = tuner.open_study("empty")
+    assert "0 trials" in study._repr_html_()
+    assert study.verdict == "no trial is complete yet"
+    with pytest.raises(StudyError, match="no complete trial"):
+        _ = study.best
+
+
+@pytest.mark.parametrize(
+    ("name", "home", "error"), [("tyni", None, UsageError), ("tiny", "nowhere", StoreError)]
+)
+def test_a_study_that_is_not_there_is_refused(
+    own_workplace: Path, name: str, home: str | None, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        tuner.open_study(name, home=home)
+
+
+class Place:
+    """A notebook's output: what it was told to show."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    def update(self, shown: Any) -> None:
+        self.shown.append(shown._repr_html_())
+
+
+class Both(Silent):
+    """Hands everything to another, and keeps it."""
+
+    def __init__(self, other: NotebookObserver) -> None:
+        self.other, self.events = other, list[Any]()
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+        self.other.tell(event)
+
+
+def test_a_run_shows_how_far_it_has_come(own_workplace: Path) -> None:
+    place = Place()
+    observer = Both(NotebookObserver(place))
+    shutil.rmtree("storage")
+    tuner.run_study(TINY, trials=3, seeds=2, workers=1, observer=observer)
+    assert any("<b>searching</b> · 0 of 3 trials" in line for line in place.shown)
+    assert "<b>writing the report</b> · 3 of 3 trials" in place.shown[-1]
+    assert len(place.shown) < len(observer.events)
+
+
+def test_what_is_shown_is_escaped() -> None:
+    place = Place()
+    watching = NotebookObserver(place)
+    watching.tell(Message("<script>x</script>\nand more"))
+    watching.tell(Stage("a < b"))
+    assert place.shown[-1] == "<p><b>a &lt; b</b> · &lt;script&gt;x&lt;/script&gt;</p>"
+
+
+def test_outside_of_a_notebook_nothing_is_shown() -> None:
+    assert type(observer_here()) is Silent
+
+
+LOOP = """
+def objective(trial):
+    return (trial.suggest_float("x", -1.0, 1.0) - 0.5) ** 2
+"""
+
+
+def test_a_loop_is_searched_as_a_case_is(here: Path) -> None:
+    Path("loop.py").write_text(LOOP, encoding="utf-8")
+    study = tuner.run_study(
+        "loop.py:objective",
+        trials=4,
+        seeds=0,
+        workers=1,
+        direction="minimize",
+        baseline={"x": 0.0},
+    )
+    assert study.facts["trials"]["total"] == 4
+    assert study.facts["arms"]["baseline"]["validation"]["mean"] == 0.25
+    assert "<table>" in study._repr_html_()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,130 @@
+"""Limits of a study: what costs too much is not trained, and everybody is told."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from optuna.trial import TrialState
+
+from tests.making import DATABASE, TINY, history, make_brief, search
+from tests.runs.test_metrics import facts, run
+from tuner.case.loading import load_case
+from tuner.commands.study import parser
+from tuner.data.sources.folders import Folders
+from tuner.errors import CaseError, StudyError, UsageError
+from tuner.report.facts.counting import counts
+from tuner.runs.inventory import studies_of
+from tuner.study.arms import arms_of, candidates_of
+from tuner.study.limits import BREAKS, LATENCY, PARAMETERS, Limits, was_passed_over
+from tuner.study.store import load_study
+from tuner.study.trials import finished
+from tuner.training.cost import latency_of, parameters_of
+from tuner.training.plan import Plan
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from typing import Any
+
+CASE = load_case(TINY)
+DATA = CASE.load(Folders())
+FEW = Limits(parameters=40)  # the widest network has 42, the recipe's; the baseline has 22
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    monkeypatch.chdir(tmp_path)
+    return Workplace.at()
+
+
+def limited(folder: Path, limits: Limits) -> Any:
+    return replace(make_brief(TINY, folder, breaks=False), limits=limits)
+
+
+def test_parameters_are_counted_and_time_is_measured() -> None:
+    assert parameters_of(CASE, CASE.baseline, DATA) == 2 * 4 + 4 + 4 * 2 + 2
+    assert 0 < latency_of(CASE, CASE.baseline, DATA, Plan()) < 1000
+    broken = CASE.hyperparameters({**vars_of(CASE.baseline), "breaks": True})
+    with pytest.raises(CaseError, match=r"build fails: line .* MemoryError"):
+        parameters_of(CASE, broken, DATA)
+    with pytest.raises(CaseError, match="its model fails"):
+        latency_of(CASE, broken, DATA, Plan())
+
+
+def vars_of(hyperparameters: Any) -> dict[str, Any]:
+    return asdict(hyperparameters)
+
+
+def test_what_is_over_a_limit_is_not_trained(here: Workplace) -> None:
+    config = limited(Path(), Limits(parameters=30))
+    study = search(DATABASE, config, 12, name="tiny")
+    trials = study.get_trials(deepcopy=False)
+    passed_over = [trial for trial in trials if was_passed_over(trial)]
+    assert passed_over
+    for trial in passed_over:
+        assert trial.state == TrialState.PRUNED
+        assert trial.user_attrs[PARAMETERS] > 30
+        assert trial.intermediate_values == {}
+        assert trial.constraints == {PARAMETERS: trial.user_attrs[BREAKS][0]}
+        assert "curve" not in trial.user_attrs
+    assert finished(study) == 12
+    assert counts(trials)["total"] == 12
+    assert counts(trials)["passed_over"] == len(passed_over)
+    recipe = trials[1]
+    assert recipe.state == TrialState.COMPLETE  # trained all the same, to compare with
+    assert recipe.user_attrs[BREAKS][0] > 0
+    assert recipe.number not in [trial.number for trial in candidates_of(study)]
+    assert arms_of(study)["best"].user_attrs[PARAMETERS] <= 30
+
+
+def test_a_limited_study_repeats_and_continues(here: Workplace, tmp_path: Path) -> None:
+    config = limited(Path(), FEW)
+    whole = history(search(f"sqlite:///{tmp_path}/one.db", config, 10))
+    search(f"sqlite:///{tmp_path}/other.db", config, 5)
+    assert history(search(f"sqlite:///{tmp_path}/other.db", config, 10)) == whole
+
+
+def test_a_space_that_keeps_no_limit_ends_the_search(here: Workplace) -> None:
+    with pytest.raises(StudyError, match="100 configurations in a row need more than 5 parameters"):
+        search(DATABASE, limited(Path(), Limits(parameters=5)), 6)
+
+
+def test_other_limits_are_another_study(here: Workplace) -> None:
+    run(TINY, here, trials=2, seeds=0, limits=FEW, fix=("breaks=False",), name="tiny")
+    with pytest.raises(StudyError, match="its limit is 40 parameters, not none"):
+        run(TINY, here, trials=2, seeds=0, fix=("breaks=False",), name="tiny")
+
+
+def test_limits_stand_in_the_report(here: Workplace) -> None:
+    limits = Limits(parameters=40, latency_ms=60_000)
+    run(TINY, here, trials=4, seeds=2, limits=limits, fix=("breaks=False",), name="tiny")
+    found = facts(here)["limits"]
+    assert found["arms"]["recipe"]["breaks"]
+    assert found["arms"]["best"]["parameters"] <= 40
+    assert [one.trials for one in studies_of(here)] == [4]
+    study = load_study(here.url, "tiny")
+    assert all(trial.user_attrs[LATENCY] > 0 for trial in study.get_trials(deepcopy=False))
+    text = here.report("tiny").joinpath("report.md").read_text(encoding="utf-8")
+    assert "The model may have 40 parameters and 60000 ms a row at most." in text
+    assert "The recipe is over the limit, so it is shown for comparison" in text
+    assert "| parameters (limit 40) | 22 |" in text
+    assert "It differs from run to run" in text
+
+
+@pytest.mark.parametrize("limits", [{"parameters": 0}, {"latency_ms": -1.0}])
+def test_limits_are_above_zero(limits: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="is not above zero"):
+        Limits(**limits)
+
+
+@pytest.mark.parametrize(
+    "typed", [["--max-parameters", "0"], ["--max-latency-ms", "fast"], ["--max-latency-ms", "nan"]]
+)
+def test_a_limit_that_is_none_is_refused(
+    typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["tiny.py", *typed])
+    assert "it takes a" in capsys.readouterr().err
