@@ -9,9 +9,10 @@ import optuna
 
 from tuner.case.metric import metric_of
 from tuner.errors import TunerError
-from tuner.evidence.crossed import compare_rows
+from tuner.evidence.crossed import compare_rows, judge
+from tuner.evidence.moments import losses, moments
 from tuner.evidence.odometer import looks_at
-from tuner.evidence.predictions import TARGETS, losses
+from tuner.evidence.predictions import TARGETS, kept_scale
 from tuner.evidence.verdicts import Kept
 from tuner.report.facts import gather
 from tuner.runs.inventory import best_in
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from optuna.storages import RDBStorage
 
+    from tuner.case.metric import Metric
+    from tuner.evidence.crossed import Gain
+    from tuner.evidence.predictions import Predictions
     from tuner.workplace import Workplace
 
 
@@ -75,8 +79,11 @@ def gain_over(
     study = kept[1][0]
     metric = metric_of(study.user_attrs[FACTS])
     looks = max(1, *(looks_at(one[0], one[1].attributes[TARGETS]["rows"]) for one in kept if one))
-    targets = kept[1][1].targets
-    gain = compare_rows(losses(said[0], targets), losses(said[1], targets), looks)
+    gain = _gain(metric, said[0], said[1], kept[1][1], looks)
+    if gain is None or metric.name != metric_of(kept[0][0].user_attrs[FACTS]).name:
+        return Proof(
+            False, "Its gain over the current model is not proven: they have different metrics."
+        )
     if gain.interval is None:
         return Proof(
             False,
@@ -89,6 +96,17 @@ def gain_over(
     if proven:
         return Proof(True, f"Against the current model, the gain is {what}.")
     return Proof(False, f"Its gain over the current model is not proven: it is {what}.")
+
+
+def _gain(
+    metric: Metric, current: Predictions, candidate: Predictions, kept: Kept, looks: int
+) -> Gain | None:
+    """Compare by the metric; None where what it asks for was not kept."""
+    if metric.rows is not None:
+        a, b = (losses(metric, one, kept.targets) for one in (current, candidate))
+        return None if a is None or b is None else compare_rows(a, b, looks)
+    found = moments(metric, current, candidate, kept.targets, kept_scale(kept.attributes))
+    return None if found is None else judge(found, looks)
 
 
 def _kept(storage: RDBStorage, manifest: Mapping[str, Any]) -> tuple[optuna.Study, Kept] | None:
