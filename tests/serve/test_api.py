@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -120,6 +121,20 @@ def test_what_is_not_there_is_not_found(client: TestClient, path: str) -> None:
 
 def test_a_comparison_needs_two_studies(client: TestClient) -> None:
     assert "choose two" in client.get(f"{V1}/compare?study=tiny&study=tiny").json()["detail"]
+
+
+def test_a_study_that_was_renamed_or_deleted_leaves_no_row(
+    service: Service, client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = client.post(f"{V1}/studies", json={"case": "tiny", "trials": 5}).json()["id"]
+    service.queue.claim("a service")
+    service.queue.end(number, "a service", "done", "")
+    home = ["--home", str(service.workplace.root)]
+    for command in (["rename", "tiny", "other"], ["delete", "other", "--yes"]):
+        assert import_module(f"tuner.commands.{command[0]}").main([*command[1:], *home]) == 0
+        service.browser.forget()
+        names = [row["name"] for row in client.get(f"{V1}/studies").json()["studies"]]
+        assert names == (["other"] if command[0] == "rename" else [])
 
 
 def test_it_says_how_it_is(client: TestClient) -> None:

@@ -123,10 +123,10 @@ class Browser:
 
     def _rows(self) -> list[Row]:
         jobs: dict[str, Job] = {}
-        for job in self.queue.all():
-            if job.kind == "study":
-                jobs.setdefault(job.study, job)
         entries = {one.name: one for one in entries_of(Catalogue(self.storage))}
+        for job in self.queue.all():
+            if job.kind == "study" and (job.study in entries or job.state != "done"):
+                jobs.setdefault(job.study, job)  # what is done and gone was deleted or renamed
         names = dict.fromkeys((*jobs, *entries))
         rows = [_row(name, entries.get(name), jobs.get(name)) for name in names]
         return sorted(rows, key=lambda row: (row.when or "", row.job or 0), reverse=True)
