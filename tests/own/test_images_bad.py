@@ -459,7 +459,11 @@ REPAIRED: list[tuple[Make, str, str]] = [
     (folders_in_a_folder, "remarks", "1 pictures in folders within 'cat' count as this class."),
     (odd_names, "target", "3 classes of 6 pictures each"),
     (pictures_beside_the_folders, "left out", "pictures beside the folders of classes: 1"),
-    (a_val_of_its_own, "remarks", "val/ is joined to Train/: tuner draws its own folds."),
+    (
+        a_val_of_its_own,
+        "remarks",
+        "The pictures of val/ are joined to those of Train/: tuner draws",
+    ),
     (a_val_of_its_own, "split", "test/ as it is; the others are validated in 5 folds"),
     (a_copy_across_parts, "copies across parts", "1"),
     (a_copy_across_parts, "remarks", "1 development pictures are equal or nearly equal to a test"),

@@ -8,7 +8,9 @@ import json
 import math
 import shutil
 from contextlib import chdir, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +24,7 @@ from tuner.bundle.prediction import predict_tables
 from tuner.case.reference import to_door
 from tuner.commands.study import main
 from tuner.commands.verify import main as verify
-from tuner.data.splits import folds
+from tuner.data.splits import TimeFolds, folds
 from tuner.errors import BundleError, DataError, UsageError
 from tuner.evidence.rivals import train_rivals
 from tuner.study.schema import CONFIRMATION, OPENINGS
@@ -102,7 +104,7 @@ def test_rivals_stand_beside_the_network_in_every_report(
 ) -> None:
     found = request.getfixturevalue("made" if study == "classes" else "numbers")
     facts, text = report_of(found[0] if study == "classes" else found, study)
-    assert list(facts["rivals"]) == ["linear", "boosting"]
+    assert list(facts["rivals"])[:2] == ["linear", "boosting"]
     first, _, rest = text.partition("\n## ")
     assert "linear model" in first
     assert "gradient boosting" in first
@@ -118,6 +120,7 @@ def test_rivals_stand_beside_the_network_in_every_report(
 
 def test_rivals_that_win_are_in_the_verdict(own: Path) -> None:
     facts, _ = report_of(own, "classes")
+    facts["rivals"].pop("realmlp", None)
     from tuner.report.sections.rivals import rivals_section, rivals_verdict
 
     rival = facts["rivals"]["boosting"]
@@ -134,6 +137,37 @@ def test_rivals_that_win_are_in_the_verdict(own: Path) -> None:
         facts["rivals"]["linear"]["against_best"]["verdict"] = "worse"
         assert first in rivals_verdict(facts)
         assert answer in rivals_section(facts)
+
+
+@pytest.mark.slow
+def test_realmlp_is_a_further_rival_where_it_is_installed(reference: str, tmp_path: Path) -> None:
+    pytest.importorskip("pytabkit", reason="without the extra realmlp")
+    config = make_brief(reference, tmp_path)
+    rivals = train_rivals(config, [1], lambda _text: None)
+    assert list(rivals) == ["linear", "boosting", "realmlp"]
+    features = config.dataset.development.features
+    outputs = rivals["realmlp"].models[0](features)
+    assert outputs.shape == (len(features), 2)
+    assert fmean(rivals["realmlp"].validation) > 0.5
+
+
+def test_rows_that_a_rival_cannot_learn_from_leave_it_out_with_a_word(
+    reference: str, tmp_path: Path
+) -> None:
+    config = make_brief(reference, tmp_path)
+    data = config.dataset
+    targets = torch.zeros_like(data.development.targets)
+    targets[-1] = 1  # most folds train on one class
+    moments = torch.arange(len(targets))
+    rows = replace(data.development, targets=targets, groups=moments)
+    said: list[str] = []
+    found = train_rivals(
+        replace(config, dataset=replace(data, development=rows, validation=TimeFolds(3))),
+        [1],
+        said.append,
+    )
+    assert "linear" not in found
+    assert said[0].startswith("Rival, linear model, cannot be trained on these rows: ")
 
 
 def test_rivals_are_the_same_again(reference: str, tmp_path: Path) -> None:
@@ -321,9 +355,9 @@ def test_a_target_with_a_long_tail_is_scored_as_it_is(tmp_path: Path) -> None:
 def test_the_study_keeps_what_the_rivals_said(own: Path) -> None:
     study: optuna.Study = load_study(DATABASE, "classes")
     rivals = study.user_attrs[CONFIRMATION]["rivals"]
-    assert {name: len(one["scores"]) for name, one in rivals.items()} == {
-        name: len(study.user_attrs[CONFIRMATION]["seeds"]) for name in ("linear", "boosting")
-    }
+    assert {name: len(one["scores"]) for name, one in rivals.items()} == dict.fromkeys(
+        rivals, len(study.user_attrs[CONFIRMATION]["seeds"])
+    )
     assert len(study.user_attrs[OPENINGS]) == 1
     assert run(own, "--target", "dear", "--name", "classes")
     assert load_study(DATABASE, "classes").user_attrs[CONFIRMATION]["rivals"] == rivals

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from tuner.data.examples import Examples
 
 MOST_MISTAKES = 12
-SURE = 0.5  # a class of more than this is more probable than all others together
-CONTRADICT = 0.9  # of the models: so many say another class than the label
+MOST = 0.9  # of models that say another class than the label, and of rows that they are right of
 MOST_SUSPECTS = 50
 MOST_ROWS = 1000  # of a regression that are kept
 
@@ -68,12 +67,9 @@ def suspects(
 ) -> list[dict[str, Any]]:
     """Return the test rows whose label nearly all models contradict, the most doubtful first.
 
-    The rule is that of confident learning (Northcutt, Jiang and Chuang 2021, Journal of Artificial
-    Intelligence Research 70, section 3.1), on the mean probabilities of the models: a row is
-    suspect where another class is at least as probable as that class is, on average, for the rows
-    that are labelled so. Here the other class also has to be more probable than all others
-    together, and nine models in ten or more have to say another class than the label: models that
-    know little accuse nobody.
+    A row is suspect where nine models in ten or more say another class than its label, and where
+    the models are worth believing: of all rows that their mean probability is at least as sure of,
+    nine in ten or more have the label that they say. So models that know little accuse nobody.
 
     Args:
         outputs: logits (N, classes) of each model, none of which has seen these rows.
@@ -82,16 +78,15 @@ def suspects(
     targets = test.targets
     against = (shares.argmax(dim=2) != targets).double().mean(dim=0)
     mean = shares.mean(dim=0)
-    rows = torch.arange(len(targets))
-    of_label = mean[rows, targets]
-    sums = torch.zeros(len(classes), dtype=mean.dtype).index_add_(0, targets, of_label)
-    usual = sums / targets.bincount(minlength=len(classes)).clamp(min=1)
     best, guess = mean.max(dim=1)
-    known = targets.bincount(minlength=len(classes))[guess] > 0  # else nothing is usual for it
-    sure = known & (best >= usual[guess]) & (best > SURE)
-    doubtful = (guess != targets) & sure & (against >= CONTRADICT)
-    found = doubtful.nonzero().flatten()
-    ranked = found[(best - of_label)[found].argsort(descending=True, stable=True)]
+    wrong = guess != targets
+    order = best.argsort(descending=True, stable=True)
+    right = (~wrong[order]).double().cumsum(dim=0) / torch.arange(1, len(order) + 1)
+    believed = torch.empty_like(right)
+    believed[order] = right
+    found = (wrong & (against >= MOST) & (believed >= MOST)).nonzero().flatten()
+    doubt = best - mean.gather(1, targets[:, None])[:, 0]
+    ranked = found[doubt[found].argsort(descending=True, stable=True)]
     return [
         {
             "row": int(row),

@@ -31,6 +31,8 @@ from sklearn.preprocessing import (
 from tuner.case.metric import MAE, scores
 from tuner.data.scaling import Scaler
 from tuner.data.splits import everything, folds
+from tuner.errors import first_line
+from tuner.evidence.realmlp import RealMLP, is_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from tuner.data.table import Table
     from tuner.study.configuration import StudyConfig
 
-TITLES = {"linear": "linear model", "boosting": "gradient boosting"}
+TITLES = {"linear": "linear model", "boosting": "gradient boosting", "realmlp": "RealMLP"}
 NATIVE = 250  # values of a category that boosting takes as they are; more are encoded
 SMALLEST = 1e-9  # of a probability, before its logarithm
 
@@ -88,7 +90,13 @@ def train_rivals(
         return {}
     found = {}
     for name in TITLES:
-        found[name] = rival = _trained(config, table, name, seeds)
+        if name == "realmlp" and not is_installed():
+            continue
+        try:
+            found[name] = rival = _trained(config, table, name, seeds)
+        except ValueError as error:  # as where the rows of a fold have one class
+            say(f"Rival, {TITLES[name]}, cannot be trained on these rows: {first_line(error)}")
+            continue
         score = fmean(rival.validation)
         say(
             f"Rival, {TITLES[name]} ({rival.setting}): {config.case.metric.name} {score:.4f} on "
@@ -101,7 +109,7 @@ def _trained(config: StudyConfig, table: Table, name: str, seeds: Sequence[int])
     began = time.perf_counter()
     rows, case = config.dataset.development, config.case
     splits = folds(rows, config.dataset.validation, config.seed)
-    settings = dict(_linear(config, table) if name == "linear" else _boosting(config, table))
+    settings = dict(SETTINGS[name](config, table))
     found = {
         label: tuple(_score(config, make, fold) for fold in splits)
         for label, make in settings.items()
@@ -209,6 +217,20 @@ def _boosting(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable
             return make_pipeline(before, model if plain else _straightened(model, table))
 
         yield label, make
+
+
+def _realmlp(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable[[int], Any]]]:
+    """Yield the one setting of RealMLP: that which its authors have tuned."""
+
+    def make(seed: int) -> Any:
+        classes = bool(config.dataset.classes)
+        model = RealMLP(table, classes=classes, seed=seed)
+        return model if classes else _straightened(model, table)
+
+    yield "tuned defaults", make
+
+
+SETTINGS = {"linear": _linear, "boosting": _boosting, "realmlp": _realmlp}
 
 
 def _straightened(model: Any, table: Table) -> Any:

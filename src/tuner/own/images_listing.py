@@ -174,7 +174,8 @@ def _with_parts(root: Path, tops: list[Path], inside: _Inside, found: Listing) -
         found.pictures.extend(own)
     if "val" in parts:
         found.notes.append(
-            f"{parts['val'].name}/ is joined to {parts['train'].name}/: tuner draws its own folds."
+            f"The pictures of {parts['val'].name}/ are joined to those of {parts['train'].name}/: "
+            "tuner draws its own folds."
         )
     kind = "parts with a folder for each class"
     return Listing(kind, found.pictures, found.left_out, found.notes)

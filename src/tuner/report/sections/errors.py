@@ -98,8 +98,8 @@ def _suspects(found: Facts) -> str:
         return ""
     if not suspects:
         return (
-            "No label looks wrong: there is no test row of which nearly all models say the same "
-            "other class with as much certainty as they usually have."
+            "No label looks wrong: where nearly all models contradict a label, they are not sure "
+            "enough to be believed."
         )
     rows = [
         [
@@ -116,7 +116,8 @@ def _suspects(found: Facts) -> str:
     more = f" The first {MOST_SUSPECTS} are shown." if len(suspects) > MOST_SUSPECTS else ""
     return (
         f"**Is the label wrong?** Nearly all models contradict {count(len(suspects), 'label')} of "
-        f"the test rows, and are sure of another class. Look at these first.{more}\n\n"
+        "the test rows. Of the rows that they are as sure of, at least nine in ten have the label "
+        f"that the models say. Look at these first.{more}\n\n"
         f"{table(header, rows, left=3)}"
     )
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 HEADING = "## Is a network the right model for this table?"
 JUDGED = {"worse": "proven worse", "no proven gain": "no difference is proven"}
 NOTES = (
-    "- The rivals are scikit-learn's. They get the same rows, and the same folds to choose their "
-    "setting by. A few settings were tried; the network was searched.\n"
+    "- The linear model and gradient boosting are scikit-learn's. They get the same rows, and the "
+    "same folds to choose their setting by. A few settings were tried; the network was searched.\n"
     "- All models were trained on all development rows, with the same seeds, and met the test rows "
     "in the same opening.\n"
     "- *Gain over the best network*: above zero, the rival is better. Intervals cover new "
@@ -108,7 +108,7 @@ def _answer(facts: Facts) -> str:
         return "That cannot be said: not all were compared."
     if level:
         return f"It does as well as the {listed(level)}; no difference is proven."
-    return "Yes: it is proven better than both rivals."
+    return f"Yes: it is proven better than {'both' if len(rivals) == 2 else 'all'} rivals."
 
 
 def _verdict(rival: Facts) -> str | None:
