@@ -23,6 +23,8 @@ COMMANDS = {
     "clean": "list, or remove, files that are no longer needed",
     "backup": "copy all studies into one file, also while they run",
     "restore": "bring back what was copied",
+    "serve": "studies in a browser and over HTTP",
+    "token": "make, list and revoke keys to the service",
 }
 
 

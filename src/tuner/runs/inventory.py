@@ -36,7 +36,7 @@ class Entry:
     Attributes:
         trials: finished ones.
         state: how far it has come.
-        best: score of its best on the `split`; None: there is none yet.
+        best: score of its best on the `split`; None: there is none yet. So is `baseline`.
         split: "test" once that was confirmed, else "validation", which is optimistic.
         verdict: of the best against the baseline, in two words.
         when: its last run began, as ISO 8601; None: not known.
@@ -48,6 +48,7 @@ class Entry:
     state: str
     metric: str
     best: float | None
+    baseline: float | None
     split: str
     verdict: str
     when: str | None
@@ -59,7 +60,11 @@ def studies_of(workplace: Workplace) -> list[Entry]:
     Raises:
         StoreError: the database cannot be opened.
     """
-    catalogue = Catalogue(open_storage(workplace.url, create=False))
+    return entries_of(Catalogue(open_storage(workplace.url, create=False)))
+
+
+def entries_of(catalogue: Catalogue) -> list[Entry]:
+    """Return all studies of tuner's in a catalogue, by name."""
     return [_entry(catalogue, name, one) for name, one in catalogue.overview().items()]
 
 
@@ -125,10 +130,12 @@ def _entry(catalogue: Catalogue, name: str, trials: Overview) -> Entry:
     arms = arms_among(trials.complete, attributes.get(CONFIRMATION), metric.sign)
     confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
     pair = _best_and_baseline(catalogue, name, metric, arms, confirmation)
-    scores = (confirmation or {"scores": {}})["scores"].get("best")
-    score = None
-    if "best" in arms:
-        score = fmean(one[metric.name] for one in scores) if scores else arms["best"].values[0]
+    tested = (confirmation or {"scores": {}})["scores"]
+    scores = {
+        arm: fmean(o[metric.name] for o in tested[arm]) if tested.get(arm) else one.values[0]
+        for arm, one in arms.items()
+        if tested.get(arm) or not tested.get("best")  # both on the same split
+    }
     sessions = attributes.get(SESSIONS, [])
     return Entry(
         name=name,
@@ -136,11 +143,16 @@ def _entry(catalogue: Catalogue, name: str, trials: Overview) -> Entry:
         trials=trials.finished,
         state=_state(trials, confirmed=pair is not None),
         metric=metric.name,
-        best=score if score is not None and math.isfinite(score) else None,
-        split=_split(made, attributes, scores=bool(scores)),
+        best=_finite(scores.get("best")),
+        baseline=_finite(scores.get("baseline")),
+        split=_split(made, attributes, scores=bool(tested.get("best"))),
         verdict=_in_two_words(pair),
         when=sessions[-1].get("started") if sessions else None,
     )
+
+
+def _finite(score: float | None) -> float | None:
+    return score if score is not None and math.isfinite(score) else None
 
 
 def _split(made: Mapping[str, Any], attributes: Mapping[str, Any], *, scores: bool) -> str:

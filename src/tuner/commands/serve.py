@@ -1,0 +1,151 @@
+"""`python -m tuner.serve`: studies in a browser and over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.commands.options import add_workplace, whole_number, workplace_of
+from tuner.errors import UsageError
+from tuner.study.glance import check_url
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+SECONDS_TO_CLOSE = 2  # for connections that watch a study, when the service ends
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = argparse.ArgumentParser(
+        prog="tuner serve",
+        description="Serve studies in a browser and over HTTP: submit, watch, compare, promote "
+        "models. Each study runs in a process of its own, one after the other. When the service "
+        "ends, running studies stop; at its next start they continue where they were.",
+    )
+    made.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default 127.0.0.1: only this machine; any other address needs "
+        "a token, see tuner token)",
+    )
+    made.add_argument(
+        "--port", type=whole_number(0, 65535), default=8080, help="port (default 8080; 0: any)"
+    )
+    add_workplace(made)
+    made.add_argument(
+        "--workers",
+        type=whole_number(1),
+        metavar="N",
+        help="trainings of a study that run at once (default: one per core, or one per GPU)",
+    )
+    made.add_argument(
+        "--cases",
+        type=Path,
+        metavar="DIR",
+        help="folder of your own case files, which the service offers beside the shipped cases",
+    )
+    made.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name under which browsers may reach the service, for example that of a "
+        "proxy before it (can be repeated)",
+    )
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    workplace = workplace_of(arguments)
+    check_url(workplace.url)
+    if arguments.cases is not None and not arguments.cases.is_dir():
+        raise UsageError(f"--cases {arguments.cases} is not a folder; name one with case files")
+    loopback = is_loopback(arguments.host)
+    hosts = _hosts(arguments.host, arguments.allow_host)
+    try:
+        import uvicorn
+
+        from tuner.serve.app import application
+        from tuner.serve.service import Service
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "tuner":
+            raise
+        raise UsageError(
+            f"the service needs the package {error.name}; run: pip install 'tuner[serve]'"
+        ) from error
+    from tuner.runs.study import quieten_optuna
+    from tuner.study.url import shown
+
+    quieten_optuna()
+    service = Service.at(
+        workplace,
+        hosts=hosts,
+        loopback=loopback,
+        cases=arguments.cases,
+        workers=arguments.workers,
+    )
+    if not loopback and not service.tokens.exist():
+        raise UsageError(
+            f"other machines can reach --host {arguments.host}, so the service does not start "
+            "without a token; make one: tuner token create NAME --role admin"
+        )
+    listening = _listen(arguments.host, arguments.port)
+    address = arguments.host if ":" not in arguments.host else f"[{arguments.host}]"
+    port = listening.getsockname()[1]
+    print(f"Serving {shown(workplace.url)} on http://{address}:{port}/tuner/", flush=True)
+    print("Ctrl-C ends it. Studies continue at its next start.", flush=True)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application(service),
+            log_level="warning",
+            timeout_graceful_shutdown=SECONDS_TO_CLOSE,
+            server_header=False,
+        )
+    )
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:
+        print("The service has ended.", file=sys.stderr)
+    finally:
+        listening.close()
+    return 0
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return host in LOOPBACK or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _hosts(host: str, further: Sequence[str]) -> frozenset[str]:
+    """Return the names under which the service may be asked for."""
+    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - it is refused unless its names are given
+        if not further:
+            raise UsageError(
+                f"--host {host} means every address of this machine; say under which names "
+                "browsers reach it, with --allow-host NAME"
+            )
+        return LOOPBACK | {name.lower() for name in further}
+    return LOOPBACK | {host.lower()} | {name.lower() for name in further}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        made = socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise UsageError(
+            f"nothing can listen on {host}, port {port}: {error.strerror or error}; choose another "
+            "with --host or --port"
+        ) from error
+    return made

@@ -1,0 +1,7 @@
+"""`python -m tuner.serve`: the command of that name."""
+
+from tuner.commands.ending import run
+from tuner.commands.serve import main
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,169 @@
+"""The gate before all routes: from where a request comes, who asks, and how much they may send.
+
+Any page in a browser can send requests to this machine, so the Host, Origin and Sec-Fetch-Site of
+each are looked at, whoever asks (OWASP, "Cross-Site Request Forgery Prevention").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+
+from tuner.errors import TunerError
+from tuner.serve.problems import answer
+from tuner.serve.tokens import Failures, Person
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from tuner.serve.service import Service
+
+COOKIE = "tuner_session"
+SAFE = {"GET", "HEAD", "OPTIONS"}
+LARGEST_BODY, LARGEST_INPUT = 2**20, 20 * 2**20  # bytes; the second for what a model is to predict
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'self'"
+)
+OWNER = Person("owner", "admin")  # who asks on a machine without tokens
+
+
+class TooLargeError(Exception):
+    """A body is larger than what its route takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not let in.
+
+    Attributes:
+        status: of HTTP.
+    """
+
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """ASGI middleware: lets in what may come in, and notes who asks as `person` in its state."""
+
+    app: ASGIApp
+    service: Service
+    failures: Failures = field(default_factory=Failures)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        sent = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal sent
+            if message["type"] == "http.response.start":
+                sent = True
+                protect(MutableHeaders(scope=message))
+            await send(message)
+
+        refusal = foreign(request, self.service.hosts)
+        if refusal is None:
+            try:
+                refusal = await run_in_threadpool(self._identify, request)
+            except TunerError as error:  # the database cannot be read
+                refusal = Refusal(503, str(error))
+        if refusal is not None:
+            await answer(request, refusal.status, refusal.reason)(scope, receive, guarded)
+            return
+        try:
+            await self.app(scope, _limited(request, receive), guarded)
+        except TooLargeError as error:
+            if sent:
+                raise
+            await answer(request, 413, str(error))(scope, receive, guarded)
+
+    def _identify(self, request: Request) -> Refusal | None:
+        """Note who asks; a wrong token is refused, and a guesser has to wait."""
+        state = request.scope.setdefault("state", {})
+        state["person"], state["failures"] = None, self.failures
+        given = request.headers.get("authorization")
+        if given is not None:
+            address = address_of(request)
+            if self.failures.too_many(address):
+                return Refusal(429, "too many wrong tokens; try again in a minute")
+            kind, _, token = given.partition(" ")
+            person = self.service.tokens.find(token.strip()) if kind.lower() == "bearer" else None
+            if person is None:
+                self.failures.note(address)
+                return Refusal(401, "the token is not known, or has expired; ask for another")
+            state["person"] = person
+            return None
+        key = request.cookies.get(COOKIE, "")
+        name = self.service.sessions.name_of(key)
+        if name is not None:
+            found = self.service.tokens.named(name)
+            state["person"] = found and Person(found.name, found.role, key)
+        if state["person"] is None and self.service.loopback and not self.service.tokens.exist():
+            state["person"] = OWNER
+        return None
+
+
+def foreign(request: Request, hosts: frozenset[str]) -> Refusal | None:
+    """Say why a request seems to come from another site's page; None where it does not."""
+    host = request.headers.get("host", "")
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        name = ""
+    if name not in hosts:
+        return Refusal(
+            421, f"this service is not known as {name!r}; name it with --allow-host at its start"
+        )
+    if request.method in SAFE:
+        return None
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    if origin is not None and urlsplit(origin).netloc != host:
+        return Refusal(403, "the request comes from another site's page, so nothing was done")
+    if site not in {None, "same-origin", "none"}:
+        return Refusal(403, "the request comes from another site's page, so nothing was done")
+    return None
+
+
+def address_of(request: Request) -> str:
+    """Return the address that a request comes from."""
+    return request.client.host if request.client else "?"
+
+
+def protect(headers: MutableHeaders) -> None:
+    """Add the headers that keep a browser from doing more than showing a page."""
+    headers.setdefault("Content-Security-Policy", POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    headers.setdefault("Cache-Control", "no-store")
+
+
+def _limited(request: Request, receive: Receive) -> Receive:
+    """Count what comes in, and stop at what the route takes."""
+    most = LARGEST_INPUT if request.url.path.endswith("/predict") else LARGEST_BODY
+    length = Headers(scope=request.scope).get("content-length", "0")
+    declared = int(length) if length.isdecimal() else 0
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if max(seen, declared) > most:
+            raise TooLargeError(f"the body is larger than {most // 2**20} MiB")
+        return message
+
+    return counted

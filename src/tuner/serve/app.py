@@ -1,0 +1,49 @@
+"""The web application: routes, the gate before them, and what runs beside them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from tuner.errors import TunerError
+from tuner.serve import api, pages
+from tuner.serve.access import Gate
+from tuner.serve.problems import on_error, on_http_error
+from tuner.serve.rendering import STATIC
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tuner.serve.service import Service
+
+
+def application(service: Service) -> Starlette:
+    """Return the application of a service; its jobs run while it runs."""
+
+    @asynccontextmanager
+    async def running(_app: Starlette) -> AsyncIterator[None]:
+        service.supervisor.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(service.supervisor.close)
+
+    made = Starlette(
+        routes=[
+            *api.routes(),
+            *pages.routes(),
+            Mount("/tuner/static", StaticFiles(directory=STATIC), name="static"),
+        ],
+        middleware=[Middleware(Gate, service=service)],
+        exception_handlers={TunerError: on_error, HTTPException: on_http_error},
+        lifespan=running,
+    )
+    made.state.service = service
+    return made

@@ -1,0 +1,266 @@
+"""What pages and the API show of studies, read from the store, a moment old at most."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState
+
+from tuner.case.metric import metric_of
+from tuner.errors import UsageError
+from tuner.evidence.diagnosis import diagnose, in_words
+from tuner.evidence.signs import curve_of
+from tuner.runs.inventory import entries_of
+from tuner.serve.logs import log_of, tail_of
+from tuner.serve.times import iso
+from tuner.study.catalogue import Catalogue
+from tuner.study.schema import ARM, EVIDENCE, FACTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+
+    from optuna.storages import RDBStorage
+    from optuna.trial import FrozenTrial
+
+    from tuner.runs.inventory import Entry
+    from tuner.serve.queue import Queue
+    from tuner.serve.tables import Job
+    from tuner.workplace import Workplace
+
+FRESH = 1.0  # seconds for which something read is shown again: many may watch one study
+LEADERS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A study in the list.
+
+    Attributes:
+        state: of its job while that is open; else how far the study has come.
+        total: finished trials it ends with; None: the service did not start it.
+    """
+
+    name: str
+    case: str
+    state: str
+    trials: int
+    total: int | None
+    metric: str
+    best: float | None
+    baseline: float | None
+    split: str
+    verdict: str
+    who: str
+    when: str | None
+    job: int | None
+
+
+@dataclass(slots=True)
+class Browser:
+    """Reads studies; what was read within the last second is not read again."""
+
+    workplace: Workplace
+    storage: RDBStorage
+    queue: Queue
+    _kept: dict[Hashable, tuple[float, Any]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def studies(self, words: str = "", state: str = "") -> list[Row]:
+        """Return studies and jobs that have none yet, the newest first.
+
+        Args:
+            words: that have to be in the name, the case, the verdict or who submitted it.
+            state: that they have to be in; empty: any.
+        """
+        rows: list[Row] = self._fresh("studies", self._rows)
+        asked = words.casefold().split()
+        return [
+            row
+            for row in rows
+            if (not state or row.state == state)
+            and all(
+                word in f"{row.name} {row.case} {row.verdict} {row.who}".casefold()
+                for word in asked
+            )
+        ]
+
+    def study(self, name: str) -> dict[str, Any]:
+        """Return a study as it is now: progress, running trials, leaders, what is printed.
+
+        Raises:
+            UsageError: there is neither a study nor a job of that name.
+        """
+        found: dict[str, Any] = self._fresh(("study", name), lambda: self._live(name))
+        return found
+
+    def trials(self, name: str) -> list[dict[str, Any]]:
+        """Return all trials of a study, as plain values.
+
+        Raises:
+            UsageError: there is no study of that name.
+        """
+        study = Catalogue(self.storage).load(name)
+        return [{**_trial(one), "curve": _points(one)} for one in study.get_trials(deepcopy=False)]
+
+    def _fresh(self, key: Hashable, read: Callable[[], Any]) -> Any:
+        with self._lock:
+            when, value = self._kept.get(key, (-math.inf, None))
+            if time.monotonic() - when > FRESH:
+                value = read()
+                if len(self._kept) > 1000:
+                    self._kept.clear()
+                self._kept[key] = time.monotonic(), value
+            return value
+
+    def forget(self) -> None:
+        """Have the next look read again: something was changed."""
+        with self._lock:
+            self._kept.clear()
+
+    def _rows(self) -> list[Row]:
+        jobs: dict[str, Job] = {}
+        entries = {one.name: one for one in entries_of(Catalogue(self.storage))}
+        for job in self.queue.all():
+            if job.kind == "study" and (job.study in entries or job.state != "done"):
+                jobs.setdefault(job.study, job)  # what is done and gone was deleted or renamed
+        names = dict.fromkeys((*jobs, *entries))
+        rows = [_row(name, entries.get(name), jobs.get(name)) for name in names]
+        return sorted(rows, key=lambda row: (row.when or "", row.job or 0), reverse=True)
+
+    def _live(self, name: str) -> dict[str, Any]:
+        job = self.queue.of_study(name)
+        study = self._loaded(name)
+        if job is None and study is None:
+            Catalogue(self.storage).check(name)  # which names those there are
+        found: dict[str, Any] = {
+            "study": name,
+            "job": job and job_facts(job),
+            "log": tail_of(log_of(self.workplace, job.id)) if job else "",
+            "total": job.options["trials"] if job else None,
+            "finished": 0,
+            "states": {},
+            "running": [],
+            "leaders": [],
+            "baseline": None,
+            "diagnosis": None,
+            "metric": None,
+        }
+        return found if study is None else found | self._searched(*study)
+
+    def _loaded(self, name: str) -> tuple[int, Mapping[str, Any]] | None:
+        try:
+            number = self.storage.get_study_id_from_name(name)
+            facts = self.storage.get_study_user_attrs(number)
+        except KeyError:
+            return None
+        return (number, facts) if FACTS in facts and EVIDENCE not in facts else None
+
+    def _searched(self, number: int, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        facts = attributes[FACTS]
+        metric = metric_of(facts)
+        trials = self.storage.get_all_trials(number, deepcopy=False)
+        complete = [one for one in trials if one.state == TrialState.COMPLETE]
+        complete = [one for one in complete if _score(one) is not None]
+        complete.sort(key=lambda one: -metric.sign * (_score(one) or 0))
+        baseline = next((one for one in trials if one.user_attrs.get(ARM) == "baseline"), None)
+        return {
+            "case": facts["case"],
+            "metric": {
+                "name": metric.name,
+                "title": metric.title,
+                "direction": metric.direction,
+                "per_cent": metric.per_cent,
+            },
+            "finished": sum(one.state.is_finished() for one in trials),
+            "states": {
+                state.name.lower(): sum(one.state == state for one in trials)
+                for state in TrialState
+            },
+            "running": [
+                {**_trial(one), "curve": _points(one)}
+                for one in trials
+                if one.state == TrialState.RUNNING
+            ],
+            "leaders": [{**_trial(one), "curve": _points(one)} for one in complete[:LEADERS]],
+            "baseline": baseline and {**_trial(baseline), "curve": _points(baseline)},
+            "diagnosis": baseline and _diagnosis(facts, baseline),
+        }
+
+
+def job_facts(job: Job) -> dict[str, Any]:
+    """Return a job as plain values; times in seconds since 1970."""
+    names = (
+        *("id", "kind", "study", "case", "options", "state", "wish", "who", "submitted"),
+        *("started", "ended", "starts", "last_words"),
+    )
+    return {name: getattr(job, name) for name in names}
+
+
+def row_facts(row: Row) -> dict[str, Any]:
+    """Return a row of the list as plain values."""
+    return asdict(row)
+
+
+def _row(name: str, entry: Entry | None, job: Job | None) -> Row:
+    is_open = job is not None and job.state != "done"
+    return Row(
+        name=name,
+        case=entry.case if entry else job.case if job else "",
+        state=job.state if job and (is_open or not entry) else entry.state if entry else "",
+        trials=entry.trials if entry else 0,
+        total=job.options["trials"] if job else None,
+        metric=entry.metric if entry else "",
+        best=entry.best if entry else None,
+        baseline=entry.baseline if entry else None,
+        split=entry.split if entry else "",
+        verdict=entry.verdict if entry else "",
+        who=job.who if job else "",
+        when=(entry.when if entry else None) or (iso(job.submitted) if job else None),
+        job=job.id if job else None,
+    )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse a comparison of other than two studies.
+
+    Raises:
+        UsageError: there are more or fewer, or one of them twice.
+    """
+    if len(set(names)) != 2:
+        raise UsageError(f"got {len(set(names))} studies to compare; choose two")
+
+
+def _score(trial: FrozenTrial) -> float | None:
+    value = trial.values[0] if trial.values else None
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _trial(trial: FrozenTrial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "arm": trial.user_attrs.get(ARM) or ("tried" if "tried" in trial.user_attrs else None),
+        "score": _score(trial),
+        "hyperparameters": trial.user_attrs.get("hyperparameters", trial.params),
+        "seconds": trial.user_attrs.get("seconds"),
+    }
+
+
+def _points(trial: FrozenTrial) -> list[list[float | None]]:
+    return [
+        [step, value if math.isfinite(value) else None]
+        for step, value in sorted(trial.intermediate_values.items())
+    ]
+
+
+def _diagnosis(facts: Mapping[str, Any], baseline: FrozenTrial) -> str | None:
+    if not baseline.state.is_finished():
+        return None
+    curve = curve_of(baseline, dict(facts))
+    if curve is None:
+        return None
+    return in_words(diagnose(curve), baseline.user_attrs["hyperparameters"])

@@ -1,0 +1,40 @@
+"""The process of a job: a command of tuner's that stops when the service does, or asks it to.
+
+Its standard input is a pipe from the service. The first line is the command as JSON, so that no
+password of a storage URL is in a list of processes. The end of the pipe means stop: the service
+has closed it, or has died. Either way the command ends as by Ctrl-C, and what is finished is kept.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import threading
+
+from tuner.commands.ending import run
+
+COMMANDS = ("predict", "retrain", "study")
+
+
+def main() -> None:
+    """Read the command, and run it to its end."""
+    pipe = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    with os.fdopen(pipe, "rb", closefd=False) as lines:
+        name, *words = json.loads(lines.readline())
+    if name not in COMMANDS:
+        raise SystemExit(f"tuner: the service runs no command {name!r}")
+    threading.Thread(target=_stop_at_the_end_of, args=(pipe,), daemon=True).start()
+    run(lambda _: int(importlib.import_module(f"tuner.commands.{name}").main(words)))
+
+
+def _stop_at_the_end_of(pipe: int) -> None:
+    while os.read(pipe, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

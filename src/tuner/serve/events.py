@@ -1,0 +1,56 @@
+"""A study as it changes, as server-sent events (HTML Living Standard, section 9.2).
+
+Each event is the whole state as it is then, and its id is a hash of that: who comes again with the
+id of the last event sees the next one as soon as anything has changed, and misses nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import anyio
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tuner.serve.browsing import Browser
+
+SECONDS_BETWEEN_LOOKS = 1.0
+LOOKS_UNTIL_A_SIGN = 15  # of life, where nothing changes: proxies close a silent connection
+
+
+def stream(browser: Browser, name: str, last: str | None) -> StreamingResponse:
+    """Return the events of a study.
+
+    Args:
+        last: id of the last event that was seen.
+
+    Raises:
+        UsageError: there is no such study.
+    """
+    browser.study(name)
+    return StreamingResponse(
+        _events(browser, name, last),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
+    )
+
+
+async def _events(browser: Browser, name: str, last: str | None) -> AsyncIterator[str]:
+    quiet = 0
+    while True:
+        found = await run_in_threadpool(browser.study, name)
+        text = json.dumps(found, ensure_ascii=False)
+        mark = hashlib.sha256(text.encode()).hexdigest()[:16]
+        quiet += 1
+        if mark != last:
+            last, quiet = mark, 0
+            yield f"id: {mark}\nevent: study\ndata: {text}\n\n"
+        elif quiet >= LOOKS_UNTIL_A_SIGN:
+            quiet = 0
+            yield ": nothing new\n\n"
+        await anyio.sleep(SECONDS_BETWEEN_LOOKS)

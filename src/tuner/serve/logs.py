@@ -1,0 +1,29 @@
+"""What jobs print: a file each in the storage folder, read from its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tuner.workplace import Workplace
+
+LINES, BYTES = 40, 32_768
+
+
+def log_of(workplace: Workplace, job: int) -> Path:
+    """Return the file of what a job prints."""
+    return workplace.root / "jobs" / f"{job}.log"
+
+
+def tail_of(path: Path, lines: int = LINES) -> str:
+    """Return the last lines of a file; empty where it is not there."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - BYTES))
+            found = file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return "\n".join(found[-lines:])

@@ -1,0 +1,250 @@
+"""The pages: the same acts as the API, for a browser. Reading them needs no script."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from starlette.responses import RedirectResponse
+
+from tuner.errors import StudyError, UsageError
+from tuner.runs.contrast import contrast
+from tuner.serve import actions
+from tuner.serve.access import COOKIE, address_of
+from tuner.serve.api import download, report_file
+from tuner.serve.browsing import check_names
+from tuner.serve.rendering import page
+from tuner.serve.requests import ARMS
+from tuner.serve.routing import LOGIN, route
+from tuner.serve.tables import STATES
+from tuner.study.url import shown
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from tuner.serve.routing import Asked, RoleRoute
+
+HOME = "/tuner/"
+FURTHER_STATES = ("confirmed", "searched", "interrupted")  # of studies without an open job
+
+
+def _root(asked: Asked) -> Response:
+    del asked
+    return RedirectResponse(HOME, 303)
+
+
+def _studies(asked: Asked) -> Response:
+    query = asked.request.query_params
+    words, state = query.get("q", ""), query.get("state", "")
+    context = {
+        "rows": asked.service.browser.studies(words, state),
+        "words": words,
+        "state": state,
+        "states": [*STATES, *FURTHER_STATES],
+        "dashboard": f"optuna-dashboard {shown(asked.service.workplace.url)} "
+        f"--artifact-dir {asked.service.workplace.artifacts}",
+    }
+    return page(asked.request, "studies.html", context)
+
+
+def _study(asked: Asked) -> Response:
+    found = asked.service.browser.study(asked.path("name"))
+    report = asked.service.workplace.report(found["study"]) / "report.html"
+    models = [one for one in asked.service.ledger.models() if one.study == found["study"]]
+    context = {"now": found, "has_report": report.is_file(), "models": models, "arms": ARMS}
+    return page(asked.request, "study.html", context)
+
+
+def _report(asked: Asked) -> Response:
+    name = asked.path("name")
+    asked.service.browser.study(name)
+    has_report = (asked.service.workplace.report(name) / "report.html").is_file()
+    return page(asked.request, "report.html", {"study": name, "has_report": has_report})
+
+
+def _new(asked: Asked) -> Response:
+    return _form(asked, asked.request.query_params.get("case") or "housing", {}, "")
+
+
+def _form(asked: Asked, case: str, typed: dict[str, str], wrong: str) -> Response:
+    shelf = asked.service.shelf
+    context = {
+        "cases": shelf.names(),
+        "case": case,
+        "space": shelf.space(case) or {},
+        "typed": typed,
+        "wrong": wrong,
+    }
+    return page(asked.request, "new.html", context, status=400 if wrong else 200)
+
+
+def _submit(asked: Asked) -> Response:
+    fields = {name: values[0].strip() for name, values in asked.form().items()}
+    wanted = {name: fields[name] for name in ("case", "name", "trials", "seeds", "seed")}
+    fixed = [
+        f"{name.removeprefix('fix:')}={value}"
+        for name, value in fields.items()
+        if name.startswith("fix:") and value
+    ]
+    try:
+        job = actions.submit(
+            asked.service, asked.who, {**wanted, "fix": fixed}, fields.get("key") or None
+        )
+    except UsageError as error:
+        case = fields["case"] if fields["case"] in asked.service.shelf.names() else "housing"
+        return _form(asked, case, fields, str(error))
+    return _to_study(job.study)
+
+
+def _steer(asked: Asked) -> Response:
+    asked.form()
+    actions.steer(asked.service, asked.who, asked.path("name"), asked.path("act"))
+    return _to_study(asked.path("name"))
+
+
+def _total(asked: Asked) -> Response:
+    trials = asked.form().get("trials", [""])[0]
+    actions.change_total(asked.service, asked.who, asked.path("name"), trials)
+    return _to_study(asked.path("name"))
+
+
+def _try(asked: Asked) -> Response:
+    typed = asked.form().get("try", [""])[0]
+    actions.add_try(asked.service, asked.who, asked.path("name"), typed)
+    return _to_study(asked.path("name"))
+
+
+def _retrain(asked: Asked) -> Response:
+    arm = asked.form().get("arm", [""])[0]
+    actions.retrain(asked.service, asked.who, asked.path("name"), arm)
+    return RedirectResponse("/tuner/models", 303)
+
+
+def _compare(asked: Asked) -> Response:
+    names = asked.request.query_params.getlist("study")
+    found, curves, wrong = None, {}, ""
+    if names:
+        try:
+            check_names(names)
+            found = contrast(asked.service.workplace, *names)
+            for name in names:
+                now = asked.service.browser.study(name)
+                curves[name] = now["leaders"][0]["curve"] if now["leaders"] else []
+        except (UsageError, StudyError) as error:
+            wrong = str(error)
+    context = {
+        "found": found,
+        "wrong": wrong,
+        "names": names,
+        "curves": curves,
+        "studies": [row.name for row in asked.service.browser.studies() if row.best is not None],
+    }
+    return page(asked.request, "compare.html", context, status=400 if wrong else 200)
+
+
+def _models(asked: Asked) -> Response:
+    ledger = asked.service.ledger
+    making = [
+        job
+        for job in asked.service.queue.all()
+        if job.kind == "retrain" and job.state not in {"done", "cancelled"}
+    ]
+    context = {"models": ledger.models(), "ledger": ledger.history(), "making": making}
+    return page(asked.request, "models.html", context)
+
+
+def _model(asked: Asked) -> Response:
+    model = asked.service.ledger.model(asked.path("study"), asked.path("bundle"))
+    proof = None if model.damage else asked.service.ledger.proof(model)
+    history = asked.service.ledger.history(model.case)
+    return page(asked.request, "model.html", {"model": model, "proof": proof, "history": history})
+
+
+def _promote(asked: Asked) -> Response:
+    fields = asked.form()
+    actions.promote(
+        asked.service,
+        asked.who,
+        asked.path("study"),
+        asked.path("bundle"),
+        fields.get("alias", [""])[0],
+        fields.get("reason", [""])[0],
+    )
+    return RedirectResponse("/tuner/models", 303)
+
+
+def _roll_back(asked: Asked) -> Response:
+    reason = asked.form().get("reason", [""])[0]
+    actions.roll_back(asked.service, asked.who, asked.path("case"), reason)
+    return RedirectResponse("/tuner/models", 303)
+
+
+def _acts(asked: Asked) -> Response:
+    return page(asked.request, "acts.html", {"acts": asked.service.acts.newest()})
+
+
+def _login(asked: Asked) -> Response:
+    return page(asked.request, "login.html", {"wrong": ""})
+
+
+def _log_in(asked: Asked) -> Response:
+    token = asked.form().get("token", [""])[0].strip()
+    failures, address = asked.request.state.failures, address_of(asked.request)
+    if failures.too_many(address):
+        wrong = "There were too many wrong tokens. Try again in a minute."
+        return page(asked.request, "login.html", {"wrong": wrong}, status=429)
+    person = asked.service.tokens.find(token)
+    if person is None:
+        failures.note(address)
+        wrong = "This token is not known, or it has expired. Ask for another."
+        return page(asked.request, "login.html", {"wrong": wrong}, status=401)
+    answer = RedirectResponse(HOME, 303)
+    answer.set_cookie(
+        COOKIE,
+        asked.service.sessions.begin(person.name),
+        httponly=True,
+        samesite="strict",
+        secure=asked.request.url.scheme == "https",
+    )
+    return answer
+
+
+def _log_out(asked: Asked) -> Response:
+    asked.form()
+    if asked.person:
+        asked.service.sessions.end(asked.person.session)
+    answer = RedirectResponse(LOGIN, 303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+def _to_study(name: str) -> Response:
+    return RedirectResponse(f"/tuner/studies/{quote(name, safe='')}", 303)
+
+
+def routes() -> list[RoleRoute]:
+    """Return the routes of the pages."""
+    study, model = "/tuner/studies/{name}", "/tuner/models/{study}/{bundle}"
+    return [
+        route("/", _root, None),
+        route(HOME, _studies, "viewer"),
+        route("/tuner/new", _new, "operator"),
+        route("/tuner/new", _submit, "operator", "POST"),
+        route(study, _study, "viewer"),
+        route(f"{study}/report", _report, "viewer"),
+        route(f"{study}/reports/{{file}}", report_file, "viewer"),
+        route(f"{study}/total", _total, "operator", "POST"),
+        route(f"{study}/tries", _try, "operator", "POST"),
+        route(f"{study}/models", _retrain, "operator", "POST"),
+        route(f"{study}/{{act}}", _steer, "operator", "POST"),
+        route("/tuner/compare", _compare, "viewer"),
+        route("/tuner/models", _models, "viewer"),
+        route(model, _model, "viewer"),
+        route(f"{model}/download", download, "viewer"),
+        route(f"{model}/promote", _promote, "operator", "POST"),
+        route("/tuner/cases/{case}/roll-back", _roll_back, "operator", "POST"),
+        route("/tuner/acts", _acts, "admin"),
+        route(LOGIN, _login, None),
+        route(LOGIN, _log_in, None, "POST"),
+        route("/tuner/logout", _log_out, "viewer", "POST"),
+    ]

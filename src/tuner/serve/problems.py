@@ -1,0 +1,51 @@
+"""What went wrong, as a page for people or a problem document for programs (RFC 9457)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from tuner.errors import BundleError, DataError, StoreError, StudyError, TunerError, UsageError
+from tuner.serve.rendering import page
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+API = "/api/"
+STATUS: dict[type[TunerError], int] = {
+    UsageError: 400,
+    DataError: 400,
+    BundleError: 409,
+    StudyError: 409,
+    StoreError: 503,
+}
+
+
+def answer(request: Request, status: int, reason: str) -> Response:
+    """Return the answer to a request that cannot be served."""
+    title = HTTPStatus(status).phrase
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    if request.url.path.startswith(API):
+        body = {"type": "about:blank", "title": title, "status": status, "detail": reason}
+        return JSONResponse(body, status, media_type="application/problem+json", headers=headers)
+    return page(
+        request, "problem.html", {"title": title, "reason": reason}, status=status, headers=headers
+    )
+
+
+def on_error(request: Request, error: Exception) -> Response:
+    """Answer an error of tuner's, in the words of the command line."""
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    if str(error).startswith("no ") and status == HTTPStatus.BAD_REQUEST:
+        status = 404 if request.method in {"GET", "HEAD"} else status
+    return answer(request, status, str(error))
+
+
+def on_http_error(request: Request, error: Exception) -> Response:
+    """Answer an error that a route or Starlette raises."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return answer(request, error.status_code, error.detail)

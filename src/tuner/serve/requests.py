@@ -1,0 +1,140 @@
+"""What may be asked of the service: checked as the command line checks it, before it is queued."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tuner.case.assignments import parse_assignments
+from tuner.errors import UsageError, unknown_name
+from tuner.naming import folder_name
+from tuner.seeds import LARGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuner.serve.shelf import Shelf
+    from tuner.serve.tables import Job, Kind
+    from tuner.workplace import Workplace
+
+MOST_TRIALS, MOST_SEEDS, MOST_SECONDS = 100_000, 1000, 10**9
+LONGEST_LIST = 100  # of values that are fixed, or configurations that are tried
+LONGEST_TEXT = 2000
+ARMS = ("best", "baseline", "recipe")
+KNOWN = {"case", "name", "trials", "seeds", "seed", "timeout", "fix", "tries"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A job to be queued.
+
+    Attributes:
+        options: by name, as `words_of` reads them.
+    """
+
+    kind: Kind
+    study: str
+    case: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def study_request(asked: Mapping[str, Any], shelf: Shelf) -> Request:
+    """Read what a person asks for: a case of the shelf, and how it is to be searched.
+
+    Raises:
+        UsageError: a name, a value or an option that cannot be used.
+    """
+    for name in asked:
+        if name not in KNOWN:
+            raise unknown_name("option", "options", str(name), KNOWN)
+    case = _text("case", asked.get("case") or "")
+    shelf.reference(case)
+    study = folder_name(_text("name", asked.get("name") or case))
+    options: dict[str, Any] = {
+        "trials": whole("trials", asked.get("trials", 50), 1, MOST_TRIALS),
+        "seeds": whole("seeds", asked.get("seeds", 6), 0, MOST_SEEDS),
+        "seed": whole("seed", asked.get("seed", 0), 0, LARGEST),
+        "fix": _texts("fix", asked.get("fix", [])),
+        "tries": _texts("tries", asked.get("tries", [])),
+    }
+    if asked.get("timeout") is not None:
+        options["timeout"] = whole("timeout", asked["timeout"], 1, MOST_SECONDS)
+    space = shelf.space(case)
+    if space is not None:
+        parse_assignments(space, options["fix"])
+    for tried in options["tries"]:
+        check_try(shelf, case, tried)
+    return Request("study", study, case, options)
+
+
+def retrain_request(study: str, case: str, arm: object, shelf: Shelf) -> Request:
+    """Read a wish for a model.
+
+    Raises:
+        UsageError: there is no such arm, or the case is not on the shelf.
+    """
+    if arm not in ARMS:
+        raise unknown_name("arm", "arms", str(arm), ARMS)
+    shelf.reference(case)
+    return Request("retrain", study, case, {"arm": arm})
+
+
+def check_try(shelf: Shelf, case: str, typed: object) -> str:
+    """Refuse a configuration that the case's search space does not have, as far as it tells.
+
+    Raises:
+        UsageError: it does not.
+    """
+    text = _text("try", typed)
+    space = shelf.space(case)
+    if space is not None:
+        parse_assignments(space, text.split(","), "--try")
+    return text
+
+
+def words_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None) -> list[str]:
+    """Return a job as the words of a command; a value can never be taken for an option.
+
+    Raises:
+        UsageError: its case is not on the shelf any more.
+    """
+    options = job.options
+    case = shelf.reference(job.case)
+    where = [f"--storage={workplace.url}", f"--home={workplace.root}"]
+    if job.kind == "retrain":
+        own = [f"--case={case}"] if shelf.is_own(job.case) else []
+        return ["retrain", *where, *own, f"--arm={options['arm']}", "--", job.study]
+    words = ["study", *where, f"--name={job.study}"]
+    words += [f"--{name}={options[name]}" for name in ("trials", "seeds", "seed")]
+    words += [f"--timeout={options['timeout']}"] if "timeout" in options else []
+    words += [f"--workers={workers}"] if workers else []
+    words += [f"--fix={one}" for one in options["fix"]]
+    words += [f"--try={one}" for one in options["tries"]]
+    return [*words, "--", case]
+
+
+def whole(name: str, value: object, least: int, most: int) -> int:
+    """Read a whole number.
+
+    Raises:
+        UsageError: it is not one, or out of range.
+    """
+    try:
+        number = int(value) if isinstance(value, str) else value
+    except ValueError:
+        number = None
+    if type(number) is not int or not least <= number <= most:
+        raise UsageError(f"{name}: got {value!r}; it takes a whole number, {least} to {most}")
+    return number
+
+
+def _texts(name: str, value: object) -> list[str]:
+    if not isinstance(value, list) or len(value) > LONGEST_LIST:
+        raise UsageError(f"{name} takes a list of at most {LONGEST_LIST} texts like NAME=VALUE")
+    return [_text(name, one) for one in value]
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isprintable():
+        raise UsageError(f"{name}: it takes a text of at most {LONGEST_TEXT} printable characters")
+    return value

@@ -1,0 +1,124 @@
+"""Routes that know who may use them, and run where they may wait."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
+
+from tuner.errors import UsageError
+from tuner.serve.problems import API
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from tuner.serve.service import Service
+    from tuner.serve.tokens import Person, Role
+
+LOGIN = "/tuner/login"
+FORM = "application/x-www-form-urlencoded"
+
+
+class Asked:
+    """A request, with what handlers need of it.
+
+    Attributes:
+        body: its bytes.
+    """
+
+    def __init__(self, request: Request, body: bytes) -> None:
+        self.request, self.body = request, body
+        self.service: Service = request.app.state.service
+        self.person: Person | None = request.state.person
+
+    @property
+    def who(self) -> str:
+        """The name of who asks."""
+        return self.person.name if self.person else "?"
+
+    def path(self, name: str) -> str:
+        """Return a part of the path."""
+        return str(self.request.path_params[name])
+
+    def json(self) -> dict[str, Any]:
+        """Return the body as a JSON object.
+
+        Raises:
+            HTTPException: it is not sent as JSON: a form of another site could not send it so.
+            UsageError: it is not a JSON object.
+        """
+        if self.request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            raise HTTPException(415, "send JSON, with the header Content-Type: application/json")
+        try:
+            found = json.loads(self.body or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"the body is not JSON: {error}") from error
+        if not isinstance(found, dict):
+            raise UsageError('the body is not a JSON object; write it like {"trials": 50}')
+        return found
+
+    def form(self) -> dict[str, list[str]]:
+        """Return the fields of a form that one of our pages has sent.
+
+        Raises:
+            HTTPException: another page has sent it, or it is not a form.
+        """
+        if self.request.headers.get("content-type", "").partition(";")[0] != FORM:
+            raise HTTPException(415, "send a form of the page")
+        try:
+            pairs = parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=300)
+        except ValueError as error:
+            raise UsageError(f"the form cannot be read: {error}") from error
+        fields: dict[str, list[str]] = {}
+        for name, value in pairs:
+            fields.setdefault(name, []).append(value)
+        key = self.service.form_key(self.person.session if self.person else "")
+        if not hmac.compare_digest(fields.pop("form_key", [""])[0].encode(), key.encode()):
+            raise HTTPException(403, "the form is too old; load its page again and repeat")
+        return fields
+
+
+class RoleRoute(Route):
+    """A route that knows who may use it: the role, or None for everybody."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        role: Role | None,
+        method: str,
+    ) -> None:
+        super().__init__(path, endpoint, methods=[method], name=f"{method} {path}")
+        self.role, self.method = role, method
+
+
+def route(
+    path: str, handler: Callable[[Asked], Response], role: Role | None, method: str = "GET"
+) -> RoleRoute:
+    """Return a route for who has this role or a higher one; None: for everybody.
+
+    Args:
+        handler: may wait for the database: it is called in a thread.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        person: Person | None = request.state.person
+        if role is not None and person is None:
+            if request.method == "GET" and not request.url.path.startswith(API):
+                return RedirectResponse(LOGIN, 303)
+            raise HTTPException(401, "send a token: Authorization: Bearer TOKEN")
+        if role is not None and person is not None and not person.may(role):
+            raise HTTPException(403, f"this needs the role {role}, and yours is {person.role}")
+        body = await request.body()
+        return await run_in_threadpool(handler, Asked(request, body))
+
+    return RoleRoute(path, endpoint, role, method)

@@ -1,0 +1,94 @@
+"""A service as one value: where it keeps what, and what it offers."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tuner.serve.acts import Acts
+from tuner.serve.browsing import Browser
+from tuner.serve.ledger import Ledger
+from tuner.serve.queue import Queue
+from tuner.serve.shelf import Shelf
+from tuner.serve.supervisor import Supervisor
+from tuner.serve.tables import prepare
+from tuner.serve.takeaway import Predictor
+from tuner.serve.tokens import Sessions, Tokens
+from tuner.study.store import open_storage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from optuna.storages import RDBStorage
+
+    from tuner.workplace import Workplace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What handlers of requests need.
+
+    Attributes:
+        hosts: names under which the service may be asked for, without a port.
+        loopback: whether only this machine can reach it.
+        secret: of this start; a form carries what was made with it.
+    """
+
+    workplace: Workplace
+    storage: RDBStorage
+    shelf: Shelf
+    queue: Queue
+    supervisor: Supervisor
+    browser: Browser
+    ledger: Ledger
+    predictor: Predictor
+    tokens: Tokens
+    acts: Acts
+    hosts: frozenset[str]
+    loopback: bool
+    sessions: Sessions = field(default_factory=Sessions)
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+
+    @classmethod
+    def at(
+        cls,
+        workplace: Workplace,
+        *,
+        hosts: frozenset[str],
+        loopback: bool,
+        cases: Path | None = None,
+        workers: int | None = None,
+    ) -> Service:
+        """Open the database, make what is missing in it, and return the service.
+
+        Args:
+            cases: folder of the owner's own case files.
+            workers: trainings of a study that run at once.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        storage = open_storage(workplace.url, create=True)
+        prepare(storage.engine)
+        shelf, queue = Shelf(cases), Queue(storage.engine)
+        return cls(
+            workplace=workplace,
+            storage=storage,
+            shelf=shelf,
+            queue=queue,
+            supervisor=Supervisor(queue, workplace, shelf, workers),
+            browser=Browser(workplace, storage, queue),
+            ledger=Ledger(storage, workplace),
+            predictor=Predictor(shelf),
+            tokens=Tokens(storage.engine),
+            acts=Acts(storage.engine, time.time),
+            hosts=hosts,
+            loopback=loopback,
+        )
+
+    def form_key(self, session: str) -> str:
+        """Return what a form of a session has to carry."""
+        return hmac.new(self.secret, session.encode(), "sha256").hexdigest()

@@ -1,0 +1,99 @@
+"use strict";
+// What is live on a page: curves and printed lines of a study, and predictions. Pages are whole without it.
+
+const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c7aa9", "#7f7f7f", "#b8860b", "#20837a"];
+let plot = null;
+let shape = "";
+
+function ink(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// series: [{label, curve: [[step, value], ...], dashed}]
+function draw(place, series) {
+  const shown = series.filter((one) => one.curve.length);
+  const steps = [...new Set(shown.flatMap((one) => one.curve.map((point) => point[0])))].sort((a, b) => a - b);
+  const data = [steps, ...shown.map((one) => {
+    const values = new Map(one.curve);
+    return steps.map((step) => values.get(step) ?? null);
+  })];
+  const now = JSON.stringify(shown.map((one) => [one.label, one.dashed]));
+  if (plot && now === shape) {
+    plot.setData(data);
+    return;
+  }
+  if (plot) plot.destroy();
+  plot = null;
+  shape = now;
+  place.textContent = "";
+  if (!shown.length) {
+    place.textContent = "No trial has reported yet.";
+    return;
+  }
+  const axis = () => ({ stroke: ink("--ink"), grid: { stroke: ink("--line"), width: 1 }, ticks: { stroke: ink("--line") } });
+  plot = new uPlot({
+    width: place.clientWidth, height: 320, scales: { x: { time: false } },
+    axes: [{ ...axis(), label: "report", stroke: ink("--ink") }, { ...axis(), size: 70 }],
+    series: [{ label: "report" }, ...shown.map((one, index) => ({
+      label: one.label, stroke: COLORS[index % COLORS.length], width: 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true,
+    }))],
+  }, data, place);
+}
+
+function watch(place) {
+  const source = new EventSource(place.dataset.events);
+  let known = null;
+  source.addEventListener("study", (event) => {
+    const now = JSON.parse(event.data);
+    draw(place, [
+      ...(now.baseline ? [{ label: "baseline", curve: now.baseline.curve, dashed: true }] : []),
+      ...now.leaders.filter((one) => one.arm !== "baseline").slice(0, 2).map((one) => ({ label: `best: trial ${one.number}`, curve: one.curve, dashed: true })),
+      ...now.running.map((one) => ({ label: `trial ${one.number}`, curve: one.curve, dashed: false })),
+    ]);
+    const log = document.getElementById("log");
+    if (log && log.textContent !== now.log) {
+      const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+      log.textContent = now.log;
+      if (atEnd) log.scrollTop = log.scrollHeight;
+    }
+    const mark = JSON.stringify([now.finished, now.states, now.job && [now.job.state, now.job.wish]]);
+    if (known !== null && known !== mark) document.body.dispatchEvent(new Event("tuner:changed"));
+    known = mark;
+  });
+  addEventListener("pagehide", () => source.close());
+}
+
+async function predict(form, output) {
+  const image = form.elements.image;
+  const body = image ? image.files[0] : form.elements.rows.value;
+  output.textContent = "Predicting …";
+  try {
+    const answer = await fetch(form.dataset.predict, {
+      method: "POST", body, headers: { "Content-Type": image ? "application/octet-stream" : "text/csv" },
+    });
+    const said = await answer.json();
+    output.textContent = answer.ok ? said.predictions.map(inWords).join("\n") : said.detail;
+  } catch (error) {
+    output.textContent = `The service did not answer: ${error.message}`;
+  }
+}
+
+function inWords(one) {
+  if (!("class" in one)) return String(one.prediction);
+  const others = Object.entries(one.probabilities).sort((a, b) => b[1] - a[1]).slice(0, 5);
+  return `${one.class}\n` + others.map(([name, share]) => `  ${(100 * share).toFixed(1)} %  ${name}`).join("\n");
+}
+
+const place = document.getElementById("curves");
+if (place && place.dataset.events) watch(place);
+if (place && place.dataset.curves) {
+  draw(place, Object.entries(JSON.parse(place.dataset.curves)).map(([label, curve]) => ({ label, curve, dashed: false })));
+}
+if (place) addEventListener("resize", () => plot && plot.setSize({ width: place.clientWidth, height: 320 }));
+const form = document.getElementById("predict");
+if (form) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    predict(form, document.getElementById("prediction"));
+  });
+}

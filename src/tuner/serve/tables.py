@@ -1,0 +1,147 @@
+"""What the service keeps: tables of its own in the database of the studies.
+
+Their names begin with `tuner_`, so they never meet Optuna's. Times are seconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from sqlalchemy import JSON, func, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from tuner.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+VERSION = 1  # of these tables
+MAKING_TABLES = 0x736572766572  # names the lock on a server under which they are made: "server"
+State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
+Wish = Literal["", "pause", "cancel", "restart"]
+Kind = Literal["study", "retrain"]
+STATES: tuple[State, ...] = get_args(State)
+
+
+class Table(DeclarativeBase):
+    """Base of the tables."""
+
+    type_annotation_map = {dict[str, Any]: JSON}  # noqa: RUF012 - SQLAlchemy reads it so
+
+
+class Version(Table):
+    """One row: by which version of these tables the database was made."""
+
+    __tablename__ = "tuner_version"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Job(Table):
+    """A process that the service is to run: a study, or the retraining of its best.
+
+    Attributes:
+        key: what the submitter calls it; a second submission with the same key is the same job.
+        study: the study's name.
+        options: how the command is to be called, as `tuner.serve.requests` checked it.
+        wish: what a person has asked a running job to do.
+        starts: how often it was started since it last ended as it should.
+        owner: the service that runs it; it holds the job until `lease`, and renews that.
+        last_words: what the process printed last.
+    """
+
+    __tablename__ = "tuner_jobs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str | None] = mapped_column(unique=True)
+    kind: Mapped[str]
+    study: Mapped[str] = mapped_column(index=True)
+    case: Mapped[str]
+    options: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(index=True)
+    wish: Mapped[str]
+    who: Mapped[str]
+    submitted: Mapped[float]
+    started: Mapped[float | None]
+    ended: Mapped[float | None]
+    starts: Mapped[int]
+    owner: Mapped[str | None]
+    lease: Mapped[float | None]
+    last_words: Mapped[str]
+
+
+class Promotion(Table):
+    """A line of the ledger: from `at` on, `alias` of a case meant this bundle. Never changed.
+
+    Attributes:
+        act: "promote" or "roll back".
+        weights: SHA-256 of the bundle's weights.
+        proof: what showed the gain, in a sentence; empty: nothing did, and `reason` says why then.
+    """
+
+    __tablename__ = "tuner_promotions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case: Mapped[str] = mapped_column(index=True)
+    alias: Mapped[str]
+    act: Mapped[str]
+    study: Mapped[str]
+    bundle: Mapped[str]
+    weights: Mapped[str]
+    proof: Mapped[str]
+    reason: Mapped[str]
+    who: Mapped[str]
+    at: Mapped[float]
+
+
+class Token(Table):
+    """A key to the service. The token itself is nowhere: only its SHA-256.
+
+    Attributes:
+        expires: None: it does not.
+    """
+
+    __tablename__ = "tuner_tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    made: Mapped[float]
+    expires: Mapped[float | None]
+
+
+class Act(Table):
+    """A line of the audit log: who did what to what."""
+
+    __tablename__ = "tuner_acts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[float]
+    who: Mapped[str]
+    what: Mapped[str]
+    on: Mapped[str]
+
+
+def prepare(engine: Engine) -> None:
+    """Make the tables where they are missing.
+
+    Raises:
+        StoreError: a newer version of tuner made them, or the database fails.
+    """
+    with Session(engine) as session, session.begin():
+        if engine.dialect.name == "postgresql":
+            session.execute(select(func.pg_advisory_xact_lock(MAKING_TABLES)))
+        for table in Table.metadata.sorted_tables:
+            session.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                session.execute(CreateIndex(index, if_not_exists=True))
+        number = session.scalar(select(func.max(Version.number)))
+        if number is None:
+            session.add(Version(number=VERSION))
+        elif number > VERSION:
+            raise StoreError(
+                f"the service's tables have version {number}, and this tuner knows {VERSION}; "
+                "use the version of tuner that made them"
+            )

@@ -1,0 +1,120 @@
+"""A model as a file to take away, and tried on what a person sends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.bundle.bundle import MANIFEST, WEIGHTS
+from tuner.case.reference import door_of
+from tuner.errors import BundleError, DataError, UsageError
+
+if TYPE_CHECKING:
+    from tuner.serve.ledger import Model
+    from tuner.serve.shelf import Shelf
+
+SECONDS = 120  # for a prediction; most of it goes into importing
+SECONDS_TO_WAIT = 30  # for the prediction before
+
+
+def packed(model: Model) -> Path:
+    """Write a bundle into one temporary file, which the caller removes.
+
+    Raises:
+        BundleError: it is damaged.
+    """
+    if model.damage:
+        raise BundleError(model.damage)
+    with tempfile.NamedTemporaryFile(suffix=".zip", delete=False) as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name in (MANIFEST, WEIGHTS):
+                archive.write(model.folder / name, f"{model.bundle}/{name}")
+        return Path(file.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """Predicts in a process of its own, one after the other: the web process runs no model."""
+
+    shelf: Shelf
+    _one: threading.Lock = field(default_factory=threading.Lock)
+
+    def predict(self, model: Model, body: bytes) -> list[dict[str, Any]]:
+        """Return what a model says of an image, or of the rows of a table (CSV).
+
+        A table of one line may leave out the header: its numbers are in the model's order.
+
+        Raises:
+            BundleError: the model is damaged.
+            DataError: the input cannot be read, or the model says nothing of it.
+            UsageError: too many ask at once.
+        """
+        if model.damage:
+            raise BundleError(model.damage)
+        columns = [str(one) for one in model.manifest["preprocessing"]["columns"]]
+        text = _with_header(body, columns) if columns else body
+        if not self._one.acquire(timeout=SECONDS_TO_WAIT):
+            raise UsageError("other predictions are at work; try again in a moment")
+        try:
+            with tempfile.TemporaryDirectory(prefix="tuner-predict-") as folder:
+                path = Path(folder) / ("input.csv" if columns else "input.png")
+                path.write_bytes(text)
+                return self._run(model, path)
+        finally:
+            self._one.release()
+
+    def _run(self, model: Model, path: Path) -> list[dict[str, Any]]:
+        made_by_a_door = door_of(str(model.manifest["reference"])) is not None
+        own = self.shelf.is_own(model.case) and not made_by_a_door
+        case = [f"--case={self.shelf.reference(model.case)}"] if own else []
+        words = ["--json", *case, "--", str(model.folder), str(path)]
+        try:
+            ended = subprocess.run(  # noqa: S603 - our own module, no shell
+                [sys.executable, "-m", "tuner.predict", *words],
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DataError(f"the prediction took longer than {SECONDS} s; send less") from error
+        if ended.returncode:
+            said = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+            reason = said[0].removeprefix("tuner: ").replace(str(path), "the input")
+            raise DataError(reason)
+        found: list[dict[str, Any]] = json.loads(ended.stdout)
+        for one in found:
+            one.pop("file", None)
+        return found
+
+
+def _with_header(body: bytes, columns: list[str]) -> bytes:
+    """Add the header to a single row of numbers that has none."""
+    try:
+        text = body.decode("utf-8-sig").strip()
+        rows = list(csv.reader(io.StringIO(text)))
+    except (ValueError, csv.Error) as error:
+        raise DataError(f"the table cannot be read: {error}") from error
+    if len(rows) == 1 and len(rows[0]) == len(columns) and all(map(_is_number, rows[0])):
+        header = io.StringIO()
+        csv.writer(header, lineterminator="\n").writerow(columns)
+        text = header.getvalue() + text
+    return (text + "\n").encode()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

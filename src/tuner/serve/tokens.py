@@ -1,0 +1,179 @@
+"""Who may do what: tokens that are stored hashed, sessions of browsers, and failed attempts.
+
+A token is 256 random bits, so its SHA-256 needs no salt and no slow hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tuner.errors import UsageError, unknown_name
+from tuner.serve.tables import Token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Engine
+
+Role = Literal["viewer", "operator", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)  # each may do what those before it may
+PREFIX = "tuner_"
+SECONDS_OF_A_SESSION = 12 * 3600
+MOST_FAILURES, SECONDS_OF_FAILURES = 5, 60.0
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks.
+
+    Attributes:
+        session: by which a browser is known; empty for a program.
+    """
+
+    name: str
+    role: Role
+    session: str = ""
+
+    def may(self, role: Role) -> bool:
+        """Whether they may do what asks for this role."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens in the database."""
+
+    engine: Engine
+    clock: Callable[[], float] = time.time
+
+    def create(self, name: str, role: str, days: int | None = None) -> str:
+        """Make a token and return it; it is shown this once.
+
+        Args:
+            name: whose it is, for the audit log.
+            days: after which it expires; None: it does not.
+
+        Raises:
+            UsageError: there is no such role, or the name is taken or unusable.
+        """
+        if role not in ROLES:
+            raise unknown_name("role", "roles", role, ROLES)
+        if not name or not name.isprintable() or len(name) > LONGEST_NAME:
+            raise UsageError(f"the name {name!r} cannot be used; it takes 1 to 100 letters")
+        token = PREFIX + secrets.token_urlsafe(32)
+        now = self.clock()
+        made = Token(
+            name=name,
+            digest=_digest(token),
+            role=role,
+            made=now,
+            expires=None if days is None else now + days * 86400,
+        )
+        try:
+            with Session(self.engine) as session, session.begin():
+                session.add(made)
+        except IntegrityError as error:
+            raise UsageError(
+                f"there is already a token {name!r}; revoke it, or choose another name"
+            ) from error
+        return token
+
+    def all(self) -> Sequence[Token]:
+        """Return all tokens, without what opens."""
+        with Session(self.engine) as session:
+            return session.scalars(select(Token).order_by(Token.name)).all()
+
+    def exist(self) -> bool:
+        """Whether there is any, expired ones included."""
+        with Session(self.engine) as session:
+            return session.scalar(select(Token.id).limit(1)) is not None
+
+    def find(self, token: str) -> Person | None:
+        """Return whose token this is; None: nobody's, or it has expired."""
+        with Session(self.engine) as session:
+            found = session.scalar(select(Token).where(Token.digest == _digest(token)))
+        return self._person(found)
+
+    def named(self, name: str) -> Person | None:
+        """Return who has the token of a name; None: it was revoked or has expired."""
+        with Session(self.engine) as session:
+            return self._person(session.scalar(select(Token).where(Token.name == name)))
+
+    def revoke(self, name: str) -> None:
+        """Delete a token; its sessions end with it.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        with Session(self.engine) as session, session.begin():
+            found = session.scalar(select(Token).where(Token.name == name))
+            if found is None:
+                names = session.scalars(select(Token.name)).all()
+                raise unknown_name("token", "tokens", name, names)
+            session.delete(found)
+
+    def _person(self, token: Token | None) -> Person | None:
+        if token is None or (token.expires is not None and token.expires < self.clock()):
+            return None
+        return Person(token.name, next(role for role in ROLES if role == token.role))
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Browsers that have shown a token. They are forgotten when the service ends."""
+
+    clock: Callable[[], float] = time.time
+    known: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def begin(self, name: str) -> str:
+        """Return the key of a new session of the token of that name."""
+        now = self.clock()
+        for key in [key for key, (_, end) in list(self.known.items()) if end < now]:
+            self.known.pop(key, None)
+        key = secrets.token_urlsafe(32)
+        self.known[key] = (name, now + SECONDS_OF_A_SESSION)
+        return key
+
+    def name_of(self, key: str) -> str | None:
+        """Return whose session this is; None: nobody's, or it is over."""
+        name, end = self.known.get(key, (None, 0.0))
+        return name if end > self.clock() else None
+
+    def end(self, key: str) -> None:
+        """Forget a session."""
+        self.known.pop(key, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Failed attempts by address: after a few, the address has to wait a minute."""
+
+    clock: Callable[[], float] = time.monotonic
+    seen: dict[str, deque[float]] = field(default_factory=dict)
+
+    def note(self, address: str) -> None:
+        """Count a failure."""
+        self.seen.setdefault(address, deque(maxlen=MOST_FAILURES)).append(self.clock())
+
+    def too_many(self, address: str) -> bool:
+        """Whether the address has to wait."""
+        for one in [one for one, times in list(self.seen.items()) if self._are_over(times)]:
+            self.seen.pop(one, None)
+        return len(self.seen.get(address, ())) == MOST_FAILURES
+
+    def _are_over(self, times: deque[float]) -> bool:
+        return times[-1] < self.clock() - SECONDS_OF_FAILURES
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

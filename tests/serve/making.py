@@ -1,0 +1,46 @@
+"""A service of tests' own: a real database, and studies of the tiny case in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.testclient import TestClient
+
+from tests.making import TINY
+from tuner.serve.app import application
+from tuner.serve.service import Service
+
+if TYPE_CHECKING:
+    from tuner.workplace import Workplace
+
+HOST = "http://localhost:8080"
+
+
+def make_service(workplace: Workplace, *, loopback: bool = True) -> Service:
+    """Return a service whose jobs wait: nothing runs them, as its application is not started."""
+    return Service.at(
+        workplace,
+        hosts=frozenset({"localhost", "127.0.0.1"}),
+        loopback=loopback,
+        cases=Path(TINY).parent,
+        workers=1,
+    )
+
+
+def client_of(service: Service, token: str = "") -> TestClient:
+    """Return who asks a service, as a program does."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    made = TestClient(
+        application(service), HOST, follow_redirects=False, raise_server_exceptions=True
+    )
+    made.headers.update(headers)
+    return made
+
+
+def form_key(client: TestClient, path: str) -> str:
+    """Return what the forms of a page carry."""
+    found = re.search(r'name="form_key" value="([0-9a-f]+)"', client.get(path).text)
+    assert found is not None, f"no form on {path}"
+    return found[1]

@@ -1,0 +1,214 @@
+"""Who may do what: every route, every role, and what other sites' pages may not do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.serve.making import client_of, form_key, make_service
+from tuner.errors import UsageError
+from tuner.serve import api, pages
+from tuner.serve.access import LARGEST_BODY
+from tuner.serve.tokens import MOST_FAILURES, ROLES, Tokens
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.testclient import TestClient
+
+    from tuner.serve.routing import RoleRoute
+    from tuner.serve.service import Service
+
+V1 = "/api/v1"
+ROUTES = [*api.routes(), *pages.routes()]
+GUARDED = [one for one in ROUTES if one.role is not None and not one.path.endswith("/events")]
+OPEN = {"/healthz", "/readyz", "/", "/tuner/login"}
+
+
+def filled(route: RoleRoute) -> str:
+    return route.path.format(
+        name="none", file="report.md", act="pause", study="none", bundle="none", case="none"
+    )
+
+
+def ask(client: TestClient, route: RoleRoute) -> int:
+    page = route.path.startswith("/tuner")
+    body = {"data": {"a": "b"}} if page else {"json": {}}
+    sent = body if route.method == "POST" else {}
+    return client.request(route.method, filled(route), **sent).status_code  # type: ignore[arg-type]
+
+
+def test_only_these_routes_are_open() -> None:
+    assert {one.path for one in ROUTES if one.role is None} == OPEN
+    posts = {one.path: one.role for one in ROUTES if one.method == "POST" and one.role}
+    harmless = {"/tuner/logout", f"{V1}/models/{{study}}/{{bundle}}/predict"}
+    assert {path for path, role in posts.items() if role == "viewer"} == harmless
+
+
+@pytest.mark.parametrize("role", ["", *ROLES])
+def test_every_route_asks_for_its_role(empty: Service, role: str) -> None:
+    token = empty.tokens.create("someone", role or "viewer")
+    client = client_of(empty, token if role else "")
+    for route in GUARDED:
+        status = ask(client, route)
+        place = f"{route.method} {route.path} as {role or 'nobody'}: {status}"
+        needed = route.role
+        assert needed is not None
+        if not role:
+            page = route.method == "GET" and not route.path.startswith(V1)
+            assert status == (303 if page else 401), place
+        elif ROLES.index(role) < ROLES.index(needed):
+            assert status == 403, place
+        elif route.method == "GET":
+            assert status in {200, 400, 404}, place
+        else:
+            assert status in {201, 400, 403} or (status == 303), place
+            assert (status == 403) == route.path.startswith("/tuner"), "no form key was sent"
+
+
+def test_without_tokens_it_is_open_on_this_machine_alone(tmp_path: Path) -> None:
+    for loopback, status in ((True, 200), (False, 401)):
+        made = make_service(Workplace.at(tmp_path / str(loopback)), loopback=loopback)
+        assert client_of(made).get(f"{V1}/studies").status_code == status
+        made.storage.engine.dispose()
+
+
+def test_a_token_opens_until_it_is_revoked_or_expires(empty: Service) -> None:
+    now = [0.0]
+    tokens = Tokens(empty.storage.engine, lambda: now[0])
+    token = tokens.create("ann", "operator", days=1)
+    found = tokens.find(token)
+    assert found is not None
+    assert (found.name, found.role, found.may("viewer"), found.may("admin")) == (
+        *("ann", "operator"),
+        *(True, False),
+    )
+    assert tokens.find(token + "x") is None
+    assert all(token not in str(vars(one)) for one in tokens.all()), "only its hash is kept"
+    now[0] = 86401
+    assert tokens.find(token) is None
+    now[0] = 0
+    tokens.revoke("ann")
+    assert tokens.find(token) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "said"),
+    [("ann", "viewer", "already a token"), ("bob", "king", "no role"), ("", "viewer", "name ''")],
+)
+def test_unusable_tokens_are_refused(empty: Service, name: str, role: str, said: str) -> None:
+    empty.tokens.create("ann", "viewer")
+    with pytest.raises(UsageError, match=said):
+        empty.tokens.create(name, role)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "localhost.evil.example"}, 421),
+        ({"Host": "[::1"}, 421),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://localhost:9999"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Origin": "http://localhost:8080", "Sec-Fetch-Site": "same-origin"}, 201),
+        ({}, 201),
+    ],
+)
+def test_pages_of_other_sites_do_nothing(
+    empty: Service, headers: dict[str, str], status: int
+) -> None:
+    client = client_of(empty)
+    sent = {"Content-Type": "application/json", **headers}
+    answer = client.post(f"{V1}/studies", content='{"case": "tiny"}', headers=sent)
+    assert answer.status_code == status
+    assert len(empty.queue.all()) == (status == 201)
+
+
+def test_a_form_needs_the_key_of_its_session(empty: Service) -> None:
+    token = empty.tokens.create("ann", "operator")
+    client, other = client_of(empty), client_of(empty)
+    fields = {"case": "tiny", "name": "x", "trials": "2", "seeds": "0", "seed": "0"}
+    for one in (client, other):
+        assert one.get("/tuner/").headers["location"] == "/tuner/login"
+        key = {"token": token, "form_key": form_key_of_nobody(empty)}
+        answer = one.post("/tuner/login", data=key)
+        assert answer.status_code == 303
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+    stolen = {**fields, "form_key": form_key(other, "/tuner/new")}
+    assert client.post("/tuner/new", data=fields).status_code == 403
+    assert client.post("/tuner/new", data=stolen).status_code == 403
+    own = {**fields, "form_key": form_key(client, "/tuner/new")}
+    assert client.post("/tuner/new", data=own).status_code == 303
+    assert [job.who for job in empty.queue.all()] == ["ann"]
+    empty.tokens.revoke("ann")
+    assert client.get(f"{V1}/studies").status_code == 200, "no token is left: it is open again"
+
+
+def form_key_of_nobody(service: Service) -> str:
+    return service.form_key("")
+
+
+def test_a_session_ends_with_its_token_and_by_logging_out(empty: Service) -> None:
+    empty.tokens.create("stays", "viewer")
+    token = empty.tokens.create("ann", "viewer")
+    client = client_of(empty)
+    login = {"token": token, "form_key": form_key_of_nobody(empty)}
+    client.post("/tuner/login", data=login)
+    assert client.get("/tuner/").status_code == 200
+    cookie = client.cookies["tuner_session"]
+    client.post("/tuner/logout", data={"form_key": form_key(client, "/tuner/")})
+    client.cookies.set("tuner_session", cookie)
+    assert client.get("/tuner/").status_code == 303, "the old cookie opens nothing"
+    client.cookies.clear()
+    client.post("/tuner/login", data=login)
+    empty.tokens.revoke("ann")
+    assert client.get("/tuner/").status_code == 303
+
+
+@pytest.mark.parametrize("by", ["header", "form"])
+def test_guessers_have_to_wait(empty: Service, by: str) -> None:
+    token = empty.tokens.create("ann", "viewer")
+    client = client_of(empty)
+
+    def guess(word: str) -> int:
+        if by == "header":
+            return client.get(
+                f"{V1}/studies", headers={"Authorization": f"Bearer {word}"}
+            ).status_code
+        form = {"token": word, "form_key": form_key_of_nobody(empty)}
+        return client.post("/tuner/login", data=form).status_code
+
+    assert [guess(f"tuner_{number}") for number in range(MOST_FAILURES)] == [401] * MOST_FAILURES
+    assert guess(token) == 429
+
+
+def test_large_bodies_are_refused(empty: Service) -> None:
+    client = client_of(empty)
+    body = b'{"case": "' + b"x" * LARGEST_BODY + b'"}'
+
+    def parts() -> object:
+        yield body
+
+    sent = {"Content-Type": "application/json"}
+    for content in (body, parts()):
+        answer = client.post(f"{V1}/studies", content=content, headers=sent)  # type: ignore[arg-type]
+        assert answer.status_code == 413
+        assert answer.json()["detail"] == "the body is larger than 1 MiB"
+
+
+def test_every_answer_keeps_the_browser_strict(client: TestClient) -> None:
+    for path in ("/tuner/", "/tuner/studies/tiny", "/tuner/static/tuner.js", "/nothing"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"

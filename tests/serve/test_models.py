@@ -1,0 +1,182 @@
+"""Bundles: listed, promoted by proof, rolled back, downloaded; what was current when."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+import pytest
+
+from tests.making import TINY, retrained
+from tests.serve.making import client_of, form_key, make_service
+from tuner.bundle.bundle import read_manifest
+from tuner.errors import BundleError, UsageError
+from tuner.evidence.predictions import TARGETS, Predictions, keep_predictions, keep_targets
+from tuner.serve.ledger import Ledger
+from tuner.serve.proof import gain_over
+from tuner.study.store import evidence_name
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tuner.serve.service import Service
+
+V1 = "/api/v1"
+
+
+@pytest.fixture(scope="module")
+def with_bundles(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage folder with the study `tiny`, and bundles of its best and its baseline."""
+    folder = tmp_path_factory.mktemp("bundles") / "storage"
+    shutil.copytree(workplace / "storage", folder)
+    for arm in ("best", "baseline"):
+        retrained("tiny", arm=arm, case_file=TINY, workplace=Workplace.at(folder))
+    return folder
+
+
+@pytest.fixture
+def service(with_bundles: Path, tmp_path: Path) -> Iterator[Service]:
+    shutil.copytree(with_bundles, tmp_path / "storage")
+    made = make_service(Workplace.at(tmp_path / "storage"))
+    yield made
+    made.storage.engine.dispose()
+
+
+def bundle_of(service: Service, arm: str) -> str:
+    (found,) = [one.bundle for one in service.ledger.models() if one.bundle.startswith(arm)]
+    return found
+
+
+def test_models_are_promoted_rolled_back_and_remembered(service: Service) -> None:
+    now = [100.0]
+    ledger = Ledger(service.storage, service.workplace, lambda: now[0])
+    best, baseline = bundle_of(service, "best"), bundle_of(service, "baseline")
+    with pytest.raises(UsageError, match="write a reason; it is kept in the ledger"):
+        ledger.promote("tiny", baseline, "current", "ann")
+    ledger.promote("tiny", baseline, "current", "ann", "to begin with")
+    now[0] = 200
+    ledger.promote("tiny", best, "candidate", "bob")
+    ledger.promote("tiny", best, "current", "bob", "it looks better")
+    assert {one.bundle: one.aliases for one in ledger.models()} == {
+        best: ("candidate", "current"),
+        baseline: (),
+    }
+    with pytest.raises(UsageError, match="is the current model of 'tiny' already"):
+        ledger.promote("tiny", best, "current", "bob", "again")
+    now[0] = 300
+    assert ledger.roll_back("tiny", "cid", "it was not").bundle == baseline
+    with pytest.raises(UsageError, match="there is nothing to go to"):
+        ledger.roll_back("tiny", "cid", "once more")
+    when = {at: ledger.current("tiny", at=at) for at in (50, 150, 250, 350)}
+    assert [one and one.bundle for one in when.values()] == [None, baseline, best, baseline]
+    assert [(one.who, one.act, one.reason) for one in ledger.history("tiny")] == [
+        ("cid", "roll back", "it was not"),
+        ("bob", "promote", "it looks better"),
+        ("bob", "promote", ""),
+        ("ann", "promote", "to begin with"),
+    ]
+
+
+def rows_met(service: Service, study: str, wrong: float, seed: int) -> dict[str, Any]:
+    """Have the models of trial 0 of a study err on a share of 300 test rows."""
+    optuna.copy_study(
+        from_study_name="tiny",
+        from_storage=service.storage,
+        to_storage=service.storage,
+        to_study_name=study,
+    )
+    evidence = optuna.create_study(study_name=evidence_name(study), storage=service.storage)
+    targets = np.arange(300) % 2
+    keep_targets(evidence, "the rows", targets)
+    errs = np.random.default_rng(seed).random((6, 300)) < wrong
+    said = np.where(errs, 1 - targets, targets)
+    keep_predictions(evidence, 0, Predictions(tuple(range(6)), said), targets)
+    return {"study": study, "trial": 0}
+
+
+def test_a_gain_is_proven_on_the_same_test_rows(service: Service) -> None:
+    current = rows_met(service, "current", 0.3, 1)
+    better, alike = rows_met(service, "better", 0.05, 2), rows_met(service, "alike", 0.3, 3)
+    gain = gain_over(service.storage, current, better)
+    assert gain.proven
+    assert re.search(r"the gain is 2\d\.\d points \(95 % interval .*, 300 test rows", gain.sentence)
+    assert not gain_over(service.storage, better, current).proven
+    assert not gain_over(service.storage, current, alike).proven
+    assert not gain_over(service.storage, current, {**better, "trial": 1}).proven
+    assert not gain_over(service.storage, current, {**better, "study": "gone"}).proven
+    evidence = optuna.load_study(study_name=evidence_name("better"), storage=service.storage)
+    evidence.set_user_attr(TARGETS, {**evidence.user_attrs[TARGETS], "rows": "other rows"})
+    others = gain_over(service.storage, current, better)
+    assert (others.proven, "different test rows" in others.sentence) == (False, True)
+
+
+def test_a_damaged_bundle_is_shown_and_not_used(service: Service) -> None:
+    bundle = bundle_of(service, "best")
+    folder = service.workplace.bundles("tiny") / bundle
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace('"seed"', '"sead"', 1))
+    client = client_of(service)
+    assert "was altered" in client.get("/tuner/models").text
+    assert client.get(f"/tuner/models/tiny/{bundle}").status_code == 200
+    for path in ("promote", "predict"):
+        answer = client.post(f"{V1}/models/tiny/{bundle}/{path}", json={"reason": "x"})
+        assert answer.status_code == 409
+    assert client.get(f"{V1}/models/tiny/{bundle}/download").status_code == 409
+    with pytest.raises(BundleError):
+        service.ledger.promote("tiny", bundle, "current", "ann", "x")
+
+
+def test_a_link_out_of_the_folder_is_no_model(service: Service, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    shutil.copytree(service.workplace.bundles("tiny") / bundle_of(service, "best"), outside)
+    (service.workplace.bundles("tiny") / "linked").symlink_to(outside)
+    assert "linked" not in [one.bundle for one in service.ledger.models()]
+
+
+def test_a_bundle_is_taken_away_whole(service: Service, tmp_path: Path) -> None:
+    bundle = bundle_of(service, "best")
+    answer = client_of(service).get(f"/tuner/models/tiny/{bundle}/download")
+    assert f"tiny-{bundle}.zip" in answer.headers["content-disposition"]
+    zipfile.ZipFile(io.BytesIO(answer.content)).extractall(tmp_path / "out")
+    assert read_manifest(tmp_path / "out" / bundle)["study"] == "tiny"
+
+
+def test_promotion_by_forms(service: Service) -> None:
+    client = client_of(service)
+    page = f"/tuner/models/tiny/{bundle_of(service, 'baseline')}"
+    key = form_key(client, page)
+    fields = {"form_key": key, "alias": "current", "reason": ""}
+    refused = client.post(f"{page}/promote", data=fields)
+    assert refused.status_code == 400
+    assert "write a reason" in refused.text
+    assert client.post(f"{page}/promote", data={**fields, "reason": "why"}).status_code == 303
+    assert "why" in client.get("/tuner/models").text
+    found = client.get(f"{V1}/cases/tiny/current").json()
+    assert (found["reason"], found["who"]) == ("why", "owner")
+    assert client.get(f"{V1}/cases/tiny/current?at=2020-01-01").status_code == 404
+    assert client.get(f"{V1}/cases/tiny/current?at=2999-01-01").json() == found
+    assert client.get(f"{V1}/cases/tiny/current?at=soon").status_code == 400
+    rolled = client.post("/tuner/cases/tiny/roll-back", data={"form_key": key, "reason": "x"})
+    assert rolled.status_code == 400
+
+
+@pytest.mark.slow  # imports torch in a process of its own
+def test_a_model_is_tried(service: Service) -> None:
+    client = client_of(service)
+    model = f"{V1}/models/tiny/{bundle_of(service, 'best')}"
+    with_header = client.post(f"{model}/predict", content="x,y\n0,0\n3,3\n")
+    _, right = with_header.json()["predictions"]
+    assert set(right["probabilities"]) == {"left", "right"}
+    (alone,) = client.post(f"{model}/predict", content="3,3").json()["predictions"]
+    assert alone["probability"] == pytest.approx(right["probability"], abs=1e-6)
+    wrong = client.post(f"{model}/predict", content="a,b\n0,0\n")
+    assert wrong.status_code == 400
+    assert "column" in wrong.json()["detail"]
+    assert "/" not in wrong.json()["detail"], "no path of the machine is told"

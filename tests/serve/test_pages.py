@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.serve.making import client_of, form_key
+from tuner.serve.rendering import STATIC
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
+    from tuner.serve.service import Service
+
+PAGES = (
+    *("/tuner/", "/tuner/?q=tiny&state=confirmed", "/tuner/new", "/tuner/new?case=tiny"),
+    *("/tuner/studies/tiny", "/tuner/studies/tiny/report", "/tuner/compare", "/tuner/models"),
+    *("/tuner/acts", "/tuner/login"),
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_each_page_is_whole(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    text = answer.text
+    assert text.count("<h1>") == 1
+    assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=", text), "nothing runs inline"
+    assert not re.search(r"(src|href|action)=\"(https?:)?//", text), "nothing from elsewhere"
+    for file in re.findall(r'/tuner/static/([^"]+)', text):
+        assert (STATIC / file).is_file()
+    labels = len(re.findall(r"<label", text))
+    fields = len(re.findall(r'<(?:input(?! type="hidden")|select|textarea)', text))
+    assert labels == fields, "every field has a label"
+
+
+def test_others_work_is_named_with_version_and_licence() -> None:
+    told = (STATIC / "LICENSES.txt").read_text(encoding="utf-8")
+    ours = {"LICENSES.txt", "tuner.css", "tuner.js"}
+    for path in STATIC.iterdir():
+        assert path.name in ours or re.search(rf"{re.escape(path.name)}.*\d\.\d.*licence", told)
+
+
+def test_a_study_is_submitted_and_changed_by_forms(empty: Service) -> None:
+    client = client_of(empty)
+    key = form_key(client, "/tuner/new?case=tiny")
+    fields = {"form_key": key, "case": "tiny", "name": "a & b", "trials": "4", "seeds": "0"}
+    wrong = client.post("/tuner/new", data={**fields, "seed": "0", "fix:width": "99"})
+    assert wrong.status_code == 400
+    assert "--fix width=99 is out of range; it takes 2 to 8" in wrong.text
+    assert 'value="a &amp; b"' in wrong.text, "what was typed stays"
+    done = client.post("/tuner/new", data={**fields, "seed": "0", "fix:width": "3"})
+    assert done.headers["location"] == "/tuner/studies/a%20%26%20b"
+    study = done.headers["location"]
+    shown = client.get(study).text
+    assert "queued" in shown
+    for act, further in (
+        ("total", {"trials": "7"}),
+        ("tries", {"try": "dropout=0.5"}),
+        ("pause", {}),
+        ("resume", {}),
+        ("cancel", {}),
+    ):
+        answer = client.post(f"{study}/{act}", data={"form_key": key, **further})
+        assert answer.status_code == 303, answer.text
+    (job,) = empty.queue.all()
+    assert (job.state, job.options["trials"], job.options["fix"]) == (
+        *("cancelled", 7),
+        ["width=3"],
+    )
+    assert job.options["tries"] == ["dropout=0.5"]
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>".replace("/", ""), "{{ 7 * 7 }}", '"x']
+)
+def test_a_name_is_never_code(empty: Service, name: str) -> None:
+    client = client_of(empty)
+    client.post("/api/v1/studies", json={"case": "tiny", "name": name})
+    for path in ("/tuner/", client.post, "/tuner/acts"):
+        if isinstance(path, str):
+            text = client.get(path).text
+            assert "<script>alert" not in text
+            assert "49" not in re.sub(r"form_key.*?>", "", text)
+
+
+def test_the_report_stands_in_a_frame_without_scripts(client: TestClient) -> None:
+    text = client.get("/tuner/studies/tiny/report").text
+    assert 'sandbox src="/tuner/studies/tiny/reports/report.html"' in text
+    assert client.get("/tuner/studies/tiny/reports/report.html").status_code == 200
+
+
+def test_a_study_without_a_report_says_so(service: Service, client: TestClient) -> None:
+    shutil.rmtree(service.workplace.report("tiny"))
+    assert "There is no report yet" in client.get("/tuner/studies/tiny/report").text

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import inspect, text
+
+from tuner.errors import StoreError, UsageError
+from tuner.serve.queue import LEASE, Queue
+from tuner.serve.requests import Request, study_request, words_of
+from tuner.serve.shelf import Shelf
+from tuner.serve.tables import VERSION, prepare
+from tuner.study.store import open_storage, refuse_another_database
+from tuner.workplace import Workplace, database_file
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+@dataclass
+class Clock:
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+REQUEST = study_request({"case": "housing", "trials": 3}, Shelf())
+
+
+@pytest.fixture
+def engine(url: str) -> Engine:
+    made = open_storage(url, create=True).engine
+    prepare(made)
+    return made
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def queue(engine: Engine, clock: Clock) -> Queue:
+    return Queue(engine, clock)
+
+
+def test_the_tables_stand_beside_optunas_and_are_made_once(engine: Engine, url: str) -> None:
+    prepare(engine)
+    names = set(inspect(engine).get_table_names())
+    assert {"tuner_jobs", "tuner_version", "studies", "alembic_version"} <= names
+    file = database_file(url)
+    if file is not None:
+        refuse_another_database(file)
+    assert open_storage(url, create=False).get_all_studies() == []
+
+
+def test_tables_of_a_newer_version_are_refused(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE tuner_version SET number = {VERSION + 1}"))
+    with pytest.raises(StoreError, match="use the version of tuner that made them"):
+        prepare(engine)
+
+
+def test_the_oldest_job_is_claimed_by_one(queue: Queue) -> None:
+    first = queue.submit(REQUEST, "ann")
+    second = queue.submit(replace(REQUEST, study="other"), "bob")
+    one, two, none = (queue.claim(owner) for owner in ("a", "b", "c"))
+    assert one is not None
+    assert two is not None
+    assert (one.id, two.id, none) == (first.id, second.id, None)
+    assert queue.beat(first.id, "a") == ""
+    assert queue.beat(first.id, "b") is None
+
+
+def test_the_same_key_is_the_same_job(queue: Queue) -> None:
+    first = queue.submit(REQUEST, "ann", "key")
+    assert queue.submit(REQUEST, "ann", "key").id == first.id
+    with pytest.raises(UsageError, match="which is another request"):
+        queue.submit(replace(REQUEST, study="other"), "ann", "key")
+
+
+def test_a_study_has_one_open_job(queue: Queue) -> None:
+    job = queue.submit(REQUEST, "ann")
+    with pytest.raises(UsageError, match=f"job {job.id} is queued for study 'housing'"):
+        queue.submit(REQUEST, "ann")
+    queue.cancel(job.id)
+    assert queue.submit(REQUEST, "ann").id != job.id
+
+
+@pytest.mark.parametrize(
+    ("wish", "state"), [("", "queued"), ("pause", "paused"), ("cancel", "cancelled")]
+)
+def test_a_job_whose_service_died_is_as_was_wished(
+    queue: Queue, clock: Clock, wish: str, state: str
+) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    for _ in range(10):  # however often
+        queue.claim("gone")
+        queue.started(number)
+        if wish:
+            {"pause": queue.pause, "cancel": queue.cancel}[wish](number)
+        clock.now += LEASE / 2
+        assert queue.recover() == []
+        clock.now += LEASE
+        assert queue.recover() == [number]
+        assert queue.get(number).state == state
+        assert queue.get(number).starts == 0
+        if wish:
+            queue.resume(number)
+
+
+def test_a_beat_keeps_a_lease(queue: Queue, clock: Clock) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    queue.claim("a")
+    for _ in range(5):
+        clock.now += LEASE * 0.9
+        assert queue.beat(number, "a") == ""
+    assert queue.recover() == []
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
+def test_what_has_ended_can_be_resumed_and_not_paused(queue: Queue, state: str) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    queue.claim("a")
+    queue.end(number, "a", state, "last words")  # type: ignore[arg-type]
+    assert queue.get(number).last_words == "last words"
+    with pytest.raises(UsageError, match=f"is {state}; only a job that is"):
+        queue.pause(number)
+    assert queue.resume(number).state == "queued"
+
+
+def test_a_change_restarts_what_runs_and_queues_what_is_done(queue: Queue) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    queue.claim("a")
+    assert queue.change(number, trials=9).wish == "restart"
+    assert queue.beat(number, "a") == "restart"
+    queue.end(number, "a", "done", "")
+    again = queue.change(number, trials=12)
+    assert (again.state, again.options["trials"]) == ("queued", 12)
+    assert queue.pause(number).state == "paused"
+    assert queue.change(number, trials=13).state == "paused"
+
+
+def test_an_unknown_job_is_named(queue: Queue) -> None:
+    with pytest.raises(UsageError, match="no job 7"):
+        queue.get(7)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"case": "flower"}, "did you mean 'flowers'"),
+        ({}, "no case ''"),
+        ({"case": "housing", "trials": 0}, "it takes a whole number, 1 to"),
+        ({"case": "housing", "trials": True}, "it takes a whole number"),
+        ({"case": "housing", "trials": "many"}, "it takes a whole number"),
+        ({"case": "housing", "name": "../x"}, "has a slash"),
+        ({"case": "housing", "name": "a\nb"}, "printable characters"),
+        ({"case": "housing", "fix": "depth=1"}, "fix takes a list"),
+        ({"case": "housing", "fix": ["nonsense=1"]}, "no hyperparameter 'nonsense'"),
+        ({"case": "housing", "tries": ["dropout=7"]}, "--try dropout=7 is out of range"),
+        ({"case": "housing", "storage": "x"}, "no option 'storage'"),
+        ({"case": "../../x.py"}, "no case '../../x.py'"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_at_once(asked: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        study_request(asked, Shelf())
+    assert said in str(refused.value)
+
+
+def test_no_value_is_taken_for_an_option(queue: Queue) -> None:
+    request = Request(
+        "study",
+        "--help",
+        "housing",
+        {"trials": 1, "seeds": 0, "seed": 0, "fix": ["--engine=ray"], "tries": ["-x"]},
+    )
+    words = words_of(queue.submit(request, "ann"), Workplace.at(), Shelf(), 1)
+    assert words[-2:] == ["--", "housing"]
+    assert {"--name=--help", "--fix=--engine=ray", "--try=-x"} <= set(words)

@@ -1,0 +1,148 @@
+"""The command itself: started, asked over a socket, killed, started again."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2 as httpx
+import pytest
+
+from tests.making import TINY, history
+from tuner.commands.serve import is_loopback, main
+from tuner.commands.study import main as study_main
+from tuner.commands.token import main as token_main
+from tuner.errors import UsageError
+from tuner.study.store import load_study
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STUDY = {"case": "tiny", "trials": 12, "seeds": 2}
+
+
+@contextmanager
+def served(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+    words = ["--port", "0", "--home", str(home), "--cases", str(Path(TINY).parent), *options]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tuner.serve", "--workers", "1", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert found, line + process.stdout.read()
+        with httpx.Client(base_url=found[0], timeout=60) as client:
+            yield process, client
+        process.kill()
+
+
+def until_done(client: httpx.Client) -> dict[str, Any]:
+    for _ in range(600):
+        found: dict[str, Any] = client.get("/api/v1/studies/tiny").json()
+        if found["job"]["state"] not in {"queued", "running"}:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(found)
+
+
+@pytest.mark.slow
+def test_a_service_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with served(home) as (process, client):
+        assert client.post("/api/v1/studies", json=STUDY).status_code == 201
+        later = {**STUDY, "name": "later", "trials": 2, "seeds": 0}
+        assert client.post("/api/v1/studies", json=later).status_code == 201
+        while client.get("/api/v1/studies/tiny").json()["finished"] < 2:
+            time.sleep(0.2)
+        process.kill()
+    with served(home) as (process, client):
+        found = until_done(client)
+        assert found["job"]["state"] == "done", found["log"]
+        while client.get("/api/v1/studies/later").json()["job"]["state"] != "done":
+            time.sleep(0.2)
+        with client.stream("GET", "/api/v1/studies/tiny/events") as watched:
+            assert next(watched.iter_lines()).startswith("id: ")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0, "a watcher does not hold its end"
+    other = Workplace.at(tmp_path / "other")
+    arguments = ["--trials", "12", "--seeds", "2", "--workers", "1", "--home", str(other.root)]
+    assert study_main([TINY, *arguments]) == 0
+    one, two = (load_study(place.url, "tiny") for place in (Workplace.at(home), other))
+    assert history(one) == history(two)
+
+
+@pytest.mark.slow
+def test_no_password_is_in_a_list_of_processes(tmp_path: Path) -> None:
+    if not Path("/proc").is_dir():
+        pytest.skip("no /proc on this system")
+    with served(tmp_path / "home") as (process, client):
+        client.post("/api/v1/studies", json=STUDY)
+        words: list[str] = []
+        while not words:
+            time.sleep(0.2)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            every = [*children.parent.parent.glob("*/children")]
+            ids = [one for path in every for one in path.read_text().split()]
+            words = [Path(f"/proc/{one}/cmdline").read_text() for one in ids]
+        assert all("sqlite" not in word for word in words if "tuner.serve.child" in word)
+        assert any("tuner.serve.child" in word for word in words)
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("192.0.2.1", False),
+        ("example.org", False),
+    ],
+)
+def test_it_knows_which_addresses_are_this_machine_alone(host: str, alone: bool) -> None:
+    assert is_loopback(host) == alone
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--host", "192.0.2.1"], "does not start without a token"),
+        (["--host", "0.0.0.0"], "say under which names"),
+        (["--cases", "nowhere"], "is not a folder"),
+    ],
+)
+def test_it_does_not_start_where_it_would_be_open(
+    tmp_path: Path, options: list[str], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        main(["--home", str(tmp_path / "home"), "--port", "0", *options])
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with pytest.raises(UsageError, match=f"nothing can listen on 127.0.0.1, port {port}"):
+            main(["--home", str(tmp_path / "home"), "--port", port])
+
+
+def test_tokens_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = ["--home", str(tmp_path / "home")]
+    assert token_main(["create", "ann", "--role", "admin", "--days", "9", *home]) == 0
+    assert capsys.readouterr().out.startswith("tuner_")
+    assert token_main(["list", *home]) == 0
+    assert "ann" in capsys.readouterr().out
+    assert token_main(["revoke", "ann", *home]) == 0
+    with pytest.raises(UsageError, match="no token 'ann'"):
+        token_main(["revoke", "ann", *home])
