@@ -172,7 +172,7 @@ def test_a_newer_format_is_not_guessed_at(fitted: Fitted, tmp_path: Path) -> Non
 def test_a_users_case_is_run_only_when_named(bundle: Path) -> None:
     with pytest.raises(CaseError, match=r"uses your own case 'tiny'; pass its file: --case "):
         open_bundle(bundle)
-    with pytest.raises(CaseError, match="this study uses case 'tiny', but housing is case 'housing'"):
+    with pytest.raises(CaseError, match="uses case 'tiny', but housing is case 'housing'"):
         open_bundle(bundle, "housing")
 
 

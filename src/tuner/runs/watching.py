@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from html import escape
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tuner.runs.observer import FitEnded, Message, Opened, Searching, Silent, Stage
@@ -82,7 +83,5 @@ def observer_here() -> Observer:
     shell = interactive.get_ipython() if interactive is not None else None
     if shell is None or not hasattr(shell, "kernel"):
         return Silent()
-    from IPython.display import display  # it is there
-
-    place = display(_Html("<p>Starting</p>"), display_id=True)
-    return NotebookObserver(place)
+    display: Any = import_module("IPython.display").display  # it is there, and has no types
+    return NotebookObserver(display(_Html("<p>Starting</p>"), display_id=True))
