@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,8 @@ def bundles(
     numbers.write_text(Path(TINY).read_text(encoding="utf-8") + NUMBERS, encoding="utf-8")
     cases = {"numbers": (str(numbers), "tiny"), "images": (STAMPS, "stamps")}
     out = folder / "classes-bundle"
-    retrained("tiny", TINY, arm="recipe", out=out, workplace=Workplace.at(workplace / "storage"))
+    shutil.copytree(workplace / "storage", folder / "classes")
+    retrained("tiny", TINY, arm="recipe", out=out, workplace=Workplace.at(folder / "classes"))
     made = {"classes": (out, TINY)}
     for name, (file, study) in cases.items():
         own = Workplace.at(folder / name)

@@ -27,6 +27,8 @@ from tuner.evidence.loops import seeds_for
 from tuner.study.schema import CONFIRMATION, OPENINGS, SEED_MATTERS
 from tuner.study.store import load_study
 
+pytestmark = pytest.mark.xdist_group("loop studies")  # that share a study
+
 LOOP = """
 import optuna, torch, tuner
 from pathlib import Path
@@ -101,6 +103,7 @@ def test_a_study_is_the_same_with_any_number_of_workers(made: Path, tmp_path: Pa
     assert trials_of(tmp_path)[:2] == trials_of(made)[:2]
 
 
+@pytest.mark.slow
 def test_the_same_command_makes_the_same_study(made: Path, tmp_path: Path) -> None:
     with chdir(tmp_path):
         Path("train.py").write_text(LOOP, encoding="utf-8")
@@ -206,6 +209,7 @@ def test_a_changed_loop_is_another_study(made: Path, tmp_path: Path) -> None:
             study(["train.py:objective", "--baseline", "lr=0.01", "--baseline", "layers=1"])
 
 
+@pytest.mark.slow
 def test_test_rows_are_opened_once_and_decide(tmp_path: Path) -> None:
     with chdir(tmp_path):
         Path("train.py").write_text(TESTED, encoding="utf-8")
@@ -224,6 +228,7 @@ def test_test_rows_are_opened_once_and_decide(tmp_path: Path) -> None:
     assert pair["gain"] == pytest.approx((best // 2) / 10)
 
 
+@pytest.mark.slow
 def test_a_loop_that_seeds_itself_proves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -266,6 +271,7 @@ def test_a_baseline_that_crashes_ends_the_study_at_once(tmp_path: Path) -> None:
             study(["train.py:objective", "--direction", "maximize"])
 
 
+@pytest.mark.slow
 def test_limits_are_kept(tmp_path: Path) -> None:
     with chdir(tmp_path):
         Path("train.py").write_text(LOOP, encoding="utf-8")

@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     loop = _loop(arguments.loop)
     from tuner.engines.forking import start_importing
 
-    start_importing("tuner.engines.loops")
+    start_importing()
     from tuner.runs.checking import check_loop  # imports torch and Optuna
 
     findings = check_loop(loop, arguments.seconds, None)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 CAN_FORK = platform.system() == "Linux"
-IMPORTED = [OPTIMIZING, "tuner.engines.processes"]
+IMPORTED = [OPTIMIZING, "tuner.engines.processes", "tuner.engines.loops"]
 
 
 @contextmanager
@@ -38,15 +38,11 @@ def without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def start_importing(*further: str) -> None:
-    """Start the server, unless it runs already, or is of no use here.
-
-    Args:
-        further: modules that it imports besides what every worker needs.
-    """
+def start_importing() -> None:
+    """Start the server, unless it runs already, or is of no use here."""
     if not CAN_FORK:
         return
-    FORKSERVER.set_forkserver_preload([*IMPORTED, *further])
+    FORKSERVER.set_forkserver_preload(IMPORTED)
     with without_interrupts():
         forkserver.ensure_running()
 

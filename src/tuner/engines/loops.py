@@ -110,7 +110,7 @@ class _Call:
         if not CAN_FORK or torch.cuda.is_available():
             context = multiprocessing.get_context("spawn")
         else:
-            start_importing(__name__)
+            start_importing()
         self._known = known
         self._output = Path(tempfile.mkdtemp(prefix="tuner-loop-"))
         self.pipe, theirs = context.Pipe()

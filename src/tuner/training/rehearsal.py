@@ -286,7 +286,10 @@ def _of_the_outputs(case: Case, data: Dataset, plan: Plan) -> list[str]:
     (learner,) = _learners(case, case.baseline, data, seed=1)
     rows = data.development.features[: case.baseline.batch_size]
     fitted = Fitted(learner.network, learner.features, learner.targets)
-    made = _in_use(fitted, rows, plan)
+    try:
+        made = _in_use(fitted, rows, plan)
+    except Exception:  # what a whole batch breaks, the first trial breaks on and tells
+        return []
     if not isinstance(made, torch.Tensor):
         return []
     sums = made.float().sum(dim=-1)
