@@ -69,6 +69,8 @@ def verdicts(
     known = (confirmation or {}).get("scores", {})
     if not known:
         return {f"{a}_vs_{b}": None for a, b in PAIRS}
+    of_loop = study.user_attrs.get(FACTS, {}).get("task") == LOOP
+    calls = _evidence_of(study) if of_loop else None  # a case keeps what models said of its rows
     test = OnTest(
         scored=known,
         trials={name: trial.number for name, trial in arms.items()},
@@ -76,8 +78,8 @@ def verdicts(
         looks=max(1, looks_at(study, (confirmation or {}).get("rows"))),
         matters=study.user_attrs.get(SEED_MATTERS, "weights"),
         kept=Kept.of(study),
-        losses=_losses_of_loop(study),
-        of_loop=study.user_attrs.get(FACTS, {}).get("task") == LOOP,
+        losses=calls.user_attrs if calls else {},
+        of_loop=of_loop,
     )
     return {f"{a}_vs_{b}": test.compare(a, b, further=further) for a, b in PAIRS}
 
@@ -182,10 +184,9 @@ class Kept:
     @classmethod
     def of(cls, study: optuna.Study) -> Self | None:
         """Read it; None where no rows were kept."""
-        name = evidence_name(study.study_name)
-        if name not in optuna.get_all_study_names(storage_of(study)):
+        evidence = _evidence_of(study)
+        if evidence is None:
             return None
-        evidence = optuna.load_study(study_name=name, storage=storage_of(study))
         attributes = evidence.user_attrs
         targets = kept_targets(attributes)
         if targets is None:
@@ -205,14 +206,12 @@ class Kept:
         return kept_predictions(self.attributes, trial, self.targets)
 
 
-def _losses_of_loop(study: optuna.Study) -> Mapping[str, Any]:
+def _evidence_of(study: optuna.Study) -> optuna.Study | None:
+    """Return the study of the trainings after the search, if there is one."""
     name = evidence_name(study.study_name)
     if name not in optuna.get_all_study_names(storage_of(study)):
-        return {}
-    attributes: Mapping[str, Any] = optuna.load_study(
-        study_name=name, storage=storage_of(study)
-    ).user_attrs
-    return attributes
+        return None
+    return optuna.load_study(study_name=name, storage=storage_of(study))
 
 
 def _by_losses(

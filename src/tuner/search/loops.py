@@ -22,7 +22,7 @@ from tuner.case.space import drawn_by
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.errors import UsageError, first_line
 from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
-from tuner.own.loops.trial import middle
+from tuner.own.loops.trial import OneByOneSampler, middle
 from tuner.search.tpe import Columns, RememberingTPESampler
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
@@ -154,22 +154,8 @@ class LoopSampler(RememberingTPESampler):
         return one.sample_independent(study, trial, param_name, param_distribution)
 
 
-class MiddleSampler(BaseSampler):
+class MiddleSampler(OneByOneSampler):
     """Gives the middle of every range: for what a baseline or recipe does not name."""
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Nothing is drawn together."""
-        del study, trial
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Nothing is drawn together."""
-        del study, trial, search_space
-        return {}
 
     def sample_independent(
         self,

@@ -118,11 +118,8 @@ class _Telling(InMemoryStorage):
         super().set_trial_system_attr(trial_id, key, value)
 
 
-class _Asking(BaseSampler):
-    """Has every value drawn elsewhere."""
-
-    def __init__(self, channel: Channel, given: dict[str, Any]) -> None:
-        self._channel, self._given = channel, given
+class OneByOneSampler(BaseSampler):
+    """A sampler that draws every hyperparameter by itself, when it is asked for."""
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -137,6 +134,13 @@ class _Asking(BaseSampler):
         """Nothing is drawn together."""
         del study, trial, search_space
         return {}
+
+
+class _Asking(OneByOneSampler):
+    """Has every value drawn elsewhere."""
+
+    def __init__(self, channel: Channel, given: dict[str, Any]) -> None:
+        self._channel, self._given = channel, given
 
     def sample_independent(
         self,
