@@ -104,7 +104,7 @@ class Browser:
             UsageError: there is no study of that name.
         """
         study = Catalogue(self.storage).load(name)
-        return [{**_trial(one), "curve": _points(one)} for one in study.get_trials(deepcopy=False)]
+        return [{**_trial(one), "curve": points_of(one)} for one in study.get_trials(deepcopy=False)]
 
     def _fresh(self, key: Hashable, read: Callable[[], Any]) -> Any:
         with self._lock:
@@ -181,12 +181,12 @@ class Browser:
                 for state in TrialState
             },
             "running": [
-                {**_trial(one), "curve": _points(one)}
+                {**_trial(one), "curve": points_of(one)}
                 for one in trials
                 if one.state == TrialState.RUNNING
             ],
-            "leaders": [{**_trial(one), "curve": _points(one)} for one in complete[:LEADERS]],
-            "baseline": baseline and {**_trial(baseline), "curve": _points(baseline)},
+            "leaders": [{**_trial(one), "curve": points_of(one)} for one in complete[:LEADERS]],
+            "baseline": baseline and {**_trial(baseline), "curve": points_of(baseline)},
             "diagnosis": baseline and _diagnosis(facts, baseline),
         }
 
@@ -250,7 +250,8 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _points(trial: FrozenTrial) -> list[list[float | None]]:
+def points_of(trial: FrozenTrial) -> list[list[float | None]]:
+    """Return the curve of a trial: a step and a score at each report point."""
     return [
         [step, value if math.isfinite(value) else None]
         for step, value in sorted(trial.intermediate_values.items())

@@ -8,11 +8,10 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse
 
 from tuner.errors import StudyError, UsageError
-from tuner.runs.contrast import contrast
 from tuner.serve import actions
 from tuner.serve.access import COOKIE, address_of
 from tuner.serve.api import download, report_file
-from tuner.serve.browsing import check_names
+from tuner.serve.comparing import MOST, compare
 from tuner.serve.rendering import page
 from tuner.serve.requests import ARMS
 from tuner.serve.routing import LOGIN, route
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from tuner.serve.routing import Asked, RoleRoute
 
 HOME = "/tuner/"
+SUGGESTED = 200  # names of studies that a field offers
 FURTHER_STATES = ("confirmed", "searched", "interrupted")  # of studies without an open job
 
 
@@ -121,23 +121,21 @@ def _retrain(asked: Asked) -> Response:
 
 
 def _compare(asked: Asked) -> Response:
-    names = asked.request.query_params.getlist("study")
-    found, curves, wrong = None, {}, ""
-    if names:
+    query = asked.request.query_params
+    labels = [one.strip() for one in query.getlist("study") if one.strip()]
+    found, wrong = None, ""
+    if labels:
         try:
-            check_names(names)
-            found = contrast(asked.service.workplace, *names)
-            for name in names:
-                now = asked.service.browser.study(name)
-                curves[name] = now["leaders"][0]["curve"] if now["leaders"] else []
+            found = compare(asked.service.storage, labels)
         except (UsageError, StudyError) as error:
             wrong = str(error)
+    suggested = [row.name for row in asked.service.browser.studies() if row.best is not None]
     context = {
         "found": found,
         "wrong": wrong,
-        "names": names,
-        "curves": curves,
-        "studies": [row.name for row in asked.service.browser.studies() if row.best is not None],
+        "labels": [*labels, *[""] * (2 - len(labels))],
+        "room": len(labels) < MOST,
+        "suggested": suggested[:SUGGESTED],
     }
     return page(asked.request, "compare.html", context, status=400 if wrong else 200)
 
