@@ -61,7 +61,9 @@ def test_trials_of_studies_stand_beside_each_other(service: Service, client: Tes
     assert accuracy.interval is not None
     assert accuracy.interval[0] <= accuracy.mean <= accuracy.interval[1]
     shown = client.get("/tuner/compare?study=worse%230&study=better%231").text
-    assert re.search(r'better#1</strong> against <strong>worse#0.*?"state done">better<', shown, re.S)
+    assert re.search(
+        r'better#1</strong> against <strong>worse#0.*?"state done">better<', shown, re.S
+    )
     assert "300 test rows" in shown
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.errors import UsageError
+from tuner.errors import UsageError, unknown_name
+from tuner.serve.chores import clean_request, delete_request
 from tuner.serve.requests import LONGEST_LIST, check_try, retrain_request, study_request, whole
 from tuner.serve.requests import MOST_TRIALS as MOST_TRIALS
+from tuner.serve.turns import PRIORITIES
 from tuner.study.catalogue import Catalogue
 from tuner.study.schema import FACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tuner.serve.service import Service
     from tuner.serve.tables import Job, Promotion
+    from tuner.serve.tokens import Person
+    from tuner.serve.upkeep import Upkeep
 
 LONGEST_KEY = 200
 
@@ -109,6 +113,52 @@ def roll_back(service: Service, who: str, case: str, reason: object) -> Promotio
     done = service.ledger.roll_back(case, who, str(reason or ""))
     service.acts.note(who, "roll back", f"{done.study}/{done.bundle}")
     return done
+
+
+def prioritise(service: Service, person: Person, name: str, priority: object) -> Job:
+    """Have a study start before those of a lower priority.
+
+    Raises:
+        UsageError: there is no such priority, only admins give it, or the study has ended.
+    """
+    if priority not in PRIORITIES:
+        raise unknown_name("priority", "priorities", str(priority), PRIORITIES)
+    if priority == "high" and not person.may("admin"):
+        raise UsageError("only an admin gives the priority high; ask one, or choose normal")
+    job = service.queue.prioritise(job_of(service, name).id, PRIORITIES[str(priority)])
+    return _noted(service, person.name, f"priority {priority}", job)
+
+
+def delete(service: Service, who: str, name: str) -> Job:
+    """Queue the deletion of a study with all that belongs to it.
+
+    Raises:
+        UsageError: there is no such study, or another job has it.
+    """
+    catalogue = Catalogue(service.storage)
+    catalogue.check(name)
+    case = str(catalogue.studies[name][FACTS]["case"])
+    request = delete_request(service.workplace, name, case)
+    return _noted(service, who, "delete", service.queue.submit(request, who))
+
+
+def clean(service: Service, who: str, age: int, names: Sequence[str]) -> Job:
+    """Queue a clean-up of what was found to serve nothing.
+
+    Raises:
+        UsageError: nothing of that is there, or a clean-up is at work.
+    """
+    request = clean_request(service.workplace, age, names)
+    job = service.queue.submit(request, who)
+    service.acts.note(who, f"remove {len(job.options['what'])} files", "storage folder")
+    return job
+
+
+def set_upkeep(service: Service, who: str, upkeep: Upkeep) -> None:
+    """Set when the service cleans up, and how much a study may keep."""
+    upkeep.keep(service.storage.engine)
+    told = f"clean up every {upkeep.every} days what is {upkeep.older_than} days old"
+    service.acts.note(who, f"{told}; {upkeep.budget} MiB a study", "storage folder")
 
 
 def job_of(service: Service, name: str) -> Job:

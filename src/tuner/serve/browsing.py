@@ -104,7 +104,9 @@ class Browser:
             UsageError: there is no study of that name.
         """
         study = Catalogue(self.storage).load(name)
-        return [{**_trial(one), "curve": points_of(one)} for one in study.get_trials(deepcopy=False)]
+        return [
+            {**_trial(one), "curve": points_of(one)} for one in study.get_trials(deepcopy=False)
+        ]
 
     def _fresh(self, key: Hashable, read: Callable[[], Any]) -> Any:
         with self._lock:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse
 
 from tuner.errors import StudyError, UsageError
-from tuner.serve import actions
+from tuner.serve import actions, machine
 from tuner.serve.access import COOKIE, address_of
 from tuner.serve.api import download, report_file
 from tuner.serve.comparing import MOST, compare
@@ -234,6 +234,7 @@ def routes() -> list[RoleRoute]:
         route(f"{study}/total", _total, "operator", "POST"),
         route(f"{study}/tries", _try, "operator", "POST"),
         route(f"{study}/models", _retrain, "operator", "POST"),
+        *machine.routes(),
         route(f"{study}/{{act}}", _steer, "operator", "POST"),
         route("/tuner/compare", _compare, "viewer"),
         route("/tuner/models", _models, "viewer"),

@@ -89,9 +89,7 @@ class Pair:
             return f"too few models of both were tested ({one} and {other})"
         ends = " to ".join(write(end) for end in self.gain.interval)
         sure = 100 * (1 - alpha_for(self.gain.looks))
-        return (
-            f"{write(self.gain.gain)} ({sure:.4g} % interval {ends}, {self.gain.rows} test rows)"
-        )
+        return f"{write(self.gain.gain)} ({sure:.4g} % interval {ends}, {self.gain.rows} test rows)"
 
 
 def paired(

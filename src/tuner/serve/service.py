@@ -12,6 +12,7 @@ from tuner.serve.acts import Acts
 from tuner.serve.browsing import Browser
 from tuner.serve.ledger import Ledger
 from tuner.serve.queue import Queue
+from tuner.serve.room import Room
 from tuner.serve.shelf import Shelf
 from tuner.serve.supervisor import Supervisor
 from tuner.serve.tables import prepare
@@ -49,6 +50,7 @@ class Service:
     acts: Acts
     hosts: frozenset[str]
     loopback: bool
+    room: Room
     sessions: Sessions = field(default_factory=Sessions)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
@@ -66,20 +68,20 @@ class Service:
 
         Args:
             cases: folder of the owner's own case files.
-            workers: trainings of a study that run at once.
+            workers: trainings that run at once, over all studies.
 
         Raises:
             StoreError: the database cannot be used.
         """
         storage = open_storage(workplace.url, create=True)
         prepare(storage.engine)
-        shelf, queue = Shelf(cases), Queue(storage.engine)
+        shelf, queue, room = Shelf(cases), Queue(storage.engine), Room(workplace)
         return cls(
             workplace=workplace,
             storage=storage,
             shelf=shelf,
             queue=queue,
-            supervisor=Supervisor(queue, workplace, shelf, workers),
+            supervisor=Supervisor(queue, workplace, shelf, workers, room),
             browser=Browser(workplace, storage, queue),
             ledger=Ledger(storage, workplace),
             predictor=Predictor(shelf),
@@ -87,6 +89,7 @@ class Service:
             acts=Acts(storage.engine, time.time),
             hosts=hosts,
             loopback=loopback,
+            room=room,
         )
 
     def form_key(self, session: str) -> str:
