@@ -129,6 +129,33 @@ def prioritise(service: Service, person: Person, name: str, priority: object) ->
     return _noted(service, person.name, f"priority {priority}", job)
 
 
+def tag(service: Service, who: str, name: str, typed: str) -> None:
+    """Give a study tags, in place of those it has.
+
+    Raises:
+        UsageError: there is no such study, or one of the tags cannot be used.
+    """
+    service.browser.study(name)
+    tags = service.tidying.tag(name, typed)
+    _note(service, who, f"tag {', '.join(tags)}" if tags else "take its tags away", name)
+
+
+def archive(service: Service, who: str, name: str, *, away: bool) -> None:
+    """Put a study out of the way, or bring it back.
+
+    Raises:
+        UsageError: there is no such study, or it is at work.
+    """
+    job = service.browser.study(name)["job"]
+    if away and job and job["state"] in {"queued", "running"}:
+        raise UsageError(f"study {name!r} is {job['state']}; pause or cancel it, then archive it")
+    if away:
+        service.tidying.archive(name, who)
+    else:
+        service.tidying.bring_back(name)
+    _note(service, who, "archive" if away else "bring back", name)
+
+
 def delete(service: Service, who: str, name: str) -> Job:
     """Queue the deletion of a study with all that belongs to it.
 
@@ -178,6 +205,10 @@ def job_of(service: Service, name: str) -> Job:
 
 
 def _noted(service: Service, who: str, what: str, job: Job) -> Job:
-    service.acts.note(who, what, job.study)
-    service.browser.forget()
+    _note(service, who, what, job.study)
     return job
+
+
+def _note(service: Service, who: str, what: str, study: str) -> None:
+    service.acts.note(who, what, study)
+    service.browser.forget()

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.case.metric import metric_of
-from tuner.errors import UsageError
+from tuner.errors import UsageError, unknown_name
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
-from tuner.runs.inventory import entries_of
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.times import iso
 from tuner.study.catalogue import Catalogue
@@ -27,8 +26,10 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from tuner.runs.inventory import Entry
-    from tuner.serve.queue import Queue
+    from tuner.serve.queue import Queue, Search
+    from tuner.serve.summaries import Summaries
     from tuner.serve.tables import Job
+    from tuner.serve.tidying import Tidying
     from tuner.workplace import Workplace
 
 FRESH = 1.0  # seconds for which something read is shown again: many may watch one study
@@ -57,6 +58,8 @@ class Row:
     who: str
     when: str | None
     job: int | None
+    tags: list[str] = field(default_factory=list)
+    archived: bool = False
 
 
 @dataclass(slots=True)
@@ -66,26 +69,31 @@ class Browser:
     workplace: Workplace
     storage: RDBStorage
     queue: Queue
+    summaries: Summaries
+    tidying: Tidying
     _kept: dict[Hashable, tuple[float, Any]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def studies(self, words: str = "", state: str = "") -> list[Row]:
+    def studies(
+        self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
+    ) -> list[Row]:
         """Return studies and jobs that have none yet, the newest first.
 
         Args:
-            words: that have to be in the name, the case, the verdict or who submitted it.
+            words: that have to be in the name, the case, the verdict, who submitted it or a tag.
             state: that they have to be in; empty: any.
+            tag: that they have to have; empty: any.
+            archived: those that are archived, in place of the others.
         """
         rows: list[Row] = self._fresh("studies", self._rows)
         asked = words.casefold().split()
         return [
             row
             for row in rows
-            if (not state or row.state == state)
-            and all(
-                word in f"{row.name} {row.case} {row.verdict} {row.who}".casefold()
-                for word in asked
-            )
+            if row.archived == archived
+            and (not state or row.state == state)
+            and (not tag or tag in row.tags)
+            and (not asked or _has(row, asked))
         ]
 
     def study(self, name: str) -> dict[str, Any]:
@@ -124,20 +132,25 @@ class Browser:
             self._kept.clear()
 
     def _rows(self) -> list[Row]:
-        jobs: dict[str, Job] = {}
-        entries = {one.name: one for one in entries_of(Catalogue(self.storage))}
-        for job in self.queue.all():
-            if job.kind == "study" and (job.study in entries or job.state != "done"):
-                jobs.setdefault(job.study, job)  # what is done and gone was deleted or renamed
+        entries = self.summaries.entries()
+        jobs = {
+            job.study: job
+            for job in self.queue.searches()
+            if job.study in entries or job.state != "done"  # or it was deleted or renamed
+        }
+        tags, archived = self.tidying.tags(), self.tidying.archived()
         names = dict.fromkeys((*jobs, *entries))
-        rows = [_row(name, entries.get(name), jobs.get(name)) for name in names]
+        rows = [
+            _row(name, entries.get(name), jobs.get(name), tags.get(name, []), name in archived)
+            for name in names
+        ]
         return sorted(rows, key=lambda row: (row.when or "", row.job or 0), reverse=True)
 
     def _live(self, name: str) -> dict[str, Any]:
         job = self.queue.of_study(name)
         study = self._loaded(name)
         if job is None and study is None:
-            Catalogue(self.storage).check(name)  # which names those there are
+            raise unknown_name("study", "studies", name, self.summaries.entries())
         found: dict[str, Any] = {
             "study": name,
             "job": job and job_facts(job),
@@ -207,14 +220,21 @@ def row_facts(row: Row) -> dict[str, Any]:
     return asdict(row)
 
 
-def _row(name: str, entry: Entry | None, job: Job | None) -> Row:
+def _has(row: Row, words: list[str]) -> bool:
+    told = f"{row.name} {row.case} {row.verdict} {row.who} {' '.join(row.tags)}".casefold()
+    return all(word in told for word in words)
+
+
+def _row(
+    name: str, entry: Entry | None, job: Search | None, tags: list[str], archived: bool
+) -> Row:
     is_open = job is not None and job.state != "done"
     return Row(
         name=name,
         case=entry.case if entry else job.case if job else "",
         state=job.state if job and (is_open or not entry) else entry.state if entry else "",
         trials=entry.trials if entry else 0,
-        total=job.options["trials"] if job else None,
+        total=job.total if job else None,
         metric=entry.metric if entry else "",
         best=entry.best if entry else None,
         baseline=entry.baseline if entry else None,
@@ -223,6 +243,8 @@ def _row(name: str, entry: Entry | None, job: Job | None) -> Row:
         who=job.who if job else "",
         when=(entry.when if entry else None) or (iso(job.submitted) if job else None),
         job=job.id if job else None,
+        tags=tags,
+        archived=archived,
     )
 
 

@@ -90,7 +90,7 @@ def _priority(asked: Asked) -> Response:
 
 def _deletion(asked: Asked) -> Response:
     planned = plan_deletion(asked.service.workplace, asked.path("name"))
-    models = [one for one in asked.service.ledger.models() if one.study == planned.study]
+    models = asked.service.ledger.models(planned.study)
     aliases = [alias for one in models for alias in one.aliases]
     context = {"planned": planned, "models": models, "aliases": aliases}
     return page(asked.request, "delete.html", context)

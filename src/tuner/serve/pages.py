@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.responses import RedirectResponse
 
@@ -13,7 +13,7 @@ from tuner.serve.access import COOKIE, address_of
 from tuner.serve.api import download, report_file
 from tuner.serve.comparing import MOST, compare
 from tuner.serve.rendering import page
-from tuner.serve.requests import ARMS
+from tuner.serve.requests import ARMS, whole
 from tuner.serve.routing import LOGIN, route
 from tuner.serve.tables import STATES
 from tuner.study.url import shown
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tuner.serve.routing import Asked, RoleRoute
 
 HOME = "/tuner/"
+ROWS = 50  # of a list, on one page
 SUGGESTED = 200  # names of studies that a field offers
 FURTHER_STATES = ("confirmed", "searched", "interrupted")  # of studies without an open job
 
@@ -35,11 +36,24 @@ def _root(asked: Asked) -> Response:
 
 def _studies(asked: Asked) -> Response:
     query = asked.request.query_params
-    words, state = query.get("q", ""), query.get("state", "")
+    words, state, tag = (query.get(name, "") for name in ("q", "state", "tag"))
+    archived = bool(query.get("archived"))
+    rows = asked.service.browser.studies(words, state, tag, archived=archived)
+    pages = max(1, -(-len(rows) // ROWS))
+    number = min(whole("page", query.get("page") or 1, 1, 10**6), pages)
+    filters = {"q": words, "state": state, "tag": tag, "archived": "1" if archived else ""}
+    kept = urlencode({name: value for name, value in filters.items() if value})
     context = {
-        "rows": asked.service.browser.studies(words, state),
+        "rows": rows[(number - 1) * ROWS : number * ROWS],
+        "count": len(rows),
+        "number": number,
+        "pages": pages,
+        "kept": kept,
         "words": words,
         "state": state,
+        "tag": tag,
+        "archived": archived,
+        "tags": sorted({one for tags in asked.service.tidying.tags().values() for one in tags}),
         "states": [*STATES, *FURTHER_STATES],
         "dashboard": f"optuna-dashboard {shown(asked.service.workplace.url)} "
         f"--artifact-dir {asked.service.workplace.artifacts}",
@@ -48,11 +62,30 @@ def _studies(asked: Asked) -> Response:
 
 
 def _study(asked: Asked) -> Response:
-    found = asked.service.browser.study(asked.path("name"))
-    report = asked.service.workplace.report(found["study"]) / "report.html"
-    models = [one for one in asked.service.ledger.models() if one.study == found["study"]]
-    context = {"now": found, "has_report": report.is_file(), "models": models, "arms": ARMS}
+    service = asked.service
+    found = service.browser.study(asked.path("name"))
+    name = found["study"]
+    context = {
+        "now": found,
+        "has_report": (service.workplace.report(name) / "report.html").is_file(),
+        "models": service.ledger.models(name),
+        "arms": ARMS,
+        "tags": service.tidying.tags_of(name),
+        "archived": service.tidying.is_archived(name),
+    }
     return page(asked.request, "study.html", context)
+
+
+def _tag(asked: Asked) -> Response:
+    typed = asked.form().get("tags", [""])[0]
+    actions.tag(asked.service, asked.who, asked.path("name"), typed)
+    return _to_study(asked.path("name"))
+
+
+def _archive(asked: Asked) -> Response:
+    away = asked.form().get("away", [""])[0] == "1"
+    actions.archive(asked.service, asked.who, asked.path("name"), away=away)
+    return _to_study(asked.path("name"))
 
 
 def _report(asked: Asked) -> Response:
@@ -234,6 +267,8 @@ def routes() -> list[RoleRoute]:
         route(f"{study}/total", _total, "operator", "POST"),
         route(f"{study}/tries", _try, "operator", "POST"),
         route(f"{study}/models", _retrain, "operator", "POST"),
+        route(f"{study}/tags", _tag, "operator", "POST"),
+        route(f"{study}/archive", _archive, "operator", "POST"),
         *machine.routes(),
         route(f"{study}/{{act}}", _steer, "operator", "POST"),
         route("/tuner/compare", _compare, "viewer"),

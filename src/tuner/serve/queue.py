@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tuner.errors import UsageError
@@ -22,6 +22,22 @@ if TYPE_CHECKING:
 
 MOST_STARTS = 3  # of a process that dies each time
 SHOWN_CHORES = 10
+
+
+class Search(NamedTuple):
+    """A search, in brief.
+
+    Attributes:
+        total: finished trials it ends with; None: as many as are worth it.
+    """
+
+    id: int
+    study: str
+    case: str
+    state: str
+    who: str
+    submitted: float
+    total: int | None
 
 
 class Queue(Leases):
@@ -91,6 +107,15 @@ class Queue(Leases):
                 .order_by(Job.id.desc())
                 .limit(1)
             )
+
+    def searches(self) -> Sequence[Search]:
+        """Return the newest search of each study, in brief."""
+        newest = select(func.max(Job.id)).where(Job.kind == "study").group_by(Job.study)
+        columns = (Job.id, Job.study, Job.case, Job.state, Job.who, Job.submitted)
+        total = Job.options["trials"].as_integer()
+        with self._session() as session:
+            rows = session.execute(select(*columns, total).where(Job.id.in_(newest)))
+            return [Search(*row) for row in rows]
 
     def pause(self, number: int) -> Job:
         """Have a job stop after what it has finished, and stay until it is resumed."""

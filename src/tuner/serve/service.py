@@ -14,9 +14,11 @@ from tuner.serve.ledger import Ledger
 from tuner.serve.queue import Queue
 from tuner.serve.room import Room
 from tuner.serve.shelf import Shelf
+from tuner.serve.summaries import Summaries
 from tuner.serve.supervisor import Supervisor
 from tuner.serve.tables import prepare
 from tuner.serve.takeaway import Predictor
+from tuner.serve.tidying import Tidying
 from tuner.serve.tokens import Sessions, Tokens
 from tuner.study.store import open_storage
 
@@ -51,6 +53,7 @@ class Service:
     hosts: frozenset[str]
     loopback: bool
     room: Room
+    tidying: Tidying
     sessions: Sessions = field(default_factory=Sessions)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
@@ -76,13 +79,14 @@ class Service:
         storage = open_storage(workplace.url, create=True)
         prepare(storage.engine)
         shelf, queue, room = Shelf(cases), Queue(storage.engine), Room(workplace)
+        tidying = Tidying(storage.engine)
         return cls(
             workplace=workplace,
             storage=storage,
             shelf=shelf,
             queue=queue,
             supervisor=Supervisor(queue, workplace, shelf, workers, room),
-            browser=Browser(workplace, storage, queue),
+            browser=Browser(workplace, storage, queue, Summaries(storage), tidying),
             ledger=Ledger(storage, workplace),
             predictor=Predictor(shelf),
             tokens=Tokens(storage.engine),
@@ -90,6 +94,7 @@ class Service:
             hosts=hosts,
             loopback=loopback,
             room=room,
+            tidying=tidying,
         )
 
     def form_key(self, session: str) -> str:

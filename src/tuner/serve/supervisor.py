@@ -25,6 +25,7 @@ from tuner.serve.logs import log_of, tail_of
 from tuner.serve.queue import MOST_STARTS
 from tuner.serve.requests import words_of
 from tuner.serve.room import Room
+from tuner.serve.tidying import Tidying
 from tuner.serve.turns import CHORES, to_start_again
 from tuner.serve.upkeep import MEBIBYTE, Upkeep
 from tuner.study.lock import only_writer
@@ -255,6 +256,7 @@ class Supervisor:
         self.queue.end(number, self.owner, state, words, died=died)
         if current.job.kind == "delete" and state == "done":
             self.queue.forget(current.job.study)
+            Tidying(self.queue.engine).forget(current.job.study)
         log.info("job %d is %s", number, state)
         self._running.pop(number)
 

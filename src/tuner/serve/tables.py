@@ -76,6 +76,25 @@ class Job(Table):
     slots: Mapped[int | None]
 
 
+class Tag(Table):
+    """A word by which people find a study."""
+
+    __tablename__ = "tuner_tags"
+
+    study: Mapped[str] = mapped_column(primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Archived(Table):
+    """A study that is out of the way: not in the list, unless that is asked for."""
+
+    __tablename__ = "tuner_archived"
+
+    study: Mapped[str] = mapped_column(primary_key=True)
+    who: Mapped[str]
+    at: Mapped[float]
+
+
 class Setting(Table):
     """What an admin has set for the service, by name."""
 
