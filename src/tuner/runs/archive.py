@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MANIFEST = "tuner-backup.json"
 FORMAT = 1
 DATABASE = "studies.db"
-PARTS = ("artifacts", "bundles", "confirmation", "jobs", "reports")
+PARTS = ("artifacts", "bundles", "confirmation", "jobs", "reports", "uploads")
 GROWING = "jobs/"  # what jobs of the service print: whatever is added meanwhile is left out
 CHUNK = 2**20
 TRIES = 5

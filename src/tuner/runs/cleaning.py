@@ -210,8 +210,9 @@ def _changed(path: Path) -> float:
 def _leftovers(workplace: Workplace) -> Iterator[Waste]:
     kinds = [place("any").parent for place in (workplace.report, workplace.bundles)]
     kinds += [workplace.confirmation("any").parent, workplace.data]
+    uploads = workplace.root / "uploads"  # to the service
     deep = [path for kind in kinds if kind.is_dir() for path in kind.iterdir() if path.is_dir()]
-    for folder in (workplace.root, workplace.cache, workplace.artifacts, *kinds, *deep):
+    for folder in (workplace.root, workplace.cache, workplace.artifacts, uploads, *kinds, *deep):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if UNFINISHED.fullmatch(path.name) and not _is_recent(path):
                 yield _waste("leftover", path)

@@ -14,6 +14,7 @@ from tuner.case.metric import metric_of
 from tuner.errors import UsageError, unknown_name
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
+from tuner.serve.forecasting import seconds_left
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.times import iso
 from tuner.study.catalogue import Catalogue
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 FRESH = 1.0  # seconds for which something read is shown again: many may watch one study
 LEADERS = 8
+OPEN = {"queued", "running", "paused"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,21 @@ class Browser:
         found: dict[str, Any] = self._fresh(("study", name), lambda: self._live(name))
         return found
 
+    def earlier(self, case: str, trials: int, seeds: int, slots: int) -> tuple[str, float] | None:
+        """Return an earlier study of a case, and what another would take by it, in seconds.
+
+        None where there is none that tells.
+        """
+        name = next((row.name for row in self.studies() if row.case == case and row.trials), None)
+        study = name and self._loaded(name)
+        if not (name and study):
+            return None
+        number, attributes = study
+        done = self.storage.get_all_trials(number, deepcopy=False)
+        total = sum(one.state.is_finished() for one in done) + trials
+        found = seconds_left(done, attributes[FACTS], total=total, seeds=seeds, slots=slots)
+        return None if found is None else (name, found)
+
     def trials(self, name: str) -> list[dict[str, Any]]:
         """Return all trials of a study, as plain values.
 
@@ -163,8 +180,9 @@ class Browser:
             "baseline": None,
             "diagnosis": None,
             "metric": None,
+            "left": None,
         }
-        return found if study is None else found | self._searched(*study)
+        return found if study is None else found | self._searched(*study, job)
 
     def _loaded(self, name: str) -> tuple[int, Mapping[str, Any]] | None:
         try:
@@ -174,7 +192,9 @@ class Browser:
             return None
         return (number, facts) if FACTS in facts and EVIDENCE not in facts else None
 
-    def _searched(self, number: int, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    def _searched(
+        self, number: int, attributes: Mapping[str, Any], job: Job | None
+    ) -> dict[str, Any]:
         facts = attributes[FACTS]
         metric = metric_of(facts)
         trials = self.storage.get_all_trials(number, deepcopy=False)
@@ -184,6 +204,7 @@ class Browser:
         baseline = next((one for one in trials if one.user_attrs.get(ARM) == "baseline"), None)
         return {
             "case": facts["case"],
+            "left": _left(trials, facts, job) if job and job.state in OPEN else None,
             "metric": {
                 "name": metric.name,
                 "title": metric.title,
@@ -210,7 +231,7 @@ def job_facts(job: Job) -> dict[str, Any]:
     """Return a job as plain values; times in seconds since 1970."""
     names = (
         *("id", "kind", "study", "case", "options", "state", "wish", "who", "submitted"),
-        *("started", "ended", "starts", "last_words"),
+        *("started", "ended", "starts", "last_words", "priority", "slots"),
     )
     return {name: getattr(job, name) for name in names}
 
@@ -280,6 +301,14 @@ def points_of(trial: FrozenTrial) -> list[list[float | None]]:
         [step, value if math.isfinite(value) else None]
         for step, value in sorted(trial.intermediate_values.items())
     ]
+
+
+def _left(trials: list[FrozenTrial], facts: Mapping[str, Any], job: Job) -> float | None:
+    """Return the seconds that a search and its confirmation still take."""
+    options = job.options
+    return seconds_left(
+        trials, facts, total=options["trials"], seeds=options["seeds"], slots=job.slots or 1
+    )
 
 
 def _diagnosis(facts: Mapping[str, Any], baseline: FrozenTrial) -> str | None:

@@ -12,6 +12,7 @@ from tuner.runs.deletion import plan_deletion
 from tuner.serve import actions
 from tuner.serve.access import OWNER
 from tuner.serve.chores import MOST_NAMED, days, waste
+from tuner.serve.datashelf import UPLOADS
 from tuner.serve.rendering import page
 from tuner.serve.requests import whole
 from tuner.serve.routing import route
@@ -43,7 +44,7 @@ def _machine(asked: Asked) -> Response:
         "usage": service.room.usage(),
         "chores": service.queue.chores(),
         "upkeep": Upkeep.of(service.storage.engine),
-        "wrong": "",
+        "uploads": [one for one in service.shelf.data.names() if one.startswith(f"{UPLOADS}/")],
     }
     return page(asked.request, "machine.html", context)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse
 
 from tuner.errors import StudyError, UsageError
-from tuner.serve import actions, machine
+from tuner.serve import actions, machine, newstudy, uploads
 from tuner.serve.access import COOKIE, address_of
 from tuner.serve.api import download, report_file
 from tuner.serve.comparing import MOST, compare
-from tuner.serve.rendering import page
+from tuner.serve.rendering import page, to_study
 from tuner.serve.requests import ARMS, whole
 from tuner.serve.routing import LOGIN, route
 from tuner.serve.tables import STATES
@@ -79,13 +79,13 @@ def _study(asked: Asked) -> Response:
 def _tag(asked: Asked) -> Response:
     typed = asked.form().get("tags", [""])[0]
     actions.tag(asked.service, asked.who, asked.path("name"), typed)
-    return _to_study(asked.path("name"))
+    return to_study(asked.path("name"))
 
 
 def _archive(asked: Asked) -> Response:
     away = asked.form().get("away", [""])[0] == "1"
     actions.archive(asked.service, asked.who, asked.path("name"), away=away)
-    return _to_study(asked.path("name"))
+    return to_study(asked.path("name"))
 
 
 def _report(asked: Asked) -> Response:
@@ -95,56 +95,22 @@ def _report(asked: Asked) -> Response:
     return page(asked.request, "report.html", {"study": name, "has_report": has_report})
 
 
-def _new(asked: Asked) -> Response:
-    return _form(asked, asked.request.query_params.get("case") or "housing", {}, "")
-
-
-def _form(asked: Asked, case: str, typed: dict[str, str], wrong: str) -> Response:
-    shelf = asked.service.shelf
-    context = {
-        "cases": shelf.names(),
-        "case": case,
-        "space": shelf.space(case) or {},
-        "typed": typed,
-        "wrong": wrong,
-    }
-    return page(asked.request, "new.html", context, status=400 if wrong else 200)
-
-
-def _submit(asked: Asked) -> Response:
-    fields = {name: values[0].strip() for name, values in asked.form().items()}
-    wanted = {name: fields[name] for name in ("case", "name", "trials", "seeds", "seed")}
-    fixed = [
-        f"{name.removeprefix('fix:')}={value}"
-        for name, value in fields.items()
-        if name.startswith("fix:") and value
-    ]
-    try:
-        job = actions.submit(
-            asked.service, asked.who, {**wanted, "fix": fixed}, fields.get("key") or None
-        )
-    except UsageError as error:
-        case = fields["case"] if fields["case"] in asked.service.shelf.names() else "housing"
-        return _form(asked, case, fields, str(error))
-    return _to_study(job.study)
-
-
 def _steer(asked: Asked) -> Response:
     asked.form()
     actions.steer(asked.service, asked.who, asked.path("name"), asked.path("act"))
-    return _to_study(asked.path("name"))
+    return to_study(asked.path("name"))
 
 
 def _total(asked: Asked) -> Response:
     trials = asked.form().get("trials", [""])[0]
     actions.change_total(asked.service, asked.who, asked.path("name"), trials)
-    return _to_study(asked.path("name"))
+    return to_study(asked.path("name"))
 
 
 def _try(asked: Asked) -> Response:
     typed = asked.form().get("try", [""])[0]
     actions.add_try(asked.service, asked.who, asked.path("name"), typed)
-    return _to_study(asked.path("name"))
+    return to_study(asked.path("name"))
 
 
 def _retrain(asked: Asked) -> Response:
@@ -249,18 +215,14 @@ def _log_out(asked: Asked) -> Response:
     return answer
 
 
-def _to_study(name: str) -> Response:
-    return RedirectResponse(f"/tuner/studies/{quote(name, safe='')}", 303)
-
-
 def routes() -> list[RoleRoute]:
     """Return the routes of the pages."""
     study, model = "/tuner/studies/{name}", "/tuner/models/{study}/{bundle}"
     return [
         route("/", _root, None),
         route(HOME, _studies, "viewer"),
-        route("/tuner/new", _new, "operator"),
-        route("/tuner/new", _submit, "operator", "POST"),
+        *newstudy.routes(),
+        *uploads.routes(),
         route(study, _study, "viewer"),
         route(f"{study}/report", _report, "viewer"),
         route(f"{study}/reports/{{file}}", report_file, "viewer"),

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import RedirectResponse
 from starlette.templating import Jinja2Templates
 
 from tuner.report.wording import setting
+from tuner.serve.forecasting import in_words
 from tuner.serve.queue import name_of
 from tuner.serve.times import minute
 
@@ -49,6 +51,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["number"] = number
+    made.filters["duration"] = in_words
     made.filters["size"] = size
     made.filters["priority"] = name_of
     made.filters["moment"] = minute
@@ -80,3 +83,8 @@ def page(
         status_code=status,
         headers=headers,
     )
+
+
+def to_study(name: str) -> Response:
+    """Lead to the page of a study."""
+    return RedirectResponse(f"/tuner/studies/{quote(name, safe='')}", 303)

@@ -102,6 +102,7 @@ class Room:
         parts["files of the dashboard"] = _size(place.artifacts)
         parts["cached data"] = _size(place.cache)
         parts["raw data"] = _size(place.data)
+        parts["uploads"] = _size(place.root / "uploads")
         parts["what jobs print"] = _size(place.root / "jobs")
         file = database_file(place.url)
         if file is not None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from tuner.serve.acts import Acts
 from tuner.serve.browsing import Browser
+from tuner.serve.datashelf import DataShelf
 from tuner.serve.ledger import Ledger
+from tuner.serve.outlining import Outliner
 from tuner.serve.queue import Queue
 from tuner.serve.room import Room
 from tuner.serve.shelf import Shelf
@@ -54,6 +56,7 @@ class Service:
     loopback: bool
     room: Room
     tidying: Tidying
+    outliner: Outliner
     sessions: Sessions = field(default_factory=Sessions)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
@@ -65,12 +68,14 @@ class Service:
         hosts: frozenset[str],
         loopback: bool,
         cases: Path | None = None,
+        data: Path | None = None,
         workers: int | None = None,
     ) -> Service:
         """Open the database, make what is missing in it, and return the service.
 
         Args:
             cases: folder of the owner's own case files.
+            data: folder of the owner's tables and pictures.
             workers: trainings that run at once, over all studies.
 
         Raises:
@@ -78,7 +83,8 @@ class Service:
         """
         storage = open_storage(workplace.url, create=True)
         prepare(storage.engine)
-        shelf, queue, room = Shelf(cases), Queue(storage.engine), Room(workplace)
+        shelf = Shelf(cases, DataShelf(data, workplace.root / "uploads"))
+        queue, room = Queue(storage.engine), Room(workplace)
         tidying = Tidying(storage.engine)
         return cls(
             workplace=workplace,
@@ -95,6 +101,7 @@ class Service:
             loopback=loopback,
             room=room,
             tidying=tidying,
+            outliner=Outliner(shelf, workplace),
         )
 
     def form_key(self, session: str) -> str:

@@ -25,6 +25,7 @@ from tuner.serve.logs import log_of, tail_of
 from tuner.serve.queue import MOST_STARTS
 from tuner.serve.requests import words_of
 from tuner.serve.room import Room
+from tuner.serve.shelf import through_door
 from tuner.serve.tidying import Tidying
 from tuner.serve.turns import CHORES, to_start_again
 from tuner.serve.upkeep import MEBIBYTE, Upkeep
@@ -198,7 +199,7 @@ class Supervisor:
             if job.kind in CHORES:
                 words = words_of_chore(job, self.workplace)
             else:
-                words = words_of(job, self.workplace, self.shelf, job.slots)
+                words = through_door(words_of(job, self.workplace, self.shelf, job.slots))
         except TunerError as error:
             self.queue.end(job.id, self.owner, "failed", f"tuner: {error}")
             return True
