@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError, unknown_name
@@ -76,6 +77,35 @@ def add_try(service: Service, who: str, name: str, typed: object) -> Job:
     if len(tries) > LONGEST_LIST:
         raise UsageError(f"the study has {LONGEST_LIST} configurations of this kind already")
     return _noted(service, who, f"try {text}", service.queue.change(job.id, tries=tries))
+
+
+def begin_child(
+    service: Service, who: str, name: str, child: str, fix: Sequence[str], *, accept: bool = False
+) -> Job:
+    """Have a new study go on with another search space, and with the finished trials that fit it.
+
+    The study itself is cancelled if it is at work; what it has finished is kept.
+
+    Args:
+        child: name of the new study.
+        fix: NAME=VALUE of the hyperparameters that it does not search.
+        accept: take trials over although the code of the case has changed since.
+
+    Raises:
+        UsageError: a name or a value that cannot be used, or the service has not run the study.
+    """
+    job = job_of(service, name)
+    if child == name or child in service.browser.summaries.entries():
+        raise UsageError(f"there is already a study {child!r}; choose another name for the new one")
+    dropped = {"fix", "tries", "parent", "accept_changes"}
+    kept = {key: value for key, value in job.options.items() if key not in dropped}
+    asked = {**kept, "case": job.case, "name": child, "fix": list(fix)}
+    request = study_request(asked, service.shelf)
+    options = {**request.options, "parent": name, **({"accept_changes": True} if accept else {})}
+    begun = service.queue.submit(replace(request, options=options), who, priority=job.priority)
+    if job.state in {"queued", "running", "paused"}:
+        service.queue.cancel(job.id)
+    return _noted(service, who, f"begin with the trials of {name}", begun)
 
 
 def retrain(service: Service, who: str, name: str, arm: object) -> Job:

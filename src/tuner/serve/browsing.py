@@ -18,7 +18,7 @@ from tuner.serve.forecasting import seconds_left
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.times import iso
 from tuner.study.catalogue import Catalogue
-from tuner.study.schema import ARM, EVIDENCE, FACTS
+from tuner.study.schema import ARM, EVIDENCE, FACTS, PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -181,6 +181,8 @@ class Browser:
             "diagnosis": None,
             "metric": None,
             "left": None,
+            "parent": None,
+            "fixed": {},
         }
         return found if study is None else found | self._searched(*study, job)
 
@@ -204,6 +206,8 @@ class Browser:
         baseline = next((one for one in trials if one.user_attrs.get(ARM) == "baseline"), None)
         return {
             "case": facts["case"],
+            "parent": attributes.get(PARENT),
+            "fixed": facts.get("fixed", {}),
             "left": _left(trials, facts, job) if job and job.state in OPEN else None,
             "metric": {
                 "name": metric.name,

@@ -46,6 +46,7 @@ def _studies(asked: Asked) -> Response:
     context = {
         "rows": rows[(number - 1) * ROWS : number * ROWS],
         "count": len(rows),
+        "left": asked.service.browser.summaries.left,
         "number": number,
         "pages": pages,
         "kept": kept,
@@ -74,6 +75,20 @@ def _study(asked: Asked) -> Response:
         "archived": service.tidying.is_archived(name),
     }
     return page(asked.request, "study.html", context)
+
+
+def _child(asked: Asked) -> Response:
+    fields = asked.form()
+    fix = fields.get("fix", [""])[0].split()
+    job = actions.begin_child(
+        asked.service,
+        asked.who,
+        asked.path("name"),
+        fields.get("name", [""])[0].strip(),
+        fix,
+        accept="accept" in fields,
+    )
+    return to_study(job.study)
 
 
 def _tag(asked: Asked) -> Response:
@@ -229,6 +244,7 @@ def routes() -> list[RoleRoute]:
         route(f"{study}/total", _total, "operator", "POST"),
         route(f"{study}/tries", _try, "operator", "POST"),
         route(f"{study}/models", _retrain, "operator", "POST"),
+        route(f"{study}/child", _child, "operator", "POST"),
         route(f"{study}/tags", _tag, "operator", "POST"),
         route(f"{study}/archive", _archive, "operator", "POST"),
         *machine.routes(),

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from tuner.runs.inventory import entries_of
 from tuner.study.catalogue import Catalogue
@@ -21,8 +22,6 @@ from tuner.study.schema import FACTS, OPENINGS
 from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from optuna.storages import RDBStorage
     from sqlalchemy import Connection
 
@@ -48,96 +47,103 @@ KEPT = text(
     "SELECT s.study_name, a.value_json FROM study_user_attributes a "
     "JOIN studies s ON s.study_id = a.study_id WHERE a.key = :key"
 )
-AT_ONCE, ANYWAY = 500, 5
+FACTS_OF = text(f"{KEPT.text} AND s.study_name = :name".replace("s.study_name, ", "", 1))
+SECONDS_FOR_OTHERS = 0.02  # between looks, while much is to be read
+OPENINGS_OF = text(f"{KEPT.text} AND a.study_id IN :ids").bindparams(
+    bindparam("ids", expanding=True)
+)
+AT_ONCE, ANYWAY = 20, 3  # studies that one look reads: a verdict takes hundredths of a second
 UNSETTLED = {"running", "interrupted"}  # trials that are there change in place
 
 
 @dataclass(slots=True)
 class Summaries:
-    """The studies of a store, each as it was a moment ago at most."""
+    """The studies of a store, each as it was a moment ago at most.
+
+    A look reads a few studies at most, so it never takes long. In a large store that has just been
+    opened, `fill` reads the rest beside.
+    """
 
     storage: RDBStorage
     _entries: dict[int, Entry] = field(default_factory=dict)  # read longest ago first
     _names: dict[int, str] = field(default_factory=dict)
-    _last: tuple[int, ...] | None = None
-    _stale: set[int] = field(default_factory=set)
+    _last: tuple[int, ...] = (0, 0, 0)
+    _due: set[int] = field(default_factory=set)
+    _others: dict[str, dict[str, Any]] | None = None
     _lock: Any = field(default_factory=threading.Lock)
 
     def entries(self) -> dict[str, Entry]:
-        """Return what each study of tuner's has come to, by name."""
+        """Return what each study of tuner's has come to, by name, as far as it has been read."""
         with self._lock:
             with self.storage.engine.connect() as connection:
-                names = {row[0]: str(row[1]) for row in connection.execute(NAMES)}
                 last = tuple(one or 0 for one in connection.execute(LAST).one())
-                due = None if self._last is None else self._due(connection, names)
-            if due is None:
-                self._read_all(names)
-            else:
-                self._forget(names)
-                self._read(due, names)
-            self._names, self._last = names, last
+                names = {row[0]: str(row[1]) for row in connection.execute(NAMES)}
+                self._note(connection, names)
+                part = sorted(self._due, reverse=True)[:AT_ONCE]
+                part += [one for one in self._entries if one not in self._due][:ANYWAY]
+                self._names, self._last = names, last
+                self._due -= set(part)
+                ids = self._with_evidence(part)
+                self._look_for_openings(connection, ids)
+            found = entries_of(Catalogue(self.storage, ids, self._others)) if ids else []
+            numbers = {names[one]: one for one in part}
+            for number in part:
+                self._entries.pop(number, None)
+            self._entries |= {numbers[one.name]: one for one in found if one.name in numbers}
             return {one.name: one for one in self._entries.values()}
 
-    def _due(self, connection: Connection, names: dict[int, str]) -> list[int]:
-        """Return which studies are to be read again."""
-        by_name = {name: number for number, name in names.items()}
-        changed: set[int] = {one for one in names if self._names.get(one) != names[one]}
-        for query, last in zip(CHANGED, self._last or (), strict=True):
-            changed |= {row[0] for row in connection.execute(query, {"last": last})}
-        tail = evidence_name("")
-        owners = {
-            by_name.get(names[one].removesuffix(tail)) if names[one].endswith(tail) else one
-            for one in changed & names.keys()
-        }
-        due = {one for one in owners if one is not None}
-        due |= {one for one, entry in self._entries.items() if entry.state in UNSETTLED}
-        if any(names[one].endswith(tail) for one in changed & names.keys()):
-            # A test set may have been looked at once more: all verdicts on it are read again.
-            self._stale |= {one for one, entry in self._entries.items() if entry.split == "test"}
-        oldest = [one for one in self._entries if one not in due]
-        due.update(oldest[:ANYWAY])
-        self._stale &= names.keys()
-        due.update(list(self._stale)[:AT_ONCE])
-        self._stale -= due
-        return [one for one in due if one in names]
+    @property
+    def left(self) -> int:
+        """How many studies have changed and have not been read again yet."""
+        return len(self._due)
 
-    def _forget(self, names: dict[int, str]) -> None:
+    def fill(self) -> None:
+        """Read all there is."""
+        self.entries()
+        while self.left:
+            self.entries()
+            time.sleep(SECONDS_FOR_OTHERS)
+
+    def _note(self, connection: Connection, names: dict[int, str]) -> None:
+        """Note which studies are to be read again, and forget those that are gone."""
+        tail = evidence_name("")
+        changed = {one for one in names if self._names.get(one) != names[one]}
+        if self._names:
+            for query, last in zip(CHANGED, self._last, strict=True):
+                changed |= {row[0] for row in connection.execute(query, {"last": last})}
+        changed &= names.keys()
+        of_evidence = {one for one in changed if names[one].endswith(tail)}
+        if of_evidence and self._names:
+            by_name = {name: number for number, name in names.items()}
+            owners = {by_name.get(names[one].removesuffix(tail)) for one in of_evidence}
+            self._due |= {one for one in owners if one is not None}
+        self._due |= changed - of_evidence
+        self._due |= {one for one, entry in self._entries.items() if entry.state in UNSETTLED}
+        self._due &= names.keys()
         for number in [one for one in self._entries if one not in names]:
             del self._entries[number]
 
-    def _read_all(self, names: dict[int, str]) -> None:
-        numbers = {name: number for number, name in names.items()}
-        found = entries_of(Catalogue(self.storage))
-        self._entries = {numbers[one.name]: one for one in found if one.name in numbers}
+    def _with_evidence(self, part: list[int]) -> list[int]:
+        """Return ids of studies, and of those that hold the trainings after their searches."""
+        wanted = {evidence_name(self._names[one]) for one in part}
+        return [*part, *(one for one, name in self._names.items() if name in wanted)]
 
-    def _read(self, due: list[int], names: dict[int, str]) -> None:
-        numbers = {name: number for number, name in names.items()}
-        others = self._looks() if due else {}
-        for begin in range(0, len(due), AT_ONCE):
-            part = due[begin : begin + AT_ONCE]
-            beside = [numbers.get(evidence_name(names[one])) for one in part]
-            ids = [*part, *(one for one in beside if one is not None)]
-            self._put(part, entries_of(Catalogue(self.storage, ids, others)), numbers)
-
-    def _put(self, read: Iterable[int], found: list[Entry], numbers: dict[str, int]) -> None:
-        for number in read:
-            self._entries.pop(number, None)
-        for one in found:
-            if one.name in numbers:
-                self._entries[numbers[one.name]] = one
-
-    def _looks(self) -> dict[str, dict[str, Any]]:
-        """Return who has looked at test rows; for openings of old, at which data besides."""
-        found: dict[str, dict[str, Any]] = {}
-        with self.storage.engine.connect() as connection:
-            for name, value in connection.execute(KEPT, {"key": OPENINGS}):
-                found[name] = {OPENINGS: json.loads(value)}
-            openings = {name: kept[OPENINGS] for name, kept in found.items()}
-            of_old = {
-                name for name, every in openings.items() if not all("rows" in one for one in every)
-            }
-            if of_old:
-                for name, value in connection.execute(KEPT, {"key": FACTS}):
-                    if name in of_old:
-                        found[name][FACTS] = json.loads(value)
-        return found
+    def _look_for_openings(self, connection: Connection, ids: list[int]) -> None:
+        """Keep who has looked at test rows; of openings of old, at which data besides."""
+        asked: dict[str, Any] = {"key": OPENINGS}
+        first = self._others is None
+        query = KEPT if first else OPENINGS_OF
+        others = self._others or {}
+        found = connection.execute(query, asked if first else {**asked, "ids": ids}).all()
+        for name, value in found:
+            kept = others.setdefault(name, {})
+            before = len(kept.get(OPENINGS, ()))
+            kept[OPENINGS] = json.loads(value)
+            if not first and len(kept[OPENINGS]) != before:  # verdicts on the same rows change
+                self._due |= {one for one, was in self._entries.items() if was.split == "test"}
+            of_old = not all("rows" in one for one in kept[OPENINGS])
+            if of_old and FACTS not in kept:
+                told = connection.execute(FACTS_OF, {"key": FACTS, "name": name}).scalar()
+                kept[FACTS] = json.loads(told) if told else {}
+        names = set(self._names.values())
+        self._others = {name: kept for name, kept in others.items() if name in names}

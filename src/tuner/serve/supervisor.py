@@ -190,7 +190,8 @@ class Supervisor:
         )
         if job is None:
             return False
-        if not self._is_free(job.study):
+        parent = str(job.options.get("parent") or "")
+        if not (self._is_free(job.study) and self._is_free(parent)):
             self._not_before[job.id] = now + SECONDS_UNTIL_FREE
             self.queue.put_back(job.id, self.owner)
             return True
@@ -200,6 +201,8 @@ class Supervisor:
                 words = words_of_chore(job, self.workplace)
             else:
                 words = through_door(words_of(job, self.workplace, self.shelf, job.slots))
+                end = words.index("--") if "--" in words else len(words)
+                words[end:end] = [f"--from={parent}"] if parent else []
         except TunerError as error:
             self.queue.end(job.id, self.owner, "failed", f"tuner: {error}")
             return True

@@ -38,11 +38,11 @@ async def _receive(request: Request) -> Response:
     check_role(request, "operator")
     service: Service = request.app.state.service
     person = request.state.person
-    if request.headers.get("content-type", "").partition(";")[0] != BYTES:
-        raise HTTPException(415, f"send the bytes of the file, with Content-Type: {BYTES}")
     key = service.form_key(person.session).encode()
     if not hmac.compare_digest(request.headers.get("x-form-key", "").encode(), key):
         raise HTTPException(403, "the form is too old; load its page again and repeat")
+    if request.headers.get("content-type", "").partition(";")[0] != BYTES:
+        raise HTTPException(415, f"send the bytes of the file, with Content-Type: {BYTES}")
     name = _name(service, request.query_params.get("name", ""))
     with _beside(service) as path:
         with path.open("wb") as file:
