@@ -52,7 +52,7 @@ SECONDS_FOR_OTHERS = 0.02  # between looks, while much is to be read
 OPENINGS_OF = text(f"{KEPT.text} AND a.study_id IN :ids").bindparams(
     bindparam("ids", expanding=True)
 )
-AT_ONCE, ANYWAY = 20, 3  # studies that one look reads: a verdict takes hundredths of a second
+AT_ONCE, TO_FILL, ANYWAY = 20, 100, 3  # studies that one look reads: a verdict takes hundredths of a second
 UNSETTLED = {"running", "interrupted"}  # trials that are there change in place
 
 
@@ -72,14 +72,18 @@ class Summaries:
     _others: dict[str, dict[str, Any]] | None = None
     _lock: Any = field(default_factory=threading.Lock)
 
-    def entries(self) -> dict[str, Entry]:
-        """Return what each study of tuner's has come to, by name, as far as it has been read."""
+    def entries(self, at_once: int = AT_ONCE) -> dict[str, Entry]:
+        """Return what each study of tuner's has come to, by name, as far as it has been read.
+
+        Args:
+            at_once: studies that are read in this look.
+        """
         with self._lock:
             with self.storage.engine.connect() as connection:
                 last = tuple(one or 0 for one in connection.execute(LAST).one())
                 names = {row[0]: str(row[1]) for row in connection.execute(NAMES)}
                 self._note(connection, names)
-                part = sorted(self._due, reverse=True)[:AT_ONCE]
+                part = sorted(self._due, reverse=True)[:at_once]
                 part += [one for one in self._entries if one not in self._due][:ANYWAY]
                 self._names, self._last = names, last
                 self._due -= set(part)
@@ -101,7 +105,7 @@ class Summaries:
         """Read all there is."""
         self.entries()
         while self.left:
-            self.entries()
+            self.entries(TO_FILL)
             time.sleep(SECONDS_FOR_OTHERS)
 
     def _note(self, connection: Connection, names: dict[int, str]) -> None:
