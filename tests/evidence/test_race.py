@@ -7,6 +7,7 @@ import pytest
 
 from tuner.errors import StudyError
 from tuner.evidence.race import Race, race
+from tuner.study import design
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +38,8 @@ def run_race(
         levels = [means[trial] for trial in trials]
         return [None if level is None else draw.gauss(level, noise) for level in levels]
 
-    return race(candidates, BASELINE, [RECIPE], fewest, direction, score)
+    rules = design.Race.before(len(candidates), fewest)
+    return race(candidates, BASELINE, [RECIPE], rules, direction, score)
 
 
 def test_the_worst_candidates_are_dropped_on_the_way() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.making import TINY, make_brief, open_as_command
 from tuner.errors import StudyError
-from tuner.search.pruner import TaperingPruner
+from tuner.search.pruner import pruner_named
 from tuner.study.identity import changes
 from tuner.study.opening import open_study
 from tuner.study.schema import CHANGES, CONCLUSIONS, CONFIRMATION, EVIDENCE, FACTS
@@ -36,7 +36,7 @@ def edited(folder: Path, *edits: tuple[str, str], text: str = TEXT) -> StudyConf
 
 def accepting(url: str, config: StudyConfig) -> optuna.Study:
     """Open the study as `tuner study --accept-changes` does."""
-    return open_study(url, "study", config, TaperingPruner(), accept=True)[0]
+    return open_study(url, "study", config, pruner_named, accept=True)[0]
 
 
 EDITS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import StudyError
@@ -18,7 +18,7 @@ from tuner.evidence.trainings import Trainings
 from tuner.seeds import Stream
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.limits import breaks_limits
-from tuner.study.schema import CONFIRMATION, MISTAKES
+from tuner.study.schema import CONFIRMATION, FOLD_SCORES, MISTAKES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from tuner.engines.job import Engine
     from tuner.evidence.final import Tested
+    from tuner.study import design
     from tuner.study.configuration import StudyConfig
 
 
@@ -84,7 +85,10 @@ def confirm(
     if not candidates:
         raise StudyError("no trained configuration keeps within the study's limits")
     barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
-    found = _race(trainings, configurations, numbers, fixed, fewest, say, barred)
+    rules = config.design.race_of(len(numbers), fewest)
+    searched = {trial.number: trial.user_attrs[FOLD_SCORES] for trial in candidates}
+    entries = _Entries(numbers, fixed, barred, searched if rules.with_search else None)
+    found = _race(trainings, configurations, entries, rules, say)
     identity = config.dataset.test.identity()
     looks = looks_at(study, identity)
     count, price = plan_test(config, found, fixed["baseline"], fewest, looks + 1)
@@ -155,28 +159,48 @@ def _scores_known(before: Mapping[str, Any], count: int) -> dict[int, list[dict[
     return {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    """Who is in the race: `searched` as `race` takes it, `fixed` are baseline and recipe."""
+
+    candidates: list[int]
+    fixed: dict[str, int]
+    barred: Sequence[int]
+    searched: Mapping[int, Sequence[float]] | None
+
+
 def _race(
     trainings: Trainings,
     configurations: dict[int, Configuration],
-    candidates: list[int],
-    fixed: dict[str, int],
-    rounds: int,
+    entries: _Entries,
+    rules: design.Race,
     say: Callable[[str], None],
-    barred: Sequence[int],
 ) -> Race:
+    fixed, rounds = entries.fixed, len(rules.entered)
+
     def score(numbers: Sequence[int], index: int) -> list[float | None]:
         later = [
             (configurations[number], round_)
-            for round_ in range(index + 1, rounds)
+            for round_ in range(index + 1, rules.arms)
             for number in fixed.values()
         ]
         return trainings.scores([configurations[number] for number in numbers], index, later)
 
     others = [number for name, number in fixed.items() if name != "baseline"]
     direction = trainings.config.case.direction
-    found = race(candidates, fixed["baseline"], others, rounds, direction, score, barred)
-    names = " and ".join(str(number) for number in candidates if number != found.winner)
-    against = f", compared with {names}" if names else ""
+    found = race(
+        entries.candidates,
+        fixed["baseline"],
+        others,
+        rules,
+        direction,
+        score,
+        barred=entries.barred,
+        searched=entries.searched,
+    )
+    names = [str(number) for number in entries.candidates if number != found.winner]
+    listed = " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+    against = f", compared with {listed}" if names else ""
     say(
         f"On fresh seeds and folds trial {found.winner} did best{against} "
         f"({rounds} round{'' if rounds == 1 else 's'})."

@@ -97,7 +97,9 @@ class Facts(TypedDict):
     """What a study was made with. `identity` is of this study alone, even after it was deleted.
 
     `version` is of the tuner that began it; `rules` are hashes of that tuner's training code;
-    `asked_metric` is the one of --metric, where that was given.
+    `asked_metric` is the one of --metric, where that was given. `folds_in_search` folds are trained
+    of each configuration but baseline and recipe; `race` is a `tuner.study.design.Race`. A study
+    without them keeps the rules before: all folds, and a race of three.
     """
 
     version: str
@@ -115,6 +117,8 @@ class Facts(TypedDict):
     order: NotRequired[str]
     sampler: NotRequired[str]
     pruner: NotRequired[str]
+    folds_in_search: NotRequired[int]
+    race: NotRequired[dict[str, Any]]
     identity: NotRequired[str]
     baseline: NotRequired[dict[str, Any]]
     recipe: NotRequired[dict[str, Any]]
@@ -165,7 +169,8 @@ class SearchTrial(TypedDict):
         hyperparameters: all of them.
         seed: of its training.
         curve: a point each: step, epoch, training loss, training metric, validation score.
-        best_epoch: at which the complete trial was at its best; so are `fold_scores`.
+        best_epoch: at which the complete trial was at its best; so are `fold_scores`, of the folds
+            that the search uses.
         failure: why it failed, in one line; `diverged`: by a number that is not finite.
         seconds: on the clock. work: floating-point operations, or report points.
         begun, ended: in virtual time.
