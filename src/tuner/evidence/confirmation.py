@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import StudyError
@@ -12,16 +12,16 @@ from tuner.evidence.jobs import Configuration, seed_of
 from tuner.evidence.mistakes import one_class_in_words
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import Price, plan_test
-from tuner.evidence.race import Race, race
+from tuner.evidence.racing import race_on_fresh_folds
 from tuner.evidence.rivals import train_rivals
 from tuner.evidence.trainings import Trainings
 from tuner.seeds import Stream
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.limits import breaks_limits
-from tuner.study.schema import CONFIRMATION, FOLD_SCORES, MISTAKES
+from tuner.study.schema import CONFIRMATION, MISTAKES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import optuna
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from tuner.engines.job import Engine
     from tuner.evidence.final import Tested
-    from tuner.study import design
     from tuner.study.configuration import StudyConfig
 
 
@@ -85,10 +84,7 @@ def confirm(
     if not candidates:
         raise StudyError("no trained configuration keeps within the study's limits")
     barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
-    rules = config.design.race_of(len(numbers), fewest)
-    searched = {trial.number: trial.user_attrs[FOLD_SCORES] for trial in candidates}
-    entries = _Entries(numbers, fixed, barred, searched if rules.with_search else None)
-    found = _race(trainings, configurations, entries, rules, say)
+    found = race_on_fresh_folds(trainings, configurations, candidates, fixed, fewest, barred)
     identity = config.dataset.test.identity()
     looks = looks_at(study, identity)
     count, price = plan_test(config, found, fixed["baseline"], fewest, looks + 1)
@@ -157,52 +153,3 @@ def _scores_known(before: Mapping[str, Any], count: int) -> dict[int, list[dict[
     if before.get("stream") != Stream.TEST or len(before["seeds"]) < count:
         return {}
     return {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Entries:
-    """Who is in the race: `searched` as `race` takes it, `fixed` are baseline and recipe."""
-
-    candidates: list[int]
-    fixed: dict[str, int]
-    barred: Sequence[int]
-    searched: Mapping[int, Sequence[float]] | None
-
-
-def _race(
-    trainings: Trainings,
-    configurations: dict[int, Configuration],
-    entries: _Entries,
-    rules: design.Race,
-    say: Callable[[str], None],
-) -> Race:
-    fixed, rounds = entries.fixed, len(rules.entered)
-
-    def score(numbers: Sequence[int], index: int) -> list[float | None]:
-        later = [
-            (configurations[number], round_)
-            for round_ in range(index + 1, rules.arms)
-            for number in fixed.values()
-        ]
-        return trainings.scores([configurations[number] for number in numbers], index, later)
-
-    others = [number for name, number in fixed.items() if name != "baseline"]
-    direction = trainings.config.case.direction
-    found = race(
-        entries.candidates,
-        fixed["baseline"],
-        others,
-        rules,
-        direction,
-        score,
-        barred=entries.barred,
-        searched=entries.searched,
-    )
-    names = [str(number) for number in entries.candidates if number != found.winner]
-    listed = " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-    against = f", compared with {listed}" if names else ""
-    say(
-        f"On fresh seeds and folds trial {found.winner} did best{against} "
-        f"({rounds} round{'' if rounds == 1 else 's'})."
-    )
-    return found
