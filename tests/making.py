@@ -20,7 +20,7 @@ from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.pruner import PRUNER, pruner_named
 from tuner.study.configuration import StudyConfig
-from tuner.study.design import Design
+from tuner.study.designing import design_for
 from tuner.study.opening import open_study
 from tuner.training.plan import Plan
 from tuner.workplace import Workplace
@@ -57,7 +57,7 @@ def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> Stu
         fixed=fixed,
         plan=Plan(),
         pruner=PRUNER,
-        design=Design.for_new(case, dataset),
+        design=design_for(case, dataset),
     )
 
 

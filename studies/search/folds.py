@@ -40,6 +40,7 @@ from tuner.search.sampler import SAMPLER
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.configuration import StudyConfig
 from tuner.study.design import SQUARE, Design
+from tuner.study.designing import design_for
 from tuner.study.opening import open_study
 from tuner.training.plan import Plan
 
@@ -53,7 +54,7 @@ ROUNDS = 6
 
 def rules(name: str, case: Case, data: Dataset) -> tuple[str, Design]:
     """Return the pruner and the design of that name."""
-    now = Design.for_new(case, data)
+    now = design_for(case, data)
     return {
         "before": (SQUARE, Design()),
         "folds": (SQUARE, replace(now, race=None)),

@@ -16,16 +16,18 @@ from tests.making import STAMPS, TINY, make_brief, search
 from tuner.case.loading import load_case
 from tuner.data import cache
 from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
+from tuner.engines.compute import Compute
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.worker import run
 from tuner.evidence.race import race
 from tuner.evidence.signs import curve_of
-from tuner.runs.settings import Compute, Stored, VerificationSettings
+from tuner.runs.settings import Stored, VerificationSettings
 from tuner.runs.verification import run_verification
 from tuner.search.coordinator import search_job
 from tuner.search.pruner import pruner_named
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.design import SQUARE, Design, folds_trained
+from tuner.study.designing import design_for
 from tuner.study.schema import CONFIRMATION
 from tuner.study.store import facts_of, load_study
 from tuner.workplace import Workplace
@@ -47,7 +49,7 @@ def with_folds(folder: Path, reference: str, scheme: Scheme) -> StudyConfig:
     """A config of a case with another split."""
     config = make_brief(reference, folder)
     dataset = replace(config.dataset, validation=scheme)
-    design = Design.for_new(load_case(reference), dataset)
+    design = design_for(load_case(reference), dataset)
     stored = cache.store(dataset, folder / "cache")
     return replace(config, dataset=dataset, data_folder=stored, design=design)
 
@@ -55,7 +57,7 @@ def with_folds(folder: Path, reference: str, scheme: Scheme) -> StudyConfig:
 @pytest.mark.parametrize(
     ("reference", "scheme", "folds", "entered", "with_search"),
     [
-        (TINY, KFold(5), 5, (6, 4, 3, 2, 1), False),  # one stack
+        (TINY, KFold(5), 5, (3, 3, 3, 3, 3, 3), False),  # one stack
         (STAMPS, KFold(5), 2, (6, 4, 3, 2, 1), True),
         (STAMPS, KFold(2), 2, (6, 4, 3, 2, 1), True),
         (STAMPS, GroupFolds(4), 2, (6, 4, 3, 2, 1), True),
@@ -72,7 +74,7 @@ def test_a_new_study_trains_as_many_folds_as_pay(
     with_search: bool,
 ) -> None:
     config = make_brief(reference, tmp_path)
-    design = Design.for_new(config.case, replace(config.dataset, validation=scheme))
+    design = design_for(config.case, replace(config.dataset, validation=scheme))
     assert design.race is not None
     assert (design.folds_in_search, design.race.entered) == (folds, entered)
     assert design.race.with_search == with_search
@@ -82,8 +84,8 @@ def test_a_new_study_trains_as_many_folds_as_pay(
 
 def test_a_model_that_cannot_be_built_is_no_stack(tmp_path: Path) -> None:
     config = make_brief(TINY, tmp_path)
-    broken = replace(config.case, baseline=replace(config.case.baseline, breaks=True))  # type: ignore[call-arg]
-    assert Design.for_new(broken, config.dataset).folds_in_search == 2
+    broken = replace(config.case, baseline=replace(config.case.baseline, breaks=True))
+    assert design_for(broken, config.dataset).folds_in_search == 2
 
 
 def test_without_rules_on_record_all_is_as_it_was() -> None:

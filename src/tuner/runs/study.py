@@ -49,7 +49,8 @@ from tuner.search.pruner import PRUNER, pruner_named
 from tuner.search.sampler import SAMPLER
 from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig
-from tuner.study.design import Design, folds_trained
+from tuner.study.design import folds_trained
+from tuner.study.designing import design_for
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
 from tuner.study.schema import REMARKS, SEED_MATTERS, SESSIONS, STOPPED
@@ -122,7 +123,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         order=settings.order,
         sampler=SAMPLER,
         pruner=PRUNER,
-        design=Design.for_new(case, dataset),
+        design=design_for(case, dataset),
         metric=settings.metric,
         limits=settings.limits,
     )

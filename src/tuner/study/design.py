@@ -1,9 +1,6 @@
 """The rules by which a study searches and chooses: kept with it, so that it ends as it was begun.
 
-Measured, one fold tells the better half of configurations from the worse one, and five cannot order
-the best of them (studies/search/README.md). So a search trains two folds of each configuration, and
-the best few meet many fresh folds in the race after it. Folds that are trained as one stack cost
-little more than one: there, all are used.
+`tuner.study.designing` chooses those of a study that begins now.
 """
 
 from __future__ import annotations
@@ -11,22 +8,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from tuner.case.contract import shape_of
-from tuner.data.splits import Holdout, TimeFolds, number_of_folds
-from tuner.training.networks import stackable
-from tuner.training.randomness import undisturbed
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from tuner.case.contract import Case
-    from tuner.data.dataset import Dataset
 
 SQUARE = "TaperingPruner: after a share s of a training, the best (1 - s)^2 of all trials go on"
 CUBE = "TaperingPruner: after a share s of a training, the best (1 - s)^3 go on, a tenth at least"
 PRUNERS = (CUBE, SQUARE)  # the newest first
-
-ENOUGH = 2  # folds in the search, where each costs a training of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +50,6 @@ class Race:
         )
 
 
-# Six on fresh folds found more than three (studies/search/README.md). A single held-out part is
-# large: one round tells the candidates apart as far as they can be told, at a whole training each.
-ON_FOLDS, ON_ONE_PART = (6, 4, 3, 2, 1), (3, 1)
-ROUNDS_OF_ARMS = 4
 CANDIDATES_BEFORE = 3
 
 
@@ -82,24 +65,6 @@ class Design:
 
     folds_in_search: int | None = None
     race: Race | None = None
-
-    @classmethod
-    def for_new(cls, case: Case, data: Dataset) -> Self:
-        """Choose for a study that begins now.
-
-        Folds in the order of time are not alike: the first ones have the fewest rows to train on,
-        and the last one is most like the test. There, all are used.
-        """
-        k = number_of_folds(data.validation)
-        all_of_them = isinstance(data.validation, TimeFolds) or _stacks(case, data)
-        searched = k if all_of_them else min(k, ENOUGH)
-        entered = ON_ONE_PART if isinstance(data.validation, Holdout) else ON_FOLDS
-        race = Race(
-            entered=entered,
-            arms=min(ROUNDS_OF_ARMS, len(entered)),
-            with_search=searched <= ENOUGH,
-        )
-        return cls(folds_in_search=searched, race=race)
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
@@ -129,6 +94,11 @@ class Design:
         """Return the race of so many candidates, in so many rounds at most."""
         return self.race.cut(rounds) if self.race else Race.before(candidates, rounds)
 
+    def trainings_of_race(self, rounds: int) -> int:
+        """Return how many trainings a race has at most, with baseline and recipe in it."""
+        race = self.race_of(self.candidates, rounds)
+        return sum(race.entered) + 2 * race.arms
+
 
 # What a study keeps of its rules when it is continued with a change that was accepted.
 KEPT = ("folds_in_search", "race")
@@ -139,13 +109,3 @@ def folds_trained(facts: Mapping[str, Any], *, arm: bool) -> int:
     k: int = facts["data"]["sizes"]["folds"]
     searched = facts.get("folds_in_search")
     return k if arm or searched is None else min(k, int(searched))
-
-
-def _stacks(case: Case, data: Dataset) -> bool:
-    """Whether the folds of a case's baseline are trained as one stack."""
-    try:
-        with undisturbed():
-            network = case.build(case.baseline, shape_of(data))
-    except Exception:  # a user's code: what is wrong with it the training will say
-        return False
-    return stackable(network, data, case)
