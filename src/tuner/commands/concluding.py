@@ -10,7 +10,7 @@ from tuner.case.reference import is_file, is_loop
 from tuner.commands.tables import text_of
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.report.scored import metric_in
-from tuner.report.sections.use import folds_of_search, scores_of_search
+from tuner.report.sections.use import folds_of_search, with_uncertainty
 from tuner.report.wording import difference, means_and_stds
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def score_line(facts: Mapping[str, Any]) -> str:
         return ""
     metric = metric_in(facts)
     loop = is_loop(facts["reference"])
-    fresh = means_and_stds(metric, [best["fresh"]])[0]
-    searched = scores_of_search(facts, [best["validation"]])[0]
+    of_search = with_uncertainty(facts, best["validation"])
+    fresh, searched = means_and_stds(metric, [best["fresh"], of_search])
     folds = "" if loop else f" ({folds_of_search(facts)})"
     by = best["optimism"]
     how = f"{difference(metric, by)} too optimistic" if by > 0 else "not too optimistic"

@@ -21,7 +21,7 @@ from tuner.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     Facts = Mapping[str, Any]
 
@@ -58,7 +58,9 @@ def _scores(facts: Facts) -> str:
     if rounds:
         fresh = means_and_stds(metric, [arm["fresh"] for arm in arms.values()])
         rows.append([f"fresh validation ({count(rounds, 'seed')})", *fresh])
-    searched = scores_of_search(facts, [arm["validation"] for arm in arms.values()])
+    searched = means_and_stds(
+        metric, [with_uncertainty(facts, arm["validation"]) for arm in arms.values()]
+    )
     where = "" if loop else f" ({folds_of_search(facts)})"
     rows.append([f"validation {metric.title}{where}", *searched])
     for name, seeds in tested.items():
@@ -120,15 +122,14 @@ def folds_of_search(facts: Facts) -> str:
     return count(folds, "fold") if searched == folds else f"{searched} of {count(folds, 'fold')}"
 
 
-def scores_of_search(facts: Facts, summaries: Sequence[Facts]) -> list[str]:
-    """Write scores of the search, ± how uncertain they are.
+def with_uncertainty(facts: Facts, of_search: Facts) -> Facts:
+    """Return a score of the search with what it is written ±: how uncertain it is.
 
     That is the standard deviation over all folds; where few were trained, the standard error that
     the rows held out bring: two folds tell next to nothing of a spread, and one nothing.
     """
-    if _is_of_few_folds(facts):
-        summaries = [{**one, "std": one.get("standard_error")} for one in summaries]
-    return means_and_stds(metric_in(facts), summaries)
+    few = _is_of_few_folds(facts)
+    return {**of_search, "std": of_search.get("standard_error")} if few else of_search
 
 
 def _notes_on_loop(facts: Facts, *, tested: bool) -> str:
@@ -197,7 +198,7 @@ def _race(facts: Facts) -> str:
     if not confirmation:
         return ""
     metric, entered = metric_in(facts), confirmation["candidates"]
-    searched = scores_of_search(facts, [one["search"] for one in entered])
+    searched = means_and_stds(metric, [with_uncertainty(facts, one["search"]) for one in entered])
     fresh = means_and_stds(metric, [one["fresh"] for one in entered])
     known = [one["behind"] for one in entered if one["behind"]]
     rows = []
