@@ -39,6 +39,7 @@ ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
+GUESS = "guess"  # the number, from 0 on, of a guess: what is tried before the search draws
 TRIED = "tried"  # what a person asked for with --try: values by name
 LOST = "lost"  # of a loop: the machine failed, not the configuration; it takes no trial's place
 AGAIN = "again_of"  # the number of the trial that was lost, of one that is in its place
@@ -49,7 +50,20 @@ PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it
 OWN = frozenset(
     {
         *(ARM, HYPERPARAMETERS, SEED, CURVE, BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED, SECONDS),
-        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRIED, PLACE, INFORMED, LOST, AGAIN, "traceback"),
+        *(
+            WORK,
+            BEGUN,
+            ENDED,
+            ALONGSIDE,
+            KEY,
+            TRIED,
+            PLACE,
+            GUESS,
+            INFORMED,
+            LOST,
+            AGAIN,
+            "traceback",
+        ),
     }
 )
 
@@ -97,7 +111,8 @@ class Facts(TypedDict):
     """What a study was made with. `identity` is of this study alone, even after it was deleted.
 
     `version` is of the tuner that began it; `rules` are hashes of that tuner's training code;
-    `asked_metric` is the one of --metric, where that was given.
+    `asked_metric` is the one of --metric, where that was given. `guesses` are what was tried before
+    the search, as values by name; a study that was made before there were any has none.
     """
 
     version: str
@@ -121,6 +136,7 @@ class Facts(TypedDict):
     points_per_epoch: NotRequired[int]
     asked_metric: NotRequired[str | None]
     limits: NotRequired[dict[str, float | None] | None]
+    guesses: NotRequired[list[dict[str, Any]]]
     source: NotRequired[StoredSource]
     rules: NotRequired[dict[str, str]]
 
@@ -161,6 +177,7 @@ class SearchTrial(TypedDict):
 
     Attributes:
         arm: "baseline" or "recipe", of a trial that is one.
+        guess: its number among the guesses, of a trial that is one.
         tried: what a person asked for with --try, of a trial that was: values by name.
         hyperparameters: all of them.
         seed: of its training.
@@ -175,6 +192,7 @@ class SearchTrial(TypedDict):
     """
 
     arm: NotRequired[str]
+    guess: NotRequired[int]
     tried: NotRequired[dict[str, Any]]
     hyperparameters: dict[str, Any]
     seed: int

@@ -1,8 +1,8 @@
 """Where good values of hyperparameters usually lie, by name: what a textbook knows beforehand.
 
-Written from published recipes before any of them was tried on a case that ships with tuner, and not
-tuned on one since: `studies/guesses` shows what they are worth on other data. Each module says where
-its values come from. What is called a rule of thumb has no better source than common practice.
+Written from published recipes before any of them was tried on a case that ships with tuner, and
+not tuned on one since: `studies/guesses` shows what they are worth on other data. Each module says
+where its values come from. A rule of thumb has no better source than common practice.
 """
 
 from __future__ import annotations

@@ -6,15 +6,15 @@
 averaged maps and no hidden layer after them |
 | Simonyan and Zisserman 2015, arXiv:1409.1556 | two convolutions of 3x3 before each pooling |
 | Ioffe and Szegedy 2015, arXiv:1502.03167 | BatchNorm bears higher learning rates |
-| He et al. 2019, arXiv:1812.01187 | a schedule that falls smoothly to nothing; label smoothing 0.1 |
+| He et al. 2019, arXiv:1812.01187 | a schedule that falls smoothly to nothing; label smoothing |
 | Gugger and Howard 2018, "AdamW and Super-convergence is now the fastest way to train neural \
 nets" | AdamW in one cycle up to 3e-3 |
 | Liu et al. 2022, arXiv:2201.03545 | AdamW with a weight decay of 0.05 |
 | Tan and Le 2019, arXiv:1905.11946 | dropout of 0.2 before the output of the smallest network |
-| Jordan 2024, arXiv:2404.00498, and its `airbench94` | some 10 epochs of 50,000 images; the mean \
-over an image and its mirror image in use |
-| Brigato et al. 2021, arXiv:2108.13122 | few images: many epochs, small batches and a tuned weight \
-decay make plain cross entropy as good as methods made for few images |
+| Jordan 2024, arXiv:2404.00498, and its `airbench94` | 10 epochs of 50,000 images; the mean over \
+an image and its mirror image in use |
+| Brigato et al. 2021, arXiv:2108.13122 | few images: many epochs, small batches and a tuned \
+weight decay make plain cross entropy as good as methods made for few images |
 
 Rules of thumb: as many poolings as leave maps of about 4 pixels a side; augmentation in the middle
 of its range; epochs three quarters up the range of a case, which has been made as long as is worth

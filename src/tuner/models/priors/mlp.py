@@ -4,15 +4,15 @@
 | --- | --- |
 | Holzmüller et al. 2024, RealMLP, arXiv:2407.04491, whose defaults were tuned on 118 tables | 3 \
 hidden layers of 256 units, all of one width, without BatchNorm; smooth activations (SELU for \
-classes, Mish for numbers); batches of 256; many epochs, and never an early stop; label smoothing of \
-0.1; a weight decay of about 1e-2 by AdamW; embeddings of 8 numbers; frequencies of 0.1 |
+classes, Mish for numbers); batches of 256; many epochs, and never an early stop; label smoothing \
+of 0.1; a weight decay of about 1e-2 by AdamW; embeddings of 8 numbers; frequencies of 0.1 |
 | Gorishniy et al. 2021, arXiv:2106.11959 | plain perceptrons with dropout and AdamW, tuned, are \
 strong; no dropout is among what is tried |
 | Gorishniy et al. 2022, arXiv:2203.05556 | periodic embeddings of numbers help |
 | Smith and Topin 2018, arXiv:1708.07120 | one cycle, up to a higher learning rate than is usual |
 
 RealMLP lets dropout fall to nothing during a training; as it stays here, less is taken for classes,
-and none for numbers, whose scale it disturbs. Its learning rates are for other units of the weights.
+and none for numbers, whose scale it disturbs. Its learning rates are for weights in other units.
 Rules of thumb: batches that grow with the square root of the rows, up to about 256 of 16,000; one
 hidden layer on more than 256 columns, such as the features of a pretrained network.
 """

@@ -8,8 +8,8 @@ schedule that ends at nothing; torch's default of 1e-2 |
 | Smith and Topin 2018, arXiv:1708.07120 | one cycle, up to a higher learning rate than is usual |
 | Szegedy et al. 2016, arXiv:1512.00567, section 7; Müller et al. 2019, arXiv:1906.02629 | label \
 smoothing of 0.1 |
-| Godbole et al. 2023, "Deep Learning Tuning Playbook" | a schedule that decays; batch sizes by what \
-is fast, because the score hardly depends on them once the rest is tuned for each |
+| Godbole et al. 2023, "Deep Learning Tuning Playbook" | a schedule that decays; batch sizes by \
+what is fast, because the score hardly depends on them once the rest is tuned for each |
 | He et al. 2016, arXiv:1512.03385 | where steps are all there is: divide by 10, about every third \
 of the training |
 
