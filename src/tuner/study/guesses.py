@@ -28,13 +28,14 @@ from tuner.own.loops.trial import OneByOneSampler, middle
 from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
     from tuner.case.assignments import Drawn
-    from tuner.case.contract import Hyperparameters
+    from tuner.case.contract import Case
+    from tuner.data.dataset import Dataset
     from tuner.models.priors.kinds import Prior
     from tuner.study.configuration import StudyConfig
 
@@ -48,31 +49,60 @@ def guesses_of(config: StudyConfig) -> list[dict[str, Any]]:
 
     A case's own guesses come first. Where it has one, or none are written, priors follow: of models
     that tuner builds, and of a user's own if the search draws its learning rate and it has no
-    optimizer of its own, as nothing else says what its values mean. Of a user's own model only the
-    guess is taken, because what is known of it is too little for draws.
+    optimizer or step of its own, as nothing else says what its values mean. Of a user's own model
+    only the guess is taken, because what is known of it is too little for draws.
 
     Raises:
         CaseError: `suggest` fails.
     """
-    given: Sequence[Hyperparameters] | None = config.case.guesses
-    made = [_Given(asdict(one)) for one in given or ()]
-    if given is None or len(given) == 1:
-        known = _priors(config)
-        made += [_Given(asdict(config.case.baseline), known)] if known and not given else []
-        if known and config.case.task == "classification" and is_known_family(config.case.baseline):
-            made += [_Given(asdict(config.case.baseline), known, draw) for draw in range(DRAWS)]
+    case, given = config.case, config.case.guesses
+    known = priors_of(case, config.dataset, config.seed, config.fixed)
+    made = [Guess(asdict(one)) for one in given or ()]
+    if known and given is None:
+        made.append(Guess(asdict(case.baseline), known))
+    if known and case.task == "classification" and is_known_family(case.baseline):
+        draws = DRAWS if given is None or len(given) == 1 else 0
+        made += [Guess(asdict(case.baseline), known, draw) for draw in range(draws)]
     found: list[dict[str, Any]] = []
-    seen = [asdict(config.case.baseline), asdict(config.case.recipe)]
+    seen = [asdict(case.baseline), asdict(case.recipe)]
     for one in made:
-        params, hyperparameters = _replayed(config, one)
+        params, hyperparameters = one.replayed(case, config.seed, config.fixed)
         if params and hyperparameters not in seen:
             found.append(params)
             seen.append(hyperparameters)
     return found
 
 
+def priors_of(case: Case, data: Dataset, seed: int, fixed: Mapping[str, Any]) -> dict[str, Prior]:
+    """Return what is known of the hyperparameters that a case's search draws; empty: too little.
+
+    Args:
+        seed: of the split into folds.
+        fixed: hyperparameters that the search does not vary.
+
+    Raises:
+        CaseError: `suggest` fails.
+    """
+    drawn = space(case)
+    if "learning_rate" not in drawn or case.optimizer is not None or case.step is not None:
+        return {}
+    optimizers = drawn.get("optimizer")
+    able = isinstance(optimizers, CategoricalDistribution) and "adamw" in optimizers.choices
+    chosen = fixed.get("optimizer", "adamw" if able else case.baseline.optimizer)
+    shape = data.row_shape
+    situation = Situation(
+        rows=len(folds(data.development, data.validation, seed)[0].training),
+        classes=len(data.classes),
+        features=data.table.width if data.table else math.prod(shape),
+        side=min(shape[1:]) if len(shape) == 3 else None,
+        decoupled=chosen == "adamw",
+    )
+    known = priors_for(case.baseline, situation)
+    return {name: prior for name, prior in known.items() if name in drawn}
+
+
 @dataclass(frozen=True, slots=True)
-class _Given:
+class Guess:
     """What a guess is made of.
 
     Attributes:
@@ -85,51 +115,26 @@ class _Given:
     priors: Mapping[str, Prior] = field(default_factory=dict)
     draw: int | None = None
 
+    def replayed(
+        self, case: Case, seed: int, fixed: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Let `suggest` draw it; return what it has drawn, and the hyperparameters it gives.
 
-def _priors(config: StudyConfig) -> Mapping[str, Prior]:
-    """Return what is known of the hyperparameters that the search draws; empty: too little."""
-    case, data = config.case, config.dataset
-    drawn = space(case)
-    if "learning_rate" not in drawn or case.optimizer is not None or case.step is not None:
-        return {}
-    optimizers = drawn.get("optimizer")
-    able = isinstance(optimizers, CategoricalDistribution) and "adamw" in optimizers.choices
-    chosen = config.fixed.get("optimizer", "adamw" if able else case.baseline.optimizer)
-    parts = folds(data.development, data.validation, config.seed)
-    shape = data.row_shape
-    situation = Situation(
-        rows=len(parts[0].training),
-        classes=len(data.classes),
-        features=data.table.width if data.table else math.prod(shape),
-        side=min(shape[1:]) if len(shape) == 3 else None,
-        decoupled=chosen == "adamw",
-    )
-    return {
-        name: prior for name, prior in priors_for(case.baseline, situation).items() if name in drawn
-    }
-
-
-def _replayed(config: StudyConfig, given: _Given) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Let `suggest` draw a guess; return what it has drawn, and the hyperparameters it gives.
-
-    Both are empty where the values do not go together, whatever is drawn.
-    """
-    case = config.case
-    for attempt in range(ATTEMPTS if given.draw is not None else 1):
-        seed = derive(config.seed, Stream.GUESS, given.draw or 0, attempt)
-        sampler = GuessSampler(config.fixed, given.values, given.priors)
-        if given.draw is not None:
-            sampler.luck = np.random.default_rng(seed)
-        trial = optuna.create_study(sampler=sampler).ask()
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                made = case.suggest(trial)
-            check_inside(case, made, "a guess")
-        except Exception:  # noqa: S112 - a case may refuse values together, in its own way
-            continue
-        return dict(trial.params), asdict(made)
-    return {}, {}
+        Both are empty where the values do not go together, whatever is drawn.
+        """
+        for attempt in range(1 if self.draw is None else ATTEMPTS):
+            own = None if self.draw is None else derive(seed, Stream.GUESS, self.draw, attempt)
+            sampler = GuessSampler(fixed, self.values, self.priors, own)
+            trial = optuna.create_study(sampler=sampler).ask()
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    made = case.suggest(trial)
+                check_inside(case, made, "a guess")
+            except Exception:  # noqa: S112 - a case may refuse values together, in its own way
+                continue
+            return dict(trial.params), asdict(made)
+        return {}, {}
 
 
 class GuessSampler(OneByOneSampler):
@@ -137,16 +142,18 @@ class GuessSampler(OneByOneSampler):
 
     Args:
         fixed, values, priors: by name.
-
-    Attributes:
-        luck: draws from the priors; None: the likeliest value is taken.
+        seed: of draws from the priors, each hyperparameter from a stream of its own; None: the
+            likeliest value is taken.
     """
 
     def __init__(
-        self, fixed: Mapping[str, Any], values: Mapping[str, Any], priors: Mapping[str, Prior]
+        self,
+        fixed: Mapping[str, Any],
+        values: Mapping[str, Any],
+        priors: Mapping[str, Prior],
+        seed: int | None = None,
     ) -> None:
-        self._fixed, self._values, self._priors = fixed, values, priors
-        self.luck: np.random.Generator | None = None
+        self._fixed, self._values, self._priors, self._seed = fixed, values, priors, seed
 
     def sample_independent(
         self,
@@ -164,10 +171,11 @@ class GuessSampler(OneByOneSampler):
         likely = [] if prior is None else _weighed(prior, param_distribution, drawn)
         if sum(weight for _, weight in likely) > 0:
             values, weights = zip(*likely, strict=True)
-            if self.luck is not None:
-                sums = list(accumulate(weights))
-                return values[bisect(sums, self.luck.random() * sums[-1], hi=len(sums) - 1)]
-            return values[weights.index(max(weights))]
+            if self._seed is None:
+                return values[weights.index(max(weights))]
+            luck = np.random.default_rng(derive(self._seed, param_name)).random()
+            sums = list(accumulate(weights))
+            return values[bisect(sums, luck * sums[-1], hi=len(sums) - 1)]
         if param_name not in self._values:
             return middle(param_distribution)
         return _nearest(param_distribution, drawn, self._values[param_name])
