@@ -2,7 +2,7 @@
 
     python studies/guesses/measure.py --data-dir DIR --out studies/guesses/trained.csv
 
-A line of the CSV is one configuration: baseline, recipe, guess, a draw of the prior or a draw of the
+A line of the CSV is one configuration: baseline, recipe, guess, a draw of the prior, or one of the
 space at random; `search` is the mean of two folds, as a search would see it, `truth` that of the
 two others. Nothing is pruned. Interrupted, it goes on where it was. `compare.py` reads the file.
 """
@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 import torch
-from data import all_data
 from optuna.samplers import RandomSampler
 
+from data import all_data
 from tuner.data.splits import folds
 from tuner.errors import TunerError
 from tuner.search.scoring import History
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
 
-DRAWS, RANDOM = 8, 12
+DRAWS, RANDOM = 4, 6
 FIELDS = ("data", "seed", "kind", "number", "search", "truth", "seconds", "hyperparameters")
 
 
@@ -85,10 +85,9 @@ def main() -> None:
         if not done:
             writer.writerow(FIELDS)
         for seed in arguments.seeds:
-            for name, make in all_data(arguments.data_dir).items():
-                if arguments.only and name not in arguments.only:
-                    continue
-                case, data = make()
+            known = all_data(arguments.data_dir)
+            for name in arguments.only or known:
+                case, data = known[name]()
                 for kind, number, values in configurations(case, data, seed):
                     if (name, str(seed), kind, str(number)) in done:
                         continue

@@ -52,6 +52,11 @@ def guesses_before(study: optuna.Study, number: int) -> int:
     return sum(GUESS in trial.user_attrs for trial in trials[:number])
 
 
+def waits_as_guess(trial: FrozenTrial) -> bool:
+    """Whether a trial is a guess that nobody has tried yet."""
+    return GUESS in trial.user_attrs and trial.state == TrialState.WAITING
+
+
 def scored_guesses(study: optuna.Study) -> int:
     """How many guesses were trained to their end; the draws at random are not counted by them."""
     return sum(GUESS in trial.user_attrs for trial in scored_trials(study))
