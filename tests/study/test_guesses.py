@@ -75,7 +75,14 @@ def suggest_own_without_rate(trial: BaseTrial) -> OwnHyperparameters:
     return OwnHyperparameters(heads=trial.suggest_int("heads", 1, 8))
 
 
-@pytest.mark.parametrize("reference", ["housing", "mnist", "flowers", TINY])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "housing",
+        TINY,
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("mnist", "flowers")),
+    ],
+)
 def test_guesses_are_inside_every_space_and_the_first_is_the_likeliest(
     reference: str, tmp_path: Path
 ) -> None:
