@@ -15,6 +15,7 @@ from tuner.evidence.odometer import looks_among
 from tuner.evidence.verdicts import Kept, OnTest
 from tuner.report.facts.arms import confirmation_of
 from tuner.report.facts.gathering import gather
+from tuner.report.sections.guesses import best_is_guess
 from tuner.report.sections.verdict import verdict
 from tuner.study.arms import arms_among
 from tuner.study.catalogue import Catalogue
@@ -100,6 +101,7 @@ def best_in(facts: Mapping[str, Any]) -> dict[str, Any]:
         "study": facts["study"],
         "case": facts["case"],
         "trial": best["trial"],
+        "is_guess": best_is_guess(facts),
         "epochs_trained": best["best_epoch"],
         "hyperparameters": now,
         "baseline": was,

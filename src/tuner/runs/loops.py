@@ -149,6 +149,7 @@ def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
         baseline=named or {},
         made_up=named is None,
         recipe=_values(settings.recipe, "--recipe") or loop.recipe,
+        guesses=loop.guesses,
         seed=settings.seed,
         fixed=_values(settings.fix, "--fix") or {},
         order=settings.order,
