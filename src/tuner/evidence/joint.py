@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tuner.evidence.components import Pair
     from tuner.evidence.exact import Dealt
 
-HALVINGS = 50  # to find a p-value
+HALVINGS = 40  # to find a p-value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +69,10 @@ class Joint:
         return min(1.0, self._smallest_rate() * ALPHA / alpha)
 
     def _smallest_rate(self) -> float:
-        if self.dealt is None:
-            return 2 * float(stdtr(self.degrees, -abs(self.gain) / self.error))
-        if self.gain == 0:
-            return 1.0
-        low, high = -700.0, 0.0  # of the rate's logarithm: one at which zero is in, one that may do
+        students = 2 * float(stdtr(self.degrees, -abs(self.gain) / self.error))
+        if self.dealt is None or students == 0 or self.gain == 0:
+            return students
+        low, high = math.log(students), 0.0  # of the rate's logarithm: it is not under Student's
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             ends = self.interval(math.exp(middle))
