@@ -8,9 +8,11 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.confirmation import configuration_of
+from tuner.evidence.crossed import FEWEST
+from tuner.evidence.exact import fewest_models
 from tuner.evidence.final import score_on_test, seeds_of
 from tuner.evidence.jobs import stream_of
-from tuner.evidence.looks import Plan
+from tuner.evidence.looks import Plan, alpha_for
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import kept_predictions, kept_targets
 from tuner.evidence.trainings import Trainings
@@ -18,7 +20,7 @@ from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION, PARTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import optuna
@@ -43,6 +45,24 @@ def why_not_confirmable(study: optuna.Study) -> str | None:
     if confirmation["fixed"].get("baseline") != arms["baseline"].number:
         return "the present baseline has not met the test split"
     return None
+
+
+def _planned(confirmation: Mapping[str, Any], looks: int, asked: int | None) -> Plan:
+    """Plan one look at a part, beside the models that the baseline has.
+
+    Args:
+        confirmation: of the study.
+        looks: at the test rows, the coming one included.
+        asked: models; None: as many as the baseline has, or more where those are too few to prove
+            anything on rows that were tested so often.
+    """
+    beside = len(confirmation["seeds"])
+    if beside < FEWEST:  # nothing can be proven against so few
+        return Plan.of(looks, asked or beside)
+    needed = fewest_models(alpha_for(looks), beside)
+    count = asked or max(beside, needed)
+    fewest = needed if count < needed else min(count, beside)
+    return replace(Plan.of(looks, count), fewest=fewest)
 
 
 def confirm_part(
@@ -87,7 +107,8 @@ def confirm_part(
     if targets is None or not kept_predictions(evidence.user_attrs, baseline.number, targets):
         wanted[baseline.number] = configuration_of(baseline)
     looks = looks_at(study, identity) + 1
-    count = asked or max(confirmed, Plan.of(looks, confirmed).fewest)
+    plan = _planned(study.user_attrs[CONFIRMATION], looks, asked)
+    (count,) = plan.models
     say(
         f"Training it with {count} fresh seeds, to compare it with the baseline on the test rows. "
         f"They are then used {looks} times, and every interval of this study allows for that."
@@ -103,7 +124,7 @@ def confirm_part(
         "epochs": configuration.epochs,
         "seeds": seeds_of(config, name, count),
         "stream": stream_of(name),
-        "plan": asdict(replace(Plan.of(looks, count), made=1)),
+        "plan": asdict(replace(plan, made=1)),
         "scores": tested[name].scores,
         "baseline_scores": again.scores if again else arm["scores"],
         "rows": identity,

@@ -33,10 +33,15 @@ def ways(seeds: Counts) -> int:
     return math.comb(sum(seeds), seeds[0])
 
 
-def fewest_models(alpha: float) -> int:
-    """Return how many models an arm can be told apart at this two-sided rate: 4 at 5 %."""
+def fewest_models(alpha: float, beside: int | None = None) -> int:
+    """Return how many models an arm can be told apart at this two-sided rate: 4 at 5 %.
+
+    Args:
+        alpha: the rate.
+        beside: models, two at least, of the other arm; None: as many.
+    """
     count = 2
-    while 2 / ways((count, count)) > alpha:
+    while 2 / ways((count, beside or count)) > alpha:
         count += 1
     return count
 
