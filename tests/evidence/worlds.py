@@ -95,7 +95,8 @@ class TwoWays(Classification):
         )
 
     def models(self, draw: Generator, count: int) -> Array:
-        return ((draw.random(count) < self.bad) - self.bad) * self.apart
+        bad = (draw.random(count) < self.bad).astype(np.float64)
+        return (bad - self.bad) * self.apart
 
 
 @dataclass(frozen=True, kw_only=True)

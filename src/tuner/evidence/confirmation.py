@@ -111,7 +111,7 @@ def confirm(
     begun = Plan.read(before.get("plan"))
     if begun and not begun.is_over and _same_test(before, chosen, asked):
         plan, facts["price"] = begun, before["price"]
-        facts["rivals"] = before.get("rivals", {})
+        facts.update({name: before[name] for name in ("rivals",) if name in before})
     else:
         say(price.words)
     Proof(
