@@ -129,6 +129,8 @@ def kept_moments(
     if entry is None or entry["seeds"] != seeds or entry["moments"] is None:
         return None
     pairs = {name: tuple(entry["moments"][name]) for name in ("seeds", "means", "rest")}
+    if of_models := entry["moments"].get("scores"):
+        pairs["scores"] = tuple(map(tuple, of_models))
     if turned:
         pairs = {name: pair[::-1] for name, pair in pairs.items()}
     gain = entry["moments"]["gain"]
