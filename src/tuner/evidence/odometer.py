@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def record_opening(study: optuna.Study, identity: str, reason: str) -> None:
+def record_opening(study: optuna.Study, identity: str, reason: str, look: int = 1) -> None:
     """Note that the test split is opened now.
 
     Args:
         identity: of the rows, as `LockedSplit.identity` has it.
         reason: for the record.
+        look: of the test that it is made for.
     """
     opening = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "reason": reason,
         "rows": identity,
+        **({"look": look} if look > 1 else {}),
     }
     study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
 
@@ -45,9 +47,11 @@ def keep_looks(study: optuna.Study) -> None:
 
 
 def looks_at(study: optuna.Study, identity: str | None) -> int:
-    """Return how often the rows that a study tests on were looked at in its store.
+    """Return how often the rows that a study tests on were tested in its store.
 
-    Twenty honest studies on one test set are twenty looks at it.
+    Twenty honest studies on one test set are twenty looks at it. A second look that was planned
+    with the first is on record too, but counts as one with it: they share the error rate of their
+    test (`looks.Plan`), and only what the last one says is reported.
 
     Args:
         study: whose openings count in any case.
@@ -82,10 +86,9 @@ class Looks:
         self._by_data: Counter[str] = Counter()
         self._by_data_of_old: Counter[str] = Counter()  # of openings that do not name their rows
         for attributes in every.values():
-            openings = attributes.get(OPENINGS)
-            if not openings:
+            rows = _rows_of(attributes)
+            if not rows:
                 continue
-            rows = [opening.get("rows") for opening in openings]
             self._by_rows.update(one for one in rows if one is not None)
             data = _fingerprint(attributes)
             if data is not None:
@@ -99,12 +102,18 @@ class Looks:
             name: of the study, whose own openings count in any case.
             identity: of its test rows, as for `looks_at`.
         """
-        own = [opening.get("rows") for opening in self._every[name].get(OPENINGS, [])]
+        own = _rows_of(self._every[name])
         data = _fingerprint(self._every[name])
         if identity is None:
             return len(own) if data is None else self._by_data[data]
         of_old = own.count(None) if data is None else self._by_data_of_old[data]
         return self._by_rows[identity] + of_old
+
+
+def _rows_of(attributes: Mapping[str, Any]) -> list[str | None]:
+    """Return the identity of the rows of each opening; a second look is a part of the first."""
+    openings = attributes.get(OPENINGS, [])
+    return [opening.get("rows") for opening in openings if opening.get("look", 1) <= 1]
 
 
 def _fingerprint(attributes: Mapping[str, Any]) -> str | None:

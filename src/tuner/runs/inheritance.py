@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import FixedTrial, TrialState, create_trial
 
 from tuner.errors import StudyError
+from tuner.study.design import Design
 from tuner.study.identity import changes
-from tuner.study.schema import ALONGSIDE, ARM, BEGUN, HYPERPARAMETERS, PARENT, TAKEN
+from tuner.study.schema import ALONGSIDE, ARM, BEGUN, GUESS, HYPERPARAMETERS, PARENT, TAKEN
 from tuner.study.store import facts_of
 from tuner.study.trials import scored_trials
+from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     import optuna
@@ -44,9 +46,15 @@ def check_parent(
     Raises:
         StudyError: more than the search space is different.
     """
+    stored = facts_of(parent)
+    if Design.of(stored).folds_in_search != Design.of(config.facts()).folds_in_search:
+        raise StudyError(
+            f"no trial of study {parent.study_name!r} can be taken over: its search trained on "
+            "another number of folds. Leave --from out to begin without them"
+        )
     found = [
         change
-        for change in changes(facts_of(parent), config.facts(), precision)
+        for change in changes(stored, config.facts(), precision)
         if not _is_about_the_space(change) and not (accept and change.can_be_accepted)
     ]
     if found:
@@ -59,6 +67,11 @@ def check_parent(
                 else ""
             )
         )
+
+
+def plan_of(parent: optuna.Study) -> Plan:
+    """Return how the fits of a study use the machine."""
+    return Plan(**facts_of(parent)["plan"])
 
 
 def take_over(study: optuna.Study, parent: optuna.Study, config: StudyConfig) -> str:
@@ -90,7 +103,9 @@ def take_over(study: optuna.Study, parent: optuna.Study, config: StudyConfig) ->
             if TAKEN in one.user_attrs
         }
         for trial in finished:
-            if trial.number not in there and (fits := _fitting(trial, parent, config)):
+            fits = None if trial.number in there else _fitting(trial, parent, config)
+            if fits is not None:
+                _settle_guess(fits, parent, study)
                 study.add_trial(fits)
         count = len(study.get_trials(deepcopy=False))
         told = {**begun, "taken": count, "left": len(finished) - count}
@@ -144,6 +159,15 @@ def _fitting(trial: FrozenTrial, parent: optuna.Study, config: StudyConfig) -> F
         },
         intermediate_values=trial.intermediate_values,
     )
+
+
+def _settle_guess(trial: FrozenTrial, parent: optuna.Study, study: optuna.Study) -> None:
+    """Have a trial be a guess of the new study only where that has the same guess there."""
+    place = trial.user_attrs.get(GUESS)
+    if place is not None:
+        guesses = [list(facts_of(one).get("guesses", ()))[place:] for one in (parent, study)]
+        if not all(guesses) or guesses[0][0] != guesses[1][0]:
+            del trial.user_attrs[GUESS]
 
 
 def _origin(trial: FrozenTrial) -> dict[str, int]:

@@ -10,11 +10,11 @@ import optuna
 from tuner.case.metric import metric_of
 from tuner.errors import TunerError
 from tuner.evidence.crossed import compare_rows, judge
-from tuner.evidence.looks import alpha_for
+from tuner.evidence.looks import Share
 from tuner.evidence.moments import losses, moments
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import TARGETS, kept_scale
-from tuner.evidence.verdicts import Kept
+from tuner.evidence.rowwise import Kept
 from tuner.report.facts import gather
 from tuner.runs.inventory import best_in
 from tuner.study.catalogue import Catalogue
@@ -88,7 +88,7 @@ class Pair:
             one, other = self.gain.seeds
             return f"too few models of both were tested ({one} and {other})"
         ends = " to ".join(write(end) for end in self.gain.interval)
-        sure = 100 * (1 - alpha_for(self.gain.looks))
+        sure = 100 * (1 - self.gain.share.alpha)
         return f"{write(self.gain.gain)} ({sure:.4g} % interval {ends}, {self.gain.rows} test rows)"
 
 
@@ -147,9 +147,9 @@ def _gain(
     """Compare by the metric; None where what it asks for was not kept."""
     if metric.rows is not None:
         a, b = (losses(metric, one, kept.targets) for one in (current, candidate))
-        return None if a is None or b is None else compare_rows(a, b, looks)
+        return None if a is None or b is None else compare_rows(a, b, Share(looks))
     found = moments(metric, current, candidate, kept.targets, kept_scale(kept.attributes))
-    return None if found is None else judge(found, looks)
+    return None if found is None else judge(found, Share(looks))
 
 
 def _kept(storage: RDBStorage, name: str) -> tuple[optuna.Study, Kept] | None:

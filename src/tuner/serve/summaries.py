@@ -52,7 +52,8 @@ SECONDS_FOR_OTHERS = 0.02  # between looks, while much is to be read
 OPENINGS_OF = text(f"{KEPT.text} AND a.study_id IN :ids").bindparams(
     bindparam("ids", expanding=True)
 )
-AT_ONCE, TO_FILL, ANYWAY = 20, 100, 3  # studies that one look reads: a verdict takes hundredths of a second
+# Studies that one look reads: a verdict takes hundredths of a second.
+AT_ONCE, TO_FILL, ANYWAY = 20, 100, 3
 UNSETTLED = {"running", "interrupted"}  # trials that are there change in place
 
 
