@@ -14,7 +14,7 @@ from rich.text import Text
 from tuner.commands.forecast import Forecast, about
 from tuner.study.design import Design, folds_trained
 from tuner.study.limits import breaks_limits, was_passed_over
-from tuner.study.schema import ARM, FACTS, SECONDS, TRIED
+from tuner.study.schema import ARM, FACTS, GUESS, SECONDS, TRIED
 from tuner.study.trials import FINISHED, finished, sign_of_study
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_DRAWINGS = 0.25
 WIDEST_BAR = 40
+SAID = ((TRIED, "yours"), (GUESS, "guess"))  # of a trial that the search has not drawn
 
 
 class Progress:
@@ -108,7 +109,7 @@ class Progress:
     def _line(self, ended: FrozenTrial) -> str:
         """One finished trial: what came of it, and where the search stands."""
         arm = ended.user_attrs.get("arm")
-        whose = arm or ("yours" if TRIED in ended.user_attrs else "")
+        whose = arm or next((said for key, said in SAID if key in ended.user_attrs), "")
         name = f"trial {ended.number}" + (f" ({whose})" if whose else "")
         if ended.state == TrialState.COMPLETE:
             outcome = f"{self.metric} {ended.value:.4f}"

@@ -13,10 +13,13 @@ from tuner.errors import CaseError, StudyError
 from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
+from tuner.search.tpe import STARTUP
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
 from tuner.study.limits import BREAKS, LATENCY, PARAMETERS
 from tuner.study.opening import enqueue_arm
+from tuner.study.schema import ARM, GUESS
+from tuner.study.trials import guesses_before, scored_guesses
 from tuner.training.cost import latency_of, parameters_of
 
 if TYPE_CHECKING:
@@ -73,8 +76,8 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
 
     Args:
         observer: is told of every point, and of every trial's end.
-        sampler: makes the sampler of a trial, of the study's seed, its number and what is fixed;
-            by default tuner's own.
+        sampler: makes the sampler of a trial, of the study's seed, its number without guesses, and
+            what is fixed; by default tuner's own.
     """
 
     def __init__(
@@ -87,13 +90,21 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
     ) -> None:
         super().__init__(mirror, engine, config.order, observer)
         self.config, self.engine = config, engine
-        self.sampler = sampler or Samplers()
+        self._samplers, self._given = Samplers(), sampler
 
     def _ask(self) -> optuna.Trial:
         waiting = self._waiting()
         number = waiting.number if waiting else len(self.study.get_trials(deepcopy=False))
-        self.study.sampler = self.sampler(self.config.seed, number, self.config.fixed)
+        self.study.sampler = self._sampler(number)
         return self.study.ask()
+
+    def _sampler(self, number: int) -> BaseSampler:
+        """Return the sampler of a trial. What it draws does not depend on guesses at first."""
+        place = number - guesses_before(self.study, number)
+        if self._given is not None:
+            return self._given(self.config.seed, place, self.config.fixed)
+        startup = STARTUP + scored_guesses(self.study)
+        return self._samplers(self.config.seed, place, self.config.fixed, startup)
 
     def _start(self) -> RunningTrial | None:
         config, found = self.config, self._one_within_limits()
@@ -109,7 +120,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         return RunningTrial(
             trial=trial,
             history=History(config.case, hyperparameters["epochs"]),
-            prunable=not arm,
+            prunable=not {ARM, GUESS} & trial.user_attrs.keys(),
         )
 
     def _one_within_limits(self) -> tuple[optuna.Trial, dict[str, Any]] | None:

@@ -84,6 +84,16 @@ class StudyConfig:
             design=Design.of(stored),
         )
 
+    def guessed(self) -> list[dict[str, Any]]:
+        """Return what to try before the search, as values by name.
+
+        Raises:
+            CaseError: the case's `suggest` fails.
+        """
+        from tuner.study.guesses import guesses_of
+
+        return guesses_of(self)
+
     def facts(self) -> dict[str, Any]:
         """Return what the study keeps of this, as plain values.
 

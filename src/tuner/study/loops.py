@@ -15,7 +15,7 @@ from tuner.revision import full_version
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     from tuner.case.metric import Direction
@@ -38,6 +38,8 @@ class LoopConfig:
         baseline: what to beat, by name; a name that is missing gets the middle of its range.
         made_up: whether nobody has named a baseline.
         recipe: what a textbook would change by hand; None: there is none.
+        guesses: what to try before the search draws, as values by name. Only the loop's file can
+            name them: what its names mean is not known.
         fixed: hyperparameters that the search does not vary.
         order: in which reports of calls that run at once are taken.
         has_test: whether the file has a function that scores on test rows.
@@ -54,6 +56,7 @@ class LoopConfig:
     recipe: Mapping[str, Any] | None
     seed: int
     fixed: Mapping[str, Any]
+    guesses: Sequence[Mapping[str, Any]] = ()
     order: Order = "work"
     has_test: bool = False
     plan: Plan = field(default_factory=Plan)
@@ -89,6 +92,14 @@ class LoopConfig:
         return replace(
             self, plan=plan, identity=stored["identity"], pruner=stored.get("pruner", "")
         )
+
+    def guessed(self) -> list[dict[str, Any]]:
+        """Return what to try before the search, as values by name.
+
+        What a guess does not name has the baseline's value; what is fixed is fixed in it as well.
+        """
+        whole = [{**self.baseline, **one} for one in self.guesses]
+        return [{name: self.fixed.get(name, one[name]) for name in one} for one in whole]
 
     def facts(self) -> dict[str, Any]:
         """Return what the study keeps of this, as plain values."""

@@ -14,7 +14,7 @@ from tuner.study.configuration import StudyConfig
 from tuner.study.design import KEPT
 from tuner.study.identity import changes, refuse
 from tuner.study.loops import LoopConfig
-from tuner.study.schema import CHANGES, CONCLUSIONS, FACTS
+from tuner.study.schema import ARM, CHANGES, CONCLUSIONS, FACTS, GUESS
 from tuner.study.store import evidence_name, facts_of, open_storage, settle
 
 if TYPE_CHECKING:
@@ -73,12 +73,14 @@ def open_study(
             storage=storage,
             direction=config.direction,
         )
-        stored = {**facts, "plan": asdict(plan), "identity": uuid4().hex}
+        own = {"plan": asdict(plan), "identity": uuid4().hex, "guesses": config.guessed()}
+        stored = {**facts, **own}
         study.set_user_attr(FACTS, stored)
-    present = {trial.user_attrs.get("arm") for trial in study.get_trials(deepcopy=False)}
+    present = {trial.user_attrs.get(ARM) for trial in study.get_trials(deepcopy=False)}
     for arm, values in config.arms.items():
         if arm not in present:
             enqueue_arm(study, arm, values)
+    _enqueue_guesses(study, stored.get("guesses", ()))
     study.pruner = pruner(stored.get("pruner", ""))
     return study, config.begun_as(stored)
 
@@ -114,6 +116,14 @@ def _same(
 def enqueue_arm(study: optuna.Study, arm: str, values: Mapping[str, Any]) -> None:
     """Queue baseline or recipe as a trial."""
     study.enqueue_trial(dict(values), user_attrs={"arm": arm})
+
+
+def _enqueue_guesses(study: optuna.Study, guesses: Sequence[Mapping[str, Any]]) -> None:
+    """Queue the guesses of a study as trials, those that an interrupt has kept from the queue."""
+    known = {trial.user_attrs.get(GUESS) for trial in study.get_trials(deepcopy=False)}
+    for place, values in enumerate(guesses):
+        if place not in known:
+            study.enqueue_trial(dict(values), user_attrs={GUESS: place})
 
 
 def _untold(study: optuna.Study) -> bool:

@@ -39,6 +39,7 @@ ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
+GUESS = "guess"  # the number, from 0 on, of a guess: what is tried before the search draws
 TRIED = "tried"  # what a person asked for with --try: values by name
 LOST = "lost"  # of a loop: the machine failed, not the configuration; it takes no trial's place
 AGAIN = "again_of"  # the number of the trial that was lost, of one that is in its place
@@ -49,7 +50,20 @@ PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it
 OWN = frozenset(
     {
         *(ARM, HYPERPARAMETERS, SEED, CURVE, BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED, SECONDS),
-        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRIED, PLACE, INFORMED, LOST, AGAIN, "traceback"),
+        *(
+            WORK,
+            BEGUN,
+            ENDED,
+            ALONGSIDE,
+            KEY,
+            TRIED,
+            PLACE,
+            GUESS,
+            INFORMED,
+            LOST,
+            AGAIN,
+            "traceback",
+        ),
     }
 )
 
@@ -99,7 +113,8 @@ class Facts(TypedDict):
     `version` is of the tuner that began it; `rules` are hashes of that tuner's training code;
     `asked_metric` is the one of --metric, where that was given. `folds_in_search` folds are trained
     of each configuration but baseline and recipe; `race` is a `tuner.study.design.Race`. A study
-    without them keeps the rules before: all folds, and a race of three.
+    without them keeps the rules before: all folds, and a race of three. `guesses` are what was
+    tried before the search, as values by name; a study made before there were any has none.
     """
 
     version: str
@@ -125,6 +140,7 @@ class Facts(TypedDict):
     points_per_epoch: NotRequired[int]
     asked_metric: NotRequired[str | None]
     limits: NotRequired[dict[str, float | None] | None]
+    guesses: NotRequired[list[dict[str, Any]]]
     source: NotRequired[StoredSource]
     rules: NotRequired[dict[str, str]]
 

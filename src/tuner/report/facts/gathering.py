@@ -11,7 +11,7 @@ from tuner.evidence.health import check_health
 from tuner.evidence.parts import judge_part, parts_of
 from tuner.evidence.verdicts import against_rivals, verdicts
 from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts, rival_facts
-from tuner.report.facts.counting import counts, tries_of, wall_seconds, work_of
+from tuner.report.facts.counting import counts, guesses_of, tries_of, wall_seconds, work_of
 from tuner.report.facts.importances import importance_facts
 from tuner.report.facts.labels import diagnoses
 from tuner.report.facts.limits import limits_facts
@@ -80,6 +80,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "folds_in_search": folds_trained(made, arm=False),
         "trials": counts(trials),
         "tries": tries_of(trials),
+        "guesses": guesses_of(trials),
         "stopped": attributes.get(STOPPED),
         "work": work_of(trials),
         "arms": {

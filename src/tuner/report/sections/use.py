@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.report.scored import metric_in
 from tuner.report.sections.choice import reason
+from tuner.report.sections.guesses import is_guess
 from tuner.report.sections.limits import notes_on_limits, rows_of_limits
 from tuner.report.sections.loop import has_test, is_of_loop, new_trainings
 from tuner.report.sections.units import in_target_units
@@ -204,7 +205,8 @@ def _race(facts: Facts) -> str:
     rows = []
     for one, search, again in zip(entered, searched, fresh, strict=True):
         won = one["trial"] == confirmation["winner"]
-        name = f"{one['trial']} ({one['arm']})" if one["arm"] else str(one["trial"])
+        mark = one["arm"] or ("guess" if is_guess(facts, one["trial"]) else None)
+        name = f"{one['trial']} ({mark})" if mark else str(one["trial"])
         behind = (
             BLANK
             if won or one["behind"] is None
