@@ -19,6 +19,7 @@ from tuner.report.sections.guesses import best_is_guess
 from tuner.report.sections.verdict import verdict
 from tuner.study.arms import arms_among
 from tuner.study.catalogue import Catalogue
+from tuner.study.design import Design
 from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, SEED_MATTERS, SESSIONS
 from tuner.study.store import evidence_name, load_study, open_storage
 
@@ -129,7 +130,8 @@ def _entry(catalogue: Catalogue, name: str, trials: Overview) -> Entry:
     attributes = catalogue.studies[name]
     made = attributes[FACTS]
     metric = metric_of(made)
-    arms = arms_among(trials.complete, attributes.get(CONFIRMATION), metric.sign)
+    most = Design.of(made).candidates
+    arms = arms_among(trials.complete, attributes.get(CONFIRMATION), metric.sign, most)
     confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
     pair = _best_and_baseline(catalogue, name, metric, arms, confirmation)
     tested = (confirmation or {"scores": {}})["scores"]

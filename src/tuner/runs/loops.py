@@ -111,7 +111,7 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
             workplace.url,
             name,
             config,
-            MedianPruner(n_startup_trials=5),
+            lambda _: MedianPruner(n_startup_trials=5),
             accept=settings.accept_changes,
         )
         if config.made_up:

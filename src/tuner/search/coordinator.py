@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
@@ -41,17 +41,34 @@ FIXED_ELSEWHERE = "Fixed parameter .* is out of range"  # how Optuna says so, of
 MOST_IN_A_ROW = 100  # configurations over a limit, before the search gives up
 
 
-def search_job(config: StudyConfig, hyperparameters: Mapping[str, Any], seed: int) -> Job:
-    """Train on all folds of the search's split, in lockstep."""
+def search_job(
+    config: StudyConfig, hyperparameters: Mapping[str, Any], seed: int, *, arm: bool = False
+) -> Job:
+    """Train on the folds that the search uses of its split, in lockstep.
+
+    Args:
+        arm: baseline or recipe, which are trained on all folds: their curves are what the diagnosis
+            reads.
+    """
+    folds = None if arm else config.design.folds_in_search
     return Job(
         case=config.reference,
         hyperparameters=hyperparameters,
         data=config.data_folder,
         source=config.source.digest,
-        replicas=(Replica(seed=seed, split_seed=config.seed),),
+        replicas=(Replica(seed=seed, split_seed=config.seed, folds=folds),),
         plan=config.plan,
         metric=config.metric,
     )
+
+
+def on_search_folds(config: StudyConfig, point: ReportPoint) -> ReportPoint:
+    """Return a point with the scores on those folds alone that every trial of the search has.
+
+    Trials are pruned, ranked and chosen by these: the same folds for all. `validation` stays the
+    mean over all folds that were trained.
+    """
+    return replace(point, fold_scores=point.fold_scores[: config.design.folds_in_search])
 
 
 class Coordinator(VirtualTimeSearch[RunningTrial]):
@@ -98,7 +115,8 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         trial.set_user_attr("hyperparameters", hyperparameters)
         trial.set_user_attr("seed", seed)
         self.mirror.write_new()
-        self.engine.start(trial.number, search_job(config, hyperparameters, seed))
+        arm = "arm" in trial.user_attrs
+        self.engine.start(trial.number, search_job(config, hyperparameters, seed, arm=arm))
         return RunningTrial(
             trial=trial,
             history=History(config.case, hyperparameters["epochs"]),
@@ -192,7 +210,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
     def _gives_up(self, running: RunningTrial, point: ReportPoint) -> bool:
         """Report a point; ask the pruner about it, where nobody has decided on it yet."""
         return (
-            running.report(point)
+            running.report(on_search_folds(self.config, point))
             and self.replay.needs_decision(repeated=running.replaying)
             and running.should_prune()
         )

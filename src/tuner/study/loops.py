@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Self
 
     from tuner.case.metric import Direction
     from tuner.case.source import Source
@@ -80,6 +81,17 @@ class LoopConfig:
         """The configurations to compare the best with."""
         named = {"baseline": dict(self.baseline)}
         return named if self.recipe is None else {**named, "recipe": dict(self.recipe)}
+
+    def begun_as(self, stored: Mapping[str, Any]) -> Self:
+        """Return the config of a study with what was settled when it was begun.
+
+        Args:
+            stored: the study's facts.
+        """
+        plan = Plan(**stored["plan"])
+        return replace(
+            self, plan=plan, identity=stored["identity"], pruner=stored.get("pruner", "")
+        )
 
     def guessed(self) -> list[dict[str, Any]]:
         """Return what to try before the search, as values by name.

@@ -20,6 +20,7 @@ from tuner.report.facts.origin import manifest, where
 from tuner.report.facts.outlook import outlook
 from tuner.report.facts.steps import ablation_facts
 from tuner.study.arms import arms_of
+from tuner.study.design import folds_trained
 from tuner.study.schema import (
     ABLATION,
     CHANGES,
@@ -76,17 +77,17 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "order": made.get("order", "work"),
         "sampler": made.get("sampler"),
         "pruner": made.get("pruner"),
+        "folds_in_search": folds_trained(made, arm=False),
         "trials": counts(trials),
         "tries": tries_of(trials),
         "guesses": guesses_of(trials),
         "stopped": attributes.get(STOPPED),
         "work": work_of(trials),
         "arms": {
-            name: facts_of_arm(trial, name, confirmation, made["direction"])
-            for name, trial in arms.items()
+            name: facts_of_arm(trial, name, confirmation, made) for name, trial in arms.items()
         },
         "diagnosis": diagnoses(arms, made),
-        "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
+        "confirmation": confirmation and race_facts(confirmation, trials, made),
         "comparison": verdicts(study, arms, confirmation, metric_of(made), further=further),
         "rivals": rival_facts(
             confirmation, against_rivals(study, arms, confirmation, metric_of(made))
