@@ -113,4 +113,121 @@ class Facts(TypedDict):
     `version` is of the tuner that began it; `rules` are hashes of that tuner's training code;
     `asked_metric` is the one of --metric, where that was given. `folds_in_search` folds are trained
     of each configuration but baseline and recipe; `race` is a `tuner.study.design.Race`. A study
-    without them keeps the rules before: all folds, and a race of three.
+    without them keeps the rules before: all folds, and a race of three. `guesses` are what was
+    tried before the search, as values by name; a study made before there were any has none.
+    """
+
+    version: str
+    case: str
+    reference: str
+    task: str
+    metric: str
+    direction: str
+    seed: int
+    fixed: dict[str, Any]
+    data: StoredData
+    trivial: dict[str, float | None]
+    space: dict[str, StoredDistribution]
+    plan: dict[str, Any]
+    order: NotRequired[str]
+    sampler: NotRequired[str]
+    pruner: NotRequired[str]
+    folds_in_search: NotRequired[int]
+    race: NotRequired[dict[str, Any]]
+    identity: NotRequired[str]
+    baseline: NotRequired[dict[str, Any]]
+    recipe: NotRequired[dict[str, Any]]
+    points_per_epoch: NotRequired[int]
+    asked_metric: NotRequired[str | None]
+    limits: NotRequired[dict[str, float | None] | None]
+    guesses: NotRequired[list[dict[str, Any]]]
+    source: NotRequired[StoredSource]
+    rules: NotRequired[dict[str, str]]
+
+
+class AcceptedChange(TypedDict):
+    """A change with which the study was continued by --accept-changes; `when` is UTC, ISO 8601."""
+
+    when: str
+    what: str
+    was: str
+    now: str
+
+
+class Session(TypedDict):
+    """One run of the study command: what was typed, where, and how many seconds its parts took."""
+
+    command: str
+    started: str
+    workers: int
+    data_dir: str | None
+    machine: dict[str, Any]
+    version: NotRequired[str]
+    cluster: NotRequired[dict[str, Any]]
+    search_seconds: NotRequired[float]
+    confirmation_seconds: NotRequired[float]
+
+
+class Opening(TypedDict):
+    """One opening of the test split; `when` is UTC, ISO 8601, `rows` the identity of its rows."""
+
+    when: str
+    reason: str
+    rows: NotRequired[str]
+
+
+class SearchTrial(TypedDict):
+    """Attributes of a trial that tuner has trained. One that was added from outside has none.
+
+    Attributes:
+        arm: "baseline" or "recipe", of a trial that is one.
+        tried: what a person asked for with --try, of a trial that was: values by name.
+        hyperparameters: all of them.
+        seed: of its training.
+        curve: a point each: step, epoch, training loss, training metric, validation score.
+        best_epoch: at which the complete trial was at its best; so are `fold_scores`, of the folds
+            that the search uses.
+        failure: why it failed, in one line; `diverged`: by a number that is not finite.
+        seconds: on the clock. work: floating-point operations, or report points.
+        begun, ended: in virtual time.
+        parameters, latency_ms: of its model, where the study has limits (`tuner.study.limits`);
+            breaks: by which share it is over each of them.
+        alongside: virtual time of those that ran when it ended, by their numbers.
+    """
+
+    arm: NotRequired[str]
+    tried: NotRequired[dict[str, Any]]
+    hyperparameters: dict[str, Any]
+    seed: int
+    curve: NotRequired[list[list[float | None]]]
+    best_epoch: NotRequired[float]
+    fold_scores: NotRequired[list[float]]
+    failure: NotRequired[str]
+    diverged: NotRequired[bool]
+    seconds: NotRequired[float]
+    work: NotRequired[float]
+    begun: NotRequired[float]
+    ended: NotRequired[float]
+    alongside: NotRequired[dict[str, float]]
+    parameters: NotRequired[int]
+    latency_ms: NotRequired[float]
+    breaks: NotRequired[list[float]]
+
+
+class EvidenceTrial(TypedDict):
+    """Attributes of a training after the search; its value is its score on the fold.
+
+    `key` names what was trained, by what code, on what, for which study; `seconds` and `work` are
+    its share of a job that trained several.
+    """
+
+    key: str
+    hyperparameters: dict[str, Any]
+    epochs: int
+    round: int
+    split_seed: int | None
+    fold: int | None
+    seed: int
+    seconds: float | None
+    work: float
+    failure: str | None
