@@ -17,6 +17,7 @@ from tuner.evidence.race import race
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.seeds import derive
+from tuner.study import design as design_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,7 +169,8 @@ def _raced(draw: Generator, world: World, levels: dict[int, float], validation: 
             for trial in trials
         ]
 
-    return race(CANDIDATES, BASELINE, [RECIPE], ROUNDS, "minimize", score).winner
+    rules = design_of.Race.before(len(CANDIDATES), ROUNDS)
+    return race(CANDIDATES, BASELINE, [RECIPE], rules, "minimize", score).winner
 
 
 def of_looks(world: World, rows: int, tests: int, worlds: int) -> Tally:

@@ -12,7 +12,7 @@ from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import price_of_test
 from tuner.evidence.proof import Proof
-from tuner.evidence.race import Race, race
+from tuner.evidence.racing import race_on_fresh_folds
 from tuner.evidence.trainings import Trainings
 from tuner.seeds import Stream
 from tuner.study.arms import arms_of, candidates_of
@@ -20,7 +20,7 @@ from tuner.study.limits import breaks_limits
 from tuner.study.schema import CONFIRMATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import optuna
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tuner.engines.job import Engine
     from tuner.evidence.price import Price
+    from tuner.evidence.race import Race
     from tuner.study.configuration import StudyConfig
 
 ROUNDS = 6  # of the race, where nobody asks for another number of seeds
@@ -89,7 +90,7 @@ def confirm(
         raise StudyError("no trained configuration keeps within the study's limits")
     barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
     fewest = ROUNDS if asked is None else asked
-    found = _race(trainings, configurations, numbers, fixed, fewest, say, barred)
+    found = race_on_fresh_folds(trainings, configurations, candidates, fixed, fewest, barred)
     chosen = {**fixed, "best": found.winner}
     facts: dict[str, Any] = {
         **entered,
@@ -155,32 +156,3 @@ def _planned(
     """
     plan = Plan.of(tests + 1, asked)
     return plan, price_of_test(config, found, baseline, plan, tests + 1)
-
-
-def _race(
-    trainings: Trainings,
-    configurations: dict[int, Configuration],
-    candidates: list[int],
-    fixed: dict[str, int],
-    rounds: int,
-    say: Callable[[str], None],
-    barred: Sequence[int],
-) -> Race:
-    def score(numbers: Sequence[int], index: int) -> list[float | None]:
-        later = [
-            (configurations[number], round_)
-            for round_ in range(index + 1, rounds)
-            for number in fixed.values()
-        ]
-        return trainings.scores([configurations[number] for number in numbers], index, later)
-
-    others = [number for name, number in fixed.items() if name != "baseline"]
-    direction = trainings.config.case.direction
-    found = race(candidates, fixed["baseline"], others, rounds, direction, score, barred)
-    names = " and ".join(str(number) for number in candidates if number != found.winner)
-    against = f", compared with {names}" if names else ""
-    say(
-        f"On fresh seeds and folds trial {found.winner} did best{against} "
-        f"({rounds} round{'' if rounds == 1 else 's'})."
-    )
-    return found

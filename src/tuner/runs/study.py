@@ -46,10 +46,12 @@ from tuner.runs.record import Record
 from tuner.runs.tries import enqueue_tries, parse_tries, total_with_tries
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
-from tuner.search.pruner import PRUNER, TaperingPruner
+from tuner.search.pruner import PRUNER, pruner_named
 from tuner.search.sampler import SAMPLER
 from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig
+from tuner.study.design import folds_trained
+from tuner.study.designing import design_for
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
 from tuner.study.schema import REMARKS, SEED_MATTERS, SESSIONS, STOPPED
@@ -122,6 +124,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         order=settings.order,
         sampler=SAMPLER,
         pruner=PRUNER,
+        design=design_for(case, dataset),
         metric=settings.metric,
         limits=settings.limits,
     )
@@ -136,7 +139,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             workplace.url,
             name,
             config,
-            TaperingPruner(),
+            pruner_named,
             choose,
             settings.precision,
             accept=settings.accept_changes,
@@ -254,7 +257,7 @@ def _search(
             at_most=auto,
             seeds=ROUNDS if settings.seeds is None else settings.seeds,
             slots=engine.slots,
-            folds=facts_of(study)["data"]["sizes"]["folds"],
+            folds=folds_trained(facts_of(study), arm=False),
             stands_in_for=config.dataset.stands_in_for,
         )
     )
