@@ -20,6 +20,7 @@ from tuner.evidence.jobs import (
     trained_with,
     weights_file,
 )
+from tuner.evidence.label_mistakes import label_mistakes
 from tuner.evidence.mistakes import classification_mistakes, residuals
 from tuner.evidence.moments import keep_moments
 from tuner.evidence.odometer import record_opening
@@ -119,14 +120,19 @@ def _keep(
     scaler: Scaler | None,
 ) -> None:
     """Keep what the models said of the test rows, and the targets in the same units."""
-    targets = test.targets.flatten().numpy()
+    labels = config.case.task == "multilabel"
+    targets = (test.targets if labels else test.targets.flatten()).numpy()
     probable = config.case.metric.needs_probability
     keep_targets(evidence, config.dataset.test.identity(), targets, scaler)
     for trial, own in outputs.items():
         seeds = tuple(seeds_of(config, trial, len(own)))
         said = torch.stack(list(own))  # (seeds, rows, outputs)
-        values = said.argmax(dim=2) if config.dataset.classes else said[:, :, 0]
-        shares = said.double().softmax(dim=2).numpy() if probable else None
+        if labels:
+            values, likely = (said > 0).long(), said.double().sigmoid()
+        else:
+            values = said.argmax(dim=2) if config.dataset.classes else said[:, :, 0]
+            likely = said.double().softmax(dim=2)
+        shares = likely.numpy() if probable else None
         keep_predictions(evidence, trial, Predictions(seeds, values.numpy(), shares), targets)
 
 
@@ -249,11 +255,15 @@ def _tested(
     config: StudyConfig, outputs: Sequence[Tensor], test: Examples, scaler: Scaler | None
 ) -> Tested:
     classes, undo = config.dataset.classes, scaler and scaler.undo
+    if config.case.task == "multilabel":
+        details = label_mistakes(outputs, test, classes)
+    elif classes:
+        details = classification_mistakes(outputs, test, classes)
+    else:
+        details = residuals(outputs[0], test.targets)
     return Tested(
         scores=[scores(config.case.metrics, one, test.targets, undo) for one in outputs],
-        details=classification_mistakes(outputs, test, classes)
-        if classes
-        else residuals(outputs[0], test.targets),
+        details=details,
     )
 
 
