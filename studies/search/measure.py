@@ -121,8 +121,9 @@ def one_study(
             fixed={},
             plan=Plan.for_machine(images=dataset.pixels is not None),
         )
-        study, config = open_study(f"sqlite:///{work}/studies.db", "one", config)
-        study.pruner = PRUNERS[pruner]()
+        study, config = open_study(
+            f"sqlite:///{work}/studies.db", "one", config, PRUNERS[pruner]()
+        )
         make = SAMPLERS[sampler]
         coordinator = Coordinator(
             Mirror(study),

@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from tuner.engines.job import Failed, Finished, Job, Replica
 from tuner.errors import CaseError, StudyError
+from tuner.search.bayesian import QUEUED
 from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
@@ -17,6 +18,7 @@ from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
 from tuner.study.limits import BREAKS, LATENCY, PARAMETERS
 from tuner.study.opening import enqueue_arm
+from tuner.study.schema import FACTS
 from tuner.training.cost import latency_of, parameters_of
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
 
-QUEUED = "fixed_params"  # Optuna's system attribute of a trial that was enqueued with values
+
 FIXED_ELSEWHERE = "Fixed parameter .* is out of range"  # how Optuna says so, of one in the queue
 
 
@@ -70,7 +72,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
     ) -> None:
         super().__init__(mirror, engine, config.order, observer)
         self.config, self.engine = config, engine
-        self.sampler = sampler or Samplers()
+        self.sampler = sampler or Samplers(self.study.user_attrs.get(FACTS, {}).get("sampler"))
 
     def _ask(self) -> optuna.Trial:
         waiting = self._waiting()

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler
 
-from tuner.search.tpe import Columns, RememberingTPESampler
+from tuner.errors import StudyError
+from tuner.search.bayesian import BayesianSampler
+from tuner.search.tpe import STARTUP, Columns, RememberingTPESampler
 from tuner.seeds import Stream, derive
+from tuner.study.samplers import GAUSSIAN, SAMPLERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,23 +21,48 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-SAMPLER = "TPESampler(multivariate=False), n_startup_trials=10, reseeded before each ask"
+SAMPLER = GAUSSIAN  # of studies that begin now
 
 
 class Samplers:
     """Makes the samplers of one study, one for each trial.
 
     What is drawn then depends on the study's seed and its trials so far, not on how often the study
-    was interrupted. Each hyperparameter is drawn by itself: drawn together, as Optuna does by
-    default, they stay near the few good combinations of the beginning.
+    was interrupted.
+
+    Args:
+        description: of the sampler that the study was begun with; empty: it describes none, and was
+            begun when there was one.
+
+    Raises:
+        StudyError: this version has no such sampler.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, description: str | None) -> None:
+        if description and description not in SAMPLERS:
+            raise StudyError(
+                f"this version of tuner has no sampler {description!r}; continue the study with "
+                "the version that made it"
+            )
+        self._together = description == GAUSSIAN
         self._columns = Columns()
 
-    def __call__(self, seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSampler:
-        """Make the sampler that draws trial `number` of the study with this `seed`."""
-        sampler = RememberingTPESampler(derive(seed, Stream.SAMPLER, number), self._columns)
+    def __call__(
+        self, seed: int, number: int, fixed: Mapping[str, Any], startup: int = STARTUP
+    ) -> BaseSampler:
+        """Make the sampler that draws a trial of the study with this `seed`.
+
+        Args:
+            number: of the trial, guesses not counted.
+            fixed: hyperparameters that the search does not vary.
+            startup: how many trials have to end before it learns from them.
+        """
+        own = derive(seed, Stream.SAMPLER, number)
+        sampler: BaseSampler
+        if self._together:
+            sampler = BayesianSampler(own, self._columns, startup, fixed)
+        else:
+            sampler = RememberingTPESampler(own, self._columns, startup)
         if not fixed:
             return sampler
         with warnings.catch_warnings():

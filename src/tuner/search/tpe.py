@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
+from tuner.case.space import joined
 from tuner.unpromised.by_optuna import OpenTPESampler, split_trials
 
 if TYPE_CHECKING:
@@ -24,13 +26,19 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[np.int64]
 
+STARTUP = 10  # trials, drawn at random; guesses come on top of them
 ASKED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
 class Columns:
-    """The hyperparameters of a study's trials in Optuna's internal numbers, a column each."""
+    """The hyperparameters of a study's trials in Optuna's internal numbers, a column each.
+
+    Attributes:
+        ranges: of each hyperparameter, wide enough for all trials; None: of no single kind.
+    """
 
     def __init__(self) -> None:
+        self.ranges: dict[str, BaseDistribution | None] = {}
         self._known: set[int] = set()
         self._columns: dict[str, NDArray[np.float64]] = {}  # by trial number; nan: it has none
         self._size = 0
@@ -46,11 +54,26 @@ class Columns:
             self._columns = {name: self._grown(column) for name, column in self._columns.items()}
         for trial in new:
             for name, distribution in trial.distributions.items():
+                self._widen(name, distribution)
                 column = self._columns.setdefault(name, self._grown(np.empty(0)))
                 column[trial.number] = distribution.to_internal_repr(trial.params[name])
 
     def _grown(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.append(column, np.full(self._size - len(column), np.nan))
+
+    def _widen(self, name: str, distribution: BaseDistribution) -> None:
+        """Join a range with what it was in other trials; it may depend on what else was drawn."""
+        present = self.ranges.setdefault(name, distribution)
+        if present is None or present == distribution:
+            return
+        alike = type(present) is type(distribution)
+        chosen = isinstance(distribution, CategoricalDistribution)
+        self.ranges[name] = joined(present, distribution) if alike and not chosen else None
+
+    def whole(self, name: str, numbers: Numbers) -> NDArray[np.float64]:
+        """Return what these trials have of this hyperparameter; nan: one has none."""
+        column = self._columns.get(name)
+        return np.full(len(numbers), np.nan) if column is None else column[numbers]
 
     def of(self, name: str, numbers: Numbers) -> NDArray[np.float64]:
         """Return what those of these trials have that have this hyperparameter, in their order."""
@@ -65,10 +88,11 @@ class RememberingTPESampler(OpenTPESampler):
 
     Args:
         columns: of the study; shared by the samplers of all its trials.
+        startup: how many trials have to end before it learns from them.
     """
 
-    def __init__(self, seed: int, columns: Columns) -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int, columns: Columns, startup: int = STARTUP) -> None:
+        super().__init__(seed, startup)
         self._columns = columns
         self.groups: tuple[Numbers, Numbers] | None = None  # None: too few to learn from
 

@@ -146,6 +146,8 @@ def _accept(
         if study.user_attrs.get(name):
             study.set_user_attr(name, {})
     kept = {"plan": stored["plan"], "identity": stored.get("identity") or uuid4().hex}
+    if not any(change.what == "sampler" for change in found):
+        kept["sampler"] = stored.get("sampler", "")
     accepted = {**stored, **facts, **kept, "version": stored.get("version", facts["version"])}
     study.set_user_attr(FACTS, accepted)
     return accepted
