@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from sklearn.exceptions import ConvergenceWarning
-
 from studies.search import problems
+
 from tuner.search.sampler import SAMPLER, Samplers
 from tuner.seeds import derive
 
@@ -35,7 +35,9 @@ def _ours() -> Callable[[int, int], BaseSampler]:
     return lambda seed, number: samplers(seed, number, {})
 
 
-def _reseeded(make: Callable[[int], BaseSampler]) -> Callable[[], Callable[[int, int], BaseSampler]]:
+def _reseeded(
+    make: Callable[[int], BaseSampler],
+) -> Callable[[], Callable[[int, int], BaseSampler]]:
     return lambda: lambda seed, number: make(derive(seed, "sampler", number))
 
 

@@ -35,7 +35,7 @@ class Conditions:
             if shares[column] < 1:
                 of = list(known)
                 tree = DecisionTreeClassifier(random_state=0)
-                if of and 0 < shares[column]:
+                if of and shares[column] > 0:
                     tree.fit(_seen(rows[:, of]), present[:, column])
                     self._rules.append((int(column), of, tree.tree_))
                 known.append(int(column))

@@ -128,7 +128,7 @@ class Encoding:
         return np.stack([column.encode(internal[name]) for name, column in each], axis=1)
 
     def pinned(self, values: Mapping[str, Any]) -> Numbers:
-        """Return a row with these values, shape (columns,), and nan where there is no usable one."""
+        """Return a row with these values, shape (columns,); nan where none can be used."""
         row = np.full(len(self.names), np.nan)
         for at, (name, column) in enumerate(zip(self.names, self.columns, strict=True)):
             if name in values:

@@ -68,14 +68,15 @@ def normalized(values: Numbers) -> Numbers:
     plain = _standardized(values)
     if not plain.any():
         return plain
-    method = "box-cox" if values.min() > 0 else "yeo-johnson"
+    method = "box-cox" if values.min() > 0 and values.max() > 2 * values.min() else "yeo-johnson"
+    scaled = values / values.max() if method == "box-cox" else plain
     try:
-        scaled = values / values.std() if method == "box-cox" else plain
-        bent = power_transform(scaled[:, None], method=method)[:, 0]
-    except (ValueError, FloatingPointError):  # no power does: they are nearly all the same
+        with np.errstate(all="ignore"):
+            bent = power_transform(scaled[:, None], method=method)[:, 0]
+    except ValueError:  # no power does
         return plain
-    usable = np.isfinite(bent).all() and len(np.unique(bent)) == len(np.unique(values))
-    return _standardized(bent) if usable else plain
+    usable = np.isfinite(bent).all() and (np.diff(bent[np.argsort(plain)]) >= 0).all()
+    return _standardized(bent) if usable and bent.std() > 0 else plain
 
 
 def _finite(values: Numbers) -> Numbers:
@@ -85,8 +86,9 @@ def _finite(values: Numbers) -> Numbers:
 
 
 def _standardized(values: Numbers) -> Numbers:
-    spread = values.std()
-    return (values - values.mean()) / spread if spread > 0 else np.zeros(len(values))
+    scaled = values / (np.abs(values).max() or 1.0)  # else the square of a large one is infinite
+    spread = scaled.std()
+    return (scaled - scaled.mean()) / spread if spread > 0 else np.zeros(len(values))
 
 
 class _Then:
