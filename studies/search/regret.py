@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from sklearn.exceptions import ConvergenceWarning
 from studies.search import problems
 
 from tuner.search.sampler import SAMPLER, Samplers
@@ -82,8 +81,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    for category in (optuna.exceptions.ExperimentalWarning, ConvergenceWarning, RuntimeWarning):
-        warnings.simplefilter("ignore", category)
+    warnings.simplefilter("ignore")  # models that do not converge are part of the problems
     rows: list[dict[str, Any]] = []
     if arguments.out.exists():
         with arguments.out.open(newline="") as file:

@@ -64,7 +64,7 @@ def drawn(
 def test_what_it_draws_depends_on_seed_and_trials_alone(maximize: bool) -> None:
     one, again = drawn(maximize=maximize), drawn(maximize=maximize, forgets=True)
     assert [trial.params for trial in one.trials] == [trial.params for trial in again.trials]
-    assert len({trial.params["rate"] for trial in one.trials}) == len(one.trials)
+    assert len({trial.params["rate"] for trial in one.trials}) > 20
 
 
 @pytest.mark.parametrize("pruning", [0.0, 0.4])
@@ -133,7 +133,7 @@ def test_it_keeps_to_limits(told_of: str) -> None:
         else:
             study.tell(trial, (x - 1) ** 2 + (y - 0.5) ** 2)
     late = study.trials[20:]
-    assert sum(trial.params["x"] <= 0.4 for trial in late) >= len(late) / 2
+    assert sum(trial.params["x"] <= 0.41 for trial in late) > 0.8 * len(late)
     kept = [trial.params["x"] for trial in late if trial.params["x"] <= 0.4]
     assert max(kept) > 0.35
 
@@ -152,15 +152,9 @@ def test_trials_that_run_are_not_drawn_again() -> None:
     assert gaps.min() > 1e-4
 
 
-def _range_of_another_kind(trial: optuna.Trial) -> float:
-    if trial.number % 2:
-        return trial.suggest_float("x", 0, 1) + trial.suggest_int("n", 1, 4)
-    return trial.suggest_int("x", 0, 3) + trial.suggest_int("n", 1, 4 + trial.number)
-
-
-def _other_choices(trial: optuna.Trial) -> float:
-    choices = ("a", "b") if trial.number % 2 else ("a", "b", "c")
-    return float(ord(trial.suggest_categorical("x", choices))) + trial.suggest_float("y", 0, 1)
+def _range_that_moves(trial: optuna.Trial) -> float:
+    low = trial.suggest_int("low", 1, 3)
+    return trial.suggest_float("x", low, low + 1) + trial.suggest_int("n", low, 4 + trial.number)
 
 
 def _nothing(trial: optuna.Trial) -> float:
@@ -183,7 +177,7 @@ def _one_choice_of_two(trial: optuna.Trial) -> float:
 @pytest.mark.parametrize(
     "objective",
     [
-        *(_range_of_another_kind, _other_choices, _nothing, _always_the_same, _infinite),
+        *(_range_that_moves, _nothing, _always_the_same, _infinite),
         _one_choice_of_two,
     ],
 )

@@ -15,6 +15,7 @@ from tuner.errors import StudyError
 from tuner.search.pruner import TaperingPruner
 from tuner.study.identity import changes
 from tuner.study.opening import open_study
+from tuner.study.samplers import GAUSSIAN, SAMPLERS
 from tuner.study.schema import CHANGES, CONCLUSIONS, CONFIRMATION, EVIDENCE, FACTS
 from tuner.study.store import evidence_name, load_study
 
@@ -130,6 +131,19 @@ def test_another_sampler_or_pruner_is_noticed(
     open_as_command(url, "study", config)
     with pytest.raises(StudyError, match=said):
         open_as_command(url, "study", replace(config, **change))
+
+
+@pytest.mark.parametrize("begun_with", SAMPLERS)
+def test_a_study_continues_with_the_sampler_it_was_begun_with(
+    config: StudyConfig, url: str, begun_with: str
+) -> None:
+    open_as_command(url, "study", replace(config, sampler=begun_with))
+    study, _ = open_as_command(url, "study", replace(config, sampler=GAUSSIAN))
+    assert study.user_attrs[FACTS]["sampler"] == begun_with
+    rules = {**study.user_attrs[FACTS]["rules"], "training/step.py": "0" * 16}
+    study.set_user_attr(FACTS, {**study.user_attrs[FACTS], "rules": rules})
+    accepted = accepting(url, replace(config, sampler=GAUSSIAN))
+    assert accepted.user_attrs[FACTS]["sampler"] == begun_with
 
 
 def test_another_training_code_of_tuner_is_noticed(config: StudyConfig, url: str) -> None:

@@ -81,9 +81,7 @@ class BayesianSampler(BaseSampler):
         complete = sum(other.state == TrialState.COMPLETE for other in trials)
         if ended < self._startup or complete < FEWEST_COMPLETE:
             return {}
-        space = {
-            name: one for name, one in self._columns.ranges.items() if one and not one.single()
-        }
+        space = self._known()
         return space if space.keys() - self._given(trial).keys() else {}
 
     def sample_relative(
@@ -109,6 +107,10 @@ class BayesianSampler(BaseSampler):
             self._one_by_one.before_trial(study, trial)
         return self._one_by_one.sample_independent(study, trial, param_name, param_distribution)
 
+    def _known(self) -> dict[str, BaseDistribution]:
+        """Return the ranges that trials have had so far, of those that leave a choice."""
+        return {name: one for name, one in self._columns.ranges.items() if not one.single()}
+
     def _given(self, trial: FrozenTrial) -> dict[str, Any]:
         """Return the values that are decided already."""
         return {**self._fixed, **trial.system_attrs.get(QUEUED, {}), **trial.params}
@@ -116,8 +118,7 @@ class BayesianSampler(BaseSampler):
     def _propose(
         self, study: Study, trial: FrozenTrial, space: Mapping[str, BaseDistribution]
     ) -> dict[str, Any]:
-        known = {name: one for name, one in self._columns.ranges.items() if one}
-        encoding = Encoding({**{n: o for n, o in known.items() if not o.single()}, **space})
+        encoding = Encoding({**self._known(), **space})
         trials = study.get_trials(deepcopy=False)
         told = [other for other in trials if _is_told(other)]
         values, doubts = worths(told, sign_of_study(study))

@@ -27,7 +27,7 @@ NOISE, NOISE_SPREAD = float(np.log(1e-4)), 2.0  # of one value, as variance
 NOISE_AT_LEAST = 1e-6
 BELIEVED = 1e-4  # variance of a value that is taken for granted
 FARTHEST = 4  # spreads from the prior's mean
-STEPS = 40  # of the optimizer; more change little
+STEPS = 25  # of the optimizer; more change little
 
 
 @dataclass(frozen=True, slots=True)

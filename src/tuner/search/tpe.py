@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
 from tuner.case.space import joined
@@ -34,11 +33,11 @@ class Columns:
     """The hyperparameters of a study's trials in Optuna's internal numbers, a column each.
 
     Attributes:
-        ranges: of each hyperparameter, wide enough for all trials; None: of no single kind.
+        ranges: of each hyperparameter, wide enough for all trials.
     """
 
     def __init__(self) -> None:
-        self.ranges: dict[str, BaseDistribution | None] = {}
+        self.ranges: dict[str, BaseDistribution] = {}
         self._known: set[int] = set()
         self._columns: dict[str, NDArray[np.float64]] = {}  # by trial number; nan: it has none
         self._size = 0
@@ -63,12 +62,8 @@ class Columns:
 
     def _widen(self, name: str, distribution: BaseDistribution) -> None:
         """Join a range with what it was in other trials; it may depend on what else was drawn."""
-        present = self.ranges.setdefault(name, distribution)
-        if present is None or present == distribution:
-            return
-        alike = type(present) is type(distribution)
-        chosen = isinstance(distribution, CategoricalDistribution)
-        self.ranges[name] = joined(present, distribution) if alike and not chosen else None
+        if (present := self.ranges.setdefault(name, distribution)) != distribution:
+            self.ranges[name] = joined(present, distribution)
 
     def whole(self, name: str, numbers: Numbers) -> NDArray[np.float64]:
         """Return what these trials have of this hyperparameter; nan: one has none."""
