@@ -44,7 +44,8 @@ class Choices:
 
     def features(self, units: Numbers) -> Numbers:
         """Return points that are one apart where the choices differ, shape (n, choices)."""
-        return (units[:, None] == np.arange(len(self))) * np.sqrt(0.5)
+        there = units[:, None] == np.arange(len(self))
+        return np.where(there, np.sqrt(0.5), 0.0)
 
     def draw(self, rng: np.random.Generator, count: int) -> Numbers:
         """Draw uniformly."""

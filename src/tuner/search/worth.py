@@ -73,7 +73,7 @@ def normalized(values: Numbers) -> Numbers:
     try:
         with np.errstate(all="ignore"):
             bent = power_transform(scaled[:, None], method=method)[:, 0]
-    except ValueError:  # no power does
+    except (ValueError, RuntimeError):  # no power does
         return plain
     usable = np.isfinite(bent).all() and (np.diff(bent[np.argsort(plain)]) >= 0).all()
     return _standardized(bent) if usable and bent.std() > 0 else plain
