@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 QUEUED = "fixed_params"  # Optuna's system attribute of a trial that was enqueued with values
 FEWEST_COMPLETE = 3  # to learn from
-MOST_LEARNT, MOST_FITTED = 256, 100  # trials; of more, the best half and some of all others
+MOST_LEARNT, MOST_FITTED = 256, 80  # trials; of more, the best half and some of all others
 MOST_RUNNING = 64  # trials that are taken into account while they run: the latest
 
 

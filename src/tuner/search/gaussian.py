@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,21 +38,21 @@ class Gaussian:
         roots: of the weights, by feature, shape (f,).
         scale: the function's variance before anything is known.
         points: where it is known, times the roots, shape (n, f).
-        factor: of their covariance with noise, lower triangle, shape (n, n).
+        inverse: of the lower Cholesky factor of their covariance with noise, shape (n, n).
         solved: that covariance's inverse times the values, shape (n,).
     """
 
     roots: Numbers
     scale: float
     points: Numbers
-    factor: Numbers
+    inverse: Numbers
     solved: Numbers
 
     def at(self, features: Numbers) -> tuple[Numbers, Numbers]:
         """Return mean and standard deviation, shape (m,) each, at points of shape (m, f)."""
         covariance = self.scale * _matern(_squared(features * self.roots, self.points))[0]
-        half = solve_triangular(self.factor, covariance.T, lower=True, check_finite=False)
-        variance = self.scale - np.einsum("nm,nm->m", half, half)
+        half = covariance @ self.inverse.T
+        variance = self.scale - np.einsum("mn,mn->m", half, half)
         return covariance @ self.solved, np.sqrt(np.maximum(variance, 1e-12))
 
     def believing(self, features: Numbers) -> Gaussian:
@@ -60,15 +60,16 @@ class Gaussian:
         points = features * self.roots
         across = self.scale * _matern(_squared(points, self.points))[0]
         among = self.scale * _matern(_squared(points, points))[0]
-        half = solve_triangular(self.factor, across.T, lower=True, check_finite=False)
-        rest = _factor(among - half.T @ half, 0.0, np.full(len(points), BELIEVED))
-        top = np.hstack([self.factor, np.zeros((len(self.factor), len(points)))])
+        half = across @ self.inverse.T
+        rest = _inverse(_factor(among - half @ half.T, 0.0, np.full(len(points), BELIEVED)))
+        above = np.hstack([self.inverse, np.zeros((len(self.inverse), len(points)))])
+        below = np.hstack([-rest @ half @ self.inverse, rest])
         # What is expected changes no expectation: the new points get no weight.
         return Gaussian(
             roots=self.roots,
             scale=self.scale,
             points=np.concatenate([self.points, points]),
-            factor=np.concatenate([top, np.hstack([half.T, rest])]),
+            inverse=np.concatenate([above, below]),
             solved=np.concatenate([self.solved, np.zeros(len(points))]),
         )
 
@@ -103,7 +104,7 @@ def fit(features: Numbers, owners: Places, values: Numbers, doubts: Numbers) -> 
         by_rest = [scale * (outer * kernel).sum() / 2, noise * np.trace(outer) / 2]
         return float(value), np.concatenate([by_weight, by_rest]) + off / spreads
 
-    bounds = np.stack([means - FARTHEST * spreads, means + FARTHEST * spreads], axis=1)
+    bounds = Bounds(means - FARTHEST * spreads, means + FARTHEST * spreads)
     found = minimize(
         loss, means, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS}
     )
@@ -121,7 +122,7 @@ def learn(
         roots=roots,
         scale=scale,
         points=points,
-        factor=factor,
+        inverse=_inverse(factor),
         solved=cho_solve((factor, True), values, check_finite=False),
     )
 
@@ -132,10 +133,16 @@ def _factor(covariance: Numbers, noise: float, doubts: Numbers) -> Numbers:
     return factor
 
 
+def _inverse(factor: Numbers) -> Numbers:
+    inverse: Numbers = solve_triangular(factor, np.eye(len(factor)), lower=True, check_finite=False)
+    return inverse
+
+
 def _squared(one: Numbers, other: Numbers) -> Numbers:
     """Return squared distances, shape (n, m), between points of shape (n, f) and (m, f)."""
     sums = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)
-    return np.maximum(sums - 2 * one @ other.T, 0.0)
+    squared: Numbers = np.maximum(sums - 2 * one @ other.T, 0.0)
+    return squared
 
 
 def _matern(squared: Numbers) -> tuple[Numbers, Numbers]:

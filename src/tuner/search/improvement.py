@@ -39,7 +39,8 @@ def log_improvement(means: Numbers, deviations: Numbers, best: float) -> Numbers
     log_density = -(near**2) / 2 - np.log(2 * np.pi) / 2
     gain = np.log(np.exp(log_density) + near * np.exp(log_ndtr(near)))
     series = -(far**2) / 2 - np.log(2 * np.pi) / 2 - 2 * np.log(-far) + np.log1p(-3 / far**2)
-    return np.where(z > FAR_BELOW, gain, series) + np.log(deviations)
+    found: Numbers = np.where(z > FAR_BELOW, gain, series) + np.log(deviations)
+    return found
 
 
 class Proposals:

@@ -1,4 +1,4 @@
-"""Which configurations are tried, and when one is given up. Chosen by measurement in studies/."""
+"""Which configurations are tried. Chosen by measurement in studies/."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Samplers:
     was interrupted.
 
     Args:
-        description: of the sampler that the study was begun with; empty: it describes none, and was
-            begun when there was one.
+        description: of the sampler that the study was begun with; empty: of an older study, which
+            describes none, and draws each hyperparameter by itself.
 
     Raises:
         StudyError: this version has no such sampler.
