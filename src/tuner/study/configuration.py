@@ -80,6 +80,7 @@ class StudyConfig:
             self,
             plan=Plan(**stored["plan"]),
             identity=stored["identity"],
+            sampler=stored.get("sampler", ""),
             pruner=stored.get("pruner", ""),
             design=Design.of(stored),
         )
