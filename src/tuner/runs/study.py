@@ -22,6 +22,7 @@ from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
 from tuner.engines.forking import pool
 from tuner.errors import StoreError, UsageError
+from tuner.evidence.audit import audit
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.importance import explain
 from tuner.evidence.odometer import looks_at
@@ -215,6 +216,9 @@ def _run(
             with record.timing("confirmation_seconds"):
                 confirm(study, config, engine, settings.seeds, models, say)
             shutil.rmtree(models, ignore_errors=True)  # scored, and the scores are stored
+        observer.tell(Stage("training pruned trials to their end, to see what pruning cost"))
+        with record.timing("audit_seconds"):
+            audit(study, config, engine, say)
     observer.tell(Stage("writing the report"))
     report = write_and_publish(study, workplace, workplace.report(study.study_name))
     name_for_dashboard(study)

@@ -17,6 +17,7 @@ STOPPED = "stopped"  # why the search has ended by itself; None: it has not
 CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
 MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does
+AUDIT = "audit"  # what pruned trials come to that were drawn by lot and trained to their end
 PARTS = "parts"  # by name: what the baseline with a part of the changes does on the test split
 IMPORTANCE = "importance"  # which hyperparameters mattered
 REMARKS = "remarks"  # what is odd about the data: sentences, said before anything trains
@@ -29,7 +30,7 @@ OPENINGS = "test_openings"  # list[Opening]: when and why the test split was ope
 ROW_LOSSES = "row_losses:"  # of a loop: what models of that trial's configuration lose a test row
 
 # What was concluded from trainings: empty again once a change has been accepted.
-CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, PARTS, TESTED_WEIGHTS)
+CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, AUDIT, PARTS, TESTED_WEIGHTS)
 
 # The attribute of a study that holds the trainings after another's search: that other's name.
 EVIDENCE = "evidence_of"
@@ -146,6 +147,7 @@ class Session(TypedDict):
     cluster: NotRequired[dict[str, Any]]
     search_seconds: NotRequired[float]
     confirmation_seconds: NotRequired[float]
+    audit_seconds: NotRequired[float]
 
 
 class Opening(TypedDict):
@@ -197,16 +199,19 @@ class EvidenceTrial(TypedDict):
     """Attributes of a training after the search; its value is its score on the fold.
 
     `key` names what was trained, by what code, on what, for which study; `seconds` and `work` are
-    its share of a job that trained several.
+    its share of a job that trained several. A pruned trial that was trained to its end is
+    `audited`: its number. It has no round, and `differs` says where its beginning was another.
     """
 
     key: str
     hyperparameters: dict[str, Any]
     epochs: int
-    round: int
+    round: int | None
     split_seed: int | None
     fold: int | None
     seed: int
     seconds: float | None
     work: float
     failure: str | None
+    audited: NotRequired[int]
+    differs: NotRequired[str | None]

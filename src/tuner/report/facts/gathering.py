@@ -11,6 +11,7 @@ from tuner.evidence.health import check_health
 from tuner.evidence.parts import judge_part, parts_of
 from tuner.evidence.verdicts import against_rivals, verdicts
 from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts, rival_facts
+from tuner.report.facts.audited import audit_facts
 from tuner.report.facts.counting import counts, tries_of, wall_seconds, work_of
 from tuner.report.facts.importances import importance_facts
 from tuner.report.facts.labels import diagnoses
@@ -19,9 +20,10 @@ from tuner.report.facts.mistaken import mistakes_facts
 from tuner.report.facts.origin import manifest, where
 from tuner.report.facts.outlook import outlook
 from tuner.report.facts.steps import ablation_facts
-from tuner.study.arms import arms_of
+from tuner.study.arms import arms_of, candidates_of
 from tuner.study.schema import (
     ABLATION,
+    AUDIT,
     CHANGES,
     CONFIRMATION,
     IMPORTANCE,
@@ -32,6 +34,7 @@ from tuner.study.schema import (
     STOPPED,
 )
 from tuner.study.store import facts_of, shown
+from tuner.study.trials import sign_of_study
 from tuner.study.url import without_secrets
 
 if TYPE_CHECKING:
@@ -92,6 +95,9 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         ),
         "ablation": ablation_facts(
             attributes.get(ABLATION), arms, metric_of(made), made["data"]["sizes"]
+        ),
+        "audit": audit_facts(
+            attributes.get(AUDIT), trials, candidates_of(study), sign_of_study(study)
         ),
         "parts": [
             {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.report.scored import metric_in
 from tuner.report.sections.loop import is_of_loop
+from tuner.report.sections.pruning import pruning_cost
 from tuner.report.wording import (
     code,
     count,
@@ -48,6 +49,7 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
         "## Was the search good enough? Would more trials help?",
         more_trials(facts),
         _checks(facts),
+        pruning_cost(facts),
         *pictures,
         "\n".join(line for line in lines if line),
     ]
@@ -144,6 +146,8 @@ def _time(facts: Facts) -> str:
         parts.append(f"search {duration(wall['search'])}")
     if wall["confirmation"] is not None:
         parts.append(f"confirmation {duration(wall['confirmation'])}")
+    if wall["audit"] is not None and facts["audit"]:
+        parts.append(f"pruned trials trained to their end {duration(wall['audit'])}")
     parts.append(f"all trials together {duration(wall['all_trials'])}")
     line = f"- Time: {', '.join(parts)}, in {count(wall['sessions'], 'session')}"
     if wall["sessions_without_time"]:
