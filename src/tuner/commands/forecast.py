@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from statistics import fmean
 
-# Trainings a seed: up to three candidates, baseline and recipe on fresh folds, then three arms for
-# the test. Fewer are trained where arms are the same trial, more while the result is not clear.
-ON_FRESH_FOLDS, FOR_THE_TEST = 5, 3
+from tuner.evidence.duration import seconds_of_confirmation, trainings_of
 
 
 @dataclass(slots=True)
@@ -22,6 +19,7 @@ class Forecast:
         slots: fits that run at once.
         folds: trained in a trial.
         began: seconds on any clock; the same clock is asked later.
+        budget: seconds left for all of it when it began; None: the total decides.
         complete: seconds that complete trials took.
     """
 
@@ -32,9 +30,12 @@ class Forecast:
     folds: int
     began: float
     complete: list[float] = field(default_factory=list)
+    budget: float | None = None
 
     def left(self, done: int, now: float) -> float | None:
         """Return the seconds left while the search is going on; None while nothing is known."""
+        if self.budget is not None:
+            return max(0.0, self.budget - (now - self.began))
         here = done - self.done_before
         if here <= 0:
             return None
@@ -43,13 +44,11 @@ class Forecast:
 
     def confirmation(self) -> float:
         """Return the seconds that the confirmation takes, as far as the search tells."""
-        if not self.complete:
-            return 0.0
-        return self.trainings() * fmean(self.complete) / self.folds / self.slots
+        return seconds_of_confirmation(self.complete, self.seeds, self.folds, self.slots)
 
     def trainings(self) -> int:
         """Return how many trainings the confirmation has, as far as it can be told before."""
-        return (ON_FRESH_FOLDS + FOR_THE_TEST) * self.seeds
+        return trainings_of(self.seeds)
 
     def confirming(self, trained: int, seconds: float) -> float:
         """Return the seconds left of a confirmation that has taken so many for its trainings."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tuner.case.metric import Direction
     from tuner.workplace import Workplace
 
+DEFAULT_TRIALS = 50
+MOST_TRIALS = 1000  # of a study with a time budget, where nothing says how many
+
 Arm = Literal["baseline", "recipe", "best"]
 
 
@@ -29,6 +32,8 @@ class StudySettings:
         seed: of the study.
         seeds: fresh seeds to confirm on; 0: confirm nothing, keep the test split closed.
         timeout: seconds after which the search ends; None: no limit.
+        budget: seconds that all runs of the study may take together, confirmation included; the
+            search stops asking for trials so that the rest fits. None: no limit.
         order: in which results of parallel trials are taken.
         precision: of a new study; None: chosen by rule.
         data_dir: folder with the raw data; None: the workplace's own.
@@ -45,11 +50,12 @@ class StudySettings:
     case: str
     workplace: Workplace
     command: str
-    trials: int | None = 50
+    trials: int | None = DEFAULT_TRIALS
     name: str | None = None
     seed: int = 0
     seeds: int = 6
     timeout: float | None = None
+    budget: float | None = None
     order: Literal["work", "arrival"] = "work"
     precision: Literal["float32", "bfloat16"] | None = None
     data_dir: Path | None = None

@@ -31,6 +31,7 @@ from tuner.evidence.repetition import other_machine
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
+from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.loops import run_loop_study
 from tuner.runs.observer import (
     Message,
@@ -52,7 +53,7 @@ from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
-from tuner.study.schema import REMARKS, SEED_MATTERS, SESSIONS, STOPPED
+from tuner.study.schema import BUDGET, REMARKS, SEED_MATTERS, SESSIONS, STOPPED
 from tuner.study.store import facts_of, load_study, settle
 from tuner.study.titles import name_for_dashboard
 from tuner.study.trials import finished
@@ -60,7 +61,7 @@ from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -243,10 +244,10 @@ def _search(
     auto = settings.trials is None
     total = CEILING if settings.trials is None else settings.trials
     total = total_with_tries(study, total)
-    enough: Callable[[optuna.Study], str | None] | None = reason_to_stop if auto else None
-    if not auto and study.user_attrs.get(STOPPED):
-        study.set_user_attr(STOPPED, None)  # more is wanted than the rule would have made
+    folds = facts_of(study)["data"]["sizes"]["folds"]
+    forget_the_end(study, settings.trials, settings.budget)
     mirror = Mirror(study)
+    budget = Budget.of(mirror.study, settings, folds, engine.slots, observer)
     observer.tell(
         Opened(
             mirror.study,
@@ -254,20 +255,23 @@ def _search(
             config.dataset.source,
             finished(study),
             total,
-            at_most=auto,
+            at_most=auto or budget is not None,
             seeds=settings.seeds,
             slots=engine.slots,
-            folds=facts_of(study)["data"]["sizes"]["folds"],
+            folds=folds,
+            budget=budget and budget.seconds - budget.spent,
             stands_in_for=config.dataset.stands_in_for,
         )
     )
-    watch = _Watch(observer, study, config, settings.seeds)
+    watch = _Watch(observer, study, config, settings.seeds, budget)
+    enough = enough_by(reason_to_stop if auto else None, budget and budget.reason_to_stop)
     Coordinator(mirror, config, engine, watch).search(total, deadline, enough)
     observer.tell(SearchEnded())
     if settle(study):
         observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
     elif stopped := study.user_attrs.get(STOPPED):
-        observer.tell(Message(f"Stopped by --trials auto {stopped['reason']}."))
+        by = "--budget" if study.user_attrs.get(BUDGET) else "--trials auto"
+        observer.tell(Message(f"Stopped by {by} {stopped['reason']}."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +282,7 @@ class _Watch:
     study: optuna.Study
     config: StudyConfig
     seeds: int
+    budget: Budget | None = None
     shown: set[str] = field(default_factory=set)
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
@@ -290,6 +295,8 @@ class _Watch:
             self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
         if ended.user_attrs.get("arm") == "baseline" and self.seeds:
             self._tell_price(ended)
+        if self.budget is not None:
+            self.budget.tell()
 
     def _tell_price(self, baseline: FrozenTrial) -> None:
         if baseline.values is None:

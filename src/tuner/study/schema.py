@@ -14,6 +14,7 @@ FACTS = "tuner"  # Facts: what the study was made with; it makes an Optuna study
 CHANGES = "changes_accepted"  # list[AcceptedChange]: what was accepted since, oldest first
 SESSIONS = "sessions"  # list[Session]: the runs of the study command
 STOPPED = "stopped"  # why the search has ended by itself; None: it has not
+BUDGET = "budget"  # the time budget that has ended the search; None: none has
 CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
 MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does

@@ -24,6 +24,7 @@ from tuner.study.arms import arms_of, candidates_of
 from tuner.study.schema import (
     ABLATION,
     AUDIT,
+    BUDGET,
     CHANGES,
     CONFIRMATION,
     IMPORTANCE,
@@ -82,6 +83,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "trials": counts(trials),
         "tries": tries_of(trials),
         "stopped": attributes.get(STOPPED),
+        "budget": attributes.get(BUDGET),
         "work": work_of(trials),
         "arms": {
             name: facts_of_arm(trial, name, confirmation, made["direction"])

@@ -121,7 +121,12 @@ def _trials(facts: Facts) -> str:
 
 
 def _stopped(facts: Facts) -> str:
-    stopped = facts["stopped"]
+    stopped, budget = facts["stopped"], facts["budget"]
+    if stopped and budget:
+        return (
+            f"- The number of trials came from a time budget of {duration(budget['seconds'])} "
+            f"(`--budget`): `--trials {facts['trials']['total']}` makes the same study, bit for bit"
+        )
     return f"- Stopped by `--trials auto` {stopped['reason']}" if stopped else ""
 
 
