@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.images import MODES
+from tuner.data.room import AT_A_TIME
 from tuner.data.splits import Holdout, Scheme
 from tuner.errors import DataError
 
@@ -170,10 +171,15 @@ def _raw(rows: Examples, columns: tuple[str, ...], pixels: PixelStatistics | Non
         yield f"features are {kind}; with raw=True they have to be {' or '.join(map(str, RAW))}"
     elif len(shape) < 2:
         yield f"features have shape {shape}; a row needs a dimension of its own: (N, ...)"
-    elif kind.is_floating_point and not rows.features.isfinite().all():
+    elif kind.is_floating_point and not _all_finite(rows.features):
         yield "a feature is not finite"
     if columns or pixels:
         yield "`columns` is for tables and `pixels` for images; leave them out with raw=True"
+
+
+def _all_finite(rows: Tensor) -> bool:
+    """Whether all values are finite; of what is mapped, a part at a time is looked at."""
+    return all(bool(part.isfinite().all()) for part in rows.split(AT_A_TIME))
 
 
 def _table(rows: Examples, columns: tuple[str, ...], *, gaps: bool) -> Iterator[str]:
