@@ -129,7 +129,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     rehearsal = rehearse(case, dataset, plan_for(case.task, images=dataset.pixels is not None))
     for remark in rehearsal.remarks:
         observer.tell(Message(remark))
-    for remark in space_remarks(case, settings.trials):
+    for remark in space_remarks(case, None if settings.budget else settings.trials):
         observer.tell(Message(remark))
     choose = partial(backend.plan, case, dataset, settings.precision)
     with only_writer(workplace.url, name):
