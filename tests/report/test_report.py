@@ -569,8 +569,8 @@ def test_what_pruning_cost_is_told(tmp_path: Path) -> None:
     assert (
         "**No loss by pruning was found.** 2 of the 30 pruned trials were drawn by lot, and "
         "trained to their end after the search. None of 2 would have been among the 3 candidates "
-        "for the race; of all 30, 0 to 24 would have (95 % interval). 2 trainings cannot tell it more "
-        "closely."
+        "for the race; of all 30, 0 to 24 would have (95 % interval). 2 trainings cannot tell it "
+        "more closely."
     ) in text
 
     audited(study, best - 1e-9)
