@@ -23,6 +23,7 @@ class Stream(StrEnum):
     IMPORTANCE = "importance"
     EXPECTATION = "expectation"  # the trees that say what is worth measuring first
     AUDIT = "audit"  # a trial's number each: which pruned trials are trained to their end
+    SHUFFLED = "shuffled targets"  # of a placebo
     ROWS_REDRAWN = "rows redrawn"
     SEEDS_REDRAWN = "seeds redrawn"
     ROWS_LOOKED_AT = "rows that columns are looked through on"

@@ -619,3 +619,26 @@ def test_a_number_of_trials_that_came_from_a_time(tmp_path: Path) -> None:
     assert facts["budget"] == {"seconds": 600}
     assert "came from a time budget of 10 min 0 s (`--budget`): `--trials 12` makes" in text
     assert "python -m tuner.study flowers --trials 12" in text
+
+
+def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    found = {
+        "study": "flowers-placebo",
+        "trials": 12,
+        "best": 4,
+        "score": 0.31,
+        "fresh": [0.2, 0.22, None],
+        "chance": 0.2,
+    }
+    study.set_user_attr("placebo", found)
+    text, facts = worded(study, tmp_path)
+    best = max(trial.values[0] for trial in study.trials if trial.state == TrialState.COMPLETE)
+    assert facts["placebo"]["gain"] == pytest.approx(best - 0.6)
+    assert (facts["placebo"]["fresh"], facts["placebo"]["n"]) == (pytest.approx(0.21), 2)
+    assert (
+        "**On shuffled targets, where there is nothing to find,** the best of 12 trials has "
+        "accuracy 31.0 % in the search and 21.0 % on fresh folds; always giving the same answer "
+        "has 20.0 %. So about 10.0 points of a search score are luck there. On its own targets the "
+        "search improved on the baseline by "
+    ) in text

@@ -104,6 +104,21 @@ class AblationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceboSettings:
+    """A study's search to be repeated on shuffled targets.
+
+    Attributes:
+        command: that was typed, for its record.
+        trials: finished trials that it ends with; None: as many as the study has.
+    """
+
+    stored: Stored
+    command: str
+    trials: int | None = None
+    compute: Compute = field(default_factory=Compute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationSettings:
     """Trials to train again.
 

@@ -203,7 +203,7 @@ def _run(
     with closing(StoppableEngine(backend.engine(config.plan), observer)) as engine:
         record = Record(study, settings, engine.slots, backend)
         with record.timing("search_seconds"):
-            _search(study, config, engine, settings, observer)
+            search(study, config, engine, settings, observer)
         observer.tell(Stage("measuring which hyperparameters mattered"))
         with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
             explain(study, say, processes)
@@ -233,13 +233,14 @@ def quieten_optuna() -> None:
     warnings.filterwarnings("ignore", message="The distribution is specified by")
 
 
-def _search(
+def search(
     study: optuna.Study,
     config: StudyConfig,
     engine: Engine,
     settings: StudySettings,
     observer: Observer,
 ) -> None:
+    """Search an open study until it has its trials, or its time is over."""
     deadline = settings.timeout and time.monotonic() + settings.timeout
     auto = settings.trials is None
     total = CEILING if settings.trials is None else settings.trials

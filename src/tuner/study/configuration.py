@@ -38,6 +38,7 @@ class StudyConfig:
         sampler: what draws trials, in words; so does `pruner` for what ends them early.
         metric: that was asked for in place of the case's own, which `case` has; None: none was.
         limits: of what is trained.
+        shuffled: whether the targets of its development rows are shuffled: it is a placebo.
         identity: of the study itself, once it is there; empty: before, or made by an older tuner.
     """
 
@@ -54,6 +55,7 @@ class StudyConfig:
     pruner: str = ""
     metric: str | None = None
     limits: Limits = field(default_factory=Limits)
+    shuffled: bool = False
     identity: str = ""
 
     @property

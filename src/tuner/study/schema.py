@@ -19,6 +19,7 @@ CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on
 MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does
 AUDIT = "audit"  # what pruned trials come to that were drawn by lot and trained to their end
+PLACEBO = "placebo"  # what the same search finds on shuffled targets
 PARTS = "parts"  # by name: what the baseline with a part of the changes does on the test split
 IMPORTANCE = "importance"  # which hyperparameters mattered
 REMARKS = "remarks"  # what is odd about the data: sentences, said before anything trains
@@ -31,7 +32,7 @@ OPENINGS = "test_openings"  # list[Opening]: when and why the test split was ope
 ROW_LOSSES = "row_losses:"  # of a loop: what models of that trial's configuration lose a test row
 
 # What was concluded from trainings: empty again once a change has been accepted.
-CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, AUDIT, PARTS, TESTED_WEIGHTS)
+CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, AUDIT, PLACEBO, PARTS, TESTED_WEIGHTS)
 
 # The attribute of a study that holds the trainings after another's search: that other's name.
 EVIDENCE = "evidence_of"
@@ -99,7 +100,7 @@ class Facts(TypedDict):
     """What a study was made with. `identity` is of this study alone, even after it was deleted.
 
     `version` is of the tuner that began it; `rules` are hashes of that tuner's training code;
-    `asked_metric` is the one of --metric, where that was given.
+    `asked_metric` is the one of --metric, where that was given. `shuffled`: it is a placebo.
     """
 
     version: str
@@ -125,6 +126,7 @@ class Facts(TypedDict):
     limits: NotRequired[dict[str, float | None] | None]
     source: NotRequired[StoredSource]
     rules: NotRequired[dict[str, str]]
+    shuffled: NotRequired[bool]
 
 
 class AcceptedChange(TypedDict):

@@ -19,6 +19,7 @@ from tuner.report.facts.limits import limits_facts
 from tuner.report.facts.mistaken import mistakes_facts
 from tuner.report.facts.origin import manifest, where
 from tuner.report.facts.outlook import outlook
+from tuner.report.facts.shuffled import placebo_facts
 from tuner.report.facts.steps import ablation_facts
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.schema import (
@@ -30,6 +31,7 @@ from tuner.study.schema import (
     IMPORTANCE,
     MISTAKES,
     OPENINGS,
+    PLACEBO,
     REMARKS,
     SESSIONS,
     STOPPED,
@@ -101,6 +103,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "audit": audit_facts(
             attributes.get(AUDIT), trials, candidates_of(study), sign_of_study(study)
         ),
+        "placebo": placebo_facts(attributes.get(PLACEBO), arms, sign_of_study(study)),
         "parts": [
             {
                 "changes": part["changes"],

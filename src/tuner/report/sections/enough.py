@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.report.scored import metric_in
 from tuner.report.sections.loop import is_of_loop
+from tuner.report.sections.placebo import placebo_in_words
 from tuner.report.sections.pruning import pruning_cost
 from tuner.report.wording import (
     code,
@@ -50,6 +51,7 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
         more_trials(facts),
         _checks(facts),
         pruning_cost(facts),
+        placebo_in_words(facts),
         *pictures,
         "\n".join(line for line in lines if line),
     ]
