@@ -20,6 +20,7 @@ from tuner.evidence.race import Race, race
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.seeds import derive
+from tuner.study import design as design_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -171,7 +172,8 @@ def _raced(
             for trial in trials
         ]
 
-    found = race(CANDIDATES, BASELINE, [RECIPE], FEWEST, "minimize", score)
+    rules = design_of.Race.before(len(CANDIDATES), FEWEST)
+    found = race(CANDIDATES, BASELINE, [RECIPE], rules, "minimize", score)
     return found if design == "fresh" else _longer(found, score)
 
 

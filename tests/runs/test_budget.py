@@ -46,6 +46,7 @@ def budget_of(study: optuna.Study, said: list[str], seconds: float = 600, **told
         seconds=seconds,
         spent=told.get("spent", 0),
         seeds=int(told.get("seeds", 6)),
+        raced=30,
         folds=5,
         slots=int(told.get("slots", 1)),
         audits=True,

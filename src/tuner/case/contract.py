@@ -17,7 +17,7 @@ from tuner.case.metric import METRICS_OF, Metric
 from tuner.errors import CaseError, TunerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from optuna.trial import BaseTrial
@@ -147,6 +147,10 @@ class Case:
         metrics: what models are scored by; the first is searched for, and the task's own follow.
             A name of one of scikit-learn's scorers ("roc_auc"), a function of the truth and what a
             model says (`tuner.make_metric` says more of it), or a metric of tuner's.
+        guesses: configurations to try before the search draws any, after baseline and recipe; they
+            are not given up early. The first may stand alone: draws from what tuner knows of its
+            own models follow it in a classification. None: the first one is made of that as well;
+            empty: there are none. With --fix they have what is fixed.
         accepts: of a case whose `read` makes the columns of a table: says why it does not make
             columns of these names; None: it does.
     """
@@ -167,6 +171,7 @@ class Case:
     read: Callable[[Path], Tensor] | None = None
     settle: Callable[[Dataset], Case] | None = None
     metrics: tuple[Any, ...] = ()  # Metric, once the case is made
+    guesses: Sequence[Any] | None = None  # a tuple of Hyperparameters, once the case is made
     accepts: Callable[[tuple[str, ...]], str | None] | None = None
 
     def __post_init__(self) -> None:
@@ -186,10 +191,30 @@ class Case:
                     "dataclass derived from tuner.Hyperparameters"
                 )
             self._check_fields(arm, value)
+        self._check_guesses()
         self._check_own()
         if self.points_per_epoch < 1:
             raise CaseError(f"case {self.name!r}: points_per_epoch has to be 1 or more")
         object.__setattr__(self, "metrics", self._all_metrics())  # frozen for all but this
+
+    def _check_guesses(self) -> None:
+        """Refuse guesses that are not hyperparameters of the case."""
+        if self.guesses is None:
+            return
+        kind, given = type(self.baseline), self.guesses
+        if not isinstance(given, list | tuple):
+            raise CaseError(
+                f"case {self.name!r}: guesses is {given!r}; write a list of configurations: "
+                f"guesses=[{kind.__name__}(...)]"
+            )
+        for place, one in enumerate(given):
+            if type(one) is not kind:
+                raise CaseError(
+                    f"case {self.name!r}: guesses[{place}] is {one!r}; it has to be a "
+                    f"{kind.__name__}, as the baseline is"
+                )
+            self._check_fields(f"guesses[{place}]", one)
+        object.__setattr__(self, "guesses", tuple(given))
 
     def _check_own(self) -> None:
         """Refuse functions of training that contradict each other, and weights of no class."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tuner.evidence.duration import seconds_of_confirmation, trainings_of
+from tuner.evidence.duration import seconds_of, trainings_of
 
 
 @dataclass(slots=True)
@@ -16,16 +16,18 @@ class Forecast:
         total: trials that the search ends with.
         done_before: of these, by earlier runs.
         seeds: of the confirmation.
+        raced: trainings of the race on fresh folds, at most.
         slots: fits that run at once.
-        folds: trained in a trial.
+        folds: trained in a trial that is neither baseline nor recipe.
         began: seconds on any clock; the same clock is asked later.
+        complete: seconds that complete trials took, for so many folds.
         budget: seconds left for all of it when it began; None: the total decides.
-        complete: seconds that complete trials took.
     """
 
     total: int
     done_before: int
     seeds: int
+    raced: int
     slots: int
     folds: int
     began: float
@@ -44,11 +46,11 @@ class Forecast:
 
     def confirmation(self) -> float:
         """Return the seconds that the confirmation takes, as far as the search tells."""
-        return seconds_of_confirmation(self.complete, self.seeds, self.folds, self.slots)
+        return seconds_of(self.trainings(), self.complete, self.folds, self.slots)
 
     def trainings(self) -> int:
         """Return how many trainings the confirmation has, as far as it can be told before."""
-        return trainings_of(self.seeds)
+        return trainings_of(self.seeds, self.raced)
 
     def confirming(self, trained: int, seconds: float) -> float:
         """Return the seconds left of a confirmation that has taken so many for its trainings."""

@@ -12,7 +12,7 @@ from tuner.evidence.jobs import Configuration, seed_of
 from tuner.evidence.mistakes import one_class_in_words
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import Price, plan_test
-from tuner.evidence.race import Race, race
+from tuner.evidence.racing import race_on_fresh_folds
 from tuner.evidence.rivals import train_rivals
 from tuner.evidence.trainings import Trainings
 from tuner.seeds import Stream
@@ -21,7 +21,7 @@ from tuner.study.limits import breaks_limits
 from tuner.study.schema import CONFIRMATION, MISTAKES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import optuna
@@ -84,7 +84,7 @@ def confirm(
     if not candidates:
         raise StudyError("no trained configuration keeps within the study's limits")
     barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
-    found = _race(trainings, configurations, numbers, fixed, fewest, say, barred)
+    found = race_on_fresh_folds(trainings, configurations, candidates, fixed, fewest, barred)
     identity = config.dataset.test.identity()
     looks = looks_at(study, identity)
     count, price = plan_test(config, found, fixed["baseline"], fewest, looks + 1)
@@ -153,32 +153,3 @@ def _scores_known(before: Mapping[str, Any], count: int) -> dict[int, list[dict[
     if before.get("stream") != Stream.TEST or len(before["seeds"]) < count:
         return {}
     return {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
-
-
-def _race(
-    trainings: Trainings,
-    configurations: dict[int, Configuration],
-    candidates: list[int],
-    fixed: dict[str, int],
-    rounds: int,
-    say: Callable[[str], None],
-    barred: Sequence[int],
-) -> Race:
-    def score(numbers: Sequence[int], index: int) -> list[float | None]:
-        later = [
-            (configurations[number], round_)
-            for round_ in range(index + 1, rounds)
-            for number in fixed.values()
-        ]
-        return trainings.scores([configurations[number] for number in numbers], index, later)
-
-    others = [number for name, number in fixed.items() if name != "baseline"]
-    direction = trainings.config.case.direction
-    found = race(candidates, fixed["baseline"], others, rounds, direction, score, barred)
-    names = " and ".join(str(number) for number in candidates if number != found.winner)
-    against = f", compared with {names}" if names else ""
-    say(
-        f"On fresh seeds and folds trial {found.winner} did best{against} "
-        f"({rounds} round{'' if rounds == 1 else 's'})."
-    )
-    return found

@@ -1,4 +1,4 @@
-"""How long what follows a search takes, told from the search: the confirmation and the audit."""
+"""How long the confirmation after a search takes, told from the search."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Trainings a seed: up to three candidates, baseline and recipe on fresh folds, then three arms for
-# the test. Fewer are trained where arms are the same trial, more while the result is not clear.
-ON_FRESH_FOLDS, FOR_THE_TEST = 5, 3
+# Trainings a seed for the test: of three arms, fewer where arms are the same trial, and more while
+# the result is not clear.
+FOR_THE_TEST = 3
 
 
-def trainings_of(seeds: int) -> int:
-    """Return how many trainings a confirmation has, as far as it can be told before."""
-    return (ON_FRESH_FOLDS + FOR_THE_TEST) * seeds
-
-
-def seconds_of_confirmation(complete: Sequence[float], seeds: int, folds: int, slots: int) -> float:
-    """Return the seconds that a confirmation takes.
+def trainings_of(seeds: int, raced: int) -> int:
+    """Return how many trainings a confirmation has, as far as it can be told before.
 
     Args:
-        complete: seconds that complete trials took.
+        raced: of the race on fresh folds, at most.
+    """
+    return raced + FOR_THE_TEST * seeds if seeds else 0
+
+
+def seconds_of(trainings: int, complete: Sequence[float], folds: int, slots: int) -> float:
+    """Return the seconds that so many trainings take.
+
+    Args:
+        complete: seconds that complete trials took, for so many folds.
         folds: trained in a trial.
         slots: fits that run at once.
     """
-    if not complete:
-        return 0.0
-    return trainings_of(seeds) * fmean(complete) / folds / slots
+    return trainings * fmean(complete) / folds / slots if complete else 0.0

@@ -13,9 +13,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
-from tuner.evidence.duration import seconds_of_confirmation
+from tuner.evidence.duration import seconds_of, trainings_of
 from tuner.runs.observer import Message
-from tuner.study.schema import BUDGET, SECONDS, SESSIONS, STOPPED
+from tuner.study.design import Design, folds_trained
+from tuner.study.schema import ARM, BUDGET, FACTS, SECONDS, SESSIONS, STOPPED
+from tuner.study.store import facts_of
 from tuner.study.trials import complete_trials, finished, scored_trials
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ class Budget:
         seconds: of all runs of the study together.
         spent: by earlier runs.
         seeds: of the confirmation.
-        folds: trained in a trial.
+        raced: trainings of the race on fresh folds, at most.
+        folds: trained in a trial that is neither baseline nor recipe.
         slots: fits that run at once.
         audits: whether pruned trials are trained to their end afterwards.
         say: is told how far the time goes, first when the baseline has ended.
@@ -51,6 +54,7 @@ class Budget:
     seconds: float
     spent: float
     seeds: int
+    raced: int
     folds: int
     slots: int
     audits: bool
@@ -63,7 +67,6 @@ class Budget:
         cls,
         study: optuna.Study,
         settings: StudySettings,
-        folds: int,
         slots: int,
         observer: Observer,
         *,
@@ -72,13 +75,15 @@ class Budget:
         """Return the budget of a run that has begun; None where none was given."""
         if settings.budget is None:
             return None
+        made = facts_of(study)
         *before, _ = study.user_attrs[SESSIONS]  # this run's own is the last
         return cls(
             study=study,
             seconds=settings.budget,
             spent=seconds_spent(before),
             seeds=settings.seeds,
-            folds=folds,
+            raced=Design.of(made).trainings_of_race(settings.seeds),
+            folds=folds_trained(made, arm=False),
             slots=slots,
             audits=audits,
             say=lambda text: observer.tell(Message(text)),
@@ -103,17 +108,24 @@ class Budget:
 
     def kept(self, study: optuna.Study) -> float:
         """Return the seconds that are kept for what follows the search."""
-        complete = _seconds(complete_trials(study))
-        confirmation = seconds_of_confirmation(complete, self.seeds, self.folds, self.slots)
+        complete = [self._as_the_others(trial) for trial in complete_trials(study)]
+        trainings = trainings_of(self.seeds, self.raced)
+        confirmation = seconds_of(trainings, complete, self.folds, self.slots)
         if not (self.audits and complete):
             return ROOM * confirmation
         search = math.fsum(_seconds(scored_trials(study))) / self.slots
         audit = min(math.ceil(MOST / self.slots) * fmean(complete), SHARE_OF_WORK * search)
         return ROOM * confirmation + audit
 
+    def _as_the_others(self, trial: optuna.trial.FrozenTrial) -> float:
+        """Return what a trial took, or would have taken on as many folds as the others."""
+        facts, arm = self.study.user_attrs.get(FACTS), ARM in trial.user_attrs
+        share = self.folds / folds_trained(facts, arm=arm) if facts else 1.0
+        return share * float(trial.user_attrs.get(SECONDS, 0.0))
+
     def of_a_trial(self, study: optuna.Study) -> float | None:
         """Return the seconds that a trial takes; None while none has ended."""
-        known = _seconds(scored_trials(study))
+        known = [self._as_the_others(trial) for trial in scored_trials(study)]
         return fmean(known) if known else None
 
     def tell(self) -> None:

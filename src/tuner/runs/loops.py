@@ -112,7 +112,7 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
             workplace.url,
             name,
             config,
-            MedianPruner(n_startup_trials=5),
+            lambda _: MedianPruner(n_startup_trials=5),
             accept=settings.accept_changes,
         )
         if config.made_up:
@@ -150,6 +150,7 @@ def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
         baseline=named or {},
         made_up=named is None,
         recipe=_values(settings.recipe, "--recipe") or loop.recipe,
+        guesses=loop.guesses,
         seed=settings.seed,
         fixed=_values(settings.fix, "--fix") or {},
         order=settings.order,
@@ -238,7 +239,7 @@ def _search(
     if not auto:
         total = total_with_tries(study, total)
     mirror = Mirror(study)
-    budget = Budget.of(mirror.study, settings, 1, engine.slots, observer, audits=False)
+    budget = Budget.of(mirror.study, settings, engine.slots, observer, audits=False)
     observer.tell(
         Opened(
             mirror.study,

@@ -18,7 +18,7 @@ from tuner.runs.publishing import write_and_publish
 from tuner.runs.record import Record
 from tuner.runs.settings import StudySettings
 from tuner.runs.study import search
-from tuner.search.pruner import TaperingPruner
+from tuner.search.pruner import pruner_named
 from tuner.study.arms import candidates_of
 from tuner.study.lock import only_writer
 from tuner.study.loop_reopening import is_of_loop
@@ -70,7 +70,7 @@ def run_placebo(settings: PlaceboSettings, observer: Observer) -> Path | None:
     name = placebo_name(stored.study)
     trials = settings.trials or finished(study)
     with only_writer(workplace.url, stored.study), only_writer(workplace.url, name):
-        placebo, config = open_study(workplace.url, name, config, TaperingPruner())
+        placebo, config = open_study(workplace.url, name, config, pruner_named)
         backend = choose_backend(settings.compute)
         try:
             _measure(placebo, config, backend, settings, trials, observer)

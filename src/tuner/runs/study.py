@@ -47,10 +47,12 @@ from tuner.runs.record import Record
 from tuner.runs.tries import enqueue_tries, parse_tries, total_with_tries
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
-from tuner.search.pruner import PRUNER, TaperingPruner
+from tuner.search.pruner import PRUNER, pruner_named
 from tuner.search.sampler import SAMPLER
 from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig
+from tuner.study.design import folds_trained
+from tuner.study.designing import design_for
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
 from tuner.study.schema import BUDGET, REMARKS, SEED_MATTERS, SESSIONS, STOPPED
@@ -123,6 +125,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         order=settings.order,
         sampler=SAMPLER,
         pruner=PRUNER,
+        design=design_for(case, dataset),
         metric=settings.metric,
         limits=settings.limits,
     )
@@ -137,7 +140,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             workplace.url,
             name,
             config,
-            TaperingPruner(),
+            pruner_named,
             choose,
             settings.precision,
             accept=settings.accept_changes,
@@ -245,10 +248,9 @@ def search(
     auto = settings.trials is None
     total = CEILING if settings.trials is None else settings.trials
     total = total_with_tries(study, total)
-    folds = facts_of(study)["data"]["sizes"]["folds"]
     forget_the_end(study, settings.trials, settings.budget)
     mirror = Mirror(study)
-    budget = Budget.of(mirror.study, settings, folds, engine.slots, observer)
+    budget = Budget.of(mirror.study, settings, engine.slots, observer)
     observer.tell(
         Opened(
             mirror.study,
@@ -259,7 +261,7 @@ def search(
             at_most=auto or budget is not None,
             seeds=settings.seeds,
             slots=engine.slots,
-            folds=folds,
+            folds=folds_trained(facts_of(study), arm=False),
             budget=budget and budget.seconds - budget.spent,
             stands_in_for=config.dataset.stands_in_for,
         )

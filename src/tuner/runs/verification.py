@@ -32,7 +32,7 @@ from tuner.study.identity import changes_of_rules, changes_of_source
 from tuner.study.loop_reopening import is_of_loop, loop_config_of
 from tuner.study.loops import rules_of_loops
 from tuner.study.reopening import config_of
-from tuner.study.schema import AUDIT, HYPERPARAMETERS, SEED, SESSIONS
+from tuner.study.schema import ARM, AUDIT, HYPERPARAMETERS, SEED, SESSIONS
 from tuner.study.store import facts_of, load_study
 from tuner.study.trials import finished_trials
 
@@ -198,7 +198,8 @@ class _FitsAgain:
         One that was trained to its end after the search is repeated to there.
         """
         stored = trial.user_attrs
-        job = search_job(self.config, stored["hyperparameters"], stored["seed"])
+        hyperparameters, seed = stored[HYPERPARAMETERS], stored[SEED]
+        job = search_job(self.config, hyperparameters, seed, arm=ARM in stored)
         if trial.state != TrialState.PRUNED or trial.number in self.audited:
             return job
         return replace(job, stop_after=math.ceil(stored["curve"][-1][1]))

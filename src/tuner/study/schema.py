@@ -42,6 +42,7 @@ ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
+GUESS = "guess"  # the number, from 0 on, of a guess: what is tried before the search draws
 TRIED = "tried"  # what a person asked for with --try: values by name
 LOST = "lost"  # of a loop: the machine failed, not the configuration; it takes no trial's place
 AGAIN = "again_of"  # the number of the trial that was lost, of one that is in its place
@@ -52,7 +53,20 @@ PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it
 OWN = frozenset(
     {
         *(ARM, HYPERPARAMETERS, SEED, CURVE, BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED, SECONDS),
-        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRIED, PLACE, INFORMED, LOST, AGAIN, "traceback"),
+        *(
+            WORK,
+            BEGUN,
+            ENDED,
+            ALONGSIDE,
+            KEY,
+            TRIED,
+            PLACE,
+            GUESS,
+            INFORMED,
+            LOST,
+            AGAIN,
+            "traceback",
+        ),
     }
 )
 
@@ -100,7 +114,11 @@ class Facts(TypedDict):
     """What a study was made with. `identity` is of this study alone, even after it was deleted.
 
     `version` is of the tuner that began it; `rules` are hashes of that tuner's training code;
-    `asked_metric` is the one of --metric, where that was given. `shuffled`: it is a placebo.
+    `asked_metric` is the one of --metric, where that was given. `folds_in_search` folds are trained
+    of each configuration but baseline and recipe; `race` is a `tuner.study.design.Race`. A study
+    without them keeps the rules before: all folds, and a race of three. `guesses` are what was
+    tried before the search, as values by name; a study that was made before there were any has
+    none. `shuffled`: it is a placebo.
     """
 
     version: str
@@ -118,12 +136,15 @@ class Facts(TypedDict):
     order: NotRequired[str]
     sampler: NotRequired[str]
     pruner: NotRequired[str]
+    folds_in_search: NotRequired[int]
+    race: NotRequired[dict[str, Any]]
     identity: NotRequired[str]
     baseline: NotRequired[dict[str, Any]]
     recipe: NotRequired[dict[str, Any]]
     points_per_epoch: NotRequired[int]
     asked_metric: NotRequired[str | None]
     limits: NotRequired[dict[str, float | None] | None]
+    guesses: NotRequired[list[dict[str, Any]]]
     source: NotRequired[StoredSource]
     rules: NotRequired[dict[str, str]]
     shuffled: NotRequired[bool]
@@ -166,11 +187,13 @@ class SearchTrial(TypedDict):
 
     Attributes:
         arm: "baseline" or "recipe", of a trial that is one.
+        guess: its number among the guesses, of a trial that is one.
         tried: what a person asked for with --try, of a trial that was: values by name.
         hyperparameters: all of them.
         seed: of its training.
         curve: a point each: step, epoch, training loss, training metric, validation score.
-        best_epoch: at which the complete trial was at its best; so are `fold_scores`.
+        best_epoch: at which the complete trial was at its best; so are `fold_scores`, of the folds
+            that the search uses.
         failure: why it failed, in one line; `diverged`: by a number that is not finite.
         seconds: on the clock. work: floating-point operations, or report points.
         begun, ended: in virtual time.
@@ -180,6 +203,7 @@ class SearchTrial(TypedDict):
     """
 
     arm: NotRequired[str]
+    guess: NotRequired[int]
     tried: NotRequired[dict[str, Any]]
     hyperparameters: dict[str, Any]
     seed: int
