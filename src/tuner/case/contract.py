@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
     from tuner.data.sources.folders import Folders
 
-TASKS = ("classification", "regression")
+TASKS = ("classification", "multilabel", "regression")
 BALANCED, UNWEIGHTED = "balanced", "none"  # weights of classes
 SCALARS = (bool, int, float, str, type(None))  # JSON gives them back as they were
 
@@ -128,15 +128,16 @@ class Case:
         class_weights: of the loss of a classification: "balanced" (each class counts as much as any
             other), a power from 0 (none) to 1 (balanced), or a number a class. A hyperparameter
             of the case's own with this name comes before it, so it can be searched.
-        loss: computes the loss of a batch in place of cross entropy or squared error: (outputs,
-            targets, hyperparameters) -> the mean over the batch, a tensor of one number.
+        loss: computes the loss of a batch in place of cross entropy, binary cross entropy of each
+            label, or squared error: (outputs, targets, hyperparameters) -> the mean over the batch,
+            a tensor of one number.
         optimizer: makes the optimizer in place of Adam: (model, hyperparameters, batches an epoch)
             -> an optimizer of torch's, or `tuner.Optimization` with its schedules. The fields
             step_lr, one_cycle and optimizer then mean what this function makes of them.
         step: applies the model to a batch in place of `model(features)`: (model, `tuner.Batch`) ->
             loss and outputs. For sequences, pairs, masks, or a model of several outputs. Outputs
-            are (B, classes) logits or (B, 1) numbers. Where `batch.targets` is None, the model is
-            only asked, and None does for the loss.
+            are (B, classes) logits, of classes or of labels, or (B, 1) numbers. Where
+            `batch.targets` is None, the model is only asked, and None does for the loss.
         points_per_epoch: validations an epoch; more than one where an epoch is long.
         read: reads one input file for `predict`, as a row of the data set: (C, H, W) uint8, or
             (F,) float32 or float64, unscaled. Let `load` use the same function: a model sees in
@@ -329,11 +330,13 @@ class Case:
                 f"case {self.name!r}: load returned {type(found).__name__}; it has to return what "
                 "tuner.make_dataset makes"
             )
-        if self.settle is None and bool(found.classes) != (self.task == "classification"):
+        if self.settle is None and found.task != self.task:
             raise CaseError(
-                f"case {self.name!r}: its task is {self.task}, and its data has "
-                f"{len(found.classes)} class names; a classification has one a class, a "
-                "regression none"
+                f"case {self.name!r}: its task is {self.task}, and its data, with "
+                f"{len(found.classes)} class names and targets of shape "
+                f"{tuple(found.development.targets.shape)}, is of a {found.task}. A classification "
+                "has a name a class and targets (N,), a multilabel (N, classes), a regression no "
+                "names"
             )
         own = self.read is not None
         reading = how_read(found.development.features, seen, own=own, raw=found.raw)

@@ -87,9 +87,9 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
     pair = facts["comparison"]["best_vs_baseline"]
     if "baseline" not in facts["arms"]:
         return ""
-    if pair is None or pair["n"] < FEWEST_TO_PROVE:
+    if pair is None or pair["n"] < pair.get("fewest", FEWEST_TO_PROVE):
         words = _without(_without(shlex.split(command), "--seeds"), "--try")
-        return f"{shlex.join([*words, '--seeds', str(FEWEST_TO_PROVE)])}   # is it really better?"
+        return f"{shlex.join(words)}   # is it really better?"
     if pair["same_trial"] or pair["verdict"] != "better":
         if facts["outlook"]["more_trials"] == "no":
             return ""

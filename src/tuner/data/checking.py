@@ -108,7 +108,7 @@ def check_parts(
             "takes one shape, so read both alike"
         )
     if classes and isinstance(validation, Holdout):
-        counts = development.targets.bincount(minlength=len(classes)).tolist()
+        counts = development.counts(len(classes))
         single = [one for one, count in zip(classes, counts, strict=True) if count == 1]
         if single:
             raise DataError(
@@ -199,12 +199,19 @@ def _table(rows: Examples, columns: tuple[str, ...], *, gaps: bool) -> Iterator[
 
 
 def _classes(rows: Examples, classes: tuple[str, ...]) -> Iterator[str]:
-    shape = tuple(rows.targets.shape)
-    if rows.targets.dtype != torch.int64 or len(shape) != 1:
+    shape, labels = tuple(rows.targets.shape), (len(rows), len(classes))
+    if rows.targets.dtype != torch.int64 or (len(shape) != 1 and shape != labels):
         yield (
             f"targets are {rows.targets.dtype} of shape {shape}; with class names they have to be "
-            "torch.int64 of shape (N,)"
+            f"torch.int64 of shape (N,), or of (N, {len(classes)}) where a row has any number of "
+            "labels"
         )
+        return
+    if len(shape) == 2:
+        if set(rows.targets.unique().tolist()) - {0, 1}:
+            yield "targets of several labels hold other numbers than 0 and 1"
+        if len(classes) < 2:
+            yield "there is one label; make it a classification of two classes, yes and no"
         return
     unknown = set(rows.targets.unique().tolist()) - set(range(len(classes)))
     if unknown:

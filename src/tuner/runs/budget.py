@@ -67,12 +67,17 @@ class Budget:
         cls,
         study: optuna.Study,
         settings: StudySettings,
+        seeds: int,
         slots: int,
         observer: Observer,
         *,
         audits: bool = True,
     ) -> Budget | None:
-        """Return the budget of a run that has begun; None where none was given."""
+        """Return the budget of a run that has begun; None where none was given.
+
+        Args:
+            seeds: of the confirmation, as far as it is known before.
+        """
         if settings.budget is None:
             return None
         made = facts_of(study)
@@ -81,8 +86,8 @@ class Budget:
             study=study,
             seconds=settings.budget,
             spent=seconds_spent(before),
-            seeds=settings.seeds,
-            raced=Design.of(made).trainings_of_race(settings.seeds),
+            seeds=seeds,
+            raced=Design.of(made).trainings_of_race(seeds),
             folds=folds_trained(made, arm=False),
             slots=slots,
             audits=audits,

@@ -11,8 +11,10 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import LOOP, metric_of
 from tuner.errors import StudyError
+from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_among
-from tuner.evidence.verdicts import Kept, OnTest
+from tuner.evidence.rowwise import Kept
+from tuner.evidence.verdicts import OnTest
 from tuner.report.facts.arms import confirmation_of
 from tuner.report.facts.gathering import gather
 from tuner.report.sections.guesses import best_is_guess
@@ -187,6 +189,7 @@ def _best_and_baseline(
         kept=Kept.among(every.get(evidence_name(name), {})),
         losses=every.get(evidence_name(name), {}),
         of_loop=own.get(FACTS, {}).get("task") == LOOP,
+        plan=Plan.read(confirmation.get("plan")),
     )
     return test.compare("best", "baseline", further=False)
 

@@ -18,6 +18,7 @@ from tuner.engines.forking import pool
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
 from tuner.errors import TunerError, UsageError
+from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.evidence.importance import explain
 from tuner.evidence.loops import confirm_loop
 from tuner.evidence.stopping import CEILING, reason_to_stop
@@ -207,17 +208,22 @@ def _run(
         observer.tell(Stage("measuring which hyperparameters mattered"))
         with pool(min(engine.slots, usable_cores()), quieten) as processes:
             explain(study, say, processes)
-        if settings.seeds and "baseline" not in arms_of(study):
+        if settings.confirms and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
-        elif settings.seeds:
+        elif settings.confirms:
             observer.tell(Stage("confirming on fresh seeds"))
             with record.timing("confirmation_seconds"):
                 stoppable = StoppableEngine[LoopJob, Question | Told](engine, observer)
-                confirm_loop(study, config, stoppable, settings.seeds, say)
+                confirm_loop(study, config, stoppable, _calls(settings), say)
     observer.tell(Stage("writing the report"))
     report = write_and_publish(study, workplace, workplace.report(study.study_name))
     name_for_dashboard(study)
     return report
+
+
+def _calls(settings: StudySettings) -> int:
+    """Return on how many fresh seeds a loop is called at least."""
+    return FEWEST_TO_PROVE if settings.seeds is None else settings.seeds
 
 
 def quieten() -> None:
@@ -239,7 +245,8 @@ def _search(
     if not auto:
         total = total_with_tries(study, total)
     mirror = Mirror(study)
-    budget = Budget.of(mirror.study, settings, engine.slots, observer, audits=False)
+    slots, seeds = engine.slots, _calls(settings)
+    budget = Budget.of(mirror.study, settings, seeds, slots, observer, audits=False)
     observer.tell(
         Opened(
             mirror.study,
@@ -248,7 +255,7 @@ def _search(
             finished(study),
             total,
             at_most=auto or budget is not None,
-            seeds=settings.seeds,
+            seeds=_calls(settings),
             slots=engine.slots,
             budget=budget and budget.seconds - budget.spent,
         )

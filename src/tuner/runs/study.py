@@ -23,8 +23,9 @@ from tuner.engines.choosing import choose_backend
 from tuner.engines.forking import pool
 from tuner.errors import StoreError, UsageError
 from tuner.evidence.audit import audit
-from tuner.evidence.confirmation import confirm
+from tuner.evidence.confirmation import ROUNDS, confirm
 from tuner.evidence.importance import explain
+from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import price_of
 from tuner.evidence.repetition import other_machine
@@ -210,11 +211,11 @@ def _run(
         observer.tell(Stage("measuring which hyperparameters mattered"))
         with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
             explain(study, say, processes)
-        if settings.seeds and "baseline" not in arms_of(study):
+        if settings.confirms and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
-        elif settings.seeds and "best" not in arms_of(study):
+        elif settings.confirms and "best" not in arms_of(study):
             say(f"Nothing to confirm yet: no trained model has {config.limits.in_words()} at most.")
-        elif settings.seeds:
+        elif settings.confirms:
             models = workplace.confirmation(study.study_name)
             observer.tell(Stage("confirming on fresh seeds"))
             with record.timing("confirmation_seconds"):
@@ -250,7 +251,8 @@ def search(
     total = total_with_tries(study, total)
     forget_the_end(study, settings.trials, settings.budget)
     mirror = Mirror(study)
-    budget = Budget.of(mirror.study, settings, engine.slots, observer)
+    seeds = ROUNDS if settings.seeds is None else settings.seeds
+    budget = Budget.of(mirror.study, settings, seeds, engine.slots, observer)
     observer.tell(
         Opened(
             mirror.study,
@@ -259,7 +261,7 @@ def search(
             finished(study),
             total,
             at_most=auto or budget is not None,
-            seeds=settings.seeds,
+            seeds=seeds,
             slots=engine.slots,
             folds=folds_trained(facts_of(study), arm=False),
             budget=budget and budget.seconds - budget.spent,
@@ -284,7 +286,7 @@ class _Watch:
     observer: Observer
     study: optuna.Study
     config: StudyConfig
-    seeds: int
+    seeds: int | None
     budget: Budget | None = None
     shown: set[str] = field(default_factory=set)
 
@@ -296,7 +298,7 @@ class _Watch:
         if trace is not None and trace not in self.shown:
             self.shown.add(trace)
             self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
-        if ended.user_attrs.get("arm") == "baseline" and self.seeds:
+        if ended.user_attrs.get("arm") == "baseline" and self.seeds != 0:
             self._tell_price(ended)
         if self.budget is not None:
             self.budget.tell()
@@ -305,8 +307,10 @@ class _Watch:
         if baseline.values is None:
             return
         test, metric = self.config.dataset.test, self.config.case.metric
-        looks = looks_at(self.study, test.identity()) + 1
+        tests = looks_at(self.study, test.identity()) + 1
         score = baseline.values[0]
-        price = price_of(metric, score, rows=test.rows, seeds=self.seeds, looks=looks)
+        price = price_of(
+            metric, score, rows=test.rows, plan=Plan.of(tests, self.seeds), tests=tests
+        )
         if price is not None:
             self.observer.tell(Message(f"What the test can show: {price}"))

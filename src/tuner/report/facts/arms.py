@@ -36,6 +36,7 @@ def confirmation_of(
         "trained_on": stored.get("trained_on"),  # None: all rows, as it was before
         "rows": stored.get("rows"),
         "price": stored.get("price"),
+        "plan": stored.get("plan"),
         "rivals": stored.get("rivals", {}),
         "scores": {name: stored["arms"][name]["scores"] for name in current},
         "outdated": {
@@ -75,7 +76,7 @@ def race_facts(
         for number in dict.fromkeys((*confirmation["candidates"], *arms))
         if number in known
     ]
-    kept = ("seeds", "outdated", "winner", "fewest", "most", "trained_on", "price")
+    kept = ("seeds", "outdated", "winner", "fewest", "most", "trained_on", "price", "plan")
     return {
         **{name: confirmation[name] for name in kept},
         "with_search": bool((made.get("race") or {}).get("with_search")),
