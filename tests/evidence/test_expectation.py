@@ -31,7 +31,11 @@ def test_what_helped_is_expected_to_help(sign: int) -> None:
     draw = random.Random(0)
     trials = []
     for number in range(40):
-        values = {"rate": draw.random(), "kind": draw.choice(["a", "b"]), "noise": draw.random()}
+        values: dict[str, Any] = {
+            "rate": draw.random(),
+            "kind": draw.choice(["a", "b"]),
+            "noise": draw.random(),
+        }
         if draw.random() < 0.5:
             values["depth"] = draw.randint(1, 3)
         score = values["rate"] + 0.5 * (values["kind"] == "b")

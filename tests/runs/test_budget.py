@@ -110,8 +110,7 @@ def test_more_workers_and_no_confirmation_leave_more(tmp_path: Path, clock: Cloc
     study, said = make_study(tmp_path), list[str]()
     add_trial(study, value=0.6, arm="baseline")
     one, two, none = (
-        budget_of(study, said, **told).kept(study)
-        for told in ({}, {"slots": 2}, {"seeds": 0})  # type: ignore[arg-type]
+        budget_of(study, said, **told).kept(study) for told in ({}, {"slots": 2}, {"seeds": 0})
     )
     assert none < two < one
 

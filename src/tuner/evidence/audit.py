@@ -162,7 +162,7 @@ def score_of(config: StudyConfig, trial: FrozenTrial, points: Sequence[ReportPoi
     history = History(config.case, trial.user_attrs[HYPERPARAMETERS]["epochs"])
     for point in points:
         history.take(point)
-    return history.best().mean
+    return float(history.best().mean)
 
 
 def _record(

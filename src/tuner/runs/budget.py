@@ -95,6 +95,11 @@ class Budget:
         )
 
     @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        return self.seconds - self.used
+
+    @property
     def used(self) -> float:
         """Seconds that are gone."""
         return self.spent + time.monotonic() - self.began
@@ -170,9 +175,9 @@ def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None
     if not study.user_attrs.get(STOPPED):
         return
     ended = study.user_attrs.get(BUDGET)
-    by_more_time = bool(ended) and (budget is None or budget > ended["seconds"])
-    by_more_trials = not ended and trials is not None
-    if by_more_time or by_more_trials:
+    by_time = ended is not None and (budget is None or budget > ended["seconds"])
+    by_trials = ended is None and trials is not None
+    if by_time or by_trials:
         study.set_user_attr(BUDGET, None)
         study.set_user_attr(STOPPED, None)
 

@@ -257,11 +257,11 @@ def _search(
             at_most=auto or budget is not None,
             seeds=_calls(settings),
             slots=engine.slots,
-            budget=budget and budget.seconds - budget.spent,
+            budget=None if budget is None else budget.left,
         )
     )
     watch = _Watch(observer, budget)
-    enough = enough_by(reason_to_stop if auto else None, budget and budget.reason_to_stop)
+    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
     LoopCoordinator(mirror, config, engine, watch).search(total, deadline, enough)
     observer.tell(SearchEnded())
     trials = study.get_trials(deepcopy=False)

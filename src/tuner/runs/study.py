@@ -264,12 +264,12 @@ def search(
             seeds=seeds,
             slots=engine.slots,
             folds=folds_trained(facts_of(study), arm=False),
-            budget=budget and budget.seconds - budget.spent,
+            budget=None if budget is None else budget.left,
             stands_in_for=config.dataset.stands_in_for,
         )
     )
     watch = _Watch(observer, study, config, settings.seeds, budget)
-    enough = enough_by(reason_to_stop if auto else None, budget and budget.reason_to_stop)
+    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
     Coordinator(mirror, config, engine, watch).search(total, deadline, enough)
     observer.tell(SearchEnded())
     if settle(study):
