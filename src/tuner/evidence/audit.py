@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState, create_trial
 from scipy.stats import hypergeom
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-    from tuner.engines.job import Engine
+    from tuner.engines.job import Engine, Job
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
 
@@ -143,11 +143,11 @@ def _pruned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 def _whole_work(trial: FrozenTrial) -> float:
     """Return what a pruned trial would have computed by its last epoch."""
     facts = trial.user_attrs
-    reached = float(facts[CURVE][-1][1])
-    return float(facts[WORK]) * max(1.0, facts[HYPERPARAMETERS]["epochs"] / reached)
+    share = float(facts[CURVE][-1][1]) / float(facts[HYPERPARAMETERS]["epochs"])
+    return float(facts[WORK]) / min(1.0, share)
 
 
-def _job(config: StudyConfig, trial: FrozenTrial) -> Any:
+def _job(config: StudyConfig, trial: FrozenTrial) -> Job:
     return search_job(config, trial.user_attrs[HYPERPARAMETERS], trial.user_attrs[SEED])
 
 
