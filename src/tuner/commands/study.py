@@ -62,6 +62,7 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
     made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds the raw data")
     add_compute(made)
     _add_space(made)
+    _add_parent(made)
     _add_repeatability(made)
     _add_loop(made)
     return made
@@ -119,6 +120,18 @@ def _add_space(made: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE,...",
         help="train this configuration as the next trial (can be repeated), even if --trials has "
         "been reached; hyperparameters that are not named have the baseline's value",
+    )
+
+
+def _add_parent(made: argparse.ArgumentParser) -> None:
+    """Add the option that has a new study begin with what another has trained."""
+    made.add_argument(
+        "--from",
+        dest="parent",
+        metavar="STUDY",
+        help="begin a new study with the finished trials of this one that fit its search space: "
+        "another --fix, or ranges that were changed in the case (then with --accept-changes). "
+        "They count among --trials",
     )
 
 
@@ -254,6 +267,7 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         fix=tuple(arguments.fix),
         accept_changes=arguments.accept_changes,
         tries=tuple(arguments.tries),
+        parent=arguments.parent,
         limits=Limits(parameters=arguments.max_parameters, latency_ms=arguments.max_latency_ms),
         direction=arguments.direction,
         metric=arguments.score or arguments.metric,

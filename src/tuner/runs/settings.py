@@ -43,6 +43,7 @@ class StudySettings:
         accept_changes: continue a study with what has changed since it was begun, and note that.
         metric: that is searched for; None: that of the case.
         limits: of what is trained.
+        parent: study whose finished trials a new one begins with, as far as they fit; None: none.
         tries: configurations to be trained next, each NAME=VALUE,...; what is not named is as in
             the baseline.
         direction: of a loop's score, where its file does not say; so is `metric`, its name.
@@ -64,6 +65,7 @@ class StudySettings:
     fix: tuple[str, ...] = ()
     accept_changes: bool = False
     tries: tuple[str, ...] = ()
+    parent: str | None = None
     limits: Limits = field(default_factory=Limits)
     direction: Direction | None = None
     metric: str | None = None

@@ -32,7 +32,11 @@ from tuner.evidence.repetition import other_machine
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
+<<<<<<< HEAD
 from tuner.runs.budget import Budget, enough_by, forget_the_end
+=======
+from tuner.runs.inheritance import check_parent, plan_of, take_over
+>>>>>>> pages
 from tuner.runs.loops import run_loop_study
 from tuner.runs.observer import (
     Message,
@@ -97,6 +101,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         TunerError: as the parts raise it; the database then holds all that finished.
     """
     if is_loop(settings.case):
+        if settings.parent is not None:
+            raise UsageError("--from takes trials over for a case, not for a loop; leave it out")
         return StudyRun(*run_loop_study(settings, observer))
     case = load_case(settings.case)
     source = source_of(settings.case)
@@ -136,6 +142,14 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     for remark in space_remarks(case, None if settings.budget else settings.trials):
         observer.tell(Message(remark))
     choose = partial(backend.plan, case, dataset, settings.precision)
+    begin: Callable[[optuna.Study], None] | None = None
+    if settings.parent is not None:
+        parent = load_study(workplace.url, settings.parent)
+        check_parent(parent, config, settings.precision, accept=settings.accept_changes)
+
+        choose = partial(plan_of, parent)
+        begin = partial(_begin, parent, config, observer)
+
     with only_writer(workplace.url, name):
         study, config = open_study(
             workplace.url,
@@ -145,6 +159,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             choose,
             settings.precision,
             accept=settings.accept_changes,
+            begin=begin,
         )
         if study.user_attrs.get(SEED_MATTERS) != rehearsal.seed_matters:
             study.set_user_attr(SEED_MATTERS, rehearsal.seed_matters)
@@ -159,6 +174,13 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             settle(study)
             return StudyRun(name, None)
     return StudyRun(name, report)
+
+
+def _begin(
+    parent: optuna.Study, config: StudyConfig, observer: Observer, study: optuna.Study
+) -> None:
+    """Have a new study begin with the trials of another."""
+    observer.tell(Message(take_over(study, parent, config)))
 
 
 def in_columns(pairs: Sequence[tuple[str, str]]) -> str:

@@ -28,6 +28,8 @@ SEED_MATTERS = "seed_matters"  # what a training's seed changes: its "weights", 
 NOTE = "note_version"  # of the note in the dashboard that tuner wrote last; a later one is not ours
 OPENINGS = "test_openings"  # list[Opening]: when and why the test split was opened
 
+PARENT = "parent"  # whose trials it began with: its name, its identity, how many were taken
+
 # Attributes of the evidence study, each with the number of a trial behind it.
 ROW_LOSSES = "row_losses:"  # of a loop: what models of that trial's configuration lose a test row
 
@@ -44,6 +46,7 @@ SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "a
 KEY = "key"
 GUESS = "guess"  # the number, from 0 on, of a guess: what is tried before the search draws
 TRIED = "tried"  # what a person asked for with --try: values by name
+TAKEN = "taken_over"  # of a trial of another study: that study, its number there, that of its seed
 LOST = "lost"  # of a loop: the machine failed, not the configuration; it takes no trial's place
 AGAIN = "again_of"  # the number of the trial that was lost, of one that is in its place
 PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it ended, was asked
@@ -65,6 +68,7 @@ OWN = frozenset(
             INFORMED,
             LOST,
             AGAIN,
+            TAKEN,
             "traceback",
         ),
     }
