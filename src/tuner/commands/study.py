@@ -20,11 +20,12 @@ from tuner.commands.options import (
     add_workplace,
     compute_of,
     milliseconds,
+    seconds,
     start_importing,
     whole_number,
     workplace_of,
 )
-from tuner.runs.settings import StudySettings
+from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
 from tuner.seeds import LARGEST
 from tuner.study.limits import Limits
 
@@ -72,10 +73,18 @@ def _add_budget(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--trials",
         type=whole_number(1, auto=True),
-        default=50,
         metavar="N",
-        help="number of finished trials in the end, earlier runs included (default 50); auto: "
-        "30 to 100, until the last half has gained less than the noise of a score",
+        help="number of finished trials in the end, earlier runs included (default 50; with "
+        "--budget as many as fit); auto: 30 to 100, until the last half has gained less than the "
+        "noise of a score",
+    )
+    made.add_argument(
+        "--budget",
+        type=seconds,
+        metavar="TIME",
+        help="time for the whole study, earlier runs and the confirmation included (90s, 10m, "
+        "1h30m): the search stops asking for trials so that the rest fits; with --trials, "
+        "whichever ends first",
     )
     made.add_argument(
         "--seeds",
@@ -233,13 +242,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _trials(arguments: argparse.Namespace) -> int | None:
+    """Return the number of trials that a study ends with; None: as many as are worth it."""
+    if arguments.trials is None:
+        return DEFAULT_TRIALS if arguments.budget is None else MOST_TRIALS
+    return None if arguments.trials == AUTO else int(arguments.trials)
+
+
 def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
     """Return what was typed, as the settings of a run."""
     return StudySettings(
         case=arguments.case,
         workplace=workplace_of(arguments),
         command=command,
-        trials=None if arguments.trials == AUTO else arguments.trials,
+        trials=_trials(arguments),
+        budget=arguments.budget,
         name=arguments.name,
         seed=arguments.seed,
         seeds=arguments.seeds,

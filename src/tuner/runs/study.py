@@ -22,6 +22,7 @@ from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
 from tuner.engines.forking import pool
 from tuner.errors import StoreError, UsageError
+from tuner.evidence.audit import audit
 from tuner.evidence.confirmation import ROUNDS, confirm
 from tuner.evidence.importance import explain
 from tuner.evidence.looks import Plan
@@ -31,7 +32,11 @@ from tuner.evidence.repetition import other_machine
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
+<<<<<<< HEAD
+from tuner.runs.budget import Budget, enough_by, forget_the_end
+=======
 from tuner.runs.inheritance import check_parent, plan_of, take_over
+>>>>>>> pages
 from tuner.runs.loops import run_loop_study
 from tuner.runs.observer import (
     Message,
@@ -55,7 +60,7 @@ from tuner.study.design import folds_trained
 from tuner.study.designing import design_for
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
-from tuner.study.schema import REMARKS, SEED_MATTERS, SESSIONS, STOPPED
+from tuner.study.schema import BUDGET, REMARKS, SEED_MATTERS, SESSIONS, STOPPED
 from tuner.study.store import facts_of, load_study, settle
 from tuner.study.titles import name_for_dashboard
 from tuner.study.trials import finished
@@ -63,7 +68,7 @@ from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -134,7 +139,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     rehearsal = rehearse(case, dataset, plan_for(case.task, images=dataset.pixels is not None))
     for remark in rehearsal.remarks:
         observer.tell(Message(remark))
-    for remark in space_remarks(case, settings.trials):
+    for remark in space_remarks(case, None if settings.budget else settings.trials):
         observer.tell(Message(remark))
     choose = partial(backend.plan, case, dataset, settings.precision)
     begin: Callable[[optuna.Study], None] | None = None
@@ -224,7 +229,7 @@ def _run(
     with closing(StoppableEngine(backend.engine(config.plan), observer)) as engine:
         record = Record(study, settings, engine.slots, backend)
         with record.timing("search_seconds"):
-            _search(study, config, engine, settings, observer)
+            search(study, config, engine, settings, observer)
         observer.tell(Stage("measuring which hyperparameters mattered"))
         with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
             explain(study, say, processes)
@@ -238,6 +243,9 @@ def _run(
             with record.timing("confirmation_seconds"):
                 confirm(study, config, engine, settings.seeds, models, say)
             shutil.rmtree(models, ignore_errors=True)  # scored, and the scores are stored
+        observer.tell(Stage("training pruned trials to their end, to see what pruning cost"))
+        with record.timing("audit_seconds"):
+            audit(study, config, engine, say)
     observer.tell(Stage("writing the report"))
     report = write_and_publish(study, workplace, workplace.report(study.study_name))
     name_for_dashboard(study)
@@ -251,21 +259,22 @@ def quieten_optuna() -> None:
     warnings.filterwarnings("ignore", message="The distribution is specified by")
 
 
-def _search(
+def search(
     study: optuna.Study,
     config: StudyConfig,
     engine: Engine,
     settings: StudySettings,
     observer: Observer,
 ) -> None:
+    """Search an open study until it has its trials, or its time is over."""
     deadline = settings.timeout and time.monotonic() + settings.timeout
     auto = settings.trials is None
     total = CEILING if settings.trials is None else settings.trials
     total = total_with_tries(study, total)
-    enough: Callable[[optuna.Study], str | None] | None = reason_to_stop if auto else None
-    if not auto and study.user_attrs.get(STOPPED):
-        study.set_user_attr(STOPPED, None)  # more is wanted than the rule would have made
+    forget_the_end(study, settings.trials, settings.budget)
     mirror = Mirror(study)
+    seeds = ROUNDS if settings.seeds is None else settings.seeds
+    budget = Budget.of(mirror.study, settings, seeds, engine.slots, observer)
     observer.tell(
         Opened(
             mirror.study,
@@ -273,20 +282,23 @@ def _search(
             config.dataset.source,
             finished(study),
             total,
-            at_most=auto,
-            seeds=ROUNDS if settings.seeds is None else settings.seeds,
+            at_most=auto or budget is not None,
+            seeds=seeds,
             slots=engine.slots,
             folds=folds_trained(facts_of(study), arm=False),
+            budget=None if budget is None else budget.left,
             stands_in_for=config.dataset.stands_in_for,
         )
     )
-    watch = _Watch(observer, study, config, settings.seeds)
+    watch = _Watch(observer, study, config, settings.seeds, budget)
+    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
     Coordinator(mirror, config, engine, watch).search(total, deadline, enough)
     observer.tell(SearchEnded())
     if settle(study):
         observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
     elif stopped := study.user_attrs.get(STOPPED):
-        observer.tell(Message(f"Stopped by --trials auto {stopped['reason']}."))
+        by = "--budget" if study.user_attrs.get(BUDGET) else "--trials auto"
+        observer.tell(Message(f"Stopped by {by} {stopped['reason']}."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +309,7 @@ class _Watch:
     study: optuna.Study
     config: StudyConfig
     seeds: int | None
+    budget: Budget | None = None
     shown: set[str] = field(default_factory=set)
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
@@ -309,6 +322,8 @@ class _Watch:
             self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
         if ended.user_attrs.get("arm") == "baseline" and self.seeds != 0:
             self._tell_price(ended)
+        if self.budget is not None:
+            self.budget.tell()
 
     def _tell_price(self, baseline: FrozenTrial) -> None:
         if baseline.values is None:

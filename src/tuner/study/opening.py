@@ -159,8 +159,9 @@ def _accept(
         if study.user_attrs.get(name):
             study.set_user_attr(name, {})
     kept = {"plan": stored["plan"], "identity": stored.get("identity") or uuid4().hex}
-    if not any(change.what == "pruner" for change in found):
-        kept["pruner"] = stored.get("pruner", "")
+    for what in ("sampler", "pruner"):
+        if not any(change.what == what for change in found):
+            kept[what] = stored.get(what, "")
     now = {name: value for name, value in facts.items() if name not in KEPT}
     accepted = {**stored, **now, **kept, "version": stored.get("version", facts["version"])}
     study.set_user_attr(FACTS, accepted)
