@@ -26,7 +26,11 @@ WIDTHS = (400, 1400)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PAGES = (
     *("/tuner/", "/tuner/?q=nothing", "/tuner/studies/tiny", "/tuner/studies/queued"),
-    *("/tuner/studies/tiny/report", "/tuner/compare", "/tuner/compare?study=tiny&study=tiny%230"),
+    *(
+        "/tuner/studies/tiny/report",
+        "/tuner/compare",
+        "/tuner/compare?study=tiny%230&study=tiny%231",
+    ),
     *("/tuner/models", "/tuner/machine", "/tuner/machine/waste", "/tuner/studies/tiny/delete"),
     *("/tuner/new", "/tuner/new?case=tiny", "/tuner/new?door=table", "/tuner/new?door=images"),
     *("/tuner/acts", "/tuner/login", "/tuner/nothing"),
