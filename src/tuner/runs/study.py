@@ -32,11 +32,8 @@ from tuner.evidence.repetition import other_machine
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
-<<<<<<< HEAD
 from tuner.runs.budget import Budget, enough_by, forget_the_end
-=======
 from tuner.runs.inheritance import check_parent, plan_of, take_over
->>>>>>> pages
 from tuner.runs.loops import run_loop_study
 from tuner.runs.observer import (
     Message,
