@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.commands.forecast import Forecast
+from tuner.study.design import Design, folds_trained
 from tuner.study.schema import SECONDS
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ def seconds_left(
         for one in finished
         if one.state == TrialState.COMPLETE and one.user_attrs.get(SECONDS)
     ]
-    folds = facts["data"]["sizes"].get("folds") or 1
-    forecast = Forecast(total, 0, seeds, max(slots, 1), folds, 0.0, complete)
+    raced = Design.of(facts).trainings_of_race(seeds)
+    folds = folds_trained(facts, arm=False)
+    forecast = Forecast(total, 0, seeds, raced, max(slots, 1), folds, 0.0, complete)
     search = fmean(times) * max(total - len(finished), 0) / max(slots, 1)
     return search + forecast.confirmation()
 
