@@ -193,7 +193,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(door).parse_args(given[1:] if door else given)
     if door:
         arguments.case = reference_of(arguments, door)
-    check_new_study(arguments)
+    words = ["python", "-m", "tuner.study", *given]
+    settings = settings_of(arguments, shlex.join(words))
+    check_new_study(arguments, settings)
     start_importing(arguments)
     from rich.console import Console
 
@@ -203,8 +205,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tuner.study.url import without_secrets
 
     quieten_optuna()
-    words = ["python", "-m", "tuner.study", *given]
-    settings = settings_of(arguments, shlex.join(words))
     console = Console(markup=False)
     with ConsoleObserver(console, settings.workplace) as observer:
         ended = run_study(settings, observer)

@@ -13,11 +13,10 @@ from optuna.pruners import MedianPruner
 
 from tuner.case.assignments import literal
 from tuner.case.source import source_of
-from tuner.engines.compute import refuse_too_many
 from tuner.engines.forking import pool
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
-from tuner.errors import TunerError, UsageError
+from tuner.errors import StoreError, TunerError, UsageError
 from tuner.evidence.importance import explain
 from tuner.evidence.loops import confirm_loop
 from tuner.evidence.stopping import CEILING, reason_to_stop
@@ -36,6 +35,7 @@ from tuner.runs.observer import (
 )
 from tuner.runs.publishing import write_and_publish
 from tuner.runs.record import Record
+from tuner.runs.settings import refuse_ray_for_loop
 from tuner.runs.tries import total_with_tries
 from tuner.search.loops import PRUNER, SAMPLER, LoopCoordinator
 from tuner.search.mirror import Mirror
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
+    from tuner.engines.compute import Compute
     from tuner.own.loops.file import LoopFile
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
@@ -73,14 +74,15 @@ class LoopMachine:
     slots: int
 
     @classmethod
-    def of(cls, workers: int | None) -> LoopMachine:
+    def of(cls, compute: Compute) -> LoopMachine:
         """Return this machine, with so many workers; None: one a GPU, or one a core.
 
         Raises:
-            UsageError: it is more than this machine can take.
+            UsageError: there are more than this machine can take, or a Ray cluster is asked for.
         """
-        refuse_too_many(workers)
-        return cls(workers or torch.cuda.device_count() or usable_cores())
+        refuse_ray_for_loop(compute)
+        compute.check()
+        return cls(compute.workers or torch.cuda.device_count() or usable_cores())
 
     def engine(self, at_most: int | None = None) -> LoopEngine:
         """Make an engine."""
@@ -98,13 +100,11 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
     Raises:
         TunerError: as the parts raise it; the database then holds all that finished.
     """
-    if settings.compute.engine == "ray":
-        raise UsageError("--engine ray cannot run a loop yet; leave it out to run it here")
     loop = read_loop(settings.case)
     name = folder_name(settings.name or loop.path.stem)
     config = _config(settings, loop)
     tries = [_values([*typed.split(",")], "--try") for typed in settings.tries]
-    machine = LoopMachine.of(settings.compute.workers)
+    machine = LoopMachine.of(settings.compute)
     workplace = settings.workplace
     with only_writer(workplace.url, name):
         study, config = open_study(
@@ -127,6 +127,8 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
         except (KeyboardInterrupt, StopRequested):
             settle(study)
             return name, None
+        except StoreError:
+            raise  # the next run settles what runs: the database cannot be written now
         except TunerError:
             settle(study)  # nothing of it runs any more
             raise

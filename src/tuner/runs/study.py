@@ -91,6 +91,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     Raises:
         TunerError: as the parts raise it; the database then holds all that finished.
     """
+    settings.check()
     if is_loop(settings.case):
         return StudyRun(*run_loop_study(settings, observer))
     case = load_case(settings.case)

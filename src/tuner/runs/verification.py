@@ -236,7 +236,7 @@ class _CallsAgain:
 
     def engine(self, at_most: int) -> LoopRunner:
         """Make what calls them."""
-        return LoopMachine.of(self.settings.compute.workers).engine(at_most)
+        return LoopMachine.of(self.settings.compute).engine(at_most)
 
     def difference(
         self, trial: FrozenTrial, event: Finished | Failed, points: Sequence[Question | Told]
