@@ -103,6 +103,9 @@ def test_a_fixed_value_that_some_ranges_do_not_reach_is_used_without_a_warning()
 def test_a_step_that_does_not_divide_the_range_is_accepted() -> None:
     case = own_case(suggest=lambda trial: Own(width=trial.suggest_int("width", 4, 15, step=4)))
     check_arms(case)
+    width = space(case)["width"]
+    assert isinstance(width, IntDistribution)
+    assert (width.low, width.high, width.step) == (4, 12, 4)
 
 
 def test_only_the_field_that_is_not_given_back_is_named() -> None:

@@ -167,11 +167,16 @@ def test_a_backup_under_writes_is_whole(writer: Writer, tmp_path: Path) -> None:
         study = optuna.load_study(study_name=None, storage=open_storage(other.url, create=False))
         trials = study.get_trials(deepcopy=False)
         assert [trial.number for trial in trials] == list(range(count))
-        for trial in trials:
-            for name, value in trial.system_attrs.items():
-                if name.startswith("artifacts:"):
-                    content = (other.artifacts / json.loads(value)["artifact_id"]).read_bytes()
-                    assert content == content[:1] * ARTIFACT
+        artifacts = [
+            json.loads(value)["artifact_id"]
+            for trial in trials
+            for name, value in trial.system_attrs.items()
+            if name.startswith("artifacts:")
+        ]
+        assert count - 1 <= len(artifacts) <= count  # the last trial may not have its own yet
+        for artifact in artifacts:
+            content = (other.artifacts / artifact).read_bytes()
+            assert content == content[:1] * ARTIFACT
     assert counts == sorted(counts)
 
 
@@ -270,7 +275,8 @@ def test_a_bomb_is_refused_before_it_is_unpacked(good: Path, tmp_path: Path) -> 
 
 
 def test_names_that_a_file_system_cannot_tell_apart_are_refused_there() -> None:
-    archive.refuse_clashes(["reports/one/a", "reports/two/a", "reports/one/b"])
+    distinct = ["reports/one/a", "reports/two/a", "reports/one/b"]
+    archive.refuse_clashes(distinct)
     for names in (["reports/A/x", "reports/a/y"], ["reports/a/X", "reports/a/x"]):
         with pytest.raises(UsageError, match="the same on this file system"):
             archive.refuse_clashes(names)

@@ -146,12 +146,12 @@ def test_a_study_that_is_ended_and_continued_is_the_same(
 
 def test_what_a_loop_notes_is_kept(made: Path) -> None:
     with chdir(made):
-        trials = load_study(DATABASE, "train").get_trials()
+        trials = load_study(DATABASE, "train").get_trials(states=(TrialState.COMPLETE,))
+    assert trials
     for trial in trials:
-        if trial.state == TrialState.COMPLETE:
-            assert trial.user_attrs["units"] == [
-                trial.params[f"units_{n}"] for n in range(trial.params["layers"])
-            ]
+        assert trial.user_attrs["units"] == [
+            trial.params[f"units_{n}"] for n in range(trial.params["layers"])
+        ]
 
 
 def test_baseline_is_trial_0_and_its_missing_names_are_in_the_middle(made: Path) -> None:
