@@ -19,6 +19,7 @@ from weakref import WeakSet
 from filelock import FileLock
 
 from tuner.errors import StoreError
+from tuner.interrupts import let_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,6 +213,7 @@ def _patiently(do: Callable[[], T]) -> T:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode not in BUSY or time.monotonic() > end:
                 raise
+            let_in()  # nothing is written yet: a wait for a lock can be ended by Ctrl-C
 
 
 def close_at_the_end(engine: Engine) -> None:
