@@ -77,11 +77,15 @@ def test_the_console_script_hands_over() -> None:
         assert "usage: tuner" in ended.stdout + ended.stderr
 
 
-def test_a_whole_study_by_command(tmp_path: Path) -> None:
-    ended = tuner("study", TINY, "--trials", "4", "--seeds", "2", "--workers", "1", cwd=tmp_path)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stderr == ""
-    lines = ended.stdout.splitlines()
+def test_a_whole_study_by_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process: `test_commands_one_after_another` has one for each command."""
+    monkeypatch.chdir(tmp_path)
+    assert study_main([TINY, "--trials", "4", "--seeds", "2", "--workers", "1"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    lines = shown.out.splitlines()
     assert lines[0].startswith("Study 'tiny': 4 trials. Data: two clouds.")
     assert lines.pop(2).startswith("Diagnosis of the baseline: ")
     trials = [line[:5] for line in lines if line.startswith("[")]
@@ -97,7 +101,7 @@ def test_a_whole_study_by_command(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_commands_one_after_another(tmp_path: Path) -> None:
     ended = tuner("study", TINY, "--trials", "4", "--seeds", "2", "--workers", "1", cwd=tmp_path)
-    assert ended.returncode == 0, ended.stderr
+    assert (ended.returncode, ended.stderr) == (0, "")
     report = tmp_path / "storage" / "reports" / "tiny"
     before = {path.name: path.read_bytes() for path in report.iterdir()}
     again = tuner("report", "tiny", cwd=tmp_path)

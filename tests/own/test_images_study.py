@@ -65,7 +65,11 @@ def here(studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return tmp_path
 
 
-@pytest.mark.parametrize("reference", NAMES, ids=NAMES.values())
+@pytest.mark.parametrize(
+    "reference",
+    [pytest.param(PIXELS, marks=pytest.mark.slow), FEATURES],
+    ids=[NAMES[PIXELS], NAMES[FEATURES]],
+)
 def test_a_study_that_goes_on_is_the_same(here: Path, reference: str) -> None:
     config = brief(reference)
     search(URL, config, 1, name="parts")

@@ -180,14 +180,22 @@ def test_a_backup_under_writes_is_whole(writer: Writer, tmp_path: Path) -> None:
     assert counts == sorted(counts)
 
 
-@pytest.fixture
-def good(tmp_path: Path) -> Path:
-    """A backup of a small store."""
-    there = Workplace.at(tmp_path / "good")
+@pytest.fixture(scope="module")
+def small_backup(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of a small store; only read it."""
+    folder = tmp_path_factory.mktemp("good")
+    there = Workplace.at(folder / "store")
     optuna.create_study(storage=open_storage(there.url, create=True), study_name="one")
     there.report("one").mkdir(parents=True)
     (there.report("one") / "report.md").write_text("# Study\n")
-    return back_up(there, tmp_path / "good.zip").path
+    return back_up(there, folder / "good.zip").path
+
+
+@pytest.fixture
+def good(small_backup: Path, tmp_path: Path) -> Path:
+    """A copy of that backup."""
+    shutil.copy(small_backup, tmp_path / "good.zip")
+    return tmp_path / "good.zip"
 
 
 def altered(good: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
