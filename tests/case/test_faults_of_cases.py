@@ -44,7 +44,7 @@ def own_case(**changes: Any) -> Case:
 
 
 @pytest.mark.parametrize("value", [[8, 16], (8, 16), {"a": 1}, 1j])
-def test_a_field_that_is_no_scalar_is_refused(value: object) -> None:
+def test_a_field_that_is_not_a_scalar_is_refused(value: object) -> None:
     with pytest.raises(CaseError, match=r"recipe\.width is a .* bool, int, float or str"):
         own_case(recipe=Own(width=value))
 
@@ -124,7 +124,7 @@ def test_suggest_has_to_be_made_of_what_it_draws(drawn: Callable[[Any], float]) 
         check_inside(own_case(suggest=suggest), Own(), "its baseline")
 
 
-def test_a_name_that_is_no_field_is_named() -> None:
+def test_a_name_that_is_not_a_field_is_named() -> None:
     case = own_case(suggest=lambda trial: Own(width=trial.suggest_int("n_units_l0", 1, 9)))
     with pytest.raises(CaseError, match="draws n_units_l0, which Own has no field for"):
         check_arms(case)

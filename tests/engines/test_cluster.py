@@ -261,7 +261,7 @@ def test_more_workers_than_the_cluster_has_room_for(nodes: Cluster) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
-def test_what_answers_and_is_no_cluster_is_not_waited_for(answer: bytes) -> None:
+def test_what_answers_and_is_not_a_cluster_is_not_waited_for(answer: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
 

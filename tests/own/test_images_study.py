@@ -70,7 +70,7 @@ def here(studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     [pytest.param(PIXELS, marks=pytest.mark.slow), FEATURES],
     ids=[NAMES[PIXELS], NAMES[FEATURES]],
 )
-def test_a_study_that_goes_on_is_the_same(here: Path, reference: str) -> None:
+def test_a_study_that_is_continued_is_the_same(here: Path, reference: str) -> None:
     config = brief(reference)
     search(URL, config, 1, name="parts")
     resumed = history(search(URL, config, TRIALS, name="parts"))

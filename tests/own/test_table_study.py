@@ -205,7 +205,9 @@ def test_a_study_with_two_workers_repeats(reference: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow  # whole studies; tests/search/test_interrupts.py guards the same on a small case
-def test_an_interrupted_study_goes_on_as_if_it_had_not_been(reference: str, tmp_path: Path) -> None:
+def test_an_interrupted_study_continues_as_if_it_had_not_been(
+    reference: str, tmp_path: Path
+) -> None:
     config = brief(reference, tmp_path)
     whole = search(f"sqlite:///{tmp_path}/whole.db", config, 3)
     url = f"sqlite:///{tmp_path}/cut.db"

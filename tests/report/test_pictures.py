@@ -80,7 +80,7 @@ def test_a_picture_is_dark_on_a_dark_page(tmp_path: Path) -> None:
     assert f'[style*="fill: {INK.lower()}"]' in picture
 
 
-def test_what_is_below_the_noise_is_no_evidence() -> None:
+def test_what_is_below_the_noise_is_not_evidence() -> None:
     gamma = {"name": "gamma", "importance": 0.02, "interval": [0.0, 0.1], "beats": 1.0}
     epochs = {"name": "epochs", "importance": 0.24, "interval": [0.1, 0.5], "beats": 0.99}
     shadow = {"importance": 0.02, "interval": [0.0, 0.12]}

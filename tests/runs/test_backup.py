@@ -321,7 +321,9 @@ def test_what_was_altered_or_cut_is_refused(good: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "manifest", ["", "[]", '{"format": 1}', '{"format": 1, "files": {"a": 1}}', "[" * 100_000]
 )
-def test_a_manifest_that_is_none_is_refused(manifest: str, good: Path, tmp_path: Path) -> None:
+def test_a_manifest_that_cannot_be_read_is_refused(
+    manifest: str, good: Path, tmp_path: Path
+) -> None:
     path = good.with_name("other.zip")
     with zipfile.ZipFile(path, "w") as target:
         target.writestr(archive.MANIFEST, manifest)
@@ -356,7 +358,7 @@ def test_a_database_that_is_not_ours_is_refused(good: Path, tmp_path: Path) -> N
     refused(noise, message, tmp_path)
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.zip", tmp_path):
         with pytest.raises(UsageError, match="there is no file"):
             restore(Workplace.at(tmp_path / "there"), path)

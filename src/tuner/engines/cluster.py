@@ -71,7 +71,7 @@ class RayCluster:
         """Return what all nodes can do; where some have GPUs, what those can do.
 
         Raises:
-            UsageError: the precision will not do for the case, or for a node.
+            UsageError: the precision does not suit the case, or a node.
         """
         images = data.pixels is not None
         common = common_plan(self._ask(_plan, images).values())

@@ -183,7 +183,7 @@ def _in_words(code: int) -> str:
 
 @dataclass(slots=True)
 class _Pipe:
-    """The way from a call to whoever runs it.
+    """The way from a call to the engine that runs it.
 
     Attributes:
         preset: values for what it asks for; None: they are asked for.
@@ -212,7 +212,7 @@ class _Pipe:
         return answer.value
 
     def _refuse_children(self) -> None:
-        """End a process that a loop has forked and not ended: it is no second trial."""
+        """End a process that a loop has forked and not ended: it is not a second trial."""
         if os.getpid() != self.owner:
             os._exit(1)
 
@@ -250,7 +250,7 @@ def _serve(pipe: Connection, job: LoopJob, output: Path, card: int | None) -> No
 
 
 def _end_with_parent(output: Path) -> None:
-    """Wait until whoever runs this call is gone, killed perhaps; then end it and its processes.
+    """Wait until the parent process is gone, killed perhaps; then end this call and its processes.
 
     A loop that reports nothing for hours would notice only then that nobody listens.
     """

@@ -1,8 +1,8 @@
 """What happens to running trials on its way to the database: many rows in one transaction.
 
 Optuna's own storage takes a transaction for every value, and a query or two before it to see
-whether the value is there already: two milliseconds a point, and twenty for a new trial. Who writes
-alone knows what is there. The rows are Optuna's own tables'.
+whether the value is there already: two milliseconds a point, and twenty for a new trial. A single
+writer knows what the table holds. The rows are Optuna's own tables'.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class Opener:
-    """Opens connections to one file, and notices when it is no longer the file it was.
+    """Opens connections to one file, and notices when another file has taken its place.
 
     Where the file or its folder may only be read, it is opened without the files that SQLite would
     put beside it (https://www.sqlite.org/wal.html#read_only_databases).
@@ -60,7 +60,7 @@ class Opener:
         return connect(self.path)
 
     def check(self, *_: object) -> None:
-        """Refuse to go on where the file was deleted or replaced.
+        """Refuse to continue where the file was deleted or replaced.
 
         Raises:
             StoreError: it was.
@@ -79,7 +79,7 @@ class Opener:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a file that exists; whoever waits for it can be interrupted.
+    """Open a file that exists; a wait for it can be interrupted.
 
     Raises:
         sqlite3.Error: it cannot be opened.
@@ -121,7 +121,7 @@ def _identity(path: Path) -> tuple[int, int]:
 def remove_log_of_deleted(path: Path) -> None:
     """Remove the log of a database that was deleted, or SQLite would play it into the next one.
 
-    Who makes the next one calls this before. Of several, none makes it while the log is there.
+    Call this before making the next one. No other process makes it while the log is there.
     """
     if not _log(path).exists() or path.exists():
         return
@@ -245,7 +245,7 @@ def _keep(path: Path, over: threading.Event) -> None:
     """Move what is in the log, every few seconds, without making anybody wait."""
     connection: sqlite3.Connection | None = None
     while True:
-        with suppress(sqlite3.Error, OSError):  # told at the end, or by whoever writes
+        with suppress(sqlite3.Error, OSError):  # told at the end, or by the writer
             if connection is None and path.exists():
                 connection = connect(path)
             if connection is not None:

@@ -48,7 +48,7 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
         create: make the database when there is none; otherwise that is an error.
 
     Raises:
-        StoreError: the URL is none, the database is missing, unreadable, or not Optuna's.
+        StoreError: the URL is not one, the database is missing, unreadable, or not Optuna's.
     """
     parsed, file = parse_url(url), database_file(url)
     options: dict[str, Any] = {}
@@ -58,7 +58,7 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     elif create:
         options["pool_pre_ping"] = True
     if not create:
-        options["poolclass"] = NullPool  # who only reads leaves no connection open behind it
+        options["poolclass"] = NullPool  # a reader leaves no connection open behind it
     try:
         with nullcontext() if file else _tables_to_itself(parsed, create=create):
             storage = _rdb(url, options, WholeStorage if file else RDBStorage)
@@ -119,7 +119,7 @@ def _prepare_sqlite(path: Path, *, create: bool) -> None:
             raise StoreError(f"no database {path}; run a study first, or name it with --storage")
         _make(path)
     refuse_another_database(path)
-    if create and may_be_written(path):  # who only reads leaves the file as it is
+    if create and may_be_written(path):  # a reader leaves the file as it is
         with connected(path) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
 
@@ -164,7 +164,7 @@ def refuse_another_database(path: Path) -> None:
     """Refuse an SQLite file that something else has made; one that is not there yet will do.
 
     Raises:
-        StoreError: it is no database, cannot be read, or has other tables than Optuna's.
+        StoreError: it is not a database, cannot be read, or has other tables than Optuna's.
     """
     if not path.exists():
         return
@@ -212,7 +212,7 @@ def _commit_to_the_log(connection: DBAPIConnection, _record: object) -> None:
 
 
 def load_study(url: str, name: str) -> optuna.Study:
-    """Load a study of ours.
+    """Load a study that tuner has made.
 
     Raises:
         UsageError: no study of that name.
@@ -234,7 +234,7 @@ def evidence_name(name: str) -> str:
 
 
 def facts_of(study: optuna.Study) -> dict[str, Any]:
-    """Return what a study of ours was made with.
+    """Return what a study was made with.
 
     Raises:
         StoreError: the study was made by something else.
