@@ -201,7 +201,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from tuner.commands.concluding import conclude
     from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
-    from tuner.runs.study import quieten_optuna, run_study
+    from tuner.runs.quiet import quieten_optuna
+    from tuner.runs.study import run_study
     from tuner.study.url import without_secrets
 
     quieten_optuna()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import optuna
 import torch
 from optuna.pruners import MedianPruner
 
@@ -29,13 +28,14 @@ from tuner.runs.observer import (
     Message,
     Opened,
     SearchEnded,
-    Searching,
     Stage,
     StoppableEngine,
     StopRequested,
 )
 from tuner.runs.publishing import write_and_publish
+from tuner.runs.quiet import quieten_optuna
 from tuner.runs.record import Record
+from tuner.runs.searching import SearchWatch
 from tuner.runs.settings import refuse_ray_for_loop
 from tuner.runs.tries import total_with_tries
 from tuner.search.loops import PRUNER, SAMPLER, LoopCoordinator
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    import optuna
     from optuna.trial import FrozenTrial
 
     from tuner.engines.compute import Compute
@@ -207,7 +208,7 @@ def _run(
         with record.timing("search_seconds"):
             _search(study, config, engine, settings, observer)
         observer.tell(Stage("measuring which hyperparameters mattered"))
-        with pool(min(engine.slots, usable_cores()), quieten) as processes:
+        with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
             explain(study, say, processes)
         if settings.confirms and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
@@ -225,11 +226,6 @@ def _run(
 def _calls(settings: StudySettings) -> int:
     """Return on how many fresh seeds a loop is called at least."""
     return FEWEST_TO_PROVE if settings.seeds is None else settings.seeds
-
-
-def quieten() -> None:
-    """Have Optuna report only what goes wrong."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def _search(
@@ -277,18 +273,10 @@ def _search(
         observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
 
 
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    """Hands on what the search tells, each traceback once; and asks whether to stop."""
-
-    observer: Observer
-    shown: set[str] = field(default_factory=set)
+class _Watch(SearchWatch):
+    """Asks whether to stop, too: the engine of a loop's search is not asked."""
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         if self.observer.wants_stop():
             raise StopRequested
-        self.observer.tell(Searching(running, ended))
-        trace = None if ended is None else ended.user_attrs.get("traceback")
-        if ended is not None and trace is not None and trace not in self.shown:
-            self.shown.add(trace)
-            self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
+        super().update(running, ended)
