@@ -42,8 +42,8 @@ def held_back() -> Iterator[None]:
         yield
     finally:
         _held.clear()
-        for number, handler in held.before.items():
-            signal.signal(number, handler)
+        for held_signal, handler in held.before.items():
+            signal.signal(held_signal, handler)
         for sent in held.came:
             signal.raise_signal(sent)
 

@@ -52,7 +52,7 @@ def write_a_trial(study: optuna.Study, number: int) -> None:
 
 
 # What is the same in the file before and after a write that was interrupted: 1.
-WHOLE = {
+WHOLE: dict[Callable[[optuna.Study, int], None], str] = {
     set_an_attribute: "SELECT value_json = '{}' FROM study_user_attributes WHERE key = 'number'",
     write_a_trial: "SELECT (SELECT count(*) FROM trials) = (SELECT count(*) FROM trial_params)",
 }
