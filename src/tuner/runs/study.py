@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
     from tuner.search.lineup import Running
-    from tuner.training.rehearsal import Effect
+    from tuner.training.seed_effect import Effect
 
 
 @dataclass(frozen=True, slots=True)
