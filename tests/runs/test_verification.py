@@ -313,3 +313,12 @@ def test_ctrl_c_ends_it(
     monkeypatch.setattr(InProcessEngine, "next", interrupted)
     assert main([*OURS, "--workers", "1"]) == INTERRUPTED
     assert "Stopped before all were compared." in capsys.readouterr().out
+
+
+def test_what_is_queued_and_has_not_begun_is_not_missing() -> None:
+    queued = optuna.create_study()
+    queued.tell(queued.ask(), 0.5)
+    queued.enqueue_trial({"x": 1})
+    assert missing_trials(queued) == []
+    queued.ask()
+    assert missing_trials(queued) == ["Not finished: 1."]
