@@ -10,6 +10,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import optuna
 import pytest
 from optuna.distributions import IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -22,7 +23,7 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished
 from tuner.engines.worker import run
 from tuner.errors import CaseError, EngineError, StoreError, StudyError, UsageError
-from tuner.evidence.repetition import first_difference, other_machine
+from tuner.evidence.repetition import first_difference, missing_trials, other_machine
 from tuner.machine import machine
 from tuner.search.coordinator import search_job
 from tuner.study.lock import only_writer
@@ -32,8 +33,6 @@ from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import optuna
 
     from tuner.training.fitting import ReportPoint
 
