@@ -24,6 +24,7 @@ from tuner.study.identity import changes_of_case, changes_of_rules
 from tuner.study.reopening import differences_of_data
 from tuner.study.rules import rules_of_fit
 from tuner.study.store import facts_of
+from tuner.study.trials import waits_as_guess
 from tuner.training.blame import without_line
 
 if TYPE_CHECKING:
@@ -61,11 +62,13 @@ def difference_before_training(config: StudyConfig, trial: FrozenTrial) -> str |
 
 
 def missing_trials(study: optuna.Study) -> list[str]:
-    """Say which trials a finished study should have and has not."""
+    """Say which trials a finished study should have and has not; guesses may be left untried."""
     trials = study.get_trials(deepcopy=False)
     there = {trial.number for trial in trials}
     gone = sorted(set(range(max(there) + 1)) - there)
-    unfinished = [trial.number for trial in trials if not trial.state.is_finished()]
+    unfinished = [
+        trial.number for trial in trials if not (trial.state.is_finished() or waits_as_guess(trial))
+    ]
     return [
         f"{what}: {', '.join(map(str, numbers))}."
         for what, numbers in (("Not in the database", gone), ("Not finished", unfinished))
