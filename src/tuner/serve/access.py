@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 COOKIE = "tuner_session"
 SAFE = {"GET", "HEAD", "OPTIONS"}
 LARGEST_BODY, LARGEST_INPUT = 2**20, 20 * 2**20  # bytes; the second for what a model is to predict
+LARGEST_UPLOAD = 2 * 2**30  # it goes to the disk piece by piece
+UPLOAD = "/tuner/uploads"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -154,6 +156,7 @@ def protect(headers: MutableHeaders) -> None:
 def _limited(request: Request, receive: Receive) -> Receive:
     """Count what comes in, and stop at what the route takes."""
     most = LARGEST_INPUT if request.url.path.endswith("/predict") else LARGEST_BODY
+    most = LARGEST_UPLOAD if request.url.path == UPLOAD else most
     length = Headers(scope=request.scope).get("content-length", "0")
     declared = int(length) if length.isdecimal() else 0
     seen = 0

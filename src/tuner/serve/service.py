@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 
 from tuner.serve.acts import Acts
 from tuner.serve.browsing import Browser
+from tuner.serve.datashelf import DataShelf
 from tuner.serve.ledger import Ledger
+from tuner.serve.outlining import Outliner
 from tuner.serve.queue import Queue
+from tuner.serve.room import Room
 from tuner.serve.shelf import Shelf
+from tuner.serve.summaries import Summaries
 from tuner.serve.supervisor import Supervisor
 from tuner.serve.tables import prepare
 from tuner.serve.takeaway import Predictor
+from tuner.serve.tidying import Tidying
 from tuner.serve.tokens import Sessions, Tokens
 from tuner.study.store import open_storage
 
@@ -49,6 +54,9 @@ class Service:
     acts: Acts
     hosts: frozenset[str]
     loopback: bool
+    room: Room
+    tidying: Tidying
+    outliner: Outliner
     sessions: Sessions = field(default_factory=Sessions)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
@@ -60,33 +68,40 @@ class Service:
         hosts: frozenset[str],
         loopback: bool,
         cases: Path | None = None,
+        data: Path | None = None,
         workers: int | None = None,
     ) -> Service:
         """Open the database, make what is missing in it, and return the service.
 
         Args:
             cases: folder of the owner's own case files.
-            workers: trainings of a study that run at once.
+            data: folder of the owner's tables and pictures.
+            workers: trainings that run at once, over all studies.
 
         Raises:
             StoreError: the database cannot be used.
         """
         storage = open_storage(workplace.url, create=True)
         prepare(storage.engine)
-        shelf, queue = Shelf(cases), Queue(storage.engine)
+        shelf = Shelf(cases, DataShelf(data, workplace.root / "uploads"))
+        queue, room = Queue(storage.engine), Room(workplace)
+        tidying = Tidying(storage.engine)
         return cls(
             workplace=workplace,
             storage=storage,
             shelf=shelf,
             queue=queue,
-            supervisor=Supervisor(queue, workplace, shelf, workers),
-            browser=Browser(workplace, storage, queue),
+            supervisor=Supervisor(queue, workplace, shelf, workers, room),
+            browser=Browser(workplace, storage, queue, Summaries(storage), tidying),
             ledger=Ledger(storage, workplace),
             predictor=Predictor(shelf),
             tokens=Tokens(storage.engine),
             acts=Acts(storage.engine, time.time),
             hosts=hosts,
             loopback=loopback,
+            room=room,
+            tidying=tidying,
+            outliner=Outliner(shelf, workplace),
         )
 
     def form_key(self, session: str) -> str:

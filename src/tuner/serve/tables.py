@@ -20,7 +20,7 @@ VERSION = 1  # of these tables
 MAKING_TABLES = 0x736572766572  # names the lock on a server under which they are made: "server"
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Wish = Literal["", "pause", "cancel", "restart"]
-Kind = Literal["study", "retrain"]
+Kind = Literal["study", "retrain", "delete", "clean"]
 STATES: tuple[State, ...] = get_args(State)
 
 
@@ -39,7 +39,7 @@ class Version(Table):
 
 
 class Job(Table):
-    """A process that the service is to run: a study, or the retraining of its best.
+    """A process that the service is to run: a study, a retraining, a deletion or a clean-up.
 
     Attributes:
         key: what the submitter calls it; a second submission with the same key is the same job.
@@ -49,6 +49,9 @@ class Job(Table):
         starts: how often it was started since it last ended as it should.
         owner: the service that runs it; it holds the job until `lease`, and renews that.
         last_words: what the process printed last.
+        priority: jobs of a higher one start first.
+        slots: trainings that it may run at once, of those that the service has; None: it has not
+            been started yet.
     """
 
     __tablename__ = "tuner_jobs"
@@ -69,6 +72,36 @@ class Job(Table):
     owner: Mapped[str | None]
     lease: Mapped[float | None]
     last_words: Mapped[str]
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    slots: Mapped[int | None]
+
+
+class Tag(Table):
+    """A word by which people find a study."""
+
+    __tablename__ = "tuner_tags"
+
+    study: Mapped[str] = mapped_column(primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Archived(Table):
+    """A study that is out of the way: not in the list, unless that is asked for."""
+
+    __tablename__ = "tuner_archived"
+
+    study: Mapped[str] = mapped_column(primary_key=True)
+    who: Mapped[str]
+    at: Mapped[float]
+
+
+class Setting(Table):
+    """What an admin has set for the service, by name."""
+
+    __tablename__ = "tuner_settings"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]]
 
 
 class Promotion(Table):
