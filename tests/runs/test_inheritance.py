@@ -84,9 +84,7 @@ def test_a_child_that_was_interrupted_takes_over_what_is_missing(parent: Path) -
     made = load_study(HERE.url, "child")
     attributes = made.user_attrs
     optuna.delete_study(study_name="child", storage=storage)
-    again = optuna.create_study(
-        study_name="child", storage=storage, direction=made.directions[0].name.lower()
-    )
+    again = optuna.create_study(study_name="child", storage=storage, direction=made.direction)
     for name, value in attributes.items():
         again.set_user_attr(name, value)
     again.set_user_attr(PARENT, {"study": "parent", "identity": attributes[PARENT]["identity"]})
