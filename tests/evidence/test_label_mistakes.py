@@ -82,7 +82,7 @@ def test_other_metrics_are_computed_on_rows_drawn_again(metric: Metric) -> None:
         outputs = torch.randn(6, 80, 3, generator=random) + strength * (targets - 0.5)
         said = (outputs > 0).long().numpy()
         arms.append(Predictions(tuple(range(6)), said, outputs.sigmoid().float().numpy()))
-    found = moments(metric, arms[0], arms[1], targets.numpy())  # type: ignore[arg-type]
+    found = moments(metric, arms[0], arms[1], targets.numpy())
     assert found is not None
     assert found.gain > 0.1
     assert found.rows == 80
