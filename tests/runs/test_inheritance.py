@@ -74,7 +74,7 @@ def test_what_fits_is_taken_over_and_the_search_goes_on(parent: Path) -> None:
         len(before) - len(taken),
     )
     assert of_parent() == before, "the parent is as it was"
-    assert verify(["child", "--workers", "1"]) == 0
+    assert verify(["child", "--workers", "1", "--case", TINY]) == 0
 
 
 def test_a_child_that_was_interrupted_takes_over_what_is_missing(parent: Path) -> None:
