@@ -12,9 +12,9 @@ from tuner.serve.acts import Acts
 from tuner.serve.browsing import Browser
 from tuner.serve.ledger import Ledger
 from tuner.serve.queue import Queue
+from tuner.serve.schema import prepare
 from tuner.serve.shelf import Shelf
 from tuner.serve.supervisor import Supervisor
-from tuner.serve.tables import prepare
 from tuner.serve.takeaway import Predictor
 from tuner.serve.tokens import Sessions, Tokens
 from tuner.study.store import open_storage
