@@ -5,7 +5,7 @@ Times are seconds since 1970 where they are numbers, ISO 8601 where they are tex
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -22,10 +22,13 @@ class Problem(TypedDict):
 
 
 class Job(TypedDict):
-    """A process that the service runs: a study, or the retraining of an arm."""
+    """A process that the service runs: a study, the retraining of an arm, a deletion, a clean-up.
+
+    Those of a higher `priority` start first; `slots` is how many trainings it may run at once.
+    """
 
     id: int
-    kind: Literal["study", "retrain"]
+    kind: Literal["study", "retrain", "delete", "clean"]
     study: str
     case: str
     options: dict[str, Any]
@@ -37,6 +40,8 @@ class Job(TypedDict):
     ended: float | None
     starts: int
     last_words: str
+    priority: NotRequired[int]
+    slots: NotRequired[int | None]
 
 
 class StudyRow(TypedDict):
@@ -59,6 +64,8 @@ class StudyRow(TypedDict):
     who: str
     when: str | None
     job: int | None
+    tags: NotRequired[list[str]]
+    archived: NotRequired[bool]
 
 
 class Trial(TypedDict):
@@ -97,9 +104,10 @@ class _StudyAlways(TypedDict):
 
 
 class Study(_StudyAlways, total=False):
-    """A study as it is now; `log` is what its process printed last."""
+    """A study as it is now; `log` is what its process printed last, `left` the seconds it takes."""
 
     case: str
+    left: float | None
 
 
 class Promotion(TypedDict):
@@ -203,3 +211,42 @@ class Acts(TypedDict):
     """The audit log, newest first."""
 
     acts: list[Act]
+
+
+class Hook(TypedDict):
+    """An address that is told when a study ends; `host` leaves out the path: it can be secret."""
+
+    id: int
+    host: str
+    who: str
+    made: str
+
+
+class NewHook(Hook):
+    """A hook with the secret that its messages are signed with; it is shown this once."""
+
+    secret: str
+
+
+class Delivery(TypedDict):
+    """A message to a hook; `answer` is what the other side said last, or why it was not reached."""
+
+    id: int
+    event: str
+    state: Literal["waiting", "delivered", "failed"]
+    attempts: int
+    made: str
+    ended: str | None
+    answer: str
+
+
+class Hooks(TypedDict):
+    """All hooks."""
+
+    hooks: list[Hook]
+
+
+class Deliveries(TypedDict):
+    """What was sent to a hook, newest first."""
+
+    deliveries: list[Delivery]

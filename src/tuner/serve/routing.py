@@ -119,7 +119,7 @@ class RoleRoute(Route):
         endpoint: Callable[[Request], Awaitable[Response]],
         role: Role | None,
         method: str,
-        operation: Operation | None,
+        operation: Operation | None = None,
     ) -> None:
         super().__init__(path, endpoint, methods=[method], name=f"{method} {path}")
         self.role, self.method, self.operation = role, method, operation

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tuner.serve.acts import Acts
 from tuner.serve.browsing import Browser
+from tuner.serve.hooks import Hooks
 from tuner.serve.ledger import Ledger
 from tuner.serve.queue import Queue
 from tuner.serve.schema import prepare
@@ -47,6 +48,7 @@ class Service:
     predictor: Predictor
     tokens: Tokens
     acts: Acts
+    hooks: Hooks
     hosts: frozenset[str]
     loopback: bool
     sessions: Sessions = field(default_factory=Sessions)
@@ -61,12 +63,14 @@ class Service:
         loopback: bool,
         cases: Path | None = None,
         workers: int | None = None,
+        hook_hosts: frozenset[str] = frozenset(),
     ) -> Service:
         """Open the database, make what is missing in it, and return the service.
 
         Args:
             cases: folder of the owner's own case files.
             workers: trainings of a study that run at once.
+            hook_hosts: hosts in a private network that webhooks may name.
 
         Raises:
             StoreError: the database cannot be used.
@@ -85,6 +89,7 @@ class Service:
             predictor=Predictor(shelf),
             tokens=Tokens(storage.engine),
             acts=Acts(storage.engine, time.time),
+            hooks=Hooks(storage.engine, hook_hosts),
             hosts=hosts,
             loopback=loopback,
         )

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from tuner.seeds import LARGEST
 from tuner.serve.ledger import LONGEST_REASON
+from tuner.serve.posting import LONGEST_URL
 from tuner.serve.requests import (
     LONGEST_LIST,
     LONGEST_TEXT,
@@ -89,3 +90,10 @@ class RollBackWish(TypedDict):
     """Why the model before is to be current again."""
 
     reason: Reason
+
+
+@with_config(CLOSED)
+class HookWish(TypedDict):
+    """An address to be told when a study ends."""
+
+    url: Annotated[str, Field(max_length=LONGEST_URL, description="begins with https://")]

@@ -36,7 +36,7 @@ WORDS = (
     "problem document (RFC 9457)."
 )
 COMMON = (400, 401, 403, 404, 409, 421, 429, 503)  # what may go wrong at each route
-WITH_A_BODY = (*COMMON, 413, 415)
+WITH_A_BODY = (*COMMON, 408, 413, 415)
 
 
 def document(routes: Sequence[RoleRoute]) -> dict[str, Any]:
