@@ -10,14 +10,18 @@ from sqlalchemy import text
 
 from tuner.machine import usable_cores
 from tuner.serve.tables import STATES
-from tuner.study.catalogue import Catalogue
+from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tuner.serve.service import Service
 
-# Optuna would read every trial whole for this; these are two of its tables.
+# Optuna would read every trial whole for this; these are three of its tables.
+COUNTS = text(
+    "SELECT s.study_name, t.state, COUNT(*) FROM trials t "
+    "JOIN studies s ON s.study_id = t.study_id GROUP BY s.study_name, t.state"
+)
 SECONDS = text(
     "SELECT COUNT(*), COALESCE(SUM(CAST(a.value_json AS FLOAT)), 0) FROM trial_user_attributes a "
     "JOIN trials t ON t.trial_id = a.trial_id WHERE a.key = 'seconds' AND t.state = 'COMPLETE'"
@@ -31,10 +35,11 @@ def exposition(service: Service) -> str:
     at_work = {job.study for job in jobs if job.state == "running" and job.kind == "study"}
     trials: Counter[str] = Counter({state.name.lower(): 0 for state in TrialState})
     busy = 0
-    for name, one in Catalogue(service.storage).overview().items():
-        trials.update({state.name.lower(): count for state, count in one.states.items()})
-        busy += one.states[TrialState.RUNNING] if name in at_work else 0
     with service.storage.engine.connect() as connection:
+        for name, state, count in connection.execute(COUNTS):
+            if not name.endswith(evidence_name("")):  # trainings after a search are no trials of it
+                trials[state.lower()] += count
+                busy += count if name in at_work and state == TrialState.RUNNING.name else 0
         count, seconds = connection.execute(SECONDS).one()
     limit = service.supervisor.workers or usable_cores()
     families = (
