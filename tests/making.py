@@ -18,8 +18,9 @@ from tuner.runs.retraining import retrain
 from tuner.runs.settings import RetrainingSettings, Stored
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
-from tuner.search.pruner import TaperingPruner
+from tuner.search.pruner import PRUNER, pruner_named
 from tuner.study.configuration import StudyConfig
+from tuner.study.designing import design_for
 from tuner.study.opening import open_study
 from tuner.training.plan import Plan
 from tuner.workplace import Workplace
@@ -55,6 +56,8 @@ def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> Stu
         seed=seed,
         fixed=fixed,
         plan=Plan(),
+        pruner=PRUNER,
+        design=design_for(case, dataset),
     )
 
 
@@ -72,7 +75,7 @@ def open_as_command(
     precision: Precision | None = None,
 ) -> tuple[optuna.Study, StudyConfig]:
     """Open a study as the study command does."""
-    return open_study(url, name, config, TaperingPruner(), choose, precision)
+    return open_study(url, name, config, pruner_named, choose, precision)
 
 
 def retrained(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tuner.data.images import read_image
     from tuner.data.sources.folders import Folders
     from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
+    from tuner.data.streaming import read_examples
     from tuner.errors import TunerError
     from tuner.models.cnn import CNNHyperparameters, build_cnn
     from tuner.models.mlp import MLPHyperparameters, build_mlp
@@ -56,6 +57,7 @@ __all__ = [
     "make_metric",
     "move",
     "open_study",
+    "read_examples",
     "read_image",
     "recolour",
     "run_study",
@@ -73,6 +75,7 @@ _HOMES = {
     "tuner.data.images": ("read_image",),
     "tuner.data.sources.folders": ("Folders",),
     "tuner.data.splits": ("GroupFolds", "Holdout", "KFold", "TimeFolds"),
+    "tuner.data.streaming": ("read_examples",),
     "tuner.errors": ("TunerError",),
     "tuner.models.cnn": ("CNNHyperparameters", "build_cnn"),
     "tuner.models.mlp": ("MLPHyperparameters", "build_mlp"),

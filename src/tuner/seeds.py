@@ -17,6 +17,7 @@ class Stream(StrEnum):
 
     TRIAL = "trial"  # a number each: the seed of its training
     SAMPLER = "sampler"  # a trial's number each: what the sampler draws for it
+    GUESS = "guess"  # a draw of a prior and an attempt at it each: values to try first
     RACE = "confirmation"  # a round each: the seed of its trainings on fresh folds
     RACE_FOLDS = "confirmation folds"  # a split each
     TEST = "test"  # a seed each of the models that meet the test

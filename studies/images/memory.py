@@ -15,9 +15,8 @@ from PIL import Image
 
 from tuner.case.loading import load_case
 from tuner.case.reference import to_door
-from tuner.data import cache
+from tuner.data import cache, room
 from tuner.data.sources.folders import Folders
-from tuner.own import images_pixels
 
 CLASSES = 10
 
@@ -52,7 +51,7 @@ def main() -> None:
     if not data.exists():
         draw(data, arguments.pictures, arguments.side)
     if arguments.in_file:
-        images_pixels.SHARE_OF_MEMORY = 0.0
+        room.SHARE_OF_MEMORY = 0.0
     size = arguments.pictures * 3 * arguments.side**2 / 2**20
     print(f"{arguments.pictures:,} pictures, {size:,.0f} MiB of pixels; at first: {memory()}")
     began = time.perf_counter()

@@ -1,6 +1,6 @@
 """How often a verdict is right, in worlds with a known truth; writes worlds.csv.
 
-    PYTHONPATH=. python studies/verdict/simulate.py            # about an hour on one core
+    PYTHONPATH=. python studies/verdict/simulate.py            # about ten minutes on one core
     PYTHONPATH=. python studies/verdict/simulate.py --only race
 
 Models and test rows are drawn anew in each world. `errors` is the true gain in its own standard
@@ -17,65 +17,60 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from tests.evidence.rates import Tally, of_looks, of_macro_f1, of_race, of_sizes
+from tests.evidence.rates import TWO_LOOKS, Tally, of_looks, of_macro_f1, of_race, of_sizes
 from tests.evidence.worlds import CLASSES, WORLDS
+
+from tuner.evidence.looks import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.evidence.rates import Design
-
-ROWS = (20, 50, 100, 171, 500, 983, 2_000, 10_000)
-SEEDS = (6, 24)
-ERRORS = (0, 1, 2, 3)
-DESIGNS: tuple[Design, ...] = ("fresh", "shared", "shared, seeds alone")
+ROWS = (20, 171, 983, 10_000)
+ERRORS = (0, 2, 3)
+ONE_LOOK = (4, 24)  # models an arm, as --seeds has it
 TABLE = Path(__file__).parent / "worlds.csv"
 COLUMNS = (
-    *("kind", "world", "rows", "seeds", "errors", "worlds", "better", "worse", "baseline_won"),
-    *("coverage", "mean_seeds"),
+    *("kind", "world", "rows", "models", "errors", "worlds", "better", "worse", "baseline_won"),
+    *("coverage", "mean_models"),
 )
+KINDS = ("sizes", "one look", "race", "tests", "macro")
 
 
 def many(rows: int, errors: float) -> int:
-    """Return in how many worlds: where arms are equal, rates near 2 % are to be told from 2.5 %."""
-    return 1_000 if errors else 10_000 if rows <= 2_000 else 4_000
+    """Return in how many worlds; the standard error of a rate near 2 % is 0.4 points in 1,000."""
+    return 300 if errors or rows > 2_000 else 1_000
 
 
 def tallies(only: str) -> Iterator[tuple[dict[str, Any], Tally]]:
-    kinds = [only] if only else ["sizes", "race", "looks", "macro"]
+    kinds = [only] if only else KINDS
     if "sizes" in kinds:
-        for name, world in WORLDS.items():
-            for rows in ROWS:
-                for seeds in SEEDS:
-                    for errors in ERRORS:
-                        key = {"kind": "sizes", "world": name, "rows": rows, "seeds": seeds}
-                        found = of_sizes(world, rows, seeds, errors, many(rows, errors))
-                        yield {**key, "errors": errors}, found
+        for (name, world), rows, errors in product(WORLDS.items(), ROWS, ERRORS):
+            key = {"kind": "sizes", "world": name, "rows": rows, "models": "4, 8"}
+            worlds = many(rows, errors)
+            yield {**key, "errors": errors}, of_sizes(world, rows, TWO_LOOKS, errors, worlds)
+    if "one look" in kinds:
+        for name, rows, models in product(("classes", "squared"), (171,), ONE_LOOK):
+            for errors in ERRORS:
+                plan = Plan.of(1, models)
+                found = of_sizes(WORLDS[name], rows, plan, errors, many(rows, errors))
+                key = {"kind": "one look", "world": name, "rows": rows, "models": models}
+                yield {**key, "errors": errors}, found
     if "race" in kinds:
-        for name, sizes in (("classes", (20, 171, 983, 10_000)), ("absolute", (171, 983))):
-            for rows, design, errors in product(sizes, DESIGNS, (0, 3)):
-                worlds = 1_000 if "alone" in design else 4_000 if rows < 10_000 else 2_000
-                found = of_race(
-                    WORLDS[name],
-                    rows,
-                    validation=max(50, rows // 2),
-                    design=design,
-                    errors=errors,
-                    worlds=worlds if errors == 0 else 400,
-                )
-                key = {"kind": f"race, {design}", "world": name, "rows": rows}
-                yield {**key, "seeds": "6 to 24", "errors": errors}, found
-    if "looks" in kinds:
-        for name, (rows, seeds) in product(
-            ("classes", "absolute"), ((171, 6), (171, 24), (983, 6))
-        ):
-            key = {"kind": "20 looks", "world": name, "rows": rows, "seeds": seeds}
-            yield {**key, "errors": 0}, of_looks(WORLDS[name], rows, seeds, 20, 2_000)
+        for name, sizes in (("classes", (171, 983)), ("absolute", (171, 983))):
+            for rows, errors in product(sizes, (0, 3)):
+                validation = max(50, rows // 2)
+                found = of_race(WORLDS[name], rows, validation, errors, many(rows, errors))
+                key = {"kind": "race", "world": name, "rows": rows, "models": "4, 8"}
+                yield {**key, "errors": errors}, found
+    if "tests" in kinds:
+        for name, rows in product(("classes", "classes, two ways", "absolute"), (171,)):
+            key = {"kind": "20 tests", "world": name, "rows": rows, "models": "4 to 14"}
+            yield {**key, "errors": 0}, of_looks(WORLDS[name], rows, 20, 200)
     if "macro" in kinds:
-        for rows, seeds, errors in product((50, 171, 983), SEEDS, ERRORS):
-            key = {"kind": "macro F1", "world": "classes", "rows": rows, "seeds": seeds}
-            worlds = 1_000 if errors == 0 else 300
-            yield {**key, "errors": errors}, of_macro_f1(CLASSES, rows, seeds, errors, worlds)
+        for rows, errors in product((50, 171), ERRORS):
+            key = {"kind": "macro F1", "world": "classes", "rows": rows, "models": "4, 8"}
+            worlds = 400 if errors == 0 else 200
+            yield {**key, "errors": errors}, of_macro_f1(CLASSES, rows, errors, worlds)
 
 
 def row_of(found: Tally) -> dict[str, Any]:
@@ -87,14 +82,14 @@ def row_of(found: Tally) -> dict[str, Any]:
             ("baseline_won", "baseline"),
         )
     }
-    seeds = f"{fmean(found.seeds):.1f}" if found.seeds else ""
+    models = f"{fmean(found.models):.1f}" if found.models else ""
     coverage = f"{found.coverage:.4f}" if found.intervals else ""
-    return {"worlds": found.worlds, **shares, "coverage": coverage, "mean_seeds": seeds}
+    return {"worlds": found.worlds, **shares, "coverage": coverage, "mean_models": models}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", choices=["sizes", "race", "looks", "macro"])
+    parser.add_argument("--only", default="", choices=KINDS)
     parser.add_argument("--out", type=Path, default=TABLE)
     arguments = parser.parse_args()
     with arguments.out.open("w", newline="", encoding="utf-8") as file:

@@ -12,7 +12,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 START, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 Row = dict[str, str]
-Cells = dict[tuple[str, str, str, str], dict[int, Row]]  # kind, world, rows, seeds; then the errors
+Cells = dict[
+    tuple[str, str, str, str], dict[int, Row]
+]  # kind, world, rows, models; errors
 
 
 def percent(*shares: float | str) -> str:
@@ -26,79 +28,63 @@ def markdown(heads: list[str], lines: list[list[str]]) -> str:
 
 
 def power(cell: dict[int, Row]) -> list[str]:
-    return [percent(cell[errors]["better"]) for errors in (1, 2, 3)]
+    return [percent(cell[errors]["better"]) for errors in (2, 3)]
 
 
 def least_coverage(cell: dict[int, Row]) -> float:
-    return min(float(row["coverage"]) for row in cell.values())
+    return min(float(row["coverage"]) for errors, row in cell.items() if errors)
+
+
+def complete(cells: Cells, *kinds: str) -> Cells:
+    """The cells of these kinds that were made with and without a gain."""
+    return {key: cell for key, cell in cells.items() if key[0] in kinds and set(cell) == {0, 2, 3}}
 
 
 def worst(cells: Cells) -> str:
     """Over all numbers of test rows, the worst of each column."""
-    groups: dict[tuple[str, str], list[dict[int, Row]]] = defaultdict(list)
-    for (kind, world, _, seeds), cell in cells.items():
-        if kind == "sizes":
-            groups[world, seeds].append(cell)
+    groups: dict[str, list[dict[int, Row]]] = defaultdict(list)
+    for (_, world, _, _), cell in complete(cells, "sizes").items():
+        groups[world].append(cell)
     lines = [
         [
             world,
-            seeds,
             percent(max(float(cell[0]["better"]) for cell in group)),
             percent(max(float(cell[0]["worse"]) for cell in group)),
             percent(min(float(cell[0]["coverage"]) for cell in group)),
             percent(min(map(least_coverage, group))),
         ]
-        for (world, seeds), group in groups.items()
+        for world, group in groups.items()
     ]
-    heads = ["world", "seeds", "better, most", "worse, most", "coverage, least", "with a gain"]
+    heads = ["world", "better, most", "worse, most", "coverage, least", "with a gain"]
     return markdown(heads, lines)
 
 
-def sizes(cells: Cells, kind: str, worlds: tuple[str, ...]) -> str:
+def sizes(cells: Cells, *kinds: str) -> str:
     lines = [
         [
             world,
             f"{int(rows):,}",
-            seeds,
+            models.replace(", ", " and "),
             percent(cell[0]["better"]),
             percent(cell[0]["worse"]),
             percent(cell[0]["coverage"]),
             percent(least_coverage(cell)),
             *power(cell),
+            " and ".join(cell[errors]["mean_models"] for errors in (0, 3)),
         ]
-        for (found, world, rows, seeds), cell in cells.items()
-        if found == kind and world in worlds
+        for (_, world, rows, models), cell in complete(cells, *kinds).items()
     ]
-    heads = ["world", "rows", "seeds", "better", "worse", "coverage", "with a gain"]
-    return markdown([*heads, "power at 1", "at 2", "at 3"], lines)
-
-
-def races(cells: Cells) -> str:
-    lines = [
-        [
-            f"{world}: {kind.removeprefix('race, ')}",
-            f"{int(rows):,}",
-            percent(cell[0]["better"]),
-            percent(cell[0]["worse"]),
-            percent(cell[0]["coverage"]),
-            percent(cell[3]["better"]),
-            percent(cell[3]["coverage"]),
-            " and ".join(cell[errors]["mean_seeds"] for errors in (0, 3)),
-        ]
-        for (kind, world, rows, _), cell in cells.items()
-        if kind.startswith("race")
-    ]
-    heads = ["world: models tested", "rows", "better", "worse", "coverage", "power at 3"]
-    return markdown([*heads, "coverage at 3", "seeds, equal and at 3"], lines)
+    heads = ["world", "rows", "models", "better", "worse", "coverage", "with a gain"]
+    return markdown([*heads, "power at 2", "at 3", "models met, equal and at 3"], lines)
 
 
 def looks(cells: Cells) -> str:
     lines = [
-        [world, rows, seeds, *(percent(cell[0][name]) for name in ("better", "worse", "coverage"))]
-        for (kind, world, rows, seeds), cell in cells.items()
-        if kind == "20 looks"
+        [world, rows, *(percent(cell[0][name]) for name in ("better", "worse", "coverage"))]
+        for (kind, world, rows, _), cell in cells.items()
+        if kind == "20 tests"
     ]
-    heads = ["world", "rows", "seeds", "any of 20 better", "any worse", "coverage of one"]
+    heads = ["world", "rows", "any of 20 better", "any worse", "coverage of one"]
     return markdown(heads, lines)
 
 
@@ -106,14 +92,15 @@ def main() -> None:
     cells: Cells = defaultdict(dict)
     with (HERE / "worlds.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            key = row["kind"], row["world"], row["rows"], row["seeds"]
+            key = row["kind"], row["world"], row["rows"], row["models"]
             cells[key][int(row["errors"])] = row
     tables = [
-        ("Two arms, the worst over 20 to 10,000 test rows", worst(cells)),
-        ("Two arms, by test rows", sizes(cells, "sizes", ("classes", "absolute"))),
-        ("With the race in front", races(cells)),
-        ("Twenty looks at one test set", looks(cells)),
-        ("Macro F1 over five unequal classes", sizes(cells, "macro F1", ("classes",))),
+        ("Two looks, the worst over the numbers of test rows", worst(cells)),
+        ("Two looks, by test rows", sizes(cells, "sizes")),
+        ("One look, as `--seeds` has it", sizes(cells, "one look")),
+        ("With the race in front", sizes(cells, "race")),
+        ("Macro F1 over five unequal classes", sizes(cells, "macro F1")),
+        ("Twenty tests of one test set", looks(cells)),
     ]
     text = "\n".join(f"### {title}\n\n{table}" for title, table in tables)
     page = HERE / "README.md"

@@ -77,4 +77,5 @@ CASE = Case(
     suggest=suggest,
     load=load,
     build=build,
+    guesses=(),  # tests/study/test_guesses.py has cases with some
 )

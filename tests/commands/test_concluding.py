@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from tests.making import TINY
-from tuner.commands.concluding import best_line, next_command
+from tuner.commands.concluding import best_line, next_command, score_line
 from tuner.commands.study import main
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ def test_the_best_is_said_by_what_it_changes() -> None:
     same = facts("better")
     same["arms"]["best"] = same["arms"]["baseline"]
     assert best_line(same) == "", "the report has said so"
+
+
+def test_without_fresh_folds_no_score_is_said() -> None:
+    assert score_line(facts(None)) == ""
 
 
 @pytest.mark.slow

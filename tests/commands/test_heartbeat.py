@@ -45,17 +45,19 @@ def test_every_stage_says_what_goes_on() -> None:
 
 
 def test_time_left_covers_the_confirmation_and_is_corrected() -> None:
-    one = Forecast(total=50, done_before=10, seeds=6, slots=2, folds=5, began=100.0)
+    one = Forecast(total=50, done_before=10, seeds=6, raced=24, slots=2, folds=5, began=100.0)
     assert one.left(10, 130.0) is None
     assert about(None) == "time left unknown"
     assert one.left(20, 200.0) == 300.0  # the search alone: nothing is known of a whole trial
     one.complete = [50.0, 30.0]
     whole = one.left(20, 200.0)
-    assert whole == 300.0 + 8 * 6 * 40.0 / 5 / 2
+    assert whole == 300.0 + (24 + 3 * 6) * 40.0 / 5 / 2
     assert one.left(50, 500.0) == one.confirmation()
-    assert one.confirming(12, 60.0) == 60.0 / 12 * (48 - 12)
+    assert one.confirming(12, 60.0) == 60.0 / 12 * (42 - 12)
     assert one.confirming(200, 60.0) == 0.0
-    without = Forecast(total=4, done_before=0, seeds=0, slots=1, folds=1, began=0.0, complete=[9.0])
+    without = Forecast(
+        total=4, done_before=0, seeds=0, raced=0, slots=1, folds=1, began=0.0, complete=[9.0]
+    )
     assert without.left(4, 36.0) == 0.0
 
 

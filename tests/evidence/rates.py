@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import SFC64, Generator
-from scipy.stats import ttest_1samp
 
 from tests.evidence.worlds import level_for
-from tuner.evidence.certainty import guess
-from tuner.evidence.comparison import compare
 from tuner.evidence.crossed import compare_rows
-from tuner.evidence.finalists import most_seeds, seed_spread, seeds_to_test
-from tuner.evidence.race import Race, race
+from tuner.evidence.looks import Plan, Share
+from tuner.evidence.race import race
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.seeds import derive
+from tuner.study import design as design_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,14 +25,14 @@ if TYPE_CHECKING:
     from tests.evidence.worlds import World
     from tuner.evidence.comparison import Verdict
     from tuner.evidence.components import Array, Pair
+    from tuner.evidence.crossed import Gain
 
 PILOTS = 300  # studies that measure the standard error of a gain
-FEWEST = 6
-PLAIN = 0.001  # p-value at which races ended before
+ROUNDS = 6
+MODELS = 8  # an arm, of whose gain the standard error is meant
+TWO_LOOKS = Plan.of(1)
 BASELINE, RECIPE, CANDIDATES = 0, 1, (7, 8, 9)
 SHARES = np.array((0.4, 0.3, 0.15, 0.1, 0.05))  # of classes, where macro F1 is asked for
-
-Design = Literal["fresh", "shared", "shared, seeds alone"]
 
 
 @dataclass
@@ -46,18 +44,18 @@ class Tally:
         verdicts: how often each was said in a world; "baseline" where that won the race.
         covered: intervals that hold the true gain.
         intervals: that there were.
-        seeds: of each world with a verdict.
+        models: an arm, of each world with a verdict.
     """
 
     worlds: int
     verdicts: Counter[str] = field(default_factory=Counter)
     covered: int = 0
     intervals: int = 0
-    seeds: list[int] = field(default_factory=list)
+    models: list[int] = field(default_factory=list)
 
-    def add(self, verdict: Verdict, interval: Pair | None, truth: float, seeds: int) -> None:
+    def add(self, verdict: Verdict, interval: Pair | None, truth: float, models: int) -> None:
         self.verdicts[verdict] += 1
-        self.seeds.append(seeds)
+        self.models.append(models)
         if interval is not None:
             self.intervals += 1
             self.covered += interval[0] <= truth <= interval[1]
@@ -99,122 +97,101 @@ def two_arms(
     return one, other
 
 
-def of_sizes(world: World, rows: int, seeds: int, errors: float, worlds: int) -> Tally:
-    """Compare two arms on tests of one size, the other arm better by so many standard errors."""
-    level = baseline_level(world, rows, seeds, errors)
+def tested(
+    judge: Callable[[Array, Array, Share], Gain], one: Array, other: Array, plan: Plan, tests: int
+) -> tuple[Gain, int]:
+    """Make the looks of a plan, as a study does: the next one where none has proven anything.
+
+    Args:
+        judge: compares models of two arms.
+        one: losses or predictions of the baseline (seeds, rows), enough for the last look.
+        other: those of the other arm.
+        plan: of the looks.
+        tests: of the rows, this one included.
+
+    Returns:
+        What the last look says, and how many models an arm it had.
+    """
+    for count, part in zip(plan.models, plan.parts, strict=True):
+        found = judge(one[:count], other[:count], Share(tests, part))
+        if found.verdict != "no proven gain":
+            break
+    return found, count
+
+
+def of_sizes(world: World, rows: int, plan: Plan, errors: float, worlds: int) -> Tally:
+    """Test two arms on so many rows, the other arm better by so many standard errors."""
+    level = baseline_level(world, rows, MODELS, errors)
     truth = world.mean(level) - world.mean(world.level)
-    draw, tally = draws("sizes", repr(world), rows, seeds, str(errors)), Tally(worlds)
+    draw = draws("sizes", repr(world), rows, *plan.models, str(errors))
+    tally = Tally(worlds)
     for _ in range(worlds):
-        found = compare_rows(*two_arms(draw, world, level, rows, seeds))
-        tally.add(found.verdict, found.interval, truth, seeds)
+        arms = two_arms(draw, world, level, rows, plan.models[-1])
+        found, count = tested(compare_rows, *arms, plan, 1)
+        tally.add(found.verdict, found.interval, truth, count)
     return tally
 
 
-def of_race(
-    world: World, rows: int, validation: int, design: Design, errors: float, worlds: int
-) -> Tally:
-    """Race baseline, recipe and three candidates, and compare the winner with the baseline.
+def of_race(world: World, rows: int, validation: int, errors: float, worlds: int) -> Tally:
+    """Race baseline, recipe and three candidates, and test the winner against the baseline.
 
     Args:
         world: of losses.
         rows: of the test.
         validation: rows of each round.
-        design: "fresh" tests new models, `seeds_to_test` of them; "shared" tests those of up to 24
-            rounds, as the code did on held-out rows before; and "seeds alone" with the interval
-            that it had.
-        errors: by how many standard errors (of six seeds) the candidates are better than the other
-            two.
+        errors: by how many standard errors the candidates are better than the other two.
         worlds: how many.
     """
-    low = baseline_level(world, rows, FEWEST, errors)
+    low = baseline_level(world, rows, MODELS, errors)
     levels = {BASELINE: low, RECIPE: low, **dict.fromkeys(CANDIDATES, world.level)}
-    draw, tally = draws("race", repr(world), rows, validation, design, str(errors)), Tally(worlds)
+    draw, tally = draws("race", repr(world), rows, validation, str(errors)), Tally(worlds)
     for _ in range(worlds):
-        models = {trial: world.models(draw, most_seeds(FEWEST)) for trial in levels}
-        found = _raced(draw, world, levels, models, validation, design)
-        if found.winner == BASELINE:
+        winner = _raced(draw, world, levels, validation)
+        if winner == BASELINE:
             tally.verdicts["baseline"] += 1
             continue
-        count = len(found.scores[BASELINE])
-        if design == "fresh":
-            count = _planned(found, rows, validation, classes=not hasattr(world, "squared"))
-            models = {trial: world.models(draw, count) for trial in (BASELINE, found.winner)}
         test = world.rows(draw, rows)
         one, other = (
-            world.losses(draw, levels[trial], models[trial][:count], test)
-            for trial in (BASELINE, found.winner)
+            world.losses(draw, levels[trial], world.models(draw, MODELS), test)
+            for trial in (BASELINE, winner)
         )
-        truth = world.mean(low) - world.mean(levels[found.winner])
-        if design == "shared, seeds alone":
-            alone = compare(list(one.mean(axis=1)), list(other.mean(axis=1)), "minimize")
-            tally.add(alone.verdict, alone.interval, truth, count)
-        else:
-            gain = compare_rows(one, other)
-            tally.add(gain.verdict, gain.interval, truth, count)
+        truth = world.mean(low) - world.mean(levels[winner])
+        found, count = tested(compare_rows, one, other, TWO_LOOKS, 1)
+        tally.add(found.verdict, found.interval, truth, count)
     return tally
 
 
-def _raced(
-    draw: Generator,
-    world: World,
-    levels: dict[int, float],
-    models: dict[int, Array],
-    validation: int,
-    design: Design,
-) -> Race:
-    def score(trials: Sequence[int], index: int) -> list[float]:
+def _raced(draw: Generator, world: World, levels: dict[int, float], validation: int) -> int:
+    def score(trials: Sequence[int], _index: int) -> list[float]:
         held_out = world.rows(draw, validation)
         return [
-            float(
-                world.losses(draw, levels[trial], models[trial][index : index + 1], held_out).mean()
-            )
+            float(world.losses(draw, levels[trial], world.models(draw, 1), held_out).mean())
             for trial in trials
         ]
 
-    found = race(CANDIDATES, BASELINE, [RECIPE], FEWEST, "minimize", score)
-    return found if design == "fresh" else _longer(found, score)
+    rules = design_of.Race.before(len(CANDIDATES), ROUNDS)
+    return race(CANDIDATES, BASELINE, [RECIPE], rules, "minimize", score).winner
 
 
-def _longer(found: Race, score: Callable[[Sequence[int], int], Sequence[float]]) -> Race:
-    """Run more rounds of a race, up to 24, until its gain is plain, as the code did before."""
-    runner = max(CANDIDATES, key=lambda trial: len(found.scores[trial]))
-    entered = (BASELINE, RECIPE, runner)
-    scores = {trial: [one for one in found.scores[trial] if one is not None] for trial in entered}
+def of_looks(world: World, rows: int, tests: int, worlds: int) -> Tally:
+    """Test equal arms of so many studies on the same rows; a world's worst is told.
 
-    def is_plain() -> bool:
-        gains = np.subtract(scores[BASELINE], scores[runner])
-        return bool(ttest_1samp(gains, 0).pvalue < PLAIN)
-
-    while len(scores[BASELINE]) < most_seeds(FEWEST) and not is_plain():
-        for trial, one in zip(entered, score(entered, len(scores[BASELINE])), strict=True):
-            scores[trial].append(one)
-    winner = min(entered, key=lambda trial: float(np.mean(scores[trial])))
-    return Race(winner=winner, scores={**found.scores, **{t: list(s) for t, s in scores.items()}})
-
-
-def _planned(found: Race, rows: int, validation: int, *, classes: bool) -> int:
-    """Return on how many seeds a study would test, from what it knows before the test."""
-    known = {
-        trial: [one for one in scores if one is not None] for trial, scores in found.scores.items()
-    }
-    base, best = (float(np.mean(known[trial])) for trial in (BASELINE, found.winner))
-    of_rows = (base * (1 - base) if classes else base**2 * (math.pi / 2 - 1)) / validation
-    spread = seed_spread([known[BASELINE], known[found.winner]], of_rows)
-    components = guess(base, classes=classes, seed_spread=spread)
-    return seeds_to_test(components, base - best, rows, FEWEST)
-
-
-def of_looks(world: World, rows: int, seeds: int, looks: int, worlds: int) -> Tally:
-    """Compare equal arms of so many studies on the same test rows; a world's worst is told."""
-    draw, tally = draws("looks", repr(world), rows, seeds, looks), Tally(worlds)
+    Each is planned for the tests that there have been. At the end all are read again, as a report
+    does it, with all the tests that there are.
+    """
+    draw, tally = draws("looks", repr(world), rows, tests), Tally(worlds)
     for _ in range(worlds):
         test = world.rows(draw, rows)
         said = set[str]()
-        for _ in range(looks):
+        for number in range(1, tests + 1):
+            plan = Plan.of(number)
             one, other = (
-                world.losses(draw, world.level, world.models(draw, seeds), test) for _ in range(2)
+                world.losses(draw, world.level, world.models(draw, plan.models[-1]), test)
+                for _ in range(2)
             )
-            found = compare_rows(one, other, looks)
+            _, count = tested(compare_rows, one, other, plan, number)
+            part = plan.parts[plan.models.index(count)]
+            found = compare_rows(one[:count], other[:count], Share(tests, part))
             said.add(found.verdict)
             tally.intervals += 1
             tally.covered += found.interval is None or found.interval[0] <= 0 <= found.interval[1]
@@ -222,13 +199,11 @@ def of_looks(world: World, rows: int, seeds: int, looks: int, worlds: int) -> Ta
     return tally
 
 
-def of_macro_f1(
-    world: World, rows: int, seeds: int, errors: float, worlds: int, resamples: int = 400
-) -> Tally:
-    """Compare two arms by macro F1 over five classes of unequal size."""
-    level = baseline_level(world, rows, seeds, errors)
-    truth = true_macro_f1(world.level) - true_macro_f1(level)
-    draw, tally = draws("macro", repr(world), rows, seeds, str(errors)), Tally(worlds)
+def of_macro_f1(world: World, rows: int, errors: float, worlds: int, resamples: int = 400) -> Tally:
+    """Test two arms by macro F1 over five classes of unequal size."""
+    level = baseline_level(world, rows, MODELS, errors)
+    truth = true_macro_f1(world.mean(world.level)) - true_macro_f1(world.mean(level))
+    draw, tally = draws("macro", repr(world), rows, str(errors)), Tally(worlds)
     for number in range(worlds):
         targets = draw.choice(len(SHARES), size=rows, p=SHARES)
         one, other = (
@@ -237,20 +212,28 @@ def of_macro_f1(
                 (targets + draw.integers(1, len(SHARES), losses.shape)) % len(SHARES),
                 targets,
             )
-            for losses in two_arms(draw, world, level, rows, seeds)
+            for losses in two_arms(draw, world, level, rows, MODELS)
         )
         labels = targets.astype(float)
-        found = compare_scores(
-            macro_f1,
-            one,
-            other,
-            labels,
-            unit=unit_of_macro_f1(labels),
-            seed=number,
-            resamples=resamples,
-        )
-        tally.add(found.verdict, found.interval, truth, seeds)
+        judge = partial(_by_macro_f1, labels, number, resamples)
+        found, count = tested(judge, one, other, TWO_LOOKS, 1)
+        tally.add(found.verdict, found.interval, truth, count)
     return tally
+
+
+def _by_macro_f1(
+    labels: Array, seed: int, resamples: int, one: Array, other: Array, share: Share
+) -> Gain:
+    return compare_scores(
+        macro_f1,
+        one,
+        other,
+        labels,
+        unit=unit_of_macro_f1(labels),
+        share=share,
+        seed=seed,
+        resamples=resamples,
+    )
 
 
 def true_macro_f1(error: float) -> float:

@@ -18,6 +18,7 @@ from tuner.evidence.certainty import (
     smallest_gain,
 )
 from tuner.evidence.crossed import compare_rows
+from tuner.evidence.looks import Share
 
 if TYPE_CHECKING:
     from tuner.evidence.components import Components
@@ -35,7 +36,7 @@ def test_more_rows_more_seeds_and_fewer_looks_show_smaller_gains() -> None:
     found = smallest_gain(components, 171, 6)
     assert smallest_gain(components, 400, 6) < found
     assert smallest_gain(components, 171, 12) < found
-    assert smallest_gain(components, 171, 6, looks=20) > found
+    assert smallest_gain(components, 171, 6, Share(20)) > found
     assert smallest_gain(components, 171, 6, power=0.5) < found
 
 
@@ -78,7 +79,7 @@ def test_after_a_study_its_own_components_count() -> None:
     gain = compare_rows(*two_arms(draws("after"), CLASSES, 0.12, 171, 24))
     found = after(gain, seconds=60)
     assert found is not None
-    assert (found.rows, found.seeds, found.looks) == (171, 24, 1)
+    assert (found.rows, found.seeds, found.share) == (171, 24, Share())
     assert found.row_share == pytest.approx(gain.row_share, abs=0.01)
     assert found.hour_seeds == 30
     assert found.hour_smallest is not None

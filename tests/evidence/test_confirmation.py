@@ -79,19 +79,17 @@ def test_candidates_race_on_fresh_folds_and_arms_meet_the_test(
     assert len(candidates) == 3
     assert confirm(study, config, engine, 3, tmp_path / "weights", quiet)
     found = study.user_attrs[CONFIRMATION]
-    seeds = [seed_of(0, index, Stream.TEST) for index in range(3)]
-    assert found["seeds"] == seeds
-    assert not set(seeds) & {trial.user_attrs["seed"] for trial in study.trials}
+    assert found["seeds"] == found["arms"]["best"]["seeds"]
     assert found["candidates"] == candidates
     assert found["winner"] in candidates
     assert set(found["validation"]) == {str(number) for number in {0, 1, *candidates}}
     trials = {arm["trial"] for arm in found["arms"].values()}
     assert trials == {0, 1, found["winner"]}
-    kept = [(run, job) for job in engine.final for run in job.replicas if run.weights is not None]
-    assert sorted((run.seed, job.stop_after) for run, job in kept) == sorted(
-        (seed, study.trials[trial].user_attrs["best_epoch"]) for trial in trials for seed in seeds
-    )
+    kept = {(run.seed, job.stop_after) for job in engine.final for run in job.replicas}
     for arm in found["arms"].values():
+        assert arm["seeds"] == [seed_of(0, index, f"test:{arm['trial']}") for index in range(3)]
+        assert not set(arm["seeds"]) & {trial.user_attrs["seed"] for trial in study.trials}
+        assert {(seed, arm["epochs"]) for seed in arm["seeds"]} <= kept
         assert [set(score) for score in arm["scores"]] == [{"accuracy", "macro_f1"}] * 3
         assert all(0 <= score["accuracy"] <= 1 for score in arm["scores"])
         assert arm["epochs"] == study.trials[arm["trial"]].user_attrs["best_epoch"]
@@ -289,7 +287,8 @@ def test_an_interrupted_confirmation_goes_on_where_it_was(
 
 def without_looks(study: optuna.Study) -> dict[str, Any]:
     found: dict[str, Any] = study.user_attrs[CONFIRMATION]
-    return {**found, "price": {**found["price"], "looks": 0}}
+    price, plan = {**found["price"], "looks": 0}, {**found["plan"], "fewest": 0}
+    return {**found, "price": price, "plan": plan}
 
 
 def altered(weights: bytes) -> bytes:
@@ -306,8 +305,8 @@ def test_spoiled_weights_are_named_and_trained_again(
 ) -> None:
     study = search(url, config, 4)
     confirm(study, config, make_engine(1), 1, tmp_path, quiet)
-    before = study.user_attrs[CONFIRMATION]
-    victim = next(tmp_path.glob("*.safetensors"))
+    before = without_looks(study)
+    victim = next(tmp_path.glob(f"seed-{before['seeds'][0]}-*.safetensors"))
     whole = victim.read_bytes()
     victim.write_bytes(spoil(whole))
     study.set_user_attr(CONFIRMATION, {})
@@ -316,7 +315,7 @@ def test_spoiled_weights_are_named_and_trained_again(
     assert not victim.exists()
     assert confirm(study, config, make_engine(1), 1, tmp_path, quiet)
     assert victim.read_bytes() == whole
-    assert without_looks(study) == {**before, "price": {**before["price"], "looks": 0}}
+    assert without_looks(study) == before
 
 
 @pytest.mark.parametrize("held_out", [False, True])
@@ -329,10 +328,11 @@ def test_no_model_of_the_race_meets_the_test(
     study, engine = search(url, config, 6), Counting()
     assert confirm(study, config, engine, 2, tmp_path / "weights", quiet)
     raced = {run.seed for job in engine.fresh for run in job.replicas}
-    tested = {run.seed for job in engine.final for run in job.replicas if run.weights}
+    trained = {run.seed for job in engine.final for run in job.replicas if run.weights}
     found = study.user_attrs[CONFIRMATION]
-    assert tested == set(found["seeds"])
-    assert not raced & tested
+    tested = {seed for arm in found["arms"].values() for seed in arm["seeds"]}
+    assert tested <= trained
+    assert not raced & trained
     assert found["trained_on"] == len(config.dataset.development)
     assert all(run.weights is None for job in engine.fresh for run in job.replicas)
 
@@ -350,7 +350,7 @@ def test_what_the_models_said_of_each_row_is_kept(
     for arm in found["arms"].values():
         said = kept_predictions(attributes, arm["trial"], targets)
         assert said is not None
-        assert list(said.seeds) == found["seeds"]
+        assert list(said.seeds) == arm["seeds"]
         lost = losses(ACCURACY, said, targets)
         assert lost is not None
         right = 1 - lost.mean(axis=1)

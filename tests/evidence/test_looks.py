@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.evidence.rates import draws
-from tuner.evidence.looks import alpha_for, is_used_up, most_looks, widening
+from tuner.evidence.looks import ALPHA, Plan, Share, alpha_for, is_used_up, most_looks, widening
 
 
 def test_the_first_look_has_it_all() -> None:
@@ -39,3 +39,25 @@ def test_no_looks_and_no_rows_are_refused() -> None:
         alpha_for(0)
     with pytest.raises(ValueError, match="at least one"):
         most_looks(0)
+
+
+@pytest.mark.parametrize(
+    ("tests", "models"), [(1, (4, 8)), (2, (5, 10)), (3, (5, 10)), (4, (6, 12)), (20, (7, 14))]
+)
+def test_a_test_is_planned_in_two_looks_that_share_its_error(
+    tests: int, models: tuple[int, ...]
+) -> None:
+    plan = Plan.of(tests)
+    assert plan.models == models
+    assert plan.fewest == models[0]
+    rates = [Share(tests, part).alpha for part in plan.parts]
+    assert sum(rates) == pytest.approx(alpha_for(tests))
+    if tests == 1:
+        assert rates == pytest.approx([0.0286, 0.0214], abs=5e-5)
+
+
+@pytest.mark.parametrize(("tests", "fewest"), [(1, 4), (2, 5), (20, 6)])
+def test_one_look_has_all_the_error_of_its_test(tests: int, fewest: int) -> None:
+    plan = Plan.of(tests, asked=9)
+    assert (plan.models, plan.parts, plan.fewest) == ((9,), (1.0,), fewest)
+    assert Share(tests, plan.parts[0]).alpha == ALPHA / tests

@@ -7,6 +7,7 @@ import pytest
 
 from tuner.errors import StudyError
 from tuner.evidence.race import Race, race
+from tuner.study import design
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +28,8 @@ def run_race(
     direction: Direction = "maximize",
     seed: int = 0,
     entered: list[tuple[int, ...]] | None = None,
+    rules: design.Race | None = None,
+    searched: Mapping[int, Sequence[float]] | None = None,
 ) -> Race:
     """A race of trials whose scores are normal around these means; None diverges."""
     draw = random.Random(seed)
@@ -37,7 +40,8 @@ def run_race(
         levels = [means[trial] for trial in trials]
         return [None if level is None else draw.gauss(level, noise) for level in levels]
 
-    return race(candidates, BASELINE, [RECIPE], fewest, direction, score)
+    rules = rules or design.Race.before(len(candidates), fewest)
+    return race(candidates, BASELINE, [RECIPE], rules, direction, score, searched=searched)
 
 
 def test_the_worst_candidates_are_dropped_on_the_way() -> None:
@@ -109,3 +113,73 @@ def test_a_candidate_that_diverges_is_dropped() -> None:
 def test_nothing_left_to_compare(means: dict[int, float | None], message: str) -> None:
     with pytest.raises(StudyError, match=message):
         run_race(means)
+
+
+SIX = (4, 5, 6, 7, 8, 9)
+ON_FOLDS = design.Race(entered=(6, 4, 3, 2, 1), arms=4, with_search=True)
+
+
+def test_six_enter_and_the_worst_are_dropped_while_the_arms_run_four_rounds() -> None:
+    entered: list[tuple[int, ...]] = []
+    means = {0: 0.1, 1: 0.2, **{trial: trial / 10 for trial in SIX}}
+    found = run_race(means, candidates=SIX, entered=entered, rules=ON_FOLDS)
+    assert [set(trials) - {0, 1} for trials in entered] == [
+        {4, 5, 6, 7, 8, 9},
+        {6, 7, 8, 9},
+        {7, 8, 9},
+        {8, 9},
+        {9},
+    ]
+    assert [{0, 1} <= set(trials) for trials in entered] == [True] * 4 + [False]
+    assert found.winner == 9
+
+
+@pytest.mark.parametrize("few", [1, 2, 4])
+def test_fewer_candidates_run_the_same_rounds(few: int) -> None:
+    entered: list[tuple[int, ...]] = []
+    means = {0: 0.1, 1: 0.2, **{trial: trial / 10 for trial in SIX}}
+    found = run_race(means, candidates=SIX[:few], entered=entered, rules=ON_FOLDS)
+    assert [len(set(trials) - {0, 1}) for trials in entered] == [
+        min(few, places) for places in ON_FOLDS.entered
+    ]
+    assert found.winner == SIX[few - 1]
+
+
+def test_folds_of_the_search_count_among_candidates() -> None:
+    """8 is a little better on fresh folds, and was much worse on those of the search."""
+    means, searched = {0: 0.1, 1: 0.2, 8: 0.61, 9: 0.6}, {8: (0.5, 0.5), 9: (0.7, 0.7)}
+    for given, winner in ((searched, 9), (None, 8)):
+        found = run_race(means, candidates=(8, 9), rules=ON_FOLDS, searched=given)
+        runners = {trial: len(own) for trial, own in found.scores.items() if trial > 1}
+        assert found.winner == winner
+        assert runners == {8: 5, 9: 4} if winner == 8 else {8: 4, 9: 5}
+
+
+@pytest.mark.parametrize("arm", [BASELINE, RECIPE])
+def test_folds_of_the_search_do_not_count_against_baseline_and_recipe(arm: int) -> None:
+    """The candidates were chosen by these folds, and the arms were not."""
+    means = {0: 0.1, 1: 0.2, 8: 0.6, 9: 0.6, arm: 0.65}
+    searched = {8: (0.9, 0.9), 9: (0.9, 0.9)}
+    assert run_race(means, candidates=(8, 9), rules=ON_FOLDS, searched=searched).winner == arm
+
+
+def test_the_winner_meets_the_arms_on_the_rounds_that_all_were_in() -> None:
+    """The last round is of the best candidate alone: a lucky fold there proves nothing."""
+    fresh = {0: 0.62, 1: 0.2, 9: 0.6}
+
+    def score(trials: Sequence[int], index: int) -> list[float | None]:
+        return [9.0 if index == 4 else fresh[trial] for trial in trials]
+
+    found = race([9], BASELINE, [RECIPE], ON_FOLDS, "maximize", score)
+    assert found.scores[9] == [0.6] * 4 + [9.0]
+    assert found.winner == BASELINE
+
+
+def test_a_race_of_fewer_rounds_is_its_beginning() -> None:
+    assert ON_FOLDS.cut(2) == design.Race(entered=(6, 4), arms=2, with_search=True)
+    assert ON_FOLDS.cut(9) == ON_FOLDS
+    entered: list[tuple[int, ...]] = []
+    means = {0: 0.1, 1: 0.2, **{trial: trial / 10 for trial in SIX}}
+    found = run_race(means, candidates=SIX, entered=entered, rules=ON_FOLDS.cut(2))
+    assert [len(set(trials) - {0, 1}) for trials in entered] == [6, 4]
+    assert found.winner == 9

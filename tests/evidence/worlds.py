@@ -68,6 +68,38 @@ class Classification:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TwoWays(Classification):
+    """Classification whose trainings end in one of two ways: a share `bad` of them badly.
+
+    Of the sum, the model's part has two values, with the variance `seed`. So the mean error is that
+    of two normals, and `level` is only near it.
+    """
+
+    seed: float = 0.1
+    common: float = 0.5
+    own: float = 0.05
+    bad: float = 0.5
+
+    @property
+    def apart(self) -> float:
+        return float((self.seed / (self.bad * (1 - self.bad))) ** 0.5)
+
+    def mean(self, level: float) -> float:
+        ends = ((self.bad, 1 - self.bad), (1 - self.bad, -self.bad))
+        rest = (1 - self.seed) ** 0.5
+        return float(
+            sum(
+                share * norm.sf((norm.isf(level) - place * self.apart) / rest)
+                for share, place in ends
+            )
+        )
+
+    def models(self, draw: Generator, count: int) -> Array:
+        bad = (draw.random(count) < self.bad).astype(np.float64)
+        return (bad - self.bad) * self.apart
+
+
+@dataclass(frozen=True, kw_only=True)
 class Regression:
     """Absolute or squared errors: the noise of the targets, and what a model gets wrong.
 
@@ -106,6 +138,8 @@ class Regression:
 
 def level_for(world: World, mean: float) -> float:
     """Return the level of an arm with this mean loss."""
+    if isinstance(world, TwoWays):
+        return float(brentq(lambda level: world.mean(level) - mean, 1e-9, 1 - 1e-9))
     if isinstance(world, Classification):
         return mean
     return float(brentq(lambda level: world.mean(level) - mean, 0, 1e6))
@@ -116,6 +150,8 @@ WORLDS: dict[str, World] = {
     "classes": CLASSES,  # one in ten wrong; most of it because the row is hard
     "classes, seldom wrong": Classification(level=0.02, common=0.75, own=0.05, seed=0.002),
     "classes, seeds rule": Classification(level=0.2, common=0.4, own=0.02, seed=0.05),
+    "classes, two ways": TwoWays(),  # half of all trainings end badly
+    "classes, one in four": TwoWays(bad=0.25),
     "absolute": Regression(),
     "squared": Regression(squared=True, seed=0.4),
 }

@@ -21,6 +21,7 @@ from tests.own.pictures import draw, listed, photos, sheet, weights
 from tuner.case.loading import load_case
 from tuner.case.reference import to_door
 from tuner.case.space import check_arms, space
+from tuner.data import room
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.images import Look
@@ -28,9 +29,9 @@ from tuner.data.reading import BY_CASE, READ_IMAGE
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import GroupFolds, Holdout, KFold, folds, hold_out_groups
 from tuner.errors import DataError
-from tuner.own import images_backbone, images_pixels
+from tuner.own import images_backbone
 from tuner.own.images_alike import find_alike
-from tuner.own.images_pixels import choose_shape, gather, room_for, statistics_of
+from tuner.own.images_pixels import choose_shape, statistics_of
 from tuner.own.images_sheet import is_numeric
 from tuner.own.images_space import Scale
 
@@ -205,23 +206,6 @@ def test_the_size_is_chosen_by_the_pictures(
     assert choose_shape(looks, size)[0] == shape
 
 
-def test_many_pixels_are_kept_in_a_file(tmp_path: Path) -> None:
-    room = room_for(10, (3, 4, 4), tmp_path / "data", memory=100)
-    room[:] = torch.arange(10, dtype=torch.uint8).view(-1, 1, 1, 1)
-    assert gather(room, torch.tensor([3, 1]), tmp_path)[:, 0, 0, 0].tolist() == [3, 1]
-    assert list((tmp_path / "data").iterdir()) == []  # it has no name, so nothing is left
-    kept = Examples(features=room, targets=torch.arange(10), names=tuple("abcdefghij"))
-    kept.save(tmp_path / "rows")
-    again = Examples.load(tmp_path / "rows")
-    assert torch.equal(again.features, room)
-    assert again.names == kept.names
-
-
-def test_a_disk_without_room_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"GiB of pixels do not fit into .*; free some space"):
-        room_for(2**40, (3, 64, 64), tmp_path)
-
-
 def test_statistics_are_those_of_the_pixels() -> None:
     rows = torch.randint(0, 256, (50, 3, 5, 5), dtype=torch.uint8)
     rows[:, 2] = 9
@@ -325,7 +309,7 @@ def test_weights_that_cannot_be_downloaded_are_never_something_else(
 def test_memory_decides_where_pixels_are(monkeypatch: pytest.MonkeyPatch) -> None:
     photos(Path("photos"))
     before = made()[1].identity
-    monkeypatch.setattr(images_pixels, "SHARE_OF_MEMORY", 0.0)
+    monkeypatch.setattr(room, "SHARE_OF_MEMORY", 0.0)
     assert made()[1].identity == before
 
 

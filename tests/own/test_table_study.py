@@ -143,7 +143,7 @@ def test_rivals_that_win_are_in_the_verdict(own: Path) -> None:
 def test_realmlp_is_a_further_rival_where_it_is_installed(reference: str, tmp_path: Path) -> None:
     pytest.importorskip("pytabkit", reason="without the extra realmlp")
     config = make_brief(reference, tmp_path)
-    rivals = train_rivals(config, [1], lambda _text: None)
+    rivals = train_rivals(config, lambda _: [1], lambda _text: None)
     assert list(rivals) == ["linear", "boosting", "realmlp"]
     features = config.dataset.development.features
     outputs = rivals["realmlp"].models[0](features)
@@ -175,7 +175,7 @@ def test_rivals_are_the_same_again(reference: str, tmp_path: Path) -> None:
     rows = config.dataset.development.features
     said: list[str] = []
     for first, again in zip(
-        *(train_rivals(config, [5], said.append).values() for _ in range(2)), strict=True
+        *(train_rivals(config, lambda _: [5], said.append).values() for _ in range(2)), strict=True
     ):
         assert first.validation == again.validation
         assert torch.equal(first.models[0](rows), again.models[0](rows))

@@ -160,7 +160,9 @@ def add_trial(
     if state == TrialState.COMPLETE and value is not None:
         attributes["best_epoch"] = epochs
         step_between = 0.01 if accuracy else value / 20
-        attributes["fold_scores"] = [value + step_between * fold for fold in (-2, -1, 0, 1, 2)]
+        count = study.user_attrs["tuner"].get("folds_in_search", 5)
+        away = (fold - (count - 1) / 2 for fold in range(count))
+        attributes["fold_scores"] = [value + step_between * one for one in away]
     study.add_trial(
         create_trial(
             state=state,

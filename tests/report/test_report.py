@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import sqlite3
 import subprocess
@@ -26,6 +27,7 @@ from tests.report.studies import (
     url_in,
     usual_study,
 )
+from tuner.commands.concluding import score_line
 from tuner.commands.report import main
 from tuner.errors import StoreError, UsageError
 from tuner.report.charts.curves import draw_curves
@@ -176,8 +178,11 @@ def test_the_race_of_the_candidates(tmp_path: Path) -> None:
         [searched[0] - one for one in searched]
     )
     section = text.split("How the best was found:")[1].split("\n## ")[0]
-    assert f"| **{candidates[0]['trial']}** | {100 * searched[0]:.1f} ± " in section
+    fresh = candidates[0]["fresh"]["mean"]
+    assert f"| **{candidates[0]['trial']}** | {100 * fresh:.1f} ± " in section
+    assert f" % | {100 * searched[0]:.1f} ± " in section, "the fresh score comes first"
     assert f"Trial {candidates[0]['trial']} won." in section
+    assert "Its accuracy on fresh seeds and folds is 85.3 ± " in section
     assert "Its score in the search was 0.7 points too optimistic." in section
     stored = study.user_attrs["confirmation"]
     study.set_user_attr("confirmation", {**stored, "fewest": 4, "most": 16})
@@ -230,6 +235,39 @@ def test_a_trial_is_found_by_its_number_where_another_was_deleted(tmp_path: Path
     assert drawn_curves(facts, again) == curves
 
 
+@pytest.mark.parametrize(
+    ("folds", "searched", "where"), [(5, 2, "2 of 5 folds"), (1, 1, "1 fold"), (5, 5, "5 folds")]
+)
+def test_a_score_of_few_folds_is_told_with_its_standard_error(
+    tmp_path: Path, folds: int, searched: int, where: str
+) -> None:
+    sizes = {"development": 100, "training": 80, "validation": 20, "folds": folds, "test": 983}
+    rules = {"entered": [6, 4, 3, 2, 1], "arms": 4, "with_search": searched < 5}
+    study = usual_study(tmp_path, data={"sizes": sizes}, folds_in_search=searched, race=rules)
+    text, facts = worded(study, tmp_path)
+    best = facts["arms"]["best"]
+    assert best["validation"]["rows"] == 20 * searched
+    mean, error = best["validation"]["mean"], best["validation"]["standard_error"]
+    assert error == pytest.approx(math.sqrt(mean * (1 - mean) / 20 / searched), rel=0.1)
+    table = text.split("## What should I use?")[1]
+    row = next(line for line in table.splitlines() if f"validation accuracy ({where})" in line)
+    assert table.index("| fresh validation (6 seeds)") < table.index(row), "the fresh one is first"
+    few = searched < folds or folds == 1
+    uncertain = error if few else best["validation"]["std"]
+    assert f" {100 * mean:.1f} ± {100 * uncertain:.1f} % |" in row
+    assert (f" on {where}, {20 * searched} rows, ± its standard error." in table) == few
+    assert ("They were ranked by the mean of their folds in the search and" in table) == (
+        searched < 5
+    )
+    assert len(facts["confirmation"]["candidates"]) == 8, "six, baseline and recipe"
+    fresh, by = best["fresh"], best["optimism"]
+    assert score_line(facts) == (
+        f"Score:  accuracy {100 * fresh['mean']:.1f} ± {100 * fresh['std']:.1f} % on fresh folds; "
+        f"in the search it was {100 * mean:.1f} ± {100 * uncertain:.1f} % ({where}), "
+        f"{100 * by:.1f} points too optimistic"
+    )
+
+
 def test_a_candidate_that_diverged(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=20)
     stored = study.user_attrs["confirmation"]
@@ -238,7 +276,7 @@ def test_a_candidate_that_diverged(tmp_path: Path) -> None:
     study.set_user_attr("confirmation", {**stored, "validation": scores})
     text, facts = written(study, tmp_path)
     assert facts["confirmation"]["candidates"][1]["fresh"] is None
-    assert "| diverged | 1 |" in text
+    assert re.search(r"\| diverged \| [\d.]+ ± [\d.]+ % \| 1 \|", text)
 
 
 def test_a_regression_with_a_wild_value(tmp_path: Path) -> None:
@@ -538,9 +576,9 @@ def test_a_confirmation_made_by_hand_has_the_parts_of_a_real_one(
     """But for what studies did not keep before predictions on the test rows were stored."""
     real = load_study(f"sqlite:///{workplace}/storage/studies.db", "tiny").user_attrs[CONFIRMATION]
     ours = usual_study(tmp_path, trials=5).user_attrs[CONFIRMATION]
-    assert real.keys() - ours.keys() == {"price", "rows", "stream", "trained_on"}
+    assert real.keys() - ours.keys() == {"plan", "price", "rows", "stream", "trained_on"}
     assert ours.keys() <= real.keys()
     assert ours["arms"].keys() == real["arms"].keys()
     for name, arm in ours["arms"].items():
-        assert arm.keys() == real["arms"][name].keys()
+        assert real["arms"][name].keys() - arm.keys() == {"seeds", "stream"}
         assert arm["scores"][0].keys() == real["arms"][name]["scores"][0].keys()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from optuna.trial import TrialState
@@ -17,7 +17,7 @@ from tests.report.studies import (
 from tuner.report.document import document
 from tuner.report.facts import gather
 from tuner.report.sections.repeat import study_command
-from tuner.report.sections.verdict import how_sure, recipe_verdict, verdict
+from tuner.report.sections.verdict import how_sure, looks_taken, recipe_verdict, verdict
 from tuner.report.wording import listed
 from tuner.workplace import Workplace
 
@@ -207,3 +207,22 @@ def test_the_command_that_confirms() -> None:
 )
 def test_names_in_a_sentence(names: list[str], words: str) -> None:
     assert listed(names) == words
+
+
+@pytest.mark.parametrize(
+    ("made", "settled", "said"),
+    [
+        (1, True, "The first look, at 4 models per arm, was enough."),
+        (1, False, "The second look, at 8 models per arm, is still to come: continue the study."),
+        (2, False, "proved nothing, so a second look was taken at 8. Both were planned beforehand"),
+    ],
+)
+def test_how_many_looks_it_took(made: int, settled: bool, said: str) -> None:
+    plan = {"models": [4, 8], "parts": [0.57, 0.43], "fewest": 4, "made": made, "settled": settled}
+    assert said in looks_taken({"confirmation": {"plan": plan}})
+
+
+@pytest.mark.parametrize("plan", [None, {"models": [12], "made": 1, "settled": False}])
+def test_of_one_look_nothing_is_said(plan: dict[str, Any] | None) -> None:
+    assert looks_taken({"confirmation": {"plan": plan}}) == ""
+    assert looks_taken({"confirmation": None}) == ""

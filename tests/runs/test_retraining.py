@@ -14,9 +14,8 @@ from tuner.bundle.bundle import open_bundle
 from tuner.case.metric import METRICS_OF, scores
 from tuner.errors import DataError, EngineError, StudyError, UsageError
 from tuner.evidence.confirming_parts import why_not_confirmable
-from tuner.evidence.jobs import seed_of
+from tuner.evidence.jobs import seed_of, stream_of
 from tuner.report.writing import write_report
-from tuner.seeds import Stream
 from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, PARTS, TESTED_WEIGHTS
 from tuner.study.store import load_study
 
@@ -48,7 +47,7 @@ def test_an_arm_and_a_seed_give_the_same_weights_bit_for_bit(own_workplace: Path
 def test_the_weights_are_those_that_were_confirmed(own_workplace: Path, arm: Arm) -> None:
     facts = load_study(DATABASE, "tiny").user_attrs[CONFIRMATION]
     test = make_brief(TINY, own_workplace).dataset.test.open(lambda: None)
-    for index, seed in enumerate(facts["seeds"]):
+    for index, seed in enumerate(facts["arms"][arm]["seeds"]):
         opened = open_bundle(retrained("tiny", case_file=TINY, arm=arm, seed=seed), TINY)
         outputs = opened.fitted.outputs(test.features, opened.plan)
         stored = facts["arms"][arm]["scores"][index]
@@ -68,16 +67,14 @@ def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace:
     bundle = retrained("tiny", case_file=TINY)
     study = load_study(DATABASE, "tiny")
     facts = manifest(bundle)
-    assert (
-        bundle.resolve()
-        == own_workplace / f"storage/bundles/tiny/best-seed-{seed_of(0, 0, Stream.TEST)}"
-    )
+    first = seed_of(0, 0, stream_of(study.best_trial.number))
+    assert bundle.resolve() == own_workplace / f"storage/bundles/tiny/best-seed-{first}"
     assert sorted(path.name for path in bundle.iterdir()) == [
         "manifest.json",
         "weights.safetensors",
     ]
     assert facts["trial"] == study.best_trial.number
-    assert facts["seed"] == seed_of(0, 0, Stream.TEST)
+    assert facts["seed"] == first
     assert facts["hyperparameters"] == study.best_trial.user_attrs["hyperparameters"]
     assert facts["epochs"] == study.best_trial.user_attrs["best_epoch"]
     assert facts["metrics"]["validation"] == {"accuracy": study.best_value}

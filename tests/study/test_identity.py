@@ -12,7 +12,8 @@ import pytest
 
 from tests.making import TINY, make_brief, open_as_command
 from tuner.errors import StudyError
-from tuner.search.pruner import TaperingPruner
+from tuner.search.pruner import TaperingPruner, pruner_named
+from tuner.study.design import KEPT, SQUARE, Design
 from tuner.study.identity import changes
 from tuner.study.opening import open_study
 from tuner.study.schema import CHANGES, CONCLUSIONS, CONFIRMATION, EVIDENCE, FACTS
@@ -36,7 +37,7 @@ def edited(folder: Path, *edits: tuple[str, str], text: str = TEXT) -> StudyConf
 
 def accepting(url: str, config: StudyConfig) -> optuna.Study:
     """Open the study as `tuner study --accept-changes` does."""
-    return open_study(url, "study", config, TaperingPruner(), accept=True)[0]
+    return open_study(url, "study", config, pruner_named, accept=True)[0]
 
 
 EDITS = {
@@ -116,20 +117,31 @@ def test_a_module_beside_the_case_is_part_of_it(url: str, tmp_path: Path) -> Non
         open_as_command(url, "study", edited(tmp_path, text=text))
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"sampler": "another"}, "its sampler is one, not another"),
-        ({"pruner": "another"}, "its pruner is one, not another"),
-    ],
-)
-def test_another_sampler_or_pruner_is_noticed(
-    config: StudyConfig, url: str, change: dict[str, Any], said: str
+@pytest.mark.parametrize("what", ["sampler", "pruner"])
+def test_another_sampler_or_pruner_is_noticed(config: StudyConfig, url: str, what: str) -> None:
+    study, _ = open_as_command(url, "study", replace(config, sampler="ours"))
+    study.set_user_attr(FACTS, {**study.user_attrs[FACTS], what: "another"})
+    with pytest.raises(StudyError, match=f"its {what} is another, not "):
+        open_as_command(url, "study", replace(config, sampler="ours"))
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_study_begun_with_the_rules_before_keeps_them(
+    config: StudyConfig, url: str, accepted: bool
 ) -> None:
-    config = replace(config, sampler="one", pruner="one")
-    open_as_command(url, "study", config)
-    with pytest.raises(StudyError, match=said):
-        open_as_command(url, "study", replace(config, **change))
+    study, _ = open_as_command(url, "study", config)
+    facts = study.user_attrs[FACTS]
+    before = {name: value for name, value in facts.items() if name not in KEPT}
+    if accepted:  # something else has changed, and the study is continued with it
+        before["rules"] = {**facts["rules"], "training/step.py": "0" * 16}
+    study.set_user_attr(FACTS, {**before, "pruner": SQUARE})
+    study, opened = open_study(url, "study", config, pruner_named, accept=True)
+    assert opened.design == Design() != config.design
+    assert opened.pruner == study.user_attrs[FACTS]["pruner"] == SQUARE
+    assert isinstance(study.pruner, TaperingPruner)
+    assert (study.pruner.power, study.pruner.least) == (2, 0.15)
+    assert not set(KEPT) & study.user_attrs[FACTS].keys()
+    assert bool(study.user_attrs.get(CHANGES)) == accepted
 
 
 def test_another_training_code_of_tuner_is_noticed(config: StudyConfig, url: str) -> None:

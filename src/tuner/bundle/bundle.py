@@ -56,6 +56,7 @@ class Interface:
     reading: str
     kinds: tuple[torch.dtype, ...]
     table: Table | None = None
+    several: bool = False
 
     @property
     def row(self) -> tuple[int, ...]:
@@ -106,7 +107,11 @@ class Interface:
         reading = manifest["preprocessing"].get("read", by_itself)
         if reading not in {by_itself, BY_CASE, UNKNOWN}:
             raise ValueError(f"the way of reading {reading!r}")
-        return cls(Shape(inputs, outputs, categories), columns, classes, reading, kinds, table)
+        several = manifest.get("task") == "multilabel"
+        if several and not classes:
+            raise ValueError("labels without names")
+        shape = Shape(inputs, outputs, categories)
+        return cls(shape, columns, classes, reading, kinds, table, several)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,8 @@ class Model(nn.Module):
                 are read as `tuner predict` reads them.
 
         Returns:
-            (N,) names of classes; or (N,) numbers in the target's own units.
+            (N,) names of classes; (N, labels) of 0 and 1, where a row may have several; or (N,)
+            numbers in the target's own units.
 
         Raises:
             UsageError: rows are not what the model takes.
@@ -83,6 +84,9 @@ class Model(nn.Module):
             BundleError: files were named, and it is not known how the case reads them.
         """
         outputs = self._outputs(rows)
+        if self._bundle.interface.several:
+            labels: NDArray[Any] = (outputs > 0).long().numpy()
+            return labels
         if self.classes:
             named: NDArray[Any] = np.array(self.classes)[outputs.argmax(dim=1).numpy()]
             return named
@@ -90,7 +94,7 @@ class Model(nn.Module):
         return numbers
 
     def predict_proba(self, rows: object) -> NDArray[np.float64]:
-        """Return the probability of each class: (N, classes), in the order of `classes`.
+        """Return the probability of each class or label: (N, classes), in the order of `classes`.
 
         Args:
             rows: as in `predict`.
@@ -101,7 +105,9 @@ class Model(nn.Module):
         """
         if not self.classes:
             raise UsageError("a regression has no probabilities; call predict")
-        found: NDArray[np.float64] = self._outputs(rows).double().softmax(dim=1).numpy()
+        outputs = self._outputs(rows).double()
+        several = self._bundle.interface.several
+        found: NDArray[np.float64] = (outputs.sigmoid() if several else outputs.softmax(1)).numpy()
         return found
 
     def _outputs(self, rows: object) -> Tensor:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tuner.bundle.bundle import Bundle
 
 ADDED, PROBABILITY = "prediction", "probability"
+BETWEEN = "|"  # labels
 ROWS = 5000  # that are in memory at a time, about
 
 
@@ -31,20 +32,27 @@ class Prediction:
     """What a model says of one row.
 
     Attributes:
-        value: the most probable class, or the number in the target's own units.
-        probabilities: of each class; empty for regression.
+        value: the most probable class; the labels, with | between them; or the number in the
+            target's own units.
+        probabilities: of each class or label; empty for regression.
+        labels: that are said of the row, where it may have several; None: it may not.
     """
 
     value: str | float
     probabilities: dict[str, float]
+    labels: tuple[str, ...] | None = None
 
     @property
     def probability(self) -> float | None:
-        """Of the predicted class."""
-        return self.probabilities[str(self.value)] if self.probabilities else None
+        """Of the predicted class; None for labels and for a number."""
+        if not self.probabilities or self.labels is not None:
+            return None
+        return self.probabilities[str(self.value)]
 
     def facts(self) -> dict[str, object]:
         """Return the prediction for JSON."""
+        if self.labels is not None:
+            return {"labels": list(self.labels), "probabilities": self.probabilities}
         if not self.probabilities:
             return {ADDED: self.value}
         return {
@@ -75,11 +83,19 @@ def predict(bundle: Bundle, features: Tensor, names: Sequence[str]) -> list[Pred
         return [
             Prediction(value, {}) for value in bundle.fitted.targets.undo(outputs)[:, 0].tolist()
         ]
+    if bundle.interface.several:
+        return [_labelled(classes, row) for row in outputs.double().sigmoid().tolist()]
     found = []
     for row in outputs.double().softmax(dim=1).tolist():
         probabilities = dict(zip(classes, row, strict=True))
         found.append(Prediction(max(probabilities, key=probabilities.__getitem__), probabilities))
     return found
+
+
+def _labelled(classes: Sequence[str], shares: Sequence[float]) -> Prediction:
+    probabilities = dict(zip(classes, shares, strict=True))
+    said = tuple(name for name, share in probabilities.items() if share > 0.5)
+    return Prediction(BETWEEN.join(said), probabilities, said)
 
 
 def finite_outputs(bundle: Bundle, features: Tensor, names: Sequence[str]) -> Tensor:
@@ -138,7 +154,8 @@ def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
     Raises:
         UsageError: a file is not such a table; file, line and column are named.
     """
-    added = (ADDED, PROBABILITY) if bundle.interface.classes else (ADDED,)
+    one_class = bundle.interface.classes and not bundle.interface.several
+    added = (ADDED, PROBABILITY) if one_class else (ADDED,)
     tables = [_opened(bundle, path, added) for path in paths]
     header = tables[0].header
     for table in tables:

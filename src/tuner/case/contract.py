@@ -17,7 +17,7 @@ from tuner.case.metric import METRICS_OF, Metric
 from tuner.errors import CaseError, TunerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from optuna.trial import BaseTrial
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
     from tuner.data.sources.folders import Folders
 
-TASKS = ("classification", "regression")
+TASKS = ("classification", "multilabel", "regression")
 BALANCED, UNWEIGHTED = "balanced", "none"  # weights of classes
 SCALARS = (bool, int, float, str, type(None))  # JSON gives them back as they were
 
@@ -128,15 +128,16 @@ class Case:
         class_weights: of the loss of a classification: "balanced" (each class counts as much as any
             other), a power from 0 (none) to 1 (balanced), or a number a class. A hyperparameter
             of the case's own with this name comes before it, so it can be searched.
-        loss: computes the loss of a batch in place of cross entropy or squared error: (outputs,
-            targets, hyperparameters) -> the mean over the batch, a tensor of one number.
+        loss: computes the loss of a batch in place of cross entropy, binary cross entropy of each
+            label, or squared error: (outputs, targets, hyperparameters) -> the mean over the batch,
+            a tensor of one number.
         optimizer: makes the optimizer in place of Adam: (model, hyperparameters, batches an epoch)
             -> an optimizer of torch's, or `tuner.Optimization` with its schedules. The fields
             step_lr, one_cycle and optimizer then mean what this function makes of them.
         step: applies the model to a batch in place of `model(features)`: (model, `tuner.Batch`) ->
             loss and outputs. For sequences, pairs, masks, or a model of several outputs. Outputs
-            are (B, classes) logits or (B, 1) numbers. Where `batch.targets` is None, the model is
-            only asked, and None does for the loss.
+            are (B, classes) logits, of classes or of labels, or (B, 1) numbers. Where
+            `batch.targets` is None, the model is only asked, and None does for the loss.
         points_per_epoch: validations an epoch; more than one where an epoch is long.
         read: reads one input file for `predict`, as a row of the data set: (C, H, W) uint8, or
             (F,) float32 or float64, unscaled. Let `load` use the same function: a model sees in
@@ -147,6 +148,10 @@ class Case:
         metrics: what models are scored by; the first is searched for, and the task's own follow.
             A name of one of scikit-learn's scorers ("roc_auc"), a function of the truth and what a
             model says (`tuner.make_metric` says more of it), or a metric of tuner's.
+        guesses: configurations to try before the search draws any, after baseline and recipe; they
+            are not given up early. The first may stand alone: draws from what tuner knows of its
+            own models follow it in a classification. None: the first one is made of that as well;
+            empty: there are none. With --fix they have what is fixed.
         accepts: of a case whose `read` makes the columns of a table: says why it does not make
             columns of these names; None: it does.
     """
@@ -167,6 +172,7 @@ class Case:
     read: Callable[[Path], Tensor] | None = None
     settle: Callable[[Dataset], Case] | None = None
     metrics: tuple[Any, ...] = ()  # Metric, once the case is made
+    guesses: Sequence[Any] | None = None  # a tuple of Hyperparameters, once the case is made
     accepts: Callable[[tuple[str, ...]], str | None] | None = None
 
     def __post_init__(self) -> None:
@@ -186,10 +192,30 @@ class Case:
                     "dataclass derived from tuner.Hyperparameters"
                 )
             self._check_fields(arm, value)
+        self._check_guesses()
         self._check_own()
         if self.points_per_epoch < 1:
             raise CaseError(f"case {self.name!r}: points_per_epoch has to be 1 or more")
         object.__setattr__(self, "metrics", self._all_metrics())  # frozen for all but this
+
+    def _check_guesses(self) -> None:
+        """Refuse guesses that are not hyperparameters of the case."""
+        if self.guesses is None:
+            return
+        kind, given = type(self.baseline), self.guesses
+        if not isinstance(given, list | tuple):
+            raise CaseError(
+                f"case {self.name!r}: guesses is {given!r}; write a list of configurations: "
+                f"guesses=[{kind.__name__}(...)]"
+            )
+        for place, one in enumerate(given):
+            if type(one) is not kind:
+                raise CaseError(
+                    f"case {self.name!r}: guesses[{place}] is {one!r}; it has to be a "
+                    f"{kind.__name__}, as the baseline is"
+                )
+            self._check_fields(f"guesses[{place}]", one)
+        object.__setattr__(self, "guesses", tuple(given))
 
     def _check_own(self) -> None:
         """Refuse functions of training that contradict each other, and weights of no class."""
@@ -304,11 +330,13 @@ class Case:
                 f"case {self.name!r}: load returned {type(found).__name__}; it has to return what "
                 "tuner.make_dataset makes"
             )
-        if self.settle is None and bool(found.classes) != (self.task == "classification"):
+        if self.settle is None and found.task != self.task:
             raise CaseError(
-                f"case {self.name!r}: its task is {self.task}, and its data has "
-                f"{len(found.classes)} class names; a classification has one a class, a "
-                "regression none"
+                f"case {self.name!r}: its task is {self.task}, and its data, with "
+                f"{len(found.classes)} class names and targets of shape "
+                f"{tuple(found.development.targets.shape)}, is of a {found.task}. A classification "
+                "has a name a class and targets (N,), a multilabel (N, classes), a regression no "
+                "names"
             )
         own = self.read is not None
         reading = how_read(found.development.features, seen, own=own, raw=found.raw)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     OfModel = Callable[[Tensor, Tensor], Tensor]
 
 Direction = Literal["maximize", "minimize"]
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "multilabel", "regression"]
 LOOP = "loop"  # what stands for the task of a loop of the user's own, which reports its score
 
 # Standard deviation of a normally distributed error's absolute value, as a share of its mean; and
@@ -73,7 +73,8 @@ class Metric:
 
         Args:
             outputs: logits (N, classes), or numbers (N, 1).
-            targets: classes (N,), or numbers (N, 1) in the units of `outputs`.
+            targets: classes (N,), labels (N, classes) of 0 and 1, or numbers (N, 1) in the units of
+                `outputs`.
         """
         return self.compute(outputs, targets)
 
@@ -149,6 +150,8 @@ def _is_wrong(outputs: Any, targets: Any) -> Any:
 
 def _macro_f1(outputs: Tensor, targets: Tensor) -> Tensor:
     """Average F1 over the classes that have rows, so that it does not depend on the guesses."""
+    if targets.dim() == 2:
+        return _macro_f1_of_labels(outputs, targets)
     import torch  # takes seconds, as the next does, and `tuner --help` needs neither
     from sklearn.metrics import f1_score
 
@@ -157,6 +160,39 @@ def _macro_f1(outputs: Tensor, targets: Tensor) -> Tensor:
     labels = targets.unique().cpu().numpy()
     found = f1_score(truth, guesses, labels=labels, average="macro", zero_division=0)
     return torch.tensor(float(found), dtype=torch.float64)
+
+
+def _macro_f1_of_labels(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Average F1 over the labels that a row has."""
+    said, truth = outputs > 0, targets > 0
+    both, either = (said & truth).sum(dim=0), said.sum(dim=0) + truth.sum(dim=0)
+    known = truth.any(dim=0)
+    shares: Tensor = 2 * both[known] / either[known]
+    return shares.double().mean()
+
+
+def _jaccard(outputs: Tensor, targets: Tensor) -> Tensor:
+    losses: Tensor = _not_shared(outputs, targets)
+    return 1 - losses.float().mean()
+
+
+def _not_shared(outputs: Any, targets: Any) -> Any:
+    """Return one minus what said and true labels share, of all that are said or true: (N,).
+
+    Of a row without labels that is said to have none, 0.
+    """
+    said, truth = outputs > 0, targets > 0
+    either, both = (said | truth).sum(1), (said & truth).sum(1)
+    return 1.0 - (both + (either == 0)) / (either + (either == 0))
+
+
+def _exact_match(outputs: Tensor, targets: Tensor) -> Tensor:
+    losses: Tensor = _differs(outputs, targets)
+    return 1 - losses.mean()
+
+
+def _differs(outputs: Any, targets: Any) -> Any:
+    return ((outputs > 0) != (targets > 0)).any(1) * 1.0
 
 
 def _mean_absolute_error(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -267,9 +303,36 @@ BRIER = Metric(
     rows=_squared_distance,
     needs_probability=True,
 )
-METRICS = {one.name: one for one in (ACCURACY, MACRO_F1, LOG_LOSS, BRIER, MAE, MSE)}
+# Of several labels a row: Godbole & Sarawagi 2004, "Discriminative Methods for Multi-labeled
+# Classification", section 4.1, call it accuracy. Its losses lie between 0 and 1, so their variance
+# is at most that of losses that are 0 or 1.
+JACCARD = Metric(
+    name="jaccard",
+    title="Jaccard index",
+    loss_title="1 − Jaccard index",  # noqa: RUF001  # a true minus sign
+    direction="maximize",
+    perfect=1.0,
+    per_cent=True,
+    spread=None,
+    compute=_jaccard,
+    rows=_not_shared,
+)
+EXACT_MATCH = Metric(
+    name="exact_match",
+    title="exact match",
+    loss_title="rows with a wrong label",
+    direction="maximize",
+    perfect=1.0,
+    per_cent=True,
+    spread=None,
+    compute=_exact_match,
+    rows=_differs,
+)
+_OURS = (ACCURACY, MACRO_F1, LOG_LOSS, BRIER, JACCARD, EXACT_MATCH, MAE, MSE)
+METRICS = {one.name: one for one in _OURS}
 METRICS_OF: dict[Task, tuple[Metric, ...]] = {  # the first is searched for, all are reported
     "classification": (ACCURACY, MACRO_F1),
+    "multilabel": (JACCARD, EXACT_MATCH, MACRO_F1),
     "regression": (MAE, MSE),
 }
 
@@ -353,18 +416,21 @@ def scores(
 def trivial(
     task: Task, targets: Tensor, metric: Metric | None = None
 ) -> tuple[float | None, float]:
-    """Score a predictor that looks at nothing, on targets (N,) or (N, 1).
+    """Score a predictor that looks at nothing, on targets (N,), (N, classes) or (N, 1).
 
     Args:
         metric: None: the task's own.
 
     Returns:
-        The metric of the most frequent class and the classes' shares, or of the median or the mean,
-        whichever is better; None where nothing says how good a score is. And the training loss of
-        the classes' shares (cross entropy, nats), or of the mean (squared error). Numbers are in
+        The metric of the most frequent class and the classes' shares, of the labels that most rows
+        have or the most frequent set of them, or of the median or the mean, whichever is better;
+        None where nothing says how good a score is. And the training loss of the classes' shares
+        (cross entropy, nats), or of the mean (squared error). Numbers are in
         standardised units, but in the target's own for a metric that takes those.
     """
     metric = metric or METRICS_OF[task][0]
+    if task == "multilabel":
+        return _trivial_labels(targets, metric)
     if task == "classification":
         shares = targets.bincount() / len(targets)
         loss = -shares.xlogy(shares).sum().item()
@@ -377,6 +443,14 @@ def trivial(
     truth = targets if metric.own_units else standardised
     levels = (truth.median(), truth.mean())
     return _best(metric, truth, [level.expand(len(truth), 1) for level in levels]), 1.0
+
+
+def _trivial_labels(targets: Tensor, metric: Metric) -> tuple[float | None, float]:
+    shares = targets.double().mean(dim=0)
+    loss = -(shares.xlogy(shares) + (1 - shares).xlogy(1 - shares)).mean().item()
+    sets, counts = targets.unique(dim=0, return_counts=True)
+    answers = (shares.logit(eps=1e-6), 2.0 * sets[counts.argmax()] - 1, 0 * shares + 1)
+    return _best(metric, targets, [one.expand(len(targets), -1) for one in answers]), loss
 
 
 def _best(metric: Metric, targets: Tensor, answers: Sequence[Tensor]) -> float | None:

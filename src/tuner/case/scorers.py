@@ -63,9 +63,11 @@ class _Said:
     def __init__(self, task: Task, values: Values, classes: int) -> None:
         import numpy as np
 
-        self._estimator_type = "classifier" if task == "classification" else "regressor"
-        self._values = values
-        self.classes_ = np.arange(classes)
+        self._estimator_type = "regressor" if task == "regression" else "classifier"
+        self._values, self._task = values, task
+        # Of labels, as scikit-learn tells them from classes: `type_of_target` of this is theirs.
+        labels = task == "multilabel"
+        self.classes_ = np.eye(classes, dtype=int) if labels else np.arange(classes)
         self.asked: set[str] = set()
 
     def __sklearn_tags__(self) -> Any:
@@ -86,9 +88,9 @@ class _Said:
         return self
 
     def predict(self, _features: object) -> Values:
-        """Return classes (N,), or numbers (N,)."""
+        """Return classes (N,), labels (N, classes) of 0 and 1, or numbers (N,)."""
         self.asked.add("predict")
-        return self._values.argmax(axis=1) if self._values.ndim == 2 else self._values
+        return _decided(self._values, self._task)
 
     def predict_proba(self, _features: object) -> Values:
         """Return probabilities (N, classes)."""
@@ -120,7 +122,7 @@ class _Own:
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         values, truth = _as_arrays(outputs, targets)
         if self.needs == "class":
-            values = values.argmax(axis=1) if values.ndim == 2 else values
+            values = _decided(values, "multilabel" if truth.ndim == 2 else "classification")
         return _computed(self.title, lambda: self.function(truth, values), values)
 
 
@@ -145,7 +147,8 @@ def make_metric(
 
     The function is called as those in `sklearn.metrics` are, with the truth and what a model says
     of as many rows, and returns a number. For classes, the truth is (N,) whole numbers, the places
-    of the classes. For a regression, both are (N,) numbers in the target's own units.
+    of the classes; for labels, (N, labels) of 0 and 1. For a regression, both are (N,) numbers in
+    the target's own units.
 
     >>> import numpy
     >>> def caught(truth, guess):
@@ -227,8 +230,7 @@ def stored(name: str) -> Metric | None:
     if own := OF_A_USER.fullmatch(name):
         direction: Any = own["direction"]
         return _of_user(own["title"], direction, _OnlyNamed(own["title"]), probability=False)
-    tasks: tuple[Task, ...] = ("classification", "regression")
-    return next((found for task in tasks if (found := _known(name, task))), None)
+    return next((found for task in METRICS_OF if (found := _known(name, task))), None)
 
 
 @lru_cache
@@ -247,7 +249,12 @@ def _known(name: str, task: Task) -> Metric | None:
 
 
 def _fits_ours(name: str, task: Task) -> bool:
-    return (name in {"mae", "mse"}) == (task == "regression")
+    fitting: dict[Task, set[str]] = {
+        "classification": {"accuracy", "macro_f1", "log_loss", "brier_score"},
+        "multilabel": {"jaccard", "exact_match", "macro_f1"},
+        "regression": {"mae", "mse"},
+    }
+    return name in fitting[task]
 
 
 def _asked(scorer: str, task: Task) -> set[str] | None:
@@ -257,6 +264,11 @@ def _asked(scorer: str, task: Task) -> set[str] | None:
     if task == "regression":
         truth = np.array([1.5, 2.25, 3.5])
         said = _Said(task, truth + 0.25, 1)
+    elif task == "multilabel":
+        truth = np.array([[0, 1, 1], [1, 1, 0], [1, 0, 0], [0, 1, 1]])
+        said = _Said(
+            task, np.array([[0.7, 0.3, 0.6], [0.6, 0.4, 0.2], [0.2, 0.8, 0.4], [0.9] * 3]), 3
+        )
     else:
         truth = np.array([0, 1, 1, 0])
         said = _Said(task, np.array([[0.7, 0.3], [0.6, 0.4], [0.2, 0.8], [0.9, 0.1]]), 2)
@@ -266,7 +278,7 @@ def _asked(scorer: str, task: Task) -> set[str] | None:
             score = _score(scorer, said, truth)
     except Exception:  # whatever scikit-learn raises for targets of another kind
         return None
-    if task == "classification" and _asked(scorer, "regression") is not None:
+    if task != "regression" and _asked(scorer, "regression") is not None:
         return None  # it would take the numbers of classes for quantities
     return said.asked if np.isfinite(score) else None
 
@@ -284,7 +296,7 @@ def _of_scorer(scorer: str, task: Task, probability: bool) -> Metric:
     less = scorer.startswith(NEGATED)
     relative = name in {"r2", "explained_variance"} or name.startswith("d2_")
     signed = name.startswith(("adjusted", "matthews")) or name in UNBOUNDED
-    share = task == "classification" and not less and not signed
+    share = task != "regression" and not less and not signed
     return Metric(
         name=name,
         title=title,
@@ -318,12 +330,20 @@ def _of_user(title: str, direction: Direction, compute: Any, probability: bool) 
 
 
 def _as_arrays(outputs: Tensor, targets: Tensor) -> tuple[Values, Values]:
-    """Return probabilities (N, classes) or numbers (N,), and the truth (N,)."""
-    truth = targets.detach().cpu().flatten().numpy()
+    """Return probabilities (N, classes) or numbers (N,), and the truth (N,) or (N, labels)."""
+    truth = targets.detach().cpu()
     said = outputs.detach().cpu().double()
     if targets.is_floating_point():
-        return said[:, 0].numpy(), truth.astype("float64")
-    return said.softmax(dim=1).numpy(), truth
+        return said[:, 0].numpy(), truth.flatten().numpy().astype("float64")
+    return (said.softmax(dim=1) if truth.dim() == 1 else said.sigmoid()).numpy(), truth.numpy()
+
+
+def _decided(values: Values, task: Task) -> Values:
+    """Return the likeliest class (N,) of probabilities, labels (N, L), or numbers as they are."""
+    if task == "multilabel":
+        labels: Values = (values > 0.5).astype(int)  # type: ignore[operator]
+        return labels
+    return values.argmax(axis=1) if values.ndim == 2 else values
 
 
 def _computed(name: str, compute: Callable[[], float], values: Values) -> Tensor:

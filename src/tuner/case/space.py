@@ -115,13 +115,15 @@ def _joined(one: BaseDistribution, other: BaseDistribution) -> BaseDistribution:
 
 
 def check_arms(case: Case) -> None:
-    """Check that baseline and recipe are inside the search space.
+    """Check that baseline, recipe and the case's own guesses are inside the search space.
 
     Raises:
         CaseError: `suggest` raises, or does not give them back.
     """
     for arm in ("baseline", "recipe"):
         check_inside(case, getattr(case, arm), f"its {arm}")
+    for place, guess in enumerate(case.guesses or ()):
+        check_inside(case, guess, f"guesses[{place}]")
 
 
 def check_inside(case: Case, hyperparameters: Hyperparameters, what: str) -> None:

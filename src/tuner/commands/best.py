@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     screen = console()
     screen.print(best["sentence"])
-    screen.print(f"\nBest of study {best['study']!r}: trial {best['trial']}")
+    mark = ", a guess, tried before the search" if best["is_guess"] else ""
+    screen.print(f"\nBest of study {best['study']!r}: trial {best['trial']}{mark}")
     was = best["baseline"]
     rows = [
         (name, value, was and was.get(name), "changed" if name in best["changed"] else "")

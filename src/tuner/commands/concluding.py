@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.reference import is_file, is_loop
 from tuner.commands.tables import text_of
 from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.report.scored import metric_in
+from tuner.report.sections.use import folds_of_search, with_uncertainty
+from tuner.report.wording import difference, means_and_stds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +38,7 @@ def conclude(console: Console, report: Path, command: str) -> None:
         console.print(Markdown(shown))
     else:
         console.print(shown, highlight=False, soft_wrap=True)
-    lines = [best_line(facts), f"Report: {report.with_suffix('.html')}"]
+    lines = [best_line(facts), score_line(facts), f"Report: {report.with_suffix('.html')}"]
     next_one = next_command(facts, command)
     if next_one:
         lines.append(f"Next:   {next_one}")
@@ -58,14 +61,35 @@ def best_line(facts: Mapping[str, Any]) -> str:
     return f"Best:   trial {best['trial']}: {', '.join(changed)}" if changed else ""
 
 
+def score_line(facts: Mapping[str, Any]) -> str:
+    """Say what the best is worth on fresh folds, and how optimistic its score of the search was.
+
+    Empty where it has no score on fresh folds.
+    """
+    best = facts["arms"].get("best")
+    if not best or not best.get("fresh"):
+        return ""
+    metric = metric_in(facts)
+    loop = is_loop(facts["reference"])
+    of_search = with_uncertainty(facts, best["validation"])
+    fresh, searched = means_and_stds(metric, [best["fresh"], of_search])
+    folds = "" if loop else f" ({folds_of_search(facts)})"
+    by = best["optimism"]
+    how = f"{difference(metric, by)} too optimistic" if by > 0 else "not too optimistic"
+    return (
+        f"Score:  {metric.title} {fresh} on fresh {'seeds' if loop else 'folds'}; in the search it "
+        f"was {searched}{folds}, {how}"
+    )
+
+
 def next_command(facts: Mapping[str, Any], command: str) -> str:
     """Return the command that a person wants next, and what for; empty where there is none."""
     pair = facts["comparison"]["best_vs_baseline"]
     if "baseline" not in facts["arms"]:
         return ""
-    if pair is None or pair["n"] < FEWEST_TO_PROVE:
+    if pair is None or pair["n"] < pair.get("fewest", FEWEST_TO_PROVE):
         words = _without(_without(shlex.split(command), "--seeds"), "--try")
-        return f"{shlex.join([*words, '--seeds', str(FEWEST_TO_PROVE)])}   # is it really better?"
+        return f"{shlex.join(words)}   # is it really better?"
     if pair["same_trial"] or pair["verdict"] != "better":
         if facts["outlook"]["more_trials"] == "no":
             return ""

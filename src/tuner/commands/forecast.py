@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import fmean
 
-# Trainings a seed: up to three candidates, baseline and recipe on fresh folds, then three arms for
-# the test. Fewer are trained where arms are the same trial, more while the result is not clear.
-ON_FRESH_FOLDS, FOR_THE_TEST = 5, 3
+# Trainings a seed for the test: of three arms, fewer where arms are the same trial, and more while
+# the result is not clear.
+FOR_THE_TEST = 3
 
 
 @dataclass(slots=True)
@@ -19,15 +19,17 @@ class Forecast:
         total: trials that the search ends with.
         done_before: of these, by earlier runs.
         seeds: of the confirmation.
+        raced: trainings of the race on fresh folds, at most.
         slots: fits that run at once.
-        folds: trained in a trial.
+        folds: trained in a trial that is neither baseline nor recipe.
         began: seconds on any clock; the same clock is asked later.
-        complete: seconds that complete trials took.
+        complete: seconds that complete trials took, for so many folds.
     """
 
     total: int
     done_before: int
     seeds: int
+    raced: int
     slots: int
     folds: int
     began: float
@@ -49,7 +51,7 @@ class Forecast:
 
     def trainings(self) -> int:
         """Return how many trainings the confirmation has, as far as it can be told before."""
-        return (ON_FRESH_FOLDS + FOR_THE_TEST) * self.seeds
+        return (self.raced + FOR_THE_TEST * self.seeds) if self.seeds else 0
 
     def confirming(self, trained: int, seconds: float) -> float:
         """Return the seconds left of a confirmation that has taken so many for its trainings."""

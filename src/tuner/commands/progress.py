@@ -12,8 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from tuner.commands.forecast import Forecast, about
+from tuner.study.design import Design, folds_trained
 from tuner.study.limits import breaks_limits, was_passed_over
-from tuner.study.schema import TRIED
+from tuner.study.schema import ARM, FACTS, GUESS, SECONDS, TRIED
 from tuner.study.trials import FINISHED, finished, sign_of_study
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_DRAWINGS = 0.25
 WIDEST_BAR = 40
+SAID = ((TRIED, "yours"), (GUESS, "guess"))  # of a trial that the search has not drawn
 
 
 class Progress:
@@ -55,7 +57,8 @@ class Progress:
         self.study, self.metric, self.total, self.console = study, metric, total, console
         self.remark = remark
         done = finished(study)
-        self.forecast = Forecast(total, done, seeds, slots, folds, time.monotonic())
+        raced = Design.of(study.user_attrs.get(FACTS, {})).trainings_of_race(seeds)
+        self.forecast = Forecast(total, done, seeds, raced, slots, folds, time.monotonic())
         self.is_live = console.is_terminal and not console.is_dumb_terminal
         self._drawn = 0.0
         self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -95,12 +98,18 @@ class Progress:
         able = [trial for trial in complete if not breaks_limits(trial)]
         signed = [(sign_of_study(self.study) * one.values[0], -one.number, one) for one in able]
         self.best = max(signed)[2] if signed else None
-        self.forecast.complete = [trial.user_attrs.get("seconds", 0.0) for trial in complete]
+        self.forecast.complete = [self._seconds(trial) for trial in complete]
+
+    def _seconds(self, trial: FrozenTrial) -> float:
+        """Return what a trial took, or would have taken on as many folds as the others."""
+        facts, arm = self.study.user_attrs.get(FACTS), ARM in trial.user_attrs
+        share = self.forecast.folds / folds_trained(facts, arm=arm) if facts else 1.0
+        return share * float(trial.user_attrs.get(SECONDS, 0.0))
 
     def _line(self, ended: FrozenTrial) -> str:
         """One finished trial: what came of it, and where the search stands."""
         arm = ended.user_attrs.get("arm")
-        whose = arm or ("yours" if TRIED in ended.user_attrs else "")
+        whose = arm or next((said for key, said in SAID if key in ended.user_attrs), "")
         name = f"trial {ended.number}" + (f" ({whose})" if whose else "")
         if ended.state == TrialState.COMPLETE:
             outcome = f"{self.metric} {ended.value:.4f}"

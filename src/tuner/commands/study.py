@@ -79,10 +79,10 @@ def add_budget(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--seeds",
         type=whole_number(0),
-        default=6,
-        help="number of fresh seeds for the confirmation (default 6; with 6 or more, up to four "
-        "times as many are used until the result is clear; 0 skips the confirmation and leaves "
-        "the test split unopened)",
+        metavar="N",
+        help="models an arm that meet the test split, in one look (default: 4, and 4 more for a "
+        "second look if the first proves nothing; a loop is called on 6 to 24 fresh seeds; 0 skips "
+        "the confirmation and leaves the test split unopened)",
     )
     made.add_argument(
         "--timeout",

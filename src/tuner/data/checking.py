@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.images import MODES
+from tuner.data.room import AT_A_TIME
 from tuner.data.splits import Holdout, Scheme
 from tuner.errors import DataError
 
@@ -107,7 +108,7 @@ def check_parts(
             "takes one shape, so read both alike"
         )
     if classes and isinstance(validation, Holdout):
-        counts = development.targets.bincount(minlength=len(classes)).tolist()
+        counts = development.counts(len(classes))
         single = [one for one, count in zip(classes, counts, strict=True) if count == 1]
         if single:
             raise DataError(
@@ -170,10 +171,15 @@ def _raw(rows: Examples, columns: tuple[str, ...], pixels: PixelStatistics | Non
         yield f"features are {kind}; with raw=True they have to be {' or '.join(map(str, RAW))}"
     elif len(shape) < 2:
         yield f"features have shape {shape}; a row needs a dimension of its own: (N, ...)"
-    elif kind.is_floating_point and not rows.features.isfinite().all():
+    elif kind.is_floating_point and not _all_finite(rows.features):
         yield "a feature is not finite"
     if columns or pixels:
         yield "`columns` is for tables and `pixels` for images; leave them out with raw=True"
+
+
+def _all_finite(rows: Tensor) -> bool:
+    """Whether all values are finite; of what is mapped, a part at a time is looked at."""
+    return all(bool(part.isfinite().all()) for part in rows.split(AT_A_TIME))
 
 
 def _table(rows: Examples, columns: tuple[str, ...], *, gaps: bool) -> Iterator[str]:
@@ -193,12 +199,19 @@ def _table(rows: Examples, columns: tuple[str, ...], *, gaps: bool) -> Iterator[
 
 
 def _classes(rows: Examples, classes: tuple[str, ...]) -> Iterator[str]:
-    shape = tuple(rows.targets.shape)
-    if rows.targets.dtype != torch.int64 or len(shape) != 1:
+    shape, labels = tuple(rows.targets.shape), (len(rows), len(classes))
+    if rows.targets.dtype != torch.int64 or (len(shape) != 1 and shape != labels):
         yield (
             f"targets are {rows.targets.dtype} of shape {shape}; with class names they have to be "
-            "torch.int64 of shape (N,)"
+            f"torch.int64 of shape (N,), or of (N, {len(classes)}) where a row has any number of "
+            "labels"
         )
+        return
+    if len(shape) == 2:
+        if set(rows.targets.unique().tolist()) - {0, 1}:
+            yield "targets of several labels hold other numbers than 0 and 1"
+        if len(classes) < 2:
+            yield "there is one label; make it a classification of two classes, yes and no"
         return
     unknown = set(rows.targets.unique().tolist()) - set(range(len(classes)))
     if unknown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tuner.data.checking import check_kinds, check_names, check_parts, check_rows, plain_names
 from tuner.data.findings import find
@@ -78,7 +78,7 @@ class Dataset:
         name: the study's default name; a stand-in has a name of its own.
         source: where it came from, in words for the report.
         validation: how the development data is split for the search.
-        classes: names of the classes; empty for regression.
+        classes: names of the classes, or of the labels; empty for regression.
         columns: names of the features of a table; empty for images.
         pixels: how images are normalised; None: features are standardised on a fold's training
             part.
@@ -114,8 +114,15 @@ class Dataset:
 
     @property
     def outputs(self) -> int:
-        """Size of the model's output: one a class, or one number."""
+        """Size of the model's output: one a class or label, or one number."""
         return len(self.classes) or 1
+
+    @property
+    def task(self) -> Literal["classification", "multilabel", "regression"]:
+        """What is predicted: one class, any number of labels, or a number."""
+        if not self.classes:
+            return "regression"
+        return "multilabel" if self.development.targets.dim() == 2 else "classification"
 
     @property
     def identity(self) -> str:
@@ -197,13 +204,14 @@ def make_dataset(
         gaps = table is not None
         check_rows(name, part, rows, classes, columns, pixels, raw=raw, gaps=gaps)
     check_parts(name, development, test, validation, classes)
-    absent = set(range(len(classes))) - set(development.targets.unique().tolist())
+    counts = development.counts(len(classes))
+    absent = [one for one, count in zip(classes, counts, strict=True) if not count]
     if absent:
-        missing = ", ".join(classes[number] for number in sorted(absent))
+        missing = ", ".join(absent)
         raise DataError(
             f"{name}: there are no development rows of class {missing}; leave the class out"
         )
-    if development.targets.unique().numel() == 1:
+    if len(development.targets.unique(dim=0)) == 1:
         raise DataError(
             f"{name}: all development rows have the same target, so there is nothing to learn; "
             "add rows with other targets"

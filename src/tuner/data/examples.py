@@ -31,7 +31,8 @@ class Examples:
         features: images (N, C, H, W) uint8, or tables (N, F) float32, or float64 for numbers far
             from zero (a Unix time): they are scaled before a model sees them as float32. Or raw
             rows (N, ...) int64, int32 or float32, which it sees as they are.
-        targets: classes (N,) int64, or numbers (N, 1) float32 or float64.
+        targets: classes (N,) int64; labels (N, classes) int64 of 0 and 1, where a row has any
+            number of them; or numbers (N, 1) float32 or float64.
         groups: (N,) int64: rows of one number stay on one side of a split; None: all may be parted.
         names: what each row is called: its file; empty: rows have only numbers.
     """
@@ -69,6 +70,26 @@ class Examples:
         """Return the number of rows."""
         return len(self.features)
 
+    def counts(self, classes: int) -> list[int]:
+        """Return how many rows each class or label has; of numbers, none."""
+        if classes == 0:
+            return []
+        several = self.targets.dim() == 2
+        counted = self.targets.sum(dim=0) if several else self.targets.bincount(minlength=classes)
+        found: list[int] = counted.tolist()
+        return found
+
+    def strata(self) -> Tensor | None:
+        """Return what a split has to spread evenly, (N,) int64; None: numbers.
+
+        Classes as they are. Of several labels the rarest that a row has, as the first step of
+        Sechidis, Tsoumakas & Vlahavas 2011, "On the Stratification of Multi-label Data"; rows
+        without any are a stratum of their own, and so are those of strata with one row.
+        """
+        if self.targets.is_floating_point():
+            return None
+        return self.targets if self.targets.dim() == 1 else _rarest(self.targets)
+
     def save(self, path: Path) -> None:
         """Write the tensors to a safetensors file."""
         tensors = {"features": self.features, "targets": self.targets}
@@ -93,6 +114,18 @@ class Examples:
             raise DataError(
                 f"{path} cannot be read ({error}); remove its folder, and it is made again"
             ) from error
+
+
+def _rarest(labels: Tensor) -> Tensor:
+    """Return the rarest label (N,) of each row of labels (N, L), or L."""
+    count, width = labels.shape
+    often = torch.where(labels > 0, labels.sum(dim=0), count + 1)
+    none = (labels.sum(dim=1) == 0)[:, None] * count
+    found = torch.cat([often, count + 1 - none], dim=1).argmin(dim=1)
+    alone = found.bincount(minlength=width + 1)[found] == 1
+    if int(alone.sum()) == 1:  # it cannot be a stratum; the largest takes it
+        return torch.where(alone, found.bincount().argmax(), found)
+    return torch.where(alone, width + 1, found)
 
 
 def _as_bytes(names: tuple[str, ...]) -> Tensor:

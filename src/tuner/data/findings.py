@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,13 @@ from tuner.seeds import Stream, derive
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from torch import Tensor
+
     from tuner.data.examples import Examples
     from tuner.data.splits import Scheme
 
 UNEVEN = 3  # times as many rows in the largest class as in the smallest: worth a word
+RARE = 0.05  # share of the rows that have a label, or have not: worth a word
 FEWEST = 20  # rows; of fewer, a column may number the rows or give the target by chance
 SAMPLE = 2000  # rows that columns are compared with the target on
 # Of the target's variance, or of the column's variance between classes: almost all.
@@ -59,6 +61,7 @@ class Findings:
         suspects: columns that give the target almost alone, with how much of it (0 to 1).
         numbering: columns with another whole number in each row: an id, or a clock.
         target: of a regression.
+        several: whether a row may have several labels, or none.
         told: what else a source of data has found, a sentence or two each.
     """
 
@@ -73,6 +76,7 @@ class Findings:
     suspects: dict[str, float]
     numbering: list[str]
     target: Target | None
+    several: bool = False
     told: list[str] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
@@ -134,13 +138,26 @@ class Findings:
             return
         ordered = sorted(self.development, key=lambda name: self.development[name])
         least, most = ordered[0], ordered[-1]
-        if self.development[most] >= UNEVEN * self.development[least]:
+        if self.several:
+            yield from self._about_labels()
+        elif self.development[most] >= UNEVEN * self.development[least]:
             small, large = (_percent(self.development[name] / self.rows) for name in (least, most))
             yield (
                 f"The classes are uneven: {least!r} has {small} of the development rows, {most!r} "
                 f"has {large}. Always answering {most!r} has an accuracy of {large}, so look at "
                 "the recall of each class too, or search for --metric balanced_accuracy."
             )
+
+    def _about_labels(self) -> Iterator[str]:
+        """Say which labels most rows have, or hardly any."""
+        for name, count in self.development.items():
+            share = count / self.rows
+            if not RARE <= share <= 1 - RARE:
+                yield (
+                    f"{_percent(share)} of the development rows have the label {name!r}. A model "
+                    f"that always says {'yes' if share > 0.5 else 'no'} is nearly always right on "
+                    "it, so look at how many of its rows are found."
+                )
 
     def _about_columns(self) -> Iterator[str]:
         if self.constant:
@@ -186,12 +203,12 @@ def find(
         suspects=suspects,
         numbering=numbering,
         target=None if classes else _target(development),
+        several=development.targets.dim() == 2 and bool(classes),
     )
 
 
 def _counts(rows: Examples, classes: tuple[str, ...]) -> dict[str, int]:
-    counted = Counter(rows.targets.tolist()) if classes else {}
-    return {name: counted[number] for number, name in enumerate(classes)}
+    return dict(zip(classes, rows.counts(len(classes)), strict=True))
 
 
 def _target(rows: Examples) -> Target:
@@ -214,7 +231,7 @@ def _columns(
         return constant, suspects, numbering
     random = np.random.default_rng(derive(0, Stream.ROWS_LOOKED_AT))
     some = np.sort(random.permutation(len(rows))[:SAMPLE])
-    targets = rows.targets.double().numpy().ravel()[some]
+    targets = _one_a_row(rows.targets, classes).double().numpy()[some]
     ranks = rankdata(targets)
     features = rows.features.numpy()
     same = features.min(axis=0) == features.max(axis=0)
@@ -233,6 +250,13 @@ def _columns(
             elif _differ(sample) and numbers_rows(features[:, place].astype(np.float64)):
                 numbering.append(name)
     return constant, suspects, numbering
+
+
+def _one_a_row(targets: Tensor, classes: tuple[str, ...]) -> Tensor:
+    """Return targets (N,); sets of labels are numbered."""
+    if classes and targets.dim() == 2:
+        _, targets = targets.unique(dim=0, return_inverse=True)
+    return targets.flatten()
 
 
 def _differ(values: np.ndarray) -> bool:

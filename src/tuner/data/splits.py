@@ -153,10 +153,10 @@ def everything(development: Examples) -> tuple[Fold, ...]:
 
 def _folds(development: Examples, scheme: Scheme, seed: int) -> tuple[Fold, ...]:
     count = len(development)
-    stratified = not development.targets.is_floating_point()
-    labels = development.targets.numpy()
+    strata = development.strata()
+    labels = None if strata is None else strata.numpy()
     if isinstance(scheme, Holdout) and development.groups is not None:
-        classes = labels if stratified else np.zeros(count, dtype=np.int64)
+        classes = np.zeros(count, dtype=np.int64) if labels is None else labels
         held = hold_out_groups(classes, development.groups.numpy(), scheme.rows / count, seed)
         return (_fold(np.flatnonzero(~held), np.flatnonzero(held)),)
     if isinstance(scheme, Holdout):
@@ -164,7 +164,7 @@ def _folds(development: Examples, scheme: Scheme, seed: int) -> tuple[Fold, ...]
             np.arange(count),
             test_size=scheme.rows,
             random_state=seed,
-            stratify=labels if stratified else None,
+            stratify=labels,
         )
         return (_fold(training, validation),)
     if isinstance(scheme, TimeFolds):
@@ -172,9 +172,9 @@ def _folds(development: Examples, scheme: Scheme, seed: int) -> tuple[Fold, ...]
     if isinstance(scheme, GroupFolds):
         return _by_group(development, scheme, seed)
     splitter = (
-        StratifiedKFold(scheme.k, shuffle=True, random_state=seed)
-        if stratified
-        else SklearnKFold(scheme.k, shuffle=True, random_state=seed)
+        SklearnKFold(scheme.k, shuffle=True, random_state=seed)
+        if labels is None
+        else StratifiedKFold(scheme.k, shuffle=True, random_state=seed)
     )
     with warnings.catch_warnings():
         # A class with fewer rows than folds is among the data set's findings, and is said there.
@@ -193,14 +193,15 @@ def _by_group(development: Examples, scheme: GroupFolds, seed: int) -> tuple[Fol
     different = len(np.unique(groups))
     if different < scheme.k:
         raise ValueError(f"there are {different} groups for {scheme.k} folds")
+    strata = development.strata()
     splitter = (
         GroupKFold(scheme.k, shuffle=True, random_state=seed)
-        if development.targets.is_floating_point()
+        if strata is None
         else StratifiedGroupKFold(scheme.k, shuffle=True, random_state=seed)
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        parts = splitter.split(np.zeros(count), development.targets.numpy().ravel(), groups)
+        parts = splitter.split(np.zeros(count), None if strata is None else strata.numpy(), groups)
         return tuple(_fold(*part) for part in parts)
 
 

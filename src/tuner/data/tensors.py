@@ -9,6 +9,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from tuner.data.room import AT_A_TIME
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -74,11 +76,12 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 
 def row_digests(rows: Tensor) -> list[bytes]:
     """Return a digest of each row's values (N, ...): equal for equal values; 0 and -0 are equal."""
-    flat = rows.detach().cpu().flatten(1)
-    if flat.is_floating_point():
-        flat = flat + 0.0  # -0 becomes 0
-    values = flat.contiguous().numpy()
-    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in values]
+    found: list[bytes] = []
+    for part in rows.detach().cpu().flatten(1).split(AT_A_TIME):
+        values = part + 0.0 if part.is_floating_point() else part  # -0 becomes 0
+        digests = (hashlib.blake2b(row.data, digest_size=16) for row in values.contiguous().numpy())
+        found += [one.digest() for one in digests]
+    return found
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

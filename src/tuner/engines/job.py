@@ -23,13 +23,15 @@ class Replica:
     Attributes:
         seed: of weights, batches, dropout and augmentation.
         split_seed: of the folds; None: train on all development data, validate on none.
-        fold: the only one to train on; None: all folds, in lockstep.
+        fold: the only one to train on; None: the first `folds`, in lockstep.
+        folds: how many; None: all.
         weights: file for the trained weights (of the first fold); None: they are not kept.
     """
 
     seed: int
     split_seed: int | None
     fold: int | None = None
+    folds: int | None = None
     weights: Path | None = None
 
 

@@ -58,7 +58,9 @@ class Reader:
         if replica.split_seed is None:
             return everything(self.data(data).development)
         splits = self._split(data, replica.split_seed)
-        return splits if replica.fold is None else splits[replica.fold : replica.fold + 1]
+        if replica.fold is None:
+            return splits[: replica.folds]
+        return splits[replica.fold : replica.fold + 1]
 
     def _make_folds(self, data: Path, seed: int) -> tuple[Fold, ...]:
         dataset = self.data(data)

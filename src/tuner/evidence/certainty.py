@@ -12,7 +12,7 @@ from scipy.stats import t as student
 
 from tuner.evidence.components import Components
 from tuner.evidence.crossed import MARGIN
-from tuner.evidence.looks import alpha_for
+from tuner.evidence.looks import WHOLE, Share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ class Certainty:
     Attributes:
         rows: of the test.
         seeds: an arm.
-        looks: at the test set, over which the 5 % are split.
+        share: of the 5 % that the last look may use.
         smallest: true gain that is seen in 80 % of studies.
         wanted: the gain asked about: what was hoped for before, what was observed after; None where
             there is nothing to ask, as with a gain not above zero.
@@ -46,7 +46,7 @@ class Certainty:
 
     rows: int
     seeds: int
-    looks: int
+    share: Share
     smallest: float
     wanted: float | None
     rows_needed: int | None
@@ -58,7 +58,7 @@ class Certainty:
 
 
 def smallest_gain(
-    components: Components, rows: int, seeds: int, looks: int = 1, power: float = POWER
+    components: Components, rows: int, seeds: int, share: Share = WHOLE, power: float = POWER
 ) -> float:
     """Return the smallest true gain that a test of this size calls better so often.
 
@@ -69,27 +69,27 @@ def smallest_gain(
         components: of the variance, known or guessed.
         rows: of the test, at least two.
         seeds: an arm, at least two.
-        looks: at the test set.
+        share: of the 5 % that the look may use.
         power: how often it is to be seen.
     """
     counts = seeds, seeds
     error = math.sqrt(components.variance(rows, counts))
-    quantile = float(student.isf(alpha_for(looks) / 2, components.degrees(rows, counts)))
+    quantile = float(student.isf(share.alpha / 2, components.degrees(rows, counts)))
     return error * (MARGIN * quantile + float(norm.ppf(power)))
 
 
 def rows_for(
-    components: Components, gain: float, seeds: int, looks: int = 1, power: float = POWER
+    components: Components, gain: float, seeds: int, share: Share = WHOLE, power: float = POWER
 ) -> int | None:
     """Return how many test rows show this gain with these seeds; None where no number can."""
-    return _fewest(lambda n: smallest_gain(components, n, seeds, looks, power), gain, MOST_ROWS)
+    return _fewest(lambda n: smallest_gain(components, n, seeds, share, power), gain, MOST_ROWS)
 
 
 def seeds_for(
-    components: Components, gain: float, rows: int, looks: int = 1, power: float = POWER
+    components: Components, gain: float, rows: int, share: Share = WHOLE, power: float = POWER
 ) -> int | None:
     """Return how many seeds an arm show this gain on these rows; None where no number can."""
-    return _fewest(lambda n: smallest_gain(components, rows, n, looks, power), gain, MOST_SEEDS)
+    return _fewest(lambda n: smallest_gain(components, rows, n, share, power), gain, MOST_SEEDS)
 
 
 def guess(
@@ -130,7 +130,7 @@ def before(
     seeds: int,
     *,
     wanted: float | None = None,
-    looks: int = 1,
+    share: Share = WHOLE,
     seconds: float | None = None,
 ) -> Certainty:
     """Say what a test can show, from guessed components (see `guess`).
@@ -140,7 +140,7 @@ def before(
         rows: of the test.
         seeds: an arm.
         wanted: the gain hoped for.
-        looks: at the test set, the coming one included.
+        share: of the 5 % that the last look may use.
         seconds: one training takes.
 
     Raises:
@@ -148,7 +148,7 @@ def before(
     """
     if rows < 2 or seeds < 2:
         raise ValueError(f"{rows} rows and {seeds} seeds; at least two of each are needed")
-    smallest = partial(smallest_gain, components, rows, looks=looks)
+    smallest = partial(smallest_gain, components, rows, share=share)
     more = None if seconds is None else int(HOUR / (2 * seconds))  # both arms are trained
     asked = wanted if wanted is not None and wanted > 0 else None
     counts = seeds, seeds
@@ -157,11 +157,11 @@ def before(
     return Certainty(
         rows=rows,
         seeds=seeds,
-        looks=looks,
+        share=share,
         smallest=smallest(seeds),
         wanted=asked,
-        rows_needed=None if asked is None else rows_for(components, asked, seeds, looks),
-        seeds_needed=None if asked is None else seeds_for(components, asked, rows, looks),
+        rows_needed=None if asked is None else rows_for(components, asked, seeds, share),
+        seeds_needed=None if asked is None else seeds_for(components, asked, rows, share),
         with_all_seeds=smallest(MOST_SEEDS),
         row_share=by_rows / variance if variance else 1.0,
         hour_seeds=more,
@@ -185,7 +185,7 @@ def after(gain: Gain, *, seconds: float | None = None) -> Certainty | None:
         gain.rows,
         min(gain.seeds),
         wanted=gain.gain,
-        looks=gain.looks,
+        share=gain.share,
         seconds=seconds,
     )
 

@@ -1,4 +1,4 @@
-"""Is it really better? Candidates race on fresh folds, then the test split is opened once."""
+"""Is it really better? Candidates race on fresh folds, then new models meet the test split."""
 
 from __future__ import annotations
 
@@ -6,30 +6,33 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import StudyError
-from tuner.evidence.final import score_on_test
-from tuner.evidence.finalists import most_seeds
-from tuner.evidence.jobs import Configuration, seed_of
-from tuner.evidence.mistakes import one_class_in_words
+from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.evidence.jobs import Configuration
+from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
-from tuner.evidence.price import Price, plan_test
-from tuner.evidence.race import Race, race
-from tuner.evidence.rivals import train_rivals
+from tuner.evidence.price import price_of_test
+from tuner.evidence.proof import Proof
+from tuner.evidence.racing import race_on_fresh_folds
 from tuner.evidence.trainings import Trainings
 from tuner.seeds import Stream
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.limits import breaks_limits
-from tuner.study.schema import CONFIRMATION, MISTAKES
+from tuner.study.schema import CONFIRMATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import optuna
     from optuna.trial import FrozenTrial
 
     from tuner.engines.job import Engine
-    from tuner.evidence.final import Tested
+    from tuner.evidence.price import Price
+    from tuner.evidence.race import Race
     from tuner.study.configuration import StudyConfig
+
+ROUNDS = 6  # of the race, where nobody asks for another number of seeds
+OF_TEST = ("seeds", "stream", "most", "price", "plan", "rivals")  # of a confirmation
 
 
 def configuration_of(trial: FrozenTrial) -> Configuration:
@@ -43,19 +46,20 @@ def confirm(
     study: optuna.Study,
     config: StudyConfig,
     engine: Engine,
-    fewest: int,
+    asked: int | None,
     folder: Path,
     say: Callable[[str], None],
 ) -> bool:
     """Find out which candidate is best, and what it is worth, unless that is known already.
 
     The candidates of the search, baseline and recipe are trained again on fresh seeds and folds;
-    what wins there is the best from then on. Then new models of baseline, recipe and best, on seeds
-    that the race did not use, meet the test, which is opened once for all of them.
+    what wins there is the best from then on. Then new models of baseline, recipe and best, each on
+    seeds of its own that the race did not use, meet the test.
 
     Args:
-        fewest: seeds; up to four times as many models are tested where that is worth it. A
-            confirmation of these candidates on as many or more stays as it is.
+        asked: models an arm, which meet the test in one look; None: two looks, the second where the
+            first has proven nothing (`looks.Plan`). A confirmation of these candidates that is
+            enough for that stays as it is; one that was interrupted between its looks continues.
         folder: keeps the weights of each model that meets the test as soon as it is trained, so an
             interrupted confirmation continues where it was.
 
@@ -72,9 +76,10 @@ def confirm(
     before: dict[str, Any] = study.user_attrs.get(CONFIRMATION, {})
     numbers = [trial.number for trial in candidates]
     fixed = {name: trial.number for name, trial in arms.items() if name != "best"}
-    asked = {"candidates": numbers, "fixed": fixed}
-    if before and {name: before[name] for name in asked} == asked and before["fewest"] >= fewest:
-        if before["fewest"] > fewest:
+    entered = {"candidates": numbers, "fixed": fixed}
+    enough = _is_enough(before, asked)
+    if enough and {name: before[name] for name in entered} == entered:
+        if asked is not None and len(before["seeds"]) > asked:
             say(f"The confirmation on {len(before['seeds'])} seeds is kept.")
         return False
     configurations = {
@@ -84,101 +89,70 @@ def confirm(
     if not candidates:
         raise StudyError("no trained configuration keeps within the study's limits")
     barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
-    found = _race(trainings, configurations, numbers, fixed, fewest, say, barred)
-    identity = config.dataset.test.identity()
-    looks = looks_at(study, identity)
-    count, price = plan_test(config, found, fixed["baseline"], fewest, looks + 1)
+    fewest = ROUNDS if asked is None else asked
+    found = race_on_fresh_folds(trainings, configurations, candidates, fixed, fewest, barred)
     chosen = {**fixed, "best": found.winner}
-    known = _scores_known(before, count)
-    opened = not set(chosen.values()) <= set(known)
-    if opened:
-        say(price.words)
-        seeds = [seed_of(config.seed, index, Stream.TEST) for index in range(count)]
-        trained = train_rivals(config, seeds, say)
-        meeting = {number: configurations[number] for number in chosen.values()}
-        tested = score_on_test(
-            study, trainings.study, config, engine, meeting, count, folder, say, trained
-        )
-        known = {number: tested[number].scores for number in meeting}
-        rivals = {
-            name: {**one.facts(), "scores": tested[name].scores} for name, one in trained.items()
-        }
-        _keep_mistakes(study, chosen, tested, say)
-    else:
-        count, price = len(before["seeds"]), Price(**before["price"])
-        rivals = before.get("rivals", {})
-    facts = {
-        **asked,
+    facts: dict[str, Any] = {
+        **entered,
         "fewest": fewest,
-        "most": most_seeds(fewest),
         "winner": found.winner,
         "validation": {str(number): scores for number, scores in found.scores.items()},
         "stream": Stream.TEST,
-        "seeds": [seed_of(config.seed, index, Stream.TEST) for index in range(count)],
-        "arms": {
-            name: {"trial": trial, "epochs": configurations[trial].epochs, "scores": known[trial]}
-            for name, trial in chosen.items()
-        },
         "trained_on": len(config.dataset.development),
-        "rows": identity,
-        "price": asdict(price),
-        **({"rivals": rivals} if rivals else {}),
+        "rows": config.dataset.test.identity(),
     }
-    study.set_user_attr(CONFIRMATION, facts)
-    return opened
+    known = {arm["trial"]: arm for arm in before["arms"].values()} if before else {}
+    if enough and before.get("stream") == Stream.TEST and set(chosen.values()) <= set(known):
+        arms_before = {name: known[trial] for name, trial in chosen.items()}
+        kept = {name: before[name] for name in OF_TEST if name in before}
+        study.set_user_attr(CONFIRMATION, {**facts, **kept, "arms": arms_before})
+        return False
+    plan, price = _planned(config, found, fixed["baseline"], asked, looks_at(study, facts["rows"]))
+    facts["price"] = asdict(price)
+    begun = Plan.read(before.get("plan"))
+    if begun and not begun.is_over and _same_test(before, chosen, asked):
+        plan, facts["price"] = begun, before["price"]
+        facts.update({name: before[name] for name in ("rivals",) if name in before})
+    else:
+        say(price.words)
+    Proof(
+        study=study,
+        evidence=trainings.study,
+        config=config,
+        engine=engine,
+        configurations=configurations,
+        chosen=chosen,
+        folder=folder,
+        say=say,
+    ).make(plan, facts)
+    return True
 
 
-def _keep_mistakes(
-    study: optuna.Study,
-    chosen: Mapping[str, int],
-    tested: Mapping[int | str, Tested],
-    say: Callable[[str], None],
-) -> None:
-    """Keep what the best gets wrong, and say so where an arm gives one answer to everything.
+def _is_enough(before: Mapping[str, Any], asked: int | None) -> bool:
+    """Whether a confirmation that is there is as good as the one that is asked for."""
+    if not before:
+        return False
+    plan, models = Plan.read(before.get("plan")), len(before["seeds"])
+    if asked is not None:
+        return models >= asked
+    if plan is None:  # of before there were plans
+        return models >= FEWEST_TO_PROVE
+    return plan.is_over and models >= plan.fewest
+
+
+def _same_test(before: Mapping[str, Any], chosen: Mapping[str, int], asked: int | None) -> bool:
+    """Whether an interrupted test is the one that is asked for."""
+    arms = {name: arm["trial"] for name, arm in before["arms"].items()}
+    return asked is None and arms == chosen
+
+
+def _planned(
+    config: StudyConfig, found: Race, baseline: int, asked: int | None, tests: int
+) -> tuple[Plan, Price]:
+    """Return the looks of the coming test, and what they can show.
 
     Args:
-        chosen: the trial of each arm.
-        tested: by trial.
+        tests: of the rows so far.
     """
-    always = {name: tested[trial].details.get("one_class") for name, trial in chosen.items()}
-    best = chosen["best"]
-    study.set_user_attr(MISTAKES, {"trial": best, **tested[best].details, "always": always})
-    for name, answer in always.items():
-        if answer is not None:
-            say(one_class_in_words(name, answer))
-
-
-def _scores_known(before: Mapping[str, Any], count: int) -> dict[int, list[dict[str, float]]]:
-    """Return test scores by trial that an earlier confirmation has, on as many seeds or more."""
-    if before.get("stream") != Stream.TEST or len(before["seeds"]) < count:
-        return {}
-    return {arm["trial"]: arm["scores"] for arm in before["arms"].values()}
-
-
-def _race(
-    trainings: Trainings,
-    configurations: dict[int, Configuration],
-    candidates: list[int],
-    fixed: dict[str, int],
-    rounds: int,
-    say: Callable[[str], None],
-    barred: Sequence[int],
-) -> Race:
-    def score(numbers: Sequence[int], index: int) -> list[float | None]:
-        later = [
-            (configurations[number], round_)
-            for round_ in range(index + 1, rounds)
-            for number in fixed.values()
-        ]
-        return trainings.scores([configurations[number] for number in numbers], index, later)
-
-    others = [number for name, number in fixed.items() if name != "baseline"]
-    direction = trainings.config.case.direction
-    found = race(candidates, fixed["baseline"], others, rounds, direction, score, barred)
-    names = " and ".join(str(number) for number in candidates if number != found.winner)
-    against = f", compared with {names}" if names else ""
-    say(
-        f"On fresh seeds and folds trial {found.winner} did best{against} "
-        f"({rounds} round{'' if rounds == 1 else 's'})."
-    )
-    return found
+    plan = Plan.of(tests + 1, asked)
+    return plan, price_of_test(config, found, baseline, plan, tests + 1)

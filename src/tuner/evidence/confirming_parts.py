@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.confirmation import configuration_of
-from tuner.evidence.final import score_on_test
-from tuner.evidence.jobs import seed_of
+from tuner.evidence.crossed import FEWEST
+from tuner.evidence.exact import fewest_models
+from tuner.evidence.final import score_on_test, seeds_of
+from tuner.evidence.jobs import stream_of
+from tuner.evidence.looks import Plan, alpha_for
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import kept_predictions, kept_targets
 from tuner.evidence.trainings import Trainings
-from tuner.seeds import Stream
 from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION, PARTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import optuna
@@ -44,25 +47,44 @@ def why_not_confirmable(study: optuna.Study) -> str | None:
     return None
 
 
+def _planned(confirmation: Mapping[str, Any], looks: int, asked: int | None) -> Plan:
+    """Plan one look at a part, beside the models that the baseline has.
+
+    Args:
+        confirmation: of the study.
+        looks: at the test rows, the coming one included.
+        asked: models; None: as many as the baseline has, or more where those are too few to prove
+            anything on rows that were tested so often.
+    """
+    beside = len(confirmation["seeds"])
+    if beside < FEWEST:  # nothing can be proven against so few
+        return Plan.of(looks, asked or beside)
+    needed = fewest_models(alpha_for(looks), beside)
+    count = asked or max(beside, needed)
+    fewest = needed if count < needed else min(count, beside)
+    return replace(Plan.of(looks, count), fewest=fewest)
+
+
 def confirm_part(
     study: optuna.Study,
     config: StudyConfig,
     engine: Engine,
     configuration: Configuration,
     changes: Iterable[str],
-    count: int,
+    asked: int | None,
     folder: Path,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Train a part on fresh seeds and let it meet the test, unless it has; keep what came of it.
 
-    Its models are trained as those of the arms were: on all development rows, with the seeds of
-    the test. This opens the test split once more, on the record, so all intervals of this study
+    Its models are trained as those of the arms were: on all development rows, with seeds of its
+    own. This opens the test split once more, on the record, so all intervals of this study
     become a little wider. A study that kept no single rows has its baseline trained again as well.
 
     Args:
         changes: the names of what it takes over from the best.
-        count: of seeds.
+        asked: seeds; None: as many as the study's confirmation, or more where those are too few to
+            prove anything on rows that were tested so often.
         folder: for the weights.
 
     Returns:
@@ -74,7 +96,8 @@ def confirm_part(
     name, identity = name_of_part(configuration), config.dataset.test.identity()
     parts: dict[str, Any] = study.user_attrs.get(PARTS) or {}
     known = parts.get(name)
-    if known and known["rows"] == identity and len(known["seeds"]) >= count:
+    confirmed = len(study.user_attrs[CONFIRMATION]["seeds"])
+    if known and known["rows"] == identity and len(known["seeds"]) >= (asked or confirmed):
         return dict(known)
     arms = arms_of(study)
     baseline = arms["baseline"]
@@ -84,6 +107,8 @@ def confirm_part(
     if targets is None or not kept_predictions(evidence.user_attrs, baseline.number, targets):
         wanted[baseline.number] = configuration_of(baseline)
     looks = looks_at(study, identity) + 1
+    plan = _planned(study.user_attrs[CONFIRMATION], looks, asked)
+    (count,) = plan.models
     say(
         f"Training it with {count} fresh seeds, to compare it with the baseline on the test rows. "
         f"They are then used {looks} times, and every interval of this study allows for that."
@@ -97,7 +122,9 @@ def confirm_part(
         "best": arms["best"].number,
         "hyperparameters": dict(configuration.hyperparameters),
         "epochs": configuration.epochs,
-        "seeds": [seed_of(config.seed, index, Stream.TEST) for index in range(count)],
+        "seeds": seeds_of(config, name, count),
+        "stream": stream_of(name),
+        "plan": asdict(replace(plan, made=1)),
         "scores": tested[name].scores,
         "baseline_scores": again.scores if again else arm["scores"],
         "rows": identity,

@@ -24,6 +24,8 @@ simulation (studies/verdict):
   "Simple improved confidence intervals for comparing matched proportions".)
 * A margin of 5 % on the standard error, because Student's distribution fits only roughly where
   there are few seeds, losses are skewed, or a variance component was cut off at zero.
+
+A gain is proven where an exact test over seeds says so too: see `joint`.
 """
 
 from __future__ import annotations
@@ -32,17 +34,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import t as student
 
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.evidence.components import Components, satterthwaite
-from tuner.evidence.looks import alpha_for
+from tuner.evidence.exact import deal, fewest_models
+from tuner.evidence.joint import Joint
+from tuner.evidence.looks import ALPHA, WHOLE, Share
 
 if TYPE_CHECKING:
     from tuner.evidence.comparison import Verdict
     from tuner.evidence.components import Array, Counts, Pair
 
 MARGIN = 1.05  # on the standard error
+FEWEST = fewest_models(ALPHA)  # models an arm that prove anything: 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +55,12 @@ class Gain:
 
     Attributes:
         gain: mean loss of the baseline less that of the arm; above zero is better.
-        interval: of the gain, at 95 % over all looks; None with fewer than six seeds in an arm,
-            with a single row, or where all losses are one number. (In a simulation where trainings
-            end in one of two ways, well or badly, it covered the truth in 82 % with two seeds, in
-            88 % with three and in 93 % with four.)
-        p_value: two-sided, times the looks, one at most: the gain is proven where it is under 0.05,
-            which is where the interval excludes zero. One where there is no interval.
+        interval: of the gain, at 95 % over all tests of these rows and all looks of this one; None
+            with fewer than four seeds in an arm (six by Student's distribution alone), with a
+            single row, or where all losses are one number.
+        p_value: two-sided, times what the 5 % were split by, one at most: the gain is proven where
+            it is under 0.05, which is where the interval excludes zero. One where there is no
+            interval.
         standard_error: of the gain, the margin included; None with a single
             seed or row, or where all losses are one number.
         degrees: of freedom of Student's distribution; None as the standard error.
@@ -65,7 +69,7 @@ class Gain:
         components: where the variance comes from; None as the standard error.
         rows: of the test.
         seeds: of the baseline and of the arm.
-        looks: at this test set, this one included, over which the 5 % are split.
+        share: of the 5 % that this look may use.
     """
 
     gain: float
@@ -77,7 +81,7 @@ class Gain:
     components: Components | None
     rows: int
     seeds: Counts
-    looks: int
+    share: Share
 
     @property
     def seed_share(self) -> float | None:
@@ -106,6 +110,8 @@ class Moments:
         means: variance over seeds of a model's mean loss, n - 1, of each arm.
         rest: mean square of what is left of a single loss, of each arm.
         unseen: as in `Components`.
+        scores: of each model of each arm, more is better; None in studies made before they were
+            kept, which are judged by Student's distribution alone.
     """
 
     gain: float
@@ -115,15 +121,20 @@ class Moments:
     means: Pair
     rest: Pair
     unseen: float
+    scores: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
 
-def compare_rows(baseline: Array, other: Array, looks: int = 1) -> Gain:
+def compare_rows(
+    baseline: Array, other: Array, share: Share = WHOLE, *, exact: bool = True
+) -> Gain:
     """Compare two arms by their losses on the same test rows.
 
     Args:
         baseline: (seeds, rows), less is better: wrong or not (0, 1), absolute error, ...
         other: (seeds, rows); the same rows in the same order, any number of seeds.
-        looks: at these rows, with this one.
+        share: of the 5 % that this look may use.
+        exact: whether the exact interval over seeds has to agree; studies made before had six
+            seeds and Student's distribution alone.
 
     Raises:
         ValueError: no losses, not the same rows, or a loss that is not a finite number.
@@ -143,9 +154,10 @@ def compare_rows(baseline: Array, other: Array, looks: int = 1) -> Gain:
     gain = float(difference.mean())
     gain = 0.0 if abs(gain) < rounding else gain
     if rows < 2 or min(seeds) < 2:
-        return unproven(gain, rows, seeds, looks)
+        return unproven(gain, rows, seeds, share)
     unit = _unit(*arms)
     differing = int(np.count_nonzero(difference))
+    of_models = [tuple((-one.mean(axis=1)).tolist()) for one in arms]
     return judge(
         Moments(
             gain=gain,
@@ -155,13 +167,15 @@ def compare_rows(baseline: Array, other: Array, looks: int = 1) -> Gain:
             means=(_spread(arms[0]), _spread(arms[1])),
             rest=(_rest(arms[0]), _rest(arms[1])),
             unseen=(float(difference @ difference) + unit**2) / (differing + 1),
+            scores=(of_models[0], of_models[1]),
         ),
-        looks,
+        share,
+        exact=exact,
     )
 
 
-def judge(found: Moments, looks: int = 1) -> Gain:
-    """Say what may be claimed of a gain with these moments."""
+def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
+    """Say what may be claimed of a gain with these moments; arguments are as in `compare_rows`."""
     rows, seeds = found.rows, found.seeds
     rest = [one / (n * rows) for one, n in zip(found.rest, seeds, strict=True)]
     means = [one / n for one, n in zip(found.means, seeds, strict=True)]
@@ -176,28 +190,69 @@ def judge(found: Moments, looks: int = 1) -> Gain:
         unseen=found.unseen,
     )
     if variance == 0:  # all losses of both arms are one and the same number
-        return unproven(found.gain, rows, seeds, looks)
-    degrees = satterthwaite(variance, (of_rows, *means), (rows, *seeds))
-    error = MARGIN * variance**0.5
-    alpha = alpha_for(looks)
-    half = error * float(student.isf(alpha / 2, degrees))
-    single = 2 * float(student.sf(abs(found.gain) / error, degrees))
-    proves = min(seeds) >= FEWEST_TO_PROVE
+        return unproven(found.gain, rows, seeds, share)
+    by_rows = components.rows / rows + found.unseen / rows**2
+    joint = Joint(
+        gain=found.gain,
+        error=MARGIN * variance**0.5,
+        degrees=satterthwaite(variance, (of_rows, *means), (rows, *seeds)),
+        row_error=by_rows**0.5,
+        row_degrees=rows - 1,
+        dealt=deal(*map(np.array, found.scores)) if exact and found.scores else None,
+    )
+    proves = min(seeds) >= (FEWEST if exact and found.scores else FEWEST_TO_PROVE)
     return Gain(
         gain=found.gain,
-        interval=(found.gain - half, found.gain + half) if proves else None,
-        p_value=min(1.0, single * looks) if proves else 1.0,
-        standard_error=error,
-        degrees=degrees,
-        row_share=min(1.0, (components.rows / rows + found.unseen / rows**2) / variance),
+        interval=joint.interval(share.alpha) if proves else None,
+        p_value=joint.p_value(share.alpha) if proves else 1.0,
+        standard_error=joint.error,
+        degrees=joint.degrees,
+        row_share=min(1.0, by_rows / variance),
         components=components,
         rows=rows,
         seeds=seeds,
-        looks=looks,
+        share=share,
     )
 
 
-def unproven(gain: float, rows: int, seeds: Counts, looks: int) -> Gain:
+def compare_models(baseline: Array, other: Array, share: Share = WHOLE) -> Gain:
+    """Compare two arms by a score of each model alone; the test rows are taken as they are.
+
+    Args:
+        baseline: (seeds,), more is better.
+        other: (seeds,).
+        share: of the 5 % that this look may use.
+    """
+    seeds, gain = (len(baseline), len(other)), float(other.mean() - baseline.mean())
+    if min(seeds) < 2:
+        return unproven(gain, 0, seeds, share)
+    parts = [float(one.var(ddof=1)) / len(one) for one in (baseline, other)]
+    if sum(parts) == 0:
+        return unproven(gain, 0, seeds, share)
+    joint = Joint(
+        gain=gain,
+        error=MARGIN * sum(parts) ** 0.5,
+        degrees=satterthwaite(sum(parts), tuple(parts), seeds),
+        row_error=0.0,
+        row_degrees=1,
+        dealt=deal(baseline, other),
+    )
+    proves = min(seeds) >= FEWEST
+    return Gain(
+        gain=gain,
+        interval=joint.interval(share.alpha) if proves else None,
+        p_value=joint.p_value(share.alpha) if proves else 1.0,
+        standard_error=joint.error,
+        degrees=joint.degrees,
+        row_share=None,
+        components=None,
+        rows=0,
+        seeds=seeds,
+        share=share,
+    )
+
+
+def unproven(gain: float, rows: int, seeds: Counts, share: Share) -> Gain:
     """Return a gain of which nothing can be said: nothing varies, or there is one seed or row."""
     return Gain(
         gain=gain,
@@ -209,7 +264,7 @@ def unproven(gain: float, rows: int, seeds: Counts, looks: int) -> Gain:
         components=None,
         rows=rows,
         seeds=seeds,
-        looks=looks,
+        share=share,
     )
 
 

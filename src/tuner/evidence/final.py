@@ -1,4 +1,4 @@
-"""The models that meet the test split, and its one opening."""
+"""The models that meet the test split, and its opening."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from tuner.case.metric import scores
 from tuner.data.tensors import checksum_in
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import BundleError, StudyError
-from tuner.evidence.jobs import final_replica, job_of, seed_of, trained_with, weights_file
+from tuner.evidence.jobs import (
+    final_replica,
+    job_of,
+    seed_of,
+    stream_of,
+    trained_with,
+    weights_file,
+)
+from tuner.evidence.label_mistakes import label_mistakes
 from tuner.evidence.mistakes import classification_mistakes, residuals
 from tuner.evidence.moments import keep_moments
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
 from tuner.evidence.rivals import TITLES
-from tuner.seeds import Stream
 from tuner.study.schema import TESTED_WEIGHTS
 from tuner.training.inference import Fitted, applied_by, plain_of
 
@@ -63,15 +70,17 @@ def score_on_test(
     folder: Path,
     say: Callable[[str], None],
     rivals: Mapping[str, Rival] | None = None,
+    look: int = 1,
 ) -> dict[T | str, Tested]:
-    """Train each configuration on so many seeds, then open the test split for all.
+    """Train each configuration on so many seeds of its own, then open the test split for all.
 
     What the models say of the test rows is kept, so later comparisons need no new opening.
 
     Args:
         evidence: the study of the trainings after the search, which keeps it.
-        count: of seeds.
+        count: of seeds; models of an earlier look are among them.
         rivals: that meet the test with them, by their names.
+        look: of a test of two, which is recorded.
 
     Returns:
         What the models do on the test split, of each configuration and of each rival.
@@ -81,17 +90,19 @@ def score_on_test(
         BundleError: weights on disk are damaged; the same command trains them again.
     """
     files = {
-        (trial, index): weights_file(folder, config, configuration, index)
+        (trial, index): _file(folder, config, configuration, trial, index)
         for trial, configuration in configurations.items()
         for index in range(count)
     }
-    _train(_jobs(config, configurations, files), engine, say)
+    _train(_jobs(config, configurations, files, folder), engine, say)
     digests = {
         str(trial): [checksum_in(files[trial, index]) for index in range(count)]
         for trial in configurations
     }
     study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
-    outputs, of_rivals, test, scaler = _open(study, config, configurations, files, rivals or {})
+    outputs, of_rivals, test, scaler = _open(
+        study, config, configurations, files, rivals or {}, look
+    )
     by_trial = {
         trial: [outputs[trial, index] for index in range(count)] for trial in configurations
     }
@@ -109,22 +120,43 @@ def _keep(
     scaler: Scaler | None,
 ) -> None:
     """Keep what the models said of the test rows, and the targets in the same units."""
-    targets = test.targets.flatten().numpy()
+    labels = config.case.task == "multilabel"
+    targets = (test.targets if labels else test.targets.flatten()).numpy()
     probable = config.case.metric.needs_probability
     keep_targets(evidence, config.dataset.test.identity(), targets, scaler)
     for trial, own in outputs.items():
-        seeds = tuple(seed_of(config.seed, index, Stream.TEST) for index in range(len(own)))
+        seeds = tuple(seeds_of(config, trial, len(own)))
         said = torch.stack(list(own))  # (seeds, rows, outputs)
-        values = said.argmax(dim=2) if config.dataset.classes else said[:, :, 0]
-        shares = said.double().softmax(dim=2).numpy() if probable else None
+        if labels:
+            values, likely = (said > 0).long(), said.double().sigmoid()
+        else:
+            values = said.argmax(dim=2) if config.dataset.classes else said[:, :, 0]
+            likely = said.double().softmax(dim=2)
+        shares = likely.numpy() if probable else None
         keep_predictions(evidence, trial, Predictions(seeds, values.numpy(), shares), targets)
+
+
+def seeds_of(config: StudyConfig, trial: int | str, count: int) -> list[int]:
+    """Return the seeds of a configuration's models that meet the test.
+
+    Args:
+        trial: its number; or the name of a part or of a rival.
+    """
+    return [seed_of(config.seed, index, stream_of(trial)) for index in range(count)]
+
+
+def _file(
+    folder: Path, config: StudyConfig, configuration: Configuration, trial: int | str, index: int
+) -> Path:
+    seed = seed_of(config.seed, index, stream_of(trial))
+    return weights_file(folder, config, configuration, seed)
 
 
 def final_job(
     config: StudyConfig,
     configuration: Configuration,
     files: Mapping[int, Path | None],
-    stream: str = Stream.TEST,
+    stream: str,
 ) -> Job:
     """Train for the test, on all development data.
 
@@ -142,8 +174,12 @@ def _jobs(
     config: StudyConfig,
     configurations: Mapping[T, Configuration],
     files: Mapping[tuple[T, int], Path],
+    folder: Path,
 ) -> list[Job]:
-    """Return what trains the weights that are not there yet."""
+    """Return what trains the weights that are not there yet.
+
+    What is trained together is kept together: a second look finds there what it needs of it.
+    """
     blocks = {
         (trial, trained_with(config, configurations[trial], index))
         for (trial, index), file in files.items()
@@ -153,7 +189,8 @@ def _jobs(
         final_job(
             config,
             configurations[trial],
-            {index: files.get((trial, index)) for index in together},
+            {n: _file(folder, config, configurations[trial], trial, n) for n in together},
+            stream_of(trial),
         )
         for trial, together in sorted(blocks, key=lambda block: (block[1].start, f"{block[0]:>9}"))
     ]
@@ -182,6 +219,7 @@ def _open(
     configurations: Mapping[T, Configuration],
     files: Mapping[tuple[T, int], Path],
     rivals: Mapping[str, Rival],
+    look: int,
 ) -> tuple[dict[tuple[T, int], Tensor], dict[str, list[Tensor]], Examples, Scaler | None]:
     """Open the test split, on the record, and apply every model to it.
 
@@ -196,8 +234,9 @@ def _open(
 
     def record() -> None:
         beside = f", beside {' and '.join(map(TITLES.__getitem__, rivals))}" if rivals else ""
-        reason = f"final evaluation of {trials} {noun} on {seeds} seeds{beside}"
-        record_opening(study, identity, reason)
+        second = "second look, which was planned: " if look > 1 else ""
+        reason = f"{second}final evaluation of {trials} {noun} on {seeds} seeds{beside}"
+        record_opening(study, identity, reason, look)
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
     test = config.dataset.test.open(record)
@@ -216,11 +255,15 @@ def _tested(
     config: StudyConfig, outputs: Sequence[Tensor], test: Examples, scaler: Scaler | None
 ) -> Tested:
     classes, undo = config.dataset.classes, scaler and scaler.undo
+    if config.case.task == "multilabel":
+        details = label_mistakes(outputs, test, classes)
+    elif classes:
+        details = classification_mistakes(outputs, test, classes)
+    else:
+        details = residuals(outputs[0], test.targets)
     return Tested(
         scores=[scores(config.case.metrics, one, test.targets, undo) for one in outputs],
-        details=classification_mistakes(outputs, test, classes)
-        if classes
-        else residuals(outputs[0], test.targets),
+        details=details,
     )
 
 

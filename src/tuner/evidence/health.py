@@ -191,7 +191,7 @@ def _validation(
     finished: Sequence[FrozenTrial], made: Mapping[str, Any], best: FrozenTrial
 ) -> list[Check]:
     """See whether the best trials differ by more than the validation rows can tell."""
-    curve = curve_of(best, made)
+    curve = curve_of(best, made, of_score=True)
     complete = [trial for trial in finished if trial.state == TrialState.COMPLETE]
     if curve is None or len(complete) < TOP:
         return []

@@ -27,6 +27,7 @@ from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import packed, unpacked
 from tuner.evidence.race import race
 from tuner.seeds import Stream
+from tuner.study import design
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.schema import CONFIRMATION, ROW_LOSSES, SEED_MATTERS
 
@@ -120,7 +121,8 @@ def _race(
 
     others = [number for name, number in fixed.items() if name != "baseline"]
     direction = calls.config.direction
-    found = race(candidates, fixed["baseline"], others, rounds, direction, score)
+    rules = design.Race.before(len(candidates), rounds)
+    found = race(candidates, fixed["baseline"], others, rules, direction, score)
     say(
         f"On fresh seeds trial {found.winner} is best ({rounds} round{'' if rounds == 1 else 's'})."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def classification_mistakes(
                 "true": classes[int(targets[row])],
                 "predicted": classes[int(guess[row])],
                 "probability": float(confidence[row]),
-                "png": _png(test.features[row]),
+                "png": picture_of(test.features[row]),
             }
             for row in ranked
         ],
@@ -62,20 +63,34 @@ def classification_mistakes(
     }
 
 
-def suspects(
-    outputs: Sequence[Tensor], test: Examples, classes: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Return the test rows whose label nearly all models contradict, the most doubtful first.
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A test row whose label nearly all models contradict.
+
+    Attributes:
+        label: number of the class that it has; `said` is that of the one that models say.
+        probability: mean over models, of what they say.
+        models: how many contradict the label.
+    """
+
+    row: int
+    label: int
+    said: int
+    probability: float
+    models: int
+
+
+def doubtful(shares: Tensor, targets: Tensor) -> list[Doubt]:
+    """Return the rows whose label nearly all models contradict, the most doubtful first.
 
     A row is suspect where nine models in ten or more say another class than its label, and where
     the models are worth believing: of all rows that their mean probability is at least as sure of,
     nine in ten or more have the label that they say. So models that know little accuse nobody.
 
     Args:
-        outputs: logits (N, classes) of each model, none of which has seen these rows.
+        shares: probabilities (models, N, classes) of models that have not seen these rows.
+        targets: (N,) classes.
     """
-    shares = torch.stack([one.double().softmax(dim=1) for one in outputs])
-    targets = test.targets
     against = (shares.argmax(dim=2) != targets).double().mean(dim=0)
     mean = shares.mean(dim=0)
     best, guess = mean.max(dim=1)
@@ -88,15 +103,36 @@ def suspects(
     doubt = best - mean.gather(1, targets[:, None])[:, 0]
     ranked = found[doubt[found].argsort(descending=True, stable=True)]
     return [
+        Doubt(
+            row=int(row),
+            label=int(targets[row]),
+            said=int(guess[row]),
+            probability=float(best[row]),
+            models=round(float(against[row]) * len(shares)),
+        )
+        for row in ranked
+    ]
+
+
+def suspects(
+    outputs: Sequence[Tensor], test: Examples, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the test rows whose label nearly all models contradict (see `doubtful`).
+
+    Args:
+        outputs: logits (N, classes) of each model, none of which has seen these rows.
+    """
+    shares = torch.stack([one.double().softmax(dim=1) for one in outputs])
+    return [
         {
-            "row": int(row),
-            "file": test.names[row] if test.names else None,
-            "label": classes[int(targets[row])],
-            "said": classes[int(guess[row])],
-            "probability": float(best[row]),
-            "models": round(float(against[row]) * len(outputs)),
+            "row": one.row,
+            "file": test.names[one.row] if test.names else None,
+            "label": classes[one.label],
+            "said": classes[one.said],
+            "probability": one.probability,
+            "models": one.models,
         }
-        for row in ranked[:MOST_SUSPECTS]
+        for one in doubtful(shares, test.targets)[:MOST_SUSPECTS]
     ]
 
 
@@ -134,7 +170,7 @@ def residuals(outputs: Tensor, targets: Tensor) -> dict[str, Any]:
     }
 
 
-def _png(pixels: Tensor) -> str | None:
+def picture_of(pixels: Tensor) -> str | None:
     """Return an image (C, H, W) uint8 as PNG in base64; None for a row of a table."""
     if pixels.dim() != 3 or pixels.dtype != torch.uint8:
         return None

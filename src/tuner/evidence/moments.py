@@ -129,6 +129,8 @@ def kept_moments(
     if entry is None or entry["seeds"] != seeds or entry["moments"] is None:
         return None
     pairs = {name: tuple(entry["moments"][name]) for name in ("seeds", "means", "rest")}
+    if of_models := entry["moments"].get("scores"):
+        pairs["scores"] = tuple(map(tuple, of_models))
     if turned:
         pairs = {name: pair[::-1] for name, pair in pairs.items()}
     gain = entry["moments"]["gain"]
@@ -162,7 +164,7 @@ def _outputs(metric: Metric, said: Predictions, targets: Values) -> Array | None
 
 def _score(metric: Metric, said: Sequence[Any], targets: Values) -> tuple[Score, float, int]:
     """Return how a metric is computed on rows drawn again, what a row moves, and how often."""
-    if metric.name in BY_WEIGHTS:
+    if metric.name in BY_WEIGHTS and targets.ndim == 1:
         score, unit = BY_WEIGHTS[metric.name]
         return score, unit(targets.astype(np.float64)), RESAMPLES
     labels = targets

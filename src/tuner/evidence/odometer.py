@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def record_opening(study: optuna.Study, identity: str, reason: str) -> None:
+def record_opening(study: optuna.Study, identity: str, reason: str, look: int = 1) -> None:
     """Note that the test split is opened now.
 
     Args:
         identity: of the rows, as `LockedSplit.identity` has it.
         reason: for the record.
+        look: of the test that it is made for.
     """
     opening = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "reason": reason,
         "rows": identity,
+        **({"look": look} if look > 1 else {}),
     }
     study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
 
@@ -44,9 +46,11 @@ def keep_looks(study: optuna.Study) -> None:
 
 
 def looks_at(study: optuna.Study, identity: str | None) -> int:
-    """Return how often the rows that a study tests on were looked at in its store.
+    """Return how often the rows that a study tests on were tested in its store.
 
-    Twenty honest studies on one test set are twenty looks at it.
+    Twenty honest studies on one test set are twenty looks at it. A second look that was planned
+    with the first is on record too, but counts as one with it: they share the error rate of their
+    test (`looks.Plan`), and only what the last one says is reported.
 
     Args:
         study: whose openings count in any case.
@@ -71,6 +75,8 @@ def looks_among(every: Mapping[str, Mapping[str, Any]], name: str, identity: str
         own = other == name
         same_data = data is not None and _fingerprint(attributes) == data
         for opening in attributes.get(OPENINGS, []):
+            if opening.get("look", 1) > 1:
+                continue
             rows = opening.get("rows")
             known = rows is not None and identity is not None
             looks += rows == identity if known else own or same_data

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import metric_of
+from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
-from tuner.evidence.verdicts import Kept, OnTest
+from tuner.evidence.rowwise import Kept
+from tuner.evidence.verdicts import OnTest
 from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION, PARTS, SEED_MATTERS
 from tuner.study.store import facts_of
@@ -47,6 +49,7 @@ def judge_part(study: optuna.Study, name: str, part: Mapping[str, Any]) -> dict[
         looks=max(1, looks_at(study, part["rows"])),
         matters=study.user_attrs.get(SEED_MATTERS, "weights"),
         kept=kept,
+        plan=Plan.read(part.get("plan")),
     )
     return {
         "over_baseline": test.compare("part", "baseline", further=False),

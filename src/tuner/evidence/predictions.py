@@ -1,7 +1,8 @@
 """What models said of the test rows, kept so that later comparisons need no new opening.
 
-They are kept on the study of the trainings after the search, packed: a class as its number and -1
-where the model is right, a number as float32. Both compress to little where models agree.
+They are kept on the study of the trainings after the search, packed: a class as its number, or 0
+and 1 for each label, and -1 where the model is right; a number as float32. Both compress to little
+where models agree.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Predictions:
 
     Attributes:
         seeds: of the models.
-        values: (seeds, rows): classes as int64, or numbers in standardised units as float32.
+        values: (seeds, rows): classes as int64, or numbers in standardised units as float32; or
+            (seeds, rows, labels) of 0 and 1.
         probabilities: (seeds, rows, classes), float32 where they were kept; None: they were not.
     """
 
@@ -50,9 +52,13 @@ class Predictions:
         """
         if np.issubdtype(self.values.dtype, np.floating):
             return self.values[:, :, None].astype(np.float64)
+        least = np.finfo(np.float64).tiny
+        if self.values.ndim == 3:
+            shares = self.values if self.probabilities is None else self.probabilities
+            yes, no = (np.maximum(one, least) for one in (shares, 1.0 - shares))  # type: ignore[operator]
+            return np.log(yes) - np.log(no)  # type: ignore[no-any-return]
         if self.probabilities is None:
             return None
-        least = np.finfo(np.float64).tiny
         return np.log(np.maximum(self.probabilities.astype(np.float64), least))
 
 
@@ -62,7 +68,7 @@ def keep_targets(
     targets: NDArray[np.generic],
     scaler: Scaler | None = None,
 ) -> None:
-    """Keep the test targets (rows,), classes or numbers in standardised units.
+    """Keep the test targets: (rows,) classes or numbers in standardised units, or (rows, labels).
 
     Args:
         evidence: the study of the trainings after the search.
@@ -91,7 +97,10 @@ def keep_predictions(
 
 
 def kept_targets(attributes: Mapping[str, Any]) -> NDArray[np.generic] | None:
-    """Return the test targets (rows,) that an evidence study has among its attributes."""
+    """Return the test targets that an evidence study has among its attributes.
+
+    (rows,), or (rows, labels) of 0 and 1.
+    """
     entry = attributes.get(TARGETS)
     return None if entry is None else unpacked(entry)
 

@@ -17,6 +17,7 @@ from tuner.engines.job import Failed
 from tuner.errors import CaseError, TunerError
 from tuner.machine import machine, processors
 from tuner.revision import full_version
+from tuner.search.coordinator import on_search_folds
 from tuner.search.scoring import History
 from tuner.seeds import Stream, derive
 from tuner.study.identity import changes_of_case, changes_of_rules
@@ -120,7 +121,7 @@ def _pairs(
     stored = trial.user_attrs
     history = History(config.case, stored["hyperparameters"]["epochs"])
     for point, there in zip(points, stored["curve"], strict=False):
-        history.take(point)
+        history.take(on_search_folds(config, point))
         for name, was, now in zip(CURVE, there, history.curve()[-1], strict=True):
             yield f"{name} at point {point.step} (epoch {point.epoch:g})", was, now
     yield "number of points", len(stored["curve"]), len(points[: _compared(trial, points)])

@@ -16,6 +16,7 @@ import numpy as np
 
 from tuner.case.metric import sign_of
 from tuner.evidence.crossed import Gain, Moments, judge, unproven
+from tuner.evidence.looks import WHOLE, Share
 from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def compare_scores(
     *,
     direction: Direction = "maximize",
     unit: float = 1.0,
-    looks: int = 1,
+    share: Share = WHOLE,
+    exact: bool = True,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Gain:
@@ -107,7 +109,8 @@ def compare_scores(
         direction: of the metric.
         unit: how much the metric moves when one row of N is predicted otherwise, times N. For a
             metric between 0 and 1 about one; see `scores.unit_of_macro_f1`.
-        looks: at these rows, with this one.
+        share: of the 5 % that this look may use.
+        exact: as in `crossed.compare_rows`.
         seed: of the study.
         resamples: how often rows are drawn.
 
@@ -134,7 +137,9 @@ def compare_scores(
         seed=seed,
         resamples=resamples,
     )
-    return unproven(gain, rows, seeds, looks) if found is None else judge(found, looks)
+    if found is None:
+        return unproven(gain, rows, seeds, share)
+    return judge(found, share, exact=exact)
 
 
 def _gain(
@@ -193,6 +198,7 @@ def moments_of_scores(
         means=(float(scores[0].var(ddof=1)), float(scores[1].var(ddof=1))),
         rest=(wider * rows * _alone(redrawn[0]), wider * rows * _alone(redrawn[1])),
         unseen=(of_rows * rows**2 + unit**2) / (_differing(baseline, other) + 1),
+        scores=(tuple(scores[0].tolist()), tuple(scores[1].tolist())),
     )
 
 

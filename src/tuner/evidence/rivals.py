@@ -1,8 +1,8 @@
 """Rivals of a network on a table: a linear model and gradient boosting, by scikit-learn.
 
 They get the same rows: settings are chosen by their scores on the folds of the search, and then
-models are trained on all development rows with the seeds of the models that meet the test, and meet
-it with them. What they need of preparation is fitted inside each fold too.
+models are trained on all development rows, with seeds of their own, and meet the test at its first
+look. What they need of preparation is fitted inside each fold too.
 """
 
 from __future__ import annotations
@@ -78,12 +78,12 @@ class Rival:
 
 
 def train_rivals(
-    config: StudyConfig, seeds: Sequence[int], say: Callable[[str], None]
+    config: StudyConfig, seeds: Callable[[str], Sequence[int]], say: Callable[[str], None]
 ) -> dict[str, Rival]:
     """Train the rivals of a study on a table; there are none for other data.
 
     Args:
-        seeds: of the models that will meet the test.
+        seeds: of the models that will meet the test, by the rival's name.
     """
     table = config.dataset.table
     if table is None:
@@ -93,7 +93,7 @@ def train_rivals(
         if name == "realmlp" and not is_installed():
             continue
         try:
-            found[name] = rival = _trained(config, table, name, seeds)
+            found[name] = rival = _trained(config, table, name, seeds(name))
         except ValueError as error:  # as where the rows of a fold have one class
             say(f"Rival, {TITLES[name]}, cannot be trained on these rows: {first_line(error)}")
             continue

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import metric_of
 from tuner.search.scoring import counts
+from tuner.study.design import folds_trained
+from tuner.study.schema import ARM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +33,7 @@ class Curve:
     Attributes:
         points: (epoch, training loss, training metric, validation metric), in order.
         metric: of the last two.
-        validation_rows: of all folds together.
+        validation_rows: of all folds that were trained, together.
         trivial: the metric of a trivial predictor on the development data.
         trivial_loss: its training loss; above it, training does harm.
         diverged: the training ended because a loss or a score was not finite.
@@ -50,11 +52,14 @@ class Curve:
         return self.metric.loss(self.trivial)
 
 
-def curve_of(trial: FrozenTrial, facts: Mapping[str, Any]) -> Curve | None:
+def curve_of(
+    trial: FrozenTrial, facts: Mapping[str, Any], *, of_score: bool = False
+) -> Curve | None:
     """Return a stored trial's curve; None, if it or the trivial predictor's error says nothing.
 
     Args:
         facts: what the study was made with.
+        of_score: count the rows that its score is of: baseline and recipe are trained on more.
     """
     metric = metric_of(facts)
     trivial = (facts.get("trivial") or {}).get("metric")
@@ -69,10 +74,11 @@ def curve_of(trial: FrozenTrial, facts: Mapping[str, Any]) -> Curve | None:
     if not points and not diverged:
         return None
     sizes = facts["data"]["sizes"]
+    folds = folds_trained(facts, arm=ARM in trial.user_attrs and not of_score)
     return Curve(
         points=points,
         metric=metric,
-        validation_rows=sizes["validation"] * sizes["folds"],
+        validation_rows=sizes["validation"] * folds,
         trivial=trivial,
         trivial_loss=facts["trivial"]["loss"],
         diverged=diverged,

@@ -119,7 +119,7 @@ def _best(trials: Sequence[FrozenTrial], sign: int) -> FrozenTrial | None:
 
 def _noise(trial: FrozenTrial, made: Mapping[str, Any]) -> float | None:
     """Return the standard error of a trial's score, in units of the metric."""
-    curve = curve_of(trial, made)
+    curve = curve_of(trial, made, of_score=True)
     if curve is None:
         return None
     return read_signs(curve).standard_error * curve.unit

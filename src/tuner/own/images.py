@@ -41,7 +41,12 @@ class Given:
         default=None,
         metavar="COLUMN",
     )
-    target: str | None = option("with a CSV: the column to predict", default=None, metavar="COLUMN")
+    target: str | None = option(
+        "with a CSV: the column to predict; with --task multilabel a column of labels (its cells "
+        "like cat|dog), or a column of yes and no for each label (cat,dog)",
+        default=None,
+        metavar="COLUMN",
+    )
     group: str | None = option(
         "with a CSV: pictures with the same value here stay on one side of every split: patients, "
         "cameras",
@@ -51,7 +56,7 @@ class Given:
     task: str | None = option(
         "what the target of a CSV is (default: decided by its values, and said)",
         default=None,
-        choices=("classification", "regression"),
+        choices=("classification", "multilabel", "regression"),
     )
     size: int | None = option(
         "resize pictures to this many pixels a side (default: chosen by the pictures; 224 with a "

@@ -42,7 +42,7 @@ def _case(given: Given, data: Dataset | None) -> Case:
     scale = Scale.widest() if data is None else Scale.of(data)
     return Case(
         name=NAME,
-        task="classification" if data is None or data.classes else "regression",
+        task=data.task if data else "classification",
         baseline=scale.baseline,
         recipe=scale.recipe,
         suggest=scale.suggest,
@@ -58,7 +58,7 @@ def _with_backbone(given: Given, data: Dataset | None) -> Case:
     """Return the case of a head on the features of a frozen network."""
     return Case(
         name=NAME,
-        task="classification" if data is None or data.classes else "regression",
+        task=data.task if data else "classification",
         baseline=HEAD,
         recipe=HEAD_RECIPE,
         suggest=suggest_head,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING
@@ -15,6 +14,13 @@ from tuner.data.examples import Examples
 from tuner.data.splits import GroupFolds, Holdout, KFold, hold_out_groups, number_of_folds
 from tuner.errors import DataError, UsageError
 from tuner.own.images_alike import find_alike
+from tuner.own.images_labels import (
+    MULTILABEL,
+    about_labels,
+    label_targets,
+    marks_of,
+    strata_of,
+)
 from tuner.own.images_listing import check_place, list_folder, named, told
 from tuner.own.images_pixels import (
     about_broken,
@@ -83,9 +89,9 @@ def load(given: Given, folders: Folders) -> Dataset:
     broken += unread
     refuse_too_many(given.data, broken, len(listing.pictures))
     classes, targets = _targets(given, pictures)
-    labels = targets.numpy() if classes else np.zeros(len(pictures), dtype=np.int64)
+    marks = marks_of(targets, len(classes))
     alike = find_alike(pixels, [one.group for one in pictures])
-    parts = _parts(given, pictures, labels, classes, alike)
+    parts = _parts(given, pictures, strata_of(targets), marks, classes, alike)
     if backbone:
         seen_as = backbone.in_words
         features = backbone.features_of(pictures, pixels, folders.own)
@@ -118,7 +124,7 @@ def load(given: Given, folders: Folders) -> Dataset:
         ("split", f"{parts.told}; {_about_scheme(scheme)}"),
         ("read as", seen_as),
     )
-    notes = [*listing.notes, *parts.notes, *_about_few(classes, labels)]
+    notes = [*listing.notes, *parts.notes, *_about_few(classes, marks)]
     findings = made.findings and replace(made.findings, told=notes)
     if findings and backbone:  # its features are no columns that a person could remove
         findings = replace(findings, constant=[], suspects={}, numbering=[])
@@ -156,6 +162,8 @@ def _listed(given: Given) -> Listing:
 def _targets(given: Given, pictures: Sequence[Picture]) -> tuple[tuple[str, ...], Tensor]:
     """Return the classes, sorted, and a target for each picture; of a regression no classes."""
     texts = [one.target for one in pictures]
+    if given.task == MULTILABEL:
+        return label_targets(given.data, texts)
     regression = given.task == "regression" or (
         given.task is None and given.data.is_file() and is_numeric(texts)
     )
@@ -180,7 +188,8 @@ def _targets(given: Given, pictures: Sequence[Picture]) -> tuple[tuple[str, ...]
 def _parts(
     given: Given,
     pictures: Sequence[Picture],
-    labels: np.ndarray,
+    strata: np.ndarray,
+    marks: np.ndarray,
     classes: tuple[str, ...],
     alike: Alike,
 ) -> Parts:
@@ -196,12 +205,12 @@ def _parts(
                 f"picture, and are left out: {named(some)}."
             )
         development = ~tested & ~copied
-        _refuse_few(given, labels, development, classes, alike, 2)
+        _refuse_few(given, marks, development, classes, alike, 2)
         return Parts(_numbers(development), _numbers(tested), "test/ as it is", notes)
     everything = np.ones(len(pictures), dtype=bool)
-    _refuse_few(given, labels, everything, classes, alike, 3)
+    _refuse_few(given, marks, everything, classes, alike, 3)
     seed = derive(0, Stream.PICTURES_TEST)
-    held = hold_out_groups(labels, alike.groups, TEST_SHARE, seed, keep=2)
+    held = hold_out_groups(strata, alike.groups, TEST_SHARE, seed, keep=2)
     said = (
         f"{held.sum():,} of {len(held):,} pictures drawn for the test"
         f"{', the same share of each class' if classes else ''}"
@@ -216,7 +225,7 @@ def _numbers(chosen: np.ndarray) -> Tensor:
 
 def _refuse_few(
     given: Given,
-    labels: np.ndarray,
+    marks: np.ndarray,
     rows: np.ndarray,
     classes: tuple[str, ...],
     alike: Alike,
@@ -230,7 +239,7 @@ def _refuse_few(
             raise DataError(f"{given.data} has too few {what} to {uses}; add some")
         return
     counts = {
-        name: len(np.unique(alike.groups[rows & (labels == number)]))
+        name: len(np.unique(alike.groups[rows & marks[:, number]]))
         for number, name in enumerate(classes)
     }
     if few := [name for name, count in counts.items() if count < fewest]:
@@ -267,7 +276,7 @@ def _scheme(development: Examples, classes: tuple[str, ...]) -> Scheme:
     if count >= ENOUGH and 2 * len(classes) <= held:
         return Holdout(held)
     if classes:
-        sizes = development.targets.bincount(minlength=len(classes)).tolist()
+        sizes = development.counts(len(classes))
         k = max(2, min(FOLDS, int(median(sizes))))
     else:
         k = FOLDS if count >= 2 * FOLDS else 2
@@ -282,6 +291,8 @@ def _about_target(classes: tuple[str, ...], targets: Tensor) -> str:
             f"a number from {targets.min():g} to {targets.max():g}, {targets.unique().numel():,} "
             "different: a regression"
         )
+    if targets.dim() == 2:
+        return about_labels(targets)
     counts = targets.bincount(minlength=len(classes)).tolist()
     least, most = min(counts), max(counts)
     if least == most:
@@ -320,8 +331,8 @@ def _about_scheme(scheme: Scheme) -> str:
     return f"the others are validated in {number_of_folds(scheme)} folds"
 
 
-def _about_few(classes: tuple[str, ...], labels: np.ndarray) -> list[str]:
-    counts = Counter(labels.tolist())
+def _about_few(classes: tuple[str, ...], marks: np.ndarray) -> list[str]:
+    counts = marks.sum(axis=0)
     few = [name for number, name in enumerate(classes) if counts[number] < FEW]
     if not few:
         return []

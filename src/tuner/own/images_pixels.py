@@ -1,15 +1,11 @@
 """From picture files to rows of pixels: how large, grey or in colour, and where they are kept.
 
-Rows are uint8. Up to a quarter of the machine's memory they are read into memory; more are written
-to a file without a name beside the downloads, and mapped. Workers map the cache either way, and
-share what the system keeps of it in memory.
+Rows are uint8: in memory, or in a file beside the downloads that is mapped (`tuner.data.room`).
+Workers map the cache either way, and share what the system keeps of it in memory.
 """
 
 from __future__ import annotations
 
-import math
-import os
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from statistics import median
@@ -20,6 +16,7 @@ import torch
 
 from tuner.data.examples import PixelStatistics
 from tuner.data.images import look_at_images, read_images
+from tuner.data.room import AT_A_TIME, room_for
 from tuner.errors import DataError, UsageError
 from tuner.machine import usable_cores
 
@@ -35,9 +32,7 @@ if TYPE_CHECKING:
 SIZES = (32, 48, 64)  # of pictures that are resized; more take a processor too long
 SMALL = 64  # pixels a side, up to which pictures that are all of one size stay as they are
 SMALLEST, LARGEST = 8, 512  # that --size can be
-SHARE_OF_MEMORY = 0.25
 MOST_UNREADABLE = 0.25  # of all files; more is a mistake in the data, not in a file
-AT_A_TIME = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,35 +113,6 @@ def read_pixels(
             rows[len(good)] = found
             good.append(picture)
     return rows[: len(good)], good, broken
-
-
-def room_for(count: int, shape: tuple[int, ...], folder: Path, memory: int | None = None) -> Tensor:
-    """Return an empty tensor (count, *shape) uint8: in memory, or in a file that is mapped.
-
-    Args:
-        memory: bytes of this machine; None: as many as it has.
-
-    Raises:
-        DataError: the disk has no room for it.
-    """
-    size = count * math.prod(shape)
-    memory = memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if size <= SHARE_OF_MEMORY * memory:
-        return torch.empty((count, *shape), dtype=torch.uint8)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            if hasattr(os, "posix_fallocate"):  # not on macOS, where a full disk shows later
-                os.posix_fallocate(file.fileno(), 0, size)
-            else:
-                file.truncate(size)
-            mapped = np.memmap(file, dtype=np.uint8, mode="r+", shape=(count, *shape))
-    except OSError as error:
-        raise DataError(
-            f"{size / 2**30:.1f} GiB of pixels do not fit into {folder}: {error.strerror}; free "
-            "some space, name another folder with --home, or take a smaller --size"
-        ) from error
-    return torch.from_numpy(mapped)
 
 
 def gather(rows: Tensor, numbers: Tensor, folder: Path) -> Tensor:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 from collections import Counter
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tuner.errors import DataError, UsageError
+from tuner.own.images_labels import MULTILABEL, SEVERAL, labels_in_cell, labels_in_columns
 from tuner.own.images_listing import Listing, Picture, called, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tuner.own.images import Given
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 WIDE = ("\xff\xfe", "\xfe\xff")  # how a UTF-16 file begins, read as Latin-1
-SEVERAL = re.compile(r"\s*[|;]\s*")  # between the labels of a picture that has several
 # A number is a target to measure, not a class, from so many different values on.
 MOST_CLASSES_OF_NUMBERS = 20
 
@@ -41,11 +41,11 @@ def list_sheet(given: Given) -> Listing:
             f"{missing} is missing; with a CSV file, name the column of the files with --image and "
             "the column to predict with --target"
         )
-    header, rows, separator = _read(given.data, (given.image, given.target, given.group))
-    places = [
-        _place(header, option, name, given.data)
-        for option, name in (("image", given.image), ("target", given.target))
-    ]
+    columns = given.target.split(",") if given.task == MULTILABEL else [given.target]
+    wanted = (given.image, given.group, given.target, *columns)
+    header, rows, separator = _read(given.data, wanted)
+    place = _place(header, "image", given.image, given.data)
+    target_of = _target_of(given, header)
     group = _place(header, "group", given.group, given.data) if given.group else None
     found = Listing(f"a CSV file, its cells separated by {SEPARATORS[separator]}", [])
     seen: dict[str, Picture] = {}
@@ -55,8 +55,8 @@ def list_sheet(given: Given) -> Listing:
                 f"{given.data}, line {line}: it has {len(row)} cells, and the header has "
                 f"{len(header)}; fix the line (a text with a separator needs quotes)"
             )
-        file, target = (row[place].strip() for place in places)
-        if not file or not target:
+        file, target = row[place].strip(), target_of(line, row)
+        if not file or target is None:
             found.left_out["rows without a file or a target"] += 1
             continue
         path = given.data.parent / file
@@ -74,8 +74,22 @@ def list_sheet(given: Given) -> Listing:
         found.pictures.append(picture)
     if not found.pictures:
         raise DataError(f"{given.data} names no picture; it needs a row for each")
-    _refuse_several(given, found.pictures)
+    if given.task is None or given.task == "classification":
+        _refuse_several(given, found.pictures)
     return found
+
+
+def _target_of(given: Given, header: Sequence[str]) -> Callable[[int, list[str]], str | None]:
+    """Return what reads the target of a line; None: it has none."""
+    target = str(given.target)
+    if given.task == MULTILABEL:
+        if target in header:
+            return partial(labels_in_cell, header.index(target))
+        columns = [name.strip() for name in target.split(",")]
+        places = {name: _place(header, "target", name, given.data) for name in columns}
+        return partial(labels_in_columns, given.data, places)
+    place = _place(header, "target", target, given.data)
+    return lambda _, row: row[place].strip() or None
 
 
 def is_numeric(targets: Sequence[str]) -> bool:
@@ -162,8 +176,8 @@ def _place(header: Sequence[str], option: str, name: str, path: Path) -> int:
     near = get_close_matches(name, header, n=1, cutoff=0.5)
     if option == "target" and all(part.strip() in header for part in name.split(",")):
         raise UsageError(
-            f"--target {name} names several columns, and a model here learns one; name one column, "
-            "and run a study for each"
+            f"--target {name} names several columns. Where they are labels of yes and no, add "
+            "--task multilabel; else name one column, and run a study for each"
         )
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise UsageError(
@@ -175,8 +189,8 @@ def _check_same(path: Path, line: int, first: Picture, again: Picture) -> None:
     if first.target != again.target:
         raise DataError(
             f"{path}, line {line}: {first.name} has the target {again.target!r} here and "
-            f"{first.target!r} before. A picture has one target; fix one of the two rows. (Several "
-            "labels for a picture are not learnt: run a study for each label, with yes and no)"
+            f"{first.target!r} before. A picture has one target; fix one of the two rows. (For "
+            "several labels write them into one cell, cat|dog, and add --task multilabel)"
         )
     if first.group != again.group and not again.group == f"line {line}":
         raise DataError(
@@ -191,15 +205,12 @@ def _refuse_several(given: Given, pictures: Sequence[Picture]) -> None:
     Raises:
         DataError: there are such cells.
     """
-    if given.task == "regression":
-        return
     targets = {one.target for one in pictures}
     parts = {text: SEVERAL.split(text) for text in targets}
     several = sorted(text for text, own in parts.items() if len(own) > 1)
     single = {own[0] for own in parts.values() if len(own) == 1}
     if any(part in single for text in several for part in parts[text]):
         raise DataError(
-            f"{given.data}: --target {given.target} has several labels in a cell ({several[0]!r}), "
-            "and a model here learns one label a picture. Make a column of yes and no for each "
-            "label, and run a study for each column"
+            f"{given.data}: --target {given.target} has several labels in a cell ({several[0]!r}). "
+            "Add --task multilabel; or fix the cells, if each picture has one"
         )

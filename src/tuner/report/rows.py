@@ -6,6 +6,8 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
+from tuner.study.schema import ARM, GUESS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -32,7 +34,7 @@ def trials_csv(trials: Sequence[FrozenTrial]) -> str:
             [
                 trial.number,
                 STATES.get(trial.state.name, "unfinished"),
-                facts.get("arm"),
+                facts.get(ARM) or ("guess" if GUESS in facts else None),
                 trial.values[0] if trial.values else None,
                 last[4],
                 facts.get("best_epoch"),

@@ -11,13 +11,17 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import LOOP, metric_of
 from tuner.errors import StudyError
+from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_among
-from tuner.evidence.verdicts import Kept, OnTest
+from tuner.evidence.rowwise import Kept
+from tuner.evidence.verdicts import OnTest
 from tuner.report.facts.arms import confirmation_of
 from tuner.report.facts.gathering import gather
+from tuner.report.sections.guesses import best_is_guess
 from tuner.report.sections.verdict import verdict
 from tuner.study.arms import arms_among
 from tuner.study.catalogue import Catalogue
+from tuner.study.design import Design
 from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, SEED_MATTERS, SESSIONS
 from tuner.study.store import evidence_name, load_study, open_storage
 
@@ -99,6 +103,7 @@ def best_in(facts: Mapping[str, Any]) -> dict[str, Any]:
         "study": facts["study"],
         "case": facts["case"],
         "trial": best["trial"],
+        "is_guess": best_is_guess(facts),
         "epochs_trained": best["best_epoch"],
         "hyperparameters": now,
         "baseline": was,
@@ -127,7 +132,8 @@ def _entry(catalogue: Catalogue, name: str, trials: Overview) -> Entry:
     attributes = catalogue.studies[name]
     made = attributes[FACTS]
     metric = metric_of(made)
-    arms = arms_among(trials.complete, attributes.get(CONFIRMATION), metric.sign)
+    most = Design.of(made).candidates
+    arms = arms_among(trials.complete, attributes.get(CONFIRMATION), metric.sign, most)
     confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
     pair = _best_and_baseline(catalogue, name, metric, arms, confirmation)
     tested = (confirmation or {"scores": {}})["scores"]
@@ -183,6 +189,7 @@ def _best_and_baseline(
         kept=Kept.among(every.get(evidence_name(name), {})),
         losses=every.get(evidence_name(name), {}),
         of_loop=own.get(FACTS, {}).get("task") == LOOP,
+        plan=Plan.read(confirmation.get("plan")),
     )
     return test.compare("best", "baseline", further=False)
 

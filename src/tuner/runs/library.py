@@ -195,7 +195,7 @@ def run_study(
     trials: int | None = 50,
     name: str | None = None,
     seed: int = 0,
-    seeds: int = 6,
+    seeds: int | None = None,
     metric: str | None = None,
     fix: Mapping[str, object] | None = None,
     tries: Sequence[Mapping[str, object]] = (),
@@ -223,7 +223,9 @@ def run_study(
         trials: finished trials that the study ends with; None: as many as are worth it.
         name: of the study; None: that of its data.
         seed: of the study.
-        seeds: fresh seeds to confirm on; 0: confirm nothing, keep the test split closed.
+        seeds: models an arm that meet the test in one look; None: 4, and 4 more where those prove
+            nothing; 0: confirm nothing, keep the test split closed. A loop is called on 6 to 24
+            fresh seeds where it is None, or on as many to four times as many.
         metric: that is searched for; None: that of the case.
         fix: hyperparameters that are not searched, with their values.
         tries: configurations to be trained next; what is not named is as in the baseline.

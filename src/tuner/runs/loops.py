@@ -18,6 +18,7 @@ from tuner.engines.forking import pool
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
 from tuner.errors import TunerError, UsageError
+from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.evidence.importance import explain
 from tuner.evidence.loops import confirm_loop
 from tuner.evidence.stopping import CEILING, reason_to_stop
@@ -111,7 +112,7 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
             workplace.url,
             name,
             config,
-            MedianPruner(n_startup_trials=5),
+            lambda _: MedianPruner(n_startup_trials=5),
             accept=settings.accept_changes,
         )
         if config.made_up:
@@ -149,6 +150,7 @@ def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
         baseline=named or {},
         made_up=named is None,
         recipe=_values(settings.recipe, "--recipe") or loop.recipe,
+        guesses=loop.guesses,
         seed=settings.seed,
         fixed=_values(settings.fix, "--fix") or {},
         order=settings.order,
@@ -205,17 +207,22 @@ def _run(
         observer.tell(Stage("measuring which hyperparameters mattered"))
         with pool(min(engine.slots, usable_cores()), quieten) as processes:
             explain(study, say, processes)
-        if settings.seeds and "baseline" not in arms_of(study):
+        if settings.confirms and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
-        elif settings.seeds:
+        elif settings.confirms:
             observer.tell(Stage("confirming on fresh seeds"))
             with record.timing("confirmation_seconds"):
                 stoppable = StoppableEngine[LoopJob, Question | Told](engine, observer)
-                confirm_loop(study, config, stoppable, settings.seeds, say)
+                confirm_loop(study, config, stoppable, _calls(settings), say)
     observer.tell(Stage("writing the report"))
     report = write_and_publish(study, workplace, workplace.report(study.study_name))
     name_for_dashboard(study)
     return report
+
+
+def _calls(settings: StudySettings) -> int:
+    """Return on how many fresh seeds a loop is called at least."""
+    return FEWEST_TO_PROVE if settings.seeds is None else settings.seeds
 
 
 def quieten() -> None:
@@ -246,7 +253,7 @@ def _search(
             finished(study),
             total,
             at_most=auto,
-            seeds=settings.seeds,
+            seeds=_calls(settings),
             slots=engine.slots,
         )
     )

@@ -17,7 +17,7 @@ from tuner.naming import FOR_FOLDER, folder_name
 from tuner.report.sections.part import part_in_words
 from tuner.study.arms import arms_of
 from tuner.study.lock import only_writer
-from tuner.study.schema import ABLATION, CONFIRMATION
+from tuner.study.schema import ABLATION
 from tuner.study.store import is_read_only
 
 if TYPE_CHECKING:
@@ -117,11 +117,17 @@ def confirm_partial(
         told = f"It is not confirmed: {why_not}."
         tell(told)
         return Confirmed(None, told)
-    count = settings.seeds or len(study.user_attrs[CONFIRMATION]["seeds"])
     folder = workplace.confirmation(folder_name(study.study_name, FOR_FOLDER))
     with only_writer(workplace.url, study.study_name), closing(InProcessEngine()) as engine:
         found = confirm_part(
-            study, config, engine, partial.configuration, partial.changes, count, folder, tell
+            study,
+            config,
+            engine,
+            partial.configuration,
+            partial.changes,
+            settings.seeds,
+            folder,
+            tell,
         )
     shutil.rmtree(folder, ignore_errors=True)  # scored, and the scores are stored
     facts = judge_part(study, name_of_part(partial.configuration), found)

@@ -19,8 +19,8 @@ from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import EngineError, StoreError, StudyError, UsageError
 from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.confirming_parts import name_of_part
-from tuner.evidence.final import final_job
-from tuner.evidence.jobs import job_of, seed_of, trained_with
+from tuner.evidence.final import final_job, seeds_of
+from tuner.evidence.jobs import job_of, stream_of, trained_with
 from tuner.evidence.parts import parts_of
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
@@ -169,18 +169,26 @@ def _tested(
 ) -> _Tested:
     """Return which models have met the test: of a trial, or of a part of the changes."""
     digests = study.user_attrs.get(TESTED_WEIGHTS, {})
-    first = [seed_of(config.seed, 0, Stream.TEST)]
+    name = name_of_part(partial.configuration) if partial else trial.number
+    fresh = _Tested(seeds_of(config, name, 1), stream_of(name), (), ())
     if partial:
-        name = name_of_part(partial.configuration)
-        part = parts_of(study).get(name, {"seeds": first, "scores": ()})
-        return _Tested(part["seeds"], Stream.TEST, part["scores"], digests.get(name, ()))
+        part = parts_of(study).get(str(name))
+        if part is None:
+            return fresh
+        stream = part.get("stream", Stream.TEST)
+        return _Tested(part["seeds"], stream, part["scores"], digests.get(name, ()))
     confirmation = study.user_attrs.get(CONFIRMATION)
     if not confirmation:
-        return _Tested(first, Stream.TEST, (), ())
+        return fresh
     arms = confirmation["arms"].values()
-    scores = next((arm["scores"] for arm in arms if arm["trial"] == trial.number), ())
-    stream = confirmation.get("stream", Stream.RACE)
-    return _Tested(confirmation["seeds"], stream, scores, digests.get(str(trial.number), ()))
+    arm = next((arm for arm in arms if arm["trial"] == trial.number), None)
+    own = digests.get(str(trial.number), ())
+    if arm is not None and "stream" in arm:
+        return _Tested(arm["seeds"], arm["stream"], arm["scores"], own)
+    if confirmation.get("plan"):
+        return fresh
+    stream = confirmation.get("stream", Stream.RACE)  # as it was when arms shared their seeds
+    return _Tested(confirmation["seeds"], stream, arm["scores"] if arm else (), own)
 
 
 def _trial(study: optuna.Study, number: int) -> FrozenTrial:

@@ -27,7 +27,9 @@ class StudySettings:
         trials: finished trials that the study ends with; None: as many as are worth it.
         name: of the study; None: that of its data.
         seed: of the study.
-        seeds: fresh seeds to confirm on; 0: confirm nothing, keep the test split closed.
+        seeds: models an arm that meet the test in one look; None: 4, and 4 more where those prove
+            nothing; 0: confirm nothing, keep the test split closed. A loop is called on 6 to 24
+            fresh seeds where it is None, or on as many to four times as many.
         timeout: seconds after which the search ends; None: no limit.
         order: in which results of parallel trials are taken.
         precision: of a new study; None: chosen by rule.
@@ -48,7 +50,7 @@ class StudySettings:
     trials: int | None = 50
     name: str | None = None
     seed: int = 0
-    seeds: int = 6
+    seeds: int | None = None
     timeout: float | None = None
     order: Literal["work", "arrival"] = "work"
     precision: Literal["float32", "bfloat16"] | None = None
@@ -62,6 +64,11 @@ class StudySettings:
     baseline: tuple[str, ...] = ()
     recipe: tuple[str, ...] = ()
     compute: Compute = field(default_factory=Compute)
+
+    @property
+    def confirms(self) -> bool:
+        """Whether there is a confirmation after the search."""
+        return self.seeds != 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,9 @@ from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
 from tuner.engines.forking import pool
 from tuner.errors import StoreError, UsageError
-from tuner.evidence.confirmation import confirm
+from tuner.evidence.confirmation import ROUNDS, confirm
 from tuner.evidence.importance import explain
+from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import price_of
 from tuner.evidence.repetition import other_machine
@@ -45,10 +46,12 @@ from tuner.runs.record import Record
 from tuner.runs.tries import enqueue_tries, parse_tries, total_with_tries
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
-from tuner.search.pruner import PRUNER, TaperingPruner
+from tuner.search.pruner import PRUNER, pruner_named
 from tuner.search.sampler import SAMPLER
 from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig
+from tuner.study.design import folds_trained
+from tuner.study.designing import design_for
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
 from tuner.study.schema import REMARKS, SEED_MATTERS, SESSIONS, STOPPED
@@ -121,6 +124,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         order=settings.order,
         sampler=SAMPLER,
         pruner=PRUNER,
+        design=design_for(case, dataset),
         metric=settings.metric,
         limits=settings.limits,
     )
@@ -135,7 +139,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             workplace.url,
             name,
             config,
-            TaperingPruner(),
+            pruner_named,
             choose,
             settings.precision,
             accept=settings.accept_changes,
@@ -205,11 +209,11 @@ def _run(
         observer.tell(Stage("measuring which hyperparameters mattered"))
         with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
             explain(study, say, processes)
-        if settings.seeds and "baseline" not in arms_of(study):
+        if settings.confirms and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
-        elif settings.seeds and "best" not in arms_of(study):
+        elif settings.confirms and "best" not in arms_of(study):
             say(f"Nothing to confirm yet: no trained model has {config.limits.in_words()} at most.")
-        elif settings.seeds:
+        elif settings.confirms:
             models = workplace.confirmation(study.study_name)
             observer.tell(Stage("confirming on fresh seeds"))
             with record.timing("confirmation_seconds"):
@@ -251,9 +255,9 @@ def _search(
             finished(study),
             total,
             at_most=auto,
-            seeds=settings.seeds,
+            seeds=ROUNDS if settings.seeds is None else settings.seeds,
             slots=engine.slots,
-            folds=facts_of(study)["data"]["sizes"]["folds"],
+            folds=folds_trained(facts_of(study), arm=False),
             stands_in_for=config.dataset.stands_in_for,
         )
     )
@@ -273,7 +277,7 @@ class _Watch:
     observer: Observer
     study: optuna.Study
     config: StudyConfig
-    seeds: int
+    seeds: int | None
     shown: set[str] = field(default_factory=set)
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
@@ -284,15 +288,17 @@ class _Watch:
         if trace is not None and trace not in self.shown:
             self.shown.add(trace)
             self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
-        if ended.user_attrs.get("arm") == "baseline" and self.seeds:
+        if ended.user_attrs.get("arm") == "baseline" and self.seeds != 0:
             self._tell_price(ended)
 
     def _tell_price(self, baseline: FrozenTrial) -> None:
         if baseline.values is None:
             return
         test, metric = self.config.dataset.test, self.config.case.metric
-        looks = looks_at(self.study, test.identity()) + 1
+        tests = looks_at(self.study, test.identity()) + 1
         score = baseline.values[0]
-        price = price_of(metric, score, rows=test.rows, seeds=self.seeds, looks=looks)
+        price = price_of(
+            metric, score, rows=test.rows, plan=Plan.of(tests, self.seeds), tests=tests
+        )
         if price is not None:
             self.observer.tell(Message(f"What the test can show: {price}"))

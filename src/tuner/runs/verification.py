@@ -31,7 +31,7 @@ from tuner.study.identity import changes_of_rules, changes_of_source
 from tuner.study.loop_reopening import is_of_loop, loop_config_of
 from tuner.study.loops import rules_of_loops
 from tuner.study.reopening import config_of
-from tuner.study.schema import HYPERPARAMETERS, SEED, SESSIONS
+from tuner.study.schema import ARM, HYPERPARAMETERS, SEED, SESSIONS
 from tuner.study.store import facts_of, load_study
 from tuner.study.trials import finished_trials
 
@@ -192,7 +192,8 @@ class _FitsAgain:
     def job(self, trial: FrozenTrial) -> Job:
         """Return the job the trial was, up to the end of the epoch in which it was pruned."""
         stored = trial.user_attrs
-        job = search_job(self.config, stored["hyperparameters"], stored["seed"])
+        hyperparameters, seed = stored[HYPERPARAMETERS], stored[SEED]
+        job = search_job(self.config, hyperparameters, seed, arm=ARM in stored)
         if trial.state != TrialState.PRUNED:
             return job
         return replace(job, stop_after=math.ceil(stored["curve"][-1][1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
@@ -13,10 +13,13 @@ from tuner.errors import CaseError, StudyError
 from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
+from tuner.search.tpe import STARTUP
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
 from tuner.study.limits import BREAKS, LATENCY, PARAMETERS
 from tuner.study.opening import enqueue_arm
+from tuner.study.schema import ARM, GUESS
+from tuner.study.trials import guesses_before, scored_guesses
 from tuner.training.cost import latency_of, parameters_of
 
 if TYPE_CHECKING:
@@ -38,17 +41,34 @@ FIXED_ELSEWHERE = "Fixed parameter .* is out of range"  # how Optuna says so, of
 MOST_IN_A_ROW = 100  # configurations over a limit, before the search gives up
 
 
-def search_job(config: StudyConfig, hyperparameters: Mapping[str, Any], seed: int) -> Job:
-    """Train on all folds of the search's split, in lockstep."""
+def search_job(
+    config: StudyConfig, hyperparameters: Mapping[str, Any], seed: int, *, arm: bool = False
+) -> Job:
+    """Train on the folds that the search uses of its split, in lockstep.
+
+    Args:
+        arm: baseline or recipe, which are trained on all folds: their curves are what the diagnosis
+            reads.
+    """
+    folds = None if arm else config.design.folds_in_search
     return Job(
         case=config.reference,
         hyperparameters=hyperparameters,
         data=config.data_folder,
         source=config.source.digest,
-        replicas=(Replica(seed=seed, split_seed=config.seed),),
+        replicas=(Replica(seed=seed, split_seed=config.seed, folds=folds),),
         plan=config.plan,
         metric=config.metric,
     )
+
+
+def on_search_folds(config: StudyConfig, point: ReportPoint) -> ReportPoint:
+    """Return a point with the scores on those folds alone that every trial of the search has.
+
+    Trials are pruned, ranked and chosen by these: the same folds for all. `validation` stays the
+    mean over all folds that were trained.
+    """
+    return replace(point, fold_scores=point.fold_scores[: config.design.folds_in_search])
 
 
 class Coordinator(VirtualTimeSearch[RunningTrial]):
@@ -56,8 +76,8 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
 
     Args:
         observer: is told of every point, and of every trial's end.
-        sampler: makes the sampler of a trial, of the study's seed, its number and what is fixed;
-            by default tuner's own.
+        sampler: makes the sampler of a trial, of the study's seed, its number without guesses, and
+            what is fixed; by default tuner's own.
     """
 
     def __init__(
@@ -70,13 +90,21 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
     ) -> None:
         super().__init__(mirror, engine, config.order, observer)
         self.config, self.engine = config, engine
-        self.sampler = sampler or Samplers()
+        self._samplers, self._given = Samplers(), sampler
 
     def _ask(self) -> optuna.Trial:
         waiting = self._waiting()
         number = waiting.number if waiting else len(self.study.get_trials(deepcopy=False))
-        self.study.sampler = self.sampler(self.config.seed, number, self.config.fixed)
+        self.study.sampler = self._sampler(number)
         return self.study.ask()
+
+    def _sampler(self, number: int) -> BaseSampler:
+        """Return the sampler of a trial. What it draws does not depend on guesses at first."""
+        place = number - guesses_before(self.study, number)
+        if self._given is not None:
+            return self._given(self.config.seed, place, self.config.fixed)
+        startup = STARTUP + scored_guesses(self.study)
+        return self._samplers(self.config.seed, place, self.config.fixed, startup)
 
     def _start(self) -> RunningTrial | None:
         config, found = self.config, self._one_within_limits()
@@ -87,11 +115,12 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         trial.set_user_attr("hyperparameters", hyperparameters)
         trial.set_user_attr("seed", seed)
         self.mirror.write_new()
-        self.engine.start(trial.number, search_job(config, hyperparameters, seed))
+        arm = "arm" in trial.user_attrs
+        self.engine.start(trial.number, search_job(config, hyperparameters, seed, arm=arm))
         return RunningTrial(
             trial=trial,
             history=History(config.case, hyperparameters["epochs"]),
-            prunable="arm" not in trial.user_attrs,
+            prunable=not {ARM, GUESS} & trial.user_attrs.keys(),
         )
 
     def _one_within_limits(self) -> tuple[optuna.Trial, dict[str, Any]] | None:
@@ -181,7 +210,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
     def _gives_up(self, running: RunningTrial, point: ReportPoint) -> bool:
         """Report a point; ask the pruner about it, where nobody has decided on it yet."""
         return (
-            running.report(point)
+            running.report(on_search_folds(self.config, point))
             and self.replay.needs_decision(repeated=running.replaying)
             and running.should_prune()
         )

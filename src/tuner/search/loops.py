@@ -23,12 +23,13 @@ from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.errors import UsageError, first_line
 from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
 from tuner.own.loops.trial import OneByOneSampler, middle
-from tuner.search.tpe import Columns, RememberingTPESampler
+from tuner.search.tpe import STARTUP, Columns, RememberingTPESampler
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
 from tuner.study.opening import enqueue_arm
-from tuner.study.schema import AGAIN, INFORMED, LOST, OWN, PLACE, TRIED
-from tuner.study.trials import finished
+from tuner.study.schema import AGAIN, ARM, GUESS, INFORMED, LOST, OWN, PLACE, TRIED
+from tuner.study.store import facts_of
+from tuner.study.trials import SCORED, finished, guesses_before
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tuner.search.virtual_time import Observer
     from tuner.study.loops import LoopConfig
 
+NAMED = frozenset({ARM, GUESS, TRIED})  # attributes of a trial whose values were named beforehand
 SAMPLER = "TPESampler(multivariate=False), n_startup_trials=10, reseeded for each hyperparameter"
 PRUNER = "MedianPruner(n_startup_trials=5)"
 
@@ -87,7 +89,7 @@ class RunningLoop:
 
     Attributes:
         sampler: draws what it asks for.
-        prunable: off for baseline and recipe, which a report has to have.
+        prunable: off for baseline and recipe, which a report has to have, and for guesses.
         named: values that a person has named for it.
         undecided: whether the pruner has to be asked about its last report.
         begun, clock, started: as `RunningTrial` has them; work is counted in reports.
@@ -124,10 +126,11 @@ class LoopSampler(RememberingTPESampler):
 
     Args:
         informed: how many had ended.
+        startup: how many have to end before it learns from them.
     """
 
-    def __init__(self, seed: int, columns: Columns, informed: int) -> None:
-        super().__init__(seed, columns)
+    def __init__(self, seed: int, columns: Columns, informed: int, startup: int = STARTUP) -> None:
+        super().__init__(seed, columns, startup)
         self._seed, self._informed = seed, informed
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
@@ -149,7 +152,7 @@ class LoopSampler(RememberingTPESampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Draw a hyperparameter."""
-        one = RememberingTPESampler(derive(self._seed, param_name), self._columns)
+        one = RememberingTPESampler(derive(self._seed, param_name), self._columns, self.startup)
         one.groups = self.groups
         return one.sample_independent(study, trial, param_name, param_distribution)
 
@@ -191,12 +194,12 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         facts = waiting.user_attrs if waiting else {}
         informed = facts.get(INFORMED, finished(self.study))
         named = self._named(facts)
-        sampler = self._sampler(number, informed, is_named=bool({"arm", TRIED} & facts.keys()))
+        sampler = self._sampler(number, informed, facts)
         self.study.sampler = sampler
         running = RunningLoop(
             trial=self.study.ask(),
             sampler=sampler,
-            prunable="arm" not in facts,
+            prunable=not {ARM, GUESS} & facts.keys(),
             replayed=frozenset(waiting.intermediate_values if waiting else ()),
             named=named,
         )
@@ -212,13 +215,25 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         if TRIED in facts:
             named: Mapping[str, Any] = facts[TRIED]
             return named
+        if GUESS in facts:
+            guess = facts_of(self.study)["guesses"][facts[GUESS]]
+            known = {**self.config.baseline, **self.config.fixed}
+            return {name: one for name, one in guess.items() if known.get(name) != one}
         return self.config.arms[facts["arm"]] if "arm" in facts else self.config.fixed
 
-    def _sampler(self, number: int, informed: int, *, is_named: bool) -> BaseSampler:
-        if is_named:
+    def _sampler(self, number: int, informed: int, facts: Mapping[str, Any]) -> BaseSampler:
+        if {ARM, TRIED} & facts.keys():
             return MiddleSampler()
-        seed = derive(self.config.seed, Stream.SAMPLER, number)
-        sampler = LoopSampler(seed, self._columns, informed)
+        if GUESS in facts:
+            return self._with_fixed(MiddleSampler())
+        trials = self.study.get_trials(deepcopy=False, states=SCORED)
+        told = [one.user_attrs for one in trials if GUESS in one.user_attrs]
+        startup = STARTUP + sum(one.get(PLACE, 0) < informed for one in told)
+        place = number - guesses_before(self.study, number)
+        seed = derive(self.config.seed, Stream.SAMPLER, place)
+        return self._with_fixed(LoopSampler(seed, self._columns, informed, startup))
+
+    def _with_fixed(self, sampler: BaseSampler) -> BaseSampler:
         if not self.config.fixed:
             return sampler
         with warnings.catch_warnings():
@@ -264,7 +279,7 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         """Say which names of a person's the loop has not asked for, if any."""
         facts, params = running.trial.user_attrs, running.trial.params
         wrong = sorted(self._named(facts).keys() - params.keys())
-        if not wrong or not {"arm", TRIED} & facts.keys():
+        if not wrong or not NAMED & facts.keys():
             return None  # what --fix names may be asked for in other trials
         asked_for = ", ".join(sorted(params)) or "nothing"
         return f"it names {', '.join(wrong)}, and the loop asked for {asked_for}; correct the names"
@@ -308,15 +323,15 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         running.trial.set_user_attr("hyperparameters", running.trial.params)
         running.trial.set_user_attr(PLACE, finished(self.study))
         if isinstance(event, Failed):
-            again = event.may_pass and running.prunable and AGAIN not in running.trial.user_attrs
+            again = event.may_pass and not {ARM, AGAIN} & running.trial.user_attrs.keys()
             if again:
                 running.trial.set_user_attr(LOST, True)
             self._fail(running, event)
             if again:
                 self.study.enqueue_trial(running.trial.params, user_attrs={AGAIN: running.number})
             return
-        if event.outcome is None and not running.prunable:
-            arm = running.trial.user_attrs["arm"]
+        if event.outcome is None and ARM in running.trial.user_attrs:
+            arm = running.trial.user_attrs[ARM]
             reason = f"the loop raised TrialPruned, and tuner never prunes the {arm}"
             self._fail(running, Failed(f"{reason}; have it return its score"))
             return

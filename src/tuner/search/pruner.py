@@ -10,7 +10,9 @@ from weakref import WeakKeyDictionary
 from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
+from tuner.errors import StudyError
 from tuner.search.scoring import STAGES
+from tuner.study.design import CUBE, SQUARE
 from tuner.study.limits import was_passed_over
 from tuner.study.trials import SCORED, sign_of_study
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-PRUNER = "TaperingPruner: after a share s of a training, the best (1 - s)^2 of all trials go on"
+PRUNER = CUBE  # of studies that begin now
+RULES = {CUBE: (3.0, 0.1), SQUARE: (2.0, 0.15)}  # power, and least
 STARTUP_TRIALS = 5  # that are not pruned
 FIRST_STAGE = STAGES // 10
 
@@ -41,7 +44,7 @@ class TaperingPruner(BasePruner):
         least: share of the trials that goes on to the end.
     """
 
-    def __init__(self, power: float = 2, least: float = 0.15) -> None:
+    def __init__(self, power: float = 3, least: float = 0.1) -> None:
         self.power, self.least = power, least
         self._rungs: WeakKeyDictionary[Study, _Rungs] = WeakKeyDictionary()
 
@@ -57,6 +60,22 @@ class TaperingPruner(BasePruner):
         better = rungs.better(stage, trial.intermediate_values[stage])
         share: float = max((1 - stage / STAGES) ** self.power, self.least)
         return better >= share * len(rungs)
+
+
+def pruner_named(description: str) -> TaperingPruner:
+    """Make the pruner that a study describes; one that describes none was begun with the square.
+
+    Raises:
+        StudyError: this version has no such pruner.
+    """
+    try:
+        power, least = RULES[description or SQUARE]
+    except KeyError:
+        raise StudyError(
+            f"this version of tuner has no pruner {description!r}; continue the study with the "
+            "version that made it"
+        ) from None
+    return TaperingPruner(power, least)
 
 
 class _Rungs:

@@ -20,7 +20,7 @@ class RunningTrial:
     Attributes:
         trial: the trial as Optuna's `study.ask` gave it.
         history: what has come back so far.
-        prunable: off for baseline and recipe, which a report has to have.
+        prunable: off for baseline and recipe, which a report has to have, and for guesses.
         begun: the virtual time at which it began.
         clock: virtual time: when it began, and the work done since, up to its last point.
         started: the time.perf_counter() at which it began.

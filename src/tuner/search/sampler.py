@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler
 
-from tuner.search.tpe import Columns, RememberingTPESampler
+from tuner.search.tpe import STARTUP, Columns, RememberingTPESampler
 from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
@@ -32,9 +32,18 @@ class Samplers:
     def __init__(self) -> None:
         self._columns = Columns()
 
-    def __call__(self, seed: int, number: int, fixed: Mapping[str, Any]) -> BaseSampler:
-        """Make the sampler that draws trial `number` of the study with this `seed`."""
-        sampler = RememberingTPESampler(derive(seed, Stream.SAMPLER, number), self._columns)
+    def __call__(
+        self, seed: int, number: int, fixed: Mapping[str, Any], startup: int = STARTUP
+    ) -> BaseSampler:
+        """Make the sampler that draws a trial of the study with this `seed`.
+
+        Args:
+            number: of the trial, guesses not counted.
+            fixed: hyperparameters that the search does not vary.
+            startup: how many trials have to end before it learns from them.
+        """
+        own = derive(seed, Stream.SAMPLER, number)
+        sampler = RememberingTPESampler(own, self._columns, startup)
         if not fixed:
             return sampler
         with warnings.catch_warnings():

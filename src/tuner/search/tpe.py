@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[np.int64]
 
+STARTUP = 10  # trials, drawn at random; guesses come on top of them
 ASKED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
@@ -65,10 +66,11 @@ class RememberingTPESampler(OpenTPESampler):
 
     Args:
         columns: of the study; shared by the samplers of all its trials.
+        startup: how many trials have to end before it learns from them.
     """
 
-    def __init__(self, seed: int, columns: Columns) -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int, columns: Columns, startup: int = STARTUP) -> None:
+        super().__init__(seed, startup)
         self._columns = columns
         self.groups: tuple[Numbers, Numbers] | None = None  # None: too few to learn from
 

@@ -18,7 +18,7 @@ from tuner.runs.inventory import entries_of
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.times import iso
 from tuner.study.catalogue import Catalogue
-from tuner.study.schema import ARM, EVIDENCE, FACTS
+from tuner.study.schema import ARM, EVIDENCE, FACTS, GUESS, TRIED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -243,11 +243,16 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
     return {
         "number": trial.number,
         "state": trial.state.name.lower(),
-        "arm": trial.user_attrs.get(ARM) or ("tried" if "tried" in trial.user_attrs else None),
+        "arm": trial.user_attrs.get(ARM) or _origin(trial),
         "score": _score(trial),
         "hyperparameters": trial.user_attrs.get("hyperparameters", trial.params),
         "seconds": trial.user_attrs.get("seconds"),
     }
+
+
+def _origin(trial: FrozenTrial) -> str | None:
+    """Say where a trial is from that the search has not drawn."""
+    return next((name for name in (GUESS, TRIED) if name in trial.user_attrs), None)
 
 
 def _points(trial: FrozenTrial) -> list[list[float | None]]:

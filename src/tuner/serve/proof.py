@@ -10,10 +10,11 @@ import optuna
 from tuner.case.metric import metric_of
 from tuner.errors import TunerError
 from tuner.evidence.crossed import compare_rows, judge
+from tuner.evidence.looks import Share
 from tuner.evidence.moments import losses, moments
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import TARGETS, kept_scale
-from tuner.evidence.verdicts import Kept
+from tuner.evidence.rowwise import Kept
 from tuner.report.facts import gather
 from tuner.runs.inventory import best_in
 from tuner.study.catalogue import Catalogue
@@ -104,9 +105,9 @@ def _gain(
     """Compare by the metric; None where what it asks for was not kept."""
     if metric.rows is not None:
         a, b = (losses(metric, one, kept.targets) for one in (current, candidate))
-        return None if a is None or b is None else compare_rows(a, b, looks)
+        return None if a is None or b is None else compare_rows(a, b, Share(looks))
     found = moments(metric, current, candidate, kept.targets, kept_scale(kept.attributes))
-    return None if found is None else judge(found, looks)
+    return None if found is None else judge(found, Share(looks))
 
 
 def _kept(storage: RDBStorage, manifest: Mapping[str, Any]) -> tuple[optuna.Study, Kept] | None:

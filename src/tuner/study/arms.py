@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tuner.study.design import Design
 from tuner.study.limits import BREAKS, breaks_limits
-from tuner.study.schema import ARM, BEST_EPOCH, CONFIRMATION, HYPERPARAMETERS
+from tuner.study.schema import ARM, BEST_EPOCH, CONFIRMATION, FACTS, HYPERPARAMETERS
 from tuner.study.trials import complete_trials, sign_of_study
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 ARMS = ("baseline", "recipe", "best")
-CANDIDATES = 3
 
 
 class Trained(Protocol):
@@ -46,21 +46,23 @@ def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
     the trial with the best score in the search. It may be the baseline or the recipe.
     """
     confirmation = study.user_attrs.get(CONFIRMATION)
-    return arms_among(complete_trials(study), confirmation, sign_of_study(study))
+    most = Design.of(study.user_attrs.get(FACTS, {})).candidates
+    return arms_among(complete_trials(study), confirmation, sign_of_study(study), most)
 
 
 def arms_among(
-    complete: Iterable[T], confirmation: Mapping[str, Any] | None, sign: int
+    complete: Iterable[T], confirmation: Mapping[str, Any] | None, sign: int, most: int
 ) -> dict[str, T]:
     """Return the arms among the complete trials of a study, given by number.
 
     Args:
         confirmation: of the study, if there is one.
         sign: 1 where more of the score is better, -1 where less is.
+        most: candidates.
     """
     trained = _trained(complete)
     found = {trial.user_attrs[ARM]: trial for trial in trained if ARM in trial.user_attrs}
-    if candidates := _best_of(trained, sign):
+    if candidates := _best_of(trained, sign, most):
         told = confirmation or {}
         current = told.get("candidates") == [trial.number for trial in candidates]
         winners = [t for t in trained if current and t.number == told["winner"]]
@@ -73,16 +75,17 @@ def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
 
     A baseline or recipe whose model is over a limit is none of them.
     """
-    return _best_of(_trained(complete_trials(study)), sign_of_study(study))
+    most = Design.of(study.user_attrs.get(FACTS, {})).candidates
+    return _best_of(_trained(complete_trials(study)), sign_of_study(study), most)
 
 
-def _best_of(trained: Sequence[T], sign: int) -> list[T]:
+def _best_of(trained: Sequence[T], sign: int, most: int) -> list[T]:
     able = [trial for trial in trained if not breaks_limits(trial)]
     best_first = sorted(able, key=lambda trial: float(trial.values[0]), reverse=sign > 0)
     distinct: dict[str, T] = {}
     for trial in best_first:
         distinct.setdefault(json.dumps(trial.user_attrs.get(HYPERPARAMETERS)), trial)
-    return list(distinct.values())[:CANDIDATES]
+    return list(distinct.values())[:most]
 
 
 def _trained(complete: Iterable[T]) -> list[T]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from tuner.study.design import Design
 from tuner.study.limits import Limits
 from tuner.study.rules import rules_of_fit
 from tuner.training.plan import Plan
@@ -14,6 +15,7 @@ from tuner.training.plan import Plan
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from typing import Self
 
     from tuner.case.contract import Case
     from tuner.case.metric import Direction
@@ -36,6 +38,7 @@ class StudyConfig:
         order: in which points of trials that run at once are taken: by the "work" they have done,
             or on "arrival", which makes a study with several workers depend on their speed.
         sampler: what draws trials, in words; so does `pruner` for what ends them early.
+        design: how many folds the search trains, and the race after it.
         metric: that was asked for in place of the case's own, which `case` has; None: none was.
         limits: of what is trained.
         identity: of the study itself, once it is there; empty: before, or made by an older tuner.
@@ -52,6 +55,7 @@ class StudyConfig:
     order: Order = "work"
     sampler: str = ""
     pruner: str = ""
+    design: Design = field(default_factory=Design)
     metric: str | None = None
     limits: Limits = field(default_factory=Limits)
     identity: str = ""
@@ -65,6 +69,30 @@ class StudyConfig:
     def arms(self) -> dict[str, dict[str, Any]]:
         """The configurations to compare the best with."""
         return {"baseline": asdict(self.case.baseline), "recipe": asdict(self.case.recipe)}
+
+    def begun_as(self, stored: Mapping[str, Any]) -> Self:
+        """Return the config of a study with what was settled when it was begun.
+
+        Args:
+            stored: the study's facts.
+        """
+        return replace(
+            self,
+            plan=Plan(**stored["plan"]),
+            identity=stored["identity"],
+            pruner=stored.get("pruner", ""),
+            design=Design.of(stored),
+        )
+
+    def guessed(self) -> list[dict[str, Any]]:
+        """Return what to try before the search, as values by name.
+
+        Raises:
+            CaseError: the case's `suggest` fails.
+        """
+        from tuner.study.guesses import guesses_of
+
+        return guesses_of(self)
 
     def facts(self) -> dict[str, Any]:
         """Return what the study keeps of this, as plain values.

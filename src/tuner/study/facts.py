@@ -73,6 +73,7 @@ def facts_of_config(config: StudyConfig) -> dict[str, Any]:
         "limits": config.limits.facts(),
         "sampler": config.sampler,
         "pruner": config.pruner,
+        **config.design.facts(),
     }
     plain: dict[str, Any] = json.loads(json.dumps(facts))
     return plain

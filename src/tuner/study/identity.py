@@ -10,6 +10,7 @@ from optuna.distributions import check_distribution_compatibility, json_to_distr
 
 from tuner.case.source import Source
 from tuner.errors import StudyError
+from tuner.study.design import PRUNERS
 from tuner.study.limits import Limits
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tuner.study.schema import Facts, StoredDistribution
 
 ACCEPT = "--accept-changes"
+STILL_KNOWN = {"pruner": PRUNERS}  # a study that was begun with one of these continues with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ def changes(
     found += [
         replace(_plain(what, stored[what], wanted[what]), of_case=False)
         for what in ("sampler", "pruner")
-        if stored.get(what) and stored[what] != wanted[what]
+        if stored.get(what) and stored[what] not in {wanted[what], *STILL_KNOWN.get(what, ())}
     ]
     if "source" not in stored:
         return [*found, _unrecorded(stored)]

@@ -64,6 +64,7 @@ def loop_config_of(study: optuna.Study, named: str | None, *, changed: bool = Fa
             baseline=facts["baseline"],
             made_up=facts["made_up"],
             recipe=facts["recipe"] or None,
+            guesses=loop.guesses,
             seed=facts["seed"],
             fixed=facts["fixed"],
             order=facts["order"],

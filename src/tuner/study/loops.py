@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from tuner.revision import full_version
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from typing import Self
 
     from tuner.case.metric import Direction
     from tuner.case.source import Source
@@ -37,6 +38,8 @@ class LoopConfig:
         baseline: what to beat, by name; a name that is missing gets the middle of its range.
         made_up: whether nobody has named a baseline.
         recipe: what a textbook would change by hand; None: there is none.
+        guesses: what to try before the search draws, as values by name. Only the loop's file can
+            name them: what its names mean is not known.
         fixed: hyperparameters that the search does not vary.
         order: in which reports of calls that run at once are taken.
         has_test: whether the file has a function that scores on test rows.
@@ -53,6 +56,7 @@ class LoopConfig:
     recipe: Mapping[str, Any] | None
     seed: int
     fixed: Mapping[str, Any]
+    guesses: Sequence[Mapping[str, Any]] = ()
     order: Order = "work"
     has_test: bool = False
     plan: Plan = field(default_factory=Plan)
@@ -77,6 +81,25 @@ class LoopConfig:
         """The configurations to compare the best with."""
         named = {"baseline": dict(self.baseline)}
         return named if self.recipe is None else {**named, "recipe": dict(self.recipe)}
+
+    def begun_as(self, stored: Mapping[str, Any]) -> Self:
+        """Return the config of a study with what was settled when it was begun.
+
+        Args:
+            stored: the study's facts.
+        """
+        plan = Plan(**stored["plan"])
+        return replace(
+            self, plan=plan, identity=stored["identity"], pruner=stored.get("pruner", "")
+        )
+
+    def guessed(self) -> list[dict[str, Any]]:
+        """Return what to try before the search, as values by name.
+
+        What a guess does not name has the baseline's value; what is fixed is fixed in it as well.
+        """
+        whole = [{**self.baseline, **one} for one in self.guesses]
+        return [{name: self.fixed.get(name, one[name]) for name in one} for one in whole]
 
     def facts(self) -> dict[str, Any]:
         """Return what the study keeps of this, as plain values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -11,11 +11,11 @@ import optuna
 from optuna.trial import TrialState
 
 from tuner.study.configuration import StudyConfig
+from tuner.study.design import KEPT
 from tuner.study.identity import changes, refuse
 from tuner.study.loops import LoopConfig
-from tuner.study.schema import CHANGES, CONCLUSIONS, FACTS
+from tuner.study.schema import ARM, CHANGES, CONCLUSIONS, FACTS, GUESS
 from tuner.study.store import evidence_name, facts_of, open_storage, settle
-from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tuner.study.identity import Change
     from tuner.study.schema import AcceptedChange
-    from tuner.training.plan import Precision
+    from tuner.training.plan import Plan, Precision
 
 ConfigT = TypeVar("ConfigT", StudyConfig, LoopConfig)
 
@@ -34,7 +34,7 @@ def open_study(
     url: str,
     name: str,
     config: ConfigT,
-    pruner: BasePruner,
+    pruner: Callable[[str], BasePruner],
     choose: Callable[[], Plan] | None = None,
     precision: Precision | None = None,
     *,
@@ -43,7 +43,7 @@ def open_study(
     """Create the study, or check that it is the same one and take it up.
 
     Args:
-        pruner: of the study.
+        pruner: makes that of the study from its description, which a study keeps.
         choose: finds the plan of a new study; None: it is the config's.
         precision: the one asked for; a study that is continued must have been begun in it.
         accept: continue the study with what has changed since it was begun, and keep a note of it.
@@ -61,7 +61,7 @@ def open_study(
     """
     storage = open_storage(url, create=True)
     facts = config.facts()
-    study = _present(storage, name, pruner)
+    study = _present(storage, name)
     if study is not None and not _untold(study):
         stored = _same(study, facts, precision, accept=accept)
         settle(study)
@@ -72,23 +72,24 @@ def open_study(
             study_name=name,
             storage=storage,
             direction=config.direction,
-            pruner=pruner,
         )
-        stored = {**facts, "plan": asdict(plan), "identity": uuid4().hex}
+        own = {"plan": asdict(plan), "identity": uuid4().hex, "guesses": config.guessed()}
+        stored = {**facts, **own}
         study.set_user_attr(FACTS, stored)
-    present = {trial.user_attrs.get("arm") for trial in study.get_trials(deepcopy=False)}
+    present = {trial.user_attrs.get(ARM) for trial in study.get_trials(deepcopy=False)}
     for arm, values in config.arms.items():
         if arm not in present:
             enqueue_arm(study, arm, values)
-    plan = Plan(**stored["plan"])
-    return study, replace(config, plan=plan, identity=stored["identity"])
+    _enqueue_guesses(study, stored.get("guesses", ()))
+    study.pruner = pruner(stored.get("pruner", ""))
+    return study, config.begun_as(stored)
 
 
-def _present(storage: BaseStorage, name: str, pruner: BasePruner) -> optuna.Study | None:
+def _present(storage: BaseStorage, name: str) -> optuna.Study | None:
     """Load a study; None where there is none, or nothing of it is left but a failed baseline."""
     if name not in optuna.get_all_study_names(storage):
         return None
-    study = optuna.load_study(study_name=name, storage=storage, pruner=pruner)
+    study = optuna.load_study(study_name=name, storage=storage)
     if FACTS in study.user_attrs and only_failures(study):
         optuna.delete_study(study_name=name, storage=storage)  # begun anew, with a fixed case
         return None
@@ -115,6 +116,14 @@ def _same(
 def enqueue_arm(study: optuna.Study, arm: str, values: Mapping[str, Any]) -> None:
     """Queue baseline or recipe as a trial."""
     study.enqueue_trial(dict(values), user_attrs={"arm": arm})
+
+
+def _enqueue_guesses(study: optuna.Study, guesses: Sequence[Mapping[str, Any]]) -> None:
+    """Queue the guesses of a study as trials, those that an interrupt has kept from the queue."""
+    known = {trial.user_attrs.get(GUESS) for trial in study.get_trials(deepcopy=False)}
+    for place, values in enumerate(guesses):
+        if place not in known:
+            study.enqueue_trial(dict(values), user_attrs={GUESS: place})
 
 
 def _untold(study: optuna.Study) -> bool:
@@ -146,7 +155,10 @@ def _accept(
         if study.user_attrs.get(name):
             study.set_user_attr(name, {})
     kept = {"plan": stored["plan"], "identity": stored.get("identity") or uuid4().hex}
-    accepted = {**stored, **facts, **kept, "version": stored.get("version", facts["version"])}
+    if not any(change.what == "pruner" for change in found):
+        kept["pruner"] = stored.get("pruner", "")
+    now = {name: value for name, value in facts.items() if name not in KEPT}
+    accepted = {**stored, **now, **kept, "version": stored.get("version", facts["version"])}
     study.set_user_attr(FACTS, accepted)
     return accepted
 

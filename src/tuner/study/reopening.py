@@ -12,6 +12,7 @@ from tuner.data.sources.folders import Folders
 from tuner.data.splits import folds
 from tuner.errors import DataError, StoreError
 from tuner.study.configuration import StudyConfig
+from tuner.study.design import Design
 from tuner.study.identity import facts_of_split, in_words, refuse_another_case
 from tuner.study.limits import Limits
 from tuner.study.store import facts_of
@@ -73,6 +74,7 @@ def config_of(
             order=facts.get("order", "work"),
             sampler=facts.get("sampler", ""),
             pruner=facts.get("pruner", ""),
+            design=Design.of(facts),
             metric=metric,
             limits=Limits.of(facts),
             identity=facts.get("identity", ""),

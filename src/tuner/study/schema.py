@@ -39,6 +39,7 @@ ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
+GUESS = "guess"  # the number, from 0 on, of a guess: what is tried before the search draws
 TRIED = "tried"  # what a person asked for with --try: values by name
 LOST = "lost"  # of a loop: the machine failed, not the configuration; it takes no trial's place
 AGAIN = "again_of"  # the number of the trial that was lost, of one that is in its place
@@ -49,7 +50,20 @@ PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it
 OWN = frozenset(
     {
         *(ARM, HYPERPARAMETERS, SEED, CURVE, BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED, SECONDS),
-        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRIED, PLACE, INFORMED, LOST, AGAIN, "traceback"),
+        *(
+            WORK,
+            BEGUN,
+            ENDED,
+            ALONGSIDE,
+            KEY,
+            TRIED,
+            PLACE,
+            GUESS,
+            INFORMED,
+            LOST,
+            AGAIN,
+            "traceback",
+        ),
     }
 )
 
@@ -97,7 +111,10 @@ class Facts(TypedDict):
     """What a study was made with. `identity` is of this study alone, even after it was deleted.
 
     `version` is of the tuner that began it; `rules` are hashes of that tuner's training code;
-    `asked_metric` is the one of --metric, where that was given.
+    `asked_metric` is the one of --metric, where that was given. `folds_in_search` folds are trained
+    of each configuration but baseline and recipe; `race` is a `tuner.study.design.Race`. A study
+    without them keeps the rules before: all folds, and a race of three. `guesses` are what was
+    tried before the search, as values by name; a study made before there were any has none.
     """
 
     version: str
@@ -115,12 +132,15 @@ class Facts(TypedDict):
     order: NotRequired[str]
     sampler: NotRequired[str]
     pruner: NotRequired[str]
+    folds_in_search: NotRequired[int]
+    race: NotRequired[dict[str, Any]]
     identity: NotRequired[str]
     baseline: NotRequired[dict[str, Any]]
     recipe: NotRequired[dict[str, Any]]
     points_per_epoch: NotRequired[int]
     asked_metric: NotRequired[str | None]
     limits: NotRequired[dict[str, float | None] | None]
+    guesses: NotRequired[list[dict[str, Any]]]
     source: NotRequired[StoredSource]
     rules: NotRequired[dict[str, str]]
 
@@ -165,7 +185,8 @@ class SearchTrial(TypedDict):
         hyperparameters: all of them.
         seed: of its training.
         curve: a point each: step, epoch, training loss, training metric, validation score.
-        best_epoch: at which the complete trial was at its best; so are `fold_scores`.
+        best_epoch: at which the complete trial was at its best; so are `fold_scores`, of the folds
+            that the search uses.
         failure: why it failed, in one line; `diverged`: by a number that is not finite.
         seconds: on the clock. work: floating-point operations, or report points.
         begun, ended: in virtual time.

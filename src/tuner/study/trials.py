@@ -8,7 +8,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from tuner.study.limits import was_passed_over
-from tuner.study.schema import LOST
+from tuner.study.schema import GUESS, LOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +40,26 @@ def _without_passed_over(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
 def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Return the trials that were trained to their end, by number."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def guesses_before(study: optuna.Study, number: int) -> int:
+    """How many of the trials before this one are guesses.
+
+    What the search draws for a trial is counted without them, so that it draws the same with any
+    guesses as without.
+    """
+    trials = study.get_trials(deepcopy=False)
+    return sum(GUESS in trial.user_attrs for trial in trials[:number])
+
+
+def waits_as_guess(trial: FrozenTrial) -> bool:
+    """Whether a trial is a guess that nobody has tried yet."""
+    return GUESS in trial.user_attrs and trial.state == TrialState.WAITING
+
+
+def scored_guesses(study: optuna.Study) -> int:
+    """How many guesses were trained to their end; the draws at random are not counted by them."""
+    return sum(GUESS in trial.user_attrs for trial in scored_trials(study))
 
 
 def finished(study: optuna.Study) -> int:

@@ -122,9 +122,9 @@ class Forward:
         if numbers.numel() == 0:
             return ()
         rows = self.rows
-        outputs = outputs_of(
-            self.module, rows.features[numbers], rows.scaler, self.plan, self.asked
-        )
+        # Rows may be mapped: a part of them is copied at a time.
+        parts = (rows.features[some] for some in numbers.split(self.plan.evaluation_batch))
+        outputs = outputs_of(self.module, parts, rows.scaler, self.plan, self.asked)
         apart, metric = self.networks.apart, self.case.metric
         own = zip(self.learners, apart(outputs), apart(self.rows.targets[numbers]), strict=True)
         return tuple(score_of(metric, *one) for one in own)

@@ -16,7 +16,7 @@ from tuner.errors import BundleError
 from tuner.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -44,7 +44,8 @@ class Fitted:
             (N, outputs) float32, on the plan's device: logits, or numbers in scaled units.
         """
         scaler = self.features.to(torch.device(plan.device))
-        return outputs_of(self.model, features.to(plan.device), scaler, plan, self.apply)
+        parts = features.to(plan.device).split(plan.evaluation_batch)
+        return outputs_of(self.model, parts, scaler, plan, self.apply)
 
     def scored(self, features: Tensor, plan: Plan) -> Tensor:
         """Apply the model as `outputs` does; numbers are in the units that they are scored in."""
@@ -166,17 +167,14 @@ def call(model: nn.Module, features: Tensor) -> Tensor:
 
 def outputs_of(
     model: nn.Module,
-    features: Tensor,
+    parts: Iterable[Tensor],
     scaler: Scaler | Preparation,
     plan: Plan,
     apply: Apply | None = None,
 ) -> Tensor:
-    """Evaluate a model on features on its device: (N, ...) -> (N, outputs) float32."""
+    """Evaluate a model on parts of rows on its device: (B, ...) each -> (N, outputs) float32."""
     model.eval()
     applied = apply or call
     with torch.inference_mode(), autocast(plan):
-        parts = [
-            applied(model, scaled_batch(part, scaler, plan)).float()
-            for part in features.split(plan.evaluation_batch)
-        ]
-    return torch.cat(parts)
+        made = [applied(model, scaled_batch(part, scaler, plan)).float() for part in parts]
+    return torch.cat(made)

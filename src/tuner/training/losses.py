@@ -34,8 +34,9 @@ class Loss:
         device: torch.device,
     ) -> None:
         self.case, self.hyperparameters = case, hyperparameters
-        self.classifies = case.task == "classification"
-        weights = _weights(case, hyperparameters, data, learners) if self.classifies else None
+        weights = None
+        if case.task == "classification":
+            weights = _weights(case, hyperparameters, data, learners)
         self.weights = None if weights is None else weights.to(device)
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -50,9 +51,12 @@ class Loss:
         """
         if self.case.loss is not None:
             return check_loss(self.case.loss(outputs, targets, self.hyperparameters), "loss")
-        if not self.classifies:
+        if self.case.task == "regression":
             return functional.mse_loss(outputs, targets)
         smoothing = self.hyperparameters.label_smoothing
+        if self.case.task == "multilabel":
+            shares = targets.to(outputs.dtype) * (1 - smoothing) + smoothing / 2
+            return functional.binary_cross_entropy_with_logits(outputs, shares)
         if self.weights is None:
             return functional.cross_entropy(outputs, targets, label_smoothing=smoothing)
         by_row = functional.cross_entropy(

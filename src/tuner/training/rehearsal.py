@@ -292,6 +292,13 @@ def _of_the_outputs(case: Case, data: Dataset, plan: Plan) -> list[str]:
         return []
     if not isinstance(made, torch.Tensor):
         return []
+    if data.task == "multilabel":
+        if made.min() < 0 or made.max() > 1:
+            return []
+        return [
+            "The model's outputs are shares, as after a sigmoid. The loss takes logits and has a "
+            "sigmoid of its own, so leave yours out; with both, training is slow."
+        ]
     sums = made.float().sum(dim=-1)
     if made.min() < 0 or not torch.allclose(sums, torch.ones_like(sums), atol=1e-2):
         return []

@@ -24,8 +24,8 @@ class Rows:
     """Rows of several learners, one after the other: row numbers begin where a learner's rows do.
 
     Attributes:
-        features: images as they are (N, C, H, W); or tables (K * N, F), each learner's scaled by
-            its own scaler, once.
+        features: images (N, C, H, W) and raw rows as they are, mapped where the data set is; or
+            tables (K * N, F), each learner's scaled by its own scaler, once.
         targets: (N,) classes, or (K * N, 1) numbers, scaled in the same way.
         scalers: of the targets, each learner's own.
         scaler: what is still to be done to a batch of features.
@@ -54,7 +54,7 @@ class Rows:
             side_by_side: how the networks take row numbers that each learner has of its own.
         """
         rows, count = data.development, len(data.development)
-        if data.pixels:
+        if data.pixels or data.raw:
             scaler: Scaler | Preparation = learners[0].features
             features = rows.features
         else:

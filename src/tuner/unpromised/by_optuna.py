@@ -85,8 +85,8 @@ class OpenTPESampler(TPESampler):
     parts of its `_sample` have to be had.
     """
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed=seed, multivariate=False)
+    def __init__(self, seed: int, startup: int) -> None:
+        super().__init__(seed=seed, multivariate=False, n_startup_trials=startup)
 
     @property
     def startup(self) -> int:

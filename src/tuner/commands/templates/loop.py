@@ -21,6 +21,7 @@ DIRECTION = "maximize"  # HERE: which way the score is better
 METRIC = "accuracy"  # HERE: what it is called
 BASELINE = {"width": 32, "learning_rate": 0.001, "dropout": 0.0}  # HERE: what you use today
 RECIPE = {"width": 32, "learning_rate": 0.003, "dropout": 0.3}  # HERE: what a textbook would do
+# GUESSES = [{"width": 64}, ...] beside them are tried before the search draws any.
 EPOCHS = 15
 
 

@@ -86,7 +86,7 @@ def build(hyperparameters: Mine, shape: Shape) -> nn.Module:
 # metric: Case(metrics=("roc_auc",)), or --metric roc_auc. `help(tuner.Case)` says more of each.
 CASE = Case(
     name=NAME,
-    task="classification",  # or "regression"
+    task="classification",  # or "regression", or "multilabel" (several labels a row)
     baseline=Mine(),
     recipe=Mine(dropout=0.3, weight_decay=1e-4),  # what a textbook would change by hand
     suggest=suggest,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Direction
 
-NAMES = ("DIRECTION", "METRIC", "BASELINE", "RECIPE")
+NAMES = ("DIRECTION", "METRIC", "BASELINE", "RECIPE", "GUESSES")
 DIRECTIONS: tuple[Direction, ...] = ("maximize", "minimize")
 
 
@@ -31,6 +31,7 @@ class LoopFile:
         metric: what its score is called.
         baseline: what to beat, values by name; None: the file does not say.
         recipe: what a textbook would change by hand, if anything.
+        guesses: what to try before the search draws, values by name each.
         has_test: whether a function `test` stands beside it.
     """
 
@@ -40,6 +41,7 @@ class LoopFile:
     metric: str | None = None
     baseline: dict[str, Any] | None = field(default=None)
     recipe: dict[str, Any] | None = field(default=None)
+    guesses: tuple[dict[str, Any], ...] = ()
     has_test: bool = False
 
 
@@ -76,6 +78,7 @@ def read_loop(reference: str) -> LoopFile:
         metric=_metric(path, said.get("METRIC")),
         baseline=_values(path, "BASELINE", said.get("BASELINE")),
         recipe=_values(path, "RECIPE", said.get("RECIPE")),
+        guesses=_guesses(path, said.get("GUESSES")),
         has_test=isinstance(defined.get("test"), ast.FunctionDef),
     )
 
@@ -121,6 +124,17 @@ def _metric(path: Path, said: object) -> str | None:
     if said is None or (isinstance(said, str) and said.strip()):
         return said
     raise CaseError(f"{path}: METRIC is {said!r}; it takes the name of the score, as a text")
+
+
+def _guesses(path: Path, said: object) -> tuple[dict[str, Any], ...]:
+    if said is None:
+        return ()
+    if not isinstance(said, list | tuple):
+        raise CaseError(
+            f"{path}: GUESSES is {said!r}; it takes a list of values by name: [{{'lr': 0.003}}]"
+        )
+    read = (_values(path, f"GUESSES[{place}]", one) for place, one in enumerate(said))
+    return tuple(one for one in read if one)
 
 
 def _values(path: Path, name: str, said: object) -> dict[str, Any] | None:

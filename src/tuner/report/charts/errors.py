@@ -73,13 +73,15 @@ def draw_mistakes(facts: Mapping[str, Any]) -> Figure | None:
     found = facts["mistakes"]
     if not found:
         return None
-    if "confusion" not in found:
+    if "classes" not in found:
         return _draw_residuals(found)
     shown = [one for one in found["mistakes"] if one["png"]]
     if not shown:
         return None
     rows = -(-len(shown) // COLUMNS)
-    names = dict(zip(found["classes"], drawable(found["classes"]), strict=True))
+    said = [one[which] for one in shown for which in ("true", "predicted")]
+    known = list(dict.fromkeys([*found["classes"], *said]))  # of several labels, lists of them
+    names = dict(zip(known, drawable(known), strict=True))
     with our_look(*names.values()):
         figure = Figure(figsize=(8.4, 2.1 * rows), layout="constrained")
         grid = figure.subplots(rows, COLUMNS, squeeze=False)

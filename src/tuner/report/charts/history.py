@@ -56,7 +56,11 @@ def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure
         axes.set_xlabel("trial")
         axes.set_ylabel(axis.label)
         size = min(max(1500 / (last + 1), 14), 34)
-        _scatter(axes, axis, complete, f"complete ({len(complete)})", size, filled=True)
+        guessed = {one["trial"] for one in facts.get("guesses") or ()}
+        others = [(number, level) for number, level in complete if number not in guessed]
+        guesses = [(number, level) for number, level in complete if number in guessed]
+        _scatter(axes, axis, others, f"complete ({len(others)})", size, filled=True)
+        _scatter(axes, axis, guesses, f"guess ({len(guesses)})", 1.6 * size, filled=True, mark="D")
         _scatter(axes, axis, pruned, f"pruned ({len(pruned)}), last score", size, filled=False)
         if failed:
             # In a strip of their own: a failed trial has no score.
@@ -105,6 +109,7 @@ def _scatter(
     size: float,
     *,
     filled: bool,
+    mark: str = "o",
 ) -> None:
     colours: dict[str, Any] = (
         {"facecolor": BLUE, "edgecolor": PAPER, "linewidth": size / 60}
@@ -115,7 +120,7 @@ def _scatter(
     beyond = [n for n, y in scores if axis.is_beyond(y)]
     if scores:
         x, y = zip(*inside, strict=True) if inside else ((), ())
-        axes.scatter(x, y, s=size, marker="o", label=label, zorder=3 + filled, **colours)
+        axes.scatter(x, y, s=size, marker=mark, label=label, zorder=3 + filled, **colours)
     if beyond:
         axes.scatter(
             beyond,
@@ -162,7 +167,9 @@ def _levels(
             axes.scatter(
                 [best], [axis.place(own)], s=130, facecolor="none", edgecolor=INK, zorder=5
             )
-            labels.append((f"best, trial {best}", own, BLUE))
+            guessed = any(one["trial"] == best for one in facts.get("guesses") or ())
+            name = f"guess, trial {best}" if guessed else f"trial {best}"
+            labels.append((f"best, {name}", own, BLUE))
     heights = spread([axis.height(value) for _, value, _ in labels], 2 * LABEL_GAP)
     for (name, value, colour), height in zip(labels, heights, strict=True):
         axes.annotate(

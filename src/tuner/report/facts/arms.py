@@ -6,7 +6,7 @@ import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.metric import sign_of
+from tuner.case.metric import metric_of, sign_of
 from tuner.evidence.comparison import Direction, paired_gains
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def confirmation_of(
         "trained_on": stored.get("trained_on"),  # None: all rows, as it was before
         "rows": stored.get("rows"),
         "price": stored.get("price"),
+        "plan": stored.get("plan"),
         "rivals": stored.get("rivals", {}),
         "scores": {name: stored["arms"][name]["scores"] for name in current},
         "outdated": {
@@ -47,13 +48,18 @@ def confirmation_of(
 
 
 def race_facts(
-    confirmation: Mapping[str, Any], trials: Sequence[FrozenTrial], direction: Direction
+    confirmation: Mapping[str, Any], trials: Sequence[FrozenTrial], made: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the confirmation's entry in report.json: what each that was in the race came to.
 
     `arm` tells what was in it besides the best of the search; `behind` is by how much it was worse
-    than the winner, on the rounds that it was in. A trial that was deleted since is left out.
+    than the winner, on the rounds that both were in. `with_search` tells whether candidates were
+    ranked by their folds of the search, too. A trial that was deleted since is left out.
+
+    Args:
+        made: what the study was made with.
     """
+    direction: Direction = made["direction"]
     known = {trial.number: trial for trial in trials}
     scores = confirmation["validation"]
     winner = scores[str(confirmation["winner"])]
@@ -62,7 +68,7 @@ def race_facts(
         {
             "trial": number,
             "arm": arms.get(number),
-            "search": _searched(known[number]),
+            "search": _searched(known[number], made),
             "fresh": _fresh(confirmation, number),
             "rounds": len(scores[str(number)]),
             "behind": _behind(scores[str(number)], winner, direction),
@@ -70,9 +76,10 @@ def race_facts(
         for number in dict.fromkeys((*confirmation["candidates"], *arms))
         if number in known
     ]
-    kept = ("seeds", "outdated", "winner", "fewest", "most", "trained_on", "price")
+    kept = ("seeds", "outdated", "winner", "fewest", "most", "trained_on", "price", "plan")
     return {
         **{name: confirmation[name] for name in kept},
+        "with_search": bool((made.get("race") or {}).get("with_search")),
         "candidates": candidates,
     }
 
@@ -84,10 +91,22 @@ def _behind(
     return fmean(gains) if gains and None not in scores else None
 
 
-def _searched(trial: FrozenTrial) -> dict[str, Any]:
-    """Summarise a complete trial's score in the search over folds."""
+def _searched(trial: FrozenTrial, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Summarise a complete trial's score in the search over folds.
+
+    `standard_error` is the luck of the rows that were held out, `rows` of them; None where the
+    metric does not tell it.
+    """
     folds: list[float] = trial.user_attrs.get("fold_scores") or [trial.values[0]]
-    return {**_summary(folds), "mean": trial.values[0]}
+    metric, rows = metric_of(made), made["data"]["sizes"]["validation"] * len(folds)
+    level = trial.values[0]
+    known = metric.rows is not None and rows > 0 and math.isfinite(level)
+    return {
+        **_summary(folds),
+        "mean": level,
+        "rows": rows,
+        "standard_error": metric.standard_error(metric.loss(level), rows) if known else None,
+    }
 
 
 def _fresh(confirmation: Mapping[str, Any] | None, trial: int) -> dict[str, Any] | None:
@@ -100,22 +119,28 @@ def _fresh(confirmation: Mapping[str, Any] | None, trial: int) -> dict[str, Any]
 
 
 def facts_of_arm(
-    trial: FrozenTrial, name: str, confirmation: Mapping[str, Any] | None, direction: Direction
+    trial: FrozenTrial,
+    name: str,
+    confirmation: Mapping[str, Any] | None,
+    made: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return an arm's entry in report.json; `test` is empty where nothing was confirmed.
 
     `fresh` are the scores on the folds of the confirmation, and `optimism` by how much the score
     of the search is better than their mean.
+
+    Args:
+        made: what the study was made with.
     """
     facts = trial.user_attrs
     fresh = _fresh(confirmation, trial.number)
-    sign = sign_of(direction)
+    sign = sign_of(made["direction"])
     scores: list[dict[str, float]] = (confirmation or {"scores": {}})["scores"].get(name, [])
     return {
         "trial": trial.number,
         "best_epoch": facts.get("best_epoch"),
         "hyperparameters": facts.get("hyperparameters", trial.params),
-        "validation": _searched(trial),
+        "validation": _searched(trial, made),
         "fresh": fresh,
         "optimism": fresh and sign * (trial.values[0] - fresh["mean"]),
         "test": {metric: _summary([score[metric] for score in scores]) for metric in scores[0]}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.study.limits import was_passed_over
-from tuner.study.schema import TRIED
+from tuner.study.schema import GUESS, TRIED
+from tuner.study.trials import waits_as_guess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +36,9 @@ def counts(trials: Iterable[FrozenTrial]) -> dict[str, Any]:
         "total": sum(counts.values()),
         **counts,
         "passed_over": len(all_trials) - len(trials),
-        "unfinished": sum(not state.is_finished() for state in states),
+        "unfinished": sum(
+            not trial.state.is_finished() and not waits_as_guess(trial) for trial in trials
+        ),
         "failures": [
             {"reason": reason, "count": len(numbers), "trials": numbers}
             for reason, numbers in reasons.items()
@@ -54,6 +57,19 @@ def tries_of(trials: Iterable[FrozenTrial]) -> list[dict[str, Any]]:
         }
         for trial in trials
         if TRIED in trial.user_attrs
+    ]
+
+
+def guesses_of(trials: Iterable[FrozenTrial]) -> list[dict[str, Any]]:
+    """Return the trials that were not drawn by the search but guessed, and what they came to."""
+    return [
+        {
+            "trial": trial.number,
+            "state": trial.state.name.lower(),
+            "score": trial.values[0] if trial.values else None,
+        }
+        for trial in trials
+        if GUESS in trial.user_attrs
     ]
 
 

@@ -11,7 +11,7 @@ from tuner.evidence.health import check_health
 from tuner.evidence.parts import judge_part, parts_of
 from tuner.evidence.verdicts import against_rivals, verdicts
 from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts, rival_facts
-from tuner.report.facts.counting import counts, tries_of, wall_seconds, work_of
+from tuner.report.facts.counting import counts, guesses_of, tries_of, wall_seconds, work_of
 from tuner.report.facts.importances import importance_facts
 from tuner.report.facts.labels import diagnoses
 from tuner.report.facts.limits import limits_facts
@@ -20,6 +20,7 @@ from tuner.report.facts.origin import manifest, where
 from tuner.report.facts.outlook import outlook
 from tuner.report.facts.steps import ablation_facts
 from tuner.study.arms import arms_of
+from tuner.study.design import folds_trained
 from tuner.study.schema import (
     ABLATION,
     CHANGES,
@@ -76,16 +77,17 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "order": made.get("order", "work"),
         "sampler": made.get("sampler"),
         "pruner": made.get("pruner"),
+        "folds_in_search": folds_trained(made, arm=False),
         "trials": counts(trials),
         "tries": tries_of(trials),
+        "guesses": guesses_of(trials),
         "stopped": attributes.get(STOPPED),
         "work": work_of(trials),
         "arms": {
-            name: facts_of_arm(trial, name, confirmation, made["direction"])
-            for name, trial in arms.items()
+            name: facts_of_arm(trial, name, confirmation, made) for name, trial in arms.items()
         },
         "diagnosis": diagnoses(arms, made),
-        "confirmation": confirmation and race_facts(confirmation, trials, made["direction"]),
+        "confirmation": confirmation and race_facts(confirmation, trials, made),
         "comparison": verdicts(study, arms, confirmation, metric_of(made), further=further),
         "rivals": rival_facts(
             confirmation, against_rivals(study, arms, confirmation, metric_of(made))

@@ -8,7 +8,7 @@ from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
 from tuner.report.scored import metric_in
 from tuner.report.sections.loop import is_of_loop, on_test
-from tuner.report.sections.verdict import covered, gain_interval
+from tuner.report.sections.verdict import covered, fewest_seeds, gain_interval
 from tuner.report.wording import (
     BLANK,
     as_clause,
@@ -70,10 +70,11 @@ def better_section(facts: Facts) -> str:
 def _notes(facts: Facts, pair: Facts) -> list[str]:
     """Say what each column says."""
     by_row = bool(pair.get("rows"))
+    planned = (facts["confirmation"] or {}).get("plan")
     confidence = pair["confidence"]
     proven = (
         "the interval excludes zero"
-        if by_row or is_of_loop(facts)
+        if by_row or planned or is_of_loop(facts)
         else "both the interval and p (0.05 or less) rule out chance"
     )
     notes = [
@@ -84,11 +85,15 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
         "- *Improved*: the share of pairs of models, one of each arm, in which the first one did "
         "better; ties count half.",
         "- *p*: how often chance alone would show a difference this large.",
-        f"- A gain is called proven when {proven}. Fewer than 6 seeds prove nothing.",
+        f"- A gain is called proven when {proven}. Fewer than {fewest_seeds(pair)} seeds prove "
+        "nothing.",
     ]
     if confidence > CONFIDENCE:
+        reasons = ["these test rows were used before"] if (pair.get("looks") or 1) > 1 else []
+        if planned and len(planned["models"]) > 1:
+            reasons.append("two looks at them were planned")
         notes.append(
-            f"- These test rows were used before. To allow for that, each interval is at "
+            f"- {' and '.join(reasons).capitalize()}. To allow for that, each interval is at "
             f"{per_cent(confidence, 1)} instead of 95 %."
         )
     price = (facts["confirmation"] or {}).get("price") or {}
@@ -98,6 +103,8 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
         notes.append(
             "- The interval is Welch's, over seeds. The loop gave no scores of single rows."
             if is_of_loop(facts)
+            else "- The interval covers the luck of training alone."
+            if planned
             else "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. "
             "This study kept no predictions of single rows."
         )

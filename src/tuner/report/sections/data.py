@@ -79,6 +79,12 @@ def _opened(facts: Facts) -> list[str]:
     times = "; ".join(f"{one['when']} ({one['reason']})" for one in openings)
     if len(openings) == 1:
         return [f"- The test split was opened once, after the search: {times}."]
+    if all(one.get("look", 1) > 1 for one in openings[1:]):
+        return [
+            f"- The test split was opened twice, after the search: {times}.",
+            "- Both looks were planned before the first, and nothing but how many models meet the "
+            "test hung on what it showed.",
+        ]
     return [
         f"- The test split was opened {len(openings)} times: {times}.",
         "- **Only the first opening saw an untouched test split.** Somebody who knew its scores "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.report.scored import metric_in
+from tuner.report.sections.guesses import guesses_in_words, is_guess
 from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import (
     code,
@@ -36,6 +37,7 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
         _trials(facts),
         _stopped(facts),
         _best(facts),
+        _guesses(facts),
         _time(facts),
         _saving(facts),
         *_failures(facts),
@@ -132,7 +134,14 @@ def _best(facts: Facts) -> str:
         for name in ("baseline", "recipe")
         if facts["arms"].get(name, {}).get("trial") == number
     ]
+    if is_guess(facts, number):
+        return f"- Best: trial {number}, which is a guess"
     return f"- Best: trial {number}" + (f", which is the {same[0]}" if same else "")
+
+
+def _guesses(facts: Facts) -> str:
+    told = guesses_in_words(facts) if "best" in facts["arms"] else ""
+    return f"- {told}" if told else ""
 
 
 def _time(facts: Facts) -> str:

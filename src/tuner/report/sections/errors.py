@@ -23,7 +23,7 @@ def errors_section(facts: Facts, plots: Sequence[str]) -> str:
     found = facts["mistakes"]
     if not found:
         return ""
-    if "confusion" not in found:
+    if "classes" not in found:
         return _residuals(facts)
     captions = {
         "confusion.svg": "Confusion matrix: true classes in rows, predicted ones in columns",
@@ -38,8 +38,7 @@ def errors_section(facts: Facts, plots: Sequence[str]) -> str:
     parts = [
         HEADING,
         _one_class(found),
-        _pairs(found),
-        _classes(found),
+        *([_labels(found)] if "labels" in found else [_pairs(found), _classes(found)]),
         *pictures,
         text,
         _suspects(found),
@@ -89,6 +88,34 @@ def _classes(found: Facts) -> str:
             "in the first column."
         )
     return "\n\n".join(parts)
+
+
+def _labels(found: Facts) -> str:
+    """Show how many rows of each label are found, and how often it is said in vain."""
+    rows = [
+        [
+            str(place),
+            code(one["label"]),
+            f"{one['rows']:,}",
+            per_cent(one["right"] / one["rows"], 1) if one["rows"] else BLANK,
+            f"{one['said']:,}",
+            per_cent(one["right"] / one["said"], 1) if one["said"] else BLANK,
+        ]
+        for place, one in enumerate(found["labels"], 1)
+    ]
+    header = ["no.", "label", "test rows, over all models", "found", "said", "rightly"]
+    missed = sorted((one["right"] - one["rows"], one["label"]) for one in found["labels"])[:3]
+    vain = sorted((one["right"] - one["said"], one["label"]) for one in found["labels"])[:3]
+    parts = [
+        f"{what}: {'; '.join(f'{code(name)} {-times:,} times' for times, name in ranked if times)}."
+        for what, ranked in (("Missed most often", missed), ("Said in vain most often", vain))
+        if ranked[0][0]
+    ]
+    if not parts:
+        parts = ["It makes no mistake on the test rows."]
+    if len(rows) <= MOST_CLASSES:
+        parts.append(f"\n\n{table(header, rows, left=2)}")
+    return " ".join(parts).replace(" \n", "\n")
 
 
 def _suspects(found: Facts) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.report.sections.choice import chosen_arm, how_to_use, reason
+from tuner.report.sections.guesses import best_is_guess, what_a_trial_is
 from tuner.report.sections.repeat import study_command
 from tuner.report.sections.rivals import rivals_verdict
 from tuner.report.sections.units import in_target_units
@@ -103,8 +104,11 @@ def _what_changed(facts: Facts) -> str:
         return "**What changed:** nothing. The best trial has the baseline's hyperparameters."
     names, why = _that_matter(facts, differing)
     shown = names[:MOST_SHOWN]
-    text = f"**What changed:** trial {trial} differs from the baseline in "
+    who = what_a_trial_is(facts, trial)
+    text = f"**What changed:** trial {trial}{who} differs from the baseline in "
     text += f"{count(len(differing), 'hyperparameter')}."
+    if best_is_guess(facts):
+        text += " It was tried before the search, and the search found nothing better."
     if told := most_of_it(facts):
         text += f" {told}"
     if len(shown) < len(differing):

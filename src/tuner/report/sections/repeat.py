@@ -46,7 +46,10 @@ def repeat_command(facts: Facts) -> str:
     if not facts["stopped"]:
         words = [*_without(words, ("--trials",)), "--trials", str(facts["trials"]["total"] or 1)]
     confirmation = facts["confirmation"]
-    words += ["--seeds", str(confirmation["fewest"] if confirmation else 0)]
+    if not confirmation:
+        words += ["--seeds", "0"]
+    elif not (plan := confirmation.get("plan")) or len(plan["models"]) == 1:
+        words += ["--seeds", str(confirmation["fewest"])]
     if workers := facts["manifest"]["workers"]:
         words += ["--workers", str(workers)]
     return shlex.join([*words, "--home", ELSEWHERE])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.report.scored import metric_in
 from tuner.report.sections.choice import reason
+from tuner.report.sections.guesses import is_guess
 from tuner.report.sections.limits import notes_on_limits, rows_of_limits
 from tuner.report.sections.loop import has_test, is_of_loop, new_trainings
 from tuner.report.sections.units import in_target_units
@@ -49,20 +50,20 @@ def _scores(facts: Facts) -> str:
     """Show each arm's scores, a row a kind of score."""
     metric, loop = metric_in(facts), is_of_loop(facts)
     arms = {name: facts["arms"][name] for name in COLUMNS if name in facts["arms"]}
-    folds = max(arm["validation"]["n"] for arm in arms.values())
     rounds = max((arm["fresh"]["n"] for arm in arms.values() if arm["fresh"]), default=0)
     tested = {name: one["n"] for arm in arms.values() for name, one in arm["test"].items()}
     rows = [
         ["trial", *(str(arm["trial"]) for arm in arms.values())],
         ["reports" if loop else "epochs", *(_epochs(arm) for arm in arms.values())],
-        [
-            f"validation {metric.title}" + ("" if loop else f" ({count(folds, 'fold')})"),
-            *means_and_stds(metric, [arm["validation"] for arm in arms.values()]),
-        ],
     ]
     if rounds:
         fresh = means_and_stds(metric, [arm["fresh"] for arm in arms.values()])
         rows.append([f"fresh validation ({count(rounds, 'seed')})", *fresh])
+    searched = means_and_stds(
+        metric, [with_uncertainty(facts, arm["validation"]) for arm in arms.values()]
+    )
+    where = "" if loop else f" ({folds_of_search(facts)})"
+    rows.append([f"validation {metric.title}{where}", *searched])
     for name, seeds in tested.items():
         one = metric_in(facts, name)
         scores = means_and_stds(one, [arm["test"].get(name) for arm in arms.values()])
@@ -80,14 +81,16 @@ def _notes(facts: Facts, *, fresh: bool, tested: bool) -> str:
     notes = [
         f"- Scores are mean ± standard deviation{unit}.",
         "- *Epochs*: how many were kept, of how many were planned.",
-        "- *Validation*: the mean over the last tenth of the training. These scores picked the "
-        "best, so **they are optimistic**.",
     ]
     if fresh:
         notes.append(
             "- *Fresh validation*: scores of new trainings, on seeds and folds that the search did "
             "not use."
         )
+    notes.append(
+        f"- *Validation*: the mean over the last tenth of the training{_rests_on(facts)}. These "
+        "scores picked the best, so **they are optimistic**."
+    )
     if tested:
         notes.append(
             f"- *Test*: scores of models trained on {_rows_for_test(facts)}, as many seeds for "
@@ -97,6 +100,37 @@ def _notes(facts: Facts, *, fresh: bool, tested: bool) -> str:
     if told := in_target_units(facts):
         notes.append(f"- {told}")
     return "\n".join(notes)
+
+
+def _rests_on(facts: Facts) -> str:
+    """Say what a score of the search rests on, where it is not all folds."""
+    shown = facts["arms"][next(iter(facts["arms"]))]["validation"]
+    if not _is_of_few_folds(facts) or shown.get("standard_error") is None:
+        return ""
+    return f" on {folds_of_search(facts)}, {shown['rows']:,} rows, ± its standard error"
+
+
+def _is_of_few_folds(facts: Facts) -> bool:
+    """Whether a score of the search is of so few folds that they show no spread."""
+    folds = facts["data"]["sizes"].get("folds", 1)
+    return not is_of_loop(facts) and (folds == 1 or folds > facts.get("folds_in_search", folds))
+
+
+def folds_of_search(facts: Facts) -> str:
+    """Write on how many folds the scores of the search are: 2 of 5 folds."""
+    folds = facts["data"]["sizes"].get("folds", 1)
+    searched = facts.get("folds_in_search", folds)
+    return count(folds, "fold") if searched == folds else f"{searched} of {count(folds, 'fold')}"
+
+
+def with_uncertainty(facts: Facts, of_search: Facts) -> Facts:
+    """Return a score of the search with what it is written ±: how uncertain it is.
+
+    That is the standard deviation over all folds; where few were trained, the standard error that
+    the rows held out bring: two folds tell next to nothing of a spread, and one nothing.
+    """
+    few = _is_of_few_folds(facts)
+    return {**of_search, "std": of_search.get("standard_error")} if few else of_search
 
 
 def _notes_on_loop(facts: Facts, *, tested: bool) -> str:
@@ -165,13 +199,14 @@ def _race(facts: Facts) -> str:
     if not confirmation:
         return ""
     metric, entered = metric_in(facts), confirmation["candidates"]
-    searched = means_and_stds(metric, [one["search"] for one in entered])
+    searched = means_and_stds(metric, [with_uncertainty(facts, one["search"]) for one in entered])
     fresh = means_and_stds(metric, [one["fresh"] for one in entered])
     known = [one["behind"] for one in entered if one["behind"]]
     rows = []
     for one, search, again in zip(entered, searched, fresh, strict=True):
         won = one["trial"] == confirmation["winner"]
-        name = f"{one['trial']} ({one['arm']})" if one["arm"] else str(one["trial"])
+        mark = one["arm"] or ("guess" if is_guess(facts, one["trial"]) else None)
+        name = f"{one['trial']} ({mark})" if mark else str(one["trial"])
         behind = (
             BLANK
             if won or one["behind"] is None
@@ -180,13 +215,13 @@ def _race(facts: Facts) -> str:
         rows.append(
             [
                 f"**{name}**" if won else name,
-                search,
                 again if one["fresh"] else "diverged",
+                search,
                 str(one["rounds"]),
                 behind,
             ]
         )
-    header = ["trial", "in the search", f"on {new_trainings(facts)}", "rounds", "behind by"]
+    header = ["trial", f"on {new_trainings(facts)}", "in the search", "rounds", "behind by"]
     return f"How the best was found:\n\n{table(header, rows)}\n\n" + (
         f"{_race_in_words(facts)} {_optimism(facts)}".rstrip()
     )
@@ -199,8 +234,8 @@ def _race_in_words(facts: Facts) -> str:
     text = (
         f"{who} were trained again in rounds. Each round has a new seed{fold}, the same for all. "
         "The weakest of the best trials was dropped along the way; *behind by* compares a trial "
-        "with the winner on the "
-        f"rounds it took part in. Trial {confirmation['winner']} won"
+        f"with the winner on the rounds that both were in. {_ranked_by(facts)}"
+        f"Trial {confirmation['winner']} won"
     )
     best = facts["arms"].get("best", {}).get("trial")
     if best != confirmation["winner"]:
@@ -213,6 +248,17 @@ def _race_in_words(facts: Facts) -> str:
     return f"{text}."
 
 
+def _ranked_by(facts: Facts) -> str:
+    """Say by what the candidates were ranked, where that is not the new folds alone."""
+    if not facts["confirmation"].get("with_search"):
+        return ""
+    return (
+        "They were ranked by the mean of their folds in the search and the new ones; the winner "
+        f"was compared with {listed([f'the {name}' for name in _fixed(facts)])} on new folds "
+        "alone. "
+    )
+
+
 def _fixed(facts: Facts) -> list[str]:
     return [name for name in COLUMNS if name != "best" and name in facts["arms"]]
 
@@ -223,6 +269,10 @@ def _optimism(facts: Facts) -> str:
     if not best or best["optimism"] is None:
         return ""
     by = best["optimism"]
-    if by <= 0:
-        return "Its score in the search was not too optimistic."
-    return f"Its score in the search was {difference(metric, by)} too optimistic."
+    fresh = means_and_stds(metric, [best["fresh"]])[0]
+    begin = f"Its {metric.title} on {new_trainings(facts)} is {fresh}. Its score in the search was"
+    return (
+        f"{begin} {difference(metric, by)} too optimistic."
+        if by > 0
+        else (f"{begin} not too optimistic.")
+    )

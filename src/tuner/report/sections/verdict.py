@@ -76,8 +76,24 @@ def how_sure(facts: Facts) -> str:
         parts = [f"{parts[0]}, with a 95 % interval of {interval} {surely}."]
     if pair["verdict"] == "no proven gain":
         parts.append(_why_not_proven(facts, pair))
-    parts += [covered(facts, pair), *_certainty(pair)]
+    parts += [looks_taken(facts), covered(facts, pair), *_certainty(pair)]
     return " ".join(part for part in parts if part)
+
+
+def looks_taken(facts: Facts) -> str:
+    """Say how many looks at the test it took, where two were planned."""
+    plan = (facts["confirmation"] or {}).get("plan")
+    if not plan or len(plan["models"]) < 2:
+        return ""
+    first, both = plan["models"]
+    if plan["made"] < 2 and not plan["settled"]:
+        return f"The second look, at {both} models per arm, is still to come: continue the study."
+    if plan["made"] < 2:
+        return f"The first look, at {first} models per arm, was enough."
+    return (
+        f"The first look, at {first} models per arm, proved nothing, so a second look was taken at "
+        f"{both}. Both were planned beforehand and share the 5 % of error."
+    )
 
 
 def covered(facts: Facts, pair: Facts) -> str:
@@ -126,10 +142,10 @@ def _why_not_proven(facts: Facts, pair: Facts) -> str:
             "The case fixes the seed of its weights, so all models of a configuration begin alike, "
             "and more trainings prove nothing. Remove the fixed seed from `build`."
         )
-    if pair["n"] < FEWEST_TO_PROVE:
+    fewest = fewest_seeds(pair)
+    if pair["n"] < fewest:
         return (
-            f"Fewer than {FEWEST_TO_PROVE} seeds cannot tell a gain from chance; run again with "
-            f"`--seeds {FEWEST_TO_PROVE}` or more."
+            f"Fewer than {fewest} seeds cannot tell a gain from chance; {_with_more(facts, pair)}."
         )
     if pair["interval"] and pair["interval"][0] <= 0 <= pair["interval"][1]:
         return "The interval includes zero, so there may be no gain at all."
@@ -165,7 +181,7 @@ def recipe_verdict(facts: Facts) -> str:
     seeds = count(pair["n"], "seed")
     why = (
         f" on {seeds}"
-        if pair["n"] < FEWEST_TO_PROVE
+        if pair["n"] < fewest_seeds(pair)
         else f" ({interval}, {p_value(pair['p_value'])})"
     )
     return f"The textbook recipe alone reached {now}: no proven gain{why}."
@@ -242,16 +258,26 @@ def _baseline_is_best(facts: Facts) -> str:
 
 def _sure_of_the_baseline(facts: Facts, seeds: str) -> str:
     if _has_few_seeds(facts):
-        return (
-            f"{seeds} cannot tell a gain from chance; run again with `--seeds {FEWEST_TO_PROVE}` "
-            "or more."
-        )
+        pair = facts["comparison"]["best_vs_baseline"]
+        return f"{seeds} cannot tell a gain from chance; {_with_more(facts, pair)}."
     return f"the baseline was trained again on {seeds}, beside the best trials of the search."
 
 
 def _has_few_seeds(facts: Facts) -> bool:
-    few: bool = facts["comparison"]["best_vs_baseline"]["n"] < FEWEST_TO_PROVE
-    return few
+    pair = facts["comparison"]["best_vs_baseline"]
+    return bool(pair["n"] < fewest_seeds(pair))
+
+
+def fewest_seeds(pair: Facts) -> int:
+    """Return how many models per arm can prove anything."""
+    return int(pair.get("fewest", FEWEST_TO_PROVE))
+
+
+def _with_more(facts: Facts, pair: Facts) -> str:
+    """Say what to run for enough models; a further test on the same rows may need more."""
+    if is_of_loop(facts):
+        return f"run again with `--seeds {fewest_seeds(pair)}` or more"
+    return "run again without `--seeds`"
 
 
 def _recipe_is_best(facts: Facts) -> bool:

@@ -79,9 +79,10 @@ async function predict(form, output) {
 }
 
 function inWords(one) {
-  if (!("class" in one)) return String(one.prediction);
+  if (!("probabilities" in one)) return String(one.prediction);
   const others = Object.entries(one.probabilities).sort((a, b) => b[1] - a[1]).slice(0, 5);
-  return `${one.class}\n` + others.map(([name, share]) => `  ${(100 * share).toFixed(1)} %  ${name}`).join("\n");
+  const said = "labels" in one ? one.labels.join(", ") || "no label" : one.class;
+  return `${said}\n` + others.map(([name, share]) => `  ${(100 * share).toFixed(1)} %  ${name}`).join("\n");
 }
 
 const place = document.getElementById("curves");

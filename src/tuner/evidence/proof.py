@@ -1,0 +1,169 @@
+"""Baseline, recipe and best meet the test: in one look, or in two that were planned together."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tuner.evidence.final import score_on_test, seeds_of
+from tuner.evidence.jobs import stream_of
+from tuner.evidence.mistakes import one_class_in_words
+from tuner.evidence.odometer import looks_at
+from tuner.evidence.rivals import train_rivals
+from tuner.evidence.rowwise import Kept
+from tuner.evidence.verdicts import OnTest
+from tuner.study.schema import CONFIRMATION, MISTAKES, SEED_MATTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import optuna
+
+    from tuner.engines.job import Engine
+    from tuner.evidence.final import Tested
+    from tuner.evidence.jobs import Configuration
+    from tuner.evidence.looks import Plan
+    from tuner.study.configuration import StudyConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What is trained for the test, and where it is kept.
+
+    Attributes:
+        study: to be confirmed.
+        evidence: the study of the trainings after its search.
+        config: of the study.
+        engine: that trains.
+        configurations: by trial.
+        chosen: the trial of each arm.
+        folder: keeps the weights of each model until the last look.
+        say: tells a person what happens.
+    """
+
+    study: optuna.Study
+    evidence: optuna.Study
+    config: StudyConfig
+    engine: Engine
+    configurations: Mapping[int, Configuration]
+    chosen: Mapping[str, int]
+    folder: Path
+    say: Callable[[str], None]
+
+    def make(self, plan: Plan, facts: Mapping[str, Any]) -> None:
+        """Make the looks of a plan that are left, until one proves a gain or there is no other.
+
+        What each has shown is stored before the next begins, with the plan: whoever is interrupted
+        between two looks continues with the second, by the rules of the first.
+
+        Args:
+            facts: of the confirmation, without what the test tells.
+        """
+        rivals: Mapping[str, Any] = facts.get("rivals", {})
+        while not plan.is_over:
+            plan = replace(plan, made=plan.made + 1)
+            tested = self._look(plan)
+            rivals = rivals or {
+                name: {**one.facts, "scores": one.tested.scores} for name, one in tested.rivals
+            }
+            scores = {name: tested.arms[trial].scores for name, trial in self.chosen.items()}
+            proven = self._proves(plan, scores)
+            plan = replace(plan, settled=proven or self.chosen["best"] == self.chosen["baseline"])
+            self.study.set_user_attr(
+                CONFIRMATION,
+                {
+                    **facts,
+                    "most": plan.models[-1],
+                    "seeds": self._seeds("best", plan),
+                    "arms": {name: self._arm(name, plan, own) for name, own in scores.items()},
+                    "plan": asdict(plan),
+                    **({"rivals": rivals} if rivals else {}),
+                },
+            )
+            if not plan.is_over:
+                more = plan.models[plan.made] - plan.models[plan.made - 1]
+                self.say(
+                    f"The first look has proven nothing. {more} more models an arm are trained for "
+                    "the second and last look, which was planned before the first."
+                )
+
+    def _look(self, plan: Plan) -> _Look:
+        """Train what is missing, open the test split, and keep what the models say of it."""
+        count = plan.models[plan.made - 1]
+        rivals = (
+            train_rivals(self.config, lambda name: seeds_of(self.config, name, count), self.say)
+            if plan.made == 1
+            else {}
+        )
+        tested = score_on_test(
+            self.study,
+            self.evidence,
+            self.config,
+            self.engine,
+            {number: self.configurations[number] for number in self.chosen.values()},
+            count,
+            self.folder,
+            self.say,
+            rivals,
+            plan.made,
+        )
+        arms = {number: tested[number] for number in self.chosen.values()}
+        self._keep_mistakes(arms)
+        found = [(name, _Rival(one.facts(), tested[name])) for name, one in rivals.items()]
+        return _Look(arms, found)
+
+    def _proves(self, plan: Plan, scores: Mapping[str, list[dict[str, float]]]) -> bool:
+        """Whether the best is better or worse than the baseline for sure, after this look."""
+        test = OnTest(
+            scored=scores,
+            trials=self.chosen,
+            metric=self.config.case.metric,
+            looks=max(1, looks_at(self.study, self.config.dataset.test.identity())),
+            matters=self.study.user_attrs.get(SEED_MATTERS, "weights"),
+            kept=Kept.of(self.study),
+            plan=plan,
+        )
+        found = test.compare("best", "baseline", further=False)
+        return found is None or found["verdict"] != "no proven gain" or not found["can_prove"]
+
+    def _arm(self, name: str, plan: Plan, scores: list[dict[str, float]]) -> dict[str, Any]:
+        trial = self.chosen[name]
+        return {
+            "trial": trial,
+            "epochs": self.configurations[trial].epochs,
+            "seeds": self._seeds(name, plan),
+            "stream": stream_of(trial),
+            "scores": scores,
+        }
+
+    def _seeds(self, name: str, plan: Plan) -> list[int]:
+        return seeds_of(self.config, self.chosen[name], plan.models[plan.made - 1])
+
+    def _keep_mistakes(self, tested: Mapping[int, Tested]) -> None:
+        """Keep what the best gets wrong, and say so where an arm gives one answer to everything."""
+        always = {
+            name: tested[trial].details.get("one_class") for name, trial in self.chosen.items()
+        }
+        best = self.chosen["best"]
+        found = {"trial": best, **tested[best].details, "always": always}
+        self.study.set_user_attr(MISTAKES, found)
+        for name, answer in always.items():
+            if answer is not None:
+                self.say(one_class_in_words(name, answer))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rival:
+    """A rival: what a study keeps of it besides its test scores, and what it did on the test."""
+
+    facts: Mapping[str, Any]
+    tested: Tested
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one look has shown: of each trial, and of the rivals that met the test with them."""
+
+    arms: Mapping[int, Tested]
+    rivals: list[tuple[str, _Rival]]

@@ -1,0 +1,72 @@
+"""The race of a study's best on fresh folds, by the rules that the study was begun with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.evidence.race import Race, race
+from tuner.study.schema import FOLD_SCORES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
+
+    from tuner.evidence.jobs import Configuration
+    from tuner.evidence.trainings import Trainings
+
+
+def race_on_fresh_folds(
+    trainings: Trainings,
+    configurations: Mapping[int, Configuration],
+    candidates: Sequence[FrozenTrial],
+    fixed: Mapping[str, int],
+    rounds: int,
+    barred: Collection[int] = (),
+) -> Race:
+    """Train candidates, baseline and recipe on fresh seeds and folds; say who won, and return all.
+
+    What was trained before is taken from the evidence, so the race is the same however often it was
+    interrupted.
+
+    Args:
+        configurations: by number of the trial.
+        candidates: the best of the search, the best first.
+        fixed: numbers of baseline and recipe, by name.
+        rounds: at most; a study's own rules may have fewer.
+        barred: of baseline and recipe, those that may not win.
+
+    Raises:
+        StudyError: a training failed, or every candidate, or the baseline, has diverged.
+    """
+    config = trainings.config
+    rules = config.design.race_of(len(candidates), rounds)
+    searched = {trial.number: trial.user_attrs[FOLD_SCORES] for trial in candidates}
+
+    def score(numbers: Sequence[int], index: int) -> list[float | None]:
+        later = [
+            (configurations[number], round_)
+            for round_ in range(index + 1, rules.arms)
+            for number in fixed.values()
+        ]
+        return trainings.scores([configurations[number] for number in numbers], index, later)
+
+    found = race(
+        [trial.number for trial in candidates],
+        fixed["baseline"],
+        [number for name, number in fixed.items() if name != "baseline"],
+        rules,
+        config.case.direction,
+        score,
+        barred=barred,
+        searched=searched if rules.with_search else None,
+    )
+    others = [str(trial.number) for trial in candidates if trial.number != found.winner]
+    named = " and ".join(filter(None, (", ".join(others[:-1]), *others[-1:])))
+    against = f", compared with {named}" if named else ""
+    count = len(rules.entered)
+    trainings.say(
+        f"On fresh seeds and folds trial {found.winner} did best{against} "
+        f"({count} round{'' if count == 1 else 's'})."
+    )
+    return found

@@ -1,0 +1,203 @@
+"""Two arms row by row: what was kept of single test rows, and what it says of a gain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from tuner.case.metric import MACRO_F1, MSE
+from tuner.evidence.certainty import after, in_words
+from tuner.evidence.crossed import compare_rows, judge, unproven
+from tuner.evidence.looks import Share, is_used_up, most_looks
+from tuner.evidence.moments import kept_moments, losses, moments
+from tuner.evidence.predictions import Predictions, kept_predictions, kept_scale, kept_targets
+from tuner.evidence.resampling import compare_scores
+from tuner.evidence.scores import macro_f1, unit_of_macro_f1
+from tuner.study.store import evidence_name
+from tuner.unpromised.by_optuna import storage_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from tuner.case.metric import Metric
+    from tuner.evidence.crossed import Gain
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """By what single rows are judged; attributes as of `crossed.compare_rows`."""
+
+    share: Share
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the study of the trainings after the search keeps, read once.
+
+    Attributes:
+        attributes: of that study.
+        targets: of the test rows.
+        seconds: that a training took, on the mean; None: not known.
+    """
+
+    attributes: Mapping[str, Any]
+    targets: NDArray[np.generic]
+    seconds: float | None
+
+    @classmethod
+    def of(cls, study: optuna.Study) -> Self | None:
+        """Read it; None where no rows were kept."""
+        evidence = evidence_of(study)
+        if evidence is None:
+            return None
+        attributes = evidence.user_attrs
+        targets = kept_targets(attributes)
+        if targets is None:
+            return None
+        trials = evidence.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        times = [trial.user_attrs["seconds"] for trial in trials if trial.user_attrs.get("seconds")]
+        return cls(attributes, targets, fmean(times) if times else None)
+
+    @classmethod
+    def among(cls, attributes: Mapping[str, Any]) -> Self | None:
+        """Take it from attributes that were read; None where no rows were kept."""
+        targets = kept_targets(attributes)
+        return None if targets is None else cls(attributes, targets, None)
+
+    def said(self, trial: int | str) -> Predictions | None:
+        """Return what models of a trial's configuration said."""
+        return kept_predictions(self.attributes, trial, self.targets)
+
+
+def evidence_of(study: optuna.Study) -> optuna.Study | None:
+    """Return the study of the trainings after the search, if there is one."""
+    name = evidence_name(study.study_name)
+    if name not in optuna.get_all_study_names(storage_of(study)):
+        return None
+    return optuna.load_study(study_name=name, storage=storage_of(study))
+
+
+def by_losses(
+    baseline: NDArray[np.float64], other: NDArray[np.float64], metric: Metric, rule: Rule
+) -> dict[str, Any]:
+    """Compare row by row the losses (seeds, rows) that a loop has given itself."""
+    gain = compare_rows(baseline, other, rule.share, exact=rule.exact)
+    able = after(gain)
+    return {
+        **_facts(gain),
+        "covers": "rows",
+        "most_looks": most_looks(gain.rows),
+        "used_up": is_used_up(rule.share.tests, gain.rows),
+        "certainty": able and in_words(able, metric.write_difference),
+        "also": {},
+    }
+
+
+def by_row(
+    kept: Kept, trials: tuple[int | str, int | str], metric: Metric, rule: Rule, *, further: bool
+) -> dict[str, Any] | None:
+    """Compare row by row: the metric of the search, and the further one of the task.
+
+    Args:
+        trials: number of the baseline's trial, or name of a part, and of the other arm's.
+
+    Returns:
+        None where too little was kept of what the models said.
+    """
+    baseline, other = (kept.said(trial) for trial in trials)
+    if baseline is None or other is None:
+        return None
+    gain = _gain(kept, (trials[0], baseline), (trials[1], other), metric, rule)
+    if gain is None:
+        return None
+    able = after(gain, seconds=kept.seconds)
+    return {
+        **_facts(gain),
+        "covers": "rows",
+        "most_looks": most_looks(gain.rows),
+        "used_up": is_used_up(rule.share.tests, gain.rows),
+        "certainty": able and in_words(able, metric.write_difference),
+        "smallest_gain": able and able.smallest,
+        "rows_needed": able and able.rows_needed,
+        "seeds_needed": able and able.seeds_needed,
+        "hour": able and {"seeds": able.hour_seeds, "smallest_gain": able.hour_smallest},
+        "also": _also(baseline, other, kept.targets, rule, but=metric) if further else {},
+    }
+
+
+def _gain(
+    kept: Kept,
+    baseline: tuple[int | str, Predictions],
+    other: tuple[int | str, Predictions],
+    metric: Metric,
+    rule: Rule,
+) -> Gain | None:
+    """Compare by one metric; None where what it asks for was not kept."""
+    said = baseline[1], other[1]
+    seeds = len(said[0].seeds), len(said[1].seeds)
+    if metric.rows is not None:
+        a, b = (losses(metric, one, kept.targets) for one in said)
+        return None if a is None or b is None else compare_rows(a, b, rule.share, exact=rule.exact)
+    if baseline[0] == other[0]:
+        return unproven(0.0, len(kept.targets), seeds, rule.share)
+    found = kept_moments(kept.attributes, metric, baseline, other) or moments(
+        metric, *said, kept.targets, kept_scale(kept.attributes)
+    )
+    return None if found is None else judge(found, rule.share, exact=rule.exact)
+
+
+def _also(
+    baseline: Predictions,
+    other: Predictions,
+    targets: NDArray[np.generic],
+    rule: Rule,
+    *,
+    but: Metric,
+) -> dict[str, Any]:
+    """Compare by the further metric of the task, macro F1 or squared error, unless by it."""
+    if np.issubdtype(targets.dtype, np.floating):
+        squared = [losses(MSE, one, targets) for one in (baseline, other)]
+        if but == MSE or squared[0] is None or squared[1] is None:
+            return {}
+        return {
+            MSE.name: _facts(compare_rows(squared[0], squared[1], rule.share, exact=rule.exact))
+        }
+    if but == MACRO_F1 or targets.ndim == 2:  # of labels the metric of the search is enough
+        return {}
+    truth = targets.astype(np.float64)
+    unit = unit_of_macro_f1(truth)
+    gain = compare_scores(
+        macro_f1,
+        baseline.values,
+        other.values,
+        truth,
+        unit=unit,
+        share=rule.share,
+        exact=rule.exact,
+    )
+    return {MACRO_F1.name: _facts(gain)}
+
+
+def _facts(gain: Gain) -> dict[str, Any]:
+    return {
+        "gain": gain.gain,
+        "interval": gain.interval,
+        "confidence": 1 - gain.share.alpha,
+        "p_value": gain.p_value,
+        "standard_error": gain.standard_error,
+        "share_of_rows": gain.row_share,
+        "share_of_seeds": gain.seed_share,
+        "rows": gain.rows,
+        "seeds": list(gain.seeds),
+        "n": min(gain.seeds),
+        "looks": gain.share.tests,
+        "verdict": gain.verdict,
+    }

@@ -1,0 +1,118 @@
+"""The kinds of priors: how likely a value of a hyperparameter is to be a good one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Prior(Protocol):
+    """How good values of a hyperparameter lie in its range."""
+
+    def weight(self, value: object, low: float, high: float) -> float:
+        """Return how likely a value is, against others of the same range; 0: it is unknown."""
+
+    def centre(self, low: float, high: float) -> float | None:
+        """Return the likeliest number, which may be outside the range; None: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Numbers around a centre, by their distance from it."""
+
+    middle: float
+    spread: float  # a standard deviation
+
+    def weight(self, value: object, low: float, high: float) -> float:
+        """Return a normal density."""
+        del low, high
+        number = _number(value)
+        return 0.0 if number is None else _bell((number - self.middle) / self.spread)
+
+    def centre(self, low: float, high: float) -> float:
+        """Return the centre."""
+        del low, high
+        return self.middle
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Positive numbers around a centre, by how many times they are more or less.
+
+    Attributes:
+        factor: a standard deviation: so many times more, or less.
+        zero: the weight of 0, of which there is no logarithm.
+    """
+
+    middle: float
+    factor: float
+    zero: float = 0.0
+
+    def weight(self, value: object, low: float, high: float) -> float:
+        """Return a normal density of the logarithm."""
+        del low, high
+        number = _number(value)
+        if number is None or number < 0:
+            return 0.0
+        if number == 0:
+            return self.zero
+        return _bell(math.log(number / self.middle) / math.log(self.factor))
+
+    def centre(self, low: float, high: float) -> float:
+        """Return the centre."""
+        del low, high
+        return self.middle
+
+
+@dataclass(frozen=True, slots=True)
+class Upper:
+    """Numbers in the upper part of a range that a case has made as wide as is worth it.
+
+    Attributes:
+        share: of the range, where the centre is.
+        most: the highest that the centre can be, wherever the range ends.
+    """
+
+    share: float = 0.75
+    most: float = math.inf
+    spread: float = 0.15  # a standard deviation, as a share of the range
+
+    def weight(self, value: object, low: float, high: float) -> float:
+        """Return a normal density."""
+        number = _number(value)
+        if number is None:
+            return 0.0
+        return _bell((number - self.centre(low, high)) / ((high - low) * self.spread or 1))
+
+    def centre(self, low: float, high: float) -> float:
+        """Return the centre."""
+        return min(low + self.share * (high - low), self.most)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Choices, each with its weight; others have none."""
+
+    weights: Mapping[object, float]
+
+    def weight(self, value: object, low: float, high: float) -> float:
+        """Return the weight of a choice; True is not 1."""
+        del low, high
+        found = (one for known, one in self.weights.items() if repr(known) == repr(value))
+        return next(found, 0.0)
+
+    def centre(self, low: float, high: float) -> None:
+        """Return nothing: choices are no numbers."""
+        del low, high
+
+
+def _number(value: object) -> float | None:
+    return None if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+
+
+def _bell(distance: float) -> float:
+    return math.exp(-(distance**2) / 2)

@@ -1,0 +1,24 @@
+"""What a prior depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """The data that a model is trained on, and the optimizer.
+
+    Attributes:
+        rows: that one training sees.
+        classes: how many there are; 0: the target is a number.
+        features: columns of a table; of images all values of one.
+        side: pixels of an image's shorter side; None: the rows are not images.
+        decoupled: whether the weight decay is that of AdamW, and not a term of the loss.
+    """
+
+    rows: int
+    classes: int
+    features: int
+    side: int | None
+    decoupled: bool
