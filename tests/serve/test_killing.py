@@ -48,8 +48,10 @@ def histories(home: Path) -> list[list[dict[str, Any]]]:
     """The search, and the trainings after it, as far as they have to repeat."""
     url = Workplace.at(home).url
     search = load_study(url, "tiny")
-    after = optuna.load_study(study_name=evidence_name("tiny"), storage=url)
-    return [history(search), history(after)]
+    after = history(optuna.load_study(study_name=evidence_name("tiny"), storage=url))
+    for one in after:
+        one["attributes"].pop("key")  # has what is of one study alone: its random identity
+    return [history(search), after]
 
 
 def children(service: int) -> list[psutil.Process]:
