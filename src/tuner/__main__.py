@@ -11,6 +11,7 @@ COMMANDS = {
     "study": "search, compare on fresh seeds, report",
     "check": "try a training loop of your own for a minute, before a night is lost",
     "ablate": "measure which change made the difference",
+    "placebo": "search shuffled targets: what does a search find where there is nothing?",
     "verify": "train finished trials again, and compare bit for bit",
     "report": "write a study's report again",
     "retrain": "train an arm or a trial of a study, and save the model",

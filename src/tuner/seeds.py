@@ -22,6 +22,9 @@ class Stream(StrEnum):
     RACE_FOLDS = "confirmation folds"  # a split each
     TEST = "test"  # a seed each of the models that meet the test
     IMPORTANCE = "importance"
+    EXPECTATION = "expectation"  # the trees that say what is worth measuring first
+    AUDIT = "audit"  # a trial's number each: which pruned trials are trained to their end
+    SHUFFLED = "shuffled targets"  # of a placebo
     ROWS_REDRAWN = "rows redrawn"
     SEEDS_REDRAWN = "seeds redrawn"
     ROWS_LOOKED_AT = "rows that columns are looked through on"

@@ -33,10 +33,12 @@ from tuner.case.source import source_of
 from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
+from tuner.search.bayesian import BayesianSampler
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.pruner import TaperingPruner
 from tuner.search.scoring import STAGES
+from tuner.search.tpe import Columns
 from tuner.seeds import derive
 from tuner.study.configuration import StudyConfig
 from tuner.study.opening import open_study
@@ -77,6 +79,7 @@ SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe-group": lambda seed: TPESampler(seed=seed, group=True),
     "tpe-20-first": lambda seed: TPESampler(seed=seed, n_startup_trials=20),
     "gp": lambda seed: GPSampler(seed=seed, deterministic_objective=True),
+    "gaussian": lambda seed: BayesianSampler(seed, Columns()),
     "random": lambda seed: RandomSampler(seed=seed),
 }
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
@@ -98,6 +101,7 @@ PAIRS = list(
         [
             *((sampler, "tapering") for sampler in SAMPLERS),
             *(("tpe-univariate", pruner) for pruner in PRUNERS),
+            ("gaussian", "tapering-3-10"),
             ("gp", "none"),
         ]
     )
@@ -121,8 +125,7 @@ def one_study(
             fixed={},
             plan=Plan.for_machine(images=dataset.pixels is not None),
         )
-        study, config = open_study(f"sqlite:///{work}/studies.db", "one", config)
-        study.pruner = PRUNERS[pruner]()
+        study, config = open_study(f"sqlite:///{work}/studies.db", "one", config, PRUNERS[pruner]())
         make = SAMPLERS[sampler]
         coordinator = Coordinator(
             Mirror(study),
@@ -132,18 +135,18 @@ def one_study(
         )
         coordinator.search(trials)
         ended = study.get_trials(deepcopy=False)
-    return {
-        "case": dataset.name,
-        "sampler": sampler,
-        "pruner": pruner,
-        "seed": seed,
-        "trials": trials,
-        "validation": study.best_value,
-        "work": sum(trial.user_attrs["work"] for trial in ended),
-        "pruned": sum(trial.state.name == "PRUNED" for trial in ended),
-        "failed": sum(trial.state.name == "FAIL" for trial in ended),
-        "seconds": time.perf_counter() - began,
-    }
+        return {
+            "case": dataset.name,
+            "sampler": sampler,
+            "pruner": pruner,
+            "seed": seed,
+            "trials": trials,
+            "validation": study.best_value,
+            "work": sum(trial.user_attrs["work"] for trial in ended),
+            "pruned": sum(trial.state.name == "PRUNED" for trial in ended),
+            "failed": sum(trial.state.name == "FAIL" for trial in ended),
+            "seconds": time.perf_counter() - began,
+        }
 
 
 def main() -> None:

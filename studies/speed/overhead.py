@@ -44,7 +44,7 @@ from tuner.models.mlp import MLPHyperparameters, build_mlp
 from tuner.report.writing import write_report
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
-from tuner.search.sampler import Samplers
+from tuner.search.sampler import SAMPLER, Samplers
 from tuner.search.scoring import stage
 from tuner.study.configuration import StudyConfig
 from tuner.study.opening import open_study
@@ -265,7 +265,7 @@ def _sampler(trials: list[FrozenTrial]) -> float:
     """Median seconds of drawing a trial, on trials in memory."""
     study = optuna.create_study(direction=CASE.direction)
     study.add_trials(trials)
-    taken, samplers = [], Samplers()
+    taken, samplers = [], Samplers(SAMPLER)
     for _ in range(MEASURED):
         study.sampler = samplers(0, len(trials), {})
         began = time.perf_counter()

@@ -36,9 +36,9 @@ COLUMNS = (
 KINDS = ("sizes", "one look", "race", "tests", "macro")
 
 
-def many(rows: int, errors: float) -> int:
+def many(errors: float) -> int:
     """Return in how many worlds; the standard error of a rate near 2 % is 0.4 points in 1,000."""
-    return 300 if errors or rows > 2_000 else 1_000
+    return 300 if errors == 2 else 1_000
 
 
 def tallies(only: str) -> Iterator[tuple[dict[str, Any], Tally]]:
@@ -46,20 +46,20 @@ def tallies(only: str) -> Iterator[tuple[dict[str, Any], Tally]]:
     if "sizes" in kinds:
         for (name, world), rows, errors in product(WORLDS.items(), ROWS, ERRORS):
             key = {"kind": "sizes", "world": name, "rows": rows, "models": "4, 8"}
-            worlds = many(rows, errors)
+            worlds = many(errors)
             yield {**key, "errors": errors}, of_sizes(world, rows, TWO_LOOKS, errors, worlds)
     if "one look" in kinds:
         for name, rows, models in product(("classes", "squared"), (171,), ONE_LOOK):
             for errors in ERRORS:
                 plan = Plan.of(1, models)
-                found = of_sizes(WORLDS[name], rows, plan, errors, many(rows, errors))
+                found = of_sizes(WORLDS[name], rows, plan, errors, many(errors))
                 key = {"kind": "one look", "world": name, "rows": rows, "models": models}
                 yield {**key, "errors": errors}, found
     if "race" in kinds:
         for name, sizes in (("classes", (171, 983)), ("absolute", (171, 983))):
             for rows, errors in product(sizes, (0, 3)):
                 validation = max(50, rows // 2)
-                found = of_race(WORLDS[name], rows, validation, errors, many(rows, errors))
+                found = of_race(WORLDS[name], rows, validation, errors, many(errors))
                 key = {"kind": "race", "world": name, "rows": rows, "models": "4, 8"}
                 yield {**key, "errors": errors}, found
     if "tests" in kinds:

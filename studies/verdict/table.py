@@ -12,9 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 START, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 Row = dict[str, str]
-Cells = dict[
-    tuple[str, str, str, str], dict[int, Row]
-]  # kind, world, rows, models; errors
+Cells = dict[tuple[str, str, str, str], dict[int, Row]]  # kind, world, rows, models; errors
 
 
 def percent(*shares: float | str) -> str:

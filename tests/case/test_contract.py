@@ -221,7 +221,7 @@ def test_hyperparameters_of_another_version_are_refused() -> None:
 BREAKS = {
     "load fails: line {line}: ZeroDivisionError: division by zero": ("    del folders\n", "1 / 0"),
     "load returned NoneType; it has to return": ("    del folders\n", "return None"),
-    "its task is regression, and its data has 2 class names": (
+    "its task is regression, and its data, with 2 class names": (
         '    task="classification",\n',
         'task="regression",',
     ),

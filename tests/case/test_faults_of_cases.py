@@ -18,6 +18,7 @@ from tuner.case.space import check_arms, check_inside, configurations, parse_fix
 from tuner.errors import CaseError
 from tuner.evidence.importance import _distribution
 from tuner.search.sampler import Samplers
+from tuner.study.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,15 +90,22 @@ def test_a_range_that_depends_on_another_is_joined() -> None:
     assert parse_fixed(case, ["width=40"]) == {"width": 40}
 
 
-def test_a_fixed_value_that_some_ranges_do_not_reach_is_used_without_a_warning() -> None:
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_fixed_value_that_some_ranges_do_not_reach_is_used_without_a_warning(
+    sampler: str,
+) -> None:
     """Warnings are errors here, and the sampler of Optuna warns of each such trial."""
 
     def suggest(trial: BaseTrial) -> Own:
         epochs = trial.suggest_int("epochs", 1, 3)
         return Own(epochs=epochs, width=trial.suggest_int("width", 4, 16 * epochs))
 
-    study = optuna.create_study(sampler=Samplers()(0, 0, {"width": 40, "epochs": 1}))
-    assert suggest(study.ask()).width == 40
+    study, samplers = optuna.create_study(), Samplers(sampler)
+    for number in range(12):
+        study.sampler = samplers(0, number, {"width": 40, "epochs": 1})
+        trial = study.ask()
+        assert suggest(trial).width == 40
+        study.tell(trial, number)
 
 
 def test_a_step_that_does_not_divide_the_range_is_accepted() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.multiclass import OneVsRestClassifier
 
 from tests.making import TINY
 from tuner import make_metric
@@ -28,7 +29,12 @@ RANDOM = np.random.default_rng(0)
 FEATURES = RANDOM.normal(size=(80, 3))
 CLASSES = (FEATURES @ [1.0, -1.0, 0.5] + RANDOM.normal(size=80) > 0).astype(np.int64)
 NUMBERS = 2 + np.exp(FEATURES @ [0.3, 0.2, 0.1] + 0.1 * RANDOM.normal(size=80))
-TARGETS: dict[Task, NDArray[Any]] = {"classification": CLASSES, "regression": NUMBERS}
+LABELS = (FEATURES + RANDOM.normal(size=(80, 3)) > 0).astype(np.int64)
+TARGETS: dict[Task, NDArray[Any]] = {
+    "classification": CLASSES,
+    "multilabel": LABELS,
+    "regression": NUMBERS,
+}
 
 
 def fitted(task: Task) -> tuple[Any, torch.Tensor, torch.Tensor]:
@@ -37,6 +43,10 @@ def fitted(task: Task) -> tuple[Any, torch.Tensor, torch.Tensor]:
         model = LogisticRegression().fit(FEATURES, CLASSES)
         outputs = torch.from_numpy(np.log(model.predict_proba(FEATURES)))
         return model, outputs, torch.from_numpy(CLASSES)
+    if task == "multilabel":
+        model = OneVsRestClassifier(LogisticRegression()).fit(FEATURES, LABELS)
+        shares = torch.from_numpy(model.predict_proba(FEATURES))
+        return model, shares.logit(), torch.from_numpy(LABELS)
     model = LinearRegression().fit(FEATURES, NUMBERS)
     outputs = torch.from_numpy(model.predict(FEATURES))[:, None]
     return model, outputs, torch.from_numpy(NUMBERS)[:, None]
@@ -54,7 +64,7 @@ def test_a_score_is_that_of_the_scorer(task: Task, name: str) -> None:
     sign = -1 if name.startswith(NEGATED) else 1
     assert sign * score == pytest.approx(expected, abs=1e-6)
     assert metric.sign == sign
-    assert metric_named(metric.name) == metric
+    assert metric_named(metric.name, task) == metric
     assert pickle.loads(pickle.dumps(metric)) == metric
 
 
@@ -62,6 +72,7 @@ def test_a_score_is_that_of_the_scorer(task: Task, name: str) -> None:
 def test_many_scorers_fit_each_task(task: Task) -> None:
     wanted = {
         "classification": {"roc_auc", "f1_macro", "balanced_accuracy", "neg_log_loss", "log_loss"},
+        "multilabel": {"roc_auc", "f1_macro", "f1_samples", "average_precision", "jaccard"},
         "regression": {"r2", "neg_root_mean_squared_error", "mae", "neg_mean_squared_error"},
     }
     assert wanted[task] <= set(names_for(task))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAVY = ("torch", "optuna", "sqlalchemy", "numpy", "sklearn", "matplotlib", "rich")
-STORED = ("report", "ablate", "verify", "retrain", "best", "delete")
+STORED = ("report", "ablate", "placebo", "verify", "retrain", "best", "delete")
 REFUSED = [
     (["study", "Housing"], "did you mean 'housing'?"),
     (["study", "nowhere.py"], "no case file nowhere.py"),

@@ -18,7 +18,7 @@ from tuner.evidence.certainty import (
     smallest_gain,
 )
 from tuner.evidence.crossed import compare_rows
-from tuner.evidence.looks import Share
+from tuner.evidence.looks import Plan, Share
 
 if TYPE_CHECKING:
     from tuner.evidence.components import Components
@@ -134,6 +134,7 @@ def test_too_small_a_test_is_refused(rows: int, seeds: int) -> None:
 
 @pytest.mark.slow
 def test_power_rises_with_the_gain() -> None:
-    shares = [of_sizes(CLASSES, 171, 24, errors, 1_000).share("better") for errors in (0, 1, 2, 3)]
+    plan = Plan.of(1, asked=24)
+    shares = [of_sizes(CLASSES, 171, plan, errors, 400).share("better") for errors in (0, 1, 2, 3)]
     assert shares == sorted(shares)
     assert shares[-1] > 0.7

@@ -205,6 +205,19 @@ def test_two_arms_by_scores_of_models_alone() -> None:
     assert compare_models(np.full(4, 0.5), np.full(4, 0.5)).interval is None
 
 
+def test_the_far_end_allows_for_a_model_that_was_not_seen() -> None:
+    """Four models that end alike know little of those that would not."""
+    baseline, other = np.full((4, 50), 0.5), np.full((4, 50), 0.1)
+    for gain, interval in (
+        (0.4, compare_rows(baseline, other).interval),
+        (-0.4, compare_rows(other, baseline).interval),
+    ):
+        assert interval is not None
+        near, far = sorted(interval, key=abs)
+        assert abs(far) - abs(gain) >= abs(gain) / 5
+        assert abs(far - gain) > abs(near - gain) + 0.99 * abs(gain) / 5
+
+
 WORLDS_EACH = 400
 OF_2_5 = 17  # a rate of 2.5 % comes to more in 1 % of 400 worlds; Bonferroni's is near 1 %
 

@@ -16,7 +16,7 @@ def test_of_four_and_four_it_is_from_the_worst_of_one_to_the_best_of_the_other()
     baseline, other = np.array([0.1, 0.4, 0.2, 0.3]), np.array([0.5, 0.9, 0.6, 0.7])
     found = deal(baseline, other)
     assert found is not None
-    assert found.interval(2 / 70) == (pytest.approx(0.5 - 0.4), pytest.approx(0.9 - 0.1))
+    assert found.interval(2 / 70) == pytest.approx((0.5 - 0.4, 0.9 - 0.1))
     assert found.interval(0.028) == (-math.inf, math.inf), "finer than 70 ways can tell"
 
 

@@ -144,9 +144,9 @@ def test_what_cannot_be_compared_is_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "seeds"), [(50, 6), (171, 6)])
-def test_equal_arms_are_called_equal_by_macro_f1(rows: int, seeds: int) -> None:
-    found = of_macro_f1(CLASSES, rows, seeds, errors=0, worlds=400)
+@pytest.mark.parametrize("rows", [50, 171])
+def test_equal_arms_are_called_equal_by_macro_f1(rows: int) -> None:
+    found = of_macro_f1(CLASSES, rows, errors=0, worlds=400)
     assert found.share("better") <= 0.025
     assert found.share("worse") <= 0.025
     assert found.coverage >= 0.93

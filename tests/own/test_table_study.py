@@ -163,7 +163,7 @@ def test_rows_that_a_rival_cannot_learn_from_leave_it_out_with_a_word(
     said: list[str] = []
     found = train_rivals(
         replace(config, dataset=replace(data, development=rows, validation=TimeFolds(3))),
-        [1],
+        lambda _: [1],
         said.append,
     )
     assert "linear" not in found

@@ -582,3 +582,101 @@ def test_a_confirmation_made_by_hand_has_the_parts_of_a_real_one(
     for name, arm in ours["arms"].items():
         assert real["arms"][name].keys() - arm.keys() == {"seeds", "stream"}
         assert arm["scores"][0].keys() == real["arms"][name]["scores"][0].keys()
+
+
+def audited(study: optuna.Study, *scores: float | None, pruned: int = 30) -> None:
+    """Store an audit of the first pruned trials, with these scores at their end."""
+    numbers = [trial.number for trial in study.trials if trial.state == TrialState.PRUNED]
+    trials = [
+        {"trial": number, "score": score, "differs": None, "failure": None}
+        for number, score in zip(numbers, scores, strict=False)
+    ]
+    study.set_user_attr("audit", {"pruned": pruned, "trials": trials})
+
+
+def test_what_pruning_cost_is_told(tmp_path: Path) -> None:
+    study = usual_study(tmp_path)
+    best = max(trial.values[0] for trial in study.trials if trial.state == TrialState.COMPLETE)
+    text, facts = worded(study, tmp_path)
+    assert "drawn by lot" not in text
+    assert facts["audit"] is None
+
+    audited(study, 0.61, None)
+    text, facts = worded(study, tmp_path)
+    assert facts["audit"]["candidates"]["interval"] == [0, 24]
+    assert (
+        "**No loss by pruning was found.** 2 of the 30 pruned trials were drawn by lot, and "
+        "trained to their end after the search. None of 2 would have been among the 3 candidates "
+        "for the race; of all 30, 0 to 24 would have (95 % interval). 2 trainings cannot tell it "
+        "more closely."
+    ) in text
+
+    audited(study, best - 1e-9)
+    text, _ = worded(study, tmp_path)
+    assert "**Pruning cost the race 1 candidate, not the best.** Trial " in text
+
+    audited(study, best + 0.02, 0.5)
+    text, facts = worded(study, tmp_path)
+    (one,) = facts["audit"]["best"]["trials"]
+    assert "**Pruning cost this search a better score.**" in text
+    assert "better than the best of the search by 2.0 points" in text
+    assert f"Trial {one['trial']} was pruned." in text
+    assert "`--try epochs=20`" in text
+
+
+def test_a_path_that_ended_early_names_what_was_left(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    ablated(study)
+    stored = study.user_attrs["ablation"]
+    short: dict[str, object] = {
+        "path": ["learning_rate"],
+        "path_scores": stored["path_scores"][:2],
+        "without": {"learning_rate": [0.65, 0.67]},
+        "rest": ["dropout"],
+        "at_once": 4,
+        "smallest": ["learning_rate"],
+        "smallest_scores": [0.84, 0.86],
+    }
+    study.set_user_attr("ablation", {**stored, **short})
+    text, facts = written(study, tmp_path)
+    assert facts["ablation"]["rest"]["gain"] == pytest.approx(0.06)
+    assert "the last change: `dropout`" in text
+    assert "(80 % of the gain of all 2 changes)" in text
+    assert "The others can be dropped: `dropout`." in text
+    assert "At each step the 4 changes were tried that promised most" in text
+    assert "The path ends where the other changes together are not worth a step" in text
+    assert "keep only `learning_rate`" in text
+
+
+def test_a_number_of_trials_that_came_from_a_time(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    study.set_user_attr("stopped", {"reason": "after 11 trials", "trials": 11})
+    study.set_user_attr("budget", {"seconds": 600})
+    add_session(study, "python -m tuner.study flowers --budget 10m", search_seconds=500.0)
+    text, facts = worded(study, tmp_path)
+    assert facts["budget"] == {"seconds": 600}
+    assert "came from a time budget of 10 min 0 s (`--budget`): `--trials 12` makes" in text
+    assert "python -m tuner.study flowers --trials 12" in text
+
+
+def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    found = {
+        "study": "flowers-placebo",
+        "trials": 12,
+        "best": 4,
+        "score": 0.31,
+        "fresh": [0.2, 0.22, None],
+        "chance": 0.2,
+    }
+    study.set_user_attr("placebo", found)
+    text, facts = worded(study, tmp_path)
+    best = max(trial.values[0] for trial in study.trials if trial.state == TrialState.COMPLETE)
+    assert facts["placebo"]["gain"] == pytest.approx(best - 0.6)
+    assert (facts["placebo"]["fresh"], facts["placebo"]["n"]) == (pytest.approx(0.21), 2)
+    assert (
+        "**On shuffled targets, where there is nothing to find,** the best of 12 trials has "
+        "accuracy 31.0 % in the search and 21.0 % on fresh folds; always giving the same answer "
+        "has 20.0 %. So about 10.0 points of a search score are luck there. On its own targets the "
+        "search improved on the baseline by "
+    ) in text

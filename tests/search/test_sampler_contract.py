@@ -1,12 +1,13 @@
-"""Optuna's own tests of a sampler, over the one with a memory."""
+"""Optuna's own tests of a sampler, over both of ours."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from optuna.testing.pytest_samplers import BasicSamplerTestCase
+from optuna.testing.pytest_samplers import BasicSamplerTestCase, RelativeSamplerTestCase
 
+from tuner.search.bayesian import BayesianSampler
 from tuner.search.tpe import Columns, RememberingTPESampler
 
 if TYPE_CHECKING:
@@ -18,3 +19,10 @@ class TestSampler(BasicSamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], RememberingTPESampler]:
         return lambda: RememberingTPESampler(0, Columns())
+
+
+@pytest.mark.contract
+class TestBayesianSampler(BasicSamplerTestCase, RelativeSamplerTestCase):
+    @pytest.fixture
+    def sampler(self) -> Callable[[], BayesianSampler]:
+        return lambda: BayesianSampler(0, Columns(), startup=1)

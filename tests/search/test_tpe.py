@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 
 from tuner.search.sampler import Samplers
 from tuner.seeds import derive
+from tuner.study.samplers import ONE_BY_ONE
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 AT_ONCE = 4
@@ -28,7 +29,7 @@ def suggest(trial: optuna.Trial) -> float:
 
 def drawn(*, maximize: bool, remember: bool) -> list[dict[str, object]]:
     """The parameters of a study in which some trials run at once, and some are pruned or fail."""
-    luck, samplers = random.Random(0), Samplers()
+    luck, samplers = random.Random(0), Samplers(ONE_BY_ONE)
     study = optuna.create_study(direction="maximize" if maximize else "minimize")
     study.enqueue_trial({"rate": 0.05, "depth": 2, "optimizer": "adam"})
     running: list[tuple[optuna.Trial, float]] = []
@@ -62,7 +63,7 @@ def test_what_it_draws_is_what_tpe_draws(maximize: bool) -> None:
 
 
 def test_what_is_fixed_is_not_drawn() -> None:
-    study, samplers = optuna.create_study(), Samplers()
+    study, samplers = optuna.create_study(), Samplers(ONE_BY_ONE)
     for number in range(30):
         study.sampler = samplers(7, number, {"depth": 5})
         trial = study.ask()

@@ -95,3 +95,24 @@ def test_the_report_stands_in_a_frame_without_scripts(client: TestClient) -> Non
 def test_a_study_without_a_report_says_so(service: Service, client: TestClient) -> None:
     shutil.rmtree(service.workplace.report("tiny"))
     assert "There is no report yet" in client.get("/tuner/studies/tiny/report").text
+
+
+def test_a_child_study_goes_on_with_another_space(service: Service) -> None:
+    client = client_of(service)
+    client.post("/api/v1/studies", json={"case": "tiny", "trials": 20, "seeds": 3})
+    page = "/tuner/studies/tiny"
+    fields = {"form_key": form_key(client, page), "name": "narrow", "fix": "width=4 dropout=0.25"}
+    assert "Change the search space" in client.get(page).text
+    wrong = client.post(f"{page}/child", data={**fields, "fix": "width=99"})
+    assert "--fix width=99 is out of range" in wrong.text
+    taken = client.post(f"{page}/child", data={**fields, "name": "tiny"})
+    assert "choose another name for the new one" in taken.text
+    assert [job.state for job in service.queue.all()] == ["queued"]
+    answer = client.post(f"{page}/child", data=fields)
+    assert answer.headers["location"] == "/tuner/studies/narrow"
+    child, parent = service.queue.all()
+    assert (child.study, child.state, parent.state) == ("narrow", "queued", "cancelled")
+    assert child.options["parent"] == "tiny"
+    assert child.options["fix"] == ["width=4", "dropout=0.25"]
+    assert (child.options["trials"], child.options["seeds"]) == (20, 3)
+    assert "begins with the finished trials of" in client.get("/tuner/studies/narrow").text

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import inspect, text
 
 from tuner.errors import StoreError, UsageError
-from tuner.serve.queue import LEASE, Queue
+from tuner.serve.leases import LEASE
+from tuner.serve.queue import Queue
 from tuner.serve.requests import Request, study_request, words_of
 from tuner.serve.schema import prepare
 from tuner.serve.shelf import Shelf

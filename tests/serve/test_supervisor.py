@@ -12,18 +12,24 @@ import pytest
 
 from tests.making import TINY, history
 from tuner.commands.study import main
-from tuner.serve.logs import log_of
-from tuner.serve.queue import LEASE, MOST_STARTS, Queue
+from tuner.runs.deletion import delete_study
+from tuner.serve.chores import delete_request
+from tuner.serve.leases import LEASE
+from tuner.serve.logs import log_of, tail_of
+from tuner.serve.queue import MOST_STARTS, Queue
 from tuner.serve.requests import retrain_request, study_request
+from tuner.serve.room import Disk, Room
 from tuner.serve.schema import prepare
 from tuner.serve.shelf import Shelf
 from tuner.serve.supervisor import Supervisor
+from tuner.serve.upkeep import MEBIBYTE, Upkeep
 from tuner.study.store import load_study, open_storage
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tuner.serve.supervisor import Process
     from tuner.serve.tables import Job
 
 pytestmark = pytest.mark.slow
@@ -62,9 +68,13 @@ def ended(job: Job) -> bool:
     return job.state not in {"queued", "running"}
 
 
+def process_of(supervisor: Supervisor) -> Process:
+    (current,) = supervisor._running.values()
+    return current.process
+
+
 def kill(supervisor: Supervisor) -> None:
-    assert supervisor._current is not None
-    os.kill(supervisor._current.process.pid, signal.SIGKILL)
+    os.kill(process_of(supervisor).pid, signal.SIGKILL)
 
 
 def reference(folder: Path) -> list[object]:
@@ -83,13 +93,13 @@ def test_a_study_that_is_killed_and_abandoned_ends_as_if_it_had_not_been(
     time.sleep(3)
     kill(first)
     until(first, number, lambda job: job.starts == 2)
-    assert first._current is not None
-    first._current.process.close()  # as the death of its service does
+    abandoned = process_of(first)
+    abandoned.close()  # as the death of its service does
     later = Queue(queue.engine, lambda: time.time() + 2 * LEASE)
     second = Supervisor(later, workplace, SHELF, 1)
     job = until(second, number, ended)
     assert job.state == "done", job.last_words
-    first._current.process.wait()
+    abandoned.wait()
     assert list(history(load_study(workplace.url, "tiny"))) == reference(tmp_path / "other")
     assert workplace.report("tiny").is_dir()
 
@@ -137,3 +147,69 @@ def test_pause_resume_a_larger_total_and_a_try(queue: Queue, workplace: Workplac
     job = until(supervisor, model, ended)
     assert job.state == "done", job.last_words
     assert [path.name for path in workplace.bundles("tiny").iterdir()]
+
+
+def test_two_studies_share_the_workers_and_end_as_they_would_alone(
+    queue: Queue, workplace: Workplace, tmp_path: Path
+) -> None:
+    numbers = [submit(queue, name=name) for name in ("tiny", "other")]
+    supervisor = Supervisor(queue, workplace, SHELF, 2)
+    until(supervisor, numbers[1], lambda job: job.state == "running")
+    assert [job.slots for job in queue.at_work()] == [1, 1]
+    for number in numbers:
+        job = until(supervisor, number, ended)
+        assert job.state == "done", job.last_words
+    found = [history(load_study(workplace.url, name)) for name in ("tiny", "other")]
+    assert found[0] == found[1] == reference(tmp_path / "other")
+
+
+def test_a_full_disk_stops_a_study_until_there_is_room(queue: Queue, workplace: Workplace) -> None:
+    free = [100]
+    room = Room(workplace, lambda _: Disk(1000, free[0]))
+    supervisor = Supervisor(queue, workplace, SHELF, 1, room)
+    number = submit(queue, seeds=0)
+    until(supervisor, number, lambda job: job.state == "running")
+    free[0] = 49
+    until(supervisor, number, lambda job: job.state == "queued")
+    assert "Less than 5 % of the disk is free" in tail_of(log_of(workplace, number))
+    supervisor.look()
+    assert queue.get(number).state == "queued"
+    free[0] = 100
+    assert until(supervisor, number, ended).state == "done"
+
+
+def test_a_study_over_its_budget_is_paused(queue: Queue, workplace: Workplace) -> None:
+    Upkeep(budget=1).keep(queue.engine)
+    supervisor = Supervisor(queue, workplace, SHELF, 1)
+    number = submit(queue, seeds=0)
+    until(supervisor, number, lambda job: job.state == "running")
+    folder = workplace.bundles("tiny") / "large"
+    folder.mkdir(parents=True)
+    (folder / "weights").write_bytes(bytes(3 * MEBIBYTE))
+    supervisor._looked_after = 0
+    job = until(supervisor, number, ended)
+    assert job.state == "paused"
+    assert "its files have 3 MiB, and its budget is 1 MiB" in job.last_words
+
+
+def test_a_deletion_is_a_job_that_can_be_killed(queue: Queue, workplace: Workplace) -> None:
+    supervisor = Supervisor(queue, workplace, SHELF, 1)
+    until(supervisor, submit(queue, seeds=0), ended)
+    request = delete_request(workplace, "tiny", "tiny")
+    assert request.options["bytes"] > 1000
+    number = queue.submit(request, "ann").id
+    until(supervisor, number, lambda job: job.state == "running")
+    kill(supervisor)
+    job = until(supervisor, number, ended)
+    assert job.state == "done", job.last_words
+    assert not workplace.report("tiny").exists()
+    assert open_storage(workplace.url, create=False).get_all_studies() == []
+
+
+def test_a_deletion_that_has_nothing_left_to_do_is_done(queue: Queue, workplace: Workplace) -> None:
+    supervisor = Supervisor(queue, workplace, SHELF, 1)
+    until(supervisor, submit(queue, seeds=0), ended)
+    number = queue.submit(delete_request(workplace, "tiny", "tiny"), "ann").id
+    delete_study(workplace, "tiny")  # by the process, which was killed before it said so
+    assert until(supervisor, number, ended).state == "done"
+    assert [job.state for job in queue.all()] == ["done", "done"]

@@ -19,8 +19,11 @@ from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
 from tuner.engines.compute import Compute
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.worker import run
+from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.race import race
+from tuner.evidence.racing import race_on_fresh_folds
 from tuner.evidence.signs import curve_of
+from tuner.evidence.trainings import Trainings
 from tuner.runs.settings import Stored, VerificationSettings
 from tuner.runs.verification import run_verification
 from tuner.search.coordinator import search_job
@@ -137,6 +140,28 @@ def test_arms_train_all_folds_and_rank_by_those_of_the_others(tmp_path: Path) ->
     stored = Stored(study="study", workplace=Workplace.at(tmp_path, url), case_file=STAMPS)
     settings = VerificationSettings(stored=stored, compute=Compute(workers=1))
     assert run_verification(settings, Telling(said)), said
+
+
+def test_a_race_trains_what_the_rules_say_and_nothing_twice(tmp_path: Path) -> None:
+    config, engine = with_folds(tmp_path, STAMPS, KFold(5)), Recording()
+    study = search(f"sqlite:///{tmp_path}/studies.db", config, 7)
+    candidates, arms = candidates_of(study), arms_of(study)
+    fixed = {name: trial.number for name, trial in arms.items() if name != "best"}
+    entered = (*candidates, *(study.trials[number] for number in fixed.values()))
+    configurations = {trial.number: configuration_of(trial) for trial in entered}
+    races = []
+    for _ in range(2):
+        evidence = Trainings(study, config, engine, lambda _: None)
+        races.append(race_on_fresh_folds(evidence, configurations, candidates, fixed, 6))
+    first, second = races
+    assert first == second
+    assert config.design.race is not None
+    places = config.design.race.entered
+    for index, most in enumerate(places):
+        there = {trial for trial, own in first.scores.items() if len(own) > index}
+        assert len(there - set(fixed.values())) <= most
+        assert set(fixed.values()) <= there or index == 4
+    assert len(evidence.study.trials) == sum(map(len, first.scores.values()))
 
 
 class Telling:

@@ -19,6 +19,7 @@ from tuner.models.priors import priors_for
 from tuner.models.priors.kinds import Around, Near, Share, Upper
 from tuner.models.priors.situation import Situation
 from tuner.study.guesses import DRAWS, GuessSampler, guesses_of
+from tuner.study.samplers import SAMPLERS
 from tuner.study.schema import FACTS, GUESS
 from tuner.study.store import load_study
 from tuner.study.trials import guesses_before
@@ -250,14 +251,15 @@ def test_an_absurd_guess_costs_its_own_trial_and_no_more(
     assert guesses_before(study, 4) == 2
 
 
-def test_the_search_learns_as_early_with_guesses_as_without(url: str) -> None:
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_search_learns_as_early_with_guesses_as_without(sampler: str) -> None:
     """After ten draws at random a sampler learns; guesses are not counted among the ten."""
     from tuner.search.sampler import Samplers
 
     def draws(startup: int) -> list[float]:
-        study, made = optuna.create_study(), []
+        study, made, samplers = optuna.create_study(), [], Samplers(sampler)
         for number in range(12):
-            study.sampler = Samplers()(0, number, {}, startup)
+            study.sampler = samplers(0, number, {}, startup)
             trial = study.ask()
             made.append(trial.suggest_float("x", 0.0, 1.0))
             study.tell(trial, made[-1])

@@ -16,6 +16,7 @@ from tuner.search.pruner import TaperingPruner, pruner_named
 from tuner.study.design import KEPT, SQUARE, Design
 from tuner.study.identity import changes
 from tuner.study.opening import open_study
+from tuner.study.samplers import GAUSSIAN, SAMPLERS
 from tuner.study.schema import CHANGES, CONCLUSIONS, CONFIRMATION, EVIDENCE, FACTS
 from tuner.study.store import evidence_name, load_study
 
@@ -142,6 +143,19 @@ def test_a_study_begun_with_the_rules_before_keeps_them(
     assert (study.pruner.power, study.pruner.least) == (2, 0.15)
     assert not set(KEPT) & study.user_attrs[FACTS].keys()
     assert bool(study.user_attrs.get(CHANGES)) == accepted
+
+
+@pytest.mark.parametrize("begun_with", SAMPLERS)
+def test_a_study_continues_with_the_sampler_it_was_begun_with(
+    config: StudyConfig, url: str, begun_with: str
+) -> None:
+    open_as_command(url, "study", replace(config, sampler=begun_with))
+    study, _ = open_as_command(url, "study", replace(config, sampler=GAUSSIAN))
+    assert study.user_attrs[FACTS]["sampler"] == begun_with
+    rules = {**study.user_attrs[FACTS]["rules"], "training/step.py": "0" * 16}
+    study.set_user_attr(FACTS, {**study.user_attrs[FACTS], "rules": rules})
+    accepted = accepting(url, replace(config, sampler=GAUSSIAN))
+    assert accepted.user_attrs[FACTS]["sampler"] == begun_with
 
 
 def test_another_training_code_of_tuner_is_noticed(config: StudyConfig, url: str) -> None:

@@ -337,8 +337,11 @@ METRICS_OF: dict[Task, tuple[Metric, ...]] = {  # the first is searched for, all
 }
 
 
-def metric_named(name: str) -> Metric:
+def metric_named(name: str, task: Task | None = None) -> Metric:
     """Return the metric that a study names: of tuner, of scikit-learn, or a user's to be read.
+
+    Args:
+        task: of the study; None: the first that has a metric of this name.
 
     Raises:
         StoreError: no metric has this name.
@@ -347,7 +350,7 @@ def metric_named(name: str) -> Metric:
         return METRICS[name]
     from tuner.case.scorers import stored  # imports scikit-learn only for a name of its own
 
-    if (found := stored(name)) is None:
+    if (found := stored(name, task)) is None:
         raise StoreError(
             f"this study is scored by {name!r}, which this version of tuner does not know; it "
             f"knows {', '.join(METRICS)} and the scorers of scikit-learn. Use the version that "
@@ -386,7 +389,7 @@ def metric_of(facts: Mapping[str, Any]) -> Metric:
     """
     if facts.get("task") == LOOP:
         return reported_metric(facts["metric"], facts["direction"])
-    return metric_named(facts["metric"])
+    return metric_named(facts["metric"], facts.get("task"))
 
 
 def scores(

@@ -225,12 +225,13 @@ def names_for(task: Task) -> tuple[str, ...]:
     return tuple(sorted({*ours, *(one for one in get_scorer_names() if _known(one, task))}))
 
 
-def stored(name: str) -> Metric | None:
-    """Return the metric that a study keeps under a name; None: there is none."""
+def stored(name: str, task: Task | None = None) -> Metric | None:
+    """Return the metric that a study of a task keeps under a name; None: there is none."""
     if own := OF_A_USER.fullmatch(name):
         direction: Any = own["direction"]
         return _of_user(own["title"], direction, _OnlyNamed(own["title"]), probability=False)
-    return next((found for task in METRICS_OF if (found := _known(name, task))), None)
+    tasks = METRICS_OF if task is None else (task,)
+    return next((found for one in tasks if (found := _known(name, one))), None)
 
 
 @lru_cache

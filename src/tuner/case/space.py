@@ -93,11 +93,11 @@ def _drawn(case: Case) -> tuple[Mapping[str, BaseDistribution], tuple[str, ...]]
             raise CaseError(f"case {case.name!r}: suggest fails: {case.blame(error)}") from error
         warned |= {str(one.message): None for one in caught}
         for name, distribution in trial.distributions.items():
-            found[name] = _joined(found.get(name, distribution), distribution)
+            found[name] = joined(found.get(name, distribution), distribution)
     return MappingProxyType(dict(sorted(found.items()))), tuple(warned)
 
 
-def _joined(one: BaseDistribution, other: BaseDistribution) -> BaseDistribution:
+def joined(one: BaseDistribution, other: BaseDistribution) -> BaseDistribution:
     """Return a range that has both, where a range depends on what else was drawn."""
     if one == other or type(one) is not type(other) or isinstance(one, CategoricalDistribution):
         return other

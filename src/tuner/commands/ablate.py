@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from tuner.commands.ending import INTERRUPTED
 from tuner.commands.names import check_stored_study
 from tuner.commands.options import (
-    MOST_SECONDS,
     add_case_and_data,
     add_compute,
     add_workplace,
     compute_of,
+    seconds,
     start_importing,
     stored_of,
     whole_number,
@@ -43,9 +43,10 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--budget",
-        type=whole_number(1, MOST_SECONDS),
-        metavar="SECONDS",
-        help="start no new training after this time, and report what was measured by then",
+        type=seconds,
+        metavar="TIME",
+        help="start no new training after this time (90s, 10m, 1h30m), and report what was "
+        "measured by then",
     )
     add_workplace(made)
     made.add_argument(

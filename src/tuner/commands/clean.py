@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tuner.commands.options import add_workplace, add_yes, workplace_of
+from tuner.commands.options import add_workplace, add_yes, whole_number, workplace_of
 from tuner.study.glance import check_store
 
 if TYPE_CHECKING:
@@ -22,6 +22,20 @@ def parser() -> argparse.ArgumentParser:
         "models are never touched.",
     )
     add_workplace(made)
+    made.add_argument(
+        "--older-than",
+        type=whole_number(0),
+        default=0,
+        metavar="DAYS",
+        help="only what was not changed for so many days (default 0: all)",
+    )
+    made.add_argument(
+        "--what",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this, of what is listed (can be repeated)",
+    )
     add_yes(made, "remove what is listed")
     return made
 
@@ -32,10 +46,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     workplace = workplace_of(arguments)
     check_store(workplace.url)
     from tuner.commands.tables import console, show_table, size
-    from tuner.runs.cleaning import MEANINGS, find_waste, is_shared, take_away  # imports Optuna
+    from tuner.runs.cleaning import (  # imports Optuna
+        MEANINGS,
+        find_waste,
+        is_shared,
+        older_than,
+        take_away,
+    )
 
     screen = console()
     found = find_waste(workplace)
+    if arguments.older_than:
+        found = older_than(found, arguments.older_than)
+    if arguments.what:
+        found = [one for one in found if one.what in arguments.what]
     if is_shared(workplace):
         screen.print(
             f"Several databases may have files in {workplace.root}, so files without a study are "

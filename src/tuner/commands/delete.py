@@ -17,8 +17,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="tuner delete",
         description="Delete a study with all that belongs to it: its trials, the trainings after "
-        "the search, its report, its bundles, its weights, and its files for the dashboard. It "
-        "cannot be undone. Cached data stays, as other studies may use it: see tuner clean.",
+        "the search, its placebo, its report, its bundles, its weights, and its files for the "
+        "dashboard. It cannot be undone. Cached data stays, as other studies may use it: see tuner "
+        "clean.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     add_workplace(made)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from statistics import fmean
 
-# Trainings a seed for the test: of three arms, fewer where arms are the same trial, and more while
-# the result is not clear.
-FOR_THE_TEST = 3
+from tuner.evidence.duration import seconds_of, trainings_of
 
 
 @dataclass(slots=True)
@@ -24,6 +21,7 @@ class Forecast:
         folds: trained in a trial that is neither baseline nor recipe.
         began: seconds on any clock; the same clock is asked later.
         complete: seconds that complete trials took, for so many folds.
+        budget: seconds left for all of it when it began; None: the total decides.
     """
 
     total: int
@@ -34,9 +32,12 @@ class Forecast:
     folds: int
     began: float
     complete: list[float] = field(default_factory=list)
+    budget: float | None = None
 
     def left(self, done: int, now: float) -> float | None:
         """Return the seconds left while the search is going on; None while nothing is known."""
+        if self.budget is not None:
+            return max(0.0, self.budget - (now - self.began))
         here = done - self.done_before
         if here <= 0:
             return None
@@ -45,13 +46,11 @@ class Forecast:
 
     def confirmation(self) -> float:
         """Return the seconds that the confirmation takes, as far as the search tells."""
-        if not self.complete:
-            return 0.0
-        return self.trainings() * fmean(self.complete) / self.folds / self.slots
+        return seconds_of(self.trainings(), self.complete, self.folds, self.slots)
 
     def trainings(self) -> int:
         """Return how many trainings the confirmation has, as far as it can be told before."""
-        return (self.raced + FOR_THE_TEST * self.seeds) if self.seeds else 0
+        return trainings_of(self.seeds, self.raced)
 
     def confirming(self, trained: int, seconds: float) -> float:
         """Return the seconds left of a confirmation that has taken so many for its trainings."""

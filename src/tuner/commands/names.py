@@ -37,6 +37,8 @@ def check_new_study(arguments: argparse.Namespace) -> None:
     if arguments.name is not None:
         folder_name(arguments.name)
     check_url(workplace_of(arguments).url)
+    if arguments.parent is not None:
+        check_study(workplace_of(arguments).url, arguments.parent)
     Folders(given=arguments.data_dir)
     compute_of(arguments).check()
     unknown = door_of(arguments.case) or is_loop(arguments.case)

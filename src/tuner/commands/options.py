@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,20 @@ def whole_number(
         return value
 
     return parse
+
+
+def seconds(text: str) -> int:
+    """Read a time: an argparse type. 90 and 90s are seconds; 10m, 1h30m.
+
+    Raises:
+        ArgumentTypeError: it is not one, or none of at least a second.
+    """
+    found = re.fullmatch(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?", text)
+    hours, minutes, rest = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    whole = 3600 * hours + 60 * minutes + rest
+    if not 1 <= whole <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"got {text!r}; it takes a time such as 90s, 10m or 1h30m")
+    return whole
 
 
 def milliseconds(text: str) -> float:

@@ -40,6 +40,7 @@ class Progress:
         seeds: of the confirmation that follows; 0: there is none.
         slots: fits that run at once.
         folds: trained in a trial.
+        budget: seconds that decide how many trials there are; None: the total does.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class Progress:
         seeds: int = 0,
         slots: int = 1,
         folds: int = 1,
+        budget: float | None = None,
     ) -> None:
         self.study, self.metric, self.total, self.console = study, metric, total, console
         self.remark = remark
         done = finished(study)
         raced = Design.of(study.user_attrs.get(FACTS, {})).trainings_of_race(seeds)
         self.forecast = Forecast(total, done, seeds, raced, slots, folds, time.monotonic())
+        self.forecast.budget = budget
         self.is_live = console.is_terminal and not console.is_dumb_terminal
         self._drawn = 0.0
         self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -120,7 +123,8 @@ class Progress:
         else:
             outcome = f"failed: {ended.user_attrs.get('failure', 'no reason recorded')}"
         done = sum(self.counts.values())
-        return f"[{done}/{self.total}] {name}: {outcome} ({ended.user_attrs['seconds']:.1f} s)"
+        of = "" if self.forecast.budget is not None else f"/{self.total}"
+        return f"[{done}{of}] {name}: {outcome} ({ended.user_attrs['seconds']:.1f} s)"
 
     def _where(self, ended: FrozenTrial) -> str:
         """Say where a trial ended: at an epoch, or at the step that a loop has reported."""
@@ -145,7 +149,9 @@ class Progress:
     def _parts(self) -> list[str]:
         done = sum(self.counts.values())
         return [
-            f"{done} of {self.total} trials",
+            f"{done} trials"
+            if self.forecast.budget is not None
+            else f"{done} of {self.total} trials",
             f"{self.counts[TrialState.PRUNED]} pruned",
             f"{self.counts[TrialState.FAIL]} failed",
             self._standing(),

@@ -25,7 +25,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="tuner serve",
         description="Serve studies in a browser and over HTTP: submit, watch, compare, promote "
-        "models. Each study runs in a process of its own, one after the other. When the service "
+        "models. Each study runs in a process of its own; those that run share the workers. When "
+        "the service "
         "ends, running studies stop; at its next start they continue where they were.",
     )
     made.add_argument(
@@ -42,13 +43,19 @@ def parser() -> argparse.ArgumentParser:
         "--workers",
         type=whole_number(1),
         metavar="N",
-        help="trainings of a study that run at once (default: one per core, or one per GPU)",
+        help="trainings that run at once, over all studies (default: one per core, or one per GPU)",
     )
     made.add_argument(
         "--cases",
         type=Path,
         metavar="DIR",
         help="folder of your own case files, which the service offers beside the shipped cases",
+    )
+    made.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder of your own tables and folders of pictures, which people can make studies of",
     )
     made.add_argument(
         "--allow-host",
@@ -76,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_url(workplace.url)
     if arguments.cases is not None and not arguments.cases.is_dir():
         raise UsageError(f"--cases {arguments.cases} is not a folder; name one with case files")
+    if arguments.data is not None and not arguments.data.is_dir():
+        raise UsageError(f"--data {arguments.data} is not a folder; name one with tables")
     loopback = is_loopback(arguments.host) and not arguments.allow_host  # else a proxy leads here
     hosts = _hosts(arguments.host, arguments.allow_host)
     try:
@@ -98,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         hosts=hosts,
         loopback=loopback,
         cases=arguments.cases,
+        data=arguments.data,
         workers=arguments.workers,
         hook_hosts=frozenset(name.lower() for name in arguments.hook_host),
     )

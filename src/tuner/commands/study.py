@@ -20,11 +20,12 @@ from tuner.commands.options import (
     add_workplace,
     compute_of,
     milliseconds,
+    seconds,
     start_importing,
     whole_number,
     workplace_of,
 )
-from tuner.runs.settings import StudySettings
+from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
 from tuner.seeds import LARGEST
 from tuner.study.limits import Limits
 
@@ -61,6 +62,7 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
     made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds the raw data")
     add_compute(made)
     add_space(made)
+    _add_parent(made)
     add_repeatability(made)
     _add_loop(made)
     return made
@@ -71,10 +73,18 @@ def add_budget(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--trials",
         type=whole_number(1, auto=True),
-        default=50,
         metavar="N",
-        help="number of finished trials in the end, earlier runs included (default 50); auto: "
-        "30 to 100, until the last half has gained less than the noise of a score",
+        help="number of finished trials in the end, earlier runs included (default 50; with "
+        "--budget as many as fit); auto: 30 to 100, until the last half has gained less than the "
+        "noise of a score",
+    )
+    made.add_argument(
+        "--budget",
+        type=seconds,
+        metavar="TIME",
+        help="time for the whole study, earlier runs and the confirmation included (90s, 10m, "
+        "1h30m): the search stops asking for trials so that the rest fits; with --trials, "
+        "whichever ends first",
     )
     made.add_argument(
         "--seeds",
@@ -110,6 +120,18 @@ def add_space(made: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE,...",
         help="train this configuration as the next trial (can be repeated), even if --trials has "
         "been reached; hyperparameters that are not named have the baseline's value",
+    )
+
+
+def _add_parent(made: argparse.ArgumentParser) -> None:
+    """Add the option that has a new study begin with what another has trained."""
+    made.add_argument(
+        "--from",
+        dest="parent",
+        metavar="STUDY",
+        help="begin a new study with the finished trials of this one that fit its search space: "
+        "another --fix, or ranges that were changed in the case (then with --accept-changes). "
+        "They count among --trials",
     )
 
 
@@ -220,13 +242,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _trials(arguments: argparse.Namespace) -> int | None:
+    """Return the number of trials that a study ends with; None: as many as are worth it."""
+    if arguments.trials is None:
+        return DEFAULT_TRIALS if arguments.budget is None else MOST_TRIALS
+    return None if arguments.trials == AUTO else int(arguments.trials)
+
+
 def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
     """Return what was typed, as the settings of a run."""
     return StudySettings(
         case=arguments.case,
         workplace=workplace_of(arguments),
         command=command,
-        trials=None if arguments.trials == AUTO else arguments.trials,
+        trials=_trials(arguments),
+        budget=arguments.budget,
         name=arguments.name,
         seed=arguments.seed,
         seeds=arguments.seeds,
@@ -237,6 +267,7 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         fix=tuple(arguments.fix),
         accept_changes=arguments.accept_changes,
         tries=tuple(arguments.tries),
+        parent=arguments.parent,
         limits=Limits(parameters=arguments.max_parameters, latency_ms=arguments.max_latency_ms),
         direction=arguments.direction,
         metric=arguments.score or arguments.metric,

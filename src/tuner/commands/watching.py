@@ -66,6 +66,7 @@ class ConsoleObserver:
                 seeds=event.seeds,
                 slots=event.slots,
                 folds=event.folds,
+                budget=event.budget,
             )
             self._searching = True
             self._progress.start()
@@ -123,7 +124,11 @@ def _introduce(console: Console, opened: Opened, workplace: Workplace) -> None:
             soft_wrap=True,
         )
     total = f"{'at most ' if opened.at_most else ''}{opened.total}"
-    if opened.done >= opened.total:
+    if opened.budget is not None:
+        time_left = timedelta(seconds=max(0, round(opened.budget)))
+        before = f"continues after {opened.done} trials, with" if opened.done else "has"
+        state = f"{before} {time_left} of its time budget for all that is to come"
+    elif opened.done >= opened.total:
         state = f"has {opened.done} trials, and {total} were asked for: no trial is added"
     elif opened.done:
         state = f"continues after {opened.done} trials, to {total}"

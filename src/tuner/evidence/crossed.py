@@ -199,6 +199,7 @@ def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
         row_error=by_rows**0.5,
         row_degrees=rows - 1,
         dealt=deal(*map(np.array, found.scores)) if exact and found.scores else None,
+        models=min(seeds),
     )
     proves = min(seeds) >= (FEWEST if exact and found.scores else FEWEST_TO_PROVE)
     return Gain(
@@ -236,6 +237,7 @@ def compare_models(baseline: Array, other: Array, share: Share = WHOLE) -> Gain:
         row_error=0.0,
         row_degrees=1,
         dealt=deal(baseline, other),
+        models=min(seeds),
     )
     proves = min(seeds) >= FEWEST
     return Gain(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tuner.study.configuration import StudyConfig
 
-TOGETHER = 6  # the fewest rounds that prove anything
+TOGETHER = 6  # always the same: what comes of a training must not depend on how many were asked for
 
 
 @dataclass(frozen=True, slots=True)

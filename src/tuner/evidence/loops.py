@@ -3,6 +3,8 @@
 As for a case, in two steps: the candidates of the search race on fresh seeds, and the winner is the
 best from then on. Then baseline, recipe and best are called on new seeds, whose scores took part in
 no choice. If the loop's file has a function `test`, these calls open its test rows, once.
+A loop is tested in one look: what it keeps between its calls is not known, so no second look is
+planned. Its 6 to 24 calls are judged by Student's distribution alone.
 Without test rows a verdict covers the luck of training alone: the scores are still those on the
 validation rows that the search has seen.
 """

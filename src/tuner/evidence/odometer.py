@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -69,18 +70,50 @@ def looks_among(every: Mapping[str, Mapping[str, Any]], name: str, identity: str
         name: of the study whose openings count in any case.
         identity: of its test rows, as for `looks_at`.
     """
-    data = _fingerprint(every[name])
-    looks = 0
-    for other, attributes in every.items():
-        own = other == name
-        same_data = data is not None and _fingerprint(attributes) == data
-        for opening in attributes.get(OPENINGS, []):
-            if opening.get("look", 1) > 1:
+    return Looks(every).at(name, identity)
+
+
+class Looks:
+    """All openings of a store, counted once, to be asked for many studies.
+
+    Args:
+        every: the attributes of all studies of the store, by name.
+    """
+
+    def __init__(self, every: Mapping[str, Mapping[str, Any]]) -> None:
+        self._every = every
+        self._by_rows: Counter[str] = Counter()
+        self._by_data: Counter[str] = Counter()
+        self._by_data_of_old: Counter[str] = Counter()  # of openings that do not name their rows
+        for attributes in every.values():
+            rows = _rows_of(attributes)
+            if not rows:
                 continue
-            rows = opening.get("rows")
-            known = rows is not None and identity is not None
-            looks += rows == identity if known else own or same_data
-    return looks
+            self._by_rows.update(one for one in rows if one is not None)
+            data = _fingerprint(attributes)
+            if data is not None:
+                self._by_data[data] += len(rows)
+                self._by_data_of_old[data] += rows.count(None)
+
+    def at(self, name: str, identity: str | None) -> int:
+        """Return how often the rows that a study tests on were looked at.
+
+        Args:
+            name: of the study, whose own openings count in any case.
+            identity: of its test rows, as for `looks_at`.
+        """
+        own = _rows_of(self._every[name])
+        data = _fingerprint(self._every[name])
+        if identity is None:
+            return len(own) if data is None else self._by_data[data]
+        of_old = own.count(None) if data is None else self._by_data_of_old[data]
+        return self._by_rows[identity] + of_old
+
+
+def _rows_of(attributes: Mapping[str, Any]) -> list[str | None]:
+    """Return the identity of the rows of each opening; a second look is a part of the first."""
+    openings = attributes.get(OPENINGS, [])
+    return [opening.get("rows") for opening in openings if opening.get("look", 1) <= 1]
 
 
 def _fingerprint(attributes: Mapping[str, Any]) -> str | None:

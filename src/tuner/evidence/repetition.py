@@ -23,6 +23,7 @@ from tuner.seeds import Stream, derive
 from tuner.study.identity import changes_of_case, changes_of_rules
 from tuner.study.reopening import differences_of_data
 from tuner.study.rules import rules_of_fit
+from tuner.study.schema import TAKEN
 from tuner.study.store import facts_of
 from tuner.training.blame import without_line
 
@@ -92,7 +93,8 @@ def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
 def _untrained(config: StudyConfig, trial: FrozenTrial) -> Iterator[tuple[str, Any, Any]]:
     """Yield what can be compared before a training, as `_pairs` does what comes of it."""
     stored = trial.user_attrs
-    yield "seed", stored["seed"], derive(config.seed, Stream.TRIAL, trial.number)
+    number = stored.get(TAKEN, {}).get("seed_of", trial.number)  # in the study that trained it
+    yield "seed", stored["seed"], derive(config.seed, Stream.TRIAL, number)
     yield "parameters", *_drawn(config, trial)
     yield "hyperparameters", stored["hyperparameters"], _suggested(config, trial)
 

@@ -15,7 +15,7 @@ from scipy.stats import t as student
 from tuner.evidence.looks import ALPHA
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tuner.evidence.comparison import Verdict
 
@@ -72,3 +72,12 @@ def compare_rounds(gains: Sequence[float], held_out: float) -> RoundGain:
     half = error * float(student.isf(ALPHA / 2, n - 1))
     p_value = 2 * float(student.sf(abs(gain) / error, n - 1))
     return RoundGain(gain=gain, interval=(gain - half, gain + half), p_value=p_value, n=n)
+
+
+def share_held_out(sizes: Mapping[str, int]) -> float:
+    """Return the rows held out over the rows trained on, of a fold; 0 for a loop, without folds.
+
+    Args:
+        sizes: rows of a fold: `training` and `validation`.
+    """
+    return sizes["validation"] / max(sizes["training"], 1)

@@ -34,6 +34,19 @@ SomeJob = TypeVar("SomeJob", bound=Job | LoopJob)
 SomeEvent = TypeVar("SomeEvent")
 
 
+def open_evidence(study: optuna.Study) -> optuna.Study:
+    """Return the study that holds the trainings after another's search; make it where it is not."""
+    evidence = optuna.create_study(
+        study_name=evidence_name(study.study_name),
+        storage=storage_of(study),
+        direction=study.direction,
+        load_if_exists=True,
+    )
+    if EVIDENCE not in evidence.user_attrs:
+        evidence.set_user_attr(EVIDENCE, study.study_name)
+    return evidence
+
+
 class Rounds(ABC, Generic[SomeJob, SomeEvent]):
     """Scores of configurations in rounds, in each of which all have the same seed.
 
@@ -53,14 +66,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         say: Callable[[str], None],
     ) -> None:
         self.engine, self.say, self.metric, self.basis = engine, say, metric, basis
-        self.study = optuna.create_study(
-            study_name=evidence_name(study.study_name),
-            storage=storage_of(study),
-            direction=study.direction,
-            load_if_exists=True,
-        )
-        if EVIDENCE not in self.study.user_attrs:
-            self.study.set_user_attr(EVIDENCE, study.study_name)
+        self.study = open_evidence(study)
         states = (TrialState.COMPLETE, TrialState.FAIL)
         self.known: dict[str, float | None] = {
             trial.user_attrs["key"]: trial.values and trial.values[0]

@@ -123,6 +123,11 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def rest_in_words(changes: int) -> str:
+    """Name the changes that an ablation did not take one by one."""
+    return "the last change" if changes == 1 else f"the other {changes} changes together"
+
+
 def count(how_many: int, noun: str) -> str:
     """Write a number with its noun: 1 seed, 5 seeds."""
     return f"{how_many:,} {noun}{'' if how_many == 1 else 's'}"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner.engines.choosing import choose_backend
 from tuner.engines.job import LoopJob
 from tuner.errors import StudyError
-from tuner.evidence.ablation import Ablation, OutOfTime, facts_of_ablation
+from tuner.evidence.ablation import SHARE, Ablation, OutOfTime, facts_of_ablation
 from tuner.evidence.calls import Calls
 from tuner.evidence.changes import LoopMixture, Mixture
 from tuner.evidence.confirmation import configuration_of
+from tuner.evidence.expectation import expectation
+from tuner.evidence.jobs import Configuration
 from tuner.evidence.loops import configuration_of_loop
+from tuner.evidence.rounds import share_held_out
 from tuner.evidence.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.own.loops.events import Question, Told
@@ -26,6 +31,7 @@ from tuner.study.loop_reopening import is_of_loop, loop_config_of
 from tuner.study.reopening import config_of
 from tuner.study.schema import ABLATION
 from tuner.study.store import facts_of, load_study
+from tuner.study.trials import scored_trials, sign_of_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -85,8 +91,16 @@ def _measure(study: optuna.Study, settings: AblationSettings, observer: Observer
     measure = _of_loop if is_of_loop(study) else _of_case
     direction = facts_of(study)["direction"]
     with measure(study, settings, observer, say) as (rounds, mixture):
-        score = _scorer(rounds, mixture, deadline)
-        ablation = Ablation(mixture.changes, settings.seeds, direction, score)
+        scorer = _Scorer(rounds, mixture, deadline)
+        ablation = Ablation(
+            mixture.changes,
+            settings.seeds,
+            direction,
+            scorer.score,
+            promise=_promise(study, mixture),
+            probe=None if is_of_loop(study) else scorer.probe,
+            held_out=share_held_out(facts_of(study)["data"]["sizes"]),
+        )
         ablation.run()
     facts = facts_of_ablation(ablation, arms["baseline"].number, arms["best"].number)
     before = study.user_attrs.get(ABLATION)
@@ -133,25 +147,55 @@ def _of_loop(
         yield Calls(study, config, engine, say), LoopMixture(baseline, best, trials)
 
 
+def _promise(
+    study: optuna.Study, mixture: Mixture | LoopMixture
+) -> Callable[[Subset], float] | None:
+    """Return what a subset can be expected to come to by the trials of the search."""
+    sign = sign_of_study(study)
+    expect = expectation(scored_trials(study), sign, facts_of(study)["seed"])
+    if expect is None:
+        return None
+    return lambda subset: expect(mixture.configuration(subset).hyperparameters)
+
+
 def _is_poorer(facts: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     """Whether an ablation of the same two trials had come further than this one."""
     same = all(facts[name] == before[name] for name in ("baseline", "best", "changes"))
-    now, then = ((one["complete"], len(one["path"])) for one in (facts, before))
-    return same and now < then
+    if facts["complete"]:
+        return False  # how long its path is says nothing
+    return same and (before["complete"] or len(facts["path"]) < len(before["path"]))
 
 
-def _scorer(
-    trainings: Rounds[Any, Any], mixture: Mixture | LoopMixture, deadline: float | None
-) -> Callable[[Sequence[Subset], int], list[float | None]]:
-    """Return what trains subsets of the changes in a round, as long as there is time."""
-    at_once = trainings.engine.slots
+@dataclass(frozen=True, slots=True)
+class _Scorer:
+    """Trains subsets of the changes, as long as there is time."""
 
-    def score(subsets: Sequence[Subset], index: int) -> list[float | None]:
-        wanted = [mixture.configuration(subset) for subset in subsets]
+    trainings: Rounds[Any, Any]
+    mixture: Mixture | LoopMixture
+    deadline: float | None
+
+    def score(self, subsets: Sequence[Subset], index: int) -> list[float | None]:
+        """Return what subsets come to in a round."""
+        return self._scores([self.mixture.configuration(one) for one in subsets], index)
+
+    def probe(self, subsets: Sequence[Subset]) -> list[float | None] | None:
+        """Return what subsets come to after a share of their training; None: it is too short."""
+        whole = [self.mixture.configuration(subset) for subset in subsets]
+        begun = [_begun(one) for one in whole]
+        if any(2 * one.epochs > all_.epochs for one, all_ in zip(begun, whole, strict=True)):
+            return None
+        return self._scores(begun, 0)
+
+    def _scores(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
+        at_once = self.trainings.engine.slots
         for start in range(0, len(wanted), at_once):
-            if deadline is not None and time.monotonic() > deadline:
+            if self.deadline is not None and time.monotonic() > self.deadline:
                 raise OutOfTime
-            trainings.train((one, index) for one in wanted[start : start + at_once])
-        return trainings.scores(wanted, index)
+            self.trainings.train((one, index) for one in wanted[start : start + at_once])
+        return self.trainings.scores(wanted, index)
 
-    return score
+
+def _begun(whole: Configuration) -> Configuration:
+    """Return the beginning of a training: the same, ended after a share of its epochs."""
+    epochs = math.ceil(SHARE * whole.hyperparameters["epochs"])
+    return Configuration(whole.hyperparameters, epochs, f"{whole.label}, to epoch {epochs}")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 MANIFEST = "tuner-backup.json"
 FORMAT = 1
 DATABASE = "studies.db"
-PARTS = ("artifacts", "bundles", "confirmation", "reports")
+PARTS = ("artifacts", "bundles", "confirmation", "jobs", "reports", "uploads")
+GROWING = "jobs/"  # what jobs of the service print: whatever is added meanwhile is left out
 CHUNK = 2**20
 TRIES = 5
 ENCRYPTED = 0x1  # a flag of an entry
@@ -62,7 +63,7 @@ def add(archive: zipfile.ZipFile, name: str, source: Path) -> Entry | None:
         OSError: it cannot be read, or it changes all the time.
     """
     with tempfile.TemporaryFile() as copy:
-        if not _copy_at_rest(source, copy):
+        if not _copy_at_rest(source, copy, grows=name.startswith(GROWING)):
             return None
         size = copy.tell()
         copy.seek(0)
@@ -74,8 +75,12 @@ def add(archive: zipfile.ZipFile, name: str, source: Path) -> Entry | None:
     return Entry(name, size, digest.hexdigest())
 
 
-def _copy_at_rest(source: Path, copy: IO[bytes]) -> bool:
-    """Copy a file as it is between two writes to it; whether it is there."""
+def _copy_at_rest(source: Path, copy: IO[bytes], *, grows: bool) -> bool:
+    """Copy a file as it is between two writes to it; whether it is there.
+
+    Args:
+        grows: whether it is only ever added to: its beginning is then as good.
+    """
     for _ in range(TRIES):
         try:
             with source.open("rb") as file:
@@ -86,6 +91,10 @@ def _copy_at_rest(source: Path, copy: IO[bytes]) -> bool:
                 after = source.stat()
         except FileNotFoundError:
             return False
+        if grows and before.st_ino == after.st_ino and copy.tell() >= before.st_size:
+            copy.truncate(before.st_size)
+            copy.seek(0, os.SEEK_END)
+            return True
         if (before.st_ino, before.st_size, before.st_mtime_ns) == (
             after.st_ino,
             after.st_size,

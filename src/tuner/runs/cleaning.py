@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock, Timeout
+from sqlalchemy import inspect, text
 
 from tuner.errors import StudyError
 from tuner.runs.belongings import remove, size_of
@@ -23,9 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-Kind = Literal["weights", "cache", "folder", "artifact", "record", "evidence", "leftover", "lock"]
+Kind = Literal[
+    "weights", "cache", "folder", "artifact", "record", "evidence", "leftover", "lock", "log"
+]
 # How files.py, tempfile and the making of a database name what they have not finished.
 UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}|.+\.db\.\d+\.new")
+JOBS = text("SELECT id, study, state FROM tuner_jobs")
+SECONDS_OF_A_DAY = 86_400
 SECONDS_AT_WORK = 3600  # what was changed within this time may still be in the making
 MEANINGS: Mapping[Kind, str] = {
     "weights": "weights of a confirmation that has been scored",
@@ -36,6 +42,7 @@ MEANINGS: Mapping[Kind, str] = {
     "evidence": "trainings of a study that is gone",
     "leftover": "left by a write that was interrupted",
     "lock": "the lock of a study that is gone",
+    "log": "what a job of the service printed for a study that is gone",
 }
 
 
@@ -70,7 +77,14 @@ def find_waste(workplace: Workplace) -> list[Waste]:
     if not is_shared(workplace):
         found += [*_folders(workplace, catalogue), *_cache(workplace, catalogue)]
         found += [*_artifacts(workplace, catalogue), *_locks(workplace, catalogue)]
+        found += _logs(workplace, catalogue)
     return found
+
+
+def older_than(found: Iterable[Waste], days: float) -> list[Waste]:
+    """Return what was not changed for so many days; a record without a file has no age."""
+    before = time.time() - days * SECONDS_OF_A_DAY
+    return [one for one in found if one.path is None or _changed(one.path) <= before]
 
 
 def is_shared(workplace: Workplace) -> bool:
@@ -170,11 +184,35 @@ def _locks(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
             yield _waste("lock", path)
 
 
+def _logs(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
+    """Yield what jobs printed that the database does not know, or whose study is gone."""
+    needed: set[str] = set()
+    with catalogue.storage.engine.connect() as connection:
+        if inspect(connection).has_table("tuner_jobs"):  # of the service, which stands above us
+            needed = {
+                str(number)
+                for number, study, state in connection.execute(JOBS)
+                if study in catalogue.studies or state not in {"done", "cancelled"}
+            }
+    for path in _inside(workplace.root / "jobs"):
+        if path.stem not in needed and not _is_recent(path):
+            yield _waste("log", path)
+
+
+def _changed(path: Path) -> float:
+    """Return when a file, or the newest in a folder, was changed; of what is gone: never."""
+    with suppress(FileNotFoundError):
+        inner = path.rglob("*") if path.is_dir() and not path.is_symlink() else ()
+        return max(one.lstat().st_mtime for one in (path, *inner))
+    return 0.0
+
+
 def _leftovers(workplace: Workplace) -> Iterator[Waste]:
     kinds = [place("any").parent for place in (workplace.report, workplace.bundles)]
     kinds += [workplace.confirmation("any").parent, workplace.data]
+    uploads = workplace.root / "uploads"  # to the service
     deep = [path for kind in kinds if kind.is_dir() for path in kind.iterdir() if path.is_dir()]
-    for folder in (workplace.root, workplace.cache, workplace.artifacts, *kinds, *deep):
+    for folder in (workplace.root, workplace.cache, workplace.artifacts, uploads, *kinds, *deep):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if UNFINISHED.fullmatch(path.name) and not _is_recent(path):
                 yield _waste("leftover", path)

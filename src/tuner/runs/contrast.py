@@ -41,14 +41,14 @@ def contrast(workplace: Workplace, first: str, second: str) -> dict[str, Any]:
     studies = [load_study(workplace.url, name) for name in (first, second)]
     made = [facts_of(study) for study in studies]
     bests = [best_in(gather(study, workplace)) for study in studies]
-    reasons = _reasons(made[0], made[1])
+    reasons = reasons_against(made[0], made[1])
     comparable = not reasons
     return {
         "studies": [first, second],
         "comparable": comparable,
         "reasons": reasons or _to_bear_in_mind(made, bests),
-        "inputs": _inputs(made[0], made[1]),
-        "hyperparameters": _differing(bests[0]["hyperparameters"], bests[1]["hyperparameters"]),
+        "inputs": inputs_that_differ(*made),
+        "hyperparameters": differing(bests[0]["hyperparameters"], bests[1]["hyperparameters"]),
         "scores": [
             {name: one[name] for name in ("trial", "metric", "validation", "test", "verdict")}
             for one in bests
@@ -57,7 +57,7 @@ def contrast(workplace: Workplace, first: str, second: str) -> dict[str, Any]:
     }
 
 
-def _reasons(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+def reasons_against(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Say why scores of two studies cannot be compared; nothing where they can."""
     found = []
     prints = [made["data"]["fingerprint"] for made in (one, other)]
@@ -88,20 +88,20 @@ def _to_bear_in_mind(made: list[dict[str, Any]], bests: list[dict[str, Any]]) ->
     return found
 
 
-def _inputs(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
-    found = _differing(
-        {words: one.get(name) for name, words in INPUTS.items()},
-        {words: other.get(name) for name, words in INPUTS.items()},
-    )
+def inputs_that_differ(*made: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return what studies were made with where it differs: for each its values, a study each."""
+    found = differing(*({words: one.get(name) for name, words in INPUTS.items()} for one in made))
     for name in ("name", "fingerprint"):
-        if one["data"][name] != other["data"][name]:
-            found[f"data {name}"] = [one["data"][name], other["data"][name]]
-    spaces = [made.get("space", {}) for made in (one, other)]
-    if changed := sorted(_differing(*spaces)):
-        found["search space"] = [", ".join(changed), "differ"]
+        values = [one["data"][name] for one in made]
+        if any(value != values[0] for value in values):
+            found[f"data {name}"] = values
+    if changed := sorted(differing(*(one.get("space", {}) for one in made))):
+        found["search space"] = [", ".join(changed), *["differ"] * (len(made) - 1)]
     return found
 
 
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
-    names = dict.fromkeys((*one, *other))
-    return {n: [one.get(n), other.get(n)] for n in names if one.get(n) != other.get(n)}
+def differing(*several: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return what is not the same in all of several mappings, with its value in each."""
+    names = dict.fromkeys(name for one in several for name in one)
+    values = {name: [one.get(name) for one in several] for name in names}
+    return {name: each for name, each in values.items() if any(v != each[0] for v in each)}

@@ -9,7 +9,8 @@ from tuner.evidence.odometer import keep_looks
 from tuner.runs.belongings import belongings_of, remove, size_of
 from tuner.study.catalogue import Catalogue
 from tuner.study.lock import only_writer
-from tuner.study.store import open_storage
+from tuner.study.schema import FACTS
+from tuner.study.store import open_storage, placebo_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,16 +45,20 @@ def plan_deletion(workplace: Workplace, name: str) -> Deletion:
     """
     catalogue = Catalogue(open_storage(workplace.url, create=False))
     catalogue.check(name)
-    counts = [
-        catalogue.storage.get_n_trials(catalogue.storage.get_study_id_from_name(one))
-        for one in catalogue.family(name)
-    ]
-    paths = belongings_of(workplace, catalogue, name)
-    return Deletion(name, counts[0], sum(counts[1:]), paths, sum(map(size_of, paths)))
+    trials, trainings = 0, 0
+    paths: list[Path] = []
+    for study in _with_placebo(catalogue, name):
+        first, *rest = [
+            catalogue.storage.get_n_trials(catalogue.storage.get_study_id_from_name(one))
+            for one in catalogue.family(study)
+        ]
+        trials, trainings = trials + first, trainings + sum(rest)
+        paths += belongings_of(workplace, catalogue, study)
+    return Deletion(name, trials, trainings, paths, sum(map(size_of, paths)))
 
 
 def delete_study(workplace: Workplace, name: str) -> None:
-    """Delete a study, its evidence, reports, bundles, weights and artifacts.
+    """Delete a study, its placebo, evidence, reports, bundles, weights and artifacts.
 
     The files go first: where it is interrupted, the same command deletes the rest.
 
@@ -63,8 +68,16 @@ def delete_study(workplace: Workplace, name: str) -> None:
     """
     catalogue = Catalogue(open_storage(workplace.url, create=False))
     catalogue.check(name)
-    with only_writer(workplace.url, name):
-        for path in belongings_of(workplace, catalogue, name):
-            remove(path)
-        keep_looks(catalogue.load(name))
-        catalogue.delete(name)
+    for study in reversed(_with_placebo(catalogue, name)):
+        with only_writer(workplace.url, study):
+            for path in belongings_of(workplace, catalogue, study):
+                remove(path)
+            keep_looks(catalogue.load(study))
+            catalogue.delete(study)
+
+
+def _with_placebo(catalogue: Catalogue, name: str) -> list[str]:
+    """Return the study, and the one that repeats its search on shuffled targets, if there is."""
+    placebo = placebo_name(name)
+    facts = catalogue.studies.get(placebo, {}).get(FACTS, {})
+    return [name, placebo] if facts.get("shuffled") else [name]

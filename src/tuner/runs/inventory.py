@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from tuner.case.metric import LOOP, metric_of
 from tuner.errors import StudyError
 from tuner.evidence.looks import Plan
-from tuner.evidence.odometer import looks_among
+from tuner.evidence.odometer import Looks
 from tuner.evidence.rowwise import Kept
 from tuner.evidence.verdicts import OnTest
 from tuner.report.facts.arms import confirmation_of
@@ -69,7 +69,8 @@ def studies_of(workplace: Workplace) -> list[Entry]:
 
 def entries_of(catalogue: Catalogue) -> list[Entry]:
     """Return all studies of tuner's in a catalogue, by name."""
-    return [_entry(catalogue, name, one) for name, one in catalogue.overview().items()]
+    looks = Looks(catalogue.attributes)
+    return [_entry(catalogue, name, one, looks) for name, one in catalogue.overview().items()]
 
 
 def best_of(workplace: Workplace, name: str) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _in_two_words(pair: Mapping[str, Any] | None) -> str:
     return "baseline is best" if pair["same_trial"] else str(pair["verdict"])
 
 
-def _entry(catalogue: Catalogue, name: str, trials: Overview) -> Entry:
+def _entry(catalogue: Catalogue, name: str, trials: Overview, looks: Looks) -> Entry:
     """Read what a row needs, and no more: not the points, not the report."""
     attributes = catalogue.studies[name]
     made = attributes[FACTS]
@@ -135,7 +136,7 @@ def _entry(catalogue: Catalogue, name: str, trials: Overview) -> Entry:
     most = Design.of(made).candidates
     arms = arms_among(trials.complete, attributes.get(CONFIRMATION), metric.sign, most)
     confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
-    pair = _best_and_baseline(catalogue, name, metric, arms, confirmation)
+    pair = _best_and_baseline(catalogue, name, metric, arms, confirmation, looks)
     tested = (confirmation or {"scores": {}})["scores"]
     scores = {
         arm: fmean(o[metric.name] for o in tested[arm]) if tested.get(arm) else one.values[0]
@@ -174,6 +175,7 @@ def _best_and_baseline(
     metric: Metric,
     arms: Mapping[str, Complete],
     confirmation: Mapping[str, Any] | None,
+    looks: Looks,
 ) -> dict[str, Any] | None:
     """Compare them on the test rows; None where they have not met them."""
     if confirmation is None:
@@ -184,7 +186,7 @@ def _best_and_baseline(
         scored=confirmation["scores"],
         trials={arm: one.number for arm, one in arms.items()},
         metric=metric,
-        looks=max(1, looks_among(every, name, confirmation.get("rows"))),
+        looks=max(1, looks.at(name, confirmation.get("rows"))),
         matters=own.get(SEED_MATTERS, "weights"),
         kept=Kept.among(every.get(evidence_name(name), {})),
         losses=every.get(evidence_name(name), {}),

@@ -6,6 +6,7 @@ signal, a warning or a logger other than it was.
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -205,6 +206,7 @@ def run_study(
     baseline: Mapping[str, object] | None = None,
     recipe: Mapping[str, object] | None = None,
     timeout: float | None = None,
+    budget: float | None = None,
     workers: int | None = None,
     data_dir: str | Path | None = None,
     home: str | Path | None = None,
@@ -234,6 +236,8 @@ def run_study(
         direction: of a loop's score, where its file does not say.
         baseline: what to beat, by name, for a loop whose file does not say; so is `recipe`.
         timeout: seconds after which the search ends; None: no limit.
+        budget: seconds for all runs of the study together, confirmation included; the search stops
+            asking for trials so that the rest fits, or at `trials`, whichever is first.
         workers: fits that run at once; None: one a core, or one a GPU.
         data_dir: folder with the raw data; None: that of the home folder.
         home: folder for all that studies make; None: "storage".
@@ -262,6 +266,7 @@ def run_study(
         tries=tuple(",".join(_assigned(one)) for one in tries),
         limits=Limits(parameters=max_parameters, latency_ms=max_latency_ms),
         timeout=timeout,
+        budget=budget,
         data_dir=None if data_dir is None else Path(data_dir),
         accept_changes=accept_changes,
         compute=Compute(workers),
@@ -328,9 +333,12 @@ def command_of(settings: StudySettings, home: str | Path | None, storage: str | 
     words = ["python", "-m", "tuner.study", settings.case]
     for name in ("trials", "name", "seed", "seeds", "metric", "direction", "timeout", "data_dir"):
         value = getattr(settings, name)
-        if value != default[name]:
+        within_time = name == "trials" and settings.budget is not None  # --budget has another
+        if value != default[name] or within_time:
             option = name.replace("_", "-")
             words += [f"--{option}", "auto" if value is None else str(value)]
+    if settings.budget is not None:
+        words += ["--budget", f"{math.ceil(settings.budget)}s"]
     several = {
         "--fix": settings.fix,
         "--try": settings.tries,

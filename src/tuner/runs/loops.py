@@ -26,6 +26,7 @@ from tuner.machine import usable_cores
 from tuner.naming import folder_name
 from tuner.own.loops.events import Question, Told
 from tuner.own.loops.file import read_loop
+from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.observer import (
     Message,
     Opened,
@@ -44,7 +45,7 @@ from tuner.study.arms import arms_of
 from tuner.study.lock import only_writer
 from tuner.study.loops import LoopConfig
 from tuner.study.opening import open_study
-from tuner.study.schema import STOPPED, TRIED
+from tuner.study.schema import TRIED
 from tuner.study.store import settle
 from tuner.study.titles import name_for_dashboard
 from tuner.study.trials import finished
@@ -240,11 +241,12 @@ def _search(
     deadline = settings.timeout and time.monotonic() + settings.timeout
     auto = settings.trials is None
     total = CEILING if settings.trials is None else settings.trials
-    if not auto and study.user_attrs.get(STOPPED):
-        study.set_user_attr(STOPPED, None)  # more is wanted than the rule would have made
+    forget_the_end(study, settings.trials, settings.budget)
     if not auto:
         total = total_with_tries(study, total)
     mirror = Mirror(study)
+    slots, seeds = engine.slots, _calls(settings)
+    budget = Budget.of(mirror.study, settings, seeds, slots, observer, audits=False)
     observer.tell(
         Opened(
             mirror.study,
@@ -252,15 +254,15 @@ def _search(
             f"found by the loop itself, {config.reference}",
             finished(study),
             total,
-            at_most=auto,
+            at_most=auto or budget is not None,
             seeds=_calls(settings),
             slots=engine.slots,
+            budget=None if budget is None else budget.left,
         )
     )
-    watch = _Watch(observer)
-    LoopCoordinator(mirror, config, engine, watch).search(
-        total, deadline, reason_to_stop if auto else None
-    )
+    watch = _Watch(observer, budget)
+    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
+    LoopCoordinator(mirror, config, engine, watch).search(total, deadline, enough)
     observer.tell(SearchEnded())
     trials = study.get_trials(deepcopy=False)
     asked_for = set().union(*(trial.params for trial in trials))
@@ -280,6 +282,7 @@ class _Watch:
     """Hands on what the search tells, each traceback once; and asks whether to stop."""
 
     observer: Observer
+    budget: Budget | None
     shown: set[str] = field(default_factory=set)
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
@@ -290,3 +293,5 @@ class _Watch:
         if ended is not None and trace is not None and trace not in self.shown:
             self.shown.add(trace)
             self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
+        if ended is not None and self.budget is not None:
+            self.budget.tell()

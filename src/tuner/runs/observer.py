@@ -38,6 +38,7 @@ class Opened:
         seeds: fresh seeds that the confirmation begins with; 0: there is none.
         slots: fits that run at once.
         folds: trained in a trial.
+        budget: seconds left for this run, which may end the search sooner; None: there is none.
         stands_in_for: the data that could not be downloaded, where other data replaces it.
     """
 
@@ -50,6 +51,7 @@ class Opened:
     seeds: int = 0
     slots: int = 1
     folds: int = 1
+    budget: float | None = None
     stands_in_for: str | None = None
 
 

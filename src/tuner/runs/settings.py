@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tuner.case.metric import Direction
     from tuner.workplace import Workplace
 
+DEFAULT_TRIALS = 50
+MOST_TRIALS = 1000  # of a study with a time budget, where nothing says how many
+
 Arm = Literal["baseline", "recipe", "best"]
 
 
@@ -31,6 +34,8 @@ class StudySettings:
             nothing; 0: confirm nothing, keep the test split closed. A loop is called on 6 to 24
             fresh seeds where it is None, or on as many to four times as many.
         timeout: seconds after which the search ends; None: no limit.
+        budget: seconds that all runs of the study may take together, confirmation included; the
+            search stops asking for trials so that the rest fits. None: no limit.
         order: in which results of parallel trials are taken.
         precision: of a new study; None: chosen by rule.
         data_dir: folder with the raw data; None: the workplace's own.
@@ -38,6 +43,7 @@ class StudySettings:
         accept_changes: continue a study with what has changed since it was begun, and note that.
         metric: that is searched for; None: that of the case.
         limits: of what is trained.
+        parent: study whose finished trials a new one begins with, as far as they fit; None: none.
         tries: configurations to be trained next, each NAME=VALUE,...; what is not named is as in
             the baseline.
         direction: of a loop's score, where its file does not say; so is `metric`, its name.
@@ -47,17 +53,19 @@ class StudySettings:
     case: str
     workplace: Workplace
     command: str
-    trials: int | None = 50
+    trials: int | None = DEFAULT_TRIALS
     name: str | None = None
     seed: int = 0
     seeds: int | None = None
     timeout: float | None = None
+    budget: float | None = None
     order: Literal["work", "arrival"] = "work"
     precision: Literal["float32", "bfloat16"] | None = None
     data_dir: Path | None = None
     fix: tuple[str, ...] = ()
     accept_changes: bool = False
     tries: tuple[str, ...] = ()
+    parent: str | None = None
     limits: Limits = field(default_factory=Limits)
     direction: Direction | None = None
     metric: str | None = None
@@ -101,6 +109,21 @@ class AblationSettings:
     seeds: int = 5
     budget: float | None = None
     out: Path | None = None
+    compute: Compute = field(default_factory=Compute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceboSettings:
+    """A study's search to be repeated on shuffled targets.
+
+    Attributes:
+        command: that was typed, for its record.
+        trials: finished trials that it ends with; None: as many as the study has.
+    """
+
+    stored: Stored
+    command: str
+    trials: int | None = None
     compute: Compute = field(default_factory=Compute)
 
 

@@ -22,6 +22,7 @@ from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
 from tuner.engines.forking import pool
 from tuner.errors import StoreError, UsageError
+from tuner.evidence.audit import audit
 from tuner.evidence.confirmation import ROUNDS, confirm
 from tuner.evidence.importance import explain
 from tuner.evidence.looks import Plan
@@ -31,6 +32,8 @@ from tuner.evidence.repetition import other_machine
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
+from tuner.runs.budget import Budget, enough_by, forget_the_end
+from tuner.runs.inheritance import check_parent, plan_of, take_over
 from tuner.runs.loops import run_loop_study
 from tuner.runs.observer import (
     Message,
@@ -54,7 +57,7 @@ from tuner.study.design import folds_trained
 from tuner.study.designing import design_for
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
-from tuner.study.schema import REMARKS, SEED_MATTERS, SESSIONS, STOPPED
+from tuner.study.schema import BUDGET, REMARKS, SEED_MATTERS, SESSIONS, STOPPED
 from tuner.study.store import facts_of, load_study, settle
 from tuner.study.titles import name_for_dashboard
 from tuner.study.trials import finished
@@ -62,7 +65,7 @@ from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -95,6 +98,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         TunerError: as the parts raise it; the database then holds all that finished.
     """
     if is_loop(settings.case):
+        if settings.parent is not None:
+            raise UsageError("--from takes trials over for a case, not for a loop; leave it out")
         return StudyRun(*run_loop_study(settings, observer))
     case = load_case(settings.case)
     source = source_of(settings.case)
@@ -131,9 +136,17 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     rehearsal = rehearse(case, dataset, plan_for(case.task, images=dataset.pixels is not None))
     for remark in rehearsal.remarks:
         observer.tell(Message(remark))
-    for remark in space_remarks(case, settings.trials):
+    for remark in space_remarks(case, None if settings.budget else settings.trials):
         observer.tell(Message(remark))
     choose = partial(backend.plan, case, dataset, settings.precision)
+    begin: Callable[[optuna.Study], None] | None = None
+    if settings.parent is not None:
+        parent = load_study(workplace.url, settings.parent)
+        check_parent(parent, config, settings.precision, accept=settings.accept_changes)
+
+        choose = partial(plan_of, parent)
+        begin = partial(_begin, parent, config, observer)
+
     with only_writer(workplace.url, name):
         study, config = open_study(
             workplace.url,
@@ -143,6 +156,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             choose,
             settings.precision,
             accept=settings.accept_changes,
+            begin=begin,
         )
         if study.user_attrs.get(SEED_MATTERS) != rehearsal.seed_matters:
             study.set_user_attr(SEED_MATTERS, rehearsal.seed_matters)
@@ -157,6 +171,13 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             settle(study)
             return StudyRun(name, None)
     return StudyRun(name, report)
+
+
+def _begin(
+    parent: optuna.Study, config: StudyConfig, observer: Observer, study: optuna.Study
+) -> None:
+    """Have a new study begin with the trials of another."""
+    observer.tell(Message(take_over(study, parent, config)))
 
 
 def in_columns(pairs: Sequence[tuple[str, str]]) -> str:
@@ -205,7 +226,7 @@ def _run(
     with closing(StoppableEngine(backend.engine(config.plan), observer)) as engine:
         record = Record(study, settings, engine.slots, backend)
         with record.timing("search_seconds"):
-            _search(study, config, engine, settings, observer)
+            search(study, config, engine, settings, observer)
         observer.tell(Stage("measuring which hyperparameters mattered"))
         with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
             explain(study, say, processes)
@@ -219,6 +240,9 @@ def _run(
             with record.timing("confirmation_seconds"):
                 confirm(study, config, engine, settings.seeds, models, say)
             shutil.rmtree(models, ignore_errors=True)  # scored, and the scores are stored
+        observer.tell(Stage("training pruned trials to their end, to see what pruning cost"))
+        with record.timing("audit_seconds"):
+            audit(study, config, engine, say)
     observer.tell(Stage("writing the report"))
     report = write_and_publish(study, workplace, workplace.report(study.study_name))
     name_for_dashboard(study)
@@ -232,21 +256,22 @@ def quieten_optuna() -> None:
     warnings.filterwarnings("ignore", message="The distribution is specified by")
 
 
-def _search(
+def search(
     study: optuna.Study,
     config: StudyConfig,
     engine: Engine,
     settings: StudySettings,
     observer: Observer,
 ) -> None:
+    """Search an open study until it has its trials, or its time is over."""
     deadline = settings.timeout and time.monotonic() + settings.timeout
     auto = settings.trials is None
     total = CEILING if settings.trials is None else settings.trials
     total = total_with_tries(study, total)
-    enough: Callable[[optuna.Study], str | None] | None = reason_to_stop if auto else None
-    if not auto and study.user_attrs.get(STOPPED):
-        study.set_user_attr(STOPPED, None)  # more is wanted than the rule would have made
+    forget_the_end(study, settings.trials, settings.budget)
     mirror = Mirror(study)
+    seeds = ROUNDS if settings.seeds is None else settings.seeds
+    budget = Budget.of(mirror.study, settings, seeds, engine.slots, observer)
     observer.tell(
         Opened(
             mirror.study,
@@ -254,20 +279,23 @@ def _search(
             config.dataset.source,
             finished(study),
             total,
-            at_most=auto,
-            seeds=ROUNDS if settings.seeds is None else settings.seeds,
+            at_most=auto or budget is not None,
+            seeds=seeds,
             slots=engine.slots,
             folds=folds_trained(facts_of(study), arm=False),
+            budget=None if budget is None else budget.left,
             stands_in_for=config.dataset.stands_in_for,
         )
     )
-    watch = _Watch(observer, study, config, settings.seeds)
+    watch = _Watch(observer, study, config, settings.seeds, budget)
+    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
     Coordinator(mirror, config, engine, watch).search(total, deadline, enough)
     observer.tell(SearchEnded())
     if settle(study):
         observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
     elif stopped := study.user_attrs.get(STOPPED):
-        observer.tell(Message(f"Stopped by --trials auto {stopped['reason']}."))
+        by = "--budget" if study.user_attrs.get(BUDGET) else "--trials auto"
+        observer.tell(Message(f"Stopped by {by} {stopped['reason']}."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +306,7 @@ class _Watch:
     study: optuna.Study
     config: StudyConfig
     seeds: int | None
+    budget: Budget | None = None
     shown: set[str] = field(default_factory=set)
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
@@ -290,6 +319,8 @@ class _Watch:
             self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
         if ended.user_attrs.get("arm") == "baseline" and self.seeds != 0:
             self._tell_price(ended)
+        if self.budget is not None:
+            self.budget.tell()
 
     def _tell_price(self, baseline: FrozenTrial) -> None:
         if baseline.values is None:

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from tuner.engines.choosing import choose_backend
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import StudyError, UsageError
+from tuner.evidence.audit import score_of
 from tuner.evidence.call_repetition import first_difference_of_call
 from tuner.evidence.repetition import (
     ALTERED,
@@ -31,7 +32,7 @@ from tuner.study.identity import changes_of_rules, changes_of_source
 from tuner.study.loop_reopening import is_of_loop, loop_config_of
 from tuner.study.loops import rules_of_loops
 from tuner.study.reopening import config_of
-from tuner.study.schema import ARM, HYPERPARAMETERS, SEED, SESSIONS
+from tuner.study.schema import ARM, AUDIT, HYPERPARAMETERS, SEED, SESSIONS
 from tuner.study.store import facts_of, load_study
 from tuner.study.trials import finished_trials
 
@@ -179,6 +180,8 @@ class _FitsAgain:
         self.config = config_of(
             study, stored.workplace, stored.case_file, stored.data_dir, changed=True
         )
+        audited = (study.user_attrs.get(AUDIT) or {}).get("trials", [])
+        self.audited = {one["trial"]: one for one in audited}
 
     def changed(self) -> list[str]:
         """Say what is not as the study was made with."""
@@ -190,11 +193,14 @@ class _FitsAgain:
         return difference_before_training(self.config, trial)
 
     def job(self, trial: FrozenTrial) -> Job:
-        """Return the job the trial was, up to the end of the epoch in which it was pruned."""
+        """Return the job the trial was, up to the end of the epoch in which it was pruned.
+
+        One that was trained to its end after the search is repeated to there.
+        """
         stored = trial.user_attrs
         hyperparameters, seed = stored[HYPERPARAMETERS], stored[SEED]
         job = search_job(self.config, hyperparameters, seed, arm=ARM in stored)
-        if trial.state != TrialState.PRUNED:
+        if trial.state != TrialState.PRUNED or trial.number in self.audited:
             return job
         return replace(job, stop_after=math.ceil(stored["curve"][-1][1]))
 
@@ -206,7 +212,12 @@ class _FitsAgain:
         self, trial: FrozenTrial, event: Finished | Failed, points: Sequence[ReportPoint]
     ) -> str | None:
         """Say where it differs now that it was trained again."""
-        return first_difference(self.config, trial, event, points)
+        differs = first_difference(self.config, trial, event, points)
+        if differs or trial.number not in self.audited:
+            return differs
+        there = self.audited[trial.number]["score"]
+        here = score_of(self.config, trial, points) if isinstance(event, Finished) else None
+        return None if there == here else f"score at its end: {there} stored, {here} now"
 
 
 class _CallsAgain:

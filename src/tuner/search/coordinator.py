@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from tuner.engines.job import Failed, Finished, Job, Replica
 from tuner.errors import CaseError, StudyError
+from tuner.search.bayesian import QUEUED
 from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
 
-QUEUED = "fixed_params"  # Optuna's system attribute of a trial that was enqueued with values
+
 FIXED_ELSEWHERE = "Fixed parameter .* is out of range"  # how Optuna says so, of one in the queue
 
 
@@ -90,7 +91,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
     ) -> None:
         super().__init__(mirror, engine, config.order, observer)
         self.config, self.engine = config, engine
-        self._samplers, self._given = Samplers(), sampler
+        self._samplers, self._given = Samplers(config.sampler), sampler
 
     def _ask(self) -> optuna.Trial:
         waiting = self._waiting()

@@ -1,4 +1,4 @@
-"""Which configurations are tried, and when one is given up. Chosen by measurement in studies/."""
+"""Which configurations are tried. Chosen by measurement in studies/."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler
 
+from tuner.errors import StudyError
+from tuner.search.bayesian import BayesianSampler
 from tuner.search.tpe import STARTUP, Columns, RememberingTPESampler
 from tuner.seeds import Stream, derive
+from tuner.study.samplers import GAUSSIAN, SAMPLERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,18 +21,30 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-SAMPLER = "TPESampler(multivariate=False), n_startup_trials=10, reseeded before each ask"
+SAMPLER = GAUSSIAN  # of studies that begin now
 
 
 class Samplers:
     """Makes the samplers of one study, one for each trial.
 
     What is drawn then depends on the study's seed and its trials so far, not on how often the study
-    was interrupted. Each hyperparameter is drawn by itself: drawn together, as Optuna does by
-    default, they stay near the few good combinations of the beginning.
+    was interrupted.
+
+    Args:
+        description: of the sampler that the study was begun with; empty: of an older study, which
+            describes none, and draws each hyperparameter by itself.
+
+    Raises:
+        StudyError: this version has no such sampler.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, description: str | None) -> None:
+        if description and description not in SAMPLERS:
+            raise StudyError(
+                f"this version of tuner has no sampler {description!r}; continue the study with "
+                "the version that made it"
+            )
+        self._together = description == GAUSSIAN
         self._columns = Columns()
 
     def __call__(
@@ -43,7 +58,11 @@ class Samplers:
             startup: how many trials have to end before it learns from them.
         """
         own = derive(seed, Stream.SAMPLER, number)
-        sampler = RememberingTPESampler(own, self._columns, startup)
+        sampler: BaseSampler
+        if self._together:
+            sampler = BayesianSampler(own, self._columns, startup, fixed)
+        else:
+            sampler = RememberingTPESampler(own, self._columns, startup)
         if not fixed:
             return sampler
         with warnings.catch_warnings():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from optuna.trial import TrialState
 
+from tuner.case.space import joined
 from tuner.unpromised.by_optuna import OpenTPESampler, split_trials
 
 if TYPE_CHECKING:
@@ -29,9 +30,14 @@ ASKED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
 class Columns:
-    """The hyperparameters of a study's trials in Optuna's internal numbers, a column each."""
+    """The hyperparameters of a study's trials in Optuna's internal numbers, a column each.
+
+    Attributes:
+        ranges: of each hyperparameter, wide enough for all trials.
+    """
 
     def __init__(self) -> None:
+        self.ranges: dict[str, BaseDistribution] = {}
         self._known: set[int] = set()
         self._columns: dict[str, NDArray[np.float64]] = {}  # by trial number; nan: it has none
         self._size = 0
@@ -47,11 +53,22 @@ class Columns:
             self._columns = {name: self._grown(column) for name, column in self._columns.items()}
         for trial in new:
             for name, distribution in trial.distributions.items():
+                self._widen(name, distribution)
                 column = self._columns.setdefault(name, self._grown(np.empty(0)))
                 column[trial.number] = distribution.to_internal_repr(trial.params[name])
 
     def _grown(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.append(column, np.full(self._size - len(column), np.nan))
+
+    def _widen(self, name: str, distribution: BaseDistribution) -> None:
+        """Join a range with what it was in other trials; it may depend on what else was drawn."""
+        if (present := self.ranges.setdefault(name, distribution)) != distribution:
+            self.ranges[name] = joined(present, distribution)
+
+    def whole(self, name: str, numbers: Numbers) -> NDArray[np.float64]:
+        """Return what these trials have of this hyperparameter; nan: one has none."""
+        column = self._columns.get(name)
+        return np.full(len(numbers), np.nan) if column is None else column[numbers]
 
     def of(self, name: str, numbers: Numbers) -> NDArray[np.float64]:
         """Return what those of these trials have that have this hyperparameter, in their order."""

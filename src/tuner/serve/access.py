@@ -29,6 +29,8 @@ COOKIE = "tuner_session"
 SAFE = {"GET", "HEAD", "OPTIONS"}
 SECONDS_FOR_A_BODY, SLOWEST = 60.0, 10 * 2**10  # and a second more for so many bytes
 LARGEST_BODY, LARGEST_INPUT = 2**20, 20 * 2**20  # bytes; the second for what a model is to predict
+LARGEST_UPLOAD = 2 * 2**30  # it goes to the disk piece by piece
+UPLOAD = "/tuner/uploads"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -175,6 +177,7 @@ def protect(headers: MutableHeaders) -> None:
 def _limited(request: Request, receive: Receive) -> Receive:
     """Count what comes in, and stop at what the route takes, or when it comes too slowly."""
     most = LARGEST_INPUT if request.url.path.endswith("/predict") else LARGEST_BODY
+    most = LARGEST_UPLOAD if request.url.path == UPLOAD else most
     length = Headers(scope=request.scope).get("content-length", "0")
     declared = int(length) if length.isdecimal() and len(length) < 20 else 0
     seen, whole = 0, False

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tuner.errors import UsageError
+from tuner.errors import UsageError, unknown_name
+from tuner.serve.chores import clean_request, delete_request
 from tuner.serve.requests import LONGEST_LIST, check_try, retrain_request, study_request, whole
 from tuner.serve.requests import MOST_TRIALS as MOST_TRIALS
+from tuner.serve.turns import PRIORITIES
 from tuner.study.catalogue import Catalogue
 from tuner.study.schema import FACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tuner.serve.service import Service
     from tuner.serve.tables import Job, Promotion
+    from tuner.serve.tokens import Person
+    from tuner.serve.upkeep import Upkeep
 
 LONGEST_KEY = 200
 
@@ -74,6 +79,35 @@ def add_try(service: Service, who: str, name: str, typed: object) -> Job:
     return _noted(service, who, f"try {text}", service.queue.change(job.id, tries=tries))
 
 
+def begin_child(
+    service: Service, who: str, name: str, child: str, fix: Sequence[str], *, accept: bool = False
+) -> Job:
+    """Have a new study go on with another search space, and with the finished trials that fit it.
+
+    The study itself is cancelled if it is at work; what it has finished is kept.
+
+    Args:
+        child: name of the new study.
+        fix: NAME=VALUE of the hyperparameters that it does not search.
+        accept: take trials over although the code of the case has changed since.
+
+    Raises:
+        UsageError: a name or a value that cannot be used, or the service has not run the study.
+    """
+    job = job_of(service, name)
+    if child == name or child in service.browser.summaries.entries():
+        raise UsageError(f"there is already a study {child!r}; choose another name for the new one")
+    dropped = {"fix", "tries", "parent", "accept_changes"}
+    kept = {key: value for key, value in job.options.items() if key not in dropped}
+    asked = {**kept, "case": job.case, "name": child, "fix": list(fix)}
+    request = study_request(asked, service.shelf)
+    options = {**request.options, "parent": name, **({"accept_changes": True} if accept else {})}
+    begun = service.queue.submit(replace(request, options=options), who, priority=job.priority)
+    if job.state in {"queued", "running", "paused"}:
+        service.queue.cancel(job.id)
+    return _noted(service, who, f"begin with the trials of {name}", begun)
+
+
 def retrain(service: Service, who: str, name: str, arm: object) -> Job:
     """Queue the retraining of an arm, which makes a bundle.
 
@@ -111,6 +145,79 @@ def roll_back(service: Service, who: str, case: str, reason: object) -> Promotio
     return done
 
 
+def prioritise(service: Service, person: Person, name: str, priority: object) -> Job:
+    """Have a study start before those of a lower priority.
+
+    Raises:
+        UsageError: there is no such priority, only admins give it, or the study has ended.
+    """
+    if priority not in PRIORITIES:
+        raise unknown_name("priority", "priorities", str(priority), PRIORITIES)
+    if priority == "high" and not person.may("admin"):
+        raise UsageError("only an admin gives the priority high; ask one, or choose normal")
+    job = service.queue.prioritise(job_of(service, name).id, PRIORITIES[str(priority)])
+    return _noted(service, person.name, f"priority {priority}", job)
+
+
+def tag(service: Service, who: str, name: str, typed: str) -> None:
+    """Give a study tags, in place of those it has.
+
+    Raises:
+        UsageError: there is no such study, or one of the tags cannot be used.
+    """
+    service.browser.study(name)
+    tags = service.tidying.tag(name, typed)
+    _note(service, who, f"tag {', '.join(tags)}" if tags else "take its tags away", name)
+
+
+def archive(service: Service, who: str, name: str, *, away: bool) -> None:
+    """Put a study out of the way, or bring it back.
+
+    Raises:
+        UsageError: there is no such study, or it is at work.
+    """
+    job = service.browser.study(name)["job"]
+    if away and job and job["state"] in {"queued", "running"}:
+        raise UsageError(f"study {name!r} is {job['state']}; pause or cancel it, then archive it")
+    if away:
+        service.tidying.archive(name, who)
+    else:
+        service.tidying.bring_back(name)
+    _note(service, who, "archive" if away else "bring back", name)
+
+
+def delete(service: Service, who: str, name: str) -> Job:
+    """Queue the deletion of a study with all that belongs to it.
+
+    Raises:
+        UsageError: there is no such study, or another job has it.
+    """
+    catalogue = Catalogue(service.storage)
+    catalogue.check(name)
+    case = str(catalogue.studies[name][FACTS]["case"])
+    request = delete_request(service.workplace, name, case)
+    return _noted(service, who, "delete", service.queue.submit(request, who))
+
+
+def clean(service: Service, who: str, age: int, names: Sequence[str]) -> Job:
+    """Queue a clean-up of what was found to serve nothing.
+
+    Raises:
+        UsageError: nothing of that is there, or a clean-up is at work.
+    """
+    request = clean_request(service.workplace, age, names)
+    job = service.queue.submit(request, who)
+    service.acts.note(who, f"remove {len(job.options['what'])} files", "storage folder")
+    return job
+
+
+def set_upkeep(service: Service, who: str, upkeep: Upkeep) -> None:
+    """Set when the service cleans up, and how much a study may keep."""
+    upkeep.keep(service.storage.engine)
+    told = f"clean up every {upkeep.every} days what is {upkeep.older_than} days old"
+    service.acts.note(who, f"{told}; {upkeep.budget} MiB a study", "storage folder")
+
+
 def job_of(service: Service, name: str) -> Job:
     """Return the job of a study.
 
@@ -128,6 +235,10 @@ def job_of(service: Service, name: str) -> Job:
 
 
 def _noted(service: Service, who: str, what: str, job: Job) -> Job:
-    service.acts.note(who, what, job.study)
-    service.browser.forget()
+    _note(service, who, what, job.study)
     return job
+
+
+def _note(service: Service, who: str, what: str, study: str) -> None:
+    service.acts.note(who, what, study)
+    service.browser.forget()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ def application(service: Service) -> Starlette:
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
         messenger = Messenger(service.hooks)
+        threading.Thread(target=service.browser.summaries.fill, daemon=True).start()
         service.supervisor.start()
         messenger.start()
         try:

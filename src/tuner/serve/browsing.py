@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.case.metric import metric_of
-from tuner.errors import UsageError
+from tuner.errors import UsageError, unknown_name
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
-from tuner.runs.inventory import entries_of
+from tuner.serve.forecasting import seconds_left
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.times import iso
 from tuner.study.catalogue import Catalogue
-from tuner.study.schema import ARM, EVIDENCE, FACTS, GUESS, TRIED
+from tuner.study.schema import ARM, EVIDENCE, FACTS, GUESS, PARENT, TRIED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from tuner.runs.inventory import Entry
-    from tuner.serve.queue import Queue
+    from tuner.serve.queue import Queue, Search
+    from tuner.serve.summaries import Summaries
     from tuner.serve.tables import Job
+    from tuner.serve.tidying import Tidying
     from tuner.workplace import Workplace
 
 FRESH = 1.0  # seconds for which something read is shown again: many may watch one study
 LEADERS = 8
+OPEN = {"queued", "running", "paused"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class Row:
     who: str
     when: str | None
     job: int | None
+    tags: list[str] = field(default_factory=list)
+    archived: bool = False
 
 
 @dataclass(slots=True)
@@ -66,26 +71,31 @@ class Browser:
     workplace: Workplace
     storage: RDBStorage
     queue: Queue
+    summaries: Summaries
+    tidying: Tidying
     _kept: dict[Hashable, tuple[float, Any]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def studies(self, words: str = "", state: str = "") -> list[Row]:
+    def studies(
+        self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
+    ) -> list[Row]:
         """Return studies and jobs that have none yet, the newest first.
 
         Args:
-            words: that have to be in the name, the case, the verdict or who submitted it.
+            words: that have to be in the name, the case, the verdict, who submitted it or a tag.
             state: that they have to be in; empty: any.
+            tag: that they have to have; empty: any.
+            archived: those that are archived, in place of the others.
         """
         rows: list[Row] = self._fresh("studies", self._rows)
         asked = words.casefold().split()
         return [
             row
             for row in rows
-            if (not state or row.state == state)
-            and all(
-                word in f"{row.name} {row.case} {row.verdict} {row.who}".casefold()
-                for word in asked
-            )
+            if row.archived == archived
+            and (not state or row.state == state)
+            and (not tag or tag in row.tags)
+            and (not asked or _has(row, asked))
         ]
 
     def study(self, name: str) -> dict[str, Any]:
@@ -97,6 +107,21 @@ class Browser:
         found: dict[str, Any] = self._fresh(("study", name), lambda: self._live(name))
         return found
 
+    def earlier(self, case: str, trials: int, seeds: int, slots: int) -> tuple[str, float] | None:
+        """Return an earlier study of a case, and what another would take by it, in seconds.
+
+        None where there is none that tells.
+        """
+        name = next((row.name for row in self.studies() if row.case == case and row.trials), None)
+        study = name and self._loaded(name)
+        if not (name and study):
+            return None
+        number, attributes = study
+        done = self.storage.get_all_trials(number, deepcopy=False)
+        total = sum(one.state.is_finished() for one in done) + trials
+        found = seconds_left(done, attributes[FACTS], total=total, seeds=seeds, slots=slots)
+        return None if found is None else (name, found)
+
     def trials(self, name: str) -> list[dict[str, Any]]:
         """Return all trials of a study, as plain values.
 
@@ -104,7 +129,9 @@ class Browser:
             UsageError: there is no study of that name.
         """
         study = Catalogue(self.storage).load(name)
-        return [{**_trial(one), "curve": _points(one)} for one in study.get_trials(deepcopy=False)]
+        return [
+            {**_trial(one), "curve": points_of(one)} for one in study.get_trials(deepcopy=False)
+        ]
 
     def _fresh(self, key: Hashable, read: Callable[[], Any]) -> Any:
         with self._lock:
@@ -122,20 +149,25 @@ class Browser:
             self._kept.clear()
 
     def _rows(self) -> list[Row]:
-        jobs: dict[str, Job] = {}
-        entries = {one.name: one for one in entries_of(Catalogue(self.storage))}
-        for job in self.queue.all():
-            if job.kind == "study" and (job.study in entries or job.state != "done"):
-                jobs.setdefault(job.study, job)  # what is done and gone was deleted or renamed
+        entries = self.summaries.entries()
+        jobs = {
+            job.study: job
+            for job in self.queue.searches()
+            if job.study in entries or job.state != "done"  # or it was deleted or renamed
+        }
+        tags, archived = self.tidying.tags(), self.tidying.archived()
         names = dict.fromkeys((*jobs, *entries))
-        rows = [_row(name, entries.get(name), jobs.get(name)) for name in names]
+        rows = [
+            _row(name, entries.get(name), jobs.get(name), tags.get(name, []), name in archived)
+            for name in names
+        ]
         return sorted(rows, key=lambda row: (row.when or "", row.job or 0), reverse=True)
 
     def _live(self, name: str) -> dict[str, Any]:
         job = self.queue.of_study(name)
         study = self._loaded(name)
         if job is None and study is None:
-            Catalogue(self.storage).check(name)  # which names those there are
+            raise unknown_name("study", "studies", name, self.summaries.entries())
         found: dict[str, Any] = {
             "study": name,
             "job": job and job_facts(job),
@@ -148,8 +180,11 @@ class Browser:
             "baseline": None,
             "diagnosis": None,
             "metric": None,
+            "left": None,
+            "parent": None,
+            "fixed": {},
         }
-        return found if study is None else found | self._searched(*study)
+        return found if study is None else found | self._searched(*study, job)
 
     def _loaded(self, name: str) -> tuple[int, Mapping[str, Any]] | None:
         try:
@@ -159,7 +194,9 @@ class Browser:
             return None
         return (number, facts) if FACTS in facts and EVIDENCE not in facts else None
 
-    def _searched(self, number: int, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    def _searched(
+        self, number: int, attributes: Mapping[str, Any], job: Job | None
+    ) -> dict[str, Any]:
         facts = attributes[FACTS]
         metric = metric_of(facts)
         trials = self.storage.get_all_trials(number, deepcopy=False)
@@ -169,6 +206,9 @@ class Browser:
         baseline = next((one for one in trials if one.user_attrs.get(ARM) == "baseline"), None)
         return {
             "case": facts["case"],
+            "parent": attributes.get(PARENT),
+            "fixed": facts.get("fixed", {}),
+            "left": _left(trials, facts, job) if job and job.state in OPEN else None,
             "metric": {
                 "name": metric.name,
                 "title": metric.title,
@@ -181,12 +221,12 @@ class Browser:
                 for state in TrialState
             },
             "running": [
-                {**_trial(one), "curve": _points(one)}
+                {**_trial(one), "curve": points_of(one)}
                 for one in trials
                 if one.state == TrialState.RUNNING
             ],
-            "leaders": [{**_trial(one), "curve": _points(one)} for one in complete[:LEADERS]],
-            "baseline": baseline and {**_trial(baseline), "curve": _points(baseline)},
+            "leaders": [{**_trial(one), "curve": points_of(one)} for one in complete[:LEADERS]],
+            "baseline": baseline and {**_trial(baseline), "curve": points_of(baseline)},
             "diagnosis": baseline and _diagnosis(facts, baseline),
         }
 
@@ -195,7 +235,7 @@ def job_facts(job: Job) -> dict[str, Any]:
     """Return a job as plain values; times in seconds since 1970."""
     names = (
         *("id", "kind", "study", "case", "options", "state", "wish", "who", "submitted"),
-        *("started", "ended", "starts", "last_words"),
+        *("started", "ended", "starts", "last_words", "priority", "slots"),
     )
     return {name: getattr(job, name) for name in names}
 
@@ -205,14 +245,21 @@ def row_facts(row: Row) -> dict[str, Any]:
     return asdict(row)
 
 
-def _row(name: str, entry: Entry | None, job: Job | None) -> Row:
+def _has(row: Row, words: list[str]) -> bool:
+    told = f"{row.name} {row.case} {row.verdict} {row.who} {' '.join(row.tags)}".casefold()
+    return all(word in told for word in words)
+
+
+def _row(
+    name: str, entry: Entry | None, job: Search | None, tags: list[str], archived: bool
+) -> Row:
     is_open = job is not None and job.state != "done"
     return Row(
         name=name,
         case=entry.case if entry else job.case if job else "",
         state=job.state if job and (is_open or not entry) else entry.state if entry else "",
         trials=entry.trials if entry else 0,
-        total=job.options["trials"] if job else None,
+        total=job.total if job else None,
         metric=entry.metric if entry else "",
         best=entry.best if entry else None,
         baseline=entry.baseline if entry else None,
@@ -221,6 +268,8 @@ def _row(name: str, entry: Entry | None, job: Job | None) -> Row:
         who=job.who if job else "",
         when=(entry.when if entry else None) or (iso(job.submitted) if job else None),
         job=job.id if job else None,
+        tags=tags,
+        archived=archived,
     )
 
 
@@ -255,11 +304,20 @@ def _origin(trial: FrozenTrial) -> str | None:
     return next((name for name in (GUESS, TRIED) if name in trial.user_attrs), None)
 
 
-def _points(trial: FrozenTrial) -> list[list[float | None]]:
+def points_of(trial: FrozenTrial) -> list[list[float | None]]:
+    """Return the curve of a trial: a step and a score at each report point."""
     return [
         [step, value if math.isfinite(value) else None]
         for step, value in sorted(trial.intermediate_values.items())
     ]
+
+
+def _left(trials: list[FrozenTrial], facts: Mapping[str, Any], job: Job) -> float | None:
+    """Return the seconds that a search and its confirmation still take."""
+    options = job.options
+    return seconds_left(
+        trials, facts, total=options["trials"], seeds=options["seeds"], slots=job.slots or 1
+    )
 
 
 def _diagnosis(facts: Mapping[str, Any], baseline: FrozenTrial) -> str | None:

@@ -15,7 +15,7 @@ import threading
 
 from tuner.commands.ending import run
 
-COMMANDS = ("predict", "retrain", "study")
+COMMANDS = ("clean", "delete", "predict", "retrain", "study")
 
 
 def main() -> None:

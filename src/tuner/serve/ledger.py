@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -59,14 +60,14 @@ class Ledger:
     workplace: Workplace
     clock: Callable[[], float] = time.time
 
-    def models(self) -> list[Model]:
-        """Return all bundles, by study and name; a damaged one is among them."""
+    def models(self, of_study: str | None = None) -> list[Model]:
+        """Return all bundles, or those of a study, by study and name; damaged ones too."""
         top = self.workplace.bundles("any").parent
         if not top.is_dir():
             return []
         now = self._now()
         found = []
-        for path in sorted(top.glob(f"*/*/{MANIFEST}")):
+        for path in sorted(top.glob(f"{glob.escape(of_study or '') or '*'}/*/{MANIFEST}")):
             folder = path.parent
             if folder.name.startswith(".") or not folder.resolve().is_relative_to(top.resolve()):
                 continue

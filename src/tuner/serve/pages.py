@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse
 
 from tuner.errors import StudyError, UsageError
-from tuner.runs.contrast import contrast
-from tuner.serve import actions
+from tuner.serve import actions, machine, newstudy, uploads
 from tuner.serve.access import COOKIE, address_of
 from tuner.serve.api import download, report_file
-from tuner.serve.browsing import check_names
-from tuner.serve.rendering import page
-from tuner.serve.requests import ARMS
+from tuner.serve.comparing import MOST, compare
+from tuner.serve.rendering import page, to_study
+from tuner.serve.requests import ARMS, whole
 from tuner.serve.routing import LOGIN, route
 from tuner.serve.tables import STATES
 from tuner.study.url import shown
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from tuner.serve.routing import Asked, RoleRoute
 
 HOME = "/tuner/"
+ROWS = 50  # of a list, on one page
+SUGGESTED = 200  # names of studies that a field offers
 FURTHER_STATES = ("confirmed", "searched", "interrupted")  # of studies without an open job
 
 
@@ -35,11 +36,25 @@ def _root(asked: Asked) -> Response:
 
 def _studies(asked: Asked) -> Response:
     query = asked.request.query_params
-    words, state = query.get("q", ""), query.get("state", "")
+    words, state, tag = (query.get(name, "") for name in ("q", "state", "tag"))
+    archived = bool(query.get("archived"))
+    rows = asked.service.browser.studies(words, state, tag, archived=archived)
+    pages = max(1, -(-len(rows) // ROWS))
+    number = min(whole("page", query.get("page") or 1, 1, 10**6), pages)
+    filters = {"q": words, "state": state, "tag": tag, "archived": "1" if archived else ""}
+    kept = urlencode({name: value for name, value in filters.items() if value})
     context = {
-        "rows": asked.service.browser.studies(words, state),
+        "rows": rows[(number - 1) * ROWS : number * ROWS],
+        "count": len(rows),
+        "left": asked.service.browser.summaries.left,
+        "number": number,
+        "pages": pages,
+        "kept": kept,
         "words": words,
         "state": state,
+        "tag": tag,
+        "archived": archived,
+        "tags": sorted({one for tags in asked.service.tidying.tags().values() for one in tags}),
         "states": [*STATES, *FURTHER_STATES],
         "dashboard": f"optuna-dashboard {shown(asked.service.workplace.url)} "
         f"--artifact-dir {asked.service.workplace.artifacts}",
@@ -48,11 +63,44 @@ def _studies(asked: Asked) -> Response:
 
 
 def _study(asked: Asked) -> Response:
-    found = asked.service.browser.study(asked.path("name"))
-    report = asked.service.workplace.report(found["study"]) / "report.html"
-    models = [one for one in asked.service.ledger.models() if one.study == found["study"]]
-    context = {"now": found, "has_report": report.is_file(), "models": models, "arms": ARMS}
+    service = asked.service
+    found = service.browser.study(asked.path("name"))
+    name = found["study"]
+    context = {
+        "now": found,
+        "has_report": (service.workplace.report(name) / "report.html").is_file(),
+        "models": service.ledger.models(name),
+        "arms": ARMS,
+        "tags": service.tidying.tags_of(name),
+        "archived": service.tidying.is_archived(name),
+    }
     return page(asked.request, "study.html", context)
+
+
+def _child(asked: Asked) -> Response:
+    fields = asked.form()
+    fix = fields.get("fix", [""])[0].split()
+    job = actions.begin_child(
+        asked.service,
+        asked.who,
+        asked.path("name"),
+        fields.get("name", [""])[0].strip(),
+        fix,
+        accept="accept" in fields,
+    )
+    return to_study(job.study)
+
+
+def _tag(asked: Asked) -> Response:
+    typed = asked.form().get("tags", [""])[0]
+    actions.tag(asked.service, asked.who, asked.path("name"), typed)
+    return to_study(asked.path("name"))
+
+
+def _archive(asked: Asked) -> Response:
+    away = asked.form().get("away", [""])[0] == "1"
+    actions.archive(asked.service, asked.who, asked.path("name"), away=away)
+    return to_study(asked.path("name"))
 
 
 def _report(asked: Asked) -> Response:
@@ -62,56 +110,22 @@ def _report(asked: Asked) -> Response:
     return page(asked.request, "report.html", {"study": name, "has_report": has_report})
 
 
-def _new(asked: Asked) -> Response:
-    return _form(asked, asked.request.query_params.get("case") or "housing", {}, "")
-
-
-def _form(asked: Asked, case: str, typed: dict[str, str], wrong: str) -> Response:
-    shelf = asked.service.shelf
-    context = {
-        "cases": shelf.names(),
-        "case": case,
-        "space": shelf.space(case) or {},
-        "typed": typed,
-        "wrong": wrong,
-    }
-    return page(asked.request, "new.html", context, status=400 if wrong else 200)
-
-
-def _submit(asked: Asked) -> Response:
-    fields = {name: values[0].strip() for name, values in asked.form().items()}
-    wanted = {name: fields[name] for name in ("case", "name", "trials", "seeds", "seed")}
-    fixed = [
-        f"{name.removeprefix('fix:')}={value}"
-        for name, value in fields.items()
-        if name.startswith("fix:") and value
-    ]
-    try:
-        job = actions.submit(
-            asked.service, asked.who, {**wanted, "fix": fixed}, fields.get("key") or None
-        )
-    except UsageError as error:
-        case = fields["case"] if fields["case"] in asked.service.shelf.names() else "housing"
-        return _form(asked, case, fields, str(error))
-    return _to_study(job.study)
-
-
 def _steer(asked: Asked) -> Response:
     asked.form()
     actions.steer(asked.service, asked.who, asked.path("name"), asked.path("act"))
-    return _to_study(asked.path("name"))
+    return to_study(asked.path("name"))
 
 
 def _total(asked: Asked) -> Response:
     trials = asked.form().get("trials", [""])[0]
     actions.change_total(asked.service, asked.who, asked.path("name"), trials)
-    return _to_study(asked.path("name"))
+    return to_study(asked.path("name"))
 
 
 def _try(asked: Asked) -> Response:
     typed = asked.form().get("try", [""])[0]
     actions.add_try(asked.service, asked.who, asked.path("name"), typed)
-    return _to_study(asked.path("name"))
+    return to_study(asked.path("name"))
 
 
 def _retrain(asked: Asked) -> Response:
@@ -121,23 +135,21 @@ def _retrain(asked: Asked) -> Response:
 
 
 def _compare(asked: Asked) -> Response:
-    names = asked.request.query_params.getlist("study")
-    found, curves, wrong = None, {}, ""
-    if names:
+    query = asked.request.query_params
+    labels = [one.strip() for one in query.getlist("study") if one.strip()]
+    found, wrong = None, ""
+    if labels:
         try:
-            check_names(names)
-            found = contrast(asked.service.workplace, *names)
-            for name in names:
-                now = asked.service.browser.study(name)
-                curves[name] = now["leaders"][0]["curve"] if now["leaders"] else []
+            found = compare(asked.service.storage, labels)
         except (UsageError, StudyError) as error:
             wrong = str(error)
+    suggested = [row.name for row in asked.service.browser.studies() if row.best is not None]
     context = {
         "found": found,
         "wrong": wrong,
-        "names": names,
-        "curves": curves,
-        "studies": [row.name for row in asked.service.browser.studies() if row.best is not None],
+        "labels": [*labels, *[""] * (2 - len(labels))],
+        "room": len(labels) < MOST,
+        "suggested": suggested[:SUGGESTED],
     }
     return page(asked.request, "compare.html", context, status=400 if wrong else 200)
 
@@ -218,24 +230,24 @@ def _log_out(asked: Asked) -> Response:
     return answer
 
 
-def _to_study(name: str) -> Response:
-    return RedirectResponse(f"/tuner/studies/{quote(name, safe='')}", 303)
-
-
 def routes() -> list[RoleRoute]:
     """Return the routes of the pages."""
     study, model = "/tuner/studies/{name}", "/tuner/models/{study}/{bundle}"
     return [
         route("/", _root, None),
         route(HOME, _studies, "viewer"),
-        route("/tuner/new", _new, "operator"),
-        route("/tuner/new", _submit, "operator", "POST"),
+        *newstudy.routes(),
+        *uploads.routes(),
         route(study, _study, "viewer"),
         route(f"{study}/report", _report, "viewer"),
         route(f"{study}/reports/{{file}}", report_file, "viewer"),
         route(f"{study}/total", _total, "operator", "POST"),
         route(f"{study}/tries", _try, "operator", "POST"),
         route(f"{study}/models", _retrain, "operator", "POST"),
+        route(f"{study}/child", _child, "operator", "POST"),
+        route(f"{study}/tags", _tag, "operator", "POST"),
+        route(f"{study}/archive", _archive, "operator", "POST"),
+        *machine.routes(),
         route(f"{study}/{{act}}", _steer, "operator", "POST"),
         route("/tuner/compare", _compare, "viewer"),
         route("/tuner/models", _models, "viewer"),

@@ -60,43 +60,85 @@ def gain_over_the_baseline(
     return Proof(True, f"Against the baseline of study {name!r}: {best['sentence']}")
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two trained configurations, compared on what models of both said of the same test rows.
+
+    Attributes:
+        gain: of the second over the first; None: `why` says why they cannot be compared.
+        matters: whether other seeds make other models; without that nothing is proven.
+    """
+
+    gain: Gain | None
+    metric: Metric | None = None
+    matters: bool = True
+    why: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Of the second against the first: better, no proven gain, or worse."""
+        return self.gain.verdict if self.gain and self.matters else "no proven gain"
+
+    def in_words(self) -> str:
+        """Write the gain with its interval; why there is none, where there is none."""
+        if self.gain is None or self.metric is None:
+            return self.why
+        write = self.metric.write_difference
+        if self.gain.interval is None:
+            one, other = self.gain.seeds
+            return f"too few models of both were tested ({one} and {other})"
+        ends = " to ".join(write(end) for end in self.gain.interval)
+        sure = 100 * (1 - self.gain.share.alpha)
+        return f"{write(self.gain.gain)} ({sure:.4g} % interval {ends}, {self.gain.rows} test rows)"
+
+
+def paired(
+    storage: RDBStorage, first: tuple[str, object], second: tuple[str, object], pairs: int = 1
+) -> Pair:
+    """Compare two configurations on the same stored test rows; no row is predicted for it.
+
+    The interval covers new rows and new trainings.
+
+    Args:
+        first: name of a study, and number of one of its trials; so is `second`.
+        pairs: that are compared at once: they share the 5 % of a false claim.
+    """
+    kept = [_kept(storage, name) for name, _ in (first, second)]
+    told = (first, second)
+    said = [one and one[1].said(str(trial)) for one, (_, trial) in zip(kept, told, strict=True)]
+    if not (kept[0] and kept[1] and said[0] and said[1]):
+        return Pair(None, why="not both were tested")
+    rows = [one[1].attributes[TARGETS]["rows"] for one in kept if one]
+    if rows[0] != rows[1]:
+        return Pair(None, why="they met different test rows")
+    study = kept[1][0]
+    metric = metric_of(study.user_attrs[FACTS])
+    looks = pairs * max(1, *(looks_at(one[0], rows[0]) for one in kept if one))
+    gain = _gain(metric, said[0], said[1], kept[1][1], looks)
+    if gain is None or metric.name != metric_of(kept[0][0].user_attrs[FACTS]).name:
+        return Pair(None, why="they have different metrics")
+    matters = all(one[0].user_attrs.get(SEED_MATTERS) in {None, "weights"} for one in kept if one)
+    return Pair(gain, metric, matters)
+
+
 def gain_over(
     storage: RDBStorage, current: Mapping[str, Any], candidate: Mapping[str, Any]
 ) -> Proof:
     """Say whether the candidate's configuration is better than the current model's.
 
-    They are compared on what models of both said of the same test rows, as far as that is kept.
-    The interval covers new rows and new trainings.
+    Args:
+        current: manifest of its bundle; so is `candidate`.
     """
-    kept = [_kept(storage, one) for one in (current, candidate)]
-    trials = [str(one.get("trial")) for one in (current, candidate)]
-    said = [one and one[1].said(trial) for one, trial in zip(kept, trials, strict=True)]
-    if not (kept[0] and kept[1] and said[0] and said[1]):
-        return Proof(False, "Its gain over the current model is not proven: not both were tested.")
-    if kept[0][1].attributes[TARGETS]["rows"] != kept[1][1].attributes[TARGETS]["rows"]:
-        return Proof(
-            False, "Its gain over the current model is not proven: they met different test rows."
-        )
-    study = kept[1][0]
-    metric = metric_of(study.user_attrs[FACTS])
-    looks = max(1, *(looks_at(one[0], one[1].attributes[TARGETS]["rows"]) for one in kept if one))
-    gain = _gain(metric, said[0], said[1], kept[1][1], looks)
-    if gain is None or metric.name != metric_of(kept[0][0].user_attrs[FACTS]).name:
-        return Proof(
-            False, "Its gain over the current model is not proven: they have different metrics."
-        )
-    if gain.interval is None:
-        return Proof(
-            False,
-            "Its gain over the current model is not proven: too few models of both were tested "
-            f"({gain.seeds[0]} and {gain.seeds[1]}).",
-        )
-    ends = " to ".join(metric.write_difference(end) for end in gain.interval)
-    what = f"{metric.write_difference(gain.gain)} (95 % interval {ends}, {gain.rows} test rows)"
-    proven = gain.verdict == "better" and study.user_attrs.get(SEED_MATTERS) in {None, "weights"}
-    if proven:
-        return Proof(True, f"Against the current model, the gain is {what}.")
-    return Proof(False, f"Its gain over the current model is not proven: it is {what}.")
+    told = [(str(one.get("study")), one.get("trial")) for one in (current, candidate)]
+    pair = paired(storage, told[0], told[1])
+    if pair.verdict == "better":
+        return Proof(True, f"Against the current model, the gain is {pair.in_words()}.")
+    words = pair.in_words()
+    known = pair.gain is not None and pair.gain.interval is not None
+    return Proof(
+        False,
+        f"Its gain over the current model is not proven: {'it is ' if known else ''}{words}.",
+    )
 
 
 def _gain(
@@ -110,8 +152,7 @@ def _gain(
     return None if found is None else judge(found, Share(looks))
 
 
-def _kept(storage: RDBStorage, manifest: Mapping[str, Any]) -> tuple[optuna.Study, Kept] | None:
-    name = str(manifest.get("study"))
+def _kept(storage: RDBStorage, name: str) -> tuple[optuna.Study, Kept] | None:
     if name not in optuna.get_all_study_names(storage):
         return None
     study = optuna.load_study(study_name=name, storage=storage)

@@ -1,50 +1,55 @@
-"""The jobs of a service: submitted, claimed by one owner, asked to stop, ended.
-
-A claim is a lease that its owner renews. A lease that runs out means that its service has died: the
-job is queued again, and the study continues where it was.
-"""
+"""The jobs of a service: submitted, listed, and what people ask of them."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from tuner.errors import UsageError
+from tuner.serve.leases import AFTER, ENDED, Leases
 from tuner.serve.tables import Job
+from tuner.serve.turns import CHORES, PRIORITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
 
     from tuner.serve.requests import Request
-    from tuner.serve.tables import State, Wish
+    from tuner.serve.tables import Wish
 
-LEASE = 15.0  # seconds
-SECONDS_BETWEEN_RENEWALS = 3.0
 MOST_STARTS = 3  # of a process that dies each time
-ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
-AFTER: dict[str, State] = {"pause": "paused", "cancel": "cancelled", "restart": "queued"}
+SHOWN_CHORES = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """Jobs in the database.
+class Search(NamedTuple):
+    """A search, in brief.
 
-    Args:
-        clock: seconds since 1970.
+    Attributes:
+        total: finished trials it ends with; None: as many as are worth it.
     """
 
-    engine: Engine
-    clock: Callable[[], float] = time.time
+    id: int
+    study: str
+    case: str
+    state: str
+    who: str
+    submitted: float
+    total: int | None
 
-    def submit(self, request: Request, who: str, key: str | None = None) -> Job:
+
+class Queue(Leases):
+    """Jobs in the database."""
+
+    __slots__ = ()
+
+    def submit(self, request: Request, who: str, key: str | None = None, priority: int = 0) -> Job:
         """Queue a job; the same key twice is the same job.
+
+        Args:
+            priority: jobs of a higher one start first.
 
         Raises:
             UsageError: another job is at work on that study, or the key belongs to another request.
@@ -56,10 +61,7 @@ class Queue:
                 select(Job).where(Job.study == request.study, Job.state.not_in(ENDED))
             )
             if open_one:
-                raise UsageError(
-                    f"job {open_one.id} is {open_one.state} for study {request.study!r}; change or "
-                    "cancel that job, or choose another name"
-                )
+                raise _taken(open_one)
             job = Job(
                 key=key,
                 kind=request.kind,
@@ -72,6 +74,7 @@ class Queue:
                 submitted=self.clock(),
                 starts=0,
                 last_words="",
+                priority=priority,
             )
             session.add(job)
             try:
@@ -104,6 +107,15 @@ class Queue:
                 .order_by(Job.id.desc())
                 .limit(1)
             )
+
+    def searches(self) -> Sequence[Search]:
+        """Return the newest search of each study, in brief."""
+        newest = select(func.max(Job.id)).where(Job.kind == "study").group_by(Job.study)
+        columns = (Job.id, Job.study, Job.case, Job.state, Job.who, Job.submitted)
+        total = Job.options["trials"].as_integer()
+        with self._session() as session:
+            rows = session.execute(select(*columns, total).where(Job.id.in_(newest)))
+            return [Search(*row) for row in rows]
 
     def pause(self, number: int) -> Job:
         """Have a job stop after what it has finished, and stay until it is resumed."""
@@ -138,89 +150,48 @@ class Queue:
                 return job
             return self._queued(session, job) if job.state != "paused" else _saved(session, job)
 
-    def claim(self, owner: str) -> Job | None:
-        """Take the oldest queued job; None: there is none, or another service was faster."""
-        with self._session() as session:
-            waiting = select(Job.id).where(Job.state == "queued").order_by(Job.id).limit(1)
-            number = session.scalar(waiting)
-            now = self.clock()
-            taken = session.connection().execute(
-                update(Job)
-                .where(Job.id == number, Job.state == "queued")
-                .values(state="running", wish="", owner=owner, lease=now + LEASE, started=now)
-            )
-            session.commit()
-            return session.get(Job, number) if taken.rowcount else None
+    def prioritise(self, number: int, priority: int) -> Job:
+        """Have a job start before those of a lower priority.
 
-    def started(self, number: int) -> None:
-        """Count a start of the job's process."""
-        with self._session() as session:
-            session.execute(update(Job).where(Job.id == number).values(starts=Job.starts + 1))
-            session.commit()
-
-    def beat(self, number: int, owner: str) -> Wish | None:
-        """Renew a lease; return what a person has asked for; None: the job is no longer ours."""
-        with self._session() as session:
-            job = session.get(Job, number)
-            if job is None or job.owner != owner or job.state != "running":
-                return None
-            wish: Wish = job.wish  # type: ignore[assignment]
-            lease = self.clock() + LEASE
-            if job.lease is None or lease - job.lease > SECONDS_BETWEEN_RENEWALS:
-                session.execute(
-                    update(Job)
-                    .where(Job.id == number, Job.owner == owner, Job.state == "running")
-                    .values(lease=lease)
-                )
-                session.commit()
-            return wish
-
-    def end(
-        self, number: int, owner: str, state: State, last_words: str, *, died: bool = False
-    ) -> None:
-        """Note how a job of ours has ended, or that it waits again.
-
-        Args:
-            died: whether its process has; otherwise its starts are counted anew.
+        Raises:
+            UsageError: it has ended.
         """
         with self._session() as session:
-            session.execute(
-                update(Job)
-                .where(Job.id == number, Job.owner == owner, Job.state == "running")
-                .values(
-                    state=state,
-                    wish="",
-                    owner=None,
-                    lease=None,
-                    ended=self.clock() if state in ENDED else None,
-                    last_words=last_words,
-                    starts=Job.starts if died else 0,
-                )
-            )
-            session.commit()
+            job = _job(session, number)
+            _refuse(job, {"queued", "running", "paused"}, "given another priority")
+            job.priority = priority
+            return _saved(session, job)
 
-    def put_back(self, number: int, owner: str) -> None:
-        """Have a job wait that was claimed and cannot be started now."""
+    def knows(self, key: str) -> bool:
+        """Whether a job with this key was submitted."""
+        with self._session() as session:
+            return session.scalar(select(Job.id).where(Job.key == key)) is not None
+
+    def at_work(self) -> Sequence[Job]:
+        """Return the jobs that run now, by any service."""
+        with self._session() as session:
+            return session.scalars(select(Job).where(Job.state == "running").order_by(Job.id)).all()
+
+    def waiting(self) -> list[Job]:
+        """Return the queued jobs in the order in which they start."""
+        with self._session() as session:
+            return self._in_turn(session)
+
+    def chores(self) -> Sequence[Job]:
+        """Return the newest deletions and clean-ups."""
+        chores = select(Job).where(Job.kind.in_(CHORES)).order_by(Job.id.desc())
+        with self._session() as session:
+            return session.scalars(chores.limit(SHOWN_CHORES)).all()
+
+    def forget(self, study: str) -> None:
+        """Have the jobs of a study that was deleted count as done: nothing is left of them."""
         with self._session() as session:
             session.execute(
                 update(Job)
-                .where(Job.id == number, Job.owner == owner, Job.state == "running")
-                .values(state="queued", owner=None, lease=None)
+                .where(Job.study == study, Job.state.in_(("paused", *ENDED)))
+                .values(state="done")
             )
             session.commit()
-
-    def recover(self) -> list[int]:
-        """Queue jobs again whose service has died; return their numbers."""
-        found = []
-        with self._session() as session:
-            dead = select(Job).where(Job.state == "running", Job.lease < self.clock())
-            for job in session.scalars(dead):
-                job.state = AFTER.get(job.wish, "queued")
-                job.wish, job.owner, job.lease = "", None, None
-                job.starts = max(0, job.starts - 1)  # the service died, not the job's process
-                found.append(job.id)
-            session.commit()
-        return found
 
     def _wish(self, number: int, wish: Wish, allowed: set[str]) -> Job:
         with self._session() as session:
@@ -237,8 +208,19 @@ class Queue:
         job.state, job.wish, job.starts, job.ended = "queued", "", 0, None
         return _saved(session, job)
 
-    def _session(self) -> Session:
-        return Session(self.engine, expire_on_commit=False)
+
+def name_of(priority: int) -> str:
+    """Return what a priority is called."""
+    return next((name for name, one in PRIORITIES.items() if one == priority), str(priority))
+
+
+def _taken(job: Job) -> UsageError:
+    if not job.study:
+        return UsageError(f"job {job.id} is {job.state} and cleans up; wait for its end")
+    return UsageError(
+        f"job {job.id} is {job.state} for study {job.study!r}; change or cancel that job, or "
+        "choose another name"
+    )
 
 
 def _saved(session: Session, job: Job) -> Job:

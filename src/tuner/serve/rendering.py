@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import RedirectResponse
 from starlette.templating import Jinja2Templates
 
 from tuner.report.wording import setting
+from tuner.serve.forecasting import in_words
+from tuner.serve.queue import name_of
 from tuner.serve.times import minute
 
 if TYPE_CHECKING:
@@ -30,6 +33,15 @@ def number(value: float | None, per_cent: bool = False) -> str:
     return f"{100 * value:.2f} %" if per_cent else f"{value:.4g}"
 
 
+def size(count: float) -> str:
+    """Write a number of bytes."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -39,6 +51,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["number"] = number
+    made.filters["duration"] = in_words
+    made.filters["size"] = size
+    made.filters["priority"] = name_of
     made.filters["moment"] = minute
     made.filters["segment"] = lambda text: quote(str(text), safe="")
     made.filters["setting"] = setting
@@ -68,3 +83,8 @@ def page(
         status_code=status,
         headers=headers,
     )
+
+
+def to_study(name: str) -> Response:
+    """Lead to the page of a study."""
+    return RedirectResponse(f"/tuner/studies/{quote(name, safe='')}", 303)

@@ -125,6 +125,19 @@ class RoleRoute(Route):
         self.role, self.method, self.operation = role, method, operation
 
 
+def check_role(request: Request, role: Role | None) -> None:
+    """Refuse who may not use a route.
+
+    Raises:
+        HTTPException: nobody is known to ask, or their role is too low.
+    """
+    person: Person | None = request.state.person
+    if role is not None and person is None:
+        raise HTTPException(401, "send a token: Authorization: Bearer TOKEN")
+    if role is not None and person is not None and not person.may(role):
+        raise HTTPException(403, f"this needs the role {role}, and yours is {person.role}")
+
+
 def route(
     path: str,
     handler: Callable[[Asked], Response],
@@ -140,13 +153,10 @@ def route(
     """
 
     async def endpoint(request: Request) -> Response:
-        person: Person | None = request.state.person
-        if role is not None and person is None:
-            if request.method == "GET" and not is_for_programs(request):
-                return RedirectResponse(LOGIN, 303)
-            raise HTTPException(401, "send a token: Authorization: Bearer TOKEN")
-        if role is not None and person is not None and not person.may(role):
-            raise HTTPException(403, f"this needs the role {role}, and yours is {person.role}")
+        is_page = request.method == "GET" and not is_for_programs(request)
+        if role is not None and request.state.person is None and is_page:
+            return RedirectResponse(LOGIN, 303)
+        check_role(request, role)
         body = await request.body()
         return await run_in_threadpool(handler, Asked(request, body))
 

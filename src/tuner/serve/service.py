@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING
 
 from tuner.serve.acts import Acts
 from tuner.serve.browsing import Browser
+from tuner.serve.datashelf import DataShelf
 from tuner.serve.hooks import Hooks
 from tuner.serve.ledger import Ledger
+from tuner.serve.outlining import Outliner
 from tuner.serve.queue import Queue
+from tuner.serve.room import Room
 from tuner.serve.schema import prepare
 from tuner.serve.shelf import Shelf
+from tuner.serve.summaries import Summaries
 from tuner.serve.supervisor import Supervisor
 from tuner.serve.takeaway import Predictor
+from tuner.serve.tidying import Tidying
 from tuner.serve.tokens import Sessions, Tokens
 from tuner.study.store import open_storage
 
@@ -51,6 +56,9 @@ class Service:
     hooks: Hooks
     hosts: frozenset[str]
     loopback: bool
+    room: Room
+    tidying: Tidying
+    outliner: Outliner
     sessions: Sessions = field(default_factory=Sessions)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
@@ -62,6 +70,7 @@ class Service:
         hosts: frozenset[str],
         loopback: bool,
         cases: Path | None = None,
+        data: Path | None = None,
         workers: int | None = None,
         hook_hosts: frozenset[str] = frozenset(),
     ) -> Service:
@@ -69,7 +78,8 @@ class Service:
 
         Args:
             cases: folder of the owner's own case files.
-            workers: trainings of a study that run at once.
+            data: folder of the owner's tables and pictures.
+            workers: trainings that run at once, over all studies.
             hook_hosts: hosts in a private network that webhooks may name.
 
         Raises:
@@ -77,14 +87,16 @@ class Service:
         """
         storage = open_storage(workplace.url, create=True)
         prepare(storage.engine)
-        shelf, queue = Shelf(cases), Queue(storage.engine)
+        shelf = Shelf(cases, DataShelf(data, workplace.root / "uploads"))
+        queue, room = Queue(storage.engine), Room(workplace)
+        tidying = Tidying(storage.engine)
         return cls(
             workplace=workplace,
             storage=storage,
             shelf=shelf,
             queue=queue,
-            supervisor=Supervisor(queue, workplace, shelf, workers),
-            browser=Browser(workplace, storage, queue),
+            supervisor=Supervisor(queue, workplace, shelf, workers, room),
+            browser=Browser(workplace, storage, queue, Summaries(storage), tidying),
             ledger=Ledger(storage, workplace),
             predictor=Predictor(shelf),
             tokens=Tokens(storage.engine),
@@ -92,6 +104,9 @@ class Service:
             hooks=Hooks(storage.engine, hook_hosts),
             hosts=hosts,
             loopback=loopback,
+            room=room,
+            tidying=tidying,
+            outliner=Outliner(shelf, workplace),
         )
 
     def form_key(self, session: str) -> str:

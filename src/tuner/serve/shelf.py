@@ -6,19 +6,31 @@ comes over HTTP.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import importlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tuner.case.loading import case_names
 from tuner.case.outline import outline_of
+from tuner.case.reference import as_words, door_of, options_of, to_door
 from tuner.case.source import file_of
-from tuner.errors import unknown_name
+from tuner.errors import UsageError, unknown_name
+from tuner.own.options import read, write
+from tuner.serve.datashelf import DataShelf
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tuner.case.assignments import Drawn
+
+
+EXAMPLE = "table --data uploads/houses.csv --target price"
+# What a door may be told over the network: no path but that of its data, and nothing to download.
+OPEN = {
+    "table": ("data", "target", "task", "group", "time"),
+    "images": ("data", "size"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +40,12 @@ class Shelf:
     Attributes:
         folder: of case files of the owner's; a file there has its own name, without .py. None:
             only the shipped cases.
+        data: for the doors. `table --data uploads/houses.csv --target price` is a case as well:
+            the data is named as `DataShelf` has it.
     """
 
     folder: Path | None = None
+    data: DataShelf = field(default_factory=DataShelf)
 
     def names(self) -> list[str]:
         """Return the names of all cases there are now."""
@@ -44,6 +59,8 @@ class Shelf:
         """
         if name in case_names():
             return name
+        if door_of(name):
+            return self._through_door(name)
         own = self._own()
         if name not in own:
             raise unknown_name("case", "cases", name, self.names())
@@ -55,13 +72,56 @@ class Shelf:
         Raises:
             UsageError: there is no such case.
         """
+        if door_of(name):
+            return None  # its data decides
         return outline_of(file_of(self.reference(name)))
 
     def is_own(self, name: str) -> bool:
         """Whether a case is the owner's, not a shipped one."""
-        return name not in case_names()
+        return name not in case_names() and door_of(name) is None
+
+    def data_of(self, name: str) -> Path:
+        """Return where the data of a door is.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        return self.data.path(_given(name)[1].get("data", ""))
+
+    def _through_door(self, name: str) -> str:
+        """Return the reference to a door with the data that is named, once both are known.
+
+        Raises:
+            UsageError: an option that is not for the network, or that the door does not take.
+        """
+        door, words = _given(name)
+        for option in words:
+            if option not in OPEN[door]:
+                raise unknown_name("option", "options", option, OPEN[door])
+        path = self.data.path(words.get("data", ""))
+        given = importlib.import_module(f"tuner.own.{door}").Given
+        return to_door(door, write(read(given, {**words, "data": path.as_posix()})))
 
     def _own(self) -> dict[str, Path]:
         if self.folder is None:
             return {}
         return {path.stem: path.resolve() for path in sorted(self.folder.glob("*.py"))}
+
+
+def _given(name: str) -> tuple[str, dict[str, str]]:
+    """Return a door and the options that it is given.
+
+    Raises:
+        UsageError: they are not written as pairs.
+    """
+    try:
+        return str(door_of(name)), options_of(name)
+    except ValueError as error:
+        raise UsageError(f"{name!r} cannot be read; write it like {EXAMPLE}") from error
+
+
+def through_door(words: Sequence[str]) -> list[str]:
+    """Return the words of a command whose last is its case, with a door written as it is typed."""
+    if words[0] != "study" or door_of(words[-1]) is None:
+        return list(words)
+    return [words[0], *as_words(words[-1]), *words[1:-2]]

@@ -1,4 +1,4 @@
-"""Runs the jobs: one process at a time, watched, asked to stop, and started again if it dies."""
+"""Runs the jobs: a process each, watched, asked to stop, and started again if it dies."""
 
 from __future__ import annotations
 
@@ -12,19 +12,30 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tuner.commands.ending import INTERRUPTED
-from tuner.errors import StudyError, TunerError
+from tuner.errors import StudyError, TunerError, UsageError
+from tuner.machine import usable_cores
+from tuner.serve.chores import clean_request, words_of_chore
+from tuner.serve.leases import AFTER
 from tuner.serve.logs import log_of, tail_of
-from tuner.serve.queue import AFTER, MOST_STARTS
+from tuner.serve.queue import MOST_STARTS
 from tuner.serve.requests import words_of
+from tuner.serve.room import Room
+from tuner.serve.shelf import through_door
+from tuner.serve.tidying import Tidying
+from tuner.serve.turns import CHORES, to_start_again
+from tuner.serve.upkeep import MEBIBYTE, Upkeep
 from tuner.study.lock import only_writer
+from tuner.study.store import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+    from optuna.storages import RDBStorage
 
     from tuner.serve.queue import Queue
     from tuner.serve.shelf import Shelf
@@ -33,8 +44,14 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_UNTIL_FREE = 3.0  # before a study is tried again that another process works on
+SECONDS_BETWEEN_MEASURES = 20.0  # of what a study uses of the disk
 SECONDS_TO_STOP = 60.0  # after which a process that was asked to stop is killed
 REFUSED = 2  # exit status of a command that says what is wrong: a second start says the same
+DEVICES = Path("/dev")  # where Linux has its GPUs
+FULL = (
+    "Less than 5 % of the disk is free, so the study stops. What is finished is kept, and it "
+    "continues by itself once there is room."
+)
 log = logging.getLogger("tuner.serve")
 
 
@@ -104,16 +121,25 @@ class Supervisor:
     """Takes jobs from the queue and runs them, in a thread of its own.
 
     Args:
-        workers: trainings of a study that run at once; None: the command's own choice.
+        workers: trainings that run at once, over all jobs; None: one a GPU, or one a core.
+        room: the disk; None: that of the storage folder.
     """
 
     def __init__(
-        self, queue: Queue, workplace: Workplace, shelf: Shelf, workers: int | None = None
+        self,
+        queue: Queue,
+        workplace: Workplace,
+        shelf: Shelf,
+        workers: int | None = None,
+        room: Room | None = None,
     ) -> None:
-        self.queue, self.workplace, self.shelf, self.workers = queue, workplace, shelf, workers
+        self.queue, self.workplace, self.shelf = queue, workplace, shelf
+        self.slots = workers or len(list(DEVICES.glob("nvidia[0-9]*"))) or usable_cores()
+        self.room = room or Room(workplace)
         self.owner = uuid4().hex
-        self._not_before = 0.0
-        self._current: _Current | None = None
+        self._not_before: dict[int, float] = {}
+        self._running: dict[int, _Current] = {}
+        self._looked_after = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
@@ -122,14 +148,16 @@ class Supervisor:
         self._thread.start()
 
     def close(self) -> None:
-        """Have the running job stop and wait for the next start of the service."""
+        """Have the running jobs stop and wait for the next start of the service."""
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
-        if self._current is not None:
-            self._current.process.stop()
-            status = self._current.process.wait()
-            self._end("done" if status == 0 else "queued")
+        running = list(self._running.values())
+        for current in running:
+            current.process.stop()
+        for current in running:
+            status = current.process.wait()
+            self._end(current, "done" if status == 0 else "queued")
 
     def _run(self) -> None:
         while not self._over.wait(SECONDS_BETWEEN_LOOKS):
@@ -140,35 +168,53 @@ class Supervisor:
 
     def look(self) -> None:
         """Do what is due now."""
-        if self._current is None:
-            for number in self.queue.recover():
-                log.info("job %d is queued again: its service has ended", number)
-            self._take()
+        for number in self.queue.recover():
+            log.info("job %d is queued again: its service has ended", number)
+        for current in list(self._running.values()):
+            self._watch(current)
+        is_full = self.room.disk().is_full
+        while self._take(chores_only=is_full):
+            pass
+        if is_full:
+            self._make_way()
         else:
-            self._watch(self._current)
+            self._balance()
+        self._look_after()
 
-    def _take(self) -> None:
-        if time.monotonic() < self._not_before:
-            return
-        job = self.queue.claim(self.owner)
+    def _take(self, *, chores_only: bool) -> bool:
+        """Start the next job; whether there was one."""
+        now = time.monotonic()
+        self._not_before = {one: when for one, when in self._not_before.items() if when > now}
+        job = self.queue.claim(
+            self.owner, self.slots, skip=self._not_before, chores_only=chores_only
+        )
         if job is None:
-            return
-        if not self._is_free(job.study):
-            self._not_before = time.monotonic() + SECONDS_UNTIL_FREE
+            return False
+        parent = str(job.options.get("parent") or "")
+        if not (self._is_free(job.study) and self._is_free(parent)):
+            self._not_before[job.id] = now + SECONDS_UNTIL_FREE
             self.queue.put_back(job.id, self.owner)
-            return
+            return True
         self.queue.started(job.id)
         try:
-            words = words_of(job, self.workplace, self.shelf, self.workers)
+            if job.kind in CHORES:
+                words = words_of_chore(job, self.workplace)
+            else:
+                words = through_door(words_of(job, self.workplace, self.shelf, job.slots))
+                end = words.index("--") if "--" in words else len(words)
+                words[end:end] = [f"--from={parent}"] if parent else []
         except TunerError as error:
             self.queue.end(job.id, self.owner, "failed", f"tuner: {error}")
-            return
+            return True
         process = Process(words, log_of(self.workplace, job.id))
-        self._current = _Current(job, process)
+        self._running[job.id] = _Current(job, process)
         log.info("job %d: process %d works on study %r", job.id, process.pid, job.study)
+        return True
 
     def _is_free(self, study: str) -> bool:
         """Whether nobody works on a study: a process whose service died needs a moment to stop."""
+        if not study:
+            return True
         try:
             with only_writer(self.workplace.url, study):
                 return True
@@ -185,24 +231,80 @@ class Supervisor:
         if status is None:
             return
         if wish is None:
-            self._current = None
-        elif status == 0:
-            self._end("done")
+            self._running.pop(current.job.id)
+        elif status == 0 or (status == REFUSED and self._is_deleted(current.job)):
+            self._end(current, "done")
         elif wish in AFTER and status != REFUSED:
-            self._end(AFTER[wish])
+            self._end(current, AFTER[wish])
         elif status == REFUSED:
-            self._end("failed")
+            self._end(current, "failed")
         elif status == INTERRUPTED:
-            self._end("paused")  # somebody has stopped the process itself, and meant it
+            self._end(current, "paused")  # somebody has stopped the process itself, and meant it
         else:
             again = self.queue.get(current.job.id).starts < MOST_STARTS
             log.warning("job %d: its process died with status %d", current.job.id, status)
-            self._end("queued" if again else "failed", died=True)
+            self._end(current, "queued" if again else "failed", died=True)
 
-    def _end(self, state: State, *, died: bool = False) -> None:
-        if self._current is not None:
-            number = self._current.job.id
-            words = tail_of(log_of(self.workplace, number))
-            self.queue.end(number, self.owner, state, words, died=died)
-            log.info("job %d is %s", number, state)
-            self._current = None
+    def _is_deleted(self, job: Job) -> bool:
+        """Whether a deletion has nothing left to do: it was killed after its last step."""
+        names = {one.study_name for one in self._storage.get_all_studies()}
+        return job.kind == "delete" and job.study not in names
+
+    @property
+    def _storage(self) -> RDBStorage:
+        return open_storage(self.workplace.url, create=False)
+
+    def _end(self, current: _Current, state: State, *, died: bool = False) -> None:
+        number = current.job.id
+        words = tail_of(log_of(self.workplace, number))
+        self.queue.end(number, self.owner, state, words, died=died)
+        if current.job.kind == "delete" and state == "done":
+            self.queue.forget(current.job.study)
+            Tidying(self.queue.engine).forget(current.job.study)
+        log.info("job %d is %s", number, state)
+        self._running.pop(number)
+
+    def _balance(self) -> None:
+        """Give a waiting job a worker of one that has several; give workers that are free away."""
+        needing = [job for job in self.queue.waiting() if job.kind not in CHORES]
+        ours = [job for job in self.queue.at_work() if job.owner == self.owner]
+        job = to_start_again(self.slots, ours, len(needing), self.queue.clock())
+        if job is not None:
+            self._say(job.id, "It starts again with another number of workers.")
+            self.queue.ask_again(job.id, self.owner)
+
+    def _make_way(self) -> None:
+        """Stop what trains: the disk is full, and a study that meets its end there would fail."""
+        for job in self.queue.at_work():
+            if job.owner == self.owner and job.wish == "" and job.kind not in CHORES:
+                self._say(job.id, FULL)
+                self.queue.ask_again(job.id, self.owner)
+
+    def _look_after(self) -> None:
+        """Submit the clean-up that is due, and pause studies that are over their budget."""
+        now = time.monotonic()
+        if now < self._looked_after + SECONDS_BETWEEN_MEASURES:
+            return
+        self._looked_after = now
+        upkeep = Upkeep.of(self.queue.engine)
+        key = upkeep.key(self.queue.clock())
+        if key is not None and not self.queue.knows(key):
+            with suppress(UsageError):  # nothing is there to go, or a clean-up is at work
+                request = clean_request(self.workplace, upkeep.older_than, None)
+                self.queue.submit(request, "schedule", key)
+        for current in self._running.values():
+            used = self.room.of_study(current.job.study) if upkeep.budget else 0
+            if used > upkeep.budget * MEBIBYTE and current.job.kind not in CHORES:
+                self._say(
+                    current.job.id,
+                    f"The study is paused: its files have {used / MEBIBYTE:.0f} MiB, and its "
+                    f"budget is {upkeep.budget} MiB. Delete models that are not needed, or ask "
+                    "an admin for a larger budget; then resume it.",
+                )
+                with suppress(UsageError):
+                    self.queue.pause(current.job.id)
+
+    def _say(self, number: int, text: str) -> None:
+        """Add a line to what a job prints."""
+        with log_of(self.workplace, number).open("a", encoding="utf-8") as file:
+            file.write(f"tuner: {text}\n")

@@ -22,7 +22,7 @@ from tuner.study.store import evidence_name
 from tuner.unpromised.by_optuna import row_of_study, row_of_trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from optuna.storages import RDBStorage
 
@@ -40,6 +40,16 @@ TOLD = text(
     "SELECT a.trial_id, a.key, a.value_json FROM trial_user_attributes a "
     "JOIN trials t ON t.trial_id = a.trial_id WHERE t.state = 'COMPLETE' AND a.key IN :keys"
 ).bindparams(bindparam("keys", expanding=True))
+TRIALS_OF = text(
+    f"{TRIALS.text.partition(' ORDER')[0]} WHERE t.study_id IN :ids ORDER BY t.trial_id"
+)
+TOLD_OF = text(f"{TOLD.text} AND t.study_id IN :ids")
+STUDIES_OF = text("SELECT study_id, study_name FROM studies WHERE study_id IN :ids")
+KEPT_OF = text("SELECT study_id, key, value_json FROM study_user_attributes WHERE study_id IN :ids")
+TRIALS_OF, STUDIES_OF, KEPT_OF = (
+    one.bindparams(bindparam("ids", expanding=True)) for one in (TRIALS_OF, STUDIES_OF, KEPT_OF)
+)
+TOLD_OF = TOLD_OF.bindparams(bindparam("keys", expanding=True), bindparam("ids", expanding=True))
 INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
@@ -65,8 +75,22 @@ class Overview:
         return sum(count for state, count in self.states.items() if state.is_finished())
 
 
+@dataclass(slots=True)
+class Part:
+    """A study of which only what `Catalogue` needs is read."""
+
+    study_name: str
+    _study_id: int
+    user_attrs: dict[str, Any] = field(default_factory=dict)
+    system_attrs: dict[str, Any] = field(default_factory=dict)
+
+
 class Catalogue:
     """What a store holds. Read once; reading it again makes another.
+
+    Args:
+        only: ids of the studies to read; None: all. Of others nothing is known then, but for
+            `others`: what they keep, by name, as far as it matters.
 
     Attributes:
         studies: of tuner's, by name: what each keeps besides its trials.
@@ -74,9 +98,15 @@ class Catalogue:
             that is not among `studies` has lost its study.
     """
 
-    def __init__(self, storage: RDBStorage) -> None:
-        self.storage = storage
-        self._all = {one.study_name: one for one in storage.get_all_studies()}
+    def __init__(
+        self,
+        storage: RDBStorage,
+        only: Sequence[int] | None = None,
+        others: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.storage, self._only, self._others = storage, only, dict(others or {})
+        found = storage.get_all_studies() if only is None else _parts(storage, only)
+        self._all = {one.study_name: one for one in found}
         self.studies: dict[str, Mapping[str, Any]] = {
             name: one.user_attrs
             for name, one in sorted(self._all.items())
@@ -118,7 +148,7 @@ class Catalogue:
     @property
     def attributes(self) -> dict[str, Mapping[str, Any]]:
         """What each study of the store keeps besides its trials, by name, tuner's or not."""
-        return {name: one.user_attrs for name, one in self._all.items()}
+        return self._others | {name: one.user_attrs for name, one in self._all.items()}
 
     def overview(self) -> dict[str, Overview]:
         """Return what became of the trials of tuner's studies, by name, in two queries."""
@@ -126,8 +156,10 @@ class Catalogue:
         by_id = {row_of_study(self._all[name]): one for name, one in found.items()}
         complete: dict[int, Complete] = {}
         pruned: dict[int, Overview] = {}
+        some = {} if self._only is None else {"ids": list(self._only)}
+        trials, told = (TRIALS, TOLD) if self._only is None else (TRIALS_OF, TOLD_OF)
         with self.storage.engine.connect() as connection:
-            for study, trial, number, state, value, kind in connection.execute(TRIALS):
+            for study, trial, number, state, value, kind in connection.execute(trials, some):
                 if study not in by_id:
                     continue
                 by_id[study].states[TrialState[state]] += 1
@@ -137,7 +169,7 @@ class Catalogue:
                     score = INFINITE.get(kind, value)
                     complete[trial] = Complete(number, [math.nan if score is None else score])
                     by_id[study].complete.append(complete[trial])
-            for trial, key, value in connection.execute(TOLD, {"keys": TELLING}):
+            for trial, key, value in connection.execute(told, {"keys": TELLING, **some}):
                 if trial in complete:
                     complete[trial].user_attrs[key] = json.loads(value)
                 elif trial in pruned and key == BREAKS and max(json.loads(value)) > 0:
@@ -195,6 +227,19 @@ class Catalogue:
             for one in self.evidence.get(name, []):
                 connection.execute(RENAME, {"old": one, "new": evidence_name(new)})
                 retell(row_of_study(self._all[one]), EVIDENCE, new)
+
+
+def _parts(storage: RDBStorage, ids: Sequence[int]) -> list[Any]:
+    """Read some studies, in two queries."""
+    with storage.engine.connect() as connection:
+        found = {
+            number: Part(name, number)
+            for number, name in connection.execute(STUDIES_OF, {"ids": list(ids)})
+        }
+        for number, key, value in connection.execute(KEPT_OF, {"ids": list(ids)}):
+            if number in found:
+                found[number].user_attrs[key] = json.loads(value)
+    return list(found.values())
 
 
 def _ids(attributes: Mapping[str, Any]) -> list[str]:

@@ -41,6 +41,7 @@ class StudyConfig:
         design: how many folds the search trains, and the race after it.
         metric: that was asked for in place of the case's own, which `case` has; None: none was.
         limits: of what is trained.
+        shuffled: whether the targets of its development rows are shuffled: it is a placebo.
         identity: of the study itself, once it is there; empty: before, or made by an older tuner.
     """
 
@@ -58,6 +59,7 @@ class StudyConfig:
     design: Design = field(default_factory=Design)
     metric: str | None = None
     limits: Limits = field(default_factory=Limits)
+    shuffled: bool = False
     identity: str = ""
 
     @property
@@ -80,6 +82,7 @@ class StudyConfig:
             self,
             plan=Plan(**stored["plan"]),
             identity=stored["identity"],
+            sampler=stored.get("sampler", ""),
             pruner=stored.get("pruner", ""),
             design=Design.of(stored),
         )

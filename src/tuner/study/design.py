@@ -106,6 +106,6 @@ KEPT = ("folds_in_search", "race")
 
 def folds_trained(facts: Mapping[str, Any], *, arm: bool) -> int:
     """Return on how many folds a trial of this study was trained: baseline and recipe on all."""
-    k: int = facts["data"]["sizes"]["folds"]
+    k: int = facts["data"]["sizes"].get("folds", 1)
     searched = facts.get("folds_in_search")
     return k if arm or searched is None else min(k, int(searched))

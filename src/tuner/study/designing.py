@@ -25,7 +25,7 @@ ON_FOLDS = Race(entered=(6, 4, 3, 2, 1), arms=4, with_search=True)
 # each round is a whole training.
 ON_ONE_PART = Race(entered=(3, 1), arms=2, with_search=True)
 # All folds of the search tell the best apart as well as fresh ones do, and six fresh ones are one
-# stack, so nobody is dropped on the way. Six candidates cost 1.5 times as much and won nothing.
+# stack, so nobody is dropped on the way. Six candidates cost 1.7 times as much and won nothing.
 ON_STACKS = Race(entered=(3,) * 6, arms=6)
 IN_TIME = Race(entered=(6, 4, 3, 2, 1), arms=4)
 

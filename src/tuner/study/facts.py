@@ -74,6 +74,7 @@ def facts_of_config(config: StudyConfig) -> dict[str, Any]:
         "sampler": config.sampler,
         "pruner": config.pruner,
         **config.design.facts(),
+        **({"shuffled": True} if config.shuffled else {}),
     }
     plain: dict[str, Any] = json.loads(json.dumps(facts))
     return plain

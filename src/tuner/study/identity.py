@@ -12,6 +12,7 @@ from tuner.case.source import Source
 from tuner.errors import StudyError
 from tuner.study.design import PRUNERS
 from tuner.study.limits import Limits
+from tuner.study.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from tuner.study.schema import Facts, StoredDistribution
 
 ACCEPT = "--accept-changes"
-STILL_KNOWN = {"pruner": PRUNERS}  # a study that was begun with one of these continues with it
+# A study that was begun with one of these continues with it.
+STILL_KNOWN = {"sampler": SAMPLERS, "pruner": PRUNERS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ def open_study(
     precision: Precision | None = None,
     *,
     accept: bool = False,
+    begin: Callable[[optuna.Study], None] | None = None,
 ) -> tuple[optuna.Study, ConfigT]:
     """Create the study, or check that it is the same one and take it up.
 
@@ -47,6 +48,7 @@ def open_study(
         choose: finds the plan of a new study; None: it is the config's.
         precision: the one asked for; a study that is continued must have been begun in it.
         accept: continue the study with what has changed since it was begun, and keep a note of it.
+        begin: is handed the study before baseline and recipe are queued, and may add trials.
 
     Returns:
         The study, with interrupted trials queued again, and the config with the plan that the study
@@ -76,6 +78,8 @@ def open_study(
         own = {"plan": asdict(plan), "identity": uuid4().hex, "guesses": config.guessed()}
         stored = {**facts, **own}
         study.set_user_attr(FACTS, stored)
+    if begin is not None:
+        begin(study)
     present = {trial.user_attrs.get(ARM) for trial in study.get_trials(deepcopy=False)}
     for arm, values in config.arms.items():
         if arm not in present:
@@ -155,8 +159,9 @@ def _accept(
         if study.user_attrs.get(name):
             study.set_user_attr(name, {})
     kept = {"plan": stored["plan"], "identity": stored.get("identity") or uuid4().hex}
-    if not any(change.what == "pruner" for change in found):
-        kept["pruner"] = stored.get("pruner", "")
+    for what in ("sampler", "pruner"):
+        if not any(change.what == what for change in found):
+            kept[what] = stored.get(what, "")
     now = {name: value for name, value in facts.items() if name not in KEPT}
     accepted = {**stored, **now, **kept, "version": stored.get("version", facts["version"])}
     study.set_user_attr(FACTS, accepted)

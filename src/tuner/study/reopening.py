@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tuner.case.loading import load_named_case
 from tuner.case.source import source_of
 from tuner.data import cache
+from tuner.data.shuffling import shuffled
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import folds
 from tuner.errors import DataError, StoreError
@@ -77,6 +78,7 @@ def config_of(
             design=Design.of(facts),
             metric=metric,
             limits=Limits.of(facts),
+            shuffled=facts.get("shuffled", False),
             identity=facts.get("identity", ""),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -99,6 +101,8 @@ def _data(
             if not differences_of_data(stored, cached, facts["seed"]):
                 return cached, folder
     found = case.dataset(Folders(given=data_dir, own=workplace.data))
+    if facts.get("shuffled"):
+        found = shuffled(found, facts["seed"])
     if differences := differences_of_data(stored, found, facts["seed"]):
         raise DataError(
             f"the study was made on other data than what was found: {'; '.join(differences)}. Name "

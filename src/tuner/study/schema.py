@@ -14,9 +14,12 @@ FACTS = "tuner"  # Facts: what the study was made with; it makes an Optuna study
 CHANGES = "changes_accepted"  # list[AcceptedChange]: what was accepted since, oldest first
 SESSIONS = "sessions"  # list[Session]: the runs of the study command
 STOPPED = "stopped"  # why the search has ended by itself; None: it has not
+BUDGET = "budget"  # the time budget that has ended the search; None: none has
 CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
 MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does
+AUDIT = "audit"  # what pruned trials come to that were drawn by lot and trained to their end
+PLACEBO = "placebo"  # what the same search finds on shuffled targets
 PARTS = "parts"  # by name: what the baseline with a part of the changes does on the test split
 IMPORTANCE = "importance"  # which hyperparameters mattered
 REMARKS = "remarks"  # what is odd about the data: sentences, said before anything trains
@@ -25,11 +28,13 @@ SEED_MATTERS = "seed_matters"  # what a training's seed changes: its "weights", 
 NOTE = "note_version"  # of the note in the dashboard that tuner wrote last; a later one is not ours
 OPENINGS = "test_openings"  # list[Opening]: when and why the test split was opened
 
+PARENT = "parent"  # whose trials it began with: its name, its identity, how many were taken
+
 # Attributes of the evidence study, each with the number of a trial behind it.
 ROW_LOSSES = "row_losses:"  # of a loop: what models of that trial's configuration lose a test row
 
 # What was concluded from trainings: empty again once a change has been accepted.
-CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, PARTS, TESTED_WEIGHTS)
+CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, AUDIT, PLACEBO, PARTS, TESTED_WEIGHTS)
 
 # The attribute of a study that holds the trainings after another's search: that other's name.
 EVIDENCE = "evidence_of"
@@ -41,6 +46,7 @@ SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "a
 KEY = "key"
 GUESS = "guess"  # the number, from 0 on, of a guess: what is tried before the search draws
 TRIED = "tried"  # what a person asked for with --try: values by name
+TAKEN = "taken_over"  # of a trial of another study: that study, its number there, that of its seed
 LOST = "lost"  # of a loop: the machine failed, not the configuration; it takes no trial's place
 AGAIN = "again_of"  # the number of the trial that was lost, of one that is in its place
 PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it ended, was asked
@@ -62,6 +68,7 @@ OWN = frozenset(
             INFORMED,
             LOST,
             AGAIN,
+            TAKEN,
             "traceback",
         ),
     }
@@ -114,7 +121,8 @@ class Facts(TypedDict):
     `asked_metric` is the one of --metric, where that was given. `folds_in_search` folds are trained
     of each configuration but baseline and recipe; `race` is a `tuner.study.design.Race`. A study
     without them keeps the rules before: all folds, and a race of three. `guesses` are what was
-    tried before the search, as values by name; a study made before there were any has none.
+    tried before the search, as values by name; a study that was made before there were any has
+    none. `shuffled`: it is a placebo.
     """
 
     version: str
@@ -143,6 +151,7 @@ class Facts(TypedDict):
     guesses: NotRequired[list[dict[str, Any]]]
     source: NotRequired[StoredSource]
     rules: NotRequired[dict[str, str]]
+    shuffled: NotRequired[bool]
 
 
 class AcceptedChange(TypedDict):
@@ -166,6 +175,7 @@ class Session(TypedDict):
     cluster: NotRequired[dict[str, Any]]
     search_seconds: NotRequired[float]
     confirmation_seconds: NotRequired[float]
+    audit_seconds: NotRequired[float]
 
 
 class Opening(TypedDict):
@@ -181,6 +191,7 @@ class SearchTrial(TypedDict):
 
     Attributes:
         arm: "baseline" or "recipe", of a trial that is one.
+        guess: its number among the guesses, of a trial that is one.
         tried: what a person asked for with --try, of a trial that was: values by name.
         hyperparameters: all of them.
         seed: of its training.
@@ -196,6 +207,7 @@ class SearchTrial(TypedDict):
     """
 
     arm: NotRequired[str]
+    guess: NotRequired[int]
     tried: NotRequired[dict[str, Any]]
     hyperparameters: dict[str, Any]
     seed: int
@@ -218,16 +230,19 @@ class EvidenceTrial(TypedDict):
     """Attributes of a training after the search; its value is its score on the fold.
 
     `key` names what was trained, by what code, on what, for which study; `seconds` and `work` are
-    its share of a job that trained several.
+    its share of a job that trained several. A pruned trial that was trained to its end is
+    `audited`: its number. It has no round, and `differs` says where its beginning was another.
     """
 
     key: str
     hyperparameters: dict[str, Any]
     epochs: int
-    round: int
+    round: int | None
     split_seed: int | None
     fold: int | None
     seed: int
     seconds: float | None
     work: float
     failure: str | None
+    audited: NotRequired[int]
+    differs: NotRequired[str | None]

@@ -214,6 +214,11 @@ def evidence_name(name: str) -> str:
     return f"{name}/evidence"
 
 
+def placebo_name(name: str) -> str:
+    """Return the name of the study that repeats the search of study `name` on shuffled targets."""
+    return f"{name}-placebo"
+
+
 def facts_of(study: optuna.Study) -> dict[str, Any]:
     """Return what a study of ours was made with.
 

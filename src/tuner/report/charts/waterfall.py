@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from tuner.report.charts.look import BLUE, GREEN, GREY, INK, VERMILLION, our_look
 from tuner.report.charts.names import drawable
 from tuner.report.scored import metric_in
-from tuner.report.wording import decimals_for, number, setting
+from tuner.report.wording import decimals_for, number, rest_in_words, setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,14 @@ def draw_waterfall(facts: Mapping[str, Any]) -> Figure | None:
     factor = metric.factor
     start = factor * found["baseline_loss"]
     ends = [start - factor * step["total"] for step in steps]
+    rest = found["rest"]
+    if rest and rest["gain"] is not None:
+        ends.append(ends[-1] - factor * rest["gain"])
     decimals = decimals_for(start, *ends, least=1) + (not metric.per_cent)
-    names = drawable([_label(step) for step in steps])
+    labels_of_steps = [_label(step) for step in steps]
+    if len(ends) > len(steps):
+        labels_of_steps.append(rest_in_words(len(rest["changes"])))
+    names = drawable(labels_of_steps)
     labels = ["baseline", *names, "best" if found["complete"] else "so far"]
     with our_look(*names):
         figure = Figure(figsize=(8.4, 1.1 + ROW * len(labels)), layout="constrained")

@@ -101,9 +101,11 @@ def wall_seconds(
     """Seconds on the clock; a session that was interrupted has left none."""
     search = [session["search_seconds"] for session in sessions if "search_seconds" in session]
     confirmation = [s["confirmation_seconds"] for s in sessions if "confirmation_seconds" in s]
+    audit = [session["audit_seconds"] for session in sessions if "audit_seconds" in session]
     return {
         "search": math.fsum(search) if search else None,
         "confirmation": math.fsum(confirmation) if confirmation else None,
+        "audit": math.fsum(audit) if audit else None,
         "all_trials": math.fsum(trial.user_attrs.get("seconds", 0.0) for trial in trials),
         "sessions": len(sessions),
         "sessions_without_time": sum("search_seconds" not in session for session in sessions),

@@ -11,6 +11,7 @@ from tuner.evidence.health import check_health
 from tuner.evidence.parts import judge_part, parts_of
 from tuner.evidence.verdicts import against_rivals, verdicts
 from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts, rival_facts
+from tuner.report.facts.audited import audit_facts
 from tuner.report.facts.counting import counts, guesses_of, tries_of, wall_seconds, work_of
 from tuner.report.facts.importances import importance_facts
 from tuner.report.facts.labels import diagnoses
@@ -18,21 +19,26 @@ from tuner.report.facts.limits import limits_facts
 from tuner.report.facts.mistaken import mistakes_facts
 from tuner.report.facts.origin import manifest, where
 from tuner.report.facts.outlook import outlook
+from tuner.report.facts.shuffled import placebo_facts
 from tuner.report.facts.steps import ablation_facts
-from tuner.study.arms import arms_of
+from tuner.study.arms import arms_of, candidates_of
 from tuner.study.design import folds_trained
 from tuner.study.schema import (
     ABLATION,
+    AUDIT,
+    BUDGET,
     CHANGES,
     CONFIRMATION,
     IMPORTANCE,
     MISTAKES,
     OPENINGS,
+    PLACEBO,
     REMARKS,
     SESSIONS,
     STOPPED,
 )
 from tuner.study.store import facts_of, shown
+from tuner.study.trials import sign_of_study
 from tuner.study.url import without_secrets
 
 if TYPE_CHECKING:
@@ -82,6 +88,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "tries": tries_of(trials),
         "guesses": guesses_of(trials),
         "stopped": attributes.get(STOPPED),
+        "budget": attributes.get(BUDGET),
         "work": work_of(trials),
         "arms": {
             name: facts_of_arm(trial, name, confirmation, made) for name, trial in arms.items()
@@ -95,6 +102,10 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "ablation": ablation_facts(
             attributes.get(ABLATION), arms, metric_of(made), made["data"]["sizes"]
         ),
+        "audit": audit_facts(
+            attributes.get(AUDIT), trials, candidates_of(study), sign_of_study(study)
+        ),
+        "placebo": placebo_facts(attributes.get(PLACEBO), arms, sign_of_study(study)),
         "parts": [
             {
                 "changes": part["changes"],

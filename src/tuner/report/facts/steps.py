@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import CONFIDENCE, Direction, paired_gains
-from tuner.evidence.rounds import compare_rounds
+from tuner.evidence.rounds import compare_rounds, share_held_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ def ablation_facts(
         return None
     if (stored["baseline"], stored["best"]) != (arms["baseline"].number, arms["best"].number):
         return None
-    held_out = sizes["validation"] / max(sizes["training"], 1)  # a loop has no folds: 0
+    held_out = share_held_out(sizes)
     direction = metric.direction
     scores: list[list[float | None]] = stored["path_scores"]
     whole, first = stored["whole"], scores[0] if scores else []
@@ -56,6 +56,7 @@ def ablation_facts(
         }
         for name, before, after in zip(stored["path"], scores, scores[1:], strict=False)
     ]
+    rest = stored.get("rest") or []  # of an ablation made before: none, its path went to the end
     smallest = stored["smallest"] and {
         "changes": stored["smallest"],
         **_gain(first, stored["smallest_scores"], direction, held_out),
@@ -64,6 +65,10 @@ def ablation_facts(
         **{name: stored[name] for name in ("rounds", "complete", "changes", "subsets_measured")},
         "baseline_loss": _loss(first, metric),
         "path": path,
+        "rest": {"changes": rest, **_gain(scores[-1], whole, direction, held_out)}
+        if rest and scores
+        else None,
+        "at_once": stored.get("at_once"),
         "without": without,
         "whole": _gain(first, whole, direction, held_out),
         "smallest": smallest,

@@ -17,6 +17,7 @@ from tuner.report.wording import (
     listed,
     number,
     per_cent,
+    rest_in_words,
     setting,
     shell,
     table,
@@ -61,9 +62,10 @@ def changes_section(facts: Facts, picture: str | None) -> str:
             ]
             for step, one in enumerate(found["path"], start=1)
         ]
+        rows += _rest(metric, found)
         parts += [
             table(HEADER, rows, left=3),
-            _explanation(metric, found["rounds"]),
+            _explanation(metric, found),
             _groups(found),
         ]
     if not found["complete"]:
@@ -129,6 +131,7 @@ def _smallest(metric: Metric, found: Facts) -> str:
             "folds, so no share of the gain can be given."
         )
     dropped = [one["change"] for one in found["path"] if one["change"] not in smallest["changes"]]
+    dropped += (found["rest"] or {}).get("changes", [])
     every = count(len(found["changes"]), "change")
     share = of_the_gain(smallest["gain"] / whole)
     text = f"**The smallest change worth making:** {changes} ({share} of all {every})."
@@ -137,17 +140,49 @@ def _smallest(metric: Metric, found: Facts) -> str:
     return text + _doubt(metric, found)
 
 
-def _explanation(metric: Metric, rounds: int) -> str:
+def _rest(metric: Metric, found: Facts) -> list[list[str]]:
+    """Return the row of the changes that were not worth a step by themselves; none without any."""
+    rest = found["rest"]
+    if not rest:
+        return []
+    names = listed([code(name) for name in rest["changes"]])
+    return [
+        [
+            BLANK,
+            f"{rest_in_words(len(rest['changes']))}: {names}",
+            BLANK,
+            _write(metric, rest["gain"], found),
+            _interval(metric, rest["interval"], found),
+            _write(metric, found["whole"]["gain"], found),
+            BLANK,
+        ]
+    ]
+
+
+def _explanation(metric: Metric, found: Facts) -> str:
     unit = f"points of {metric.title}" if metric.unit_of_difference else metric.title
+    tried = "At each step all remaining changes were tried."
+    if found["at_once"]:
+        tried = (
+            f"At each step the {found['at_once']} changes were tried that promised most by the "
+            "trials of the search, and the next ones where none of these brought its share of what "
+            "was left."
+        )
+    ended = ""
+    if found["rest"]:
+        ended = (
+            "\n- The path ends where the other changes together are not worth a step: they bring "
+            "under 5 % of the gain, or under 25 % and the folds cannot tell it from nothing."
+        )
     return (
-        f"Gains are in {unit}, measured on {count(rounds, 'fresh fold')}; each fold has its own "
-        "seed, the same for all. At each step all remaining changes were tried. After each fold "
-        "the worse half was dropped; at the end the best change was kept.\n\n"
+        f"Gains are in {unit}, measured on {count(found['rounds'], 'fresh fold')}; each fold has "
+        f"its own seed, the same for all. {tried} After each fold the worse half was dropped; at "
+        "the end the best change was kept.\n\n"
         "- *In all*: the gain over the baseline up to this step.\n"
         "- *Lost without it*: what the best loses when only this change is left out.\n"
         "- A step is the largest of several, so the first gains are somewhat too high. Intervals "
         "allow for folds that share training rows. They cover new trainings on these rows, "
-        "not new data."
+        f"not new data.{ended}"
     )
 
 
@@ -175,14 +210,18 @@ def _better_half_way(found: Facts) -> list[str]:
     totals = [step["total"] if step["total"] is not None else -math.inf for step in found["path"]]
     if not totals:
         return []
+    after = [one["change"] for one in found["path"]]
+    if (rest := found["rest"]) and found["whole"]["gain"] is not None:
+        totals.append(found["whole"]["gain"])
+        after += rest["changes"]
     top = max(range(len(totals)), key=totals.__getitem__)
     if totals[top] - totals[-1] <= 1e-6 * abs(totals[-1]):
         return []
-    rest = listed([code(step["change"]) for step in found["path"][top + 1 :]])
+    others = listed([code(name) for name in after[top + 1 :]])
     some = "first change does" if top == 0 else f"first {top + 1} changes do"
     return [
-        f"On these folds the {some} better than all {len(totals)}. To search further from there, "
-        f"keep the baseline's value of {rest}: name each with `--fix` in a new study."
+        f"On these folds the {some} better than all {len(after)}. To search further from there, "
+        f"keep the baseline's value of {others}: name each with `--fix` in a new study."
     ]
 
 

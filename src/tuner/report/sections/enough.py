@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tuner.report.scored import metric_in
 from tuner.report.sections.guesses import guesses_in_words, is_guess
 from tuner.report.sections.loop import is_of_loop
+from tuner.report.sections.placebo import placebo_in_words
+from tuner.report.sections.pruning import pruning_cost
 from tuner.report.wording import (
     code,
     count,
@@ -50,6 +52,8 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
         "## Was the search good enough? Would more trials help?",
         more_trials(facts),
         _checks(facts),
+        pruning_cost(facts),
+        placebo_in_words(facts),
         *pictures,
         "\n".join(line for line in lines if line),
     ]
@@ -121,7 +125,12 @@ def _trials(facts: Facts) -> str:
 
 
 def _stopped(facts: Facts) -> str:
-    stopped = facts["stopped"]
+    stopped, budget = facts["stopped"], facts["budget"]
+    if stopped and budget:
+        return (
+            f"- The number of trials came from a time budget of {duration(budget['seconds'])} "
+            f"(`--budget`): `--trials {facts['trials']['total']}` makes the same study, bit for bit"
+        )
     return f"- Stopped by `--trials auto` {stopped['reason']}" if stopped else ""
 
 
@@ -153,6 +162,8 @@ def _time(facts: Facts) -> str:
         parts.append(f"search {duration(wall['search'])}")
     if wall["confirmation"] is not None:
         parts.append(f"confirmation {duration(wall['confirmation'])}")
+    if wall["audit"] is not None and facts["audit"]:
+        parts.append(f"pruned trials trained to their end {duration(wall['audit'])}")
     parts.append(f"all trials together {duration(wall['all_trials'])}")
     line = f"- Time: {', '.join(parts)}, in {count(wall['sessions'], 'session')}"
     if wall["sessions_without_time"]:

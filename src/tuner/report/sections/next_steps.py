@@ -56,7 +56,7 @@ def _drop(facts: Facts) -> list[str]:
     if not found or not found["smallest"] or not pair or pair["verdict"] != "better":
         return []
     names = found["smallest"]["changes"]
-    if len(names) == len(found["path"]):
+    if len(names) == len(found["changes"]):
         return []
     kept = listed([code(name) for name in names])
     part = confirmed_part(facts, names)

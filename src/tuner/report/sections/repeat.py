@@ -42,8 +42,9 @@ def repeat_section(facts: Facts) -> str:
 
 def repeat_command(facts: Facts) -> str:
     """Return the command that makes the same study in an empty folder, workers included."""
-    words = _without(_words(facts), ("--storage", "--home", "--timeout", "--seeds", "--workers"))
-    if not facts["stopped"]:
+    elsewhere = ("--storage", "--home", "--timeout", "--budget", "--seeds", "--workers")
+    words = _without(_words(facts), elsewhere)
+    if not facts["stopped"] or facts["budget"]:
         words = [*_without(words, ("--trials",)), "--trials", str(facts["trials"]["total"] or 1)]
     confirmation = facts["confirmation"]
     if not confirmation:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 from sqlalchemy import text
 
-from tuner.machine import usable_cores
 from tuner.serve.tables import STATES
 from tuner.study.store import evidence_name
 
@@ -41,11 +40,11 @@ def exposition(service: Service) -> str:
                 trials[state.lower()] += count
                 busy += count if name in at_work and state == TrialState.RUNNING.name else 0
         count, seconds = connection.execute(SECONDS).one()
-    limit = service.supervisor.workers or usable_cores()
+    limit = service.supervisor.slots
     families = (
         ("tuner_jobs", "gauge", "Jobs by state.", _by_state(states, STATES)),
         ("tuner_trials", "gauge", "Trials by state.", _by_state(trials, sorted(trials))),
-        ("tuner_workers", "gauge", "Trainings of a study that may run at once.", {"": limit}),
+        ("tuner_workers", "gauge", "Trainings that may run at once.", {"": limit}),
         ("tuner_workers_busy", "gauge", "Trainings that run.", {"": busy}),
         (
             *("tuner_trial_seconds", "summary", "Seconds that complete trials took."),

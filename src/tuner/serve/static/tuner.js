@@ -98,3 +98,34 @@ if (form) {
     predict(form, document.getElementById("prediction"));
   });
 }
+
+function upload(form) {
+  const file = form.elements.file.files[0];
+  const output = form.querySelector("output");
+  const sending = new XMLHttpRequest(); // fetch does not tell how much it has sent
+  sending.open("POST", `${form.dataset.upload}?name=${encodeURIComponent(file.name)}`);
+  sending.setRequestHeader("Content-Type", "application/octet-stream");
+  sending.setRequestHeader("X-Form-Key", form.dataset.key);
+  sending.setRequestHeader("Accept", "application/json");
+  sending.upload.addEventListener("progress", (event) => {
+    output.textContent = `${Math.floor((100 * event.loaded) / event.total)} % sent`;
+  });
+  sending.addEventListener("load", () => {
+    if (sending.status === 201) {
+      location.href = form.dataset.next + encodeURIComponent(JSON.parse(sending.responseText).data);
+      return;
+    }
+    const said = new DOMParser().parseFromString(sending.responseText, "text/html").querySelector("main p");
+    output.textContent = said ? said.textContent : `The service answered with ${sending.status}.`;
+  });
+  sending.addEventListener("error", () => { output.textContent = "The service did not answer."; });
+  sending.send(file);
+}
+
+const uploading = document.getElementById("upload");
+if (uploading) {
+  uploading.addEventListener("submit", (event) => {
+    event.preventDefault();
+    upload(uploading);
+  });
+}

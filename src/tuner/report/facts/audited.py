@@ -1,0 +1,56 @@
+"""What pruning cost, by the pruned trials that were trained to their end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from tuner.evidence.audit import interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
+
+
+def audit_facts(
+    stored: Mapping[str, Any] | None,
+    trials: Sequence[FrozenTrial],
+    candidates: Sequence[FrozenTrial],
+    sign: Literal[1, -1],
+) -> dict[str, Any] | None:
+    """Return the audit's entry in report.json; None where no pruned trial was trained to its end.
+
+    Args:
+        trials: all of the study, by number.
+        candidates: of the search, the best first: what a pruned trial is compared with.
+        sign: 1 where more of the score is better, -1 where less is.
+
+    Returns:
+        `audited` of `pruned` trials were drawn by lot. `best` and `candidates` have those that
+        would have beaten the best of the search, and the last of its candidates, the best first;
+        each has a 95 % interval for how many of all pruned trials would have.
+    """
+    if not stored or not stored["trials"] or not candidates:
+        return None
+    audited: list[dict[str, Any]] = [
+        {**one, "values": trials[one["trial"]].params} for one in stored["trials"]
+    ]
+    found: dict[str, Any] = {
+        "pruned": stored["pruned"],
+        "audited": len(audited),
+        "candidates_of_search": len(candidates),
+        "best_of_search": candidates[0].values[0],
+        "trials": audited,
+    }
+    for name, one in (("best", candidates[0]), ("candidates", candidates[-1])):
+        better = [
+            trial
+            for trial in audited
+            if trial["score"] is not None and sign * (trial["score"] - one.values[0]) > 0
+        ]
+        better.sort(key=lambda trial: -sign * trial["score"])
+        found[name] = {
+            "trials": better,
+            "interval": interval(len(better), len(audited), stored["pruned"]),
+        }
+    return found

@@ -1,0 +1,42 @@
+"""What the same search finds on shuffled targets, beside what it claims to have found."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optuna.trial import FrozenTrial
+
+
+def placebo_facts(
+    stored: Mapping[str, Any] | None, arms: Mapping[str, FrozenTrial], sign: Literal[1, -1]
+) -> dict[str, Any] | None:
+    """Return the placebo's entry in report.json; None where there was none.
+
+    Args:
+        sign: 1 where more of the score is better, -1 where less is.
+
+    Returns:
+        All in units of the metric. `score`: of the best in the search on shuffled targets; `fresh`:
+        its mean on `n` fresh folds; `optimism`: how much better the first is than the second.
+        `chance`: of the same answer for every row. `gain`: of the best over the baseline in the
+        search on the study's own targets; None in the placebo itself.
+    """
+    if not stored:
+        return None
+    known = [one for one in stored["fresh"] if one is not None]
+    fresh = fmean(known) if known else None
+    own = "study" in stored and {"baseline", "best"} <= arms.keys()
+    return {
+        "study": stored.get("study"),
+        "trials": stored["trials"],
+        "score": stored["score"],
+        "fresh": fresh,
+        "n": len(known),
+        "chance": stored["chance"],
+        "optimism": None if fresh is None else sign * (stored["score"] - fresh),
+        "gain": sign * (arms["best"].values[0] - arms["baseline"].values[0]) if own else None,
+    }

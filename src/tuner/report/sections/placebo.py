@@ -1,0 +1,38 @@
+"""What this search finds where there is nothing to find."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.report.scored import metric_in
+from tuner.report.wording import count, difference, means_and_stds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def placebo_in_words(facts: Mapping[str, Any]) -> str:
+    """Say what the same search found on shuffled targets; empty where that was not tried."""
+    found, metric = facts["placebo"], metric_in(facts)
+    if not found:
+        return ""
+    values = [found["score"], found["fresh"], found["chance"]]
+    shown = iter(
+        means_and_stds(metric, [{"mean": one, "std": None} for one in values if one is not None])
+    )
+    score = next(shown)
+    fresh = next(shown) if found["fresh"] is not None else "no score"
+    chance = next(shown) if found["chance"] is not None else "unknown"
+    text = (
+        f"**On shuffled targets, where there is nothing to find,** the best of "
+        f"{count(found['trials'], 'trial')} has {metric.title} {score} in the search and {fresh} "
+        f"on fresh folds; always giving the same answer has {chance}."
+    )
+    if found["optimism"] is None:
+        return text
+    luck = difference(metric, found["optimism"])
+    text += f" So about {luck} of a search score are luck there."
+    if found["gain"] is not None:
+        gain = difference(metric, found["gain"])
+        text += f" On its own targets the search improved on the baseline by {gain}."
+    return text

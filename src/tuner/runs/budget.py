@@ -1,0 +1,205 @@
+"""A study in a given time: when its search stops asking for trials, so that all else still fits.
+
+The clock decides nothing but that. What runs then is let end, so the study is the one that
+`--trials N` makes with as many trials, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from tuner.evidence.audit import MOST, SHARE_OF_WORK
+from tuner.evidence.duration import seconds_of, trainings_of
+from tuner.runs.observer import Message
+from tuner.study.design import Design, folds_trained
+from tuner.study.schema import ARM, BUDGET, FACTS, SECONDS, SESSIONS, STOPPED
+from tuner.study.store import facts_of
+from tuner.study.trials import complete_trials, finished, scored_trials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import optuna
+
+    from tuner.runs.observer import Observer
+    from tuner.runs.settings import StudySettings
+
+    Enough = Callable[[optuna.Study], str | None]
+
+ROOM = 1.2  # of what is kept for the confirmation: its last models train on more rows
+PARTS = ("search_seconds", "confirmation_seconds", "audit_seconds")
+
+
+@dataclass(slots=True, kw_only=True)
+class Budget:
+    """The time that a study may take, its confirmation and audit included.
+
+    Attributes:
+        study: as the search sees it.
+        seconds: of all runs of the study together.
+        spent: by earlier runs.
+        seeds: of the confirmation.
+        raced: trainings of the race on fresh folds, at most.
+        folds: trained in a trial that is neither baseline nor recipe.
+        slots: fits that run at once.
+        audits: whether pruned trials are trained to their end afterwards.
+        say: is told how far the time goes, first when the baseline has ended.
+    """
+
+    study: optuna.Study
+    seconds: float
+    spent: float
+    seeds: int
+    raced: int
+    folds: int
+    slots: int
+    audits: bool
+    say: Callable[[str], None]
+    began: float = field(default_factory=lambda: time.monotonic())
+    told_at: int = 0  # trials at which it was said last
+
+    @classmethod
+    def of(
+        cls,
+        study: optuna.Study,
+        settings: StudySettings,
+        seeds: int,
+        slots: int,
+        observer: Observer,
+        *,
+        audits: bool = True,
+    ) -> Budget | None:
+        """Return the budget of a run that has begun; None where none was given.
+
+        Args:
+            seeds: of the confirmation, as far as it is known before.
+        """
+        if settings.budget is None:
+            return None
+        made = facts_of(study)
+        *before, _ = study.user_attrs[SESSIONS]  # this run's own is the last
+        return cls(
+            study=study,
+            seconds=settings.budget,
+            spent=seconds_spent(before),
+            seeds=seeds,
+            raced=Design.of(made).trainings_of_race(seeds),
+            folds=folds_trained(made, arm=False),
+            slots=slots,
+            audits=audits,
+            say=lambda text: observer.tell(Message(text)),
+        )
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        return self.seconds - self.used
+
+    @property
+    def used(self) -> float:
+        """Seconds that are gone."""
+        return self.spent + time.monotonic() - self.began
+
+    def reason_to_stop(self, study: optuna.Study) -> str | None:
+        """Say why no more trials are asked for; None: one more fits, or nothing has ended yet.
+
+        What it decides is kept with the study.
+        """
+        used, kept, a_trial = self.used, self.kept(study), self.of_a_trial(study)
+        if a_trial is None or used + a_trial + kept <= self.seconds:
+            return None
+        done = finished(study)
+        study.set_user_attr(BUDGET, {"seconds": self.seconds})
+        return f"after {done} trials, so that the rest fits into {in_words(self.seconds)}"
+
+    def kept(self, study: optuna.Study) -> float:
+        """Return the seconds that are kept for what follows the search."""
+        complete = [self._as_the_others(trial) for trial in complete_trials(study)]
+        trainings = trainings_of(self.seeds, self.raced)
+        confirmation = seconds_of(trainings, complete, self.folds, self.slots)
+        if not (self.audits and complete):
+            return ROOM * confirmation
+        search = math.fsum(_seconds(scored_trials(study))) / self.slots
+        audit = min(math.ceil(MOST / self.slots) * fmean(complete), SHARE_OF_WORK * search)
+        return ROOM * confirmation + audit
+
+    def _as_the_others(self, trial: optuna.trial.FrozenTrial) -> float:
+        """Return what a trial took, or would have taken on as many folds as the others."""
+        facts, arm = self.study.user_attrs.get(FACTS), ARM in trial.user_attrs
+        share = self.folds / folds_trained(facts, arm=arm) if facts else 1.0
+        return share * float(trial.user_attrs.get(SECONDS, 0.0))
+
+    def of_a_trial(self, study: optuna.Study) -> float | None:
+        """Return the seconds that a trial takes; None while none has ended."""
+        known = [self._as_the_others(trial) for trial in scored_trials(study)]
+        return fmean(known) if known else None
+
+    def tell(self) -> None:
+        """Say what fits: when the first trial has ended, then after 5, 10, 20 and so on."""
+        study, a_trial = self.study, self.of_a_trial(self.study)
+        done = finished(study)
+        if a_trial is None or (self.told_at and done < max(5, 2 * self.told_at)):
+            return
+        self.told_at = done
+        kept, used, whole = self.kept(study), self.used, in_words(self.seconds)
+        if self.spent + 2 * a_trial + kept > self.seconds:
+            self.say(
+                f"The time budget of {whole} is too short: the baseline, the recipe and what "
+                f"follows the search alone take about {in_words(kept + 2 * a_trial)}."
+            )
+            return
+        more = max(0, math.floor((self.seconds - used - kept) / a_trial * self.slots))
+        after = f", and what follows the search takes about {in_words(kept)}" if kept else ""
+        self.say(
+            f"Time budget: {in_words(used)} of {whole} are used. A trial takes about "
+            f"{in_words(a_trial)}{after}. So there is time for about {more} more trials."
+        )
+
+
+def seconds_spent(sessions: Sequence[Mapping[str, Any]]) -> float:
+    """Return the seconds that earlier runs have taken; one that was killed has left none."""
+    return math.fsum(one.get(part) or 0.0 for one in sessions for part in PARTS)
+
+
+def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None) -> None:
+    """Let a search go on that has stopped by itself, where more is asked for now.
+
+    Args:
+        trials: that are asked for; None: as many as are worth it.
+        budget: in seconds; None: there is none.
+    """
+    if not study.user_attrs.get(STOPPED):
+        return
+    ended = study.user_attrs.get(BUDGET)
+    by_time = ended is not None and (budget is None or budget > ended["seconds"])
+    by_trials = ended is None and trials is not None
+    if by_time or by_trials:
+        study.set_user_attr(BUDGET, None)
+        study.set_user_attr(STOPPED, None)
+
+
+def enough_by(*rules: Enough | None) -> Enough | None:
+    """Return the rule that stops a search as soon as one of these does; None: there is none."""
+    known = [rule for rule in rules if rule is not None]
+
+    def reason(study: optuna.Study) -> str | None:
+        return next(filter(None, (rule(study) for rule in known)), None)
+
+    return reason if known else None
+
+
+def in_words(seconds: float) -> str:
+    """Write seconds as they are typed: 45 s, 10 min, 1 h 30 min."""
+    minutes, rest = divmod(max(round(seconds), 1), 60)
+    hours, minutes = divmod(minutes, 60)
+    fine = rest and not hours and minutes < 10
+    pairs = ((hours, "h"), (minutes, "min"), (rest if fine else 0, "s"))
+    return " ".join(f"{value} {unit}" for value, unit in pairs if value)
+
+
+def _seconds(trials: Sequence[optuna.trial.FrozenTrial]) -> list[float]:
+    return [float(trial.user_attrs[SECONDS]) for trial in trials if SECONDS in trial.user_attrs]

@@ -1,0 +1,213 @@
+"""Bayesian optimisation with a Gaussian process that learns from pruned trials too."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState
+from scipy.special import log_ndtr
+from threadpoolctl import ThreadpoolController
+
+from tuner.search.conditions import Conditions
+from tuner.search.encoding import Encoding
+from tuner.search.gaussian import Gaussian, fit, learn
+from tuner.search.improvement import Proposals, log_improvement
+from tuner.search.tpe import STARTUP, Columns, RememberingTPESampler
+from tuner.search.worth import worths
+from tuner.study.limits import was_passed_over
+from tuner.study.schema import DIVERGED
+from tuner.study.trials import SCORED, sign_of_study
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+    Numbers: TypeAlias = NDArray[np.float64]
+
+QUEUED = "fixed_params"  # Optuna's system attribute of a trial that was enqueued with values
+FEWEST_COMPLETE = 3  # to learn from
+MOST_LEARNT, MOST_FITTED = 256, 80  # trials; of more, the best half and some of all others
+MOST_RUNNING = 64  # trials that are taken into account while they run: the latest
+
+
+class BayesianSampler(BaseSampler):
+    """Draws all hyperparameters of a trial together, where the most improvement is expected.
+
+    At first, and what it does not know of, is drawn as `RememberingTPESampler` draws it.
+
+    Of a trial that runs it takes for granted what it expects of it, so that others look elsewhere
+    ("kriging believer", Ginsbourger, Le Riche and Carraro 2010). Where trials have constraints, it
+    multiplies the improvement by the probability that they are kept (Gardner et al. 2014, "Bayesian
+    Optimization with Inequality Constraints").
+
+    Args:
+        columns: of the study; shared by the samplers of all its trials.
+        startup: how many trials have to end before it learns from them.
+        fixed: hyperparameters that the search does not vary.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        columns: Columns,
+        startup: int = STARTUP,
+        fixed: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._one_by_one = RememberingTPESampler(seed, columns, startup)
+        self._columns, self._startup, self._fixed = columns, startup, dict(fixed or {})
+        self._rng = np.random.default_rng(seed)
+        self._has_read: int | None = None  # the number of the trial it draws one by one
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return what trials have had so far; nothing, while there are too few to learn from."""
+        trials = study.get_trials(deepcopy=False)
+        self._columns.add(
+            [
+                other
+                for other in trials
+                if other.state != TrialState.WAITING and other.number != trial.number
+            ]
+        )
+        ended = sum(other.state in SCORED for other in trials)
+        complete = sum(other.state == TrialState.COMPLETE for other in trials)
+        if ended < self._startup or complete < FEWEST_COMPLETE:
+            return {}
+        space = self._known()
+        return space if space.keys() - self._given(trial).keys() else {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Draw a configuration; a hyperparameter that it would not have is not in it."""
+        if not search_space:
+            return {}
+        with _threads().limit(limits=1, user_api="blas"):  # more may add up in another order
+            values = self._propose(study, trial, search_space)
+        return {name: value for name, value in values.items() if name in search_space}
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Draw a hyperparameter by itself."""
+        if self._has_read != trial.number:
+            self._has_read = trial.number
+            self._one_by_one.before_trial(study, trial)
+        return self._one_by_one.sample_independent(study, trial, param_name, param_distribution)
+
+    def _known(self) -> dict[str, BaseDistribution]:
+        """Return the ranges that trials have had so far, of those that leave a choice."""
+        return {name: one for name, one in self._columns.ranges.items() if not one.single()}
+
+    def _given(self, trial: FrozenTrial) -> dict[str, Any]:
+        """Return the values that are decided already."""
+        return {**self._fixed, **trial.system_attrs.get(QUEUED, {}), **trial.params}
+
+    def _propose(
+        self, study: Study, trial: FrozenTrial, space: Mapping[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        encoding = Encoding({**self._known(), **space})
+        trials = study.get_trials(deepcopy=False)
+        told = [other for other in trials if _is_told(other)]
+        values, doubts = worths(told, sign_of_study(study))
+        best_first = np.argsort(values, kind="stable")
+        rows = self._rows(encoding, told)
+        learnt = np.sort(_some(best_first, MOST_LEARNT))
+        model = _model(encoding, rows[learnt], values[learnt], doubts[learnt])
+        feasible = [one.state == TrialState.COMPLETE and _excess(one) <= 0 for one in told]
+        done = rows[feasible] if any(feasible) else rows
+        best = float(model.at(encoding.features(done))[0].min())
+        running = [
+            one
+            for one in trials
+            if one.state == TrialState.RUNNING and one.params and one.number != trial.number
+        ][-MOST_RUNNING:]
+        if running:
+            model = model.believing(encoding.features(self._rows(encoding, running)))
+        limits = self._limits(encoding, trials)
+
+        def score(candidates: Numbers) -> Numbers:
+            features = encoding.features(candidates)
+            gain = log_improvement(*model.at(features), best)
+            return gain + limits.log_chance(features) if limits else gain
+
+        pinned = encoding.pinned(self._given(trial))
+        proposals = Proposals(encoding, Conditions(rows), pinned, self._rng)
+        return encoding.values(proposals.best(score, rows[best_first]))
+
+    def _rows(self, encoding: Encoding, trials: Sequence[FrozenTrial]) -> Numbers:
+        numbers = np.array([trial.number for trial in trials], dtype=np.int64)
+        return encoding.rows({name: self._columns.whole(name, numbers) for name in encoding.names})
+
+    def _limits(self, encoding: Encoding, trials: Iterable[FrozenTrial]) -> _Limits | None:
+        """Learn by how much trials were over their limits; None: no trial has ever been."""
+        measured = [one for one in trials if one.constraints and one.state != TrialState.WAITING]
+        excess = np.array([_excess(one) for one in measured])
+        if len(measured) < FEWEST_COMPLETE or excess.max() <= 0:
+            return None
+        some = np.argsort(np.abs(excess), kind="stable")[:MOST_LEARNT]
+        rows = self._rows(encoding, [measured[place] for place in some])
+        return _Limits(encoding, rows, excess[some])
+
+
+class _Limits:
+    """By how much configurations are over their limits, as far as is known."""
+
+    def __init__(self, encoding: Encoding, rows: Numbers, excess: Numbers) -> None:
+        bent = np.log1p(excess) if excess.min() > -1 else np.arcsinh(excess)  # shares: of a limit
+        spread = bent.std() or 1.0
+        self._edge = -bent.mean() / spread
+        values = (bent - bent.mean()) / spread
+        self._model = _model(encoding, rows, values, np.zeros(len(values)))
+
+    def log_chance(self, features: Numbers) -> Numbers:
+        """Return the logarithm of the probability that limits are kept."""
+        means, deviations = self._model.at(features)
+        chance: Numbers = log_ndtr((self._edge - means) / deviations)
+        return chance
+
+
+def _model(encoding: Encoding, rows: Numbers, values: Numbers, doubts: Numbers) -> Gaussian:
+    """Learn values of rows; how smooth they are is fitted to some of them, where they are many."""
+    features = encoding.features(rows)
+    some = np.sort(_some(np.argsort(values, kind="stable"), MOST_FITTED))
+    logs = fit(features[some], encoding.owners, values[some], doubts[some])
+    return learn(features, encoding.owners, values, doubts, logs)
+
+
+def _some(best_first: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """Return the best half of what is allowed, and the other half evenly from all others."""
+    if len(best_first) <= most:
+        return best_first
+    best, rest = best_first[: most // 2], best_first[most // 2 :]
+    places = np.linspace(0, len(rest) - 1, most - len(best)).round().astype(int)
+    return np.concatenate([best, rest[places]])
+
+
+def _is_told(trial: FrozenTrial) -> bool:
+    """Whether a trial has shown what its configuration is worth."""
+    if trial.state == TrialState.FAIL:
+        return bool(trial.params) and trial.user_attrs.get(DIVERGED, False)
+    return trial.state in SCORED and bool(trial.params) and not was_passed_over(trial)
+
+
+def _excess(trial: FrozenTrial) -> float:
+    return max(trial.constraints.values(), default=0.0)
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Return what counts the threads of NumPy and SciPy; to find them takes milliseconds."""
+    return ThreadpoolController()

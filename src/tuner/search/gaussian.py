@@ -1,0 +1,152 @@
+"""A Gaussian process over configurations, with a length scale for each hyperparameter.
+
+Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", algorithm 2.1 and section
+5.4.1. `sklearn.gaussian_process` has no kernel that gives several columns one length scale, as the
+choices of a hyperparameter need, and takes 20 times as long to fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.optimize import Bounds, minimize
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers: TypeAlias = NDArray[np.float64]
+    Places: TypeAlias = NDArray[np.intp]
+
+# Normal priors of what is fitted, all logarithms. Values are standardised, ranges go from 0 to 1.
+WEIGHT, WEIGHT_SPREAD = 0.0, 1.5  # one over the square of a length scale
+SCALE, SCALE_SPREAD = 0.0, 1.0  # the variance of the values
+NOISE, NOISE_SPREAD = float(np.log(1e-4)), 2.0  # of one value, as variance
+NOISE_AT_LEAST = 1e-6
+BELIEVED = 1e-4  # variance of a value that is taken for granted
+FARTHEST = 4  # spreads from the prior's mean
+STEPS = 25  # of the optimizer; more change little
+
+
+@dataclass(frozen=True, slots=True)
+class Gaussian:
+    """What is known of a function from its values at some points.
+
+    Attributes:
+        roots: of the weights, by feature, shape (f,).
+        scale: the function's variance before anything is known.
+        points: where it is known, times the roots, shape (n, f).
+        inverse: of the lower Cholesky factor of their covariance with noise, shape (n, n).
+        solved: that covariance's inverse times the values, shape (n,).
+    """
+
+    roots: Numbers
+    scale: float
+    points: Numbers
+    inverse: Numbers
+    solved: Numbers
+
+    def at(self, features: Numbers) -> tuple[Numbers, Numbers]:
+        """Return mean and standard deviation, shape (m,) each, at points of shape (m, f)."""
+        covariance = self.scale * _matern(_squared(features * self.roots, self.points))[0]
+        half = covariance @ self.inverse.T
+        variance = self.scale - np.einsum("mn,mn->m", half, half)
+        return covariance @ self.solved, np.sqrt(np.maximum(variance, 1e-12))
+
+    def believing(self, features: Numbers) -> Gaussian:
+        """Return what would be known if the values at these points were as expected."""
+        points = features * self.roots
+        across = self.scale * _matern(_squared(points, self.points))[0]
+        among = self.scale * _matern(_squared(points, points))[0]
+        half = across @ self.inverse.T
+        rest = _inverse(_factor(among - half @ half.T, 0.0, np.full(len(points), BELIEVED)))
+        above = np.hstack([self.inverse, np.zeros((len(self.inverse), len(points)))])
+        below = np.hstack([-rest @ half @ self.inverse, rest])
+        # What is expected changes no expectation: the new points get no weight.
+        return Gaussian(
+            roots=self.roots,
+            scale=self.scale,
+            points=np.concatenate([self.points, points]),
+            inverse=np.concatenate([above, below]),
+            solved=np.concatenate([self.solved, np.zeros(len(points))]),
+        )
+
+
+def fit(features: Numbers, owners: Places, values: Numbers, doubts: Numbers) -> Numbers:
+    """Return the logarithms that are most likely: a weight for each owner, scale and noise.
+
+    Args:
+        features: points, shape (n, f).
+        owners: which hyperparameter a feature belongs to, shape (f,).
+        values: standardised, shape (n,).
+        doubts: variance of each value beside the noise that all have, shape (n,).
+    """
+    count = int(owners.max()) + 1
+    means = np.array([*[WEIGHT] * count, SCALE, NOISE])
+    spreads = np.array([*[WEIGHT_SPREAD] * count, SCALE_SPREAD, NOISE_SPREAD])
+
+    def loss(logs: Numbers) -> tuple[float, Numbers]:
+        weights, scale, noise = np.exp(logs[:count])[owners], np.exp(logs[-2]), np.exp(logs[-1])
+        points = features * np.sqrt(weights)
+        kernel, slope = _matern(_squared(points, points))
+        factor = _factor(scale * kernel, noise, doubts)
+        inverse = cho_solve((factor, True), np.eye(len(values)), check_finite=False)
+        solved = inverse @ values
+        outer = inverse - np.outer(solved, solved)  # twice the derivative by the covariance
+        bend = scale * outer * slope
+        moved = (features**2).T @ bend.sum(axis=1)
+        moved -= np.einsum("nf,nf->f", features, bend @ features)
+        off = (logs - means) / spreads
+        value = np.log(np.diag(factor)).sum() + (values @ solved + off @ off) / 2
+        by_weight = np.bincount(owners, moved * weights, count)
+        by_rest = [scale * (outer * kernel).sum() / 2, noise * np.trace(outer) / 2]
+        return float(value), np.concatenate([by_weight, by_rest]) + off / spreads
+
+    bounds = Bounds(means - FARTHEST * spreads, means + FARTHEST * spreads)
+    found = minimize(
+        loss, means, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS}
+    )
+    return np.asarray(found.x)
+
+
+def learn(
+    features: Numbers, owners: Places, values: Numbers, doubts: Numbers, logs: Numbers
+) -> Gaussian:
+    """Learn values at points; arguments as `fit` has them, `logs` as it returns them."""
+    roots, scale = np.exp(logs[:-2] / 2)[owners], float(np.exp(logs[-2]))
+    points = features * roots
+    factor = _factor(scale * _matern(_squared(points, points))[0], np.exp(logs[-1]), doubts)
+    return Gaussian(
+        roots=roots,
+        scale=scale,
+        points=points,
+        inverse=_inverse(factor),
+        solved=cho_solve((factor, True), values, check_finite=False),
+    )
+
+
+def _factor(covariance: Numbers, noise: float, doubts: Numbers) -> Numbers:
+    covariance.flat[:: len(doubts) + 1] += noise + NOISE_AT_LEAST + doubts
+    factor: Numbers = cholesky(covariance, lower=True, check_finite=False)
+    return factor
+
+
+def _inverse(factor: Numbers) -> Numbers:
+    inverse: Numbers = solve_triangular(factor, np.eye(len(factor)), lower=True, check_finite=False)
+    return inverse
+
+
+def _squared(one: Numbers, other: Numbers) -> Numbers:
+    """Return squared distances, shape (n, m), between points of shape (n, f) and (m, f)."""
+    sums = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)
+    squared: Numbers = np.maximum(sums - 2 * one @ other.T, 0.0)
+    return squared
+
+
+def _matern(squared: Numbers) -> tuple[Numbers, Numbers]:
+    """Return Matérn's kernel of smoothness 5/2 and its derivative by the squared distance."""
+    root = np.sqrt(5 * squared)
+    decay = np.exp(-root)
+    return (1 + root + root**2 / 3) * decay, -5 / 6 * (1 + root) * decay

@@ -1,0 +1,123 @@
+"""What each trial of a search has shown, as one number: the lower, the better."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from optuna.trial import TrialState
+from scipy.special import boxcox, boxcox1p
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from optuna.trial import FrozenTrial
+
+    Numbers: TypeAlias = NDArray[np.float64]
+
+POWERS = np.linspace(-3, 3, 121)
+DOUBT = 0.02  # variance of what a pruned trial would have come to
+BEHIND = 0.05  # between trials that were given up behind all others
+
+
+def worths(trials: Sequence[FrozenTrial], sign: int) -> tuple[Numbers, Numbers]:
+    """Return what trials are worth, standardised, and the variance of each, shape (n,) each.
+
+    Scores of complete trials are made as near to normal as a power makes them, as HEBO does
+    (Cowen-Rivers et al. 2022, "HEBO: Pushing the Limits of Sample-Efficient Hyperparameter
+    Optimisation", section 4.2): one that is a hundred times worse than another hides no longer
+    what lies between good ones.
+
+    A pruned trial is worth what a complete one came to that stood where it stood, at the stage at
+    which it was given up: both orders of complete trials, then and at the end, are laid side by
+    side. One that was behind all of them is worth less than any; so is one that diverged.
+
+    Args:
+        trials: complete, pruned with a score, or diverged; three complete ones at least.
+        sign: 1 where more of a score is better, -1 where less is.
+    """
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    finals = normalized(_finite(np.array([-sign * (trial.value or 0.0) for trial in complete])))
+    found = {one.number: float(value) for one, value in zip(complete, finals, strict=True)}
+    best_first, then = np.sort(finals), _Then(complete, sign)
+    behind: list[tuple[float, float, int]] = []
+    for trial in trials:
+        if trial.state == TrialState.COMPLETE:
+            continue
+        stage = trial.last_step if trial.state == TrialState.PRUNED else None
+        if stage is None:
+            behind.append((0.0, 0.0, trial.number))
+            continue
+        score, others = -sign * trial.intermediate_values[stage], then.at(stage)  # may be nan
+        if len(others) and score <= others[-1]:
+            shares = np.linspace(0, 1, len(others)), np.linspace(0, 1, len(best_first))
+            there = np.interp(np.interp(score, others, shares[0]), shares[1], best_first)
+            found[trial.number] = float(there)
+        else:
+            behind.append((-stage, np.nan_to_num(score, nan=np.inf), trial.number))
+    for place, (_, _, number) in enumerate(sorted(behind), start=1):
+        found[number] = best_first[-1] + BEHIND * place
+    values = np.array([found[trial.number] for trial in trials])
+    done = np.array([trial.state == TrialState.COMPLETE for trial in trials])
+    return _standardized(values), np.where(done, 0.0, DOUBT)
+
+
+def normalized(values: Numbers) -> Numbers:
+    """Return values standardised after the power that makes them most nearly normal.
+
+    Box and Cox 1964, "An Analysis of Transformations"; where values are not all above zero, or
+    near each other, Yeo and Johnson 2000, "A New Family of Power Transformations". scikit-learn's
+    `power_transform` finds the same powers to more digits, in 30 times the time.
+    """
+    plain = _standardized(values)
+    if not plain.any():
+        return plain
+    with np.errstate(all="ignore"):
+        if values.min() > 0 and values.max() > 2 * values.min():
+            logs = np.log(values / values.max())
+            bent = boxcox(values / values.max(), POWERS[:, None])
+        else:
+            logs = np.sign(plain) * np.log1p(np.abs(plain))
+            above = boxcox1p(np.maximum(plain, 0), POWERS[:, None])
+            bent = above - boxcox1p(np.maximum(-plain, 0), 2 - POWERS[:, None])
+        likely = (POWERS - 1) * logs.sum() - len(values) / 2 * np.log(bent.var(axis=1))
+        found = bent[np.argmax(np.where(np.isfinite(likely), likely, -np.inf))]
+    usable = np.isfinite(found).all() and (np.diff(found[np.argsort(plain)]) >= 0).all()
+    return _standardized(found) if usable and found.std() > 0 else plain
+
+
+def _finite(values: Numbers) -> Numbers:
+    """Return values with infinite ones at the ends of the finite ones."""
+    finite = values[np.isfinite(values)]
+    return np.clip(values, finite.min(), finite.max()) if len(finite) else np.zeros(len(values))
+
+
+def _standardized(values: Numbers) -> Numbers:
+    scaled = values / (np.abs(values).max() or 1.0)  # else the square of a large one is infinite
+    spread = scaled.std()
+    return (scaled - scaled.mean()) / spread if spread > 0 else np.zeros(len(values))
+
+
+class _Then:
+    """Where complete trials stood at earlier stages."""
+
+    def __init__(self, complete: Sequence[FrozenTrial], sign: int) -> None:
+        self._reports = [
+            (sorted(trial.intermediate_values), trial.intermediate_values) for trial in complete
+        ]
+        self._sign = sign
+        self._known: dict[int, Numbers] = {}
+
+    def at(self, stage: int) -> Numbers:
+        """Return their scores, rising; a stage without a report counts as the one before."""
+        if stage not in self._known:
+            last = [
+                reports[stages[place - 1]]
+                for stages, reports in self._reports
+                if (place := bisect_right(stages, stage))
+            ]
+            scores = -self._sign * np.array(last, dtype=float)
+            self._known[stage] = np.sort(scores[~np.isnan(scores)])
+        return self._known[stage]

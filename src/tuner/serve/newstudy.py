@@ -1,0 +1,160 @@
+"""The page of a new study: through which door, on what data, over what space, and its price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuner.case.reference import to_door
+from tuner.errors import DataError, UsageError
+from tuner.serve import actions
+from tuner.serve.rendering import page, to_study
+from tuner.serve.requests import MOST_SECONDS, whole
+from tuner.serve.routing import route
+from tuner.serve.shelf import OPEN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.responses import Response
+
+    from tuner.case.assignments import Drawn
+    from tuner.serve.outlining import Outline
+    from tuner.serve.routing import Asked, RoleRoute
+    from tuner.serve.service import Service
+
+NEW = "/tuner/new"
+CASE = "case"
+DOORS = {CASE: "A case", "table": "A table", "images": "Pictures"}
+TRIALS, SEEDS = 50, 6
+LONGEST_NAME = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A hyperparameter in the form.
+
+    Attributes:
+        takes: what it can be, in words.
+        default: in the baseline; None: not known yet.
+    """
+
+    name: str
+    takes: str
+    default: object
+
+
+def _new(asked: Asked) -> Response:
+    query = {name: value.strip() for name, value in asked.request.query_params.items()}
+    return _form(asked, query, {}, "")
+
+
+def _form(asked: Asked, query: Mapping[str, str], typed: Mapping[str, str], wrong: str) -> Response:
+    """Show the form.
+
+    Args:
+        query: the door, its data and options, and whether they are to be read.
+        typed: what was typed and could not be used.
+    """
+    service = asked.service
+    door = query.get("door", CASE)
+    door = door if door in DOORS else CASE
+    cases, data = service.shelf.names(), service.shelf.data.names(door)
+    case = _case(door, query, cases)
+    outline = None
+    try:
+        if case:
+            service.shelf.reference(case)
+            read = service.outliner.read if query.get("read") else service.outliner.known
+            outline = read(case)
+    except (UsageError, DataError) as error:
+        case, wrong = "" if door != CASE else "housing", wrong or str(error)
+    columns = service.shelf.data.columns(query["data"]) if query.get("data") in data else []
+    context = {
+        "doors": DOORS,
+        "door": door,
+        "options": [one for one in OPEN.get(door, ()) if one != "data"],
+        "query": query,
+        "cases": cases,
+        "case": case,
+        "data": data,
+        "columns": columns,
+        "outline": outline,
+        "fields": _fields(service, case, outline),
+        "name": typed.get("name") or _name(door, case, query),
+        "trials": TRIALS,
+        "seeds": SEEDS,
+        "slots": service.supervisor.slots,
+        "earlier": service.browser.earlier(case, TRIALS, SEEDS, service.supervisor.slots)
+        if case
+        else None,
+        "typed": typed,
+        "wrong": wrong,
+    }
+    return page(asked.request, "new.html", context, status=400 if wrong else 200)
+
+
+def _case(door: str, query: Mapping[str, str], cases: list[str]) -> str:
+    """Return the case that is meant; empty while a door is not told enough."""
+    if door == CASE:
+        named = query.get("case", "housing")
+        return named if named in cases else "housing"
+    given = {name: query[name] for name in OPEN[door] if query.get(name)}
+    enough = "data" in given and (door != "table" or "target" in given)
+    return to_door(door, given) if enough else ""
+
+
+def _fields(service: Service, case: str, outline: Outline | None) -> list[Field]:
+    if outline is not None:
+        return [
+            Field(name, _takes(drawn, name in outline.logarithmic), outline.baseline.get(name))
+            for name, drawn in outline.space.items()
+        ]
+    space = (service.shelf.space(case) if case else None) or {}
+    return [Field(name, _takes(drawn), None) for name, drawn in space.items()]
+
+
+def _takes(drawn: Drawn | None, logarithmic: bool = False) -> str:
+    if drawn is None:
+        return "computed by the case"
+    if drawn.choices is not None:
+        return ", ".join(map(str, drawn.choices))
+    step = f" in steps of {drawn.step}" if drawn.step not in {None, 1} else ""
+    return f"{drawn.low} to {drawn.high}{step}{', logarithmic' if logarithmic else ''}"
+
+
+def _name(door: str, case: str, query: Mapping[str, str]) -> str:
+    if door == CASE:
+        return case
+    return query.get("data", "").partition("/")[2].partition(".")[0][:LONGEST_NAME]
+
+
+def _submit(asked: Asked) -> Response:
+    fields = {name: values[0].strip() for name, values in asked.form().items()}
+    wanted: dict[str, Any] = {
+        name: fields.get(name, "") for name in ("case", "name", "trials", "seeds", "seed")
+    }
+    fixed = [
+        f"{name.removeprefix('fix:')}={value}"
+        for name, value in fields.items()
+        if name.startswith("fix:") and value
+    ]
+    try:
+        if fields.get("minutes"):
+            wanted["timeout"] = 60 * whole("minutes", fields["minutes"], 1, MOST_SECONDS // 60)
+        job = actions.submit(
+            asked.service, asked.who, {**wanted, "fix": fixed}, fields.get("key") or None
+        )
+    except UsageError as error:
+        query = {"door": fields.get("door", CASE), "case": fields.get("case", "")}
+        query |= {name: fields[f"door:{name}"] for name in ALL if fields.get(f"door:{name}")}
+        return _form(asked, query, fields, str(error))
+    return to_study(job.study)
+
+
+ALL = tuple(dict.fromkeys(name for names in OPEN.values() for name in names))
+
+
+def routes() -> list[RoleRoute]:
+    """Return the routes."""
+    return [route(NEW, _new, "operator"), route(NEW, _submit, "operator", "POST")]

@@ -1,0 +1,122 @@
+"""Room on the disk: what is left, what uses it, and when to stop politely."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tuner.runs.belongings import folders_of, size_of
+from tuner.workplace import database_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tuner.workplace import Workplace
+
+LEAST_FREE = 0.05  # of the disk: below that nothing that trains is started
+SECONDS_FRESH = 30.0  # for which what was measured is shown again
+LARGEST = 20  # studies that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk, in bytes."""
+
+    total: int
+    free: int
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so little is free that nothing should be written any more."""
+        return self.free < LEAST_FREE * self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a storage folder holds, in bytes.
+
+    Attributes:
+        parts: by what it is.
+        studies: reports, models and weights of the largest studies, by name.
+    """
+
+    parts: dict[str, int]
+    studies: dict[str, int]
+
+
+def disk_of(folder: Path) -> Disk:
+    """Return the disk that a folder is on, or will be."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    found = shutil.disk_usage(there)
+    return Disk(found.total, found.free)
+
+
+@dataclass(slots=True)
+class Room:
+    """The disk of a storage folder.
+
+    Args:
+        look: how the disk is looked at.
+    """
+
+    workplace: Workplace
+    look: Callable[[Path], Disk] = disk_of
+    _kept: tuple[float, Usage] | None = None
+    _lock: Any = field(default_factory=threading.Lock)
+
+    def disk(self) -> Disk:
+        """Return the disk as it is now."""
+        return self.look(self.workplace.root)
+
+    def of_study(self, name: str) -> int:
+        """Return the bytes of the reports, models and weights of a study."""
+        return sum(_size(path) for path in folders_of(self.workplace, name))
+
+    def usage(self) -> Usage:
+        """Return what uses the room; it is measured again after half a minute."""
+        with self._lock:
+            if self._kept is None or time.monotonic() - self._kept[0] > SECONDS_FRESH:
+                self._kept = time.monotonic(), self._measure()
+            return self._kept[1]
+
+    def _measure(self) -> Usage:
+        place = self.workplace
+        kinds = {
+            "reports": place.report("any").parent,
+            "models": place.bundles("any").parent,
+            "weights of confirmations": place.confirmation("any").parent,
+        }
+        studies: dict[str, int] = {}
+        parts: dict[str, int] = {}
+        for words, folder in kinds.items():
+            sizes = {one.name: _size(one) for one in _inside(folder)}
+            parts[words] = sum(sizes.values())
+            for name, size in sizes.items():
+                studies[name] = studies.get(name, 0) + size
+        largest = sorted(studies.items(), key=lambda one: -one[1])[:LARGEST]
+        parts["files of the dashboard"] = _size(place.artifacts)
+        parts["cached data"] = _size(place.cache)
+        parts["raw data"] = _size(place.data)
+        parts["uploads"] = _size(place.root / "uploads")
+        parts["what jobs print"] = _size(place.root / "jobs")
+        file = database_file(place.url)
+        if file is not None:
+            beside = file.parent.glob(f"{file.name}-*") if file.parent.is_dir() else ()
+            parts["database"] = sum(_size(one) for one in (file, *beside))
+        return Usage(parts, dict(largest))
+
+
+def _inside(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of what may be gone the next moment."""
+    with suppress(OSError):
+        return size_of(path)
+    return 0

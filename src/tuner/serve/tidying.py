@@ -1,0 +1,89 @@
+"""Tags of studies, and which are archived."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from tuner.errors import UsageError
+from tuner.serve.tables import Archived, Tag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Engine
+
+MOST_TAGS, LONGEST_TAG = 20, 50
+
+
+@dataclass(frozen=True, slots=True)
+class Tidying:
+    """What people have put in order, in the database."""
+
+    engine: Engine
+    clock: Callable[[], float] = time.time
+
+    def tags(self) -> dict[str, list[str]]:
+        """Return the tags of each study that has some."""
+        found: dict[str, list[str]] = defaultdict(list)
+        with Session(self.engine) as session:
+            for study, tag in session.execute(select(Tag.study, Tag.tag).order_by(Tag.tag)):
+                found[study].append(tag)
+        return dict(found)
+
+    def tags_of(self, study: str) -> list[str]:
+        """Return the tags of a study."""
+        with Session(self.engine) as session:
+            wanted = select(Tag.tag).where(Tag.study == study).order_by(Tag.tag)
+            return list(session.scalars(wanted))
+
+    def tag(self, study: str, typed: str) -> list[str]:
+        """Give a study these tags, and no others.
+
+        Args:
+            typed: tags with commas between them.
+
+        Raises:
+            UsageError: there are too many, or one cannot be used.
+        """
+        tags = sorted({one.strip() for one in typed.split(",")} - {""})
+        if len(tags) > MOST_TAGS:
+            raise UsageError(f"got {len(tags)} tags; a study has at most {MOST_TAGS}")
+        for one in tags:
+            if len(one) > LONGEST_TAG or not one.isprintable():
+                raise UsageError(f"the tag {one!r} takes 1 to {LONGEST_TAG} printable characters")
+        with Session(self.engine) as session, session.begin():
+            session.execute(delete(Tag).where(Tag.study == study))
+            session.add_all(Tag(study=study, tag=one) for one in tags)
+        return tags
+
+    def archived(self) -> set[str]:
+        """Return the names of the studies that are out of the way."""
+        with Session(self.engine) as session:
+            return set(session.scalars(select(Archived.study)))
+
+    def is_archived(self, study: str) -> bool:
+        """Whether a study is out of the way."""
+        with Session(self.engine) as session:
+            return session.get(Archived, study) is not None
+
+    def archive(self, study: str, who: str) -> None:
+        """Put a study out of the way."""
+        with Session(self.engine) as session, session.begin():
+            session.merge(Archived(study=study, who=who, at=self.clock()))
+
+    def bring_back(self, study: str) -> None:
+        """Have a study in the list again."""
+        with Session(self.engine) as session, session.begin():
+            session.execute(delete(Archived).where(Archived.study == study))
+
+    def forget(self, study: str) -> None:
+        """Forget a study that was deleted."""
+        with Session(self.engine) as session, session.begin():
+            session.execute(delete(Tag).where(Tag.study == study))
+            session.execute(delete(Archived).where(Archived.study == study))

@@ -1,0 +1,142 @@
+"""A stranger's archive of pictures, unpacked where it can do no harm.
+
+Refused are names that lead out of the folder (absolute, `..`, a drive, a backslash), links and
+whatever is no plain file, two names that a file system may take for one, and more than was said to
+be in it. Only pictures are unpacked; what else is there is left out.
+"""
+
+from __future__ import annotations
+
+import stat
+import unicodedata
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from tuner.errors import UsageError
+from tuner.own.images_listing import SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_FILES = 200_000
+MOST_BYTES = 8 * 2**30  # unpacked
+DEEPEST, LONGEST_PART = 8, 200
+CHUNK = 2**20
+ENCRYPTED = 0x1  # a flag of an entry
+SYSTEM = {"__macosx", "thumbs.db", "desktop.ini"}
+
+
+def unpack(archive: Path, folder: Path) -> int:
+    """Unpack the pictures of a ZIP file into an empty folder; return how many there are.
+
+    A folder that holds all that is in it is left out of the names.
+
+    Raises:
+        UsageError: it is not a ZIP file, is damaged, or holds what is refused.
+        OSError: the folder cannot be written.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            wanted = _stripped(list(_pictures(opened)))
+            if not wanted:
+                raise UsageError(
+                    "the ZIP file holds no picture; put the pictures of each class into a folder"
+                )
+            for entry, name in wanted:
+                _write(opened, entry, folder.joinpath(*name.parts))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        raise UsageError(f"the ZIP file cannot be read: {error}") from error
+    return len(wanted)
+
+
+def _pictures(opened: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    """Yield what is to be unpacked, once every entry has been looked at."""
+    entries = opened.infolist()
+    if len(entries) > MOST_FILES:
+        raise UsageError(f"the ZIP file has {len(entries)} entries; it may have {MOST_FILES}")
+    if sum(one.file_size for one in entries) > MOST_BYTES:
+        raise UsageError(f"the ZIP file holds more than {MOST_BYTES // 2**30} GiB")
+    spelt: dict[str, str] = {}
+    files: set[str] = set()
+    folders: set[str] = set()
+    found = []
+    for one in entries:
+        name = _checked(one)
+        parts = name.parts
+        for depth in range(1, len(parts) + 1):
+            path = "/".join(parts[:depth])
+            folded = _folded(path)
+            if spelt.setdefault(folded, path) != path:
+                raise UsageError(
+                    f"the ZIP file has {spelt[folded]!r} and {path!r}, which are the same on some "
+                    "file systems; rename one"
+                )
+            is_file = depth == len(parts) and not one.is_dir()
+            if is_file and folded in files:
+                raise UsageError(f"the ZIP file has {path!r} twice; remove one")
+            (files if is_file else folders).add(folded)
+        if not one.is_dir() and not _is_ignored(name):
+            found.append((one, name))
+    if both := files & folders:
+        raise UsageError(f"the ZIP file has {spelt[min(both)]!r} as a file and as a folder")
+    yield from found
+
+
+def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
+    """Return the name of an entry, once it is known to stay in its folder."""
+    name = entry.filename
+    path = PurePosixPath(name)
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    plain = {0, stat.S_IFDIR if entry.is_dir() else stat.S_IFREG}
+    bad = (
+        path.is_absolute()
+        or not path.parts
+        or ".." in path.parts
+        or any(sign in name for sign in '\\:*?"<>|')
+        or not name.isprintable()
+        or len(path.parts) > DEEPEST
+        or any(
+            len(part.encode()) > LONGEST_PART or part != part.strip() or part.endswith(".")
+            for part in path.parts
+        )
+    )
+    if bad:
+        raise UsageError(f"the ZIP file has an entry that cannot be used: {name!r}")
+    if kind not in plain:
+        raise UsageError(f"the ZIP file has a link or a special file: {name!r}; remove it")
+    if entry.flag_bits & ENCRYPTED:
+        raise UsageError("the ZIP file is encrypted; send one without a password")
+    return path
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFKC", path).casefold()
+
+
+def _is_ignored(path: PurePosixPath) -> bool:
+    hidden = any(part.startswith(".") or part.casefold() in SYSTEM for part in path.parts)
+    return hidden or path.suffix.lower() not in SUFFIXES
+
+
+def _stripped(
+    found: list[tuple[zipfile.ZipInfo, PurePosixPath]],
+) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    """Leave out a folder that holds all others."""
+    tops = {name.parts[0] for _, name in found}
+    if len(tops) == 1 and all(len(name.parts) > 2 for _, name in found):
+        return [(one, PurePosixPath(*name.parts[1:])) for one, name in found]
+    return found
+
+
+def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
+    """Write one file; it has no more bytes than its entry says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    left = entry.file_size
+    with opened.open(entry) as source, path.open("xb") as target:
+        while chunk := source.read(CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                raise UsageError(f"{entry.filename!r} in the ZIP file is larger than it says")
+            target.write(chunk)

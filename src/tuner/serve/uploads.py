@@ -1,0 +1,138 @@
+"""Data that people send: a table (CSV), or a ZIP file with a folder of pictures a class."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse
+
+from tuner.errors import UsageError
+from tuner.naming import folder_name
+from tuner.serve.access import UPLOAD
+from tuner.serve.routing import RoleRoute, check_role, route
+from tuner.serve.unpacking import unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from tuner.serve.routing import Asked
+    from tuner.serve.service import Service
+
+BYTES = "application/octet-stream"  # which no form of another site can send
+MOST_UPLOADS = 1000
+
+
+async def _receive(request: Request) -> Response:
+    """Take a file in, piece by piece: it never is in memory as a whole."""
+    check_role(request, "operator")
+    service: Service = request.app.state.service
+    person = request.state.person
+    key = service.form_key(person.session).encode()
+    if not hmac.compare_digest(request.headers.get("x-form-key", "").encode(), key):
+        raise HTTPException(403, "the form is too old; load its page again and repeat")
+    if request.headers.get("content-type", "").partition(";")[0] != BYTES:
+        raise HTTPException(415, f"send the bytes of the file, with Content-Type: {BYTES}")
+    name = _name(service, request.query_params.get("name", ""))
+    with _beside(service) as path:
+        with path.open("wb") as file:
+            async for piece in request.stream():
+                await run_in_threadpool(file.write, piece)
+        kept = await run_in_threadpool(_keep, path, name)
+    service.acts.note(person.name, "upload", kept)
+    return JSONResponse({"data": kept}, 201)
+
+
+def _name(service: Service, typed: str) -> str:
+    """Return the name that an upload is kept under.
+
+    Raises:
+        UsageError: it cannot be one, there is such data already, or no room for more.
+    """
+    name = folder_name(typed, "Rename the file")
+    suffix = Path(name).suffix.lower()
+    if suffix not in {".csv", ".zip"}:
+        raise UsageError(f"got {name!r}; send a table (.csv), or pictures (.zip)")
+    kept = Path(name).stem if suffix == ".zip" else name
+    folder_name(kept, "Rename the file")
+    there = service.shelf.data.names()
+    if any(kept.casefold() == one.partition("/")[2].casefold() for one in there):
+        raise UsageError(f"there is already data named {kept!r}; rename the file")
+    if len(there) >= MOST_UPLOADS:
+        raise UsageError("there are too many uploads; have some removed")
+    if service.room.disk().is_full:
+        raise UsageError("less than 5 % of the disk is free, so nothing is taken in")
+    return name
+
+
+@contextmanager
+def _beside(service: Service) -> Iterator[Path]:
+    """Yield a file beside the uploads; it is gone afterwards."""
+    folder = service.shelf.data.uploads
+    if folder is None:
+        raise UsageError("this service takes no uploads")
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".upload.", dir=folder)
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _keep(path: Path, name: str) -> str:
+    """Check what was sent, and put it among the uploads; return what it is called there.
+
+    Raises:
+        UsageError: it is not what its name says.
+    """
+    folder = path.parent
+    if name.lower().endswith(".csv"):
+        with path.open("rb") as file:
+            head = file.read(2**16)
+        if not head.strip() or b"\0" in head:
+            raise UsageError(f"{name!r} is not a table as text; save it as CSV, in UTF-8")
+        place = folder / name
+        path.chmod(0o644)
+        _put(path, place)
+        return f"uploads/{place.name}"
+    made = Path(tempfile.mkdtemp(prefix=".upload.", dir=folder))
+    try:
+        unpack(path, made)
+        made.chmod(0o755)
+        place = folder / Path(name).stem
+        _put(made, place)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return f"uploads/{place.name}"
+
+
+def _put(path: Path, place: Path) -> None:
+    if place.exists():  # somebody has sent it at the same moment
+        raise UsageError(f"there is already data named {place.name!r}; rename the file")
+    path.rename(place)
+
+
+def _remove(asked: Asked) -> Response:
+    name = asked.form().get("data", [""])[0]
+    asked.service.shelf.data.remove(name)
+    asked.service.acts.note(asked.who, "remove an upload", name)
+    return RedirectResponse("/tuner/machine", 303)
+
+
+def routes() -> list[RoleRoute]:
+    """Return the routes."""
+    return [
+        RoleRoute(UPLOAD, _receive, "operator", "POST"),
+        route(f"{UPLOAD}/remove", _remove, "admin", "POST"),
+    ]

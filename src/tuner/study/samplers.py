@@ -1,0 +1,10 @@
+"""The samplers that a study of a case can have been begun with, in the words that it keeps."""
+
+from __future__ import annotations
+
+GAUSSIAN = (
+    "BayesianSampler: a Gaussian process over complete and pruned trials, n_startup_trials=10, "
+    "reseeded before each ask"
+)
+ONE_BY_ONE = "TPESampler(multivariate=False), n_startup_trials=10, reseeded before each ask"
+SAMPLERS = (GAUSSIAN, ONE_BY_ONE)  # the newest first

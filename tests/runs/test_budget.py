@@ -1,0 +1,208 @@
+"""`tuner study --budget`: the clock decides when the search stops asking, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+from optuna.trial import TrialState
+
+from tests.making import TINY
+from tests.report.studies import add_trial, make_study
+from tuner.commands.study import main, parser, settings_of
+from tuner.runs.budget import Budget, enough_by, forget_the_end, in_words, seconds_spent
+from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS
+from tuner.study.schema import BUDGET, STOPPED
+from tuner.study.store import load_study
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    import optuna
+
+
+class Clock:
+    """One that a test turns on."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("tuner.runs.budget.time", made)
+    return made
+
+
+def budget_of(study: optuna.Study, said: list[str], seconds: float = 600, **told: float) -> Budget:
+    return Budget(
+        study=study,
+        seconds=seconds,
+        spent=told.get("spent", 0),
+        seeds=int(told.get("seeds", 6)),
+        raced=30,
+        folds=5,
+        slots=int(told.get("slots", 1)),
+        audits=True,
+        say=said.append,
+    )
+
+
+def test_it_stops_asking_when_one_more_would_not_fit(tmp_path: Path, clock: Clock) -> None:
+    study, said = make_study(tmp_path), list[str]()
+    budget = budget_of(study, said)
+    budget.tell()
+    assert said == [], "nothing has ended"
+    clock.now += 700
+    assert budget.reason_to_stop(study) is None, "nothing has ended"
+    clock.now -= 700
+    add_trial(study, value=0.6, arm="baseline")  # 12.5 s
+    clock.now += 12.5
+    budget.tell()
+    confirmation = 1.2 * 48 * 12.5 / 5
+    assert budget.kept(study) == pytest.approx(confirmation + 1.25), "and an audit"
+    assert said == [
+        "Time budget: 12 s of 10 min are used. A trial takes about 12 s, and what follows the "
+        "search takes about 2 min 25 s. So there is time for about 35 more trials."
+    ]
+    assert budget.reason_to_stop(study) is None
+    clock.now = 1000 + 600 - confirmation - 1.25 - 12.5
+    assert budget.reason_to_stop(study) is None
+    clock.now += 1
+    reason = budget.reason_to_stop(study)
+    assert reason == "after 1 trials, so that the rest fits into 10 min"
+    assert study.user_attrs[BUDGET] == {"seconds": 600}
+
+
+def test_what_it_says_is_corrected_on_the_way(tmp_path: Path, clock: Clock) -> None:
+    study, said = make_study(tmp_path), list[str]()
+    budget = budget_of(study, said)
+    for _ in range(12):
+        add_trial(study, TrialState.PRUNED, 0.5, stop=2)
+        clock.now += 5
+        budget.tell()
+    assert len(said) == 3
+    assert [line.split(" of ")[0] for line in said] == [
+        "Time budget: 5 s",
+        "Time budget: 25 s",
+        "Time budget: 50 s",
+    ]
+
+
+def test_a_budget_that_is_too_short_is_told_after_the_baseline(
+    tmp_path: Path, clock: Clock
+) -> None:
+    study, said = make_study(tmp_path), list[str]()
+    add_trial(study, value=0.6, arm="baseline")
+    clock.now += 12.5
+    budget_of(study, said, seconds=90).tell()
+    (line,) = said
+    assert line.startswith("The time budget of 1 min 30 s is too short")
+
+
+def test_more_workers_and_no_confirmation_leave_more(tmp_path: Path, clock: Clock) -> None:
+    study, said = make_study(tmp_path), list[str]()
+    add_trial(study, value=0.6, arm="baseline")
+    one, two, none = (
+        budget_of(study, said, **told).kept(study) for told in ({}, {"slots": 2}, {"seeds": 0})
+    )
+    assert none < two < one
+
+
+def test_a_search_that_has_stopped_goes_on_where_more_is_asked_for(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    for trials, budget, goes_on in (
+        (MOST_TRIALS, 600.0, False),
+        (50, 300.0, False),
+        (MOST_TRIALS, 601.0, True),
+        (50, None, True),
+    ):
+        study.set_user_attr(STOPPED, {"reason": "", "trials": 9})
+        study.set_user_attr(BUDGET, {"seconds": 600})
+        forget_the_end(study, trials, budget)
+        assert (study.user_attrs[STOPPED] is None) == goes_on
+    study.set_user_attr(STOPPED, {"reason": "by --trials auto", "trials": 30})
+    study.set_user_attr(BUDGET, None)
+    forget_the_end(study, None, None)
+    assert study.user_attrs[STOPPED]
+    forget_the_end(study, 50, None)
+    assert study.user_attrs[STOPPED] is None
+
+
+def test_earlier_runs_count(tmp_path: Path, clock: Clock) -> None:
+    sessions = [{"search_seconds": 100.0, "confirmation_seconds": 50.0}, {}, {"audit_seconds": 1.0}]
+    assert seconds_spent(sessions) == 151
+    study, said = make_study(tmp_path), list[str]()
+    add_trial(study, value=0.6, arm="baseline")
+    assert budget_of(study, said).reason_to_stop(study) is None
+    assert budget_of(study, said, spent=500).reason_to_stop(study)
+
+
+def test_whichever_rule_stops_first(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    assert enough_by(None, None) is None
+    both = enough_by(lambda _: None, lambda _: "enough")
+    assert both is not None
+    assert both(study) == "enough"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 s"), (90, "1 min 30 s"), (600, "10 min"), (5400, "1 h 30 min"), (3600, "1 h")],
+)
+def test_a_time_in_words(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("typed", "trials", "budget"),
+    [
+        ([], DEFAULT_TRIALS, None),
+        (["--budget", "10m"], MOST_TRIALS, 600),
+        (["--budget", "1h30m"], MOST_TRIALS, 5400),
+        (["--budget=90s", "--trials", "20"], 20, 90),
+        (["--budget", "45", "--trials", "auto"], None, 45),
+    ],
+)
+def test_how_it_is_typed(typed: list[str], trials: int | None, budget: int | None) -> None:
+    settings = settings_of(parser().parse_args(["housing", *typed]), "")
+    assert (settings.trials, settings.budget) == (trials, budget)
+
+
+@pytest.mark.parametrize("typed", ["0", "10x", "", "-5", "1.5h", "m", "10m1h", "99999999999"])
+def test_what_is_no_time(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["housing", f"--budget={typed}"])
+    assert "it takes a time such as 90s, 10m or 1h30m" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_its_trials_are_those_of_a_study_without(
+    own_workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ticks = count(0, 100)
+    slow = SimpleNamespace(monotonic=lambda: float(next(ticks)))
+    monkeypatch.setattr("tuner.runs.budget.time", slow)
+    words = [TINY, "--budget", "500s", "--seeds", "0", "--workers", "1", "--home", "timed"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    timed = load_study(Workplace.at(Path("timed")).url, "tiny").trials
+    assert f"Stopped by --budget after {len(timed)} trials" in said
+    assert 2 < len(timed) < 20
+    plain = load_study(Workplace.at().url, "tiny").trials
+    for one, other in zip(timed, plain, strict=False):
+        assert (one.params, one.values, one.state) == (other.params, other.values, other.state)
+        assert one.user_attrs["curve"] == other.user_attrs["curve"]
+    report = json.loads((own_workplace / "timed/reports/tiny/report.json").read_text("utf-8"))
+    assert report["budget"] == {"seconds": 500}
+    text = (own_workplace / "timed/reports/tiny/report.md").read_text("utf-8")
+    assert f"`--trials {len(timed)}` makes the same study, bit for bit" in text
+    assert f"--trials {len(timed)} --seeds 0 --workers 1 --home storage-again" in text
+    assert main(words) == 0
+    assert len(load_study(Workplace.at(Path("timed")).url, "tiny").trials) == len(timed)

@@ -1,0 +1,206 @@
+"""The sampler of new studies: it draws by seed and trials alone, and learns from all of them."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tuner.errors import StudyError
+from tuner.search.bayesian import BayesianSampler
+from tuner.search.sampler import Samplers
+from tuner.search.tpe import RememberingTPESampler
+from tuner.study.samplers import GAUSSIAN, ONE_BY_ONE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+AT_ONCE = 3
+
+
+def suggest(trial: optuna.Trial) -> float:
+    rate = trial.suggest_float("rate", 1e-4, 1e-1, log=True)
+    depth = trial.suggest_int("depth", 1, 6)
+    optimizer = trial.suggest_categorical("optimizer", ("adam", "adamw", "sgd"))
+    momentum = trial.suggest_float("momentum", 0, 1) if optimizer == "sgd" else 0.5
+    width = trial.suggest_int("width", 16, 256, step=16) if depth > 2 else 16
+    trial.suggest_float("constant", 1, 1)
+    far = (np.log10(rate) + 2) ** 2 + (depth - 4) ** 2 / 10 + momentum / 5
+    return float(far + abs(width - 64) / 640)
+
+
+def drawn(
+    *, maximize: bool = False, trials: int = 30, forgets: bool = False, pruning: float = 0.4
+) -> optuna.Study:
+    """A study in which some trials run at once, and some are pruned, fail or diverge."""
+    luck, samplers = random.Random(0), Samplers(GAUSSIAN)
+    study = optuna.create_study(direction="maximize" if maximize else "minimize")
+    study.enqueue_trial({"rate": 0.05, "depth": 2, "optimizer": "adam"})
+    running: list[tuple[optuna.Trial, float]] = []
+    for number in range(trials):
+        study.sampler = (Samplers(GAUSSIAN) if forgets else samplers)(7, number, {})
+        trial = study.ask()
+        running.append((trial, suggest(trial) * (-1 if maximize else 1)))
+        if len(running) == AT_ONCE:
+            ends, value = running.pop(luck.randrange(AT_ONCE))
+            how = luck.random()
+            for stage in range(1, 3 if how < pruning else 20):
+                ends.report(value + luck.random() / 100, stage)
+            if how < pruning:
+                study.tell(ends, state=TrialState.PRUNED)
+            elif how > 0.9:
+                ends.set_user_attr("diverged", how > 0.95)
+                study.tell(ends, state=TrialState.FAIL)
+            else:
+                study.tell(ends, value)
+    return study
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_what_it_draws_depends_on_seed_and_trials_alone(maximize: bool) -> None:
+    one, again = drawn(maximize=maximize), drawn(maximize=maximize, forgets=True)
+    assert [trial.params for trial in one.trials] == [trial.params for trial in again.trials]
+    assert len({trial.params["rate"] for trial in one.trials}) > 20
+
+
+@pytest.mark.parametrize("pruning", [0.0, 0.4])
+def test_it_learns_though_trials_are_pruned_and_fail(pruning: float) -> None:
+    study = drawn(trials=40, pruning=pruning)
+    late = [suggest(optuna.trial.FixedTrial(one.params)) for one in study.trials[25:]]  # type: ignore[arg-type]
+    early = [suggest(optuna.trial.FixedTrial(one.params)) for one in study.trials[:10]]  # type: ignore[arg-type]
+    assert np.median(late) < np.median(early) / 3
+
+
+def test_what_a_configuration_has_is_drawn_together_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alone: list[str] = []
+    one_by_one = BayesianSampler.sample_independent
+
+    def note(self: BayesianSampler, study: Any, trial: Any, name: str, distribution: Any) -> Any:
+        alone.append(name)
+        return one_by_one(self, study, trial, name, distribution)
+
+    study, samplers = optuna.create_study(), Samplers(GAUSSIAN)
+    for number in range(45):
+        if number == 30:
+            monkeypatch.setattr(BayesianSampler, "sample_independent", note)
+        study.sampler = samplers(3, number, {})
+        trial = study.ask()
+        study.tell(trial, suggest(trial))
+    assert alone == []
+
+
+def test_what_is_fixed_is_not_drawn() -> None:
+    study, samplers = optuna.create_study(), Samplers(GAUSSIAN)
+    for number in range(25):
+        study.sampler = samplers(7, number, {"depth": 5})
+        trial = study.ask()
+        study.tell(trial, suggest(trial))
+    assert {trial.params["depth"] for trial in study.trials} == {5}
+
+
+@pytest.mark.parametrize("given", [{"optimizer": "sgd"}, {"optimizer": "none"}, {"depth": "two"}])
+def test_a_trial_that_was_enqueued_in_part_is_completed(given: Mapping[str, Any]) -> None:
+    study = drawn(trials=20)
+    study.enqueue_trial(dict(given))
+    study.sampler = Samplers(GAUSSIAN)(7, 20, {})
+    trial = study.ask()
+    if given == {"optimizer": "sgd"}:
+        suggest(trial)
+        assert trial.params["optimizer"] == "sgd"
+        assert "momentum" in trial.params
+    else:
+        assert 1e-4 <= trial.suggest_float("rate", 1e-4, 1e-1, log=True) <= 1e-1
+
+
+@pytest.mark.parametrize("told_of", ["constraint", "trained"])
+def test_it_keeps_to_limits(told_of: str) -> None:
+    """The lowest values are where `x` is over its limit; such trials are passed over, or not."""
+    study, samplers = optuna.create_study(), Samplers(GAUSSIAN)
+    for number in range(35):
+        study.sampler = samplers(1, number, {})
+        trial = study.ask()
+        x, y = trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
+        trial.set_constraint("size", x / 0.4 - 1)
+        if x > 0.4 and told_of == "constraint":
+            trial.set_user_attr("breaks", [x / 0.4 - 1])
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            study.tell(trial, (x - 1) ** 2 + (y - 0.5) ** 2)
+    late = study.trials[20:]
+    assert sum(trial.params["x"] <= 0.41 for trial in late) > 0.8 * len(late)
+    kept = [trial.params["x"] for trial in late if trial.params["x"] <= 0.4]
+    assert max(kept) > 0.35
+
+
+def test_trials_that_run_are_not_drawn_again() -> None:
+    study, samplers = optuna.create_study(), Samplers(GAUSSIAN)
+    for number in range(20):
+        study.sampler = samplers(1, number, {})
+        trial = study.ask()
+        study.tell(trial, (trial.suggest_float("x", 0, 1) - 0.3) ** 2)
+    asked = []
+    for number in range(20, 26):
+        study.sampler = samplers(1, number, {})
+        asked.append(study.ask().suggest_float("x", 0, 1))
+    gaps = np.diff(sorted(asked))
+    assert gaps.min() > 1e-4
+
+
+def _range_that_moves(trial: optuna.Trial) -> float:
+    low = trial.suggest_int("low", 1, 3)
+    return trial.suggest_float("x", low, low + 1) + trial.suggest_int("n", low, 4 + trial.number)
+
+
+def _nothing(trial: optuna.Trial) -> float:
+    return trial.number + trial.suggest_float("constant", 1, 1)
+
+
+def _always_the_same(trial: optuna.Trial) -> float:
+    return 1.0 + 0 * trial.suggest_float("x", 0, 1)
+
+
+def _infinite(trial: optuna.Trial) -> float:
+    x = trial.suggest_float("x", 0, 1)
+    return x if x < 0.5 else float("inf")
+
+
+def _one_choice_of_two(trial: optuna.Trial) -> float:
+    return float(trial.suggest_categorical("x", (False, True)))
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        *(_range_that_moves, _nothing, _always_the_same, _infinite),
+        _one_choice_of_two,
+    ],
+)
+def test_odd_spaces_and_scores_are_searched(objective: Callable[[optuna.Trial], float]) -> None:
+    study, samplers = optuna.create_study(), Samplers(GAUSSIAN)
+    for number in range(18):
+        study.sampler = samplers(1, number, {})
+        trial = study.ask()
+        study.tell(trial, objective(trial))
+    assert all(trial.state == TrialState.COMPLETE for trial in study.trials)
+
+
+@pytest.mark.parametrize(
+    ("description", "kind"),
+    [
+        (GAUSSIAN, BayesianSampler),
+        *((older, RememberingTPESampler) for older in (ONE_BY_ONE, "", None)),
+    ],
+)
+def test_a_study_keeps_the_sampler_it_was_begun_with(description: str | None, kind: type) -> None:
+    assert type(Samplers(description)(0, 0, {})) is kind
+
+
+def test_a_sampler_of_a_later_version_is_refused() -> None:
+    with pytest.raises(StudyError, match="has no sampler 'Oracle'; continue the study with the"):
+        Samplers("Oracle")

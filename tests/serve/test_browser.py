@@ -1,0 +1,151 @@
+"""The pages in a real browser: nothing serious for axe-core, narrow and wide, light and dark."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+import uvicorn
+
+from tuner.serve.app import application
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from tuner.serve.service import Service
+
+pytestmark = pytest.mark.slow
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS = (400, 1400)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+PAGES = (
+    *("/tuner/", "/tuner/?q=nothing", "/tuner/studies/tiny", "/tuner/studies/queued"),
+    *("/tuner/studies/tiny/report", "/tuner/compare", "/tuner/compare?study=tiny&study=tiny%230"),
+    *("/tuner/models", "/tuner/machine", "/tuner/machine/waste", "/tuner/studies/tiny/delete"),
+    *("/tuner/new", "/tuner/new?case=tiny", "/tuner/new?door=table", "/tuner/new?door=images"),
+    *("/tuner/acts", "/tuner/login", "/tuner/nothing"),
+)
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """Chromium of this machine, with a profile of its own."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright")
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no chromium on this machine")
+    with playwright.sync_playwright() as running:
+        made = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def address(service: Service) -> Iterator[str]:
+    """Where that service answers; its jobs wait, as nobody starts them."""
+    made = uvicorn.Server(
+        uvicorn.Config(application(service), port=0, lifespan="off", log_level="warning")
+    )
+    thread = threading.Thread(target=made.run, daemon=True)
+    thread.start()
+    while not made.started:
+        time.sleep(0.05)
+    port = made.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    made.should_exit = made.force_exit = True
+    thread.join()
+
+
+def opened(page: Page, address: str) -> None:
+    # A page of a live study never ends loading: its events go on.
+    page.goto(address, wait_until="load")
+
+
+def serious(page: Page) -> list[tuple[str, str]]:
+    """Return what axe-core finds that keeps people out: the rule, and where first."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: dict[str, Any] = page.evaluate("axe.run(document)")
+    return [
+        (one["id"], one["nodes"][0]["html"])
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+    ]
+
+
+def test_axe_finds_nothing_serious_and_nothing_overflows(
+    service: Service, browser: Browser, address: str
+) -> None:
+    if not AXE.is_file():
+        pytest.skip("no axe-core: npm install --no-save axe-core")
+    submit(service)
+    wrong: list[object] = []
+    broken: list[str] = []
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            context = browser.new_context(
+                viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+            )
+            page = context.new_page()
+            page.on("pageerror", lambda error: broken.append(str(error)))
+            for path in PAGES:
+                opened(page, address + path)
+                place = (path, width, scheme)
+                wrong += [(*place, *one) for one in serious(page)]
+                if page.evaluate("document.documentElement.scrollWidth") > width:
+                    wrong.append((*place, "is wider than the window"))
+            context.close()
+    assert (wrong, broken) == ([], [])
+
+
+def test_no_page_breaks_its_own_policy(service: Service, browser: Browser, address: str) -> None:
+    submit(service)
+    page = browser.new_page()
+    said: list[str] = []
+    page.on("console", lambda one: said.append(one.text) if one.type == "error" else None)
+    for path in PAGES[:-1]:  # but for the page that is not there, which the browser notes
+        opened(page, address + path)
+    assert said == []
+
+
+def test_a_study_is_begun_by_keyboard(service: Service, browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    opened(page, f"{address}/tuner/new?case=tiny")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for _ in range(40):
+        if page.evaluate("document.activeElement.textContent") == "Start":
+            break
+        page.keyboard.press("Tab")
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{address}/tuner/studies/tiny")
+    assert [job.study for job in service.queue.all()] == ["tiny"]
+
+
+def test_a_file_is_uploaded_from_the_page(
+    service: Service, browser: Browser, address: str, tmp_path: Path
+) -> None:
+    table = tmp_path / "houses.csv"
+    table.write_text("size,price\n1,2\n", encoding="utf-8")
+    page = browser.new_page()
+    opened(page, f"{address}/tuner/new?door=table")
+    page.set_input_files("input[type=file]", table)
+    page.get_by_role("button", name="Upload").click()
+    page.wait_for_url("**data=uploads*houses.csv")
+    assert "Its columns: size, price" in page.content()
+    opened(page, f"{address}/tuner/new?door=table")
+    page.set_input_files("input[type=file]", table)
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_text("there is already data named").wait_for()
+
+
+def submit(service: Service) -> None:
+    from tuner.serve.requests import study_request
+
+    service.queue.submit(study_request({"case": "tiny", "name": "queued"}, service.shelf), "ann")

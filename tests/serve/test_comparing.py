@@ -1,0 +1,119 @@
+"""Trials across studies: what differs, scores with intervals, and the paired verdict."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import optuna
+import pytest
+
+from tuner.errors import StudyError, UsageError
+from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
+from tuner.serve.comparing import MOST, Score, compare
+from tuner.serve.proof import paired
+from tuner.study.store import evidence_name
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
+    from tuner.serve.service import Service
+
+
+def copied(service: Service, name: str, wrong: float, seed: int, rows: str = "rows") -> None:
+    """Copy the study `tiny`; the models of its trials 0 and 1 err on a share of 300 test rows."""
+    optuna.copy_study(
+        from_study_name="tiny",
+        from_storage=service.storage,
+        to_storage=service.storage,
+        to_study_name=name,
+    )
+    evidence = optuna.create_study(study_name=evidence_name(name), storage=service.storage)
+    targets = np.arange(300) % 2
+    keep_targets(evidence, rows, targets)
+    for trial in (0, 1):
+        errs = np.random.default_rng(seed + trial).random((6, 300)) < wrong
+        said = np.where(errs, 1 - targets, targets)
+        keep_predictions(evidence, trial, Predictions(tuple(range(6)), said), targets)
+
+
+def test_trials_of_studies_stand_beside_each_other(service: Service, client: TestClient) -> None:
+    copied(service, "worse", 0.3, 1)
+    copied(service, "better", 0.05, 3)
+    copied(service, "others", 0.05, 5, "other rows")
+    found = compare(service.storage, ["worse#0", "better#0", "better#1", "others#0", "tiny"])
+    assert [one.label for one in found.sides][:3] == ["worse#0", "better#0", "better#1"]
+    assert [pair.verdict for pair in found.pairs[:2]] == ["better", "better"]
+    assert [pair.why for pair in found.pairs[2:]] == [
+        "they met different test rows",
+        "they met different test rows",
+    ]
+    baseline, best = found.sides[0], found.sides[-1]
+    assert "baseline" in baseline.arm
+    assert "best" in best.arm
+    for name, values in found.hyperparameters.items():
+        assert values == [one.hyperparameters.get(name) for one in found.sides]
+        assert len(set(map(str, values))) > 1
+    assert set(found.curves) == {one.label for one in found.sides}
+    accuracy = best.test["accuracy"]
+    assert accuracy is not None
+    assert accuracy.interval is not None
+    assert accuracy.interval[0] <= accuracy.mean <= accuracy.interval[1]
+    shown = client.get("/tuner/compare?study=worse%230&study=better%231").text
+    assert re.search(
+        r'better#1</strong> against <strong>worse#0.*?"state done">better<', shown, re.S
+    )
+    assert "300 test rows" in shown
+
+
+def test_several_comparisons_share_the_error_rate(service: Service) -> None:
+    copied(service, "one", 0.3, 1)
+    copied(service, "two", 0.2, 3)
+    widths = []
+    for pairs in (1, 4):
+        gain = paired(service.storage, ("one", 0), ("two", 0), pairs).gain
+        assert gain is not None
+        assert gain.interval is not None
+        widths.append(gain.interval[1] - gain.interval[0])
+    assert widths[0] < widths[1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["tiny"], "got 1 to compare"),
+        (["tiny", "tiny"], "got 1 to compare"),
+        ([f"tiny#{number}" for number in range(MOST + 1)], f"got {MOST + 1} to compare"),
+        (["tiny", "tinny"], "no study 'tinny'"),
+        (["tiny", "nothing#3"], "no study 'nothing'"),
+        (["tiny", "tiny#99"], "no trial 99 in study 'tiny'"),
+        (["tiny#0", "tiny#00"], "the same trial"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(
+    service: Service, client: TestClient, labels: list[str], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        compare(service.storage, labels)
+    answer = client.get("/tuner/compare", params={"study": labels})
+    assert answer.status_code == 400
+    assert said.replace("'", "&#39;") in answer.text
+
+
+def test_a_study_without_a_result_is_compared_later(service: Service, client: TestClient) -> None:
+    study = optuna.create_study(study_name="fresh", storage=service.storage)
+    tiny = optuna.load_study(study_name="tiny", storage=service.storage)
+    study.set_user_attr("tuner", tiny.user_attrs["tuner"])
+    with pytest.raises(StudyError, match="no complete trial yet"):
+        compare(service.storage, ["tiny", "fresh"])
+    assert client.get("/tuner/compare?study=tiny&study=fresh").status_code == 400
+
+
+def test_an_interval_covers_the_mean_and_needs_two_scores() -> None:
+    assert Score.of([]) is None
+    assert Score.of([1.0, float("nan")]) is None
+    assert Score.of([0.5]) == Score(0.5, 1, None)
+    three = Score.of([1.0, 2.0, 3.0])
+    assert three is not None
+    assert three.interval == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-3)

@@ -1,0 +1,297 @@
+"""A new study through each door: data that is there or uploaded, what is refused, what it costs."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from tests.making import TINY
+from tests.serve.making import client_of, form_key
+from tuner.errors import UsageError
+from tuner.serve import access
+from tuner.serve.datashelf import DataShelf
+from tuner.serve.outlining import outline
+from tuner.serve.requests import study_request, words_of
+from tuner.serve.room import Disk
+from tuner.serve.shelf import Shelf, through_door
+from tuner.serve.unpacking import unpack
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.testclient import TestClient
+
+    from tuner.serve.service import Service
+
+NEW, UPLOAD = "/tuner/new", "/tuner/uploads"
+TABLE = "size,town,price\n" + "".join(
+    f"{n % 37 + n % 7 / 10},{'ab'[n % 2]},{3 * (n % 37) + n % 5 + 0.5}\n" for n in range(120)
+)
+
+
+def picture() -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 10, 10)).save(made, "PNG")
+    return made.getvalue()
+
+
+PICTURE = picture()
+
+
+def zipped(*names: str, **modes: int) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            entry = zipfile.ZipInfo(name)
+            plain = stat.S_IFDIR if name.endswith("/") else stat.S_IFREG
+            entry.external_attr = modes.get("mode", plain | 0o644) << 16
+            archive.writestr(entry, b"" if name.endswith("/") else PICTURE)
+    return made.getvalue()
+
+
+def send(client: TestClient, name: str, content: bytes, **headers: str) -> tuple[int, str]:
+    key = form_key(client, f"{NEW}?case=tiny")
+    told = {"Content-Type": "application/octet-stream", "X-Form-Key": key, **headers}
+    answer = client.post(UPLOAD, params={"name": name}, content=content, headers=told)
+    return answer.status_code, answer.text
+
+
+def test_a_table_is_uploaded_and_searched(empty: Service) -> None:
+    client = client_of(empty)
+    assert send(client, "houses.csv", TABLE.encode()) == (201, '{"data":"uploads/houses.csv"}')
+    page = client.get(f"{NEW}?door=table&data=uploads/houses.csv").text
+    assert "Its columns: size, town, price" in page
+    assert 'name="case"' not in page, "the target is not known yet"
+    page = client.get(f"{NEW}?door=table&data=uploads/houses.csv&target=price").text
+    case = "table --data uploads/houses.csv --target price"
+    assert f'name="case" value="{case}"' in page
+    assert 'name="name" value="houses"' in page
+    fields = {"form_key": form_key(client, NEW), "case": case, "name": "houses", "trials": "4"}
+    answer = client.post(NEW, data={**fields, "seeds": "0", "seed": "0", "minutes": "2"})
+    assert answer.headers["location"] == "/tuner/studies/houses"
+    (job,) = empty.queue.all()
+    assert job.options["timeout"] == 120
+    words = through_door(words_of(job, empty.workplace, empty.shelf, 1))
+    path = empty.workplace.root / "uploads" / "houses.csv"
+    assert words[:6] == ["study", "table", "--data", str(path.resolve()), "--target", "price"]
+    assert words[-1] != case
+    assert path.read_text(encoding="utf-8") == TABLE
+    assert "uploads/houses.csv" in client.get("/tuner/machine").text
+    key = form_key(client, "/tuner/machine")
+    removed = client.post(f"{UPLOAD}/remove", data={"form_key": key, "data": "uploads/houses.csv"})
+    assert removed.status_code == 303
+    assert not path.exists()
+
+
+def test_pictures_are_uploaded_as_a_zip_file(empty: Service) -> None:
+    client = client_of(empty)
+    content = zipped(
+        *("pets/cats/1.png", "pets/cats/2.png", "pets/dogs/1.png", "pets/notes.txt"),
+        *("pets/.hidden.png", "__MACOSX/pets/cats/._1.png", "pets/empty/"),
+    )
+    assert send(client, "pets.zip", content) == (201, '{"data":"uploads/pets"}')
+    folder = empty.workplace.root / "uploads" / "pets"
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+    assert found == ["cats/1.png", "cats/2.png", "dogs/1.png"]
+    page = client.get(f"{NEW}?door=images&data=uploads/pets&size=16").text
+    assert 'name="case" value="images --data uploads/pets --size 16"' in page
+    assert send(client, "Pets.zip", content)[0] == 400, "the name differs by case alone"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (zipped("../x.png", "a/1.png"), "cannot be used"),
+        (zipped("/x.png"), "cannot be used"),
+        (zipped("a/../../x.png"), "cannot be used"),
+        (zipped("c:\\x.png"), "cannot be used"),
+        (zipped("a\\..\\x.png"), "cannot be used"),
+        (zipped("a/\x07.png"), "cannot be used"),
+        (zipped("a/b/c/d/e/f/g/h/i.png"), "cannot be used"),
+        (zipped("a/1.png.", "b/1.png"), "cannot be used"),
+        (zipped(f"a/{'x' * 300}.png"), "cannot be used"),
+        (zipped("a/1.png", mode=stat.S_IFLNK | 0o777), "a link or a special file"),
+        (zipped("a/1.png", mode=stat.S_IFIFO | 0o644), "a link or a special file"),
+        (zipped("a/1.png", "a/1.PNG"), "the same on some file systems"),
+        (zipped("a/1.png", "A/2.png"), "the same on some file systems"),
+        (zipped("a/\u00e9.png", "a/e\u0301.png"), "the same on some file systems"),
+        (zipped("a/1.png", "a"), "as a file and as a folder"),
+        (zipped("a/notes.txt"), "holds no picture"),
+        (b"PK not a zip file", "cannot be read"),
+        (zipped("a/1.png")[:-40], "cannot be read"),
+    ],
+)
+def test_an_archive_that_could_do_harm_is_refused_whole(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    archive, folder = tmp_path / "x.zip", tmp_path / "inside" / "folder"
+    archive.write_bytes(content)
+    folder.mkdir(parents=True)
+    with pytest.raises(UsageError, match=said):
+        unpack(archive, folder)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [archive]
+
+
+def test_an_archive_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/1.png", bytes(10_000_000))
+    told = made.getvalue().replace((10_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    (tmp_path / "x.zip").write_bytes(told)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(UsageError):
+        unpack(tmp_path / "x.zip", folder)
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 10
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status", "said"),
+    [
+        ("../x.csv", b"a,b\n1,2\n", 400, "has a slash"),
+        (".x.csv", b"a,b\n1,2\n", 400, "begins with a dot"),
+        ("x.py", b"print()", 400, "send a table (.csv), or pictures (.zip)"),
+        ("x.csv", b"a\0b", 400, "is not a table as text"),
+        ("x.csv", b"", 400, "is not a table as text"),
+        ("owners.CSV", b"a,b\n1,2\n", 400, "there is already data"),
+    ],
+)
+def test_uploads_that_cannot_be_used_are_refused(
+    empty: Service, tmp_path: Path, name: str, content: bytes, status: int, said: str
+) -> None:
+    shelf = empty.shelf.data
+    (tmp_path / "owners").mkdir()
+    (tmp_path / "owners" / "owners.csv").write_text(TABLE, encoding="utf-8")
+    object.__setattr__(shelf, "folder", tmp_path / "owners")
+    found, text = send(client_of(empty), name, content)
+    assert found == status
+    assert said in text
+    uploads = empty.workplace.root / "uploads"
+    assert not uploads.exists() or list(uploads.iterdir()) == []
+
+
+def test_an_upload_needs_its_headers_a_role_and_room(
+    empty: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, content = client_of(empty), TABLE.encode()
+    assert send(client, "x.csv", content, **{"X-Form-Key": "0"})[0] == 403
+    assert send(client, "x.csv", content, **{"Content-Type": "text/plain"})[0] == 415
+    assert send(client, "x.csv", content, Origin="http://evil.example")[0] == 403
+    empty.room.look = lambda _: Disk(100, 4)
+    assert "nothing is taken in" in send(client, "x.csv", content)[1]
+    empty.room.look = lambda _: Disk(100, 40)
+    monkeypatch.setattr(access, "LARGEST_UPLOAD", 100)
+    assert send(client, "x.csv", content)[0] == 413
+    uploads = empty.workplace.root / "uploads"
+    assert list(uploads.iterdir()) == []
+    viewer = client_of(empty, empty.tokens.create("ann", "viewer"))
+    assert viewer.post(UPLOAD, content=content).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("table --data ../x.csv --target y", "no data '../x.csv'"),
+        ("table --data /etc/passwd --target y", "no data '/etc/passwd'"),
+        ("table --data data/owners.csv", "--target is missing"),
+        ("table --data data/owners.csv --target y --task none", "--task"),
+        ("images --data data/photos --weights /etc/passwd", "no option 'weights'"),
+        ("images --data data/photos --backbone resnet18", "no option 'backbone'"),
+        ("images --data", "cannot be read; write it like"),
+        ("images --data 'data/photos", "cannot be read; write it like"),
+    ],
+)
+def test_a_door_takes_no_path_and_no_option_that_it_should_not(
+    tmp_path: Path, case: str, said: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "owners.csv").write_text(TABLE, encoding="utf-8")
+    shelf = Shelf(data=DataShelf(tmp_path))
+    with pytest.raises(UsageError, match=None) as refused:
+        study_request({"case": case, "name": "x"}, shelf)
+    assert said in str(refused.value)
+
+
+def test_what_the_owner_has_put_there_is_offered(tmp_path: Path) -> None:
+    for name in ("photos", ".hidden"):
+        (tmp_path / name).mkdir()
+    for name in ("houses.csv", "cars.parquet", "notes.txt", ".secret.csv"):
+        (tmp_path / name).write_text("a;b\n1;2\n", encoding="utf-8")
+    shelf = DataShelf(tmp_path, tmp_path / "none")
+    assert shelf.names("table") == ["data/cars.parquet", "data/houses.csv"]
+    assert shelf.names("images") == ["data/photos"]
+    assert shelf.columns("data/houses.csv") == ["a", "b"]
+    assert shelf.columns("data/cars.parquet") == []
+    with pytest.raises(UsageError, match="only the machine's owner removes it"):
+        shelf.remove("data/houses.csv")
+
+
+def test_an_outline_has_ranges_and_the_baseline(tmp_path: Path) -> None:
+    found = outline(TINY, tmp_path)
+    assert found["space"]["width"]["low"] == 2
+    assert found["baseline"]["width"] == 4
+    assert found["logarithmic"] == ["learning_rate"]
+    table = tmp_path / "houses.csv"
+    table.write_text(TABLE, encoding="utf-8")
+    found = outline(f"table --data {table} --target price", tmp_path)
+    assert "batch_size" in found["space"]
+    assert found["said"]
+
+
+@pytest.mark.slow  # imports torch in a process of its own
+def test_ranges_and_the_baseline_are_read_in_a_process(service: Service) -> None:
+    client = client_of(service)
+    plain = client.get(f"{NEW}?case=tiny").text
+    assert "the baseline has" not in plain
+    read = client.get(f"{NEW}?case=tiny&read=1").text
+    assert "2 to 8; the baseline has 4" in read
+    assert "logarithmic; the baseline has 0.001" in read
+    assert "the baseline has 4" in client.get(f"{NEW}?case=tiny").text, "it is kept"
+    wrong = client.get(f"{NEW}?door=table&data=data/none.csv&target=x&read=1")
+    assert wrong.status_code == 400
+    assert "no data" in wrong.text
+
+
+def test_the_price_is_that_of_an_earlier_study(client: TestClient) -> None:
+    assert "By study <a" in client.get(f"{NEW}?case=tiny").text
+    assert "is known once the baseline" in client.get(f"{NEW}?case=housing").text
+
+
+def test_the_time_left_is_corrected_as_trials_end(service: Service) -> None:
+    client = client_of(service)
+    client.post("/api/v1/studies", json={"case": "tiny", "trials": 20, "seeds": 0})
+    with_six = service.browser.study("tiny")["left"]
+    assert with_six > 0
+    client.post("/api/v1/studies/tiny/total", json={"trials": 35})
+    assert service.browser.study("tiny")["left"] == pytest.approx(2 * with_six)
+    assert "left" in client.get("/tuner/studies/tiny").text
+
+
+@pytest.mark.slow  # a process for each study
+def test_a_study_of_an_upload_runs(empty: Service, tmp_path: Path) -> None:
+    client = client_of(empty)
+    send(client, "houses.csv", TABLE.encode())
+    case = "table --data uploads/houses.csv --target price"
+    with client:
+        client.post(
+            "/api/v1/studies", json={"case": case, "name": "houses", "trials": 2, "seeds": 0}
+        )
+        for _ in range(600):
+            job = empty.queue.all()[0]
+            if job.state not in {"queued", "running"}:
+                break
+            client.portal.call(_wait) if client.portal else None
+    assert job.state == "done", job.last_words
+    assert Workplace.at(empty.workplace.root).report("houses").is_dir()
+
+
+async def _wait() -> None:
+    import anyio
+
+    await anyio.sleep(0.2)

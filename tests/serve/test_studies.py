@@ -1,0 +1,154 @@
+"""The list of studies: tags, the archive, pages, and what has changed is read again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import optuna
+import pytest
+
+from tests.making import TINY
+from tests.serve.making import client_of, form_key
+from tuner.commands.delete import main as delete
+from tuner.commands.rename import main as rename
+from tuner.commands.study import main as study
+from tuner.errors import UsageError
+from tuner.runs.inventory import entries_of
+from tuner.serve.pages import ROWS
+from tuner.serve.summaries import Summaries
+from tuner.serve.tidying import LONGEST_TAG, MOST_TAGS
+from tuner.study.catalogue import Catalogue
+from tuner.study.schema import OPENINGS
+from tuner.study.store import evidence_name
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
+    from tuner.serve.service import Service
+
+
+def fresh(service: Service) -> dict[str, object]:
+    return {one.name: one for one in entries_of(Catalogue(service.storage))}
+
+
+def copied(service: Service, name: str) -> None:
+    """Copy the study `tiny` with its evidence."""
+    for one in ("tiny", evidence_name("tiny")):
+        optuna.copy_study(
+            from_study_name=one,
+            from_storage=service.storage,
+            to_storage=service.storage,
+            to_study_name=one.replace("tiny", name, 1),
+        )
+    evidence = optuna.load_study(study_name=evidence_name(name), storage=service.storage)
+    evidence.set_user_attr("evidence_of", name)
+
+
+def test_what_has_changed_is_read_again_and_is_as_if_all_were(service: Service) -> None:
+    summaries = Summaries(service.storage)
+    assert summaries.entries() == fresh(service)
+    copied(service, "second")
+    assert summaries.entries() == fresh(service)
+    assert summaries.entries()["tiny"].verdict == summaries.entries()["second"].verdict
+    assert study([TINY, "--trials", "7", "--seeds", "2", "--workers", "1"]) == 0
+    assert summaries.entries() == fresh(service)
+    assert summaries.entries()["tiny"].trials == 7
+    assert rename(["second", "third"]) == 0
+    assert summaries.entries() == fresh(service)
+    assert delete(["third", "--yes"]) == 0
+    assert summaries.entries() == fresh(service)
+    assert list(summaries.entries()) == ["tiny"]
+
+
+def test_a_look_by_one_study_is_seen_in_the_verdict_of_another(service: Service) -> None:
+    copied(service, "second")
+    tiny = optuna.load_study(study_name="tiny", storage=service.storage)
+    summaries = Summaries(service.storage)
+    summaries.entries()
+    tiny.set_user_attr(OPENINGS, 40 * tiny.user_attrs[OPENINGS])
+    for _ in range(3):  # it was changed in place: a few are read again each time
+        found = summaries.entries()
+    assert found == fresh(service)
+
+
+def test_a_study_of_which_only_a_part_is_read_is_as_whole(service: Service) -> None:
+    copied(service, "second")
+    names = [one.study_name for one in service.storage.get_all_studies()]
+    ids = [service.storage.get_study_id_from_name(one) for one in names if "second" in one]
+    every = Catalogue(service.storage).attributes
+    found = entries_of(Catalogue(service.storage, ids, every))
+    assert found == [fresh(service)["second"]]
+
+
+def test_tags_find_a_study(service: Service, client: TestClient) -> None:
+    copied(service, "second")
+    key = form_key(client, "/tuner/studies/tiny")
+    path = "/tuner/studies/tiny/tags"
+    assert client.post(path, data={"form_key": key, "tags": "fast,  for Ann ,,"}).status_code == 303
+    assert service.tidying.tags() == {"tiny": ["fast", "for Ann"]}
+    for query, names in (
+        ("?tag=fast", ["tiny"]),
+        ("?q=for+ann", ["tiny"]),
+        ("?tag=slow", []),
+        ("", ["tiny", "second"]),
+    ):
+        text = client.get(f"/tuner/{query}").text
+        assert [one for one in ("tiny", "second") if f"/tuner/studies/{one}" in text] == names
+    assert 'href="/tuner/?tag=for%20Ann"' in client.get("/tuner/studies/tiny").text.replace(
+        "+", "%20"
+    )
+    client.post(path, data={"form_key": key, "tags": ""})
+    assert service.tidying.tags() == {}
+    answer = client.post("/tuner/studies/none/tags", data={"form_key": key, "tags": "x"})
+    assert "no study &#39;none&#39;" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("x" * (LONGEST_TAG + 1), "printable characters"),
+        ("a\x07b", "printable characters"),
+        (",".join(map(str, range(MOST_TAGS + 1))), f"has at most {MOST_TAGS}"),
+    ],
+)
+def test_tags_that_cannot_be_used_are_refused(service: Service, typed: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        service.tidying.tag("tiny", typed)
+
+
+def test_an_archived_study_is_out_of_the_way_and_comes_back(
+    service: Service, client: TestClient
+) -> None:
+    key = form_key(client, "/tuner/studies/tiny")
+    path = "/tuner/studies/tiny/archive"
+
+    def listed(query: str = "") -> bool:
+        return "/tuner/studies/tiny" in client.get(f"/tuner/{query}").text
+
+    assert listed()
+    client.post(path, data={"form_key": key, "away": "1"})
+    assert (listed(), listed("?archived=1")) == (False, True)
+    assert "archived</span>" in client.get("/tuner/studies/tiny").text
+    client.post(path, data={"form_key": key, "away": "0"})
+    assert (listed(), listed("?archived=1")) == (True, False)
+
+
+def test_a_study_at_work_is_not_archived(empty: Service) -> None:
+    client = client_of(empty)
+    client.post("/api/v1/studies", json={"case": "tiny"})
+    fields = {"form_key": form_key(client, "/tuner/studies/tiny"), "away": "1"}
+    answer = client.post("/tuner/studies/tiny/archive", data=fields)
+    assert "pause or cancel it, then archive it" in answer.text
+
+
+def test_a_long_list_has_pages(empty: Service) -> None:
+    client = client_of(empty)
+    for number in range(ROWS + 3):
+        client.post("/api/v1/studies", json={"case": "tiny", "name": f"study {number:03d}"})
+    first, last = client.get("/tuner/").text, client.get("/tuner/?page=2").text
+    assert first.count("/tuner/studies/") == ROWS
+    assert last.count("/tuner/studies/") == 3
+    assert "page 1 of 2" in first
+    assert client.get("/tuner/?page=99").text.count("/tuner/studies/") == 3
+    assert client.get("/tuner/?page=x").status_code == 400
+    assert "study 007" in client.get("/tuner/?q=007&page=1").text
