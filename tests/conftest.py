@@ -47,6 +47,9 @@ def pytest_collection_finish() -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let whoever has the data sets say where."""
     parser.addoption("--real-data", type=Path, help="folder with MNIST and Flowers-102")
+    parser.addoption(
+        "--kills", type=int, default=2, help="how often a study is killed, of each kind"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
