@@ -26,6 +26,10 @@ COMMANDS = {
     "restore": "bring back what was copied",
     "serve": "studies in a browser and over HTTP",
     "token": "make, list and revoke keys to the service",
+    "upgrade": "bring the tables of the service up to date, after a backup",
+    "submit": "have a running service search a case",
+    "watch": "see a study of a running service until it has ended",
+    "cancel": "have a running service stop a study",
 }
 
 

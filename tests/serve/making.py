@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import uvicorn
 from starlette.testclient import TestClient
 
 from tests.making import TINY
@@ -13,6 +16,8 @@ from tuner.serve.app import application
 from tuner.serve.service import Service
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tuner.workplace import Workplace
 
 HOST = "http://localhost:8080"
@@ -44,3 +49,21 @@ def form_key(client: TestClient, path: str) -> str:
     found = re.search(r'name="form_key" value="([0-9a-f]+)"', client.get(path).text)
     assert found is not None, f"no form on {path}"
     return found[1]
+
+
+@contextmanager
+def listening(service: Service) -> Iterator[str]:
+    """Serve over a socket; its jobs wait, as nothing runs them."""
+    server = uvicorn.Server(
+        uvicorn.Config(application(service), port=0, lifespan="off", log_level="error")
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

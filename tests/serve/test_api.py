@@ -94,7 +94,8 @@ def test_a_job_is_paused_changed_resumed_and_cancelled(empty: Service) -> None:
         ("studies/tiny/models", {"arm": "worst"}, 400, "no arm 'worst'"),
         ("models/tiny/none/promote", {}, 400, "no model 'tiny/none'"),
         ("cases/tiny/roll-back", {"reason": "x"}, 400, "there is nothing to go to"),
-        ("cases/tiny/roll-back", {}, 400, "a roll-back needs a reason"),
+        ("cases/tiny/roll-back", {"reason": " "}, 400, "a roll-back needs a reason"),
+        ("cases/tiny/roll-back", {}, 400, "the body has no 'reason'; it takes a text"),
     ],
 )
 def test_what_cannot_be_done_is_a_problem_document(
@@ -143,6 +144,14 @@ def test_it_says_how_it_is(client: TestClient) -> None:
     metrics = client.get("/metrics").text
     assert 'tuner_jobs{state="queued"} 0' in metrics
     assert 'tuner_trials{state="complete"}' in metrics
+    assert "tuner_workers 1\n" in metrics
+    assert "tuner_workers_busy 0\n" in metrics
+    seconds, count = (
+        float(metrics.partition(f"tuner_trial_seconds_{one} ")[2].split()[0])
+        for one in ("sum", "count")
+    )
+    assert count >= 5
+    assert seconds > 0
 
 
 def test_events_are_resumed_by_their_id(service: Service) -> None:

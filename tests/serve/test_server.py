@@ -118,7 +118,8 @@ def test_it_knows_which_addresses_are_this_machine_alone(host: str, alone: bool)
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--host", "192.0.2.1"], "does not start without a token"),
+        (["--host", "192.0.2.1"], "by --host 192.0.2.1, so the service does not start without a"),
+        (["--allow-host", "x.example"], "by --allow-host x.example, so the service does not start"),
         (["--host", "0.0.0.0"], "say under which names"),
         (["--cases", "nowhere"], "is not a folder"),
     ],

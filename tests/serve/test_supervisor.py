@@ -19,9 +19,9 @@ from tuner.serve.logs import log_of, tail_of
 from tuner.serve.queue import MOST_STARTS, Queue
 from tuner.serve.requests import retrain_request, study_request
 from tuner.serve.room import Disk, Room
+from tuner.serve.schema import prepare
 from tuner.serve.shelf import Shelf
 from tuner.serve.supervisor import Supervisor
-from tuner.serve.tables import prepare
 from tuner.serve.upkeep import MEBIBYTE, Upkeep
 from tuner.study.store import load_study, open_storage
 from tuner.workplace import Workplace

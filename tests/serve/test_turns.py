@@ -9,7 +9,8 @@ import pytest
 
 from tuner.serve.queue import Queue
 from tuner.serve.requests import Request
-from tuner.serve.tables import Job, prepare
+from tuner.serve.schema import prepare
+from tuner.serve.tables import Job
 from tuner.serve.turns import SETTLED, in_turn, share, to_start_again
 from tuner.study.store import open_storage
 

@@ -65,6 +65,14 @@ def parser() -> argparse.ArgumentParser:
         help="a further name under which browsers may reach the service, for example that of a "
         "proxy before it (can be repeated)",
     )
+    made.add_argument(
+        "--hook-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host in a private network that webhooks may name (can be repeated; default: only "
+        "hosts on the public Internet)",
+    )
     return made
 
 
@@ -77,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(f"--cases {arguments.cases} is not a folder; name one with case files")
     if arguments.data is not None and not arguments.data.is_dir():
         raise UsageError(f"--data {arguments.data} is not a folder; name one with tables")
-    loopback = is_loopback(arguments.host)
+    loopback = is_loopback(arguments.host) and not arguments.allow_host  # else a proxy leads here
     hosts = _hosts(arguments.host, arguments.allow_host)
     try:
         import uvicorn
@@ -90,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(
             f"the service needs the package {error.name}; run: pip install 'tuner[serve]'"
         ) from error
-    from tuner.runs.study import quieten_optuna
+    from tuner.runs.quiet import quieten_optuna
     from tuner.study.url import shown
 
     quieten_optuna()
@@ -101,11 +109,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         cases=arguments.cases,
         data=arguments.data,
         workers=arguments.workers,
+        hook_hosts=frozenset(name.lower() for name in arguments.hook_host),
     )
     if not loopback and not service.tokens.exist():
+        names = [f"--allow-host {name}" for name in arguments.allow_host]
         raise UsageError(
-            f"other machines can reach --host {arguments.host}, so the service does not start "
-            "without a token; make one: tuner token create NAME --role admin"
+            f"others can reach it by {' or '.join(names) or f'--host {arguments.host}'}, so the "
+            "service does not start without a token; make one: tuner token create NAME --role admin"
         )
     listening = _listen(arguments.host, arguments.port)
     address = arguments.host if ":" not in arguments.host else f"[{arguments.host}]"

@@ -54,21 +54,21 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
         add_door(made, door)
     else:
         made.add_argument("case", metavar="CASE", help=CASE)
-    _add_budget(made)
+    add_budget(made)
     made.add_argument(
         "--name", help="name of the study (default: that of its data, and what --fix says)"
     )
     add_workplace(made)
     made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds the raw data")
     add_compute(made)
-    _add_space(made)
+    add_space(made)
     _add_parent(made)
-    _add_repeatability(made)
+    add_repeatability(made)
     _add_loop(made)
     return made
 
 
-def _add_budget(made: argparse.ArgumentParser) -> None:
+def add_budget(made: argparse.ArgumentParser) -> None:
     """Add the options that say how much is trained."""
     made.add_argument(
         "--trials",
@@ -102,7 +102,7 @@ def _add_budget(made: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_space(made: argparse.ArgumentParser) -> None:
+def add_space(made: argparse.ArgumentParser) -> None:
     """Add the options that say which configurations are trained."""
     made.add_argument(
         "--fix",
@@ -135,7 +135,7 @@ def _add_parent(made: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_repeatability(made: argparse.ArgumentParser) -> None:
+def add_repeatability(made: argparse.ArgumentParser) -> None:
     """Add the options that decide the numbers of a study."""
     made.add_argument(
         "--seed", type=whole_number(0, LARGEST), default=0, help="seed of the study (default 0)"
@@ -215,18 +215,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(door).parse_args(given[1:] if door else given)
     if door:
         arguments.case = reference_of(arguments, door)
-    check_new_study(arguments)
+    words = ["python", "-m", "tuner.study", *given]
+    settings = settings_of(arguments, shlex.join(words))
+    check_new_study(arguments, settings)
     start_importing(arguments)
     from rich.console import Console
 
     from tuner.commands.concluding import conclude
     from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
-    from tuner.runs.study import quieten_optuna, run_study
+    from tuner.runs.quiet import quieten_optuna
+    from tuner.runs.study import run_study
     from tuner.study.url import without_secrets
 
     quieten_optuna()
-    words = ["python", "-m", "tuner.study", *given]
-    settings = settings_of(arguments, shlex.join(words))
     console = Console(markup=False)
     with ConsoleObserver(console, settings.workplace) as observer:
         ended = run_study(settings, observer)

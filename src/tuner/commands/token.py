@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     workplace = workplace_of(arguments)
     check_url(workplace.url)
     from tuner.commands.tables import console, show_table
-    from tuner.serve.tables import prepare
+    from tuner.serve.schema import prepare
     from tuner.serve.times import day
     from tuner.serve.tokens import Tokens
     from tuner.study.store import open_storage

@@ -6,10 +6,12 @@ each are looked at, whoever asks (OWASP, "Cross-Site Request Forgery Prevention"
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 COOKIE = "tuner_session"
 SAFE = {"GET", "HEAD", "OPTIONS"}
+SECONDS_FOR_A_BODY, SLOWEST = 60.0, 10 * 2**10  # and a second more for so many bytes
 LARGEST_BODY, LARGEST_INPUT = 2**20, 20 * 2**20  # bytes; the second for what a model is to predict
 LARGEST_UPLOAD = 2 * 2**30  # it goes to the disk piece by piece
 UPLOAD = "/tuner/uploads"
@@ -36,8 +39,16 @@ POLICY = (
 OWNER = Person("owner", "admin")  # who asks on a machine without tokens
 
 
-class TooLargeError(Exception):
-    """A body is larger than what its route takes."""
+class BodyError(Exception):
+    """A body is larger than what its route takes, or comes too slowly.
+
+    Attributes:
+        status: of HTTP.
+    """
+
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +97,12 @@ class Gate:
             return
         try:
             await self.app(scope, _limited(request, receive), guarded)
-        except TooLargeError as error:
+        except BodyError as error:
             if sent:
                 raise
-            await answer(request, 413, str(error))(scope, receive, guarded)
+            headers = {"Connection": "close"}  # what else is coming is not read
+            refused = answer(request, error.status, str(error), headers)
+            await refused(scope, receive, guarded)
 
     def _identify(self, request: Request) -> Refusal | None:
         """Note who asks; a wrong token is refused, and a guesser has to wait."""
@@ -131,11 +144,19 @@ def foreign(request: Request, hosts: frozenset[str]) -> Refusal | None:
     if request.method in SAFE:
         return None
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and _place_of(origin) != host:
         return Refusal(403, "the request comes from another site's page, so nothing was done")
     if site not in {None, "same-origin", "none"}:
         return Refusal(403, "the request comes from another site's page, so nothing was done")
     return None
+
+
+def _place_of(origin: str) -> str:
+    """Return the host and the port of an origin; empty where it has none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def address_of(request: Request) -> str:
@@ -154,19 +175,27 @@ def protect(headers: MutableHeaders) -> None:
 
 
 def _limited(request: Request, receive: Receive) -> Receive:
-    """Count what comes in, and stop at what the route takes."""
+    """Count what comes in, and stop at what the route takes, or when it comes too slowly."""
     most = LARGEST_INPUT if request.url.path.endswith("/predict") else LARGEST_BODY
     most = LARGEST_UPLOAD if request.url.path == UPLOAD else most
     length = Headers(scope=request.scope).get("content-length", "0")
-    declared = int(length) if length.isdecimal() else 0
-    seen = 0
+    declared = int(length) if length.isdecimal() and len(length) < 20 else 0
+    seen, whole = 0, False
+    until = time.monotonic() + SECONDS_FOR_A_BODY
 
     async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, whole
+        if whole:  # from now on it waits for the other side to leave, which may take long
+            return await receive()
+        message = None
+        with anyio.move_on_after(until + seen / SLOWEST - time.monotonic()):
+            message = await receive()
+        if message is None:
+            raise BodyError("the body comes too slowly; send it again", 408)
         seen += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
         if max(seen, declared) > most:
-            raise TooLargeError(f"the body is larger than {most // 2**20} MiB")
+            raise BodyError(f"the body is larger than {most // 2**20} MiB", 413)
         return message
 
     return counted

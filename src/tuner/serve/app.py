@@ -14,8 +14,9 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from tuner.errors import TunerError
-from tuner.serve import api, pages
+from tuner.serve import api, hookpages, pages
 from tuner.serve.access import Gate
+from tuner.serve.messenger import Messenger
 from tuner.serve.problems import on_error, on_http_error
 from tuner.serve.rendering import STATIC
 
@@ -30,17 +31,21 @@ def application(service: Service) -> Starlette:
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
+        messenger = Messenger(service.hooks)
         threading.Thread(target=service.browser.summaries.fill, daemon=True).start()
         service.supervisor.start()
+        messenger.start()
         try:
             yield
         finally:
+            messenger.close()
             await run_in_threadpool(service.supervisor.close)
 
     made = Starlette(
         routes=[
             *api.routes(),
             *pages.routes(),
+            *hookpages.routes(),
             Mount("/tuner/static", StaticFiles(directory=STATIC), name="static"),
         ],
         middleware=[Middleware(Gate, service=service)],

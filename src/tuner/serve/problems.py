@@ -12,9 +12,12 @@ from tuner.errors import BundleError, DataError, StoreError, StudyError, TunerEr
 from tuner.serve.rendering import page
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
 
 API = "/api/"
+FOR_PROGRAMS = ("/healthz", "/readyz", "/metrics")
 STATUS: dict[type[TunerError], int] = {
     UsageError: 400,
     DataError: 400,
@@ -24,11 +27,20 @@ STATUS: dict[type[TunerError], int] = {
 }
 
 
-def answer(request: Request, status: int, reason: str) -> Response:
+def is_for_programs(request: Request) -> bool:
+    """Whether programs ask there, not people."""
+    return request.url.path.startswith((API, *FOR_PROGRAMS))
+
+
+def answer(
+    request: Request, status: int, reason: str, headers: Mapping[str, str] | None = None
+) -> Response:
     """Return the answer to a request that cannot be served."""
     title = HTTPStatus(status).phrase
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    if request.url.path.startswith(API):
+    headers = dict(headers or {})
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if is_for_programs(request):
         body = {"type": "about:blank", "title": title, "status": status, "detail": reason}
         return JSONResponse(body, status, media_type="application/problem+json", headers=headers)
     return page(
@@ -48,4 +60,4 @@ def on_http_error(request: Request, error: Exception) -> Response:
     """Answer an error that a route or Starlette raises."""
     if not isinstance(error, HTTPException):
         raise error
-    return answer(request, error.status_code, error.detail)
+    return answer(request, error.status_code, error.detail, error.headers)

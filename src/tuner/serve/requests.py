@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,22 @@ from tuner.naming import folder_name
 from tuner.seeds import LARGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tuner.serve.shelf import Shelf
     from tuner.serve.tables import Job, Kind
     from tuner.workplace import Workplace
 
 MOST_TRIALS, MOST_SEEDS, MOST_SECONDS = 100_000, 1000, 10**9
+MOST_PARAMETERS = 10**12
 LONGEST_LIST = 100  # of values that are fixed, or configurations that are tried
 LONGEST_TEXT = 2000
 ARMS = ("best", "baseline", "recipe")
-KNOWN = {"case", "name", "trials", "seeds", "seed", "timeout", "fix", "tries"}
+ORDERS, PRECISIONS = ("work", "arrival"), ("float32", "bfloat16")
+KNOWN = {
+    *("case", "name", "trials", "seeds", "seed", "timeout", "fix", "tries"),
+    *("order", "precision", "metric", "max_parameters", "max_latency_ms", "accept_changes"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +63,34 @@ def study_request(asked: Mapping[str, Any], shelf: Shelf) -> Request:
         "fix": _texts("fix", asked.get("fix", [])),
         "tries": _texts("tries", asked.get("tries", [])),
     }
-    if asked.get("timeout") is not None:
-        options["timeout"] = whole("timeout", asked["timeout"], 1, MOST_SECONDS)
+    options |= _rarer(asked)
     space = shelf.space(case)
     if space is not None:
         parse_assignments(space, options["fix"])
     for tried in options["tries"]:
         check_try(shelf, case, tried)
     return Request("study", study, case, options)
+
+
+def _rarer(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the options that most studies leave out; each only if it is given."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    found: dict[str, Any] = {}
+    if "timeout" in given:
+        found["timeout"] = whole("timeout", given["timeout"], 1, MOST_SECONDS)
+    for name, values in (("order", ORDERS), ("precision", PRECISIONS)):
+        if name in given:
+            found[name] = _one_of(name, given[name], values)
+    if "metric" in given:
+        found["metric"] = _text("metric", given["metric"])
+    if "max_parameters" in given:
+        limit = whole("max_parameters", given["max_parameters"], 1, MOST_PARAMETERS)
+        found["max_parameters"] = limit
+    if "max_latency_ms" in given:
+        found["max_latency_ms"] = _above_zero("max_latency_ms", given["max_latency_ms"])
+    if given.get("accept_changes", False) is not False:
+        found["accept_changes"] = True
+    return found
 
 
 def retrain_request(study: str, case: str, arm: object, shelf: Shelf) -> Request:
@@ -106,7 +132,9 @@ def words_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None) 
         return ["retrain", *where, *own, f"--arm={options['arm']}", "--", job.study]
     words = ["study", *where, f"--name={job.study}"]
     words += [f"--{name}={options[name]}" for name in ("trials", "seeds", "seed")]
-    words += [f"--timeout={options['timeout']}"] if "timeout" in options else []
+    for name in ("timeout", "order", "precision", "metric", "max_parameters", "max_latency_ms"):
+        words += [f"--{name.replace('_', '-')}={options[name]}"] if name in options else []
+    words += ["--accept-changes"] if options.get("accept_changes") else []
     words += [f"--workers={workers}"] if workers else []
     words += [f"--fix={one}" for one in options["fix"]]
     words += [f"--try={one}" for one in options["tries"]]
@@ -125,6 +153,22 @@ def whole(name: str, value: object, least: int, most: int) -> int:
         number = None
     if type(number) is not int or not least <= number <= most:
         raise UsageError(f"{name}: got {value!r}; it takes a whole number, {least} to {most}")
+    return number
+
+
+def _one_of(name: str, value: object, values: Sequence[str]) -> str:
+    if value not in values:
+        raise UsageError(f"{name}: got {value!r}; it takes one of {', '.join(values)}")
+    return str(value)
+
+
+def _above_zero(name: str, value: object) -> float:
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if isinstance(value, bool) or not 0 < number < math.inf:
+        raise UsageError(f"{name}: got {value!r}; it takes a number above zero")
     return number
 
 

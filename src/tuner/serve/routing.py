@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from tuner.errors import UsageError
-from tuner.serve.problems import API
+from tuner.serve.problems import is_for_programs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from tuner.serve.api.operation import Operation
     from tuner.serve.service import Service
     from tuner.serve.tokens import Person, Role
 
@@ -46,8 +47,26 @@ class Asked:
         return self.person.name if self.person else "?"
 
     def path(self, name: str) -> str:
-        """Return a part of the path."""
-        return str(self.request.path_params[name])
+        """Return a part of the path.
+
+        Raises:
+            UsageError: nothing has such a name.
+        """
+        found = str(self.request.path_params[name])
+        if not found.isprintable():
+            raise UsageError(f"no {name} {found!r}; a name has printable characters only")
+        return found
+
+    def query(self, name: str) -> str | None:
+        """Return a value of the query; None: it has none of that name.
+
+        Raises:
+            UsageError: it has characters that nothing has which could be asked for.
+        """
+        found = self.request.query_params.get(name)
+        if found is not None and not found.isprintable():
+            raise UsageError(f"{name}: got {found!r}; it takes printable characters only")
+        return found
 
     def json(self) -> dict[str, Any]:
         """Return the body as a JSON object.
@@ -88,7 +107,11 @@ class Asked:
 
 
 class RoleRoute(Route):
-    """A route that knows who may use it: the role, or None for everybody."""
+    """A route that knows who may use it: the role, or None for everybody.
+
+    Attributes:
+        operation: what it says of itself; None: a page.
+    """
 
     def __init__(
         self,
@@ -96,9 +119,10 @@ class RoleRoute(Route):
         endpoint: Callable[[Request], Awaitable[Response]],
         role: Role | None,
         method: str,
+        operation: Operation | None = None,
     ) -> None:
         super().__init__(path, endpoint, methods=[method], name=f"{method} {path}")
-        self.role, self.method = role, method
+        self.role, self.method, self.operation = role, method, operation
 
 
 def check_role(request: Request, role: Role | None) -> None:
@@ -115,7 +139,12 @@ def check_role(request: Request, role: Role | None) -> None:
 
 
 def route(
-    path: str, handler: Callable[[Asked], Response], role: Role | None, method: str = "GET"
+    path: str,
+    handler: Callable[[Asked], Response],
+    role: Role | None,
+    method: str = "GET",
+    *,
+    operation: Operation | None = None,
 ) -> RoleRoute:
     """Return a route for who has this role or a higher one; None: for everybody.
 
@@ -124,11 +153,11 @@ def route(
     """
 
     async def endpoint(request: Request) -> Response:
-        is_page = request.method == "GET" and not request.url.path.startswith(API)
+        is_page = request.method == "GET" and not is_for_programs(request)
         if role is not None and request.state.person is None and is_page:
             return RedirectResponse(LOGIN, 303)
         check_role(request, role)
         body = await request.body()
         return await run_in_threadpool(handler, Asked(request, body))
 
-    return RoleRoute(path, endpoint, role, method)
+    return RoleRoute(path, endpoint, role, method, operation)

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from tuner.serve.acts import Acts
 from tuner.serve.browsing import Browser
 from tuner.serve.datashelf import DataShelf
+from tuner.serve.hooks import Hooks
 from tuner.serve.ledger import Ledger
 from tuner.serve.outlining import Outliner
 from tuner.serve.queue import Queue
 from tuner.serve.room import Room
+from tuner.serve.schema import prepare
 from tuner.serve.shelf import Shelf
 from tuner.serve.summaries import Summaries
 from tuner.serve.supervisor import Supervisor
-from tuner.serve.tables import prepare
 from tuner.serve.takeaway import Predictor
 from tuner.serve.tidying import Tidying
 from tuner.serve.tokens import Sessions, Tokens
@@ -52,6 +53,7 @@ class Service:
     predictor: Predictor
     tokens: Tokens
     acts: Acts
+    hooks: Hooks
     hosts: frozenset[str]
     loopback: bool
     room: Room
@@ -70,6 +72,7 @@ class Service:
         cases: Path | None = None,
         data: Path | None = None,
         workers: int | None = None,
+        hook_hosts: frozenset[str] = frozenset(),
     ) -> Service:
         """Open the database, make what is missing in it, and return the service.
 
@@ -77,6 +80,7 @@ class Service:
             cases: folder of the owner's own case files.
             data: folder of the owner's tables and pictures.
             workers: trainings that run at once, over all studies.
+            hook_hosts: hosts in a private network that webhooks may name.
 
         Raises:
             StoreError: the database cannot be used.
@@ -97,6 +101,7 @@ class Service:
             predictor=Predictor(shelf),
             tokens=Tokens(storage.engine),
             acts=Acts(storage.engine, time.time),
+            hooks=Hooks(storage.engine, hook_hosts),
             hosts=hosts,
             loopback=loopback,
             room=room,

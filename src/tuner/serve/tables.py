@@ -5,19 +5,12 @@ Their names begin with `tuner_`, so they never meet Optuna's. Times are seconds 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-from sqlalchemy import JSON, func, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from tuner.errors import StoreError
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-VERSION = 1  # of these tables
-MAKING_TABLES = 0x736572766572  # names the lock on a server under which they are made: "server"
+VERSION = 2  # of these tables: the number of the newest migration
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Wish = Literal["", "pause", "cancel", "restart"]
 Kind = Literal["study", "retrain", "delete", "clean"]
@@ -31,7 +24,7 @@ class Table(DeclarativeBase):
 
 
 class Version(Table):
-    """One row: by which version of these tables the database was made."""
+    """One row: which version these tables have. Versions of tuner without migrations read it."""
 
     __tablename__ = "tuner_version"
 
@@ -157,24 +150,44 @@ class Act(Table):
     on: Mapped[str]
 
 
-def prepare(engine: Engine) -> None:
-    """Make the tables where they are missing.
+class Hook(Table):
+    """An address that is told when a study ends.
 
-    Raises:
-        StoreError: a newer version of tuner made them, or the database fails.
+    Attributes:
+        secret: with which what is sent is signed.
+        made: only what ends later is told.
     """
-    with Session(engine) as session, session.begin():
-        if engine.dialect.name == "postgresql":
-            session.execute(select(func.pg_advisory_xact_lock(MAKING_TABLES)))
-        for table in Table.metadata.sorted_tables:
-            session.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                session.execute(CreateIndex(index, if_not_exists=True))
-        number = session.scalar(select(func.max(Version.number)))
-        if number is None:
-            session.add(Version(number=VERSION))
-        elif number > VERSION:
-            raise StoreError(
-                f"the service's tables have version {number}, and this tuner knows {VERSION}; "
-                "use the version of tuner that made them"
-            )
+
+    __tablename__ = "tuner_hooks"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    secret: Mapped[str]
+    who: Mapped[str]
+    made: Mapped[float]
+
+
+class Delivery(Table):
+    """A message to a hook.
+
+    Attributes:
+        occasion: what it tells of; the same twice is one message.
+        state: "waiting", "delivered" or "failed".
+        due: when it is tried next.
+        answer: what the other side said last, or what kept it from being asked.
+    """
+
+    __tablename__ = "tuner_deliveries"
+    __table_args__ = (UniqueConstraint("hook", "occasion"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hook: Mapped[int] = mapped_column(index=True)
+    occasion: Mapped[str]
+    event: Mapped[str]
+    body: Mapped[str]
+    state: Mapped[str] = mapped_column(index=True)
+    attempts: Mapped[int]
+    due: Mapped[float]
+    made: Mapped[float]
+    ended: Mapped[float | None]
+    answer: Mapped[str]

@@ -1,0 +1,199 @@
+"""A service of tuner's, from Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Unpack, cast
+
+from typing_extensions import TypedDict
+
+from tuner.client.transport import SECONDS, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from tuner.client import answers
+
+LOCAL = "http://127.0.0.1:8080"
+AT_REST = frozenset({"paused", "done", "failed", "cancelled"})  # states of a job
+
+
+class StudyOptions(TypedDict, total=False):
+    """How a study is searched: the options of `tuner study`, each with the same default."""
+
+    name: str
+    trials: int
+    seeds: int
+    seed: int
+    timeout: int | None
+    fix: Sequence[str]
+    tries: Sequence[str]
+    order: Literal["work", "arrival"]
+    precision: Literal["float32", "bfloat16"] | None
+    metric: str | None
+    max_parameters: int | None
+    max_latency_ms: float | None
+    accept_changes: bool
+
+
+class Client:
+    """Asks one service. What it returns is typed in `tuner.client.answers`.
+
+    Every method raises ServiceError where the service refuses, in the words of the command line, or
+    cannot be reached.
+
+    Args:
+        url: address of the service.
+        token: that `tuner token create` has shown; None: the service is open to this machine.
+        timeout: seconds to wait for a byte.
+
+    Raises:
+        UsageError: the address or the token is not one.
+
+    >>> from tuner.client import Client
+    >>> client = Client("http://127.0.0.1:8080")
+    >>> client.submit("housing", trials=20)["state"]  # doctest: +SKIP
+    'queued'
+    """
+
+    def __init__(
+        self, url: str = LOCAL, token: str | None = None, *, timeout: float = SECONDS
+    ) -> None:
+        self._to = Transport(url, token, timeout)
+
+    def submit(
+        self, case: str, *, key: str | None = None, **options: Unpack[StudyOptions]
+    ) -> answers.Job:
+        """Queue a study.
+
+        Args:
+            key: of your choice; a second call with the same key makes no second study.
+        """
+        headers = {} if key is None else {"Idempotency-Key": key}
+        body = {"case": case, **options}
+        return cast("answers.Job", self._to.post("studies", body=body, headers=headers))
+
+    def studies(self, words: str = "", state: str = "") -> list[answers.StudyRow]:
+        """Return the studies, newest first.
+
+        Args:
+            words: that the name, case, verdict or submitter has to contain.
+            state: that they have to be in; empty: any.
+        """
+        found: answers.Studies = self._to.get("studies", q=words, state=state)
+        return found["studies"]
+
+    def study(self, name: str) -> answers.Study:
+        """Return a study as it is now."""
+        return cast("answers.Study", self._to.get("studies", name))
+
+    def watch(self, name: str) -> Iterator[answers.Study]:
+        """Yield a study as it is now, and each time it has changed, until its job is at rest.
+
+        A broken connection is made again, and misses nothing that lasts.
+        """
+        for event in self._to.events("studies", name, "events"):
+            study = cast("answers.Study", event.data)
+            yield study
+            if study["job"] and study["job"]["state"] in AT_REST:
+                return
+
+    def pause(self, name: str) -> answers.Job:
+        """Have a study stop after what it has finished, and wait."""
+        return self._steer(name, "pause")
+
+    def resume(self, name: str) -> answers.Job:
+        """Have a study continue."""
+        return self._steer(name, "resume")
+
+    def cancel(self, name: str) -> answers.Job:
+        """Have a study stop for good; what it has finished is kept."""
+        return self._steer(name, "cancel")
+
+    def extend(self, name: str, trials: int) -> answers.Job:
+        """Have a study end with this number of finished trials."""
+        found = self._to.post("studies", name, "total", body={"trials": trials})
+        return cast("answers.Job", found)
+
+    def add_try(self, name: str, values: str) -> answers.Job:
+        """Have a configuration, NAME=VALUE,..., trained as the next trial."""
+        return cast("answers.Job", self._to.post("studies", name, "tries", body={"try": values}))
+
+    def retrain(
+        self, name: str, arm: Literal["best", "baseline", "recipe"] = "best"
+    ) -> answers.Job:
+        """Have an arm trained again, to be a model."""
+        return cast("answers.Job", self._to.post("studies", name, "models", body={"arm": arm}))
+
+    def trials(self, name: str) -> list[answers.Trial]:
+        """Return all trials of a study."""
+        found: answers.Trials = self._to.get("studies", name, "trials")
+        return found["trials"]
+
+    def trials_csv(self, name: str) -> str:
+        """Return all trials of a study as a table."""
+        return self._to.bytes_of("studies", name, "trials.csv").decode()
+
+    def report(self, name: str, kind: Literal["md", "html", "json"] = "md") -> str:
+        """Return the report of a study that has ended."""
+        return self._to.bytes_of("studies", name, "reports", f"report.{kind}").decode()
+
+    def compare(self, first: str, second: str) -> answers.Comparison:
+        """Return what differs between two studies."""
+        return cast("answers.Comparison", self._to.get("compare", study=[first, second]))
+
+    def jobs(self) -> list[answers.Job]:
+        """Return all jobs, newest first."""
+        found: answers.Jobs = self._to.get("jobs")
+        return found["jobs"]
+
+    def models(self) -> list[answers.Model]:
+        """Return all models."""
+        found: answers.Models = self._to.get("models")
+        return found["models"]
+
+    def model(self, study: str, bundle: str) -> answers.ModelDetails:
+        """Return a model with its manifest, and whether its gain is proven."""
+        return cast("answers.ModelDetails", self._to.get("models", study, bundle))
+
+    def download(self, study: str, bundle: str, path: Path) -> None:
+        """Write a model into a ZIP file."""
+        path.write_bytes(self._to.bytes_of("models", study, bundle, "download"))
+
+    def predict(self, study: str, bundle: str, file: bytes) -> list[dict[str, Any]]:
+        """Return what a model says of an image, or of the rows of a CSV."""
+        found: answers.Predictions = self._to.post("models", study, bundle, "predict", body=file)
+        return found["predictions"]
+
+    def promote(
+        self,
+        study: str,
+        bundle: str,
+        alias: Literal["current", "candidate"] = "current",
+        reason: str | None = None,
+    ) -> answers.Promotion:
+        """Have an alias mean a model; a reason is needed where its gain is not proven."""
+        body = {"alias": alias, "reason": reason}
+        return cast(
+            "answers.Promotion", self._to.post("models", study, bundle, "promote", body=body)
+        )
+
+    def roll_back(self, case: str, reason: str) -> answers.Promotion:
+        """Have the model of a case be current again that was so before."""
+        found = self._to.post("cases", case, "roll-back", body={"reason": reason})
+        return cast("answers.Promotion", found)
+
+    def current(self, case: str, at: str | None = None) -> answers.Promotion:
+        """Return which model of a case is current, or was at a date or a time (ISO 8601)."""
+        when = {} if at is None else {"at": at}
+        return cast("answers.Promotion", self._to.get("cases", case, "current", **when))
+
+    def ledger(self, case: str | None = None) -> list[answers.Promotion]:
+        """Return the ledger of promotions, newest first."""
+        which = {} if case is None else {"case": case}
+        found: answers.Ledger = self._to.get("ledger", **which)
+        return found["ledger"]
+
+    def _steer(self, name: str, act: str) -> answers.Job:
+        return cast("answers.Job", self._to.post("studies", name, act, body={}))

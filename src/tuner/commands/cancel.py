@@ -1,0 +1,32 @@
+"""`tuner cancel STUDY`: have a running service stop a study."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tuner.commands.asking import add_service, client_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = argparse.ArgumentParser(
+        prog="tuner cancel",
+        description="Have a running service stop a study. What it has finished is kept, and the "
+        "study can be resumed: submit it again, or use its page.",
+    )
+    made.add_argument("study", metavar="STUDY", help="its name")
+    add_service(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    job = client_of(arguments).cancel(arguments.study)
+    now = "is cancelled" if job["state"] == "cancelled" else "will stop in a moment"
+    print(f"Study {job['study']!r} {now}. What it has finished is kept.")
+    return 0

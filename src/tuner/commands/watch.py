@@ -1,0 +1,30 @@
+"""`tuner watch STUDY`: see a study of a running service until it has ended."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tuner.commands.asking import add_service, client_of, follow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = argparse.ArgumentParser(
+        prog="tuner watch",
+        description="Print a line each time a study of a running service has changed, until it "
+        "has ended or is paused. Ctrl-C ends the watching, not the study. The exit status is 0 if "
+        "the study is done.",
+    )
+    made.add_argument("study", metavar="STUDY", help="its name")
+    add_service(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    return follow(client_of(arguments).watch(arguments.study))

@@ -1,0 +1,20 @@
+"""The HTTP API: JSON in and out, under `/api/v1`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.serve.api import document, hooks, machine, models, studies
+from tuner.serve.api.models import download as download
+from tuner.serve.api.studies import report_file as report_file
+
+if TYPE_CHECKING:
+    from tuner.serve.routing import RoleRoute
+
+V1 = "/api/v1"
+
+
+def routes() -> list[RoleRoute]:
+    """Return the routes of the API."""
+    found = [one for room in (machine, studies, models, hooks) for one in room.routes(V1)]
+    return [*found, *document.routes(V1, found)]

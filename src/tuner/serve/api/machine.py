@@ -1,0 +1,61 @@
+"""Routes of the service itself: whether it is well, what it counts, its queue and its log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from tuner.client import answers
+from tuner.serve.api.operation import TEXT, Operation, get
+from tuner.serve.api.prometheus import exposition
+from tuner.serve.browsing import job_facts
+from tuner.serve.times import iso
+
+if TYPE_CHECKING:
+    from tuner.serve.routing import Asked, RoleRoute
+
+GROUP = "Service"
+PLAIN = {"text/plain": TEXT}
+
+
+def _healthz(asked: Asked) -> Response:
+    del asked
+    return PlainTextResponse("ok\n")
+
+
+def _readyz(asked: Asked) -> Response:
+    asked.service.queue.all()  # raises where the database cannot be read
+    return PlainTextResponse("ready\n")
+
+
+def _metrics(asked: Asked) -> Response:
+    return PlainTextResponse(exposition(asked.service), media_type="text/plain; version=0.0.4")
+
+
+def _jobs(asked: Asked) -> Response:
+    return JSONResponse({"jobs": [job_facts(job) for job in asked.service.queue.all()]})
+
+
+def _acts(asked: Asked) -> Response:
+    lines = asked.service.acts.newest()
+    facts = [{"at": iso(o.at), "who": o.who, "what": o.what, "on": o.on} for o in lines]
+    return JSONResponse({"acts": facts})
+
+
+HEALTH = Operation(words="Whether the service answers", group=GROUP, media=PLAIN)
+READY = Operation(words="Whether the database answers, too", group=GROUP, media=PLAIN)
+METRICS = Operation(words="Counts and times for Prometheus", group=GROUP, media=PLAIN)
+JOBS = Operation(words="List the jobs", group=GROUP, answer=answers.Jobs)
+ACTS = Operation(words="Read the log of who did what", group=GROUP, answer=answers.Acts)
+
+
+def routes(top: str) -> list[RoleRoute]:
+    """Return the routes; those that every service has stand beside the path."""
+    return [
+        get("/healthz", _healthz, None, HEALTH),
+        get("/readyz", _readyz, None, READY),
+        get("/metrics", _metrics, "viewer", METRICS),
+        get(f"{top}/jobs", _jobs, "viewer", JOBS),
+        get(f"{top}/acts", _acts, "admin", ACTS),
+    ]

@@ -1,0 +1,187 @@
+"""Routes of studies: submitted, listed, shown, watched, steered, reported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+
+from tuner.client import answers
+from tuner.errors import UsageError
+from tuner.naming import folder_name
+from tuner.report.rows import trials_csv
+from tuner.runs.contrast import contrast
+from tuner.serve import actions
+from tuner.serve.api import bodies
+from tuner.serve.api.operation import JSON, TEXT, Operation, Parameter, get, post
+from tuner.serve.api.reading import read
+from tuner.serve.browsing import check_names, job_facts, row_facts
+from tuner.serve.events import stream
+from tuner.study.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from tuner.serve.routing import Asked, RoleRoute
+
+REPORTS = {"report.html": "text/html", "report.json": JSON, "report.md": "text/plain"}
+REPORT_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+ACTS = ("pause", "resume", "cancel")
+GROUP = "Studies"
+
+
+def _studies(asked: Asked) -> Response:
+    rows = asked.service.browser.studies(asked.query("q") or "", asked.query("state") or "")
+    return JSONResponse({"studies": [row_facts(row) for row in rows]})
+
+
+def _submit(asked: Asked) -> Response:
+    wish = read(bodies.StudyWish, asked.json())
+    key = asked.request.headers.get("idempotency-key")
+    return JSONResponse(job_facts(actions.submit(asked.service, asked.who, wish, key)), 201)
+
+
+def _study(asked: Asked) -> Response:
+    return JSONResponse(asked.service.browser.study(asked.path("name")))
+
+
+def _events(asked: Asked) -> Response:
+    return stream(
+        asked.service.browser, asked.path("name"), asked.request.headers.get("last-event-id")
+    )
+
+
+def _trials(asked: Asked) -> Response:
+    return JSONResponse({"trials": asked.service.browser.trials(asked.path("name"))})
+
+
+def _trials_csv(asked: Asked) -> Response:
+    study = Catalogue(asked.service.storage).load(asked.path("name"))
+    return PlainTextResponse(trials_csv(study.get_trials(deepcopy=False)), media_type="text/csv")
+
+
+def report_file(asked: Asked) -> Response:
+    """Return a file of a study's report.
+
+    Raises:
+        UsageError: there is no such study, or no report of it yet.
+    """
+    name, file = folder_name(asked.path("name")), asked.path("file")
+    Catalogue(asked.service.storage).check(name)
+    path = asked.service.workplace.report(name) / file
+    if file not in REPORTS or not path.is_file():
+        raise UsageError(f"no {file} of study {name!r}; a report is written when a study ends")
+    return FileResponse(
+        path, media_type=REPORTS[file], headers={"Content-Security-Policy": REPORT_POLICY}
+    )
+
+
+def _steer(asked: Asked) -> Response:
+    read(bodies.Nothing, asked.json())
+    job = actions.steer(asked.service, asked.who, asked.path("name"), asked.path("act"))
+    return JSONResponse(job_facts(job))
+
+
+def _total(asked: Asked) -> Response:
+    trials = read(bodies.Total, asked.json())["trials"]
+    job = actions.change_total(asked.service, asked.who, asked.path("name"), trials)
+    return JSONResponse(job_facts(job))
+
+
+def _try(asked: Asked) -> Response:
+    typed = read(bodies.Try, asked.json())["try"]
+    job = actions.add_try(asked.service, asked.who, asked.path("name"), typed)
+    return JSONResponse(job_facts(job))
+
+
+def _retrain(asked: Asked) -> Response:
+    arm = read(bodies.ArmWish, asked.json()).get("arm", "best")
+    job = actions.retrain(asked.service, asked.who, asked.path("name"), arm)
+    return JSONResponse(job_facts(job), 201)
+
+
+def _compare(asked: Asked) -> Response:
+    names = asked.request.query_params.getlist("study")
+    check_names(names)
+    return JSONResponse(contrast(asked.service.workplace, *names))
+
+
+WORDS = Parameter("q", TEXT, "words that the name, case, verdict or submitter has to contain")
+STATE = Parameter("state", TEXT, "only studies in this state")
+KEY = Parameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": actions.LONGEST_KEY},
+    "of your choice: a second request with the same key makes no second study",
+    "header",
+)
+LAST = Parameter("Last-Event-ID", TEXT, "id of the last event that was seen", "header")
+TWO = Parameter(
+    "study",
+    {"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2, "uniqueItems": True},
+    "names of two studies",
+    required=True,
+)
+LISTING = Operation(
+    words="List studies", group=GROUP, answer=answers.Studies, parameters=(WORDS, STATE)
+)
+SUBMITTING = Operation(
+    words="Submit a study",
+    group=GROUP,
+    body=bodies.StudyWish,
+    answer=answers.Job,
+    status=201,
+    parameters=(KEY,),
+)
+WATCHING = Operation(
+    words="Watch a study: server-sent events, each the whole study as it is then",
+    group=GROUP,
+    media={"text/event-stream": TEXT},
+    parameters=(LAST,),
+)
+REPORTING = Operation(
+    words="Read the report of a study",
+    group=GROUP,
+    media={"text/html": TEXT, JSON: {"type": "object"}, "text/plain": TEXT},
+    path={"file": {"type": "string", "enum": list(REPORTS)}},
+)
+STEERING = Operation(
+    words="Pause, resume or cancel a study",
+    group=GROUP,
+    body=bodies.Nothing,
+    answer=answers.Job,
+    path={"act": {"type": "string", "enum": list(ACTS)}},
+)
+COMPARING = Operation(
+    words="Compare two studies", group=GROUP, answer=answers.Comparison, parameters=(TWO,)
+)
+
+
+def _said(words: str, **more: object) -> Operation:
+    return Operation(words=words, group=GROUP, **more)  # type: ignore[arg-type]
+
+
+def routes(top: str) -> list[RoleRoute]:
+    """Return the routes, under a path."""
+    study = f"{top}/studies/{{name}}"
+    showing = _said("Show a study as it is now", answer=answers.Study)
+    trials = _said("List the trials of a study", answer=answers.Trials)
+    table = _said("List the trials of a study as a table", media={"text/csv": TEXT})
+    total = _said("Change with how many trials a study ends", body=bodies.Total, answer=answers.Job)
+    trying = _said("Add a configuration as the next trial", body=bodies.Try, answer=answers.Job)
+    retraining = _said(
+        "Train an arm again, to be a model", body=bodies.ArmWish, answer=answers.Job, status=201
+    )
+    return [
+        get(f"{top}/studies", _studies, "viewer", LISTING),
+        post(f"{top}/studies", _submit, "operator", SUBMITTING),
+        get(study, _study, "viewer", showing),
+        get(f"{study}/events", _events, "viewer", WATCHING),
+        get(f"{study}/trials", _trials, "viewer", trials),
+        get(f"{study}/trials.csv", _trials_csv, "viewer", table),
+        get(f"{study}/reports/{{file}}", report_file, "viewer", REPORTING),
+        post(f"{study}/total", _total, "operator", total),
+        post(f"{study}/tries", _try, "operator", trying),
+        post(f"{study}/models", _retrain, "operator", retraining),
+        post(f"{study}/{{act}}", _steer, "operator", STEERING),
+        get(f"{top}/compare", _compare, "viewer", COMPARING),
+    ]

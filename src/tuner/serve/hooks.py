@@ -1,0 +1,243 @@
+"""Webhooks: addresses that are told when a study ends, and what was sent to each.
+
+Messages are signed as the Standard Webhooks specification has it (standardwebhooks.com): an HMAC
+over the message's id, the time and the body.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tuner.errors import UsageError
+from tuner.serve.posting import address_of, post, target_of
+from tuner.serve.queue import ENDED
+from tuner.serve.tables import Delivery, Hook, Job
+from tuner.serve.times import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Engine
+
+PAUSES = (5, 60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600, 15 * 3600)  # seconds before each new attempt
+LEASE = 120.0  # seconds for which who sends has a message to itself
+LOOK_BACK = 30 * 24 * 3600.0  # seconds; what ended before is not told any more
+MOST_HOOKS, NEWEST = 100, 200
+PREFIX = "whsec_"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The hooks in the database.
+
+    Attributes:
+        allowed: hosts that may lead into a private network.
+    """
+
+    engine: Engine
+    allowed: frozenset[str] = frozenset()
+    clock: Callable[[], float] = time.time
+
+    def add(self, url: str, who: str) -> Hook:
+        """Have an address told of what ends from now on; return it with its secret.
+
+        Raises:
+            UsageError: it is not an address on the public Internet that begins with https://.
+        """
+        address_of(target_of(url), self.allowed)
+        secret = PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+        with self._session() as session:
+            if len(session.scalars(select(Hook.id)).all()) >= MOST_HOOKS:
+                raise UsageError(f"there are {MOST_HOOKS} hooks already; remove one first")
+            hook = Hook(url=url, secret=secret, who=who, made=self.clock())
+            session.add(hook)
+            session.commit()
+            return hook
+
+    def all(self) -> Sequence[Hook]:
+        """Return all hooks."""
+        with self._session() as session:
+            return session.scalars(select(Hook).order_by(Hook.id)).all()
+
+    def get(self, number: int) -> Hook:
+        """Return a hook.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        with self._session() as session:
+            found = session.get(Hook, number)
+        if found is None:
+            raise UsageError(f"no hook {number}; the list of hooks shows those there are")
+        return found
+
+    def remove(self, number: int) -> None:
+        """Forget a hook, and what was sent to it.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        self.get(number)
+        with self._session() as session:
+            session.execute(delete(Delivery).where(Delivery.hook == number))
+            session.execute(delete(Hook).where(Hook.id == number))
+            session.commit()
+
+    def log(self, number: int) -> Sequence[Delivery]:
+        """Return what was sent to a hook, newest first.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        self.get(number)
+        wanted = select(Delivery).where(Delivery.hook == number).order_by(Delivery.id.desc())
+        with self._session() as session:
+            return session.scalars(wanted.limit(NEWEST)).all()
+
+    def try_out(self, number: int, who: str) -> Delivery:
+        """Send a message that says it is a test, once and now; return how that went.
+
+        Raises:
+            UsageError: there is no hook of that number.
+        """
+        hook = self.get(number)
+        body = _body("test", self.clock(), {"who": who})
+        sent = self._queued(hook.id, f"test {uuid4().hex}", "test", body)
+        if sent is None:
+            raise UsageError(f"hook {number} is being removed")
+        self._send(hook, sent, last=True)
+        with self._session() as session:
+            return session.get_one(Delivery, sent.id)
+
+    def look(self) -> None:
+        """Queue messages of what has ended, and send those that are due."""
+        hooks = {hook.id: hook for hook in self.all()}
+        if not hooks:
+            return
+        self._find(list(hooks.values()))
+        for one in self._due():
+            if one.hook in hooks and self._claim(one):
+                self._send(hooks[one.hook], one)
+
+    def _find(self, hooks: Sequence[Hook]) -> None:
+        since = max(min(hook.made for hook in hooks), self.clock() - LOOK_BACK)
+        ended = select(Job).where(
+            Job.kind == "study", Job.state.in_(ENDED), Job.ended.is_not(None), Job.ended >= since
+        )
+        with self._session() as session:
+            jobs = session.scalars(ended).all()
+            sent = select(Delivery.hook, Delivery.occasion).where(Delivery.made >= since)
+            known = {(hook, occasion) for hook, occasion in session.execute(sent)}
+        for hook in hooks:
+            for job in jobs:
+                moment = job.ended or 0.0
+                occasion = f"job {job.id} at {moment!r}"
+                if moment >= hook.made and (hook.id, occasion) not in known:
+                    facts = {name: getattr(job, name) for name in ("study", "case", "who", "state")}
+                    event = f"study.{job.state}"
+                    self._queued(hook.id, occasion, event, _body(event, moment, facts))
+
+    def _queued(self, hook: int, occasion: str, event: str, body: str) -> Delivery | None:
+        """Queue a message; None: another service has done that."""
+        now = self.clock()
+        waits = now + LEASE if event == "test" else now  # a test is sent by whoever asked for it
+        made = Delivery(
+            hook=hook,
+            occasion=occasion,
+            event=event,
+            body=body,
+            state="waiting",
+            attempts=0,
+            due=waits,
+            made=now,
+            answer="",
+        )
+        with self._session() as session:
+            session.add(made)
+            try:
+                session.commit()
+            except IntegrityError:
+                return None
+            return made
+
+    def _due(self) -> Sequence[Delivery]:
+        wanted = select(Delivery).where(Delivery.state == "waiting", Delivery.due <= self.clock())
+        with self._session() as session:
+            return session.scalars(wanted.order_by(Delivery.due).limit(20)).all()
+
+    def _claim(self, one: Delivery) -> bool:
+        with self._session() as session:
+            taken = session.connection().execute(
+                update(Delivery)
+                .where(Delivery.id == one.id, Delivery.state == "waiting", Delivery.due == one.due)
+                .values(due=self.clock() + LEASE)
+            )
+            session.commit()
+            return taken.rowcount == 1
+
+    def _send(self, hook: Hook, one: Delivery, *, last: bool = False) -> None:
+        """Try to deliver a message once, and note how that went."""
+        attempts, now = one.attempts + 1, self.clock()
+        try:
+            target = target_of(hook.url)
+            status, said = post(
+                target,
+                address_of(target, self.allowed),  # looked at again: the name may lead elsewhere
+                one.body.encode(),
+                signed(hook.secret, f"msg_{one.id}", int(now), one.body),
+            )
+            good, answer = 200 <= status < 300, f"{status} {said}".strip()
+        except (UsageError, OSError) as error:
+            good, answer = False, str(error) or type(error).__name__
+        over = good or last or attempts > len(PAUSES)
+        state = "delivered" if good else "failed" if over else "waiting"
+        due = now if over else now + PAUSES[attempts - 1]
+        with self._session() as session:
+            session.execute(
+                update(Delivery)
+                .where(Delivery.id == one.id)
+                .values(
+                    state=state,
+                    attempts=attempts,
+                    due=due,
+                    ended=now if over else None,
+                    answer=answer,
+                )
+            )
+            session.commit()
+
+    def _session(self) -> Session:
+        return Session(self.engine, expire_on_commit=False)
+
+
+def signed(secret: str, number: str, seconds: int, body: str) -> dict[str, str]:
+    """Return the headers of a message: its id, the time in seconds since 1970, the signature."""
+    key = base64.b64decode(secret.removeprefix(PREFIX))
+    made = hmac.new(key, f"{number}.{seconds}.{body}".encode(), "sha256").digest()
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "tuner",
+        "webhook-id": number,
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": f"v1,{base64.b64encode(made).decode()}",
+    }
+
+
+def place_of(hook: Hook) -> str:
+    """Return where a hook leads, without its path: that may hold a secret."""
+    return f"https://{target_of(hook.url).host}/..."
+
+
+def _body(event: str, moment: float, facts: dict[str, Any]) -> str:
+    return json.dumps({"type": event, "timestamp": iso(moment), "data": facts})

@@ -1,0 +1,204 @@
+"""The client against a service that listens on a socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.serve.conftest import empty as empty
+from tests.serve.conftest import service as service
+from tests.serve.making import listening
+from tests.serve.test_server import served
+from tuner.client import Client, StudyOptions
+from tuner.commands.cancel import main as cancel
+from tuner.commands.submit import OPTIONS
+from tuner.commands.submit import main as submit
+from tuner.commands.watch import main as watch
+from tuner.errors import ServiceError, UsageError
+from tuner.serve.requests import KNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tuner.serve.service import Service
+
+
+@pytest.fixture
+def url(empty: Service) -> Iterator[str]:
+    with listening(empty) as found:
+        yield found
+
+
+def test_the_options_are_those_of_the_service() -> None:
+    names = set(StudyOptions.__annotations__)
+    assert names == KNOWN - {"case"}
+    assert names == set(OPTIONS)
+
+
+def test_a_study_is_submitted_steered_and_listed(url: str) -> None:
+    client = Client(url)
+    job, again = (client.submit("tiny", key="a", trials=3, fix=["width=3"]) for _ in range(2))
+    assert job["id"] == again["id"]
+    assert (job["state"], job["options"]["fix"]) == ("queued", ["width=3"])
+    assert client.pause("tiny")["state"] == "paused"
+    assert client.extend("tiny", 9)["options"]["trials"] == 9
+    assert client.add_try("tiny", "width=3")["options"]["tries"] == ["width=3"]
+    assert client.resume("tiny")["state"] == "queued"
+    assert [one["name"] for one in client.studies()] == ["tiny"]
+    assert client.studies(state="done") == []
+    assert client.study("tiny")["total"] == 9
+    assert client.cancel("tiny")["state"] == "cancelled"
+    assert [one["id"] for one in client.jobs()] == [job["id"]]
+    assert [one["job"] and one["job"]["state"] for one in client.watch("tiny")] == ["cancelled"]
+    assert client.models() == []
+    assert client.ledger() == client.ledger("tiny") == []
+
+
+def test_what_a_study_has_shown_is_read(service: Service) -> None:
+    with listening(service) as url:
+        client = Client(url)
+        assert len(client.trials("tiny")) == 5
+        assert client.trials_csv("tiny").count("\n") == 6
+        assert client.report("tiny").startswith("#")
+        assert "<html" in client.report("tiny", "html")
+        for name in ("rename/me", "ä b", "?", "#"):
+            with pytest.raises(ServiceError) as raised:
+                client.study(name)
+            assert raised.value.status in {400, 404, 405}
+        with pytest.raises(ServiceError, match="choose two"):
+            client.compare("tiny", "tiny")
+
+
+@pytest.mark.parametrize(
+    ("case", "options", "said"),
+    [
+        ("tinny", {}, "no case 'tinny'; did you mean 'tiny'"),
+        ("tiny", {"trials": 0}, "trials: got 0; it takes a whole number"),
+        ("tiny", {"fix": ["width=99"]}, "--fix width=99 is out of range"),
+    ],
+)
+def test_a_refusal_has_the_words_of_the_command_line(
+    url: str, case: str, options: StudyOptions, said: str
+) -> None:
+    with pytest.raises(ServiceError, match=said) as raised:
+        Client(url).submit(case, **options)
+    assert raised.value.status == 400
+
+
+def test_a_token_is_sent(empty: Service, url: str, tmp_path: Path) -> None:
+    token = empty.tokens.create("ann", "viewer")
+    with pytest.raises(ServiceError, match="send a token"):
+        Client(url).studies()
+    client = Client(url, token)
+    assert client.studies() == []
+    assert token not in repr(vars(client))
+    with pytest.raises(ServiceError, match="this needs the role operator, and yours is viewer"):
+        client.submit("tiny")
+    file = tmp_path / "token"
+    file.write_text(f"{token}\n")
+    with pytest.raises(ServiceError, match="no study 'tiny'"):
+        watch(["tiny", "--url", url, "--token-file", str(file)])
+
+
+@pytest.mark.parametrize(
+    "url", ["", "tuner", "ftp://localhost", "http://", "http://ann:secret@localhost:8080"]
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="write it like") as raised:
+        Client(url)
+    assert "secret" not in str(raised.value)
+
+
+def answering(*answers: bytes) -> Iterator[str]:
+    """Answer each connection with the next of these bytes, and close it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            for one in answers:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(one)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+HEAD = b"HTTP/1.1 %s\r\nConnection: close\r\n"
+ELSEWHERE = HEAD % b"302 Found" + b"Location: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (ELSEWHERE, "answered 302"),
+        (HEAD % b"500 Oops" + b"Content-Length: 2\r\n\r\nno", "not as a service of tuner's does"),
+        (HEAD % b"200 OK" + b"Content-Length: 999\r\n\r\n{", "broke off"),
+        (b"", "cannot be reached"),
+    ],
+)
+def test_an_answer_that_is_none_is_told(sent: bytes, said: str) -> None:
+    for url in answering(sent):
+        with pytest.raises(ServiceError, match=said):
+            Client(url, "tuner_secret").studies()
+
+
+def test_a_service_that_is_not_there_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(ServiceError, match=r"cannot be reached: .* tuner serve"):
+        Client(f"http://127.0.0.1:{port}").studies()
+
+
+def test_events_are_taken_up_after_a_break() -> None:
+    head = HEAD % b"200 OK" + b"Content-Type: text/event-stream\r\n\r\n"
+    one = b'id: a\nevent: study\ndata: {"job": null, "finished": 1}\n\n: a sign of life\n\n'
+    two = b'id: b\nevent: study\ndata: {"job": {"state": "done"}, "finished": 2}\n\n'
+    for url in answering(head + one + two[:20], head + two):
+        assert [study["finished"] for study in Client(url).watch("tiny")] == [1, 2]
+
+
+def test_commands_submit_and_cancel(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--trials", "4", "--fix", "width=3", "--order", "arrival", "--accept-changes"]
+    assert submit(["tiny", "--url", url, "--key", "k", *options]) == 0
+    assert f"tuner watch --url {url} tiny" in capsys.readouterr().out
+    job = Client(url).study("tiny")["job"]
+    assert job is not None
+    assert job["options"] == {
+        "trials": 4,
+        "seeds": 6,
+        "seed": 0,
+        "fix": ["width=3"],
+        "tries": [],
+        "order": "arrival",
+        "accept_changes": True,
+    }
+    assert cancel(["tiny", "--url", url]) == 0
+    assert "is cancelled" in capsys.readouterr().out
+    assert watch(["tiny", "--url", url]) == 1
+    assert "tiny: cancelled, 0 of 4 trials" in capsys.readouterr().out
+
+
+def test_an_option_that_the_service_does_not_take_is_said(url: str) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        submit(["tiny", "--token-file", "nowhere"])
+    with pytest.raises(ServiceError, match="trials: got 'auto'; it takes a whole number"):
+        submit(["tiny", "--trials", "auto", "--url", url])
+
+
+@pytest.mark.slow
+def test_a_study_is_watched_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with served(tmp_path / "home") as (_, asked):
+        url = str(asked.base_url)
+        words = ["tiny", "--trials", "4", "--seeds", "2", "--url", url, "--watch"]
+        assert submit(words) == 0
+        said = capsys.readouterr().out.splitlines()
+        assert said[0].startswith("Study 'tiny' is queued")
+        assert said[-1].startswith("tiny: done, 4 of 4 trials, best ")
+        assert Client(url).report("tiny", "md").startswith("#")

@@ -1,0 +1,269 @@
+"""Webhooks: what is sent, signed, sent again, and where nothing is sent to."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import socket
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.serve.making import client_of, form_key
+from tuner.errors import UsageError
+from tuner.serve.hooks import PAUSES, PREFIX, Hooks, place_of
+from tuner.serve.messenger import Messenger
+from tuner.serve.posting import address_of, target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tuner.serve.service import Service
+
+PEM = Path(__file__).with_name("loopback.pem")
+V1 = "/api/v1"
+
+
+class Listener:
+    """A server over TLS on this machine, which answers with the next of its statuses."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], str]] = []
+        self.statuses: list[int] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                outer.got.append((dict(self.headers), self.rfile.read(length).decode()))
+                self.send_response(outer.statuses.pop(0) if outer.statuses else 200)
+                self.send_header("Location", "https://127.0.0.1/elsewhere")
+                self.end_headers()
+                self.wfile.write(b"thank you\n")
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(PEM)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"https://127.0.0.1:{self.server.server_port}/told?by=tuner"
+
+
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
+    made = Listener()
+    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    made.server.shutdown()
+    thread.join()
+    made.server.server_close()
+
+
+@pytest.fixture
+def now() -> list[float]:
+    return [1_000_000.0]
+
+
+@pytest.fixture
+def hooks(empty: Service, now: list[float]) -> Hooks:
+    return Hooks(empty.storage.engine, frozenset({"127.0.0.1"}), lambda: now[0])
+
+
+def end(service: Service, state: Any, at: float) -> None:
+    """Have a study end at a moment."""
+    client_of(service).post(f"{V1}/studies", json={"case": "tiny"})
+    queue = type(service.queue)(service.queue.engine, lambda: at)
+    job = queue.claim("a service")
+    assert job is not None
+    queue.end(job.id, "a service", state, "last words")
+
+
+@pytest.mark.parametrize("state", ["done", "failed"])
+def test_the_end_of_a_study_is_told_once_and_signed(
+    empty: Service, hooks: Hooks, listener: Listener, now: list[float], state: str
+) -> None:
+    end(empty, "done", now[0] - 1)  # before there was a hook
+    hook = hooks.add(listener.url, "ann")
+    hooks.look()
+    assert listener.got == []
+    end(empty, state, now[0] + 1)
+    now[0] += 2
+    for _ in range(2):
+        hooks.look()
+    ((headers, body),) = listener.got
+    assert json.loads(body) == {
+        "type": f"study.{state}",
+        "timestamp": "1970-01-12T13:46:41+00:00",
+        "data": {"study": "tiny", "case": "tiny", "who": "owner", "state": state},
+    }
+    assert headers["webhook-timestamp"] == "1000002"
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.{body}".encode()
+    key = base64.b64decode(hook.secret.removeprefix(PREFIX))
+    made = base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{made}"
+    (sent,) = hooks.log(hook.id)
+    assert (sent.state, sent.attempts, sent.answer) == ("delivered", 1, "200 thank you")
+
+
+def test_it_is_sent_again_later_and_later_until_it_is_given_up(
+    empty: Service, hooks: Hooks, listener: Listener, now: list[float]
+) -> None:
+    hook = hooks.add(listener.url, "ann")
+    end(empty, "done", now[0])
+    listener.statuses = [500, 302] + [503] * len(PAUSES)
+    for pause in PAUSES:
+        hooks.look()
+        (sent,) = hooks.log(hook.id)
+        assert (sent.state, sent.due) == ("waiting", now[0] + pause)
+        now[0] += pause - 0.5
+        hooks.look()
+        assert hooks.log(hook.id)[0].attempts == sent.attempts, "not before it is due"
+        now[0] += 0.5
+    hooks.look()
+    (sent,) = hooks.log(hook.id)
+    assert (sent.state, sent.attempts, sent.answer[:3]) == ("failed", len(PAUSES) + 1, "503")
+    assert len({headers["webhook-id"] for headers, _ in listener.got}) == 1
+    now[0] += 1e6
+    hooks.look()
+    assert len(listener.got) == len(PAUSES) + 1
+
+
+def test_a_message_is_sent_by_one_of_two_services(
+    empty: Service, hooks: Hooks, listener: Listener, now: list[float]
+) -> None:
+    hooks.add(listener.url, "ann")
+    end(empty, "done", now[0])
+    other = Hooks(hooks.engine, hooks.allowed, hooks.clock)
+    hooks._find(hooks.all())
+    other._find(other.all())
+    (one,), (same,) = hooks._due(), other._due()
+    assert [hooks._claim(one), other._claim(same)] == [True, False]
+
+
+PRIVATE = [
+    *("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1"),
+    *("169.254.169.254", "100.64.0.1", "[fe80::1]", "[fc00::1]", "[::ffff:127.0.0.1]"),
+    *("2130706433", "0x7f000001", "127.1", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "224.0.0.1"),
+    *("[::]", "[ff02::1]", "255.255.255.255"),
+]
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_nothing_is_sent_into_a_private_network(empty: Service, host: str) -> None:
+    with pytest.raises(UsageError, match=r"leads into a private network|is not known"):
+        empty.hooks.add(f"https://{host}/", "ann")
+    assert empty.hooks.all() == []
+
+
+@pytest.mark.parametrize("host", ["1.1.1.1", "[2606:4700:4700::1111]", "8.8.8.8"])
+def test_the_public_internet_is_allowed(host: str) -> None:
+    assert address_of(target_of(f"https://{host}/"), frozenset()) == host.strip("[]")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://example.org/", "file:///etc/passwd", "gopher://example.org", "//example.org", ""),
+        *("https://", "https://ann:secret@1.1.1.1/", "https://1.1.1.1/#x", "https://1.1.1.1:x/"),
+        *("https://1.1.1.1/\r\nHost: evil", "https://1.1.1.1/ a", "https://1.1.1.1/\u0430"),
+        *("https://1.1.1.1:99999/", "https://[::1/", f"https://1.1.1.1/{'x' * 2000}"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(empty: Service, url: str) -> None:
+    with pytest.raises(UsageError, match="the address") as raised:
+        empty.hooks.add(url, "ann")
+    assert "secret" not in str(raised.value)
+
+
+def test_a_name_that_leads_elsewhere_later_is_refused_at_delivery(
+    empty: Service, listener: Listener, now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads = ["1.1.1.1"]
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        assert host == "example.org"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (leads[0], port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    hooks = Hooks(empty.storage.engine, clock=lambda: now[0])
+    hook = hooks.add(f"https://example.org:{listener.server.server_port}/", "ann")
+    leads[0] = "127.0.0.1"
+    sent = hooks.try_out(hook.id, "ann")
+    assert sent.state == "failed"
+    assert "leads into a private network" in sent.answer
+    assert listener.got == []
+
+
+def test_a_certificate_that_nobody_trusts_is_refused(
+    hooks: Hooks, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    sent = hooks.try_out(hooks.add(listener.url, "ann").id, "ann")
+    assert sent.state == "failed"
+    assert "certificate verify failed" in sent.answer
+    assert listener.got == []
+
+
+def test_over_http_a_secret_is_shown_once(empty: Service, hooks: Hooks, listener: Listener) -> None:
+    hooks.add(listener.url, "ann")
+    client = client_of(empty)
+    (hook,) = client.get(f"{V1}/hooks").json()["hooks"]
+    assert hook["host"] == "https://127.0.0.1/..."
+    assert (
+        client.post(f"{V1}/hooks", json={"url": "https://1.1.1.1/x?key=s3cret"})
+        .json()["secret"]
+        .startswith(PREFIX)
+    )
+    texts = [
+        client.get(path).text
+        for path in (f"{V1}/hooks", f"{V1}/acts", "/tuner/hooks", f"{V1}/hooks/1/deliveries")
+    ]
+    assert not any("s3cret" in one or PREFIX in one for one in texts)
+    refused = client.post(f"{V1}/hooks", json={"url": "https://127.0.0.1/"})
+    assert (refused.status_code, "private network" in refused.json()["detail"]) == (400, True)
+    sent = client.post(f"{V1}/hooks/1/test", json={}).json()
+    assert (sent["event"], sent["state"]) == ("test", "failed"), "not allowed to this service"
+    assert client.post(f"{V1}/hooks/1/remove", json={}).json()["id"] == 1
+    assert client.get(f"{V1}/hooks/1/deliveries").status_code == 404
+    whats = [one["what"] for one in client.get(f"{V1}/acts").json()["acts"]]
+    assert whats == ["remove hook 1", "test hook 1", "add hook 2"]
+
+
+def test_the_page_adds_tests_and_removes(empty: Service, listener: Listener, hooks: Hooks) -> None:
+    client = client_of(empty)
+    key = form_key(client, "/tuner/hooks")
+    wrong = client.post("/tuner/hooks", data={"form_key": key, "url": "https://127.0.0.1/<b>"})
+    assert wrong.status_code == 400
+    assert "private network" in wrong.text
+    assert "<b>" not in wrong.text
+    made = client.post("/tuner/hooks", data={"form_key": key, "url": "https://1.1.1.1/"})
+    assert PREFIX in made.text
+    hook = hooks.add(listener.url, "bob")
+    assert hooks.try_out(hook.id, "bob").state == "delivered"
+    shown = client.get("/tuner/hooks").text
+    assert "200 thank you" in shown
+    assert place_of(hook) in shown
+    assert client.post("/tuner/hooks/2/test", data={"form_key": key}).status_code == 303
+    assert client.post("/tuner/hooks/2/remove", data={"form_key": key}).status_code == 303
+    assert [one.id for one in hooks.all()] == [1]
+
+
+def test_a_thread_sends(empty: Service, listener: Listener) -> None:
+    hooks = Hooks(empty.storage.engine, frozenset({"127.0.0.1"}))
+    hook = hooks.add(listener.url, "ann")
+    end(empty, "done", hook.made + 1)
+    messenger = Messenger(hooks)
+    messenger.start()
+    while not listener.got:
+        messenger._thread.join(0.05)
+    messenger.close()
+    messenger._thread.join()

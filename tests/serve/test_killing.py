@@ -1,0 +1,110 @@
+"""`kill -9` of the service, of a study's process, and of both, in the middle of studies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import optuna
+import psutil
+import pytest
+
+from tests.making import TINY, history
+from tests.serve.test_server import served
+from tuner.commands.study import main as study_main
+from tuner.study.store import evidence_name, load_study
+from tuner.workplace import Workplace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    import httpx2 as httpx
+
+pytestmark = pytest.mark.slow
+SEEDS = 3
+
+
+def trials_for(kills: int) -> int:
+    return 10 * kills + 10
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[list[dict[str, Any]]]:
+    """What the study comes to when nobody kills anything."""
+    home = tmp_path_factory.mktemp("undisturbed")
+    trials = str(trials_for(request.config.getoption("--kills")))
+    words = ["--trials", trials, "--seeds", str(SEEDS), "--workers", "1", "--home", str(home)]
+    assert study_main([TINY, *words]) == 0
+    return histories(home)
+
+
+def histories(home: Path) -> list[list[dict[str, Any]]]:
+    """The search, and the trainings after it, as far as they have to repeat."""
+    url = Workplace.at(home).url
+    search = load_study(url, "tiny")
+    after = history(optuna.load_study(study_name=evidence_name("tiny"), storage=url))
+    for one in after:
+        one["attributes"].pop("key")  # has what is of one study alone: its random identity
+    return [history(search), after]
+
+
+def children(service: int) -> list[psutil.Process]:
+    """The processes of studies that a service has started."""
+    found = psutil.Process(service).children(recursive=True)
+    return [one for one in found if "tuner.serve.child" in " ".join(one.cmdline())]
+
+
+def until_more_than(client: httpx.Client, finished: int) -> None:
+    """Wait until the study has finished more trials; go on with it where it was given up."""
+    for _ in range(1500):
+        study = client.get("/api/v1/studies/tiny").json()
+        state = study["job"]["state"]
+        assert state != "done", "it was too fast to be killed in its middle"
+        if state == "failed":  # it died as often as it may: a person has to say that it goes on
+            assert client.post("/api/v1/studies/tiny/resume", json={}).status_code == 200
+        if study["finished"] > finished and state == "running":
+            return
+        time.sleep(0.1)
+    raise AssertionError(study)
+
+
+@pytest.mark.parametrize("victim", ["service", "process", "both"])
+def test_nothing_is_lost_or_doubled(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    undisturbed: list[list[dict[str, Any]]],
+    victim: str,
+) -> None:
+    kills, home = request.config.getoption("--kills"), tmp_path / "home"
+    asked = {"case": "tiny", "trials": trials_for(kills), "seeds": SEEDS}
+    with ExitStack() as stack:
+        process, client = stack.enter_context(served(home))
+        assert client.post("/api/v1/studies", json=asked).status_code == 201
+        finished = 0
+        for _ in range(kills):
+            until_more_than(client, finished)
+            workers = [] if victim == "service" else children(process.pid)
+            finished = client.get("/api/v1/studies/tiny").json()["finished"]
+            if victim != "process":
+                process.kill()
+                process.wait()
+            for one in workers:
+                os.kill(one.pid, signal.SIGKILL)
+            if victim != "process":
+                stack.close()
+                process, client = stack.enter_context(served(home))
+        for _ in range(3000):
+            study = client.get("/api/v1/studies/tiny").json()
+            if study["job"]["state"] == "done":
+                break
+            time.sleep(0.1)
+        assert study["job"]["state"] == "done", study["job"]["last_words"]
+        assert len(client.get("/api/v1/jobs").json()["jobs"]) == 1
+        assert study["finished"] == study["total"] == trials_for(kills)
+    assert histories(home) == undisturbed
