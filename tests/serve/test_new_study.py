@@ -18,7 +18,7 @@ from tuner.serve.datashelf import DataShelf
 from tuner.serve.outlining import outline
 from tuner.serve.requests import study_request, words_of
 from tuner.serve.room import Disk
-from tuner.serve.shelf import Shelf, through_door
+from tuner.serve.shelf import Shelf, as_typed
 from tuner.serve.unpacking import unpack
 from tuner.workplace import Workplace
 
@@ -77,10 +77,11 @@ def test_a_table_is_uploaded_and_searched(empty: Service) -> None:
     assert answer.headers["location"] == "/tuner/studies/houses"
     (job,) = empty.queue.all()
     assert job.options["budget"] == 120
-    words = through_door(words_of(job, empty.workplace, empty.shelf, 1))
+    words = as_typed(words_of(job, empty.workplace, empty.shelf, 1), job.options)
     path = empty.workplace.root / "uploads" / "houses.csv"
     assert words[:6] == ["study", "table", "--data", str(path.resolve()), "--target", "price"]
-    assert words[-1] != case
+    assert words[-1] == "--budget=120"
+    assert case not in words
     assert path.read_text(encoding="utf-8") == TABLE
     assert "uploads/houses.csv" in client.get("/tuner/machine").text
     key = form_key(client, "/tuner/machine")
@@ -216,6 +217,14 @@ def test_a_door_takes_no_path_and_no_option_that_it_should_not(
     with pytest.raises(UsageError, match=None) as refused:
         study_request({"case": case, "name": "x"}, shelf)
     assert said in str(refused.value)
+
+
+def test_a_study_of_a_case_has_its_options_before_the_case(empty: Service) -> None:
+    job = empty.queue.submit(study_request({"case": "tiny", "trials": 3}, empty.shelf), "ann")
+    words = words_of(job, empty.workplace, empty.shelf, 1)
+    assert as_typed(words, {}) == words
+    typed = as_typed(words, {"parent": "--help", "budget": 60})
+    assert typed == [*words[:-2], "--from=--help", "--budget=60", "--", words[-1]]
 
 
 def test_what_the_owner_has_put_there_is_offered(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuner.case.loading import case_names
 from tuner.case.outline import outline_of
@@ -120,8 +120,20 @@ def _given(name: str) -> tuple[str, dict[str, str]]:
         raise UsageError(f"{name!r} cannot be read; write it like {EXAMPLE}") from error
 
 
-def through_door(words: Sequence[str]) -> list[str]:
-    """Return the words of a command whose last is its case, with a door written as it is typed."""
-    if words[0] != "study" or door_of(words[-1]) is None:
+def as_typed(words: Sequence[str], options: Mapping[str, Any]) -> list[str]:
+    """Return the words of a command as a person types them.
+
+    Args:
+        words: whose last is a case; a door becomes words of its own.
+        options: of the job; a study begins with the trials of its `parent`, and has a `budget`.
+    """
+    if words[0] != "study":
         return list(words)
-    return [words[0], *as_words(words[-1]), *words[1:-2]]
+    further = [
+        f"--{name}={options[key]}"
+        for key, name in (("parent", "from"), ("budget", "budget"))
+        if options.get(key)
+    ]
+    if door_of(words[-1]) is None:
+        return [*words[:-2], *further, *words[-2:]]
+    return [words[0], *as_words(words[-1]), *words[1:-2], *further]

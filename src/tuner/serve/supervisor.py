@@ -25,7 +25,7 @@ from tuner.serve.logs import log_of, tail_of
 from tuner.serve.queue import MOST_STARTS
 from tuner.serve.requests import words_of
 from tuner.serve.room import Room
-from tuner.serve.shelf import through_door
+from tuner.serve.shelf import as_typed
 from tuner.serve.tidying import Tidying
 from tuner.serve.turns import CHORES, to_start_again
 from tuner.serve.upkeep import MEBIBYTE, Upkeep
@@ -200,11 +200,8 @@ class Supervisor:
             if job.kind in CHORES:
                 words = words_of_chore(job, self.workplace)
             else:
-                words = through_door(words_of(job, self.workplace, self.shelf, job.slots))
-                end = words.index("--") if "--" in words else len(words)
-                words[end:end] = [f"--from={parent}"] if parent else []
-                budget = job.options.get("budget")
-                words[end:end] = [f"--budget={budget}"] if budget else []
+                words = words_of(job, self.workplace, self.shelf, job.slots)
+                words = as_typed(words, job.options)
         except TunerError as error:
             self.queue.end(job.id, self.owner, "failed", f"tuner: {error}")
             return True
