@@ -104,10 +104,15 @@ class _StudyAlways(TypedDict):
 
 
 class Study(_StudyAlways, total=False):
-    """A study as it is now; `log` is what its process printed last, `left` the seconds it takes."""
+    """A study as it is now; `log` is what its process printed last, `left` the seconds it takes.
+
+    `parent` is the study whose trials it began with, `fixed` what it does not search.
+    """
 
     case: str
     left: float | None
+    parent: dict[str, Any] | None
+    fixed: dict[str, Any]
 
 
 class Promotion(TypedDict):

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from tuner.errors import UsageError
 from tuner.serve.posting import address_of, post, target_of
-from tuner.serve.queue import ENDED
+from tuner.serve.leases import ENDED
 from tuner.serve.tables import Delivery, Hook, Job
 from tuner.serve.times import iso
 
