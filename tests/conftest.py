@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import shutil
@@ -13,13 +14,15 @@ from typing import TYPE_CHECKING
 import optuna
 import pytest
 import torch
+from filelock import FileLock
 
+from tests.disks import small_file_system
 from tests.making import TINY, make_brief
 from tests.servers import empty_database, postgres_server
 from tuner.commands.study import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ray.cluster_utils import Cluster
     from sqlalchemy.engine import URL
@@ -30,12 +33,34 @@ ROOT = Path(__file__).parents[1]
 DATA = (ROOT / "storage" / "data", ROOT.parent / "shared" / "data")  # where it may be
 
 
+# Imports make a third of a million objects, all of which stay: a seventh of the tests' time would
+# go into looking through them again and again.
+gc.set_threshold(50_000)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the imports have made out of all further garbage collections."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let whoever has the data sets say where."""
     parser.addoption("--real-data", type=Path, help="folder with MNIST and Flowers-102")
     parser.addoption(
         "--kills", type=int, default=2, help="how often a study is killed, of each kind"
     )
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Have tests that share a fixture of their module run in one worker, where it is made once."""
+    for item in items:
+        if not isinstance(item, pytest.Function) or item.get_closest_marker("xdist_group"):
+            continue
+        fixtures = item._fixtureinfo.name2fixturedefs.values()
+        if any(known[-1].scope == "module" for known in fixtures if known):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -109,6 +134,13 @@ def cluster() -> Iterator[Cluster]:
     made.shutdown()
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of 16 megabytes."""
+    with small_file_system(tmp_path / "disk") as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def real_data(request: pytest.FixtureRequest) -> Path:
     """The folder of real data sets, or a skip that says why."""
@@ -123,10 +155,21 @@ def real_data(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a whole study of the tiny case was run by its command; only read it."""
-    folder = tmp_path_factory.mktemp("workplace")
-    with chdir(folder), redirect_stdout(io.StringIO()):
-        assert main([TINY, "--trials", "5", "--seeds", "2", "--workers", "1"]) == 0
+    """A folder in which a whole study of the tiny case was run by its command; only read it.
+
+    The first worker that needs it makes it, for all workers.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder = root / "workplace"
+    with FileLock(root / "workplace.lock"):
+        if not folder.exists():
+            half = root / "workplace.half"
+            half.mkdir()
+            with chdir(half), redirect_stdout(io.StringIO()):
+                assert main([TINY, "--trials", "5", "--seeds", "2", "--workers", "1"]) == 0
+            half.rename(folder)
     return folder
 
 

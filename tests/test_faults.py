@@ -27,13 +27,14 @@ import psutil
 import pytest
 import time_machine
 
+from tests.disks import leave
 from tests.making import TINY, history, make_brief, search
 from tuner.engines.processes import ProcessEngine
 from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from optuna.trial import FrozenTrial
 
@@ -254,32 +255,6 @@ def test_a_night_of_one_study(tmp_path: Path, undisturbed: dict[str, Any]) -> No
         dashboard.close()
     assert dashboard.answers > 10
     assert left_by(tmp_path) == undisturbed
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of 16 megabytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"no small disk can be made here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def leave(folder: Path, room: int) -> None:
-    """Fill a disk up to so many bytes."""
-    filler = folder / "filler"
-    filler.unlink(missing_ok=True)
-    wanted = shutil.disk_usage(folder).free - room
-    if wanted > 0:
-        filler.write_bytes(b"x" * wanted)
 
 
 # What there is room for decides what cannot be written: the database's first tables, the cache,

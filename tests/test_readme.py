@@ -20,15 +20,25 @@ from tuner.report.wording import means_and_stds
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def shell_of(text: str) -> str:
+    """What is to be typed."""
+    return "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+
+
+SHELL = shell_of(README)
+EVERYWHERE = "\n".join(shell_of(page.read_text(encoding="utf-8")) for page in PAGES)
 TYPED = [line.partition("#")[0] for line in SHELL.splitlines() if line.startswith("tuner ")]
+SHOWN = {line.partition("#")[0] for line in EVERYWHERE.splitlines() if line.startswith("tuner ")}
 
 
 def test_the_readme_shows_every_command() -> None:
     assert {shlex.split(line)[1] for line in TYPED} == set(COMMANDS)
 
 
-@pytest.mark.parametrize("line", TYPED)
+@pytest.mark.parametrize("line", sorted(SHOWN))
 def test_the_readmes_commands_are_understood(line: str) -> None:
     _, command, *arguments = shlex.split(line)
     door = door_of(arguments[0]) if command == "study" else None
@@ -55,10 +65,16 @@ def test_continuous_integration_runs_its_test_line() -> None:
     ]
 
 
-def test_every_link_leads_somewhere() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
-    assert len(links) > 10
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert links
+    assert [link for link in links if not (page.parent / link.partition("#")[0]).exists()] == []
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    assert [page.name for page in PAGES[1:] if f"](docs/{page.name})" not in README] == []
 
 
 @pytest.mark.parametrize("case", ["housing", "flowers", "mnist"])

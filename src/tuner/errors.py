@@ -1,12 +1,12 @@
 """Everything `tuner` raises on purpose.
 
-    TunerError                  every error of ours; commands print its one line and exit with 2
+    TunerError                  every error of tuner; commands print its one line and exit with 2
     ├── UsageError              what was typed cannot be used: an option, a name, an input file
     ├── CaseError               a case file breaks the contract of `tuner.Case`
     ├── DataError               data missing, truncated, corrupt, or not what the study was made on
     ├── StoreError              the database cannot be opened, or is not ours
     ├── StudyError              the study cannot go on: it differs, or its baseline does not train
-    ├── TrainingError           one training failed; its trial is a FAIL, the study goes on
+    ├── TrainingError           one training failed; its trial is a FAIL, the study continues
     │   └── DivergedError       a loss or a score that is not a finite number
     ├── EngineError             the engine itself broke, whatever was being trained
     ├── BundleError             a saved model that is incomplete or was altered

@@ -5,27 +5,58 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is held back now.
+
+    Attributes:
+        came: the signals that came meanwhile.
+        before: what handles each signal otherwise.
+    """
+
+    came: list[int] = field(default_factory=list)
+    before: dict[int, Any] = field(default_factory=dict)
+
+
+_held: list[_Held] = []  # of the main thread: one at most
+
+
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait for the end of this; nothing slow belongs inside."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
+    """Let Ctrl-C and SIGTERM wait for the end of this, or for `let_in` in a long wait inside it."""
+    if threading.current_thread() is not threading.main_thread() or _held:
+        yield  # signals are the main thread's, and are held back once
         return
-    came = list[int]()
-    before = {
-        number: signal.signal(number, lambda sent, _frame: came.append(sent))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    held = _Held()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        held.before[number] = signal.signal(number, lambda sent, _frame: held.came.append(sent))
+    _held.append(held)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for sent in came:
+        _held.clear()
+        for held_signal, handler in held.before.items():
+            signal.signal(held_signal, handler)
+        for sent in held.came:
             signal.raise_signal(sent)
+
+
+def let_in() -> None:
+    """Let a signal come that `held_back` holds back: nothing is half done here."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for held in _held:
+        while held.came:
+            sent = held.came.pop()
+            holding = signal.signal(sent, held.before[sent])
+            try:
+                signal.raise_signal(sent)
+            finally:
+                signal.signal(sent, holding)

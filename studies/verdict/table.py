@@ -26,22 +26,23 @@ def markdown(heads: list[str], lines: list[list[str]]) -> str:
 
 
 def power(cell: dict[int, Row]) -> list[str]:
-    return [percent(cell[errors]["better"]) for errors in (2, 3)]
+    return [percent(cell[errors]["better"]) if errors in cell else "-" for errors in (2, 3)]
 
 
 def least_coverage(cell: dict[int, Row]) -> float:
-    return min(float(row["coverage"]) for errors, row in cell.items() if errors)
+    """The least where there is a gain; 1 where none was made."""
+    return min((float(row["coverage"]) for errors, row in cell.items() if errors), default=1.0)
 
 
-def complete(cells: Cells, *kinds: str) -> Cells:
-    """The cells of these kinds that were made with and without a gain."""
-    return {key: cell for key, cell in cells.items() if key[0] in kinds and set(cell) == {0, 2, 3}}
+def of_kinds(cells: Cells, *kinds: str) -> Cells:
+    """The cells of these kinds whose equal arms were made."""
+    return {key: cell for key, cell in cells.items() if key[0] in kinds and 0 in cell}
 
 
 def worst(cells: Cells) -> str:
     """Over all numbers of test rows, the worst of each column."""
     groups: dict[str, list[dict[int, Row]]] = defaultdict(list)
-    for (_, world, _, _), cell in complete(cells, "sizes").items():
+    for (_, world, _, _), cell in of_kinds(cells, "sizes").items():
         groups[world].append(cell)
     lines = [
         [
@@ -66,11 +67,11 @@ def sizes(cells: Cells, *kinds: str) -> str:
             percent(cell[0]["better"]),
             percent(cell[0]["worse"]),
             percent(cell[0]["coverage"]),
-            percent(least_coverage(cell)),
+            percent(least_coverage(cell)) if len(cell) > 1 else "-",
             *power(cell),
-            " and ".join(cell[errors]["mean_models"] for errors in (0, 3)),
+            " and ".join(cell[errors]["mean_models"] for errors in (0, 3) if errors in cell),
         ]
-        for (_, world, rows, models), cell in complete(cells, *kinds).items()
+        for (_, world, rows, models), cell in of_kinds(cells, *kinds).items()
     ]
     heads = ["world", "rows", "models", "better", "worse", "coverage", "with a gain"]
     return markdown([*heads, "power at 2", "at 3", "models met, equal and at 3"], lines)

@@ -119,7 +119,7 @@ def test_an_edited_manifest_says_so(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", "null", "[" * 100_000])
-def test_what_is_no_manifest_says_so(bundle: Path, text: str) -> None:
+def test_what_is_not_a_manifest_says_so(bundle: Path, text: str) -> None:
     (bundle / "manifest.json").write_text(text)
     with pytest.raises(BundleError, match=r"manifest\.json is not a bundle's manifest"):
         open_bundle(bundle, TINY)
@@ -195,7 +195,7 @@ def test_what_no_search_could_draw_is_not_built(
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "manifest.json"])
-def test_what_is_no_regular_file_is_not_read(bundle: Path, name: str) -> None:
+def test_only_a_regular_file_is_read(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
     (bundle / name).symlink_to("/dev/zero")
     with pytest.raises(BundleError, match="is not a regular file"):

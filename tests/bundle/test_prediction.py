@@ -147,7 +147,7 @@ def test_an_image_of_another_size_and_mode_is_made_to_fit(
     "content",
     [b"", b"not an image", b"\x89PNG\r\n\x1a\nbroken", b"P6\n8 6\n255\n" + bytes(5)],
 )
-def test_what_is_no_image_is_named_and_nothing_is_predicted(
+def test_what_is_not_an_image_is_named_and_nothing_is_predicted(
     stamps: Path,
     images: list[Path],
     tmp_path: Path,
@@ -237,7 +237,7 @@ def test_several_tables_come_out_under_one_header(
         run(housing, table, other)
 
 
-def test_a_byte_order_mark_is_no_part_of_a_name(
+def test_a_byte_order_mark_does_not_belong_to_a_name(
     housing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_table(tmp_path / "bom.csv", [f"x{n}" for n in range(10)], [[1.0] * 10])
@@ -390,7 +390,7 @@ def test_no_bytes_break_the_table_reader(
         assert out.getvalue().startswith(f"{HEADER},prediction\n")
 
 
-def test_an_answer_that_is_no_number_is_not_given(housing: Path, tmp_path: Path) -> None:
+def test_an_answer_that_is_not_a_number_is_not_given(housing: Path, tmp_path: Path) -> None:
     header = ",".join(open_bundle(housing).interface.columns)
     far = tmp_path / "far.csv"
     far.write_text("\n".join([header, ",".join("0" * 10), ",".join(["3e38", "-3e38"] * 5)]))
@@ -505,7 +505,7 @@ def test_a_read_that_breaks_is_named(
         run(stamps, tmp_path / "nowhere.png", "--case", case)
 
 
-def test_what_is_no_text_or_missing_says_so(housing: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_or_is_missing_says_so(housing: Path, tmp_path: Path) -> None:
     image = tmp_path / "image.csv"
     image.write_bytes(bytes(range(256)))
     for path in (image, tmp_path / "missing.csv", tmp_path):

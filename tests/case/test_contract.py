@@ -198,7 +198,7 @@ def test_an_unknown_case_is_met_with_the_nearest() -> None:
         ("CASE = 3", "defines no CASE"),
     ],
 )
-def test_a_case_file_that_is_none_says_so(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_that_is_not_a_case_says_so(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "mine.py"
     path.write_text(text)
     with pytest.raises(CaseError, match=message):

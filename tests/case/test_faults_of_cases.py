@@ -45,7 +45,7 @@ def own_case(**changes: Any) -> Case:
 
 
 @pytest.mark.parametrize("value", [[8, 16], (8, 16), {"a": 1}, 1j])
-def test_a_field_that_is_no_scalar_is_refused(value: object) -> None:
+def test_a_field_that_is_not_a_scalar_is_refused(value: object) -> None:
     with pytest.raises(CaseError, match=r"recipe\.width is a .* bool, int, float or str"):
         own_case(recipe=Own(width=value))
 
@@ -111,6 +111,9 @@ def test_a_fixed_value_that_some_ranges_do_not_reach_is_used_without_a_warning(
 def test_a_step_that_does_not_divide_the_range_is_accepted() -> None:
     case = own_case(suggest=lambda trial: Own(width=trial.suggest_int("width", 4, 15, step=4)))
     check_arms(case)
+    width = space(case)["width"]
+    assert isinstance(width, IntDistribution)
+    assert (width.low, width.high, width.step) == (4, 12, 4)
 
 
 def test_only_the_field_that_is_not_given_back_is_named() -> None:
@@ -129,7 +132,7 @@ def test_suggest_has_to_be_made_of_what_it_draws(drawn: Callable[[Any], float]) 
         check_inside(own_case(suggest=suggest), Own(), "its baseline")
 
 
-def test_a_name_that_is_no_field_is_named() -> None:
+def test_a_name_that_is_not_a_field_is_named() -> None:
     case = own_case(suggest=lambda trial: Own(width=trial.suggest_int("n_units_l0", 1, 9)))
     with pytest.raises(CaseError, match="draws n_units_l0, which Own has no field for"):
         check_arms(case)

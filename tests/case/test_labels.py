@@ -10,8 +10,9 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score, roc_auc_score
 
 from tests.cases.colours import CASE, LABELS, load, mixed
-from tuner.case.metric import EXACT_MATCH, JACCARD, MACRO_F1, trivial
+from tuner.case.metric import EXACT_MATCH, JACCARD, MACRO_F1
 from tuner.case.scorers import make_metric, named, names_for
+from tuner.case.trivial import trivial
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
 from tuner.data.sources.folders import Folders

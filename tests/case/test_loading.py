@@ -197,7 +197,7 @@ def test_a_name_that_is_not_utf8_is_refused_at_once(tmp_path: Path, name: bytes)
 
 
 @pytest.mark.parametrize("content", [b"def broken(:\n", b"x = '\x00'\n", b"\xff\xfe = 1\n"])
-def test_a_module_beside_that_is_no_python_is_named(tmp_path: Path, content: bytes) -> None:
+def test_a_module_beside_that_is_not_python_is_named(tmp_path: Path, content: bytes) -> None:
     file = written(tmp_path, 5)
     (tmp_path / "sizes.py").write_bytes(content)
     with pytest.raises(

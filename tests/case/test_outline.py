@@ -47,7 +47,7 @@ def test_what_a_file_computes_is_left_to_importing_it(
 
 
 @pytest.mark.parametrize("text", ["", "def suggest(", "\0", "CASE = Case(suggest=elsewhere)"])
-def test_a_file_that_does_not_tell_is_no_error(tmp_path: Path, text: str) -> None:
+def test_a_file_that_does_not_tell_is_not_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mine.py"
     path.write_text(text)
     assert outline_of(path) is None

@@ -78,7 +78,7 @@ def test_many_scorers_fit_each_task(task: Task) -> None:
     assert wanted[task] <= set(names_for(task))
 
 
-def test_names_of_ours_stay_ours() -> None:
+def test_tuners_own_names_stay() -> None:
     assert {named(name, "regression") for name in ("mae", "neg_mean_absolute_error")} == {MAE}
     assert set(OURS) <= set(get_scorer_names())
 

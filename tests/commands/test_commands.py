@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from ast import literal_eval
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,24 +38,34 @@ def tuner(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_answers_without_torch_or_optuna(command: str) -> None:
-    program = (
-        "import runpy, sys\n"
-        f"sys.argv = ['tuner', '{command}', '--help']\n"
-        "try:\n"
-        "    runpy.run_module('tuner', run_name='__main__', alter_sys=True)\n"
-        "except SystemExit as end:\n"
-        "    heavy = {'torch', 'optuna', 'numpy', 'matplotlib', 'sklearn'} & sys.modules.keys()\n"
-        "    print('HEAVY', sorted(heavy), end.code)\n"
-    )
+HELP = """
+import io, runpy, sys
+from contextlib import redirect_stdout
+
+for command in sys.argv[1:]:
+    sys.argv = ["tuner", command, "--help"]
+    shown, code = io.StringIO(), None
+    try:
+        with redirect_stdout(shown):
+            runpy.run_module("tuner", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code
+    heavy = {"torch", "optuna", "numpy", "matplotlib", "sklearn"} & sys.modules.keys()
+    print(repr((command, shown.getvalue(), code, sorted(heavy))))
+"""
+
+
+def test_help_answers_without_torch_or_optuna() -> None:
+    """In one process for all commands: what is imported for one would be there for the next."""
     shown = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", HELP, *COMMANDS], capture_output=True, text=True, check=True
     ).stdout
-    assert f"usage: tuner {command}" in shown
-    assert "HEAVY [] 0" in shown
-    if command == "study":
-        assert "cases: flowers, housing, mnist" in shown
+    answers = [literal_eval(line) for line in shown.splitlines()]
+    assert [command for command, *_ in answers] == list(COMMANDS)
+    for command, said, code, heavy in answers:
+        assert said.startswith(f"usage: tuner {command}")
+        assert (command, code, heavy) == (command, 0, [])
+        assert command != "study" or "cases: flowers, housing, mnist" in said
 
 
 def test_the_console_script_hands_over() -> None:
@@ -66,11 +77,15 @@ def test_the_console_script_hands_over() -> None:
         assert "usage: tuner" in ended.stdout + ended.stderr
 
 
-def test_a_whole_study_by_command(tmp_path: Path) -> None:
-    ended = tuner("study", TINY, "--trials", "4", "--seeds", "2", "--workers", "1", cwd=tmp_path)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stderr == ""
-    lines = ended.stdout.splitlines()
+def test_a_whole_study_by_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process: `test_commands_one_after_another` has one for each command."""
+    monkeypatch.chdir(tmp_path)
+    assert study_main([TINY, "--trials", "4", "--seeds", "2", "--workers", "1"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    lines = shown.out.splitlines()
     assert lines[0].startswith("Study 'tiny': 4 trials. Data: two clouds.")
     assert lines.pop(2).startswith("Diagnosis of the baseline: ")
     trials = [line[:5] for line in lines if line.startswith("[")]
@@ -86,7 +101,7 @@ def test_a_whole_study_by_command(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_commands_one_after_another(tmp_path: Path) -> None:
     ended = tuner("study", TINY, "--trials", "4", "--seeds", "2", "--workers", "1", cwd=tmp_path)
-    assert ended.returncode == 0, ended.stderr
+    assert (ended.returncode, ended.stderr) == (0, "")
     report = tmp_path / "storage" / "reports" / "tiny"
     before = {path.name: path.read_bytes() for path in report.iterdir()}
     again = tuner("report", "tiny", cwd=tmp_path)

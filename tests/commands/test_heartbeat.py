@@ -33,7 +33,7 @@ def test_it_is_silent_where_a_table_shows_more() -> None:
     assert said == []
 
 
-def test_every_stage_says_what_goes_on() -> None:
+def test_every_stage_says_what_happens() -> None:
     observer = ConsoleObserver(Console(file=io.StringIO(), width=80), HERE)
     observer.tell(Stage("confirming on fresh seeds"))
     observer.tell(FitEnded(6))

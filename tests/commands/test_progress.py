@@ -68,7 +68,7 @@ def test_the_last_best_so_far_is_the_best(config: StudyConfig, url: str) -> None
     assert f"trial {study.best_trial.number}:" in last
 
 
-def test_a_study_taken_up_again_goes_on_counting(config: StudyConfig, url: str) -> None:
+def test_a_study_taken_up_again_counts_on(config: StudyConfig, url: str) -> None:
     watched_search(config, url, 2, terminal=False)
     shown, _ = watched_search(config, url, 4, terminal=False)
     assert [line.split()[0] for line in shown.splitlines()] == ["[3/4]", "[4/4]"]

@@ -152,7 +152,7 @@ def test_a_column_that_gives_a_number_is_a_suspect(leak: str) -> None:
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])
-def test_a_good_column_is_no_suspect(share: float) -> None:
+def test_a_good_column_is_not_a_suspect(share: float) -> None:
     targets = noise(300, 1)
     features = share**0.5 * targets + (1 - share) ** 0.5 * noise(300, 1)
     found = regression(torch.cat([features, noise(300, 1)], 1), targets)

@@ -92,7 +92,7 @@ def test_damage_of_any_kind_is_an_image_or_a_data_error(
             assert read_image(path, (3, 8, 8)).shape == (3, 8, 8)
 
 
-def test_what_is_no_image_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_what_is_not_an_image_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("not a picture", encoding="utf-8")
     (tmp_path / "folder.jpg").mkdir()
     for name in ("text.jpg", "folder.jpg", "missing.jpg"):

@@ -19,7 +19,7 @@ from tests.engines.test_contract import drain
 from tests.making import TINY, history, make_brief, rerun, search
 from tuner.commands.verify import main as verify
 from tuner.data.cache import TEST
-from tuner.engines.cluster import RayCluster, _check
+from tuner.engines.cluster import RayCluster, _answers_as_ray, _check
 from tuner.engines.job import Failed, Finished, Job
 from tuner.engines.processes import ProcessEngine
 from tuner.engines.remote import RemoteEngine
@@ -261,7 +261,7 @@ def test_more_workers_than_the_cluster_has_room_for(nodes: Cluster) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
-def test_what_answers_and_is_no_cluster_is_not_waited_for(answer: bytes) -> None:
+def test_what_answers_and_is_not_a_cluster_is_not_waited_for(answer: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
 
@@ -277,7 +277,8 @@ def test_what_answers_and_is_no_cluster_is_not_waited_for(answer: bytes) -> None
 
 
 def test_what_a_cluster_answers_is_known(nodes: Cluster) -> None:
-    _check(nodes.address)
+    host, _, port = nodes.address.rpartition(":")
+    assert _answers_as_ray(host, int(port))
 
 
 def test_a_gpu_plan_needs_gpus(nodes: Cluster) -> None:

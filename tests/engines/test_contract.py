@@ -119,7 +119,7 @@ def test_stopping_what_has_ended_does_nothing(engine: Engine, job: Job) -> None:
     assert drain(engine, 3)[:-1] == list(run(job))
 
 
-def test_a_fit_that_raises_says_why_and_the_engine_goes_on(engine: Engine, job: Job) -> None:
+def test_a_fit_that_raises_says_why_and_the_engine_continues(engine: Engine, job: Job) -> None:
     engine.start(4, broken(job))
     (failed,) = drain(engine, 4)
     assert isinstance(failed, Failed)

@@ -105,7 +105,7 @@ def test_what_a_fit_raises_becomes_one_line(error: Exception, failed: Failed) ->
     assert bool(found.traceback) == (not isinstance(error, TrainingError))
 
 
-def test_ctrl_c_is_no_failure_of_a_fit() -> None:
+def test_ctrl_c_is_not_a_failure_of_a_fit() -> None:
     with pytest.raises(KeyboardInterrupt):
         advance(fails(KeyboardInterrupt()))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tuner.case.contract import Case
-from tuner.case.metric import Task, trivial
+from tuner.case.trivial import trivial
 from tuner.data.dataset import Dataset, make_dataset
 from tuner.data.examples import Examples
 from tuner.data.splits import Holdout, KFold, folds
@@ -25,6 +25,7 @@ from tuner.training.plan import Plan
 if TYPE_CHECKING:
     from torch import Generator
 
+    from tuner.case.metric import Task
     from tuner.evidence.diagnosis import Label
 
 

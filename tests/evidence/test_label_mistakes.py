@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tuner.case.metric import JACCARD, MACRO_F1
+from tuner.case.metric import JACCARD, MACRO_F1, Metric
 from tuner.case.scorers import named
 from tuner.data.examples import Examples
 from tuner.evidence.label_mistakes import label_mistakes
@@ -74,7 +74,7 @@ def test_kept_predictions_give_the_same_losses(probable: bool) -> None:
 
 
 @pytest.mark.parametrize("metric", [MACRO_F1, named("roc_auc", "multilabel")])
-def test_other_metrics_are_computed_on_rows_drawn_again(metric: object) -> None:
+def test_other_metrics_are_computed_on_rows_drawn_again(metric: Metric) -> None:
     random = torch.Generator().manual_seed(2)
     targets = (torch.rand(80, 3, generator=random) < 0.5).long()
     arms = []
@@ -82,7 +82,7 @@ def test_other_metrics_are_computed_on_rows_drawn_again(metric: object) -> None:
         outputs = torch.randn(6, 80, 3, generator=random) + strength * (targets - 0.5)
         said = (outputs > 0).long().numpy()
         arms.append(Predictions(tuple(range(6)), said, outputs.sigmoid().float().numpy()))
-    found = moments(metric, *arms, targets.numpy())  # type: ignore[arg-type]
+    found = moments(metric, arms[0], arms[1], targets.numpy())
     assert found is not None
     assert found.gain > 0.1
     assert found.rows == 80

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from PIL import Image
-from torchvision.models import get_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,6 +62,8 @@ def listed(
 
 def weights(path: Path, name: str = "resnet18") -> Path:
     """Weights of a backbone that has learnt nothing."""
+    from torchvision.models import get_model  # two seconds
+
     torch.manual_seed(0)
     torch.save(get_model(name, weights=None).state_dict(), path)
     return path

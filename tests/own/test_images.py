@@ -135,9 +135,9 @@ def test_near_copies_are_found_and_others_are_not() -> None:
 
 
 def test_a_crowd_with_one_hash_is_not_compared_pair_by_pair() -> None:
-    plain = torch.full((3000, 1, 12, 12), 255, dtype=torch.uint8)
-    plain[torch.arange(3000), 0, 11, torch.arange(3000) % 12] = (torch.arange(3000) % 250).byte()
-    assert len(find_alike(plain).groups) == 3000
+    plain = torch.full((1500, 1, 12, 12), 255, dtype=torch.uint8)
+    plain[torch.arange(1500), 0, 11, torch.arange(1500) % 12] = (torch.arange(1500) % 250).byte()
+    assert len(find_alike(plain).groups) == 1500
 
 
 @settings(max_examples=60, deadline=None)

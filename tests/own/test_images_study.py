@@ -65,14 +65,19 @@ def here(studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return tmp_path
 
 
-@pytest.mark.parametrize("reference", NAMES, ids=NAMES.values())
-def test_a_study_that_goes_on_is_the_same(here: Path, reference: str) -> None:
+@pytest.mark.parametrize(
+    "reference",
+    [pytest.param(PIXELS, marks=pytest.mark.slow), FEATURES],
+    ids=[NAMES[PIXELS], NAMES[FEATURES]],
+)
+def test_a_study_that_is_continued_is_the_same(here: Path, reference: str) -> None:
     config = brief(reference)
     search(URL, config, 1, name="parts")
     resumed = history(search(URL, config, TRIALS, name="parts"))
     assert resumed == history(load_study(URL, NAMES[reference]))
 
 
+@pytest.mark.slow  # a pool of processes; tests/engines/test_contract.py guards the same
 def test_a_study_with_two_workers_is_the_same(here: Path) -> None:
     engine = make_engine(2)
     try:
@@ -130,22 +135,18 @@ def test_a_bundle_of_a_head_names_its_backbone(
         open_bundle(bundle)
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ("gone", r"its 3 classes are now 2, without 'bee' \(a study keeps its classes\)"),
-        ("new", "its 3 classes are now 4, with 'ant'"),
-        ("renamed", "its 3 classes are now 3, without 'bee' and with 'ant'"),
-    ],
-)
-def test_a_class_that_is_gone_is_an_error_and_no_shift(here: Path, change: str, said: str) -> None:
+def test_a_class_that_is_gone_is_an_error_and_no_shift(here: Path) -> None:
     photos(Path("photos"), ["bee"])
     open_as_command(URL, "photos", brief(PIXELS))
-    if change in {"gone", "renamed"}:
-        shutil.rmtree("photos/bee")
-    if change in {"new", "renamed"}:
-        photos(Path("photos"), ["ant"])
-    with pytest.raises(StudyError, match=said):
+    shutil.move("photos/bee", "bee")
+    gone = r"its 3 classes are now 2, without 'bee' \(a study keeps its classes\)"
+    with pytest.raises(StudyError, match=gone):
+        open_as_command(URL, "photos", brief(PIXELS))
+    photos(Path("photos"), ["ant"])
+    with pytest.raises(StudyError, match="its 3 classes are now 3, without 'bee' and with 'ant'"):
+        open_as_command(URL, "photos", brief(PIXELS))
+    shutil.move("bee", "photos/bee")
+    with pytest.raises(StudyError, match="its 3 classes are now 4, with 'ant'"):
         open_as_command(URL, "photos", brief(PIXELS))
 
 

@@ -67,6 +67,15 @@ def own(made: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture(scope="module")
+def bundle(made: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The best of that study, trained again; only read it."""
+    folder = tmp_path_factory.mktemp("bundle")
+    shutil.copytree(made[0], folder / "own")
+    with chdir(folder / "own"):
+        return retrained("classes").absolute()
+
+
+@pytest.fixture(scope="module")
 def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a study of numbers, without categories; only read it."""
     folder = tmp_path_factory.mktemp("numbers")
@@ -195,7 +204,10 @@ def test_a_study_with_two_workers_repeats(reference: str, tmp_path: Path) -> Non
     assert history(studies[0]) == history(studies[1])
 
 
-def test_an_interrupted_study_goes_on_as_if_it_had_not_been(reference: str, tmp_path: Path) -> None:
+@pytest.mark.slow  # whole studies; tests/search/test_interrupts.py guards the same on a small case
+def test_an_interrupted_study_continues_as_if_it_had_not_been(
+    reference: str, tmp_path: Path
+) -> None:
     config = brief(reference, tmp_path)
     whole = search(f"sqlite:///{tmp_path}/whole.db", config, 3)
     url = f"sqlite:///{tmp_path}/cut.db"
@@ -221,9 +233,9 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_a_bundle_takes_rows_in_the_format_of_the_file(own: Path) -> None:
-    bundle = open_bundle(retrained("classes"))
-    whole = rows_of(predict_tables(bundle, [Path("houses.csv")], as_json=False))
+def test_a_bundle_takes_rows_in_the_format_of_the_file(own: Path, bundle: Path) -> None:
+    model = open_bundle(bundle)
+    whole = rows_of(predict_tables(model, [Path("houses.csv")], as_json=False))
     assert len(whole) == 60
     assert {row["prediction"] for row in whole} <= {"cheap", "dear"}
     right = sum(row["prediction"] == row["dear"] for row in whole)
@@ -232,7 +244,7 @@ def test_a_bundle_takes_rows_in_the_format_of_the_file(own: Path) -> None:
     new[1][new[0].index("size")] = "NA"
     new[2][new[0].index("garden")] = ""
     write(Path("new.csv"), [row[::-1] for row in new], separator=";")
-    found = rows_of(predict_tables(bundle, [Path("new.csv")], as_json=False))
+    found = rows_of(predict_tables(model, [Path("new.csv")], as_json=False))
     assert len(found) == 60
     assert all(0.5 <= float(row["probability"]) <= 1 for row in found)
 
@@ -274,23 +286,24 @@ def test_a_bundle_predicts_numbers_in_the_units_of_the_target(
     ],
 )
 def test_rows_that_do_not_fit_the_model_are_refused(
-    own: Path,
+    bundle: Path,
+    tmp_path: Path,
     change: Callable[[list[list[str]]], list[list[str]]],
     error: type[Exception],
     said: str,
 ) -> None:
-    bundle = open_bundle(retrained("classes"))
-    write(Path("new.csv"), change(houses()))
+    new = write(tmp_path / "new.csv", change(houses()))
     with pytest.raises(error, match=said):
-        predict_tables(bundle, [Path("new.csv")], as_json=False)
+        predict_tables(open_bundle(bundle), [new], as_json=False)
 
 
-def test_what_was_fitted_is_in_the_bundle_as_data_and_an_odd_table_is_refused(own: Path) -> None:
-    folder = retrained("classes")
-    assert {path.name for path in folder.iterdir()} == {MANIFEST, WEIGHTS}
-    names = load_file(folder / WEIGHTS)
+def test_what_was_fitted_is_in_the_bundle_as_data_and_an_odd_table_is_refused(
+    bundle: Path, tmp_path: Path
+) -> None:
+    assert {path.name for path in bundle.iterdir()} == {MANIFEST, WEIGHTS}
+    names = load_file(bundle / WEIGHTS)
     assert {"features.quantiles", "features.codes", "features.median"} <= set(names)
-    stored = json.loads((folder / MANIFEST).read_text())
+    stored = json.loads((bundle / MANIFEST).read_text())
     alterations: dict[str, Callable[[dict[str, Any]], None]] = {
         "width": lambda facts: facts["shape"].update(inputs=[3]),
         "codes": lambda facts: facts["shape"].update(categories=[99]),
@@ -302,10 +315,10 @@ def test_what_was_fitted_is_in_the_bundle_as_data_and_an_odd_table_is_refused(ow
         alter(facts)
         for key in ("manifest_sha256", "weights_sha256", "format"):
             facts.pop(key)
-        shutil.copy(folder / WEIGHTS, own / "weights")
-        write_bundle(own / name, own / "weights", facts)
+        shutil.copy(bundle / WEIGHTS, tmp_path / "weights")
+        write_bundle(tmp_path / name, tmp_path / "weights", facts)
         with pytest.raises(BundleError, match="is not a bundle's manifest"):
-            open_bundle(own / name)
+            open_bundle(tmp_path / name)
 
 
 def test_what_is_fitted_sees_the_training_rows_of_its_fold_alone(

@@ -41,10 +41,8 @@ def test_the_ring_is_at_the_score_of_the_best_itself(tmp_path: Path) -> None:
     assert "best, trial 2\n20%" in [text.replace(" %", "%") for text in texts]
 
 
-@pytest.mark.parametrize(
-    "backend",
-    ["module://matplotlib_inline.missing", pytest.param("nonsense", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow  # processes of their own
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.missing", "nonsense"])
 def test_pictures_do_not_ask_the_environment(backend: str) -> None:
     program = "import os, tuner.report.writing; print(os.environ['MPLBACKEND'])"
     done = subprocess.run(
@@ -82,7 +80,7 @@ def test_a_picture_is_dark_on_a_dark_page(tmp_path: Path) -> None:
     assert f'[style*="fill: {INK.lower()}"]' in picture
 
 
-def test_what_is_below_the_noise_is_no_evidence() -> None:
+def test_what_is_below_the_noise_is_not_evidence() -> None:
     gamma = {"name": "gamma", "importance": 0.02, "interval": [0.0, 0.1], "beats": 1.0}
     epochs = {"name": "epochs", "importance": 0.24, "interval": [0.1, 0.5], "beats": 0.99}
     shadow = {"importance": 0.02, "interval": [0.0, 0.12]}

@@ -136,6 +136,16 @@ def test_a_study_of_an_older_version_has_no_diagnosis(tmp_path: Path) -> None:
     assert "What is wrong with the baseline?" not in text
 
 
+def test_written_again_it_is_the_same(tmp_path: Path) -> None:
+    study, workplace = usual_study(tmp_path), Workplace.at(url=url_in(tmp_path))
+    for name in ("one", "two"):
+        write_report(study, workplace, tmp_path / name)
+    assert {path.name for path in (tmp_path / "one").iterdir()} == FILES
+    for name in FILES:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.slow  # a process of its own
 def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
     study = usual_study(tmp_path)
     write_report(study, Workplace.at(url=url_in(tmp_path)), tmp_path / "one")

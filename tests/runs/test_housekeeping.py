@@ -145,7 +145,7 @@ def test_looks_at_a_test_set_outlive_delete_and_clean(own_workplace: Path) -> No
     assert looks_at(load_study(DATABASE, "other"), identity) == before
 
 
-def test_who_works_on_a_study_keeps_it(own_workplace: Path) -> None:
+def test_a_study_at_work_is_kept(own_workplace: Path) -> None:
     assert own_workplace.is_dir()
     before = catalogue().artifacts("tiny")
     with only_writer(DATABASE, "tiny"):

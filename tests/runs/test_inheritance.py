@@ -74,7 +74,7 @@ def test_what_fits_is_taken_over_and_the_search_goes_on(parent: Path) -> None:
         len(before) - len(taken),
     )
     assert of_parent() == before, "the parent is as it was"
-    assert verify(["child", "--workers", "1"]) == 0
+    assert verify(["child", "--workers", "1", "--case", TINY]) == 0
 
 
 def test_a_child_that_was_interrupted_takes_over_what_is_missing(parent: Path) -> None:
@@ -84,9 +84,7 @@ def test_a_child_that_was_interrupted_takes_over_what_is_missing(parent: Path) -
     made = load_study(HERE.url, "child")
     attributes = made.user_attrs
     optuna.delete_study(study_name="child", storage=storage)
-    again = optuna.create_study(
-        study_name="child", storage=storage, direction=made.directions[0].name.lower()
-    )
+    again = optuna.create_study(study_name="child", storage=storage, direction=made.direction)
     for name, value in attributes.items():
         again.set_user_attr(name, value)
     again.set_user_attr(PARENT, {"study": "parent", "identity": attributes[PARENT]["identity"]})

@@ -122,7 +122,7 @@ def test_limits_are_above_zero(limits: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "typed", [["--max-parameters", "0"], ["--max-latency-ms", "fast"], ["--max-latency-ms", "nan"]]
 )
-def test_a_limit_that_is_none_is_refused(
+def test_a_limit_that_nothing_keeps_is_refused(
     typed: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

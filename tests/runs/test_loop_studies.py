@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 from contextlib import chdir
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
@@ -24,8 +25,12 @@ from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
 from tuner.errors import CaseError, StudyError, UsageError
 from tuner.evidence.loops import seeds_for
+from tuner.runs.library import run_study
 from tuner.study.schema import CONFIRMATION, OPENINGS, SEED_MATTERS
 from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.xdist_group("loop studies")  # that share a study
 
@@ -141,12 +146,12 @@ def test_a_study_that_is_ended_and_continued_is_the_same(
 
 def test_what_a_loop_notes_is_kept(made: Path) -> None:
     with chdir(made):
-        trials = load_study(DATABASE, "train").get_trials()
+        trials = load_study(DATABASE, "train").get_trials(states=(TrialState.COMPLETE,))
+    assert trials
     for trial in trials:
-        if trial.state == TrialState.COMPLETE:
-            assert trial.user_attrs["units"] == [
-                trial.params[f"units_{n}"] for n in range(trial.params["layers"])
-            ]
+        assert trial.user_attrs["units"] == [
+            trial.params[f"units_{n}"] for n in range(trial.params["layers"])
+        ]
 
 
 def test_baseline_is_trial_0_and_its_missing_names_are_in_the_middle(made: Path) -> None:
@@ -183,6 +188,15 @@ def test_verify_ablate_and_retrain(made: Path) -> None:
         path = [step["change"] for step in facts["ablation"]["path"]]
         assert "lr" in path
         assert retrain(["train", "--case", "train.py", "--out", "model"]) == 0
+
+
+@pytest.mark.parametrize("command", [verify, ablate])
+def test_a_cluster_is_refused_in_one_line(made: Path, command: Callable[[list[str]], int]) -> None:
+    with (
+        chdir(made),
+        pytest.raises(UsageError, match="--engine ray cannot run a loop yet; leave it out"),
+    ):
+        command(["train", "--case", "train.py", "--engine", "ray"])
 
 
 def test_verify_notices_a_loop_that_changed(made: Path, tmp_path: Path) -> None:
@@ -255,12 +269,24 @@ def test_what_is_typed_wrong(tmp_path: Path) -> None:
             ("--baseline", "lr"): "--baseline lr has no value",
             ("--fix", "=1"): "--fix =1 has no value",
             ("--engine", "ray"): "--engine ray cannot run a loop yet",
+            ("--address", "auto"): "--address auto is only used with --engine ray",
+            ("--max-parameters", "9"): "--max-parameters does not work with a training loop: the",
+            ("--max-latency-ms", "9"): "--max-latency-ms does not work with a training loop: the",
+            ("--precision", "float32"): "--precision does not work with a training loop: it comp",
+            ("--data-dir", "."): "--data-dir does not work with a training loop: it reads its own",
         }.items():
             command = ["train.py:objective", "--direction", "maximize", *wrong]
             with pytest.raises(UsageError, match=message):
                 study(command)
         with pytest.raises(UsageError, match="--direction is for a training loop of your own"):
             study(["housing", "--direction", "maximize"])
+        with pytest.raises(UsageError, match="the metric of case 'housing' is chosen with --metr"):
+            study(["housing", "--score", "mae"])
+        limited = partial(run_study, "train.py:objective", direction="maximize")
+        with pytest.raises(UsageError, match="--max-parameters does not work with a training loop"):
+            limited(max_parameters=9)
+        with pytest.raises(UsageError, match="--baseline is for a training loop of your own"):
+            run_study("housing", baseline={"width": 3})
         assert not Path("storage").exists()
 
 

@@ -10,6 +10,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import optuna
 import pytest
 from optuna.distributions import IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -22,7 +23,7 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished
 from tuner.engines.worker import run
 from tuner.errors import CaseError, EngineError, StoreError, StudyError, UsageError
-from tuner.evidence.repetition import first_difference, other_machine
+from tuner.evidence.repetition import first_difference, missing_trials, other_machine
 from tuner.machine import machine
 from tuner.search.coordinator import search_job
 from tuner.study.lock import only_writer
@@ -32,8 +33,6 @@ from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import optuna
 
     from tuner.training.fitting import ReportPoint
 
@@ -313,3 +312,12 @@ def test_ctrl_c_ends_it(
     monkeypatch.setattr(InProcessEngine, "next", interrupted)
     assert main([*OURS, "--workers", "1"]) == INTERRUPTED
     assert "Stopped before all were compared." in capsys.readouterr().out
+
+
+def test_what_is_queued_and_has_not_begun_is_not_missing() -> None:
+    queued = optuna.create_study()
+    queued.tell(queued.ask(), 0.5)
+    queued.enqueue_trial({"x": 1})
+    assert missing_trials(queued) == []
+    queued.ask()
+    assert missing_trials(queued) == ["Not finished: 1."]

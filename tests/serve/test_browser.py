@@ -136,12 +136,12 @@ def test_a_file_is_uploaded_from_the_page(
     page = browser.new_page()
     opened(page, f"{address}/tuner/new?door=table")
     page.set_input_files("input[type=file]", table)
-    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("button", name="Upload", exact=True).click()
     page.wait_for_url("**data=uploads*houses.csv")
     assert "Its columns: size, price" in page.content()
     opened(page, f"{address}/tuner/new?door=table")
     page.set_input_files("input[type=file]", table)
-    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("button", name="Upload", exact=True).click()
     page.get_by_text("there is already data named").wait_for()
 
 

@@ -117,3 +117,7 @@ def test_an_interval_covers_the_mean_and_needs_two_scores() -> None:
     three = Score.of([1.0, 2.0, 3.0])
     assert three is not None
     assert three.interval == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-3)
+    shares = Score.of([0.9, 1.0, 1.0], share=True)
+    assert shares is not None
+    assert shares.interval is not None
+    assert shares.interval[1] == 1.0, "no share is more than the whole"

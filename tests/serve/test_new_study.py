@@ -76,7 +76,7 @@ def test_a_table_is_uploaded_and_searched(empty: Service) -> None:
     answer = client.post(NEW, data={**fields, "seeds": "0", "seed": "0", "minutes": "2"})
     assert answer.headers["location"] == "/tuner/studies/houses"
     (job,) = empty.queue.all()
-    assert job.options["timeout"] == 120
+    assert job.options["budget"] == 120
     words = through_door(words_of(job, empty.workplace, empty.shelf, 1))
     path = empty.workplace.root / "uploads" / "houses.csv"
     assert words[:6] == ["study", "table", "--data", str(path.resolve()), "--target", "price"]

@@ -15,6 +15,7 @@ from tests.making import TINY, InterruptsAt, history, make_brief, open_as_comman
 from tuner import Case, Examples, Hyperparameters, KFold, MLPHyperparameters, make_dataset
 from tuner.case.space import space
 from tuner.errors import CaseError
+from tuner.evidence.repetition import missing_trials
 from tuner.models.priors import priors_for
 from tuner.models.priors.kinds import Around, Near, Share, Upper
 from tuner.models.priors.situation import Situation
@@ -219,6 +220,7 @@ def test_fewer_trials_than_guesses_are_enough(config: StudyConfig, url: str, tot
     assert len(ended) == total
     assert all(GUESS in trial.user_attrs for trial in ended[2:])
     assert len(study.trials) == 7
+    assert missing_trials(study) == [], "guesses that were not tried are not missing"
 
 
 def test_an_interrupted_search_with_guesses_repeats(config: StudyConfig, url: str) -> None:

@@ -201,7 +201,9 @@ def test_a_study_of_an_older_tuner_continues_only_with_a_word(
     assert open_as_command(url, "study", config)[1].identity
 
 
-def test_a_number_that_is_not_equal_to_itself_is_no_change(config: StudyConfig, url: str) -> None:
+def test_a_number_that_is_not_equal_to_itself_is_not_a_change(
+    config: StudyConfig, url: str
+) -> None:
     study, _ = open_as_command(url, "study", config)
     wanted = {**study.user_attrs[FACTS], "baseline": {"gamma": float("nan")}}
     assert changes(json.loads(json.dumps(wanted)), wanted) == []

@@ -111,7 +111,7 @@ def test_a_missing_database_is_not_made_by_reading(tmp_path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_files_that_are_no_database_of_ours_are_left_as_they_were(tmp_path: Path) -> None:
+def test_files_that_tuner_did_not_make_are_left_as_they_were(tmp_path: Path) -> None:
     text, foreign = tmp_path / "notes.txt", tmp_path / "foreign.db"
     text.write_text("nothing that SQLite knows" * 100)
     with sqlite3.connect(foreign) as connection:
@@ -124,7 +124,7 @@ def test_files_that_are_no_database_of_ours_are_left_as_they_were(tmp_path: Path
     assert (text.read_bytes(), foreign.read_bytes()) == before
 
 
-def test_a_folder_is_no_database(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_database(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"is a folder; name a file in it: .*/studies\.db"):
         open_storage(f"sqlite:///{tmp_path}", create=True)
 

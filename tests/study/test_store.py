@@ -163,7 +163,7 @@ def test_a_short_secret_does_not_hide_other_words() -> None:
     )
 
 
-def test_what_is_no_secret_is_shown_as_it_is() -> None:
+def test_what_is_not_secret_is_shown_as_it_is() -> None:
     for url in (
         "sqlite:///studies.db",
         "postgresql+psycopg://me@host/db",

@@ -143,7 +143,7 @@ def test_one_cycle_rises_and_falls_to_nothing(tiny: Dataset) -> None:
     assert rates[-1] < 1e-8
 
 
-def test_divergence_is_an_error_of_ours(housing: Dataset) -> None:
+def test_divergence_is_an_error_of_tuner(housing: Dataset) -> None:
     wild = replace(HOUSING.baseline, learning_rate=1e30)
     with pytest.raises(DivergedError, match=r"(loss|score) is (nan|inf) at epoch"):
         run(HOUSING, wild, housing, three_folds(housing), 0, Plan())

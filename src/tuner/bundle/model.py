@@ -126,7 +126,7 @@ class Model(nn.Module):
         """Return rows as a tensor that the model takes, unscaled.
 
         Raises:
-            UsageError: they are none.
+            UsageError: they are not rows.
         """
         shape, kinds = self._bundle.interface.row, self._bundle.interface.kinds
         if isinstance(rows, str | Path):

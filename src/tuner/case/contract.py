@@ -352,7 +352,7 @@ class Case:
 
 
 def in_one_line(error: BaseException, file: str | None) -> str:
-    """Say what was raised, and in which line of a file; errors of ours say it without a name."""
+    """Say what was raised, and in which line of a file; tuner's own errors need no name."""
     message = " ".join(str(error).split())
     name = type(error).__name__
     reason = message if isinstance(error, TunerError) else f"{name}: {message}" if message else name

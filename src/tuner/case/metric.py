@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from tuner.case import formulas
 from tuner.errors import StoreError, TrainingError
 
 if TYPE_CHECKING:
@@ -140,100 +141,6 @@ class Metric:
         return (loss * (1 - loss) if self.spread is None else (self.spread * loss) ** 2) / rows
 
 
-def _accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    return (outputs.argmax(dim=1) == targets).float().mean()
-
-
-def _is_wrong(outputs: Any, targets: Any) -> Any:
-    return (outputs.argmax(axis=1) != targets) * 1.0
-
-
-def _macro_f1(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Average F1 over the classes that have rows, so that it does not depend on the guesses."""
-    if targets.dim() == 2:
-        return _macro_f1_of_labels(outputs, targets)
-    import torch  # takes seconds, as the next does, and `tuner --help` needs neither
-    from sklearn.metrics import f1_score
-
-    truth = targets.cpu().numpy()
-    guesses = outputs.argmax(dim=1).cpu().numpy()
-    labels = targets.unique().cpu().numpy()
-    found = f1_score(truth, guesses, labels=labels, average="macro", zero_division=0)
-    return torch.tensor(float(found), dtype=torch.float64)
-
-
-def _macro_f1_of_labels(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Average F1 over the labels that a row has."""
-    said, truth = outputs > 0, targets > 0
-    both, either = (said & truth).sum(dim=0), said.sum(dim=0) + truth.sum(dim=0)
-    known = truth.any(dim=0)
-    shares: Tensor = 2 * both[known] / either[known]
-    return shares.double().mean()
-
-
-def _jaccard(outputs: Tensor, targets: Tensor) -> Tensor:
-    losses: Tensor = _not_shared(outputs, targets)
-    return 1 - losses.float().mean()
-
-
-def _not_shared(outputs: Any, targets: Any) -> Any:
-    """Return one minus what said and true labels share, of all that are said or true: (N,).
-
-    Of a row without labels that is said to have none, 0.
-    """
-    said, truth = outputs > 0, targets > 0
-    either, both = (said | truth).sum(1), (said & truth).sum(1)
-    return 1.0 - (both + (either == 0)) / (either + (either == 0))
-
-
-def _exact_match(outputs: Tensor, targets: Tensor) -> Tensor:
-    losses: Tensor = _differs(outputs, targets)
-    return 1 - losses.mean()
-
-
-def _differs(outputs: Any, targets: Any) -> Any:
-    return ((outputs > 0) != (targets > 0)).any(1) * 1.0
-
-
-def _mean_absolute_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    return (outputs - targets).abs().mean()
-
-
-def _absolute_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    return abs(outputs - targets).reshape(-1)
-
-
-def _mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    return (outputs - targets).square().mean()
-
-
-def _squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    return ((outputs - targets) ** 2).reshape(-1)
-
-
-def _log_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    return _surprise(outputs, targets).mean()
-
-
-def _surprise(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return minus the logarithm of the probability of each row's class."""
-    return -outputs.double().log_softmax(dim=1).gather(1, targets[:, None])[:, 0]
-
-
-def _brier_score(outputs: Tensor, targets: Tensor) -> Tensor:
-    return _squared_distance(outputs, targets).mean()
-
-
-def _squared_distance(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the squared distance of probabilities from the truth; of two classes, half of it.
-
-    As scikit-learn has it: of two classes it is that of the one probability.
-    """
-    distance = outputs.double().softmax(dim=1)
-    distance[range(len(targets)), targets] -= 1
-    return distance.square().sum(dim=1) * (0.5 if outputs.shape[1] == 2 else 1.0)
-
-
 ACCURACY = Metric(
     name="accuracy",
     title="accuracy",
@@ -242,8 +149,8 @@ ACCURACY = Metric(
     perfect=1.0,
     per_cent=True,
     spread=None,
-    compute=_accuracy,
-    rows=_is_wrong,
+    compute=formulas.accuracy,
+    rows=formulas.is_wrong,
 )
 MACRO_F1 = Metric(
     name="macro_f1",
@@ -253,7 +160,7 @@ MACRO_F1 = Metric(
     perfect=1.0,
     per_cent=True,
     spread=None,
-    compute=_macro_f1,
+    compute=formulas.macro_f1,
     rows=None,
 )
 MAE = Metric(
@@ -264,8 +171,8 @@ MAE = Metric(
     perfect=0.0,
     per_cent=False,
     spread=SPREAD_OF_ABSOLUTE_ERROR,
-    compute=_mean_absolute_error,
-    rows=_absolute_error,
+    compute=formulas.mean_absolute_error,
+    rows=formulas.absolute_error,
     of_target="mean absolute error",
 )
 MSE = Metric(
@@ -276,8 +183,8 @@ MSE = Metric(
     perfect=0.0,
     per_cent=False,
     spread=SPREAD_OF_SQUARED_ERROR,
-    compute=_mean_squared_error,
-    rows=_squared_error,
+    compute=formulas.mean_squared_error,
+    rows=formulas.squared_error,
 )
 LOG_LOSS = Metric(
     name="log_loss",
@@ -287,8 +194,8 @@ LOG_LOSS = Metric(
     perfect=0.0,
     per_cent=False,
     spread=1.0,
-    compute=_log_loss,
-    rows=_surprise,
+    compute=formulas.log_loss,
+    rows=formulas.surprise,
     needs_probability=True,
 )
 BRIER = Metric(
@@ -299,8 +206,8 @@ BRIER = Metric(
     perfect=0.0,
     per_cent=False,
     spread=1.0,
-    compute=_brier_score,
-    rows=_squared_distance,
+    compute=formulas.brier_score,
+    rows=formulas.squared_distance,
     needs_probability=True,
 )
 # Of several labels a row: Godbole & Sarawagi 2004, "Discriminative Methods for Multi-labeled
@@ -314,8 +221,8 @@ JACCARD = Metric(
     perfect=1.0,
     per_cent=True,
     spread=None,
-    compute=_jaccard,
-    rows=_not_shared,
+    compute=formulas.jaccard,
+    rows=formulas.not_shared,
 )
 EXACT_MATCH = Metric(
     name="exact_match",
@@ -325,8 +232,8 @@ EXACT_MATCH = Metric(
     perfect=1.0,
     per_cent=True,
     spread=None,
-    compute=_exact_match,
-    rows=_differs,
+    compute=formulas.exact_match,
+    rows=formulas.differs,
 )
 _OURS = (ACCURACY, MACRO_F1, LOG_LOSS, BRIER, JACCARD, EXACT_MATCH, MAE, MSE)
 METRICS = {one.name: one for one in _OURS}
@@ -414,50 +321,3 @@ def scores(
         except TrainingError:
             found[metric.name] = math.nan
     return found
-
-
-def trivial(
-    task: Task, targets: Tensor, metric: Metric | None = None
-) -> tuple[float | None, float]:
-    """Score a predictor that looks at nothing, on targets (N,), (N, classes) or (N, 1).
-
-    Args:
-        metric: None: the task's own.
-
-    Returns:
-        The metric of the most frequent class and the classes' shares, of the labels that most rows
-        have or the most frequent set of them, or of the median or the mean, whichever is better;
-        None where nothing says how good a score is. And the training loss of the classes' shares
-        (cross entropy, nats), or of the mean (squared error). Numbers are in
-        standardised units, but in the target's own for a metric that takes those.
-    """
-    metric = metric or METRICS_OF[task][0]
-    if task == "multilabel":
-        return _trivial_labels(targets, metric)
-    if task == "classification":
-        shares = targets.bincount() / len(targets)
-        loss = -shares.xlogy(shares).sum().item()
-        if metric == ACCURACY:
-            return shares.max().item(), loss
-        return _best(metric, targets, [shares.log().expand(len(targets), -1)]), loss
-    standardised = (targets - targets.mean()) / targets.std()
-    if metric == MAE:
-        return (standardised - standardised.median()).abs().mean().item(), 1.0
-    truth = targets if metric.own_units else standardised
-    levels = (truth.median(), truth.mean())
-    return _best(metric, truth, [level.expand(len(truth), 1) for level in levels]), 1.0
-
-
-def _trivial_labels(targets: Tensor, metric: Metric) -> tuple[float | None, float]:
-    shares = targets.double().mean(dim=0)
-    loss = -(shares.xlogy(shares) + (1 - shares).xlogy(1 - shares)).mean().item()
-    sets, counts = targets.unique(dim=0, return_counts=True)
-    answers = (shares.logit(eps=1e-6), 2.0 * sets[counts.argmax()] - 1, 0 * shares + 1)
-    return _best(metric, targets, [one.expand(len(targets), -1) for one in answers]), loss
-
-
-def _best(metric: Metric, targets: Tensor, answers: Sequence[Tensor]) -> float | None:
-    if metric.perfect is None:
-        return None
-    known = [scores([metric], answer, targets)[metric.name] for answer in answers]
-    return max(known, key=lambda score: metric.sign * score)

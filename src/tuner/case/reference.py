@@ -34,7 +34,7 @@ def parts_of_loop(reference: str) -> tuple[Path, str]:
     """Return the file and the function of a loop.
 
     Raises:
-        ValueError: it is no loop.
+        ValueError: it is not a loop.
     """
     found = LOOP.fullmatch(reference)
     if found is None:

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
     from tuner.runs.ablation import run_ablation
-    from tuner.runs.study import quieten_optuna
+    from tuner.runs.quiet import quieten_optuna
 
     quieten_optuna()
     settings = AblationSettings(

@@ -60,7 +60,7 @@ def _loop(typed: str) -> str:
     """Return the loop that was typed, with its function.
 
     Raises:
-        UsageError: it is no loop, or the file has no function of a usual name.
+        UsageError: it is not a loop, or the file has no function of a usual name.
         CaseError: the file is missing or is not Python.
     """
     if is_loop(typed):

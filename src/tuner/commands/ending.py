@@ -28,7 +28,7 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = main(None)
-        if sys.stdout is not None:  # closed by whoever started us
+        if sys.stdout is not None:  # closed by the program that started this one
             sys.stdout.flush()
     except TunerError as error:
         print(f"tuner: {error}", file=sys.stderr)
@@ -36,7 +36,7 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
     except KeyboardInterrupt:
         status = INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has left; the interpreter's flush at exit must not complain.
+        # The reader of the output has left; the interpreter's flush at exit must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
     except OSError as error:  # a full disk, a folder that may not be written

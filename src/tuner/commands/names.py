@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tuner.runs.settings import StudySettings
 
-def check_new_study(arguments: argparse.Namespace) -> None:
+
+def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> None:
     """Check what was typed for the study command, as far as it can be told without importing.
+
+    Args:
+        settings: what was typed, as the run is given it.
 
     Raises:
         UsageError: a name, a value or an option that cannot be used.
@@ -32,15 +37,18 @@ def check_new_study(arguments: argparse.Namespace) -> None:
         StoreError: the storage's URL is not one.
     """
     check_file(arguments.case)
-    if not is_loop(arguments.case):
-        _refuse_options_of_loops(arguments)
+    if arguments.score is not None and not is_loop(arguments.case):
+        raise UsageError(
+            "--score is for a training loop of your own (FILE.py:FUNCTION); the metric of case "
+            f"{arguments.case!r} is chosen with --metric"
+        )
     if arguments.name is not None:
         folder_name(arguments.name)
     check_url(workplace_of(arguments).url)
     if arguments.parent is not None:
         check_study(workplace_of(arguments).url, arguments.parent)
     Folders(given=arguments.data_dir)
-    compute_of(arguments).check()
+    settings.check()
     unknown = door_of(arguments.case) or is_loop(arguments.case)
     outline = None if unknown else outline_of(file_of(arguments.case))
     if outline is not None:
@@ -86,15 +94,6 @@ def check_file(named: str) -> None:
         read_loop(named)
     else:
         check_reference(named)
-
-
-def _refuse_options_of_loops(arguments: argparse.Namespace) -> None:
-    for option in ("direction", "score", "baseline", "recipe"):
-        if getattr(arguments, option):
-            raise UsageError(
-                f"--{option} is for a training loop of your own (FILE.py:FUNCTION); case "
-                f"{arguments.case!r} says it itself"
-            )
 
 
 def check_stored_study(arguments: argparse.Namespace) -> None:

@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
     from tuner.report.sections.placebo import placebo_in_words
     from tuner.runs.placebo import run_placebo
-    from tuner.runs.study import quieten_optuna
+    from tuner.runs.quiet import quieten_optuna
 
     quieten_optuna()
     settings = PlaceboSettings(

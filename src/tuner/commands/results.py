@@ -28,7 +28,7 @@ def results_alone() -> Iterator[None]:
 def _redirected_descriptor() -> Iterator[None]:
     try:
         elsewhere = os.dup(ERR)
-    except OSError:  # closed by whoever started us
+    except OSError:  # closed by the program that started this one
         elsewhere = os.open(os.devnull, os.O_WRONLY)
     try:
         kept = os.dup(OUT)

@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(
             f"the service needs the package {error.name}; run: pip install 'tuner[serve]'"
         ) from error
-    from tuner.runs.study import quieten_optuna
+    from tuner.runs.quiet import quieten_optuna
     from tuner.study.url import shown
 
     quieten_optuna()

@@ -215,18 +215,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(door).parse_args(given[1:] if door else given)
     if door:
         arguments.case = reference_of(arguments, door)
-    check_new_study(arguments)
+    words = ["python", "-m", "tuner.study", *given]
+    settings = settings_of(arguments, shlex.join(words))
+    check_new_study(arguments, settings)
     start_importing(arguments)
     from rich.console import Console
 
     from tuner.commands.concluding import conclude
     from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
-    from tuner.runs.study import quieten_optuna, run_study
+    from tuner.runs.quiet import quieten_optuna
+    from tuner.runs.study import run_study
     from tuner.study.url import without_secrets
 
     quieten_optuna()
-    words = ["python", "-m", "tuner.study", *given]
-    settings = settings_of(arguments, shlex.join(words))
     console = Console(markup=False)
     with ConsoleObserver(console, settings.workplace) as observer:
         ended = run_study(settings, observer)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 BLANK = "-"
-ON_A_PIPE = 10_000  # columns: whoever reads it has no screen
+ON_A_PIPE = 10_000  # columns: a program that reads it has no screen
 
 
 def console() -> Console:

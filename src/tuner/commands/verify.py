@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from rich.console import Console
 
     from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
-    from tuner.runs.study import quieten_optuna
+    from tuner.runs.quiet import quieten_optuna
     from tuner.runs.verification import run_verification
 
     quieten_optuna()

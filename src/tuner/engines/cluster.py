@@ -71,7 +71,7 @@ class RayCluster:
         """Return what all nodes can do; where some have GPUs, what those can do.
 
         Raises:
-            UsageError: the precision will not do for the case, or for a node.
+            UsageError: the precision does not suit the case, or a node.
         """
         images = data.pixels is not None
         common = common_plan(self._ask(_plan, images).values())
@@ -156,16 +156,25 @@ def _check(address: str) -> None:
             "machine of the cluster. A Ray client (ray://) cannot be used: it cannot stream"
         )
     try:
-        with socket.create_connection((host, int(port)), SECONDS_TO_CONNECT) as connection:
-            connection.sendall(GREETING)
-            answer = connection.makefile("rb").read(4)
+        is_ray = _answers_as_ray(host, int(port))
     except OSError as error:
         raise EngineError(
             f"nothing answers at --address {address} ({first_line(error)}); run `ray status` "
             "on the cluster's head to see whether it runs"
         ) from error
-    if answer[3:] != bytes([SETTINGS]):
+    if not is_ray:
         raise EngineError(
             f"what answers at --address {address} is not a Ray cluster; run `ray status` on the "
             "cluster's head to see its HOST:PORT"
         )
+
+
+def _answers_as_ray(host: str, port: int) -> bool:
+    """Whether what answers speaks HTTP/2, as the head of a Ray cluster does.
+
+    Raises:
+        OSError: nothing answers.
+    """
+    with socket.create_connection((host, port), SECONDS_TO_CONNECT) as connection:
+        connection.sendall(GREETING)
+        return connection.makefile("rb").read(4)[3:] == bytes([SETTINGS])

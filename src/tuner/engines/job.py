@@ -72,7 +72,7 @@ class LoopJob:
         loop: its file and function, `train.py:objective`.
         number: of the trial.
         preset: values by name for what it asks for; a name that is missing gets the middle of its
-            range. None: it asks whoever runs it.
+            range. None: it asks the engine.
         source: hash of the loop's code, which has to be that still; None: whatever it is.
         folder: for what it writes, kept; None: one that is removed when it has ended.
         test: whether its test rows are opened.

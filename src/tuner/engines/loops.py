@@ -11,33 +11,22 @@ import multiprocessing
 import os
 import shutil
 import signal
-import sys
 import tempfile
-import threading
-import time
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tuner.case.loading import module_name
-from tuner.case.reference import parts_of_loop
-from tuner.case.source import source_of
 from tuner.engines.forking import CAN_FORK, FORKSERVER, start_importing, without_interrupts
 from tuner.engines.job import Failed, Finished, LoopJob
+from tuner.engines.loop_process import last_lines, serve
 from tuner.engines.remote import LostError, Remote, RemoteEngine
-from tuner.errors import CaseError, DivergedError, TrainingError
-from tuner.own.loops.calling import call, into_file, quieten
 from tuner.own.loops.events import Answer, Question, ShouldPrune, Suggest, Told
-from tuner.own.loops.trial import middle
-from tuner.training.blame import blame, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from multiprocessing.connection import Connection
     from multiprocessing.context import BaseContext
     from multiprocessing.process import BaseProcess
 
@@ -45,8 +34,6 @@ if TYPE_CHECKING:
 
 SECONDS_OF_SILENCE = 1800.0  # a loop that says nothing for so long, and is waited for, hangs
 SECONDS_TO_LEAVE = 2.0
-LAST_LINES = 20  # of what a loop has printed, kept where it crashes
-MOST_BYTES = 20_000  # of these lines
 
 
 class LoopEngine(RemoteEngine[LoopJob, Question | Told]):
@@ -116,7 +103,7 @@ class _Call:
         self.pipe, theirs = context.Pipe()
         # No daemon: a loop may have processes of its own, as a DataLoader has.
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=_serve, args=(theirs, job, self._output, card), daemon=False
+            target=serve, args=(theirs, job, self._output, card), daemon=False
         )
         with without_interrupts():
             self.process.start()
@@ -168,138 +155,5 @@ class _Call:
         return last_lines(self._output / "printed")
 
 
-def last_lines(path: Path) -> str:
-    """Return the last lines of what a call has printed; empty where there are none."""
-    with suppress(OSError):
-        return "\n".join(
-            path.read_bytes()[-MOST_BYTES:].decode(errors="replace").splitlines()[-LAST_LINES:]
-        )
-    return ""
-
-
 def _in_words(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-
-
-@dataclass(slots=True)
-class _Pipe:
-    """The way from a call to whoever runs it.
-
-    Attributes:
-        preset: values for what it asks for; None: they are asked for.
-    """
-
-    pipe: Connection
-    preset: dict[str, Any] | None
-    owner: int
-
-    def tell(self, told: Told) -> None:
-        """Say something."""
-        self._refuse_children()
-        self.pipe.send(told)
-
-    def ask(self, question: Question) -> Any:
-        """Ask something; return the answer."""
-        self._refuse_children()
-        if self.preset is not None:
-            if isinstance(question, ShouldPrune):
-                return False
-            if question.name in self.preset:
-                return self.preset[question.name]
-            return middle(question.distribution)
-        self.pipe.send(question)
-        answer: Answer = self.pipe.recv()
-        return answer.value
-
-    def _refuse_children(self) -> None:
-        """End a process that a loop has forked and not ended: it is no second trial."""
-        if os.getpid() != self.owner:
-            os._exit(1)
-
-
-def _serve(pipe: Connection, job: LoopJob, output: Path, card: int | None) -> None:
-    """Make one call, and say how it went."""
-    os.setsid()  # so that processes of its own end with it
-    threading.Thread(target=_end_with_parent, args=(output,), daemon=True).start()
-    if card is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(card)
-    torch.set_num_threads(job.plan.threads)
-    into_file(output / "printed")
-    quieten()
-    _let_it_have_processes(job, output)
-    began = time.perf_counter()
-    folder = job.folder or Path(tempfile.mkdtemp(dir=output))
-    preset = None if job.preset is None else dict(job.preset)
-    channel = _Pipe(pipe, preset, os.getpid())
-    event: Finished | Failed
-    try:
-        event = _called(job, channel, folder, began)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # nobody listens any more
-    except TrainingError as error:
-        event = Failed(str(error), diverged=isinstance(error, DivergedError))
-    except SystemExit as error:
-        event = Failed(f"crashed: it called sys.exit({error.code!r})", traceback=trace_of(error))
-    except BaseException as error:
-        event = _crashed(error, last_lines(output / "printed"))
-    if os.getpid() == channel.owner:
-        with suppress(OSError):
-            pipe.send(event)
-        pipe.close()
-    os._exit(0)  # threads and handlers of the loop do not hold the process
-
-
-def _end_with_parent(output: Path) -> None:
-    """Wait until whoever runs this call is gone, killed perhaps; then end it and its processes.
-
-    A loop that reports nothing for hours would notice only then that nobody listens.
-    """
-    if (parent := multiprocessing.parent_process()) is not None:
-        connection.wait([parent.sentinel])
-        shutil.rmtree(output, ignore_errors=True)
-        os.killpg(os.getpid(), signal.SIGKILL)
-
-
-def _let_it_have_processes(job: LoopJob, output: Path) -> None:
-    """Let a loop start processes as its own script would: a DataLoader's workers, a pool's.
-
-    A process that was forked from a server makes its own in that way too, unless it is told not to:
-    each would import torch again. One that imports anew looks for the loop's file by its name.
-    """
-    multiprocessing.set_start_method(None, force=True)  # Python's own default again
-    path = parts_of_loop(job.loop)[0].resolve()
-    folder = output / "modules"
-    folder.mkdir()
-    text = "from pathlib import Path\nfrom tuner.case.loading import import_file\n"
-    text += f"import_file(Path({str(path)!r}))\n"
-    (folder / f"{module_name(path)}.py").write_text(text, encoding="utf-8")
-    sys.path.append(str(folder))  # it is handed on to them
-
-
-def _called(job: LoopJob, channel: _Pipe, folder: Path, began: float) -> Finished:
-    path, function = parts_of_loop(job.loop)
-    if job.source is not None and source_of(job.loop).digest != job.source:
-        raise CaseError(
-            f"{path} or a module beside it was edited while the study ran; run the same command "
-            "again, and it says what that means"
-        )
-    outcome = call(
-        path,
-        function,
-        channel,
-        number=job.number,
-        seed=job.seed,
-        direction=job.direction,
-        folder=folder,
-        test=job.test,
-        repeats=job.repeats,
-    )
-    return Finished(time.perf_counter() - began, outcome)
-
-
-def _crashed(error: BaseException, printed: str) -> Failed:
-    may_pass = isinstance(error, MemoryError | OSError | torch.OutOfMemoryError)
-    may_pass = may_pass and not isinstance(error, FileNotFoundError)
-    said = f"\nIt printed last:\n{printed}" if printed else ""
-    reason = str(error) if isinstance(error, CaseError) else f"crashed: {blame(error)}"
-    return Failed(reason, may_pass=may_pass, traceback=trace_of(error) + said)

@@ -99,7 +99,7 @@ class RayEngine(RemoteEngine[Job, ReportPoint]):
 
 @dataclass(slots=True, eq=False)
 class _Fit:
-    """A task of ours: first it says that it has begun, then come events, and weights at the end."""
+    """A task: first it says that it has begun, then come events, and weights at the end."""
 
     stream: Any  # an ObjectRefGenerator of what `_train` yields
     files: Sequence[Path | None]  # for the weights, a run each

@@ -62,11 +62,12 @@ def difference_before_training(config: StudyConfig, trial: FrozenTrial) -> str |
 
 
 def missing_trials(study: optuna.Study) -> list[str]:
-    """Say which trials a finished study should have and has not."""
+    """Say which trials a finished study should have and has not; queued ones have not begun."""
     trials = study.get_trials(deepcopy=False)
     there = {trial.number for trial in trials}
     gone = sorted(set(range(max(there) + 1)) - there)
-    unfinished = [trial.number for trial in trials if not trial.state.is_finished()]
+    begun = [trial for trial in trials if trial.datetime_start is not None]
+    unfinished = [trial.number for trial in begun if not trial.state.is_finished()]
     return [
         f"{what}: {', '.join(map(str, numbers))}."
         for what, numbers in (("Not in the database", gone), ("Not finished", unfinished))

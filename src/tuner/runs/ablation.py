@@ -141,7 +141,7 @@ def _of_loop(
     arms = arms_of(study)
     config = loop_config_of(study, settings.stored.case_file)
     baseline, best = (configuration_of_loop(arms[name]) for name in ("baseline", "best"))
-    machine = LoopMachine.of(settings.compute.workers)
+    machine = LoopMachine.of(settings.compute)
     with closing(StoppableEngine[LoopJob, Question | Told](machine.engine(), observer)) as engine:
         trials = study.get_trials(deepcopy=False)
         yield Calls(study, config, engine, say), LoopMixture(baseline, best, trials)

@@ -203,7 +203,8 @@ def _changed(path: Path) -> float:
     """Return when a file, or the newest in a folder, was changed; of what is gone: never."""
     with suppress(FileNotFoundError):
         inner = path.rglob("*") if path.is_dir() and not path.is_symlink() else ()
-        return max(one.lstat().st_mtime for one in (path, *inner))
+        changed: float = max(one.lstat().st_mtime for one in (path, *inner))
+        return changed
     return 0.0
 
 

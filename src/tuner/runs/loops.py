@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import optuna
 import torch
 from optuna.pruners import MedianPruner
 
 from tuner.case.assignments import literal
 from tuner.case.source import source_of
-from tuner.engines.compute import refuse_too_many
 from tuner.engines.forking import pool
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
-from tuner.errors import TunerError, UsageError
+from tuner.errors import StoreError, TunerError, UsageError
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.evidence.importance import explain
 from tuner.evidence.loops import confirm_loop
@@ -31,13 +29,15 @@ from tuner.runs.observer import (
     Message,
     Opened,
     SearchEnded,
-    Searching,
     Stage,
     StoppableEngine,
     StopRequested,
 )
 from tuner.runs.publishing import write_and_publish
+from tuner.runs.quiet import quieten_optuna
 from tuner.runs.record import Record
+from tuner.runs.searching import SearchWatch
+from tuner.runs.settings import refuse_ray_for_loop
 from tuner.runs.tries import total_with_tries
 from tuner.search.loops import PRUNER, SAMPLER, LoopCoordinator
 from tuner.search.mirror import Mirror
@@ -54,8 +54,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    import optuna
     from optuna.trial import FrozenTrial
 
+    from tuner.engines.compute import Compute
     from tuner.own.loops.file import LoopFile
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
@@ -75,14 +77,15 @@ class LoopMachine:
     slots: int
 
     @classmethod
-    def of(cls, workers: int | None) -> LoopMachine:
+    def of(cls, compute: Compute) -> LoopMachine:
         """Return this machine, with so many workers; None: one a GPU, or one a core.
 
         Raises:
-            UsageError: it is more than this machine can take.
+            UsageError: there are more than this machine can take, or a Ray cluster is asked for.
         """
-        refuse_too_many(workers)
-        return cls(workers or torch.cuda.device_count() or usable_cores())
+        refuse_ray_for_loop(compute)
+        compute.check()
+        return cls(compute.workers or torch.cuda.device_count() or usable_cores())
 
     def engine(self, at_most: int | None = None) -> LoopEngine:
         """Make an engine."""
@@ -100,13 +103,11 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
     Raises:
         TunerError: as the parts raise it; the database then holds all that finished.
     """
-    if settings.compute.engine == "ray":
-        raise UsageError("--engine ray cannot run a loop yet; leave it out to run it here")
     loop = read_loop(settings.case)
     name = folder_name(settings.name or loop.path.stem)
     config = _config(settings, loop)
     tries = [_values([*typed.split(",")], "--try") for typed in settings.tries]
-    machine = LoopMachine.of(settings.compute.workers)
+    machine = LoopMachine.of(settings.compute)
     workplace = settings.workplace
     with only_writer(workplace.url, name):
         study, config = open_study(
@@ -129,6 +130,8 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
         except (KeyboardInterrupt, StopRequested):
             settle(study)
             return name, None
+        except StoreError:
+            raise  # the next run settles what runs: the database cannot be written now
         except TunerError:
             settle(study)  # nothing of it runs any more
             raise
@@ -206,7 +209,7 @@ def _run(
         with record.timing("search_seconds"):
             _search(study, config, engine, settings, observer)
         observer.tell(Stage("measuring which hyperparameters mattered"))
-        with pool(min(engine.slots, usable_cores()), quieten) as processes:
+        with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
             explain(study, say, processes)
         if settings.confirms and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
@@ -224,11 +227,6 @@ def _run(
 def _calls(settings: StudySettings) -> int:
     """Return on how many fresh seeds a loop is called at least."""
     return FEWEST_TO_PROVE if settings.seeds is None else settings.seeds
-
-
-def quieten() -> None:
-    """Have Optuna report only what goes wrong."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def _search(
@@ -277,21 +275,16 @@ def _search(
         observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
 
 
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    """Hands on what the search tells, each traceback once; and asks whether to stop."""
+class _Watch(SearchWatch):
+    """Asks whether to stop, too: the engine of a loop's search is not asked."""
 
-    observer: Observer
-    budget: Budget | None
-    shown: set[str] = field(default_factory=set)
+    def __init__(self, observer: Observer, budget: Budget | None) -> None:
+        super().__init__(observer)
+        self.budget = budget
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         if self.observer.wants_stop():
             raise StopRequested
-        self.observer.tell(Searching(running, ended))
-        trace = None if ended is None else ended.user_attrs.get("traceback")
-        if ended is not None and trace is not None and trace not in self.shown:
-            self.shown.add(trace)
-            self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
+        super().update(running, ended)
         if ended is not None and self.budget is not None:
             self.budget.tell()

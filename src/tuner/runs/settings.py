@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from tuner.case.reference import is_loop
 from tuner.engines.compute import Compute
+from tuner.errors import UsageError
 from tuner.study.limits import Limits
 
 if TYPE_CHECKING:
@@ -77,6 +79,46 @@ class StudySettings:
     def confirms(self) -> bool:
         """Whether there is a confirmation after the search."""
         return self.seeds != 0
+
+    def check(self) -> None:
+        """Refuse what would not be read, rather than ignore it.
+
+        Raises:
+            UsageError: the settings do not go with each other, or not with this kind of study.
+        """
+        self.compute.check()
+        if is_loop(self.case):
+            self._check_loop()
+            return
+        for option in ("direction", "baseline", "recipe"):
+            if getattr(self, option):
+                raise UsageError(
+                    f"--{option} is for a training loop of your own (FILE.py:FUNCTION); case "
+                    f"{self.case!r} says it itself"
+                )
+
+    def _check_loop(self) -> None:
+        refuse_ray_for_loop(self.compute)
+        for option, value, reason in (
+            ("max-parameters", self.limits.parameters, "the model is made inside it"),
+            ("max-latency-ms", self.limits.latency_ms, "the model is made inside it"),
+            ("precision", self.precision, "it computes as its own code says"),
+            ("data-dir", self.data_dir, "it reads its own data"),
+        ):
+            if value is not None:
+                raise UsageError(
+                    f"--{option} does not work with a training loop: {reason}; leave it out"
+                )
+
+
+def refuse_ray_for_loop(compute: Compute) -> None:
+    """Refuse a Ray cluster for calls of a loop.
+
+    Raises:
+        UsageError: it was asked for.
+    """
+    if compute.engine == "ray":
+        raise UsageError("--engine ray cannot run a loop yet; leave it out to run it here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-import warnings
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import optuna
 
 from tuner.case.loading import load_case
 from tuner.case.reference import is_loop
@@ -39,13 +36,14 @@ from tuner.runs.observer import (
     Message,
     Opened,
     SearchEnded,
-    Searching,
     Stage,
     StoppableEngine,
     StopRequested,
 )
 from tuner.runs.publishing import write_and_publish
+from tuner.runs.quiet import quieten_optuna
 from tuner.runs.record import Record
+from tuner.runs.searching import SearchWatch
 from tuner.runs.tries import enqueue_tries, parse_tries, total_with_tries
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
@@ -65,9 +63,10 @@ from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    import optuna
     from optuna.trial import FrozenTrial
 
     from tuner.data.dataset import Dataset
@@ -76,6 +75,7 @@ if TYPE_CHECKING:
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
     from tuner.search.lineup import Running
+    from tuner.training.seed_effect import Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,56 +97,28 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     Raises:
         TunerError: as the parts raise it; the database then holds all that finished.
     """
+    settings.check()
     if is_loop(settings.case):
         if settings.parent is not None:
             raise UsageError("--from takes trials over for a case, not for a loop; leave it out")
         return StudyRun(*run_loop_study(settings, observer))
-    case = load_case(settings.case)
-    source = source_of(settings.case)
-    workplace = settings.workplace
-    dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
-    case = case.settled(dataset).scored_by(settings.metric)
-    if dataset.table is not None:
-        observer.tell(Message(dataset.table.in_words()))
-    if dataset.inspection:
-        observer.tell(Message(in_columns(dataset.inspection)))
-    fixed = parse_fixed(case, settings.fix)
-    tries = parse_tries(case, fixed, settings.tries)
+    config = _config(settings, observer)
+    case, dataset, workplace = config.case, config.dataset, settings.workplace
+    tries = parse_tries(case, config.fixed, settings.tries)
     name = (
         folder_name(settings.name)
         if settings.name is not None
-        else _name(settings, dataset.name, fixed)
+        else _name(settings, dataset.name, config.fixed)
     )
     backend = choose_backend(settings.compute)
-    config = StudyConfig(
-        case=case,
-        reference=settings.case,
-        source=source,
-        dataset=dataset,
-        data_folder=cache.folder_of(workplace.cache, dataset.identity),
-        seed=settings.seed,
-        fixed=fixed,
-        order=settings.order,
-        sampler=SAMPLER,
-        pruner=PRUNER,
-        design=design_for(case, dataset),
-        metric=settings.metric,
-        limits=settings.limits,
-    )
-    rehearsal = rehearse(case, dataset, plan_for(case.task, images=dataset.pixels is not None))
-    for remark in rehearsal.remarks:
-        observer.tell(Message(remark))
-    for remark in space_remarks(case, None if settings.budget else settings.trials):
-        observer.tell(Message(remark))
+    seed_matters = _rehearse(config, settings, observer)
     choose = partial(backend.plan, case, dataset, settings.precision)
     begin: Callable[[optuna.Study], None] | None = None
     if settings.parent is not None:
         parent = load_study(workplace.url, settings.parent)
         check_parent(parent, config, settings.precision, accept=settings.accept_changes)
-
         choose = partial(plan_of, parent)
         begin = partial(_begin, parent, config, observer)
-
     with only_writer(workplace.url, name):
         study, config = open_study(
             workplace.url,
@@ -158,8 +130,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             accept=settings.accept_changes,
             begin=begin,
         )
-        if study.user_attrs.get(SEED_MATTERS) != rehearsal.seed_matters:
-            study.set_user_attr(SEED_MATTERS, rehearsal.seed_matters)
+        if study.user_attrs.get(SEED_MATTERS) != seed_matters:
+            study.set_user_attr(SEED_MATTERS, seed_matters)
         for difference in other_machine(study.user_attrs.get(SESSIONS, [])):
             observer.tell(Message(f"Results may change from here on: {difference}."))
         cache.store(dataset, workplace.cache)
@@ -171,6 +143,52 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             settle(study)
             return StudyRun(name, None)
     return StudyRun(name, report)
+
+
+def _config(settings: StudySettings, observer: Observer) -> StudyConfig:
+    """Read the case and its data, say what was found in it, and return what the study is made of.
+
+    Raises:
+        TunerError: as the parts raise it.
+    """
+    case = load_case(settings.case)
+    source = source_of(settings.case)
+    workplace = settings.workplace
+    dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
+    case = case.settled(dataset).scored_by(settings.metric)
+    if dataset.table is not None:
+        observer.tell(Message(dataset.table.in_words()))
+    if dataset.inspection:
+        observer.tell(Message(in_columns(dataset.inspection)))
+    return StudyConfig(
+        case=case,
+        reference=settings.case,
+        source=source,
+        dataset=dataset,
+        data_folder=cache.folder_of(workplace.cache, dataset.identity),
+        seed=settings.seed,
+        fixed=parse_fixed(case, settings.fix),
+        order=settings.order,
+        sampler=SAMPLER,
+        pruner=PRUNER,
+        design=design_for(case, dataset),
+        metric=settings.metric,
+        limits=settings.limits,
+    )
+
+
+def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) -> Effect:
+    """Try the case out on a few rows, and say what is odd; return what its seed decides.
+
+    Raises:
+        CaseError: it cannot be trained.
+    """
+    case, dataset = config.case, config.dataset
+    rehearsal = rehearse(case, dataset, plan_for(case.task, images=dataset.pixels is not None))
+    said = space_remarks(case, None if settings.budget else settings.trials)
+    for remark in (*rehearsal.remarks, *said):
+        observer.tell(Message(remark))
+    return rehearsal.seed_matters
 
 
 def _begin(
@@ -249,13 +267,6 @@ def _run(
     return report
 
 
-def quieten_optuna() -> None:
-    """Have Optuna report only what goes wrong."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # Said once, before the search: case.space.remarks.
-    warnings.filterwarnings("ignore", message="The distribution is specified by")
-
-
 def search(
     study: optuna.Study,
     config: StudyConfig,
@@ -298,25 +309,24 @@ def search(
         observer.tell(Message(f"Stopped by {by} {stopped['reason']}."))
 
 
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    """Hands on what the coordinator tells, each traceback once, and what the test can show."""
+class _Watch(SearchWatch):
+    """Says what the test can show, too, once the baseline is scored."""
 
-    observer: Observer
-    study: optuna.Study
-    config: StudyConfig
-    seeds: int | None
-    budget: Budget | None = None
-    shown: set[str] = field(default_factory=set)
+    def __init__(
+        self,
+        observer: Observer,
+        study: optuna.Study,
+        config: StudyConfig,
+        seeds: int | None,
+        budget: Budget | None,
+    ) -> None:
+        super().__init__(observer)
+        self.study, self.config, self.seeds, self.budget = study, config, seeds, budget
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
-        self.observer.tell(Searching(running, ended))
+        super().update(running, ended)
         if ended is None:
             return
-        trace = ended.user_attrs.get("traceback")
-        if trace is not None and trace not in self.shown:
-            self.shown.add(trace)
-            self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
         if ended.user_attrs.get("arm") == "baseline" and self.seeds != 0:
             self._tell_price(ended)
         if self.budget is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import optuna
 import torch
 
-from tuner.runs.study import quieten_optuna
+from tuner.runs.quiet import quieten_optuna
 from tuner.training.randomness import undisturbed
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from tuner.study.store import facts_of, load_study
 from tuner.study.trials import finished_trials
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import optuna
     from optuna.trial import FrozenTrial
@@ -96,7 +96,7 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
     for difference in other_machine(study.user_attrs.get(SESSIONS, [])):
         say(f"Not the study's machine: {difference}.")
     trials = {trial.number: trial for trial in chosen}
-    differing: list[int] = []
+    jobs, differing = _jobs(check, trials, say)
 
     def on_end(number: int, event: Finished | Failed, points: Sequence[Any]) -> None:
         difference = check.difference(trials[number], event, points)
@@ -106,17 +106,6 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
         taken = f" ({event.seconds:.1f} s)" if isinstance(event, Finished) else ""
         say(f"Trial {number} ({trials[number].state.name}): {outcome}{taken}")
 
-    jobs: dict[int, Any] = {}
-    for number, trial in trials.items():
-        try:
-            untrained = check.difference_before(trial)
-            if untrained is None:
-                jobs[number] = check.job(trial)
-        except ALTERED as error:
-            untrained = unreadable(error)
-        if untrained is not None:
-            differing.append(number)
-            say(f"Trial {number} ({trial.state.name}): differs in {untrained}")
     everything = settings.sample is None and settings.trial is None
     missing = missing_trials(study) if everything else []
     if everything and (others := not_trained_here(study)):
@@ -134,6 +123,25 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
         "the same, bit for bit."
     )
     return not (differing or missing)
+
+
+def _jobs(
+    check: Check[JobT, Any], trials: Mapping[int, FrozenTrial], say: Callable[[str], None]
+) -> tuple[dict[int, JobT], list[int]]:
+    """Return the jobs of these trials by number, and the trials that differ without training."""
+    jobs: dict[int, JobT] = {}
+    differing: list[int] = []
+    for number, trial in trials.items():
+        try:
+            untrained = check.difference_before(trial)
+            if untrained is None:
+                jobs[number] = check.job(trial)
+        except ALTERED as error:
+            untrained = unreadable(error)
+        if untrained is not None:
+            differing.append(number)
+            say(f"Trial {number} ({trial.state.name}): differs in {untrained}")
+    return jobs, differing
 
 
 def _choose(study: optuna.Study, number: int | None, sample: int | None) -> list[FrozenTrial]:
@@ -248,7 +256,7 @@ class _CallsAgain:
 
     def engine(self, at_most: int) -> LoopRunner:
         """Make what calls them."""
-        return LoopMachine.of(self.settings.compute.workers).engine(at_most)
+        return LoopMachine.of(self.settings.compute).engine(at_most)
 
     def difference(
         self, trial: FrozenTrial, event: Finished | Failed, points: Sequence[Question | Told]

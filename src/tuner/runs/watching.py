@@ -1,4 +1,4 @@
-"""What a notebook shows of a run while it goes on: one line that is written anew."""
+"""What a notebook shows while a run lasts: one line that is written anew."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Mirror(InMemoryStorage):
     """One study of a database: read from memory, written to both.
 
-    Only for whoever holds the study against other writers. States are written at once, and with
+    Only for the one process that writes the study. States are written at once, and with
     them all that came before; points and attributes of a trial that runs may be a second behind. A
     trial that was just asked for is in memory alone until `write_new`.
 

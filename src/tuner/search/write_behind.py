@@ -1,8 +1,8 @@
 """What happens to running trials on its way to the database: many rows in one transaction.
 
 Optuna's own storage takes a transaction for every value, and a query or two before it to see
-whether the value is there already: two milliseconds a point, and twenty for a new trial. Who writes
-alone knows what is there. The rows are Optuna's own tables'.
+whether the value is there already: two milliseconds a point, and twenty for a new trial. A single
+writer knows what the table holds. The rows are Optuna's own tables'.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from optuna.distributions import distribution_to_json
@@ -42,6 +43,9 @@ class WriteBehind:
 
     def __init__(self, engine: Engine, study_id: int) -> None:
         self.engine, self.study_id = engine, study_id
+        # A file is written at once, or its lock is waited for, which lets Ctrl-C in. A server may
+        # hang: there Ctrl-C is held back in the commit alone.
+        self._whole = held_back if engine.dialect.name == "sqlite" else nullcontext
         self._rows: Rows = defaultdict(list)
         self._oldest = time.monotonic()
 
@@ -51,7 +55,7 @@ class WriteBehind:
         Args:
             note: is told its id in the database, as soon as it is there.
         """
-        with Session(self.engine) as session:
+        with self._whole(), Session(self.engine) as session:
             added = models.TrialModel(
                 study_id=self.study_id,
                 number=trial.number,
@@ -63,8 +67,7 @@ class WriteBehind:
             known = int(added.trial_id)
             _insert(session, self._rows)
             _insert(session, _rows_of(known, trial))
-            # Ctrl-C may end the wait for a locked database, which is before this, but not come
-            # between the commit and noting it: rows would be written a second time.
+            # Ctrl-C must not come between the commit and noting it: rows would be written twice.
             with held_back():
                 session.commit()
                 self._rows.clear()
@@ -91,7 +94,7 @@ class WriteBehind:
     def flush(self) -> None:
         """Write what waits."""
         if self._rows:
-            with Session(self.engine) as session:
+            with self._whole(), Session(self.engine) as session:
                 _insert(session, self._rows)
                 with held_back():
                     session.commit()

@@ -24,8 +24,17 @@ if TYPE_CHECKING:
 LONGEST_KEY = 200
 
 
-def submit(service: Service, who: str, asked: Mapping[str, Any], key: str | None = None) -> Job:
+def submit(
+    service: Service,
+    who: str,
+    asked: Mapping[str, Any],
+    key: str | None = None,
+    budget: int | None = None,
+) -> Job:
     """Queue a new study, or one that the service has not run yet.
+
+    Args:
+        budget: seconds for the whole study; None: any.
 
     Raises:
         UsageError: what is asked for cannot be run, or another job has that study.
@@ -33,6 +42,8 @@ def submit(service: Service, who: str, asked: Mapping[str, Any], key: str | None
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         raise UsageError(f"the idempotency key takes 1 to {LONGEST_KEY} printable characters")
     request = study_request(asked, service.shelf)
+    if budget is not None:
+        request = replace(request, options={**request.options, "budget": budget})
     job = service.queue.submit(request, who, key)
     return _noted(service, who, "submit", job)
 

@@ -315,9 +315,11 @@ def points_of(trial: FrozenTrial) -> list[list[float | None]]:
 def _left(trials: list[FrozenTrial], facts: Mapping[str, Any], job: Job) -> float | None:
     """Return the seconds that a search and its confirmation still take."""
     options = job.options
-    return seconds_left(
+    left = seconds_left(
         trials, facts, total=options["trials"], seeds=options["seeds"], slots=job.slots or 1
     )
+    budget = options.get("budget")
+    return left if left is None or budget is None else min(left, budget)
 
 
 def _diagnosis(facts: Mapping[str, Any], baseline: FrozenTrial) -> str | None:

@@ -46,8 +46,12 @@ class Score:
     interval: tuple[float, float] | None
 
     @classmethod
-    def of(cls, scores: Sequence[float]) -> Score | None:
-        """Summarise; None where there are none, or one is not a finite number."""
+    def of(cls, scores: Sequence[float], *, share: bool = False) -> Score | None:
+        """Summarise; None where there are none, or one is not a finite number.
+
+        Args:
+            share: whether they are shares, between 0 and 1; then so is the interval.
+        """
         if not scores or not all(map(math.isfinite, scores)):
             return None
         mean, n = fmean(scores), len(scores)
@@ -55,7 +59,8 @@ class Score:
             return cls(mean, n, None)
         error = math.sqrt(sum((one - mean) ** 2 for one in scores) / (n - 1) / n)
         half = float(student.isf((1 - CONFIDENCE) / 2, n - 1)) * error
-        return cls(mean, n, (mean - half, mean + half))
+        low, high = mean - half, mean + half
+        return cls(mean, n, (max(low, 0.0), min(high, 1.0)) if share else (low, high))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +166,9 @@ def _side(catalogue: Catalogue, label: str) -> Side:
         metric=metric_of(made),
         made=made,
         hyperparameters=facts.get("hyperparameters", trial.params),
-        validation=Score.of(facts.get("fold_scores") or list(trial.values or [])),
+        validation=Score.of(
+            facts.get("fold_scores") or list(trial.values or []), share=metric_of(made).per_cent
+        ),
         test=dict(_tested(study, trial.number)),
         curve=points_of(trial),
     )
@@ -178,8 +185,10 @@ def _trial(study: optuna.Study, number: int) -> FrozenTrial:
 
 def _tested(study: optuna.Study, number: int) -> Iterator[tuple[str, Score | None]]:
     """Yield what the models of a trial came to on the test rows, by metric."""
+    of_study = metric_of(study.user_attrs[FACTS])
     for arm in (study.user_attrs.get(CONFIRMATION) or {"arms": {}})["arms"].values():
         if arm["trial"] == number and arm["scores"]:
             for metric in arm["scores"][0]:
-                yield metric, Score.of([one[metric] for one in arm["scores"]])
+                share = metric == of_study.name and of_study.per_cent
+                yield metric, Score.of([one[metric] for one in arm["scores"]], share=share)
             return

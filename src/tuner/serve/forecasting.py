@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.commands.forecast import Forecast
-from tuner.study.schema import SECONDS
+from tuner.study.design import Design, folds_trained
+from tuner.study.schema import ARM, SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,18 +36,33 @@ def seconds_left(
         slots: trainings that run at once.
     """
     finished = [one for one in trials if one.state.is_finished()]
-    times = [one.user_attrs[SECONDS] for one in finished if one.user_attrs.get(SECONDS)]
+    times = [_seconds(one, facts) for one in finished if one.user_attrs.get(SECONDS)]
     if not times:
         return None
     complete = [
-        one.user_attrs[SECONDS]
+        _seconds(one, facts)
         for one in finished
         if one.state == TrialState.COMPLETE and one.user_attrs.get(SECONDS)
     ]
-    folds = facts["data"]["sizes"].get("folds") or 1
-    forecast = Forecast(total, 0, seeds, max(slots, 1), folds, 0.0, complete)
+    forecast = Forecast(
+        total=total,
+        done_before=0,
+        seeds=seeds,
+        raced=Design.of(facts).trainings_of_race(seeds),
+        slots=max(slots, 1),
+        folds=folds_trained(facts, arm=False),
+        began=0.0,
+        complete=complete,
+    )
     search = fmean(times) * max(total - len(finished), 0) / max(slots, 1)
     return search + forecast.confirmation()
+
+
+def _seconds(trial: FrozenTrial, facts: Mapping[str, Any]) -> float:
+    """Return what a trial took, or would have taken on as many folds as the search trains."""
+    trained = folds_trained(facts, arm=ARM in trial.user_attrs)
+    seconds: float = trial.user_attrs[SECONDS]
+    return seconds / trained * folds_trained(facts, arm=False)
 
 
 def in_words(seconds: float) -> str:

@@ -140,10 +140,13 @@ def _submit(asked: Asked) -> Response:
         if name.startswith("fix:") and value
     ]
     try:
-        if fields.get("minutes"):
-            wanted["timeout"] = 60 * whole("minutes", fields["minutes"], 1, MOST_SECONDS // 60)
+        minutes = fields.get("minutes")
         job = actions.submit(
-            asked.service, asked.who, {**wanted, "fix": fixed}, fields.get("key") or None
+            asked.service,
+            asked.who,
+            {**wanted, "fix": fixed},
+            fields.get("key") or None,
+            60 * whole("minutes", minutes, 1, MOST_SECONDS // 60) if minutes else None,
         )
     except UsageError as error:
         query = {"door": fields.get("door", CASE), "case": fields.get("case", "")}

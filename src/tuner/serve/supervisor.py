@@ -203,6 +203,8 @@ class Supervisor:
                 words = through_door(words_of(job, self.workplace, self.shelf, job.slots))
                 end = words.index("--") if "--" in words else len(words)
                 words[end:end] = [f"--from={parent}"] if parent else []
+                budget = job.options.get("budget")
+                words[end:end] = [f"--budget={budget}"] if budget else []
         except TunerError as error:
             self.queue.end(job.id, self.owner, "failed", f"tuner: {error}")
             return True

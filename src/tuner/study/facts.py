@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import distribution_to_json
 
-from tuner.case.metric import trivial
 from tuner.case.space import check_arms, space
+from tuner.case.trivial import trivial
 from tuner.data.splits import folds
 from tuner.revision import full_version
 from tuner.study.identity import facts_of_case, facts_of_split

@@ -1,4 +1,4 @@
-"""One writer a study: who comes second is refused."""
+"""One writer a study: a second one is refused."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ RULES = (
     "data/scaling.py",
     "data/splits.py",
     "data/tensors.py",
+    "case/formulas.py",
     "case/metric.py",
     "case/scorers.py",
     "search/scoring.py",

@@ -19,6 +19,7 @@ from weakref import WeakSet
 from filelock import FileLock
 
 from tuner.errors import StoreError
+from tuner.interrupts import let_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 
 class Opener:
-    """Opens connections to one file, and notices when it is no longer the file it was.
+    """Opens connections to one file, and notices when another file has taken its place.
 
     Where the file or its folder may only be read, it is opened without the files that SQLite would
     put beside it (https://www.sqlite.org/wal.html#read_only_databases).
@@ -59,7 +60,7 @@ class Opener:
         return connect(self.path)
 
     def check(self, *_: object) -> None:
-        """Refuse to go on where the file was deleted or replaced.
+        """Refuse to continue where the file was deleted or replaced.
 
         Raises:
             StoreError: it was.
@@ -78,7 +79,7 @@ class Opener:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a file that exists; whoever waits for it can be interrupted.
+    """Open a file that exists; a wait for it can be interrupted.
 
     Raises:
         sqlite3.Error: it cannot be opened.
@@ -120,7 +121,7 @@ def _identity(path: Path) -> tuple[int, int]:
 def remove_log_of_deleted(path: Path) -> None:
     """Remove the log of a database that was deleted, or SQLite would play it into the next one.
 
-    Who makes the next one calls this before. Of several, none makes it while the log is there.
+    Call this before making the next one. No other process makes it while the log is there.
     """
     if not _log(path).exists() or path.exists():
         return
@@ -212,6 +213,7 @@ def _patiently(do: Callable[[], T]) -> T:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode not in BUSY or time.monotonic() > end:
                 raise
+            let_in()  # nothing is written yet: a wait for a lock can be ended by Ctrl-C
 
 
 def close_at_the_end(engine: Engine) -> None:
@@ -243,7 +245,7 @@ def _keep(path: Path, over: threading.Event) -> None:
     """Move what is in the log, every few seconds, without making anybody wait."""
     connection: sqlite3.Connection | None = None
     while True:
-        with suppress(sqlite3.Error, OSError):  # told at the end, or by whoever writes
+        with suppress(sqlite3.Error, OSError):  # told at the end, or by the writer
             if connection is None and path.exists():
                 connection = connect(path)
             if connection is not None:

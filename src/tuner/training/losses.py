@@ -71,7 +71,7 @@ def check_loss(found: object, function: str) -> Tensor:
     """Return what a case's own function gives as the loss.
 
     Raises:
-        TrainingError: it is no tensor of one number, or nothing could be learnt from it.
+        TrainingError: it is not a tensor of one number, or nothing could be learnt from it.
     """
     if not isinstance(found, Tensor) or found.numel() != 1:
         got = (

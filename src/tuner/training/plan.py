@@ -1,4 +1,4 @@
-"""How fits use the machine. Chosen once, stored with the study, reused when it goes on."""
+"""How fits use the machine. Chosen once, stored with the study, reused when it is continued."""
 
 from __future__ import annotations
 

@@ -10,31 +10,30 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import torch
 
 from tuner.case.space import space
 from tuner.data.scaling import remarks
-from tuner.data.splits import everything
 from tuner.errors import BundleError, CaseError, DivergedError, TrainingError
 from tuner.training.blame import blame, place_of
 from tuner.training.forward import Forward, wrong_shape
 from tuner.training.inference import Fitted, applied_by, autocast, call, scaled_batch
-from tuner.training.learner import make_learners
 from tuner.training.networks import gather
 from tuner.training.optimizing import NOTHING_TO_TRAIN, check, make_optimization, unknown_optimizer
 from tuner.training.randomness import undisturbed
+from tuner.training.seed_effect import effect_of_the_seed, untrained
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from tuner.case.contract import Case, Hyperparameters
     from tuner.data.dataset import Dataset
     from tuner.training.learner import Learner
     from tuner.training.plan import Plan
+    from tuner.training.seed_effect import Effect
 
-Effect: TypeAlias = Literal["weights", "order", "nothing"]
 ARMS = ("baseline", "recipe")
 ROWS = 2
 NO_GRADIENT = (
@@ -81,7 +80,7 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                 raise CaseError(
                     f"case {case.name!r}: its {arm} cannot be trained: {_reason(case, error)}"
                 ) from error
-        effect, said = _effect_of_the_seed(case, data, plan)
+        effect, said = effect_of_the_seed(case, data, plan)
         said += _of_the_outputs(case, data, plan)
     # Features that the user's `read` has computed, or that stay as they are, are not looked at.
     own = data.pixels or data.raw or data.table or case.accepts is not None
@@ -172,7 +171,7 @@ def _trained(
 
     Making an optimizer has torch import its compiler, which takes two seconds.
     """
-    (learner,) = _learners(case, hyperparameters, data, seed=1)
+    (learner,) = untrained(case, hyperparameters, data, seed=1)
     ((_, networks),) = gather([learner], data, case)
     forward = Forward(case, hyperparameters, data, [learner], networks, plan)
     if not any(weight.requires_grad for weight in forward.module.parameters()):
@@ -217,7 +216,7 @@ def _check_saving(
     Raises:
         TrainingError: they are not.
     """
-    (other,) = _learners(case, hyperparameters, data, seed=2)
+    (other,) = untrained(case, hyperparameters, data, seed=2)
     with tempfile.TemporaryDirectory(prefix="tuner-") as folder:
         file = Path(folder) / "weights"
         try:
@@ -246,44 +245,11 @@ def _check_saving(
         )
 
 
-def _learners(
-    case: Case, hyperparameters: Hyperparameters, data: Dataset, seed: int
-) -> list[Learner]:
-    return make_learners(case, hyperparameters, data, everything(data.development), seed)
-
-
-def _effect_of_the_seed(case: Case, data: Dataset, plan: Plan) -> tuple[Effect, list[str]]:
-    """Say what another seed changes in a training of the baseline, and what to tell of it."""
-    first, same, other = (_learners(case, case.baseline, data, seed)[0] for seed in (1, 1, 2))
-    said = []
-    if not _same_weights(first.network, same.network):
-        said.append(
-            "The same seed gives other initial weights each time: build draws from a generator "
-            "that tuner does not seed. Trials of this study cannot be repeated bit for bit."
-        )
-    if not _same_weights(first.network, other.network):
-        return "weights", said
-    where = place_of(case.build)
-    at = f" at {where}" if where else ""
-    start = f"Two seeds give the same initial weights (build{at} seeds a generator, or loads them)"
-    if _order_matters(case, data, first, plan):
-        return "order", [
-            *said,
-            f"{start}: seeds change only the order of batches, dropout and augmentation. A "
-            "difference between two configurations may be the luck of these weights.",
-        ]
-    return "nothing", [
-        *said,
-        f"{start}, and there is no dropout, no augmentation and one batch an epoch: seeds change "
-        "nothing. Fresh seeds prove nothing in this study.",
-    ]
-
-
 def _of_the_outputs(case: Case, data: Dataset, plan: Plan) -> list[str]:
     """Say what is odd about the outputs of the baseline: shares, where logits belong."""
     if not data.classes or case.loss is not None or case.step is not None:
         return []  # a loss of the user's may take what it likes
-    (learner,) = _learners(case, case.baseline, data, seed=1)
+    (learner,) = untrained(case, case.baseline, data, seed=1)
     rows = data.development.features[: case.baseline.batch_size]
     fitted = Fitted(learner.network, learner.features, learner.targets)
     try:
@@ -306,30 +272,3 @@ def _of_the_outputs(case: Case, data: Dataset, plan: Plan) -> list[str]:
         "The model's outputs are shares that sum to 1, as after a softmax. The loss takes logits "
         "and has a softmax of its own, so leave yours out; with both, training is slow."
     ]
-
-
-def _same_weights(one: nn.Module, other: nn.Module) -> bool:
-    ours, theirs = one.state_dict(), other.state_dict()
-    return ours.keys() == theirs.keys() and all(
-        value.shape == theirs[name].shape
-        and torch.equal(value.nan_to_num(), theirs[name].nan_to_num())
-        for name, value in ours.items()
-        if isinstance(value, torch.Tensor)  # not what a layer keeps besides: get_extra_state
-    )
-
-
-def _order_matters(case: Case, data: Dataset, learner: Learner, plan: Plan) -> bool:
-    """Whether batches differ in their rows, or what is made of a batch differs by what is drawn."""
-    if len(data.development) > case.baseline.batch_size:
-        return True
-    device = torch.device(plan.device)
-    network, scaler = learner.network.to(device).train(), learner.features.to(device)
-    made = []
-    for seed in (1, 2):
-        torch.manual_seed(seed)
-        batch = scaled_batch(data.development.features.to(device), scaler, plan)
-        if case.augment is not None:
-            batch = case.augment(batch, case.baseline, torch.Generator().manual_seed(seed))
-        with torch.no_grad(), autocast(plan):
-            made.append((applied_by(case, case.baseline) or call)(network, batch))
-    return not torch.equal(*made)

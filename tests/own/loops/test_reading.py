@@ -66,13 +66,13 @@ def test_predictions_of_numbers() -> None:
         ("good", "str 'good'; return one number"),
         (None, "NoneType 'None'"),
         (np.ones((2, 2)), r"an array of shape \(2, 2\)"),
-        ([[1, 2], [3]], "list is no array of numbers"),
+        ([[1, 2], [3]], "list is not an array of numbers"),
         ({"predictions": [1]}, "it has to hold 'predictions' and 'targets'"),
         ({"predictions": [1, 2], "targets": [1]}, "for 1 targets"),
         ({"predictions": [1], "targets": [1]}, "numbers|classes are scored by accuracy"),
     ],
 )
-def test_what_is_no_test_score(result: Any, message: str) -> None:
+def test_what_is_not_a_test_score(result: Any, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         reading.tested(result, "minimize")
 

@@ -30,7 +30,7 @@ def score_of(result: object) -> float:
     """Return what an objective has returned as its score.
 
     Raises:
-        NoScoreError: it is no number.
+        NoScoreError: it is not a number.
         DivergedError: it is not finite.
     """
     if isinstance(result, tuple | list):
@@ -60,7 +60,7 @@ def yielded(said: object) -> tuple[float, dict[str, float]]:
     """Return the validation score that a generator has yielded, and the numbers beside it.
 
     Raises:
-        NoScoreError: there is no such score, or what is beside it is no number.
+        NoScoreError: there is no such score, or what is beside it is not a number.
         DivergedError: the score is not finite.
     """
     if not isinstance(said, Mapping):
@@ -137,9 +137,8 @@ def _array(value: Any) -> NDArray[Any]:
     try:
         found = np.asarray(value)
     except Exception as error:
-        raise NoScoreError(f"no test score: {type(value).__name__} is no array of numbers") from (
-            error
-        )
+        name = type(value).__name__
+        raise NoScoreError(f"no test score: {name} is not an array of numbers") from error
     if not (np.issubdtype(found.dtype, np.number) or found.dtype == np.bool_):
         raise NoScoreError(
             f"no test score: {type(value).__name__} {str(value)[:60]!r}; return one number, one "

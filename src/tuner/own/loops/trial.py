@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tuner.own.loops.events import Question, Told
 
     class Channel(Protocol):
-        """The way to whoever answers."""
+        """The way to the process that answers."""
 
         def tell(self, told: Told) -> None:
             """Say something."""

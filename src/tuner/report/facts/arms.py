@@ -24,7 +24,7 @@ def confirmation_of(
 ) -> dict[str, Any] | None:
     """Return the confirmation, with the scores of those arms that are still what was confirmed.
 
-    A search that goes on after its confirmation can find another best; the scores on record are
+    A search that is continued after its confirmation can find another best; the scores kept are
     then of a trial that is best no more, and it is named in `outdated`.
     """
     if not stored:

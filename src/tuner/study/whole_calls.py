@@ -1,0 +1,42 @@
+"""Optuna's storage of a database file, in whose calls Ctrl-C waits for their end."""
+
+from __future__ import annotations
+
+from functools import wraps
+from inspect import isfunction
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from optuna.storages import RDBStorage
+
+from tuner.interrupts import held_back
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+StorageT = TypeVar("StorageT", bound=RDBStorage)
+
+
+def _whole(name: str) -> Callable[..., Any]:
+    @wraps(getattr(RDBStorage, name))
+    def call(self: WholeStorage, *arguments: Any, **options: Any) -> Any:
+        with held_back():
+            return getattr(super(WholeStorage, self), name)(*arguments, **options)
+
+    return call
+
+
+def _in_whole_calls(storage: type[StorageT]) -> type[StorageT]:
+    for name, method in vars(RDBStorage).items():
+        if isfunction(method) and not name.startswith("__"):
+            setattr(storage, name, _whole(name))
+    return storage
+
+
+@_in_whole_calls
+class WholeStorage(RDBStorage):
+    """A storage that Ctrl-C leaves with no transaction begun and not ended.
+
+    An interrupt between two statements can leave a session of SQLAlchemy open. While it is, the
+    same process waits for its own lock, and what is in the log cannot be moved into the file. No
+    call takes long, but for the wait for a lock, and that wait lets Ctrl-C in.
+    """
