@@ -5,7 +5,7 @@ Times are seconds since 1970 where they are numbers, ISO 8601 where they are tex
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
