@@ -71,6 +71,12 @@ CALLS = [
     Call(f"{V1}/models/a/b/predict", f"{V1}/models/{{study}}/{{bundle}}/predict", 400, {}),
     Call(f"{V1}/models/a/b/promote", f"{V1}/models/{{study}}/{{bundle}}/promote", 400, {}),
     Call(f"{V1}/cases/tiny/current", f"{V1}/cases/{{case}}/current", 404),
+    Call(f"{V1}/hooks", f"{V1}/hooks", 200),
+    Call(f"{V1}/hooks", f"{V1}/hooks", 201, {"url": "https://1.1.1.1/"}),
+    Call(f"{V1}/hooks", f"{V1}/hooks", 400, {"url": "https://127.0.0.1/"}),
+    Call(f"{V1}/hooks/1/deliveries", f"{V1}/hooks/{{number}}/deliveries", 404),
+    Call(f"{V1}/hooks/1/test", f"{V1}/hooks/{{number}}/test", 400, {}),
+    Call(f"{V1}/hooks/1/remove", f"{V1}/hooks/{{number}}/remove", 400, {}),
     Call(f"{V1}/cases/tiny/roll-back", f"{V1}/cases/{{case}}/roll-back", 400, {"reason": "x"}),
 ]
 

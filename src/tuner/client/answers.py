@@ -5,7 +5,7 @@ Times are seconds since 1970 where they are numbers, ISO 8601 where they are tex
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
@@ -40,8 +40,8 @@ class Job(TypedDict):
     ended: float | None
     starts: int
     last_words: str
-    priority: NotRequired[int]
-    slots: NotRequired[int | None]
+    priority: int
+    slots: int | None
 
 
 class StudyRow(TypedDict):
@@ -64,8 +64,8 @@ class StudyRow(TypedDict):
     who: str
     when: str | None
     job: int | None
-    tags: NotRequired[list[str]]
-    archived: NotRequired[bool]
+    tags: list[str]
+    archived: bool
 
 
 class Trial(TypedDict):
@@ -101,18 +101,19 @@ class _StudyAlways(TypedDict):
     baseline: Trial | None
     diagnosis: str | None
     metric: Metric | None
-
-
-class Study(_StudyAlways, total=False):
-    """A study as it is now; `log` is what its process printed last, `left` the seconds it takes.
-
-    `parent` is the study whose trials it began with, `fixed` what it does not search.
-    """
-
-    case: str
     left: float | None
     parent: dict[str, Any] | None
     fixed: dict[str, Any]
+
+
+class Study(_StudyAlways, total=False):
+    """A study as it is now.
+
+    `log` is what its process printed last, `left` the seconds that it still takes, `parent` the
+    study whose trials it began with, and `fixed` what is not searched.
+    """
+
+    case: str
 
 
 class Promotion(TypedDict):

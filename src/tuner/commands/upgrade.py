@@ -54,9 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with engine.connect() as connection:
         found = version_in(connection)
     if found in {None, newest()}:
-        print(
-            f"Nothing to do: {'no service has used it' if found is None else 'it is up to date'}."
-        )
+        why = "no service has used this database" if found is None else "it is up to date"
+        print(f"Nothing to do: {why}.")
         return 0
     if not arguments.backed_up:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())

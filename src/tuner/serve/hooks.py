@@ -20,8 +20,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tuner.errors import UsageError
-from tuner.serve.posting import address_of, post, target_of
 from tuner.serve.leases import ENDED
+from tuner.serve.posting import address_of, post, target_of
 from tuner.serve.tables import Delivery, Hook, Job
 from tuner.serve.times import iso
 
