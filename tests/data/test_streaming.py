@@ -20,6 +20,7 @@ from tuner.data.room import room_for
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import Holdout
 from tuner.data.streaming import read_examples
+from tuner.data.tensors import load_tensors, save_tensors
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
@@ -165,3 +166,10 @@ def test_rows_that_are_larger_than_memory_are_trained_on_from_the_file(tmp_path:
     own = {step: int(mib) for step, mib in (line.split(": ") for line in grown.splitlines())}
     assert set(own) == {"read", "stored", "fitted"}
     assert max(own.values()) < 100, own
+
+
+def test_one_number_of_any_stride_is_saved(tmp_path: Path) -> None:
+    one = torch.zeros(3, dtype=torch.float64).as_strided((1,), (0,)) + 0
+    odd = torch.empty_strided((1,), (0,), dtype=torch.float64).fill_(2.5)
+    save_tensors({"one": one, "odd": odd}, tmp_path / "file")
+    assert load_tensors(tmp_path / "file")["odd"].tolist() == [2.5]
