@@ -14,7 +14,7 @@ from tuner.case.metric import metric_of
 from tuner.errors import UsageError, unknown_name
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
-from tuner.serve.forecasting import seconds_left
+from tuner.serve.forecasting import SEEDS, seconds_left
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.times import iso
 from tuner.study.catalogue import Catalogue
@@ -315,9 +315,8 @@ def points_of(trial: FrozenTrial) -> list[list[float | None]]:
 def _left(trials: list[FrozenTrial], facts: Mapping[str, Any], job: Job) -> float | None:
     """Return the seconds that a search and its confirmation still take."""
     options = job.options
-    left = seconds_left(
-        trials, facts, total=options["trials"], seeds=options["seeds"], slots=job.slots or 1
-    )
+    seeds, slots = options.get("seeds", SEEDS), job.slots or 1
+    left = seconds_left(trials, facts, total=options["trials"], seeds=seeds, slots=slots)
     budget = options.get("budget")
     return left if left is None or budget is None else min(left, budget)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.reference import to_door
 from tuner.errors import DataError, UsageError
 from tuner.serve import actions
+from tuner.serve.forecasting import SEEDS
 from tuner.serve.rendering import page, to_study
 from tuner.serve.requests import MOST_SECONDS, whole
 from tuner.serve.routing import route
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 NEW = "/tuner/new"
 CASE = "case"
 DOORS = {CASE: "A case", "table": "A table", "images": "Pictures"}
-TRIALS, SEEDS = 50, 6
+TRIALS = 50
 LONGEST_NAME = 150
 
 
@@ -83,7 +84,6 @@ def _form(asked: Asked, query: Mapping[str, str], typed: Mapping[str, str], wron
         "fields": _fields(service, case, outline),
         "name": typed.get("name") or _name(door, case, query),
         "trials": TRIALS,
-        "seeds": SEEDS,
         "slots": service.supervisor.slots,
         "earlier": service.browser.earlier(case, TRIALS, SEEDS, service.supervisor.slots)
         if case

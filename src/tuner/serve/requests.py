@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tuner.serve.tables import Job, Kind
     from tuner.workplace import Workplace
 
+GIVEN = ("timeout", "order", "precision", "metric", "max_parameters", "max_latency_ms")
 MOST_TRIALS, MOST_SEEDS, MOST_SECONDS = 100_000, 1000, 10**9
 MOST_PARAMETERS = 10**12
 LONGEST_LIST = 100  # of values that are fixed, or configurations that are tried
@@ -58,11 +59,12 @@ def study_request(asked: Mapping[str, Any], shelf: Shelf) -> Request:
     study = folder_name(_text("name", asked.get("name") or case))
     options: dict[str, Any] = {
         "trials": whole("trials", asked.get("trials", 50), 1, MOST_TRIALS),
-        "seeds": whole("seeds", asked.get("seeds", 6), 0, MOST_SEEDS),
         "seed": whole("seed", asked.get("seed", 0), 0, LARGEST),
         "fix": _texts("fix", asked.get("fix", [])),
         "tries": _texts("tries", asked.get("tries", [])),
     }
+    if asked.get("seeds") not in (None, ""):
+        options["seeds"] = whole("seeds", asked["seeds"], 0, MOST_SEEDS)
     options |= _rarer(asked)
     space = shelf.space(case)
     if space is not None:
@@ -131,8 +133,16 @@ def words_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None) 
         own = [f"--case={case}"] if shelf.is_own(job.case) else []
         return ["retrain", *where, *own, f"--arm={options['arm']}", "--", job.study]
     words = ["study", *where, f"--name={job.study}"]
-    words += [f"--{name}={options[name]}" for name in ("trials", "seeds", "seed")]
-    for name in ("timeout", "order", "precision", "metric", "max_parameters", "max_latency_ms"):
+    words += [f"--{name}={options[name]}" for name in ("trials", "seed")]
+    for name in (
+        "seeds",
+        "timeout",
+        "order",
+        "precision",
+        "metric",
+        "max_parameters",
+        "max_latency_ms",
+    ):
         words += [f"--{name.replace('_', '-')}={options[name]}"] if name in options else []
     words += ["--accept-changes"] if options.get("accept_changes") else []
     words += [f"--workers={workers}"] if workers else []

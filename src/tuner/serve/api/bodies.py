@@ -40,7 +40,16 @@ class StudyWish(TypedDict):
     case: Annotated[Text, Field(description="one of the cases of the service")]
     name: NotRequired[Annotated[Text, Field(description="of the study; default: the case's")]]
     trials: NotRequired[Annotated[int, Field(ge=1, le=MOST_TRIALS, description="default 50")]]
-    seeds: NotRequired[Annotated[int, Field(ge=0, le=MOST_SEEDS, description="default 6")]]
+    seeds: NotRequired[
+        Annotated[
+            int,
+            Field(
+                ge=0,
+                le=MOST_SEEDS,
+                description="default: two looks at the test, see `tuner study --help`",
+            ),
+        ]
+    ]
     seed: NotRequired[Annotated[int, Field(ge=0, le=LARGEST, description="default 0")]]
     timeout: NotRequired[
         Annotated[int, Field(ge=1, le=MOST_SECONDS, description="seconds for the search")] | None
