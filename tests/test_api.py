@@ -27,7 +27,7 @@ def example(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(workplace, folder)
     shutil.copy(TINY, folder / "mine.py")
     here = tuner.open_study("tiny", home=folder / "storage").workplace
-    retrained("tiny", str(folder / "mine.py"), arm="recipe", out=folder / "bundle", workplace=here)
+    retrained("tiny", str(folder / "mine.py"), arm="best", out=folder / "bundle", workplace=here)
     return folder
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.multiclass import OneVsRestClassifier
@@ -54,12 +55,19 @@ def fitted(task: Task) -> tuple[Any, torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("task", "name"),
-    [(task, name) for task in METRICS_OF for name in names_for(task) if name in get_scorer_names()],
+    [
+        (task, name)
+        for task in METRICS_OF
+        for name in names_for(task)
+        if name in get_scorer_names() and (task, name) != ("multilabel", "jaccard")  # it is ours
+    ],
 )
 def test_a_score_is_that_of_the_scorer(task: Task, name: str) -> None:
     model, outputs, targets = fitted(task)
     metric = named(name, task)
-    expected = get_scorer(name)(model, FEATURES, TARGETS[task])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)  # of rows without a label
+        expected = get_scorer(name)(model, FEATURES, TARGETS[task])
     score = metric.score(outputs, targets).item()
     sign = -1 if name.startswith(NEGATED) else 1
     assert sign * score == pytest.approx(expected, abs=1e-6)

@@ -40,8 +40,8 @@ def facts(
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (facts(None), "python -m tuner.study housing --trials 50 --seeds 6"),
-        (facts("better", n=2), "python -m tuner.study housing --trials 50 --seeds 6"),
+        (facts(None), "python -m tuner.study housing --trials 50"),
+        (facts("better", n=2), "python -m tuner.study housing --trials 50"),
         (facts("no proven gain"), "python -m tuner.study housing --seeds 2 --trials 100"),
         (facts("better"), "tuner ablate 'my study'"),
         (facts("better", ablation={"path": []}), "tuner retrain 'my study'"),

@@ -150,7 +150,7 @@ def test_command_lines(inputs: int) -> None:
             arguments = made.parse_args(words)
         if "error: " in said.getvalue():
             return
-        assert arguments.trials == "auto" or arguments.trials >= 1
+        assert arguments.trials in (None, "auto") or arguments.trials >= 1
         assert arguments.timeout is None or 0 < arguments.timeout < math.inf
 
     words = (OPTIONS | NUMBERS | WORDS).filter(lambda word: word not in ("-h", "--help"))

@@ -16,7 +16,7 @@ from tuner.commands.study import main
 from tuner.report.document import first_screen
 from tuner.report.writing import write_report
 from tuner.study.dashboard import publish_report
-from tuner.study.schema import CONFIRMATION
+from tuner.study.schema import ABLATION, CONFIRMATION
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
@@ -95,12 +95,18 @@ def test_the_latest_bundle_is_shown(own_workplace: Path) -> None:
 
 
 def test_an_ablation_is_shown_too(own_workplace: Path) -> None:
-    del own_workplace
     study = load_study(DATABASE, "tiny")
     stored = study.user_attrs[CONFIRMATION]
     winner = next(number for number in stored["candidates"] if number != 0)
     study.set_user_attr(CONFIRMATION, {**stored, "winner": winner})
     assert ablate(["tiny", "--case", TINY, "--seeds", "1", "--workers", "1"]) == 0
+    study = load_study(DATABASE, "tiny")
+    found = study.user_attrs[ABLATION]
+    first, *rest = found["changes"]
+    step = {"path": [first], "rest": rest, "path_scores": [[0.6], [0.7]]}
+    study.set_user_attr(ABLATION, {**found, **step})  # that of so small a study has no step
+    report = write_report(study, HERE, own_workplace / "storage/reports/tiny")
+    publish_report(study, report, first_screen(report.read_text()), HERE.artifacts)
     assert "ablation.svg" in artifacts(detail())
 
 
