@@ -42,6 +42,11 @@ def main() -> None:
     if not arguments or arguments[0] in {"-h", "--help"}:
         sys.stdout.write(usage)
         sys.exit(0 if arguments else 2)
+    if arguments[0] == "--version":
+        from tuner.revision import full_version
+
+        sys.stdout.write(f"tuner {full_version()}\n")
+        sys.exit(0)
     if arguments[0] not in COMMANDS:
         near = get_close_matches(arguments[0], COMMANDS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -16,6 +16,7 @@ from tests.making import TINY, history
 from tuner import __main__ as tuner_main
 from tuner.commands.study import main as study_main
 from tuner.machine import most_workers
+from tuner.revision import full_version
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
@@ -258,3 +259,12 @@ def test_what_no_text_can_hold_is_printed_all_the_same() -> None:
         check=False,
     )
     assert (made.returncode, made.stdout, made.stderr) == (0, "\\udcff.png\n", "")
+
+
+def test_the_version_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tuner", "--version"])
+    with pytest.raises(SystemExit, match="^0$"):
+        tuner_main.main()
+    assert capsys.readouterr().out == f"tuner {full_version()}\n"

@@ -103,7 +103,7 @@ def test_a_budget_that_is_too_short_is_told_after_the_baseline(
     clock.now += 12.5
     budget_of(study, said, seconds=90).tell()
     (line,) = said
-    assert line.startswith("The time budget of 1 min 30 s is too short")
+    assert line.startswith("The time budget of 1 min 30 s may be too short")
 
 
 def test_more_workers_and_no_confirmation_leave_more(tmp_path: Path, clock: Clock) -> None:

@@ -26,7 +26,7 @@ from tuner.runs.renaming import rename_study
 from tuner.study.catalogue import Catalogue
 from tuner.study.lock import only_writer
 from tuner.study.schema import CONFIRMATION
-from tuner.study.store import load_study, open_storage
+from tuner.study.store import load_study, open_storage, settle
 
 LONG_AGO = 1_000_000_000
 
@@ -78,6 +78,10 @@ def test_a_row_of_the_list_is_what_the_report_says(own_workplace: Path) -> None:
         split = best["test"].get("accuracy") or best["validation"]
         assert row.best == pytest.approx(split["mean"])
         assert row.split == ("test" if best["test"] else "validation")
+    assert [one.state for one in studies_of(HERE)] == ["searched", "confirmed"]
+    begun = catalogue().load("tiny")
+    begun.ask()  # the queued one
+    settle(begun)
     assert [one.state for one in studies_of(HERE)] == ["searched", "interrupted"]
 
 

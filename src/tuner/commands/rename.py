@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
-    folder_name(arguments.new)
+    folder_name(arguments.new, "Choose another new name")
     check_stored_study(arguments)
     from tuner.commands.tables import console
     from tuner.runs.renaming import rename_study  # imports Optuna

@@ -148,8 +148,9 @@ class Budget:
         kept, used, whole = self.kept(study), self.used, in_words(self.seconds)
         if self.spent + 2 * a_trial + kept > self.seconds:
             self.say(
-                f"The time budget of {whole} is too short: the baseline, the recipe and what "
-                f"follows the search alone take about {in_words(kept + 2 * a_trial)}."
+                f"The time budget of {whole} may be too short: as far as {done} "
+                f"{'trial tells' if done == 1 else 'trials tell'}, the baseline, the recipe and "
+                f"what follows the search alone take about {in_words(kept + 2 * a_trial)}."
             )
             return
         more = max(0, math.floor((self.seconds - used - kept) / a_trial * self.slots))

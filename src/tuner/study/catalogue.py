@@ -32,17 +32,16 @@ RETELL = text(
     "UPDATE study_user_attributes SET value_json = :value WHERE study_id = :id AND key = :key"
 )
 # And three more, of which Optuna reads all there is, every point and every distribution included.
-TRIALS = text(
+TRIALS = text(  # but those that are queued and have not begun, as a guess is
     "SELECT t.study_id, t.trial_id, t.number, t.state, v.value, v.value_type FROM trials t "
-    "LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0 ORDER BY t.trial_id"
+    "LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0 "
+    "WHERE (t.state != 'WAITING' OR t.datetime_start IS NOT NULL) ORDER BY t.trial_id"
 )
 TOLD = text(
     "SELECT a.trial_id, a.key, a.value_json FROM trial_user_attributes a "
     "JOIN trials t ON t.trial_id = a.trial_id WHERE t.state = 'COMPLETE' AND a.key IN :keys"
 ).bindparams(bindparam("keys", expanding=True))
-TRIALS_OF = text(
-    f"{TRIALS.text.partition(' ORDER')[0]} WHERE t.study_id IN :ids ORDER BY t.trial_id"
-)
+TRIALS_OF = text(f"{TRIALS.text.partition(' ORDER')[0]} AND t.study_id IN :ids ORDER BY t.trial_id")
 TOLD_OF = text(f"{TOLD.text} AND t.study_id IN :ids")
 STUDIES_OF = text("SELECT study_id, study_name FROM studies WHERE study_id IN :ids")
 KEPT_OF = text("SELECT study_id, key, value_json FROM study_user_attributes WHERE study_id IN :ids")
@@ -64,7 +63,10 @@ class Complete:
 
 @dataclass(slots=True)
 class Overview:
-    """What became of the trials of a study: how many are in each state, and those complete."""
+    """What became of the trials of a study: how many are in each state, and those complete.
+
+    A trial that waits was begun and interrupted; one that is queued and has not begun is left out.
+    """
 
     states: Counter[TrialState] = field(default_factory=Counter)
     complete: list[Complete] = field(default_factory=list)

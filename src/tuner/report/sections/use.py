@@ -231,10 +231,12 @@ def _race_in_words(facts: Facts) -> str:
     confirmation = facts["confirmation"]
     fold = "" if is_of_loop(facts) else " and a new fold"
     who = listed(["The best trials of the search", *(f"the {name}" for name in _fixed(facts))])
+    rounds = {len(scores) for scores in confirmation["validation"].values()}
+    dropped = "The weakest were dropped along the way. " if len(rounds) > 1 else ""
     text = (
         f"{who} were trained again in rounds. Each round has a new seed{fold}, the same for all. "
-        "The weakest of the best trials was dropped along the way; *behind by* compares a trial "
-        f"with the winner on the rounds that both were in. {_ranked_by(facts)}"
+        f"{dropped}*Behind by* compares a trial with the winner on the rounds that both were in. "
+        f"{_ranked_by(facts)}"
         f"Trial {confirmation['winner']} won"
     )
     best = facts["arms"].get("best", {}).get("trial")
