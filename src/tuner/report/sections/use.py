@@ -231,7 +231,7 @@ def _race_in_words(facts: Facts) -> str:
     confirmation = facts["confirmation"]
     fold = "" if is_of_loop(facts) else " and a new fold"
     who = listed(["The best trials of the search", *(f"the {name}" for name in _fixed(facts))])
-    rounds = {len(scores) for scores in confirmation["validation"].values()}
+    rounds = {one["rounds"] for one in confirmation["candidates"]}
     dropped = "The weakest were dropped along the way. " if len(rounds) > 1 else ""
     text = (
         f"{who} were trained again in rounds. Each round has a new seed{fold}, the same for all. "
