@@ -24,6 +24,7 @@ from tuner.own.loops.file import read_loop
 from tuner.runs.settings import StudySettings
 from tuner.runs.study import run_study
 from tuner.study.store import load_study
+from tuner.study.trials import finished
 from tuner.training.plan import Plan
 from tuner.training.rehearsal import rehearse
 from tuner.workplace import Workplace
@@ -131,7 +132,7 @@ def test_a_case_that_it_writes_runs_to_its_report(kind: str, here: Path) -> None
         Listening(),
     )
     assert ended.report is not None
-    assert len(load_study(Workplace.at().url, "mine").trials) == 2
+    assert finished(load_study(Workplace.at().url, "mine")) == 2
 
 
 @pytest.mark.slow

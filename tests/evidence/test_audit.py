@@ -11,7 +11,8 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from tests.making import TINY, make_brief, open_as_command
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, run_all
-from tuner.evidence.audit import audit, drawn, interval
+from tuner.evidence.audit import audit, drawn
+from tuner.evidence.sampled import interval
 from tuner.evidence.trainings import open_evidence
 from tuner.search.coordinator import search_job
 from tuner.search.scoring import History

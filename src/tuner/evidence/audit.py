@@ -14,11 +14,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState, create_trial
-from scipy.stats import hypergeom
 
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import StudyError
-from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.repetition import first_difference
 from tuner.evidence.trainings import open_evidence
 from tuner.search.coordinator import search_job
@@ -106,26 +104,6 @@ def drawn(trials: Sequence[FrozenTrial], seed: int) -> list[FrozenTrial]:
     count = min(affordable, math.ceil(MOST * len(trials) / OF_TRIALS))
     lots = sorted(pruned, key=lambda trial: derive(seed, Stream.AUDIT, trial.number))
     return lots[:count]
-
-
-def interval(found: int, audited: int, among: int) -> tuple[int, int]:
-    """Return between which numbers of all lie, where so many of a random sample were found.
-
-    Exact, 95 %: the numbers under which neither tail has less than 2.5 % (Clopper & Pearson 1934,
-    of a population that is finite: Wright 1991, "Exact confidence bounds when sampling from small
-    finite universes", section 2).
-
-    Args:
-        audited: size of the sample; `among`: of all.
-    """
-    tail = (1 - CONFIDENCE) / 2
-    able = [
-        count
-        for count in range(found, among - audited + found + 1)
-        if hypergeom.sf(found - 1, among, count, audited) > tail
-        and hypergeom.cdf(found, among, count, audited) > tail
-    ]
-    return min(able), max(able)
 
 
 def _pruned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
