@@ -172,7 +172,6 @@ def test_commands_submit_and_cancel(url: str, capsys: pytest.CaptureFixture[str]
     assert job is not None
     assert job["options"] == {
         "trials": 4,
-        "seeds": 6,
         "seed": 0,
         "fix": ["width=3"],
         "tries": [],
