@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tuner.evidence.mistakes import MOST_MISTAKES, MOST_SUSPECTS, doubtful, picture_of
+from tuner.evidence.mistakes import MOST_MISTAKES, MOST_SUSPECTS, doubtful, mistake, suspect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,15 +44,14 @@ def label_mistakes(
         ],
         "one_class": _named(answers[0], classes) if len(answers) == 1 else None,
         "mistakes": [
-            {
-                "row": int(row),
-                "file": test.names[row] if test.names else None,
-                "true": _named(truth[row], classes),
-                "predicted": _named(said[0][row], classes),
-                "probability": float(worst[row]),
-                "png": picture_of(test.features[row]),
-            }
-            for row in ranked
+            mistake(
+                test,
+                row,
+                _named(truth[row], classes),
+                _named(said[0][row], classes),
+                float(worst[row]),
+            )
+            for row in ranked.tolist()
         ],
         "suspects": suspect_labels(outputs, test, classes),
     }
@@ -73,17 +72,11 @@ def suspect_labels(
     found = doubtful(torch.stack([1 - yes, yes], dim=2), test.targets.flatten())
     listed = []
     for one in found[:MOST_SUSPECTS]:
-        row, label = divmod(one.row, len(classes))
-        listed.append(
-            {
-                "row": row,
-                "file": test.names[row] if test.names else None,
-                "label": f"{classes[label]}: {'yes' if one.label else 'no'}",
-                "said": f"{classes[label]}: {'yes' if one.said else 'no'}",
-                "probability": one.probability,
-                "models": one.models,
-            }
+        row, place = divmod(one.row, len(classes))
+        label, said = (
+            f"{classes[place]}: {'yes' if yes else 'no'}" for yes in (one.label, one.said)
         )
+        listed.append(suspect(test, row, label, said, one))
     return listed
 
 

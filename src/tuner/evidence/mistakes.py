@@ -49,15 +49,14 @@ def classification_mistakes(
         "recall": recall(confusion),
         "one_class": one_class(confusion, classes),
         "mistakes": [
-            {
-                "row": int(row),
-                "file": test.names[row] if test.names else None,
-                "true": classes[int(targets[row])],
-                "predicted": classes[int(guess[row])],
-                "probability": float(confidence[row]),
-                "png": picture_of(test.features[row]),
-            }
-            for row in ranked
+            mistake(
+                test,
+                row,
+                classes[int(targets[row])],
+                classes[int(guess[row])],
+                float(confidence[row]),
+            )
+            for row in ranked.tolist()
         ],
         "suspects": suspects(outputs, test, classes),
     }
@@ -124,16 +123,40 @@ def suspects(
     """
     shares = torch.stack([one.double().softmax(dim=1) for one in outputs])
     return [
-        {
-            "row": one.row,
-            "file": test.names[one.row] if test.names else None,
-            "label": classes[one.label],
-            "said": classes[one.said],
-            "probability": one.probability,
-            "models": one.models,
-        }
+        suspect(test, one.row, classes[one.label], classes[one.said], one)
         for one in doubtful(shares, test.targets)[:MOST_SUSPECTS]
     ]
+
+
+def suspect(test: Examples, row: int, label: str, said: str, doubt: Doubt) -> dict[str, Any]:
+    """Return a suspect label of a test row as it is kept."""
+    return {
+        "row": row,
+        "file": file_of(test, row),
+        "label": label,
+        "said": said,
+        "probability": doubt.probability,
+        "models": doubt.models,
+    }
+
+
+def mistake(
+    test: Examples, row: int, true: str, predicted: str, probability: float
+) -> dict[str, Any]:
+    """Return what a model says wrongly of a test row as it is kept."""
+    return {
+        "row": row,
+        "file": file_of(test, row),
+        "true": true,
+        "predicted": predicted,
+        "probability": probability,
+        "png": picture_of(test.features[row]),
+    }
+
+
+def file_of(test: Examples, row: int) -> str | None:
+    """Return the file of a test row; None where rows have no names."""
+    return test.names[row] if test.names else None
 
 
 def recall(confusion: Sequence[Sequence[int]]) -> list[float | None]:
