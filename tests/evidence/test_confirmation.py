@@ -147,6 +147,7 @@ def test_a_score_on_a_fresh_fold_is_that_of_the_training(
     assert (trials[2].value, trials[2].state) == (score, TrialState.COMPLETE)
 
 
+@pytest.mark.slow
 def test_a_slot_that_would_be_idle_trains_what_is_wanted_later(url: str, tmp_path: Path) -> None:
     config = make_brief(STAMPS, tmp_path)  # its networks are not stacked: a job is one training
     study, engine = search(url, config, 2), Counting()

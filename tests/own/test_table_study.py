@@ -179,6 +179,7 @@ def test_rows_that_a_rival_cannot_learn_from_leave_it_out_with_a_word(
     assert said[0].startswith("Rival, linear model, cannot be trained on these rows: ")
 
 
+@pytest.mark.slow
 def test_rivals_are_the_same_again(reference: str, tmp_path: Path) -> None:
     config = make_brief(reference, tmp_path)
     rows = config.dataset.development.features
@@ -216,6 +217,7 @@ def test_an_interrupted_study_continues_as_if_it_had_not_been(
     assert history(search(url, config, 3)) == history(whole)
 
 
+@pytest.mark.slow
 def test_the_table_is_not_needed_once_its_data_is_cached(own: Path) -> None:
     (own / "houses.csv").unlink()
     assert verify(["classes", "--all", "--workers", "1"]) == 0

@@ -329,6 +329,7 @@ def test_batches_grow_with_rows(rows: int) -> None:
     assert centre == pytest.approx(2 * math.sqrt(rows))
 
 
+@pytest.mark.slow
 def test_a_new_case_of_images_is_guessed_by_its_size(tmp_path: Path) -> None:
     from tuner.own.images_space import Scale
 
