@@ -97,6 +97,7 @@ def test_a_child_that_was_interrupted_takes_over_what_is_missing(parent: Path) -
     assert run("--name", "child", "--from", "parent", "--trials", "6", *CALM) == resumed
 
 
+@pytest.mark.slow
 def test_a_changed_range_keeps_what_is_inside(parent: Path) -> None:
     case = parent / "tiny.py"
     text = Path(TINY).read_text(encoding="utf-8")

@@ -79,6 +79,7 @@ def test_what_is_over_a_limit_is_not_trained(here: Workplace) -> None:
     assert arms_of(study)["best"].user_attrs[PARAMETERS] <= 30
 
 
+@pytest.mark.slow
 def test_a_limited_study_repeats_and_continues(here: Workplace, tmp_path: Path) -> None:
     config = limited(Path(), FEW)
     whole = history(search(f"sqlite:///{tmp_path}/one.db", config, 10))

@@ -223,6 +223,7 @@ def test_fewer_trials_than_guesses_are_enough(config: StudyConfig, url: str, tot
     assert missing_trials(study) == [], "guesses that were not tried are not missing"
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_with_guesses_repeats(config: StudyConfig, url: str) -> None:
     config = with_guesses(config, None)
     whole = search(url, config, 9, name="whole")
