@@ -44,7 +44,10 @@ CALLS = [
     Call("/metrics", "/metrics", 200),
     *(
         Call(f"{V1}{path}", f"{V1}{path.partition('?')[0]}", 200)
-        for path in ("/studies", "/jobs", "/models", "/ledger", "/acts", "/openapi.json")
+        for path in (
+            *("/studies?tag=a&archived=true", "/jobs", "/models", "/ledger", "/acts"),
+            *("/openapi.json", "/machine", "/machine/waste?days=3", "/machine/upkeep"),
+        )
     ),
     *(
         Call(f"{V1}/studies/{name}{rest}", f"{V1}/studies/{{name}}{rest}", 200)
@@ -66,6 +69,30 @@ CALLS = [
     Call(f"{V1}/studies/waits/total", f"{V1}/studies/{{name}}/total", 200, {"trials": 7}),
     Call(f"{V1}/studies/waits/tries", f"{V1}/studies/{{name}}/tries", 200, {"try": "width=3"}),
     Call(f"{V1}/studies/tiny/models", f"{V1}/studies/{{name}}/models", 201, {}),
+    *(
+        Call(f"{V1}/studies/{name}/{part}", f"{V1}/studies/{{name}}/{part}", status, body)
+        for name, part, status, body in (
+            ("tiny", "tags", 200, {"tags": ["b", "a"]}),
+            ("tiny", "tags", 400, {"tags": ["a,b"]}),
+            ("tiny", "archive", 200, {}),
+            ("waits", "archive", 400, {}),
+            ("tiny", "unarchive", 200, {}),
+            ("waits", "priority", 200, {"priority": "low"}),
+            ("waits", "priority", 400, {"priority": "now"}),
+            ("waits", "children", 201, {"name": "child", "fix": ["width=3"]}),
+            ("tiny", "deletion", 200, None),
+            ("none", "deletion", 404, None),
+            ("tiny", "deletion", 201, {}),
+        )
+    ),
+    Call(f"{V1}/studies?archived=maybe", f"{V1}/studies", 400),
+    Call(f"{V1}/machine/clean", f"{V1}/machine/clean", 400, {"what": ["/etc/passwd"]}),
+    Call(
+        f"{V1}/machine/upkeep",
+        f"{V1}/machine/upkeep",
+        200,
+        {"every": 7, "older_than": 9, "budget": 5},
+    ),
     Call(f"{V1}/models/a/b", f"{V1}/models/{{study}}/{{bundle}}", 404),
     Call(f"{V1}/models/a/b/download", f"{V1}/models/{{study}}/{{bundle}}/download", 404),
     Call(f"{V1}/models/a/b/predict", f"{V1}/models/{{study}}/{{bundle}}/predict", 400, {}),
@@ -206,6 +233,7 @@ def test_the_types_of_requests_are_the_options_of_forms() -> None:
         ({"case": "tiny", "max_latency_ms": 0}, "it takes a number above 0"),
         ({"case": "tiny", "accept_changes": "no"}, "it takes true or false"),
         ({"case": "tiny", "case ": 1}, "no option 'case '; did you mean 'case'"),
+        ({"case": "tiny", "budget": 0}, "budget: got 0; it takes a whole number, 1 to"),
         ({"case": 5}, "case: got 5; it takes a text of at most 2000 letters"),
         ({"case": "x" * 3000}, r"case: got 'x{79}\.\.\.; it takes"),
         ({"case": "tiny", "name": "\ud800"}, "a character that no text has"),

@@ -113,7 +113,7 @@ def test_tags_find_a_study(service: Service, client: TestClient) -> None:
 )
 def test_tags_that_cannot_be_used_are_refused(service: Service, typed: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        service.tidying.tag("tiny", typed)
+        service.tidying.tag("tiny", typed.split(","))
 
 
 def test_an_archived_study_is_out_of_the_way_and_comes_back(

@@ -177,6 +177,83 @@ class Comparison(TypedDict):
     sentences: list[str]
 
 
+class Tags(TypedDict):
+    """The tags of a study, sorted."""
+
+    study: str
+    tags: list[str]
+
+
+class Archived(TypedDict):
+    """Whether a study is out of the way."""
+
+    study: str
+    archived: bool
+
+
+class Deletion(TypedDict):
+    """What would go with a study: trials, trainings after the search, and `bytes` of files.
+
+    `paths` are in the storage folder; `aliases` are those that would lose their model.
+    """
+
+    study: str
+    trials: int
+    trainings: int
+    bytes: int
+    paths: list[str]
+    models: list[str]
+    aliases: list[str]
+
+
+class Waste(TypedDict):
+    """Something that serves nothing any more, and why; it is removed by naming `what`."""
+
+    what: str
+    kind: str
+    meaning: str
+    bytes: int
+
+
+class WasteFound(TypedDict):
+    """What may go, the largest first; `bytes` and `found` count also what is not listed."""
+
+    days: int
+    bytes: int
+    found: int
+    waste: list[Waste]
+
+
+class Upkeep(TypedDict):
+    """Days between clean-ups (0: never), the age in days of what goes, MiB a study (0: any)."""
+
+    every: int
+    older_than: int
+    budget: int
+
+
+class Disk(TypedDict):
+    """A disk, in bytes."""
+
+    total: int
+    free: int
+
+
+class Machine(TypedDict):
+    """Workers, and how many this service has in use; the queue in turn; bytes by what they are.
+
+    `studies` are the largest: bytes of reports, models and weights.
+    """
+
+    workers: int
+    taken: int
+    running: list[Job]
+    waiting: list[Job]
+    disk: Disk
+    usage: dict[str, int]
+    studies: dict[str, int]
+
+
 class Studies(TypedDict):
     """The list of studies, newest first."""
 

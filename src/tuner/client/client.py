@@ -27,6 +27,7 @@ class StudyOptions(TypedDict, total=False):
     seeds: int
     seed: int
     timeout: int | None
+    budget: int | None
     fix: Sequence[str]
     tries: Sequence[str]
     order: Literal["work", "arrival"]
@@ -74,14 +75,19 @@ class Client:
         body = {"case": case, **options}
         return cast("answers.Job", self._to.post("studies", body=body, headers=headers))
 
-    def studies(self, words: str = "", state: str = "") -> list[answers.StudyRow]:
+    def studies(
+        self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
+    ) -> list[answers.StudyRow]:
         """Return the studies, newest first.
 
         Args:
             words: that the name, case, verdict or submitter has to contain.
             state: that they have to be in; empty: any.
+            tag: that they have to have; empty: any.
+            archived: those that are archived, in place of the others.
         """
-        found: answers.Studies = self._to.get("studies", q=words, state=state)
+        asked = {"q": words, "state": state, "tag": tag, "archived": str(archived).lower()}
+        found: answers.Studies = self._to.get("studies", **asked)
         return found["studies"]
 
     def study(self, name: str) -> answers.Study:
@@ -119,6 +125,75 @@ class Client:
     def add_try(self, name: str, values: str) -> answers.Job:
         """Have a configuration, NAME=VALUE,..., trained as the next trial."""
         return cast("answers.Job", self._to.post("studies", name, "tries", body={"try": values}))
+
+    def begin_child(
+        self, name: str, child: str, fix: Sequence[str] = (), *, accept_changes: bool = False
+    ) -> answers.Job:
+        """Have a new study begin with the finished trials of another that fit its search space.
+
+        The other is cancelled if it is at work.
+
+        Args:
+            child: name of the new study.
+            fix: NAME=VALUE of the hyperparameters that it does not search.
+            accept_changes: take trials over although the code of the case has changed since.
+        """
+        body = {"name": child, "fix": list(fix), "accept_changes": accept_changes}
+        return cast("answers.Job", self._to.post("studies", name, "children", body=body))
+
+    def prioritise(self, name: str, priority: Literal["low", "normal", "high"]) -> answers.Job:
+        """Have a study start before those of a lower priority; only an admin gives high."""
+        found = self._to.post("studies", name, "priority", body={"priority": priority})
+        return cast("answers.Job", found)
+
+    def tag(self, name: str, *tags: str) -> list[str]:
+        """Give a study tags, in place of those it has; return them sorted."""
+        found: answers.Tags = self._to.post("studies", name, "tags", body={"tags": tags})
+        return found["tags"]
+
+    def archive(self, name: str) -> None:
+        """Put a study out of the way."""
+        self._to.post("studies", name, "archive", body={})
+
+    def unarchive(self, name: str) -> None:
+        """Have an archived study in the list again."""
+        self._to.post("studies", name, "unarchive", body={})
+
+    def plan_deletion(self, name: str) -> answers.Deletion:
+        """Return what the deletion of a study would take away and free; delete nothing."""
+        return cast("answers.Deletion", self._to.get("studies", name, "deletion"))
+
+    def delete(self, name: str) -> answers.Job:
+        """Have a study deleted, with all that belongs to it."""
+        return cast("answers.Job", self._to.post("studies", name, "deletion", body={}))
+
+    def machine(self) -> answers.Machine:
+        """Return workers, queue and disk."""
+        return cast("answers.Machine", self._to.get("machine"))
+
+    def waste(self, days: int = 0) -> answers.WasteFound:
+        """Return what may go and was not changed for so many days; remove nothing."""
+        return cast("answers.WasteFound", self._to.get("machine", "waste", days=str(days)))
+
+    def clean(self, days: int = 0, what: Sequence[str] | None = None) -> answers.Job:
+        """Have removed what may go, or only what is named of it."""
+        body = {"days": days, **({} if what is None else {"what": list(what)})}
+        return cast("answers.Job", self._to.post("machine", "clean", body=body))
+
+    def upkeep(self) -> answers.Upkeep:
+        """Return when the service cleans up by itself, and how much a study may keep."""
+        return cast("answers.Upkeep", self._to.get("machine", "upkeep"))
+
+    def set_upkeep(self, *, every: int, older_than: int, budget: int) -> answers.Upkeep:
+        """Set it.
+
+        Args:
+            every: days between clean-ups; 0: never.
+            older_than: days that a file has to be unchanged to go.
+            budget: MiB that a study may keep; 0: any.
+        """
+        body = {"every": every, "older_than": older_than, "budget": budget}
+        return cast("answers.Upkeep", self._to.post("machine", "upkeep", body=body))
 
     def retrain(
         self, name: str, arm: Literal["best", "baseline", "recipe"] = "best"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tuner.client import StudyOptions
 
 OPTIONS = (
-    *("name", "trials", "seeds", "seed", "timeout", "fix", "tries", "order", "precision"),
+    *("name", "trials", "seeds", "seed", "timeout", "budget", "fix", "tries", "order", "precision"),
     *("metric", "max_parameters", "max_latency_ms", "accept_changes"),
 )
 ASKING = ("case", "url", "token_file", "key", "watch")

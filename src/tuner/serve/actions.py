@@ -24,17 +24,8 @@ if TYPE_CHECKING:
 LONGEST_KEY = 200
 
 
-def submit(
-    service: Service,
-    who: str,
-    asked: Mapping[str, Any],
-    key: str | None = None,
-    budget: int | None = None,
-) -> Job:
+def submit(service: Service, who: str, asked: Mapping[str, Any], key: str | None = None) -> Job:
     """Queue a new study, or one that the service has not run yet.
-
-    Args:
-        budget: seconds for the whole study; None: any.
 
     Raises:
         UsageError: what is asked for cannot be run, or another job has that study.
@@ -42,8 +33,6 @@ def submit(
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         raise UsageError(f"the idempotency key takes 1 to {LONGEST_KEY} printable characters")
     request = study_request(asked, service.shelf)
-    if budget is not None:
-        request = replace(request, options={**request.options, "budget": budget})
     job = service.queue.submit(request, who, key)
     return _noted(service, who, "submit", job)
 
@@ -170,15 +159,16 @@ def prioritise(service: Service, person: Person, name: str, priority: object) ->
     return _noted(service, person.name, f"priority {priority}", job)
 
 
-def tag(service: Service, who: str, name: str, typed: str) -> None:
-    """Give a study tags, in place of those it has.
+def tag(service: Service, who: str, name: str, given: Sequence[str]) -> list[str]:
+    """Give a study tags, in place of those it has; return them.
 
     Raises:
         UsageError: there is no such study, or one of the tags cannot be used.
     """
     service.browser.study(name)
-    tags = service.tidying.tag(name, typed)
+    tags = service.tidying.tag(name, given)
     _note(service, who, f"tag {', '.join(tags)}" if tags else "take its tags away", name)
+    return tags
 
 
 def archive(service: Service, who: str, name: str, *, away: bool) -> None:
@@ -210,15 +200,21 @@ def delete(service: Service, who: str, name: str) -> Job:
     return _noted(service, who, "delete", service.queue.submit(request, who))
 
 
-def clean(service: Service, who: str, age: int, names: Sequence[str]) -> Job:
+def clean(service: Service, who: str, age: int, names: Sequence[str] | None) -> Job:
     """Queue a clean-up of what was found to serve nothing.
+
+    Args:
+        age: days that it has not been changed.
+        names: of what is to go; None: all that was found.
 
     Raises:
         UsageError: nothing of that is there, or a clean-up is at work.
     """
     request = clean_request(service.workplace, age, names)
     job = service.queue.submit(request, who)
-    service.acts.note(who, f"remove {len(job.options['what'])} files", "storage folder")
+    what = job.options["what"]
+    told = f"all that was not changed for {age} days" if what is None else f"{len(what)} files"
+    service.acts.note(who, f"remove {told}", "storage folder")
     return job
 
 

@@ -11,13 +11,13 @@ from tuner.runs.cleaning import MEANINGS, is_shared
 from tuner.runs.deletion import plan_deletion
 from tuner.serve import actions
 from tuner.serve.access import OWNER
-from tuner.serve.chores import MOST_NAMED, days, waste
+from tuner.serve.chores import MOST_DAYS, MOST_NAMED, days, waste
 from tuner.serve.datashelf import UPLOADS
 from tuner.serve.rendering import page
 from tuner.serve.requests import whole
 from tuner.serve.routing import route
 from tuner.serve.turns import PRIORITIES
-from tuner.serve.upkeep import Upkeep
+from tuner.serve.upkeep import MOST_BUDGET, Upkeep
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tuner.serve.routing import Asked, RoleRoute
 
 MACHINE = "/tuner/machine"
-MOST_DAYS, MOST_BUDGET = 3650, 2**30  # MiB
 SHOWN = 200  # jobs that wait
 
 

@@ -141,13 +141,10 @@ def _submit(asked: Asked) -> Response:
     ]
     try:
         minutes = fields.get("minutes")
-        job = actions.submit(
-            asked.service,
-            asked.who,
-            {**wanted, "fix": fixed},
-            fields.get("key") or None,
-            60 * whole("minutes", minutes, 1, MOST_SECONDS // 60) if minutes else None,
-        )
+        if minutes:
+            wanted["budget"] = 60 * whole("minutes", minutes, 1, MOST_SECONDS // 60)
+        key = fields.get("key") or None
+        job = actions.submit(asked.service, asked.who, {**wanted, "fix": fixed}, key)
     except UsageError as error:
         query = {"door": fields.get("door", CASE), "case": fields.get("case", "")}
         query |= {name: fields[f"door:{name}"] for name in ALL if fields.get(f"door:{name}")}

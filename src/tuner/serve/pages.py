@@ -93,7 +93,7 @@ def _child(asked: Asked) -> Response:
 
 def _tag(asked: Asked) -> Response:
     typed = asked.form().get("tags", [""])[0]
-    actions.tag(asked.service, asked.who, asked.path("name"), typed)
+    actions.tag(asked.service, asked.who, asked.path("name"), typed.split(","))
     return to_study(asked.path("name"))
 
 

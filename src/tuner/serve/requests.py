@@ -28,6 +28,7 @@ ORDERS, PRECISIONS = ("work", "arrival"), ("float32", "bfloat16")
 KNOWN = {
     *("case", "name", "trials", "seeds", "seed", "timeout", "fix", "tries"),
     *("order", "precision", "metric", "max_parameters", "max_latency_ms", "accept_changes"),
+    "budget",
 }
 
 
@@ -78,8 +79,9 @@ def _rarer(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Read the options that most studies leave out; each only if it is given."""
     given = {name: value for name, value in asked.items() if value is not None}
     found: dict[str, Any] = {}
-    if "timeout" in given:
-        found["timeout"] = whole("timeout", given["timeout"], 1, MOST_SECONDS)
+    for name in ("timeout", "budget"):
+        if name in given:
+            found[name] = whole(name, given[name], 1, MOST_SECONDS)
     for name, values in (("order", ORDERS), ("precision", PRECISIONS)):
         if name in given:
             found[name] = _one_of(name, given[name], values)

@@ -14,7 +14,7 @@ from tuner.errors import UsageError
 from tuner.serve.tables import Archived, Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy import Engine
 
@@ -42,21 +42,20 @@ class Tidying:
             wanted = select(Tag.tag).where(Tag.study == study).order_by(Tag.tag)
             return list(session.scalars(wanted))
 
-    def tag(self, study: str, typed: str) -> list[str]:
-        """Give a study these tags, and no others.
-
-        Args:
-            typed: tags with commas between them.
+    def tag(self, study: str, given: Iterable[str]) -> list[str]:
+        """Give a study these tags, and no others; return them sorted.
 
         Raises:
             UsageError: there are too many, or one cannot be used.
         """
-        tags = sorted({one.strip() for one in typed.split(",")} - {""})
+        tags = sorted({one.strip() for one in given} - {""})
         if len(tags) > MOST_TAGS:
             raise UsageError(f"got {len(tags)} tags; a study has at most {MOST_TAGS}")
         for one in tags:
-            if len(one) > LONGEST_TAG or not one.isprintable():
-                raise UsageError(f"the tag {one!r} takes 1 to {LONGEST_TAG} printable characters")
+            if len(one) > LONGEST_TAG or not one.isprintable() or "," in one:
+                raise UsageError(
+                    f"the tag {one!r} takes 1 to {LONGEST_TAG} printable characters, and no comma"
+                )
         with Session(self.engine) as session, session.begin():
             session.execute(delete(Tag).where(Tag.study == study))
             session.add_all(Tag(study=study, tag=one) for one in tags)

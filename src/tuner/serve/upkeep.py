@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 NAME = "upkeep"
+MOST_BUDGET = 2**30  # MiB
 SECONDS_OF_A_DAY = 86_400
 MEBIBYTE = 2**20
 

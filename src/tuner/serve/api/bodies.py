@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from tuner.seeds import LARGEST
+from tuner.serve.chores import MOST_DAYS, MOST_NAMED
 from tuner.serve.ledger import LONGEST_REASON
 from tuner.serve.posting import LONGEST_URL
 from tuner.serve.requests import (
@@ -21,10 +22,13 @@ from tuner.serve.requests import (
     MOST_SEEDS,
     MOST_TRIALS,
 )
+from tuner.serve.tidying import LONGEST_TAG, MOST_TAGS
+from tuner.serve.upkeep import MOST_BUDGET
 
 CLOSED = ConfigDict(extra="forbid", strict=True)
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 Texts = Annotated[list[Text], Field(max_length=LONGEST_LIST)]
+Days = Annotated[int, Field(ge=0, le=MOST_DAYS)]
 Reason = Annotated[str, Field(max_length=LONGEST_REASON)]
 
 
@@ -54,6 +58,12 @@ class StudyWish(TypedDict):
     timeout: NotRequired[
         Annotated[int, Field(ge=1, le=MOST_SECONDS, description="seconds for the search")] | None
     ]
+    budget: NotRequired[
+        Annotated[
+            int, Field(ge=1, le=MOST_SECONDS, description="seconds for the whole study; see trials")
+        ]
+        | None
+    ]
     fix: NotRequired[Annotated[Texts, Field(description="NAME=VALUE each: not searched")]]
     tries: NotRequired[Annotated[Texts, Field(description="NAME=VALUE,... each: trained next")]]
     order: NotRequired[Literal["work", "arrival"]]
@@ -77,6 +87,50 @@ class Total(TypedDict):
 
 Try = TypedDict("Try", {"try": Text})  # the field's name is a keyword of Python
 with_config(CLOSED)(Try)
+
+
+@with_config(CLOSED)
+class ChildWish(TypedDict):
+    """A study that begins with the finished trials of another; that one is cancelled if at work."""
+
+    name: Annotated[Text, Field(description="of the new study")]
+    fix: NotRequired[Annotated[Texts, Field(description="NAME=VALUE each: not searched")]]
+    accept_changes: NotRequired[
+        Annotated[bool, Field(description="the code of the case has changed since")]
+    ]
+
+
+@with_config(CLOSED)
+class TagsWish(TypedDict):
+    """The tags of a study, in place of those it has."""
+
+    tags: Annotated[
+        list[Annotated[str, Field(max_length=LONGEST_TAG)]], Field(max_length=MOST_TAGS)
+    ]
+
+
+@with_config(CLOSED)
+class PriorityWish(TypedDict):
+    """Before or after which others a study starts; only an admin gives `high`."""
+
+    priority: Literal["low", "normal", "high"]
+
+
+@with_config(CLOSED)
+class CleanWish(TypedDict):
+    """What is to be removed, of what may go; default: all of it."""
+
+    days: NotRequired[Annotated[Days, Field(description="that it has not changed; default 0")]]
+    what: NotRequired[Annotated[list[Text], Field(max_length=MOST_NAMED)]]
+
+
+@with_config(CLOSED)
+class UpkeepWish(TypedDict):
+    """When the service cleans up by itself, and how much a study may keep."""
+
+    every: Annotated[Days, Field(description="days between two clean-ups; 0: never")]
+    older_than: Annotated[Days, Field(description="days that what goes has not changed")]
+    budget: Annotated[int, Field(ge=0, le=MOST_BUDGET, description="MiB a study; 0: any")]
 
 
 @with_config(CLOSED)

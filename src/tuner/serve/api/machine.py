@@ -37,6 +37,23 @@ def _jobs(asked: Asked) -> Response:
     return JSONResponse({"jobs": [job_facts(job) for job in asked.service.queue.all()]})
 
 
+def _machine(asked: Asked) -> Response:
+    service = asked.service
+    running, disk, usage = service.queue.at_work(), service.room.disk(), service.room.usage()
+    ours = [one for one in running if one.owner == service.supervisor.owner]
+    return JSONResponse(
+        {
+            "workers": service.supervisor.slots,
+            "taken": sum(one.slots or 0 for one in ours),
+            "running": [job_facts(one) for one in running],
+            "waiting": [job_facts(one) for one in service.queue.waiting()],
+            "disk": {"total": disk.total, "free": disk.free},
+            "usage": usage.parts,
+            "studies": usage.studies,
+        }
+    )
+
+
 def _acts(asked: Asked) -> Response:
     lines = asked.service.acts.newest()
     facts = [{"at": iso(o.at), "who": o.who, "what": o.what, "on": o.on} for o in lines]
@@ -47,6 +64,11 @@ HEALTH = Operation(words="Whether the service answers", group=GROUP, media=PLAIN
 READY = Operation(words="Whether the database answers, too", group=GROUP, media=PLAIN)
 METRICS = Operation(words="Counts and times for Prometheus", group=GROUP, media=PLAIN)
 JOBS = Operation(words="List the jobs", group=GROUP, answer=answers.Jobs)
+MACHINE = Operation(
+    words="Show workers, the queue in the order in which it starts, and the disk",
+    group=GROUP,
+    answer=answers.Machine,
+)
 ACTS = Operation(words="Read the log of who did what", group=GROUP, answer=answers.Acts)
 
 
@@ -57,5 +79,6 @@ def routes(top: str) -> list[RoleRoute]:
         get("/readyz", _readyz, None, READY),
         get("/metrics", _metrics, "viewer", METRICS),
         get(f"{top}/jobs", _jobs, "viewer", JOBS),
+        get(f"{top}/machine", _machine, "viewer", MACHINE),
         get(f"{top}/acts", _acts, "admin", ACTS),
     ]

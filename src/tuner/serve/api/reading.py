@@ -80,6 +80,7 @@ def takes(schema: Mapping[str, Any]) -> str:
         case "boolean":
             return "true or false"
         case "array":
-            return f"a list of at most {schema['maxItems']} texts like NAME=VALUE"
+            like = " like NAME=VALUE" if "NAME=VALUE" in schema.get("description", "") else ""
+            return f"a list of at most {schema['maxItems']} texts{like}"
         case _:
             return f"a text of at most {schema['maxLength']} letters"

@@ -26,12 +26,17 @@ REPORTS = {"report.html": "text/html", "report.json": JSON, "report.md": "text/p
 REPORT_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 )
+BOOLEANS = ("true", "false")
 ACTS = ("pause", "resume", "cancel")
 GROUP = "Studies"
 
 
 def _studies(asked: Asked) -> Response:
-    rows = asked.service.browser.studies(asked.query("q") or "", asked.query("state") or "")
+    words, state, tag = (asked.query(name) or "" for name in ("q", "state", "tag"))
+    archived = asked.query("archived") or "false"
+    if archived not in BOOLEANS:
+        raise UsageError(f"archived: got {archived!r}; it takes {' or '.join(BOOLEANS)}")
+    rows = asked.service.browser.studies(words, state, tag, archived=archived == "true")
     return JSONResponse({"studies": [row_facts(row) for row in rows]})
 
 
@@ -94,6 +99,19 @@ def _try(asked: Asked) -> Response:
     return JSONResponse(job_facts(job))
 
 
+def _child(asked: Asked) -> Response:
+    wish = read(bodies.ChildWish, asked.json())
+    job = actions.begin_child(
+        asked.service,
+        asked.who,
+        asked.path("name"),
+        wish["name"],
+        wish.get("fix", []),
+        accept=wish.get("accept_changes", False),
+    )
+    return JSONResponse(job_facts(job), 201)
+
+
 def _retrain(asked: Asked) -> Response:
     arm = read(bodies.ArmWish, asked.json()).get("arm", "best")
     job = actions.retrain(asked.service, asked.who, asked.path("name"), arm)
@@ -108,6 +126,10 @@ def _compare(asked: Asked) -> Response:
 
 WORDS = Parameter("q", TEXT, "words that the name, case, verdict or submitter has to contain")
 STATE = Parameter("state", TEXT, "only studies in this state")
+TAG = Parameter("tag", TEXT, "only studies with this tag")
+ARCHIVED = Parameter(
+    "archived", {"type": "boolean"}, "true: those that are archived, in place of the others"
+)
 KEY = Parameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": actions.LONGEST_KEY},
@@ -122,7 +144,10 @@ TWO = Parameter(
     required=True,
 )
 LISTING = Operation(
-    words="List studies", group=GROUP, answer=answers.Studies, parameters=(WORDS, STATE)
+    words="List studies",
+    group=GROUP,
+    answer=answers.Studies,
+    parameters=(WORDS, STATE, TAG, ARCHIVED),
 )
 SUBMITTING = Operation(
     words="Submit a study",
@@ -168,6 +193,12 @@ def routes(top: str) -> list[RoleRoute]:
     table = _said("List the trials of a study as a table", media={"text/csv": TEXT})
     total = _said("Change with how many trials a study ends", body=bodies.Total, answer=answers.Job)
     trying = _said("Add a configuration as the next trial", body=bodies.Try, answer=answers.Job)
+    beginning = _said(
+        "Begin another study with the finished trials that fit; this one is cancelled if at work",
+        body=bodies.ChildWish,
+        answer=answers.Job,
+        status=201,
+    )
     retraining = _said(
         "Train an arm again, to be a model", body=bodies.ArmWish, answer=answers.Job, status=201
     )
@@ -181,6 +212,7 @@ def routes(top: str) -> list[RoleRoute]:
         get(f"{study}/reports/{{file}}", report_file, "viewer", REPORTING),
         post(f"{study}/total", _total, "operator", total),
         post(f"{study}/tries", _try, "operator", trying),
+        post(f"{study}/children", _child, "operator", beginning),
         post(f"{study}/models", _retrain, "operator", retraining),
         post(f"{study}/{{act}}", _steer, "operator", STEERING),
         get(f"{top}/compare", _compare, "viewer", COMPARING),

@@ -1,0 +1,191 @@
+"""Routes that put things in order: tags, the archive, priorities, deletions and clean-ups."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, Response
+
+from tuner.client import answers
+from tuner.runs.cleaning import MEANINGS
+from tuner.runs.deletion import plan_deletion
+from tuner.serve import actions
+from tuner.serve.access import OWNER
+from tuner.serve.api import bodies
+from tuner.serve.api.operation import Operation, Parameter, get, post
+from tuner.serve.api.reading import read
+from tuner.serve.browsing import job_facts
+from tuner.serve.chores import MOST_DAYS, MOST_NAMED, days, waste
+from tuner.serve.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from tuner.serve.routing import Asked, RoleRoute
+
+STUDIES, GROUP = "Studies", "Order"
+
+
+def _tag(asked: Asked) -> Response:
+    tags = read(bodies.TagsWish, asked.json())["tags"]
+    name = asked.path("name")
+    kept = actions.tag(asked.service, asked.who, name, tags)
+    return JSONResponse({"study": name, "tags": kept})
+
+
+def _archive(asked: Asked) -> Response:
+    return _put(asked, away=True)
+
+
+def _bring_back(asked: Asked) -> Response:
+    return _put(asked, away=False)
+
+
+def _put(asked: Asked, *, away: bool) -> Response:
+    read(bodies.Nothing, asked.json())
+    name = asked.path("name")
+    actions.archive(asked.service, asked.who, name, away=away)
+    return JSONResponse({"study": name, "archived": away})
+
+
+def _prioritise(asked: Asked) -> Response:
+    priority = read(bodies.PriorityWish, asked.json())["priority"]
+    job = actions.prioritise(asked.service, asked.person or OWNER, asked.path("name"), priority)
+    return JSONResponse(job_facts(job))
+
+
+def _deletion(asked: Asked) -> Response:
+    planned = plan_deletion(asked.service.workplace, asked.path("name"))
+    models = asked.service.ledger.models(planned.study)
+    root = asked.service.workplace.root
+    return JSONResponse(
+        {
+            "study": planned.study,
+            "trials": planned.trials,
+            "trainings": planned.trainings,
+            "bytes": planned.bytes,
+            "paths": [
+                str(path.relative_to(root) if path.is_relative_to(root) else path)
+                for path in planned.paths
+            ],
+            "models": [one.bundle for one in models],
+            "aliases": sorted(alias for one in models for alias in one.aliases),
+        }
+    )
+
+
+def _delete(asked: Asked) -> Response:
+    read(bodies.Nothing, asked.json())
+    return JSONResponse(
+        job_facts(actions.delete(asked.service, asked.who, asked.path("name"))), 201
+    )
+
+
+def _waste(asked: Asked) -> Response:
+    age = days(asked.query("days") or "0")
+    found = waste(asked.service.workplace, age)
+    shown = [
+        {"what": one.what, "kind": one.kind, "meaning": MEANINGS[one.kind], "bytes": one.bytes}
+        for one in found[:MOST_NAMED]
+    ]
+    told = {"days": age, "bytes": sum(one.bytes for one in found), "found": len(found)}
+    return JSONResponse({**told, "waste": shown})
+
+
+def _clean(asked: Asked) -> Response:
+    wish = read(bodies.CleanWish, asked.json())
+    job = actions.clean(asked.service, asked.who, wish.get("days", 0), wish.get("what"))
+    return JSONResponse(job_facts(job), 201)
+
+
+def _upkeep(asked: Asked) -> Response:
+    return JSONResponse(asdict(Upkeep.of(asked.service.storage.engine)))
+
+
+def _set_upkeep(asked: Asked) -> Response:
+    upkeep = Upkeep(**read(bodies.UpkeepWish, asked.json()))
+    actions.set_upkeep(asked.service, asked.who, upkeep)
+    return JSONResponse(asdict(upkeep))
+
+
+TAGGING = Operation(
+    words="Give a study tags, in place of those it has",
+    group=STUDIES,
+    body=bodies.TagsWish,
+    answer=answers.Tags,
+)
+ARCHIVING = Operation(
+    words="Put a study out of the way: out of the list, unless archived studies are asked for",
+    group=STUDIES,
+    body=bodies.Nothing,
+    answer=answers.Archived,
+)
+BRINGING_BACK = Operation(
+    words="Have an archived study in the list again",
+    group=STUDIES,
+    body=bodies.Nothing,
+    answer=answers.Archived,
+)
+PRIORITY = Operation(
+    words="Have a study start before those of a lower priority; only an admin gives high",
+    group=STUDIES,
+    body=bodies.PriorityWish,
+    answer=answers.Job,
+)
+PLANNING = Operation(
+    words="Tell what the deletion of a study would take away and free; nothing is deleted",
+    group=STUDIES,
+    answer=answers.Deletion,
+)
+DELETING = Operation(
+    words="Delete a study with all that belongs to it, as a job",
+    group=STUDIES,
+    body=bodies.Nothing,
+    answer=answers.Job,
+    status=201,
+)
+AGE = Parameter(
+    "days",
+    {"type": "integer", "minimum": 0, "maximum": MOST_DAYS},
+    "only what has not changed for so many days; default 0",
+)
+LOOKING = Operation(
+    words=f"Tell what serves nothing and may go, the {MOST_NAMED} largest; nothing is removed",
+    group=GROUP,
+    answer=answers.WasteFound,
+    parameters=(AGE,),
+)
+CLEANING = Operation(
+    words="Remove what may go, all of it or what is named, as a job",
+    group=GROUP,
+    body=bodies.CleanWish,
+    answer=answers.Job,
+    status=201,
+)
+UPKEEP = Operation(
+    words="Read when the service cleans up by itself, and how much a study may keep",
+    group=GROUP,
+    answer=answers.Upkeep,
+)
+SETTING = Operation(
+    words="Set when the service cleans up by itself, and how much a study may keep",
+    group=GROUP,
+    body=bodies.UpkeepWish,
+    answer=answers.Upkeep,
+)
+
+
+def routes(top: str) -> list[RoleRoute]:
+    """Return the routes, under a path; they stand before `{study}/{act}`, which takes any act."""
+    study, machine = f"{top}/studies/{{name}}", f"{top}/machine"
+    return [
+        post(f"{study}/tags", _tag, "operator", TAGGING),
+        post(f"{study}/archive", _archive, "operator", ARCHIVING),
+        post(f"{study}/unarchive", _bring_back, "operator", BRINGING_BACK),
+        post(f"{study}/priority", _prioritise, "operator", PRIORITY),
+        get(f"{study}/deletion", _deletion, "admin", PLANNING),
+        post(f"{study}/deletion", _delete, "admin", DELETING),
+        get(f"{machine}/waste", _waste, "operator", LOOKING),
+        post(f"{machine}/clean", _clean, "admin", CLEANING),
+        get(f"{machine}/upkeep", _upkeep, "viewer", UPKEEP),
+        post(f"{machine}/upkeep", _set_upkeep, "admin", SETTING),
+    ]
