@@ -37,13 +37,8 @@ CHECKS = (
     checks.response_schema_conformance,
 )
 REFUSED = checks.negative_data_rejection
-BOUNDED = (
-    "/compare",
-    "/{act}",
-    "/reports/{file}",
-    "/waste",
-    "/studies",
-)  # a query or a path that can be wrong
+# A query or a path that can be wrong.
+BOUNDED = ("/compare", "/{act}", "/reports/{file}", "/waste", "/studies")
 ENDLESS, SLOW = "/events", "/predict"  # nothing that is there is asked for
 EXAMPLES = 25
 

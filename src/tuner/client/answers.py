@@ -297,7 +297,7 @@ class Acts(TypedDict):
 
 
 class Hook(TypedDict):
-    """An address that is told when a study ends; `host` leaves out the path: it can be secret."""
+    """Who is told when a study ends; `host` is mailto:ADDRESS, or leaves out a path: a secret."""
 
     id: int
     host: str

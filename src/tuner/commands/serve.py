@@ -73,7 +73,33 @@ def parser() -> argparse.ArgumentParser:
         help="a host in a private network that webhooks may name (can be repeated; default: only "
         "hosts on the public Internet)",
     )
+    _add_mail(made)
     return made
+
+
+def _add_mail(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("mail when a study ends")
+    group.add_argument(
+        "--mail-server",
+        metavar="HOST[:PORT]",
+        help="server that takes the mail (default port 587, with STARTTLS; 465: TLS from the "
+        "start)",
+    )
+    group.add_argument("--mail-from", metavar="ADDRESS", help="sender of the mail")
+    group.add_argument(
+        "--mail-to",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="who is told (can be repeated)",
+    )
+    group.add_argument("--mail-user", metavar="NAME", help="name at the server, if it asks for one")
+    group.add_argument(
+        "--mail-password-file",
+        type=Path,
+        metavar="FILE",
+        help="file with the password; it goes over TLS alone, or to this machine",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,10 +113,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(f"--data {arguments.data} is not a folder; name one with tables")
     loopback = is_loopback(arguments.host) and not arguments.allow_host  # else a proxy leads here
     hosts = _hosts(arguments.host, arguments.allow_host)
+    site = f"https://{arguments.allow_host[0]}" if arguments.allow_host else ""
     try:
         import uvicorn
 
         from tuner.serve.app import application
+        from tuner.serve.mailing import mail_of
         from tuner.serve.service import Service
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "tuner":
@@ -110,6 +138,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         data=arguments.data,
         workers=arguments.workers,
         hook_hosts=frozenset(name.lower() for name in arguments.hook_host),
+        mail=mail_of(
+            arguments.mail_server,
+            arguments.mail_from,
+            arguments.mail_to,
+            user=arguments.mail_user,
+            password_file=arguments.mail_password_file,
+            site=site,
+        ),
     )
     if not loopback and not service.tokens.exist():
         names = [f"--allow-host {name}" for name in arguments.allow_host]

@@ -1,4 +1,4 @@
-"""Webhooks: addresses that are told when a study ends, and what was sent to each.
+"""Webhooks and mail: who is told when a study ends, and what was sent to each.
 
 Messages are signed as the Standard Webhooks specification has it (standardwebhooks.com): an HMAC
 over the message's id, the time and the body.
@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from tuner.errors import UsageError
 from tuner.serve.leases import ENDED
+from tuner.serve.mailing import SCHEME
 from tuner.serve.posting import address_of, post, target_of
 from tuner.serve.tables import Delivery, Hook, Job
 from tuner.serve.times import iso
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import Engine
+
+    from tuner.serve.mailing import Mail
 
 PAUSES = (5, 60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600, 15 * 3600)  # seconds before each new attempt
 LEASE = 120.0  # seconds for which who sends has a message to itself
@@ -43,11 +46,13 @@ class Hooks:
 
     Attributes:
         allowed: hosts that may lead into a private network.
+        mail: how mail is sent, and to whom; None: it is not.
     """
 
     engine: Engine
     allowed: frozenset[str] = frozenset()
     clock: Callable[[], float] = time.time
+    mail: Mail | None = None
 
     def add(self, url: str, who: str) -> Hook:
         """Have an address told of what ends from now on; return it with its secret.
@@ -64,6 +69,14 @@ class Hooks:
             session.add(hook)
             session.commit()
             return hook
+
+    def note_recipients(self, who: str) -> None:
+        """Have those told by mail whom the start has named; they are told of what ends from now."""
+        wanted = {SCHEME + one for one in (self.mail.recipients if self.mail else ())}
+        known = {hook.url for hook in self.all()}
+        with self._session() as session, session.begin():
+            for url in sorted(wanted - known):
+                session.add(Hook(url=url, secret="", who=who, made=self.clock()))
 
     def all(self) -> Sequence[Hook]:
         """Return all hooks."""
@@ -122,7 +135,7 @@ class Hooks:
 
     def look(self) -> None:
         """Queue messages of what has ended, and send those that are due."""
-        hooks = {hook.id: hook for hook in self.all()}
+        hooks = {hook.id: hook for hook in self.all() if self._serves(hook)}
         if not hooks:
             return
         self._find(list(hooks.values()))
@@ -189,15 +202,9 @@ class Hooks:
     def _send(self, hook: Hook, one: Delivery, *, last: bool = False) -> None:
         """Try to deliver a message once, and note how that went."""
         attempts, now = one.attempts + 1, self.clock()
+        tell = self._mail if is_mail(hook) else self._post
         try:
-            target = target_of(hook.url)
-            status, said = post(
-                target,
-                address_of(target, self.allowed),  # looked at again: the name may lead elsewhere
-                one.body.encode(),
-                signed(hook.secret, f"msg_{one.id}", int(now), one.body),
-            )
-            good, answer = 200 <= status < 300, f"{status} {said}".strip()
+            good, answer = tell(hook, one, now)
         except (UsageError, OSError) as error:
             good, answer = False, str(error) or type(error).__name__
         over = good or last or attempts > len(PAUSES)
@@ -217,6 +224,31 @@ class Hooks:
             )
             session.commit()
 
+    def _post(self, hook: Hook, one: Delivery, now: float) -> tuple[bool, str]:
+        target = target_of(hook.url)
+        status, said = post(
+            target,
+            address_of(target, self.allowed),  # looked at again: the name may lead elsewhere
+            one.body.encode(),
+            signed(hook.secret, f"msg_{one.id}", int(now), one.body),
+        )
+        return 200 <= status < 300, f"{status} {said}".strip()
+
+    def _mail(self, hook: Hook, one: Delivery, now: float) -> tuple[bool, str]:
+        del now
+        if self.mail is None or not self._serves(hook):
+            raise UsageError(
+                "this service was started without mail to that address; start it with --mail-to, "
+                "or remove the address"
+            )
+        recipient = hook.url.removeprefix(SCHEME)
+        return True, self.mail.send(recipient, one.id, one.made, one.body)
+
+    def _serves(self, hook: Hook) -> bool:
+        """Whether this service tells it: another one on the same database may know other people."""
+        named = self.mail.recipients if self.mail else ()
+        return not is_mail(hook) or hook.url.removeprefix(SCHEME) in named
+
     def _session(self) -> Session:
         return Session(self.engine, expire_on_commit=False)
 
@@ -234,8 +266,15 @@ def signed(secret: str, number: str, seconds: int, body: str) -> dict[str, str]:
     }
 
 
+def is_mail(hook: Hook) -> bool:
+    """Whether a hook is told by mail."""
+    return hook.url.startswith(SCHEME)
+
+
 def place_of(hook: Hook) -> str:
     """Return where a hook leads, without its path: that may hold a secret."""
+    if is_mail(hook):
+        return hook.url
     return f"https://{target_of(hook.url).host}/..."
 
 

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
     from optuna.storages import RDBStorage
 
+    from tuner.serve.mailing import Mail
     from tuner.workplace import Workplace
+
+STARTER = "the start of the service"  # who has named those who get mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ class Service:
         data: Path | None = None,
         workers: int | None = None,
         hook_hosts: frozenset[str] = frozenset(),
+        mail: Mail | None = None,
     ) -> Service:
         """Open the database, make what is missing in it, and return the service.
 
@@ -81,6 +85,7 @@ class Service:
             data: folder of the owner's tables and pictures.
             workers: trainings that run at once, over all studies.
             hook_hosts: hosts in a private network that webhooks may name.
+            mail: how mail is sent when a study ends, and to whom; None: it is not.
 
         Raises:
             StoreError: the database cannot be used.
@@ -90,6 +95,8 @@ class Service:
         shelf = Shelf(cases, DataShelf(data, workplace.root / "uploads"))
         queue, room = Queue(storage.engine), Room(workplace)
         tidying = Tidying(storage.engine)
+        hooks = Hooks(storage.engine, hook_hosts, mail=mail)
+        hooks.note_recipients(STARTER)
         return cls(
             workplace=workplace,
             storage=storage,
@@ -101,7 +108,7 @@ class Service:
             predictor=Predictor(shelf),
             tokens=Tokens(storage.engine),
             acts=Acts(storage.engine, time.time),
-            hooks=Hooks(storage.engine, hook_hosts),
+            hooks=hooks,
             hosts=hosts,
             loopback=loopback,
             room=room,

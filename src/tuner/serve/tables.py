@@ -151,10 +151,10 @@ class Act(Table):
 
 
 class Hook(Table):
-    """An address that is told when a study ends.
+    """An address that is told when a study ends: of a server, or mailto: of a person.
 
     Attributes:
-        secret: with which what is sent is signed.
+        secret: with which what is sent is signed; empty: mail is not.
         made: only what ends later is told.
     """
 
