@@ -6,7 +6,6 @@ import email
 import email.policy
 import ssl
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,11 +22,12 @@ from tuner.serve.mailing import Mail, mail_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from email.message import EmailMessage
+    from pathlib import Path
 
     from tuner.serve.service import Service
 
 V1 = "/api/v1"
-SECRET = "correct horse"  # noqa: S105 - of the server below
+SECRET = "correct horse"  # of the server below
 ANN, BOB = "ann@example.org", "bob@example.org"
 
 

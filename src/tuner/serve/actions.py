@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError, unknown_name
 from tuner.serve.chores import clean_request, delete_request
+from tuner.serve.finding import catalogue_of
 from tuner.serve.requests import LONGEST_LIST, check_try, retrain_request, study_request, whole
 from tuner.serve.requests import MOST_TRIALS as MOST_TRIALS
 from tuner.serve.turns import PRIORITIES
-from tuner.study.catalogue import Catalogue
 from tuner.study.schema import FACTS
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def retrain(service: Service, who: str, name: str, arm: object) -> Job:
     Raises:
         UsageError: there is no such study or arm, or another job has that study.
     """
-    catalogue = Catalogue(service.storage)
+    catalogue = catalogue_of(service.storage, name)
     catalogue.check(name)
     case = str(catalogue.studies[name][FACTS]["case"])
     job = service.queue.submit(retrain_request(name, case, arm, service.shelf), who)
@@ -193,7 +193,7 @@ def delete(service: Service, who: str, name: str) -> Job:
     Raises:
         UsageError: there is no such study, or another job has it.
     """
-    catalogue = Catalogue(service.storage)
+    catalogue = catalogue_of(service.storage, name)
     catalogue.check(name)
     case = str(catalogue.studies[name][FACTS]["case"])
     request = delete_request(service.workplace, name, case)
@@ -233,7 +233,7 @@ def job_of(service: Service, name: str) -> Job:
     """
     job = service.queue.of_study(name)
     if job is None:
-        Catalogue(service.storage).check(name)
+        catalogue_of(service.storage, name).check(name)
         raise UsageError(
             f"study {name!r} was run from a command line, not by this service; continue it there, "
             "or submit it here under its name with the same case, seed and fixed values"

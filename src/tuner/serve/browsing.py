@@ -14,10 +14,10 @@ from tuner.case.metric import metric_of
 from tuner.errors import UsageError, unknown_name
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
+from tuner.serve.finding import catalogue_of
 from tuner.serve.forecasting import SEEDS, seconds_left
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.times import iso
-from tuner.study.catalogue import Catalogue
 from tuner.study.schema import ARM, EVIDENCE, FACTS, GUESS, PARENT, TRIED
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Browser:
         Raises:
             UsageError: there is no study of that name.
         """
-        study = Catalogue(self.storage).load(name)
+        study = catalogue_of(self.storage, name).load(name)
         return [
             {**_trial(one), "curve": points_of(one)} for one in study.get_trials(deepcopy=False)
         ]

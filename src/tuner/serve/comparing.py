@@ -14,6 +14,7 @@ from tuner.errors import StudyError, UsageError
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.runs.contrast import differing, inputs_that_differ, reasons_against
 from tuner.serve.browsing import points_of
+from tuner.serve.finding import catalogue_of, is_there
 from tuner.serve.proof import Pair, paired
 from tuner.study.arms import arms_of
 from tuner.study.catalogue import Catalogue
@@ -126,7 +127,7 @@ def compare(storage: RDBStorage, labels: Sequence[str]) -> Comparison:
     wanted = list(dict.fromkeys(labels))
     if not FEWEST <= len(wanted) <= MOST:
         raise UsageError(f"got {len(wanted)} to compare; choose {FEWEST} to {MOST}")
-    catalogue = Catalogue(storage)
+    catalogue = _holding(storage, wanted)
     sides = [_side(catalogue, label) for label in wanted]
     told = [(one.study, one.trial) for one in sides]
     if len(set(told)) < len(told):
@@ -140,6 +141,13 @@ def compare(storage: RDBStorage, labels: Sequence[str]) -> Comparison:
         hyperparameters=differing(*(one.hyperparameters for one in sides)),
         pairs=[paired(storage, told[0], other, len(sides) - 1) for other in told[1:]],
     )
+
+
+def _holding(storage: RDBStorage, labels: Sequence[str]) -> Catalogue:
+    """Read the studies that are named; a name may have the mark of a trial in it."""
+    names = {label for label in labels if is_there(storage, label)}
+    names |= {label.rpartition(MARK)[0] or label for label in labels if label not in names}
+    return catalogue_of(storage, *names)
 
 
 def _side(catalogue: Catalogue, label: str) -> Side:

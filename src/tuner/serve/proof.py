@@ -17,7 +17,7 @@ from tuner.evidence.predictions import TARGETS, kept_scale
 from tuner.evidence.rowwise import Kept
 from tuner.report.facts import gather
 from tuner.runs.inventory import best_in
-from tuner.study.catalogue import Catalogue
+from tuner.serve.finding import catalogue_of, is_there
 from tuner.study.schema import FACTS, SEED_MATTERS
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def gain_over_the_baseline(
     """Say whether a model's configuration is better than its study's baseline."""
     name = str(manifest.get("study"))
     try:
-        study = Catalogue(storage).load(name)
+        study = catalogue_of(storage, name).load(name)
         best = best_in(gather(study, workplace, further=False))
     except TunerError as error:
         return Proof(False, f"Its gain is not proven: {error}.")
@@ -153,7 +153,7 @@ def _gain(
 
 
 def _kept(storage: RDBStorage, name: str) -> tuple[optuna.Study, Kept] | None:
-    if name not in optuna.get_all_study_names(storage):
+    if not is_there(storage, name):
         return None
     study = optuna.load_study(study_name=name, storage=storage)
     kept = Kept.of(study)

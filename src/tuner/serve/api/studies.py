@@ -17,7 +17,7 @@ from tuner.serve.api.operation import JSON, TEXT, Operation, Parameter, get, pos
 from tuner.serve.api.reading import read
 from tuner.serve.browsing import check_names, job_facts, row_facts
 from tuner.serve.events import stream
-from tuner.study.catalogue import Catalogue
+from tuner.serve.finding import catalogue_of
 
 if TYPE_CHECKING:
     from tuner.serve.routing import Asked, RoleRoute
@@ -61,7 +61,8 @@ def _trials(asked: Asked) -> Response:
 
 
 def _trials_csv(asked: Asked) -> Response:
-    study = Catalogue(asked.service.storage).load(asked.path("name"))
+    name = asked.path("name")
+    study = catalogue_of(asked.service.storage, name).load(name)
     return PlainTextResponse(trials_csv(study.get_trials(deepcopy=False)), media_type="text/csv")
 
 
@@ -72,7 +73,7 @@ def report_file(asked: Asked) -> Response:
         UsageError: there is no such study, or no report of it yet.
     """
     name, file = folder_name(asked.path("name")), asked.path("file")
-    Catalogue(asked.service.storage).check(name)
+    catalogue_of(asked.service.storage, name).check(name)
     path = asked.service.workplace.report(name) / file
     if file not in REPORTS or not path.is_file():
         raise UsageError(f"no {file} of study {name!r}; a report is written when a study ends")
