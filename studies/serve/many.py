@@ -26,11 +26,13 @@ from load import served
 
 import tuner
 from tuner.machine import machine
+from tuner.study.schema import EVIDENCE
 
 HERE = Path(__file__).parent
 NAME, LARGE = "housing", "large"
 PEOPLE, TAGGED = 20, 10  # who has submitted; one study in so many has a tag
 LARGE_TRIALS = 1000
+COPY = "printf('study %05d', k)"
 NUMBERS = (
     "WITH RECURSIVE copies(k) AS (SELECT :first UNION ALL SELECT k + 1 FROM copies WHERE k < :last)"
 )
@@ -65,12 +67,16 @@ def multiply(path: Path, studies: int) -> dict[str, int]:
             for table in rows
         )
         for table in rows:
-            copied = [as_copied(name, span) for name in columns[table]]
+            copied = [as_copied(table, name, span) for name in columns[table]]
             database.execute(
                 f"{NUMBERS} INSERT INTO {table} SELECT {', '.join(copied)} FROM {table}, copies",
                 {"first": 1, "last": studies - 1},
             )
         enlarge(database, rows, columns, span * studies, span)
+        database.execute(
+            "UPDATE study_user_attributes SET value_json = ? WHERE key = ? AND value_json = ?",
+            (json.dumps(LARGE), EVIDENCE, json.dumps(NAME)),
+        )
         database.execute("ANALYZE")
         counts = {
             table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
@@ -80,14 +86,14 @@ def multiply(path: Path, studies: int) -> dict[str, int]:
     return {**counts, "bytes": path.stat().st_size}
 
 
-def as_copied(column: str, span: int) -> str:
+def as_copied(table: str, column: str, span: int) -> str:
     """Return the SQL of a column of the k-th copy."""
     if column.endswith("_id"):
         return f"{column} + k * {span}"
-    if (
-        column == "study_name"
-    ):  # those of trainings after a search have the name of the search first
-        return f"printf('study %05d', k) || substr(study_name, {len(NAME) + 1})"
+    if column == "study_name":  # trainings after a search are under its name and an ending
+        return f"{COPY} || substr(study_name, {len(NAME) + 1})"
+    if (table, column) == ("study_user_attributes", "value_json"):
+        return f"""CASE key WHEN '{EVIDENCE}' THEN '"' || {COPY} || '"' ELSE value_json END"""
     return column
 
 
@@ -104,7 +110,11 @@ def enlarge(
         "WHERE s.study_name = ?",
         (NAME,),
     ).fetchone()
-    database.execute("UPDATE studies SET study_name = ? WHERE study_id = ?", (LARGE, number))
+    database.execute(
+        f"UPDATE studies SET study_name = ? || substr(study_name, {len(NAME) + 1}) "
+        "WHERE study_name LIKE ?",
+        (LARGE, f"{NAME}%"),
+    )
     mine = (
         f"trial_id IN (SELECT trial_id FROM trials WHERE study_id = {number} AND number < {trials})"
     )

@@ -14,6 +14,8 @@ from tuner.commands.rename import main as rename
 from tuner.commands.study import main as study
 from tuner.errors import UsageError
 from tuner.runs.inventory import entries_of
+from tuner.serve.browsing import MOST_WATCHED
+from tuner.serve.finding import catalogue_of
 from tuner.serve.pages import ROWS
 from tuner.serve.summaries import Summaries
 from tuner.serve.tidying import LONGEST_TAG, MOST_TAGS
@@ -78,6 +80,32 @@ def test_a_study_of_which_only_a_part_is_read_is_as_whole(service: Service) -> N
     every = Catalogue(service.storage).attributes
     found = entries_of(Catalogue(service.storage, ids, every))
     assert found == [fresh(service)["second"]]
+
+
+def test_a_study_that_is_made_again_under_its_name_is_not_the_old_one(service: Service) -> None:
+    assert service.browser.study("tiny")["finished"] == 5
+    assert delete(["tiny", "--yes"]) == 0
+    assert study([TINY, "--trials", "3", "--seeds", "0", "--workers", "1"]) == 0
+    service.browser.forget()
+    assert service.browser.study("tiny")["finished"] == 3
+
+
+def test_what_was_read_of_watched_studies_is_bounded(service: Service) -> None:
+    names = ["tiny", *(f"copy {number}" for number in range(MOST_WATCHED))]
+    for name in names[1:]:
+        copied(service, name)
+    for name in names:
+        assert service.browser.study(name)["finished"] == 5
+    assert len(service.browser._watched) == MOST_WATCHED
+
+
+def test_of_studies_by_name_no_others_are_read(service: Service) -> None:
+    copied(service, "second")
+    found = catalogue_of(service.storage, "tiny")
+    assert [*found.studies] == ["tiny"]
+    assert found.family("tiny") == ["tiny", evidence_name("tiny")]
+    with pytest.raises(UsageError, match="no study 'tinny'; did you mean 'tiny'"):
+        catalogue_of(service.storage, "tinny").load("tinny")
 
 
 def test_tags_find_a_study(service: Service, client: TestClient) -> None:

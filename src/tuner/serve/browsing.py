@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import optuna
 from optuna.trial import TrialState
 
 from tuner.case.metric import metric_of
@@ -18,7 +19,7 @@ from tuner.serve.finding import catalogue_of
 from tuner.serve.forecasting import SEEDS, seconds_left
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.times import iso
-from tuner.study.schema import ARM, EVIDENCE, FACTS, GUESS, PARENT, TRIED
+from tuner.study.schema import ARM, EVIDENCE, FACTS, GUESS, PARENT, SESSIONS, TRIED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 FRESH = 1.0  # seconds for which something read is shown again: many may watch one study
 LEADERS = 8
+MOST_WATCHED = 20  # studies whose trials are kept in memory
 OPEN = {"queued", "running", "paused"}
 
 
@@ -74,6 +76,7 @@ class Browser:
     summaries: Summaries
     tidying: Tidying
     _kept: dict[Hashable, tuple[float, Any]] = field(default_factory=dict)
+    _watched: dict[Hashable, optuna.Study] = field(default_factory=dict)  # longest ago first
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def studies(
@@ -184,7 +187,7 @@ class Browser:
             "parent": None,
             "fixed": {},
         }
-        return found if study is None else found | self._searched(*study, job)
+        return found if study is None else found | self._searched(name, *study, job)
 
     def _loaded(self, name: str) -> tuple[int, Mapping[str, Any]] | None:
         try:
@@ -194,12 +197,30 @@ class Browser:
             return None
         return (number, facts) if FACTS in facts and EVIDENCE not in facts else None
 
+    def _trials_of(
+        self, name: str, number: int, attributes: Mapping[str, Any]
+    ) -> list[FrozenTrial]:
+        """Return the trials of a study; of one that is watched, only those that can have changed.
+
+        A study that is loaded keeps its finished trials. A database may give the number and the
+        name of a study that was deleted to another, but not the moment when that one began.
+        """
+        began = [one.get("started") for one in attributes.get(SESSIONS, ())[:1]]
+        key = (number, name, *began)
+        study = self._watched.pop(key, None) or optuna.load_study(
+            study_name=name, storage=self.storage
+        )
+        self._watched[key] = study
+        if len(self._watched) > MOST_WATCHED:
+            del self._watched[next(iter(self._watched))]
+        return study.get_trials(deepcopy=False)
+
     def _searched(
-        self, number: int, attributes: Mapping[str, Any], job: Job | None
+        self, name: str, number: int, attributes: Mapping[str, Any], job: Job | None
     ) -> dict[str, Any]:
         facts = attributes[FACTS]
         metric = metric_of(facts)
-        trials = self.storage.get_all_trials(number, deepcopy=False)
+        trials = self._trials_of(name, number, attributes)
         complete = [one for one in trials if one.state == TrialState.COMPLETE]
         complete = [one for one in complete if _score(one) is not None]
         complete.sort(key=lambda one: -metric.sign * (_score(one) or 0))

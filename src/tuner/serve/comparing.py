@@ -17,7 +17,6 @@ from tuner.serve.browsing import points_of
 from tuner.serve.finding import catalogue_of, is_there
 from tuner.serve.proof import Pair, paired
 from tuner.study.arms import arms_of
-from tuner.study.catalogue import Catalogue
 from tuner.study.schema import CONFIRMATION, FACTS
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from tuner.case.metric import Metric
+    from tuner.study.catalogue import Catalogue
 
 FEWEST, MOST = 2, 8  # sides of a comparison
 MARK = "#"  # between the name of a study and the number of one of its trials

@@ -107,7 +107,7 @@ def paired(
     told = (first, second)
     said = [one and one[1].said(str(trial)) for one, (_, trial) in zip(kept, told, strict=True)]
     if not (kept[0] and kept[1] and said[0] and said[1]):
-        return Pair(None, why="not both were tested")
+        return Pair(None, why="not both have kept what their models said of each test row")
     rows = [one[1].attributes[TARGETS]["rows"] for one in kept if one]
     if rows[0] != rows[1]:
         return Pair(None, why="they met different test rows")
