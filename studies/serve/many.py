@@ -38,11 +38,11 @@ NUMBERS = (
 )
 
 
-def searched(home: Path, trials: int) -> Path:
+def searched(home: Path, trials: int, seeds: int) -> Path:
     """Search one study, confirmation included; return its database."""
-    words = ["--home", str(home), "--trials", str(trials), "--seeds", "2", "--workers", "1"]
+    words = ["--home", str(home), "--trials", str(trials), "--seeds", str(seeds)]
     subprocess.run(
-        [sys.executable, "-m", "tuner", "study", NAME, *words],
+        [sys.executable, "-m", "tuner", "study", NAME, *words, "--workers", "1"],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -215,7 +215,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     """Make the store, serve it, and ask."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "storage"
-        path = searched(home, arguments.trials)
+        path = searched(home, arguments.trials, arguments.seeds)
         holds = multiply(path, arguments.studies)
         with served(home, 1):  # makes the tables of the service
             pass
@@ -246,6 +246,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--studies", type=int, default=10_000)
     parser.add_argument("--trials", type=int, default=10, help="of each study")
+    parser.add_argument("--seeds", type=int, default=2, help="models an arm; 0: not confirmed")
     parser.add_argument("--times", type=int, default=20, help="each page is asked for")
     parser.add_argument("--pause", type=float, default=1.1, help="seconds between two requests")
     parser.add_argument("--out", type=Path, default=HERE / "many.json")

@@ -16,7 +16,7 @@ from tuner.commands import best, clean, compare, delete, rename
 from tuner.commands.list import main as list_main
 from tuner.commands.study import main as study_main
 from tuner.errors import StudyError, UsageError
-from tuner.evidence.odometer import looks_at
+from tuner.evidence.odometer import looks_among, looks_at, openings_in
 from tuner.report.facts import gather
 from tuner.runs.cleaning import find_waste, take_away
 from tuner.runs.contrast import contrast
@@ -144,6 +144,9 @@ def test_looks_at_a_test_set_outlive_delete_and_clean(own_workplace: Path) -> No
     identity = make_brief(TINY, own_workplace).dataset.test.identity()
     before = looks_at(other, identity)
     assert before >= 1
+    for rows in (identity, "others", None):
+        some = openings_in(open_storage(DATABASE).engine, "other", rows)
+        assert looks_among(some, "other", rows) == looks_at(other, rows)
     delete_study(HERE, "tiny")
     assert looks_at(load_study(DATABASE, "other"), identity) == before
     assert clean.main(["--yes"]) == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import optuna
+from sqlalchemy import bindparam, text
 
 from tuner.study.schema import EVIDENCE, FACTS, OPENINGS
 from tuner.study.store import evidence_name
@@ -14,6 +16,17 @@ from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sqlalchemy import Engine
+
+# Optuna reads all that all studies keep for this.
+KEPT = text(
+    "SELECT s.study_name, a.value_json FROM study_user_attributes a "
+    "JOIN studies s ON s.study_id = a.study_id WHERE a.key = :key"
+)
+KEPT_OF = text(f"{KEPT.text} AND s.study_name IN :names").bindparams(
+    bindparam("names", expanding=True)
+)
 
 
 def record_opening(study: optuna.Study, identity: str, reason: str, look: int = 1) -> None:
@@ -60,6 +73,29 @@ def looks_at(study: optuna.Study, identity: str | None) -> int:
     """
     every = {one.study_name: one.user_attrs for one in storage_of(study).get_all_studies()}
     return looks_among(every, study.study_name, identity)
+
+
+def openings_in(engine: Engine, name: str, identity: str | None) -> dict[str, dict[str, Any]]:
+    """Return of a store's studies only what `looks_among` needs of them, by name.
+
+    Args:
+        name: of the study that it is asked for.
+        identity: of its test rows, as for `looks_at`.
+    """
+    with engine.connect() as connection:
+        found = connection.execute(KEPT, {"key": OPENINGS})
+        every: dict[str, dict[str, Any]] = {
+            one: {OPENINGS: json.loads(kept)} for one, kept in found
+        }
+        every.setdefault(name, {})
+        by_data = [
+            one
+            for one, kept in every.items()
+            if one == name or identity is None or None in _rows_of(kept)
+        ]
+        for one, facts in connection.execute(KEPT_OF, {"key": FACTS, "names": by_data}):
+            every[one][FACTS] = json.loads(facts)
+    return every
 
 
 def looks_among(every: Mapping[str, Mapping[str, Any]], name: str, identity: str | None) -> int:

@@ -80,9 +80,10 @@ class Kept:
 def evidence_of(study: optuna.Study) -> optuna.Study | None:
     """Return the study of the trainings after the search, if there is one."""
     name = evidence_name(study.study_name)
-    if name not in optuna.get_all_study_names(storage_of(study)):
+    try:
+        return optuna.load_study(study_name=name, storage=storage_of(study))
+    except KeyError:  # to ask for all names first would read every study of the store
         return None
-    return optuna.load_study(study_name=name, storage=storage_of(study))
 
 
 def by_losses(

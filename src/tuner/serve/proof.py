@@ -12,7 +12,7 @@ from tuner.errors import TunerError
 from tuner.evidence.crossed import compare_rows, judge
 from tuner.evidence.looks import Share
 from tuner.evidence.moments import losses, moments
-from tuner.evidence.odometer import looks_at
+from tuner.evidence.odometer import looks_among, openings_in
 from tuner.evidence.predictions import TARGETS, kept_scale
 from tuner.evidence.rowwise import Kept
 from tuner.report.facts import gather
@@ -113,7 +113,11 @@ def paired(
         return Pair(None, why="they met different test rows")
     study = kept[1][0]
     metric = metric_of(study.user_attrs[FACTS])
-    looks = pairs * max(1, *(looks_at(one[0], rows[0]) for one in kept if one))
+    names = [one[0].study_name for one in kept if one]
+    told_of = [
+        looks_among(openings_in(storage.engine, name, rows[0]), name, rows[0]) for name in names
+    ]
+    looks = pairs * max(1, *told_of)
     gain = _gain(metric, said[0], said[1], kept[1][1], looks)
     if gain is None or metric.name != metric_of(kept[0][0].user_attrs[FACTS]).name:
         return Pair(None, why="they have different metrics")

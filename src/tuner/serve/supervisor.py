@@ -20,6 +20,7 @@ from tuner.commands.ending import INTERRUPTED
 from tuner.errors import StudyError, TunerError, UsageError
 from tuner.machine import usable_cores
 from tuner.serve.chores import clean_request, words_of_chore
+from tuner.serve.finding import is_there
 from tuner.serve.leases import AFTER
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.queue import MOST_STARTS
@@ -246,8 +247,7 @@ class Supervisor:
 
     def _is_deleted(self, job: Job) -> bool:
         """Whether a deletion has nothing left to do: it was killed after its last step."""
-        names = {one.study_name for one in self._storage.get_all_studies()}
-        return job.kind == "delete" and job.study not in names
+        return job.kind == "delete" and not is_there(self._storage, job.study)
 
     @property
     def _storage(self) -> RDBStorage:
