@@ -145,7 +145,7 @@ def test_looks_at_a_test_set_outlive_delete_and_clean(own_workplace: Path) -> No
     before = looks_at(other, identity)
     assert before >= 1
     for rows in (identity, "others", None):
-        some = openings_in(open_storage(DATABASE).engine, "other", rows)
+        some = openings_in(open_storage(DATABASE, create=False).engine, "other", rows)
         assert looks_among(some, "other", rows) == looks_at(other, rows)
     delete_study(HERE, "tiny")
     assert looks_at(load_study(DATABASE, "other"), identity) == before
