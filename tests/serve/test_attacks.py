@@ -7,6 +7,7 @@ import shutil
 import socket
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -198,7 +199,17 @@ def test_no_name_becomes_a_script(empty: Service, script: str) -> None:
     asked = {"case": "tiny", "name": script.replace("/", "")}
     made = client.post(f"{V1}/studies", json=asked, headers={"Idempotency-Key": script})
     assert made.status_code == 201
-    paths = ["/tuner/", "/tuner/acts", "/tuner/models", "/tuner/compare", "/tuner/hooks"]
+    tagged = client.post(f"{V1}/studies/{asked['name']}/tags", json={"tags": [script]})
+    assert tagged.json()["tags"] == [script]
+    paths = [
+        "/tuner/",
+        f"/tuner/?{urlencode({'tag': script})}",
+        "/tuner/machine",
+        "/tuner/acts",
+        "/tuner/models",
+        "/tuner/compare",
+        "/tuner/hooks",
+    ]
     query = {"q": script, "study": script, "case": script, "state": script}
     for path in (*paths, "/tuner/new", f"/tuner/studies/{asked['name']}", f"/tuner/{script}"):
         for given in ({}, query):
