@@ -196,13 +196,20 @@ def spread(times: list[float]) -> dict[str, float]:
 
 def main() -> int:
     """Measure, print, and write what came out beside this file."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--watchers", type=int, default=200)
-    parser.add_argument("--rate", type=float, default=50, help="requests a second")
-    parser.add_argument("--case", default="housing")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=HERE / "load.json")
+    parser = argparse.ArgumentParser(
+        description=f"{__doc__.partition(chr(10))[0]} Run it on a machine that does nothing else: "
+        "python studies/serve/load.py. To see that it works: --seconds 5 --watchers 10 --rate 5. "
+        "Its exit status is 0 if there was no error, 99 % of answers came within 300 ms, and the "
+        "study lost less than a tenth of its trials."
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=120, help="for each of the two studies (default 120)"
+    )
+    parser.add_argument("--watchers", type=int, default=200, help="clients (default 200)")
+    parser.add_argument("--rate", type=float, default=50, help="requests a second (default 50)")
+    parser.add_argument("--case", default="housing", help="what is searched (default housing)")
+    parser.add_argument("--workers", type=int, default=1, help="of the service (default 1)")
+    parser.add_argument("--out", type=Path, default=HERE / "load.json", help="where it is written")
     arguments = parser.parse_args()
     settings = {name: value for name, value in vars(arguments).items() if name != "out"}
     found = {
