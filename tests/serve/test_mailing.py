@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import ssl
+from asyncio import Server
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +55,9 @@ class AnyPort(Controller):
     """A server on whatever port is free."""
 
     def _trigger_server(self) -> None:
+        assert isinstance(self.server, Server)
         self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture
