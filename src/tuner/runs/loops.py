@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
 from optuna.pruners import MedianPruner
 
 from tuner.case.assignments import literal
 from tuner.case.source import source_of
+from tuner.engines.cards import visible_cards
 from tuner.engines.forking import pool
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
@@ -85,12 +85,12 @@ class LoopMachine:
         """
         refuse_ray_for_loop(compute)
         compute.check()
-        return cls(compute.workers or torch.cuda.device_count() or usable_cores())
+        return cls(compute.workers or len(visible_cards()) or usable_cores())
 
     def engine(self, at_most: int | None = None) -> LoopEngine:
         """Make an engine."""
         slots = min(self.slots, at_most or self.slots)
-        return LoopEngine(slots, cards=torch.cuda.device_count())
+        return LoopEngine(slots, cards=visible_cards())
 
     def facts(self) -> dict[str, Any]:
         """Nothing: the manifest has it."""
