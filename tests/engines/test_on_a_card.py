@@ -104,7 +104,7 @@ def test_card_and_processor_agree_on_a_model(name: str) -> None:
         network.load_state_dict(learner.network.state_dict())
         fitted = Fitted(network.to(device).eval(), learner.features, learner.targets)
         made.append(fitted.outputs(rows, Plan(device=device)).cpu())
-    assert torch.allclose(*made, rtol=1e-3, atol=1e-4)
+    assert torch.allclose(made[0], made[1], rtol=1e-3, atol=1e-4)
 
 
 def ends_of(

@@ -99,7 +99,7 @@ def whole() -> list[Event]:
 
 
 def test_it_is_begun_again_alone_and_nothing_beside_it() -> None:
-    slow = [*(point(step) for step in range(1, 9)), END]
+    slow: list[Event] = [*(point(step) for step in range(1, 9)), END]
     engine = ScriptedEngine(
         2, {0: [[point(1), LACKS_MEMORY], whole()], 1: [slow], 2: [whole()], 3: [whole()]}
     )

@@ -26,8 +26,6 @@ from tuner.training.plan import Plan
 from tuner.training.step import Trainer, make_trainers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import Generator, Tensor
 
     from tuner.case.contract import Case
@@ -116,6 +114,8 @@ def test_all_of_a_step_and_of_a_validation_is_on_the_device(name: str, meta: str
         assert {value.device.type for value in (*batches, *told)} == {"meta"}
         assert {weight.device.type for weight in trainer.weights} == {"meta"}
         assert all(value.shape == () for value in told)
+        models = [fitted.model for fitted in trainer.fitted()]
+        assert {one.device.type for model in models for one in model.parameters()} == {meta}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -161,7 +161,8 @@ def test_a_case_that_draws_on_the_processor_is_given_a_generator_there(own: str)
         outputs = model(batch.features + draw(batch.random))
         return nn.functional.cross_entropy(outputs, batch.targets), outputs
 
-    case = replace(CASES["stack"], **{own: {"augment": augment, "step": step}[own]})
+    whole = CASES["stack"]
+    case = replace(whole, augment=augment) if own == "augment" else replace(whole, step=step)
     trainer = trainers_of(case, data_of("stack"))[0]
     given.clear()  # work was counted
     trainer.forward.random = OnCard()  # type: ignore[assignment]
@@ -195,10 +196,9 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-def workspace(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def workspace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(WORKSPACE, "")  # so that it is put back
     monkeypatch.delenv(WORKSPACE)
-    return
 
 
 @pytest.mark.parametrize(("plan", "rounding"), [(CARD, "ieee"), (ROUNDED, "tf32")])

@@ -101,7 +101,12 @@ class Trainer:
     def fitted(self) -> list[Fitted]:
         """Return each learner's model with its present weights."""
         return [
-            Fitted(network.eval(), learner.features, learner.targets, self.forward.asked)
+            Fitted(
+                network.to(self.device).eval(),
+                learner.features,
+                learner.targets,
+                self.forward.asked,
+            )
             for network, learner in zip(self.networks.trained(), self.learners, strict=True)
         ]
 
