@@ -188,9 +188,9 @@ def settings() -> dict[str, Any]:
     filling: Any = torch.utils.deterministic
     return {
         "repeatable": torch.are_deterministic_algorithms_enabled(),
-        "products": backends.cuda.matmul.fp32_precision,
-        "convolutions": backends.cudnn.conv.fp32_precision,
-        "recurrent": backends.cudnn.rnn.fp32_precision,
+        "products": backends.cuda.matmul.fp32_precision == "tf32",
+        "convolutions": backends.cudnn.conv.fp32_precision == "tf32",
+        "recurrent": backends.cudnn.rnn.fp32_precision == "tf32",
         "filled": filling.fill_uninitialized_memory,
     }
 
@@ -201,9 +201,9 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(WORKSPACE)
 
 
-@pytest.mark.parametrize(("plan", "rounding"), [(CARD, "ieee"), (ROUNDED, "tf32")])
+@pytest.mark.parametrize(("plan", "rounding"), [(CARD, False), (ROUNDED, True)])
 def test_a_card_computes_as_the_plan_says_and_alike_each_time(
-    plan: Plan, rounding: str, workspace: None
+    plan: Plan, rounding: bool, workspace: None
 ) -> None:
     before = settings()
     with computing(plan):
@@ -215,7 +215,24 @@ def test_a_card_computes_as_the_plan_says_and_alike_each_time(
             "filled": False,
         }
         assert os.environ[WORKSPACE] == REPEATABLE
+        assert torch.backends.cuda.matmul.allow_tf32 == rounding, "torch.compile reads it"
     assert settings() == before
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_what_somebody_has_chosen_for_products_comes_back(workspace: None, new: bool) -> None:
+    products: Any = torch.backends.cuda.matmul
+    if new:
+        products.fp32_precision = "tf32"
+    else:
+        torch.set_float32_matmul_precision("medium")
+    try:
+        with computing(CARD):
+            assert products.fp32_precision == "ieee"
+        assert products.fp32_precision == "tf32"
+        assert torch.get_float32_matmul_precision() == ("high" if new else "medium")
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
 def test_a_processor_computes_as_ever(workspace: None) -> None:

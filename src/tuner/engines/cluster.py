@@ -106,7 +106,8 @@ class RayCluster:
         room = sum(counts)
         if room == 0:
             raise EngineError(f"this study cannot be trained on this cluster: {NO_CARD}")
-        workers = min(self.workers or room, at_most or room)
+        workers = self.workers or room
+        workers = min(workers, at_most or workers)
         return RayEngine(workers, plan, sharing=math.ceil(workers / room))
 
     def in_words(self, workers: int) -> str | None:

@@ -35,25 +35,43 @@ def computing(plan: Plan) -> Iterator[None]:
         yield
         return
     os.environ.setdefault(WORKSPACE, REPEATABLE)
-    rounded = "tf32" if plan.precision == "bfloat16" else "ieee"
-    settings: Any = torch.backends  # of which torch annotates only a part
-    products = (settings.cuda.matmul, settings.cudnn.conv, settings.cudnn.rnn)
+    rounded = plan.precision == "bfloat16"
     filling: Any = torch.utils.deterministic
-    before = [one.fp32_precision for one in products]
+    products, convolutions = _precision_of_products(), _rounds_convolutions()
     chosen = torch.are_deterministic_algorithms_enabled()
     only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
     filled = filling.fill_uninitialized_memory
     try:
         torch.use_deterministic_algorithms(True, warn_only=True)
         filling.fill_uninitialized_memory = False  # a kernel for each tensor
-        for one in products:
-            one.fp32_precision = rounded
+        _round("high" if rounded else "highest", convolutions=rounded)
         yield
     finally:
         torch.use_deterministic_algorithms(chosen, warn_only=only_warned)
         filling.fill_uninitialized_memory = filled
-        for one, own in zip(products, before, strict=True):
-            one.fp32_precision = own
+        _round(products, convolutions=convolutions)
+
+
+# PyTorch has two sets of switches for TF32. The older one, set here, sets both, and can be read by
+# `torch.compile`. But it cannot be read after somebody has set the newer one alone.
+def _round(products: str, *, convolutions: bool) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some versions of PyTorch ask for the newer one
+        torch.set_float32_matmul_precision(products)
+        torch.backends.cudnn.allow_tf32 = convolutions
+
+
+def _precision_of_products() -> str:
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        settings: Any = torch.backends  # of which torch annotates only a part
+        return "high" if settings.cuda.matmul.fp32_precision == "tf32" else "highest"
+
+
+def _rounds_convolutions() -> bool:
+    settings: Any = torch.backends
+    return bool(settings.cudnn.conv.fp32_precision == "tf32")
 
 
 @contextmanager
