@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from torch import nn
 
 from tests.case.test_contract import made_up
 from tests.engines.test_contract import job as job
@@ -24,6 +25,7 @@ from tuner.training.fitting import fit
 from tuner.training.inference import Fitted
 from tuner.training.learner import Learner, make_learners
 from tuner.training.plan import Plan, plan_for
+from tuner.training.rehearsal import rehearse
 from tuner.training.step import make_trainers
 
 if TYPE_CHECKING:
@@ -189,6 +191,20 @@ def test_a_fit_that_breaks_on_the_card_costs_itself_alone(
     assert failed.out_of_memory == full
     assert isinstance(ends[1], Finished)
     assert isinstance(ends[2], Finished)
+
+
+def test_an_operation_without_a_deterministic_algorithm_is_named() -> None:
+    case, data = CASES["mnist"], data_of("mnist")
+    plan = plan_for(case.task, images=True)
+    assert rehearse(case, data, plan).not_repeatable == ()
+
+    def build(hyperparameters: Any, shape: Any) -> nn.Module:
+        pooled = nn.AdaptiveMaxPool2d(2)  # PyTorch's list has its backward pass on CUDA
+        return nn.Sequential(nn.Conv2d(1, 4, 3), pooled, nn.Flatten(), nn.Linear(16, shape.outputs))
+
+    rehearsal = rehearse(replace(case, build=build), data, plan)
+    assert rehearsal.not_repeatable == ("adaptive_max_pool2d_backward_cuda",)
+    assert any("adaptive_max_pool2d" in remark for remark in rehearsal.remarks)
 
 
 def test_the_card_is_known_by_name_and_driver() -> None:
