@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,11 @@ from tuner.engines.cards import (
     visible_cards,
 )
 from tuner.engines.choosing import ThisMachine
+from tuner.engines.compute import Compute
 from tuner.engines.job import Finished
 from tuner.engines.processes import ProcessEngine, _Fit
 from tuner.errors import EngineError
+from tuner.runs.loops import LoopMachine
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -160,6 +163,19 @@ def test_a_study_says_which_cards_it_uses(
     machine = ThisMachine(workers)
     engine = machine.engine(GPU)
     assert machine.in_words(engine.slots) == said
+
+
+def test_the_calls_of_a_loop_share_the_cards_too(made_up: Any) -> None:
+    made_up(2, "4,7")
+    machine = LoopMachine.of(Compute())
+    assert machine.slots == 2
+    assert machine.facts()["cards"]["names"] == ["NVIDIA H100"] * 2
+    assert machine.in_words(2) == "GPUs: NVIDIA H100 (4), NVIDIA H100 (7); 2 workers, 1 on each."
+    with closing(machine.engine()) as engine:
+        assert engine._cards == ("4", "7")
+    made_up(0)
+    assert machine.facts() == {}
+    assert machine.in_words(2) is None
 
 
 def test_slices_of_one_card_are_told_apart(made_up: Any) -> None:

@@ -13,7 +13,7 @@ from tuner.bundle.bundle import refuse_to_replace, write_bundle
 from tuner.case.contract import shape_of
 from tuner.data.reading import BY_CASE, BY_COLUMNS, UNKNOWN
 from tuner.data.tensors import checksum_in
-from tuner.engines.cards import refuse_missing
+from tuner.engines.cards import card_facts, refuse_missing
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import StoreError, StudyError, UsageError
@@ -33,6 +33,7 @@ from tuner.study.loop_reopening import is_of_loop
 from tuner.study.reopening import config_of
 from tuner.study.schema import CONFIRMATION, TESTED_WEIGHTS
 from tuner.study.store import facts_of, is_read_only, load_study
+from tuner.training.device import CARD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -258,6 +259,7 @@ def _manifest(
         "data": {key: facts["data"][key] for key in ("name", "source", "fingerprint")},
         "plan": facts["plan"],
         "machine": machine(),
+        **({"cards": card_facts()} if config.plan.device == CARD else {}),
     }
 
 
