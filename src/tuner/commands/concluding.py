@@ -88,7 +88,7 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
     if "baseline" not in facts["arms"]:
         return ""
     if pair is None or pair["n"] < pair.get("fewest", FEWEST_TO_PROVE):
-        words = _without(_without(shlex.split(command), "--seeds"), "--try")
+        words = _without(_without_tries(command, facts["trials"]["total"]), "--seeds")
         return f"{shlex.join(words)}   # is it really better?"
     if pair["same_trial"] or pair["verdict"] != "better":
         if facts["outlook"]["more_trials"] == "no":
@@ -103,6 +103,14 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
     if not facts["ablation"]:
         return f"tuner ablate {study}{own}{where}   # which change made the difference?"
     return f"tuner retrain {study}{own}{where}   # save the model"
+
+
+def _without_tries(command: str, trials: int) -> list[str]:
+    """Return a command without its --try; where that said how many trials, with their number."""
+    words = shlex.split(command)
+    rest = _without(words, "--try")
+    said = any(word.partition("=")[0] in {"--trials", "--budget"} for word in rest)
+    return rest if said or len(rest) == len(words) else [*rest, "--trials", str(trials)]
 
 
 def _without(words: list[str], option: str) -> list[str]:

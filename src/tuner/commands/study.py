@@ -119,7 +119,8 @@ def add_space(made: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE,...",
         help="train this configuration as the next trial (can be repeated), even if --trials has "
-        "been reached; hyperparameters that are not named have the baseline's value",
+        "been reached; hyperparameters that are not named have the baseline's value. A study that "
+        "was finished ends after it; add --trials or --budget to search on",
     )
 
 
@@ -257,6 +258,7 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         workplace=workplace_of(arguments),
         command=command,
         trials=_trials(arguments),
+        trials_by_default=arguments.trials is None and arguments.budget is None,
         budget=arguments.budget,
         name=arguments.name,
         seed=arguments.seed,

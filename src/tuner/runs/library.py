@@ -10,7 +10,7 @@ import math
 import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tuner.case.reference import is_file, is_loop
 from tuner.engines.compute import Compute
@@ -22,6 +22,7 @@ from tuner.runs.ablation import run_ablation
 from tuner.runs.inventory import best_in, studies_of
 from tuner.runs.retraining import retrain
 from tuner.runs.settings import (
+    DEFAULT_TRIALS,
     AblationSettings,
     RetrainingSettings,
     Stored,
@@ -193,7 +194,7 @@ class Study:
 def run_study(
     case: str | Path,
     *,
-    trials: int | None = 50,
+    trials: int | Literal["default"] | None = "default",
     name: str | None = None,
     seed: int = 0,
     seeds: int | None = None,
@@ -222,7 +223,8 @@ def run_study(
 
     Args:
         case: name of a case, path of a case file, or a loop: "train.py:objective".
-        trials: finished trials that the study ends with; None: as many as are worth it.
+        trials: finished trials that the study ends with; None: as many as are worth it; by default
+            50, or only the `tries` where a study is continued with these.
         name: of the study; None: that of its data.
         seed: of the study.
         seeds: models an arm that meet the test in one look; None: 4, and 4 more where those prove
@@ -254,7 +256,8 @@ def run_study(
         case=str(case),
         workplace=place,
         command="",
-        trials=trials,
+        trials=DEFAULT_TRIALS if trials == "default" else trials,
+        trials_by_default=trials == "default" and budget is None,
         name=name,
         seed=seed,
         seeds=seeds,

@@ -38,7 +38,7 @@ from tuner.runs.quiet import quieten_optuna
 from tuner.runs.record import Record
 from tuner.runs.searching import SearchWatch
 from tuner.runs.settings import refuse_ray_for_loop
-from tuner.runs.tries import total_with_tries
+from tuner.runs.tries import total_with_tries, with_trials_of
 from tuner.search.loops import PRUNER, SAMPLER, LoopCoordinator
 from tuner.search.mirror import Mirror
 from tuner.study.arms import arms_of
@@ -200,6 +200,7 @@ def _run(
 ) -> Path:
     """Search, confirm and report; return the report."""
     workplace = settings.workplace
+    settings = with_trials_of(study, settings)
 
     def say(text: str) -> None:
         observer.tell(Message(text))

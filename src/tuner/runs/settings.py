@@ -30,6 +30,8 @@ class StudySettings:
         case: name of a case, or path of a case file.
         command: that makes the study again, for its record and its report.
         trials: finished trials that the study ends with; None: as many as are worth it.
+        trials_by_default: nobody has said how many trials: a study that is continued with `tries`
+            then ends with these, or with as many as an earlier run was asked for.
         name: of the study; None: that of its data.
         seed: of the study.
         seeds: models an arm that meet the test in one look; None: 4, and 4 more where those prove
@@ -56,6 +58,7 @@ class StudySettings:
     workplace: Workplace
     command: str
     trials: int | None = DEFAULT_TRIALS
+    trials_by_default: bool = False
     name: str | None = None
     seed: int = 0
     seeds: int | None = None

@@ -44,7 +44,7 @@ from tuner.runs.publishing import write_and_publish
 from tuner.runs.quiet import quieten_optuna
 from tuner.runs.record import Record
 from tuner.runs.searching import SearchWatch
-from tuner.runs.tries import enqueue_tries, parse_tries, total_with_tries
+from tuner.runs.tries import enqueue_tries, parse_tries, total_with_tries, with_trials_of
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.pruner import PRUNER, pruner_named
@@ -237,6 +237,7 @@ def _run(
 ) -> Path:
     """Search, confirm and report; return the report."""
     workplace = settings.workplace
+    settings = with_trials_of(study, settings)
 
     def say(text: str) -> None:
         observer.tell(Message(text))
