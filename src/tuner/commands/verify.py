@@ -52,24 +52,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
     check_stored_study(arguments)
-    if arguments.trial is None:  # one trains in this process
-        start_importing(arguments)
-    from rich.console import Console
-
-    from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
-    from tuner.runs.quiet import quieten_optuna
-    from tuner.runs.verification import run_verification
-
-    quieten_optuna()
     settings = VerificationSettings(
         stored=stored_of(arguments),
         trial=arguments.trial,
         sample=None if arguments.all else arguments.sample or SAMPLE,
         compute=compute_of(arguments),
     )
-    console = Console(markup=False, highlight=False, soft_wrap=True)
-    with ConsoleObserver(console, settings.stored.workplace) as observer:
-        same = run_verification(settings, observer)
+    if arguments.trial is None:  # one trains in this process
+        start_importing(arguments)
+    from tuner.commands.watching import watched  # imports torch and Optuna
+    from tuner.runs.verification import run_verification
+
+    console, same = watched(run_verification, settings)
     if same is None:
         console.print("\nStopped before all were compared.")
         return INTERRUPTED
