@@ -101,10 +101,12 @@ def after_ablation(facts: Mapping[str, Any]) -> str:
     better = pair is not None and pair["verdict"] == "better"
     names = (found["smallest"] or {}).get("changes", [])
     if better and names and len(names) < len(found["changes"]):
-        what = (
-            "save the model" if confirmed_part(facts, names) else "is it better on the test rows?"
-        )
-        return f"{retrain_command(facts, only=names)}   # {what}"
+        part = confirmed_part(facts, names)
+        over = part and part["over_baseline"]
+        if part is None:
+            return f"{retrain_command(facts, only=names)}   # is it better on the test rows?"
+        if over and over["verdict"] == "better":
+            return f"{retrain_command(facts, only=names)}   # save the model"
     return next_command(facts, study_command(facts))
 
 
