@@ -38,7 +38,8 @@ class _OfStored(Protocol):
         """The study."""
 
 
-S, R = TypeVar("S", bound=_OfStored), TypeVar("R")
+S = TypeVar("S", bound=_OfStored)
+R = TypeVar("R")
 
 
 def watched(run: Callable[[S, Observer], R], settings: S) -> tuple[Console, R]:

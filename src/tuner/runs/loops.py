@@ -18,7 +18,7 @@ from tuner.engines.loops import LoopEngine
 from tuner.errors import StoreError, TunerError, UsageError
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.evidence.importance import explain
-from tuner.evidence.loops import confirm_loop
+from tuner.evidence.loops import confirm_loop, most_seeds
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import folder_name
@@ -245,7 +245,16 @@ def _search(
         total = total_with_tries(study, total)
     mirror = Mirror(study)
     slots, seeds = engine.slots, _calls(settings)
-    budget = Budget.of(mirror.study, settings, seeds, slots, observer, audits=False)
+    budget = Budget.of(
+        mirror.study,
+        settings,
+        slots,
+        observer,
+        rounds=seeds,
+        models=seeds,
+        most=most_seeds(seeds),
+        audits=False,
+    )
     observer.tell(
         Opened(
             mirror.study,

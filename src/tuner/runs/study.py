@@ -283,7 +283,9 @@ def search(
     forget_the_end(study, settings.trials, settings.budget)
     mirror = Mirror(study)
     seeds = ROUNDS if settings.seeds is None else settings.seeds
-    budget = Budget.of(mirror.study, settings, seeds, engine.slots, observer)
+    tests = looks_at(study, config.dataset.test.identity()) + 1
+    models = Plan.of(tests, settings.seeds).models[-1]
+    budget = Budget.of(mirror.study, settings, engine.slots, observer, rounds=seeds, models=models)
     observer.tell(
         Opened(
             mirror.study,
