@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,17 @@ from tuner.commands.options import (
     stored_of,
     whole_number,
 )
+from tuner.commands.parsing import Parser
 from tuner.runs.settings import AblationSettings
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner ablate",
         description="Measure which change made the difference. Apply the changes to the baseline "
         "one at a time, the most helpful first; then leave each one out of the best. Trains on "

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_json, add_workplace, workplace_of
+from tuner.commands.parsing import Parser
 from tuner.study.glance import check_store
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 HEADINGS = ("study", "case", "trials", "state", "best score", "verdict", "last run")
@@ -17,7 +18,7 @@ HEADINGS = ("study", "case", "trials", "state", "best score", "verdict", "last r
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner list",
         description="List the studies of a store: case, finished trials, state, best score, the "
         "verdict of the best against the baseline, and when a command last worked on it. The score "

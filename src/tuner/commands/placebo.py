@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import sys
@@ -18,15 +17,17 @@ from tuner.commands.options import (
     stored_of,
     whole_number,
 )
+from tuner.commands.parsing import Parser
 from tuner.runs.settings import PlaceboSettings
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner placebo",
         description="Repeat a study's search on shuffled targets, where there is nothing to find, "
         "as a study of its own, STUDY-placebo. What it finds there is luck: it shows how much of a "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
 import socket
 import sys
@@ -10,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_workplace, whole_number, workplace_of
+from tuner.commands.parsing import Parser
 from tuner.errors import UsageError
 from tuner.study.glance import check_url
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -22,7 +23,7 @@ SECONDS_TO_CLOSE = 2  # for connections that watch a study, when the service end
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner serve",
         description="Serve studies in a browser and over HTTP: submit, watch, compare, promote "
         "models. Each study runs in a process of its own; those that run share the workers. When "

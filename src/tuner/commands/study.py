@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 from pathlib import Path
@@ -25,11 +24,13 @@ from tuner.commands.options import (
     whole_number,
     workplace_of,
 )
+from tuner.commands.parsing import Parser
 from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
 from tuner.seeds import LARGEST
 from tuner.study.limits import Limits
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
@@ -42,7 +43,7 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
     Args:
         door: through which a case is made of what the user has; its options are added.
     """
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog=f"tuner study {door}" if door else "tuner study",
         description="Search a case's hyperparameters with Optuna, train baseline, recipe and the "
         "best few again on fresh seeds and folds, open the test split once, and write a report. "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from tuner.commands.ending import INTERRUPTED
@@ -16,9 +15,11 @@ from tuner.commands.options import (
     stored_of,
     whole_number,
 )
+from tuner.commands.parsing import Parser
 from tuner.runs.settings import VerificationSettings
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 SAMPLE = 3
@@ -26,7 +27,7 @@ SAMPLE = 3
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner verify",
         description="Train finished trials of a study again, and compare every point and value "
         "with what is stored, bit for bit. Exit status 0: all are the same; 1: one is not, or is "
