@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.commands.names import check_bundle
+from tuner.commands.names import check_bundle, check_inputs
 from tuner.commands.options import add_case
 from tuner.commands.parsing import Parser
 from tuner.commands.results import results_alone
@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
     check_bundle(arguments.bundle)
+    check_inputs(arguments.inputs)
     with results_alone():
         from tuner.bundle.bundle import open_bundle  # imports torch
         from tuner.bundle.files import reader_of

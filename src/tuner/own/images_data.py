@@ -12,16 +12,16 @@ import torch
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
 from tuner.data.splits import GroupFolds, Holdout, KFold, hold_out_groups, number_of_folds
-from tuner.errors import DataError, UsageError
+from tuner.errors import DataError
 from tuner.own.images_alike import find_alike
+from tuner.own.images_cells import MULTILABEL
 from tuner.own.images_labels import (
-    MULTILABEL,
     about_labels,
     label_targets,
     marks_of,
     strata_of,
 )
-from tuner.own.images_listing import check_place, list_folder, named, told
+from tuner.own.images_listing import check_place, list_folder, named, refuse_for_folder, told
 from tuner.own.images_pixels import (
     about_broken,
     about_looks,
@@ -150,12 +150,7 @@ def _backbone(given: Given) -> Backbone | None:
 def _listed(given: Given) -> Listing:
     if given.data.is_file():
         return list_sheet(given)
-    for option in ("image", "target", "group", "task"):
-        if getattr(given, option) is not None:
-            raise UsageError(
-                f"--{option} is for a CSV file, and {given.data} is a folder, whose folders are "
-                f"the classes; leave --{option} out, or name a CSV file with --data"
-            )
+    refuse_for_folder(given)
     return list_folder(given.data)
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from optuna.pruners import MedianPruner
 
-from tuner.case.assignments import literal
+from tuner.case.assignments import parse_pairs
 from tuner.case.source import source_of
 from tuner.engines.forking import pool
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
-from tuner.errors import StoreError, TunerError, UsageError
+from tuner.errors import StoreError, TunerError
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.evidence.importance import explain
 from tuner.evidence.loops import confirm_loop, most_seeds
@@ -23,7 +23,7 @@ from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import folder_name
 from tuner.own.loops.events import Question, Told
-from tuner.own.loops.file import read_loop
+from tuner.own.loops.file import direction_of, read_loop
 from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.observer import (
     Message,
@@ -106,7 +106,7 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
     loop = read_loop(settings.case)
     name = folder_name(settings.name or loop.path.stem)
     config = _config(settings, loop)
-    tries = [_values([*typed.split(",")], "--try") for typed in settings.tries]
+    tries = [parse_pairs([*typed.split(",")], "--try") for typed in settings.tries]
     machine = LoopMachine.of(settings.compute)
     workplace = settings.workplace
     with only_writer(workplace.url, name):
@@ -138,13 +138,8 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
 
 
 def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
-    direction = settings.direction or loop.direction
-    if direction is None:
-        raise UsageError(
-            f"which way is the score of {settings.case} better? Add --direction maximize or "
-            f'--direction minimize, or write DIRECTION = "maximize" into {loop.path.name}'
-        )
-    named = _values(settings.baseline, "--baseline") or loop.baseline
+    direction = direction_of(loop, settings.direction)
+    named = parse_pairs(settings.baseline, "--baseline") or loop.baseline
     return LoopConfig(
         reference=settings.case,
         source=source_of(settings.case),
@@ -153,32 +148,15 @@ def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
         direction=direction,
         baseline=named or {},
         made_up=named is None,
-        recipe=_values(settings.recipe, "--recipe") or loop.recipe,
+        recipe=parse_pairs(settings.recipe, "--recipe") or loop.recipe,
         guesses=loop.guesses,
         seed=settings.seed,
-        fixed=_values(settings.fix, "--fix") or {},
+        fixed=parse_pairs(settings.fix, "--fix") or {},
         order=settings.order,
         has_test=loop.has_test,
         sampler=SAMPLER,
         pruner=PRUNER,
     )
-
-
-def _values(assignments: Sequence[str], option: str) -> dict[str, Any] | None:
-    """Read NAME=VALUE pairs; what a loop asks for is known only when it runs.
-
-    Raises:
-        UsageError: a pair has no value, or a name comes twice.
-    """
-    values: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{option} {assignment} has no value; write {option} NAME=VALUE")
-        if name in values:
-            raise UsageError(f"{option} names {name} twice; give it one value")
-        values[name] = literal(text)
-    return values or None
 
 
 def _enqueue(
