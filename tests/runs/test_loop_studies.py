@@ -453,6 +453,8 @@ def objective(trial):
         if typed != "rate=1":
             with pytest.raises(UsageError, match=f"--fix {said}"):
                 study([*command, "2", "--fix", typed, "--name", "fixed"])
+            good = ["--fix", "lr=0.01", "--name", "fixed"]
+            assert study([*command, "1", *good]) == 0, "the name is free for the corrected command"
         else:
             assert study([*command, "2", "--fix", typed, "--name", "fixed"]) == 0
             assert "No trial asked for rate, which --fix names" in capsys.readouterr().out

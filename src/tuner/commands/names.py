@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from tuner.case.assignments import parse_assignments, parse_pairs
+from tuner.case.assignments import parse_assignments
 from tuner.case.loading import check_reference
 from tuner.case.metric_names import check_metric
 from tuner.case.outline import outline_of
@@ -15,7 +15,7 @@ from tuner.commands.options import compute_of, workplace_of
 from tuner.data.sources.folders import Folders
 from tuner.errors import BundleError, DataError, UsageError, unknown_name
 from tuner.naming import folder_name
-from tuner.own.loops.file import direction_of, read_loop
+from tuner.own.loops.file import read_loop
 from tuner.study.glance import check_study, check_url, hyperparameters_of
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> N
         folder_name(arguments.name)
     check_url(workplace_of(arguments).url)
     folders = Folders(given=arguments.data_dir)
-    if is_loop(arguments.case):
-        _check_loop(settings)
-    elif door := door_of(arguments.case):
+    if door := door_of(arguments.case):
         importlib.import_module(f"tuner.own.{door}").check(options_of(arguments.case), folders)
     if arguments.metric is not None and not (is_loop(arguments.case) or is_file(arguments.case)):
         check_metric(arguments.metric)
@@ -63,15 +61,6 @@ def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> N
         parse_assignments(outline, arguments.fix)
         for tried in arguments.tries:
             parse_assignments(outline, tried.split(","), "--try")
-
-
-def _check_loop(settings: StudySettings) -> None:
-    """Refuse what cannot be read of what was typed for a loop."""
-    direction_of(read_loop(settings.case), settings.direction)
-    for option in ("baseline", "recipe", "fix"):
-        parse_pairs(getattr(settings, option), f"--{option}")
-    for tried in settings.tries:
-        parse_pairs(tried.split(","), "--try")
 
 
 def check_inputs(paths: Sequence[Path]) -> None:

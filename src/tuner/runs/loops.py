@@ -15,15 +15,16 @@ from tuner.case.source import source_of
 from tuner.engines.forking import pool
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
-from tuner.errors import StoreError, TunerError
+from tuner.errors import StoreError, TunerError, UsageError
 from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.evidence.finalists import most_seeds
 from tuner.evidence.importance import explain
-from tuner.evidence.loops import confirm_loop, most_seeds
+from tuner.evidence.loops import confirm_loop
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import folder_name
 from tuner.own.loops.events import Question, Told
-from tuner.own.loops.file import direction_of, read_loop
+from tuner.own.loops.file import read_loop
 from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.observer import (
     Message,
@@ -37,14 +38,14 @@ from tuner.runs.publishing import write_and_publish
 from tuner.runs.quiet import quieten_optuna
 from tuner.runs.record import Record
 from tuner.runs.searching import SearchWatch
-from tuner.runs.settings import refuse_ray_for_loop
+from tuner.runs.settings import direction_of, refuse_ray_for_loop
 from tuner.runs.tries import total_with_tries, with_trials_of
 from tuner.search.loops import PRUNER, SAMPLER, LoopCoordinator
 from tuner.search.mirror import Mirror
 from tuner.study.arms import arms_of
 from tuner.study.lock import only_writer
 from tuner.study.loops import LoopConfig
-from tuner.study.opening import open_study
+from tuner.study.opening import open_study, remove_if_empty
 from tuner.study.schema import TRIED
 from tuner.study.store import settle
 from tuner.study.titles import name_for_dashboard
@@ -132,8 +133,10 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
             return name, None
         except StoreError:
             raise  # the next run settles what runs: the database cannot be written now
-        except TunerError:
+        except TunerError as error:
             settle(study)  # nothing of it runs any more
+            if isinstance(error, UsageError):
+                remove_if_empty(study)  # so that the name is free for the corrected command
             raise
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import parts_of_loop
-from tuner.errors import CaseError, UsageError, unknown_name
+from tuner.errors import CaseError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,25 +81,6 @@ def read_loop(reference: str) -> LoopFile:
         guesses=_guesses(path, said.get("GUESSES")),
         has_test=isinstance(defined.get("test"), ast.FunctionDef),
     )
-
-
-def direction_of(loop: LoopFile, asked: Direction | None) -> Direction:
-    """Return which way the score of a loop is better.
-
-    Args:
-        asked: by --direction, if it was.
-
-    Raises:
-        UsageError: nobody has said.
-    """
-    direction = asked or loop.direction
-    if direction is None:
-        raise UsageError(
-            f"which way is the score of {loop.path}:{loop.function} better? Add --direction "
-            'maximize or --direction minimize, or write DIRECTION = "maximize" into '
-            f"{loop.path.name}"
-        )
-    return direction
 
 
 def _defined(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
