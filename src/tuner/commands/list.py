@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from tuner.case.figures import score_text
 from tuner.commands.options import add_json, add_workplace, workplace_of
 from tuner.commands.parsing import Parser
 from tuner.study.glance import check_store
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     rows = []
     for one in entries:
-        score = None if one.best is None else f"{one.split} {one.metric} {one.best:.4f}"
+        score = None if one.best is None else f"{one.split} {one.metric} {score_text(one.best)}"
         when = one.when and one.when[:16].replace("T", " ")
         rows.append((one.name, one.case, one.trials, one.state, score, one.verdict, when))
     show_table(screen, HEADINGS, rows)
