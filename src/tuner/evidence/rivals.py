@@ -100,8 +100,8 @@ def train_rivals(
             continue
         score = fmean(rival.validation)
         say(
-            f"Rival, {TITLES[name]} ({rival.setting}): {config.case.metric.name} {score_text(score)} on "
-            f"the folds of the search ({rival.seconds:.1f} s)."
+            f"Rival, {TITLES[name]} ({rival.setting}): {config.case.metric.name} "
+            f"{score_text(score)} on the folds of the search ({rival.seconds:.1f} s)."
         )
     return found
 
