@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuner.commands.asking import add_service, client_of, follow
+from tuner.commands.asking import add_service, client_of, follow, named
 from tuner.commands.parsing import Parser
 
 if TYPE_CHECKING:
@@ -28,4 +28,6 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
-    return follow(client_of(arguments).watch(arguments.study))
+    client = client_of(arguments)
+    with named(client, arguments.study):
+        return follow(client.watch(arguments.study))
