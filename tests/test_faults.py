@@ -28,9 +28,9 @@ import pytest
 import time_machine
 
 from tests.disks import leave
+from tests.disturbing import ENVIRONMENT, end_well, kill, left_by, run_through, start, started_until
 from tests.making import TINY, history, make_brief, search
 from tuner.engines.processes import ProcessEngine
-from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
@@ -41,134 +41,6 @@ if TYPE_CHECKING:
     from tuner.search.lineup import Running
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[1]
-SLOW = str(ROOT / "tests" / "cases" / "slow.py")
-TRIALS = 30
-COMMAND = [
-    *(sys.executable, "-u", "-m", "tuner.study", SLOW),
-    *("--trials", str(TRIALS), "--seeds", "2", "--workers", "2"),
-]
-
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}  # the slow case imports the tiny one
-
-
-def start(folder: Path) -> subprocess.Popen[str]:
-    """The command, in a process group of its own."""
-    return subprocess.Popen(
-        COMMAND,
-        cwd=folder,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def started_until(folder: Path, line_begins: str | tuple[str, ...]) -> subprocess.Popen[str]:
-    """The command, once it has printed a line."""
-    running = start(folder)
-    assert running.stdout is not None
-    for line in running.stdout:
-        if line.startswith(line_begins):
-            return running
-    raise AssertionError(f"it ended without {line_begins!r}: {running.communicate()}")
-
-
-def wait_for_the_end_of_group(group: int) -> None:
-    for _ in range(600):
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    raise AssertionError("processes are left behind")
-
-
-def kill(running: subprocess.Popen[str]) -> None:
-    """Kill the coordinator alone; its workers leave by themselves."""
-    running.send_signal(signal.SIGKILL)
-    running.communicate()
-    assert running.returncode == -signal.SIGKILL
-    wait_for_the_end_of_group(running.pid)
-
-
-def run_through(folder: Path) -> None:
-    ended = subprocess.run(
-        COMMAND, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
-
-
-def end_well(running: subprocess.Popen[str]) -> None:
-    err = running.communicate(timeout=300)[1]
-    assert (running.returncode, err) == (0, "")
-
-
-def left_by(folder: Path) -> dict[str, Any]:
-    """All that a study in a folder has to have in common with its undisturbed twin."""
-    database = folder / "storage" / "studies.db"
-    with closing(sqlite3.connect(database)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    study = load_study(f"sqlite:///{database}", "tiny")
-    return {
-        "trials": history(study),
-        "confirmation": study.user_attrs[CONFIRMATION],
-        "openings": len(study.user_attrs[OPENINGS]),
-    }
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    run_through(folder)
-    left = left_by(folder)
-    assert len(left["trials"]) == TRIALS
-    return left
-
-
-def test_interrupted_killed_interrupted(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
-    early = started_until(tmp_path, "Study ")  # its workers have not begun, or just so
-    os.killpg(early.pid, signal.SIGINT)
-    assert (early.wait(timeout=60), early.communicate()[1]) == (130, "")
-    wait_for_the_end_of_group(early.pid)
-
-    kill(started_until(tmp_path, "[3/"))
-
-    interrupted = started_until(tmp_path, "[7/")
-    os.killpg(interrupted.pid, signal.SIGINT)  # Ctrl-C in a shell reaches every process
-    out, err = interrupted.communicate(timeout=60)
-    assert (interrupted.returncode, err) == (130, "")
-    assert "To continue:" in out
-    wait_for_the_end_of_group(interrupted.pid)
-    study = load_study(f"sqlite:///{tmp_path}/storage/studies.db", "tiny")
-    assert "RUNNING" not in {trial.state.name for trial in study.trials}
-
-    run_through(tmp_path)
-    assert left_by(tmp_path) == undisturbed
-
-
-def test_killed_twenty_times(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
-    moments = random.Random(0)
-    for number in range(20):
-        if number % 4 == 0:  # while it starts
-            running = start(tmp_path)
-            time.sleep(moments.uniform(0, 4))
-        else:
-            running = started_until(tmp_path, ("[", "Round", "Final"))
-            time.sleep(moments.uniform(0, 0.3))
-        kill(running)
-    run_through(tmp_path)
-    assert left_by(tmp_path) == undisturbed
-
-
-@pytest.mark.parametrize("line", ["Round 1", "Final training 6"])
-def test_killed_after_the_search(line: str, tmp_path: Path, undisturbed: dict[str, Any]) -> None:
-    kill(started_until(tmp_path, line))
-    run_through(tmp_path)
-    assert left_by(tmp_path) == undisturbed
 
 
 def follow(running: subprocess.Popen[str], line_begins: str) -> None:

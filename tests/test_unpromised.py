@@ -149,6 +149,7 @@ def _is_private(name: str) -> bool:
 ELSEWHERE = {"os._exit", "from _csv import Reader"}
 
 
+@pytest.mark.slow
 def test_private_names_stand_in_one_room_only() -> None:
     found = [
         name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,7 @@ def machine() -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES},
+        **_versions(),
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -98,6 +99,12 @@ def processors(session: Mapping[str, Any]) -> list[str]:
     return cluster["processors"] if cluster else [session["machine"].get("processor", "unknown")]
 
 
+@cache  # each is read from a file, and asked for with each model's file
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in PACKAGES}
+
+
+@cache
 def _processor() -> str:
     """Return the processor's name: Linux keeps it in a file, elsewhere Python may know."""
     try:

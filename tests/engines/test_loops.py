@@ -416,6 +416,7 @@ PROCESSES: dict[str, str] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_loop_has_processes_as_its_own_script_would(tmp_path: Path, name: str) -> None:
     text = (

@@ -147,6 +147,7 @@ def test_a_score_on_a_fresh_fold_is_that_of_the_training(
     assert (trials[2].value, trials[2].state) == (score, TrialState.COMPLETE)
 
 
+@pytest.mark.slow
 def test_a_slot_that_would_be_idle_trains_what_is_wanted_later(url: str, tmp_path: Path) -> None:
     config = make_brief(STAMPS, tmp_path)  # its networks are not stacked: a job is one training
     study, engine = search(url, config, 2), Counting()
@@ -227,6 +228,7 @@ def test_the_test_split_is_opened_once_and_on_the_record(
     assert opening["reason"] == f"final evaluation of {count} configurations on 2 seeds"
 
 
+@pytest.mark.slow
 def test_other_candidates_race_again_and_the_same_winner_opens_nothing(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
@@ -299,6 +301,7 @@ def cut_short(weights: bytes) -> bytes:
     return weights[:-10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [altered, cut_short])
 def test_spoiled_weights_are_named_and_trained_again(
     config: StudyConfig, url: str, tmp_path: Path, spoil: Callable[[bytes], bytes]
@@ -357,6 +360,7 @@ def test_what_the_models_said_of_each_row_is_kept(
         assert right.tolist() == pytest.approx([score["accuracy"] for score in arm["scores"]])
 
 
+@pytest.mark.slow
 def test_looks_at_the_same_rows_are_counted_over_all_studies_of_a_store(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:

@@ -73,7 +73,9 @@ def test_kept_predictions_give_the_same_losses(probable: bool) -> None:
     np.testing.assert_allclose(1 - found.mean(axis=1), scores, rtol=1e-6)
 
 
-@pytest.mark.parametrize("metric", [MACRO_F1, named("roc_auc", "multilabel")])
+@pytest.mark.parametrize(
+    "metric", [MACRO_F1, pytest.param(named("roc_auc", "multilabel"), marks=pytest.mark.slow)]
+)
 def test_other_metrics_are_computed_on_rows_drawn_again(metric: Metric) -> None:
     random = torch.Generator().manual_seed(2)
     targets = (torch.rand(80, 3, generator=random) < 0.5).long()

@@ -97,6 +97,7 @@ CLASSIFIED = [
 MEASURED = [named(name, "regression") for name in ("r2", "root_mean_squared_error")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", CLASSIFIED + MEASURED, ids=lambda one: one.name)
 def test_the_better_arm_has_a_gain_whatever_the_metric(metric: Metric) -> None:
     numeric = metric in MEASURED

@@ -101,6 +101,7 @@ def test_a_study_interrupted_between_its_looks_makes_the_second(
     assert looks_at(study, config.dataset.test.identity()) == 1
 
 
+@pytest.mark.slow
 def test_models_of_the_first_look_are_among_those_of_the_second(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
@@ -132,6 +133,7 @@ def test_a_number_of_seeds_is_one_look_at_so_many(
     assert best_against_baseline(study)["confidence"] == pytest.approx(0.95)
 
 
+@pytest.mark.slow
 def test_a_further_test_of_the_same_rows_takes_more_models(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:

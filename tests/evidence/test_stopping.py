@@ -47,6 +47,7 @@ def test_a_search_that_gains_less_than_the_noise_stops_and_says_why(tmp_path: Pa
     )
 
 
+@pytest.mark.slow
 def test_no_gain_is_called_nothing(tmp_path: Path) -> None:
     for folder, unit in (("more", "classification"), ("less", "regression")):
         (tmp_path / folder).mkdir()
@@ -54,6 +55,7 @@ def test_no_gain_is_called_nothing(tmp_path: Path) -> None:
         assert "the last 15 brought no improvement," in (reason_to_stop(study) or "")
 
 
+@pytest.mark.slow
 def test_less_is_better_when_minimizing(tmp_path: Path) -> None:
     falling = study_of(tmp_path, [0.9 - 0.02 * n for n in range(FLOOR)], task="regression")
     assert reason_to_stop(falling) is None

@@ -134,6 +134,7 @@ def test_near_copies_are_found_and_others_are_not() -> None:
     assert found.groups[0] == found.groups[1] == found.groups[2] == found.groups[4]
 
 
+@pytest.mark.slow
 def test_a_crowd_with_one_hash_is_not_compared_pair_by_pair() -> None:
     plain = torch.full((1500, 1, 12, 12), 255, dtype=torch.uint8)
     plain[torch.arange(1500), 0, 11, torch.arange(1500) % 12] = (torch.arange(1500) % 250).byte()

@@ -135,6 +135,7 @@ def test_a_bundle_of_a_head_names_its_backbone(
         open_bundle(bundle)
 
 
+@pytest.mark.slow
 def test_a_class_that_is_gone_is_an_error_and_no_shift(here: Path) -> None:
     photos(Path("photos"), ["bee"])
     open_as_command(URL, "photos", brief(PIXELS))

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     from tuner.study.configuration import StudyConfig
 
+pytestmark = pytest.mark.slow  # whole studies of tables
+
 QUICK = ("--trials", "2", "--seeds", "2", "--workers", "1")
 
 
@@ -148,7 +150,6 @@ def test_rivals_that_win_are_in_the_verdict(own: Path) -> None:
         assert answer in rivals_section(facts)
 
 
-@pytest.mark.slow
 def test_realmlp_is_a_further_rival_where_it_is_installed(reference: str, tmp_path: Path) -> None:
     pytest.importorskip("pytabkit", reason="without the extra realmlp")
     config = make_brief(reference, tmp_path)
@@ -191,7 +192,6 @@ def test_rivals_are_the_same_again(reference: str, tmp_path: Path) -> None:
     assert said[0].startswith("Rival, linear model (numbers ")
 
 
-@pytest.mark.slow  # it starts two pools of processes
 def test_a_study_with_two_workers_repeats(reference: str, tmp_path: Path) -> None:
     studies = []
     for name in ("first", "again"):
@@ -204,7 +204,6 @@ def test_a_study_with_two_workers_repeats(reference: str, tmp_path: Path) -> Non
     assert history(studies[0]) == history(studies[1])
 
 
-@pytest.mark.slow  # whole studies; tests/search/test_interrupts.py guards the same on a small case
 def test_an_interrupted_study_continues_as_if_it_had_not_been(
     reference: str, tmp_path: Path
 ) -> None:
@@ -249,7 +248,6 @@ def test_a_bundle_takes_rows_in_the_format_of_the_file(own: Path, bundle: Path) 
     assert all(0.5 <= float(row["probability"]) <= 1 for row in found)
 
 
-@pytest.mark.slow
 def test_a_bundle_predicts_numbers_in_the_units_of_the_target(
     numbers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

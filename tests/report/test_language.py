@@ -75,6 +75,7 @@ def written(study: optuna.Study, folder: Path) -> str:
     return document(gather(study, Workplace.at(url=url_in(folder))), PICTURES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [unfinished, unconfirmed, whole, regression, usual_study])
 def test_no_phrase_is_clipped(tmp_path: Path, make: Callable[[Path], optuna.Study]) -> None:
     text = written(make(tmp_path), tmp_path)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import optuna
 
 
+pytestmark = pytest.mark.pictures
+
+
 def gathered(study: optuna.Study, folder: Path) -> dict[str, Any]:
     return gather(study, Workplace.at(url=url_in(folder)))
 

@@ -246,7 +246,12 @@ def test_a_trial_is_found_by_its_number_where_another_was_deleted(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("folds", "searched", "where"), [(5, 2, "2 of 5 folds"), (1, 1, "1 fold"), (5, 5, "5 folds")]
+    ("folds", "searched", "where"),
+    [
+        (5, 2, "2 of 5 folds"),
+        (1, 1, "1 fold"),
+        pytest.param(5, 5, "5 folds", marks=pytest.mark.slow),
+    ],
 )
 def test_a_score_of_few_folds_is_told_with_its_standard_error(
     tmp_path: Path, folds: int, searched: int, where: str

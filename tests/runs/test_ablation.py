@@ -133,6 +133,7 @@ def test_a_budget_ends_it(
     assert not study.user_attrs[ABLATION]["complete"]
 
 
+@pytest.mark.slow
 def test_one_with_less_time_does_not_take_the_place_of_a_fuller_one(
     study: optuna.Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +146,7 @@ def test_one_with_less_time_does_not_take_the_place_of_a_fuller_one(
     assert study.user_attrs[ABLATION] == before
 
 
+@pytest.mark.slow
 def test_a_search_that_went_on_makes_it_out_of_date(study: optuna.Study) -> None:
     assert main(ARGUMENTS) == 0
     assert report()["ablation"]

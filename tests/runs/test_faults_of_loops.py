@@ -39,6 +39,7 @@ def drawn(folder: Path) -> list[tuple[Any, ...]]:
     return trials_of(folder)
 
 
+@pytest.mark.slow
 def test_a_locked_database_is_one_line_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,7 @@ def test_best_is_what_the_study_says(
     assert all(name in shown for name in found["hyperparameters"])
 
 
+@pytest.mark.slow
 def test_compare_tells_whether_scores_can_be_compared(
     own_workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -279,6 +280,7 @@ def test_a_study_with_something_fixed_is_a_study_of_its_own(own_workplace: Path)
     assert [one.name for one in studies_of(HERE)] == ["tiny", "tiny-width-3"]
 
 
+@pytest.mark.slow
 def test_a_fixed_study_of_an_earlier_version_keeps_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

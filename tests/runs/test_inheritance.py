@@ -77,6 +77,7 @@ def test_what_fits_is_taken_over_and_the_search_goes_on(parent: Path) -> None:
     assert verify(["child", "--workers", "1", "--case", TINY]) == 0
 
 
+@pytest.mark.slow
 def test_a_child_that_was_interrupted_takes_over_what_is_missing(parent: Path) -> None:
     whole = run("--name", "child", "--from", "parent", "--trials", "6", *CALM)
     assert len([t for t in whole if TAKEN in t.user_attrs]) == len(of_parent())
@@ -96,6 +97,7 @@ def test_a_child_that_was_interrupted_takes_over_what_is_missing(parent: Path) -
     assert run("--name", "child", "--from", "parent", "--trials", "6", *CALM) == resumed
 
 
+@pytest.mark.slow
 def test_a_changed_range_keeps_what_is_inside(parent: Path) -> None:
     case = parent / "tiny.py"
     text = Path(TINY).read_text(encoding="utf-8")
@@ -130,6 +132,7 @@ def test_what_was_trained_otherwise_is_not_taken_over(
     assert "child" not in names
 
 
+@pytest.mark.slow
 def test_a_study_that_has_begun_without_takes_nothing_over(parent: Path) -> None:
     run("--name", "other", "--trials", "2", *CALM)
     with pytest.raises(StudyError, match="has begun without --from"):

@@ -191,6 +191,7 @@ class Both(Silent):
         self.other.tell(event)
 
 
+@pytest.mark.slow
 def test_a_run_shows_how_far_it_has_come(own_workplace: Path) -> None:
     place = Place()
     observer = Both(NotebookObserver(place))

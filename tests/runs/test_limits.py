@@ -79,6 +79,7 @@ def test_what_is_over_a_limit_is_not_trained(here: Workplace) -> None:
     assert arms_of(study)["best"].user_attrs[PARAMETERS] <= 30
 
 
+@pytest.mark.slow
 def test_a_limited_study_repeats_and_continues(here: Workplace, tmp_path: Path) -> None:
     config = limited(Path(), FEW)
     whole = history(search(f"sqlite:///{tmp_path}/one.db", config, 10))
@@ -86,11 +87,13 @@ def test_a_limited_study_repeats_and_continues(here: Workplace, tmp_path: Path) 
     assert history(search(f"sqlite:///{tmp_path}/other.db", config, 10)) == whole
 
 
+@pytest.mark.slow
 def test_a_space_that_keeps_no_limit_ends_the_search(here: Workplace) -> None:
     with pytest.raises(StudyError, match="100 configurations in a row need more than 5 parameters"):
         search(DATABASE, limited(Path(), Limits(parameters=5)), 6)
 
 
+@pytest.mark.slow
 def test_other_limits_are_another_study(here: Workplace) -> None:
     run(TINY, here, trials=2, seeds=0, limits=FEW, fix=("breaks=False",), name="tiny")
     with pytest.raises(StudyError, match="its limit is 40 parameters, not none"):

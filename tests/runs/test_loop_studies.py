@@ -174,6 +174,7 @@ def test_it_is_confirmed_on_seeds_that_nobody_chose(made: Path) -> None:
     assert (pair["verdict"], pair["covers"]) == ("better", "seeds")
 
 
+@pytest.mark.slow
 def test_verify_ablate_and_retrain(made: Path) -> None:
     with chdir(made):
         assert verify(["train", "--all", "--case", "train.py", "--workers", "2"]) == 0

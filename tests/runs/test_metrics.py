@@ -83,6 +83,7 @@ def test_a_study_by_a_scorer_is_repeated_and_retrained(here: Workplace) -> None:
     assert set(manifest["metrics"]["test"]) == set(best["test"])
 
 
+@pytest.mark.slow
 def test_another_metric_is_another_study(here: Workplace) -> None:
     run(TINY, here, trials=2, seeds=0, metric="roc_auc")
     with pytest.raises(StudyError, match="its metric is roc_auc, not accuracy"):

@@ -192,6 +192,7 @@ def test_the_baseline_with_only_some_changes_of_the_best(own_workplace: Path) ->
         retrained("tiny", case_file=TINY, only=("widht",))
 
 
+@pytest.mark.slow
 def test_a_part_of_the_changes_is_confirmed_once(own_workplace: Path) -> None:
     _, _, name = with_another_best(load_study(DATABASE, "tiny"))
     facts = manifest(first := retrained("tiny", case_file=TINY, only=(name,)))

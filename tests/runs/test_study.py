@@ -70,6 +70,7 @@ def test_a_case_that_cannot_train_is_refused_before_a_study_exists(here: Workpla
     assert not Path("storage").exists()
 
 
+@pytest.mark.slow
 def test_a_study_keeps_what_its_seeds_change(here: Workplace) -> None:
     messages = run(here, TINY, trials=1).messages
     assert load_study(here.url, "tiny").user_attrs[SEED_MATTERS] == "weights"
@@ -99,6 +100,7 @@ def test_a_traceback_is_told_once(here: Workplace) -> None:
     assert 'mine.py", line 68, in build' in trace
 
 
+@pytest.mark.slow
 def test_a_fixed_case_takes_the_name_of_the_one_that_broke(here: Workplace) -> None:
     """It breaks after its first step, where a rehearsal does not look."""
     late = case_file(

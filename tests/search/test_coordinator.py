@@ -64,6 +64,7 @@ def test_a_study_prunes_fails_and_completes(undisturbed: list[dict[str, object]]
     assert all("Traceback" in trace and 'tiny.py", line' in trace for trace in traces)
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(moments=st.tuples(st.integers(1, 45), st.integers(1, 45)))
 def test_interrupted_twice_equals_undisturbed(

@@ -59,6 +59,7 @@ def ends(config: StudyConfig, engine: InProcessEngine, folder: Path) -> list[int
     return observer.numbers
 
 
+@pytest.mark.slow
 def test_by_work_it_does_not_matter_who_lags(config: StudyConfig, tmp_path: Path) -> None:
     orders = [ends(config, OneLags(key, 30), tmp_path) for key in (0, 1, 5)]
     assert orders[0] == orders[1] == orders[2]
@@ -71,6 +72,7 @@ def test_by_arrival_who_lags_is_last(tmp_path: Path) -> None:
     assert numbers.index(0) > 3
 
 
+@pytest.mark.slow
 def test_with_one_worker_the_order_is_the_same(config: StudyConfig, tmp_path: Path) -> None:
     studies = [
         search(f"sqlite:///{tmp_path}/{order}.db", replace(config, order=order), TOTAL)

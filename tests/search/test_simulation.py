@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tuner.study.configuration import Order, StudyConfig
 
+pytestmark = pytest.mark.slow  # thousands of simulated searches
+
 FAST = Recording([0.5, 1.0], [0.6, 0.7], points_per_epoch=1, work=1.0, seconds=0.5)
 SLOW = Recording([0.5, 1.0], [0.5, 0.9], points_per_epoch=1, work=1.0, seconds=1.5)
 TOTAL = 30

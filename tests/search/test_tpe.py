@@ -55,6 +55,7 @@ def drawn(*, maximize: bool, remember: bool) -> list[dict[str, object]]:
     return [trial.params for trial in study.trials]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maximize", [True, False])
 def test_what_it_draws_is_what_tpe_draws(maximize: bool) -> None:
     ours = drawn(maximize=maximize, remember=True)

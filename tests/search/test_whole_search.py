@@ -31,6 +31,7 @@ class InterruptsAfter:
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_draws_what_a_whole_one_draws(
     config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,7 +156,7 @@ def test_it_says_how_it_is(client: TestClient) -> None:
 
 def test_events_are_resumed_by_their_id(service: Service) -> None:
     async def first(last: str | None) -> str | None:
-        with anyio.move_on_after(3):
+        with anyio.move_on_after(1):
             async for text in stream(service.browser, "tiny", last).body_iterator:
                 return str(text)
         return None

@@ -257,6 +257,7 @@ def test_the_page_adds_tests_and_removes(empty: Service, listener: Listener, hoo
     assert [one.id for one in hooks.all()] == [1]
 
 
+@pytest.mark.slow
 def test_a_thread_sends(empty: Service, listener: Listener) -> None:
     hooks = Hooks(empty.storage.engine, frozenset({"127.0.0.1"}))
     hook = hooks.add(listener.url, "ann")

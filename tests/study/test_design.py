@@ -111,6 +111,7 @@ class Recording(InProcessEngine):
         super().start(key, job)
 
 
+@pytest.mark.slow
 def test_arms_train_all_folds_and_rank_by_those_of_the_others(tmp_path: Path) -> None:
     config, engine = with_folds(tmp_path, STAMPS, KFold(5)), Recording()
     url = f"sqlite:///{tmp_path}/studies.db"
@@ -142,6 +143,7 @@ def test_arms_train_all_folds_and_rank_by_those_of_the_others(tmp_path: Path) ->
     assert run_verification(settings, Telling(said)), said
 
 
+@pytest.mark.slow
 def test_a_race_trains_what_the_rules_say_and_nothing_twice(tmp_path: Path) -> None:
     config, engine = with_folds(tmp_path, STAMPS, KFold(5)), Recording()
     study = search(f"sqlite:///{tmp_path}/studies.db", config, 7)

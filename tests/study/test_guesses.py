@@ -223,6 +223,7 @@ def test_fewer_trials_than_guesses_are_enough(config: StudyConfig, url: str, tot
     assert missing_trials(study) == [], "guesses that were not tried are not missing"
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_with_guesses_repeats(config: StudyConfig, url: str) -> None:
     config = with_guesses(config, None)
     whole = search(url, config, 9, name="whole")
@@ -329,6 +330,7 @@ def test_batches_grow_with_rows(rows: int) -> None:
     assert centre == pytest.approx(2 * math.sqrt(rows))
 
 
+@pytest.mark.slow
 def test_a_new_case_of_images_is_guessed_by_its_size(tmp_path: Path) -> None:
     from tuner.own.images_space import Scale
 

@@ -274,6 +274,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_wait_for_a_locked_database(tmp_path: Path) -> None:
     """In a program of its own: the signal would end the process that runs the tests."""
     url = f"sqlite:///{tmp_path}/studies.db"

@@ -215,6 +215,7 @@ def found(case: Case, hyperparameters: Any, data: Dataset = RARE) -> float:
     return said[:, rows.targets == 1].float().mean().item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [TINY_CASE.build, layered], ids=["stacked", "alone"])
 def test_balanced_classes_are_found_more_often(build: Callable[..., nn.Module]) -> None:
     case = replace(TINY_CASE, build=build)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
 
 ROUNDS = 6  # of the race, where nobody asks for another number of seeds
+OF_PLAN = ("price", "rivals")  # of a confirmation, when it continues between its looks
 OF_TEST = ("seeds", "stream", "most", "price", "plan", "rivals")  # of a confirmation
 
 
@@ -69,53 +70,30 @@ def confirm(
     Raises:
         StudyError: there is no baseline to compare with, or a training failed.
     """
-    arms = arms_of(study)
-    if "baseline" not in arms:
-        raise StudyError("the baseline has no complete trial, so there is nothing to compare with")
-    candidates = candidates_of(study)
+    arms, candidates = _entrants(study)
     before: dict[str, Any] = study.user_attrs.get(CONFIRMATION, {})
-    numbers = [trial.number for trial in candidates]
     fixed = {name: trial.number for name, trial in arms.items() if name != "best"}
-    entered = {"candidates": numbers, "fixed": fixed}
+    entered = {"candidates": [trial.number for trial in candidates], "fixed": fixed}
     enough = _is_enough(before, asked)
     if enough and {name: before[name] for name in entered} == entered:
         if asked is not None and len(before["seeds"]) > asked:
             say(f"The confirmation on {len(before['seeds'])} seeds is kept.")
         return False
+    if not candidates:
+        raise StudyError("no trained configuration keeps within the study's limits")
     configurations = {
         trial.number: configuration_of(trial) for trial in (*candidates, *arms.values())
     }
     trainings = Trainings(study, config, engine, say)
-    if not candidates:
-        raise StudyError("no trained configuration keeps within the study's limits")
     barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
     fewest = ROUNDS if asked is None else asked
     found = race_on_fresh_folds(trainings, configurations, candidates, fixed, fewest, barred)
     chosen = {**fixed, "best": found.winner}
-    facts: dict[str, Any] = {
-        **entered,
-        "fewest": fewest,
-        "winner": found.winner,
-        "validation": {str(number): scores for number, scores in found.scores.items()},
-        "stream": Stream.TEST,
-        "trained_on": len(config.dataset.development),
-        "rows": config.dataset.test.identity(),
-    }
-    known = {arm["trial"]: arm for arm in before["arms"].values()} if before else {}
-    if enough and before.get("stream") == Stream.TEST and set(chosen.values()) <= set(known):
-        arms_before = {name: known[trial] for name, trial in chosen.items()}
-        kept = {name: before[name] for name in OF_TEST if name in before}
-        study.set_user_attr(CONFIRMATION, {**facts, **kept, "arms": arms_before})
+    facts = {**entered, "fewest": fewest, **_facts_of(found, config)}
+    if enough and (kept := _test_before(before, chosen)):
+        study.set_user_attr(CONFIRMATION, {**facts, **kept})
         return False
-    plan, price = _planned(config, found, fixed["baseline"], asked, looks_at(study, facts["rows"]))
-    facts["price"] = asdict(price)
-    begun = Plan.read(before.get("plan"))
-    if begun and not begun.is_over and _same_test(before, chosen, asked):
-        plan, facts["price"] = begun, before["price"]
-        facts.update({name: before[name] for name in ("rivals",) if name in before})
-    else:
-        say(price.words)
-    Proof(
+    proof = Proof(
         study=study,
         evidence=trainings.study,
         config=config,
@@ -124,8 +102,39 @@ def confirm(
         chosen=chosen,
         folder=folder,
         say=say,
-    ).make(plan, facts)
+    )
+    if (begun := _begun(before, chosen, asked)) is not None:
+        proof.make(begun, {**facts, **{name: before[name] for name in OF_PLAN if name in before}})
+    else:
+        plan, price = _planned(
+            config, found, fixed["baseline"], asked, looks_at(study, facts["rows"])
+        )
+        say(price.words)
+        proof.make(plan, {**facts, "price": asdict(price)})
     return True
+
+
+def _entrants(study: optuna.Study) -> tuple[dict[str, FrozenTrial], list[FrozenTrial]]:
+    """Return the arms of a study, and the candidates of its search.
+
+    Raises:
+        StudyError: there is no baseline to compare with.
+    """
+    arms = arms_of(study)
+    if "baseline" not in arms:
+        raise StudyError("the baseline has no complete trial, so there is nothing to compare with")
+    return arms, candidates_of(study)
+
+
+def _facts_of(race: Race, config: StudyConfig) -> dict[str, Any]:
+    """Return what is kept of a race, and of the rows that its winner is to meet."""
+    return {
+        "winner": race.winner,
+        "validation": {str(number): scores for number, scores in race.scores.items()},
+        "stream": Stream.TEST,
+        "trained_on": len(config.dataset.development),
+        "rows": config.dataset.test.identity(),
+    }
 
 
 def _is_enough(before: Mapping[str, Any], asked: int | None) -> bool:
@@ -140,10 +149,21 @@ def _is_enough(before: Mapping[str, Any], asked: int | None) -> bool:
     return plan.is_over and models >= plan.fewest
 
 
-def _same_test(before: Mapping[str, Any], chosen: Mapping[str, int], asked: int | None) -> bool:
-    """Whether an interrupted test is the one that is asked for."""
-    arms = {name: arm["trial"] for name, arm in before["arms"].items()}
-    return asked is None and arms == chosen
+def _test_before(before: Mapping[str, Any], chosen: Mapping[str, int]) -> dict[str, Any] | None:
+    """Return what is kept of a test that all chosen trials have met already; None: not all have."""
+    known = {arm["trial"]: arm for arm in before["arms"].values()}
+    if before.get("stream") != Stream.TEST or not set(chosen.values()) <= set(known):
+        return None
+    arms = {name: known[trial] for name, trial in chosen.items()}
+    return {**{name: before[name] for name in OF_TEST if name in before}, "arms": arms}
+
+
+def _begun(before: Mapping[str, Any], chosen: Mapping[str, int], asked: int | None) -> Plan | None:
+    """Return the plan of an interrupted test, if it is the one asked for; None: it is another."""
+    plan = Plan.read(before.get("plan"))
+    if plan is None or plan.is_over or asked is not None:
+        return None
+    return plan if {name: arm["trial"] for name, arm in before["arms"].items()} == chosen else None
 
 
 def _planned(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import sqlalchemy
@@ -84,7 +84,12 @@ def _on_the_server(url: URL, name: str) -> Iterator[None]:
         taken = sqlalchemy.select(sqlalchemy.func.pg_try_advisory_lock(key))
         if not connection.execute(taken).scalar():
             raise _busy(name, "another process")
-        yield
+        try:
+            yield
+        finally:
+            # Not left to the end of the connection, which the server may notice only later.
+            with suppress(SQLAlchemyError):  # a server that is gone has let go of it
+                connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_unlock(key)))
 
 
 def _busy(name: str, holder: str) -> StudyError:

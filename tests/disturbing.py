@@ -1,0 +1,94 @@
+"""The study command as a process that a test disturbs, and what it has to leave in the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.making import history
+from tuner.study.schema import CONFIRMATION, OPENINGS
+from tuner.study.store import load_study
+
+ROOT = Path(__file__).parents[1]
+SLOW = str(ROOT / "tests" / "cases" / "slow.py")
+TRIALS = 30
+COMMAND = [
+    *(sys.executable, "-u", "-m", "tuner.study", SLOW),
+    *("--trials", str(TRIALS), "--seeds", "2", "--workers", "2"),
+]
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}  # the slow case imports the tiny one
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """The command, in a process group of its own."""
+    return subprocess.Popen(
+        COMMAND,
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def started_until(folder: Path, line_begins: str | tuple[str, ...]) -> subprocess.Popen[str]:
+    """The command, once it has printed a line."""
+    running = start(folder)
+    assert running.stdout is not None
+    for line in running.stdout:
+        if line.startswith(line_begins):
+            return running
+    raise AssertionError(f"it ended without {line_begins!r}: {running.communicate()}")
+
+
+def wait_for_the_end_of_group(group: int) -> None:
+    for _ in range(600):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("processes are left behind")
+
+
+def kill(running: subprocess.Popen[str]) -> None:
+    """Kill the coordinator alone; its workers leave by themselves."""
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    assert running.returncode == -signal.SIGKILL
+    wait_for_the_end_of_group(running.pid)
+
+
+def run_through(folder: Path) -> None:
+    ended = subprocess.run(
+        COMMAND, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def end_well(running: subprocess.Popen[str]) -> None:
+    err = running.communicate(timeout=300)[1]
+    assert (running.returncode, err) == (0, "")
+
+
+def left_by(folder: Path) -> dict[str, Any]:
+    """All that a study in a folder has to have in common with its undisturbed twin."""
+    database = folder / "storage" / "studies.db"
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    study = load_study(f"sqlite:///{database}", "tiny")
+    return {
+        "trials": history(study),
+        "confirmation": study.user_attrs[CONFIRMATION],
+        "openings": len(study.user_attrs[OPENINGS]),
+    }

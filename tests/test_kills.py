@@ -1,0 +1,68 @@
+"""A study that is killed or interrupted, at any moment and any number of times: nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.disturbing import (
+    kill,
+    left_by,
+    run_through,
+    start,
+    started_until,
+    wait_for_the_end_of_group,
+)
+from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+def test_interrupted_killed_interrupted(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    early = started_until(tmp_path, "Study ")  # its workers have not begun, or just so
+    os.killpg(early.pid, signal.SIGINT)
+    assert (early.wait(timeout=60), early.communicate()[1]) == (130, "")
+    wait_for_the_end_of_group(early.pid)
+
+    kill(started_until(tmp_path, "[3/"))
+
+    interrupted = started_until(tmp_path, "[7/")
+    os.killpg(interrupted.pid, signal.SIGINT)  # Ctrl-C in a shell reaches every process
+    out, err = interrupted.communicate(timeout=60)
+    assert (interrupted.returncode, err) == (130, "")
+    assert "To continue:" in out
+    wait_for_the_end_of_group(interrupted.pid)
+    study = load_study(f"sqlite:///{tmp_path}/storage/studies.db", "tiny")
+    assert "RUNNING" not in {trial.state.name for trial in study.trials}
+
+    run_through(tmp_path)
+    assert left_by(tmp_path) == undisturbed
+
+
+def test_killed_twenty_times(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    moments = random.Random(0)
+    for number in range(20):
+        if number % 4 == 0:  # while it starts
+            running = start(tmp_path)
+            time.sleep(moments.uniform(0, 4))
+        else:
+            running = started_until(tmp_path, ("[", "Round", "Final"))
+            time.sleep(moments.uniform(0, 0.3))
+        kill(running)
+    run_through(tmp_path)
+    assert left_by(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize("line", ["Round 1", "Final training 6"])
+def test_killed_after_the_search(line: str, tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    kill(started_until(tmp_path, line))
+    run_through(tmp_path)
+    assert left_by(tmp_path) == undisturbed
