@@ -19,7 +19,7 @@ from tuner.commands.study import main
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMAND = "python -m tuner.study housing --trials 50 --accept-changes --seeds 2 --try depth=2"
+COMMAND = "tuner study housing --trials 50 --accept-changes --seeds 2 --try depth=2"
 
 
 def facts(
@@ -46,9 +46,9 @@ def facts(
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (facts(None), "python -m tuner.study housing --trials 50"),
-        (facts("better", n=2), "python -m tuner.study housing --trials 50"),
-        (facts("no proven gain"), "python -m tuner.study housing --seeds 2 --trials 100"),
+        (facts(None), "tuner study housing --trials 50"),
+        (facts("better", n=2), "tuner study housing --trials 50"),
+        (facts("no proven gain"), "tuner study housing --seeds 2 --trials 100"),
         (facts("better"), "tuner ablate 'my study'"),
         (facts("better", ablation={"path": []}), "tuner retrain 'my study'"),
     ],
@@ -140,5 +140,5 @@ def test_the_next_command_shows_no_secret(
     line = [TINY, "--trials", "2", "--seeds", "0", "--workers", "1", "--storage", url]
     assert main(line) == 0
     said = capsys.readouterr().out
-    assert "Next:   python -m tuner.study" in said
+    assert "Next:   tuner study" in said
     assert "hunter22" not in said

@@ -83,7 +83,7 @@ def test_the_report_tells_which_change_bought_it(
     assert "## Which change made it so? Can I drop some?" in text
     assert "](ablation.svg)" in text
     assert Path("storage/reports/tiny/ablation.svg").exists()
-    assert "tuner.ablate" not in text
+    assert "```sh\ntuner ablate" not in text
     assert len(study.user_attrs[OPENINGS]) == 1, "the test split stays closed"
 
 

@@ -217,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(door).parse_args(given[1:] if door else given)
     if door:
         arguments.case = reference_of(arguments, door)
-    words = ["python", "-m", "tuner.study", *given]
+    words = ["tuner", "study", *given]
     settings = settings_of(arguments, shlex.join(words))
     check_new_study(arguments, settings)
     start_importing(arguments)

@@ -333,7 +333,7 @@ def _assigned(values: Mapping[str, object] | None) -> tuple[str, ...]:
 def command_of(settings: StudySettings, home: str | Path | None, storage: str | None) -> str:
     """Return the command that makes the same study, for its record and its report."""
     default = {name: field.default for name, field in StudySettings.__dataclass_fields__.items()}
-    words = ["python", "-m", "tuner.study", settings.case]
+    words = ["tuner", "study", settings.case]
     for name in ("trials", "name", "seed", "seeds", "metric", "direction", "timeout", "data_dir"):
         value = getattr(settings, name)
         within_time = name == "trials" and settings.budget is not None  # --budget has another

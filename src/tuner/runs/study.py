@@ -55,7 +55,7 @@ from tuner.study.design import folds_trained
 from tuner.study.designing import design_for
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
-from tuner.study.schema import BUDGET, REMARKS, SEED_MATTERS, SESSIONS, STOPPED
+from tuner.study.schema import BUDGET, PARENT, REMARKS, SEED_MATTERS, SESSIONS, STOPPED
 from tuner.study.store import facts_of, load_study, settle
 from tuner.study.titles import name_for_dashboard
 from tuner.study.trials import finished
@@ -118,7 +118,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         parent = load_study(workplace.url, settings.parent)
         check_parent(parent, config, settings.precision, accept=settings.accept_changes)
         choose = partial(plan_of, parent)
-        begin = partial(_begin, parent, config, observer)
+        begin = partial(_begin, parent, config, settings, observer)
     with only_writer(workplace.url, name):
         study, config = open_study(
             workplace.url,
@@ -192,10 +192,22 @@ def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) 
 
 
 def _begin(
-    parent: optuna.Study, config: StudyConfig, observer: Observer, study: optuna.Study
+    parent: optuna.Study,
+    config: StudyConfig,
+    settings: StudySettings,
+    observer: Observer,
+    study: optuna.Study,
 ) -> None:
     """Have a new study begin with the trials of another."""
     observer.tell(Message(take_over(study, parent, config)))
+    taken = study.user_attrs[PARENT]["taken"]
+    if settings.trials is not None and taken >= settings.trials:
+        observer.tell(
+            Message(
+                f"They count among --trials, which is {settings.trials}: so the search has nothing "
+                f"left to do. To search on, ask for more than {taken} with --trials."
+            )
+        )
 
 
 def in_columns(pairs: Sequence[tuple[str, str]]) -> str:
