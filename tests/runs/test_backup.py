@@ -86,14 +86,14 @@ def test_what_is_there_is_never_overwritten(own_workplace: Path) -> None:
     path = own_workplace / "backup.zip"
     back_up(HERE, path)
     before = {**content_of(HERE.root), "db": (HERE.root / "studies.db").read_bytes()}
-    with pytest.raises(UsageError, match=r"studies\.db is there, and nothing is overwritten"):
+    with pytest.raises(UsageError, match=r"studies\.db already exists, and restore"):
         restore(HERE, path)
     assert before == {**content_of(HERE.root), "db": (HERE.root / "studies.db").read_bytes()}
     for name in ("studies.db-wal", "reports/one/report.md"):
         there = Workplace.at(own_workplace / name.partition("/")[0])
         (there.root / name).parent.mkdir(parents=True)
         (there.root / name).write_text("mine")
-        with pytest.raises(UsageError, match="--home DIR, or move away what is there"):
+        with pytest.raises(UsageError, match="--home DIR, or move the old files away"):
             restore(there, path)
         assert not (there.root / "studies.db").exists()
         assert (there.root / name).read_text() == "mine"
@@ -245,7 +245,7 @@ def refused(path: Path, message: str, folder: Path) -> None:
 )
 def test_a_name_that_leads_out_is_refused(name: str, good: Path, tmp_path: Path) -> None:
     path = altered(good, lambda contents: contents.update({name: b"bad"}))
-    refused(path, "which tuner never has", tmp_path)
+    refused(path, "which no backup of tuner has", tmp_path)
 
 
 def test_links_and_folders_are_refused(good: Path, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_verify_notices_a_loop_that_changed(made: Path, tmp_path: Path) -> None:
         assert verify(["train", "--trial", "0", "--case", str(other)]) == 1
         with pytest.raises(StudyError, match="made with another version of its loop"):
             retrain(["train", "--case", str(other)])
-        with pytest.raises(CaseError, match=r"name its file with --case train\.py:objective"):
+        with pytest.raises(CaseError, match=r"pass its file: --case train\.py:objective"):
             retrain(["train"])
 
 

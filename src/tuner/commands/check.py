@@ -73,6 +73,6 @@ def _loop(typed: str) -> str:
                 read_loop(f"{typed}:{function}")
                 return f"{typed}:{function}"
     raise UsageError(
-        f"{typed} names no loop; name a file and a function: train.py:train (without a function "
-        f"it has to be named {' or '.join(USUAL)})"
+        f"{typed} does not name a loop; name a file and a function: train.py:train (without a "
+        f"function it has to be named {' or '.join(USUAL)})"
     )

@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="only this, of what is listed (can be repeated)",
+        help="only files of this kind (can be repeated)",
     )
     add_yes(made, "remove what is listed")
     return made

@@ -26,7 +26,7 @@ def console() -> Console:
 
 
 def show_table(screen: Console, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; where it is too wide for the screen, cells go on in the next line."""
+    """Print a table; where it is too wide for the screen, cells continue in the next line."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, show_header=bool(any(headings)))

@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         prog="tuner verify",
         description="Train finished trials of a study again, and compare every point and value "
         "with what is stored, bit for bit. Exit status 0: all are the same; 1: one is not, or is "
-        "missing (--all). The trainings after the search are not looked at. Writes nothing.",
+        "missing (--all). It does not repeat the trainings after the search. Writes nothing.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     which = made.add_mutually_exclusive_group()

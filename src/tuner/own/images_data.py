@@ -353,6 +353,6 @@ def _about_few(classes: tuple[str, ...], marks: np.ndarray) -> list[str]:
     if not few:
         return []
     return [
-        f"Of {named(few)} there are fewer than {FEW} pictures; what is learnt of "
+        f"There are fewer than {FEW} pictures of {named(few)}, so what a model learns about "
         f"{'it' if len(few) == 1 else 'them'} is little more than luck."
     ]

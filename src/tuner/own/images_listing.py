@@ -265,7 +265,7 @@ def _refuse_empty(
         why = f" (left out: {told(left_out)})" if told(left_out) else ""
         raise DataError(
             f"{root}: there is no picture in {named(empty)}{why}; add files, or remove the folder. "
-            f"Read are {' '.join(sorted(SUFFIXES))}"
+            f"tuner reads {' '.join(sorted(SUFFIXES))}"
         )
 
 

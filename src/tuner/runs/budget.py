@@ -202,7 +202,7 @@ def seconds_spent(sessions: Sequence[Mapping[str, Any]]) -> float:
 
 
 def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None) -> None:
-    """Let a search go on that has stopped by itself, where more is asked for now.
+    """Let a search continue that has stopped by itself, where more is asked for now.
 
     Args:
         trials: that are asked for; None: as many as are worth it.

@@ -258,8 +258,8 @@ def _search(
     if unread := sorted(config.fixed.keys() - asked_for):
         observer.tell(
             Message(
-                f"No trial asked for {', '.join(unread)}, which --fix names, so that counts for "
-                f"nothing. The loop asked for {', '.join(sorted(asked_for)) or 'nothing'}."
+                f"No trial asked for {', '.join(unread)}, which --fix names, so --fix has no "
+                f"effect. The loop asked for {', '.join(sorted(asked_for)) or 'nothing'}."
             )
         )
     if settle(study):
