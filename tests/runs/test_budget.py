@@ -14,8 +14,9 @@ from optuna.trial import TrialState
 from tests.making import TINY
 from tests.report.studies import add_session, add_trial, make_study
 from tuner.commands.study import main, parser, settings_of
+from tuner.evidence.duration import in_words
 from tuner.evidence.looks import Plan
-from tuner.runs.budget import Budget, enough_by, forget_the_end, in_words, seconds_spent
+from tuner.runs.budget import Budget, enough_by, forget_the_end, seconds_spent
 from tuner.runs.observer import Silent
 from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
 from tuner.study.design import Race

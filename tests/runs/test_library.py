@@ -21,9 +21,9 @@ from tests.making import TINY
 from tuner.commands.study import parser, settings_of
 from tuner.errors import StoreError, StudyError, UsageError
 from tuner.report.wording import BLANK
-from tuner.runs.library import command_of
 from tuner.runs.observer import Message, Silent, Stage
 from tuner.runs.settings import StudySettings
+from tuner.runs.typed import command_of
 from tuner.runs.watching import NotebookObserver, observer_here
 from tuner.study.limits import Limits
 from tuner.study.schema import SESSIONS

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
+from tuner.evidence.duration import in_words
 from tuner.runs.observer import Message
 from tuner.study.arms import arms_of
 from tuner.study.design import Design, folds_trained
@@ -226,15 +227,6 @@ def enough_by(*rules: Enough | None) -> Enough | None:
         return next(filter(None, (rule(study) for rule in known)), None)
 
     return reason if known else None
-
-
-def in_words(seconds: float) -> str:
-    """Write seconds as they are typed: 45 s, 10 min, 1 h 30 min."""
-    minutes, rest = divmod(max(round(seconds), 1), 60)
-    hours, minutes = divmod(minutes, 60)
-    fine = rest and not hours and minutes < 10
-    pairs = ((hours, "h"), (minutes, "min"), (rest if fine else 0, "s"))
-    return " ".join(f"{value} {unit}" for value, unit in pairs if value)
 
 
 def _seconds(trials: Sequence[optuna.trial.FrozenTrial]) -> list[float]:

@@ -16,8 +16,8 @@ from tuner.naming import FOR_FOLDER, folder_name
 from tuner.runs.observer import Message, Stage, StoppableEngine, StopRequested
 from tuner.runs.publishing import write_and_publish
 from tuner.runs.record import Record
+from tuner.runs.searching import search
 from tuner.runs.settings import StudySettings
-from tuner.runs.study import search
 from tuner.search.pruner import pruner_named
 from tuner.study.arms import candidates_of
 from tuner.study.lock import only_writer
