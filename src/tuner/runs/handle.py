@@ -36,7 +36,8 @@ class Study:
 
     In a notebook it shows itself: the verdict, the scores of the arms, the search and the curves.
 
-    >>> study = open_study("tiny")
+    >>> import tuner
+    >>> study = tuner.open_study("tiny")
     >>> study.name, study.best["metric"]
     ('tiny', 'accuracy')
 
