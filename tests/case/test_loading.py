@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.making import TINY, make_brief
-from tuner.case.loading import check_reference, load_case
+from tuner.case.loading import check_reference, load_case, refuse_without_case
 from tuner.case.source import files_of, source_of
 from tuner.engines.worker import Reader, run
 from tuner.errors import CaseError
@@ -229,7 +229,7 @@ def test_a_file_without_a_case_is_refused_unread_with_the_command_for_a_loop(
     file = tmp_path / "mine.py"
     file.write_text(f"{text}\nraise SystemExit('it was run')\n", encoding="utf-8")
     with pytest.raises(CaseError) as raised:
-        check_reference(str(file))
+        refuse_without_case(str(file))
     assert said.format(file=file) in str(raised.value)
     assert str(raised.value).endswith(("do", "fit", "better)"))
 
@@ -249,4 +249,4 @@ def test_a_file_without_a_case_is_refused_unread_with_the_command_for_a_loop(
 def test_a_file_that_may_define_a_case_is_left_to_its_import(tmp_path: Path, text: str) -> None:
     file = tmp_path / "mine.py"
     file.write_text(text, encoding="utf-8")
-    check_reference(str(file))
+    refuse_without_case(str(file))

@@ -29,7 +29,7 @@ def check_reference(reference: str) -> None:
 
     Raises:
         UsageError: no case of that name.
-        CaseError: the file does not exist, defines no case, or has a name that no study can keep.
+        CaseError: the file does not exist, or has a name that no study can keep.
     """
     if door_of(reference):
         return
@@ -50,7 +50,15 @@ def check_reference(reference: str) -> None:
             f"case file {os.fsencode(reference)!r}: its name is not UTF-8, so a study cannot keep "
             "it; rename the file"
         ) from error
-    if not contents_of(Path(reference)).may_have_case:
+
+
+def refuse_without_case(reference: str) -> None:
+    """Refuse a file that surely defines no case; it is read, and not run.
+
+    Raises:
+        CaseError: it does not. Where it has a loop, the command for that is named.
+    """
+    if is_file(reference) and not contents_of(Path(reference)).may_have_case:
         raise _without_case(reference)
 
 

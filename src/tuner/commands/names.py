@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from tuner.case.assignments import parse_assignments
-from tuner.case.loading import check_reference
+from tuner.case.loading import check_reference, refuse_without_case
 from tuner.case.metric_names import check_metric
 from tuner.case.outline import outline_of
 from tuner.case.reference import door_of, is_file, is_loop, options_of
@@ -39,6 +39,7 @@ def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> N
         StoreError: the storage's URL is not one.
     """
     check_file(arguments.case)
+    refuse_without_case(arguments.case)
     if arguments.score is not None and not is_loop(arguments.case):
         raise UsageError(
             "--score is for a training loop of your own (FILE.py:FUNCTION); the metric of case "
