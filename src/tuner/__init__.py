@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tuner.models.cnn import CNNHyperparameters, build_cnn
     from tuner.models.mlp import MLPHyperparameters, build_mlp
     from tuner.own.loops.current import folder, seed
-    from tuner.runs.library import Study, list_studies, open_study, run_study
+    from tuner.runs.handle import Study
+    from tuner.runs.library import list_studies, open_study, run_study
 
 __version__ = "0.1.0"
 
@@ -80,7 +81,8 @@ _HOMES = {
     "tuner.models.cnn": ("CNNHyperparameters", "build_cnn"),
     "tuner.models.mlp": ("MLPHyperparameters", "build_mlp"),
     "tuner.own.loops.current": ("folder", "seed"),
-    "tuner.runs.library": ("Study", "list_studies", "open_study", "run_study"),
+    "tuner.runs.handle": ("Study",),
+    "tuner.runs.library": ("list_studies", "open_study", "run_study"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

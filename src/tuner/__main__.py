@@ -48,7 +48,7 @@ def main() -> None:
         sys.stdout.write(f"tuner {full_version()}\n")
         sys.exit(0)
     if arguments[0] not in COMMANDS:
-        near = get_close_matches(arguments[0], COMMANDS, n=1)
+        near = get_close_matches(arguments[0], [*COMMANDS, "--help", "--version"], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         sys.stderr.write(f"tuner: no command {arguments[0]!r}{hint}\n{usage}")
         sys.exit(2)

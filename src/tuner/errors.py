@@ -5,7 +5,7 @@
     ├── CaseError               a case file breaks the contract of `tuner.Case`
     ├── DataError               data missing, truncated, corrupt, or not what the study was made on
     ├── StoreError              the database cannot be opened, or is not ours
-    ├── StudyError              the study cannot go on: it differs, or its baseline does not train
+    ├── StudyError              the study cannot continue: it differs, or its baseline fails
     ├── TrainingError           one training failed; its trial is a FAIL, the study continues
     │   └── DivergedError       a loss or a score that is not a finite number
     ├── EngineError             the engine itself broke, whatever was being trained

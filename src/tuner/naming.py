@@ -1,4 +1,4 @@
-"""Names of studies as names of folders."""
+"""Names of studies as names of folders, and the name by which commands are called."""
 
 from __future__ import annotations
 
@@ -43,6 +43,15 @@ def default_name(data: str, fixed: Mapping[str, Any]) -> str:
     """
     parts = [data, *(f"{name}-{value}" for name, value in sorted(fixed.items()))]
     return re.sub(r"[/\\\s]", "_", "-".join(parts))
+
+
+def in_one_form(command: str | None) -> str | None:
+    """Return a command as all messages have it; earlier versions kept it as a module of Python's.
+
+    >>> in_one_form("python -m tuner.study mnist --trials 50")
+    'tuner study mnist --trials 50'
+    """
+    return command and re.sub(r"^python -m tuner\.(\w+)", r"tuner \1", command)
 
 
 def _wrong(name: str) -> str:

@@ -193,7 +193,7 @@ def test_an_unknown_case_is_met_with_the_nearest() -> None:
     ("text", "message"),
     [
         ("x = 1", "defines no CASE"),
-        ("raise RuntimeError('oh')", "RuntimeError: oh"),
+        ("raise RuntimeError('oh')\nCASE = 3", "RuntimeError: oh"),
         ("def (", "SyntaxError"),
         ("CASE = 3", "defines no CASE"),
     ],

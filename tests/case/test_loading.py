@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.making import TINY, make_brief
-from tuner.case.loading import check_reference, load_case
+from tuner.case.loading import check_reference, load_case, refuse_without_case
 from tuner.case.source import files_of, source_of
 from tuner.engines.worker import Reader, run
 from tuner.errors import CaseError
@@ -204,3 +204,49 @@ def test_a_module_beside_that_is_not_python_is_named(tmp_path: Path, content: by
         CaseError, match=r"sizes\.py cannot be imported: (line \d+: )?SyntaxError: [^<]+$"
     ):
         load_case(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1", "defines no CASE; it has to end with CASE = Case(name=..., ...)"),
+        ("def load(folders): ...", "defines no CASE; it has to end with CASE"),
+        (
+            "def objective(trial): return 1",
+            "has objective(trial): to search a training loop of your own, type: tuner study "
+            "{file}:objective --direction maximize (or minimize, if less of its score is better)",
+        ),
+        (
+            'DIRECTION = "minimize"\ndef fit(trial, epochs=3): yield 1\ndef train(t): yield 1',
+            "has fit(trial) and train(trial): to search a training loop of your own, type: tuner "
+            "study {file}:fit",
+        ),
+    ],
+)
+def test_a_file_without_a_case_is_refused_unread_with_the_command_for_a_loop(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(f"{text}\nraise SystemExit('it was run')\n", encoding="utf-8")
+    with pytest.raises(CaseError) as raised:
+        refuse_without_case(str(file))
+    assert said.format(file=file) in str(raised.value)
+    assert str(raised.value).endswith(("do", "fit", "better)"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from other import CASE",
+        "from other import *",
+        "import other\nif True:\n    CASE: object = other.made()",
+        "globals()['CASE'] = 3",
+        "exec('CASE = 3')",
+        "def objective(trial): return 1\nCASE = 3",
+        "def (",
+    ],
+)
+def test_a_file_that_may_define_a_case_is_left_to_its_import(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(text, encoding="utf-8")
+    refuse_without_case(str(file))

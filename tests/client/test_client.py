@@ -21,7 +21,7 @@ from tuner.errors import ServiceError, UsageError
 from tuner.serve.requests import KNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tuner.serve.service import Service
@@ -182,6 +182,18 @@ def test_commands_submit_and_cancel(url: str, capsys: pytest.CaptureFixture[str]
     assert "is cancelled" in capsys.readouterr().out
     assert watch(["tiny", "--url", url]) == 1
     assert "tiny: cancelled, 0 of 4 trials" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [watch, cancel])
+def test_a_mistyped_study_of_a_service_is_answered_as_everywhere(
+    url: str, command: Callable[[Sequence[str]], int]
+) -> None:
+    with pytest.raises(ServiceError, match=r"^no study 'tinny'\. There are no studies yet$"):
+        command(["tinny", "--url", url])
+    Client(url).submit("tiny", trials=4)
+    said = r"^no study 'tinny'; did you mean 'tiny'\? The studies are tiny$"
+    with pytest.raises(ServiceError, match=said):
+        command(["tinny", "--url", url])
 
 
 def test_an_option_that_the_service_does_not_take_is_said(url: str) -> None:

@@ -94,7 +94,7 @@ def test_a_whole_study_by_command(
     failed = next(n for n, line in enumerate(lines) if "failed: line 68 of tiny.py" in line)
     assert lines[failed + 2].startswith("Traceback"), "what the user's code raised is shown once"
     assert "Report: storage/reports/tiny/report.html" in lines
-    assert lines[-1].startswith("Next:   python -m tuner.study ")
+    assert lines[-1].startswith("Next:   tuner study ")
     report = tmp_path / "storage" / "reports" / "tiny"
     assert {"report.md", "report.json"} <= {path.name for path in report.iterdir()}
 
@@ -242,7 +242,7 @@ def test_ctrl_c_settles_and_says_how_to_go_on(tmp_path: Path) -> None:
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert err == ""
-    assert f"python -m tuner.study {TINY} --trials 100000 --workers 1" in out
+    assert f"tuner study {TINY} --trials 100000 --workers 1" in out
     study = load_study(f"sqlite:///{tmp_path}/storage/studies.db", "tiny")
     states = {trial.state.name for trial in study.trials}
     assert "RUNNING" not in states

@@ -7,13 +7,19 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from tests.making import TINY
-from tuner.commands.concluding import best_line, next_command, score_line
+from tuner.commands.concluding import (
+    after_ablation,
+    best_line,
+    next_command,
+    score_line,
+    smallest_line,
+)
 from tuner.commands.study import main
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMAND = "python -m tuner.study housing --trials 50 --accept-changes --seeds 2 --try depth=2"
+COMMAND = "tuner study housing --trials 50 --accept-changes --seeds 2 --try depth=2"
 
 
 def facts(
@@ -40,9 +46,9 @@ def facts(
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (facts(None), "python -m tuner.study housing --trials 50"),
-        (facts("better", n=2), "python -m tuner.study housing --trials 50"),
-        (facts("no proven gain"), "python -m tuner.study housing --seeds 2 --trials 100"),
+        (facts(None), "tuner study housing --trials 50"),
+        (facts("better", n=2), "tuner study housing --trials 50"),
+        (facts("no proven gain"), "tuner study housing --seeds 2 --trials 100"),
         (facts("better"), "tuner ablate 'my study'"),
         (facts("better", ablation={"path": []}), "tuner retrain 'my study'"),
     ],
@@ -51,6 +57,59 @@ def test_the_next_command_follows_from_the_verdict(found: dict[str, Any], expect
     line, _, why = next_command(found, COMMAND).partition("   # ")
     assert shlex.split(line) == shlex.split(expected)
     assert why
+
+
+def ablated(verdict: str, gain: float | None, *names: str, complete: bool = True) -> dict[str, Any]:
+    """What a report says of a study after an ablation of two changes."""
+    changes = {"depth": {"was": 1, "now": 2}, "learning_rate": {"was": 0.001, "now": 0.01}}
+    found = {
+        "complete": complete,
+        "rounds": 5,
+        "changes": changes,
+        "path": [],
+        "whole": {"gain": None if gain is None else 1.0},
+        "smallest": {"changes": names, "gain": gain} if names else None,
+    }
+    told = facts(verdict, ablation=found)
+    return {**told, "manifest": {"command": COMMAND}, "parts": []}
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence", "command"),
+    [
+        (
+            ablated("better", 0.97, "learning_rate"),
+            "The smallest change worth making: learning_rate=0.01 (was 0.001); on fresh folds it "
+            "brings 97 % of the gain of all 2 changes.",
+            "retrain --only learning_rate 'my study'   # is it better on the test rows?",
+        ),
+        (
+            ablated("better", 1.0, "learning_rate", "depth"),
+            "learning_rate=0.01 (was 0.001) and depth=2 (was 1); on fresh folds it brings all of",
+            "retrain 'my study'   # save the model",
+        ),
+        (
+            ablated("better", None, "depth"),
+            "the baseline diverged on fresh folds, so its share of the gain is not known.",
+            "retrain --only depth 'my study'",
+        ),
+        (
+            ablated("no proven gain", 0.0),
+            "No change is worth making: on fresh folds the best is no better than the baseline.",
+            "--trials 100   # continue the search",
+        ),
+        (
+            ablated("better", 0.0, complete=False),
+            "is not known yet: the time budget ran out after 0 of 2 changes.",
+            "ablate --seeds 5 'my study'   # measure the rest",
+        ),
+    ],
+)
+def test_an_ablation_ends_with_its_answer(
+    found: dict[str, Any], sentence: str, command: str
+) -> None:
+    assert sentence in smallest_line(found)
+    assert command in after_ablation(found)
 
 
 def test_a_search_that_has_tried_all_is_not_continued() -> None:
@@ -81,5 +140,5 @@ def test_the_next_command_shows_no_secret(
     line = [TINY, "--trials", "2", "--seeds", "0", "--workers", "1", "--storage", url]
     assert main(line) == 0
     said = capsys.readouterr().out
-    assert "Next:   python -m tuner.study" in said
+    assert "Next:   tuner study" in said
     assert "hunter22" not in said

@@ -63,7 +63,7 @@ def test_time_left_covers_the_confirmation_and_is_corrected() -> None:
 
 @pytest.mark.parametrize("width", [20, 40, 60, 160])
 def test_a_narrow_terminal_loses_no_part(width: int) -> None:
-    parts = ["12 of 50 trials", "3 pruned", "best mae 0.01", "about 0:01:00 left"]
+    parts = ["12 of 50 trials", "3 pruned", "best mae 0.01", "about 1 min left"]
     lines = _filled(parts, width)
     assert " · ".join(lines) == " · ".join(parts)
     assert all(len(line) <= width for line in lines)

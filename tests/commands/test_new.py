@@ -126,7 +126,7 @@ def test_pictures_of_ones_own_are_read(here: Path) -> None:
 def test_a_case_that_it_writes_runs_to_its_report(kind: str, here: Path) -> None:
     main(["mine.py", f"--{kind}"])
     settings: dict[str, Any] = {"trials": 2, "seeds": 2, "compute": Compute(workers=1)}
-    command = "python -m tuner.study mine.py"
+    command = "tuner study mine.py"
     ended = run_study(
         StudySettings(case="mine.py", workplace=Workplace.at(), command=command, **settings),
         Listening(),

@@ -83,7 +83,7 @@ def test_a_terminal_shows_what_runs_and_how_the_search_stands(
     summary = (
         f"{TOTAL} of {TOTAL} trials · {states.count(TrialState.PRUNED)} pruned · "
         f"{states.count(TrialState.FAIL)} failed · best accuracy {study.best_value:.4f}, "
-        f"baseline {study.trials[0].value:.4f} · about 0:00:00 left"
+        f"baseline {study.trials[0].value:.4f} · about 1 s left"
     )
     assert summary in plain
     assert "no score yet" in plain

@@ -166,13 +166,13 @@ def test_held_out_groups_are_whole_and_leave_some_of_each_class(
 
 @pytest.mark.parametrize(("each", "scheme"), [(3, KFold(2)), (12, KFold(5)), (700, Holdout(224))])
 def test_the_scheme_follows_the_number_of_rows(each: int, scheme: object) -> None:
-    from tuner.own.images_data import _scheme
+    from tuner.own.images_split import scheme_for
 
     rows = 2 * each * 4 // 5
     examples = Examples(
         features=torch.zeros(rows, 1, 8, 8, dtype=torch.uint8), targets=torch.arange(rows) % 2
     )
-    assert _scheme(examples, ("a", "b")) == scheme
+    assert scheme_for(examples, ("a", "b")) == scheme
 
 
 def test_one_part_that_is_held_out_keeps_groups_whole() -> None:

@@ -133,6 +133,7 @@ def add_trial(
     stop: int | None = None,
     points: int = 1,
     failure: str | None = None,
+    seconds: float = 12.5,
     **hyperparameters: Any,
 ) -> None:
     """A trial that nears `value` (which it has if complete) and ends after `stop` epochs."""
@@ -150,7 +151,7 @@ def add_trial(
         "seed": 1000 + len(study.trials),
         "hyperparameters": {**HYPERPARAMETERS, "epochs": epochs, **hyperparameters},
         "curve": curve if failure is None else [],
-        "seconds": 12.5,
+        "seconds": seconds,
         "work": 1e9 * count,
     }
     if arm:

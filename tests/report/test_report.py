@@ -109,7 +109,7 @@ def test_report_json_holds_what_was_promised(tmp_path: Path) -> None:
     assert baseline["optimism"] == pytest.approx(0.007)
     assert facts["wall_seconds"]["search"] == 812.1
     assert facts["manifest"]["versions"]["torch"] == "2.9.0"
-    assert facts["manifest"]["command"] == "python -m tuner.study flowers --trials 50"
+    assert facts["manifest"]["command"] == "tuner study flowers --trials 50"
     assert (facts["manifest"]["precision"], facts["manifest"]["workers"]) == ("bfloat16", 2)
 
 
@@ -488,7 +488,7 @@ def test_an_ablation_without_a_step_yet(tmp_path: Path) -> None:
     text, _ = written(study, tmp_path)
     assert "| step |" not in text
     assert "The time budget ran out before the first step. The command below continues." in text
-    assert "python -m tuner.ablate --storage" in text
+    assert "tuner ablate --storage" in text
     assert " --seeds 2 " in text.split("The time budget ran out")[1]
 
 
@@ -682,7 +682,8 @@ def test_a_number_of_trials_that_came_from_a_time(tmp_path: Path) -> None:
     text, facts = worded(study, tmp_path)
     assert facts["budget"] == {"seconds": 600}
     assert "came from a time budget of 10 min 0 s (`--budget`): `--trials 12` makes" in text
-    assert "python -m tuner.study flowers --trials 12" in text
+    assert "tuner study flowers --trials 12" in text
+    assert "python -m" not in text, "one form, also of what earlier versions kept"
 
 
 def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> None:

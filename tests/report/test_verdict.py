@@ -161,7 +161,7 @@ def test_nothing_confirmed(tmp_path: Path) -> None:
     text = document(gather(study, Workplace.at(url=url_in(tmp_path))), [])
     assert "**Not confirmed yet: in the search, tuning took the validation error" in text
     assert "from 40.0 % to 20.0 %" in text
-    assert "```sh\npython -m tuner.study flowers --trials 9\n```" in text
+    assert "```sh\ntuner study flowers --trials 9\n```" in text
     assert "never opened" in text
 
 

@@ -63,7 +63,9 @@ def test_the_report_tells_which_change_bought_it(
 ) -> None:
     assert main(ARGUMENTS) == 0
     said = capsys.readouterr().out
-    assert said.endswith("Report: storage/reports/tiny/report.md\n")
+    assert "Report: storage/reports/tiny/report.html\n" in said
+    assert "\nThe smallest change worth making: " in said
+    assert said.splitlines()[-1].startswith("Next:   ")
     assert "Round 1, with " in said
     found = report()["ablation"]
     arms = arms_of(study)
@@ -81,7 +83,7 @@ def test_the_report_tells_which_change_bought_it(
     assert "## Which change made it so? Can I drop some?" in text
     assert "](ablation.svg)" in text
     assert Path("storage/reports/tiny/ablation.svg").exists()
-    assert "tuner.ablate" not in text
+    assert "```sh\ntuner ablate" not in text
     assert len(study.user_attrs[OPENINGS]) == 1, "the test split stays closed"
 
 
@@ -122,7 +124,10 @@ def test_a_budget_ends_it(
     clock = iter(range(0, 10_000, 3))
     monkeypatch.setattr("tuner.runs.ablation.time.monotonic", lambda: float(next(clock)))
     assert main([*ARGUMENTS, "--budget", "20"]) == 0
-    assert "The time budget ran out before everything was measured" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "The time budget ran out before everything was measured" in said
+    assert "The smallest change worth making is not known yet" in said
+    assert said.endswith("   # measure the rest\n")
     assert not report()["ablation"]["complete"]
     assert "The time budget ran out" in Path("storage/reports/tiny/report.md").read_text("utf-8")
     assert not study.user_attrs[ABLATION]["complete"]

@@ -12,10 +12,14 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.making import TINY
-from tests.report.studies import add_trial, make_study
+from tests.report.studies import add_session, add_trial, make_study
 from tuner.commands.study import main, parser, settings_of
-from tuner.runs.budget import Budget, enough_by, forget_the_end, in_words, seconds_spent
-from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS
+from tuner.evidence.duration import in_words
+from tuner.evidence.looks import Plan
+from tuner.runs.budget import Budget, enough_by, forget_the_end, seconds_spent
+from tuner.runs.observer import Silent
+from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
+from tuner.study.design import Race
 from tuner.study.schema import BUDGET, STOPPED
 from tuner.study.store import load_study
 from tuner.workplace import Workplace
@@ -45,8 +49,9 @@ def budget_of(study: optuna.Study, said: list[str], seconds: float = 600, **told
         study=study,
         seconds=seconds,
         spent=told.get("spent", 0),
-        seeds=int(told.get("seeds", 6)),
-        raced=30,
+        models=int(told.get("models", 6)),
+        most=int(told.get("most", told.get("models", 6))),
+        race=Race(entered=(6, 5, 4, 3, 2), arms=5),
         folds=5,
         slots=int(told.get("slots", 1)),
         audits=True,
@@ -110,9 +115,52 @@ def test_more_workers_and_no_confirmation_leave_more(tmp_path: Path, clock: Cloc
     study, said = make_study(tmp_path), list[str]()
     add_trial(study, value=0.6, arm="baseline")
     one, two, none = (
-        budget_of(study, said, **told).kept(study) for told in ({}, {"slots": 2}, {"seeds": 0})
+        budget_of(study, said, **told).kept(study) for told in ({}, {"slots": 2}, {"models": 0})
     )
     assert none < two < one
+
+
+def test_time_is_kept_for_a_baseline_that_takes_far_longer_than_the_others(
+    tmp_path: Path, clock: Clock
+) -> None:
+    study, said = make_study(tmp_path), list[str]()
+    add_trial(study, value=0.6, arm="baseline", seconds=500.0)  # 100 s a fold
+    for _ in range(9):
+        add_trial(study, value=0.5, seconds=5.0)
+    mean = (500 + 9 * 5) / 10
+    race, arms, best = 20 * mean, 11 * (500 + mean), 6 * 500
+    assert budget_of(study, said).kept(study) >= 1.2 * (race + arms + best) / 5
+
+
+def test_it_says_beforehand_by_how_much_it_may_be_over(tmp_path: Path, clock: Clock) -> None:
+    study, said = make_study(tmp_path), list[str]()
+    add_trial(study, value=0.6, arm="baseline")
+    clock.now += 12.5
+    budget_of(study, said, most=24).tell()
+    over = in_words(1.2 * 18 * 3 * 12.5 / 5)
+    assert said[-1].endswith(
+        f"If the gain is hard to tell, the confirmation takes up to {over} more."
+    )
+    budget_of(study, said).tell()
+    assert "up to" not in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "models"), [(None, 8), (3, 3), (0, 0)], ids=["two looks", "one look", "none"]
+)
+def test_time_is_kept_for_both_looks_at_the_test(
+    tmp_path: Path, seeds: int | None, models: int
+) -> None:
+    study = make_study(tmp_path)
+    add_session(study)
+    settings = StudySettings(
+        case="flowers", workplace=Workplace.at(tmp_path), command="", seeds=seeds, budget=600
+    )
+    asked = Plan.of(1, seeds).models[-1]
+    made = Budget.of(study, settings, 1, Silent(), rounds=6, models=asked)
+    assert made is not None
+    assert made.models == made.most == models
+    assert bool(made.race.entered) == bool(models)
 
 
 def test_a_search_that_has_stopped_goes_on_where_more_is_asked_for(tmp_path: Path) -> None:

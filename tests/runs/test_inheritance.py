@@ -77,6 +77,19 @@ def test_what_fits_is_taken_over_and_the_search_goes_on(parent: Path) -> None:
     assert verify(["child", "--workers", "1", "--case", TINY]) == 0
 
 
+def test_fewer_trials_than_are_taken_over_are_said_to_be_so(
+    parent: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = len(of_parent()) - 1
+    found = run("--name", "child", "--from", "parent", "--trials", str(asked), *CALM)
+    assert len(found) == len(of_parent())
+    said = capsys.readouterr().out
+    assert f"They count among --trials, which is {asked}: so the search has nothing left" in said
+    assert f"ask for more than {len(found)} with --trials" in said
+    run("--name", "other", "--from", "parent", "--trials", str(len(found) + 1), *CALM)
+    assert "They count among" not in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_a_child_that_was_interrupted_takes_over_what_is_missing(parent: Path) -> None:
     whole = run("--name", "child", "--from", "parent", "--trials", "6", *CALM)

@@ -21,9 +21,9 @@ from tests.making import TINY
 from tuner.commands.study import parser, settings_of
 from tuner.errors import StoreError, StudyError, UsageError
 from tuner.report.wording import BLANK
-from tuner.runs.library import command_of
 from tuner.runs.observer import Message, Silent, Stage
 from tuner.runs.settings import StudySettings
+from tuner.runs.typed import command_of
 from tuner.runs.watching import NotebookObserver, observer_here
 from tuner.study.limits import Limits
 from tuner.study.schema import SESSIONS
@@ -111,7 +111,7 @@ def test_a_study_is_made_continued_and_used(own_workplace: Path, tmp_path: Path)
 def test_what_was_called_is_kept_as_a_command(own_workplace: Path) -> None:
     tuner.run_study(TINY, trials=6, seeds=0, workers=1)
     (*_, session) = load_study(Workplace.at().url, "tiny").user_attrs[SESSIONS]
-    assert session["command"] == f"python -m tuner.study {TINY} --trials 6 --seeds 0 --workers 1"
+    assert session["command"] == f"tuner study {TINY} --trials 6 --seeds 0 --workers 1"
 
 
 def test_the_command_makes_the_same_settings() -> None:
@@ -134,8 +134,8 @@ def test_the_command_makes_the_same_settings() -> None:
         accept_changes=True,
     )
     words = shlex.split(command_of(settings, "else where", None))
-    assert words[:3] == ["python", "-m", "tuner.study"]
-    assert settings_of(parser().parse_args(words[3:]), "") == settings
+    assert words[:2] == ["tuner", "study"]
+    assert settings_of(parser().parse_args(words[2:]), "") == settings
 
 
 def test_a_study_shows_itself(study: tuner.Study) -> None:

@@ -207,7 +207,7 @@ def test_verify_notices_a_loop_that_changed(made: Path, tmp_path: Path) -> None:
         assert verify(["train", "--trial", "0", "--case", str(other)]) == 1
         with pytest.raises(StudyError, match="made with another version of its loop"):
             retrain(["train", "--case", str(other)])
-        with pytest.raises(CaseError, match=r"name its file with --case train\.py:objective"):
+        with pytest.raises(CaseError, match=r"pass its file: --case train\.py:objective"):
             retrain(["train"])
 
 
@@ -454,6 +454,8 @@ def objective(trial):
         if typed != "rate=1":
             with pytest.raises(UsageError, match=f"--fix {said}"):
                 study([*command, "2", "--fix", typed, "--name", "fixed"])
+            good = ["--fix", "lr=0.01", "--name", "fixed"]
+            assert study([*command, "1", *good]) == 0, "the name is free for the corrected command"
         else:
             assert study([*command, "2", "--fix", typed, "--name", "fixed"]) == 0
             assert "No trial asked for rate, which --fix names" in capsys.readouterr().out

@@ -51,7 +51,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
 def run(case: str, workplace: Workplace, **settings: Any) -> Listening:
     observer = Listening()
     wanted: dict[str, Any] = {"trials": 3, "seeds": 2, **settings}
-    command = f"python -m tuner.study {case}"
+    command = f"tuner study {case}"
     compute = Compute(workers=1)
     run_study(
         StudySettings(case=case, workplace=workplace, command=command, compute=compute, **wanted),

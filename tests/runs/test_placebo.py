@@ -39,7 +39,7 @@ def test_targets_are_shuffled_and_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"task": "loop"}, "is of a loop"), ({"shuffled": True}, "is a placebo itself")],
+    [({"task": "loop"}, "searches a loop"), ({"shuffled": True}, "is a placebo itself")],
 )
 def test_what_has_no_placebo(tmp_path: Path, changes: dict[str, object], said: str) -> None:
     task = str(changes.pop("task", "classification"))

@@ -54,7 +54,7 @@ def run(workplace: Workplace, case: str, trials: int = 3) -> Listening:
     settings = StudySettings(
         case=case,
         workplace=workplace,
-        command=f"python -m tuner.study {case}",
+        command=f"tuner study {case}",
         trials=trials,
         seeds=0,
         compute=Compute(workers=1),

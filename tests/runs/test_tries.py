@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 
-from tests.making import DATABASE, TINY
+from tests.making import DATABASE, HERE, TINY
 from tuner.case.loading import load_case
 from tuner.commands.study import main
 from tuner.errors import UsageError
-from tuner.runs.tries import parse_tries
-from tuner.study.schema import TRIED
+from tuner.runs.settings import StudySettings
+from tuner.runs.tries import parse_tries, with_trials_of
+from tuner.study.schema import SESSIONS, TRIED
 from tuner.study.store import load_study
 
 LINE = [TINY, "--trials", "3", "--seeds", "0", "--workers", "1"]
@@ -35,6 +38,44 @@ def test_a_configuration_of_ones_own_is_the_next_trial_once(
     assert main(tried) == 0
     assert len(load_study(DATABASE, "tiny").trials) == 4
     assert "trial 3 is this configuration already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("asked", [["--trials", "3"], ["--trials", "auto", "--timeout", "1"]])
+def test_a_finished_study_is_not_searched_further_for_the_sake_of_a_try(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    asked: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = [TINY, "--seeds", "0", "--workers", "1"]
+    assert main([*plain, *asked]) == 0
+    done = len(load_study(DATABASE, "tiny").trials)
+    for trials, width in ((done + 1, 7), (done + 2, 5)):
+        assert main([*plain, "--try", f"width={width}"]) == 0
+        study = load_study(DATABASE, "tiny")
+        assert len(study.trials) == trials
+        assert study.trials[-1].user_attrs[TRIED] == {"width": width}
+    next_line = capsys.readouterr().out.splitlines()[-1]
+    assert f"--trials {done + 2}   # is it really better?" in next_line, "nor by what is said next"
+    assert main([*plain, "--try", "width=5", "--trials", str(done + 3)]) == 0
+    assert len(load_study(DATABASE, "tiny").trials) == done + 3, "unless --trials says more"
+
+
+def test_an_interrupted_study_continues_to_what_it_was_asked_for() -> None:
+    study = optuna.create_study()
+    for _ in range(2):
+        study.tell(study.ask(), 0.0)
+    settings = StudySettings(
+        case=TINY, workplace=HERE, command="", tries=("width=7",), trials_by_default=True
+    )
+    assert with_trials_of(study, settings).trials == 2, "made before this was kept"
+    study.set_user_attr(SESSIONS, [{"trials": 20}])
+    assert with_trials_of(study, settings).trials == 20
+    assert with_trials_of(study, replace(settings, trials_by_default=False)) == replace(
+        settings, trials_by_default=False
+    )
+    assert with_trials_of(optuna.create_study(), settings) == settings, "a new study is searched"
 
 
 @pytest.mark.slow

@@ -63,6 +63,23 @@ def parse_assignments(
     return values
 
 
+def parse_pairs(assignments: Sequence[str], option: str) -> dict[str, Any] | None:
+    """Read NAME=VALUE pairs of a loop: what it asks for is known only when it runs.
+
+    Raises:
+        UsageError: a pair has no value, or a name comes twice.
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} {assignment} has no value; write {option} NAME=VALUE")
+        if name in values:
+            raise UsageError(f"{option} names {name} twice; give it one value")
+        values[name] = literal(text)
+    return values or None
+
+
 def taken(typed: str, drawn: Drawn) -> Any:
     """Return the value that NAME=VALUE gives a hyperparameter.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ from typing import Any
 
 from tuner.case.beside import make_importable
 from tuner.case.contract import Case, in_one_line
+from tuner.case.outline import contents_of
 from tuner.case.reference import DOORS, door_of, is_file, options_of
 from tuner.errors import CaseError, unknown_name
 
@@ -50,6 +52,34 @@ def check_reference(reference: str) -> None:
         ) from error
 
 
+def refuse_without_case(reference: str) -> None:
+    """Refuse a file that surely defines no case; it is read, and not run.
+
+    Raises:
+        CaseError: it does not. Where it has a loop, the command for that is named.
+    """
+    if is_file(reference) and not contents_of(Path(reference)).may_have_case:
+        raise _without_case(reference)
+
+
+def _without_case(reference: str) -> CaseError:
+    """Build the error for a file without a case; where it has a loop, with the command for that."""
+    found = contents_of(Path(reference))
+    if not found.loops:
+        return CaseError(
+            f"{reference} defines no CASE; it has to end with CASE = Case(name=..., ...), "
+            "as the files in tuner/cases do"
+        )
+    functions = " and ".join(f"{name}(trial)" for name in found.loops)
+    loop = shlex.quote(f"{reference}:{found.loops[0]}")
+    direction = "" if found.says_direction else " --direction maximize"
+    return CaseError(
+        f"{reference} defines no CASE. It has {functions}: to search a training loop of your own, "
+        f"type: tuner study {loop}{direction}"
+        + (" (or minimize, if less of its score is better)" if direction else "")
+    )
+
+
 def load_case(reference: str) -> Case:
     """Import a case by name, or by the path of its file (anything that ends in .py).
 
@@ -68,10 +98,7 @@ def load_case(reference: str) -> Case:
         module = import_file(Path(reference))
     case = getattr(module, "CASE", None)
     if not isinstance(case, Case):
-        raise CaseError(
-            f"{reference} defines no CASE; it has to end with CASE = Case(name=..., ...), "
-            "as the files in tuner/cases do"
-        )
+        raise _without_case(reference)
     return case
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.assignments import Drawn
@@ -16,7 +17,51 @@ from tuner.case.assignments import Drawn
 if TYPE_CHECKING:
     from pathlib import Path
 
+LOOPS = ("objective", "train")  # what the function of a loop is usually called
 ORDER = ("low", "high", "step")  # of the arguments after the name, as far as they may stand
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file defines, as far as it can be read.
+
+    Attributes:
+        may_have_case: whether it may define CASE.
+        loops: names of its functions that can be called with a trial.
+        says_direction: whether it says which way their score is better.
+    """
+
+    may_have_case: bool
+    loops: tuple[str, ...] = ()
+    says_direction: bool = False
+
+
+def contents_of(path: Path) -> Contents:
+    """Return what a file defines; one that cannot be read may define a case."""
+    tree = _tree_of(path)
+    if tree is None:
+        return Contents(may_have_case=True)
+    names = {
+        name
+        for node in ast.walk(tree)
+        for name in (
+            getattr(node, "id", None),  # a name
+            getattr(node, "value", None) if isinstance(node, ast.Constant) else None,
+            *(one.asname or one.name for one in getattr(node, "names", ()) if hasattr(one, "name")),
+        )
+        if isinstance(name, str)
+    }
+    functions = [one for one in tree.body if isinstance(one, ast.FunctionDef)]
+    loops = [one.name for one in functions if _takes_a_trial(one)]
+    may_have_case = "*" in names or any("CASE" in name for name in names)
+    return Contents(may_have_case, tuple(loops), "DIRECTION" in names)
+
+
+def _takes_a_trial(function: ast.FunctionDef) -> bool:
+    """Whether a function has one argument that must be given, and that can be a trial."""
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    needed = arguments[: len(arguments) - len(function.args.defaults)]
+    return len(needed) == 1 and (needed[0].arg == "trial" or function.name in LOOPS)
 
 
 def outline_of(path: Path) -> dict[str, Drawn | None] | None:
@@ -24,14 +69,19 @@ def outline_of(path: Path) -> dict[str, Drawn | None] | None:
 
     A value is None where the file computes what the hyperparameter can be.
     """
+    tree = _tree_of(path)
+    suggest = None if tree is None else _suggest_of(tree)
+    return None if suggest is None else _drawn_in(suggest)
+
+
+def _tree_of(path: Path) -> ast.Module | None:
+    """Return a file's syntax; None: it cannot be read, and importing it will say why."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # importing it will say so
-            tree = ast.parse(path.read_bytes(), str(path))
+            warnings.simplefilter("ignore")
+            return ast.parse(path.read_bytes(), str(path))
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return None
-    suggest = _suggest_of(tree)
-    return None if suggest is None else _drawn_in(suggest)
 
 
 def _suggest_of(tree: ast.Module) -> ast.FunctionDef | None:

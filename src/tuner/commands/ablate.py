@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.commands.ending import INTERRUPTED
 from tuner.commands.names import check_stored_study
 from tuner.commands.options import (
     add_case_and_data,
@@ -18,15 +16,17 @@ from tuner.commands.options import (
     stored_of,
     whole_number,
 )
+from tuner.commands.parsing import Parser
 from tuner.runs.settings import AblationSettings
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner ablate",
         description="Measure which change made the difference. Apply the changes to the baseline "
         "one at a time, the most helpful first; then leave each one out of the best. Trains on "
@@ -64,14 +64,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
     check_stored_study(arguments)
-    start_importing(arguments)
-    from rich.console import Console
-
-    from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
-    from tuner.runs.ablation import run_ablation
-    from tuner.runs.quiet import quieten_optuna
-
-    quieten_optuna()
     settings = AblationSettings(
         stored=stored_of(arguments),
         seeds=arguments.seeds,
@@ -79,11 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         out=arguments.out,
         compute=compute_of(arguments),
     )
-    console = Console(markup=False, highlight=False, soft_wrap=True)
-    with ConsoleObserver(console, settings.stored.workplace) as observer:
-        report = run_ablation(settings, observer)
+    start_importing(arguments)
+    from tuner.commands.concluding import conclude_ablation
+    from tuner.commands.watching import say_stopped, watched  # imports torch and Optuna
+    from tuner.runs.ablation import run_ablation
+
+    console, report = watched(run_ablation, settings)
     if report is None:
-        console.print("\nStopped. Finished work is kept. Run the same command again to continue.")
-        return INTERRUPTED
-    console.print(f"Report: {report}")
+        return say_stopped(console)
+    conclude_ablation(console, report)
     return 0

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.client import Client
 from tuner.client.client import LOCAL
-from tuner.errors import UsageError
+from tuner.errors import ServiceError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tuner.client.answers import Study
+
+
+UNKNOWN = (400, 404)  # how HTTP may answer a name that is not known
 
 
 def add_service(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +51,23 @@ def client_of(arguments: argparse.Namespace) -> Client:
         if not token:
             raise UsageError(f"--token-file {arguments.token_file} is empty; put the token into it")
     return Client(arguments.url, token)
+
+
+@contextmanager
+def named(client: Client, name: str) -> Iterator[None]:
+    """Refuse a study that a service does not know by the names that it knows, also queued ones.
+
+    Raises:
+        ServiceError: in place of the service's own refusal.
+    """
+    try:
+        yield
+    except ServiceError as error:
+        known = {one["name"] for one in client.studies()} if error.status in UNKNOWN else {name}
+        if name in known:
+            raise
+        reason = str(unknown_name("study", "studies", name, known))
+        raise ServiceError(reason, error.status) from error
 
 
 def follow(changes: Iterable[Study]) -> int:

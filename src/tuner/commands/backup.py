@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_workplace, workplace_of
+from tuner.commands.parsing import Parser
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner backup",
         description="Copy all studies into one file: the database, and the artifacts, bundles, "
         "reports and confirmation models that belong to it. Studies may be running meanwhile. Raw "

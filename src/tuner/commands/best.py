@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from tuner.commands.names import check_stored_study
 from tuner.commands.options import add_json, add_workplace, workplace_of
+from tuner.commands.parsing import Parser
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner best",
         description="Show the best hyperparameters of a study beside the baseline's, their scores, "
         "and the verdict.",

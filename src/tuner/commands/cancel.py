@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
-from tuner.commands.asking import add_service, client_of
+from tuner.commands.asking import add_service, client_of, named
+from tuner.commands.parsing import Parser
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner cancel",
         description="Have a running service stop a study. What it has finished is kept, and the "
         "study can be resumed: submit it again, or use its page.",
@@ -26,7 +27,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
-    job = client_of(arguments).cancel(arguments.study)
+    client = client_of(arguments)
+    with named(client, arguments.study):
+        job = client.cancel(arguments.study)
     now = "is cancelled" if job["state"] == "cancelled" else "will stop in a moment"
     print(f"Study {job['study']!r} {now}. What it has finished is kept.")
     return 0

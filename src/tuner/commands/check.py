@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tuner.case.reference import is_file, is_loop
 from tuner.commands.options import MOST_SECONDS, whole_number
+from tuner.commands.parsing import Parser
 from tuner.errors import UsageError
 from tuner.own.loops.file import read_loop
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 USUAL = ("train", "objective")
@@ -20,7 +21,7 @@ USUAL = ("train", "objective")
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner check",
         description="Call a training loop of your own a few times, and say what was seen: whether "
         "equal calls are equal, whether the seed matters, what a call costs, what it leaves. "
@@ -72,6 +73,6 @@ def _loop(typed: str) -> str:
                 read_loop(f"{typed}:{function}")
                 return f"{typed}:{function}"
     raise UsageError(
-        f"{typed} names no loop; name a file and a function: train.py:train (without a function "
-        f"it has to be named {' or '.join(USUAL)})"
+        f"{typed} does not name a loop; name a file and a function: train.py:train (without a "
+        f"function it has to be named {' or '.join(USUAL)})"
     )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_workplace, add_yes, whole_number, workplace_of
+from tuner.commands.parsing import Parser
 from tuner.study.glance import check_store
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner clean",
         description="List what may go from the storage folder: weights of confirmations that have "
         "been scored, cached data that no study uses, files of studies that are gone, and what "
@@ -34,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="only this, of what is listed (can be repeated)",
+        help="only files of this kind (can be repeated)",
     )
     add_yes(made, "remove what is listed")
     return made

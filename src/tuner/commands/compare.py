@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_json, add_workplace, workplace_of
+from tuner.commands.parsing import Parser
 from tuner.study.glance import check_study
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner compare",
         description="Show what differs between two studies: their inputs, the hyperparameters of "
         "their bests, and their scores; and whether these scores can be compared.",

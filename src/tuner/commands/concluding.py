@@ -10,8 +10,13 @@ from tuner.case.reference import is_file, is_loop
 from tuner.commands.tables import text_of
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.report.scored import metric_in
+from tuner.report.sections.changes import ablate_command
+from tuner.report.sections.choice import retrain_command
+from tuner.report.sections.part import confirmed_part
+from tuner.report.sections.repeat import study_command
 from tuner.report.sections.use import folds_of_search, with_uncertainty
-from tuner.report.wording import difference, means_and_stds
+from tuner.report.sections.verdict import of_the_gain
+from tuner.report.wording import count, difference, listed, means_and_stds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +50,66 @@ def conclude(console: Console, report: Path, command: str) -> None:
     console.print("\n" + "\n".join(filter(None, lines)), soft_wrap=True, highlight=False)
 
 
+def conclude_ablation(console: Console, report: Path) -> None:
+    """Show the answer of an ablation: the smallest change worth making, the page, what is next.
+
+    Args:
+        report: path of report.md; report.json and report.html are beside it.
+    """
+    facts = json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))
+    lines = [smallest_line(facts), f"Report: {report.with_suffix('.html')}"]
+    next_one = after_ablation(facts)
+    if next_one:
+        lines.append(f"Next:   {next_one}")
+    console.print("\n" + "\n".join(lines), soft_wrap=True, highlight=False)
+
+
+def smallest_line(facts: Mapping[str, Any]) -> str:
+    """Say which change is enough, in a sentence; or why none can be named."""
+    found = facts["ablation"]
+    smallest = found["smallest"]
+    fresh = "fresh seeds" if is_loop(facts["reference"]) else "fresh folds"
+    if not smallest:
+        return (
+            f"No change is worth making: on {fresh} the best is no better than the baseline."
+            if found["complete"]
+            else "The smallest change worth making is not known yet: the time budget ran out after "
+            f"{len(found['path'])} of {count(len(found['changes']), 'change')}."
+        )
+    changes = listed(
+        [
+            f"{name}={text_of(one['now'])} (was {text_of(one['was'])})"
+            for name in smallest["changes"]
+            for one in (found["changes"][name],)
+        ]
+    )
+    gain, whole = smallest["gain"], found["whole"]["gain"]
+    if gain is None or whole is None or not whole > 0:
+        brings = f"the baseline diverged on {fresh}, so its share of the gain is not known"
+    else:
+        every = len(found["changes"])
+        of_all = "" if every == 1 else f" of all {every} changes"
+        brings = f"on {fresh} it brings {of_the_gain(gain / whole)}{of_all}"
+    return f"The smallest change worth making: {changes}; {brings}."
+
+
+def after_ablation(facts: Mapping[str, Any]) -> str:
+    """Return the command that a person wants after an ablation, and what for."""
+    found, pair = facts["ablation"], facts["comparison"]["best_vs_baseline"]
+    if not found["complete"]:
+        return f"{ablate_command(facts)}   # measure the rest"
+    better = pair is not None and pair["verdict"] == "better"
+    names = (found["smallest"] or {}).get("changes", [])
+    if better and names and len(names) < len(found["changes"]):
+        part = confirmed_part(facts, names)
+        over = part and part["over_baseline"]
+        if part is None:
+            return f"{retrain_command(facts, only=names)}   # is it better on the test rows?"
+        if over and over["verdict"] == "better":
+            return f"{retrain_command(facts, only=names)}   # save the model"
+    return next_command(facts, study_command(facts))
+
+
 def best_line(facts: Mapping[str, Any]) -> str:
     """Say all that the best changed about the baseline; empty where it changed nothing."""
     arms = facts["arms"]
@@ -75,7 +140,7 @@ def score_line(facts: Mapping[str, Any]) -> str:
     fresh, searched = means_and_stds(metric, [best["fresh"], of_search])
     folds = "" if loop else f" ({folds_of_search(facts)})"
     by = best["optimism"]
-    how = f"{difference(metric, by)} too optimistic" if by > 0 else "not too optimistic"
+    how = f"{difference(metric, by)} too optimistic" if by > 0 else "not better than on these"
     return (
         f"Score:  {metric.title} {fresh} on fresh {'seeds' if loop else 'folds'}; in the search it "
         f"was {searched}{folds}, {how}"
@@ -88,7 +153,7 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
     if "baseline" not in facts["arms"]:
         return ""
     if pair is None or pair["n"] < pair.get("fewest", FEWEST_TO_PROVE):
-        words = _without(_without(shlex.split(command), "--seeds"), "--try")
+        words = _without(_without_tries(command, facts["trials"]["total"]), "--seeds")
         return f"{shlex.join(words)}   # is it really better?"
     if pair["same_trial"] or pair["verdict"] != "better":
         if facts["outlook"]["more_trials"] == "no":
@@ -103,6 +168,14 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
     if not facts["ablation"]:
         return f"tuner ablate {study}{own}{where}   # which change made the difference?"
     return f"tuner retrain {study}{own}{where}   # save the model"
+
+
+def _without_tries(command: str, trials: int) -> list[str]:
+    """Return a command without its --try; where that said how many trials, with their number."""
+    words = shlex.split(command)
+    rest = _without(words, "--try")
+    said = any(word.partition("=")[0] in {"--trials", "--budget"} for word in rest)
+    return rest if said or len(rest) == len(words) else [*rest, "--trials", str(trials)]
 
 
 def _without(words: list[str], option: str) -> list[str]:

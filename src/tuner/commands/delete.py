@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from tuner.commands.names import check_stored_study
 from tuner.commands.options import add_workplace, add_yes, workplace_of
+from tuner.commands.parsing import Parser
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner delete",
         description="Delete a study with all that belongs to it: its trials, the trainings after "
         "the search, its placebo, its report, its bundles, its weights, and its files for the "

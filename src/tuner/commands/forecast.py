@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
-from tuner.evidence.duration import seconds_of, trainings_of
+from tuner.evidence.duration import in_words, seconds_of, trainings_of
 
 
 @dataclass(slots=True)
@@ -63,4 +62,4 @@ def about(seconds: float | None) -> str:
     """Write seconds that are left."""
     if seconds is None:
         return "time left unknown"
-    return f"about {timedelta(seconds=round(seconds))} left"
+    return f"about {in_words(seconds)} left"

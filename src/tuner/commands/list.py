@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from tuner.case.figures import score_text
 from tuner.commands.options import add_json, add_workplace, workplace_of
+from tuner.commands.parsing import Parser
 from tuner.study.glance import check_store
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 HEADINGS = ("study", "case", "trials", "state", "best score", "verdict", "last run")
@@ -17,7 +19,7 @@ HEADINGS = ("study", "case", "trials", "state", "best score", "verdict", "last r
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner list",
         description="List the studies of a store: case, finished trials, state, best score, the "
         "verdict of the best against the baseline, and when a command last worked on it. The score "
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     rows = []
     for one in entries:
-        score = None if one.best is None else f"{one.split} {one.metric} {one.best:.4f}"
+        score = None if one.best is None else f"{one.split} {one.metric} {score_text(one.best)}"
         when = one.when and one.when[:16].replace("T", " ")
         rows.append((one.name, one.case, one.trials, one.state, score, one.verdict, when))
     show_table(screen, HEADINGS, rows)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 from tuner.case.assignments import parse_assignments
-from tuner.case.loading import check_reference
+from tuner.case.loading import check_reference, refuse_without_case
+from tuner.case.metric_names import check_metric
 from tuner.case.outline import outline_of
-from tuner.case.reference import door_of, is_loop
+from tuner.case.reference import door_of, is_file, is_loop, options_of
 from tuner.case.source import file_of
 from tuner.commands.options import compute_of, workplace_of
 from tuner.data.sources.folders import Folders
-from tuner.errors import BundleError, UsageError, unknown_name
+from tuner.errors import BundleError, DataError, UsageError, unknown_name
 from tuner.naming import folder_name
 from tuner.own.loops.file import read_loop
 from tuner.study.glance import check_study, check_url, hyperparameters_of
@@ -37,6 +39,7 @@ def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> N
         StoreError: the storage's URL is not one.
     """
     check_file(arguments.case)
+    refuse_without_case(arguments.case)
     if arguments.score is not None and not is_loop(arguments.case):
         raise UsageError(
             "--score is for a training loop of your own (FILE.py:FUNCTION); the metric of case "
@@ -45,9 +48,13 @@ def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> N
     if arguments.name is not None:
         folder_name(arguments.name)
     check_url(workplace_of(arguments).url)
+    folders = Folders(given=arguments.data_dir)
+    if door := door_of(arguments.case):
+        importlib.import_module(f"tuner.own.{door}").check(options_of(arguments.case), folders)
+    if arguments.metric is not None and not (is_loop(arguments.case) or is_file(arguments.case)):
+        check_metric(arguments.metric)
     if arguments.parent is not None:
         check_study(workplace_of(arguments).url, arguments.parent)
-    Folders(given=arguments.data_dir)
     settings.check()
     unknown = door_of(arguments.case) or is_loop(arguments.case)
     outline = None if unknown else outline_of(file_of(arguments.case))
@@ -55,6 +62,17 @@ def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> N
         parse_assignments(outline, arguments.fix)
         for tried in arguments.tries:
             parse_assignments(outline, tried.split(","), "--try")
+
+
+def check_inputs(paths: Sequence[Path]) -> None:
+    """Refuse files that are not there, without importing.
+
+    Raises:
+        DataError: one is not.
+    """
+    for path in paths:
+        if not path.exists():
+            raise DataError(f"{path} cannot be read: there is no such file")
 
 
 def check_bundle(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import sys
@@ -10,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner import files
+from tuner.commands.parsing import Parser
 from tuner.errors import UsageError
 from tuner.naming import folder_name
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 KINDS = {
@@ -27,7 +28,7 @@ NAME = 'NAME = "template"'  # in a template
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner new",
         description="Write a commented file to begin with. It runs as it is, on data that is made "
         "up or drawn; what to replace is marked with HERE.",

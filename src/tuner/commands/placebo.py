@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from tuner.commands.ending import INTERRUPTED
 from tuner.commands.names import check_stored_study
 from tuner.commands.options import (
     add_case_and_data,
@@ -19,15 +17,17 @@ from tuner.commands.options import (
     stored_of,
     whole_number,
 )
+from tuner.commands.parsing import Parser
 from tuner.runs.settings import PlaceboSettings
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner placebo",
         description="Repeat a study's search on shuffled targets, where there is nothing to find, "
         "as a study of its own, STUDY-placebo. What it finds there is luck: it shows how much of a "
@@ -52,27 +52,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else list(argv)
     arguments = parser().parse_args(given)
     check_stored_study(arguments)
-    start_importing(arguments)
-    from rich.console import Console
-
-    from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
-    from tuner.report.sections.placebo import placebo_in_words
-    from tuner.runs.placebo import run_placebo
-    from tuner.runs.quiet import quieten_optuna
-
-    quieten_optuna()
     settings = PlaceboSettings(
         stored=stored_of(arguments),
         command=shlex.join(["tuner", "placebo", *given]),
         trials=arguments.trials,
         compute=compute_of(arguments),
     )
-    console = Console(markup=False, highlight=False, soft_wrap=True)
-    with ConsoleObserver(console, settings.stored.workplace) as observer:
-        report = run_placebo(settings, observer)
+    start_importing(arguments)
+    from tuner.commands.watching import say_stopped, watched  # imports torch and Optuna
+    from tuner.report.sections.placebo import placebo_in_words
+    from tuner.runs.placebo import run_placebo
+
+    console, report = watched(run_placebo, settings)
     if report is None:
-        console.print("\nStopped. Finished work is kept. Run the same command again to continue.")
-        return INTERRUPTED
+        return say_stopped(console)
     facts = json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))
     console.print(f"\n{placebo_in_words(facts).replace('**', '')}\nReport: {report}")
     return 0

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.commands.names import check_bundle
+from tuner.commands.names import check_bundle, check_inputs
 from tuner.commands.options import add_case
+from tuner.commands.parsing import Parser
 from tuner.commands.results import results_alone
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner predict",
         description="Use a model that tuner retrain has written. Images: name image files; each "
         "gets a line with its class and the probability of that class. Tables: name CSV files "
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
     check_bundle(arguments.bundle)
+    check_inputs(arguments.inputs)
     with results_alone():
         from tuner.bundle.bundle import open_bundle  # imports torch
         from tuner.bundle.files import reader_of

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+from tuner.case.figures import score_text
 from tuner.commands.forecast import Forecast, about
 from tuner.study.design import Design, folds_trained
 from tuner.study.limits import breaks_limits, was_passed_over
@@ -115,7 +116,7 @@ class Progress:
         whose = arm or next((said for key, said in SAID if key in ended.user_attrs), "")
         name = f"trial {ended.number}" + (f" ({whose})" if whose else "")
         if ended.state == TrialState.COMPLETE:
-            outcome = f"{self.metric} {ended.value:.4f}"
+            outcome = f"{self.metric} {score_text(ended.values[0])}"
             if self.best is not None and self.best.number == ended.number and not arm:
                 outcome += ", the best so far"
         elif ended.state == TrialState.PRUNED:
@@ -132,7 +133,7 @@ class Progress:
         if not curve:
             return "before its first report"
         unit = "epoch" if curve[-1][2] is not None else "step"
-        score = "no score" if ended.value is None else f"{self.metric} {ended.value:.4f}"
+        score = "no score" if ended.value is None else f"{self.metric} {score_text(ended.value)}"
         return f"at {score}, {unit} {curve[-1][1]:g}"
 
     def _panel(self, running: Sequence[Running]) -> Group:
@@ -143,7 +144,7 @@ class Progress:
 
     def _running_line(self, trial: Running) -> str:
         score = trial.history.score
-        value = "" if score is None else f"  {self.metric} {score:.4f}"
+        value = "" if score is None else f"  {self.metric} {score_text(score)}"
         return f"  trial {trial.number}  {trial.history.progress}{value}"
 
     def _parts(self) -> list[str]:
@@ -161,8 +162,12 @@ class Progress:
     def _standing(self) -> str:
         if self.best is None or self.best.value is None:
             return "no score yet"
-        standing = f"best {self.metric} {self.best.value:.4f}"
-        return standing if self.baseline is None else f"{standing}, baseline {self.baseline:.4f}"
+        standing = f"best {self.metric} {score_text(self.best.value)}"
+        return (
+            standing
+            if self.baseline is None
+            else f"{standing}, baseline {score_text(self.baseline)}"
+        )
 
 
 def _filled(parts: Iterable[str], width: int) -> list[str]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from typing import TYPE_CHECKING
 
 from tuner.commands.names import check_stored_study
 from tuner.commands.options import add_workplace, workplace_of
+from tuner.commands.parsing import Parser
 from tuner.naming import folder_name
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner rename",
         description="Give a study another name. Its report, bundles and weights move with it, and "
         "the report is written again. To continue the study afterwards, add --name NEW to its "

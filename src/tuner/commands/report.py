@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.commands.names import check_stored_study
 from tuner.commands.options import add_workplace, workplace_of
+from tuner.commands.parsing import Parser
 from tuner.naming import FOR_FOLDER, folder_name
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner report",
         description="Write the report of a study: report.md, report.json, trials.csv and plots. "
         "It comes from the store alone: no data is read and nothing is trained.",

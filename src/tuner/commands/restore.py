@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_workplace, workplace_of
+from tuner.commands.parsing import Parser
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner restore",
         description="Bring back what `tuner backup` has copied, into a storage folder that has no "
         "studies. Everything is checked first, and nothing is ever overwritten.",

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.commands.names import check_changes, check_stored_study
 from tuner.commands.options import add_case_and_data, add_workplace, stored_of, whole_number
+from tuner.commands.parsing import Parser
 from tuner.errors import UsageError
 from tuner.runs.settings import RetrainingSettings
 from tuner.seeds import LARGEST
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner retrain",
         description="Train an arm or a trial of a study on all development data, and save the "
         "model as a bundle: weights as safetensors with a manifest. Prints the bundle's folder.",

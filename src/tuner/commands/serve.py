@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
 import socket
 import sys
@@ -10,11 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_workplace, whole_number, workplace_of
+from tuner.commands.parsing import Parser
 from tuner.errors import UsageError
 from tuner.study.glance import check_url
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
+
+    from tuner.serve.service import Service
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SECONDS_TO_CLOSE = 2  # for connections that watch a study, when the service ends
@@ -22,7 +25,7 @@ SECONDS_TO_CLOSE = 2  # for connections that watch a study, when the service end
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner serve",
         description="Serve studies in a browser and over HTTP: submit, watch, compare, promote "
         "models. Each study runs in a process of its own; those that run share the workers. When "
@@ -105,21 +108,15 @@ def _add_mail(made: argparse.ArgumentParser) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
-    workplace = workplace_of(arguments)
-    check_url(workplace.url)
+    check_url(workplace_of(arguments).url)
     if arguments.cases is not None and not arguments.cases.is_dir():
         raise UsageError(f"--cases {arguments.cases} is not a folder; name one with case files")
     if arguments.data is not None and not arguments.data.is_dir():
         raise UsageError(f"--data {arguments.data} is not a folder; name one with tables")
-    loopback = is_loopback(arguments.host) and not arguments.allow_host  # else a proxy leads here
-    hosts = _hosts(arguments.host, arguments.allow_host)
-    site = f"https://{arguments.allow_host[0]}" if arguments.allow_host else ""
     try:
         import uvicorn
 
         from tuner.serve.app import application
-        from tuner.serve.mailing import mail_of
-        from tuner.serve.service import Service
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "tuner":
             raise
@@ -127,37 +124,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"the service needs the package {error.name}; run: pip install 'tuner[serve]'"
         ) from error
     from tuner.runs.quiet import quieten_optuna
-    from tuner.study.url import shown
 
     quieten_optuna()
-    service = Service.at(
-        workplace,
-        hosts=hosts,
-        loopback=loopback,
-        cases=arguments.cases,
-        data=arguments.data,
-        workers=arguments.workers,
-        hook_hosts=frozenset(name.lower() for name in arguments.hook_host),
-        mail=mail_of(
-            arguments.mail_server,
-            arguments.mail_from,
-            arguments.mail_to,
-            user=arguments.mail_user,
-            password_file=arguments.mail_password_file,
-            site=site,
-        ),
-    )
-    if not loopback and not service.tokens.exist():
-        names = [f"--allow-host {name}" for name in arguments.allow_host]
-        raise UsageError(
-            f"others can reach it by {' or '.join(names) or f'--host {arguments.host}'}, so the "
-            "service does not start without a token; make one: tuner token create NAME --role admin"
-        )
+    service = _service(arguments)
     listening = _listen(arguments.host, arguments.port)
-    address = arguments.host if ":" not in arguments.host else f"[{arguments.host}]"
-    port = listening.getsockname()[1]
-    print(f"Serving {shown(workplace.url)} on http://{address}:{port}/tuner/", flush=True)
-    print("Ctrl-C ends it. Studies continue at its next start.", flush=True)
+    _greet(arguments, listening)
     server = uvicorn.Server(
         uvicorn.Config(
             application(service),
@@ -173,6 +144,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         listening.close()
     return 0
+
+
+def _service(arguments: argparse.Namespace) -> Service:
+    """Make the service that was asked for.
+
+    Raises:
+        UsageError: others can reach it, and it has no token.
+    """
+    from tuner.serve.mailing import mail_of
+    from tuner.serve.service import Service
+
+    loopback = is_loopback(arguments.host) and not arguments.allow_host  # else a proxy leads here
+    service = Service.at(
+        workplace_of(arguments),
+        hosts=_hosts(arguments.host, arguments.allow_host),
+        loopback=loopback,
+        cases=arguments.cases,
+        data=arguments.data,
+        workers=arguments.workers,
+        hook_hosts=frozenset(name.lower() for name in arguments.hook_host),
+        mail=mail_of(
+            arguments.mail_server,
+            arguments.mail_from,
+            arguments.mail_to,
+            user=arguments.mail_user,
+            password_file=arguments.mail_password_file,
+            site=f"https://{arguments.allow_host[0]}" if arguments.allow_host else "",
+        ),
+    )
+    if not loopback and not service.tokens.exist():
+        names = [f"--allow-host {name}" for name in arguments.allow_host]
+        raise UsageError(
+            f"others can reach it by {' or '.join(names) or f'--host {arguments.host}'}, so the "
+            "service does not start without a token; make one: tuner token create NAME --role admin"
+        )
+    return service
+
+
+def _greet(arguments: argparse.Namespace, listening: socket.socket) -> None:
+    """Say where the service is."""
+    from tuner.study.url import shown
+
+    address = arguments.host if ":" not in arguments.host else f"[{arguments.host}]"
+    port = listening.getsockname()[1]
+    url = shown(workplace_of(arguments).url)
+    print(f"Serving {url} on http://{address}:{port}/tuner/", flush=True)
+    print("Ctrl-C ends it. Studies continue at its next start.", flush=True)
 
 
 def is_loopback(host: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 from pathlib import Path
@@ -25,11 +24,13 @@ from tuner.commands.options import (
     whole_number,
     workplace_of,
 )
+from tuner.commands.parsing import Parser
 from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
 from tuner.seeds import LARGEST
 from tuner.study.limits import Limits
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
@@ -42,7 +43,7 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
     Args:
         door: through which a case is made of what the user has; its options are added.
     """
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog=f"tuner study {door}" if door else "tuner study",
         description="Search a case's hyperparameters with Optuna, train baseline, recipe and the "
         "best few again on fresh seeds and folds, open the test split once, and write a report. "
@@ -119,7 +120,8 @@ def add_space(made: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE,...",
         help="train this configuration as the next trial (can be repeated), even if --trials has "
-        "been reached; hyperparameters that are not named have the baseline's value",
+        "been reached; hyperparameters that are not named have the baseline's value. A study that "
+        "was finished ends after it; add --trials or --budget to search on",
     )
 
 
@@ -215,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(door).parse_args(given[1:] if door else given)
     if door:
         arguments.case = reference_of(arguments, door)
-    words = ["python", "-m", "tuner.study", *given]
+    words = ["tuner", "study", *given]
     settings = settings_of(arguments, shlex.join(words))
     check_new_study(arguments, settings)
     start_importing(arguments)
@@ -257,6 +259,7 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         workplace=workplace_of(arguments),
         command=command,
         trials=_trials(arguments),
+        trials_by_default=arguments.trials is None and arguments.budget is None,
         budget=arguments.budget,
         name=arguments.name,
         seed=arguments.seed,

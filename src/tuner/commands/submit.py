@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from typing import TYPE_CHECKING, cast
 
 from tuner.commands.asking import add_service, client_of, follow
+from tuner.commands.parsing import Parser
 from tuner.commands.study import add_budget, add_repeatability, add_space
 from tuner.errors import UsageError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from tuner.client import StudyOptions
@@ -24,7 +25,7 @@ ASKING = ("case", "url", "token_file", "key", "watch")
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner submit",
         description="Submit a study to a running service (tuner serve), with the options of tuner "
         "study. The service queues it and runs it in a process of its own. No code is sent: the "

@@ -6,6 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.figures import mean_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -24,7 +26,7 @@ def console() -> Console:
 
 
 def show_table(screen: Console, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; where it is too wide for the screen, cells go on in the next line."""
+    """Print a table; where it is too wide for the screen, cells continue in the next line."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, show_header=bool(any(headings)))
@@ -55,8 +57,7 @@ def summary_text(summary: dict[str, Any] | None) -> str:
     """Write a mean, its standard deviation and of how many values."""
     if not summary or summary["mean"] is None:
         return BLANK
-    spread = "" if summary["std"] is None else f" ± {summary['std']:.4f}"
-    return f"{summary['mean']:.4f}{spread} (n = {summary['n']})"
+    return f"{mean_text(summary['mean'], summary['std'])} (n = {summary['n']})"
 
 
 def size(count: int) -> str:

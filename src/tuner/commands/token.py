@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_workplace, whole_number, workplace_of
+from tuner.commands.parsing import Parser
 from tuner.study.glance import check_url
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 ROLES = ("viewer", "operator", "admin")
@@ -17,7 +18,7 @@ MOST_DAYS = 36_500
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner token",
         description="Make, list and revoke tokens of the service. Viewers read and try models; "
         "operators also start, steer and promote; admins also read the log of all acts. A token is "

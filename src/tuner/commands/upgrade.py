@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_workplace, workplace_of
+from tuner.commands.parsing import Parser
 from tuner.errors import UsageError
 from tuner.study.glance import check_url
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner upgrade",
         description="Bring the tables of the service (tuner serve) up to date, after an update of "
         "tuner. A backup of all studies is made first. End the service before.",

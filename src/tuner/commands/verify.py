@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from tuner.commands.ending import INTERRUPTED
@@ -16,9 +15,11 @@ from tuner.commands.options import (
     stored_of,
     whole_number,
 )
+from tuner.commands.parsing import Parser
 from tuner.runs.settings import VerificationSettings
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 SAMPLE = 3
@@ -26,11 +27,11 @@ SAMPLE = 3
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner verify",
         description="Train finished trials of a study again, and compare every point and value "
         "with what is stored, bit for bit. Exit status 0: all are the same; 1: one is not, or is "
-        "missing (--all). The trainings after the search are not looked at. Writes nothing.",
+        "missing (--all). It does not repeat the trainings after the search. Writes nothing.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     which = made.add_mutually_exclusive_group()
@@ -52,24 +53,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
     check_stored_study(arguments)
-    if arguments.trial is None:  # one trains in this process
-        start_importing(arguments)
-    from rich.console import Console
-
-    from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
-    from tuner.runs.quiet import quieten_optuna
-    from tuner.runs.verification import run_verification
-
-    quieten_optuna()
     settings = VerificationSettings(
         stored=stored_of(arguments),
         trial=arguments.trial,
         sample=None if arguments.all else arguments.sample or SAMPLE,
         compute=compute_of(arguments),
     )
-    console = Console(markup=False, highlight=False, soft_wrap=True)
-    with ConsoleObserver(console, settings.stored.workplace) as observer:
-        same = run_verification(settings, observer)
+    if arguments.trial is None:  # one trains in this process
+        start_importing(arguments)
+    from tuner.commands.watching import watched  # imports torch and Optuna
+    from tuner.runs.verification import run_verification
+
+    console, same = watched(run_verification, settings)
     if same is None:
         console.print("\nStopped before all were compared.")
         return INTERRUPTED

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
-from tuner.commands.asking import add_service, client_of, follow
+from tuner.commands.asking import add_service, client_of, follow, named
+from tuner.commands.parsing import Parser
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="tuner watch",
         description="Print a line each time a study of a running service has changed, until it "
         "has ended or is paused. Ctrl-C ends the watching, not the study. The exit status is 0 if "
@@ -27,4 +28,6 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
-    return follow(client_of(arguments).watch(arguments.study))
+    client = client_of(arguments)
+    with named(client, arguments.study):
+        return follow(client.watch(arguments.study))

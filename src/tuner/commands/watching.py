@@ -5,24 +5,59 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from rich.console import Console
+
+from tuner.commands.ending import INTERRUPTED
 from tuner.commands.forecast import about
 from tuner.commands.heartbeat import Heartbeat
 from tuner.commands.progress import Progress
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
 from tuner.runs.observer import FitEnded, Message, Opened, Searching, Stage
+from tuner.runs.quiet import quieten_optuna
 from tuner.study.store import facts_of, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from optuna.trial import FrozenTrial
-    from rich.console import Console
 
-    from tuner.runs.observer import Event
+    from tuner.runs.observer import Event, Observer
+    from tuner.runs.settings import Stored
     from tuner.workplace import Workplace
+
+
+class _OfStored(Protocol):
+    """Settings of a run for a study that is there."""
+
+    @property
+    def stored(self) -> Stored:
+        """The study."""
+
+
+S = TypeVar("S", bound=_OfStored)
+R = TypeVar("R")
+
+
+def watched(run: Callable[[S, Observer], R], settings: S) -> tuple[Console, R]:
+    """Run something that trains for a study that is there, and show it; return what came of it.
+
+    Where it was stopped, say how to continue.
+    """
+    quieten_optuna()
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    with ConsoleObserver(console, settings.stored.workplace) as observer:
+        came = run(settings, observer)
+    return console, came
+
+
+def say_stopped(console: Console) -> int:
+    """Say that a run was stopped by Ctrl-C; return the command's exit status."""
+    console.print("\nStopped. Finished work is kept. Run the same command again to continue.")
+    return INTERRUPTED
 
 
 class ConsoleObserver:

@@ -204,18 +204,7 @@ def make_dataset(
         gaps = table is not None
         check_rows(name, part, rows, classes, columns, pixels, raw=raw, gaps=gaps)
     check_parts(name, development, test, validation, classes)
-    counts = development.counts(len(classes))
-    absent = [one for one, count in zip(classes, counts, strict=True) if not count]
-    if absent:
-        missing = ", ".join(absent)
-        raise DataError(
-            f"{name}: there are no development rows of class {missing}; leave the class out"
-        )
-    if len(development.targets.unique(dim=0)) == 1:
-        raise DataError(
-            f"{name}: all development rows have the same target, so there is nothing to learn; "
-            "add rows with other targets"
-        )
+    _refuse_what_teaches_nothing(name, development, classes)
     return Dataset(
         name=name,
         source=source,
@@ -231,3 +220,21 @@ def make_dataset(
         table=table,
         fingerprint=fingerprint(development, test, pixels, classes),
     )
+
+
+def _refuse_what_teaches_nothing(
+    name: str, development: Examples, classes: tuple[str, ...]
+) -> None:
+    """Refuse a class without rows to learn it from, and rows that all have one target."""
+    counts = development.counts(len(classes))
+    absent = [one for one, count in zip(classes, counts, strict=True) if not count]
+    if absent:
+        missing = ", ".join(absent)
+        raise DataError(
+            f"{name}: there are no development rows of class {missing}; leave the class out"
+        )
+    if len(development.targets.unique(dim=0)) == 1:
+        raise DataError(
+            f"{name}: all development rows have the same target, so there is nothing to learn; "
+            "add rows with other targets"
+        )

@@ -128,7 +128,7 @@ class Findings:
         if few := [name for name, count in self.development.items() if count < self.folds]:
             smallest = min(self.development[name] for name in few)
             yield (
-                f"Of {_class(few)} there are fewer development rows than folds ({smallest} for "
+                f"There are fewer development rows of {_class(few)} than folds ({smallest} for "
                 f"{self.folds}), so some folds are validated without "
                 f"{'it' if len(few) == 1 else 'them'}"
                 f"{' and some trained without' if smallest == 1 else ''}. Add rows, or use fewer "

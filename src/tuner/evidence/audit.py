@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState, create_trial
 
+from tuner.case.figures import score_text
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import StudyError
 from tuner.evidence.repetition import first_difference
@@ -177,4 +178,4 @@ def _in_words(number: int, record: FrozenTrial, config: StudyConfig) -> str:
     if record.values is None:
         return f"{where}: {record.user_attrs['failure']}"
     name, seconds = config.case.metric.name, record.user_attrs["seconds"]
-    return f"{where}: {name} {record.values[0]:.4f} ({seconds:.1f} s)"
+    return f"{where}: {name} {score_text(record.values[0])} ({seconds:.1f} s)"

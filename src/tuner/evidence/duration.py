@@ -1,4 +1,4 @@
-"""How long the confirmation after a search takes, told from the search."""
+"""How long the confirmation after a search takes, told from the search; and times in words."""
 
 from __future__ import annotations
 
@@ -31,3 +31,12 @@ def seconds_of(trainings: int, complete: Sequence[float], folds: int, slots: int
         slots: fits that run at once.
     """
     return trainings * fmean(complete) / folds / slots if complete else 0.0
+
+
+def in_words(seconds: float) -> str:
+    """Write seconds as they are typed: 45 s, 10 min, 1 h 30 min."""
+    minutes, rest = divmod(max(round(seconds), 1), 60)
+    hours, minutes = divmod(minutes, 60)
+    fine = rest and not hours and minutes < 10
+    pairs = ((hours, "h"), (minutes, "min"), (rest if fine else 0, "s"))
+    return " ".join(f"{value} {unit}" for value, unit in pairs if value)

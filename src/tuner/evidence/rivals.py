@@ -28,6 +28,7 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
+from tuner.case.figures import score_text
 from tuner.case.metric import MAE, scores
 from tuner.data.scaling import Scaler
 from tuner.data.splits import everything, folds
@@ -99,8 +100,8 @@ def train_rivals(
             continue
         score = fmean(rival.validation)
         say(
-            f"Rival, {TITLES[name]} ({rival.setting}): {config.case.metric.name} {score:.4f} on "
-            f"the folds of the search ({rival.seconds:.1f} s)."
+            f"Rival, {TITLES[name]} ({rival.setting}): {config.case.metric.name} "
+            f"{score_text(score)} on the folds of the search ({rival.seconds:.1f} s)."
         )
     return found
 

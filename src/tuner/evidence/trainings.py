@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 import optuna
 from optuna.trial import TrialState, create_trial
 
+from tuner.case.figures import score_text
 from tuner.engines.job import Failed, Finished, Job, LoopJob, run_all
 from tuner.errors import StudyError
 from tuner.evidence.jobs import fresh_replica, job_of, trained_with
@@ -232,4 +233,4 @@ def _in_words(trial: FrozenTrial, label: str, metric: str) -> str:
     where = f"Round {attributes['round'] + 1}, {label}"
     if trial.values is None:
         return f"{where}: {attributes['failure']}"
-    return f"{where}: {metric} {trial.values[0]:.4f} ({attributes['seconds']:.1f} s)"
+    return f"{where}: {metric} {score_text(trial.values[0])} ({attributes['seconds']:.1f} s)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -12,17 +12,16 @@ import torch
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
 from tuner.data.sources.flowers102 import IMAGENET
-from tuner.data.splits import GroupFolds, Holdout, KFold, hold_out_groups, number_of_folds
-from tuner.errors import DataError, UsageError
+from tuner.errors import DataError
 from tuner.own.images_alike import find_alike
+from tuner.own.images_cells import MULTILABEL
 from tuner.own.images_labels import (
-    MULTILABEL,
     about_labels,
     label_targets,
     marks_of,
     strata_of,
 )
-from tuner.own.images_listing import check_place, list_folder, named, told
+from tuner.own.images_listing import check_place, list_folder, named, refuse_for_folder, told
 from tuner.own.images_pixels import (
     about_broken,
     about_looks,
@@ -34,7 +33,7 @@ from tuner.own.images_pixels import (
     statistics_of,
 )
 from tuner.own.images_sheet import as_numbers, is_numeric, list_sheet
-from tuner.seeds import Stream, derive
+from tuner.own.images_split import about_scheme, parts_of, scheme_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,33 +44,12 @@ if TYPE_CHECKING:
     from tuner.data.examples import PixelStatistics
     from tuner.data.images import Look
     from tuner.data.sources.folders import Folders
-    from tuner.data.splits import Scheme
     from tuner.own.images import Given
     from tuner.own.images_alike import Alike
     from tuner.own.images_backbone import Backbone
     from tuner.own.images_listing import Listing, Picture
 
-TEST_SHARE = 0.2
-FOLDS = 5
-ENOUGH = 1000  # development rows, from which one part is held out instead of folds
-MOST_HELD_OUT = 5000
 FEW = 10  # pictures of a class: fewer are worth a word
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Which rows are for development, and which are tested on.
-
-    Attributes:
-        development: row numbers (D,); so is `test`.
-        told: how they were chosen.
-        notes: what else to say.
-    """
-
-    development: Tensor
-    test: Tensor
-    told: str
-    notes: list[str] = field(default_factory=list)
 
 
 def load(given: Given, folders: Folders) -> Dataset:
@@ -95,7 +73,7 @@ def load(given: Given, folders: Folders) -> Dataset:
     classes, targets = _targets(given, pictures)
     marks = marks_of(targets, len(classes))
     alike = find_alike(pixels, [one.group for one in pictures])
-    parts = _parts(given, pictures, strata_of(targets), marks, classes, alike)
+    parts = parts_of(given, pictures, strata_of(targets), marks, classes, alike)
     if backbone:
         seen_as = backbone.in_words
         features = backbone.features_of(pictures, pixels, folders.own)
@@ -107,7 +85,7 @@ def load(given: Given, folders: Folders) -> Dataset:
         _examples(features, targets, alike, pictures, numbers, folders)
         for numbers in (parts.development, parts.test)
     )
-    scheme = _scheme(development, classes)
+    scheme = scheme_for(development, classes)
     made = make_dataset(
         name=_name(given),
         source=f"{given.data}: {len(pictures):,} pictures from {listing.kind}",
@@ -125,7 +103,7 @@ def load(given: Given, folders: Folders) -> Dataset:
         *about_looks(looks),
         ("target", _about_target(classes, targets)),
         *_about_alike(alike, pictures, classes),
-        ("split", f"{parts.told}; {_about_scheme(scheme)}"),
+        ("split", f"{parts.told}; {about_scheme(scheme)}"),
         ("read as", seen_as),
     )
     notes = [*listing.notes, *parts.notes, *_about_few(classes, marks)]
@@ -171,12 +149,7 @@ def _pixels(development: Examples, pretrained: Backbone | None) -> PixelStatisti
 def _listed(given: Given) -> Listing:
     if given.data.is_file():
         return list_sheet(given)
-    for option in ("image", "target", "group", "task"):
-        if getattr(given, option) is not None:
-            raise UsageError(
-                f"--{option} is for a CSV file, and {given.data} is a folder, whose folders are "
-                f"the classes; leave --{option} out, or name a CSV file with --data"
-            )
+    refuse_for_folder(given)
     return list_folder(given.data)
 
 
@@ -206,71 +179,6 @@ def _targets(given: Given, pictures: Sequence[Picture]) -> tuple[tuple[str, ...]
     return classes, torch.tensor([places[text] for text in texts])
 
 
-def _parts(
-    given: Given,
-    pictures: Sequence[Picture],
-    strata: np.ndarray,
-    marks: np.ndarray,
-    classes: tuple[str, ...],
-    alike: Alike,
-) -> Parts:
-    """Take the test rows that a person has chosen, or choose some; copies stay on one side."""
-    tested = np.array([one.part == "test" for one in pictures])
-    if tested.any():
-        copied = np.isin(alike.groups, alike.groups[tested]) & ~tested
-        notes = []
-        if copied.any():
-            some = [pictures[n].name for n in np.flatnonzero(copied).tolist()]
-            notes.append(
-                f"{copied.sum():,} development pictures are equal or nearly equal to a test "
-                f"picture, and are left out: {named(some)}."
-            )
-        development = ~tested & ~copied
-        _refuse_few(given, marks, development, classes, alike, 2)
-        return Parts(_numbers(development), _numbers(tested), "test/ as it is", notes)
-    everything = np.ones(len(pictures), dtype=bool)
-    _refuse_few(given, marks, everything, classes, alike, 3)
-    seed = derive(0, Stream.PICTURES_TEST)
-    held = hold_out_groups(strata, alike.groups, TEST_SHARE, seed, keep=2)
-    said = (
-        f"{held.sum():,} of {len(held):,} pictures drawn for the test"
-        f"{', the same share of each class' if classes else ''}"
-        f"{', whole groups' if given.group else ''}, copies together"
-    )
-    return Parts(_numbers(~held), _numbers(held), said)
-
-
-def _numbers(chosen: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.flatnonzero(chosen))
-
-
-def _refuse_few(
-    given: Given,
-    marks: np.ndarray,
-    rows: np.ndarray,
-    classes: tuple[str, ...],
-    alike: Alike,
-    fewest: int,
-) -> None:
-    """Refuse classes of which too few different pictures, or groups, are left to split."""
-    what = "groups" if given.group else "different pictures"
-    uses = "train, validate and test" if fewest == 3 else "train and validate"
-    if not classes:
-        if len(np.unique(alike.groups[rows])) < 2 * fewest:
-            raise DataError(f"{given.data} has too few {what} to {uses}; add some")
-        return
-    counts = {
-        name: len(np.unique(alike.groups[rows & marks[:, number]]))
-        for number, name in enumerate(classes)
-    }
-    if few := [name for name, count in counts.items() if count < fewest]:
-        raise DataError(
-            f"{given.data}: class {named(few)} {'has' if len(few) == 1 else 'have'} fewer than "
-            f"{fewest} {what} ({', '.join(str(counts[name]) for name in few[:5])}); to {uses} "
-            f"takes {fewest} of each. Add pictures, or leave the class out"
-        )
-
-
 def _examples(
     rows: Tensor,
     targets: Tensor,
@@ -288,22 +196,6 @@ def _examples(
         groups=torch.from_numpy(places).long() if (counts > 1).any() else None,
         names=tuple(pictures[n].name for n in numbers.tolist()),
     )
-
-
-def _scheme(development: Examples, classes: tuple[str, ...]) -> Scheme:
-    """Hold one part out where there is enough; else folds, no more than most classes have rows."""
-    count = len(development)
-    held = min(count // FOLDS, MOST_HELD_OUT)
-    if count >= ENOUGH and 2 * len(classes) <= held:
-        return Holdout(held)
-    if classes:
-        sizes = development.counts(len(classes))
-        k = max(2, min(FOLDS, int(median(sizes))))
-    else:
-        k = FOLDS if count >= 2 * FOLDS else 2
-    if development.groups is None:
-        return KFold(k)
-    return GroupFolds(min(k, int(development.groups.max()) + 1))
 
 
 def _about_target(classes: tuple[str, ...], targets: Tensor) -> str:
@@ -346,18 +238,12 @@ def _about_alike(
     return found
 
 
-def _about_scheme(scheme: Scheme) -> str:
-    if isinstance(scheme, Holdout):
-        return f"{scheme.rows:,} of the others are held out to validate"
-    return f"the others are validated in {number_of_folds(scheme)} folds"
-
-
 def _about_few(classes: tuple[str, ...], marks: np.ndarray) -> list[str]:
     counts = marks.sum(axis=0)
     few = [name for number, name in enumerate(classes) if counts[number] < FEW]
     if not few:
         return []
     return [
-        f"Of {named(few)} there are fewer than {FEW} pictures; what is learnt of "
+        f"There are fewer than {FEW} pictures of {named(few)}, so what a model learns about "
         f"{'it' if len(few) == 1 else 'them'} is little more than luck."
     ]

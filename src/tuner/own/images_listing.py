@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from tuner.errors import DataError
+from tuner.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from tuner.own.images import Given
 
 Part: TypeAlias = Literal["train", "val", "test"]
 PARTS: dict[str, Part] = {
@@ -106,6 +108,20 @@ def check_place(path: Path) -> None:
             f"--data {path} is a file. Name the folder that holds a folder of pictures for each "
             "class, or a CSV file that names the pictures"
         )
+
+
+def refuse_for_folder(given: Given) -> None:
+    """Refuse options that are for a CSV file, where a folder was named.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for option in ("image", "target", "group", "task"):
+        if getattr(given, option) is not None:
+            raise UsageError(
+                f"--{option} is for a CSV file, and {given.data} is a folder, whose folders are "
+                f"the classes; leave --{option} out, or name a CSV file with --data"
+            )
 
 
 def list_folder(root: Path) -> Listing:
@@ -249,7 +265,7 @@ def _refuse_empty(
         why = f" (left out: {told(left_out)})" if told(left_out) else ""
         raise DataError(
             f"{root}: there is no picture in {named(empty)}{why}; add files, or remove the folder. "
-            f"Read are {' '.join(sorted(SUFFIXES))}"
+            f"tuner reads {' '.join(sorted(SUFFIXES))}"
         )
 
 

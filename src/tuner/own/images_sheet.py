@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import math
 from collections import Counter
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tuner.errors import DataError, UsageError
-from tuner.own.images_labels import MULTILABEL, SEVERAL, labels_in_cell, labels_in_columns
+from tuner.own.images_cells import MULTILABEL, SEVERAL, labels_in_cell, labels_in_columns
 from tuner.own.images_listing import Listing, Picture, called, named
 
 if TYPE_CHECKING:
@@ -25,15 +26,35 @@ WIDE = ("\xff\xfe", "\xfe\xff")  # how a UTF-16 file begins, read as Latin-1
 MOST_CLASSES_OF_NUMBERS = 20
 
 
-def list_sheet(given: Given) -> Listing:
-    """Find the pictures that a CSV file names, with their targets and groups.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSheet:
+    """A CSV file whose header has been read.
 
-    Paths are relative to the folder of the CSV. Cells are separated by commas, semicolons or tabs;
-    whichever gives the columns that were named is taken, and said.
+    Attributes:
+        header: names of its columns.
+        rows: the others, with their line numbers; read one by one.
+        separator: of its cells.
+        image: place of the column of the files; so is `group`, of one that keeps rows together.
+        target_of: reads the target of a line; None: it has none.
+    """
+
+    header: list[str]
+    rows: Iterator[tuple[int, list[str]]]
+    separator: str
+    image: int
+    group: int | None
+    target_of: Callable[[int, list[str]], str | None]
+
+
+def open_sheet(given: Given) -> OpenSheet:
+    """Read the header of a CSV file, and find the columns that were named.
+
+    Cells are separated by commas, semicolons or tabs; whichever gives the columns that were named
+    is taken.
 
     Raises:
         UsageError: a column is not there, or was not named.
-        DataError: the file cannot be read, or gives a picture two targets.
+        DataError: the file cannot be read.
     """
     if not given.image or not given.target:
         missing = "--image" if not given.image else "--target"
@@ -44,18 +65,36 @@ def list_sheet(given: Given) -> Listing:
     columns = given.target.split(",") if given.task == MULTILABEL else [given.target]
     wanted = (given.image, given.group, given.target, *columns)
     header, rows, separator = _read(given.data, wanted)
-    place = _place(header, "image", given.image, given.data)
-    target_of = _target_of(given, header)
-    group = _place(header, "group", given.group, given.data) if given.group else None
-    found = Listing(f"a CSV file, its cells separated by {SEPARATORS[separator]}", [])
+    return OpenSheet(
+        header=header,
+        rows=rows,
+        separator=separator,
+        image=_place(header, "image", given.image, given.data),
+        target_of=_target_of(given, header),
+        group=_place(header, "group", given.group, given.data) if given.group else None,
+    )
+
+
+def list_sheet(given: Given) -> Listing:
+    """Find the pictures that a CSV file names, with their targets and groups.
+
+    Paths are relative to the folder of the CSV.
+
+    Raises:
+        UsageError: a column is not there, or was not named.
+        DataError: the file cannot be read, or gives a picture two targets.
+    """
+    sheet = open_sheet(given)
+    header, place, group = sheet.header, sheet.image, sheet.group
+    found = Listing(f"a CSV file, its cells separated by {SEPARATORS[sheet.separator]}", [])
     seen: dict[str, Picture] = {}
-    for line, row in rows:
+    for line, row in sheet.rows:
         if len(row) != len(header):
             raise DataError(
                 f"{given.data}, line {line}: it has {len(row)} cells, and the header has "
                 f"{len(header)}; fix the line (a text with a separator needs quotes)"
             )
-        file, target = row[place].strip(), target_of(line, row)
+        file, target = row[place].strip(), sheet.target_of(line, row)
         if not file or target is None:
             found.left_out["rows without a file or a target"] += 1
             continue
@@ -131,7 +170,7 @@ def as_numbers(data: Path, pictures: Sequence[Picture]) -> list[float]:
 
 def _read(
     path: Path, wanted: Sequence[str | None]
-) -> tuple[list[str], list[tuple[int, list[str]]], str]:
+) -> tuple[list[str], Iterator[tuple[int, list[str]]], str]:
     """Return header, rows with their line numbers, and the separator of the cells."""
     try:
         content = path.read_bytes()
@@ -150,15 +189,17 @@ def _read(
     lines = text.splitlines(keepends=True)
     names = {name for name in wanted if name}
 
-    def fit(separator: str) -> int:
-        return len(names & set(next(_rows(path, lines[:1], separator))[1]))
+    def fit(separator: str) -> tuple[int, int]:
+        cells = next(_rows(path, lines[:1], separator))[1]
+        found = len(names & {cell.strip() for cell in cells})
+        return found, 0 if found else len(cells)  # a mistyped name is in none
 
     separator = max(SEPARATORS, key=fit)  # the first of those that fit alike
-    rows = list(_rows(path, lines, separator))
-    header = [name.strip() for name in rows[0][1]]
+    rows = _rows(path, lines, separator)
+    header = [name.strip() for name in next(rows)[1]]
     if twice := [name for name, count in Counter(header).items() if count > 1]:
         raise DataError(f"{path}: the header has {named(twice)} twice; rename one")
-    return header, [row for row in rows[1:] if row[1]], separator
+    return header, (row for row in rows if row[1]), separator
 
 
 def _rows(path: Path, lines: list[str], separator: str) -> Iterator[tuple[int, list[str]]]:

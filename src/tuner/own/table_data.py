@@ -25,6 +25,7 @@ from tuner.data.sources.sheets import read_sheet
 from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
 from tuner.data.table import MISSING, Column, Table
 from tuner.errors import DataError, unknown_name
+from tuner.own.table import path_of
 from tuner.own.table_findings import look_through
 from tuner.own.table_split import Rows, split_rows
 from tuner.own.table_target import Target, read_target
@@ -64,7 +65,7 @@ def load(given: Given, folders: Folders) -> Dataset:
         DataError: the file is not a table that can be learnt from; one line says why.
         UsageError: a column that was named is not there.
     """
-    path = _find(given, folders)
+    path = path_of(given, folders)
     sheet = read_sheet(path)
     asked = {"target": given.target, "group": given.group, "time": given.time}
     for name in filter(None, asked.values()):
@@ -78,12 +79,6 @@ def load(given: Given, folders: Folders) -> Dataset:
         return _made(given, path, sheet.names, sheet.cells, list(sheet.notes), sheet.separator)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-
-
-def _find(given: Given, folders: Folders) -> Path:
-    if folders.given is not None and not given.data.exists():
-        return folders.given / given.data.name
-    return given.data
 
 
 def _made(

@@ -79,7 +79,7 @@ def _measure(study: optuna.Study, settings: AblationSettings, observer: Observer
     arms = arms_of(study)
     if "baseline" not in arms or arms["baseline"].number == arms["best"].number:
         raise StudyError(
-            f"study {stored.study!r} has nothing to explain: "
+            f"study {stored.study!r} has no gain to explain: "
             + ("its best is the baseline" if arms.get("baseline") else "its baseline is missing")
             + "; continue the search (a larger --trials)"
         )
@@ -107,7 +107,7 @@ def _measure(study: optuna.Study, settings: AblationSettings, observer: Observer
     if before and _is_poorer(facts, before):
         say(
             f"The report keeps the earlier measurement on {before['rounds']} folds until this one "
-            "has come as far."
+            "has measured as much."
         )
     else:
         study.set_user_attr(ABLATION, facts)

@@ -146,7 +146,7 @@ def _refuse_member(one: zipfile.ZipInfo) -> None:
         one.filename not in {MANIFEST, DATABASE} and not is_safe(one.filename)
     ):
         raise UsageError(
-            f"it has a file with the name {one.orig_filename!r}, which tuner never has"
+            f"it has a file with the name {one.orig_filename!r}, which no backup of tuner has"
         )
     if one.is_dir() or kind not in {0, stat.S_IFREG}:
         raise UsageError(f"{one.filename!r} in it is a link or a folder, not a file")

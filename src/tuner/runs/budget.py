@@ -13,8 +13,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
-from tuner.evidence.duration import seconds_of, trainings_of
+from tuner.evidence.duration import in_words
 from tuner.runs.observer import Message
+from tuner.study.arms import arms_of
 from tuner.study.design import Design, folds_trained
 from tuner.study.schema import ARM, BUDGET, FACTS, SECONDS, SESSIONS, STOPPED
 from tuner.study.store import facts_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
+    from tuner.study.design import Race
 
     Enough = Callable[[optuna.Study], str | None]
 
@@ -42,8 +44,9 @@ class Budget:
         study: as the search sees it.
         seconds: of all runs of the study together.
         spent: by earlier runs.
-        seeds: of the confirmation.
-        raced: trainings of the race on fresh folds, at most.
+        models: an arm that the test takes, second look included; 0: nothing is confirmed.
+        most: models an arm that it may take, where the gain is hard to tell.
+        race: of the best on fresh folds.
         folds: trained in a trial that is neither baseline nor recipe.
         slots: fits that run at once.
         audits: whether pruned trials are trained to their end afterwards.
@@ -53,8 +56,9 @@ class Budget:
     study: optuna.Study
     seconds: float
     spent: float
-    seeds: int
-    raced: int
+    models: int
+    most: int
+    race: Race
     folds: int
     slots: int
     audits: bool
@@ -67,27 +71,32 @@ class Budget:
         cls,
         study: optuna.Study,
         settings: StudySettings,
-        seeds: int,
         slots: int,
         observer: Observer,
         *,
+        rounds: int,
+        models: int,
+        most: int | None = None,
         audits: bool = True,
     ) -> Budget | None:
         """Return the budget of a run that has begun; None where none was given.
 
         Args:
-            seeds: of the confirmation, as far as it is known before.
+            rounds: of the race at most.
+            most: models an arm; None: `models`.
         """
         if settings.budget is None:
             return None
-        made = facts_of(study)
+        made, models = facts_of(study), models if settings.confirms else 0
+        design = Design.of(made)
         *before, _ = study.user_attrs[SESSIONS]  # this run's own is the last
         return cls(
             study=study,
             seconds=settings.budget,
             spent=seconds_spent(before),
-            seeds=seeds,
-            raced=Design.of(made).trainings_of_race(seeds),
+            models=models,
+            most=(most or models) if models else 0,
+            race=design.race_of(design.candidates, rounds if models else 0),
             folds=folds_trained(made, arm=False),
             slots=slots,
             audits=audits,
@@ -119,13 +128,32 @@ class Budget:
     def kept(self, study: optuna.Study) -> float:
         """Return the seconds that are kept for what follows the search."""
         complete = [self._as_the_others(trial) for trial in complete_trials(study)]
-        trainings = trainings_of(self.seeds, self.raced)
-        confirmation = seconds_of(trainings, complete, self.folds, self.slots)
+        confirmation = ROOM * self._confirmation(study, self.models)
         if not (self.audits and complete):
-            return ROOM * confirmation
+            return confirmation
         search = math.fsum(_seconds(scored_trials(study))) / self.slots
         audit = min(math.ceil(MOST / self.slots) * fmean(complete), SHARE_OF_WORK * search)
-        return ROOM * confirmation + audit
+        return confirmation + audit
+
+    def over(self, study: optuna.Study) -> float:
+        """Return the seconds by which the confirmation may take longer than what is kept for it."""
+        more = self._confirmation(study, self.most) - self._confirmation(study, self.models)
+        return ROOM * more
+
+    def _confirmation(self, study: optuna.Study, models: int) -> float:
+        """Return what a confirmation takes with so many models an arm, as far as trials tell.
+
+        Baseline and recipe take what they took in the search, which may be far more than the others
+        do; the best takes what the present one took, or the average if that is more.
+        """
+        if not models or not (complete := complete_trials(study)):
+            return 0.0
+        mean = fmean(self._as_the_others(trial) for trial in complete)
+        arms = {name: self._as_the_others(trial) for name, trial in arms_of(study).items()}
+        fixed = arms.get("baseline", mean) + arms.get("recipe", mean)
+        tested = fixed + max(mean, arms.get("best", mean))
+        raced = sum(self.race.entered) * mean + self.race.arms * fixed
+        return (raced + models * tested) / self.folds / self.slots
 
     def _as_the_others(self, trial: optuna.trial.FrozenTrial) -> float:
         """Return what a trial took, or would have taken on as many folds as the others."""
@@ -158,7 +186,15 @@ class Budget:
         self.say(
             f"Time budget: {in_words(used)} of {whole} are used. A trial takes about "
             f"{in_words(a_trial)}{after}. So there is time for about {more} more trials."
+            + self._warning()
         )
+
+    def _warning(self) -> str:
+        """Say by how much the time may be over."""
+        over = self.over(self.study)
+        if not over:
+            return ""
+        return f" If the gain is hard to tell, the confirmation takes up to {in_words(over)} more."
 
 
 def seconds_spent(sessions: Sequence[Mapping[str, Any]]) -> float:
@@ -167,7 +203,7 @@ def seconds_spent(sessions: Sequence[Mapping[str, Any]]) -> float:
 
 
 def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None) -> None:
-    """Let a search go on that has stopped by itself, where more is asked for now.
+    """Let a search continue that has stopped by itself, where more is asked for now.
 
     Args:
         trials: that are asked for; None: as many as are worth it.
@@ -191,15 +227,6 @@ def enough_by(*rules: Enough | None) -> Enough | None:
         return next(filter(None, (rule(study) for rule in known)), None)
 
     return reason if known else None
-
-
-def in_words(seconds: float) -> str:
-    """Write seconds as they are typed: 45 s, 10 min, 1 h 30 min."""
-    minutes, rest = divmod(max(round(seconds), 1), 60)
-    hours, minutes = divmod(minutes, 60)
-    fine = rest and not hours and minutes < 10
-    pairs = ((hours, "h"), (minutes, "min"), (rest if fine else 0, "s"))
-    return " ".join(f"{value} {unit}" for value, unit in pairs if value)
 
 
 def _seconds(trials: Sequence[optuna.trial.FrozenTrial]) -> list[float]:

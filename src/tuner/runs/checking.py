@@ -137,7 +137,7 @@ def _cost(first: _Seen, seconds: float) -> Finding:
     return Finding(
         True,
         f"A call takes about {duration(took / again)}{memory}: 50 trials take about "
-        f"{duration(50 * took / again)} of one worker, less what pruning saves.",
+        f"{duration(50 * took / again)} of one worker, less the time that pruning saves.",
     )
 
 
@@ -237,4 +237,4 @@ def _test_rows(loop: LoopFile) -> Iterator[Finding]:
             "model may have been trained or chosen on them.",
         )
     else:
-        yield Finding(True, f"{loop.function} and test read no variable of the file in common.")
+        yield Finding(True, f"{loop.function} and test share no variable of the file.")

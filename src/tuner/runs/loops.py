@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.pruners import MedianPruner
 
-from tuner.case.assignments import literal
+from tuner.case.assignments import parse_pairs
 from tuner.case.source import source_of
 from tuner.engines.cards import card_facts, in_words, visible_cards
 from tuner.engines.forking import pool
@@ -17,6 +17,7 @@ from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
 from tuner.errors import StoreError, TunerError, UsageError
 from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.evidence.finalists import most_seeds
 from tuner.evidence.importance import explain
 from tuner.evidence.loops import confirm_loop
 from tuner.evidence.stopping import CEILING, reason_to_stop
@@ -37,14 +38,14 @@ from tuner.runs.publishing import write_and_publish
 from tuner.runs.quiet import quieten_optuna
 from tuner.runs.record import Record
 from tuner.runs.searching import SearchWatch
-from tuner.runs.settings import refuse_ray_for_loop
-from tuner.runs.tries import total_with_tries
+from tuner.runs.settings import direction_of, refuse_ray_for_loop
+from tuner.runs.tries import total_with_tries, with_trials_of
 from tuner.search.loops import PRUNER, SAMPLER, LoopCoordinator
 from tuner.search.mirror import Mirror
 from tuner.study.arms import arms_of
 from tuner.study.lock import only_writer
 from tuner.study.loops import LoopConfig
-from tuner.study.opening import open_study
+from tuner.study.opening import open_study, remove_if_empty
 from tuner.study.schema import TRIED
 from tuner.study.store import settle
 from tuner.study.titles import name_for_dashboard
@@ -111,7 +112,7 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
     loop = read_loop(settings.case)
     name = folder_name(settings.name or loop.path.stem)
     config = _config(settings, loop)
-    tries = [_values([*typed.split(",")], "--try") for typed in settings.tries]
+    tries = [parse_pairs([*typed.split(",")], "--try") for typed in settings.tries]
     machine = LoopMachine.of(settings.compute)
     workplace = settings.workplace
     with only_writer(workplace.url, name):
@@ -137,19 +138,16 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
             return name, None
         except StoreError:
             raise  # the next run settles what runs: the database cannot be written now
-        except TunerError:
+        except TunerError as error:
             settle(study)  # nothing of it runs any more
+            if isinstance(error, UsageError):
+                remove_if_empty(study)  # so that the name is free for the corrected command
             raise
 
 
 def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
-    direction = settings.direction or loop.direction
-    if direction is None:
-        raise UsageError(
-            f"which way is the score of {settings.case} better? Add --direction maximize or "
-            f'--direction minimize, or write DIRECTION = "maximize" into {loop.path.name}'
-        )
-    named = _values(settings.baseline, "--baseline") or loop.baseline
+    direction = direction_of(loop, settings.direction)
+    named = parse_pairs(settings.baseline, "--baseline") or loop.baseline
     return LoopConfig(
         reference=settings.case,
         source=source_of(settings.case),
@@ -158,32 +156,15 @@ def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
         direction=direction,
         baseline=named or {},
         made_up=named is None,
-        recipe=_values(settings.recipe, "--recipe") or loop.recipe,
+        recipe=parse_pairs(settings.recipe, "--recipe") or loop.recipe,
         guesses=loop.guesses,
         seed=settings.seed,
-        fixed=_values(settings.fix, "--fix") or {},
+        fixed=parse_pairs(settings.fix, "--fix") or {},
         order=settings.order,
         has_test=loop.has_test,
         sampler=SAMPLER,
         pruner=PRUNER,
     )
-
-
-def _values(assignments: Sequence[str], option: str) -> dict[str, Any] | None:
-    """Read NAME=VALUE pairs; what a loop asks for is known only when it runs.
-
-    Raises:
-        UsageError: a pair has no value, or a name comes twice.
-    """
-    values: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{option} {assignment} has no value; write {option} NAME=VALUE")
-        if name in values:
-            raise UsageError(f"{option} names {name} twice; give it one value")
-        values[name] = literal(text)
-    return values or None
 
 
 def _enqueue(
@@ -205,6 +186,7 @@ def _run(
 ) -> Path:
     """Search, confirm and report; return the report."""
     workplace = settings.workplace
+    settings = with_trials_of(study, settings)
 
     def say(text: str) -> None:
         observer.tell(Message(text))
@@ -251,7 +233,16 @@ def _search(
         total = total_with_tries(study, total)
     mirror = Mirror(study)
     slots, seeds = engine.slots, _calls(settings)
-    budget = Budget.of(mirror.study, settings, seeds, slots, observer, audits=False)
+    budget = Budget.of(
+        mirror.study,
+        settings,
+        slots,
+        observer,
+        rounds=seeds,
+        models=seeds,
+        most=most_seeds(seeds),
+        audits=False,
+    )
     observer.tell(
         Opened(
             mirror.study,
@@ -274,8 +265,8 @@ def _search(
     if unread := sorted(config.fixed.keys() - asked_for):
         observer.tell(
             Message(
-                f"No trial asked for {', '.join(unread)}, which --fix names, so that counts for "
-                f"nothing. The loop asked for {', '.join(sorted(asked_for)) or 'nothing'}."
+                f"No trial asked for {', '.join(unread)}, which --fix names, so --fix has no "
+                f"effect. The loop asked for {', '.join(sorted(asked_for)) or 'nothing'}."
             )
         )
     if settle(study):

@@ -16,8 +16,8 @@ from tuner.naming import FOR_FOLDER, folder_name
 from tuner.runs.observer import Message, Stage, StoppableEngine, StopRequested
 from tuner.runs.publishing import write_and_publish
 from tuner.runs.record import Record
+from tuner.runs.searching import search
 from tuner.runs.settings import StudySettings
-from tuner.runs.study import search
 from tuner.search.pruner import pruner_named
 from tuner.study.arms import candidates_of
 from tuner.study.lock import only_writer
@@ -58,11 +58,13 @@ def run_placebo(settings: PlaceboSettings, observer: Observer) -> Path | None:
     study = load_study(workplace.url, stored.study)
     if is_of_loop(study):
         raise UsageError(
-            f"study {stored.study!r} is of a loop, which reads its data by itself, so tuner cannot "
+            f"study {stored.study!r} searches a loop. A loop reads its own data, so tuner cannot "
             "shuffle it; shuffle the targets in the loop, and make a study of that"
         )
     if facts_of(study).get("shuffled"):
-        raise UsageError(f"study {stored.study!r} is a placebo itself; name the study it is of")
+        raise UsageError(
+            f"study {stored.study!r} is a placebo itself; name the study that it was made from"
+        )
     own = config_of(study, workplace, stored.case_file, stored.data_dir)
     data = shuffled(own.dataset, own.seed)
     folder = cache.store(data, workplace.cache)

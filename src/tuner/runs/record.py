@@ -48,6 +48,7 @@ class Record:
         self.entry: dict[str, Any] = {
             "command": shlex.join(without_secrets(word, url) for word in words),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "trials": None if settings.budget is not None else settings.trials,
             "workers": workers,
             "data_dir": settings.data_dir and str(settings.data_dir),
             "machine": machine(),

@@ -55,8 +55,8 @@ def _refuse_to_overwrite(workplace: Workplace, database: Path) -> None:
             there.append(folder)
     if there:
         raise UsageError(
-            f"{there[0]} is there, and nothing is overwritten; restore into a new folder with "
-            "--home DIR, or move away what is there"
+            f"{there[0]} already exists, and restore overwrites nothing. Restore into a new folder "
+            "with --home DIR, or move the old files away"
         )
 
 

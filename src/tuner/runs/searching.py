@@ -1,18 +1,36 @@
-"""What the observer of a run is told while it searches."""
+"""The search of an open study, and what the observer of a run is told meanwhile."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from tuner.runs.observer import Message, Searching
+from tuner.evidence.confirmation import ROUNDS
+from tuner.evidence.looks import Plan
+from tuner.evidence.odometer import looks_at
+from tuner.evidence.price import price_of
+from tuner.evidence.stopping import CEILING, reason_to_stop
+from tuner.runs.budget import Budget, enough_by, forget_the_end
+from tuner.runs.observer import Message, Opened, SearchEnded, Searching
+from tuner.runs.tries import total_with_tries
+from tuner.search.coordinator import Coordinator
+from tuner.search.mirror import Mirror
+from tuner.study.design import folds_trained
+from tuner.study.schema import BUDGET, STOPPED
+from tuner.study.store import facts_of, settle
+from tuner.study.trials import finished
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import optuna
     from optuna.trial import FrozenTrial
 
+    from tuner.engines.job import Engine
     from tuner.runs.observer import Observer
+    from tuner.runs.settings import StudySettings
     from tuner.search.lineup import Running
+    from tuner.study.configuration import StudyConfig
 
 
 class SearchWatch:
@@ -29,3 +47,84 @@ class SearchWatch:
         if ended is not None and trace is not None and trace not in self._shown:
             self._shown.add(trace)
             self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
+
+
+class CaseWatch(SearchWatch):
+    """Says what the test can show, too, once the baseline is scored."""
+
+    def __init__(
+        self,
+        observer: Observer,
+        study: optuna.Study,
+        config: StudyConfig,
+        seeds: int | None,
+        budget: Budget | None,
+    ) -> None:
+        super().__init__(observer)
+        self.study, self.config, self.seeds, self.budget = study, config, seeds, budget
+
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
+        """Tell the observer, and say what the test can show and what fits into the time."""
+        super().update(running, ended)
+        if ended is None:
+            return
+        if ended.user_attrs.get("arm") == "baseline" and self.seeds != 0:
+            self._tell_price(ended)
+        if self.budget is not None:
+            self.budget.tell()
+
+    def _tell_price(self, baseline: FrozenTrial) -> None:
+        if baseline.values is None:
+            return
+        test, metric = self.config.dataset.test, self.config.case.metric
+        tests = looks_at(self.study, test.identity()) + 1
+        score = baseline.values[0]
+        price = price_of(
+            metric, score, rows=test.rows, plan=Plan.of(tests, self.seeds), tests=tests
+        )
+        if price is not None:
+            self.observer.tell(Message(f"What the test can show: {price}"))
+
+
+def search(
+    study: optuna.Study,
+    config: StudyConfig,
+    engine: Engine,
+    settings: StudySettings,
+    observer: Observer,
+) -> None:
+    """Search an open study until it has its trials, or its time is over."""
+    deadline = settings.timeout and time.monotonic() + settings.timeout
+    auto = settings.trials is None
+    total = CEILING if settings.trials is None else settings.trials
+    total = total_with_tries(study, total)
+    forget_the_end(study, settings.trials, settings.budget)
+    mirror = Mirror(study)
+    seeds = ROUNDS if settings.seeds is None else settings.seeds
+    tests = looks_at(study, config.dataset.test.identity()) + 1
+    models = Plan.of(tests, settings.seeds).models[-1]
+    budget = Budget.of(mirror.study, settings, engine.slots, observer, rounds=seeds, models=models)
+    observer.tell(
+        Opened(
+            mirror.study,
+            config.case.metric.name,
+            config.dataset.source,
+            finished(study),
+            total,
+            at_most=auto or budget is not None,
+            seeds=seeds,
+            slots=engine.slots,
+            folds=folds_trained(facts_of(study), arm=False),
+            budget=None if budget is None else budget.left,
+            stands_in_for=config.dataset.stands_in_for,
+        )
+    )
+    watch = CaseWatch(observer, study, config, settings.seeds, budget)
+    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
+    Coordinator(mirror, config, engine, watch).search(total, deadline, enough)
+    observer.tell(SearchEnded())
+    if settle(study):
+        observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
+    elif stopped := study.user_attrs.get(STOPPED):
+        by = "--budget" if study.user_attrs.get(BUDGET) else "--trials auto"
+        observer.tell(Message(f"Stopped by {by} {stopped['reason']}."))

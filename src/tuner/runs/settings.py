@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from tuner.case.assignments import parse_pairs
 from tuner.case.reference import is_loop
 from tuner.engines.compute import Compute
 from tuner.errors import UsageError
+from tuner.own.loops.file import read_loop
 from tuner.study.limits import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tuner.case.metric import Direction
+    from tuner.own.loops.file import LoopFile
     from tuner.workplace import Workplace
 
 DEFAULT_TRIALS = 50
@@ -30,6 +33,8 @@ class StudySettings:
         case: name of a case, or path of a case file.
         command: that makes the study again, for its record and its report.
         trials: finished trials that the study ends with; None: as many as are worth it.
+        trials_by_default: nobody has said how many trials: a study that is continued with `tries`
+            then ends with these, or with as many as an earlier run was asked for.
         name: of the study; None: that of its data.
         seed: of the study.
         seeds: models an arm that meet the test in one look; None: 4, and 4 more where those prove
@@ -56,6 +61,7 @@ class StudySettings:
     workplace: Workplace
     command: str
     trials: int | None = DEFAULT_TRIALS
+    trials_by_default: bool = False
     name: str | None = None
     seed: int = 0
     seeds: int | None = None
@@ -84,7 +90,8 @@ class StudySettings:
         """Refuse what would not be read, rather than ignore it.
 
         Raises:
-            UsageError: the settings do not go with each other, or not with this kind of study.
+            UsageError: the settings do not fit each other, or this kind of study.
+            CaseError: the file of a loop cannot be read.
         """
         self.compute.check()
         if is_loop(self.case):
@@ -109,6 +116,30 @@ class StudySettings:
                 raise UsageError(
                     f"--{option} does not work with a training loop: {reason}; leave it out"
                 )
+        direction_of(read_loop(self.case), self.direction)
+        for name in ("baseline", "recipe", "fix"):
+            parse_pairs(getattr(self, name), f"--{name}")
+        for tried in self.tries:
+            parse_pairs(tried.split(","), "--try")
+
+
+def direction_of(loop: LoopFile, asked: Direction | None) -> Direction:
+    """Return which way the score of a loop is better.
+
+    Args:
+        asked: by --direction, if it was.
+
+    Raises:
+        UsageError: nobody has said.
+    """
+    direction = asked or loop.direction
+    if direction is None:
+        raise UsageError(
+            f"which way is the score of {loop.path}:{loop.function} better? Add --direction "
+            'maximize or --direction minimize, or write DIRECTION = "maximize" into '
+            f"{loop.path.name}"
+        )
+    return direction
 
 
 def refuse_ray_for_loop(compute: Compute) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,22 +19,15 @@ from tuner.engines.choosing import choose_backend
 from tuner.engines.forking import pool
 from tuner.errors import StoreError, UsageError
 from tuner.evidence.audit import audit
-from tuner.evidence.confirmation import ROUNDS, confirm
+from tuner.evidence.confirmation import confirm
 from tuner.evidence.importance import explain
-from tuner.evidence.looks import Plan
-from tuner.evidence.odometer import looks_at
-from tuner.evidence.price import price_of
 from tuner.evidence.repetition import other_machine
-from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
-from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.inheritance import check_parent, plan_of, take_over
 from tuner.runs.loops import run_loop_study
 from tuner.runs.observer import (
     Message,
-    Opened,
-    SearchEnded,
     Stage,
     StoppableEngine,
     StopRequested,
@@ -43,22 +35,18 @@ from tuner.runs.observer import (
 from tuner.runs.publishing import write_and_publish
 from tuner.runs.quiet import quieten_optuna
 from tuner.runs.record import Record
-from tuner.runs.searching import SearchWatch
-from tuner.runs.tries import enqueue_tries, parse_tries, total_with_tries
-from tuner.search.coordinator import Coordinator
-from tuner.search.mirror import Mirror
+from tuner.runs.searching import search
+from tuner.runs.tries import enqueue_tries, parse_tries, with_trials_of
 from tuner.search.pruner import PRUNER, pruner_named
 from tuner.search.sampler import SAMPLER
 from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig
-from tuner.study.design import folds_trained
 from tuner.study.designing import design_for
 from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
-from tuner.study.schema import BUDGET, REMARKS, SEED_MATTERS, SESSIONS, STOPPED
+from tuner.study.schema import PARENT, REMARKS, SEED_MATTERS, SESSIONS
 from tuner.study.store import facts_of, load_study, settle
 from tuner.study.titles import name_for_dashboard
-from tuner.study.trials import finished
 from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
@@ -67,14 +55,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import optuna
-    from optuna.trial import FrozenTrial
 
     from tuner.data.dataset import Dataset
     from tuner.engines.choosing import Backend
-    from tuner.engines.job import Engine
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
-    from tuner.search.lineup import Running
     from tuner.training.rehearsal import Rehearsal
 
 
@@ -118,7 +103,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         parent = load_study(workplace.url, settings.parent)
         check_parent(parent, config, settings.precision, accept=settings.accept_changes)
         choose = partial(plan_of, parent)
-        begin = partial(_begin, parent, config, observer)
+        begin = partial(_begin, parent, config, settings, observer)
     with only_writer(workplace.url, name):
         study, config = open_study(
             workplace.url,
@@ -192,10 +177,22 @@ def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) 
 
 
 def _begin(
-    parent: optuna.Study, config: StudyConfig, observer: Observer, study: optuna.Study
+    parent: optuna.Study,
+    config: StudyConfig,
+    settings: StudySettings,
+    observer: Observer,
+    study: optuna.Study,
 ) -> None:
     """Have a new study begin with the trials of another."""
     observer.tell(Message(take_over(study, parent, config)))
+    taken = study.user_attrs[PARENT]["taken"]
+    if settings.trials is not None and taken >= settings.trials:
+        observer.tell(
+            Message(
+                f"They count among --trials, which is {settings.trials}: so the search has nothing "
+                f"left to do. To search on, ask for more than {taken} with --trials."
+            )
+        )
 
 
 def in_columns(pairs: Sequence[tuple[str, str]]) -> str:
@@ -238,6 +235,7 @@ def _run(
 ) -> Path:
     """Search, confirm and report; return the report."""
     workplace = settings.workplace
+    settings = with_trials_of(study, settings)
 
     def say(text: str) -> None:
         observer.tell(Message(text))
@@ -268,81 +266,3 @@ def _run(
     report = write_and_publish(study, workplace, workplace.report(study.study_name))
     name_for_dashboard(study)
     return report
-
-
-def search(
-    study: optuna.Study,
-    config: StudyConfig,
-    engine: Engine,
-    settings: StudySettings,
-    observer: Observer,
-) -> None:
-    """Search an open study until it has its trials, or its time is over."""
-    deadline = settings.timeout and time.monotonic() + settings.timeout
-    auto = settings.trials is None
-    total = CEILING if settings.trials is None else settings.trials
-    total = total_with_tries(study, total)
-    forget_the_end(study, settings.trials, settings.budget)
-    mirror = Mirror(study)
-    seeds = ROUNDS if settings.seeds is None else settings.seeds
-    budget = Budget.of(mirror.study, settings, seeds, engine.slots, observer)
-    observer.tell(
-        Opened(
-            mirror.study,
-            config.case.metric.name,
-            config.dataset.source,
-            finished(study),
-            total,
-            at_most=auto or budget is not None,
-            seeds=seeds,
-            slots=engine.slots,
-            folds=folds_trained(facts_of(study), arm=False),
-            budget=None if budget is None else budget.left,
-            stands_in_for=config.dataset.stands_in_for,
-        )
-    )
-    watch = _Watch(observer, study, config, settings.seeds, budget)
-    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
-    Coordinator(mirror, config, engine, watch).search(total, deadline, enough)
-    observer.tell(SearchEnded())
-    if settle(study):
-        observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
-    elif stopped := study.user_attrs.get(STOPPED):
-        by = "--budget" if study.user_attrs.get(BUDGET) else "--trials auto"
-        observer.tell(Message(f"Stopped by {by} {stopped['reason']}."))
-
-
-class _Watch(SearchWatch):
-    """Says what the test can show, too, once the baseline is scored."""
-
-    def __init__(
-        self,
-        observer: Observer,
-        study: optuna.Study,
-        config: StudyConfig,
-        seeds: int | None,
-        budget: Budget | None,
-    ) -> None:
-        super().__init__(observer)
-        self.study, self.config, self.seeds, self.budget = study, config, seeds, budget
-
-    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
-        super().update(running, ended)
-        if ended is None:
-            return
-        if ended.user_attrs.get("arm") == "baseline" and self.seeds != 0:
-            self._tell_price(ended)
-        if self.budget is not None:
-            self.budget.tell()
-
-    def _tell_price(self, baseline: FrozenTrial) -> None:
-        if baseline.values is None:
-            return
-        test, metric = self.config.dataset.test, self.config.case.metric
-        tests = looks_at(self.study, test.identity()) + 1
-        score = baseline.values[0]
-        price = price_of(
-            metric, score, rows=test.rows, plan=Plan.of(tests, self.seeds), tests=tests
-        )
-        if price is not None:
-            self.observer.tell(Message(f"What the test can show: {price}"))

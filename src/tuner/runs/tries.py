@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FixedTrial, TrialState
 
 from tuner.case.space import parse_fixed
 from tuner.errors import UsageError
-from tuner.study.schema import TRIED
+from tuner.study.schema import SESSIONS, TRIED
+from tuner.study.trials import finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import optuna
 
     from tuner.case.contract import Case
+    from tuner.runs.settings import StudySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,19 @@ def enqueue_tries(study: optuna.Study, tries: Sequence[Try], say: Callable[[str]
             say(f"--try {one.typed}: trial {number} is this configuration already.")
         else:
             study.enqueue_trial(dict(one.params), user_attrs={TRIED: dict(one.values)})
+
+
+def with_trials_of(study: optuna.Study, settings: StudySettings) -> StudySettings:
+    """Return the settings of a run, with the number of trials that a person expects after --try.
+
+    Where --try is all that is asked of a study that has trials, it is not searched any further: it
+    ends with as many trials as its last run was asked for, and those tried on top.
+    """
+    done = finished(study)
+    if not (settings.trials_by_default and settings.tries and done):
+        return settings
+    *_, last = study.user_attrs.get(SESSIONS) or [{}]
+    return replace(settings, trials=last.get("trials") or done)
 
 
 def total_with_tries(study: optuna.Study, total: int) -> int:

@@ -42,7 +42,7 @@ def loop_config_of(study: optuna.Study, named: str | None, *, changed: bool = Fa
         stored, function = facts["reference"], parts_of_loop(facts["reference"])[1]
         if named is None:
             raise CaseError(
-                f"study {study.study_name!r} is of a loop of your own; name its file with "
+                f"study {study.study_name!r} uses a loop of your own; pass its file: "
                 f"--case {stored}"
             )
         reference = named if is_loop(named) else f"{Path(named)}:{function}"

@@ -16,6 +16,8 @@ from tuner.study.identity import changes, refuse
 from tuner.study.loops import LoopConfig
 from tuner.study.schema import ARM, CHANGES, CONCLUSIONS, FACTS, GUESS
 from tuner.study.store import evidence_name, facts_of, open_storage, settle
+from tuner.study.trials import finished
+from tuner.unpromised.by_optuna import storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -166,6 +168,12 @@ def _accept(
     accepted = {**stored, **now, **kept, "version": stored.get("version", facts["version"])}
     study.set_user_attr(FACTS, accepted)
     return accepted
+
+
+def remove_if_empty(study: optuna.Study) -> None:
+    """Remove a study in which no trial has ended, because what was asked for cannot be used."""
+    if not finished(study):
+        optuna.delete_study(study_name=study.study_name, storage=storage_of(study))
 
 
 def only_failures(study: optuna.Study) -> bool:

@@ -105,7 +105,7 @@ def _data(
         found = shuffled(found, facts["seed"])
     if differences := differences_of_data(stored, found, facts["seed"]):
         raise DataError(
-            f"the study was made on other data than what was found: {'; '.join(differences)}. Name "
+            f"the study was made on other data: {'; '.join(differences)}. Name "
             "the folder of the study's data with --data-dir"
         )
     folder = cache.store(found, workplace.cache)
@@ -118,7 +118,7 @@ def differences_of_data(stored: Mapping[str, Any], found: Dataset, seed: int) ->
     there, here = stored["fingerprint"], found.fingerprint
     if there != here:
         was, now = f"{stored['name']} with {there[:12]}", f"{found.name} with {here[:12]}"
-        differences.append(f"its fingerprint is of {was}, not of {now}")
+        differences.append(f"it was made on {was}, and this is {now}")
     elif "identity" in stored:
         split = json.loads(json.dumps(facts_of_split(found)))
         if split["validation"] != stored["validation"]:

@@ -164,10 +164,14 @@ class AcceptedChange(TypedDict):
 
 
 class Session(TypedDict):
-    """One run of the study command: what was typed, where, and how many seconds its parts took."""
+    """One run of the study command: what was typed, where, and how many seconds its parts took.
+
+    `trials` were asked for; None: as many as are worth it, or as fit into a time budget.
+    """
 
     command: str
     started: str
+    trials: NotRequired[int | None]
     workers: int
     data_dir: str | None
     machine: dict[str, Any]

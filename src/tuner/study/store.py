@@ -102,7 +102,7 @@ def _tables_to_itself(url: URL, *, create: bool) -> Iterator[None]:
         names = set(inspect(connection).get_table_names())
         if names and not names >= OPTUNAS:
             raise StoreError(
-                f"the database {url.database} was not made by Optuna; name an empty one of its own"
+                f"the database {url.database} was not made by Optuna; name an empty one"
             )
         if not names and not create:
             raise StoreError(

@@ -8,7 +8,6 @@ was not plain about them is said in a note. Types are decided afterwards, over a
 from __future__ import annotations
 
 import csv
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,25 +18,13 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from tuner.data.sources.kinds import NUMBER
+from tuner.data.sources.plain import PARQUET, SEPARATORS, content_of, decoded, separator_of
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-SAMPLE = 50  # rows that the separator is chosen by
 LARGEST_BLOCK = 2**30  # bytes that pyarrow parses at a time
-OTHERS = {  # how files begin that are neither
-    b"PK\x03\x04": "a zip or Excel file (.xlsx)",
-    b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
-    b"\x1f\x8b": "a gzip file",
-    b"BZh": "a bzip2 file",
-    b"\xfd7zXZ": "an xz file",
-    b"7z\xbc\xaf": "a 7z file",
-    b"%PDF": "a PDF",
-    b"\x89PNG": "a picture",
-    b"SQLite format 3": "a SQLite database",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,20 +55,12 @@ def read_sheet(path: Path) -> Sheet:
         DataError: it is not there, is something else, or is not a table: without rows, with rows of
             other lengths, or with columns that cannot be told apart.
     """
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; name a CSV or Parquet file")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    for start, what in OTHERS.items():
-        if content.startswith(start):
-            raise DataError(f"{path} is {what}; save the table as CSV or Parquet and name that")
-    if content.startswith(b"PAR1"):
+    content = content_of(path)
+    if content.startswith(PARQUET):
         names, cells = _parquet(path, content)
         separator, notes = ",", list[str]()
     else:
-        text, notes = _decoded(path, content)
+        text, notes = decoded(path, content)
         names, cells, separator = _csv(path, text)
         if separator != ",":
             notes.append(f"Cells are separated by {SEPARATORS[separator]}.")
@@ -93,33 +72,9 @@ def read_sheet(path: Path) -> Sheet:
     )
 
 
-def _decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
-    """Return the text of a file, and how it was decoded if that is not UTF-8."""
-    if not content.strip():
-        raise DataError(f"{path} is empty; name a CSV file with a header and rows")
-    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        try:
-            return content.decode("utf-16"), ["The file is in UTF-16."]
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path} is damaged UTF-16 text; save it as UTF-8") from error
-    if b"\0" in content[:100_000]:
-        raise DataError(f"{path} is not text (it holds zero bytes); name a CSV or Parquet file")
-    try:
-        return content.removeprefix(BOM_UTF8).decode("utf-8"), []
-    except UnicodeDecodeError as error:
-        note = (
-            f"The file is not in UTF-8 (byte {error.start + 1}), so it was read as Windows-1252 "
-            "(Latin-1). If letters look wrong, save it as UTF-8."
-        )
-        try:
-            return content.decode("cp1252"), [note]
-        except UnicodeDecodeError:
-            return content.decode("latin-1"), [note]
-
-
 def _csv(path: Path, text: str) -> tuple[list[str], list[Any], str]:
     """Return the header, the cells of each column, and the separator."""
-    separator = _separator(text)
+    separator = separator_of(text)
     header = next(csv.reader(text.splitlines(keepends=True), delimiter=separator), [])
     odd: list[tuple[int, int]] = []
 
@@ -157,23 +112,6 @@ def _csv(path: Path, text: str) -> tuple[list[str], list[Any], str]:
         )
     cells = [column.slice(1).combine_chunks() for column in table.columns]
     return header, cells, separator
-
-
-def _separator(text: str) -> str:
-    """Return the separator by which the first rows have most cells, and equally many."""
-    best, most = ",", (False, 1)
-    for separator in SEPARATORS:
-        lines = text[:1_000_000].splitlines(keepends=True)
-        reader = csv.reader(lines, delimiter=separator)
-        rows = [row for row, _ in zip(filter(None, reader), range(SAMPLE), strict=False)]
-        if not rows:
-            continue
-        whole = rows[:-1] if len(rows) > 2 and len(rows) < SAMPLE else rows
-        cells = len(rows[0])
-        found = len({len(row) for row in whole}) == 1 and cells > 1, cells
-        if found > most:
-            best, most = separator, found
-    return best
 
 
 def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from tuner.naming import in_one_form
 from tuner.study.store import shown
 from tuner.workplace import Workplace
 
@@ -30,7 +31,7 @@ def manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> 
     last: Mapping[str, Any] = sessions[-1] if sessions else {}
     machine = last.get("machine", {})
     return {
-        "command": last.get("command"),
+        "command": in_one_form(last.get("command")),
         "versions": {k: v for k, v in machine.items() if k not in MACHINE},
         **{name: machine.get(name) for name in MACHINE},
         **made.get("plan", {}),

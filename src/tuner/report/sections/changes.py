@@ -78,7 +78,7 @@ def changes_section(facts: Facts, picture: str | None) -> str:
 def ablate_command(facts: Facts) -> str:
     """Return the command that measures the changes, or continues to."""
     rounds = f" --seeds {facts['ablation']['rounds']}" if facts["ablation"] else ""
-    return f"python -m tuner.ablate{option_for_place(facts)}{rounds} {study_word(facts)}"
+    return f"tuner ablate{option_for_place(facts)}{rounds} {study_word(facts)}"
 
 
 def _not_measured(facts: Facts) -> str:

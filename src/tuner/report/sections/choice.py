@@ -67,9 +67,17 @@ def how_to_use(facts: Facts) -> str:
         return f"{retrain}\n\n{told}"
     told = (
         f"This trains it on the development rows and saves the model in a folder under "
-        f"{code(facts['home'] + '/bundles')}. To use it: `python -m tuner.predict FOLDER FILE...`."
+        f"{code(facts['home'] + '/bundles')}. To use it: `tuner predict FOLDER FILE...`. "
+        f"Each FILE is {_file_in_words(facts)}."
     )
     return f"{retrain}\n\n{told}"
+
+
+def _file_in_words(facts: Facts) -> str:
+    """Say what `predict` takes."""
+    if facts["data"].get("pixels"):
+        return "an image file"
+    return "a CSV file whose header has the names of the model's columns"
 
 
 def retrain_command(facts: Facts, arm: str = "best", only: Sequence[str] = ()) -> str:
@@ -77,7 +85,7 @@ def retrain_command(facts: Facts, arm: str = "best", only: Sequence[str] = ()) -
     option = "" if arm == "best" else f" --arm {arm}"
     if only:
         option = f" --only {shlex.quote(','.join(only))}"
-    return f"python -m tuner.retrain{option_for_place(facts)}{option} {study_word(facts)}"
+    return f"tuner retrain{option_for_place(facts)}{option} {study_word(facts)}"
 
 
 def option_for_place(facts: Facts) -> str:

@@ -67,7 +67,7 @@ def _words(facts: Facts) -> list[str]:
     typed = facts["manifest"]["command"]
     if typed:
         return shlex.split(typed)
-    words = ["python", "-m", "tuner.study", *as_words(facts["reference"])]
+    words = ["tuner", "study", *as_words(facts["reference"])]
     words += ["--name", facts["study"]]
     return [*words, "--seed", str(facts["seed"]), *shlex.split(facts["where"])]
 

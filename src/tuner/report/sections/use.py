@@ -276,5 +276,6 @@ def _optimism(facts: Facts) -> str:
     return (
         f"{begin} {difference(metric, by)} too optimistic."
         if by > 0
-        else (f"{begin} not too optimistic.")
+        else f"{begin} not better than that, so it was not too optimistic, as far as these fresh "
+        "trainings can tell. The test rows may still be harder."
     )

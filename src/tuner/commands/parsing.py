@@ -1,0 +1,46 @@
+"""How commands read what is typed: as argparse does, and with the nearest name for a wrong one."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that names the option which a mistyped one was meant to be."""
+
+    def parse_known_args(  # type: ignore[override]  # not overloaded; asked for subcommands too
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Read the words of a command line, or end the program with what is wrong with them."""
+        self._typed = tuple(sys.argv[1:] if args is None else args)
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = any(word.startswith("--") for word in unknown)
+            self.error("" if options else f"no argument {' '.join(unknown)}; leave it out")
+        return found, []
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with what is wrong, and with the options that do not exist."""
+        super().error(". ".join(filter(None, (message, *self._unknown_options()))))
+
+    def _unknown_options(self) -> list[str]:
+        """Say which options were typed that there are not, and which were meant."""
+        told, known = list[str](), OPTION.findall(self.format_usage())
+        for word in self._typed:
+            option = word.partition("=")[0]
+            if word == "--":
+                break
+            if not word.startswith("--") or any(one.startswith(option) for one in known):
+                continue
+            near = get_close_matches(option, [*known, "--help"], n=1)
+            told.append(f"no option {option}" + (f"; did you mean {near[0]}?" if near else ""))
+        return told

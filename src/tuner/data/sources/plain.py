@@ -1,0 +1,108 @@
+"""A table's file as text: what it is, its encoding, its separator and its header; without pyarrow.
+
+A header alone is read in a moment, so a mistyped name of a column is refused before the rest.
+"""
+
+from __future__ import annotations
+
+import csv
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from typing import TYPE_CHECKING
+
+from tuner.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+SAMPLE = 50  # rows that the separator is chosen by
+LETTERS = 1_000_000  # at the beginning of a file, in which these rows are looked for
+PARQUET = b"PAR1"  # how such a file begins
+OTHERS = {  # how files begin that are neither
+    b"PK\x03\x04": "a zip or Excel file (.xlsx)",
+    b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
+    b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"7z\xbc\xaf": "a 7z file",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"SQLite format 3": "a SQLite database",
+}
+
+
+def content_of(path: Path, most: int = -1) -> bytes:
+    """Return the bytes of a file that may be a table; so many at most, if that is not negative.
+
+    Raises:
+        DataError: it cannot be read, or is of another kind.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name a CSV or Parquet file")
+    try:
+        with path.open("rb") as file:
+            content = file.read(most)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    for start, what in OTHERS.items():
+        if content.startswith(start):
+            raise DataError(f"{path} is {what}; save the table as CSV or Parquet and name that")
+    return content
+
+
+def header_of(path: Path) -> list[str] | None:
+    """Return the names of a table's columns; None: that takes more than the beginning of the file.
+
+    Raises:
+        DataError: as `content_of` and `decoded` raise it.
+    """
+    most = 4 * LETTERS  # a letter of UTF-8 has four bytes at most
+    content = content_of(path, most)
+    if content.startswith((PARQUET, BOM_UTF16_LE, BOM_UTF16_BE)):
+        return None
+    if len(content) == most:
+        content = content[: content.rfind(b"\n") + 1]  # no letter is cut in two
+    text, _ = decoded(path, content)
+    header = next(csv.reader(text.splitlines(keepends=True), delimiter=separator_of(text)), [])
+    return [name.strip() or f"column {place}" for place, name in enumerate(header, start=1)]
+
+
+def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
+    """Return the text of a file, and how it was decoded if that is not UTF-8."""
+    if not content.strip():
+        raise DataError(f"{path} is empty; name a CSV file with a header and rows")
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        try:
+            return content.decode("utf-16"), ["The file is in UTF-16."]
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is damaged UTF-16 text; save it as UTF-8") from error
+    if b"\0" in content[:100_000]:
+        raise DataError(f"{path} is not text (it holds zero bytes); name a CSV or Parquet file")
+    try:
+        return content.removeprefix(BOM_UTF8).decode("utf-8"), []
+    except UnicodeDecodeError as error:
+        note = (
+            f"The file is not in UTF-8 (byte {error.start + 1}), so it was read as Windows-1252 "
+            "(Latin-1). If letters look wrong, save it as UTF-8."
+        )
+        try:
+            return content.decode("cp1252"), [note]
+        except UnicodeDecodeError:
+            return content.decode("latin-1"), [note]
+
+
+def separator_of(text: str) -> str:
+    """Return the separator by which the first rows have most cells, and equally many."""
+    best, most = ",", (False, 1)
+    for separator in SEPARATORS:
+        lines = text[:LETTERS].splitlines(keepends=True)
+        reader = csv.reader(lines, delimiter=separator)
+        rows = [row for row, _ in zip(filter(None, reader), range(SAMPLE), strict=False)]
+        if not rows:
+            continue
+        whole = rows[:-1] if len(rows) > 2 and len(rows) < SAMPLE else rows
+        cells = len(rows[0])
+        found = len({len(row) for row in whole}) == 1 and cells > 1, cells
+        if found > most:
+            best, most = separator, found
+    return best

@@ -1,0 +1,177 @@
+"""A study that is there, as an object for programs and notebooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.engines.compute import Compute
+from tuner.report.facts import gather
+from tuner.report.sections.verdict import verdict
+from tuner.report.summary import summary
+from tuner.report.writing import write_report
+from tuner.runs.ablation import run_ablation
+from tuner.runs.inventory import best_in
+from tuner.runs.retraining import retrain
+from tuner.runs.settings import (
+    AblationSettings,
+    RetrainingSettings,
+    Stored,
+    VerificationSettings,
+)
+from tuner.runs.unaffected import unaffected
+from tuner.runs.verification import run_verification
+from tuner.runs.watching import observer_here
+from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tuner.runs.settings import Arm
+    from tuner.workplace import Workplace
+
+
+class Study:
+    """A study of tuner's: what it has found, and what can be done with it.
+
+    In a notebook it shows itself: the verdict, the scores of the arms, the search and the curves.
+
+    >>> import tuner
+    >>> study = tuner.open_study("tiny")
+    >>> study.name, study.best["metric"]
+    ('tiny', 'accuracy')
+
+    Attributes:
+        name: of the study.
+        case: file of a case of one's own, which code is run from; None: the case ships with tuner.
+        workplace: where it is kept.
+    """
+
+    def __init__(
+        self, name: str, workplace: Workplace, case: str | None = None, workers: int | None = None
+    ) -> None:
+        self.name, self.workplace, self.case = name, workplace, case
+        self._workers = workers
+        with unaffected():
+            load_study(workplace.url, name)  # that there is one
+
+    def __repr__(self) -> str:
+        """Say which study it is, and what it has found."""
+        return f"<Study {self.name!r}: {self.verdict}>"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All that is known of it, as report.json has it."""
+        with unaffected():
+            return gather(load_study(self.workplace.url, self.name), self.workplace)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the best is really better than the baseline, in a sentence."""
+        facts = self.facts
+        return verdict(facts) if "best" in facts["arms"] else "no trial is complete yet"
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The best configuration with its scores, as `tuner best --json` has it.
+
+        Raises:
+            StudyError: no trial is complete.
+        """
+        return best_in(self.facts)
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write the report again; return report.md, beside which are report.html and .json.
+
+        Args:
+            out: folder; None: the study's own.
+
+        Raises:
+            UsageError: the folder cannot be written.
+        """
+        with unaffected():
+            study = load_study(self.workplace.url, self.name)
+            folder = self.workplace.report(self.name) if out is None else Path(out)
+            return write_report(study, self.workplace, folder)
+
+    def retrain(
+        self,
+        arm: Arm = "best",
+        *,
+        trial: int | None = None,
+        only: Sequence[str] = (),
+        seed: int | None = None,
+        out: str | Path | None = None,
+    ) -> Path:
+        """Train a model to keep; return its bundle's folder, which `tuner.load` takes.
+
+        Args:
+            arm: baseline, recipe or best.
+            trial: number of a trial, in place of an arm.
+            only: names of changes of the best, in place of an arm: the baseline with these.
+            seed: of the training; None: the first of the confirmation.
+            out: the bundle's folder; None: the study's own.
+
+        Raises:
+            TunerError: as `tuner retrain` ends.
+        """
+        settings = RetrainingSettings(
+            stored=self._stored,
+            arm=arm,
+            trial=trial,
+            only=tuple(only),
+            seed=seed,
+            out=None if out is None else Path(out),
+        )
+        with unaffected():
+            return retrain(settings)
+
+    def ablate(self, *, seeds: int = 5, budget: float | None = None) -> Path | None:
+        """Measure which change bought the gain; return the report, or None where it was stopped.
+
+        Args:
+            seeds: rounds, each with a seed and a fold of its own.
+            budget: seconds after which no training is started; None: no limit.
+
+        Raises:
+            TunerError: as `tuner ablate` ends.
+        """
+        with unaffected():
+            return run_ablation(
+                AblationSettings(
+                    stored=self._stored, seeds=seeds, budget=budget, compute=self._compute
+                ),
+                observer_here(),
+            )
+
+    def verify(self, *, trial: int | None = None, sample: int | None = None) -> bool | None:
+        """Train trials again; return whether all are the same, bit for bit; None: it was stopped.
+
+        Args:
+            trial: this one alone.
+            sample: how many to draw, where no trial is named; None: all.
+
+        Raises:
+            TunerError: as `tuner verify` ends.
+        """
+        with unaffected():
+            return run_verification(
+                VerificationSettings(
+                    stored=self._stored, trial=trial, sample=sample, compute=self._compute
+                ),
+                observer_here(),
+            )
+
+    @property
+    def _stored(self) -> Stored:
+        return Stored(study=self.name, workplace=self.workplace, case_file=self.case)
+
+    @property
+    def _compute(self) -> Compute:
+        return Compute(self._workers)
+
+    def _repr_html_(self) -> str:
+        with unaffected():
+            study = load_study(self.workplace.url, self.name)
+            facts = gather(study, self.workplace)
+            return summary(facts, study.get_trials(deepcopy=False))

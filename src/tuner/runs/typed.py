@@ -1,0 +1,46 @@
+"""Settings as a person would have typed them."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tuner.runs.settings import StudySettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def assigned(values: Mapping[str, object] | None) -> tuple[str, ...]:
+    """Return values by name as NAME=VALUE each."""
+    return tuple(f"{name}={value}" for name, value in (values or {}).items())
+
+
+def command_of(settings: StudySettings, home: str | Path | None, storage: str | None) -> str:
+    """Return the command that makes the same study, for its record and its report."""
+    default = {name: field.default for name, field in StudySettings.__dataclass_fields__.items()}
+    words = ["tuner", "study", settings.case]
+    for name in ("trials", "name", "seed", "seeds", "metric", "direction", "timeout", "data_dir"):
+        value = getattr(settings, name)
+        within_time = name == "trials" and settings.budget is not None  # --budget has another
+        if value != default[name] or within_time:
+            option = name.replace("_", "-")
+            words += [f"--{option}", "auto" if value is None else str(value)]
+    if settings.budget is not None:
+        words += ["--budget", f"{math.ceil(settings.budget)}s"]
+    several = {
+        "--fix": settings.fix,
+        "--try": settings.tries,
+        "--baseline": settings.baseline,
+        "--recipe": settings.recipe,
+    }
+    words += [word for name, ones in several.items() for one in ones for word in (name, one)]
+    for name, limit in asdict(settings.limits).items():
+        if limit is not None:
+            words += [f"--max-{name.replace('_', '-')}", str(limit)]
+    typed = {"--workers": settings.compute.workers, "--home": home, "--storage": storage}
+    words += [word for name, value in typed.items() if value for word in (name, str(value))]
+    return shlex.join([*words, *(["--accept-changes"] if settings.accept_changes else [])])

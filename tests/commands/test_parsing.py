@@ -1,0 +1,45 @@
+"""A mistyped option is answered with the one that was meant, by every command."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from tuner import __main__ as tuner_main
+from tuner.commands.parsing import OPTION
+
+
+@pytest.mark.parametrize("command", tuner_main.COMMANDS)
+def test_every_command_names_the_option_that_was_meant(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = import_module(f"tuner.commands.{command}")
+    act = ["list"] if command == "token" else []
+    option = "--home" if act else max(OPTION.findall(module.parser().format_usage()), key=len)
+    mistyped = option[:-2] + option[-1] + option[-2]
+    with pytest.raises(SystemExit):
+        module.main([*act, mistyped])
+    assert f"no option {mistyped}; did you mean {option}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["study", "housing", "--trails", "50"], "no option --trails; did you mean --trials?"),
+        (["study", "housing", "--trails=50"], "no option --trails; did you mean --trials?"),
+        (["study", "table", "--data=a", "--taget", "b"], "did you mean --target?"),
+        (["list", "--nothing-like-it"], "no option --nothing-like-it"),
+        (["list", "housing"], "no argument housing; leave it out"),
+        (["list", "--hme", "x", "--jsn"], "did you mean --home?. no option --jsn; did you mean"),
+        (["list", "--Home"], "no option --Home; did you mean --home?"),
+        (["list", "-x"], "no argument -x; leave it out"),
+        (["study", "--helpp"], "no option --helpp; did you mean --help?"),
+    ],
+)
+def test_what_is_said_of_unknown_words(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        import_module(f"tuner.commands.{words[0]}").main(words[1:])
+    assert said in capsys.readouterr().err
