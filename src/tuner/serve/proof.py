@@ -15,8 +15,10 @@ from tuner.evidence.moments import losses, moments
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import TARGETS, kept_scale
 from tuner.evidence.rowwise import Kept
+from tuner.language import Message, reason_of, said
 from tuner.report.facts import gather
 from tuner.runs.inventory import best_in
+from tuner.serve.words import word
 from tuner.study.catalogue import Catalogue
 from tuner.study.schema import FACTS, SEED_MATTERS
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from tuner.evidence.crossed import Gain
     from tuner.evidence.predictions import Predictions
     from tuner.workplace import Workplace
+
+
+NOTHING = said("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +57,27 @@ def gain_over_the_baseline(
         study = Catalogue(storage).load(name)
         best = best_in(gather(study, workplace, further=False))
     except TunerError as error:
-        return Proof(False, f"Its gain is not proven: {error}.")
+        return Proof(False, said("Its gain is not proven: {error}.", error=reason_of(error)))
     if best["trial"] != manifest.get("trial"):
-        return Proof(False, f"Its gain is not proven: it is not the best of study {name!r}.")
+        return Proof(
+            False, said("Its gain is not proven: it is not the best of study {name!r}.", name=name)
+        )
     if best["verdict"] != "better":
-        return Proof(False, f"Its gain over the baseline is not proven: {best['verdict']}.")
-    return Proof(True, f"Against the baseline of study {name!r}: {best['sentence']}")
+        return Proof(
+            False,
+            said(
+                "Its gain over the baseline is not proven: {verdict}.",
+                verdict=word(best["verdict"]),
+            ),
+        )
+    return Proof(
+        True,
+        said(
+            "Against the baseline of study {name!r}: {sentence}",
+            name=name,
+            sentence=best["sentence"],
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +92,32 @@ class Pair:
     gain: Gain | None
     metric: Metric | None = None
     matters: bool = True
-    why: str = ""
+    why: Message = NOTHING
 
     @property
     def verdict(self) -> str:
         """Of the second against the first: better, no proven gain, or worse."""
         return self.gain.verdict if self.gain and self.matters else "no proven gain"
 
-    def in_words(self) -> str:
+    def in_words(self) -> Message:
         """Write the gain with its interval; why there is none, where there is none."""
         if self.gain is None or self.metric is None:
             return self.why
         write = self.metric.write_difference
         if self.gain.interval is None:
             one, other = self.gain.seeds
-            return f"too few models of both were tested ({one} and {other})"
-        ends = " to ".join(write(end) for end in self.gain.interval)
-        sure = 100 * (1 - self.gain.share.alpha)
-        return f"{write(self.gain.gain)} ({sure:.4g} % interval {ends}, {self.gain.rows} test rows)"
+            return said(
+                "too few models of both were tested ({one} and {other})", one=one, other=other
+            )
+        low, high = (write(end) for end in self.gain.interval)
+        return said(
+            "{gain} ({sure:.4g} % interval {low} to {high}, {rows} test rows)",
+            gain=write(self.gain.gain),
+            sure=100 * (1 - self.gain.share.alpha),
+            low=low,
+            high=high,
+            rows=self.gain.rows,
+        )
 
 
 def paired(
@@ -107,16 +135,16 @@ def paired(
     told = (first, second)
     said = [one and one[1].said(str(trial)) for one, (_, trial) in zip(kept, told, strict=True)]
     if not (kept[0] and kept[1] and said[0] and said[1]):
-        return Pair(None, why="not both were tested")
+        return Pair(None, why=said("not both were tested"))
     rows = [one[1].attributes[TARGETS]["rows"] for one in kept if one]
     if rows[0] != rows[1]:
-        return Pair(None, why="they met different test rows")
+        return Pair(None, why=said("they met different test rows"))
     study = kept[1][0]
     metric = metric_of(study.user_attrs[FACTS])
     looks = pairs * max(1, *(looks_at(one[0], rows[0]) for one in kept if one))
     gain = _gain(metric, said[0], said[1], kept[1][1], looks)
     if gain is None or metric.name != metric_of(kept[0][0].user_attrs[FACTS]).name:
-        return Pair(None, why="they have different metrics")
+        return Pair(None, why=said("they have different metrics"))
     matters = all(one[0].user_attrs.get(SEED_MATTERS) in {None, "weights"} for one in kept if one)
     return Pair(gain, metric, matters)
 
@@ -132,12 +160,17 @@ def gain_over(
     told = [(str(one.get("study")), one.get("trial")) for one in (current, candidate)]
     pair = paired(storage, told[0], told[1])
     if pair.verdict == "better":
-        return Proof(True, f"Against the current model, the gain is {pair.in_words()}.")
+        return Proof(
+            True,
+            said("Against the current model, the gain is {gain}.", gain=pair.in_words()),
+        )
     words = pair.in_words()
     known = pair.gain is not None and pair.gain.interval is not None
     return Proof(
         False,
-        f"Its gain over the current model is not proven: {'it is ' if known else ''}{words}.",
+        said("Its gain over the current model is not proven: it is {words}.", words=words)
+        if known
+        else said("Its gain over the current model is not proven: {words}.", words=words),
     )
 
 
