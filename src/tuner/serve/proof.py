@@ -15,7 +15,7 @@ from tuner.evidence.moments import losses, moments
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import TARGETS, kept_scale
 from tuner.evidence.rowwise import Kept
-from tuner.language import Message, reason_of, said
+from tuner.language import reason_of, said
 from tuner.report.facts import gather
 from tuner.runs.inventory import best_in
 from tuner.serve.words import word
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from tuner.evidence.crossed import Gain
     from tuner.evidence.predictions import Predictions
     from tuner.workplace import Workplace
-
-
-NOTHING = said("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +89,14 @@ class Pair:
     gain: Gain | None
     metric: Metric | None = None
     matters: bool = True
-    why: Message = NOTHING
+    why: str = ""
 
     @property
     def verdict(self) -> str:
         """Of the second against the first: better, no proven gain, or worse."""
         return self.gain.verdict if self.gain and self.matters else "no proven gain"
 
-    def in_words(self) -> Message:
+    def in_words(self) -> str:
         """Write the gain with its interval; why there is none, where there is none."""
         if self.gain is None or self.metric is None:
             return self.why
