@@ -110,7 +110,7 @@ def test_words_say_what_would_help(components: Components, rows: int, words: str
 def test_words_about_a_gain_that_is_seen_are_one_sentence() -> None:
     found = in_words(before(ROWS_RULE, 10_000, 24, wanted=0.2, seconds=100), points)
     assert found.count(".") == found.count(" points") + 1  # full stop, and a decimal point each
-    assert "; one more hour of training would lower this to" in found
+    assert "; one more hour of training, for 18 more seeds per arm, would lower this to" in found
 
 
 def test_a_guess_for_numbers_grows_with_the_error() -> None:

@@ -116,7 +116,7 @@ def test_nothing_left_to_compare(means: dict[int, float | None], message: str) -
 
 
 SIX = (4, 5, 6, 7, 8, 9)
-ON_FOLDS = design.Race(entered=(6, 4, 3, 2, 1), arms=4, with_search=True)
+ON_FOLDS = design.Race(entered=(6, 4, 3, 2), arms=4, with_search=True)
 
 
 def test_six_enter_and_the_worst_are_dropped_while_the_arms_run_four_rounds() -> None:
@@ -128,9 +128,8 @@ def test_six_enter_and_the_worst_are_dropped_while_the_arms_run_four_rounds() ->
         {6, 7, 8, 9},
         {7, 8, 9},
         {8, 9},
-        {9},
     ]
-    assert [{0, 1} <= set(trials) for trials in entered] == [True] * 4 + [False]
+    assert all({0, 1} <= set(trials) for trials in entered)
     assert found.winner == 9
 
 
@@ -150,9 +149,7 @@ def test_folds_of_the_search_count_among_candidates() -> None:
     means, searched = {0: 0.1, 1: 0.2, 8: 0.61, 9: 0.6}, {8: (0.5, 0.5), 9: (0.7, 0.7)}
     for given, winner in ((searched, 9), (None, 8)):
         found = run_race(means, candidates=(8, 9), rules=ON_FOLDS, searched=given)
-        runners = {trial: len(own) for trial, own in found.scores.items() if trial > 1}
         assert found.winner == winner
-        assert runners == {8: 5, 9: 4} if winner == 8 else {8: 4, 9: 5}
 
 
 @pytest.mark.parametrize("arm", [BASELINE, RECIPE])
@@ -164,13 +161,14 @@ def test_folds_of_the_search_do_not_count_against_baseline_and_recipe(arm: int) 
 
 
 def test_the_winner_meets_the_arms_on_the_rounds_that_all_were_in() -> None:
-    """The last round is of the best candidate alone: a lucky fold there proves nothing."""
+    """In studies begun before, the last round is of one candidate: luck there proves nothing."""
+    before = design.Race(entered=(6, 4, 3, 2, 1), arms=4, with_search=True)
     fresh = {0: 0.62, 1: 0.2, 9: 0.6}
 
     def score(trials: Sequence[int], index: int) -> list[float | None]:
         return [9.0 if index == 4 else fresh[trial] for trial in trials]
 
-    found = race([9], BASELINE, [RECIPE], ON_FOLDS, "maximize", score)
+    found = race([9], BASELINE, [RECIPE], before, "maximize", score)
     assert found.scores[9] == [0.6] * 4 + [9.0]
     assert found.winner == BASELINE
 

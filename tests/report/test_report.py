@@ -257,7 +257,7 @@ def test_a_score_of_few_folds_is_told_with_its_standard_error(
     tmp_path: Path, folds: int, searched: int, where: str
 ) -> None:
     sizes = {"development": 100, "training": 80, "validation": 20, "folds": folds, "test": 983}
-    rules = {"entered": [6, 4, 3, 2, 1], "arms": 4, "with_search": searched < 5}
+    rules = {"entered": [6, 4, 3, 2], "arms": 4, "with_search": searched < 5}
     study = usual_study(tmp_path, data={"sizes": sizes}, folds_in_search=searched, race=rules)
     text, facts = worded(study, tmp_path)
     best = facts["arms"]["best"]
@@ -657,10 +657,21 @@ def test_a_path_that_ended_early_names_what_was_left(tmp_path: Path) -> None:
     assert facts["ablation"]["rest"]["gain"] == pytest.approx(0.06)
     assert "the last change: `dropout`" in text
     assert "(80 % of the gain of all 2 changes)" in text
-    assert "The others can be dropped: `dropout`." in text
+    assert "can be dropped" not in text, "two folds cannot tell so little"
+    assert "What the others brought is too little for these folds to tell: `dropout`." in text
     assert "At each step the 4 changes were tried that promised most" in text
     assert "The path ends where the other changes together are not worth a step" in text
     assert "keep only `learning_rate`" in text
+    many = {
+        "rounds": 40,
+        "path_scores": [[0.60, 0.62] * 20, [0.84, 0.86] * 20],
+        "without": {"learning_rate": [0.65, 0.67] * 20},
+        "whole": [0.900, 0.921] * 20,
+        "smallest_scores": [0.84, 0.86] * 20,
+    }
+    study.set_user_attr("ablation", {**stored, **short, **many})
+    text, facts = written(study, tmp_path)
+    assert "The others can be dropped: `dropout`." in text
 
 
 def test_a_number_of_trials_that_came_from_a_time(tmp_path: Path) -> None:

@@ -61,10 +61,10 @@ def with_folds(folder: Path, reference: str, scheme: Scheme) -> StudyConfig:
     ("reference", "scheme", "folds", "entered", "with_search"),
     [
         (TINY, KFold(5), 5, (3, 3, 3, 3, 3, 3), False),  # one stack
-        (STAMPS, KFold(5), 2, (6, 4, 3, 2, 1), True),
-        (STAMPS, KFold(2), 2, (6, 4, 3, 2, 1), True),
-        (STAMPS, GroupFolds(4), 2, (6, 4, 3, 2, 1), True),
-        (STAMPS, TimeFolds(4), 4, (6, 4, 3, 2, 1), False),  # which are not alike
+        (STAMPS, KFold(5), 2, (6, 4, 3, 2), True),
+        (STAMPS, KFold(2), 2, (6, 4, 3, 2), True),
+        (STAMPS, GroupFolds(4), 2, (6, 4, 3, 2), True),
+        (STAMPS, TimeFolds(4), 4, (6, 4, 3, 2), False),  # which are not alike
         (STAMPS, Holdout(15), 1, (3, 1), True),
     ],
 )

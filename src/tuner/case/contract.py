@@ -123,6 +123,10 @@ class Case:
         suggest: the search space, written once: draws hyperparameters from an Optuna trial.
         load: finds the data in folders; `dataset` calls it, and checks what it returns.
         build: makes an untrained model that takes batches of `Shape.inputs`.
+        initialise: gives a model that `build` made the weights that its training starts from, such
+            as pretrained ones. Not called for a model with weights of its own, as one of a bundle.
+            None: it starts from those that `build` draws.
+        starts_from: which weights these are, by name and hash: another study, if they are others.
         augment: changes a batch of scaled features for training: (features, hyperparameters,
             generator) -> features of the same shape. None: nothing.
         class_weights: of the loss of a classification: "balanced" (each class counts as much as any
@@ -163,6 +167,8 @@ class Case:
     suggest: Callable[[BaseTrial], Any]
     load: Callable[[Folders], Dataset]
     build: Callable[[Any, Shape], nn.Module]
+    initialise: Callable[[nn.Module], None] | None = None
+    starts_from: str = ""
     augment: Callable[[Tensor, Any, Generator], Tensor] | None = None
     class_weights: Any = None
     loss: Callable[[Tensor, Tensor, Any], Tensor] | None = None
@@ -226,7 +232,7 @@ class Case:
             )
         if self.class_weights is not None and self.task != "classification":
             raise CaseError(f"case {self.name!r}: class_weights are for a classification")
-        for name in ("augment", "loss", "optimizer", "step", "read"):
+        for name in ("initialise", "augment", "loss", "optimizer", "step", "read"):
             function = getattr(self, name)
             if function is not None and not callable(function):
                 raise CaseError(

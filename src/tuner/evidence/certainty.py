@@ -202,7 +202,9 @@ def in_words(found: Certainty, write: Callable[[float], str]) -> str:
         f"{write(found.smallest)} will often be missed"
     )
     if found.hour_seeds and found.hour_smallest is not None:
-        first += f"; one more hour of training would lower this to {write(found.hour_smallest)}"
+        more = f"{found.hour_seeds:,} more seed{'s' if found.hour_seeds > 1 else ''} per arm"
+        first += f"; one more hour of training, for {more}, would lower this to "
+        first += write(found.hour_smallest)
     if found.wanted is None or found.wanted >= found.smallest:
         return f"{first}."
     rows = None if found.rows_needed is None else f"{found.rows_needed:,} test rows"

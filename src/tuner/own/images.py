@@ -29,6 +29,8 @@ class Given:
         size: pixels of a side that pictures are resized to; None: chosen by the pictures.
         backbone: a network of torchvision that was trained on ImageNet; None: none.
         weights: a file with the backbone's weights; None: torchvision's own, downloaded.
+        unfreeze: how many of the backbone's last stages the search may train; None: none, so that
+            its features are computed once.
     """
 
     data: Path = option(
@@ -65,7 +67,7 @@ class Given:
         metavar="PIXELS",
     )
     backbone: str | None = option(
-        "learn on the features of this network, pretrained on ImageNet and frozen",
+        "learn on the features of this network, pretrained on ImageNet",
         default=None,
         choices=BACKBONES,
     )
@@ -74,6 +76,12 @@ class Given:
         "torchvision's, downloaded once)",
         default=None,
         metavar="FILE",
+    )
+    unfreeze: int | None = option(
+        "with a backbone: let the search train up to this many of its last stages, 1 or 2, and the "
+        "strength of augmentation (default: none, which takes a second a trial)",
+        default=None,
+        metavar="STAGES",
     )
 
 

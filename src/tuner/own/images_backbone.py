@@ -65,11 +65,16 @@ class Backbone:
         return tuple(f"{self.name}.{self.digest[:DIGITS]}.{n}" for n in range(self.width))
 
     @property
+    def identity(self) -> str:
+        """Its name, and which weights it has."""
+        return f"{self.name} (SHA-256 of its weights {self.digest[:DIGITS]}…)"
+
+    @property
     def in_words(self) -> str:
         """What is learnt on."""
         return (
-            f"{self.size} × {self.size}, in colour, to {self.width:,} features of {self.name}, "  # noqa: RUF001
-            f"frozen (SHA-256 of its weights {self.digest[:DIGITS]}…)"
+            f"{self.size} × {self.size}, in colour, to {self.width:,} features of {self.identity}, "  # noqa: RUF001
+            "frozen"
         )
 
     def features_of(self, pictures: Sequence[Picture], known_by: Tensor, folder: Path) -> Tensor:
@@ -147,12 +152,12 @@ def _load(name: str, file: Path | None, size: int) -> Backbone:
             f"{' '.join(str(error).split())[:200]}. Name the file of a state_dict of torchvision's "
             f"{name}"
         ) from error
-    width = _cut(made)
+    width = cut_head(made)
     frozen = made.eval().requires_grad_(requires_grad=False)
     return Backbone(name, _digest(frozen.state_dict()), size, frozen, width)
 
 
-def _cut(made: nn.Module) -> int:
+def cut_head(made: nn.Module) -> int:
     """Take away the layer that names ImageNet's classes; return how many features go into it."""
     name = "fc" if hasattr(made, "fc") else "classifier"
     head: nn.Module = getattr(made, name)

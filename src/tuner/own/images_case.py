@@ -15,12 +15,13 @@ from tuner.own.images_space import HEAD, HEAD_RECIPE, Scale, suggest_head
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from tuner.data.dataset import Dataset
     from tuner.own.images import Given
 
 NAME = "images"
+MOST_UNFROZEN = 2  # stages of a backbone
 MANY, POINTS = 20_000, 4  # development rows from which an epoch is validated so often
 
 
@@ -35,6 +36,15 @@ def make_case(given: Given) -> Case:
     """
     if given.weights is not None and given.backbone is None:
         raise UsageError("--weights is for a pretrained network; name it with --backbone")
+    if given.unfreeze is not None:
+        if given.backbone is None:
+            raise UsageError("--unfreeze is for a pretrained network; name it with --backbone")
+        if not 1 <= given.unfreeze <= MOST_UNFROZEN:
+            raise UsageError(
+                f"--unfreeze {given.unfreeze} is not 1 or {MOST_UNFROZEN}; leave it out to train "
+                "a head alone"
+            )
+        return _fine_tuned(given, None)
     return _with_backbone(given, None) if given.backbone else _case(given, None)
 
 
@@ -68,6 +78,39 @@ def _with_backbone(given: Given, data: Dataset | None) -> Case:
         settle=partial(_with_backbone, given),
         accepts=partial(_accepts, given),
     )
+
+
+def _fine_tuned(given: Given, data: Dataset | None) -> Case:
+    """Return the case of a pretrained network whose last stages may be trained.
+
+    Its weights are read once the data is there: a bundle has its own.
+    """
+    from tuner.own import images_finetuning as tuning  # imports torchvision
+    from tuner.own.images_backbone import backbone_of
+
+    scale = tuning.FineTuningSpace.of(given.unfreeze or 0, data)
+    return Case(
+        name=NAME,
+        task=data.task if data else "classification",
+        baseline=scale.baseline,
+        recipe=scale.recipe,
+        suggest=scale.suggest,
+        load=partial(load, given),
+        build=partial(tuning.build, str(given.backbone)),
+        initialise=partial(_start, given),
+        starts_from=backbone_of(given).identity if data else "",
+        optimizer=tuning.optimizer,
+        augment=augment_photos,
+        points_per_epoch=POINTS if data and len(data.development) >= MANY else 1,
+        settle=partial(_fine_tuned, given),
+    )
+
+
+def _start(given: Given, network: nn.Module) -> None:
+    from tuner.own.images_backbone import backbone_of
+    from tuner.own.images_finetuning import start_from
+
+    start_from(backbone_of(given), network)
 
 
 def _read(given: Given, path: Path) -> Tensor:

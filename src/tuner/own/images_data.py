@@ -11,6 +11,7 @@ import torch
 
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
+from tuner.data.sources.flowers102 import IMAGENET
 from tuner.data.splits import GroupFolds, Holdout, KFold, hold_out_groups, number_of_folds
 from tuner.errors import DataError, UsageError
 from tuner.own.images_alike import find_alike
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.data.dataset import Dataset
+    from tuner.data.examples import PixelStatistics
+    from tuner.data.images import Look
     from tuner.data.sources.folders import Folders
     from tuner.data.splits import Scheme
     from tuner.own.images import Given
@@ -80,11 +83,12 @@ def load(given: Given, folders: Folders) -> Dataset:
     """
     check_place(given.data)
     listing = _listed(given)
-    backbone = _backbone(given)
+    pretrained = _backbone(given)
+    backbone = None if given.unfreeze else pretrained  # whose features are all that is learnt on
     heads, broken = look_through(listing.pictures)
     refuse_too_many(given.data, broken, len(listing.pictures))
     looks = [look for _, look in heads]
-    shape, why = choose_shape(looks, None if backbone else given.size)
+    shape, why = _shape(given, looks, pretrained)
     pixels, pictures, unread = read_pixels([one for one, _ in heads], shape, folders.own)
     broken += unread
     refuse_too_many(given.data, broken, len(listing.pictures))
@@ -112,7 +116,7 @@ def load(given: Given, folders: Folders) -> Dataset:
         validation=scheme,
         classes=classes,
         columns=backbone.columns if backbone else (),
-        pixels=None if backbone else statistics_of(development.features),
+        pixels=None if backbone else _pixels(development, pretrained),
     )
     inspection = (
         ("pictures", f"{len(pictures):,} from {listing.kind}"),
@@ -145,6 +149,23 @@ def _backbone(given: Given) -> Backbone | None:
     from tuner.own.images_backbone import backbone_of  # imports torchvision
 
     return backbone_of(given)
+
+
+def _shape(
+    given: Given, looks: Sequence[Look], pretrained: Backbone | None
+) -> tuple[tuple[int, int, int], str]:
+    """Choose what pictures are read as, (C, H, W), and say why."""
+    if pretrained is None:
+        return choose_shape(looks, given.size)
+    if given.unfreeze:
+        (_, *sides), _ = choose_shape(looks, pretrained.size)
+        return (3, sides[0], sides[1]), f"as {pretrained.identity} takes them, to train it further"
+    return choose_shape(looks, None)  # to compare pictures; its features are made of the files
+
+
+def _pixels(development: Examples, pretrained: Backbone | None) -> PixelStatistics:
+    """Return how pixels are normalised: as a pretrained network knows them, or by themselves."""
+    return IMAGENET if pretrained else statistics_of(development.features)
 
 
 def _listed(given: Given) -> Listing:

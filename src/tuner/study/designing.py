@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
 
 ENOUGH = 2  # folds in the search, where each costs a training of its own
-ON_FOLDS = Race(entered=(6, 4, 3, 2, 1), arms=4, with_search=True)
+# The last round has two: one more would train the winner alone, and decide nothing.
+ON_FOLDS = Race(entered=(6, 4, 3, 2), arms=4, with_search=True)
 # A single held-out part is large: one round tells the candidates apart as far as can be told, and
 # each round is a whole training.
 ON_ONE_PART = Race(entered=(3, 1), arms=2, with_search=True)
 # All folds of the search tell the best apart as well as fresh ones do, and six fresh ones are one
 # stack, so nobody is dropped on the way. Six candidates cost 1.7 times as much and won nothing.
 ON_STACKS = Race(entered=(3,) * 6, arms=6)
-IN_TIME = Race(entered=(6, 4, 3, 2, 1), arms=4)
+IN_TIME = Race(entered=(6, 4, 3, 2), arms=4)
 
 
 def design_for(case: Case, data: Dataset) -> Design:

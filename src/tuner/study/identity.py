@@ -54,6 +54,7 @@ def facts_of_case(case: Case, source: Source) -> dict[str, Any]:
         "recipe": asdict(case.recipe),
         "points_per_epoch": case.points_per_epoch,
         "source": asdict(source),
+        **({"starts_from": case.starts_from} if case.starts_from else {}),
     }
 
 
@@ -113,6 +114,9 @@ def _of_case(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[C
     if stored["points_per_epoch"] != wanted["points_per_epoch"]:
         pair = stored["points_per_epoch"], wanted["points_per_epoch"]
         yield _plain("number of validations an epoch", *pair)
+    begun, now = (one.get("starts_from", "none") for one in (stored, wanted))
+    if begun != now:
+        yield _plain("pretrained network", begun, now)
     yield from changes_of_source(stored["source"], Source(**wanted["source"]))
 
 

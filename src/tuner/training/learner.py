@@ -55,6 +55,8 @@ class Learner:
         seed_others(own_seed)
         with keep_seeded(own_seed):
             network = case.build(hyperparameters, shape_of(data))
+            if case.initialise is not None and isinstance(network, nn.Module):
+                case.initialise(network)
         if not isinstance(network, nn.Module):
             raise TrainingError(
                 f"build returns {type(network).__name__}; it has to return an nn.Module"

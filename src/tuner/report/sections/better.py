@@ -93,8 +93,8 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
         if planned and len(planned["models"]) > 1:
             reasons.append("two looks at them were planned")
         notes.append(
-            f"- {' and '.join(reasons).capitalize()}. To allow for that, each interval is at "
-            f"{per_cent(confidence, 1)} instead of 95 %."
+            f"- {' and '.join(reasons).capitalize()}. To allow for that, each interval is computed "
+            f"at {per_cent(confidence, 1)}, so that all looks together keep the 95 %."
         )
     price = (facts["confirmation"] or {}).get("price") or {}
     if price.get("words"):

@@ -135,9 +135,15 @@ def _smallest(metric: Metric, found: Facts) -> str:
     every = count(len(found["changes"]), "change")
     share = of_the_gain(smallest["gain"] / whole)
     text = f"**The smallest change worth making:** {changes} ({share} of all {every})."
+    doubt = _doubt(metric, found)
     if dropped:
-        text += f" The others can be dropped: {listed([code(name) for name in dropped])}."
-    return text + _doubt(metric, found)
+        others = listed([code(name) for name in dropped])
+        text += (
+            f" What the others brought is too little for these folds to tell: {others}."
+            if doubt
+            else f" The others can be dropped: {others}."
+        )
+    return text + doubt
 
 
 def _rest(metric: Metric, found: Facts) -> list[list[str]]:

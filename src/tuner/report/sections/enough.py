@@ -76,7 +76,10 @@ def more_trials(facts: Facts) -> str:
         )
     gain, noise = found["gain"], found["noise"]
     if not gain:
-        brought = f"The last {found['since_best']} of {found['total']} trials found nothing better."
+        brought = (
+            f"The last {found['since_best']} of {found['total']} trials did not improve the best "
+            "score of the search."
+        )
     else:
         brought = (
             f"The last {found['last']} of {found['total']} trials improved the best score by "
@@ -87,7 +90,7 @@ def more_trials(facts: Facts) -> str:
             brought += f", {than} than the uncertainty of that score ({difference(metric, noise)})"
         brought += "."
         if found["more_trials"] == "hardly" and (noise is None or gain > noise):
-            brought += f" But the last {found['since_best']} found nothing better."
+            brought += f" But the last {found['since_best']} did not improve it."
     if found["more_trials"] == "hardly":
         return f"**100 more trials would probably not help.** {brought}"
     return (

@@ -143,8 +143,8 @@ def _suspects(found: Facts) -> str:
     more = f" The first {MOST_SUSPECTS} are shown." if len(suspects) > MOST_SUSPECTS else ""
     return (
         f"**Is the label wrong?** Nearly all models contradict {count(len(suspects), 'label')} of "
-        "the test rows. Of the rows that they are as sure of, at least nine in ten have the label "
-        f"that the models say. Look at these first.{more}\n\n"
+        "the test rows. Among all rows that the models are this sure of, at least nine in ten do "
+        f"have the label that they say. Look at these first.{more}\n\n"
         f"{table(header, rows, left=3)}"
     )
 

@@ -108,7 +108,7 @@ def _what_changed(facts: Facts) -> str:
     text = f"**What changed:** trial {trial}{who} differs from the baseline in "
     text += f"{count(len(differing), 'hyperparameter')}."
     if best_is_guess(facts):
-        text += " It was tried before the search, and the search found nothing better."
+        text += " It was tried before the search, which found nothing that was ranked above it."
     if told := most_of_it(facts):
         text += f" {told}"
     if len(shown) < len(differing):

@@ -36,7 +36,7 @@ def guesses_in_words(facts: Facts) -> str:
     )
     arms = {name: arm["trial"] for name, arm in facts["arms"].items()}
     if best_is_guess(facts):
-        return f"{text}trial {arms['best']} won, and the search found nothing better"
+        return f"{text}trial {arms['best']} won, ahead of all that the search found"
     named = [name for name in ("baseline", "recipe") if arms.get(name) == arms.get("best")]
     return f"{text}{f'the {named[0]} is' if named else 'the search found'} better"
 

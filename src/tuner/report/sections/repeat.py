@@ -24,7 +24,7 @@ def repeat_section(facts: Facts) -> str:
         "the workers decides which trials come next."
         if by_chance
         else "This command makes the same study again, in a folder of its own. On a machine and "
-        "versions like these it gives the same scores."
+        "versions like these it gives the same scores, bit for bit."
     )
     browse = shlex.join(
         ["optuna-dashboard", facts["storage"], "--artifact-dir", facts["artifacts"]]
