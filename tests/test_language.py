@@ -47,20 +47,20 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
         return read_po(file)
 
 
-def parts(sentence: str) -> list[tuple[str, ...]]:
+def parts(sentence: str) -> list[str]:
     """What a translation has to keep: parts with their formats, links and marks, signs of per cent.
 
     A sentence of the templates has `%(name)s`, one of the code has `{name}`.
     """
     if re.search(r"%\(|%%", sentence):
-        found = [(one,) for one in re.findall(r"%\(\w+\)[a-z]|%%|%(?![(%])", sentence)]
+        found = re.findall(r"%\(\w+\)[a-z]|%%|%(?![(%])", sentence)
     else:
         found = [
-            (name, kind or "", conversion or "")
+            f"{name}!{conversion}:{kind}"
             for _, name, kind, conversion in string.Formatter().parse(sentence)
             if name is not None
         ]
-    return sorted([*found, *((one,) for one in re.findall(r"<[^>]+>", sentence))])
+    return sorted([*found, *re.findall(r"<[^>]+>", sentence)])
 
 
 def faults(catalogue: Catalog, template: Catalog) -> Iterator[str]:

@@ -60,7 +60,7 @@ def contrast(workplace: Workplace, first: str, second: str) -> dict[str, Any]:
 
 def reasons_against(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Say why scores of two studies cannot be compared; nothing where they can."""
-    found = []
+    found: list[str] = []
     prints = [made["data"]["fingerprint"] for made in (one, other)]
     if prints[0] != prints[1]:
         words = [

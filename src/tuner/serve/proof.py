@@ -130,8 +130,8 @@ def paired(
     """
     kept = [_kept(storage, name) for name, _ in (first, second)]
     told = (first, second)
-    said = [one and one[1].said(str(trial)) for one, (_, trial) in zip(kept, told, strict=True)]
-    if not (kept[0] and kept[1] and said[0] and said[1]):
+    each = [one and one[1].said(str(trial)) for one, (_, trial) in zip(kept, told, strict=True)]
+    if not (kept[0] and kept[1] and each[0] and each[1]):
         return Pair(None, why=said("not both were tested"))
     rows = [one[1].attributes[TARGETS]["rows"] for one in kept if one]
     if rows[0] != rows[1]:
@@ -139,7 +139,7 @@ def paired(
     study = kept[1][0]
     metric = metric_of(study.user_attrs[FACTS])
     looks = pairs * max(1, *(looks_at(one[0], rows[0]) for one in kept if one))
-    gain = _gain(metric, said[0], said[1], kept[1][1], looks)
+    gain = _gain(metric, each[0], each[1], kept[1][1], looks)
     if gain is None or metric.name != metric_of(kept[0][0].user_attrs[FACTS]).name:
         return Pair(None, why=said("they have different metrics"))
     matters = all(one[0].user_attrs.get(SEED_MATTERS) in {None, "weights"} for one in kept if one)

@@ -25,7 +25,7 @@ def language_of(request: Request) -> str:
     """Return the code of a page's language. What programs ask for is English."""
     if is_for_programs(request):
         return ENGLISH
-    chosen = request.cookies.get(COOKIE)
+    chosen = request.cookies.get(COOKIE, "")
     if chosen in languages():
         return chosen
     return negotiated(request.headers.get("accept-language", ""))
