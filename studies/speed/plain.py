@@ -94,11 +94,13 @@ DATA: dict[str, tuple[Callable[..., Loaders], Shape]] = {
 }
 
 
-def objective(trial: optuna.Trial, case: Case, data_dir: Path | None, seed: int) -> float:
+def objective(
+    trial: optuna.Trial, case: Case, data_dir: Path | None, seed: int, device: str = "cpu"
+) -> float:
     hp = case.suggest(trial)
     load, shape = DATA[case.name]
     training, validation = load(hp, data_dir, seed)
-    model = case.build(hp, shape)
+    model = case.build(hp, shape).to(device)
     optimizers = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
     optimizer = optimizers[hp.optimizer](
         model.parameters(), lr=hp.learning_rate, weight_decay=hp.weight_decay
@@ -142,9 +144,10 @@ def train(
 ) -> None:
     """Train for an epoch."""
     model.train()
+    device = next(model.parameters()).device
     for features, targets in loader:
         optimizer.zero_grad()
-        loss = loss_of(model(features), targets)
+        loss = loss_of(model(features.to(device)), targets.to(device))
         loss.backward()
         optimizer.step()
         if isinstance(schedule, OneCycleLR):
@@ -158,9 +161,11 @@ def evaluate(model: nn.Module, loader: DataLoader[Any], task: str) -> float:
     model.eval()
     total = 0.0
     rows = 0
+    device = next(model.parameters()).device
     with torch.no_grad():
-        for features, targets in loader:
-            outputs: Tensor = model(features)
+        for features, on_processor in loader:
+            targets = on_processor.to(device)
+            outputs: Tensor = model(features.to(device))
             if task == "classification":
                 total += (outputs.argmax(dim=1) == targets).sum().item()
             else:
@@ -214,6 +219,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the sampler, the split and torch")
     parser.add_argument("--data-dir", type=Path, help="folder of the raw data; housing needs none")
     parser.add_argument("--storage", default="sqlite:///plain.db")
+    parser.add_argument("--device", default="cpu", help="that models train on: cpu or cuda")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="begin no trial after it")
     given = parser.parse_args()
     case = load_case(given.case)
@@ -233,7 +239,7 @@ def main() -> None:
         study.enqueue_trial(asdict(case.recipe))
     finished = sum(trial.state.is_finished() for trial in study.trials)
     study.optimize(
-        lambda trial: objective(trial, case, given.data_dir, given.seed),
+        lambda trial: objective(trial, case, given.data_dir, given.seed, given.device),
         n_trials=max(given.trials - finished, 0),
         timeout=given.timeout,
     )

@@ -1,55 +1,126 @@
-"""On a machine with several GPUs each worker has its own; the GPUs are made up, nothing else."""
+"""Workers and their GPUs. The GPUs are made up at PyTorch's edge, nothing else is."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
 from tests.engines.test_contract import drain, first_point, kill_worker_of
 from tests.engines.test_contract import job as job
-from tuner.engines import processes
+from tuner.engines import cards, processes
+from tuner.engines.cards import (
+    VISIBLE,
+    card_facts,
+    in_words,
+    other_cards,
+    refuse_missing,
+    unused_device,
+    visible_cards,
+)
 from tuner.engines.choosing import ThisMachine
-from tuner.engines.inprocess import InProcessEngine
+from tuner.engines.compute import Compute
 from tuner.engines.job import Finished
 from tuner.engines.processes import ProcessEngine, _Fit
 from tuner.errors import EngineError
+from tuner.runs.loops import LoopMachine
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tuner.engines.job import Job
 
 GPU = Plan(device="cuda")
+SLICES = "MIG-5c1f9a2e-0001,MIG-5c1f9a2e-0002,MIG-77aa0000-0003"
 
 
-def cards_of(engine: ProcessEngine) -> list[int]:
-    """The card of each worker, idle or not."""
-    fits = [fit for fit in engine._at_work() if isinstance(fit, _Fit)]
-    return sorted(worker.card for worker in (*engine._idle, *(fit.worker for fit in fits)))
+class Properties:
+    """What PyTorch says of a card."""
+
+    name = "NVIDIA H100"
+    total_memory = 85 * 10**9
+
+
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that makes up so many cards, as they are listed."""
+
+    def make(count: int, listed: str | None = None) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _index: Properties)
+        monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91900)
+        monkeypatch.delenv(VISIBLE, raising=False)
+        if listed is not None:
+            monkeypatch.setenv(VISIBLE, listed)
+
+    return make
 
 
 class Unstarted:
     """A worker without a process."""
 
-    def __init__(self, card: int) -> None:
+    def __init__(self, card: str | None) -> None:
         self.card = card
 
     def end(self) -> None:
         pass
 
 
+def cards_of(engine: ProcessEngine) -> list[str | None]:
+    """The card of each worker, idle or not."""
+    fits = [fit for fit in engine._at_work() if isinstance(fit, _Fit)]
+    workers = (*engine._idle, *(fit.worker for fit in fits))
+    return sorted((worker.card for worker in workers), key=str)
+
+
 @pytest.mark.parametrize(
-    ("cards", "workers", "expected"),
-    [(3, None, [0, 1, 2]), (2, 4, [0, 0, 1, 1]), (4, 2, [0, 1]), (1, 3, [0, 0, 0])],
+    ("count", "listed", "names"),
+    [
+        (0, None, ()),
+        (0, "0", ()),
+        (3, None, ("0", "1", "2")),
+        (2, "2, 3", ("2", "3")),
+        (1, "1,-1,0", ("1",)),
+        (2, "GPU-8a,GPU-9b", ("GPU-8a", "GPU-9b")),
+        (1, SLICES, tuple(SLICES.split(","))),
+    ],
+)
+def test_a_card_has_the_name_that_makes_it_visible(
+    made_up: Any, count: int, listed: str | None, names: tuple[str, ...]
+) -> None:
+    made_up(count, listed)
+    assert visible_cards() == names
+
+
+@pytest.mark.parametrize(
+    ("count", "listed", "workers", "expected"),
+    [
+        (3, None, None, ["0", "1", "2"]),
+        (2, "4,7", 4, ["4", "4", "7", "7"]),
+        (4, None, 2, ["0", "1"]),
+        (1, None, 3, ["0", "0", "0"]),
+        (1, None, None, ["0"]),
+        (1, SLICES, None, SLICES.split(",")),
+    ],
 )
 def test_every_card_is_used(
-    monkeypatch: pytest.MonkeyPatch, cards: int, workers: int | None, expected: list[int]
+    made_up: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    listed: str | None,
+    workers: int | None,
+    expected: list[str],
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    made_up(count, listed)
     monkeypatch.setattr(processes, "_Worker", Unstarted)
     engine = ThisMachine(workers).engine(GPU)
     assert isinstance(engine, ProcessEngine)
@@ -57,35 +128,165 @@ def test_every_card_is_used(
     assert cards_of(engine) == expected
 
 
-def test_one_card_needs_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert isinstance(ThisMachine().engine(GPU), InProcessEngine)
+def test_a_study_for_the_processor_has_no_cards(made_up: Any) -> None:
+    made_up(2)
+    machine = ThisMachine(1)
+    machine.engine(Plan()).close()
+    assert machine.facts() == {}
 
 
-def test_a_plan_for_a_gpu_needs_one() -> None:
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    with pytest.raises(
-        EngineError, match="the study was begun on a GPU, and this machine has none"
-    ):
+@pytest.mark.parametrize(
+    ("workers", "listed", "said"),
+    [
+        (
+            1,
+            "3",
+            "GPU: NVIDIA H100 (3); 1 worker.",
+        ),
+        (
+            3,
+            "3,5",
+            "GPUs: NVIDIA H100 (3), NVIDIA H100 (5); 3 workers, 1 to 2 on each.",
+        ),
+        (
+            1,
+            "3,5",
+            "GPUs: NVIDIA H100 (3), NVIDIA H100 (5); 1 worker, so 1 of them rest.",
+        ),
+    ],
+)
+def test_a_study_says_which_cards_it_uses(
+    made_up: Any, monkeypatch: pytest.MonkeyPatch, workers: int, listed: str, said: str
+) -> None:
+    made_up(len(listed.split(",")), listed)
+    monkeypatch.setattr(processes, "_Worker", Unstarted)
+    machine = ThisMachine(workers)
+    engine = machine.engine(GPU)
+    assert machine.in_words(engine.slots) == said
+
+
+def test_the_calls_of_a_loop_share_the_cards_too(made_up: Any) -> None:
+    made_up(2, "4,7")
+    machine = LoopMachine.of(Compute())
+    assert machine.slots == 2
+    assert machine.facts()["cards"]["names"] == ["NVIDIA H100"] * 2
+    assert machine.in_words(2) == "GPUs: NVIDIA H100 (4), NVIDIA H100 (7); 2 workers, 1 on each."
+    with closing(machine.engine()) as engine:
+        assert engine._cards == ("4", "7")
+    made_up(0)
+    assert machine.facts() == {}
+    assert machine.in_words(2) is None
+
+
+def test_slices_of_one_card_are_told_apart(made_up: Any) -> None:
+    made_up(1, SLICES)
+    facts = card_facts()
+    assert facts["names"] == [Properties.name] * 3
+    assert "MIG-77aa0000-0003" in in_words(facts, visible_cards(), 3)
+
+
+def test_the_driver_is_read_from_where_linux_keeps_it(
+    made_up: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made_up(1)
+    monkeypatch.setattr(cards, "DRIVER", tmp_path / "version")
+    assert card_facts()["driver"] == "unknown"
+    cards.DRIVER.write_text(
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.133.20  Mon Mar 1\nGCC version: 12\n"
+    )
+    facts = card_facts()
+    assert facts["driver"] == "570.133.20"
+    assert facts["memory_gib"] == [79.2]
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ({}, []),
+        ({"driver": "535.1"}, ["GPU driver 535.1 there, unknown here"]),
+        ({"names": ["NVIDIA A100"]}, ["GPU NVIDIA A100 there, NVIDIA H100 here"]),
+        ({"cudnn": 8, "cuda": "11.8"}, None),
+        ({"names": ["NVIDIA H100"] * 8}, []),
+    ],
+)
+def test_what_differs_of_the_cards_is_said(
+    made_up: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    there: dict[str, Any],
+    said: list[str] | None,
+) -> None:
+    made_up(1)
+    monkeypatch.setattr(cards, "DRIVER", tmp_path / "none")
+    found = other_cards([{"cards": {**card_facts(), **there}}, {"machine": {}}])
+    if said is None:
+        assert [line.partition(" ")[0] for line in found] == ["CUDA", "cuDNN"]
+    else:
+        assert found == said
+
+
+def test_a_machine_without_a_card_is_another_machine(made_up: Any) -> None:
+    made_up(0)
+    session = {"cards": {"names": ["NVIDIA A100"], "driver": "1", "cuda": "13.0", "cudnn": 9}}
+    assert other_cards([session]) == ["GPU NVIDIA A100 there, none here"]
+    assert other_cards([{"machine": {}}]) == []
+
+
+def test_a_plan_for_a_gpu_needs_one(made_up: Any) -> None:
+    made_up(0)
+    with pytest.raises(EngineError, match=r"begun on a GPU .* has none\. .* a machine with a GPU"):
         ThisMachine(1).engine(GPU)
+    refuse_missing(Plan())
+
+
+@pytest.mark.parametrize(("nvidia", "apple"), [(0, False), (0, True), (1, True)])
+def test_an_apple_gpu_is_left_alone_in_one_line(
+    made_up: Any, monkeypatch: pytest.MonkeyPatch, nvidia: int, apple: bool
+) -> None:
+    made_up(nvidia)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: apple)
+    said = unused_device()
+    assert (said is not None) == (apple and not nvidia)
+    if said is not None:
+        assert "\n" not in said
+        assert Plan.for_machine(images=False).device == "cpu"
+        machine = ThisMachine(1)
+        machine.engine(Plan()).close()
+        assert machine.in_words(1) == said
+
+
+def test_the_server_that_workers_are_forked_from_never_uses_cuda() -> None:
+    """A process that has cannot hand it on to its children."""
+    program = """
+import torch
+
+def refuse(*_arguments, **_named):
+    raise RuntimeError("CUDA was asked for")
+
+for name in ("is_available", "device_count", "_lazy_init", "init", "current_device"):
+    setattr(torch.cuda, name, refuse)
+from importlib import import_module
+from tuner.engines.forking import IMPORTED
+for module in IMPORTED:
+    import_module(module)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.slow
 def test_a_worker_in_the_place_of_one_that_died_has_its_card(job: Job) -> None:
-    engine = ProcessEngine(2, cards=2)
+    engine = ProcessEngine(2, cards=("0", "1"))
     long = replace(job, hyperparameters={**job.hyperparameters, "epochs": 100_000})
     try:
         for key in (1, 2):
             engine.start(key, long)
             first_point(engine, key)
-        assert cards_of(engine) == [0, 1]
+        assert cards_of(engine) == ["0", "1"]
         kill_worker_of(engine, 2)
         while not engine._fits[2].retried:
             engine.next(2, timeout=0.1)
         first_point(engine, 2)
-        assert Counter(cards_of(engine)) == {0: 1, 1: 1}
+        assert Counter(cards_of(engine)) == {"0": 1, "1": 1}
         for key in (1, 2):
             engine.stop(key)
         engine.start(3, job)
@@ -94,23 +295,54 @@ def test_a_worker_in_the_place_of_one_that_died_has_its_card(job: Job) -> None:
         engine.close()
 
 
-def test_a_worker_binds_itself_to_its_card(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process: what a worker does with a job for a GPU before anything else."""
-    bound: list[int] = []
-    monkeypatch.setattr(torch.cuda, "set_device", bound.append)
-    sent: list[object] = []
+class Pipe:
+    """The end of a pipe that sends one job, over and over."""
 
-    class Pipe:
-        def recv(self) -> tuple[int, Job]:
-            if sent:
-                raise EOFError
-            return 1, replace(job, plan=replace(job.plan, device="cuda"))
+    def __init__(self, job: Job, times: int) -> None:
+        self.job, self.times, self.sent = job, times, list[Any]()
+        self.seen: str | None = None
 
-        def poll(self) -> bool:
-            return bool(sent)
+    def recv(self) -> tuple[int, Job]:
+        self.seen = os.environ.get(VISIBLE)
+        ends = [event for _, event in self.sent if isinstance(event, Finished)]
+        if len(ends) == self.times:
+            raise EOFError
+        return 1, self.job
 
-        def send(self, message: object) -> None:
-            sent.append(message)
+    def poll(self) -> bool:
+        return False
 
-    processes._work(Pipe(), 3)  # type: ignore[arg-type]
-    assert bound == [3]
+    def send(self, message: object) -> None:
+        self.sent.append(message)
+
+
+@pytest.mark.parametrize("card", [None, "MIG-5c1f9a2e-0001"])
+def test_a_worker_sees_its_card_alone_before_anything_else(
+    job: Job, monkeypatch: pytest.MonkeyPatch, card: str | None
+) -> None:
+    """In this process: what a worker does before it takes its first job."""
+    monkeypatch.setenv(VISIBLE, "all of them")
+    pipe = Pipe(job, times=1)
+    processes._work(pipe, card)  # type: ignore[arg-type]
+    assert pipe.seen == (card or "all of them")
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_worker_that_can_use_its_card_no_more_ends(
+    job: Job, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    monkeypatch.setenv(VISIBLE, "")
+    emptied: list[bool] = []
+
+    def synchronize() -> None:
+        if broken:
+            raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+    pipe = Pipe(job, times=2)
+    processes._work(pipe, "0")  # type: ignore[arg-type]
+    ends = [event for _, event in pipe.sent if isinstance(event, Finished)]
+    assert len(ends) == (1 if broken else 2)
+    assert len(emptied) == (0 if broken else 2)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 GATED = """
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,7 @@ GATE = Path({gate!r})
 def build(hyperparameters, shape):
     while GATE.exists():
         (GATE / ray.get_runtime_context().get_node_id()).touch()
+        (GATE / f"{{os.getpid()}}.process").touch()
         time.sleep(0.05)
     return tiny.build(hyperparameters, shape)
 
@@ -75,7 +77,10 @@ class Gate:
         self.folder.mkdir()
 
     def waiting(self) -> set[str]:
-        return {path.name for path in self.folder.iterdir()}
+        return {path.name for path in self.folder.iterdir() if not path.suffix}
+
+    def processes(self) -> set[str]:
+        return {path.name for path in self.folder.glob("*.process")}
 
     def open(self) -> None:
         self.folder.rename(self.folder.with_name("open"))
@@ -282,8 +287,30 @@ def test_what_a_cluster_answers_is_known(nodes: Cluster) -> None:
 
 
 def test_a_gpu_plan_needs_gpus(nodes: Cluster) -> None:
-    with pytest.raises(UsageError, match="room for 0 fits"):
+    with pytest.raises(EngineError, match=r"cannot be trained on this cluster: .* with a GPU"):
         RayCluster().engine(Plan(device="cuda"))
+
+
+def test_fits_share_a_gpu_and_none_has_the_process_of_another(
+    nodes: Cluster, gate: Gate, config: StudyConfig
+) -> None:
+    """Ray hands out a GPU that is made up; the fits compute on the processor."""
+    node = nodes.add_node(num_cpus=0, num_gpus=1)
+    nodes.wait_for_nodes(timeout=60)
+    try:
+        place = RayCluster(workers=2)
+        assert place.in_words(2) == "GPUs: 1 of the cluster; 2 workers."
+        with closing(place.engine(Plan(device="cuda"))) as engine:
+            assert engine.slots == 2
+            gate.shut()
+            for key, job in enumerate(jobs_of(config, 2)):
+                engine.start(key, job)
+            while len(gate.processes()) < 2:  # both at once, on one GPU
+                engine.next(0, timeout=0.1)
+            gate.open()
+            assert all(isinstance(drain(engine, key)[-1], Finished) for key in (0, 1))
+    finally:
+        nodes.remove_node(node)
 
 
 def test_a_node_with_other_versions_is_refused(

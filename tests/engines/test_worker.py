@@ -87,12 +87,44 @@ def test_hyperparameters_of_another_version_fail_the_fit(job: Job) -> None:
         (RuntimeError("mat1 and mat2\nof other shapes"), Failed("RuntimeError: mat1 and mat2")),
         (ZeroDivisionError("\n\n"), Failed("ZeroDivisionError")),
         (FileNotFoundError("no file"), Failed("FileNotFoundError: no file")),
-        (MemoryError(), Failed("MemoryError", may_pass=True)),
-        (torch.OutOfMemoryError("CUDA"), Failed("OutOfMemoryError: CUDA", may_pass=True)),
+        (MemoryError(), Failed("MemoryError", may_pass=True, out_of_memory=True)),
+        (
+            torch.OutOfMemoryError(
+                "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of "
+                "79.11 GiB of which 1.5 GiB is free. Process 12 has 70 GiB in use."
+            ),
+            Failed(
+                "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.",
+                may_pass=True,
+                out_of_memory=True,
+            ),
+        ),
+        (
+            torch.AcceleratorError("CUDA error: out of memory"),
+            Failed(
+                "AcceleratorError: CUDA error: out of memory", may_pass=True, out_of_memory=True
+            ),
+        ),
+        (
+            RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+            Failed(
+                "RuntimeError: cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+                may_pass=True,
+                out_of_memory=True,
+            ),
+        ),
+        (
+            torch.AcceleratorError("CUDA error: device-side assert triggered"),
+            Failed("AcceleratorError: CUDA error: device-side assert triggered"),
+        ),
         (OSError(28, "full"), Failed("OSError: [Errno 28] full", may_pass=True)),
         (
             RuntimeError("DefaultCPUAllocator: not enough memory"),
-            Failed("RuntimeError: DefaultCPUAllocator: not enough memory", may_pass=True),
+            Failed(
+                "RuntimeError: DefaultCPUAllocator: not enough memory",
+                may_pass=True,
+                out_of_memory=True,
+            ),
         ),
     ],
 )

@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 from optuna.trial import TrialState
 
 from tests.making import DATABASE, HERE, TINY, make_brief, retrained, search
 from tuner.bundle.bundle import open_bundle
 from tuner.case.metric import METRICS_OF, scores
-from tuner.errors import DataError, EngineError, StudyError, UsageError
+from tuner.errors import DataError, StudyError, UsageError
 from tuner.evidence.confirming_parts import why_not_confirmable
 from tuner.evidence.jobs import seed_of, stream_of
 from tuner.report.writing import write_report
-from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, PARTS, TESTED_WEIGHTS
+from tuner.study.schema import CONFIRMATION, OPENINGS, PARTS, TESTED_WEIGHTS
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
@@ -103,17 +102,6 @@ def test_other_weights_than_those_that_met_the_test_have_no_test_scores(
         found = manifest(retrained("tiny", case_file=TINY, seed=seed))["metrics"]
         assert found["test"] is None
         assert reason in found["why_no_test"]
-
-
-def test_a_study_of_a_gpu_is_not_retrained_without_one(own_workplace: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    study = load_study(DATABASE, "tiny")
-    facts = study.user_attrs[FACTS]
-    study.set_user_attr(FACTS, {**facts, "plan": {**facts["plan"], "device": "cuda"}})
-    with pytest.raises(EngineError, match=r"begun on a GPU, .* Run this command on a machine with"):
-        retrained("tiny", case_file=TINY)
-    assert not (own_workplace / "storage/bundles").exists()
 
 
 def test_a_trial_can_be_named_by_its_number(own_workplace: Path) -> None:

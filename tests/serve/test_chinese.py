@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -167,6 +168,17 @@ def test_a_reader_switches_the_language_and_stays_on_the_page(empty: Service) ->
     client.cookies.clear()
     client.cookies.set("tuner_language", "../../x")
     assert Seen(client.get("/tuner/", headers={"Accept-Language": "en"}).text).language == "en"
+
+
+def test_a_switch_stays_on_the_page_of_a_study_of_any_name(empty: Service) -> None:
+    client = client_of(empty)
+    key = form_key(client, "/tuner/new")
+    fields = {"form_key": key, "case": "tiny", "name": "试 & ?", "trials": "4", "seed": "0"}
+    there = client.post("/tuner/new", data=fields).headers["location"]
+    back = re.search('name="back" value="([^"]+)"', client.get(there).text)
+    assert back
+    fields = {"form_key": key, "language": "zh", "back": html.unescape(back[1])}
+    assert client.post("/tuner/language", data=fields).headers["location"] == there
 
 
 @pytest.mark.parametrize(

@@ -42,10 +42,10 @@ def move(
     if strength == 0:
         return images
     count = len(images)
-    draws = torch.rand(5, count, generator=random) * 2 - 1
+    draws = torch.rand(5, count, generator=random, device=random.device) * 2 - 1
     angle = draws[0] * (strength * degrees * torch.pi / 180)
     size = 1 + draws[1] * (strength * scale)
-    mirror = draws[4].sign() if flip else torch.ones(count)
+    mirror = draws[4].sign() if flip else torch.ones_like(draws[4])
     cos, sin = angle.cos() / size, angle.sin() / size
     # The grid spans -1 to 1, so a shift of the whole size is 2.
     right, down = draws[2] * (2 * strength * shift), draws[3] * (2 * strength * shift)
@@ -73,7 +73,8 @@ def recolour(images: Tensor, strength: float, random: Generator) -> Tensor:
         return images
     count, channels = images.shape[:2]
     spread = 0.4 * strength
-    draws = (torch.rand(count, 2 + channels, 1, 1, generator=random) * 2 - 1).to(images.device)
+    shape = count, 2 + channels, 1, 1
+    draws = (torch.rand(shape, generator=random, device=random.device) * 2 - 1).to(images.device)
     contrast = 1 + spread * draws[:, :1]
     centre = images.mean(dim=(1, 2, 3), keepdim=True)
     shifted = (images - centre) * contrast + centre + spread * draws[:, 1:2]

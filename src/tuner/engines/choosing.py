@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
-
+from tuner.engines.cards import card_facts, in_words, refuse_missing, unused_device, visible_cards
 from tuner.engines.compute import refuse_too_many
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.processes import ProcessEngine
-from tuner.errors import EngineError, UsageError
+from tuner.errors import UsageError
 from tuner.machine import usable_cores
+from tuner.training.device import CARD
 from tuner.training.plan import plan_for
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ class Backend(Protocol):
     def facts(self) -> dict[str, Any]:
         """Return what a study has to remember of them, besides what `manifest.machine` says."""
 
+    def in_words(self, workers: int) -> str | None:
+        """Say what a person should know of where so many workers train; None: nothing."""
+
 
 class ThisMachine:
     """The machine that the command runs on; one worker needs no process of its own.
@@ -48,6 +51,7 @@ class ThisMachine:
     def __init__(self, workers: int | None = None) -> None:
         refuse_too_many(workers)
         self.workers = workers
+        self._cards: tuple[str, ...] = ()
 
     def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Plan:
         """Choose how fits of a new study use it, by rule.
@@ -63,20 +67,25 @@ class ThisMachine:
         Raises:
             EngineError: the plan is one for a GPU, and there is none.
         """
-        on_gpu = plan.device == "cuda"
-        if on_gpu and not torch.cuda.is_available():
-            raise EngineError(
-                "the study was begun on a GPU, and this machine has none; continue it on a machine "
-                "with one, or start another study with --name"
-            )
-        cards = torch.cuda.device_count() if on_gpu else 1
-        slots = self.workers or (cards if on_gpu else usable_cores())
+        refuse_missing(plan)
+        self._cards = visible_cards() if plan.device == CARD else ()
+        slots = self.workers or len(self._cards) or usable_cores()
         slots = min(slots, at_most or slots)
-        return InProcessEngine() if slots == 1 else ProcessEngine(slots, cards=cards)
+        # On a card a worker is a process of its own even where it is the only one: an error of CUDA
+        # ends what a process can do, and the card trains on while the coordinator thinks.
+        if slots == 1 and not self._cards:
+            return InProcessEngine()
+        return ProcessEngine(slots, cards=self._cards)
 
     def facts(self) -> dict[str, Any]:
-        """Nothing: the manifest has it."""
-        return {}
+        """Return the GPUs of the last engine that was made; nothing else, the manifest has it."""
+        return {"cards": card_facts()} if self._cards else {}
+
+    def in_words(self, workers: int) -> str | None:
+        """Say which GPUs the last engine uses, or which is left alone; None: nothing to say."""
+        if not self._cards:
+            return unused_device()
+        return in_words(card_facts(), self._cards, workers)
 
 
 def choose_backend(compute: Compute) -> Backend:

@@ -7,6 +7,7 @@ for.
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import socket
 from dataclasses import replace
@@ -16,13 +17,15 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from tuner.engines.cards import NO_CARD
 from tuner.engines.tasks import RayEngine, in_short
 from tuner.errors import EngineError, UsageError, first_line
 from tuner.machine import PACKAGES, machine
+from tuner.training.device import CARD
 from tuner.training.plan import Plan, common_plan, precision_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
@@ -83,17 +86,34 @@ class RayCluster:
         """Return an engine for fits of this plan, with no more slots than there is work for.
 
         Raises:
-            UsageError: more workers are wanted than the cluster can run at once.
+            UsageError: more workers are wanted than the cluster has cores for.
+            EngineError: the plan is one for a GPU, and no node has one.
         """
-        kind = "GPU" if plan.device == "cuda" else "CPU"
-        room = sum(int(resources.get(kind, 0)) for resources in self.nodes.values())
-        room = room if kind == "GPU" else room // plan.threads
+        kind = "GPU" if plan.device == CARD else "CPU"
+        counts = [int(resources.get(kind, 0)) for resources in self.nodes.values()]
+        if kind == "GPU":
+            return self._sharing(counts, plan, at_most)
+        room = sum(counts) // plan.threads
         if (self.workers or 1) > room:
             raise UsageError(
                 f"--workers {self.workers or 1}: the cluster has room for {room} fits at once "
                 f"({len(self.nodes)} nodes); ask for no more, or add nodes"
             )
         return RayEngine(min(self.workers or room, at_most or room), plan)
+
+    def _sharing(self, counts: Sequence[int], plan: Plan, at_most: int | None) -> RayEngine:
+        """Return an engine for GPUs; where there are more workers than GPUs, they share them."""
+        room = sum(counts)
+        if room == 0:
+            raise EngineError(f"this study cannot be trained on this cluster: {NO_CARD}")
+        workers = self.workers or room
+        workers = min(workers, at_most or workers)
+        return RayEngine(workers, plan, sharing=math.ceil(workers / room))
+
+    def in_words(self, workers: int) -> str | None:
+        """Say how many GPUs of the cluster the fits share; None: it has none."""
+        gpus = sum(int(resources.get("GPU", 0)) for resources in self.nodes.values())
+        return f"GPUs: {gpus} of the cluster; {workers} workers." if gpus else None
 
     def facts(self) -> dict[str, Any]:
         """Return what a study has to remember of the cluster."""

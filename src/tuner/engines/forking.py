@@ -21,6 +21,7 @@ from tuner.unpromised import OPTIMIZING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Executor
+    from multiprocessing.context import BaseContext
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 CAN_FORK = platform.system() == "Linux"
@@ -45,6 +46,18 @@ def start_importing() -> None:
     FORKSERVER.set_forkserver_preload(IMPORTED)
     with without_interrupts():
         forkserver.ensure_running()
+
+
+def worker_context() -> BaseContext:
+    """Return how worker processes are started here, with the server running if they are forked.
+
+    Workers for a GPU are forked too: the server has never used CUDA, which a process that has could
+    not hand on to its children.
+    """
+    if not CAN_FORK:
+        return multiprocessing.get_context("spawn")
+    start_importing()
+    return FORKSERVER
 
 
 @contextmanager

@@ -118,17 +118,24 @@ class Failed:
         diverged: a loss or a score was not finite.
         may_pass: the reason lies in the machine (no memory, a lost worker, a full disk), so the
             same fit may end well another time; else it fails each time.
+        out_of_memory: its card or the machine had no memory left: alone, it may have enough.
         traceback: of what was raised; empty for what tuner itself refused.
     """
 
     reason: str
     diverged: bool = False
     may_pass: bool = False
+    out_of_memory: bool = False
     traceback: str = field(default="", compare=False)
 
     @property
     def what_to_do(self) -> str:
         """What a person can do about it, as a sentence."""
+        if self.out_of_memory:
+            return (
+                "There was too little memory for it. Take fewer workers, a larger machine, or a "
+                "smaller batch_size. Finished work is kept: run the same command again to retry."
+            )
         if self.may_pass:
             return "Finished work is kept. Run the same command again to retry."
         if self.diverged:

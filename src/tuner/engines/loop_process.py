@@ -21,12 +21,14 @@ import torch
 from tuner.case.loading import module_name
 from tuner.case.reference import parts_of_loop
 from tuner.case.source import source_of
+from tuner.engines.cards import see_only
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.errors import CaseError, DivergedError, TrainingError
 from tuner.own.loops.calling import call, into_file, quieten
 from tuner.own.loops.events import Answer, Question, ShouldPrune, Told
 from tuner.own.loops.trial import middle
 from tuner.training.blame import blame, trace_of
+from tuner.training.device import is_out_of_memory
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -80,12 +82,12 @@ class _Pipe:
             os._exit(1)
 
 
-def serve(pipe: Connection, job: LoopJob, output: Path, card: int | None) -> None:
+def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None) -> None:
     """Make one call, and say how it went."""
     os.setsid()  # so that processes of its own end with it
     threading.Thread(target=_end_with_parent, args=(output,), daemon=True).start()
     if card is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(card)
+        see_only(card)
     torch.set_num_threads(job.plan.threads)
     into_file(output / "printed")
     quieten()
@@ -161,8 +163,10 @@ def _called(job: LoopJob, channel: _Pipe, folder: Path, began: float) -> Finishe
 
 
 def _crashed(error: BaseException, printed: str) -> Failed:
-    may_pass = isinstance(error, MemoryError | OSError | torch.OutOfMemoryError)
+    lacks_memory = is_out_of_memory(error)
+    may_pass = lacks_memory or isinstance(error, OSError)
     may_pass = may_pass and not isinstance(error, FileNotFoundError)
     said = f"\nIt printed last:\n{printed}" if printed else ""
     reason = str(error) if isinstance(error, CaseError) else f"crashed: {blame(error)}"
-    return Failed(reason, may_pass=may_pass, traceback=trace_of(error) + said)
+    trace = trace_of(error) + said
+    return Failed(reason, may_pass=may_pass, out_of_memory=lacks_memory, traceback=trace)

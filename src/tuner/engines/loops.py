@@ -7,7 +7,6 @@ its hyperparameters and its seed alone, with any number of workers.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -17,9 +16,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from tuner.engines.forking import CAN_FORK, FORKSERVER, start_importing, without_interrupts
+from tuner.engines.forking import without_interrupts, worker_context
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.engines.loop_process import last_lines, serve
 from tuner.engines.remote import LostError, Remote, RemoteEngine
@@ -27,7 +24,6 @@ from tuner.own.loops.events import Answer, Question, ShouldPrune, Suggest, Told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from multiprocessing.context import BaseContext
     from multiprocessing.process import BaseProcess
 
     from tuner.engines.job import LoopEvent
@@ -45,10 +41,14 @@ class LoopEngine(RemoteEngine[LoopJob, Question | Told]):
     Args:
         slots: how many calls at once.
         patience: seconds of silence after which a call that is waited for counts as hung.
-        cards: GPUs that the calls share evenly: each sees one, by CUDA_VISIBLE_DEVICES.
+        cards: names of the GPUs that the calls share evenly: each sees one.
     """
 
-    def __init__(self, slots: int, patience: float = SECONDS_OF_SILENCE, cards: int = 0) -> None:
+    retries_alone = False
+
+    def __init__(
+        self, slots: int, patience: float = SECONDS_OF_SILENCE, cards: Sequence[str] = ()
+    ) -> None:
         super().__init__(slots, patience)
         self._cards = cards
         self._answers: dict[int, list[Any]] = {}
@@ -73,7 +73,7 @@ class LoopEngine(RemoteEngine[LoopJob, Question | Told]):
 
     def _begin(self, job: LoopJob) -> _Call:
         key = next(key for key, fit in self._fits.items() if fit.job is job)
-        card = self._begun % self._cards if self._cards else None
+        card = self._cards[self._begun % len(self._cards)] if self._cards else None
         self._begun += 1
         return _Call(job, list(self._answers[key]), card)
 
@@ -87,17 +87,13 @@ class _Call:
 
     Args:
         known: answers to its first questions, of a call that begins again.
-        card: the GPU that it sees; None: all there are.
+        card: name of the GPU that it sees; None: all there are.
     """
 
     begun = True
 
-    def __init__(self, job: LoopJob, known: list[Any], card: int | None) -> None:
-        context: BaseContext = FORKSERVER
-        if not CAN_FORK or torch.cuda.is_available():
-            context = multiprocessing.get_context("spawn")
-        else:
-            start_importing()
+    def __init__(self, job: LoopJob, known: list[Any], card: str | None) -> None:
+        context = worker_context()
         self._known = known
         self._output = Path(tempfile.mkdtemp(prefix="tuner-loop-"))
         self.pipe, theirs = context.Pipe()

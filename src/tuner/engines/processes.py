@@ -7,7 +7,6 @@ know comes over a pipe as a `Job`, and the data is mapped from the cache.
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,16 +15,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.engines.forking import CAN_FORK, FORKSERVER, start_importing, without_interrupts
+from tuner.engines.cards import release_card, see_only
+from tuner.engines.forking import without_interrupts, worker_context
 from tuner.engines.job import Event, Failed, Finished, Job
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
 from tuner.engines.worker import Reader, advance, run
+from tuner.training.device import quieten_alerts
 from tuner.training.fitting import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.connection import Connection
-    from multiprocessing.context import BaseContext
     from multiprocessing.process import BaseProcess
 
 SECONDS_TO_LEAVE = 2.0
@@ -37,14 +37,16 @@ class ProcessEngine(RemoteEngine[Job, ReportPoint]):
     Args:
         slots: how many workers.
         patience: seconds without a point after which a worker that is waited for counts as hung.
-        cards: GPUs that the workers share evenly, where a plan is for a GPU: each worker has its
-            own, by its index among those that `CUDA_VISIBLE_DEVICES` leaves visible.
+        cards: names of the GPUs that the workers share evenly, round robin: each sees one. Empty:
+            the fits are for the processor.
     """
 
-    def __init__(self, slots: int, patience: float = SECONDS_OF_SILENCE, cards: int = 1) -> None:
+    def __init__(
+        self, slots: int, patience: float = SECONDS_OF_SILENCE, cards: Sequence[str] = ()
+    ) -> None:
         super().__init__(slots, patience)
-        self.cards = cards
-        self._idle = [_Worker(slot % cards) for slot in range(slots)]
+        self.cards = tuple(cards)
+        self._idle = [_Worker(self._card_of(slot)) for slot in range(slots)]
         self._tickets = itertools.count()
 
     def _begin(self, job: Job) -> _Fit:
@@ -60,11 +62,14 @@ class ProcessEngine(RemoteEngine[Job, ReportPoint]):
         worker.send(fit.ticket, job)
         return fit
 
-    def _freest_card(self) -> int:
+    def _card_of(self, slot: int) -> str | None:
+        return self.cards[slot % len(self.cards)] if self.cards else None
+
+    def _freest_card(self) -> str | None:
         """Return the GPU that the fewest workers have."""
         fits = [remote for remote in self._at_work() if isinstance(remote, _Fit)]
         taken = Counter(worker.card for worker in (*self._idle, *(fit.worker for fit in fits)))
-        return min(range(self.cards), key=taken.__getitem__)
+        return min(self.cards, key=taken.__getitem__, default=None)
 
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Fit]:
         fits = {fit.worker.pipe: fit for fit in remotes if isinstance(fit, _Fit)}
@@ -116,16 +121,12 @@ class _Worker:
     """A worker process, seen from this end of its pipe.
 
     Args:
-        card: index of its GPU, for plans that are for one.
+        card: name of the GPU that it sees; None: it is for the processor.
     """
 
-    def __init__(self, card: int) -> None:
+    def __init__(self, card: str | None) -> None:
         self.card = card
-        context: BaseContext = FORKSERVER
-        if not CAN_FORK or torch.cuda.is_available():  # nor does a GPU survive a fork
-            context = multiprocessing.get_context("spawn")
-        else:
-            start_importing()
+        context = worker_context()
         self.pipe, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, card), daemon=True)  # type: ignore[attr-defined]
         self.process: BaseProcess = process
@@ -147,8 +148,14 @@ class _Worker:
             self.process.join()
 
 
-def _work(pipe: Connection, card: int) -> None:
-    """Take jobs until the pipe closes; on a GPU, on the one with this index."""
+def _work(pipe: Connection, card: str | None) -> None:
+    """Take jobs until the pipe closes, or until this process can use its GPU no more.
+
+    A new worker takes its place then: after an error of CUDA every further fit would fail.
+    """
+    if card is not None:
+        see_only(card)  # before anything here uses CUDA
+        quieten_alerts()
     reader = Reader()
     try:
         while True:
@@ -156,8 +163,6 @@ def _work(pipe: Connection, card: int) -> None:
             if job is None:
                 continue  # told to stop a fit that had ended by itself
             torch.set_num_threads(job.plan.threads)
-            if job.plan.device == "cuda":
-                torch.cuda.set_device(card)
             running = run(job, reader)
             while not pipe.poll():
                 event = advance(running)
@@ -165,5 +170,7 @@ def _work(pipe: Connection, card: int) -> None:
                 if isinstance(event, Finished | Failed):
                     break
             running.close()
+            if card is not None and not release_card():
+                return
     except (EOFError, OSError):
         return

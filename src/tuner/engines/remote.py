@@ -1,4 +1,7 @@
-"""Fits that run somewhere else, and may be lost there: what is lost is trained again."""
+"""Fits that run somewhere else, and may be lost there: what is lost is trained again.
+
+So is what ran out of memory, once: alone, as nothing else then takes any of it.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +59,7 @@ class _Fit(Generic[JobT, EventT]):
         waited: seconds that it was waited for in vain: their sum, and no difference of clocks, as a
             machine that slept has not waited.
         retried: whether this is its second try.
+        alone: whether it may only run while nothing else does.
     """
 
     job: JobT
@@ -65,18 +69,22 @@ class _Fit(Generic[JobT, EventT]):
     to_skip: int = 0
     waited: float = 0.0
     retried: bool = False
+    alone: bool = False
 
 
 class RemoteEngine(ABC, Generic[JobT, EventT]):
     """An engine whose fits run elsewhere.
 
     A fit that is lost or hangs is begun once more: fits are deterministic, so the points that have
-    come already are skipped and the consumer notices nothing.
+    come already are skipped and the consumer notices nothing. So is one that runs out of memory,
+    after all others have ended, and nothing is begun beside it.
 
     Args:
         slots: how many fits at once; those beyond wait, in the order in which they were started.
         patience: seconds without a point after which a fit that is waited for counts as hung.
     """
+
+    retries_alone = True  # not where fits wait for answers: each would wait for the other
 
     def __init__(self, slots: int, patience: float) -> None:
         self.slots, self.patience = slots, patience
@@ -124,7 +132,7 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             self._waiting.remove(fit)
         elif fit.remote is not None:
             fit.remote.stop()
-            self._hand_out()
+        self._hand_out()
 
     def close(self) -> None:
         """End everything."""
@@ -136,11 +144,14 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
         return {fit.remote: fit for fit in self._fits.values() if fit.remote is not None}
 
     def _hand_out(self) -> None:
-        free = self.slots - len(self._at_work())
+        at_work = self._at_work()
+        free = 0 if any(fit.alone for fit in at_work.values()) else self.slots - len(at_work)
         while self._waiting and free > 0:
+            if self._waiting[0].alone and free < self.slots:
+                return
             fit = self._waiting.popleft()
             fit.remote = self._begin(fit.job)
-            free -= 1
+            free = 0 if fit.alone else free - 1
 
     def _collect(self, timeout: float) -> None:
         """Take what has come from any fit; what has ended makes room for one that waits."""
@@ -154,7 +165,11 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
                 self._keep(sources[remote], event)
 
     def _keep(self, fit: _Fit[JobT, EventT], event: EventT | Finished | Failed | None) -> None:
-        if isinstance(event, Finished | Failed):
+        lacks_memory = isinstance(event, Failed) and event.out_of_memory
+        if lacks_memory and self.retries_alone and not fit.retried:
+            fit.remote = None
+            self._again(fit, alone=True)
+        elif isinstance(event, Finished | Failed):
             fit.remote = None
             fit.events.append(event)
             self._hand_out()
@@ -171,7 +186,12 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             fit.remote = None
         if fit.retried:
             fit.events.append(Failed(f"its worker was lost twice (the last {how})", may_pass=True))
+            self._hand_out()
         else:
-            fit.retried, fit.to_skip, fit.waited = True, fit.received, 0.0
-            self._waiting.appendleft(fit)
+            self._again(fit)
+
+    def _again(self, fit: _Fit[JobT, EventT], *, alone: bool = False) -> None:
+        """Begin a fit a second time, before all that wait."""
+        fit.retried, fit.to_skip, fit.waited, fit.alone = True, fit.received, 0.0, alone
+        self._waiting.appendleft(fit)
         self._hand_out()

@@ -1,4 +1,4 @@
-"""Fits as tasks on a Ray cluster: one core a fit, or one GPU; the data comes to a node once.
+"""Fits as tasks on a Ray cluster: a core a fit, or a GPU or part of one; data comes to a node once.
 
 Ray finds the node, and reuses the processes there. A fit that Ray has begun trains ahead to its
 end, so a cluster that has lost nodes gets through what waits for them, if more slowly.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import os
 import tempfile
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEn
 from tuner.engines.worker import Reader, advance, run
 from tuner.errors import EngineError, first_line
 from tuner.files import replacing
+from tuner.training.device import CARD
 from tuner.training.fitting import ReportPoint
 
 if TYPE_CHECKING:
@@ -64,12 +66,17 @@ class RayEngine(RemoteEngine[Job, ReportPoint]):
         slots: fits at once.
         plan: of all fits that will come; it decides what a fit takes of a node.
         patience: seconds without a point after which a fit that runs counts as hung.
+        sharing: how many fits share a GPU.
     """
 
-    def __init__(self, slots: int, plan: Plan, patience: float = SECONDS_OF_SILENCE) -> None:
+    def __init__(
+        self, slots: int, plan: Plan, patience: float = SECONDS_OF_SILENCE, sharing: int = 1
+    ) -> None:
         super().__init__(slots, patience)
-        gpus = int(plan.device == "cuda")
-        self._task = _train.options(num_gpus=gpus, num_cpus=0 if gpus else plan.threads)
+        if plan.device == CARD:
+            self._task = _on_card.options(num_gpus=share_of_gpu(sharing), num_cpus=0)
+        else:
+            self._task = _on_cores.options(num_cpus=plan.threads)
         self._parcels: dict[tuple[Path, str], Any] = {}
         self._without_room = 0.0
 
@@ -129,7 +136,6 @@ class _Fit:
         ray.cancel(self.stream)
 
 
-@ray.remote(max_retries=0, max_calls=0, scheduling_strategy="SPREAD")
 def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, list[bytes | None]]]:
     """Run a job on a node.
 
@@ -153,6 +159,20 @@ def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, list[byte
             event = advance(running)
             done = isinstance(event, Finished)
             yield event, [file.read_bytes() if file and done else None for file in files]
+
+
+_on_cores = ray.remote(max_retries=0, max_calls=0, scheduling_strategy="SPREAD")(_train)
+# A process that has used a GPU sees no other, and keeps memory there: each fit has a new one.
+_on_card = ray.remote(max_retries=0, max_calls=1, scheduling_strategy="SPREAD")(_train)
+
+
+def share_of_gpu(sharing: int) -> float:
+    """Return what Ray is asked for, where so many fits share a GPU: it counts in ten-thousandths.
+
+    >>> share_of_gpu(1), share_of_gpu(3)
+    (1.0, 0.3333)
+    """
+    return math.floor(10_000 / sharing) / 10_000
 
 
 @functools.lru_cache(maxsize=1)

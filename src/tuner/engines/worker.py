@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
-
-import torch
 
 from tuner.case.loading import load_case
 from tuner.case.source import file_of, source_of
@@ -16,6 +15,7 @@ from tuner.data.splits import everything, folds
 from tuner.engines.job import Failed, Finished
 from tuner.errors import CaseError, DivergedError, TrainingError
 from tuner.training.blame import blame, trace_of
+from tuner.training.device import is_out_of_memory
 from tuner.training.fitting import fit
 
 if TYPE_CHECKING:
@@ -114,11 +114,21 @@ def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
     except TrainingError as error:
         return Failed(str(error), diverged=isinstance(error, DivergedError))
     except (Exception, SystemExit) as error:
-        return Failed(blame(error), may_pass=_may_pass(error), traceback=trace_of(error))
+        return Failed(
+            _same_each_time(blame(error)),
+            may_pass=_may_pass(error),
+            out_of_memory=is_out_of_memory(error),
+            traceback=trace_of(error),
+        )
+
+
+def _same_each_time(reason: str) -> str:
+    """Leave out what others took of a card at the moment when it was full."""
+    return re.sub(r"(CUDA out of memory\. Tried to allocate .*?\.) GPU \d+ has .*", r"\1", reason)
 
 
 def _may_pass(error: BaseException) -> bool:
     """Whether an error comes from the state of the machine, which may be another next time."""
-    if isinstance(error, MemoryError | OSError | torch.OutOfMemoryError):
+    if isinstance(error, OSError):
         return not isinstance(error, FileNotFoundError)
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return is_out_of_memory(error)

@@ -13,6 +13,7 @@ from optuna.distributions import distribution_to_json
 from optuna.trial import FixedTrial, TrialState
 
 from tuner.data.sources.folders import Folders
+from tuner.engines.cards import other_cards
 from tuner.engines.job import Failed
 from tuner.errors import CaseError, TunerError
 from tuner.machine import machine, processors
@@ -202,7 +203,7 @@ def other_machine(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
         there = sorted({value for session in sessions for value in _values(session, name)})
         if there and here[name] not in there:
             differences.append(f"{name} {' and '.join(there)} there, {here[name]} here")
-    return differences
+    return [*differences, *other_cards(sessions)]
 
 
 def _values(session: Mapping[str, Any], name: str) -> list[str]:

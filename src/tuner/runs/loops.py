@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
 from optuna.pruners import MedianPruner
 
 from tuner.case.assignments import literal
 from tuner.case.source import source_of
+from tuner.engines.cards import card_facts, in_words, visible_cards
 from tuner.engines.forking import pool
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
@@ -85,16 +85,21 @@ class LoopMachine:
         """
         refuse_ray_for_loop(compute)
         compute.check()
-        return cls(compute.workers or torch.cuda.device_count() or usable_cores())
+        return cls(compute.workers or len(visible_cards()) or usable_cores())
 
     def engine(self, at_most: int | None = None) -> LoopEngine:
         """Make an engine."""
         slots = min(self.slots, at_most or self.slots)
-        return LoopEngine(slots, cards=torch.cuda.device_count())
+        return LoopEngine(slots, cards=visible_cards())
 
     def facts(self) -> dict[str, Any]:
-        """Nothing: the manifest has it."""
-        return {}
+        """Return the GPUs that calls may use; nothing else, the manifest has it."""
+        return {"cards": card_facts()} if visible_cards() else {}
+
+    def in_words(self, workers: int) -> str | None:
+        """Say which GPUs calls see, one each; None: there are none."""
+        cards = visible_cards()
+        return in_words(card_facts(), cards, workers) if cards else None
 
 
 def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Path | None]:
@@ -206,6 +211,8 @@ def _run(
 
     with closing(machine.engine()) as engine:
         record = Record(study, settings, engine.slots, machine)
+        if where := machine.in_words(engine.slots):
+            say(where)
         with record.timing("search_seconds"):
             _search(study, config, engine, settings, observer)
         observer.tell(Stage("measuring which hyperparameters mattered"))

@@ -14,7 +14,7 @@ from tuner.study.schema import SESSIONS
 from tuner.study.url import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import optuna
 
@@ -28,10 +28,19 @@ if TYPE_CHECKING:
 
 
 class Record:
-    """The entry of this run among the study's sessions: what was typed, where, and how long."""
+    """The entry of this run among the study's sessions: what was typed, where, and how long.
+
+    Args:
+        not_repeatable: operations of its trainings that may compute other numbers each time.
+    """
 
     def __init__(
-        self, study: optuna.Study, settings: StudySettings, workers: int, backend: HasFacts
+        self,
+        study: optuna.Study,
+        settings: StudySettings,
+        workers: int,
+        backend: HasFacts,
+        not_repeatable: Sequence[str] = (),
     ) -> None:
         self.study, self.before = study, study.user_attrs.get(SESSIONS, [])
         words = shlex.split(settings.command)
@@ -44,6 +53,7 @@ class Record:
             "machine": machine(),
             "version": full_version(),
             **backend.facts(),
+            **({"not_repeatable": list(not_repeatable)} if not_repeatable else {}),
         }
         self._write()
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from optuna.trial import TrialState
 
 from tuner.bundle.bundle import refuse_to_replace, write_bundle
 from tuner.case.contract import shape_of
 from tuner.data.reading import BY_CASE, BY_COLUMNS, UNKNOWN
 from tuner.data.tensors import checksum_in
+from tuner.engines.cards import card_facts, refuse_missing
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
-from tuner.errors import EngineError, StoreError, StudyError, UsageError
+from tuner.errors import StoreError, StudyError, UsageError
 from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.confirming_parts import name_of_part
 from tuner.evidence.final import final_job, seeds_of
@@ -33,6 +33,7 @@ from tuner.study.loop_reopening import is_of_loop
 from tuner.study.reopening import config_of
 from tuner.study.schema import CONFIRMATION, TESTED_WEIGHTS
 from tuner.study.store import facts_of, is_read_only, load_study
+from tuner.training.device import CARD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,11 +76,7 @@ def retrain(settings: RetrainingSettings, tell: Callable[[str], None] = lambda _
         bundles = workplace.bundles(folder_name(stored.study, FOR_FOLDER))
         return retrain_loop(study, chosen, settings, bundles, label)
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
-    if config.plan.device == "cuda" and not torch.cuda.is_available():
-        raise EngineError(
-            f"study {stored.study!r} was begun on a GPU, and this machine has none: a processor "
-            "would train other weights. Run this command on a machine with a GPU"
-        )
+    refuse_missing(config.plan)
     partial = partial_of(study, config.case, settings.only) if settings.only else None
     label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
     if partial:
@@ -262,6 +259,7 @@ def _manifest(
         "data": {key: facts["data"][key] for key in ("name", "source", "fingerprint")},
         "plan": facts["plan"],
         "machine": machine(),
+        **({"cards": card_facts()} if config.plan.device == CARD else {}),
     }
 
 

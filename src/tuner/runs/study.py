@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
     from tuner.search.lineup import Running
-    from tuner.training.seed_effect import Effect
+    from tuner.training.rehearsal import Rehearsal
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         else _name(settings, dataset.name, config.fixed)
     )
     backend = choose_backend(settings.compute)
-    seed_matters = _rehearse(config, settings, observer)
+    rehearsal = _rehearse(config, settings, observer)
     choose = partial(backend.plan, case, dataset, settings.precision)
     begin: Callable[[optuna.Study], None] | None = None
     if settings.parent is not None:
@@ -130,15 +130,15 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             accept=settings.accept_changes,
             begin=begin,
         )
-        if study.user_attrs.get(SEED_MATTERS) != seed_matters:
-            study.set_user_attr(SEED_MATTERS, seed_matters)
+        if study.user_attrs.get(SEED_MATTERS) != rehearsal.seed_matters:
+            study.set_user_attr(SEED_MATTERS, rehearsal.seed_matters)
         for difference in other_machine(study.user_attrs.get(SESSIONS, [])):
             observer.tell(Message(f"Results may change from here on: {difference}."))
         cache.store(dataset, workplace.cache)
         _remark(study, dataset, observer)
         enqueue_tries(study, tries, lambda text: observer.tell(Message(text)))
         try:
-            report = _run(study, config, backend, settings, observer)
+            report = _run(study, config, backend, settings, observer, rehearsal)
         except (KeyboardInterrupt, StopRequested):
             settle(study)
             return StudyRun(name, None)
@@ -177,8 +177,8 @@ def _config(settings: StudySettings, observer: Observer) -> StudyConfig:
     )
 
 
-def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) -> Effect:
-    """Try the case out on a few rows, and say what is odd; return what its seed decides.
+def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) -> Rehearsal:
+    """Try the case out on a few rows, and say what is odd; return what was found.
 
     Raises:
         CaseError: it cannot be trained.
@@ -188,7 +188,7 @@ def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) 
     said = space_remarks(case, None if settings.budget else settings.trials)
     for remark in (*rehearsal.remarks, *said):
         observer.tell(Message(remark))
-    return rehearsal.seed_matters
+    return rehearsal
 
 
 def _begin(
@@ -234,6 +234,7 @@ def _run(
     backend: Backend,
     settings: StudySettings,
     observer: Observer,
+    rehearsal: Rehearsal,
 ) -> Path:
     """Search, confirm and report; return the report."""
     workplace = settings.workplace
@@ -242,7 +243,9 @@ def _run(
         observer.tell(Message(text))
 
     with closing(StoppableEngine(backend.engine(config.plan), observer)) as engine:
-        record = Record(study, settings, engine.slots, backend)
+        record = Record(study, settings, engine.slots, backend, rehearsal.not_repeatable)
+        if where := backend.in_words(engine.slots):
+            say(where)
         with record.timing("search_seconds"):
             search(study, config, engine, settings, observer)
         observer.tell(Stage("measuring which hyperparameters mattered"))

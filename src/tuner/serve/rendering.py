@@ -128,7 +128,7 @@ def page(
             "person": person,
             "form_key": key,
             "path": request.url.path,
-            "here": request.url.path + query if request.method == "GET" else "",
+            "here": quote(request.scope["path"]) + query if request.method == "GET" else "",
             "language": spoken(),
             "languages": languages(),
             "script_words": words_of_scripts(spoken()),

@@ -173,6 +173,8 @@ class Session(TypedDict):
     machine: dict[str, Any]
     version: NotRequired[str]
     cluster: NotRequired[dict[str, Any]]
+    cards: NotRequired[dict[str, Any]]
+    not_repeatable: NotRequired[list[str]]
     search_seconds: NotRequired[float]
     confirmation_seconds: NotRequired[float]
     audit_seconds: NotRequired[float]

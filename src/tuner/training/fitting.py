@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
+import torch
+
 from tuner.errors import DivergedError
+from tuner.training.device import computing
 from tuner.training.learner import make_learners
 from tuner.training.optimizing import check
 from tuner.training.step import make_trainers
@@ -90,17 +93,19 @@ def fit(
             do not fit the task, or a batch does not fit the model.
     """
     check(hyperparameters, case)
-    learners = make_learners(case, hyperparameters, data, folds, seed)
-    trainers = make_trainers(case, hyperparameters, data, learners, plan)
+    with computing(plan):
+        learners = make_learners(case, hyperparameters, data, folds, seed, plan.device)
+        trainers = make_trainers(case, hyperparameters, data, learners, plan)
     best: float | None = None
     best_epoch = step = 0
     for epoch in range(1, 1 + min(hyperparameters.epochs, stop_after or hyperparameters.epochs)):
         parts = _parts([trainer.shuffled() for trainer in trainers], case.points_per_epoch)
         for part, batches in enumerate(parts, start=1):
             step += 1
-            for trainer, own in zip(trainers, batches, strict=True):
-                trainer.train(own)
-            point = _report(trainers, step, epoch - 1 + part / len(parts))
+            with computing(plan):
+                for trainer, own in zip(trainers, batches, strict=True):
+                    trainer.train(own)
+                point = _report(trainers, step, epoch - 1 + part / len(parts))
             if (
                 stop_after is None
                 and point.ends_epoch
@@ -138,8 +143,11 @@ def _by_place(trainers: Sequence[Trainer], parts: Iterable[Sequence[T]]) -> tupl
 
 
 def _report(trainers: Sequence[Trainer], step: int, epoch: float) -> ReportPoint:
-    losses, metrics = zip(*(trainer.progress() for trainer in trainers), strict=True)
-    fold_scores = _by_place(trainers, [trainer.validate() for trainer in trainers])
+    told = list(chain.from_iterable(trainer.progress() for trainer in trainers))
+    scores = _by_place(trainers, [trainer.validate() for trainer in trainers])
+    numbers = _numbers([*told, *scores])
+    losses, metrics = numbers[: len(told) : 2], numbers[1 : len(told) : 2]
+    fold_scores = tuple(numbers[len(told) :])
     sizes = [len(trainer.learners) for trainer in trainers]
     train_loss = _mean_over_folds(losses, sizes)
     for name, value in [("training loss", train_loss), *(("score", s) for s in fold_scores)]:
@@ -154,6 +162,17 @@ def _report(trainers: Sequence[Trainer], step: int, epoch: float) -> ReportPoint
         fold_scores=fold_scores,
         work=sum(trainer.work for trainer in trainers),
     )
+
+
+def _numbers(values: Sequence[Tensor]) -> list[float]:
+    """Read values of no dimensions all at once: the only time that a report point waits for a card.
+
+    What a metric has computed on the processor waits for nothing.
+    """
+    device = values[0].device
+    made = [value.reshape(()).to(device, torch.float64) for value in values]
+    read: list[float] = torch.stack(made).tolist()
+    return read
 
 
 def _mean_over_folds(means: Sequence[float], folds: Sequence[int]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -15,15 +15,18 @@ from tuner.training.tally import score_of
 from tuner.unpromised.by_torch import normalises_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from torch import Tensor
+    from torch import Generator, Tensor
 
     from tuner.case.contract import Case, Hyperparameters
     from tuner.data.dataset import Dataset
     from tuner.training.learner import Learner
     from tuner.training.networks import Networks
     from tuner.training.plan import Plan
+
+T = TypeVar("T")
+DRAWS_ON_PROCESSOR = "Expected a 'cpu' device type for generator"  # PyTorch, given a card's
 
 
 class Forward:
@@ -52,6 +55,7 @@ class Forward:
         self.rows = Rows.load(data, learners, device, networks.side_by_side)
         self.criterion = Loss(case, hyperparameters, data, learners, device)
         self.asked = applied_by(case, hyperparameters)
+        self.random = learners[0].random
 
     def loss(self, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the mean loss of a batch in training, what the networks say, and the targets.
@@ -66,8 +70,8 @@ class Forward:
         features = scaled_batch(self.rows.features[numbers], self.rows.scaler, self.plan)
         targets = self.rows.targets[numbers.flatten()]
         if self.case.augment is not None:
-            shape, random = features.shape, self.learners[0].random
-            features = self.case.augment(features, self.hyperparameters, random)
+            shape, augment, plain = features.shape, self.case.augment, features
+            features = self._drawn(lambda random: augment(plain, self.hyperparameters, random))
             if features.shape != shape:
                 raise TrainingError(
                     f"augment returns a batch of shape {tuple(features.shape)}; it has to return "
@@ -97,14 +101,16 @@ class Forward:
             raise
 
     def _step(self, step: Any, features: Tensor, targets: Tensor) -> tuple[Tensor, Any]:
-        made = step(
-            self.module,
-            Batch(
-                features=features,
-                targets=targets,
-                hyperparameters=self.hyperparameters,
-                random=self.learners[0].random,
-            ),
+        made: object = self._drawn(
+            lambda random: step(
+                self.module,
+                Batch(
+                    features=features,
+                    targets=targets,
+                    hyperparameters=self.hyperparameters,
+                    random=random,
+                ),
+            )
         )
         if not isinstance(made, tuple) or len(made) != 2:
             raise TrainingError(
@@ -112,11 +118,21 @@ class Forward:
             )
         return check_loss(made[0], "step"), made[1]
 
+    def _drawn(self, use: Callable[[Generator], T]) -> T:
+        """Have a function of the case draw on the device; on the processor, if it draws there."""
+        try:
+            return use(self.random)
+        except RuntimeError as error:
+            if not str(error).startswith(DRAWS_ON_PROCESSOR):
+                raise
+            self.random = torch.Generator().manual_seed(self.random.initial_seed())
+            return use(self.random)
+
     def _normalises(self) -> bool:
         layers = (layer for learner in self.learners for layer in learner.network.modules())
         return any(map(normalises_batches, layers))
 
-    def validate(self) -> tuple[float, ...]:
+    def validate(self) -> tuple[Tensor, ...]:
         """Score each learner on its validation part; nothing, where none is held out."""
         numbers = self.rows.validation
         if numbers.numel() == 0:
@@ -126,7 +142,7 @@ class Forward:
         parts = (rows.features[some] for some in numbers.split(self.plan.evaluation_batch))
         outputs = outputs_of(self.module, parts, rows.scaler, self.plan, self.asked)
         apart, metric = self.networks.apart, self.case.metric
-        own = zip(self.learners, apart(outputs), apart(self.rows.targets[numbers]), strict=True)
+        own = zip(rows.scalers, apart(outputs), apart(rows.targets[numbers]), strict=True)
         return tuple(score_of(metric, *one) for one in own)
 
 

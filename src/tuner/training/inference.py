@@ -14,6 +14,7 @@ from tuner.data.scaling import Scaler
 from tuner.data.tensors import load_tensors, save_tensors
 from tuner.errors import BundleError
 from tuner.files import replacing
+from tuner.training.device import computing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -45,7 +46,8 @@ class Fitted:
         """
         scaler = self.features.to(torch.device(plan.device))
         parts = features.to(plan.device).split(plan.evaluation_batch)
-        return outputs_of(self.model, parts, scaler, plan, self.apply)
+        with computing(plan):
+            return outputs_of(self.model, parts, scaler, plan, self.apply)
 
     def scored(self, features: Tensor, plan: Plan) -> Tensor:
         """Apply the model as `outputs` does; numbers are in the units that they are scored in."""

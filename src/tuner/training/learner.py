@@ -28,7 +28,8 @@ class Learner:
 
     Attributes:
         place: of the fold, among those that are trained.
-        random: for the order of rows, and for augmentation; in a stack for dropout too.
+        random: for the order of rows, and for augmentation; in a stack for dropout too. It draws
+            on the device that the learner trains on.
     """
 
     place: int
@@ -40,7 +41,13 @@ class Learner:
 
     @classmethod
     def make(
-        cls, case: Case, hyperparameters: Hyperparameters, data: Dataset, fold: Fold, place: int
+        cls,
+        case: Case,
+        hyperparameters: Hyperparameters,
+        data: Dataset,
+        fold: Fold,
+        place: int,
+        device: str = "cpu",
     ) -> Learner:
         """Draw an untrained network, and fit scalers on the fold's training part.
 
@@ -61,7 +68,7 @@ class Learner:
             raise TrainingError(
                 f"build returns {type(network).__name__}; it has to return an nn.Module"
             )
-        random = torch.Generator().manual_seed(own_seed)
+        random = torch.Generator(device).manual_seed(own_seed)
         return cls(place, fold, network, features, targets, random)
 
 
@@ -92,12 +99,14 @@ def make_learners(
     data: Dataset,
     folds: Sequence[Fold],
     seed: int | Sequence[int],
+    device: str = "cpu",
 ) -> list[Learner]:
     """Draw a learner for each fold.
 
     Args:
         seed: of all that is drawn, one learner after the other; or one a fold, and each learner is
             drawn as if it were alone.
+        device: that they train on, where all is drawn but their initial weights.
     """
     if isinstance(seed, int):
         torch.manual_seed(seed)
@@ -105,5 +114,5 @@ def make_learners(
     for place, fold in enumerate(folds):
         if not isinstance(seed, int):
             torch.manual_seed(seed[place])
-        learners.append(Learner.make(case, hyperparameters, data, fold, place))
+        learners.append(Learner.make(case, hyperparameters, data, fold, place, device))
     return learners

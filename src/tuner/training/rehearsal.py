@@ -8,6 +8,7 @@ cannot be saved and loaded again, and seeds that change nothing.
 from __future__ import annotations
 
 import tempfile
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from tuner.case.space import space
 from tuner.data.scaling import remarks
 from tuner.errors import BundleError, CaseError, DivergedError, TrainingError
 from tuner.training.blame import blame, place_of
+from tuner.training.device import CARD, computing, without_repeats
 from tuner.training.forward import Forward, wrong_shape
 from tuner.training.inference import Fitted, applied_by, autocast, call, scaled_batch
 from tuner.training.networks import gather
@@ -42,6 +44,11 @@ NO_GRADIENT = (
     "torch.no_grad() do"
 )
 
+NOT_REPEATABLE = (
+    "PyTorch has no deterministic algorithm on this GPU for {}. The same study twice may differ in "
+    "its last digits, and `tuner verify` may find other numbers."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
@@ -51,10 +58,12 @@ class Rehearsal:
         seed_matters: what the seed of a training changes: the initial "weights" and all else; only
             the "order" of rows, dropout and augmentation; or "nothing".
         remarks: what a person should know, a line each.
+        not_repeatable: operations of a GPU that may compute other numbers each time.
     """
 
     seed_matters: Effect
     remarks: tuple[str, ...]
+    not_repeatable: tuple[str, ...] = ()
 
 
 def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
@@ -68,7 +77,9 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
     """
     _check_space(case)
     _check_metric(case, data)
-    with undisturbed():
+    unwatched: AbstractContextManager[list[str]] = nullcontext([])
+    watched = without_repeats() if plan.device == CARD else unwatched
+    with undisturbed(), computing(plan), watched as not_repeatable:
         for arm in ARMS:
             try:
                 _check(case, getattr(case, arm), data, plan)
@@ -85,7 +96,8 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
     # Features that the user's `read` has computed, or that stay as they are, are not looked at.
     own = data.pixels or data.raw or data.table or case.accepts is not None
     columns = [] if own else remarks(data.development.features, data.columns)
-    return Rehearsal(effect, (*said, *columns))
+    said += [NOT_REPEATABLE.format(", ".join(not_repeatable))] if not_repeatable else []
+    return Rehearsal(effect, (*said, *columns), tuple(not_repeatable))
 
 
 def _check_space(case: Case) -> None:
@@ -171,7 +183,7 @@ def _trained(
 
     Making an optimizer has torch import its compiler, which takes two seconds.
     """
-    (learner,) = untrained(case, hyperparameters, data, seed=1)
+    (learner,) = untrained(case, hyperparameters, data, 1, plan.device)
     ((_, networks),) = gather([learner], data, case)
     forward = Forward(case, hyperparameters, data, [learner], networks, plan)
     if not any(weight.requires_grad for weight in forward.module.parameters()):

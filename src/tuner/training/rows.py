@@ -72,8 +72,8 @@ class Rows:
             targets.to(device),
             scaler.to(device),
             tuple(learner.targets.to(device) for learner in learners),
-            side_by_side([fold.training + start for fold, start in pairs]),
-            side_by_side([fold.validation + start for fold, start in pairs]),
+            side_by_side([fold.training + start for fold, start in pairs]).to(device),
+            side_by_side([fold.validation + start for fold, start in pairs]).to(device),
         )
 
     def batches(self, order: Tensor, size: int) -> list[Tensor]:

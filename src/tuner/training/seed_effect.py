@@ -23,10 +23,11 @@ Effect: TypeAlias = Literal["weights", "order", "nothing"]
 
 
 def untrained(
-    case: Case, hyperparameters: Hyperparameters, data: Dataset, seed: int
+    case: Case, hyperparameters: Hyperparameters, data: Dataset, seed: int, device: str = "cpu"
 ) -> list[Learner]:
     """Return the models of a training before its first step, on all development rows."""
-    return make_learners(case, hyperparameters, data, everything(data.development), seed)
+    folds = everything(data.development)
+    return make_learners(case, hyperparameters, data, folds, seed, device)
 
 
 def effect_of_the_seed(case: Case, data: Dataset, plan: Plan) -> tuple[Effect, list[str]]:
@@ -77,7 +78,7 @@ def _order_matters(case: Case, data: Dataset, learner: Learner, plan: Plan) -> b
         torch.manual_seed(seed)
         batch = scaled_batch(data.development.features.to(device), scaler, plan)
         if case.augment is not None:
-            batch = case.augment(batch, case.baseline, torch.Generator().manual_seed(seed))
+            batch = case.augment(batch, case.baseline, torch.Generator(device).manual_seed(seed))
         with torch.no_grad(), autocast(plan):
             made.append((applied_by(case, case.baseline) or call)(network, batch))
     return not torch.equal(*made)

@@ -81,8 +81,9 @@ class StackedDropout(nn.Module):
         """Zero each number with the probability, and scale up the others."""
         if not self.training:
             return inputs
-        draws = [torch.rand(inputs.shape[1:], generator=own) for own in self.generators]
-        kept = torch.stack(draws).to(inputs.device) >= self.probability
+        shape, device = inputs.shape[1:], inputs.device
+        draws = [torch.rand(shape, generator=own, device=device) for own in self.generators]
+        kept = torch.stack(draws) >= self.probability
         return inputs * (kept / (1 - self.probability))
 
 

@@ -38,7 +38,7 @@ class Trainer:
         networks: Networks,
         plan: Plan,
     ) -> None:
-        self.learners, self.networks = learners, networks
+        self.learners, self.networks, self.device = learners, networks, plan.device
         self.batch_size = hyperparameters.batch_size
         first = learners[0].network.to(plan.device)
         asked = applied_by(case, hyperparameters)
@@ -49,11 +49,12 @@ class Trainer:
         self.forward = Forward(case, hyperparameters, data, learners, networks, plan)
         self.weights = list(self.forward.module.parameters())
         size = self.forward.rows.training.shape[-1]
-        steps = len(self._batches([torch.arange(size)] * len(learners)))
+        order = torch.arange(size, device=plan.device)
+        steps = len(self._batches([order] * len(learners)))
         self.optimizer, self.schedule = make_optimization(
             case, self.forward.module, hyperparameters, steps
         )
-        self.tally = Tally(case.metric, learners, plan.device)
+        self.tally = Tally(case.metric, self.forward.rows.scalers, plan.device)
 
     def _batches(self, orders: Sequence[Tensor]) -> list[Tensor]:
         return self.forward.rows.batches(self.networks.side_by_side(orders), self.batch_size)
@@ -61,8 +62,10 @@ class Trainer:
     def shuffled(self) -> list[Tensor]:
         """Return an epoch's batches of row numbers, in an order that each learner draws."""
         size = self.forward.rows.training.shape[-1]
-        orders = [torch.randperm(size, generator=learner.random) for learner in self.learners]
-        return self._batches(orders)
+        sources = [learner.random for learner in self.learners]
+        return self._batches(
+            [torch.randperm(size, generator=own, device=self.device) for own in sources]
+        )
 
     def train(self, batches: Sequence[Tensor]) -> None:
         """Take an optimizer step a batch.
@@ -82,11 +85,11 @@ class Trainer:
             self.tally.add(loss, outputs, targets, numbers.shape[-1])
             self.work += self.costs.training_row * numbers.numel() + self.costs.step
 
-    def progress(self) -> tuple[float, float]:
-        """Mean training loss and metric since the last call, over all learners."""
+    def progress(self) -> tuple[Tensor, Tensor]:
+        """Mean training loss and metric since the last call, over all learners, on the device."""
         return self.tally.means()
 
-    def validate(self) -> tuple[float, ...]:
+    def validate(self) -> tuple[Tensor, ...]:
         """Score each learner on its validation part; nothing, where none is held out."""
         self.work += self.costs.validation_row * self.forward.rows.validation.numel()
         return self.forward.validate()
@@ -98,7 +101,12 @@ class Trainer:
     def fitted(self) -> list[Fitted]:
         """Return each learner's model with its present weights."""
         return [
-            Fitted(network.eval(), learner.features, learner.targets, self.forward.asked)
+            Fitted(
+                network.to(self.device).eval(),
+                learner.features,
+                learner.targets,
+                self.forward.asked,
+            )
             for network, learner in zip(self.networks.trained(), self.learners, strict=True)
         ]
 

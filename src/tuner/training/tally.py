@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.case.metric import Metric
-    from tuner.training.learner import Learner
+    from tuner.data.preparation import Straightened
 
 
 class Tally:
@@ -23,14 +23,18 @@ class Tally:
     A metric that is a mean over rows is added up by the batch. Any other is computed at the end, on
     all that was said since, for each learner.
 
+    Nothing of it leaves the device: whoever asks for the means reads them.
+
     Args:
-        learners: whose batches they are.
+        scalers: of the targets of the learners whose batches they are, on the device.
         device: that the batches are on.
     """
 
-    def __init__(self, metric: Metric, learners: Sequence[Learner], device: str) -> None:
-        self.metric, self.learners, self.device = metric, learners, device
-        as_they_are = all(isinstance(learner.targets, Scaler) for learner in learners)
+    def __init__(
+        self, metric: Metric, scalers: Sequence[Scaler | Straightened], device: str
+    ) -> None:
+        self.metric, self.scalers, self.device = metric, scalers, device
+        as_they_are = all(isinstance(scaler, Scaler) for scaler in scalers)
         self.by_batch = metric.rows is not None and as_they_are
         self._start()
 
@@ -53,33 +57,36 @@ class Tally:
         if self.by_batch and not self.metric.own_units:
             self._sum += self.metric.score(outputs, targets) * size
         else:
-            shape = len(self.learners), size
+            shape = len(self.scalers), size
             self._said.append((outputs.unflatten(0, shape), targets.unflatten(0, shape)))
 
-    def means(self) -> tuple[float, float]:
-        """Return mean loss and metric since the last call, over all learners.
+    def means(self) -> tuple[Tensor, Tensor]:
+        """Return mean loss and metric since the last call, over all learners, of no dimensions.
 
         Raises:
             TrainingError: the metric cannot be computed on these rows.
         """
-        loss = (self._loss / self._seen).item()
-        metric = self._metric() if self._said else (self._sum / self._seen).item()
+        loss = self._loss / self._seen
+        metric = self._metric() if self._said else self._sum / self._seen
         self._start()
         return loss, metric
 
-    def _metric(self) -> float:
+    def _metric(self) -> Tensor:
         outputs, targets = (torch.cat(parts, dim=1) for parts in zip(*self._said, strict=True))
         found = [
-            score_of(self.metric, learner, *pair)
-            for learner, *pair in zip(self.learners, outputs, targets, strict=True)
+            score_of(self.metric, scaler, *pair).double()
+            for scaler, *pair in zip(self.scalers, outputs, targets, strict=True)
         ]
-        return sum(found) / len(found)
+        return sum(found, torch.zeros_like(found[0])) / len(found)
 
 
-def score_of(metric: Metric, learner: Learner, outputs: Tensor, targets: Tensor) -> float:
-    """Score what a learner says, in the units that the metric takes.
+def score_of(
+    metric: Metric, scaler: Scaler | Straightened, outputs: Tensor, targets: Tensor
+) -> Tensor:
+    """Score what a learner says, in the units that the metric takes: a tensor of no dimensions.
 
     Args:
+        scaler: of the learner's targets, on the device of the outputs.
         outputs: (N, outputs): logits, or numbers in the learner's standardised units.
         targets: (N,) classes, or (N, 1) numbers in the same units.
 
@@ -87,7 +94,6 @@ def score_of(metric: Metric, learner: Learner, outputs: Tensor, targets: Tensor)
         TrainingError: the metric cannot be computed on these rows.
     """
     if targets.is_floating_point():
-        scaler = learner.targets.to(outputs.device)
         told = scaler.undo if metric.own_units else scaler.in_units
         outputs, targets = told(outputs), told(targets)
-    return metric.score(outputs, targets).item()
+    return metric.score(outputs, targets)

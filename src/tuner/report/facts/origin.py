@@ -36,9 +36,12 @@ def manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> 
         **made.get("plan", {}),
         "workers": last.get("workers", made.get("workers")),
         "cluster": last.get("cluster"),
+        "cards": last.get("cards"),
+        "not_repeatable": last.get("not_repeatable", []),
         "begun_with_version": made.get("version"),
         "same_machine_throughout": all(
-            s.get("machine") == machine and s.get("cluster") == last.get("cluster")
+            s.get("machine") == machine
+            and all(s.get(where) == last.get(where) for where in ("cluster", "cards"))
             for s in sessions
         ),
     }

@@ -107,6 +107,16 @@ def _machine(facts: Facts) -> str:
         f"{count(manifest.get('threads') or 1, 'thread')} each",
         f"- {versions}",
     ]
+    if cards := manifest.get("cards"):
+        lines.append(
+            f"- {count(len(cards['names']), 'GPU')}: {', '.join(sorted(set(cards['names'])))}; "
+            f"driver {cards['driver']}, CUDA {cards['cuda']}, cuDNN {cards['cudnn']}"
+        )
+    if operations := manifest.get("not_repeatable"):
+        lines.append(
+            f"- PyTorch has no deterministic algorithm on this GPU for {', '.join(operations)}, so "
+            "a repeat may differ in its last digits."
+        )
     if cluster := manifest["cluster"]:
         lines.append(
             f"- The trainings ran on a Ray cluster of {count(cluster['nodes'], 'node')} with "

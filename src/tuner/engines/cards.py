@@ -1,0 +1,155 @@
+"""The cards (GPUs) of this machine: which a command may use, what they are, and one for a worker.
+
+A card is named as CUDA_VISIBLE_DEVICES names it: a number, or the UUID of a card or of a MIG slice
+of one. A process sees what it is told to see before it uses CUDA for the first time, so each worker
+is told one name. A list of MIG slices counts as it is written: CUDA itself shows one of them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tuner.errors import EngineError
+from tuner.training.device import CARD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tuner.training.plan import Plan
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+DRIVER = Path("/proc/driver/nvidia/version")  # of Linux
+SLICE = "MIG-"
+DECISIVE = {"names": "GPU", "driver": "GPU driver", "cuda": "CUDA", "cudnn": "cuDNN"}
+NO_CARD = (
+    "it was begun on a GPU (an NVIDIA card that PyTorch can use), and this machine has none. A "
+    "processor would compute other numbers. Run the command on a machine with a GPU"
+)
+APPLE = (
+    "This machine's Apple GPU (mps) is not used: it has no 64-bit numbers, in which scores are "
+    "read. The trainings run on the processor's cores."
+)
+
+
+def visible_cards() -> tuple[str, ...]:
+    """Return the names of the cards that this process may use; empty where there are none."""
+    if not torch.cuda.is_available():
+        return ()
+    count = torch.cuda.device_count()
+    listed = os.environ.get(VISIBLE)
+    if listed is None:
+        return tuple(map(str, range(count)))
+    names = [name.strip() for name in listed.split(",")]
+    if names[0].startswith(SLICE):
+        return tuple(dict.fromkeys(name for name in names if name.startswith(SLICE)))
+    return tuple(names[:count])
+
+
+def see_only(card: str) -> None:
+    """Have this process see one card alone. It must not have used CUDA before."""
+    os.environ[VISIBLE] = card
+
+
+def release_card() -> bool:
+    """Give memory that no tensor uses back to whoever shares the card.
+
+    Returns:
+        Whether this process can go on using the card: an error of CUDA stays with a process.
+    """
+    if not torch.cuda.is_initialized():
+        return True
+    try:
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+    except torch.AcceleratorError:
+        return False
+    return True
+
+
+def refuse_missing(plan: Plan) -> None:
+    """Refuse to train as a study does where its kind of device is missing.
+
+    Raises:
+        EngineError: the study was begun on a GPU, and this machine has none.
+    """
+    if plan.device == CARD and not torch.cuda.is_available():
+        raise EngineError(f"this study cannot be trained here: {NO_CARD}")
+
+
+def card_facts() -> dict[str, Any]:
+    """Return what a result on this machine's cards depends on: models, driver and libraries."""
+    seen = [torch.cuda.get_device_properties(one) for one in range(torch.cuda.device_count())]
+    slices = len(visible_cards()) - len(seen)  # of MIG, of which CUDA shows the first alone
+    shown = [*seen, *seen[:1] * slices]
+    return {
+        "names": [one.name for one in shown],
+        "memory_gib": [round(one.total_memory / 2**30, 1) for one in shown],
+        "driver": _driver(),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+    }
+
+
+def other_cards(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what of this machine's GPUs none of a study's sessions had, if any had GPUs."""
+    recorded = [session["cards"] for session in sessions if session.get("cards")]
+    if not recorded:
+        return []
+    if not visible_cards():
+        there = sorted({_plain(facts["names"]) for facts in recorded})
+        return [f"GPU {' and '.join(there)} there, none here"]
+    here = card_facts()
+    differences = []
+    for name, title in DECISIVE.items():
+        there = sorted({_plain(facts.get(name)) for facts in recorded})
+        if (found := _plain(here[name])) not in there:
+            differences.append(f"{title} {' and '.join(there)} there, {found} here")
+    return differences
+
+
+def _plain(value: object) -> str:
+    """Write what was recorded; of several cards each kind once, however many there are."""
+    return ", ".join(sorted(set(value))) if isinstance(value, list) else str(value)
+
+
+def in_words(facts: Mapping[str, Any], cards: Sequence[str], workers: int) -> str:
+    """Say which cards a command trains on, and with how many workers.
+
+    >>> facts = {"names": ["H100", "H100"], "memory_gib": [79.1, 79.1]}
+    >>> in_words(facts, ("0", "2"), 4)
+    'GPUs: H100 (0), H100 (2); 4 workers, 2 on each.'
+    """
+    listed = ", ".join(f"{name} ({card})" for name, card in zip(facts["names"], cards, strict=True))
+    used = min(workers, len(cards))
+    if used < len(cards):
+        return f"GPUs: {listed}; {_workers(workers)}, so {len(cards) - used} of them rest."
+    fewest, more = divmod(workers, len(cards))
+    each = f"{fewest} to {fewest + 1}" if more else str(fewest)
+    named = "GPUs" if len(cards) > 1 else "GPU"
+    return f"{named}: {listed}; {_workers(workers)}{f', {each} on each' if len(cards) > 1 else ''}."
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'s' if count > 1 else ''}"
+
+
+def unused_device() -> str | None:
+    """Say which accelerator of this machine is left alone; None: there is no such thing."""
+    if not torch.cuda.is_available() and torch.backends.mps.is_available():
+        return APPLE
+    return None
+
+
+def _driver() -> str:
+    """Return the version of NVIDIA's driver; "unknown" where Linux does not tell."""
+    try:
+        first = DRIVER.read_text(encoding="utf-8").partition("\n")[0]
+    except OSError:
+        return "unknown"
+    words = first.split()
+    numbers = [word for word in words if word[0].isdecimal() and "." in word]
+    return numbers[0] if numbers else "unknown"

@@ -1,0 +1,378 @@
+"""The checks of studies/gpu/run.sh, one after the other, each with a limit of its own.
+
+Every check ends with a line in results.jsonl: what was done, how long it took, what came out, or
+why nothing did. A check that fails or runs out of time leaves the others as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sampling import sampled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NEEDED = (
+    "filelock",
+    "markdown_it",
+    "matplotlib",
+    "numpy",
+    "optuna",
+    "optuna_dashboard",
+    "PIL",
+    "pyarrow",
+    "rich",
+    "safetensors",
+    "sklearn",
+    "scipy",
+    "sqlalchemy",
+    "threadpoolctl",
+    "torch",
+    "torchvision",
+    "typing_extensions",
+)
+FOR_TESTS = ("pytest", "hypothesis", "xdist")
+SECONDS = 470.0  # in all: under 8 minutes
+SECONDS_TO_LEAVE = 15.0
+ROOT = Path(__file__).parents[2]
+DATA = (ROOT / "storage" / "data", ROOT / "shared" / "data", ROOT.parent / "shared" / "data")
+
+
+class Run(NamedTuple):
+    """How a command ended."""
+
+    seconds: float
+    ended: bool  # by itself, and well
+    output: str
+
+
+class Checks:
+    """What all checks share: options, the clock, and where results go."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.out: Path = given.out
+        self.device: str = given.device
+        self.quick: bool = given.quick
+        self.data: Path | None = given.data_dir
+        self.until = time.monotonic() + given.seconds
+        self.folder = Path(tempfile.mkdtemp(prefix="tuner-gpu-"))
+        self.out.mkdir(parents=True, exist_ok=True)
+
+    def tell(self, check: str, **result: Any) -> None:
+        """Write a result where it stays, whatever comes next."""
+        row = {
+            "check": check,
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "device": self.device,
+            "quick": self.quick,
+            **result,
+        }
+        line = json.dumps(row)
+        print(line, flush=True)
+        with (self.out / "results.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def run(self, words: list[str], at_most: float) -> Run:
+        """Run a command; press Ctrl-C after so many seconds, or when all time is over."""
+        limit = max(min(at_most, self.until - time.monotonic()), 1.0)
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, *words],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        in_time = True
+        try:
+            output, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            in_time = False
+            process.send_signal(signal.SIGINT)
+            try:
+                output, _ = process.communicate(timeout=SECONDS_TO_LEAVE)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                output, _ = process.communicate()
+        except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return Run(time.monotonic() - began, in_time and process.returncode == 0, output)
+
+    def study(self, case: str, home: str, at_most: float, *more: str) -> Run:
+        """Run the study command in a folder of its own."""
+        words = ["-m", "tuner.study", case, "--home", str(self.folder / home), *more]
+        if self.data is not None:
+            words += ["--data-dir", str(self.data)]
+        return self.run(words, at_most)
+
+    def trials(self, home: str) -> list[dict[str, Any]]:
+        """All that has to repeat of the finished trials of the only study there."""
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        url = f"sqlite:///{self.folder / home / 'studies.db'}"
+        names = optuna.get_all_study_names(url)
+        if not names:
+            return []
+        found = optuna.load_study(study_name=names[0], storage=url).get_trials()
+        return [
+            {
+                "number": one.number,
+                "state": one.state.name,
+                "values": one.values,
+                "params": one.params,
+                "points": one.intermediate_values,
+            }
+            for one in found
+            if one.state.is_finished()
+        ]
+
+    @property
+    def images(self) -> tuple[str, str]:
+        """The cases that are studied: of images, or a small table where it has to be quick."""
+        return ("housing", "housing") if self.quick else ("mnist", "flowers")
+
+
+def environment(checks: Checks) -> None:
+    """The card, its driver and the versions; and whether anything is missing."""
+    import torch
+
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    facts: dict[str, Any] = {"python": sys.version.split()[0], "torch": torch.__version__}
+    if missing:
+        checks.tell("environment", **facts, missing=missing)
+        raise SystemExit(f"this Python lacks {', '.join(missing)}: see studies/gpu/README.md")
+    from tuner.engines.cards import card_facts, visible_cards
+    from tuner.machine import machine
+    from tuner.revision import full_version
+
+    cards = visible_cards()
+    if checks.device == "cuda" and not cards:
+        checks.tell("environment", **facts, cards=[])
+        raise SystemExit("no GPU that PyTorch can use; --device cpu tries the script itself")
+    checks.tell(
+        "environment",
+        **facts,
+        version=full_version(),
+        machine=machine(),
+        cards=card_facts() if cards else None,
+        visible=cards,
+    )
+
+
+def tests(checks: Checks) -> None:
+    """The tests that are marked `gpu`: placement, no waiting in a step, the same bits twice."""
+    if lacking := [name for name in FOR_TESTS if find_spec(name) is None]:
+        checks.tell("tests", not_run=f"this Python lacks {', '.join(lacking)}")
+        return
+    words = ["-m", "pytest", "-n", "0", "-q", "-m", "gpu", "-p", "no:cacheprovider"]
+    done = checks.run([*words, "tests/engines/test_on_a_card.py"], 90)
+    lines = done.output.strip().splitlines()
+    (checks.out / "tests.log").write_text(done.output, encoding="utf-8")
+    checks.tell("tests", seconds=done.seconds, passed=done.ended, last=lines[-1:] or None)
+
+
+def equality(checks: Checks) -> None:
+    """The same search with one worker and with several: the same trials, and how fast."""
+    case, trials = checks.images[1], 4 if checks.quick else 12
+    found: dict[int, list[dict[str, Any]]] = {}
+    for workers in (1, 2) if checks.quick else (1, 4, 8):
+        home = f"equality-{workers}"
+        words = ("--trials", str(trials), "--seeds", "0", "--workers", str(workers))
+        with sampled() as samples:
+            done = checks.study(case, home, 60, *words)
+        found[workers] = checks.trials(home)
+        checks.tell(
+            "equality",
+            case=case,
+            workers=workers,
+            seconds=done.seconds,
+            ended=done.ended,
+            trials=len(found[workers]),
+            said=[line for line in done.output.splitlines() if line.startswith("GPU")],
+            same=found[workers] == found[1] and len(found[1]) == trials,
+            **({} if done.ended else {"output": done.output[-2000:]}),
+            **samples.facts(),
+        )
+
+
+def baseline(checks: Checks) -> None:
+    """One training of mnist's baseline: 5 epochs of 60,000 images in batches of 64."""
+    import torch
+
+    from tuner.case.loading import load_case
+    from tuner.data.sources.folders import Folders
+    from tuner.data.splits import everything
+    from tuner.training.fitting import fit
+    from tuner.training.plan import plan_for
+
+    case = load_case(checks.images[0])
+    data = case.dataset(Folders(given=checks.data, own=checks.folder / "data"))
+    case = case.settled(data)
+    plan = plan_for(case.task, images=data.pixels is not None)
+    torch.set_num_threads(plan.threads)
+    taken, firsts = [], []
+    for _ in range(1 if checks.quick else 3):
+        began = time.perf_counter()
+        running = fit(case, case.baseline, data, everything(data.development), 0, plan)
+        points = [(time.perf_counter() - began, point) for point in running]
+        taken.append(time.perf_counter() - began)
+        firsts.append(points[0][0])
+    last = points[-1][1]
+    checks.tell(
+        "baseline",
+        case=case.name,
+        rows=len(data.development),
+        epochs=case.baseline.epochs,
+        seconds=taken,  # the first has CUDA's start in it
+        seconds_to_first_point=firsts,
+        train_loss=last.train_loss,
+        precision=plan.precision,
+    )
+
+
+def whole(case: str, at_most: float) -> Callable[[Checks], None]:
+    """A whole study of 50 trials, confirmation and report included, as far as time allows."""
+
+    def check(checks: Checks) -> None:
+        name = "housing" if checks.quick else case
+        home = f"whole-{case}"
+        words = (
+            "--trials",
+            "3" if checks.quick else "50",
+            "--workers",
+            "2" if checks.quick else "8",
+        )
+        with sampled() as samples:
+            done = checks.study(name, home, at_most, *words)
+        trials = checks.trials(home)
+        report = next((checks.folder / home).glob("reports/*/report.json"), None)
+        arms = scores_in(json.loads(report.read_text(encoding="utf-8"))) if report else None
+        checks.tell(
+            f"whole {case}",
+            case=name,
+            seconds=done.seconds,
+            ended=done.ended,
+            trials=len(trials),
+            arms=arms,
+            last=done.output.strip().splitlines()[-3:],
+            **samples.facts(),
+        )
+
+    return check
+
+
+def scores_in(report: dict[str, Any]) -> dict[str, Any]:
+    """What a report says of its arms: the mean scores in the search and on the test split."""
+    kinds = ("validation", "fresh", "test")
+    return {
+        name: {kind: _mean(arm.get(kind)) for kind in kinds if arm.get(kind)}
+        for name, arm in report["arms"].items()
+    }
+
+
+def _mean(scores: dict[str, Any]) -> Any:
+    return scores["mean"] if "mean" in scores else {key: _mean(one) for key, one in scores.items()}
+
+
+def plain(checks: Checks) -> None:
+    """Plain Optuna with a DataLoader on the same device, for a while: seconds a trial."""
+    for case, at_most in dict(zip(checks.images, (25, 20), strict=True)).items():
+        url = f"sqlite:///{checks.folder / f'plain-{case}.db'}"
+        words = ["studies/speed/plain.py", case, "--trials", "2" if checks.quick else "50"]
+        words += ["--storage", url, "--device", checks.device]
+        if checks.data is not None:
+            words += ["--data-dir", str(checks.data)]
+        done = checks.run(words, at_most)
+        import optuna
+
+        try:
+            trials = optuna.load_study(study_name=case, storage=url).get_trials()
+        except KeyError:
+            trials = []
+        ended = [one for one in trials if one.state.is_finished() and one.duration]
+        spent = [one.duration.total_seconds() for one in ended if one.duration]
+        checks.tell(
+            f"plain {case}",
+            seconds=done.seconds,
+            trials=len(ended),
+            seconds_a_trial=sum(spent) / len(spent) if spent else None,
+            last=done.output.strip().splitlines()[-1:],
+        )
+
+
+def memory(checks: Checks) -> None:
+    """32 workers of mnist on one card: whether they start, and how much memory they take."""
+    workers = 2 if checks.quick else 32
+    words = ("--trials", str(2 * workers), "--seeds", "0", "--workers", str(workers))
+    with sampled() as samples:
+        done = checks.study(checks.images[0], "memory", 50, *words)
+    states = [one["state"] for one in checks.trials("memory")]
+    checks.tell(
+        "memory",
+        workers=workers,
+        seconds=done.seconds,
+        finished=len(states),
+        failed=states.count("FAIL"),
+        last=done.output.strip().splitlines()[-3:],
+        **samples.facts(),
+    )
+
+
+CHECKS: dict[str, Callable[[Checks], None]] = {
+    "environment": environment,
+    "tests": tests,
+    "baseline": baseline,
+    "equality": equality,
+    "flowers": whole("flowers", 100),
+    "mnist": whole("mnist", 150),
+    "plain": plain,
+    "memory": memory,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--quick", action="store_true", help="a small table, few trials")
+    parser.add_argument("--data-dir", type=Path, help="folder with MNIST and Flowers-102")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="in all")
+    parser.add_argument("--only", nargs="+", choices=list(CHECKS), default=list(CHECKS))
+    given = parser.parse_args()
+    if given.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    given.out = given.out.resolve()
+    given.data_dir = given.data_dir or next((one for one in DATA if one.is_dir()), None)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no command is left behind
+    checks = Checks(given)
+    for name in CHECKS:
+        if name not in given.only and name != "environment":
+            continue
+        if time.monotonic() > checks.until - 5:
+            checks.tell(name, not_run="no time was left")
+            continue
+        try:
+            CHECKS[name](checks)
+        except Exception as error:
+            checks.tell(name, failed=f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()
