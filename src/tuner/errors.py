@@ -20,6 +20,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from tuner.language import said
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -97,6 +99,15 @@ def unknown_name(kind: str, plural: str, got: str, known: Iterable[str]) -> Usag
     """
     names = sorted(known)
     near = get_close_matches(got, names, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else "."
-    listing = f"The {plural} are {', '.join(names)}" if names else f"There are no {plural} yet"
-    return UsageError(f"no {kind} '{got}'{hint} {listing}")
+    told = {"kind": said(kind), "plural": said(plural), "got": got, "names": ", ".join(names)}
+    if near:
+        return UsageError(
+            said(
+                "no {kind} '{got}'; did you mean '{near}'? The {plural} are {names}",
+                **told,
+                near=near[0],
+            )
+        )
+    if names:
+        return UsageError(said("no {kind} '{got}'. The {plural} are {names}", **told))
+    return UsageError(said("no {kind} '{got}'. There are no {plural} yet", **told))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tuner.serve.service import Service
 
 V1 = "/api/v1"
-OPEN = {"/healthz", "/readyz", "/", "/tuner/login"}
+OPEN = {"/healthz", "/readyz", "/", "/tuner/login", "/tuner/language"}
 PARTS = {"file": "report.md", "act": "pause", "number": "1"}  # of paths; all else is "none"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tuner.evidence.signs import Curve, Signs, read_signs
+from tuner.language import Message, said
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -68,16 +69,28 @@ FIRST: dict[Label, dict[str, tuple[str, ...]]] = {
         "structure": ("batch_norm",),
     },
 }
-MEANING: dict[Label, str] = {
-    "overfitting": "the model does much better on the rows it was trained on than on new rows",
-    "underfitting": "the model does badly even on the rows it was trained on",
-    "slow convergence": "the model was still improving when its training ended",
-    "unstable": "the training loss jumps up and down, or grew without end",
-    "healthy": "the learning curve shows no problem",
-    "too noisy to say": "there are too few validation rows to tell these differences from noise; "
-    "add rows or folds",
+MEANING: dict[Label, Message] = {
+    "overfitting": said(
+        "the model does much better on the rows it was trained on than on new rows"
+    ),
+    "underfitting": said("the model does badly even on the rows it was trained on"),
+    "slow convergence": said("the model was still improving when its training ended"),
+    "unstable": said("the training loss jumps up and down, or grew without end"),
+    "healthy": said("the learning curve shows no problem"),
+    "too noisy to say": said(
+        "there are too few validation rows to tell these differences from noise; add rows or folds"
+    ),
 }
-BEHIND = (
+WORD: dict[Label, Message] = {
+    "overfitting": said("overfitting"),
+    "underfitting": said("underfitting"),
+    "slow convergence": said("slow convergence"),
+    "unstable": said("unstable"),
+    "healthy": said("healthy"),
+    "too noisy to say": said("too noisy to say"),
+}
+GROUP = {"training": said("training"), "data": said("data"), "structure": said("structure")}
+BEHIND = said(
     "even on the rows it was trained on, the model does worse than the best trial does on new rows"
 )
 
@@ -132,27 +145,41 @@ def _label(signs: Signs, limits: Thresholds) -> Label:
     return "underfitting" if too_high else "healthy"
 
 
-def meaning(label: Label, *, against_best: bool) -> str:
+def meaning(label: Label, *, against_best: bool) -> Message:
     """Say what a label means, where the training was held against the best trial or was not."""
     return BEHIND if label == "underfitting" and against_best else MEANING[label]
 
 
-def in_words(diagnosis: Diagnosis, hyperparameters: Collection[str]) -> str:
+def in_words(diagnosis: Diagnosis, hyperparameters: Collection[str]) -> Message:
     """Say what is wrong, how one can tell, and what to try first."""
     signs = diagnosis.signs
     against_best = signs is not None and signs.reference is not None
-    parts = [f"{diagnosis.label} ({meaning(diagnosis.label, against_best=against_best)})"]
+    told = said(
+        "{label} ({meaning}).",
+        label=WORD[diagnosis.label],
+        meaning=meaning(diagnosis.label, against_best=against_best),
+    )
     if signs is not None:
-        parts.append(
-            f"Compared with always giving the same answer, its error is "
-            f"{100 * signs.training:.0f} % on training rows and {100 * signs.validation:.0f} % on "
-            f"validation rows (standard error {100 * signs.standard_error:.1f} %)"
+        told = said(
+            "{before} Compared with always giving the same answer, its error is {training:.0f} % "
+            "on training rows and {validation:.0f} % on validation rows (standard error "
+            "{error:.1f} %).",
+            before=told,
+            training=100 * signs.training,
+            validation=100 * signs.validation,
+            error=100 * signs.standard_error,
         )
     groups = advice(diagnosis.label, hyperparameters)
     if groups:
-        listed = "; ".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
-        parts.append(f"What to try, cheapest first: {listed}")
-    return ". ".join(parts) + "."
+        listed = [
+            said("{group}: {names}", group=GROUP[group], names=", ".join(names))
+            for group, names in groups.items()
+        ]
+        every = listed[0]
+        for one in listed[1:]:
+            every = said("{one}; {other}", one=every, other=one)
+        told = said("{before} What to try, cheapest first: {groups}.", before=told, groups=every)
+    return told
 
 
 def advice(label: Label, hyperparameters: Collection[str]) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import inspect, text
 
 from tuner.errors import StudyError
+from tuner.language import Message, said
 from tuner.runs.belongings import remove, size_of
 from tuner.study.arms import candidates_of
 from tuner.study.catalogue import Catalogue
@@ -33,16 +34,16 @@ UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}|.+\.db\.\d+\.new")
 JOBS = text("SELECT id, study, state FROM tuner_jobs")
 SECONDS_OF_A_DAY = 86_400
 SECONDS_AT_WORK = 3600  # what was changed within this time may still be in the making
-MEANINGS: Mapping[Kind, str] = {
-    "weights": "weights of a confirmation that has been scored",
-    "cache": "cached data that no study uses",
-    "folder": "report, models or weights of a study that is gone",
-    "artifact": "a file for the dashboard that no study names",
-    "record": "a file that a study names and that is gone",
-    "evidence": "trainings of a study that is gone",
-    "leftover": "left by a write that was interrupted",
-    "lock": "the lock of a study that is gone",
-    "log": "what a job of the service printed for a study that is gone",
+MEANINGS: Mapping[Kind, Message] = {
+    "weights": said("weights of a confirmation that has been scored"),
+    "cache": said("cached data that no study uses"),
+    "folder": said("report, models or weights of a study that is gone"),
+    "artifact": said("a file for the dashboard that no study names"),
+    "record": said("a file that a study names and that is gone"),
+    "evidence": said("trainings of a study that is gone"),
+    "leftover": said("left by a write that was interrupted"),
+    "lock": said("the lock of a study that is gone"),
+    "log": said("what a job of the service printed for a study that is gone"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import said
 from tuner.report.facts import gather
 from tuner.runs.inventory import best_in
 from tuner.study.store import facts_of, load_study
@@ -59,15 +60,25 @@ def contrast(workplace: Workplace, first: str, second: str) -> dict[str, Any]:
 
 def reasons_against(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Say why scores of two studies cannot be compared; nothing where they can."""
-    found = []
+    found: list[str] = []
     prints = [made["data"]["fingerprint"] for made in (one, other)]
     if prints[0] != prints[1]:
         words = [
             f"{m['data']['name']} ({p[:12]})" for m, p in zip((one, other), prints, strict=True)
         ]
-        found.append(f"They were made on different data: {words[0]} and {words[1]}.")
+        found.append(
+            said(
+                "They were made on different data: {one} and {other}.", one=words[0], other=words[1]
+            )
+        )
     if one["metric"] != other["metric"]:
-        found.append(f"They have different metrics: {one['metric']} and {other['metric']}.")
+        found.append(
+            said(
+                "They have different metrics: {one} and {other}.",
+                one=one["metric"],
+                other=other["metric"],
+            )
+        )
     return found
 
 

@@ -17,7 +17,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 
 from tuner.errors import TunerError
+from tuner.language import reason_of, said, speaking
 from tuner.serve.problems import answer
+from tuner.serve.switching import language_of
 from tuner.serve.tokens import Failures, Person
 
 if TYPE_CHECKING:
@@ -76,6 +78,10 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        with speaking(language_of(Request(scope))):
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         sent = False
 
@@ -91,7 +97,7 @@ class Gate:
             try:
                 refusal = await run_in_threadpool(self._identify, request)
             except TunerError as error:  # the database cannot be read
-                refusal = Refusal(503, str(error))
+                refusal = Refusal(503, reason_of(error))
         if refusal is not None:
             await answer(request, refusal.status, refusal.reason)(scope, receive, guarded)
             return
@@ -101,7 +107,7 @@ class Gate:
             if sent:
                 raise
             headers = {"Connection": "close"}  # what else is coming is not read
-            refused = answer(request, error.status, str(error), headers)
+            refused = answer(request, error.status, reason_of(error), headers)
             await refused(scope, receive, guarded)
 
     def _identify(self, request: Request) -> Refusal | None:
@@ -112,12 +118,12 @@ class Gate:
         if given is not None:
             address = address_of(request)
             if self.failures.too_many(address):
-                return Refusal(429, "too many wrong tokens; try again in a minute")
+                return Refusal(429, said("too many wrong tokens; try again in a minute"))
             kind, _, token = given.partition(" ")
             person = self.service.tokens.find(token.strip()) if kind.lower() == "bearer" else None
             if person is None:
                 self.failures.note(address)
-                return Refusal(401, "the token is not known, or has expired; ask for another")
+                return Refusal(401, said("the token is not known, or has expired; ask for another"))
             state["person"] = person
             return None
         key = request.cookies.get(COOKIE, "")
@@ -139,15 +145,19 @@ def foreign(request: Request, hosts: frozenset[str]) -> Refusal | None:
         name = ""
     if name not in hosts:
         return Refusal(
-            421, f"this service is not known as {name!r}; name it with --allow-host at its start"
+            421,
+            said(
+                "this service is not known as {name!r}; name it with --allow-host at its start",
+                name=name,
+            ),
         )
     if request.method in SAFE:
         return None
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     if origin is not None and _place_of(origin) != host:
-        return Refusal(403, "the request comes from another site's page, so nothing was done")
+        return Refusal(403, said("the request comes from another site's page, so nothing was done"))
     if site not in {None, "same-origin", "none"}:
-        return Refusal(403, "the request comes from another site's page, so nothing was done")
+        return Refusal(403, said("the request comes from another site's page, so nothing was done"))
     return None
 
 
@@ -191,11 +201,11 @@ def _limited(request: Request, receive: Receive) -> Receive:
         with anyio.move_on_after(until + seen / SLOWEST - time.monotonic()):
             message = await receive()
         if message is None:
-            raise BodyError("the body comes too slowly; send it again", 408)
+            raise BodyError(said("the body comes too slowly; send it again"), 408)
         seen += len(message.get("body", b""))
         whole = not message.get("more_body", False)
         if max(seen, declared) > most:
-            raise BodyError(f"the body is larger than {most // 2**20} MiB", 413)
+            raise BodyError(said("the body is larger than {most} MiB", most=most // 2**20), 413)
         return message
 
     return counted

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError, unknown_name
+from tuner.language import said
 from tuner.serve.chores import clean_request, delete_request
 from tuner.serve.finding import catalogue_of
 from tuner.serve.requests import LONGEST_LIST, check_try, retrain_request, study_request, whole
 from tuner.serve.requests import MOST_TRIALS as MOST_TRIALS
 from tuner.serve.turns import PRIORITIES
+from tuner.serve.words import word
 from tuner.study.schema import FACTS
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def steer(service: Service, who: str, name: str, act: str) -> Job:
         "cancel": service.queue.cancel,
     }
     if act not in acts:
-        raise UsageError(f"no act {act!r}; the acts are {', '.join(acts)}")
+        raise UsageError(said("no act {act!r}; the acts are {acts}", act=act, acts=", ".join(acts)))
     return _noted(service, who, act, acts[act](job_of(service, name).id))
 
 
@@ -75,7 +77,12 @@ def add_try(service: Service, who: str, name: str, typed: object) -> Job:
     text = check_try(service.shelf, job.case, typed)
     tries = [*dict.fromkeys([*job.options["tries"], text])]
     if len(tries) > LONGEST_LIST:
-        raise UsageError(f"the study has {LONGEST_LIST} configurations of this kind already")
+        raise UsageError(
+            said(
+                "the study has {longest_list} configurations of this kind already",
+                longest_list=LONGEST_LIST,
+            )
+        )
     return _noted(service, who, f"try {text}", service.queue.change(job.id, tries=tries))
 
 
@@ -96,7 +103,12 @@ def begin_child(
     """
     job = job_of(service, name)
     if child == name or child in service.browser.summaries.entries():
-        raise UsageError(f"there is already a study {child!r}; choose another name for the new one")
+        raise UsageError(
+            said(
+                "there is already a study {child!r}; choose another name for the new one",
+                child=child,
+            )
+        )
     dropped = {"fix", "tries", "parent", "accept_changes"}
     kept = {key: value for key, value in job.options.items() if key not in dropped}
     asked = {**kept, "case": job.case, "name": child, "fix": list(fix)}
@@ -154,7 +166,7 @@ def prioritise(service: Service, person: Person, name: str, priority: object) ->
     if priority not in PRIORITIES:
         raise unknown_name("priority", "priorities", str(priority), PRIORITIES)
     if priority == "high" and not person.may("admin"):
-        raise UsageError("only an admin gives the priority high; ask one, or choose normal")
+        raise UsageError(said("only an admin gives the priority high; ask one, or choose normal"))
     job = service.queue.prioritise(job_of(service, name).id, PRIORITIES[str(priority)])
     return _noted(service, person.name, f"priority {priority}", job)
 
@@ -179,7 +191,13 @@ def archive(service: Service, who: str, name: str, *, away: bool) -> None:
     """
     job = service.browser.study(name)["job"]
     if away and job and job["state"] in {"queued", "running"}:
-        raise UsageError(f"study {name!r} is {job['state']}; pause or cancel it, then archive it")
+        raise UsageError(
+            said(
+                "study {name!r} is {state}; pause or cancel it, then archive it",
+                name=name,
+                state=word(job["state"]),
+            )
+        )
     if away:
         service.tidying.archive(name, who)
     else:
@@ -235,8 +253,12 @@ def job_of(service: Service, name: str) -> Job:
     if job is None:
         catalogue_of(service.storage, name).check(name)
         raise UsageError(
-            f"study {name!r} was run from a command line, not by this service; continue it there, "
-            "or submit it here under its name with the same case, seed and fixed values"
+            said(
+                "study {name!r} was run from a command line, not by this service; continue it "
+                "there, or submit it here under its name with the same case, seed and fixed "
+                "values",
+                name=name,
+            )
         )
     return job
 

@@ -15,6 +15,7 @@ from tuner.case.metric import metric_of
 from tuner.errors import UsageError, unknown_name
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
+from tuner.language import said
 from tuner.serve.finding import catalogue_of
 from tuner.serve.forecasting import SEEDS, seconds_left
 from tuner.serve.logs import log_of, tail_of
@@ -301,7 +302,7 @@ def check_names(names: Sequence[str]) -> None:
         UsageError: there are more or fewer, or one of them twice.
     """
     if len(set(names)) != 2:
-        raise UsageError(f"got {len(set(names))} studies to compare; choose two")
+        raise UsageError(said("got {count} studies to compare; choose two", count=len(set(names))))
 
 
 def _score(trial: FrozenTrial) -> float | None:

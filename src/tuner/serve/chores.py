@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuner.errors import UsageError
+from tuner.language import said
 from tuner.runs.cleaning import find_waste, older_than
 from tuner.runs.deletion import plan_deletion
 from tuner.serve.requests import Request, whole
@@ -60,9 +61,15 @@ def clean_request(workplace: Workplace, age: int, names: Sequence[str] | None) -
     if names is not None:
         found = [one for one in found if one.what in set(names)]
     if not found:
-        raise UsageError("there is nothing to remove; look again at what may go")
+        raise UsageError(said("there is nothing to remove; look again at what may go"))
     if names is not None and len(found) > MOST_NAMED:
-        raise UsageError(f"{len(found)} are too many at once; choose at most {MOST_NAMED}")
+        raise UsageError(
+            said(
+                "{count} are too many at once; choose at most {most_named}",
+                count=len(found),
+                most_named=MOST_NAMED,
+            )
+        )
     told = {"age": age, "bytes": sum(one.bytes for one in found)}
     what = None if names is None else [one.what for one in found]
     return Request("clean", "", "", {**told, "what": what})

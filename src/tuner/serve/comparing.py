@@ -12,6 +12,7 @@ from scipy.stats import t as student
 from tuner.case.metric import metric_of
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.comparison import CONFIDENCE
+from tuner.language import said
 from tuner.runs.contrast import differing, inputs_that_differ, reasons_against
 from tuner.serve.browsing import points_of
 from tuner.serve.finding import catalogue_of, is_there
@@ -126,12 +127,19 @@ def compare(storage: RDBStorage, labels: Sequence[str]) -> Comparison:
     """
     wanted = list(dict.fromkeys(labels))
     if not FEWEST <= len(wanted) <= MOST:
-        raise UsageError(f"got {len(wanted)} to compare; choose {FEWEST} to {MOST}")
+        raise UsageError(
+            said(
+                "got {count} to compare; choose {fewest} to {most}",
+                count=len(wanted),
+                fewest=FEWEST,
+                most=MOST,
+            )
+        )
     catalogue = _holding(storage, wanted)
     sides = [_side(catalogue, label) for label in wanted]
     told = [(one.study, one.trial) for one in sides]
     if len(set(told)) < len(told):
-        raise UsageError("two of them are the same trial; choose different ones")
+        raise UsageError(said("two of them are the same trial; choose different ones"))
     first = sides[0]
     reasons = [reason for one in sides[1:] for reason in reasons_against(first.made, one.made)]
     return Comparison(
@@ -156,7 +164,9 @@ def _side(catalogue: Catalogue, label: str) -> Side:
         study = catalogue.load(label)
         arms = arms_of(study)
         if "best" not in arms:
-            raise StudyError(f"study {label!r} has no complete trial yet; compare it later")
+            raise StudyError(
+                said("study {label!r} has no complete trial yet; compare it later", label=label)
+            )
         trial = arms["best"]
     else:
         study = catalogue.load(name)
@@ -186,7 +196,12 @@ def _trial(study: optuna.Study, number: int) -> FrozenTrial:
     trials = study.get_trials(deepcopy=False)
     if number >= len(trials):
         raise UsageError(
-            f"no trial {number} in study {study.study_name!r}; it has {len(trials)}, from 0 on"
+            said(
+                "no trial {number} in study {study_name!r}; it has {count}, from 0 on",
+                number=number,
+                study_name=study.study_name,
+                count=len(trials),
+            )
         )
     return trials[number]
 

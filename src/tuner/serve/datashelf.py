@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuner.errors import UsageError, unknown_name
+from tuner.language import said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,9 @@ class DataShelf:
             UsageError: it is none, or is not there.
         """
         if not name.startswith(f"{UPLOADS}/"):
-            raise UsageError(f"{name} is not an upload; only the machine's owner removes it")
+            raise UsageError(
+                said("{name} is not an upload; only the machine's owner removes it", name=name)
+            )
         path = self.path(name)
         if path.is_dir():
             shutil.rmtree(path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.commands.forecast import Forecast
+from tuner.language import Message, said
 from tuner.study.design import Design, folds_trained
 from tuner.study.schema import ARM, SECONDS
 
@@ -66,10 +67,10 @@ def _seconds(trial: FrozenTrial, facts: Mapping[str, Any]) -> float:
     return seconds / trained * folds_trained(facts, arm=False)
 
 
-def in_words(seconds: float) -> str:
+def in_words(seconds: float) -> Message:
     """Write a time for people, as exact as an estimate is."""
     if seconds < 2 * MINUTE:
-        return f"{max(round(seconds), 1)} s"
+        return said("{count} s", count=max(round(seconds), 1))
     if seconds < 2 * HOUR:
-        return f"{round(seconds / MINUTE)} min"
-    return f"{seconds / HOUR:.1f} h"
+        return said("{count} min", count=round(seconds / MINUTE))
+    return said("{count:.1f} h", count=seconds / HOUR)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import RedirectResponse
 
 from tuner.errors import UsageError
+from tuner.language import reason_of
 from tuner.serve.api import hooks
 from tuner.serve.rendering import page
 from tuner.serve.routing import route
@@ -36,7 +37,7 @@ def _add(asked: Asked) -> Response:
     try:
         return _shown(asked, new=hooks.add(asked, url))
     except UsageError as error:
-        return _shown(asked, wrong=str(error), typed=url)
+        return _shown(asked, wrong=reason_of(error), typed=url)
 
 
 def _try_out(asked: Asked) -> Response:

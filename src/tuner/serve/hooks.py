@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tuner.errors import UsageError
+from tuner.language import said
 from tuner.serve.leases import ENDED
 from tuner.serve.mailing import SCHEME
 from tuner.serve.posting import address_of, post, target_of
@@ -64,7 +65,12 @@ class Hooks:
         secret = PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
         with self._session() as session:
             if len(session.scalars(select(Hook.id)).all()) >= MOST_HOOKS:
-                raise UsageError(f"there are {MOST_HOOKS} hooks already; remove one first")
+                raise UsageError(
+                    said(
+                        "there are {most_hooks} hooks already; remove one first",
+                        most_hooks=MOST_HOOKS,
+                    )
+                )
             hook = Hook(url=url, secret=secret, who=who, made=self.clock())
             session.add(hook)
             session.commit()
@@ -92,7 +98,9 @@ class Hooks:
         with self._session() as session:
             found = session.get(Hook, number)
         if found is None:
-            raise UsageError(f"no hook {number}; the list of hooks shows those there are")
+            raise UsageError(
+                said("no hook {number}; the list of hooks shows those there are", number=number)
+            )
         return found
 
     def remove(self, number: int) -> None:
@@ -128,7 +136,7 @@ class Hooks:
         body = _body("test", self.clock(), {"who": who})
         sent = self._queued(hook.id, f"test {uuid4().hex}", "test", body)
         if sent is None:
-            raise UsageError(f"hook {number} is being removed")
+            raise UsageError(said("hook {number} is being removed", number=number))
         self._send(hook, sent, last=True)
         with self._session() as session:
             return session.get_one(Delivery, sent.id)

@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 
 from tuner.bundle.bundle import MANIFEST, read_manifest
 from tuner.errors import BundleError, UsageError, unknown_name
+from tuner.language import said
 from tuner.naming import folder_name
 from tuner.serve.proof import gain_over, gain_over_the_baseline
 from tuner.serve.tables import Promotion
+from tuner.serve.words import word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -123,12 +125,23 @@ class Ledger:
         if model.damage:
             raise BundleError(model.damage)
         if alias in model.aliases:
-            raise UsageError(f"{study}/{bundle} is the {alias} model of {model.case!r} already")
+            raise UsageError(
+                said(
+                    "{study}/{bundle} is the {alias} model of {case!r} already",
+                    study=study,
+                    bundle=bundle,
+                    alias=word(alias),
+                    case=model.case,
+                )
+            )
         proof = self.proof(model)
         if alias == CURRENT and not proof.proven and not reason.strip():
             raise UsageError(
-                f"{proof.sentence} To promote this model nevertheless, write a reason; it is kept "
-                "in the ledger"
+                said(
+                    "{sentence} To promote this model nevertheless, write a reason; it is kept in "
+                    "the ledger",
+                    sentence=proof.sentence,
+                )
             )
         return self._add(
             case=model.case,
@@ -151,15 +164,19 @@ class Ledger:
         """
         _check_reason(reason)
         if not reason.strip():
-            raise UsageError("a roll-back needs a reason; it is kept in the ledger")
+            raise UsageError(said("a roll-back needs a reason; it is kept in the ledger"))
         earlier = self._before(case)
         model = self.model(earlier.study, earlier.bundle)
         if model.damage:
             raise BundleError(model.damage)
         if model.manifest["weights_sha256"] != earlier.weights:
             raise UsageError(
-                f"{earlier.study}/{earlier.bundle} has other weights now than when it was current; "
-                "look at it, and promote it yourself"
+                said(
+                    "{study}/{bundle} has other weights now than when it was current; look at it, "
+                    "and promote it yourself",
+                    study=earlier.study,
+                    bundle=earlier.bundle,
+                )
             )
         return self._add(
             case=case,
@@ -200,7 +217,11 @@ class Ledger:
             else:
                 stack.append(one)
         if len(stack) < 2:
-            raise UsageError(f"no model of {case!r} was current before; there is nothing to go to")
+            raise UsageError(
+                said(
+                    "no model of {case!r} was current before; there is nothing to go to", case=case
+                )
+            )
         return stack[-2]
 
     def _now(self) -> dict[tuple[str, str], Promotion]:
@@ -219,4 +240,10 @@ class Ledger:
 
 def _check_reason(reason: str) -> None:
     if len(reason) > LONGEST_REASON:
-        raise UsageError(f"the reason has {len(reason)} letters; it takes {LONGEST_REASON} at most")
+        raise UsageError(
+            said(
+                "the reason has {count} letters; it takes {longest_reason} at most",
+                count=len(reason),
+                longest_reason=LONGEST_REASON,
+            )
+        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import to_door
 from tuner.errors import DataError, UsageError
+from tuner.language import reason_of, said
 from tuner.serve import actions
 from tuner.serve.forecasting import SEEDS
 from tuner.serve.rendering import page, to_study
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 NEW = "/tuner/new"
 CASE = "case"
-DOORS = {CASE: "A case", "table": "A table", "images": "Pictures"}
+DOORS = {CASE: said("A case"), "table": said("A table"), "images": said("Pictures")}
 TRIALS = 50
 LONGEST_NAME = 150
 
@@ -69,7 +70,7 @@ def _form(asked: Asked, query: Mapping[str, str], typed: Mapping[str, str], wron
             read = service.outliner.read if query.get("read") else service.outliner.known
             outline = read(case)
     except (UsageError, DataError) as error:
-        case, wrong = "" if door != CASE else "housing", wrong or str(error)
+        case, wrong = "" if door != CASE else "housing", wrong or reason_of(error)
     columns = service.shelf.data.columns(query["data"]) if query.get("data") in data else []
     context = {
         "doors": DOORS,
@@ -116,11 +117,15 @@ def _fields(service: Service, case: str, outline: Outline | None) -> list[Field]
 
 def _takes(drawn: Drawn | None, logarithmic: bool = False) -> str:
     if drawn is None:
-        return "computed by the case"
+        return said("computed by the case")
     if drawn.choices is not None:
         return ", ".join(map(str, drawn.choices))
-    step = f" in steps of {drawn.step}" if drawn.step not in {None, 1} else ""
-    return f"{drawn.low} to {drawn.high}{step}{', logarithmic' if logarithmic else ''}"
+    ends = {"low": drawn.low, "high": drawn.high}
+    if drawn.step not in {None, 1}:
+        return said("{low} to {high} in steps of {step}", **ends, step=drawn.step)
+    if logarithmic:
+        return said("{low} to {high}, logarithmic", **ends)
+    return said("{low} to {high}", **ends)
 
 
 def _name(door: str, case: str, query: Mapping[str, str]) -> str:
@@ -148,7 +153,7 @@ def _submit(asked: Asked) -> Response:
     except UsageError as error:
         query = {"door": fields.get("door", CASE), "case": fields.get("case", "")}
         query |= {name: fields[f"door:{name}"] for name in ALL if fields.get(f"door:{name}")}
-        return _form(asked, query, fields, str(error))
+        return _form(asked, query, fields, reason_of(error))
     return to_study(job.study)
 
 

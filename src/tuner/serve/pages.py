@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse
 
 from tuner.errors import StudyError, UsageError
+from tuner.language import reason_of, said
 from tuner.serve import actions, machine, newstudy, uploads
 from tuner.serve.access import COOKIE, address_of
 from tuner.serve.api import download, report_file
@@ -15,6 +16,7 @@ from tuner.serve.comparing import MOST, compare
 from tuner.serve.rendering import page, to_study
 from tuner.serve.requests import ARMS, whole
 from tuner.serve.routing import LOGIN, route
+from tuner.serve.switching import switch
 from tuner.serve.tables import STATES
 from tuner.study.url import shown
 
@@ -142,7 +144,7 @@ def _compare(asked: Asked) -> Response:
         try:
             found = compare(asked.service.storage, labels)
         except (UsageError, StudyError) as error:
-            wrong = str(error)
+            wrong = reason_of(error)
     suggested = [row.name for row in asked.service.browser.studies() if row.best is not None]
     context = {
         "found": found,
@@ -203,12 +205,12 @@ def _log_in(asked: Asked) -> Response:
     token = asked.form().get("token", [""])[0].strip()
     failures, address = asked.request.state.failures, address_of(asked.request)
     if failures.too_many(address):
-        wrong = "There were too many wrong tokens. Try again in a minute."
+        wrong = said("There were too many wrong tokens. Try again in a minute.")
         return page(asked.request, "login.html", {"wrong": wrong}, status=429)
     person = asked.service.tokens.find(token)
     if person is None:
         failures.note(address)
-        wrong = "This token is not known, or it has expired. Ask for another."
+        wrong = said("This token is not known, or it has expired. Ask for another.")
         return page(asked.request, "login.html", {"wrong": wrong}, status=401)
     answer = RedirectResponse(HOME, 303)
     answer.set_cookie(
@@ -258,5 +260,6 @@ def routes() -> list[RoleRoute]:
         route("/tuner/acts", _acts, "admin"),
         route(LOGIN, _login, None),
         route(LOGIN, _log_in, None, "POST"),
+        route("/tuner/language", switch, None, "POST"),
         route("/tuner/logout", _log_out, "viewer", "POST"),
     ]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tuner.errors import UsageError, first_line
+from tuner.language import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -43,18 +44,28 @@ def target_of(url: str) -> Target:
     Raises:
         UsageError: it is not one that begins with https://.
     """
-    hint = "write it like https://example.org/path"
+    hint = said("write it like {example}", example="https://example.org/path")
     if len(url) > LONGEST_URL or not (url.isascii() and url.isprintable()) or " " in url:
-        raise UsageError(f"the address has a character that no address has, or is too long; {hint}")
+        raise UsageError(
+            said(
+                "the address has a character that no address has, or is too long; {hint}", hint=hint
+            )
+        )
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(f"the address cannot be read: {error}; {hint}") from error
+        raise UsageError(
+            said("the address cannot be read: {error}; {hint}", error=error, hint=hint)
+        ) from error
     if parts.scheme != "https" or not host:
-        raise UsageError(f"the address does not begin with https:// and a host; {hint}")
+        raise UsageError(
+            said("the address does not begin with https:// and a host; {hint}", hint=hint)
+        )
     if "@" in parts.netloc or parts.fragment:
-        raise UsageError(f"the address takes no password before the host, and no #; {hint}")
+        raise UsageError(
+            said("the address takes no password before the host, and no #; {hint}", hint=hint)
+        )
     query = f"?{parts.query}" if parts.query else ""
     return Target(host, port or 443, (parts.path or "/") + query)
 
@@ -71,12 +82,17 @@ def address_of(target: Target, allowed: Set[str]) -> str:
     try:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"the host {target.host} is not known: {first_line(error)}") from error
+        raise UsageError(
+            said("the host {host} is not known: {error}", host=target.host, error=first_line(error))
+        ) from error
     addresses = [str(one[4][0]) for one in found]
     if target.host not in allowed and not all(map(_is_public, addresses)):
         raise UsageError(
-            f"the host {target.host} leads into a private network, so nothing is sent there; the "
-            "owner of this machine can allow it with --hook-host at the service's start"
+            said(
+                "the host {host} leads into a private network, so nothing is sent there; the "
+                "owner of this machine can allow it with --hook-host at the service's start",
+                host=target.host,
+            )
         )
     return addresses[0]
 

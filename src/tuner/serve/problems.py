@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from tuner.errors import BundleError, DataError, StoreError, StudyError, TunerError, UsageError
+from tuner.language import reason_of
 from tuner.serve.rendering import page
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def on_error(request: Request, error: Exception) -> Response:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if str(error).startswith("no ") and status == HTTPStatus.BAD_REQUEST:
         status = 404 if request.method in {"GET", "HEAD"} else status
-    return answer(request, status, str(error))
+    return answer(request, status, reason_of(error))
 
 
 def on_http_error(request: Request, error: Exception) -> Response:

@@ -15,9 +15,11 @@ from tuner.evidence.moments import losses, moments
 from tuner.evidence.odometer import looks_among, openings_in
 from tuner.evidence.predictions import TARGETS, kept_scale
 from tuner.evidence.rowwise import Kept
+from tuner.language import reason_of, said
 from tuner.report.facts import gather
 from tuner.runs.inventory import best_in
 from tuner.serve.finding import catalogue_of, is_there
+from tuner.serve.words import word
 from tuner.study.schema import FACTS, SEED_MATTERS
 
 if TYPE_CHECKING:
@@ -52,12 +54,27 @@ def gain_over_the_baseline(
         study = catalogue_of(storage, name).load(name)
         best = best_in(gather(study, workplace, further=False))
     except TunerError as error:
-        return Proof(False, f"Its gain is not proven: {error}.")
+        return Proof(False, said("Its gain is not proven: {error}.", error=reason_of(error)))
     if best["trial"] != manifest.get("trial"):
-        return Proof(False, f"Its gain is not proven: it is not the best of study {name!r}.")
+        return Proof(
+            False, said("Its gain is not proven: it is not the best of study {name!r}.", name=name)
+        )
     if best["verdict"] != "better":
-        return Proof(False, f"Its gain over the baseline is not proven: {best['verdict']}.")
-    return Proof(True, f"Against the baseline of study {name!r}: {best['sentence']}")
+        return Proof(
+            False,
+            said(
+                "Its gain over the baseline is not proven: {verdict}.",
+                verdict=word(best["verdict"]),
+            ),
+        )
+    return Proof(
+        True,
+        said(
+            "Against the baseline of study {name!r}: {sentence}",
+            name=name,
+            sentence=best["sentence"],
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +103,18 @@ class Pair:
         write = self.metric.write_difference
         if self.gain.interval is None:
             one, other = self.gain.seeds
-            return f"too few models of both were tested ({one} and {other})"
-        ends = " to ".join(write(end) for end in self.gain.interval)
-        sure = 100 * (1 - self.gain.share.alpha)
-        return f"{write(self.gain.gain)} ({sure:.4g} % interval {ends}, {self.gain.rows} test rows)"
+            return said(
+                "too few models of both were tested ({one} and {other})", one=one, other=other
+            )
+        low, high = (write(end) for end in self.gain.interval)
+        return said(
+            "{gain} ({sure:.4g} % interval {low} to {high}, {rows} test rows)",
+            gain=write(self.gain.gain),
+            sure=100 * (1 - self.gain.share.alpha),
+            low=low,
+            high=high,
+            rows=self.gain.rows,
+        )
 
 
 def paired(
@@ -105,12 +130,13 @@ def paired(
     """
     kept = [_kept(storage, name) for name, _ in (first, second)]
     told = (first, second)
-    said = [one and one[1].said(str(trial)) for one, (_, trial) in zip(kept, told, strict=True)]
-    if not (kept[0] and kept[1] and said[0] and said[1]):
-        return Pair(None, why="not both have kept what their models said of each test row")
+    each = [one and one[1].said(str(trial)) for one, (_, trial) in zip(kept, told, strict=True)]
+    if not (kept[0] and kept[1] and each[0] and each[1]):
+        why = said("not both have kept what their models said of each test row")
+        return Pair(None, why=why)
     rows = [one[1].attributes[TARGETS]["rows"] for one in kept if one]
     if rows[0] != rows[1]:
-        return Pair(None, why="they met different test rows")
+        return Pair(None, why=said("they met different test rows"))
     study = kept[1][0]
     metric = metric_of(study.user_attrs[FACTS])
     names = [one[0].study_name for one in kept if one]
@@ -118,9 +144,9 @@ def paired(
         looks_among(openings_in(storage.engine, name, rows[0]), name, rows[0]) for name in names
     ]
     looks = pairs * max(1, *told_of)
-    gain = _gain(metric, said[0], said[1], kept[1][1], looks)
+    gain = _gain(metric, each[0], each[1], kept[1][1], looks)
     if gain is None or metric.name != metric_of(kept[0][0].user_attrs[FACTS]).name:
-        return Pair(None, why="they have different metrics")
+        return Pair(None, why=said("they have different metrics"))
     matters = all(one[0].user_attrs.get(SEED_MATTERS) in {None, "weights"} for one in kept if one)
     return Pair(gain, metric, matters)
 
@@ -136,12 +162,17 @@ def gain_over(
     told = [(str(one.get("study")), one.get("trial")) for one in (current, candidate)]
     pair = paired(storage, told[0], told[1])
     if pair.verdict == "better":
-        return Proof(True, f"Against the current model, the gain is {pair.in_words()}.")
+        return Proof(
+            True,
+            said("Against the current model, the gain is {gain}.", gain=pair.in_words()),
+        )
     words = pair.in_words()
     known = pair.gain is not None and pair.gain.interval is not None
     return Proof(
         False,
-        f"Its gain over the current model is not proven: {'it is ' if known else ''}{words}.",
+        said("Its gain over the current model is not proven: it is {words}.", words=words)
+        if known
+        else said("Its gain over the current model is not proven: {words}.", words=words),
     )
 
 

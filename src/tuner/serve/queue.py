@@ -8,9 +8,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tuner.errors import UsageError
+from tuner.language import said
 from tuner.serve.leases import AFTER, ENDED, Leases
 from tuner.serve.tables import Job
 from tuner.serve.turns import CHORES, PRIORITIES
+from tuner.serve.words import either, word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,10 +218,21 @@ def name_of(priority: int) -> str:
 
 def _taken(job: Job) -> UsageError:
     if not job.study:
-        return UsageError(f"job {job.id} is {job.state} and cleans up; wait for its end")
+        return UsageError(
+            said(
+                "job {id} is {state} and cleans up; wait for its end",
+                id=job.id,
+                state=word(job.state),
+            )
+        )
     return UsageError(
-        f"job {job.id} is {job.state} for study {job.study!r}; change or cancel that job, or "
-        "choose another name"
+        said(
+            "job {id} is {state} for study {study!r}; change or cancel that job, or choose "
+            "another name",
+            id=job.id,
+            state=word(job.state),
+            study=job.study,
+        )
     )
 
 
@@ -231,14 +244,19 @@ def _saved(session: Session, job: Job) -> Job:
 def _job(session: Session, number: int) -> Job:
     job = session.get(Job, number)
     if job is None:
-        raise UsageError(f"no job {number}; the list of studies shows those there are")
+        raise UsageError(
+            said("no job {number}; the list of studies shows those there are", number=number)
+        )
     return job
 
 
 def _same(job: Job, request: Request) -> Job:
     if (job.kind, job.study, job.case) != (request.kind, request.study, request.case):
         raise UsageError(
-            f"the idempotency key belongs to job {job.id}, which is another request; use a new key"
+            said(
+                "the idempotency key belongs to job {id}, which is another request; use a new key",
+                id=job.id,
+            )
         )
     return job
 
@@ -246,6 +264,11 @@ def _same(job: Job, request: Request) -> Job:
 def _refuse(job: Job, allowed: set[str], act: str) -> None:
     if job.state not in allowed:
         raise UsageError(
-            f"job {job.id} is {job.state}; only a job that is {' or '.join(sorted(allowed))} can "
-            f"be {act}"
+            said(
+                "job {id} is {state}; only a job that is {allowed} can be {act}",
+                id=job.id,
+                state=word(job.state),
+                allowed=either([word(one) for one in sorted(allowed)]),
+                act=word(act),
+            )
         )

@@ -8,13 +8,27 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.ext import InternationalizationExtension
+from markupsafe import Markup, escape
 from starlette.responses import RedirectResponse
 from starlette.templating import Jinja2Templates
 
+from tuner.language import (
+    ENGLISH,
+    Message,
+    gettext,
+    is_translated,
+    languages,
+    ngettext,
+    spoken,
+    translated,
+    words_of_scripts,
+)
 from tuner.report.wording import setting
 from tuner.serve.forecasting import in_words
 from tuner.serve.queue import name_of
 from tuner.serve.times import minute
+from tuner.serve.words import word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +56,29 @@ def size(count: float) -> str:
     return f"{count:.1f} GiB"
 
 
+def told(text: str) -> Markup:
+    """Write a sentence in the reader's language; one that is English alone is marked as such."""
+    known = text if isinstance(text, Message) else word(text)
+    if is_translated(known):
+        return escape(translated(known))
+    return Markup("<span{}>{}</span>").format(in_english(), text)
+
+
+def ended(text: str) -> Markup:
+    """Write a reason, which has no full stop, as a sentence."""
+    return escape(gettext("{reason}.")).format(reason=told(text))
+
+
+def valued(text: str) -> Markup:
+    """Write the value of an option of a list, where its words are not the value."""
+    return Markup("") if spoken() == ENGLISH else Markup(' value="{}"').format(text)
+
+
+def in_english() -> Markup:
+    """Write the attribute of an element that holds English in a page of another language."""
+    return Markup("") if spoken() == ENGLISH else Markup(' lang="en"')
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -49,14 +86,21 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=[InternationalizationExtension],
     )
+    made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     made.filters["number"] = number
-    made.filters["duration"] = in_words
+    made.filters["duration"] = lambda seconds: translated(in_words(seconds))
     made.filters["size"] = size
     made.filters["priority"] = name_of
     made.filters["moment"] = minute
     made.filters["segment"] = lambda text: quote(str(text), safe="")
     made.filters["setting"] = setting
+    made.filters["word"] = lambda text: translated(word(text))
+    made.filters["told"] = told
+    made.filters["ended"] = ended
+    made.filters["valued"] = valued
+    made.globals["in_english"] = in_english
     made.filters["pretty"] = lambda value: json.dumps(value, ensure_ascii=False)
     return made
 
@@ -75,11 +119,21 @@ def page(
     """Return a page."""
     person = getattr(request.state, "person", None)
     service = getattr(request.app.state, "service", None) if "app" in request.scope else None
-    key = service.form_key(person.session) if service and person else ""
+    key = service.form_key(person.session if person else "") if service else ""
+    query = f"?{request.url.query}" if request.url.query else ""
     return TEMPLATES.TemplateResponse(
         request,
         template,
-        {"person": person, "form_key": key, "path": request.url.path, **context},
+        {
+            "person": person,
+            "form_key": key,
+            "path": request.url.path,
+            "here": quote(request.scope["path"]) + query if request.method == "GET" else "",
+            "language": spoken(),
+            "languages": languages(),
+            "script_words": words_of_scripts(spoken()),
+            **context,
+        },
         status_code=status,
         headers=headers,
     )

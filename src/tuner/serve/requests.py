@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.assignments import parse_assignments
 from tuner.errors import UsageError, unknown_name
+from tuner.language import said
 from tuner.naming import folder_name
 from tuner.seeds import LARGEST
 
@@ -164,13 +165,28 @@ def whole(name: str, value: object, least: int, most: int) -> int:
     except ValueError:
         number = None
     if type(number) is not int or not least <= number <= most:
-        raise UsageError(f"{name}: got {value!r}; it takes a whole number, {least} to {most}")
+        raise UsageError(
+            said(
+                "{name}: got {value!r}; it takes a whole number, {least} to {most}",
+                name=name,
+                value=value,
+                least=least,
+                most=most,
+            )
+        )
     return number
 
 
 def _one_of(name: str, value: object, values: Sequence[str]) -> str:
     if value not in values:
-        raise UsageError(f"{name}: got {value!r}; it takes one of {', '.join(values)}")
+        raise UsageError(
+            said(
+                "{name}: got {value!r}; it takes one of {values}",
+                name=name,
+                value=value,
+                values=", ".join(values),
+            )
+        )
     return str(value)
 
 
@@ -180,17 +196,31 @@ def _above_zero(name: str, value: object) -> float:
     except (ValueError, OverflowError):
         number = math.nan
     if isinstance(value, bool) or not 0 < number < math.inf:
-        raise UsageError(f"{name}: got {value!r}; it takes a number above zero")
+        raise UsageError(
+            said("{name}: got {value!r}; it takes a number above zero", name=name, value=value)
+        )
     return number
 
 
 def _texts(name: str, value: object) -> list[str]:
     if not isinstance(value, list) or len(value) > LONGEST_LIST:
-        raise UsageError(f"{name} takes a list of at most {LONGEST_LIST} texts like NAME=VALUE")
+        raise UsageError(
+            said(
+                "{name} takes a list of at most {longest_list} texts like NAME=VALUE",
+                name=name,
+                longest_list=LONGEST_LIST,
+            )
+        )
     return [_text(name, one) for one in value]
 
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isprintable():
-        raise UsageError(f"{name}: it takes a text of at most {LONGEST_TEXT} printable characters")
+        raise UsageError(
+            said(
+                "{name}: it takes a text of at most {longest_text} printable characters",
+                name=name,
+                longest_text=LONGEST_TEXT,
+            )
+        )
     return value

@@ -13,7 +13,9 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from tuner.errors import UsageError
+from tuner.language import said
 from tuner.serve.problems import is_for_programs
+from tuner.serve.words import word
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -54,7 +56,13 @@ class Asked:
         """
         found = str(self.request.path_params[name])
         if not found.isprintable():
-            raise UsageError(f"no {name} {found!r}; a name has printable characters only")
+            raise UsageError(
+                said(
+                    "no {name} {found!r}; a name has printable characters only",
+                    name=name,
+                    found=found,
+                )
+            )
         return found
 
     def query(self, name: str) -> str | None:
@@ -65,7 +73,13 @@ class Asked:
         """
         found = self.request.query_params.get(name)
         if found is not None and not found.isprintable():
-            raise UsageError(f"{name}: got {found!r}; it takes printable characters only")
+            raise UsageError(
+                said(
+                    "{name}: got {found!r}; it takes printable characters only",
+                    name=name,
+                    found=found,
+                )
+            )
         return found
 
     def json(self) -> dict[str, Any]:
@@ -92,17 +106,17 @@ class Asked:
             HTTPException: another page has sent it, or it is not a form.
         """
         if self.request.headers.get("content-type", "").partition(";")[0] != FORM:
-            raise HTTPException(415, "send a form of the page")
+            raise HTTPException(415, said("send a form of the page"))
         try:
             pairs = parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=300)
         except ValueError as error:
-            raise UsageError(f"the form cannot be read: {error}") from error
+            raise UsageError(said("the form cannot be read: {error}", error=error)) from error
         fields: dict[str, list[str]] = {}
         for name, value in pairs:
             fields.setdefault(name, []).append(value)
         key = self.service.form_key(self.person.session if self.person else "")
         if not hmac.compare_digest(fields.pop("form_key", [""])[0].encode(), key.encode()):
-            raise HTTPException(403, "the form is too old; load its page again and repeat")
+            raise HTTPException(403, said("the form is too old; load its page again and repeat"))
         return fields
 
 
@@ -133,9 +147,16 @@ def check_role(request: Request, role: Role | None) -> None:
     """
     person: Person | None = request.state.person
     if role is not None and person is None:
-        raise HTTPException(401, "send a token: Authorization: Bearer TOKEN")
+        raise HTTPException(401, said("send a token: Authorization: Bearer TOKEN"))
     if role is not None and person is not None and not person.may(role):
-        raise HTTPException(403, f"this needs the role {role}, and yours is {person.role}")
+        raise HTTPException(
+            403,
+            said(
+                "this needs the role {role}, and yours is {own}",
+                role=word(role),
+                own=word(person.role),
+            ),
+        )
 
 
 def route(

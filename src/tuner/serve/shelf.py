@@ -15,6 +15,7 @@ from tuner.case.outline import outline_of
 from tuner.case.reference import as_words, door_of, options_of, to_door
 from tuner.case.source import file_of
 from tuner.errors import UsageError, unknown_name
+from tuner.language import said
 from tuner.own.options import read, write
 from tuner.serve.datashelf import DataShelf
 
@@ -117,7 +118,9 @@ def _given(name: str) -> tuple[str, dict[str, str]]:
     try:
         return str(door_of(name)), options_of(name)
     except ValueError as error:
-        raise UsageError(f"{name!r} cannot be read; write it like {EXAMPLE}") from error
+        raise UsageError(
+            said("{name!r} cannot be read; write it like {example}", name=name, example=EXAMPLE)
+        ) from error
 
 
 def as_typed(words: Sequence[str], options: Mapping[str, Any]) -> list[str]:

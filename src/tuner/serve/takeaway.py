@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.bundle.bundle import MANIFEST, WEIGHTS
 from tuner.case.reference import door_of
 from tuner.errors import BundleError, DataError, UsageError
+from tuner.language import said
 
 if TYPE_CHECKING:
     from tuner.serve.ledger import Model
@@ -63,7 +64,7 @@ class Predictor:
         columns = [str(one) for one in model.manifest["preprocessing"]["columns"]]
         text = _with_header(body, columns) if columns else body
         if not self._one.acquire(timeout=SECONDS_TO_WAIT):
-            raise UsageError("other predictions are at work; try again in a moment")
+            raise UsageError(said("other predictions are at work; try again in a moment"))
         try:
             with tempfile.TemporaryDirectory(prefix="tuner-predict-") as folder:
                 path = Path(folder) / ("input.csv" if columns else "input.png")
@@ -87,10 +88,12 @@ class Predictor:
                 stdin=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired as error:
-            raise DataError(f"the prediction took longer than {SECONDS} s; send less") from error
+            raise DataError(
+                said("the prediction took longer than {seconds} s; send less", seconds=SECONDS)
+            ) from error
         if ended.returncode:
-            said = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-            reason = said[0].removeprefix("tuner: ").replace(str(path), "the input")
+            last = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+            reason = last[0].removeprefix("tuner: ").replace(str(path), "the input")
             raise DataError(reason)
         found: list[dict[str, Any]] = json.loads(ended.stdout)
         for one in found:
@@ -104,7 +107,7 @@ def _with_header(body: bytes, columns: list[str]) -> bytes:
         text = body.decode("utf-8-sig").strip()
         rows = list(csv.reader(io.StringIO(text)))
     except (ValueError, csv.Error) as error:
-        raise DataError(f"the table cannot be read: {error}") from error
+        raise DataError(said("the table cannot be read: {error}", error=error)) from error
     if len(rows) == 1 and len(rows[0]) == len(columns) and all(map(_is_number, rows[0])):
         header = io.StringIO()
         csv.writer(header, lineterminator="\n").writerow(columns)

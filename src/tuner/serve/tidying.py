@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tuner.errors import UsageError
+from tuner.language import said
 from tuner.serve.tables import Archived, Tag
 
 if TYPE_CHECKING:
@@ -50,11 +51,22 @@ class Tidying:
         """
         tags = sorted({one.strip() for one in given} - {""})
         if len(tags) > MOST_TAGS:
-            raise UsageError(f"got {len(tags)} tags; a study has at most {MOST_TAGS}")
+            raise UsageError(
+                said(
+                    "got {count} tags; a study has at most {most_tags}",
+                    count=len(tags),
+                    most_tags=MOST_TAGS,
+                )
+            )
         for one in tags:
             if len(one) > LONGEST_TAG or not one.isprintable() or "," in one:
                 raise UsageError(
-                    f"the tag {one!r} takes 1 to {LONGEST_TAG} printable characters, and no comma"
+                    said(
+                        "the tag {one!r} takes 1 to {longest_tag} printable characters, and no "
+                        "comma",
+                        one=one,
+                        longest_tag=LONGEST_TAG,
+                    )
                 )
         with Session(self.engine) as session, session.begin():
             session.execute(delete(Tag).where(Tag.study == study))

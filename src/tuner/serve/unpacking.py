@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from tuner.errors import UsageError
+from tuner.language import said
 from tuner.own.images_listing import SUFFIXES
 
 if TYPE_CHECKING:
@@ -42,12 +43,15 @@ def unpack(archive: Path, folder: Path) -> int:
             wanted = _stripped(list(_pictures(opened)))
             if not wanted:
                 raise UsageError(
-                    "the ZIP file holds no picture; put the pictures of each class into a folder"
+                    said(
+                        "the ZIP file holds no picture; put the pictures of each class into a "
+                        "folder"
+                    )
                 )
             for entry, name in wanted:
                 _write(opened, entry, folder.joinpath(*name.parts))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
-        raise UsageError(f"the ZIP file cannot be read: {error}") from error
+        raise UsageError(said("the ZIP file cannot be read: {error}", error=error)) from error
     return len(wanted)
 
 
@@ -55,9 +59,15 @@ def _pictures(opened: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, PurePo
     """Yield what is to be unpacked, once every entry has been looked at."""
     entries = opened.infolist()
     if len(entries) > MOST_FILES:
-        raise UsageError(f"the ZIP file has {len(entries)} entries; it may have {MOST_FILES}")
+        raise UsageError(
+            said(
+                "the ZIP file has {count} entries; it may have {most_files}",
+                count=len(entries),
+                most_files=MOST_FILES,
+            )
+        )
     if sum(one.file_size for one in entries) > MOST_BYTES:
-        raise UsageError(f"the ZIP file holds more than {MOST_BYTES // 2**30} GiB")
+        raise UsageError(said("the ZIP file holds more than {most} GiB", most=MOST_BYTES // 2**30))
     spelt: dict[str, str] = {}
     files: set[str] = set()
     folders: set[str] = set()
@@ -70,17 +80,23 @@ def _pictures(opened: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, PurePo
             folded = _folded(path)
             if spelt.setdefault(folded, path) != path:
                 raise UsageError(
-                    f"the ZIP file has {spelt[folded]!r} and {path!r}, which are the same on some "
-                    "file systems; rename one"
+                    said(
+                        "the ZIP file has {spelt!r} and {path!r}, which are the same on some file "
+                        "systems; rename one",
+                        spelt=spelt[folded],
+                        path=path,
+                    )
                 )
             is_file = depth == len(parts) and not one.is_dir()
             if is_file and folded in files:
-                raise UsageError(f"the ZIP file has {path!r} twice; remove one")
+                raise UsageError(said("the ZIP file has {path!r} twice; remove one", path=path))
             (files if is_file else folders).add(folded)
         if not one.is_dir() and not _is_ignored(name):
             found.append((one, name))
     if both := files & folders:
-        raise UsageError(f"the ZIP file has {spelt[min(both)]!r} as a file and as a folder")
+        raise UsageError(
+            said("the ZIP file has {spelt!r} as a file and as a folder", spelt=spelt[min(both)])
+        )
     yield from found
 
 
@@ -103,11 +119,13 @@ def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
         )
     )
     if bad:
-        raise UsageError(f"the ZIP file has an entry that cannot be used: {name!r}")
+        raise UsageError(said("the ZIP file has an entry that cannot be used: {name!r}", name=name))
     if kind not in plain:
-        raise UsageError(f"the ZIP file has a link or a special file: {name!r}; remove it")
+        raise UsageError(
+            said("the ZIP file has a link or a special file: {name!r}; remove it", name=name)
+        )
     if entry.flag_bits & ENCRYPTED:
-        raise UsageError("the ZIP file is encrypted; send one without a password")
+        raise UsageError(said("the ZIP file is encrypted; send one without a password"))
     return path
 
 
@@ -138,5 +156,10 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
         while chunk := source.read(CHUNK):
             left -= len(chunk)
             if left < 0:
-                raise UsageError(f"{entry.filename!r} in the ZIP file is larger than it says")
+                raise UsageError(
+                    said(
+                        "{filename!r} in the ZIP file is larger than it says",
+                        filename=entry.filename,
+                    )
+                )
             target.write(chunk)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse
 
 from tuner.errors import UsageError
+from tuner.language import said
 from tuner.naming import folder_name
 from tuner.serve.access import UPLOAD
 from tuner.serve.routing import RoleRoute, check_role, route
@@ -40,9 +41,11 @@ async def _receive(request: Request) -> Response:
     person = request.state.person
     key = service.form_key(person.session).encode()
     if not hmac.compare_digest(request.headers.get("x-form-key", "").encode(), key):
-        raise HTTPException(403, "the form is too old; load its page again and repeat")
+        raise HTTPException(403, said("the form is too old; load its page again and repeat"))
     if request.headers.get("content-type", "").partition(";")[0] != BYTES:
-        raise HTTPException(415, f"send the bytes of the file, with Content-Type: {BYTES}")
+        raise HTTPException(
+            415, said("send the bytes of the file, with Content-Type: {bytes}", bytes=BYTES)
+        )
     name = _name(service, request.query_params.get("name", ""))
     with _beside(service) as path:
         with path.open("wb") as file:
@@ -62,16 +65,16 @@ def _name(service: Service, typed: str) -> str:
     name = folder_name(typed, "Rename the file")
     suffix = Path(name).suffix.lower()
     if suffix not in {".csv", ".zip"}:
-        raise UsageError(f"got {name!r}; send a table (.csv), or pictures (.zip)")
+        raise UsageError(said("got {name!r}; send a table (.csv), or pictures (.zip)", name=name))
     kept = Path(name).stem if suffix == ".zip" else name
     folder_name(kept, "Rename the file")
     there = service.shelf.data.names()
     if any(kept.casefold() == one.partition("/")[2].casefold() for one in there):
-        raise UsageError(f"there is already data named {kept!r}; rename the file")
+        raise UsageError(said("there is already data named {kept!r}; rename the file", kept=kept))
     if len(there) >= MOST_UPLOADS:
-        raise UsageError("there are too many uploads; have some removed")
+        raise UsageError(said("there are too many uploads; have some removed"))
     if service.room.disk().is_full:
-        raise UsageError("less than 5 % of the disk is free, so nothing is taken in")
+        raise UsageError(said("less than 5 % of the disk is free, so nothing is taken in"))
     return name
 
 
@@ -80,7 +83,7 @@ def _beside(service: Service) -> Iterator[Path]:
     """Yield a file beside the uploads; it is gone afterwards."""
     folder = service.shelf.data.uploads
     if folder is None:
-        raise UsageError("this service takes no uploads")
+        raise UsageError(said("this service takes no uploads"))
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".upload.", dir=folder)
     os.close(handle)
@@ -101,7 +104,9 @@ def _keep(path: Path, name: str) -> str:
         with path.open("rb") as file:
             head = file.read(2**16)
         if not head.strip() or b"\0" in head:
-            raise UsageError(f"{name!r} is not a table as text; save it as CSV, in UTF-8")
+            raise UsageError(
+                said("{name!r} is not a table as text; save it as CSV, in UTF-8", name=name)
+            )
         place = folder / name
         path.chmod(0o644)
         _put(path, place)
@@ -119,7 +124,9 @@ def _keep(path: Path, name: str) -> str:
 
 def _put(path: Path, place: Path) -> None:
     if place.exists():  # somebody has sent it at the same moment
-        raise UsageError(f"there is already data named {place.name!r}; rename the file")
+        raise UsageError(
+            said("there is already data named {name!r}; rename the file", name=place.name)
+        )
     path.rename(place)
 
 

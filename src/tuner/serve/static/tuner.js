@@ -5,6 +5,13 @@ const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
 let plot = null;
 let shape = "";
 
+// What this script says, in the page's language: the page brings the words that are not English.
+const WORDS = JSON.parse(document.body.dataset.words || "{}");
+
+function _(sentence, parts = {}) {
+  return (WORDS[sentence] || sentence).replace(/\{(\w+)\}/g, (_all, name) => parts[name]);
+}
+
 function ink(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
@@ -27,14 +34,14 @@ function draw(place, series) {
   shape = now;
   place.textContent = "";
   if (!shown.length) {
-    place.textContent = "No trial has reported yet.";
+    place.textContent = _("No trial has reported yet.");
     return;
   }
   const axis = () => ({ stroke: ink("--ink"), grid: { stroke: ink("--line"), width: 1 }, ticks: { stroke: ink("--line") } });
   plot = new uPlot({
     width: place.clientWidth, height: 320, scales: { x: { time: false } },
-    axes: [{ ...axis(), label: "report", stroke: ink("--ink") }, { ...axis(), size: 70 }],
-    series: [{ label: "report" }, ...shown.map((one, index) => ({
+    axes: [{ ...axis(), label: _("report"), stroke: ink("--ink") }, { ...axis(), size: 70 }],
+    series: [{ label: _("report") }, ...shown.map((one, index) => ({
       label: one.label, stroke: COLORS[index % COLORS.length], width: 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true,
     }))],
   }, data, place);
@@ -46,9 +53,9 @@ function watch(place) {
   source.addEventListener("study", (event) => {
     const now = JSON.parse(event.data);
     draw(place, [
-      ...(now.baseline ? [{ label: "baseline", curve: now.baseline.curve, dashed: true }] : []),
-      ...now.leaders.filter((one) => one.arm !== "baseline").slice(0, 2).map((one) => ({ label: `best: trial ${one.number}`, curve: one.curve, dashed: true })),
-      ...now.running.map((one) => ({ label: `trial ${one.number}`, curve: one.curve, dashed: false })),
+      ...(now.baseline ? [{ label: _("baseline"), curve: now.baseline.curve, dashed: true }] : []),
+      ...now.leaders.filter((one) => one.arm !== "baseline").slice(0, 2).map((one) => ({ label: _("best: trial {number}", { number: one.number }), curve: one.curve, dashed: true })),
+      ...now.running.map((one) => ({ label: _("trial {number}", { number: one.number }), curve: one.curve, dashed: false })),
     ]);
     const log = document.getElementById("log");
     if (log && log.textContent !== now.log) {
@@ -66,7 +73,7 @@ function watch(place) {
 async function predict(form, output) {
   const image = form.elements.image;
   const body = image ? image.files[0] : form.elements.rows.value;
-  output.textContent = "Predicting …";
+  output.textContent = _("Predicting …");
   try {
     const answer = await fetch(form.dataset.predict, {
       method: "POST", body, headers: { "Content-Type": image ? "application/octet-stream" : "text/csv" },
@@ -74,14 +81,14 @@ async function predict(form, output) {
     const said = await answer.json();
     output.textContent = answer.ok ? said.predictions.map(inWords).join("\n") : said.detail;
   } catch (error) {
-    output.textContent = `The service did not answer: ${error.message}`;
+    output.textContent = _("The service did not answer: {error}", { error: error.message });
   }
 }
 
 function inWords(one) {
   if (!("probabilities" in one)) return String(one.prediction);
   const others = Object.entries(one.probabilities).sort((a, b) => b[1] - a[1]).slice(0, 5);
-  const said = "labels" in one ? one.labels.join(", ") || "no label" : one.class;
+  const said = "labels" in one ? one.labels.join(", ") || _("no label") : one.class;
   return `${said}\n` + others.map(([name, share]) => `  ${(100 * share).toFixed(1)} %  ${name}`).join("\n");
 }
 
@@ -108,7 +115,7 @@ function upload(form) {
   sending.setRequestHeader("X-Form-Key", form.dataset.key);
   sending.setRequestHeader("Accept", "application/json");
   sending.upload.addEventListener("progress", (event) => {
-    output.textContent = `${Math.floor((100 * event.loaded) / event.total)} % sent`;
+    output.textContent = _("{share} % sent", { share: Math.floor((100 * event.loaded) / event.total) });
   });
   sending.addEventListener("load", () => {
     if (sending.status === 201) {
@@ -116,9 +123,9 @@ function upload(form) {
       return;
     }
     const said = new DOMParser().parseFromString(sending.responseText, "text/html").querySelector("main p");
-    output.textContent = said ? said.textContent : `The service answered with ${sending.status}.`;
+    output.textContent = said ? said.textContent : _("The service answered with {status}.", { status: sending.status });
   });
-  sending.addEventListener("error", () => { output.textContent = "The service did not answer."; });
+  sending.addEventListener("error", () => { output.textContent = _("The service did not answer."); });
   sending.send(file);
 }
 

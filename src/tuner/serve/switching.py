@@ -1,0 +1,55 @@
+"""Which language a page has: what its reader has chosen, else what their browser asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import RedirectResponse
+
+from tuner.errors import unknown_name
+from tuner.language import ENGLISH, languages, negotiated
+from tuner.serve.problems import is_for_programs
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from tuner.serve.routing import Asked
+
+COOKIE = "tuner_language"
+SECONDS = 365 * 24 * 3600  # for which a browser keeps the choice
+HOME = "/tuner/"
+
+
+def language_of(request: Request) -> str:
+    """Return the code of a page's language. What programs ask for is English."""
+    if is_for_programs(request):
+        return ENGLISH
+    chosen = request.cookies.get(COOKIE, "")
+    if chosen in languages():
+        return chosen
+    return negotiated(request.headers.get("accept-language", ""))
+
+
+def switch(asked: Asked) -> Response:
+    """Keep the language that a reader chooses, and lead back to the page they were on.
+
+    Raises:
+        UsageError: there is no such language.
+    """
+    fields = asked.form()
+    language = fields.get("language", [""])[0]
+    if language not in languages():
+        raise unknown_name("language", "languages", language, languages())
+    back = fields.get("back", [""])[0]
+    ours = back.startswith(HOME) and back.isascii() and back.isprintable() and "\\" not in back
+    answer = RedirectResponse(back if ours else HOME, 303)
+    answer.set_cookie(
+        COOKIE,
+        language,
+        max_age=SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=asked.request.url.scheme == "https",
+    )
+    return answer

@@ -1,0 +1,68 @@
+"""Words of the service that are data as well: programs read them, and pages say them to people.
+
+What is stored, styled and sent by the API stays English; a page shows the word in its language.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.language import Message, said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WORDS = {
+    str(one): one
+    for one in (
+        # states of jobs, of studies and of trials
+        *(said("queued"), said("running"), said("paused"), said("done"), said("failed")),
+        *(said("cancelled"), said("confirmed"), said("searched"), said("interrupted")),
+        *(said("complete"), said("pruned"), said("fail"), said("waiting"), said("delivered")),
+        # what a job is asked to do, and what is done to it
+        *(said("pause"), said("cancel"), said("restart"), said("resumed"), said("changed")),
+        *(said("given another priority"), said("promote"), said("roll back")),
+        # verdicts
+        *(said("better"), said("worse"), said("no proven gain"), said("not confirmed")),
+        said("baseline is best"),
+        # arms, splits, aliases, roles, priorities, tasks
+        *(said("best"), said("baseline"), said("recipe"), said("guess"), said("tried")),
+        *(said("validation"), said("test"), said("current"), said("candidate")),
+        *(said("viewer"), said("operator"), said("admin")),
+        *(said("low"), said("normal"), said("high")),
+        *(said("classification"), said("regression")),
+        # parts of the storage folder
+        *(said("reports"), said("models"), said("weights of confirmations"), said("database")),
+        *(said("files of the dashboard"), said("cached data"), said("raw data")),
+        *(said("uploads"), said("what jobs print")),
+        # what a study was made with, where two differ
+        *(said("case"), said("metric"), said("seed"), said("sampler"), said("pruner")),
+        *(said("plan"), said("data name"), said("data fingerprint"), said("search space")),
+        said("differs"),
+        # kinds of names
+        *(said("study"), said("studies"), said("cases"), said("data"), said("model")),
+        *(said("option"), said("options"), said("arm"), said("arms"), said("alias")),
+        *(said("aliases"), said("priority"), said("priorities"), said("hyperparameter")),
+        *(said("hyperparameters"), said("column"), said("columns")),
+        # reasons of HTTP
+        *(said("Bad Request"), said("Unauthorized"), said("Forbidden"), said("Not Found")),
+        *(said("Method Not Allowed"), said("Request Timeout"), said("Conflict")),
+        *(said("Content Too Large"), said("Request Entity Too Large")),
+        *(said("Unsupported Media Type"), said("Misdirected Request")),
+        *(said("Unprocessable Content"), said("Unprocessable Entity"), said("Too Many Requests")),
+        *(said("Internal Server Error"), said("Service Unavailable")),
+    )
+}
+
+
+def word(text: object) -> str:
+    """Return a word as one that pages say in their language; any other text as it is."""
+    return WORDS.get(str(text), str(text))
+
+
+def either(words: Sequence[str]) -> Message | str:
+    """Write words as a choice: one, or one or other."""
+    told: Message | str = words[0]
+    for one in words[1:]:
+        told = said("{one} or {other}", one=told, other=one)
+    return told

@@ -1,0 +1,162 @@
+"""Catalogues are whole: each sentence of the code is in each of them, with all of its parts."""
+
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from babel.messages.frontend import CommandLineInterface
+from babel.messages.pofile import read_po
+
+from tuner.errors import UsageError, unknown_name
+from tuner.language import (
+    ENGLISH,
+    Message,
+    catalogue,
+    is_translated,
+    languages,
+    negotiated,
+    ngettext,
+    reason_of,
+    said,
+    speaking,
+    spoken,
+    translated,
+    words_of_scripts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from babel.messages.catalog import Catalog
+
+ROOT = Path(__file__).parents[1]
+OTHERS = [code for code in languages() if code != ENGLISH]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """The sentences that the code has now, found as docs/languages.md has it."""
+    path = tmp_path_factory.mktemp("language") / "tuner.pot"
+    words = ["pybabel", "-q", "extract", "-F", str(ROOT / "pyproject.toml"), "-k", "said"]
+    CommandLineInterface().run([*words, "-o", str(path), str(ROOT / "src")])
+    with path.open("rb") as file:
+        return read_po(file)
+
+
+def parts(sentence: str) -> list[str]:
+    """What a translation has to keep: parts with their formats, links and marks, signs of per cent.
+
+    A sentence of the templates has `%(name)s`, one of the code has `{name}`.
+    """
+    if re.search(r"%\(|%%", sentence):
+        found = re.findall(r"%\(\w+\)[a-z]|%%|%(?![(%])", sentence)
+    else:
+        found = [
+            f"{name}!{conversion}:{kind}"
+            for _, name, kind, conversion in string.Formatter().parse(sentence)
+            if name is not None
+        ]
+    return sorted([*found, *re.findall(r"<[^>]+>", sentence)])
+
+
+def faults(catalogue: Catalog, template: Catalog) -> Iterator[str]:
+    """Say what is wrong with a catalogue."""
+    ids = {one.id for one in template if one.id}
+    yield from (f"missing: {one!r}" for one in ids if catalogue.get(one) is None)
+    for one in catalogue:
+        if not one.id:
+            continue
+        if one.id not in ids:
+            yield f"outdated: {one.id!r}"
+        if one.fuzzy:
+            yield f"fuzzy: {one.id!r}"
+        meant = [one.id] if isinstance(one.id, str) else list(one.id)[-1:]
+        forms = [one.string] if isinstance(one.string, str) else list(one.string or [""])
+        if not all(forms) or (len(forms) != catalogue.num_plurals and not isinstance(one.id, str)):
+            yield f"not translated: {one.id!r}"
+        elif any(parts(form) != parts(meant[0]) for form in forms):
+            yield f"other parts: {one.id!r}"
+    yield from (f"left over: {one!r}" for one in catalogue.obsolete)
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_catalogue_is_whole(code: str, template: Catalog) -> None:
+    assert not list(faults(catalogue(code), template)), "see docs/languages.md"
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        ('msgid "a {b}"\nmsgstr "{b} x"', None),
+        ('msgid "a {b}"\nmsgstr ""', "not translated: 'a {b}'"),
+        ('msgid "a {b}"\nmsgstr "x"', "other parts: 'a {b}'"),
+        ('msgid "a {b}"\nmsgstr "x {c}"', "other parts: 'a {b}'"),
+        ('#, fuzzy\nmsgid "a {b}"\nmsgstr "x {b}"', "fuzzy: 'a {b}'"),
+        ('msgid "other"\nmsgstr "x"', "outdated: 'other'"),
+        ('#~ msgid "gone"\n#~ msgstr "x"', "left over: 'gone'"),
+    ],
+)
+def test_each_fault_of_a_catalogue_is_seen(entry: str, fault: str | None, tmp_path: Path) -> None:
+    def made(text: str, name: str) -> Catalog:
+        path = tmp_path / name
+        path.write_text(f'msgid ""\nmsgstr ""\n\n{text}\n', encoding="utf-8")
+        with path.open("rb") as file:
+            return read_po(file, locale="zh")
+
+    found = list(faults(made(entry, "zh.po"), made('msgid "a {b}"\nmsgstr ""', "all.pot")))
+    assert (fault in found) if fault else found == []
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("zh", "zh"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("zh-Hans-CN", "zh"),
+        ("en-GB,en;q=0.9,zh;q=0.8", "en"),
+        ("fr, de;q=0.9, zh;q=0.1", "zh"),
+        ("en;q=0.2, zh;q=0.7", "zh"),
+        ("zh;q=0, en", "en"),
+        ("zh;q=0", "en"),
+        ("*", "en"),
+        ("zh;q=much, fr", "en"),
+        ("zh;q=nan", "en"),
+        (",;,;q=1", "en"),
+    ],
+)
+def test_the_language_that_a_browser_asks_for(header: str, language: str) -> None:
+    assert negotiated(header) == language
+
+
+def test_a_message_is_english_and_knows_its_parts() -> None:
+    message = said("{one} or {other}", one=said("paused"), other=said("failed"))
+    error = UsageError(message)
+    assert str(error) == "paused or failed"
+    assert isinstance(reason_of(error), Message)
+    assert translated(message) == "paused or failed"
+    with speaking("zh"):
+        assert translated(message) == "已暂停或失败"
+        assert is_translated(message)
+        assert not is_translated("another text")
+        assert translated("another text") == "another text"
+        assert ngettext("%(count)s study", "%(count)s studies", 2) == "%(count)s 个研究"
+    assert spoken() == ENGLISH
+
+
+def test_braces_of_what_was_typed_stay() -> None:
+    error = unknown_name("study", "studies", "{x}", ["a", "{y}"])
+    with speaking("zh"):
+        assert translated(reason_of(error)) == (
+            "没有名为“{x}”的研究；是不是“{y}”？可用的研究有：a, {y}"
+        )
+
+
+def test_scripts_get_their_words_and_no_others() -> None:
+    assert words_of_scripts("en") == {}
+    assert words_of_scripts("zh")["best: trial {number}"] == "最佳：试验 {number}"
+    assert "Studies" not in words_of_scripts("zh")
