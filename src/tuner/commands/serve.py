@@ -114,6 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.data is not None and not arguments.data.is_dir():
         raise UsageError(f"--data {arguments.data} is not a folder; name one with tables")
     try:
+        import babel  # noqa: F401  # asked for with the first page
         import uvicorn
 
         from tuner.serve.app import application
