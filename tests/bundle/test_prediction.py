@@ -508,8 +508,12 @@ def test_a_read_that_breaks_is_named(
 def test_a_file_that_is_not_text_or_is_missing_says_so(housing: Path, tmp_path: Path) -> None:
     image = tmp_path / "image.csv"
     image.write_bytes(bytes(range(256)))
-    for path in (image, tmp_path / "missing.csv", tmp_path):
-        with pytest.raises(TunerError, match=f"{path.name} cannot be read as a CSV file"):
+    for path, why in (
+        (image, "cannot be read as a CSV file"),
+        (tmp_path / "missing.csv", "cannot be read: there is no such file"),
+        (tmp_path, "cannot be read"),
+    ):
+        with pytest.raises(TunerError, match=f"{path.name} {why}"):
             run(housing, path)
 
 

@@ -163,7 +163,7 @@ def test_one_command_from_pictures_to_a_report(
     assert said.index("unreadable") < said.index("[1/3] trial 0")
     text = Path("storage/reports/mine/report.md").read_text(encoding="utf-8")
     assert "- unreadable: `1, left out: dog/9.png" in text
-    assert "tuner.study images --data photos" in text
+    assert "tuner study images --data photos" in text
     facts = json.loads(Path("storage/reports/mine/report.json").read_text(encoding="utf-8"))
     assert facts["mistakes"]["suspects"] == []
     assert facts_of(load_study(Workplace.at().url, "mine"))["reference"] == PIXELS

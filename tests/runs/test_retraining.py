@@ -137,7 +137,7 @@ def test_other_data_than_the_study_had_is_refused(own_workplace: Path) -> None:
     seed.write_text("2")
     shutil.rmtree("storage/cache")
     with pytest.raises(
-        DataError, match=r"made on other data .* fingerprint is of tiny with \w{12}, not of tiny"
+        DataError, match=r"other data: it was made on tiny with \w{12}, and this is tiny with"
     ):
         retrained("mine", case_file="case.py")
     assert not (own_workplace / "storage/bundles").exists()

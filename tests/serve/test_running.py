@@ -17,7 +17,7 @@ from tuner.commands.serve import parser
 
 RUNNING = Path(__file__).parents[2] / "src" / "tuner" / "serve" / "running"
 PAGE = (RUNNING / "README.md").read_text(encoding="utf-8")
-SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
+SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)).replace("\\\n", "")
 TYPED = re.findall(r"(?:^|/bin/|entrypoint tuner )(tuner [a-z]+ .*)", SHELL, re.M)
 UNIT = RUNNING / "tuner.service"
 
