@@ -39,12 +39,14 @@ def served(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], h
         text=True,
     ) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:\d+", line)
-        assert found, line + process.stdout.read()
-        with httpx.Client(base_url=found[0], timeout=60) as client:
-            yield process, client
-        process.kill()
+        try:
+            line = process.stdout.readline()
+            found = re.search(r"http://127\.0\.0\.1:\d+", line)
+            assert found, line + process.stdout.read()
+            with httpx.Client(base_url=found[0], timeout=60) as client:
+                yield process, client
+        finally:
+            process.kill()
 
 
 def until_done(client: httpx.Client) -> dict[str, Any]:
