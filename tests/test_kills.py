@@ -47,9 +47,11 @@ def test_interrupted_killed_interrupted(tmp_path: Path, undisturbed: dict[str, A
     assert left_by(tmp_path) == undisturbed
 
 
-def test_killed_twenty_times(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+def test_killed_again_and_again(
+    request: pytest.FixtureRequest, tmp_path: Path, undisturbed: dict[str, Any]
+) -> None:
     moments = random.Random(0)
-    for number in range(20):
+    for number in range(4 * request.config.getoption("--kills")):
         if number % 4 == 0:  # while it starts
             running = start(tmp_path)
             time.sleep(moments.uniform(0, 4))
