@@ -86,6 +86,8 @@ CALLS = [
         )
     ),
     Call(f"{V1}/studies?archived=maybe", f"{V1}/studies", 400),
+    Call(f"{V1}/studies?archived=", f"{V1}/studies", 400),
+    Call(f"{V1}/machine/waste?days=", f"{V1}/machine/waste", 400),
     Call(f"{V1}/machine/clean", f"{V1}/machine/clean", 400, {"what": ["/etc/passwd"]}),
     Call(
         f"{V1}/machine/upkeep",

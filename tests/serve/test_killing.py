@@ -12,7 +12,8 @@ import optuna
 import psutil
 import pytest
 
-from tests.making import TINY, history
+from tests.disturbing import SLOW
+from tests.making import history
 from tests.serve.test_server import served
 from tuner.commands.study import main as study_main
 from tuner.study.store import evidence_name, load_study
@@ -40,7 +41,7 @@ def undisturbed(
     home = tmp_path_factory.mktemp("undisturbed")
     trials = str(trials_for(request.config.getoption("--kills")))
     words = ["--trials", trials, "--seeds", str(SEEDS), "--workers", "1", "--home", str(home)]
-    assert study_main([TINY, *words]) == 0
+    assert study_main([SLOW, *words]) == 0
     return histories(home)
 
 
@@ -82,7 +83,7 @@ def test_nothing_is_lost_or_doubled(
     victim: str,
 ) -> None:
     kills, home = request.config.getoption("--kills"), tmp_path / "home"
-    asked = {"case": "tiny", "trials": trials_for(kills), "seeds": SEEDS}
+    asked = {"case": "slow", "name": "tiny", "trials": trials_for(kills), "seeds": SEEDS}
     with ExitStack() as stack:
         process, client = stack.enter_context(served(home))
         assert client.post("/api/v1/studies", json=asked).status_code == 201

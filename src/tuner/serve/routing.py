@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -65,13 +65,19 @@ class Asked:
             )
         return found
 
-    def query(self, name: str) -> str | None:
-        """Return a value of the query; None: it has none of that name.
+    @overload
+    def query(self, name: str) -> str | None: ...
+
+    @overload
+    def query(self, name: str, default: str) -> str: ...
+
+    def query(self, name: str, default: str | None = None) -> str | None:
+        """Return a value of the query, which may be empty, or a default if it has none.
 
         Raises:
             UsageError: it has characters that nothing has which could be asked for.
         """
-        found = self.request.query_params.get(name)
+        found = self.request.query_params.get(name, default)
         if found is not None and not found.isprintable():
             raise UsageError(
                 said(

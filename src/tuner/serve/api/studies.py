@@ -32,8 +32,8 @@ GROUP = "Studies"
 
 
 def _studies(asked: Asked) -> Response:
-    words, state, tag = (asked.query(name) or "" for name in ("q", "state", "tag"))
-    archived = asked.query("archived") or "false"
+    words, state, tag = (asked.query(name, "") for name in ("q", "state", "tag"))
+    archived = asked.query("archived", "false")
     if archived not in BOOLEANS:
         raise UsageError(f"archived: got {archived!r}; it takes {' or '.join(BOOLEANS)}")
     rows = asked.service.browser.studies(words, state, tag, archived=archived == "true")

@@ -81,7 +81,7 @@ def _delete(asked: Asked) -> Response:
 
 
 def _waste(asked: Asked) -> Response:
-    age = days(asked.query("days") or "0")
+    age = days(asked.query("days", "0"))
     found = waste(asked.service.workplace, age)
     shown = [
         {"what": one.what, "kind": one.kind, "meaning": MEANINGS[one.kind], "bytes": one.bytes}
