@@ -106,13 +106,14 @@ def test_what_it_says_of_a_table_is_in_the_report() -> None:
 
 
 def test_its_times_are_those_of_the_reports() -> None:
-    """Search and confirmation, and a few seconds more to start and to write the report."""
+    """Search and confirmation, and at most 12 seconds more to start and to write the report."""
     said = re.findall(r"(\d+) (second|minute)s on `(\w+)`", README)
     assert {case for _, _, case in said} == {"housing", "flowers", "mnist"}
     for number, unit, case in said:
         whole = int(number) * {"second": 1, "minute": 60}[unit]
         parts = _report(case)["wall_seconds"]
-        assert parts["search"] + parts["confirmation"] == pytest.approx(whole - 3, rel=0.12)
+        trained = parts["search"] + parts["confirmation"]
+        assert 0.95 * trained < whole < 1.12 * trained + 12
 
 
 def test_its_speeds_are_those_of_the_races() -> None:

@@ -40,7 +40,9 @@ def costs(name: str, data_dir: Path | None) -> Iterator[tuple[int, float, float]
     data = case.dataset(Folders(given=data_dir))
     parts = folds(data.development, data.validation, 0)
     plan = Plan.for_machine(images=data.pixels is not None)
-    study = optuna.load_study(study_name=name, storage=f"sqlite:///{STUDIES / name}/study.db")
+    kept = STUDIES / "scale" / f"{name}.db"  # where another study is the reference now
+    kept = kept if kept.exists() else STUDIES / name / "study.db"
+    study = optuna.load_study(study_name=name, storage=f"sqlite:///{kept}")
     for trial in study.get_trials(states=(TrialState.COMPLETE,)):
         hyperparameters = case.hyperparameters(trial.user_attrs["hyperparameters"])
         training = fit(case, hyperparameters, data, parts, 0, plan)

@@ -55,8 +55,10 @@ class Recording:
 
 
 def recordings(name: str) -> list[Recording]:
-    """All complete trainings of a case's reference study, at the cost that was recorded of each."""
-    study = optuna.load_study(study_name=name, storage=f"sqlite:///{STUDIES / name}/study.db")
+    """All complete trainings of a case's study that was timed, at the cost recorded of each."""
+    kept = STUDIES / "scale" / f"{name}.db"  # where another study is the reference now
+    kept = kept if kept.exists() else STUDIES / name / "study.db"
+    study = optuna.load_study(study_name=name, storage=f"sqlite:///{kept}")
     with (STUDIES / "scale" / "costs.csv").open(encoding="utf-8") as file:
         costs = {int(row["trial"]): row for row in csv.DictReader(file) if row["case"] == name}
     mean = fmean(float(cost["seconds"]) for cost in costs.values())
