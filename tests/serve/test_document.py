@@ -88,6 +88,7 @@ CALLS = [
     Call(f"{V1}/studies?archived=maybe", f"{V1}/studies", 400),
     Call(f"{V1}/studies?archived=", f"{V1}/studies", 400),
     Call(f"{V1}/machine/waste?days=", f"{V1}/machine/waste", 400),
+    Call(f"{V1}/compare?study=a&study=a&study=b", f"{V1}/compare", 400),
     Call(f"{V1}/machine/clean", f"{V1}/machine/clean", 400, {"what": ["/etc/passwd"]}),
     Call(
         f"{V1}/machine/upkeep",

@@ -301,8 +301,10 @@ def check_names(names: Sequence[str]) -> None:
     Raises:
         UsageError: there are more or fewer, or one of them twice.
     """
-    if len(set(names)) != 2:
-        raise UsageError(said("got {count} studies to compare; choose two", count=len(set(names))))
+    different = len(set(names))
+    if different != 2 or len(names) != 2:
+        count = different if different != 2 else len(names)
+        raise UsageError(said("got {count} studies to compare; choose two", count=count))
 
 
 def _score(trial: FrozenTrial) -> float | None:
