@@ -1,4 +1,4 @@
-"""Every page in Chinese: no English sentence of ours is left on it."""
+"""Every page in Chinese: none of its own sentences is left in English."""
 
 from __future__ import annotations
 

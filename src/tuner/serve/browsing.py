@@ -301,9 +301,8 @@ def check_names(names: Sequence[str]) -> None:
     Raises:
         UsageError: there are more or fewer, or one of them twice.
     """
-    different = len(set(names))
-    if different != 2 or len(names) != 2:
-        count = different if different != 2 else len(names)
+    count = len(names) if len(names) > 2 else len(set(names))
+    if count != 2:
         raise UsageError(said("got {count} studies to compare; choose two", count=count))
 
 
