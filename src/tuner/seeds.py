@@ -33,6 +33,7 @@ class Stream(StrEnum):
     CUTS_IN_TIME = "cuts in time"
     PYTHON = "python"  # of a training: the generator of Python's `random`
     NUMPY = "numpy"  # of a training: NumPy's global generator
+    NOISE = "noise"  # of a training on a card: what its layers draw
     AFTER_BUILD = "after build"  # of a training whose `build` has seeded torch
 
 

@@ -182,69 +182,55 @@ def tests(checks: Checks) -> None:
         checks.tell("tests", not_run=f"this Python lacks {', '.join(lacking)}")
         return
     words = ["-m", "pytest", "-n", "0", "-q", "-m", "gpu", "-p", "no:cacheprovider"]
-    done = checks.run([*words, "tests/engines/test_on_a_card.py"], 90)
+    done = checks.run([*words, "tests/engines/test_on_a_card.py"], 120)
     lines = done.output.strip().splitlines()
     (checks.out / "tests.log").write_text(done.output, encoding="utf-8")
     checks.tell("tests", seconds=done.seconds, passed=done.ended, last=lines[-1:] or None)
 
 
 def equality(checks: Checks) -> None:
-    """The same search with one worker and with several: the same trials, and how fast."""
+    """The same search twice, with one worker and with several: the same trials, and how fast."""
     case, trials = checks.images[1], 4 if checks.quick else 12
-    found: dict[int, list[dict[str, Any]]] = {}
     for workers in (1, 2) if checks.quick else (1, 4, 8):
-        home = f"equality-{workers}"
-        words = ("--trials", str(trials), "--seeds", "0", "--workers", str(workers))
-        with sampled() as samples:
-            done = checks.study(case, home, 60, *words)
-        found[workers] = checks.trials(home)
-        checks.tell(
-            "equality",
-            case=case,
-            workers=workers,
-            seconds=done.seconds,
-            ended=done.ended,
-            trials=len(found[workers]),
-            said=[line for line in done.output.splitlines() if line.startswith("GPU")],
-            same=found[workers] == found[1] and len(found[1]) == trials,
-            **({} if done.ended else {"output": done.output[-2000:]}),
-            **samples.facts(),
-        )
+        found: list[list[dict[str, Any]]] = []
+        for time_of in ("first", "again"):
+            home = f"equality-{workers}-{time_of}"
+            words = ("--trials", str(trials), "--seeds", "0", "--workers", str(workers))
+            with sampled() as samples:
+                done = checks.study(case, home, 60, *words)
+            found.append(checks.trials(home))
+            checks.tell(
+                "equality",
+                case=case,
+                workers=workers,
+                seconds=done.seconds,
+                ended=done.ended,
+                trials=len(found[-1]),
+                said=[line for line in done.output.splitlines() if line.startswith("GPU")],
+                same=found[-1] == found[0] and len(found[0]) == trials,
+                **({} if done.ended else {"output": done.output[-2000:]}),
+                **samples.facts(),
+            )
+            if workers == 1:
+                break  # with several, the order in which they end differs from run to run
 
 
-def baseline(checks: Checks) -> None:
-    """One training of mnist's baseline: 5 epochs of 60,000 images in batches of 64."""
-    import torch
+def in_process(part: str, at_most: float) -> Callable[[Checks], None]:
+    """A part of trainings.py, in a process of its own."""
 
-    from tuner.case.loading import load_case
-    from tuner.data.sources.folders import Folders
-    from tuner.data.splits import everything
-    from tuner.training.fitting import fit
-    from tuner.training.plan import plan_for
+    def check(checks: Checks) -> None:
+        words = ["studies/gpu/trainings.py", part, "--own", str(checks.folder / "data")]
+        words += ["--images", *checks.images, *(["--quick"] if checks.quick else [])]
+        if checks.data is not None:
+            words += ["--data-dir", str(checks.data)]
+        done = checks.run(words, at_most)
+        lines = [line for line in done.output.splitlines() if line.startswith("{")]
+        for line in lines:
+            checks.tell(part, **json.loads(line))
+        if not (done.ended and lines):
+            checks.tell(part, seconds=done.seconds, ended=done.ended, output=done.output[-2000:])
 
-    case = load_case(checks.images[0])
-    data = case.dataset(Folders(given=checks.data, own=checks.folder / "data"))
-    case = case.settled(data)
-    plan = plan_for(case.task, images=data.pixels is not None)
-    torch.set_num_threads(plan.threads)
-    taken, firsts = [], []
-    for _ in range(1 if checks.quick else 3):
-        began = time.perf_counter()
-        running = fit(case, case.baseline, data, everything(data.development), 0, plan)
-        points = [(time.perf_counter() - began, point) for point in running]
-        taken.append(time.perf_counter() - began)
-        firsts.append(points[0][0])
-    last = points[-1][1]
-    checks.tell(
-        "baseline",
-        case=case.name,
-        rows=len(data.development),
-        epochs=case.baseline.epochs,
-        seconds=taken,  # the first has CUDA's start in it
-        seconds_to_first_point=firsts,
-        train_loss=last.train_loss,
-        precision=plan.precision,
-    )
+    return check
 
 
 def whole(case: str, at_most: float) -> Callable[[Checks], None]:
@@ -338,7 +324,10 @@ def memory(checks: Checks) -> None:
 CHECKS: dict[str, Callable[[Checks], None]] = {
     "environment": environment,
     "tests": tests,
-    "baseline": baseline,
+    "baseline": in_process("baseline", 60),
+    "steps": in_process("steps", 60),
+    "work": in_process("work", 60),
+    "profile": in_process("profile", 30),
     "equality": equality,
     "flowers": whole("flowers", 100),
     "mnist": whole("mnist", 150),

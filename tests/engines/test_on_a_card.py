@@ -17,7 +17,7 @@ from tuner.case.contract import shape_of
 from tuner.case.loading import load_case
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import KFold, folds
-from tuner.engines.cards import card_facts, visible_cards
+from tuner.engines.cards import card_facts, release_card, visible_cards
 from tuner.engines.choosing import ThisMachine
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.training.device import computing
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tuner.data.dataset import Dataset
+    from tuner.data.splits import Fold
     from tuner.engines.job import Job
     from tuner.training.fitting import ReportPoint
 
@@ -54,12 +55,15 @@ def drawing(name: str) -> Any:
     return replace(baseline, **{key: v for key, v in wanted.items() if hasattr(baseline, key)})
 
 
-def trained(name: str) -> tuple[list[ReportPoint], tuple[Fitted, ...]]:
-    case, data = CASES[name], data_of(name)
+def trained(
+    name: str, seed: int | list[int] = 0, parts: Sequence[Fold] | None = None, **changes: Any
+) -> tuple[list[ReportPoint], tuple[Fitted, ...]]:
+    case, data = replace(CASES[name], **changes), data_of(name)
     plan = plan_for(case.task, images=data.pixels is not None)
     assert plan.device == "cuda"
     points = []
-    running = fit(case, drawing(name), data, folds(data.development, KFold(3), 0), 0, plan)
+    parts = folds(data.development, KFold(3), 0) if parts is None else parts
+    running = fit(case, drawing(name), data, parts, seed, plan)
     while True:
         try:
             points.append(next(running))
@@ -71,11 +75,61 @@ def trained(name: str) -> tuple[list[ReportPoint], tuple[Fitted, ...]]:
 def test_the_same_fit_twice_is_the_same_bit_for_bit(name: str) -> None:
     (points, models), (again, others) = trained(name), trained(name)
     assert points == again
+    assert_equal(models, others)
+
+
+def assert_equal(models: Sequence[Fitted], others: Sequence[Fitted]) -> None:
     for one, other in zip(models, others, strict=True):
         state = other.model.state_dict()
         assert all(torch.equal(value, state[key]) for key, value in one.model.state_dict().items())
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_a_recorded_step_gives_the_bits_of_one_that_is_not(name: str) -> None:
+    (points, models) = trained(name, cuda_graph=True)
+    again, others = trained(name, cuda_graph=False)
+    assert points == again
+    assert_equal(models, others)
+
+
+@pytest.mark.parametrize("name", ["mnist", "flowers"])
+def test_networks_side_by_side_train_as_each_would_alone(name: str) -> None:
+    parts = folds(data_of(name).development, KFold(3), 0)
+    together = trained(name, [3, 4, 5], parts)[1]
+    alone = [trained(name, [3 + place], [part])[1][0] for place, part in enumerate(parts)]
+    assert_equal(together, alone)
+
+
+def test_what_cannot_be_recorded_runs_as_it_is() -> None:
+    class Waits(nn.Module):
+        def __init__(self, network: nn.Module) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            made: torch.Tensor = self.network(inputs)
+            return made * float(made.detach().abs().max() >= 0)  # reads a number of the card
+
+    def build(hyperparameters: Any, shape: Any) -> nn.Module:
+        return Waits(CASES["mnist"].build(hyperparameters, shape))
+
+    points, models = trained("mnist", build=build, cuda_graph=True)
+    again, others = trained("mnist", build=build, cuda_graph=False)
+    assert points == again
+    assert_equal(models, others)
+
+
+def test_a_fit_leaves_the_card_as_it_was() -> None:
+    trained("mnist")
+    assert release_card()
+    before = torch.cuda.memory_reserved()
+    for _ in range(3):
+        trained("mnist")
+    assert release_card()
+    assert torch.cuda.memory_reserved() == before
+
+
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 @pytest.mark.parametrize("name", CASES)
 def test_a_step_never_waits_for_the_processor(name: str) -> None:
     case, data = CASES[name], data_of(name)
@@ -84,7 +138,8 @@ def test_a_step_never_waits_for_the_processor(name: str) -> None:
     with computing(plan):
         learners = make_learners(case, drawing(name), data, parts, 0, plan.device)
         for trainer in make_trainers(case, drawing(name), data, learners, plan):
-            trainer.train(trainer.shuffled()[:2])  # what is made once may wait
+            for _ in range(2):
+                trainer.train(trainer.shuffled())  # what is made once may wait
             batches = trainer.shuffled()
             torch.cuda.set_sync_debug_mode("error")
             try:

@@ -152,6 +152,11 @@ class Case:
         metrics: what models are scored by; the first is searched for, and the task's own follow.
             A name of one of scikit-learn's scorers ("roc_auc"), a function of the truth and what a
             model says (`tuner.make_metric` says more of it), or a metric of tuner's.
+        cuda_graph: whether Python does the same in each step of a training, so that a GPU can
+            record a step once and repeat it, which is several times as fast. None: it does where
+            model, augment, loss and step are made of torch's, torchvision's and tuner's parts. A
+            model with layers of one's own says True, unless their `forward` counts, or draws from
+            Python's or NumPy's generators.
         guesses: configurations to try before the search draws any, after baseline and recipe; they
             are not given up early. The first may stand alone: draws from what tuner knows of its
             own models follow it in a classification. None: the first one is made of that as well;
@@ -178,6 +183,7 @@ class Case:
     read: Callable[[Path], Tensor] | None = None
     settle: Callable[[Dataset], Case] | None = None
     metrics: tuple[Any, ...] = ()  # Metric, once the case is made
+    cuda_graph: bool | None = None
     guesses: Sequence[Any] | None = None  # a tuple of Hyperparameters, once the case is made
     accepts: Callable[[tuple[str, ...]], str | None] | None = None
 
@@ -229,6 +235,11 @@ class Case:
             raise CaseError(
                 f"case {self.name!r}: `step` computes the loss itself; leave out loss and "
                 "class_weights"
+            )
+        if self.cuda_graph and self.optimizer is not None:
+            raise CaseError(
+                f"case {self.name!r}: cuda_graph is for tuner's own optimizers; leave out "
+                "cuda_graph or optimizer"
             )
         if self.class_weights is not None and self.task != "classification":
             raise CaseError(f"case {self.name!r}: class_weights are for a classification")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tuner.training.step import Trainer
 
 T = TypeVar("T")
+STEPS_IN_TURN = 8  # that a card is given of one trainer, before it is given some of the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +104,7 @@ def fit(
         for part, batches in enumerate(parts, start=1):
             step += 1
             with computing(plan):
-                for trainer, own in zip(trainers, batches, strict=True):
-                    trainer.train(own)
+                _train(trainers, batches)
                 point = _report(trainers, step, epoch - 1 + part / len(parts))
             if (
                 stop_after is None
@@ -123,6 +123,15 @@ def fit(
         ):
             break
     return _by_place(trainers, [trainer.fitted() for trainer in trainers])
+
+
+def _train(trainers: Sequence[Trainer], batches: Sequence[Sequence[Tensor]]) -> None:
+    """Have each trainer take the steps of its batches, one after the other or side by side."""
+    longest = max(map(len, batches))
+    turn = STEPS_IN_TURN if all(trainer.lane.parallel for trainer in trainers) else longest
+    for start in range(0, longest, turn):
+        for trainer, own in zip(trainers, batches, strict=True):
+            trainer.train(own[start : start + turn])
 
 
 def _parts(epochs: Sequence[list[Tensor]], points: int) -> list[list[list[Tensor]]]:
@@ -145,6 +154,8 @@ def _by_place(trainers: Sequence[Trainer], parts: Iterable[Sequence[T]]) -> tupl
 def _report(trainers: Sequence[Trainer], step: int, epoch: float) -> ReportPoint:
     told = list(chain.from_iterable(trainer.progress() for trainer in trainers))
     scores = _by_place(trainers, [trainer.validate() for trainer in trainers])
+    for trainer in trainers:
+        trainer.lane.join()
     numbers = _numbers([*told, *scores])
     losses, metrics = numbers[: len(told) : 2], numbers[1 : len(told) : 2]
     fold_scores = tuple(numbers[len(told) :])

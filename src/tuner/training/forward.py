@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tuner.training.learner import Learner
     from tuner.training.networks import Networks
     from tuner.training.plan import Plan
+    from tuner.training.recording import AsItIs, Recorder
 
 T = TypeVar("T")
 DRAWS_ON_PROCESSOR = "Expected a 'cpu' device type for generator"  # PyTorch, given a card's
@@ -132,18 +133,22 @@ class Forward:
         layers = (layer for learner in self.learners for layer in learner.network.modules())
         return any(map(normalises_batches, layers))
 
-    def validate(self) -> tuple[Tensor, ...]:
+    def validate(self, recorder: Recorder | AsItIs) -> tuple[Tensor, ...]:
         """Score each learner on its validation part; nothing, where none is held out."""
-        numbers = self.rows.validation
+        rows, numbers = self.rows, self.rows.validation
         if numbers.numel() == 0:
             return ()
-        rows = self.rows
-        # Rows may be mapped: a part of them is copied at a time.
-        parts = (rows.features[some] for some in numbers.split(self.plan.evaluation_batch))
-        outputs = outputs_of(self.module, parts, rows.scaler, self.plan, self.asked)
+        self.module.eval()
+        outputs = recorder("validation", self._outputs, numbers)
         apart, metric = self.networks.apart, self.case.metric
         own = zip(rows.scalers, apart(outputs), apart(rows.targets[numbers]), strict=True)
         return tuple(score_of(metric, *one) for one in own)
+
+    def _outputs(self, numbers: Tensor) -> Tensor:
+        """Apply the networks to rows: -> (rows, outputs), or a stack of these."""
+        # Rows may be mapped: a part of them is copied at a time.
+        parts = (self.rows.features[some] for some in numbers.split(self.plan.evaluation_batch))
+        return outputs_of(self.module, parts, self.rows.scaler, self.plan, self.asked)
 
 
 def wrong_shape(made: object, expected: tuple[int, ...]) -> str | None:

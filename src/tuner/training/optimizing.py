@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau,
 
 from tuner.case.batch import Optimization
 from tuner.errors import TrainingError
+from tuner.training.device import CARD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,11 +66,15 @@ def make_optimizer(
     """
     if not any(weight.requires_grad for weight in weights):
         raise TrainingError(NOTHING_TO_TRAIN)
+    on_card = weights[0].device.type == CARD
+    # A recorded step reads the rate where it was: a schedule has to change it there.
+    rate = torch.tensor(hyperparameters.learning_rate, device=CARD) if on_card else None
     return OPTIMIZERS[hyperparameters.optimizer](
         weights,
-        lr=hyperparameters.learning_rate,
+        lr=hyperparameters.learning_rate if rate is None else rate,
         weight_decay=hyperparameters.weight_decay,
         fused=True,
+        capturable=on_card,
     )
 
 

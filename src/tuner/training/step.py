@@ -9,8 +9,10 @@ import torch
 from tuner.case.contract import shape_of
 from tuner.training.forward import Forward
 from tuner.training.inference import Fitted, applied_by
+from tuner.training.lanes import Lane
 from tuner.training.networks import gather
 from tuner.training.optimizing import make_optimization
+from tuner.training.recording import recorder_for
 from tuner.training.tally import Tally
 from tuner.training.work import Work
 
@@ -40,21 +42,26 @@ class Trainer:
     ) -> None:
         self.learners, self.networks, self.device = learners, networks, plan.device
         self.batch_size = hyperparameters.batch_size
+        sources = [learner.random for learner in learners]
+        self.lane = Lane(plan.device, sources[0].initial_seed())
         first = learners[0].network.to(plan.device)
         asked = applied_by(case, hyperparameters)
         kind = data.development.features.dtype
         inputs = shape_of(data).inputs
-        self.costs = Work.count(first, inputs, len(learners), kind, asked)
+        self.costs = Work.count(first, inputs, len(learners), kind, asked, plan.device)
         self.work = 0.0
-        self.forward = Forward(case, hyperparameters, data, learners, networks, plan)
-        self.weights = list(self.forward.module.parameters())
-        size = self.forward.rows.training.shape[-1]
-        order = torch.arange(size, device=plan.device)
-        steps = len(self._batches([order] * len(learners)))
-        self.optimizer, self.schedule = make_optimization(
-            case, self.forward.module, hyperparameters, steps
-        )
-        self.tally = Tally(case.metric, self.forward.rows.scalers, plan.device)
+        originals = [learner.network for learner in learners]
+        self.recorder = recorder_for(case, originals, self.lane, sources)
+        with self.lane.entered():
+            self.forward = Forward(case, hyperparameters, data, learners, networks, plan)
+            self.weights = list(self.forward.module.parameters())
+            size = self.forward.rows.training.shape[-1]
+            order = torch.arange(size, device=plan.device)
+            steps = len(self._batches([order] * len(learners)))
+            self.optimizer, self.schedule = make_optimization(
+                case, self.forward.module, hyperparameters, steps
+            )
+            self.tally = Tally(case.metric, self.forward.rows.scalers, plan.device)
 
     def _batches(self, orders: Sequence[Tensor]) -> list[Tensor]:
         return self.forward.rows.batches(self.networks.side_by_side(orders), self.batch_size)
@@ -63,9 +70,10 @@ class Trainer:
         """Return an epoch's batches of row numbers, in an order that each learner draws."""
         size = self.forward.rows.training.shape[-1]
         sources = [learner.random for learner in self.learners]
-        return self._batches(
-            [torch.randperm(size, generator=own, device=self.device) for own in sources]
-        )
+        with self.lane.entered():
+            return self._batches(
+                [torch.randperm(size, generator=own, device=self.device) for own in sources]
+            )
 
     def train(self, batches: Sequence[Tensor]) -> None:
         """Take an optimizer step a batch.
@@ -73,33 +81,47 @@ class Trainer:
         Raises:
             TrainingError: as `Forward.loss` raises it.
         """
-        self.forward.module.train()
-        for numbers in batches:
-            loss, outputs, targets = self.forward.loss(numbers)
-            for weights in self.weights:  # the optimizer's zero_grad takes as long as half a step
-                weights.grad = None
-            # A mean over all learners' rows; times their number, each has its own mean's gradient.
-            (loss * len(self.learners)).backward()
-            self.optimizer.step()
-            self.schedule.end_batch()
-            self.tally.add(loss, outputs, targets, numbers.shape[-1])
-            self.work += self.costs.training_row * numbers.numel() + self.costs.step
+        with self.lane.entered():
+            self.forward.module.train()
+            for numbers in batches:
+                said = self.recorder("step", self._step, numbers)
+                self.tally.keep(*said, numbers.shape[-1])
+                self.schedule.end_batch()
+                self.work += self.costs.training_row * numbers.numel() + self.costs.step
+
+    def _step(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Take a step of the optimizer: -> what the networks said of the rows, and targets."""
+        loss, outputs, targets = self.forward.loss(numbers)
+        for weights in self.weights:  # the optimizer's zero_grad takes as long as half a step
+            weights.grad = None
+        # A mean over all learners' rows; times their number, each has its own mean's gradient.
+        (loss * len(self.learners)).backward()
+        self.optimizer.step()
+        outputs = outputs.detach()
+        self.tally.add(loss.detach(), outputs, targets, numbers.shape[-1])
+        return outputs, targets
 
     def progress(self) -> tuple[Tensor, Tensor]:
         """Mean training loss and metric since the last call, over all learners, on the device."""
-        return self.tally.means()
+        with self.lane.entered():
+            return self.tally.means()
 
     def validate(self) -> tuple[Tensor, ...]:
         """Score each learner on its validation part; nothing, where none is held out."""
-        self.work += self.costs.validation_row * self.forward.rows.validation.numel()
-        return self.forward.validate()
+        held_out = self.forward.rows.validation.numel()
+        self.work += self.costs.validation_row * held_out
+        self.work += self.costs.validation if held_out else 0.0
+        with self.lane.entered():
+            return self.forward.validate(self.recorder)
 
     def end_epoch(self) -> None:
         """Move an epoch on in the schedule."""
-        self.schedule.end_epoch()
+        with self.lane.entered():
+            self.schedule.end_epoch()
 
     def fitted(self) -> list[Fitted]:
         """Return each learner's model with its present weights."""
+        self.lane.join()
         return [
             Fitted(
                 network.to(self.device).eval(),

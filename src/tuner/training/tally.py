@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tuner.data.scaling import Scaler
+from tuner.training.device import CARD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,28 +36,30 @@ class Tally:
     ) -> None:
         self.metric, self.scalers, self.device = metric, scalers, device
         as_they_are = all(isinstance(scaler, Scaler) for scaler in scalers)
-        self.by_batch = metric.rows is not None and as_they_are
-        self._start()
-
-    def _start(self) -> None:
+        self.by_batch = metric.rows is not None and as_they_are and not metric.own_units
+        self._loss, self._sum = torch.zeros(2, device=device).unbind()
         self._seen = 0
-        self._loss, self._sum = torch.zeros(2, device=self.device).unbind()
         self._said: list[tuple[Tensor, Tensor]] = []  # (learners, B, outputs), (learners, B, ...)
 
     def add(self, loss: Tensor, outputs: Tensor, targets: Tensor, size: int) -> None:
-        """Count a batch of `size` rows of each learner.
+        """Add up what can be added up of a batch, in the same memory each time.
 
         Args:
             loss: its mean.
             outputs: (rows of all learners, outputs), one learner after the other.
             targets: of these rows.
+            size: rows of each learner.
         """
-        outputs = outputs.detach()
-        self._seen += size
-        self._loss += loss.detach() * size
-        if self.by_batch and not self.metric.own_units:
+        self._loss += loss * size
+        if self.by_batch:
             self._sum += self.metric.score(outputs, targets) * size
-        else:
+
+    def keep(self, outputs: Tensor, targets: Tensor, size: int) -> None:
+        """Note that a batch was added, and keep of it what cannot be added up."""
+        self._seen += size
+        if not self.by_batch:
+            if self.device == CARD:  # a recorded step writes the next batch's into their place
+                outputs, targets = outputs.clone(), targets.clone()
             shape = len(self.scalers), size
             self._said.append((outputs.unflatten(0, shape), targets.unflatten(0, shape)))
 
@@ -68,7 +71,9 @@ class Tally:
         """
         loss = self._loss / self._seen
         metric = self._metric() if self._said else self._sum / self._seen
-        self._start()
+        self._loss.zero_()
+        self._sum.zero_()
+        self._seen, self._said = 0, []
         return loss, metric
 
     def _metric(self) -> Tensor:

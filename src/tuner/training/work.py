@@ -17,13 +17,14 @@ import math
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tuner.data.scaling import WHOLE
+from tuner.training.device import CARD
 from tuner.training.inference import call
 from tuner.training.randomness import seed_others, undisturbed
 from tuner.unpromised.by_torch import leaves
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
 OPERATIONS_PER_ACTIVATION = 500.0  # forward; backward costs as much again
 OPERATIONS_PER_WEIGHT = 1_000.0  # in an optimizer step: moments, decay, gradients set to none
 OPERATIONS_PER_STEP = 1.5e8  # a third of a millisecond, however small the network
+# On a card a small network takes as long as it has layers, whatever their size: a kernel's start,
+# of which a layer has some in a step. In the same unit, so that a millisecond is 4.5e8.
+ON_CARD_PER_LAYER = 7e6  # in a step, forward and backward; a validation has a third of it
+ON_CARD_PER_STEP = 6e7  # batch, loss, optimizer
+ON_CARD_PER_PRODUCT = 0.01
+ON_CARD_PER_ACTIVATION = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,13 @@ class Work:
         training_row: forward and backward, a row.
         validation_row: forward alone, a row.
         step: of the optimizer, whatever the batch.
+        validation: whatever the rows.
     """
 
     training_row: float
     validation_row: float
     step: float
+    validation: float = 0.0
 
     @classmethod
     def count(
@@ -61,6 +70,7 @@ class Work:
         copies: int = 1,
         kind: torch.dtype = torch.float32,
         apply: Apply | None = None,
+        device: str = "cpu",
     ) -> Self:
         """Count it on a model, which is left as it is; so are all random generators.
 
@@ -73,45 +83,59 @@ class Work:
             copies: how many networks like this one an optimizer step is taken for.
             kind: of the features; whole numbers but pixels reach the model as they are.
             apply: how a case applies its model; None: it is called with a batch.
+            device: that it is trained on. What is counted is the same, what it costs is not.
         """
         rows = torch.zeros(2, *row_shape, dtype=kind if kind in WHOLE else torch.float32)
         weights = sum(weight.numel() for weight in model.parameters())
         with undisturbed():
-            products, activations = _forward(model, rows, apply or call, training=True)
-            products_in_use, activations_in_use = _forward(
-                model, rows, apply or call, training=False
+            trained = _forward(model, rows, apply or call, training=True)
+            used = _forward(model, rows, apply or call, training=False)
+        # The backward pass has two products for one of the forward pass.
+        if device == CARD:
+            return cls(
+                training_row=3 * ON_CARD_PER_PRODUCT * trained.products
+                + 2 * ON_CARD_PER_ACTIVATION * trained.activations,
+                validation_row=ON_CARD_PER_PRODUCT * used.products
+                + ON_CARD_PER_ACTIVATION * used.activations,
+                step=ON_CARD_PER_LAYER * trained.layers + ON_CARD_PER_STEP,
+                validation=ON_CARD_PER_LAYER / 3 * used.layers,
             )
         return cls(
-            # The backward pass has two products for one of the forward pass.
-            training_row=3 * products + 2 * OPERATIONS_PER_ACTIVATION * activations,
-            validation_row=products_in_use + OPERATIONS_PER_ACTIVATION * activations_in_use,
+            training_row=3 * trained.products + 2 * OPERATIONS_PER_ACTIVATION * trained.activations,
+            validation_row=used.products + OPERATIONS_PER_ACTIVATION * used.activations,
             step=OPERATIONS_PER_WEIGHT * weights * copies + OPERATIONS_PER_STEP,
         )
 
 
-def _forward(
-    model: nn.Module, rows: Tensor, apply: Apply, *, training: bool
-) -> tuple[float, float]:
-    """Return the operations in products, and the numbers made, of one row forward."""
+class _Counted(NamedTuple):
+    """What one row takes forward."""
+
+    products: float  # operations in them
+    activations: float  # numbers made
+    layers: int  # calls of them
+
+
+def _forward(model: nn.Module, rows: Tensor, apply: Apply, *, training: bool) -> _Counted:
+    """Count what one row takes forward."""
     for device in ("meta", "cpu"):
         with suppress(Exception):  # whatever a user's model raises without data, or without a GPU
             return _run(model, rows, apply, device, training=training)
     weights = sum(weight.numel() for weight in model.parameters())
-    return 2.0 * weights, float(math.prod(rows.shape[1:]))
+    layers = sum(not any(layer.children()) for layer in model.modules())
+    return _Counted(2.0 * weights, float(math.prod(rows.shape[1:])), layers)
 
 
-def _run(
-    model: nn.Module, rows: Tensor, apply: Apply, device: str, *, training: bool
-) -> tuple[float, float]:
+def _run(model: nn.Module, rows: Tensor, apply: Apply, device: str, *, training: bool) -> _Counted:
     """Count on a copy of the model, of which no running mean is moved and nothing is kept."""
     torch.manual_seed(0)  # a model that draws its own shapes draws the same ones each time
     seed_others(0)
     bare = deepcopy(model).to(device).train(training)
     rows = rows.to(device)  # two, as BatchNorm refuses to train on one
-    activations = rows.numel()
+    activations, layers = rows.numel(), 0
 
     def count(_layer: nn.Module, _inputs: Any, outputs: Any) -> None:
-        nonlocal activations
+        nonlocal activations, layers
+        layers += 1
         activations += sum(made.numel() for made in leaves(outputs) if isinstance(made, Tensor))
 
     for layer in bare.modules():
@@ -119,4 +143,4 @@ def _run(
             layer.register_forward_hook(count)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         apply(bare, rows)
-    return counter.get_total_flops() / 2, activations / 2
+    return _Counted(counter.get_total_flops() / 2, activations / 2, layers)

@@ -11,7 +11,14 @@ from torch.utils._pytree import tree_leaves as _tree_leaves
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["TENSORS", "carries_hooks", "computes_in_bfloat16", "leaves", "normalises_batches"]
+__all__ = [
+    "TENSORS",
+    "carries_hooks",
+    "computes_in_bfloat16",
+    "is_hooked",
+    "leaves",
+    "normalises_batches",
+]
 
 # What a module keeps its weights and statistics under, among its attributes as `vars` has them.
 TENSORS = frozenset({"_parameters", "_buffers"})
@@ -30,6 +37,17 @@ def normalises_batches(layer: nn.Module) -> bool:
 def leaves(tree: object) -> list[Any]:
     """Return what a nest of lists, tuples and dictionaries holds, as torch's own counter does."""
     return _tree_leaves(tree)
+
+
+def is_hooked(layer: nn.Module) -> bool:
+    """Whether a layer was given hooks, or a `forward` of its own, after it was made."""
+    hooks = (
+        layer._forward_hooks,
+        layer._forward_pre_hooks,
+        layer._backward_hooks,
+        layer._backward_pre_hooks,
+    )
+    return any(hooks) or "forward" in vars(layer)
 
 
 def carries_hooks(tensor: Tensor) -> bool:
