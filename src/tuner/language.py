@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import gettext as gnu
 import io
+import re
+import string
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 ENGLISH = "en"
 FOLDER = Path(__file__).parent / "languages"
+FEWEST_LETTERS = 12  # of a pattern, before it is believed that a text was made of it
 _spoken: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
@@ -65,6 +69,71 @@ def translated(text: str) -> str:
     }
     pattern = gettext(text.pattern)
     return pattern.format(**parts) if parts else pattern
+
+
+def tell(pattern: str, /, **parts: object) -> str:
+    """Write a sentence in the language that is spoken; messages among its parts too.
+
+    >>> tell("trial {number}", number=3)
+    'trial 3'
+    """
+    return str(translated(said(pattern, **parts)))
+
+
+def ntell(one: str, many: str, count: int, /, **parts: object) -> str:
+    """Write a sentence as `tell` does, in the form that suits a number.
+
+    >>> ntell("{count} seed", "{count} seeds", 1, count=1)
+    '1 seed'
+    """
+    return ngettext(one, many, count).format(
+        **{name: translated(part) if isinstance(part, str) else part for name, part in parts.items()}
+    )
+
+
+def plural(one: str, many: str) -> tuple[str, str]:
+    """Mark the two forms of a noun with its number for the catalogues; `ntell` says one of them."""
+    return one, many
+
+
+def joined(*sentences: str) -> str:
+    """Write sentences one after the other; an empty one is left out."""
+    told = [sentence for sentence in sentences if sentence]
+    text = told[0] if told else ""
+    for sentence in told[1:]:
+        text = tell("{sentence} {next_one}", sentence=text, next_one=sentence)
+    return text
+
+
+def recalled(text: str) -> str:
+    """Return a stored English text in the language that is spoken, where its pattern is known.
+
+    What a store holds is a plain string. It is held against every pattern of the catalogue, and the
+    one with the most letters of its own wins; of several sentences, each has to be known. Other
+    text is returned as it is.
+
+    >>> recalled("what a person wrote")
+    'what a person wrote'
+    """
+    if spoken() == ENGLISH:
+        return text
+    if isinstance(text, Message):
+        return translated(text)
+    if (whole := _recalled(text, FEWEST_LETTERS)) is not None:
+        return whole
+    sentences = re.split(r"(?<=[.!?]) (?=[A-Z])", text)
+    every = [_recalled(one, FEWEST_LETTERS) for one in sentences]
+    known = [one for one in every if one is not None]
+    return joined(*known) if len(known) == len(every) else text
+
+
+def nsaid(one: str, many: str, count: int, /, **parts: object) -> str:
+    """Write a sentence that is stored in English, in the form that suits a number; see `recalled`.
+
+    >>> nsaid("{count} seed", "{count} seeds", 2, count=2)
+    '2 seeds'
+    """
+    return (one if count == 1 else many).format(**parts)
 
 
 def is_translated(text: str) -> bool:
@@ -154,6 +223,95 @@ def words_of_scripts(language: str) -> Mapping[str, str]:
         for one in catalogue(language)
         if one.id and any(path.endswith(".js") for path, _ in one.locations)
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A pattern of the catalogue, as it is recognised in an English text.
+
+    Attributes:
+        letters: how many of its own it has.
+        shape: matches the texts that are made of it; a group has a part.
+        other: the same pattern in the other language, its parts as they stand.
+    """
+
+    letters: int
+    shape: re.Pattern[str]
+    other: str
+
+    @classmethod
+    def of(cls, pattern: str, other: str) -> _Pattern:
+        """Read a pattern and its translation."""
+        shape, own, seen = "", "", set[str]()
+        pieces = list(string.Formatter().parse(pattern))
+        letters = sum(letter.isalpha() for literal, *_ in pieces for letter in literal)
+        text = r".+?" if letters >= FEWEST_LETTERS else r"[-\u2212\w.,]+"
+        for literal, name, kind, _ in pieces:
+            own += literal
+            shape += re.escape(literal)
+            if name is None:
+                continue
+            number = r"[-\u2212\d.,einfa+]+"
+            part = number if kind else text
+            shape += f"(?P={name})" if name in seen else f"(?P<{name}>{part})"
+            seen.add(name)
+        plain = "".join(
+            literal.replace("{", "{{").replace("}", "}}") + ("" if name is None else f"{{{name}}}")
+            for literal, name, *_ in string.Formatter().parse(other)
+        )
+        return cls(letters, re.compile(shape), plain)
+
+
+def _recalled(text: str, fewest: int = 1) -> str | None:
+    """Return a text of one pattern in the language that is spoken; None: its pattern is unknown.
+
+    Args:
+        fewest: letters of its own that a pattern has to have.
+    """
+    exact, patterns = _patterns(spoken())
+    if text in exact:
+        return exact[text]
+    for pattern in patterns:
+        if pattern.letters < fewest:
+            break
+        if found := pattern.shape.fullmatch(text):
+            parts = {name: _part(part) for name, part in found.groupdict().items()}
+            return pattern.other.format(**parts)
+    return None
+
+
+def _part(text: str) -> str:
+    """Return a part of a text, which may be a list: what has a space may be more than a name."""
+    if " " not in text:
+        return text
+    if (whole := _recalled(text)) is not None:
+        return whole
+    every = [_recalled(one) for one in text.split(", ")]
+    known = [one for one in every if one is not None]
+    if len(known) < max(len(every), 2):
+        return text
+    listed = known[0]
+    for one in known[1:]:
+        listed = tell("{one}, {other}", one=listed, other=one)
+    return listed
+
+
+@cache
+def _patterns(language: str) -> tuple[Mapping[str, str], tuple[_Pattern, ...]]:
+    """Return the texts without parts, and the patterns, those with the most letters first."""
+    exact, patterns = dict[str, str](), list[_Pattern]()
+    for one in catalogue(language):
+        if not one.id or not any(path.endswith(".py") for path, _ in one.locations):
+            continue
+        ids = [one.id] if isinstance(one.id, str) else list(one.id)
+        forms = [one.string] if isinstance(one.string, str) else list(one.string)
+        for place, pattern in enumerate(ids):
+            other = forms[min(place, len(forms) - 1)]
+            if any(name is not None for _, name, *_ in string.Formatter().parse(pattern)):
+                patterns.append(_Pattern.of(pattern, other))
+            else:
+                exact[pattern] = other
+    return exact, tuple(sorted(patterns, key=lambda one: -one.letters))
 
 
 @cache

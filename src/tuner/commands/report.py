@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from tuner.commands.names import check_stored_study
 from tuner.commands.options import add_workplace, workplace_of
 from tuner.commands.parsing import Parser
+from tuner.errors import unknown_name
+from tuner.language import ENGLISH, languages
 from tuner.naming import FOR_FOLDER, folder_name
 
 if TYPE_CHECKING:
@@ -31,6 +33,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder of the report (default: reports/STUDY in the storage folder)",
     )
+    made.add_argument(
+        "--language",
+        default=ENGLISH,
+        metavar="CODE",
+        help="write the words in this language too, beside the English ones: zh makes "
+        "report.zh.md and report.zh.html",
+    )
     return made
 
 
@@ -38,11 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
     check_stored_study(arguments)
+    if arguments.language != ENGLISH and arguments.language not in languages():
+        raise unknown_name("language", "languages", arguments.language, languages())
     from tuner.report.writing import write_report  # imports Optuna and matplotlib
     from tuner.study.store import load_study
 
     workplace = workplace_of(arguments)
     study = load_study(workplace.url, arguments.study)
     out = arguments.out or workplace.report(folder_name(arguments.study, FOR_FOLDER))
-    sys.stdout.write(f"{write_report(study, workplace, out)}\n")
+    sys.stdout.write(f"{write_report(study, workplace, out, arguments.language)}\n")
     return 0

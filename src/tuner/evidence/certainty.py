@@ -13,6 +13,7 @@ from scipy.stats import t as student
 from tuner.evidence.components import Components
 from tuner.evidence.crossed import MARGIN
 from tuner.evidence.looks import WHOLE, Share
+from tuner.language import nsaid, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,27 +198,59 @@ def in_words(found: Certainty, write: Callable[[float], str]) -> str:
         found: by `before` or `after`.
         write: a gain with its unit, such as "3.1 points".
     """
-    first = (
-        f"With {found.rows:,} test rows and {found.seeds} seeds, a gain under "
-        f"{write(found.smallest)} will often be missed"
-    )
+    smallest = write(found.smallest)
     if found.hour_seeds and found.hour_smallest is not None:
-        more = f"{found.hour_seeds:,} more seed{'s' if found.hour_seeds > 1 else ''} per arm"
-        first += f"; one more hour of training, for {more}, would lower this to "
-        first += write(found.hour_smallest)
-    if found.wanted is None or found.wanted >= found.smallest:
-        return f"{first}."
-    rows = None if found.rows_needed is None else f"{found.rows_needed:,} test rows"
-    seeds = None if found.seeds_needed is None else f"{found.seeds_needed:,} seeds"
-    if rows and seeds:
-        needed = f"{rows} or {seeds}"
-    elif rows:
-        needed = f"{rows}; more seeds alone cannot help enough"
-    elif seeds:
-        needed = f"{seeds}; more rows alone cannot help enough"
+        first = nsaid(
+            "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be "
+            "missed; one more hour of training, for {more:,} more seed per arm, would lower this "
+            "to {lower}.",
+            "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be "
+            "missed; one more hour of training, for {more:,} more seeds per arm, would lower this "
+            "to {lower}.",
+            found.hour_seeds,
+            rows=found.rows,
+            seeds=found.seeds,
+            smallest=smallest,
+            more=found.hour_seeds,
+            lower=write(found.hour_smallest),
+        )
     else:
-        needed = "both more rows and more seeds"
-    return f"{first}. To show a gain of {write(found.wanted)}, use {needed}."
+        first = said(
+            "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be "
+            "missed.",
+            rows=found.rows,
+            seeds=found.seeds,
+            smallest=smallest,
+        )
+    if found.wanted is None or found.wanted >= found.smallest:
+        return first
+    return f"{first} {_needed(found, write(found.wanted))}"
+
+
+def _needed(found: Certainty, gain: str) -> str:
+    """Say how many rows or seeds would show the gain that was wanted."""
+    rows, seeds = found.rows_needed, found.seeds_needed
+    if rows is not None and seeds is not None:
+        return said(
+            "To show a gain of {gain}, use {rows:,} test rows or {seeds:,} seeds.",
+            gain=gain,
+            rows=rows,
+            seeds=seeds,
+        )
+    if rows is not None:
+        return said(
+            "To show a gain of {gain}, use {rows:,} test rows; more seeds alone cannot help "
+            "enough.",
+            gain=gain,
+            rows=rows,
+        )
+    if seeds is not None:
+        return said(
+            "To show a gain of {gain}, use {seeds:,} seeds; more rows alone cannot help enough.",
+            gain=gain,
+            seeds=seeds,
+        )
+    return said("To show a gain of {gain}, use both more rows and more seeds.", gain=gain)
 
 
 def _fewest(smallest: Callable[[int], float], gain: float, most: int) -> int | None:

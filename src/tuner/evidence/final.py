@@ -26,6 +26,7 @@ from tuner.evidence.moments import keep_moments
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
 from tuner.evidence.rivals import TITLES
+from tuner.language import nsaid, said
 from tuner.study.schema import TESTED_WEIGHTS
 from tuner.training.inference import Fitted, applied_by, plain_of
 
@@ -228,14 +229,22 @@ def _open(
         has scaled numbers.
     """
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
-    noun = "configuration" if trials == 1 else "configurations"
 
     identity = config.dataset.test.identity()
 
     def record() -> None:
-        beside = f", beside {' and '.join(map(TITLES.__getitem__, rivals))}" if rivals else ""
-        second = "second look, which was planned: " if look > 1 else ""
-        reason = f"{second}final evaluation of {trials} {noun} on {seeds} seeds{beside}"
+        reason = nsaid(
+            "final evaluation of {trials} configuration on {seeds} seeds",
+            "final evaluation of {trials} configurations on {seeds} seeds",
+            trials,
+            trials=trials,
+            seeds=seeds,
+        )
+        if rivals:
+            names = " and ".join(map(TITLES.__getitem__, rivals))
+            reason = said("{evaluation}, beside {rivals}", evaluation=reason, rivals=names)
+        if look > 1:
+            reason = said("second look, which was planned: {evaluation}", evaluation=reason)
         record_opening(study, identity, reason, look)
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import LOOP, metric_of
 from tuner.evidence.signs import curve_of, read_signs
+from tuner.language import nsaid, said
 from tuner.study.limits import was_passed_over
 
 if TYPE_CHECKING:
@@ -82,44 +83,62 @@ def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
         low, high = scale(space["low"]), scale(space["high"])
         place = (scale(value) - low) / (high - low)
         if place <= EDGE and space["low"] > 0:  # zero is where it ends by nature
-            at_edge.append(f"{name} {value:.4g} (from {space['low']:g})")
+            at_edge.append(
+                said("{name} {value:.4g} (from {low:g})", name=name, value=value, low=space["low"])
+            )
         elif place >= 1 - EDGE:
-            at_edge.append(f"{name} {value:.4g} (up to {space['high']:g})")
+            at_edge.append(
+                said(
+                    "{name} {value:.4g} (up to {high:g})",
+                    name=name,
+                    value=value,
+                    high=space["high"],
+                )
+            )
     if not at_edge:
-        return [Check("edges", True, "no value of the best trial is at the edge of its range")]
+        found = said("no value of the best trial is at the edge of its range")
+        return [Check("edges", True, found)]
     return [
         Check(
             "edges",
             False,
-            f"the best trial has values at the edge of their range: {', '.join(at_edge)}",
-            f"the best value may lie outside; widen the range in {_where(made)} and start a new "
-            "study with `--name`",
+            said(
+                "the best trial has values at the edge of their range: {values}",
+                values=", ".join(at_edge),
+            ),
+            said(
+                "the best value may lie outside; widen the range in {place} and start a new study "
+                "with `--name`",
+                place=_where(made),
+            ),
         )
     ]
 
 
 def _failed(finished: Sequence[FrozenTrial]) -> Check:
     failed = sum(trial.state == TrialState.FAIL for trial in finished)
-    found = f"{failed} of {len(finished)} trials failed"
+    found = said("{failed} of {trials} trials failed", failed=failed, trials=len(finished))
     if failed <= MOST_FAILED * len(finished):
         return Check("failed", True, found)
     return Check(
-        "failed", False, found, "read the reasons below, then fix the case or its search space"
+        "failed", False, found, said("read the reasons below, then fix the case or its search space")
     )
 
 
 def _pruned(finished: Sequence[FrozenTrial]) -> Check:
     share = sum(trial.state == TrialState.PRUNED for trial in finished) / len(finished)
-    found = f"{100 * share:.0f} % of the trials were pruned (ended early)"
+    found = said("{share:.0f} % of the trials were pruned (ended early)", share=100 * share)
     if share > MOST_PRUNED:
         return Check(
             "pruned",
             False,
             found,
-            "few trials were allowed to finish; check the early ones in the dashboard",
+            said("few trials were allowed to finish; check the early ones in the dashboard"),
         )
     if share < FEWEST_PRUNED and len(finished) >= FEWEST_TO_JUDGE:
-        return Check("pruned", False, found, "trials report too late for pruning to save time")
+        return Check(
+            "pruned", False, found, said("trials report too late for pruning to save time")
+        )
     return Check("pruned", True, found)
 
 
@@ -134,21 +153,31 @@ def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check
     best = max(complete, key=lambda one: one[1])[0]
     since = len(finished) - 1 - best
     if since < len(finished) / 3:
-        found = (
-            f"the best trial came late, {since} trials before the last of {len(finished)}: more "
-            "trials may help"
+        found = said(
+            "the best trial came late, {since} trials before the last of {trials}: more trials may "
+            "help",
+            since=since,
+            trials=len(finished),
         )
         return Check("progress", True, found)
     if len(finished) < FEWEST_TO_JUDGE:
-        return Check(
-            "progress", True, f"{len(finished)} trials are too few to tell whether more would help"
+        found = said(
+            "{trials} trials are too few to tell whether more would help", trials=len(finished)
         )
+        return Check("progress", True, found)
     return Check(
         "progress",
         False,
-        f"the last {since} of {len(finished)} trials found nothing better",
-        "more trials of this search will probably not help; change the ranges in "
-        f"{_where(made)}, or search again with another `--seed` and `--name`",
+        said(
+            "the last {since} of {trials} trials found nothing better",
+            since=since,
+            trials=len(finished),
+        ),
+        said(
+            "more trials of this search will probably not help; change the ranges in {place}, or "
+            "search again with another `--seed` and `--name`",
+            place=_where(made),
+        ),
     )
 
 
@@ -159,14 +188,14 @@ def _duplicates(finished: Sequence[FrozenTrial]) -> Check:
     )
     double = sum(configurations.values()) - len(configurations)
     if double == 0:
-        return Check("duplicates", True, "every trial tried a different configuration")
+        return Check("duplicates", True, said("every trial tried a different configuration"))
     return Check(
         "duplicates",
         double <= 0.1 * len(finished),
-        f"{double} trials repeat the configuration of an earlier one",
+        said("{double} trials repeat the configuration of an earlier one", double=double),
         ""
         if double <= 0.1 * len(finished)
-        else "there is little left to try: stop, or widen the search space",
+        else said("there is little left to try: stop, or widen the search space"),
     )
 
 
@@ -175,15 +204,23 @@ def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Che
     space = made["space"].keys() or {name for trial in finished for name in trial.params}
     free = len(space - made.get("fixed", {}).keys())
     useful = sum(trial.state != TrialState.FAIL for trial in finished)
-    found = f"{useful} trials for {free} hyperparameter{'' if free == 1 else 's'}"
+    found = nsaid(
+        "{useful} trials for {free} hyperparameter",
+        "{useful} trials for {free} hyperparameters",
+        free,
+        useful=useful,
+        free=free,
+    )
     if useful >= TRIALS_A_DIMENSION * free:
         return Check("dimensions", True, found)
     return Check(
         "dimensions",
         False,
-        f"{found}: fewer than {TRIALS_A_DIMENSION} trials for each",
-        "trust an ablation (`tuner ablate`) more than the importances; run more trials, or "
-        "use `--fix` for the hyperparameters that matter least",
+        said("{found}: fewer than {fewest} trials for each", found=found, fewest=TRIALS_A_DIMENSION),
+        said(
+            "trust an ablation (`tuner ablate`) more than the importances; run more trials, or use "
+            "`--fix` for the hyperparameters that matter least"
+        ),
     )
 
 
@@ -200,10 +237,13 @@ def _validation(
     ranked = sorted((trial.values[0] for trial in complete), reverse=metric.sign > 0)
     spread = abs(ranked[0] - ranked[TOP - 1])
     factor, unit = metric.factor, metric.unit_of_difference
-    found = (
-        f"the {TOP} best trials differ by {factor * spread:.2g}{unit}; a score on "
-        f"{curve.validation_rows:,} validation rows has a standard error of "
-        f"{factor * error:.2g}{unit}"
+    found = said(
+        "the {top} best trials differ by {spread}; a score on {rows:,} validation rows has a "
+        "standard error of {error}",
+        top=TOP,
+        spread=f"{factor * spread:.2g}{unit}",
+        rows=curve.validation_rows,
+        error=f"{factor * error:.2g}{unit}",
     )
     if spread > 2 * error:
         return [Check("validation", True, found)]
@@ -212,15 +252,17 @@ def _validation(
             "validation",
             False,
             found,
-            "these differences may be luck; trust the scores on fresh folds, or validate on more "
-            "rows",
+            said(
+                "these differences may be luck; trust the scores on fresh folds, or validate on "
+                "more rows"
+            ),
         )
     ]
 
 
 def _where(made: Mapping[str, Any]) -> str:
     """Say where the ranges of hyperparameters are written."""
-    return "the loop" if made.get("task") == LOOP else "the case's `suggest`"
+    return said("the loop") if made.get("task") == LOOP else said("the case's `suggest`")
 
 
 def _is_number(value: Any) -> bool:

@@ -12,6 +12,7 @@ from tuner.evidence.certainty import before, guess, in_words
 from tuner.evidence.comparison import paired_gains
 from tuner.evidence.finalists import seed_spread
 from tuner.evidence.looks import Plan, Share
+from tuner.language import nsaid, said
 
 if TYPE_CHECKING:
     from tuner.case.metric import Metric
@@ -48,7 +49,13 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
     """
     rows, most = config.dataset.test.rows, plan.models[-1]
     if most < 2 or rows < 2:
-        words = f"The test has {rows} rows and {most} {'seed' if most == 1 else 'seeds'}."
+        words = nsaid(
+            "The test has {rows} rows and {seeds} seed.",
+            "The test has {rows} rows and {seeds} seeds.",
+            most,
+            rows=rows,
+            seeds=most,
+        )
         return Price(None, None, tests, words)
     metric = config.case.metric
     scores = {
@@ -56,7 +63,9 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
         for number, own in found.scores.items()
     }
     if metric.perfect is None or all(len(own) < 2 for own in scores.values()):
-        words = f"What a test can show of {metric.title} cannot be told before it."
+        words = said(
+            "What a test can show of {metric} cannot be told before it.", metric=metric.title
+        )
         return Price(None, None, tests, words)
     error = fmean(scores[found.winner])
     of_rows = metric.variance_of_rows(error, _rows_held_out(config))

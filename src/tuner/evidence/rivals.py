@@ -34,6 +34,7 @@ from tuner.data.scaling import Scaler
 from tuner.data.splits import everything, folds
 from tuner.errors import first_line
 from tuner.evidence.realmlp import RealMLP, is_installed
+from tuner.language import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +46,11 @@ if TYPE_CHECKING:
     from tuner.data.table import Table
     from tuner.study.configuration import StudyConfig
 
-TITLES = {"linear": "linear model", "boosting": "gradient boosting", "realmlp": "RealMLP"}
+TITLES = {
+    "linear": said("linear model"),
+    "boosting": said("gradient boosting"),
+    "realmlp": "RealMLP",  # a name
+}
 NATIVE = 250  # values of a category that boosting takes as they are; more are encoded
 SMALLEST = 1e-9  # of a probability, before its logarithm
 
@@ -170,8 +175,8 @@ def _outputs(model: Any, features: NDArray[np.float64], classes: int) -> Tensor:
 def _linear(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable[[int], Any]]]:
     """Yield settings of a linear model: how numbers are scaled, and how strongly it is held."""
     scalers = {
-        "standardised": StandardScaler,
-        "by quantiles": lambda: QuantileTransformer(
+        said("standardised"): StandardScaler,
+        said("by quantiles"): lambda: QuantileTransformer(
             n_quantiles=min(1000, max(10, len(config.dataset.development) // 30)),
             output_distribution="normal",
             subsample=None,
@@ -188,15 +193,21 @@ def _linear(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable[[
                 )
                 return make_pipeline(_prepared(table, scaler()), model)
 
-            yield f"numbers {title}, penalty {strength:g}", make
+            yield (
+                said("numbers {scaled}, penalty {strength:g}", scaled=title, strength=strength),
+                make,
+            )
 
 
 def _boosting(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable[[int], Any]]]:
     """Yield settings of histogram gradient boosting: scikit-learn's own, and slower ones."""
     slow = {"learning_rate": 0.05, "max_iter": 1000, "early_stopping": True}
-    settings: dict[str, dict[str, Any]] = {"scikit-learn's defaults": {}, "rate 0.05": slow}
+    settings: dict[str, dict[str, Any]] = {
+        said("scikit-learn's defaults"): {},
+        said("rate 0.05"): slow,
+    }
     if not config.dataset.classes and config.case.metric == MAE:
-        settings["rate 0.05, absolute error"] = {**slow, "loss": "absolute_error"}
+        settings[said("rate 0.05, absolute error")] = {**slow, "loss": "absolute_error"}
     count = len(table.gaps)
     native = [place for place, size in enumerate(table.cardinalities, count) if size <= NATIVE]
     many = [place for place, size in enumerate(table.cardinalities, count) if size > NATIVE]
@@ -228,7 +239,7 @@ def _realmlp(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable[
         model = RealMLP(table, classes=classes, seed=seed)
         return model if classes else _straightened(model, table)
 
-    yield "tuned defaults", make
+    yield said("tuned defaults"), make
 
 
 SETTINGS = {"linear": _linear, "boosting": _boosting, "realmlp": _realmlp}

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from tuner.case.metric import sign_of
 from tuner.case.space import configurations
 from tuner.evidence.signs import curve_of, read_signs
+from tuner.language import nsaid, said
 from tuner.study.store import facts_of
 from tuner.study.trials import finished_trials
 
@@ -95,20 +96,36 @@ def reason_to_stop(study: optuna.Study) -> str | None:
     """
     finished = finished_trials(study)
     if len(finished) >= CEILING:
-        return f"after {CEILING} trials, the most that it runs"
+        return said("after {trials} trials, the most that it runs", trials=CEILING)
     made = facts_of(study)
     if count := all_tried(finished, made):
-        said = f"all {count} configurations have" if count > 1 else "the only configuration has"
-        return f"after {len(finished)} trials: {said} been tried"
+        return nsaid(
+            "after {trials} trials: the only configuration has been tried",
+            "after {trials} trials: all {count} configurations have been tried",
+            count,
+            trials=len(finished),
+            count=count,
+        )
     if len(finished) < FLOOR:
         return None
     half = recent(finished, made)
     if half is None or half.noise is None or half.gain > half.noise:
         return None
-    gained = f"improved the score by {half.gain:.2g}" if half.gain else "brought no improvement"
-    return (
-        f"after {len(finished)} trials: the last {half.trials} {gained}, and the best score is "
-        f"only known to within {half.noise:.2g} (one standard error)"
+    if not half.gain:
+        return said(
+            "after {trials} trials: the last {last} brought no improvement, and the best score is "
+            "only known to within {noise:.2g} (one standard error)",
+            trials=len(finished),
+            last=half.trials,
+            noise=half.noise,
+        )
+    return said(
+        "after {trials} trials: the last {last} improved the score by {gain:.2g}, and the best "
+        "score is only known to within {noise:.2g} (one standard error)",
+        trials=len(finished),
+        last=half.trials,
+        gain=half.gain,
+        noise=half.noise,
     )
 
 

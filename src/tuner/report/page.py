@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
+from tuner.language import said, spoken, translated
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from markdown_it.token import Token
 
+SWIPE = said("swipe sideways to see all of it")
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --paper: #fff; --quiet: #5d646d; --line: #d9dde2;
   --soft: #f4f6f8; --accent: #0067a8; }
@@ -70,10 +73,11 @@ def html(markdown: str, title: str, folder: Path) -> str:
     body = body.replace("<table>", '<div class="table"><table>').replace(
         "</table>", "</table></div>"
     )
+    style = STYLE.replace(SWIPE, translated(SWIPE))
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!DOCTYPE html>\n<html lang="{spoken()}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n"
         f"<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
     )
 

@@ -6,6 +6,9 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from tuner.evidence.diagnosis import GROUP, WORD
+from tuner.language import ENGLISH, ntell, plural, said, spoken, tell, translated
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -13,6 +16,43 @@ if TYPE_CHECKING:
 
 BLANK = "–"  # noqa: RUF001  # an en dash, where a table has nothing to say
 MOST_DECIMALS = 6
+WORDS: Mapping[str, str] = {**WORD}
+ARMS = {"baseline": said("baseline"), "recipe": said("recipe"), "best": said("best")}
+GUESS = said("guess")
+VERDICTS = {
+    "better": said("better"),
+    "worse": said("worse"),
+    "no proven gain": said("no proven gain"),
+}
+# Metrics keep their names in all languages; these are words.
+TITLES = {
+    "error": said("error"),
+    "rows with a wrong label": said("rows with a wrong label"),
+    "mean absolute error": said("mean absolute error"),
+}
+NOUNS = {
+    "seed": plural("{count:,} seed", "{count:,} seeds"),
+    "change": plural("{count:,} change", "{count:,} changes"),
+    "trial": plural("{count:,} trial", "{count:,} trials"),
+    "finished trial": plural("{count:,} finished trial", "{count:,} finished trials"),
+    "complete trial": plural("{count:,} complete trial", "{count:,} complete trials"),
+    "pruned trial": plural("{count:,} pruned trial", "{count:,} pruned trials"),
+    "fold": plural("{count:,} fold", "{count:,} folds"),
+    "fresh fold": plural("{count:,} fresh fold", "{count:,} fresh folds"),
+    "hyperparameter": plural("{count:,} hyperparameter", "{count:,} hyperparameters"),
+    "configuration": plural("{count:,} configuration", "{count:,} configurations"),
+    "development row": plural("{count:,} development row", "{count:,} development rows"),
+    "test row": plural("{count:,} test row", "{count:,} test rows"),
+    "model": plural("{count:,} model", "{count:,} models"),
+    "label": plural("{count:,} label", "{count:,} labels"),
+    "session": plural("{count:,} session", "{count:,} sessions"),
+    "round": plural("{count:,} round", "{count:,} rounds"),
+    "worker": plural("{count:,} worker", "{count:,} workers"),
+    "thread": plural("{count:,} thread", "{count:,} threads"),
+    "core": plural("{count:,} core", "{count:,} cores"),
+    "node": plural("{count:,} node", "{count:,} nodes"),
+    "GPU": plural("{count:,} GPU", "{count:,} GPUs"),
+}
 
 
 def loss(metric: Metric, score: float) -> float:
@@ -28,7 +68,42 @@ def level_of(metric: Metric, score: float) -> float:
 def difference(metric: Metric, value: float, *others: float) -> str:
     """Write a difference of scores with its unit, as fine as the smallest of `others` needs."""
     decimals = decimals_of_differences(metric, *(others or (value,)))
-    return number(metric.factor * value, decimals) + metric.unit_of_difference
+    return with_unit(metric, number(metric.factor * value, decimals))
+
+
+def with_unit(metric: Metric, written: str) -> str:
+    """Write the unit of a difference behind a number, or an interval of numbers."""
+    return tell("{number} points", number=written) if metric.unit_of_difference else written
+
+
+def between(low: str, high: str) -> str:
+    """Write an interval: 0.5 to 1.0."""
+    return tell("{low} to {high}", low=low, high=high)
+
+
+def title_in_words(title: str) -> str:
+    """Write what is measured: a metric has the same name in all languages, a word has not."""
+    return translated(TITLES.get(title, title))
+
+
+def arm_word(name: str) -> str:
+    """Write the name of an arm."""
+    return translated(ARMS.get(name, name))
+
+
+def group_word(group: str) -> str:
+    """Write the name of a group of hyperparameters."""
+    return translated(GROUP.get(group, group))
+
+
+def label_word(label: str) -> str:
+    """Write a diagnosis in a word or two."""
+    return translated(WORDS.get(label, label))
+
+
+def verdict_word(verdict: str) -> str:
+    """Write what a comparison of two arms has shown."""
+    return translated(VERDICTS.get(verdict, verdict))
 
 
 def decimals_of_differences(metric: Metric, *values: float) -> int:
@@ -63,7 +138,17 @@ def significant(value: float, digits: int) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """Write names as in a sentence: a, b and c."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    if len(names) == 1:
+        return names[0]
+    return tell("{names} and {last}", names=in_a_row(names[:-1]), last=names[-1])
+
+
+def in_a_row(names: Sequence[str]) -> str:
+    """Write a list without its "and": a, b, c."""
+    text = names[0] if names else ""
+    for name in names[1:]:
+        text = tell("{one}, {other}", one=text, other=name)
+    return text
 
 
 def decimals_for(*values: float, least: int = 0) -> int:
@@ -115,22 +200,24 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return BLANK
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return tell("{seconds:.1f} s", seconds=seconds)
     whole = round(seconds)
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+        return tell("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
     minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min"
+    return tell("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def rest_in_words(changes: int) -> str:
     """Name the changes that an ablation did not take one by one."""
-    return "the last change" if changes == 1 else f"the other {changes} changes together"
+    if changes == 1:
+        return tell("the last change")
+    return tell("the other {count} changes together", count=changes)
 
 
 def count(how_many: int, noun: str) -> str:
-    """Write a number with its noun: 1 seed, 5 seeds."""
-    return f"{how_many:,} {noun}{'' if how_many == 1 else 's'}"
+    """Write a number with its noun, one of `NOUNS`: 1 seed, 5 seeds."""
+    return ntell(*NOUNS[noun], how_many, count=how_many)
 
 
 def setting(value: Any) -> str:
@@ -154,7 +241,10 @@ def cell(text: str) -> str:
 
 def sentence(text: str) -> str:
     """Begin with a capital, and end with a full stop."""
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    text = text[:1].upper() + text[1:]
+    if text.endswith((".", "!", "?")) or (spoken() != ENGLISH and text.endswith(("。", "！", "？"))):
+        return text
+    return tell("{clause}.", clause=text)
 
 
 def as_clause(text: str) -> str:

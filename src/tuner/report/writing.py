@@ -12,9 +12,9 @@ from tuner.report.charts.history import draw_history
 from tuner.report.charts.importances import draw_importance
 from tuner.report.charts.look import save
 from tuner.report.charts.waterfall import draw_waterfall
-from tuner.report.document import document
+from tuner.language import ENGLISH, speaking
 from tuner.report.facts import gather
-from tuner.report.page import html
+from tuner.report.retelling import FACTS, MARKDOWN, PAGE, name_in, told_in
 from tuner.report.rows import trials_csv
 
 if TYPE_CHECKING:
@@ -29,11 +29,17 @@ WATERFALL, IMPORTANCE = "ablation.svg", "importance.svg"
 CONFUSION, MISTAKES = "confusion.svg", "mistakes.svg"
 
 
-def write_report(study: optuna.Study, workplace: Workplace, out: Path) -> Path:
+def write_report(
+    study: optuna.Study, workplace: Workplace, out: Path, language: str = ENGLISH
+) -> Path:
     """Write the report of a study into the folder `out`, and return the path of report.md.
+
+    In another language the words are written a second time, beside the English ones: report.zh.md,
+    which is returned then, and report.zh.html.
 
     Args:
         workplace: of the study; commands in the report name it.
+        language: one of `language.languages`.
 
     Raises:
         StoreError: the study was not made by tuner.
@@ -41,15 +47,15 @@ def write_report(study: optuna.Study, workplace: Workplace, out: Path) -> Path:
     """
     facts = gather(study, workplace)
     trials = study.get_trials(deepcopy=False)
-    plots = {
-        WATERFALL: draw_waterfall(facts),
-        IMPORTANCE: draw_importance(facts),
-        HISTORY: draw_history(facts, trials),
-        CURVES: draw_curves(facts, trials),
-        CONFUSION: draw_confusion(facts),
-        MISTAKES: draw_mistakes(facts),
-    }
-    report = out / "report.md"
+    with speaking(ENGLISH):  # so do the pictures
+        plots = {
+            WATERFALL: draw_waterfall(facts),
+            IMPORTANCE: draw_importance(facts),
+            HISTORY: draw_history(facts, trials),
+            CURVES: draw_curves(facts, trials),
+            CONFUSION: draw_confusion(facts),
+            MISTAKES: draw_mistakes(facts),
+        }
     try:
         for name, figure in plots.items():
             if figure is None:
@@ -57,14 +63,16 @@ def write_report(study: optuna.Study, workplace: Workplace, out: Path) -> Path:
             else:
                 save(figure, out / name)
         files.write_text(out / "trials.csv", trials_csv(trials))
-        files.write_json(out / "report.json", facts)
+        files.write_json(out / FACTS, facts)
         shown = [name for name, figure in plots.items() if figure is not None]
-        text = document(facts, shown)
-        files.write_text(out / "report.html", html(text, f"Study {study.study_name}", out))
-        files.write_text(report, text)
+        for one in dict.fromkeys((ENGLISH, language)):
+            text, page = told_in(one, facts, shown, out)
+            names = [name if one == ENGLISH else name_in(name, one) for name in (PAGE, MARKDOWN)]
+            files.write_text(out / names[0], page)
+            files.write_text(out / names[1], text)
     except OSError as error:
         raise UsageError(
             f"the report cannot be written to {out}: {error.strerror or error}. Free the place or "
             "choose another: `tuner report --out DIR` writes the report of a finished study"
         ) from error
-    return report
+    return out / names[1]

@@ -113,7 +113,7 @@ def best_in(facts: Mapping[str, Any]) -> dict[str, Any]:
         "validation": best["validation"],
         "test": best["test"],
         "verdict": short_verdict(facts),
-        "sentence": verdict(dict(facts)),
+        "sentence": sentence,
     }
 
 

@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
+from tuner.language import recalled, said, tell, translated
 from tuner.report.scored import metric_in
-from tuner.report.sections.loop import is_of_loop, on_test
-from tuner.report.sections.verdict import covered, fewest_seeds, gain_interval
+from tuner.report.sections.loop import has_test, is_of_loop, on_test
+from tuner.report.sections.verdict import covered, fewest_seeds, gain_interval, seeds_per_arm
 from tuner.report.wording import (
     BLANK,
+    arm_word,
     as_clause,
-    count,
+    between,
     decimals_of_differences,
+    listed,
     number,
     per_cent,
     table,
+    verdict_word,
+    with_unit,
 )
 
 if TYPE_CHECKING:
@@ -24,14 +29,14 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-HEADING = "## Is it really better?"
+HEADING = said("## Is it really better?")
 
 
 def better_section(facts: Facts) -> str:
     """Return the section: a row a pair, then what each column says."""
     metric = metric_in(facts)
     pairs = {
-        f"{arm} against {other}": pair
+        tell("{arm} against {other}", arm=arm_word(arm), other=arm_word(other)): pair
         for arm, other in PAIRS
         if (pair := facts["comparison"][f"{arm}_vs_{other}"]) and not pair["same_trial"]
     }
@@ -43,28 +48,29 @@ def better_section(facts: Facts) -> str:
     rows = []
     for name, pair in pairs.items():
         interval = gain_interval(facts, pair)
-        between = " to ".join(number(end, decimals) for end in interval) if interval else BLANK
+        ends = [number(end, decimals) for end in interval or ()]
+        judged = verdict_word(pair["verdict"])
         proven = pair["verdict"] != "no proven gain"
         rows.append(
             [
                 name,
-                f"**{pair['verdict']}**" if proven else pair["verdict"],
-                number(metric.factor * pair["gain"], decimals) + metric.unit_of_difference,
-                between + (metric.unit_of_difference if interval else ""),
+                f"**{judged}**" if proven else judged,
+                with_unit(metric, number(metric.factor * pair["gain"], decimals)),
+                with_unit(metric, between(*ends)) if ends else BLANK,
                 per_cent(pair["probability_of_improvement"]),
                 f"{pair['p_value']:.3f}" if pair["p_value"] >= 0.001 else "< 0.001",
             ]
         )
     header = [
         "",
-        "verdict",
-        f"gain in {on_test(facts)}{metric.title}",
-        "95 % interval",
-        "improved",
+        tell("verdict"),
+        tell("gain in {metric}", metric=on_test(facts, metric.title)),
+        tell("95 % interval"),
+        tell("improved"),
         "p",
     ]
     notes = _notes(facts, next(iter(pairs.values())))
-    return f"{HEADING}\n\n{table(header, rows, left=2)}\n\n" + "\n".join(notes)
+    return f"{translated(HEADING)}\n\n{table(header, rows, left=2)}\n\n" + "\n".join(notes)
 
 
 def _notes(facts: Facts, pair: Facts) -> list[str]:
@@ -73,40 +79,68 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
     planned = (facts["confirmation"] or {}).get("plan")
     confidence = pair["confidence"]
     proven = (
-        "the interval excludes zero"
+        tell("the interval excludes zero")
         if by_row or planned or is_of_loop(facts)
-        else "both the interval and p (0.05 or less) rule out chance"
+        else tell("both the interval and p (0.05 or less) rule out chance")
     )
+    seeds = seeds_per_arm(pair)
     notes = [
-        f"- *Gain*: the difference of the mean {on_test(facts)}scores, with "
-        f"{count(pair['n'], 'seed')} per arm; above zero is better.",
-        f"- *95 % interval*: in 95 of 100 studies like this one, the true gain is in it. "
-        f"{covered(facts, pair)}",
-        "- *Improved*: the share of pairs of models, one of each arm, in which the first one did "
-        "better; ties count half.",
-        "- *p*: how often chance alone would show a difference this large.",
-        f"- A gain is called proven when {proven}. Fewer than {fewest_seeds(pair)} seeds prove "
-        "nothing.",
+        tell(
+            "- *Gain*: the difference of the mean test scores, with {seeds}; above zero is better.",
+            seeds=seeds,
+        )
+        if has_test(facts)
+        else tell(
+            "- *Gain*: the difference of the mean scores, with {seeds}; above zero is better.",
+            seeds=seeds,
+        ),
+        tell(
+            "- *95 % interval*: in 95 of 100 studies like this one, the true gain is in it. "
+            "{covered}",
+            covered=covered(facts, pair),
+        ),
+        tell(
+            "- *Improved*: the share of pairs of models, one of each arm, in which the first one "
+            "did better; ties count half."
+        ),
+        tell("- *p*: how often chance alone would show a difference this large."),
+        tell(
+            "- A gain is called proven when {proven}. Fewer than {fewest} seeds prove nothing.",
+            proven=proven,
+            fewest=fewest_seeds(pair),
+        ),
     ]
     if confidence > CONFIDENCE:
-        reasons = ["these test rows were used before"] if (pair.get("looks") or 1) > 1 else []
+        used = [tell("these test rows were used before")] if (pair.get("looks") or 1) > 1 else []
         if planned and len(planned["models"]) > 1:
-            reasons.append("two looks at them were planned")
+            used.append(tell("two looks at them were planned"))
+        reasons = listed(used) if used else ""
         notes.append(
-            f"- {' and '.join(reasons).capitalize()}. To allow for that, each interval is computed "
-            f"at {per_cent(confidence, 1)}, so that all looks together keep the 95 %."
+            tell(
+                "- {reasons}. To allow for that, each interval is computed at {confidence}, so "
+                "that all looks together keep the 95 %.",
+                reasons=reasons.capitalize(),
+                confidence=per_cent(confidence, 1),
+            )
         )
     price = (facts["confirmation"] or {}).get("price") or {}
     if price.get("words"):
-        notes.append(f"- What was expected before the test was opened: {as_clause(price['words'])}")
+        notes.append(
+            tell(
+                "- What was expected before the test was opened: {expected}",
+                expected=as_clause(recalled(price["words"])),
+            )
+        )
     if not by_row:
         notes.append(
-            "- The interval is Welch's, over seeds. The loop gave no scores of single rows."
+            tell("- The interval is Welch's, over seeds. The loop gave no scores of single rows.")
             if is_of_loop(facts)
-            else "- The interval covers the luck of training alone."
+            else tell("- The interval covers the luck of training alone.")
             if planned
-            else "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. "
-            "This study kept no predictions of single rows."
+            else tell(
+                "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. "
+                "This study kept no predictions of single rows."
+            )
         )
     return notes
 
@@ -114,15 +148,17 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
 def _nothing_compared(facts: Facts) -> str:
     pair = facts["comparison"]["best_vs_baseline"]
     if pair and pair["same_trial"]:
-        return f"{HEADING}\n\nNo: the best trial is the baseline itself."
-    if not facts["arms"]:
-        return f"{HEADING}\n\nThis is not known yet: no trial is complete."
-    if "baseline" not in facts["arms"]:
-        return (
-            f"{HEADING}\n\nThis is not known yet: the baseline has no complete trial, so there "
-            "is nothing to compare with."
+        told = tell("No: the best trial is the baseline itself.")
+    elif not facts["arms"]:
+        told = tell("This is not known yet: no trial is complete.")
+    elif "baseline" not in facts["arms"]:
+        told = tell(
+            "This is not known yet: the baseline has no complete trial, so there is nothing to "
+            "compare with."
         )
-    return (
-        f"{HEADING}\n\nThis is not known yet: no comparison on the test split has been made. "
-        "Validation scores of a search are optimistic, because the best was chosen by them."
-    )
+    else:
+        told = tell(
+            "This is not known yet: no comparison on the test split has been made. Validation "
+            "scores of a search are optimistic, because the best was chosen by them."
+        )
+    return f"{translated(HEADING)}\n\n{told}"

@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import joined, ntell, said, tell, translated
 from tuner.report.scored import metric_in
 from tuner.report.sections.choice import option_for_place, study_word
 from tuner.report.sections.part import parts_section
 from tuner.report.sections.verdict import of_the_gain
 from tuner.report.wording import (
     BLANK,
+    between,
     code,
     count,
     decimals_of_differences,
+    group_word,
+    in_a_row,
     listed,
     number,
     per_cent,
@@ -21,6 +25,8 @@ from tuner.report.wording import (
     setting,
     shell,
     table,
+    title_in_words,
+    with_unit,
 )
 
 if TYPE_CHECKING:
@@ -30,8 +36,11 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-HEADING = "## Which change made it so? Can I drop some?"
-HEADER = ["step", "change", "group", "gain", "95 % interval", "in all", "lost without it"]
+HEADING = said("## Which change made it so? Can I drop some?")
+HEADER = (
+    *(said("step"), said("change"), said("group"), said("gain"), said("95 % interval")),
+    *(said("in all"), said("lost without it")),
+)
 
 
 def changes_section(facts: Facts, picture: str | None) -> str:
@@ -41,20 +50,20 @@ def changes_section(facts: Facts, picture: str | None) -> str:
         return _not_measured(facts)
     metric = metric_in(facts)
     parts = [
-        HEADING,
+        translated(HEADING),
         _most(found, metric),
         _smallest(metric, found),
         *parts_section(facts),
         *_better_half_way(found),
     ]
     if picture:
-        parts.append(f"![Gain by change, from the baseline to the best]({picture})")
+        parts.append(f"![{tell('Gain by change, from the baseline to the best')}]({picture})")
     if found["path"]:
         rows = [
             [
                 str(step),
                 _change(one),
-                one["group"],
+                group_word(one["group"]),
                 _write(metric, one["gain"], found),
                 _interval(metric, one["interval"], found),
                 _write(metric, one["total"], found),
@@ -64,13 +73,18 @@ def changes_section(facts: Facts, picture: str | None) -> str:
         ]
         rows += _rest(metric, found)
         parts += [
-            table(HEADER, rows, left=3),
+            table([translated(one) for one in HEADER], rows, left=3),
             _explanation(metric, found),
             _groups(found),
         ]
     if not found["complete"]:
-        so_far = "" if found["path"] else " before the first step"
-        parts.append(f"The time budget ran out{so_far}. The command below continues.")
+        parts.append(
+            tell("The time budget ran out. The command below continues.")
+            if found["path"]
+            else tell(
+                "The time budget ran out before the first step. The command below continues."
+            )
+        )
         parts.append(shell(ablate_command(facts)))
     return "\n\n".join(part for part in parts if part)
 
@@ -87,10 +101,12 @@ def _not_measured(facts: Facts) -> str:
         return ""
     return "\n\n".join(
         (
-            HEADING,
+            translated(HEADING),
             *parts_section(facts),
-            "It has not been measured yet which change brings how much. This command measures "
-            "it: it applies the changes one at a time.",
+            tell(
+                "It has not been measured yet which change brings how much. This command measures "
+                "it: it applies the changes one at a time."
+            ),
             shell(ablate_command(facts)),
         )
     )
@@ -106,15 +122,20 @@ def _most(found: Facts, metric: Metric) -> str:
         return ""
     first = ranked[0]
     lost = found["without"][first["change"]]["gain"]
-    unit = metric.unit_of_difference
-    text = (
-        f"**{code(first['change'])} mattered most:** adding it brought "
-        f"{_write(metric, first['gain'], found)}{unit}, and leaving it out of the best costs "
-        f"{_write(metric, lost, found)}{unit}."
+    text = tell(
+        "**{change} mattered most:** adding it brought {gain}, and leaving it out of the best "
+        "costs {lost}.",
+        change=code(first["change"]),
+        gain=with_unit(metric, _write(metric, first["gain"], found)),
+        lost=with_unit(metric, _write(metric, lost, found)),
     )
-    if rest := [code(one["change"]) for one in ranked[1:3] if one["worth"] > 0]:
-        text += f" Then come {listed(rest)}." if len(rest) > 1 else f" Then comes {rest[0]}."
-    return text
+    rest = [code(one["change"]) for one in ranked[1:3] if one["worth"] > 0]
+    if not rest:
+        return text
+    names = listed(rest)
+    return joined(
+        text, ntell("Then comes {names}.", "Then come {names}.", len(rest), names=names)
+    )
 
 
 def _smallest(metric: Metric, found: Facts) -> str:
@@ -123,27 +144,36 @@ def _smallest(metric: Metric, found: Facts) -> str:
     if not smallest:
         if not found["complete"]:
             return ""
-        return "On these folds the best is no better than the baseline, so no change is needed."
+        return tell(
+            "On these folds the best is no better than the baseline, so no change is needed."
+        )
     changes = listed([code(name) for name in smallest["changes"]])
     if smallest["gain"] is None or whole is None or not whole > 0:
-        return (
-            f"**The smallest change worth making:** {changes}. The baseline diverged on these "
-            "folds, so no share of the gain can be given."
+        return tell(
+            "**The smallest change worth making:** {changes}. The baseline diverged on these "
+            "folds, so no share of the gain can be given.",
+            changes=changes,
         )
     dropped = [one["change"] for one in found["path"] if one["change"] not in smallest["changes"]]
     dropped += (found["rest"] or {}).get("changes", [])
-    every = count(len(found["changes"]), "change")
-    share = of_the_gain(smallest["gain"] / whole)
-    text = f"**The smallest change worth making:** {changes} ({share} of all {every})."
-    doubt = _doubt(metric, found)
+    text = tell(
+        "**The smallest change worth making:** {changes} ({share} of all {every}).",
+        changes=changes,
+        share=of_the_gain(smallest["gain"] / whole),
+        every=count(len(found["changes"]), "change"),
+    )
+    doubt, others = _doubt(metric, found), ""
     if dropped:
-        others = listed([code(name) for name in dropped])
-        text += (
-            f" What the others brought is too little for these folds to tell: {others}."
+        names = listed([code(name) for name in dropped])
+        others = (
+            tell(
+                "What the others brought is too little for these folds to tell: {names}.",
+                names=names,
+            )
             if doubt
-            else f" The others can be dropped: {others}."
+            else tell("The others can be dropped: {names}.", names=names)
         )
-    return text + doubt
+    return joined(text, others, doubt)
 
 
 def _rest(metric: Metric, found: Facts) -> list[list[str]]:
@@ -152,10 +182,11 @@ def _rest(metric: Metric, found: Facts) -> list[list[str]]:
     if not rest:
         return []
     names = listed([code(name) for name in rest["changes"]])
+    which = tell("{rest}: {names}", rest=rest_in_words(len(rest["changes"])), names=names)
     return [
         [
             BLANK,
-            f"{rest_in_words(len(rest['changes']))}: {names}",
+            which,
             BLANK,
             _write(metric, rest["gain"], found),
             _interval(metric, rest["interval"], found),
@@ -166,48 +197,56 @@ def _rest(metric: Metric, found: Facts) -> list[list[str]]:
 
 
 def _explanation(metric: Metric, found: Facts) -> str:
-    unit = f"points of {metric.title}" if metric.unit_of_difference else metric.title
-    tried = "At each step all remaining changes were tried."
-    if found["at_once"]:
-        tried = (
-            f"At each step the {found['at_once']} changes were tried that promised most by the "
-            "trials of the search, and the next ones where none of these brought its share of what "
-            "was left."
+    title = title_in_words(metric.title)
+    told = joined(
+        tell(
+            "Gains are in {unit}, measured on {folds}; each fold has its own seed, the same for "
+            "all.",
+            unit=tell("points of {metric}", metric=title) if metric.unit_of_difference else title,
+            folds=count(found["rounds"], "fresh fold"),
+        ),
+        tell(
+            "At each step the {at_once} changes were tried that promised most by the trials of the "
+            "search, and the next ones where none of these brought its share of what was left.",
+            at_once=found["at_once"],
         )
-    ended = ""
-    if found["rest"]:
-        ended = (
-            "\n- The path ends where the other changes together are not worth a step: they bring "
-            "under 5 % of the gain, or under 25 % and the folds cannot tell it from nothing."
-        )
-    return (
-        f"Gains are in {unit}, measured on {count(found['rounds'], 'fresh fold')}; each fold has "
-        f"its own seed, the same for all. {tried} After each fold the worse half was dropped; at "
-        "the end the best change was kept.\n\n"
-        "- *In all*: the gain over the baseline up to this step.\n"
-        "- *Lost without it*: what the best loses when only this change is left out.\n"
-        "- A step is the largest of several, so the first gains are somewhat too high. Intervals "
-        "allow for folds that share training rows. They cover new trainings on these rows, "
-        f"not new data.{ended}"
+        if found["at_once"]
+        else tell("At each step all remaining changes were tried."),
+        tell("After each fold the worse half was dropped; at the end the best change was kept."),
     )
+    notes = [
+        tell("- *In all*: the gain over the baseline up to this step."),
+        tell("- *Lost without it*: what the best loses when only this change is left out."),
+        tell(
+            "- A step is the largest of several, so the first gains are somewhat too high. "
+            "Intervals allow for folds that share training rows. They cover new trainings on these "
+            "rows, not new data."
+        ),
+    ]
+    if found["rest"]:
+        notes.append(
+            tell(
+                "- The path ends where the other changes together are not worth a step: they bring "
+                "under 5 % of the gain, or under 25 % and the folds cannot tell it from nothing."
+            )
+        )
+    return f"{told}\n\n" + "\n".join(notes)
 
 
 def _doubt(metric: Metric, found: Facts) -> str:
     """Say so where the folds cannot tell the twentieth of the gain that may be left out."""
     if found["whole"]["interval"] is None:
-        return (
-            " One fold cannot tell whether the smaller changes are needed; run `tuner ablate` with "
+        return tell(
+            "One fold cannot tell whether the smaller changes are needed; run `tuner ablate` with "
             "more `--seeds`."
         )
     low, high = found["whole"]["interval"]
     if high - low < found["whole"]["gain"] / 10:
         return ""
-    unit = metric.unit_of_difference
-    return (
-        f" On these folds the gain of all changes is "
-        f"{_interval(metric, found['whole']['interval'], found)}{unit} (95 % interval). That is "
-        "too wide to tell whether the smaller changes are needed; run `tuner ablate` with more "
-        "`--seeds`."
+    return tell(
+        "On these folds the gain of all changes is {interval} (95 % interval). That is too wide to "
+        "tell whether the smaller changes are needed; run `tuner ablate` with more `--seeds`.",
+        interval=with_unit(metric, _interval(metric, found["whole"]["interval"], found)),
     )
 
 
@@ -223,11 +262,18 @@ def _better_half_way(found: Facts) -> list[str]:
     top = max(range(len(totals)), key=totals.__getitem__)
     if totals[top] - totals[-1] <= 1e-6 * abs(totals[-1]):
         return []
-    others = listed([code(name) for name in after[top + 1 :]])
-    some = "first change does" if top == 0 else f"first {top + 1} changes do"
     return [
-        f"On these folds the {some} better than all {len(after)}. To search further from there, "
-        f"keep the baseline's value of {others}: name each with `--fix` in a new study."
+        ntell(
+            "On these folds the first change does better than all {every}. To search further from "
+            "there, keep the baseline's value of {others}: name each with `--fix` in a new study.",
+            "On these folds the first {count} changes do better than all {every}. To search "
+            "further from there, keep the baseline's value of {others}: name each with `--fix` in "
+            "a new study.",
+            top + 1,
+            count=top + 1,
+            every=len(after),
+            others=listed([code(name) for name in after[top + 1 :]]),
+        )
     ]
 
 
@@ -241,17 +287,20 @@ def _groups(found: Facts) -> str:
     whole = sum(groups.values())
     if not whole > 0:
         return ""
-    shares = ", ".join(f"{group} {per_cent(one / whole)}" for group, one in groups.items())
-    return (
+    shares = [f"{group_word(group)} {per_cent(one / whole)}" for group, one in groups.items()]
+    return tell(
         "Share of the gain by group (average of what a change added on the path and what is lost "
-        f"without it): {shares}."
+        "without it): {shares}.",
+        shares=in_a_row(shares),
     )
 
 
 def _change(one: Facts) -> str:
     text = f"{code(one['change'])} {setting(one['was'])} → {setting(one['now'])}"
-    follows = ", ".join(f"{code(name)} {setting(value)}" for name, value in one["follows"].items())
-    return f"{text}, with {follows}" if follows else text
+    follows = [f"{code(name)} {setting(value)}" for name, value in one["follows"].items()]
+    if not follows:
+        return text
+    return tell("{change}, with {follows}", change=text, follows=in_a_row(follows))
 
 
 def _write(metric: Metric, gain: float | None, found: Facts) -> str:
@@ -264,4 +313,4 @@ def _write(metric: Metric, gain: float | None, found: Facts) -> str:
 def _interval(metric: Metric, interval: Sequence[float] | None, found: Facts) -> str:
     if interval is None:
         return BLANK
-    return " to ".join(_write(metric, end, found) for end in interval)
+    return between(*(_write(metric, end, found) for end in interval))

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import is_file, is_loop
+from tuner.language import tell
 from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import code, shell
 
@@ -36,20 +37,29 @@ def reason(facts: Facts) -> str:
     """Say which arm to use, and why."""
     arm = chosen_arm(facts)
     if arm is None:
-        return "There is no complete trial yet, so there is nothing to use."
+        return tell("There is no complete trial yet, so there is nothing to use.")
     trial = facts["arms"][arm]["trial"]
     if facts["comparison"]["best_vs_baseline"] is None:
-        return (
-            f"Wait for the confirmation. Until then, trial {trial} is the best of the search; "
-            "nothing has confirmed it."
+        return tell(
+            "Wait for the confirmation. Until then, trial {trial} is the best of the search; "
+            "nothing has confirmed it.",
+            trial=trial,
         )
     if arm == "baseline":
         best = facts["arms"]["best"]["trial"]
-        why = "nothing better was found" if best == trial else "no other arm is proven better"
-        return f"Use the baseline (trial {trial}): {why}."
+        if best == trial:
+            return tell(
+                "Use the baseline (trial {trial}): nothing better was found.", trial=trial
+            )
+        return tell(
+            "Use the baseline (trial {trial}): no other arm is proven better.", trial=trial
+        )
     if arm == "recipe" and facts["arms"]["best"]["trial"] != trial:
-        return f"Use the recipe (trial {trial}): it is proven better, and the best trial is not."
-    return f"Use trial {trial}: it is proven better than the baseline."
+        return tell(
+            "Use the recipe (trial {trial}): it is proven better, and the best trial is not.",
+            trial=trial,
+        )
+    return tell("Use trial {trial}: it is proven better than the baseline.", trial=trial)
 
 
 def how_to_use(facts: Facts) -> str:
@@ -59,16 +69,17 @@ def how_to_use(facts: Facts) -> str:
         return ""
     retrain = shell(retrain_command(facts, arm))
     if is_of_loop(facts):
-        told = (
+        told = tell(
             "This calls the loop again and keeps the files that it writes into `tuner.folder()`, "
-            f"and the weights of the module that it returns, under "
-            f"{code(facts['home'] + '/bundles')}."
+            "and the weights of the module that it returns, under {folder}.",
+            folder=code(facts["home"] + "/bundles"),
         )
         return f"{retrain}\n\n{told}"
-    told = (
-        f"This trains it on the development rows and saves the model in a folder under "
-        f"{code(facts['home'] + '/bundles')}. To use it: `tuner predict FOLDER FILE...`. "
-        f"Each FILE is {_file_in_words(facts)}."
+    told = tell(
+        "This trains it on the development rows and saves the model in a folder under {folder}. "
+        "To use it: `tuner predict FOLDER FILE...`. Each FILE is {file}.",
+        folder=code(facts["home"] + "/bundles"),
+        file=_file_in_words(facts),
     )
     return f"{retrain}\n\n{told}"
 
@@ -76,8 +87,8 @@ def how_to_use(facts: Facts) -> str:
 def _file_in_words(facts: Facts) -> str:
     """Say what `predict` takes."""
     if facts["data"].get("pixels"):
-        return "an image file"
-    return "a CSV file whose header has the names of the model's columns"
+        return tell("an image file")
+    return tell("a CSV file whose header has the names of the model's columns")
 
 
 def retrain_command(facts: Facts, arm: str = "best", only: Sequence[str] = ()) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import joined, ntell, recalled, said, tell, translated
 from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import code, count, sentence, significant, table
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 60
 MOST_SAID = 600  # letters
+KINDS = {
+    "number": said("number"),
+    "category": said("category"),
+    "date": said("date"),
+    "yes or no": said("yes or no"),
+    "left out": said("left out"),
+}
 
 
 def data_section(facts: Facts) -> str:
@@ -21,29 +29,52 @@ def data_section(facts: Facts) -> str:
     data, sizes = facts["data"], facts["data"]["sizes"]
     if is_of_loop(facts):
         lines = [
-            "- The loop finds its data by itself, so nothing is known of it here: neither its rows "
-            "nor whether they have changed.",
-            *(_opened(facts) if facts["test_openings"] else ["- It has no test rows."]),
+            tell(
+                "- The loop finds its data by itself, so nothing is known of it here: neither its "
+                "rows nor whether they have changed."
+            ),
+            *(_opened(facts) if facts["test_openings"] else [tell("- It has no test rows.")]),
         ]
-        return "## What data was it?\n\n" + "\n".join(lines)
-    split = f"{sizes['training']:,} to train and {sizes['validation']:,} to validate"
-    if sizes.get("folds", 1) > 1:
-        split = f"{sizes['folds']} folds, each with {split}"
-    lines = [
-        f"- {code(data['name'])}: {code(data['source'])}",
-        f"- {count(sizes['development'], 'development row')} ({split}), "
-        f"{count(sizes['test'], 'test row')}",
-        *_opened(facts),
-    ]
+        return f"{tell('## What data was it?')}\n\n" + "\n".join(lines)
+    lines = [f"- {code(data['name'])}: {code(data['source'])}", _split(sizes), *_opened(facts)]
     if target := data.get("target"):
         lines.append(
-            f"- The target has a mean of {significant(target['mean'], 3)} and a standard deviation "
-            f"of {significant(target['std'], 3)} (its own units)."
+            tell(
+                "- The target has a mean of {mean} and a standard deviation of {std} (its own "
+                "units).",
+                mean=significant(target["mean"], 3),
+                std=significant(target["std"], 3),
+            )
         )
-    lines += [f"- {sentence(note)}" for note in data.get("table", {}).get("notes", [])]
-    lines += [f"- {sentence(remark)}" for remark in facts.get("remarks") or []]
-    lines.append(f"- SHA-256 of the data as the model sees it: {code(data['fingerprint'][:16])}…")
-    return "## What data was it?\n\n" + "\n".join(lines) + _columns(data) + _inspection(data)
+    lines += [f"- {sentence(recalled(note))}" for note in data.get("table", {}).get("notes", [])]
+    lines += [f"- {sentence(recalled(remark))}" for remark in facts.get("remarks") or []]
+    lines.append(
+        tell(
+            "- SHA-256 of the data as the model sees it: {fingerprint}…",
+            fingerprint=code(data["fingerprint"][:16]),
+        )
+    )
+    heading = tell("## What data was it?")
+    return f"{heading}\n\n" + "\n".join(lines) + _columns(data) + _inspection(data)
+
+
+def _split(sizes: Facts) -> str:
+    told = {
+        "development": count(sizes["development"], "development row"),
+        "training": sizes["training"],
+        "validation": sizes["validation"],
+        "test": count(sizes["test"], "test row"),
+    }
+    if sizes.get("folds", 1) > 1:
+        return tell(
+            "- {development} ({folds} folds, each with {training:,} to train and {validation:,} to "
+            "validate), {test}",
+            **told,
+            folds=sizes["folds"],
+        )
+    return tell(
+        "- {development} ({training:,} to train and {validation:,} to validate), {test}", **told
+    )
 
 
 def _columns(data: Facts) -> str:
@@ -53,14 +84,32 @@ def _columns(data: Facts) -> str:
         return ""
     shown = found["columns"][:MOST_COLUMNS]
     rows = [
-        [code(one["name"], 60), one["kind"], one["why"], f"{one['missing']:,}"] for one in shown
+        [
+            code(one["name"], 60),
+            translated(KINDS.get(one["kind"], one["kind"])),
+            recalled(one["why"]),
+            f"{one['missing']:,}",
+        ]
+        for one in shown
     ]
-    text = table(["column", "taken as", "why", "missing"], rows, left=3)
+    header = [tell("column"), tell("taken as"), tell("why"), tell("missing")]
     left = len(found["columns"]) - len(shown)
-    more = f"\n\nThere are {count(left, 'column')} more; report.json names them." if left else ""
-    tail = " It has a long tail, which is straightened in each fold." if found["skewed"] else ""
-    target = f"The target is {code(found['target']['name'])}, {found['target']['why']}.{tail}"
-    return f"\n\n{target} The columns:\n\n{text}{more}"
+    more = ntell(
+        "There are {count:,} column more; report.json names them.",
+        "There are {count:,} columns more; report.json names them.",
+        left,
+        count=left,
+    )
+    told = joined(
+        tell(
+            "The target is {name}, {why}.",
+            name=code(found["target"]["name"]),
+            why=recalled(found["target"]["why"]),
+        ),
+        tell("It has a long tail, which is straightened in each fold.") if found["skewed"] else "",
+        tell("The columns:"),
+    )
+    return f"\n\n{told}\n\n{table(header, rows, left=3)}" + (f"\n\n{more}" if left else "")
 
 
 def _inspection(data: Facts) -> str:
@@ -68,25 +117,37 @@ def _inspection(data: Facts) -> str:
     found = data.get("inspection")
     if not found:
         return ""
-    lines = [f"- {subject}: {code(said, MOST_SAID)}" for subject, said in found]
-    return "\n\nWhat was found in the files, before anything was trained:\n\n" + "\n".join(lines)
+    lines = [f"- {subject}: {code(told, MOST_SAID)}" for subject, told in found]
+    begin = tell("What was found in the files, before anything was trained:")
+    return f"\n\n{begin}\n\n" + "\n".join(lines)
 
 
 def _opened(facts: Facts) -> list[str]:
     openings = facts["test_openings"]
     if not openings:
-        return ["- The test split was never opened."]
-    times = "; ".join(f"{one['when']} ({one['reason']})" for one in openings)
+        return [tell("- The test split was never opened.")]
+    times = "; ".join(
+        tell("{when} ({reason})", when=one["when"], reason=recalled(one["reason"]))
+        for one in openings
+    )
     if len(openings) == 1:
-        return [f"- The test split was opened once, after the search: {times}."]
+        return [tell("- The test split was opened once, after the search: {times}.", times=times)]
     if all(one.get("look", 1) > 1 for one in openings[1:]):
         return [
-            f"- The test split was opened twice, after the search: {times}.",
-            "- Both looks were planned before the first, and nothing but how many models meet the "
-            "test hung on what it showed.",
+            tell("- The test split was opened twice, after the search: {times}.", times=times),
+            tell(
+                "- Both looks were planned before the first, and nothing but how many models meet "
+                "the test hung on what it showed."
+            ),
         ]
     return [
-        f"- The test split was opened {len(openings)} times: {times}.",
-        "- **Only the first opening saw an untouched test split.** Somebody who knew its scores "
-        "may have been guided by them when the search continued.",
+        tell(
+            "- The test split was opened {count} times: {times}.",
+            count=len(openings),
+            times=times,
+        ),
+        tell(
+            "- **Only the first opening saw an untouched test split.** Somebody who knew its "
+            "scores may have been guided by them when the search continued."
+        ),
     ]

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import joined, ntell, recalled, said, tell
 from tuner.report.scored import metric_in
 from tuner.report.sections.guesses import guesses_in_words, is_guess
 from tuner.report.sections.loop import is_of_loop
 from tuner.report.sections.placebo import placebo_in_words
 from tuner.report.sections.pruning import pruning_cost
 from tuner.report.wording import (
+    arm_word,
     code,
     count,
     difference,
     duration,
+    in_a_row,
     means_and_stds,
     per_cent,
     sentence,
     setting,
+    title_in_words,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from tuner.case.metric import Metric
 
     Facts = Mapping[str, Any]
 
@@ -31,8 +37,12 @@ MOST_REASONS = 8
 def enough_section(facts: Facts, plots: Sequence[str]) -> str:
     """Return the section: the answer, the checks, pictures, and how the search went in numbers."""
     captions = {
-        "history.svg": "Optimisation history: validation of every trial, best so far, baseline",
-        "learning_curves.svg": "Learning curves of the arms: validation and training by epoch",
+        "history.svg": tell(
+            "Optimisation history: validation of every trial, best so far, baseline"
+        ),
+        "learning_curves.svg": tell(
+            "Learning curves of the arms: validation and training by epoch"
+        ),
     }
     pictures = [f"![{captions[name]}]({name})" for name in plots if name in captions]
     lines = [
@@ -44,12 +54,12 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
         _saving(facts),
         *_failures(facts),
         *_tries(facts),
-        f"- Sampler: {facts['sampler']}",
-        f"- Pruner: {facts['pruner']}",
+        tell("- Sampler: {sampler}", sampler=facts["sampler"]),
+        tell("- Pruner: {pruner}", pruner=facts["pruner"]),
         _seed(facts),
     ]
     parts = [
-        "## Was the search good enough? Would more trials help?",
+        tell("## Was the search good enough? Would more trials help?"),
         more_trials(facts),
         _checks(facts),
         pruning_cost(facts),
@@ -64,39 +74,62 @@ def more_trials(facts: Facts) -> str:
     """Say whether more trials of this search would help, and why."""
     found, metric = facts["outlook"], metric_in(facts)
     if found["more_trials"] == "no":
-        return (
-            f"**More trials cannot help**: the search space has "
-            f"{count(found['configurations'], 'configuration')}, and the search has tried "
-            f"{'it' if found['configurations'] == 1 else 'all of them'}."
+        return ntell(
+            "**More trials cannot help**: the search space has {count:,} configuration, and the "
+            "search has tried it.",
+            "**More trials cannot help**: the search space has {count:,} configurations, and the "
+            "search has tried all of them.",
+            found["configurations"],
+            count=found["configurations"],
         )
     if found["more_trials"] == "unknown":
-        return (
-            f"**It is too early to tell whether more trials would help**: there are only "
-            f"{count(found['total'], 'finished trial')}. Run at least 20."
+        return tell(
+            "**It is too early to tell whether more trials would help**: there are only {trials}. "
+            "Run at least 20.",
+            trials=count(found["total"], "finished trial"),
         )
-    gain, noise = found["gain"], found["noise"]
-    if not gain:
-        brought = (
-            f"The last {found['since_best']} of {found['total']} trials did not improve the best "
-            "score of the search."
-        )
-    else:
-        brought = (
-            f"The last {found['last']} of {found['total']} trials improved the best score by "
-            f"{difference(metric, gain)}"
-        )
-        if noise is not None:
-            than = "less" if gain <= noise else "more"
-            brought += f", {than} than the uncertainty of that score ({difference(metric, noise)})"
-        brought += "."
-        if found["more_trials"] == "hardly" and (noise is None or gain > noise):
-            brought += f" But the last {found['since_best']} did not improve it."
+    brought = _brought(found, metric)
     if found["more_trials"] == "hardly":
-        return f"**100 more trials would probably not help.** {brought}"
-    return (
-        f"**More trials may help.** {brought} To continue, run the same command with a larger "
-        "`--trials`."
+        return joined(tell("**100 more trials would probably not help.**"), brought)
+    return joined(
+        tell("**More trials may help.**"),
+        brought,
+        tell("To continue, run the same command with a larger `--trials`."),
     )
+
+
+def _brought(found: Facts, metric: Metric) -> str:
+    """Say by how much the last trials have improved the best score."""
+    gain, noise = found["gain"], found["noise"]
+    told = {"last": found["last"], "total": found["total"]}
+    if not gain:
+        return tell(
+            "The last {since_best} of {total} trials did not improve the best score of the search.",
+            **told,
+            since_best=found["since_best"],
+        )
+    told["gain"] = difference(metric, gain)
+    if noise is None:
+        text = tell("The last {last} of {total} trials improved the best score by {gain}.", **told)
+    else:
+        told["noise"] = difference(metric, noise)
+        text = (
+            tell(
+                "The last {last} of {total} trials improved the best score by {gain}, less than "
+                "the uncertainty of that score ({noise}).",
+                **told,
+            )
+            if gain <= noise
+            else tell(
+                "The last {last} of {total} trials improved the best score by {gain}, more than "
+                "the uncertainty of that score ({noise}).",
+                **told,
+            )
+        )
+    but = ""
+    if found["more_trials"] == "hardly" and (noise is None or gain > noise):
+        but = tell("But the last {since_best} did not improve it.", since_best=found["since_best"])
+    return joined(text, but)
 
 
 def _checks(facts: Facts) -> str:
@@ -104,25 +137,34 @@ def _checks(facts: Facts) -> str:
     checks = [one for one in facts["health"] if one["name"] != "progress"]  # answered above
     checks.sort(key=lambda one: bool(one["good"]))
     return "\n".join(
-        f"- {sentence(one['found'])}"
+        f"- {sentence(recalled(one['found']))}"
         if one["good"]
-        else f"- **{sentence(one['found'])}** {sentence(one['advice'])}"
+        else "- "
+        + joined(f"**{sentence(recalled(one['found']))}**", sentence(recalled(one["advice"])))
         for one in checks
     )
 
 
 def _trials(facts: Facts) -> str:
     trials = facts["trials"]
-    line = (
-        f"- {count(trials['total'], 'trial')}: {trials['complete']} complete, "
-        f"{trials['pruned']} pruned (ended early), {trials['failed']} failed"
+    line = tell(
+        "- {trials}: {complete} complete, {pruned} pruned (ended early), {failed} failed",
+        trials=count(trials["total"], "trial"),
+        complete=trials["complete"],
+        pruned=trials["pruned"],
+        failed=trials["failed"],
     )
     if trials.get("passed_over"):
-        line += f"; {trials['passed_over']} more not trained: their models are over a limit"
+        line = tell(
+            "{line}; {count} more not trained: their models are over a limit",
+            line=line,
+            count=trials["passed_over"],
+        )
     if trials["unfinished"]:
-        line += (
-            f"; {trials['unfinished']} more not finished: the study was interrupted, or is running "
-            "now"
+        line = tell(
+            "{line}; {count} more not finished: the study was interrupted, or is running now",
+            line=line,
+            count=trials["unfinished"],
         )
     return line
 
@@ -130,16 +172,20 @@ def _trials(facts: Facts) -> str:
 def _stopped(facts: Facts) -> str:
     stopped, budget = facts["stopped"], facts["budget"]
     if stopped and budget:
-        return (
-            f"- The number of trials came from a time budget of {duration(budget['seconds'])} "
-            f"(`--budget`): `--trials {facts['trials']['total']}` makes the same study, bit for bit"
+        return tell(
+            "- The number of trials came from a time budget of {budget} (`--budget`): `--trials "
+            "{total}` makes the same study, bit for bit",
+            budget=duration(budget["seconds"]),
+            total=facts["trials"]["total"],
         )
-    return f"- Stopped by `--trials auto` {stopped['reason']}" if stopped else ""
+    if not stopped:
+        return ""
+    return tell("- Stopped by `--trials auto` {reason}", reason=recalled(stopped["reason"]))
 
 
 def _best(facts: Facts) -> str:
     if "best" not in facts["arms"]:
-        return "- No trial is complete, so there is no best trial"
+        return tell("- No trial is complete, so there is no best trial")
     number = facts["arms"]["best"]["trial"]
     same = [
         name
@@ -147,8 +193,12 @@ def _best(facts: Facts) -> str:
         if facts["arms"].get(name, {}).get("trial") == number
     ]
     if is_guess(facts, number):
-        return f"- Best: trial {number}, which is a guess"
-    return f"- Best: trial {number}" + (f", which is the {same[0]}" if same else "")
+        return tell("- Best: trial {number}, which is a guess", number=number)
+    if same:
+        return tell(
+            "- Best: trial {number}, which is the {arm}", number=number, arm=arm_word(same[0])
+        )
+    return tell("- Best: trial {number}", number=number)
 
 
 def _guesses(facts: Facts) -> str:
@@ -162,28 +212,32 @@ def _time(facts: Facts) -> str:
         return ""
     parts = []
     if wall["search"] is not None:
-        parts.append(f"search {duration(wall['search'])}")
+        parts.append(tell("search {time}", time=duration(wall["search"])))
     if wall["confirmation"] is not None:
-        parts.append(f"confirmation {duration(wall['confirmation'])}")
+        parts.append(tell("confirmation {time}", time=duration(wall["confirmation"])))
     if wall["audit"] is not None and facts["audit"]:
-        parts.append(f"pruned trials trained to their end {duration(wall['audit'])}")
-    parts.append(f"all trials together {duration(wall['all_trials'])}")
-    line = f"- Time: {', '.join(parts)}, in {count(wall['sessions'], 'session')}"
-    if wall["sessions_without_time"]:
-        line += (
-            f" ({wall['sessions_without_time']} of them interrupted, and not part of the search "
-            "time)"
+        parts.append(
+            tell("pruned trials trained to their end {time}", time=duration(wall["audit"]))
         )
-    return line
+    parts.append(tell("all trials together {time}", time=duration(wall["all_trials"])))
+    told = {"times": in_a_row(parts), "sessions": count(wall["sessions"], "session")}
+    if wall["sessions_without_time"]:
+        return tell(
+            "- Time: {times}, in {sessions} ({count} of them interrupted, and not part of the "
+            "search time)",
+            **told,
+            count=wall["sessions_without_time"],
+        )
+    return tell("- Time: {times}, in {sessions}", **told)
 
 
 def _saving(facts: Facts) -> str:
     done, whole = facts["work"]["done"], facts["work"]["without_pruning_at_most"]
     if not done or not whole or not facts["trials"]["pruned"] or is_of_loop(facts):
         return ""
-    return (
-        f"- Pruning saved up to {per_cent(1 - done / whole)} of the work of training every trial "
-        "to its end"
+    return tell(
+        "- Pruning saved up to {share} of the work of training every trial to its end",
+        share=per_cent(1 - done / whole),
     )
 
 
@@ -192,10 +246,18 @@ def _failures(facts: Facts) -> list[str]:
     lines = []
     for one in failures[:MOST_REASONS]:
         trials = ", ".join(map(str, one["trials"][:10])) + (", …" if one["count"] > 10 else "")
-        noun = "trial" if one["count"] == 1 else "trials"
-        lines.append(f"- Failed, {noun} {trials}: {code(one['reason'])}")
+        lines.append(
+            ntell(
+                "- Failed, trial {trials}: {reason}",
+                "- Failed, trials {trials}: {reason}",
+                one["count"],
+                trials=trials,
+                reason=code(one["reason"]),
+            )
+        )
     if len(failures) > MOST_REASONS:
-        lines.append(f"- {len(failures) - MOST_REASONS} more reasons are in report.json")
+        more = len(failures) - MOST_REASONS
+        lines.append(tell("- {more} more reasons are in report.json", more=more))
     return lines
 
 
@@ -205,18 +267,32 @@ def _tries(facts: Facts) -> list[str]:
     lines = []
     for one in facts.get("tries") or []:
         typed = ",".join(f"{name}={value}" for name, value in one["values"].items())
-        came_to = f"{one['state']} before its end"
+        state = said("complete") if one["state"] == "complete" else said("pruned")
+        came_to = tell("{state} before its end", state=state)
         if one["state"] == "fail":
-            came_to = "failed"
+            came_to = tell("failed")
         elif one["state"] in {"waiting", "running"}:
-            came_to = "not finished yet"
+            came_to = tell("not finished yet")
         elif one["score"] is not None:
             (score,) = means_and_stds(metric, [{"mean": one["score"], "std": None}])
-            came_to = f"validation {metric.title} {score}"
-        lines.append(f"- Your own configuration, trial {one['trial']} ({code(typed)}): {came_to}")
+            came_to = tell(
+                "validation {metric} {score}", metric=title_in_words(metric.title), score=score
+            )
+        lines.append(
+            tell(
+                "- Your own configuration, trial {trial} ({typed}): {came_to}",
+                trial=one["trial"],
+                typed=code(typed),
+                came_to=came_to,
+            )
+        )
     return lines
 
 
 def _seed(facts: Facts) -> str:
-    fixed = ", ".join(f"{code(name)} = {setting(value)}" for name, value in facts["fixed"].items())
-    return f"- Seed {facts['seed']}" + (f"; not searched: {fixed}" if fixed else "")
+    fixed = [f"{code(name)} = {setting(value)}" for name, value in facts["fixed"].items()]
+    if not fixed:
+        return tell("- Seed {seed}", seed=facts["seed"])
+    return tell(
+        "- Seed {seed}; not searched: {fixed}", seed=facts["seed"], fixed=in_a_row(fixed)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import joined, said, tell, translated
 from tuner.report.wording import BLANK, code, count, number, per_cent, significant, table
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-HEADING = "## What does it still get wrong?"
+HEADING = said("## What does it still get wrong?")
 MOST_CLASSES = 30  # in a table
 MOST_SUSPECTS = 20  # in a table; report.json has more
 PLAIN_LETTERS = 0x024F  # the last of Latin; a font for others may be missing
@@ -26,17 +27,24 @@ def errors_section(facts: Facts, plots: Sequence[str]) -> str:
     if "classes" not in found:
         return _residuals(facts)
     captions = {
-        "confusion.svg": "Confusion matrix: true classes in rows, predicted ones in columns",
-        "mistakes.svg": "The most confident mistakes",
+        "confusion.svg": tell(
+            "Confusion matrix: true classes in rows, predicted ones in columns"
+        ),
+        "mistakes.svg": tell("The most confident mistakes"),
     }
     pictures = [f"![{captions[name]}]({name})" for name in plots if name in captions]
-    text = f"Counts are the sum over {count(found['models'], 'model')}, one per seed."
-    if found["mistakes"] and "mistakes.svg" in plots:
-        text += (
-            " The pictures are the mistakes that the first seed's model was most confident about."
-        )
+    shown = found["mistakes"] and "mistakes.svg" in plots
+    text = joined(
+        tell(
+            "Counts are the sum over {models}, one per seed.",
+            models=count(found["models"], "model"),
+        ),
+        tell("The pictures are the mistakes that the first seed's model was most confident about.")
+        if shown
+        else "",
+    )
     parts = [
-        HEADING,
+        translated(HEADING),
         _one_class(found),
         *([_labels(found)] if "labels" in found else [_pairs(found), _classes(found)]),
         *pictures,
@@ -50,8 +58,9 @@ def _one_class(found: Facts) -> str:
     name = found.get("one_class")
     if not name:
         return ""
-    return (
-        f"**It always answers {code(name)}**: it has learnt nothing but which class is most common."
+    return tell(
+        "**It always answers {name}**: it has learnt nothing but which class is most common.",
+        name=code(name),
     )
 
 
@@ -65,11 +74,20 @@ def _pairs(found: Facts) -> str:
         if row != column and counts[row][column]
     )[:3]
     if not pairs:
-        return "It makes no mistake on the test rows."
-    named = "; ".join(
-        f"{code(true)} taken for {code(guess)}: {-times}" for times, true, guess in pairs
-    )
-    return f"Confused most often: {named}."
+        return tell("It makes no mistake on the test rows.")
+    named = [
+        tell("{true} taken for {guess}: {times}", true=code(true), guess=code(guess), times=-times)
+        for times, true, guess in pairs
+    ]
+    return tell("Confused most often: {named}.", named=_in_turn(named))
+
+
+def _in_turn(told: Sequence[str]) -> str:
+    """Write clauses one after the other."""
+    text = told[0]
+    for one in told[1:]:
+        text = tell("{one}; {other}", one=text, other=one)
+    return text
 
 
 def _classes(found: Facts) -> str:
@@ -81,11 +99,14 @@ def _classes(found: Facts) -> str:
         [str(place), code(name), f"{sum(row):,}", BLANK if share is None else per_cent(share, 1)]
         for place, (name, row, share) in enumerate(zip(classes, counts, recall, strict=True), 1)
     ]
-    parts = [table(["no.", "class", "test rows, over all models", "recognised"], rows, left=2)]
+    header = [tell("no."), tell("class"), tell("test rows, over all models"), tell("recognised")]
+    parts = [table(header, rows, left=2)]
     if any(ord(sign) > PLAIN_LETTERS for name in classes for sign in name):
         parts.append(
-            "Where no font on this machine has the letters of a name, a picture shows the number "
-            "in the first column."
+            tell(
+                "Where no font on this machine has the letters of a name, a picture shows the "
+                "number in the first column."
+            )
         )
     return "\n\n".join(parts)
 
@@ -103,19 +124,28 @@ def _labels(found: Facts) -> str:
         ]
         for place, one in enumerate(found["labels"], 1)
     ]
-    header = ["no.", "label", "test rows, over all models", "found", "said", "rightly"]
+    header = [tell("no."), tell("label"), tell("test rows, over all models")]
+    header += [tell("found"), tell("said"), tell("rightly")]
     missed = sorted((one["right"] - one["rows"], one["label"]) for one in found["labels"])[:3]
     vain = sorted((one["right"] - one["said"], one["label"]) for one in found["labels"])[:3]
-    parts = [
-        f"{what}: {'; '.join(f'{code(name)} {-times:,} times' for times, name in ranked if times)}."
-        for what, ranked in (("Missed most often", missed), ("Said in vain most often", vain))
-        if ranked[0][0]
-    ]
-    if not parts:
-        parts = ["It makes no mistake on the test rows."]
+    told = joined(
+        tell("Missed most often: {named}.", named=_often(missed)) if missed[0][0] else "",
+        tell("Said in vain most often: {named}.", named=_often(vain)) if vain[0][0] else "",
+    )
+    parts = [told or tell("It makes no mistake on the test rows.")]
     if len(rows) <= MOST_CLASSES:
-        parts.append(f"\n\n{table(header, rows, left=2)}")
-    return " ".join(parts).replace(" \n", "\n")
+        parts.append(table(header, rows, left=2))
+    return "\n\n".join(parts)
+
+
+def _often(ranked: Sequence[tuple[int, str]]) -> str:
+    return _in_turn(
+        [
+            tell("{name} {times:,} times", name=code(name), times=-times)
+            for times, name in ranked
+            if times
+        ]
+    )
 
 
 def _suspects(found: Facts) -> str:
@@ -124,7 +154,7 @@ def _suspects(found: Facts) -> str:
     if suspects is None:
         return ""
     if not suspects:
-        return (
+        return tell(
             "No label looks wrong: where nearly all models contradict a label, they are not sure "
             "enough to be believed."
         )
@@ -134,19 +164,24 @@ def _suspects(found: Facts) -> str:
             code(one["label"]),
             code(one["said"]),
             per_cent(one["probability"], 0),
-            f"{one['models']} of {found['models']}",
+            tell("{some} of {all}", some=one["models"], all=found["models"]),
         ]
         for one in suspects[:MOST_SUSPECTS]
     ]
-    header = ["file" if suspects[0]["file"] else "test row", "label", "models say"]
-    header += ["mean probability", "models against the label"]
-    more = f" The first {MOST_SUSPECTS} are shown." if len(suspects) > MOST_SUSPECTS else ""
-    return (
-        f"**Is the label wrong?** Nearly all models contradict {count(len(suspects), 'label')} of "
-        "the test rows. Among all rows that the models are this sure of, at least nine in ten do "
-        f"have the label that they say. Look at these first.{more}\n\n"
-        f"{table(header, rows, left=3)}"
+    header = [tell("file") if suspects[0]["file"] else tell("test row"), tell("label")]
+    header += [tell("models say"), tell("mean probability"), tell("models against the label")]
+    told = joined(
+        tell(
+            "**Is the label wrong?** Nearly all models contradict {labels} of the test rows. Among "
+            "all rows that the models are this sure of, at least nine in ten do have the label "
+            "that they say. Look at these first.",
+            labels=count(len(suspects), "label"),
+        ),
+        tell("The first {count} are shown.", count=MOST_SUSPECTS)
+        if len(suspects) > MOST_SUSPECTS
+        else "",
     )
+    return f"{told}\n\n{table(header, rows, left=3)}"
 
 
 def _residuals(facts: Facts) -> str:
@@ -154,16 +189,22 @@ def _residuals(facts: Facts) -> str:
     off = [guess - true for guess, true in zip(found["predicted"], found["true"], strict=True)]
     mean, spread, largest = fmean(off), pstdev(off), max(map(abs, off))
     decimals = max(0, len(significant(spread, 2).partition(".")[2]))
-    text = (
-        f"The first seed's model on {count(len(off), 'test row')}: its errors have a mean of "
-        f"{number(mean, decimals)} and a standard deviation of {number(spread, decimals)}; the "
-        f"largest is {number(largest, decimals)}. These are in standardised units of the target "
-        "(1 is its standard deviation)."
+    text = tell(
+        "The first seed's model on {rows}: its errors have a mean of {mean} and a standard "
+        "deviation of {std}; the largest is {largest}. These are in standardised units of the "
+        "target (1 is its standard deviation).",
+        rows=count(len(off), "test row"),
+        mean=number(mean, decimals),
+        std=number(spread, decimals),
+        largest=number(largest, decimals),
     )
+    own = ""
     if target:
-        std = target["std"]
-        text += (
-            f" In the target's own units, the standard deviation of the errors is "
-            f"{significant(spread * std, 3)} and the largest error {significant(largest * std, 3)}."
+        own = tell(
+            "In the target's own units, the standard deviation of the errors is {std} and the "
+            "largest error {largest}.",
+            std=significant(spread * target["std"], 3),
+            largest=significant(largest * target["std"], 3),
         )
-    return f"{HEADING}\n\n{text}\n\n![Predicted against true values, and residuals](mistakes.svg)"
+    picture = f"![{tell('Predicted against true values, and residuals')}](mistakes.svg)"
+    return f"{translated(HEADING)}\n\n{joined(text, own)}\n\n{picture}"

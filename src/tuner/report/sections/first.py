@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import joined, recalled, said, tell
 from tuner.report.sections.choice import chosen_arm, how_to_use, reason
-from tuner.report.sections.guesses import best_is_guess, what_a_trial_is
+from tuner.report.sections.guesses import best_is_guess, is_guess
 from tuner.report.sections.repeat import study_command
 from tuner.report.sections.rivals import rivals_verdict
 from tuner.report.sections.units import in_target_units
@@ -16,7 +17,16 @@ from tuner.report.sections.verdict import (
     recipe_verdict,
     verdict,
 )
-from tuner.report.wording import BLANK, code, count, sentence, setting, shell, table
+from tuner.report.wording import (
+    BLANK,
+    arm_word,
+    code,
+    count,
+    sentence,
+    setting,
+    shell,
+    table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,10 +46,10 @@ def first(facts: Facts) -> str:
     )
     parts = [
         _stand_in(facts),
-        f"# Study {code(facts['study'])}",
+        tell("# Study {name}", name=code(facts["study"])),
         _remarks(facts),
-        " ".join(filter(None, told)),
-        f"**How sure:** {how_sure(facts)}",
+        joined(*told),
+        tell("**How sure:** {how_sure}", how_sure=how_sure(facts)),
         _how_to_confirm(facts),
         _what_changed(facts),
         _use(facts),
@@ -52,27 +62,36 @@ def _stand_in(facts: Facts) -> str:
     if not missing:
         return ""
     name = facts["data"]["name"].upper()
-    return (
-        f"> **THIS IS NOT {missing.upper()}. The data of {code(missing)} could not be downloaded, "
-        f"so this study uses a stand-in, {name}.**\n"
-        f"> No figure below says anything about {code(missing)}. "
-        f"The stand-in: {code(facts['data']['source'])}."
+    return tell(
+        "> **THIS IS NOT {loud}. The data of {missing} could not be downloaded, so this study uses "
+        "a stand-in, {name}.**\n"
+        "> No figure below says anything about {missing}. The stand-in: {source}.",
+        loud=missing.upper(),
+        missing=code(missing),
+        name=name,
+        source=code(facts["data"]["source"]),
     )
 
 
 def _remarks(facts: Facts) -> str:
     """Say first what is odd about the data, and which changes somebody has accepted."""
-    told = [f"> **About the data:** {sentence(one)}" for one in facts.get("remarks") or []]
+    told = [
+        tell("> **About the data:** {remark}", remark=sentence(recalled(one)))
+        for one in facts.get("remarks") or []
+    ]
     if facts.get("made_up"):
         told.append(
-            "> **About the baseline:** nobody named one, so it is made up: the middle of each "
-            "range. To compare with what you have, add `--baseline NAME=VALUE` and a new `--name`."
+            tell("> **About the baseline:** nobody named one, so it is made up: the middle of each "
+            "range. To compare with what you have, add `--baseline NAME=VALUE` and a new `--name`.")
         )
     if accepted := facts.get("changes_accepted"):
         several = accepted if isinstance(accepted, list) else [accepted]
         told.append(
-            "> **This study was continued after a change** (`--accept-changes`), so its trials may "
-            f"not be alike: {'; '.join(map(_in_words, several))}."
+            tell(
+                "> **This study was continued after a change** (`--accept-changes`), so its trials "
+                "may not be alike: {changes}.",
+                changes="; ".join(map(_in_words, several)),
+            )
         )
     return "\n>\n".join(told)
 
@@ -86,10 +105,11 @@ def _in_words(change: Any) -> str:
 def _how_to_confirm(facts: Facts) -> str:
     if not is_unconfirmed(facts):
         return ""
-    return (
+    told = tell(
         "To confirm it, run this. It trains the arms again on fresh seeds, then opens the test "
-        f"split.\n\n{shell(study_command(facts, confirm=True))}"
+        "split."
     )
+    return f"{told}\n\n{shell(study_command(facts, confirm=True))}"
 
 
 def _what_changed(facts: Facts) -> str:
@@ -101,20 +121,34 @@ def _what_changed(facts: Facts) -> str:
     differing = [name for name in now if setting(was.get(name, BLANK)) != setting(now[name])]
     trial = arms["best"]["trial"]
     if not differing:
-        return "**What changed:** nothing. The best trial has the baseline's hyperparameters."
+        return tell("**What changed:** nothing. The best trial has the baseline's hyperparameters.")
     names, why = _that_matter(facts, differing)
     shown = names[:MOST_SHOWN]
-    who = what_a_trial_is(facts, trial)
-    text = f"**What changed:** trial {trial}{who} differs from the baseline in "
-    text += f"{count(len(differing), 'hyperparameter')}."
-    if best_is_guess(facts):
-        text += " It was tried before the search, which found nothing that was ranked above it."
-    if told := most_of_it(facts):
-        text += f" {told}"
-    if len(shown) < len(differing):
-        text += f" The table shows {why.format(len(shown))}; the others are below."
+    told = {"trial": trial, "hyperparameters": count(len(differing), "hyperparameter")}
+    text = joined(
+        tell(
+            "**What changed:** trial {trial}, a guess, differs from the baseline in "
+            "{hyperparameters}.",
+            **told,
+        )
+        if is_guess(facts, trial)
+        else tell(
+            "**What changed:** trial {trial} differs from the baseline in {hyperparameters}.",
+            **told,
+        ),
+        tell("It was tried before the search, which found nothing that was ranked above it.")
+        if best_is_guess(facts)
+        else "",
+        most_of_it(facts),
+        tell(
+            "The table shows {which}; the others are below.", which=tell(why, count=len(shown))
+        )
+        if len(shown) < len(differing)
+        else "",
+    )
     rows = [[code(name), setting(was.get(name, BLANK)), setting(now[name])] for name in shown]
-    return f"{text}\n\n{table(['hyperparameter', 'baseline', 'best'], rows)}"
+    header = [tell("hyperparameter"), arm_word("baseline"), arm_word("best")]
+    return f"{text}\n\n{table(header, rows)}"
 
 
 def _that_matter(facts: Facts, differing: list[str]) -> tuple[list[str], str]:
@@ -132,17 +166,18 @@ def _that_matter(facts: Facts, differing: list[str]) -> tuple[list[str], str]:
                 for one in step["follows"]
                 if one in differing
             ]
-            return list(dict.fromkeys((*names, *follows))), "the smallest change worth making"
+            return list(dict.fromkeys((*names, *follows))), said("the smallest change worth making")
         if ablation["complete"]:
-            return [step["change"] for step in steps], "the {} that help most"
+            return [step["change"] for step in steps], said("the {count} that help most")
     if importance and importance["final"]:
         ranks = {one["name"]: -one["importance"] for one in importance["final"]["hyperparameters"]}
         ranked = sorted(differing, key=lambda name: ranks.get(name, 0.0))
-        return ranked, "the {} with the highest importance in the search"
-    return differing, "the first {}"
+        return ranked, said("the {count} with the highest importance in the search")
+    return differing, said("the first {count}")
 
 
 def _use(facts: Facts) -> str:
     if chosen_arm(facts) is None:
         return ""
-    return f"**How to use the model:** {reason(facts)}\n\n{how_to_use(facts)}"
+    told = tell("**How to use the model:** {reason}", reason=reason(facts))
+    return f"{told}\n\n{how_to_use(facts)}"

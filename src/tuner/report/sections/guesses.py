@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.report.wording import listed
+from tuner.language import ntell, tell
+from tuner.report.wording import arm_word, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,18 +30,30 @@ def guesses_in_words(facts: Facts) -> str:
     tried = [one["trial"] for one in known if one["state"] not in {"waiting", "running"}]
     if not tried:
         return ""
-    several = len(tried) > 1
-    text = (
-        f"{'Trials' if several else 'Trial'} {listed([str(number) for number in tried])} "
-        f"{'were guesses' if several else 'was a guess'}, tried before the search: "
-    )
+    numbers = listed([str(number) for number in tried])
     arms = {name: arm["trial"] for name, arm in facts["arms"].items()}
     if best_is_guess(facts):
-        return f"{text}trial {arms['best']} won, ahead of all that the search found"
+        return ntell(
+            "Trial {numbers} was a guess, tried before the search: trial {best} won, ahead of all "
+            "that the search found",
+            "Trials {numbers} were guesses, tried before the search: trial {best} won, ahead of "
+            "all that the search found",
+            len(tried),
+            numbers=numbers,
+            best=arms["best"],
+        )
     named = [name for name in ("baseline", "recipe") if arms.get(name) == arms.get("best")]
-    return f"{text}{f'the {named[0]} is' if named else 'the search found'} better"
-
-
-def what_a_trial_is(facts: Facts, trial: int) -> str:
-    """Return ", a guess," for a trial that is one, and nothing for others."""
-    return ", a guess," if is_guess(facts, trial) else ""
+    if named:
+        return ntell(
+            "Trial {numbers} was a guess, tried before the search: the {arm} is better",
+            "Trials {numbers} were guesses, tried before the search: the {arm} is better",
+            len(tried),
+            numbers=numbers,
+            arm=arm_word(named[0]),
+        )
+    return ntell(
+        "Trial {numbers} was a guess, tried before the search: the search found better",
+        "Trials {numbers} were guesses, tried before the search: the search found better",
+        len(tried),
+        numbers=numbers,
+    )

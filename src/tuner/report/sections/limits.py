@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.report.wording import BLANK, listed
+from tuner.language import joined, ntell, tell
+from tuner.report.wording import BLANK, arm_word, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,13 +23,23 @@ def rows_of_limits(facts: Facts, arms: Sequence[str]) -> list[list[str]]:
         limit = found["limits"]["parameters"]
         costs = [found["arms"][name]["parameters"] for name in arms]
         written = [BLANK if cost is None else f"{cost:,}" for cost in costs]
-        rows.append([f"parameters (limit {limit:,})", *written])
+        rows.append([tell("parameters (limit {limit:,})", limit=limit), *written])
     if found["limits"]["latency_ms"] is not None:
         limit = found["limits"]["latency_ms"]
         costs = [found["arms"][name]["latency_ms"] for name in arms]
         written = [BLANK if cost is None else f"{cost:.3g} ms" for cost in costs]
-        rows.append([f"time for one row (limit {limit:g} ms)", *written])
+        rows.append([tell("time for one row (limit {limit:g} ms)", limit=limit), *written])
     return rows
+
+
+def _in_words(limits: Facts) -> str:
+    """Write the limits as in a sentence."""
+    told = []
+    if limits["parameters"] is not None:
+        told.append(tell("{count:,} parameters", count=limits["parameters"]))
+    if limits["latency_ms"] is not None:
+        told.append(tell("{limit:g} ms a row", limit=limits["latency_ms"]))
+    return listed(told)
 
 
 def notes_on_limits(facts: Facts) -> list[str]:
@@ -38,23 +49,35 @@ def notes_on_limits(facts: Facts) -> list[str]:
         return []
     count = facts["trials"]["passed_over"]
     notes = [
-        f"- The model may have {found['in_words']} at most. "
-        + (
-            f"{count} configuration{'' if count == 1 else 's'} needed more, and "
-            f"{'was' if count == 1 else 'were'} not trained."
+        joined(
+            tell("- The model may have {limits} at most.", limits=_in_words(found["limits"])),
+            ntell(
+                "{count} configuration needed more, and was not trained.",
+                "{count} configurations needed more, and were not trained.",
+                count,
+                count=count,
+            )
             if count
-            else "No configuration needed more."
+            else tell("No configuration needed more."),
         )
     ]
-    if over := [name for name, arm in found["arms"].items() if arm["breaks"]]:
-        are, they = ("is", "it is") if len(over) == 1 else ("are", "they are")
+    if over := [arm_word(name) for name, arm in found["arms"].items() if arm["breaks"]]:
         notes.append(
-            f"- The {listed(over)} {are} over the limit, so {they} shown for comparison, and "
-            "cannot be the best."
+            ntell(
+                "- The {arms} is over the limit, so it is shown for comparison, and cannot be the "
+                "best.",
+                "- The {arms} are over the limit, so they are shown for comparison, and cannot be "
+                "the best.",
+                len(over),
+                arms=listed(over),
+            )
         )
     if found["limits"]["latency_ms"] is not None:
         notes.append(
-            "- *Time for one row* was measured before each training, on the machine that searched. "
-            "It differs from run to run, so another run may train other configurations."
+            tell(
+                "- *Time for one row* was measured before each training, on the machine that "
+                "searched. It differs from run to run, so another run may train other "
+                "configurations."
+            )
         )
     return notes

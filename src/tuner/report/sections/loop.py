@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import LOOP
+from tuner.language import tell
+from tuner.report.wording import title_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,16 +24,17 @@ def has_test(facts: Facts) -> bool:
     return not is_of_loop(facts) or bool(facts["test_openings"])
 
 
-def on_test(facts: Facts) -> str:
-    """Return what stands before the name of a score that decides."""
-    return "test " if has_test(facts) else ""
+def on_test(facts: Facts, title: str) -> str:
+    """Write the name of a score that decides: of a metric, or a word for one."""
+    metric = title_in_words(title)
+    return tell("test {metric}", metric=metric) if has_test(facts) else metric
 
 
 def where_the_space_is(facts: Facts) -> str:
     """Say where the ranges of hyperparameters are written."""
-    return "the loop" if is_of_loop(facts) else "the case's `suggest`"
+    return tell("the loop") if is_of_loop(facts) else tell("the case's `suggest`")
 
 
 def new_trainings(facts: Facts) -> str:
     """Say what differs from one round to the next."""
-    return "fresh seeds" if is_of_loop(facts) else "fresh seeds and folds"
+    return tell("fresh seeds") if is_of_loop(facts) else tell("fresh seeds and folds")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.report.wording import BLANK, code, count, listed, per_cent, table
+from tuner.language import tell
+from tuner.report.wording import BLANK, between, code, count, listed, per_cent, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,16 +29,17 @@ def mattered_section(facts: Facts, picture: str | None) -> str:
             [
                 code(one["name"]),
                 per_cent(one["importance"]),
-                " to ".join(per_cent(end) for end in one["interval"]),
+                between(*(per_cent(end) for end in one["interval"])),
                 _evidence(one),
                 per_cent(other["importance"]) if other else BLANK,
                 _evidence(other) if other else BLANK,
             ]
         )
-    header = ["hyperparameter", "importance", "95 % interval", "", "early on", ""]
-    parts = ["## Which hyperparameters mattered in the search?", _answer(found)]
+    header = [tell("hyperparameter"), tell("importance"), tell("95 % interval"), ""]
+    header += [tell("early on"), ""]
+    parts = [tell("## Which hyperparameters mattered in the search?"), _answer(found)]
     if picture:
-        parts.append(f"![Importance of hyperparameters, with intervals]({picture})")
+        parts.append(f"![{tell('Importance of hyperparameters, with intervals')}]({picture})")
     return "\n\n".join([*parts, table(header, rows), _notes(found)])
 
 
@@ -48,34 +50,49 @@ def _answer(found: Facts) -> str:
 
     final, early = believed(found["final"]), believed(found["early"])
     if final:
-        return (
-            f"The scores show an effect of {listed(final)}; the others cannot be told from noise."
+        return tell(
+            "The scores show an effect of {names}; the others cannot be told from noise.",
+            names=listed(final),
         )
     if early:
-        return (
-            f"Early in training, the scores show an effect of {listed(early)}. At the end of "
-            "training, no hyperparameter can be told from noise."
+        return tell(
+            "Early in training, the scores show an effect of {names}. At the end of training, no "
+            "hyperparameter can be told from noise.",
+            names=listed(early),
         )
-    return "No hyperparameter can be told from noise: there are too few complete trials for that."
+    return tell(
+        "No hyperparameter can be told from noise: there are too few complete trials for that."
+    )
 
 
 def _notes(found: Facts) -> str:
     shadow = found["final"]["shadow"]
     notes = [
-        f"- *Importance*: the share of the differences between the ranks of "
-        f"{count(found['final']['trials'], 'complete trial')} (fANOVA). Intervals come from "
-        "drawing the trials again.",
-        f"- A column of pure noise scored {per_cent(shadow['importance'])} (at most "
-        f"{per_cent(shadow['interval'][1])}). *Evidence* means: above this, and above the noise in "
-        f"at least {per_cent(found['share_needed'])} of the draws.",
+        tell(
+            "- *Importance*: the share of the differences between the ranks of {trials} (fANOVA). "
+            "Intervals come from drawing the trials again.",
+            trials=count(found["final"]["trials"], "complete trial"),
+        ),
+        tell(
+            "- A column of pure noise scored {noise} (at most {most}). *Evidence* means: above "
+            "this, and above the noise in at least {share} of the draws.",
+            noise=per_cent(shadow["importance"]),
+            most=per_cent(shadow["interval"][1]),
+            share=per_cent(found["share_needed"]),
+        ),
     ]
     if found["early"]:
         notes.append(
-            f"- *Early on*: the same for all {found['early']['trials']} trials, pruned ones too, "
-            f"after {found['rung']} of {found['rungs']} parts of their training."
+            tell(
+                "- *Early on*: the same for all {trials} trials, pruned ones too, after {rung} of "
+                "{rungs} parts of their training.",
+                trials=found["early"]["trials"],
+                rung=found["rung"],
+                rungs=found["rungs"],
+            )
         )
     return "\n".join(notes)
 
 
 def _evidence(one: Facts) -> str:
-    return "evidence" if one["evidence"] else "no evidence"
+    return tell("evidence") if one["evidence"] else tell("no evidence")

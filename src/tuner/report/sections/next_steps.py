@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import joined, recalled, tell
 from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command
 from tuner.report.sections.loop import where_the_space_is
 from tuner.report.sections.part import confirmed_part
 from tuner.report.sections.repeat import study_command
 from tuner.report.sections.verdict import is_unconfirmed
-from tuner.report.wording import code, listed, sentence, shell
+from tuner.report.wording import code, in_a_row, label_word, listed, sentence, shell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,16 +31,19 @@ def next_section(facts: Facts) -> str:
         *_data(facts),
     ]
     if not steps:
-        steps = ["Nothing is left to fix in this search. Use the model, or try it on new data."]
+        steps = [
+            tell("Nothing is left to fix in this search. Use the model, or try it on new data.")
+        ]
     numbered = "\n".join(f"{place}. {step}" for place, step in enumerate(steps, 1))
-    return f"## What should I try next?\n\n{numbered}"
+    return f"{tell('## What should I try next?')}\n\n{numbered}"
 
 
 def _finish(facts: Facts) -> list[str]:
     if not facts["arms"] or "baseline" not in facts["arms"]:
-        return [f"Continue the search.\n\n{_indented(study_command(facts))}"]
+        return [f"{tell('Continue the search.')}\n\n{_indented(study_command(facts))}"]
     if is_unconfirmed(facts):
-        return [f"Confirm the result.\n\n{_indented(study_command(facts, confirm=True))}"]
+        command = study_command(facts, confirm=True)
+        return [f"{tell('Confirm the result.')}\n\n{_indented(command)}"]
     return []
 
 
@@ -47,8 +51,12 @@ def _measure(facts: Facts) -> list[str]:
     pair, ablation = facts["comparison"]["best_vs_baseline"], facts["ablation"]
     if not pair or pair["same_trial"] or (ablation and ablation["complete"]):
         return []
-    verb = "Continue to measure" if ablation else "Measure"
-    return [f"{verb} which change made it so.\n\n{_indented(ablate_command(facts))}"]
+    told = (
+        tell("Continue to measure which change made it so.")
+        if ablation
+        else tell("Measure which change made it so.")
+    )
+    return [f"{told}\n\n{_indented(ablate_command(facts))}"]
 
 
 def _drop(facts: Facts) -> list[str]:
@@ -62,14 +70,16 @@ def _drop(facts: Facts) -> list[str]:
     part = confirmed_part(facts, names)
     over = part and part["over_baseline"]
     if part is None:
-        what = (
-            f"Simplify: keep only {kept}, and drop the other changes. This command compares that "
-            "with the baseline on the test rows, and saves the model."
+        what = tell(
+            "Simplify: keep only {kept}, and drop the other changes. This command compares that "
+            "with the baseline on the test rows, and saves the model.",
+            kept=kept,
         )
     elif over and over["verdict"] == "better":
-        what = (
-            f"Simplify: keep only {kept}. That is proven better than the baseline. This command "
-            "saves the model."
+        what = tell(
+            "Simplify: keep only {kept}. That is proven better than the baseline. This command "
+            "saves the model.",
+            kept=kept,
         )
     else:
         return []
@@ -82,8 +92,8 @@ def _surer(facts: Facts) -> list[str]:
         return []
     told = pair.get("certainty")
     if told:
-        return [sentence(one) for one in ([told] if isinstance(told, str) else told)]
-    return ["Make the comparison surer: run the study command again with more `--seeds`."]
+        return [sentence(recalled(one)) for one in ([told] if isinstance(told, str) else told)]
+    return [tell("Make the comparison surer: run the study command again with more `--seeds`.")]
 
 
 def _wider_ranges(facts: Facts) -> list[str]:
@@ -94,13 +104,16 @@ def _search(facts: Facts) -> list[str]:
     found = facts["outlook"]
     if found["more_trials"] == "no":
         return [
-            f"Widen the search space in {where_the_space_is(facts)}, and start a new study with "
-            "`--name`: every configuration has been tried."
+            tell(
+                "Widen the search space in {place}, and start a new study with `--name`: every "
+                "configuration has been tried.",
+                place=where_the_space_is(facts),
+            )
         ]
     if found["more_trials"] == "perhaps":
-        return ["Run more trials: repeat the study command with a larger `--trials`."]
+        return [tell("Run more trials: repeat the study command with a larger `--trials`.")]
     if found["more_trials"] == "unknown" and facts["arms"]:
-        return ["Run at least 20 trials: repeat the study command with a larger `--trials`."]
+        return [tell("Run at least 20 trials: repeat the study command with a larger `--trials`.")]
     return _advice(facts, "progress") + _advice(facts, "duplicates")
 
 
@@ -109,18 +122,26 @@ def _data(facts: Facts) -> list[str]:
     best = facts["diagnosis"].get("best")
     if best and best["label"] == "overfitting":
         steps.append(
-            "Collect more training rows, or use stronger regularisation: the best model still does "
-            "much better on its training rows than on new ones."
+            tell(
+                "Collect more training rows, or use stronger regularisation: the best model still "
+                "does much better on its training rows than on new ones."
+            )
         )
     elif best and best["try_first"]:
-        names = ", ".join(code(name) for group in best["try_first"].values() for name in group)
-        steps.append(f"The best model shows {best['label']}; look at the ranges of {names}.")
+        names = [code(name) for group in best["try_first"].values() for name in group]
+        steps.append(
+            tell(
+                "The best model shows {label}; look at the ranges of {names}.",
+                label=label_word(best["label"]),
+                names=in_a_row(names),
+            )
+        )
     return steps
 
 
 def _advice(facts: Facts, name: str) -> list[str]:
     return [
-        f"{sentence(one['found'])} {sentence(one['advice'])}"
+        joined(sentence(recalled(one["found"])), sentence(recalled(one["advice"])))
         for one in facts["health"]
         if one["name"] == name and not one["good"]
     ]

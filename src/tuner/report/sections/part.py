@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import joined, tell
 from tuner.report.scored import metric_in
+from tuner.report.sections.verdict import seeds_per_arm
 from tuner.report.wording import (
     as_clause,
+    between,
     code,
-    count,
     decimals_of_differences,
     difference,
     listed,
@@ -31,7 +33,9 @@ def parts_section(facts: Facts) -> list[str]:
     for part in facts.get("parts") or []:
         words = part_in_words(metric, part)
         names = listed([code(name) for name in part["changes"]])
-        told.append(f"**With only {names}:** {as_clause(words)}")
+        told.append(
+            tell("**With only {names}:** {words}", names=names, words=as_clause(words))
+        )
     return told
 
 
@@ -49,33 +53,51 @@ def part_in_words(metric: Metric, found: Facts) -> str:
     """
     over, rest = found["over_baseline"], found["best_over"]
     if over is None:
-        return "A test score is not a number, so it cannot be compared with the baseline."
-    gain = difference(metric, over["gain"])
-    sure = _sure(metric, over)
+        return tell("A test score is not a number, so it cannot be compared with the baseline.")
+    told = {"gain": difference(metric, over["gain"]), "sure": _sure(metric, over)}
     if over["verdict"] == "better":
-        text = f"It is proven better than the baseline on the test rows: the gain is {gain} {sure}."
-    elif over["verdict"] == "worse":
-        text = f"It is proven worse than the baseline on the test rows: the gain is {gain} {sure}."
-    else:
-        text = (
-            "It is not proven better than the baseline on the test rows: the gain is "
-            f"{gain} {sure}."
+        text = tell(
+            "It is proven better than the baseline on the test rows: the gain is {gain} ({sure}).",
+            **told,
         )
-    if rest is None:
-        return text
-    more = f"{difference(metric, rest['gain'])} {_sure(metric, rest)}"
+    elif over["verdict"] == "worse":
+        text = tell(
+            "It is proven worse than the baseline on the test rows: the gain is {gain} ({sure}).",
+            **told,
+        )
+    else:
+        text = tell(
+            "It is not proven better than the baseline on the test rows: the gain is {gain} "
+            "({sure}).",
+            **told,
+        )
+    return text if rest is None else joined(text, _rest_in_words(metric, rest))
+
+
+def _rest_in_words(metric: Metric, rest: Facts) -> str:
+    """Say how the best compares with the part."""
+    told = {"gain": difference(metric, rest["gain"]), "sure": _sure(metric, rest)}
     if rest["verdict"] == "better":
-        return f"{text} The best, with all changes, is better still, by {more}."
+        return tell("The best, with all changes, is better still, by {gain} ({sure}).", **told)
     if rest["verdict"] == "worse":
-        return f"{text} The best, with all changes, is worse than it: the difference is {more}."
-    return f"{text} The best, with all changes, is not proven better than it: by {more}."
+        return tell(
+            "The best, with all changes, is worse than it: the difference is {gain} ({sure}).",
+            **told,
+        )
+    return tell(
+        "The best, with all changes, is not proven better than it: by {gain} ({sure}).", **told
+    )
 
 
 def _sure(metric: Metric, pair: Facts) -> str:
-    seeds = f"{count(pair['n'], 'seed')} per arm"
+    seeds = seeds_per_arm(pair)
     if not pair["interval"]:
-        return f"({seeds}; fewer than 6 prove nothing)"
+        return tell("{seeds}; fewer than 6 prove nothing", seeds=seeds)
     low, high = pair["interval"]
     decimals = decimals_of_differences(metric, (high - low) / 2)
-    between = " to ".join(number(metric.factor * end, decimals) for end in (low, high))
-    return f"(95 % interval {between}, {p_value(pair['p_value'])}, {seeds})"
+    return tell(
+        "95 % interval {interval}, {p}, {seeds}",
+        interval=between(*(number(metric.factor * end, decimals) for end in (low, high))),
+        p=p_value(pair["p_value"]),
+        seeds=seeds,
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import joined, tell
 from tuner.report.scored import metric_in
-from tuner.report.wording import count, difference, means_and_stds
+from tuner.report.wording import count, difference, means_and_stds, title_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,18 +22,28 @@ def placebo_in_words(facts: Mapping[str, Any]) -> str:
         means_and_stds(metric, [{"mean": one, "std": None} for one in values if one is not None])
     )
     score = next(shown)
-    fresh = next(shown) if found["fresh"] is not None else "no score"
-    chance = next(shown) if found["chance"] is not None else "unknown"
-    text = (
-        f"**On shuffled targets, where there is nothing to find,** the best of "
-        f"{count(found['trials'], 'trial')} has {metric.title} {score} in the search and {fresh} "
-        f"on fresh folds; always giving the same answer has {chance}."
+    fresh = next(shown) if found["fresh"] is not None else tell("no score")
+    chance = next(shown) if found["chance"] is not None else tell("unknown")
+    text = tell(
+        "**On shuffled targets, where there is nothing to find,** the best of {trials} has "
+        "{metric} {score} in the search and {fresh} on fresh folds; always giving the same answer "
+        "has {chance}.",
+        trials=count(found["trials"], "trial"),
+        metric=title_in_words(metric.title),
+        score=score,
+        fresh=fresh,
+        chance=chance,
     )
     if found["optimism"] is None:
         return text
-    luck = difference(metric, found["optimism"])
-    text += f" So about {luck} of a search score are luck there."
-    if found["gain"] is not None:
-        gain = difference(metric, found["gain"])
-        text += f" On its own targets the search improved on the baseline by {gain}."
-    return text
+    luck = tell(
+        "So about {luck} of a search score are luck there.",
+        luck=difference(metric, found["optimism"]),
+    )
+    if found["gain"] is None:
+        return joined(text, luck)
+    own = tell(
+        "On its own targets the search improved on the baseline by {gain}.",
+        gain=difference(metric, found["gain"]),
+    )
+    return joined(text, luck, own)

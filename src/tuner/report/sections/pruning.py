@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import joined, ntell, tell
 from tuner.report.scored import metric_in
 from tuner.report.wording import code, count, difference, listed
 
@@ -18,62 +19,83 @@ def pruning_cost(facts: Facts) -> str:
     found = facts["audit"]
     if not found:
         return ""
-    one = found["audited"] == 1
-    how = (
-        f"{found['audited']} of the {count(found['pruned'], 'pruned trial')} "
-        f"{'was' if one else 'were'} drawn by lot, and trained to {'its' if one else 'their'} end "
-        "after the search."
+    how = ntell(
+        "{audited} of the {pruned} was drawn by lot, and trained to its end after the search.",
+        "{audited} of the {pruned} were drawn by lot, and trained to their end after the search.",
+        found["audited"],
+        audited=found["audited"],
+        pruned=count(found["pruned"], "pruned trial"),
     )
-    return " ".join((_cost(facts, found), how, _of_all(found), *_differing(found)))
+    return joined(_cost(facts, found), how, _of_all(found), _differing(found))
 
 
 def _cost(facts: Facts, found: Facts) -> str:
     if better := found["best"]["trials"]:
         top = better[0]
-        return (
-            f"**Pruning cost this search a better score.** Trial {top['trial']} was pruned. "
-            "Trained to its end, it is better than the best of the search by "
-            f"{difference(metric_in(facts), abs(top['score'] - found['best_of_search']))}. It took "
-            "part in no choice. To train it again as a new trial, run the same command with "
-            f"{code('--try ' + _typed(top['values']))}; it may be pruned again."
+        return tell(
+            "**Pruning cost this search a better score.** Trial {trial} was pruned. Trained to its "
+            "end, it is better than the best of the search by {by}. It took part in no choice. To "
+            "train it again as a new trial, run the same command with {option}; it may be pruned "
+            "again.",
+            trial=top["trial"],
+            by=difference(metric_in(facts), abs(top["score"] - found["best_of_search"])),
+            option=code("--try " + _typed(top["values"])),
         )
     if better := found["candidates"]["trials"]:
-        numbers = listed([str(one["trial"]) for one in better])
-        return (
-            f"**Pruning cost the race {count(len(better), 'candidate')}, not the best.** Trial "
-            f"{numbers} would have been among the {found['candidates_of_search']} candidates, and "
-            "behind the best of the search."
+        return ntell(
+            "**Pruning cost the race {count:,} candidate, not the best.** Trial {numbers} would "
+            "have been among the {candidates} candidates, and behind the best of the search.",
+            "**Pruning cost the race {count:,} candidates, not the best.** Trial {numbers} would "
+            "have been among the {candidates} candidates, and behind the best of the search.",
+            len(better),
+            count=len(better),
+            numbers=listed([str(one["trial"]) for one in better]),
+            candidates=found["candidates_of_search"],
         )
-    return "**No loss by pruning was found.**"
+    return tell("**No loss by pruning was found.**")
 
 
 def _of_all(found: Facts) -> str:
     """Say how many of all pruned trials would have mattered."""
     n, pruned = found["audited"], found["pruned"]
     better = len(found["candidates"]["trials"])
-    so_many = f"None of {n}" if not better and n > 1 else f"{better} of {n}"
-    text = (
-        f"{so_many} would have been among the {found['candidates_of_search']} candidates for the "
-        "race"
-    )
+    some = tell("None of {n}", n=n) if not better and n > 1 else ""
+    told = {
+        "some": some or tell("{better} of {n}", better=better, n=n),
+        "candidates": found["candidates_of_search"],
+    }
     low, high = found["candidates"]["interval"]
     if n == pruned:
-        return f"{text}."
-    text += f"; of all {pruned}, {low} to {high} would have (95 % interval)."
-    if high - low > pruned / 2:
-        text += f" {count(n, 'training')} cannot tell it more closely."
-    return text
+        return tell(
+            "{some} would have been among the {candidates} candidates for the race.", **told
+        )
+    text = tell(
+        "{some} would have been among the {candidates} candidates for the race; of all {pruned}, "
+        "{low} to {high} would have (95 % interval).",
+        **told,
+        pruned=pruned,
+        low=low,
+        high=high,
+    )
+    closely = ntell(
+        "{count:,} training cannot tell it more closely.",
+        "{count:,} trainings cannot tell it more closely.",
+        n,
+        count=n,
+    )
+    return joined(text, closely if high - low > pruned / 2 else "")
 
 
-def _differing(found: Facts) -> list[str]:
+def _differing(found: Facts) -> str:
     """Say so where a training did not begin as the search's did."""
     numbers = [str(one["trial"]) for one in found["trials"] if one["differs"]]
     if not numbers:
-        return []
-    return [
-        f"Trial {listed(numbers)} did not begin as it did in the search, so this study does not "
-        "repeat bit for bit here."
-    ]
+        return ""
+    return tell(
+        "Trial {numbers} did not begin as it did in the search, so this study does not repeat bit "
+        "for bit here.",
+        numbers=listed(numbers),
+    )
 
 
 def _typed(values: Facts) -> str:

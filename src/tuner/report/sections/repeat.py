@@ -6,7 +6,8 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import as_words
-from tuner.report.wording import count, shell
+from tuner.language import tell
+from tuner.report.wording import count, in_a_row, shell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,24 +21,35 @@ def repeat_section(facts: Facts) -> str:
     """Return the section: the command that makes the study again, then what it ran on."""
     by_chance = facts["order"] == "arrival" and (facts["manifest"]["workers"] or 1) > 1
     again = (
-        "This command makes a similar study, not the same one: with `--order arrival` the speed of "
-        "the workers decides which trials come next."
+        tell(
+            "This command makes a similar study, not the same one: with `--order arrival` the "
+            "speed of the workers decides which trials come next."
+        )
         if by_chance
-        else "This command makes the same study again, in a folder of its own. On a machine and "
-        "versions like these it gives the same scores, bit for bit."
+        else tell(
+            "This command makes the same study again, in a folder of its own. On a machine and "
+            "versions like these it gives the same scores, bit for bit."
+        )
     )
     browse = shlex.join(
         ["optuna-dashboard", facts["storage"], "--artifact-dir", facts["artifacts"]]
     )
     parts = [
-        "## How can I repeat it?",
+        tell("## How can I repeat it?"),
         again,
         shell(repeat_command(facts)),
-        "To browse every trial:",
+        tell("To browse every trial:"),
         shell(browse),
         _machine(facts),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _several(names: Sequence[str]) -> str:
+    text = names[0]
+    for name in names[1:]:
+        text = tell("{names} and {last}", names=text, last=name)
+    return text
 
 
 def repeat_command(facts: Facts) -> str:
@@ -100,35 +112,56 @@ def _machine(facts: Facts) -> str:
         return ""
     versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
     lines = [
-        f"- {manifest['processor']}, {count(manifest['cores'], 'core')}, "
-        f"{manifest['memory_gib']} GiB of memory, {manifest['platform']}",
-        f"- Device {manifest.get('device')}, {_way(manifest)}, "
-        f"{count(manifest['workers'] or 1, 'worker')} with "
-        f"{count(manifest.get('threads') or 1, 'thread')} each",
+        tell(
+            "- {processor}, {cores}, {memory} GiB of memory, {platform}",
+            processor=manifest["processor"],
+            cores=count(manifest["cores"], "core"),
+            memory=manifest["memory_gib"],
+            platform=manifest["platform"],
+        ),
+        tell(
+            "- Device {device}, {precision}, {workers} with {threads} each",
+            device=manifest.get("device"),
+            precision=f"{manifest.get('precision')}"
+            + (", channels last" if manifest.get("channels_last") else ""),
+            workers=count(manifest["workers"] or 1, "worker"),
+            threads=count(manifest.get("threads") or 1, "thread"),
+        ),
         f"- {versions}",
     ]
     if cards := manifest.get("cards"):
         lines.append(
-            f"- {count(len(cards['names']), 'GPU')}: {', '.join(sorted(set(cards['names'])))}; "
-            f"driver {cards['driver']}, CUDA {cards['cuda']}, cuDNN {cards['cudnn']}"
+            tell(
+                "- {gpus}: {names}; driver {driver}, CUDA {cuda}, cuDNN {cudnn}",
+                gpus=count(len(cards["names"]), "GPU"),
+                names=", ".join(sorted(set(cards["names"]))),
+                driver=cards["driver"],
+                cuda=cards["cuda"],
+                cudnn=cards["cudnn"],
+            )
         )
     if operations := manifest.get("not_repeatable"):
         lines.append(
-            f"- PyTorch has no deterministic algorithm on this GPU for {', '.join(operations)}, so "
-            "a repeat may differ in its last digits."
+            tell(
+                "- PyTorch has no deterministic algorithm on this GPU for {operations}, so a "
+                "repeat may differ in its last digits.",
+                operations=in_a_row(operations),
+            )
         )
     if cluster := manifest["cluster"]:
         lines.append(
-            f"- The trainings ran on a Ray cluster of {count(cluster['nodes'], 'node')} with "
-            f"{' and '.join(cluster['processors'])}; the machine named first is the coordinator's."
+            tell(
+                "- The trainings ran on a Ray cluster of {nodes} with {processors}; the machine "
+                "named first is the coordinator's.",
+                nodes=count(cluster["nodes"], "node"),
+                processors=_several(cluster["processors"]),
+            )
         )
     if not manifest["same_machine_throughout"]:
         lines.append(
-            "- **This is the machine of the last session. An earlier one had another machine or "
-            "other versions** (all are in report.json), so expect small differences."
+            tell(
+                "- **This is the machine of the last session. An earlier one had another machine "
+                "or other versions** (all are in report.json), so expect small differences."
+            )
         )
-    return "It ran on:\n\n" + "\n".join(lines)
-
-
-def _way(plan: Facts) -> str:
-    return f"{plan.get('precision')}{', channels last' if plan.get('channels_last') else ''}"
+    return f"{tell('It ran on:')}\n\n" + "\n".join(lines)

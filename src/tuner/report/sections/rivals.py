@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import ntell, recalled, said, tell, translated
 from tuner.report.scored import metric_in
 from tuner.report.wording import (
     BLANK,
+    arm_word,
+    between,
     decimals_of_differences,
     listed,
     means_and_stds,
     number,
     significant,
     table,
+    title_in_words,
+    verdict_word,
+    with_unit,
 )
 
 if TYPE_CHECKING:
@@ -22,15 +28,23 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-HEADING = "## Is a network the right model for this table?"
-JUDGED = {"worse": "proven worse", "no proven gain": "no difference is proven"}
+HEADING = said("## Is a network the right model for this table?")
+JUDGED = {"worse": said("proven worse"), "no proven gain": said("no difference is proven")}
+NAMES = {"linear model": said("linear model"), "gradient boosting": said("gradient boosting")}
 NOTES = (
-    "- The linear model and gradient boosting are scikit-learn's. They get the same rows, and the "
-    "same folds to choose their setting by. A few settings were tried; the network was searched.\n"
-    "- All models were trained on all development rows, with the same seeds, and met the test rows "
-    "in the same opening.\n"
-    "- *Gain over the best network*: above zero, the rival is better. Intervals cover new "
-    "trainings and new test rows."
+    said(
+        "- The linear model and gradient boosting are scikit-learn's. They get the same rows, and "
+        "the same folds to choose their setting by. A few settings were tried; the network was "
+        "searched."
+    ),
+    said(
+        "- All models were trained on all development rows, with the same seeds, and met the test "
+        "rows in the same opening."
+    ),
+    said(
+        "- *Gain over the best network*: above zero, the rival is better. Intervals cover new "
+        "trainings and new test rows."
+    ),
 )
 
 
@@ -48,20 +62,39 @@ def rivals_verdict(facts: Facts) -> str:
         return ""
     models = [facts["arms"]["best"], *rivals.values()]
     own, *others = _levels(metric, models)
-    titles = dict(zip((one["title"] for one in rivals.values()), others, strict=True))
-    if found := [rivals[name]["title"] for name in winners(facts)]:
-        named = listed([f"{title} ({titles[title]})" for title in found])
-        return (
-            f"**But {named} {'does' if len(found) == 1 else 'do'} better on the same test rows "
-            f"than the best network ({own}).** If the score is all that counts, use that."
-        )
-    named = listed(
-        [
-            f"the {one['title']} {titles[one['title']]} ({JUDGED.get(_verdict(one) or '', BLANK)})"
-            for one in rivals.values()
+    titles = dict(zip(rivals, others, strict=True))
+    if found := winners(facts):
+        named = [
+            tell("{rival} ({score})", rival=_name(rivals[name]), score=titles[name])
+            for name in found
         ]
+        return ntell(
+            "**But {rivals} does better on the same test rows than the best network ({own}).** If "
+            "the score is all that counts, use that.",
+            "**But {rivals} do better on the same test rows than the best network ({own}).** If "
+            "the score is all that counts, use that.",
+            len(found),
+            rivals=listed(named),
+            own=own,
+        )
+    named = [
+        tell(
+            "the {rival} {score} ({verdict})",
+            rival=_name(one),
+            score=titles[name],
+            verdict=JUDGED.get(_verdict(one) or "", BLANK),
+        )
+        for name, one in rivals.items()
+    ]
+    return tell(
+        "On the same test rows, the best network has {own}, {rivals}.",
+        own=own,
+        rivals=listed(named),
     )
-    return f"On the same test rows, the best network has {own}, {named}."
+
+
+def _name(rival: Facts) -> str:
+    return translated(NAMES.get(rival["title"], rival["title"]))
 
 
 def rivals_section(facts: Facts) -> str:
@@ -69,8 +102,12 @@ def rivals_section(facts: Facts) -> str:
     rivals, metric = facts.get("rivals") or {}, metric_in(facts)
     if not rivals:
         return ""
-    arms = {f"network, {name}": one for name, one in facts["arms"].items() if one["test"]}
-    models = {**arms, **{one["title"]: one for one in rivals.values()}}
+    arms = {
+        tell("network, {arm}", arm=arm_word(name)): one
+        for name, one in facts["arms"].items()
+        if one["test"]
+    }
+    models = {**arms, **{_name(one): one for one in rivals.values()}}
     tests = means_and_stds(metric, [one["test"][metric.name] for one in models.values()])
     fresh = means_and_stds(metric, [one["validation"] for one in models.values()])
     units = _has_units(facts, metric)
@@ -78,7 +115,7 @@ def rivals_section(facts: Facts) -> str:
     rows = [
         [
             name,
-            one.get("setting") or f"trial {one['trial']}",
+            recalled(one.get("setting") or "") or tell("trial {number}", number=one.get("trial")),
             validation,
             test,
             *([_in_units(facts, metric, one)] if units else []),
@@ -86,29 +123,36 @@ def rivals_section(facts: Facts) -> str:
         ]
         for (name, one), validation, test in zip(models.items(), fresh, tests, strict=True)
     ]
+    title = title_in_words(metric.title)
     header = [
-        "model",
-        "setting",
-        f"validation {metric.title}",
-        f"test {metric.title}",
-        *([f"test {metric.title}, own units"] if units else []),
-        "gain over the best network",
-        "95 % interval",
-        "verdict",
+        tell("model"),
+        tell("setting"),
+        tell("validation {metric}", metric=title),
+        tell("test {metric}", metric=title),
+        *([tell("test {metric}, own units", metric=title)] if units else []),
+        tell("gain over the best network"),
+        tell("95 % interval"),
+        tell("verdict"),
     ]
-    return f"{HEADING}\n\n{_answer(facts)}\n\n{table(header, rows, left=2)}\n\n{NOTES}"
+    notes = "\n".join(translated(one) for one in NOTES)
+    parts = (translated(HEADING), _answer(facts), table(header, rows, left=2), notes)
+    return "\n\n".join(parts)
 
 
 def _answer(facts: Facts) -> str:
     rivals = facts["rivals"]
     if found := winners(facts):
-        return f"No: {listed([rivals[name]['title'] for name in found])} did better."
-    level = [one["title"] for one in rivals.values() if _verdict(one) == "no proven gain"]
+        return tell("No: {rivals} did better.", rivals=listed([_name(rivals[one]) for one in found]))
+    level = [_name(one) for one in rivals.values() if _verdict(one) == "no proven gain"]
     if any(_verdict(one) is None for one in rivals.values()):
-        return "That cannot be said: not all were compared."
+        return tell("That cannot be said: not all were compared.")
     if level:
-        return f"It does as well as the {listed(level)}; no difference is proven."
-    return f"Yes: it is proven better than {'both' if len(rivals) == 2 else 'all'} rivals."
+        return tell(
+            "It does as well as the {rivals}; no difference is proven.", rivals=listed(level)
+        )
+    if len(rivals) == 2:
+        return tell("Yes: it is proven better than both rivals.")
+    return tell("Yes: it is proven better than all rivals.")
 
 
 def _verdict(rival: Facts) -> str | None:
@@ -128,13 +172,12 @@ def _against_best(metric: Metric, pair: Facts | None, decimals: int) -> list[str
     """Return a rival's gain over the best network, its interval and the verdict."""
     if not pair:
         return [BLANK] * 3
-    unit = metric.unit_of_difference
     ends = [number(metric.factor * end, decimals) for end in pair["interval"] or ()]
-    judged = pair["verdict"]
+    judged = verdict_word(pair["verdict"])
     return [
-        number(metric.factor * pair["gain"], decimals) + unit,
-        " to ".join(ends) + unit if ends else BLANK,
-        judged if judged == "no proven gain" else f"**{judged}**",
+        with_unit(metric, number(metric.factor * pair["gain"], decimals)),
+        with_unit(metric, between(*ends)) if ends else BLANK,
+        judged if pair["verdict"] == "no proven gain" else f"**{judged}**",
     ]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import tell
 from tuner.report.scored import metric_in
-from tuner.report.wording import significant
+from tuner.report.wording import significant, title_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,11 @@ def in_target_units(facts: Facts) -> str:
     if not {"baseline", "best"} <= errors.keys() or metric.of_target is None:
         return ""
     was, now = (significant(errors[name] * target["std"], 3) for name in ("baseline", "best"))
-    return (
-        f"In the units of the target, the {metric.of_target} went from {was} to {now}; always "
-        f"giving the median has {significant(target['trivial_mae'], 3)}."
+    return tell(
+        "In the units of the target, the {metric} went from {was} to {now}; always giving the "
+        "median has {trivial}.",
+        metric=title_in_words(metric.of_target),
+        was=was,
+        now=now,
+        trivial=significant(target["trivial_mae"], 3),
     )

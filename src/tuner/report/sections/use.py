@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import joined, tell
 from tuner.report.scored import metric_in
 from tuner.report.sections.choice import reason
 from tuner.report.sections.guesses import is_guess
@@ -12,13 +13,17 @@ from tuner.report.sections.loop import has_test, is_of_loop, new_trainings
 from tuner.report.sections.units import in_target_units
 from tuner.report.wording import (
     BLANK,
+    GUESS,
+    arm_word,
     code,
     count,
     difference,
+    in_a_row,
     listed,
     means_and_stds,
     setting,
     table,
+    title_in_words,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +41,7 @@ def use_section(facts: Facts) -> str:
     return "\n\n".join(
         part
         for part in (
-            "## What should I use?",
+            tell("## What should I use?"),
             reason(facts),
             _scores(facts),
             _settings(facts),
@@ -53,48 +58,60 @@ def _scores(facts: Facts) -> str:
     rounds = max((arm["fresh"]["n"] for arm in arms.values() if arm["fresh"]), default=0)
     tested = {name: one["n"] for arm in arms.values() for name, one in arm["test"].items()}
     rows = [
-        ["trial", *(str(arm["trial"]) for arm in arms.values())],
-        ["reports" if loop else "epochs", *(_epochs(arm) for arm in arms.values())],
+        [tell("trial"), *(str(arm["trial"]) for arm in arms.values())],
+        [tell("reports") if loop else tell("epochs"), *(_epochs(arm) for arm in arms.values())],
     ]
     if rounds:
         fresh = means_and_stds(metric, [arm["fresh"] for arm in arms.values()])
-        rows.append([f"fresh validation ({count(rounds, 'seed')})", *fresh])
+        rows.append([tell("fresh validation ({seeds})", seeds=count(rounds, "seed")), *fresh])
     searched = means_and_stds(
         metric, [with_uncertainty(facts, arm["validation"]) for arm in arms.values()]
     )
-    where = "" if loop else f" ({folds_of_search(facts)})"
-    rows.append([f"validation {metric.title}{where}", *searched])
+    title = title_in_words(metric.title)
+    what = (
+        tell("validation {metric}", metric=title)
+        if loop
+        else tell("validation {metric} ({folds})", metric=title, folds=folds_of_search(facts))
+    )
+    rows.append([what, *searched])
     for name, seeds in tested.items():
         one = metric_in(facts, name)
         scores = means_and_stds(one, [arm["test"].get(name) for arm in arms.values()])
-        what = "test" if has_test(facts) else "final"
-        rows.append([f"{what} {one.title} ({count(seeds, 'seed')})", *scores])
+        told = {"metric": title_in_words(one.title), "seeds": count(seeds, "seed")}
+        what = (
+            tell("test {metric} ({seeds})", **told)
+            if has_test(facts)
+            else tell("final {metric} ({seeds})", **told)
+        )
+        rows.append([what, *scores])
     rows += rows_of_limits(facts, list(arms))
-    header = ["", *(f"**{name}**" for name in arms)]
+    header = ["", *(f"**{arm_word(name)}**" for name in arms)]
     return table(header, rows) + "\n\n" + _notes(facts, fresh=bool(rounds), tested=bool(tested))
 
 
 def _notes(facts: Facts, *, fresh: bool, tested: bool) -> str:
     if is_of_loop(facts):
         return _notes_on_loop(facts, tested=tested)
-    unit = ", in standardised units of the target" if facts["task"] == "regression" else ""
     notes = [
-        f"- Scores are mean ± standard deviation{unit}.",
-        "- *Epochs*: how many were kept, of how many were planned.",
+        tell("- Scores are mean ± standard deviation, in standardised units of the target.")
+        if facts["task"] == "regression"
+        else tell("- Scores are mean ± standard deviation."),
+        tell("- *Epochs*: how many were kept, of how many were planned."),
     ]
     if fresh:
         notes.append(
-            "- *Fresh validation*: scores of new trainings, on seeds and folds that the search did "
-            "not use."
+            tell(
+                "- *Fresh validation*: scores of new trainings, on seeds and folds that the search "
+                "did not use."
+            )
         )
-    notes.append(
-        f"- *Validation*: the mean over the last tenth of the training{_rests_on(facts)}. These "
-        "scores picked the best, so **they are optimistic**."
-    )
+    notes.append(_of_validation(facts))
     if tested:
         notes.append(
-            f"- *Test*: scores of models trained on {_rows_for_test(facts)}, as many seeds for "
-            "each arm."
+            tell(
+                "- *Test*: scores of models trained on {rows}, as many seeds for each arm.",
+                rows=_rows_for_test(facts),
+            )
         )
     notes += notes_on_limits(facts)
     if told := in_target_units(facts):
@@ -102,12 +119,20 @@ def _notes(facts: Facts, *, fresh: bool, tested: bool) -> str:
     return "\n".join(notes)
 
 
-def _rests_on(facts: Facts) -> str:
-    """Say what a score of the search rests on, where it is not all folds."""
+def _of_validation(facts: Facts) -> str:
+    """Say what a score of the search is, and what it rests on, where it is not all folds."""
     shown = facts["arms"][next(iter(facts["arms"]))]["validation"]
     if not _is_of_few_folds(facts) or shown.get("standard_error") is None:
-        return ""
-    return f" on {folds_of_search(facts)}, {shown['rows']:,} rows, ± its standard error"
+        return tell(
+            "- *Validation*: the mean over the last tenth of the training. These scores picked the "
+            "best, so **they are optimistic**."
+        )
+    return tell(
+        "- *Validation*: the mean over the last tenth of the training on {folds}, {rows:,} rows, ± "
+        "its standard error. These scores picked the best, so **they are optimistic**.",
+        folds=folds_of_search(facts),
+        rows=shown["rows"],
+    )
 
 
 def _is_of_few_folds(facts: Facts) -> bool:
@@ -120,7 +145,10 @@ def folds_of_search(facts: Facts) -> str:
     """Write on how many folds the scores of the search are: 2 of 5 folds."""
     folds = facts["data"]["sizes"].get("folds", 1)
     searched = facts.get("folds_in_search", folds)
-    return count(folds, "fold") if searched == folds else f"{searched} of {count(folds, 'fold')}"
+    every = count(folds, "fold")
+    if searched == folds:
+        return every
+    return tell("{some} of {all}", some=searched, all=every)
 
 
 def with_uncertainty(facts: Facts, of_search: Facts) -> Facts:
@@ -135,17 +163,30 @@ def with_uncertainty(facts: Facts, of_search: Facts) -> Facts:
 
 def _notes_on_loop(facts: Facts, *, tested: bool) -> str:
     notes = [
-        "- Scores are mean ± standard deviation, as the loop gives them.",
-        "- *Reports*: how many scores the loop has reported on the way.",
-        "- *Validation*: what the call of the search came to. These scores picked the best, so "
-        "**they are optimistic**.",
+        tell("- Scores are mean ± standard deviation, as the loop gives them."),
+        tell("- *Reports*: how many scores the loop has reported on the way."),
+        tell(
+            "- *Validation*: what the call of the search came to. These scores picked the best, so "
+            "**they are optimistic**."
+        ),
     ]
     if tested:
-        rows = "on the loop's test rows" if has_test(facts) else "on the loop's validation rows"
         notes.append(
-            "- *Fresh validation*: calls on seeds that the search did not use. They picked the "
-            f"winner.\n- *{'Test' if has_test(facts) else 'Final'}*: calls on further seeds, "
-            f"whose scores picked nothing, {rows}."
+            tell(
+                "- *Fresh validation*: calls on seeds that the search did not use. They picked the "
+                "winner."
+            )
+        )
+        notes.append(
+            tell(
+                "- *Test*: calls on further seeds, whose scores picked nothing, on the loop's test "
+                "rows."
+            )
+            if has_test(facts)
+            else tell(
+                "- *Final*: calls on further seeds, whose scores picked nothing, on the loop's "
+                "validation rows."
+            )
         )
     return "\n".join(notes)
 
@@ -154,15 +195,18 @@ def _rows_for_test(facts: Facts) -> str:
     whole: int = facts["data"]["sizes"]["development"]
     some: int = facts["confirmation"]["trained_on"] or whole
     if some == whole:
-        return f"all {whole:,} development rows"
-    return f"{some:,} of {whole:,} development rows, the same as for the fresh validation"
+        return tell("all {whole:,} development rows", whole=whole)
+    return tell(
+        "{some:,} of {whole:,} development rows, the same as for the fresh validation",
+        some=some,
+        whole=whole,
+    )
 
 
 def _epochs(arm: Facts) -> str:
     planned = arm["hyperparameters"].get("epochs")
-    return setting(BLANK if arm["best_epoch"] is None else arm["best_epoch"]) + (
-        f" of {planned}" if planned else ""
-    )
+    kept = setting(BLANK if arm["best_epoch"] is None else arm["best_epoch"])
+    return tell("{some} of {all}", some=kept, all=planned) if planned else kept
 
 
 def _settings(facts: Facts) -> str:
@@ -175,17 +219,17 @@ def _settings(facts: Facts) -> str:
     differing = [name for name in names if len(set(values[name])) > 1]
     equal = [f"{code(name)} {values[name][0]}" for name in names if name not in differing]
     if not differing:
-        return "All arms have the same hyperparameters." if names else ""
+        return tell("All arms have the same hyperparameters.") if names else ""
     rows = [
         [code(name), *(_marked(value, values[name][0]) for value in values[name])]
         for name in differing
     ]
     parts = [
-        "All hyperparameters that differ (in bold: not the baseline's value):",
-        table(["hyperparameter", *arms], rows),
+        tell("All hyperparameters that differ (in bold: not the baseline's value):"),
+        table([tell("hyperparameter"), *map(arm_word, arms)], rows),
     ]
     if equal:
-        parts.append(f"The others are the same for all: {', '.join(equal)}.")
+        parts.append(tell("The others are the same for all: {equal}.", equal=in_a_row(equal)))
     return "\n\n".join(parts)
 
 
@@ -205,8 +249,10 @@ def _race(facts: Facts) -> str:
     rows = []
     for one, search, again in zip(entered, searched, fresh, strict=True):
         won = one["trial"] == confirmation["winner"]
-        mark = one["arm"] or ("guess" if is_guess(facts, one["trial"]) else None)
-        name = f"{one['trial']} ({mark})" if mark else str(one["trial"])
+        mark = one["arm"] and arm_word(one["arm"])
+        mark = mark or (GUESS if is_guess(facts, one["trial"]) else None)
+        trial = str(one["trial"])
+        name = tell("{trial} ({mark})", trial=trial, mark=mark) if mark else trial
         behind = (
             BLANK
             if won or one["behind"] is None
@@ -215,54 +261,78 @@ def _race(facts: Facts) -> str:
         rows.append(
             [
                 f"**{name}**" if won else name,
-                again if one["fresh"] else "diverged",
+                again if one["fresh"] else tell("diverged"),
                 search,
                 str(one["rounds"]),
                 behind,
             ]
         )
-    header = ["trial", f"on {new_trainings(facts)}", "in the search", "rounds", "behind by"]
-    return f"How the best was found:\n\n{table(header, rows)}\n\n" + (
-        f"{_race_in_words(facts)} {_optimism(facts)}".rstrip()
-    )
+    header = [tell("trial"), tell("on {fresh}", fresh=new_trainings(facts))]
+    header += [tell("in the search"), tell("rounds"), tell("behind by")]
+    told = joined(_race_in_words(facts), _optimism(facts))
+    return f"{tell('How the best was found:')}\n\n{table(header, rows)}\n\n{told}"
 
 
 def _race_in_words(facts: Facts) -> str:
     confirmation = facts["confirmation"]
-    fold = "" if is_of_loop(facts) else " and a new fold"
-    who = listed(["The best trials of the search", *(f"the {name}" for name in _fixed(facts))])
     rounds = {one["rounds"] for one in confirmation["candidates"]}
-    dropped = "The weakest were dropped along the way. " if len(rounds) > 1 else ""
-    text = (
-        f"{who} were trained again in rounds. Each round has a new seed{fold}, the same for all. "
-        f"{dropped}*Behind by* compares a trial with the winner on the rounds that both were in. "
-        f"{_ranked_by(facts)}"
-        f"Trial {confirmation['winner']} won"
+    return joined(
+        tell(
+            "{who} were trained again in rounds.",
+            who=listed([tell("The best trials of the search"), *_fixed(facts)]),
+        ),
+        tell("Each round has a new seed, the same for all.")
+        if is_of_loop(facts)
+        else tell("Each round has a new seed and a new fold, the same for all."),
+        tell("The weakest were dropped along the way.") if len(rounds) > 1 else "",
+        tell("*Behind by* compares a trial with the winner on the rounds that both were in."),
+        _ranked_by(facts),
+        _who_won(facts),
     )
+
+
+def _who_won(facts: Facts) -> str:
+    confirmation = facts["confirmation"]
+    winner, fewest = confirmation["winner"], confirmation["fewest"]
     best = facts["arms"].get("best", {}).get("trial")
-    if best != confirmation["winner"]:
-        return f"{text}. Trial {best} was found later and has not been in this comparison."
-    fewest = confirmation["fewest"]
+    if best != winner:
+        return tell(
+            "Trial {winner} won. Trial {best} was found later and has not been in this comparison.",
+            winner=winner,
+            best=best,
+        )
     n = next(one["rounds"] for one in confirmation["candidates"] if one["trial"] == best)
-    if n > fewest:
-        why = "was not clear before" if n < confirmation["most"] else "never became clear"
-        return f"{text}, after {count(n, 'round')} instead of {fewest}, because its gain {why}."
-    return f"{text}."
+    if n <= fewest:
+        return tell("Trial {winner} won.", winner=winner)
+    told = {"winner": winner, "rounds": count(n, "round"), "fewest": fewest}
+    if n < confirmation["most"]:
+        return tell(
+            "Trial {winner} won, after {rounds} instead of {fewest}, because its gain was not "
+            "clear before.",
+            **told,
+        )
+    return tell(
+        "Trial {winner} won, after {rounds} instead of {fewest}, because its gain never became "
+        "clear.",
+        **told,
+    )
 
 
 def _ranked_by(facts: Facts) -> str:
     """Say by what the candidates were ranked, where that is not the new folds alone."""
     if not facts["confirmation"].get("with_search"):
         return ""
-    return (
+    return tell(
         "They were ranked by the mean of their folds in the search and the new ones; the winner "
-        f"was compared with {listed([f'the {name}' for name in _fixed(facts)])} on new folds "
-        "alone. "
+        "was compared with {arms} on new folds alone.",
+        arms=listed(_fixed(facts)),
     )
 
 
 def _fixed(facts: Facts) -> list[str]:
-    return [name for name in COLUMNS if name != "best" and name in facts["arms"]]
+    """Name the arms that are in the race whatever the search has found."""
+    names = [name for name in COLUMNS if name != "best" and name in facts["arms"]]
+    return [tell("the {arm}", arm=arm_word(name)) for name in names]
 
 
 def _optimism(facts: Facts) -> str:
@@ -271,11 +341,19 @@ def _optimism(facts: Facts) -> str:
     if not best or best["optimism"] is None:
         return ""
     by = best["optimism"]
-    fresh = means_and_stds(metric, [best["fresh"]])[0]
-    begin = f"Its {metric.title} on {new_trainings(facts)} is {fresh}. Its score in the search was"
-    return (
-        f"{begin} {difference(metric, by)} too optimistic."
-        if by > 0
-        else f"{begin} not better than that, so it was not too optimistic, as far as these fresh "
-        "trainings can tell. The test rows may still be harder."
+    begin = tell(
+        "Its {metric} on {fresh} is {score}.",
+        metric=title_in_words(metric.title),
+        fresh=new_trainings(facts),
+        score=means_and_stds(metric, [best["fresh"]])[0],
     )
+    if by > 0:
+        told = tell(
+            "Its score in the search was {by} too optimistic.", by=difference(metric, by)
+        )
+    else:
+        told = tell(
+            "Its score in the search was not better than that, so it was not too optimistic, as "
+            "far as these fresh trainings can tell. The test rows may still be harder."
+        )
+    return joined(begin, told)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.language import joined, ntell, recalled, tell
 from tuner.report.scored import metric_in
 from tuner.report.sections.loop import has_test, is_of_loop, on_test
 from tuner.report.wording import (
+    between,
     code,
     count,
     decimals_for,
@@ -18,6 +20,8 @@ from tuner.report.wording import (
     p_value,
     per_cent,
     sentence,
+    title_in_words,
+    with_unit,
 )
 
 if TYPE_CHECKING:
@@ -34,25 +38,38 @@ def verdict(facts: Facts) -> str:
     """Say in one sentence whether tuning has paid."""
     arms, pair = facts["arms"], facts["comparison"]["best_vs_baseline"]
     if not arms:
-        return f"No verdict yet: {_trials(facts)}, none of them complete."
+        return tell("No verdict yet: {trials}, none of them complete.", trials=_trials(facts))
     if "baseline" not in arms:
-        return f"No verdict yet: the baseline has no complete trial ({_trials(facts)})."
+        return tell(
+            "No verdict yet: the baseline has no complete trial ({trials}).", trials=_trials(facts)
+        )
     if pair is None:
         return _unconfirmed(facts)
     if pair["same_trial"]:
         return _baseline_is_best(facts)
     what, (was, now), _ = _figures(facts, "best")
-    went = f"stayed at {now}" if was == now else f"went from {was} to {now}"
+    told = {"what": what, "was": was, "now": now}
     if pair["verdict"] == "better":
         if _recipe_is_best(facts):
-            return (
-                f"Better: the textbook recipe took the {what} from {was} to {now}; the search "
-                "found nothing better than this recipe."
+            return tell(
+                "Better: the textbook recipe took the {what} from {was} to {now}; the search "
+                "found nothing better than this recipe.",
+                **told,
             )
-        return f"Better: tuning took the {what} from {was} to {now}."
+        return tell("Better: tuning took the {what} from {was} to {now}.", **told)
     if pair["verdict"] == "worse":
-        return f"Worse: with tuning, the {what} went from {was} to {now}; keep the baseline."
-    return f"No proven gain: the {what} {went}, and that can be chance."
+        return tell(
+            "Worse: with tuning, the {what} went from {was} to {now}; keep the baseline.", **told
+        )
+    if was == now:
+        return tell(
+            "No proven gain: the {what} stayed at {now}, and that can be chance.",
+            what=what,
+            now=now,
+        )
+    return tell(
+        "No proven gain: the {what} went from {was} to {now}, and that can be chance.", **told
+    )
 
 
 def how_sure(facts: Facts) -> str:
@@ -60,7 +77,7 @@ def how_sure(facts: Facts) -> str:
     pair = facts["comparison"]["best_vs_baseline"]
     if pair is None:
         return _why_unsure(facts)
-    seeds = f"{count(pair['n'], 'seed')} per arm"
+    seeds = seeds_per_arm(pair)
     if pair["same_trial"]:
         return _sure_of_the_baseline(facts, seeds)
     _, _, interval = _figures(facts, "best")
@@ -68,16 +85,33 @@ def how_sure(facts: Facts) -> str:
     gain = -pair["gain"] if worse else pair["gain"]
     ends = pair["interval"] or (gain, gain)
     width = (ends[1] - ends[0]) / 2
-    parts = [f"the {'loss' if worse else 'gain'} is {difference(metric, gain, width or gain)}"]
+    told = {"difference": difference(metric, gain, width or gain), "seeds": seeds}
     if pair["interval"] is None:
-        parts = [f"{parts[0]}, on {seeds} only, so there is no interval."]
+        begin = (
+            tell("the loss is {difference}, on {seeds} only, so there is no interval.", **told)
+            if worse
+            else tell("the gain is {difference}, on {seeds} only, so there is no interval.", **told)
+        )
     else:
-        surely = f"({p_value(pair['p_value'])}, {seeds})"
-        parts = [f"{parts[0]}, with a 95 % interval of {interval} {surely}."]
-    if pair["verdict"] == "no proven gain":
-        parts.append(_why_not_proven(facts, pair))
-    parts += [looks_taken(facts), covered(facts, pair), *_certainty(pair)]
-    return " ".join(part for part in parts if part)
+        told |= {"interval": interval, "p": p_value(pair["p_value"])}
+        begin = (
+            tell(
+                "the loss is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).",
+                **told,
+            )
+            if worse
+            else tell(
+                "the gain is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).",
+                **told,
+            )
+        )
+    why = _why_not_proven(facts, pair) if pair["verdict"] == "no proven gain" else ""
+    return joined(begin, why, looks_taken(facts), covered(facts, pair), *_certainty(pair))
+
+
+def seeds_per_arm(pair: Facts) -> str:
+    """Write how many models an arm of a comparison has."""
+    return ntell("{count:,} seed per arm", "{count:,} seeds per arm", pair["n"], count=pair["n"])
 
 
 def looks_taken(facts: Facts) -> str:
@@ -87,77 +121,95 @@ def looks_taken(facts: Facts) -> str:
         return ""
     first, both = plan["models"]
     if plan["made"] < 2 and not plan["settled"]:
-        return f"The second look, at {both} models per arm, is still to come: continue the study."
+        return tell(
+            "The second look, at {both} models per arm, is still to come: continue the study.",
+            both=both,
+        )
     if plan["made"] < 2:
-        return f"The first look, at {first} models per arm, was enough."
-    return (
-        f"The first look, at {first} models per arm, proved nothing, so a second look was taken at "
-        f"{both}. Both were planned beforehand and share the 5 % of error."
+        return tell("The first look, at {first} models per arm, was enough.", first=first)
+    return tell(
+        "The first look, at {first} models per arm, proved nothing, so a second look was taken at "
+        "{both}. Both were planned beforehand and share the 5 % of error.",
+        first=first,
+        both=both,
     )
 
 
 def covered(facts: Facts, pair: Facts) -> str:
     """Say which kinds of luck an interval covers, and how much each adds to the uncertainty."""
     if not has_test(facts):
-        return (
+        return tell(
             "This covers the luck of training. The scores are on the validation rows that the "
             "search has seen, so new rows are not covered: add a function `test` to the file."
         )
     if not pair.get("rows"):
         if is_of_loop(facts):
-            return (
+            return tell(
                 "This covers the luck of training, not the choice of the test rows: return a score "
                 "for each row from `test`, and it will."
             )
-        rows = facts["data"]["sizes"]["test"]
-        return f"This covers the luck of training, not the choice of the {rows:,} test rows."
-    text = f"This covers new trainings and new test rows (there were {pair['rows']:,})"
+        return tell(
+            "This covers the luck of training, not the choice of the {rows:,} test rows.",
+            rows=facts["data"]["sizes"]["test"],
+        )
     rows, seeds = pair.get("share_of_rows"), pair.get("share_of_seeds")
     if rows is not None and seeds is not None:
-        text += (
-            f"; {per_cent(rows)} of the uncertainty comes from the rows and {per_cent(seeds)} from "
-            "the seeds"
+        text = tell(
+            "This covers new trainings and new test rows (there were {rows:,}); {of_rows} of the "
+            "uncertainty comes from the rows and {of_seeds} from the seeds.",
+            rows=pair["rows"],
+            of_rows=per_cent(rows),
+            of_seeds=per_cent(seeds),
+        )
+    else:
+        text = tell(
+            "This covers new trainings and new test rows (there were {rows:,}).", rows=pair["rows"]
         )
     looks = pair.get("looks") or 1
-    if looks > 1:
-        text += f". The test rows have been used {looks} times, and the interval is wider for that"
-    if pair.get("used_up"):
-        text += ". **These test rows are used up**: find new ones before you trust another verdict"
-    return text + "."
+    used = tell(
+        "The test rows have been used {looks} times, and the interval is wider for that.",
+        looks=looks,
+    )
+    up = tell(
+        "**These test rows are used up**: find new ones before you trust another verdict."
+    )
+    return joined(text, used if looks > 1 else "", up if pair.get("used_up") else "")
 
 
 def _certainty(pair: Facts) -> list[str]:
     found = pair.get("certainty") or []
-    return [sentence(one) for one in ([found] if isinstance(found, str) else found)]
+    return [sentence(recalled(one)) for one in ([found] if isinstance(found, str) else found)]
 
 
 def _why_not_proven(facts: Facts, pair: Facts) -> str:
     if pair.get("seed_matters", "weights") != "weights":
         if is_of_loop(facts):
-            return (
+            return tell(
                 "Fresh seeds change nothing: every call of a configuration came to the same score, "
                 "so more calls prove nothing. If the loop seeds itself, use `tuner.seed()` there."
             )
-        return (
+        return tell(
             "The case fixes the seed of its weights, so all models of a configuration begin alike, "
             "and more trainings prove nothing. Remove the fixed seed from `build`."
         )
     fewest = fewest_seeds(pair)
     if pair["n"] < fewest:
-        return (
-            f"Fewer than {fewest} seeds cannot tell a gain from chance; {_with_more(facts, pair)}."
+        return tell(
+            "Fewer than {fewest} seeds cannot tell a gain from chance; {with_more}.",
+            fewest=fewest,
+            with_more=_with_more(facts, pair),
         )
     if pair["interval"] and pair["interval"][0] <= 0 <= pair["interval"][1]:
-        return "The interval includes zero, so there may be no gain at all."
-    return "The interval excludes zero, but the test does not rule out chance (p above 0.05)."
+        return tell("The interval includes zero, so there may be no gain at all.")
+    return tell("The interval excludes zero, but the test does not rule out chance (p above 0.05).")
 
 
 def _why_unsure(facts: Facts) -> str:
     arms, unfinished = facts["arms"], facts["trials"]["unfinished"]
     if "baseline" not in arms:
-        more = " Run the same command again to continue." if unfinished else ""
-        return f"there is nothing to compare with yet.{more}"
-    return "not at all yet. Scores of a search are optimistic: the best was chosen by them."
+        more = tell("Run the same command again to continue.") if unfinished else ""
+        return joined(tell("there is nothing to compare with yet."), more)
+    return tell("not at all yet. Scores of a search are optimistic: the best was chosen by them.")
 
 
 def recipe_verdict(facts: Facts) -> str:
@@ -166,7 +218,7 @@ def recipe_verdict(facts: Facts) -> str:
     if arms and "recipe" not in arms:
         if not facts.get("has_recipe", True):
             return ""
-        return "The textbook recipe has no complete trial, so it is not compared."
+        return tell("The textbook recipe has no complete trial, so it is not compared.")
     if (
         pair is None
         or facts["comparison"]["best_vs_baseline"] is None  # the best has a validation score only
@@ -174,17 +226,22 @@ def recipe_verdict(facts: Facts) -> str:
     ):
         return ""
     _, (_, now), interval = _figures(facts, "recipe")
+    told = {"now": now, "interval": interval}
     if pair["verdict"] == "better":
-        return f"The textbook recipe alone reached {now} (gain {interval})."
+        return tell("The textbook recipe alone reached {now} (gain {interval}).", **told)
     if pair["verdict"] == "worse":
-        return f"The textbook recipe alone made it worse: {now} (loss {interval})."
-    seeds = count(pair["n"], "seed")
-    why = (
-        f" on {seeds}"
-        if pair["n"] < fewest_seeds(pair)
-        else f" ({interval}, {p_value(pair['p_value'])})"
+        return tell("The textbook recipe alone made it worse: {now} (loss {interval}).", **told)
+    if pair["n"] < fewest_seeds(pair):
+        return tell(
+            "The textbook recipe alone reached {now}: no proven gain on {seeds}.",
+            now=now,
+            seeds=count(pair["n"], "seed"),
+        )
+    return tell(
+        "The textbook recipe alone reached {now}: no proven gain ({interval}, {p}).",
+        **told,
+        p=p_value(pair["p_value"]),
     )
-    return f"The textbook recipe alone reached {now}: no proven gain{why}."
 
 
 def most_of_it(facts: Facts) -> str:
@@ -203,17 +260,32 @@ def most_of_it(facts: Facts) -> str:
         one["change"] for one in found["path"] if one["change"] in found["smallest"]["changes"]
     ]
     if len(names) > MOST_NAMED:
-        return f"{len(names)} of the {count(len(found['changes']), 'change')} are needed."
-    share = part / whole
-    brings = "alone brings" if len(names) == 1 else "alone bring"
-    named = listed([code(name) for name in names])
-    rounds = "seeds" if is_of_loop(facts) else "folds"
-    return f"On fresh {rounds}, {named} {brings} {of_the_gain(share)}."
+        return tell(
+            "{needed} of the {changes} are needed.",
+            needed=len(names),
+            changes=count(len(found["changes"]), "change"),
+        )
+    told = {"names": listed([code(name) for name in names]), "share": of_the_gain(part / whole)}
+    if is_of_loop(facts):
+        return ntell(
+            "On fresh seeds, {names} alone brings {share}.",
+            "On fresh seeds, {names} alone bring {share}.",
+            len(names),
+            **told,
+        )
+    return ntell(
+        "On fresh folds, {names} alone brings {share}.",
+        "On fresh folds, {names} alone bring {share}.",
+        len(names),
+        **told,
+    )
 
 
 def of_the_gain(share: float) -> str:
     """Write a share of the gain; more than all of it is all of it."""
-    return "all of the gain" if share >= 1 else f"{per_cent(share)} of the gain"
+    if share >= 1:
+        return tell("all of the gain")
+    return tell("{share} of the gain", share=per_cent(share))
 
 
 def is_unconfirmed(facts: Facts) -> bool:
@@ -223,44 +295,80 @@ def is_unconfirmed(facts: Facts) -> bool:
 
 def _unconfirmed(facts: Facts) -> str:
     confirmation, best = facts["confirmation"], facts["arms"]["best"]["trial"]
+    going_on = True  # a clause is still to be explained
     if confirmation is None:
-        begin = "Not confirmed yet"
+        begin = tell("Not confirmed yet")
     elif "best" in confirmation["outdated"]:
-        begin = (
-            f"Not confirmed yet: the search has found a better trial ({best}) since trial "
-            f"{confirmation['outdated']['best']} was confirmed"
+        going_on = False
+        begin = tell(
+            "Not confirmed yet: the search has found a better trial ({best}) since trial {before} "
+            "was confirmed",
+            best=best,
+            before=confirmation["outdated"]["best"],
         )
     elif confirmation["outdated"] or "best" not in facts["arms"]:
-        begin = "Not all current arms have been confirmed"
+        begin = tell("Not all current arms have been confirmed")
     else:
-        begin = "Not every confirmed test score is a number, so nothing is proven"
-    join = "; " if ":" in begin or "," in begin else ": "
+        going_on = False
+        begin = tell("Not every confirmed test score is a number, so nothing is proven")
     metric = metric_in(facts)
     was, now = (
         _level(metric, facts["arms"][name]["validation"]["mean"]) for name in ("baseline", "best")
     )
     if facts["arms"]["baseline"]["trial"] == best or was is None or now is None:
-        return f"{begin}{join}in the search, nothing was better than the baseline."
-    decimals = _decimals(metric, was, now)
-    return (
-        f"{begin}{join}in the search, tuning took the validation {metric.level_title} from "
-        f"{_write(metric, was, decimals)} to {_write(metric, now, decimals)}."
-    )
+        in_search = tell("in the search, nothing was better than the baseline.")
+    else:
+        decimals = _decimals(metric, was, now)
+        in_search = tell(
+            "in the search, tuning took the validation {metric} from {was} to {now}.",
+            metric=title_in_words(metric.level_title),
+            was=_write(metric, was, decimals),
+            now=_write(metric, now, decimals),
+        )
+    if going_on:
+        return tell("{begin}: {in_search}", begin=begin, in_search=in_search)
+    return tell("{begin}; {in_search}", begin=begin, in_search=in_search)
 
 
 def _baseline_is_best(facts: Facts) -> str:
-    baseline = f"the baseline, whose {_level_in_words(facts, 'baseline')}"
+    metric = metric_in(facts)
+    level = level_of(metric, facts["arms"]["baseline"]["test"][metric.name]["mean"])
+    told = {
+        "metric": on_test(facts, metric.level_title),
+        "level": _write(metric, level, _decimals(metric, level)),
+    }
     if facts["trials"]["complete"] == 1:
-        return f"Nothing to compare yet: the only complete trial is {baseline}."
-    begin = "No proven gain" if _has_few_seeds(facts) else "No gain"
-    return f"{begin}: in {_trials(facts)} the search found nothing better than {baseline}."
+        return tell(
+            "Nothing to compare yet: the only complete trial is the baseline, whose {metric} is "
+            "{level}.",
+            **told,
+        )
+    told["trials"] = _trials(facts)
+    if _has_few_seeds(facts):
+        return tell(
+            "No proven gain: in {trials} the search found nothing better than the baseline, whose "
+            "{metric} is {level}.",
+            **told,
+        )
+    return tell(
+        "No gain: in {trials} the search found nothing better than the baseline, whose {metric} is "
+        "{level}.",
+        **told,
+    )
 
 
 def _sure_of_the_baseline(facts: Facts, seeds: str) -> str:
     if _has_few_seeds(facts):
         pair = facts["comparison"]["best_vs_baseline"]
-        return f"{seeds} cannot tell a gain from chance; {_with_more(facts, pair)}."
-    return f"the baseline was trained again on {seeds}, beside the best trials of the search."
+        return tell(
+            "{seeds} cannot tell a gain from chance; {with_more}.",
+            seeds=seeds,
+            with_more=_with_more(facts, pair),
+        )
+    return tell(
+        "the baseline was trained again on {seeds}, beside the best trials of the search.",
+        seeds=seeds,
+    )
 
 
 def _has_few_seeds(facts: Facts) -> bool:
@@ -276,8 +384,8 @@ def fewest_seeds(pair: Facts) -> int:
 def _with_more(facts: Facts, pair: Facts) -> str:
     """Say what to run for enough models; a further test on the same rows may need more."""
     if is_of_loop(facts):
-        return f"run again with `--seeds {fewest_seeds(pair)}` or more"
-    return "run again without `--seeds`"
+        return tell("run again with `--seeds {fewest}` or more", fewest=fewest_seeds(pair))
+    return tell("run again without `--seeds`")
 
 
 def _recipe_is_best(facts: Facts) -> bool:
@@ -287,13 +395,6 @@ def _recipe_is_best(facts: Facts) -> bool:
 
 def _trials(facts: Facts) -> str:
     return count(facts["trials"]["total"], "finished trial")
-
-
-def _level_in_words(facts: Facts, arm: str) -> str:
-    metric = metric_in(facts)
-    level = level_of(metric, facts["arms"][arm]["test"][metric.name]["mean"])
-    written = _write(metric, level, _decimals(metric, level))
-    return f"{on_test(facts)}{metric.level_title} is {written}"
 
 
 def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
@@ -309,9 +410,9 @@ def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
     decimals = _decimals(metric, was, now, *ends, (high - low) / 2)
     if pair["verdict"] == "worse":
         low, high = -high, -low
-    interval = f"{number(low, decimals)} to {number(high, decimals)}{metric.unit_of_difference}"
+    interval = with_unit(metric, between(number(low, decimals), number(high, decimals)))
     levels = _write(metric, was, decimals), _write(metric, now, decimals)
-    return f"{on_test(facts)}{metric.level_title}", levels, interval
+    return on_test(facts, metric.level_title), levels, interval
 
 
 def gain_interval(facts: Facts, pair: Facts) -> tuple[float, float] | None:
