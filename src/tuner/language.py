@@ -71,28 +71,31 @@ def translated(text: str) -> str:
     return pattern.format(**parts) if parts else pattern
 
 
-def tell(pattern: str, /, **parts: object) -> str:
+def phrase(pattern: str, /, **parts: object) -> str:
     """Write a sentence in the language that is spoken; messages among its parts too.
 
-    >>> tell("trial {number}", number=3)
+    >>> phrase("trial {number}", number=3)
     'trial 3'
     """
     return str(translated(said(pattern, **parts)))
 
 
-def ntell(one: str, many: str, count: int, /, **parts: object) -> str:
-    """Write a sentence as `tell` does, in the form that suits a number.
+def nphrase(one: str, many: str, count: int, /, **parts: object) -> str:
+    """Write a sentence as `phrase` does, in the form that suits a number.
 
-    >>> ntell("{count} seed", "{count} seeds", 1, count=1)
+    >>> nphrase("{count} seed", "{count} seeds", 1, count=1)
     '1 seed'
     """
     return ngettext(one, many, count).format(
-        **{name: translated(part) if isinstance(part, str) else part for name, part in parts.items()}
+        **{
+            name: translated(part) if isinstance(part, str) else part
+            for name, part in parts.items()
+        }
     )
 
 
 def plural(one: str, many: str) -> tuple[str, str]:
-    """Mark the two forms of a noun with its number for the catalogues; `ntell` says one of them."""
+    """Mark the two forms of a noun with its number for the catalogues; `nphrase` says one of them."""
     return one, many
 
 
@@ -101,7 +104,7 @@ def joined(*sentences: str) -> str:
     told = [sentence for sentence in sentences if sentence]
     text = told[0] if told else ""
     for sentence in told[1:]:
-        text = tell("{sentence} {next_one}", sentence=text, next_one=sentence)
+        text = phrase("{sentence} {next_one}", sentence=text, next_one=sentence)
     return text
 
 
@@ -292,7 +295,7 @@ def _part(text: str) -> str:
         return text
     listed = known[0]
     for one in known[1:]:
-        listed = tell("{one}, {other}", one=listed, other=one)
+        listed = phrase("{one}, {other}", one=listed, other=one)
     return listed
 
 

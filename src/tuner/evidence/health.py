@@ -121,7 +121,10 @@ def _failed(finished: Sequence[FrozenTrial]) -> Check:
     if failed <= MOST_FAILED * len(finished):
         return Check("failed", True, found)
     return Check(
-        "failed", False, found, said("read the reasons below, then fix the case or its search space")
+        "failed",
+        False,
+        found,
+        said("read the reasons below, then fix the case or its search space"),
     )
 
 
@@ -216,7 +219,9 @@ def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Che
     return Check(
         "dimensions",
         False,
-        said("{found}: fewer than {fewest} trials for each", found=found, fewest=TRIALS_A_DIMENSION),
+        said(
+            "{found}: fewer than {fewest} trials for each", found=found, fewest=TRIALS_A_DIMENSION
+        ),
         said(
             "trust an ablation (`tuner ablate`) more than the importances; run more trials, or use "
             "`--fix` for the hyperparameters that matter least"
@@ -236,14 +241,17 @@ def _validation(
     error = read_signs(curve).standard_error * curve.unit
     ranked = sorted((trial.values[0] for trial in complete), reverse=metric.sign > 0)
     spread = abs(ranked[0] - ranked[TOP - 1])
-    factor, unit = metric.factor, metric.unit_of_difference
+
+    def written(value: float) -> str:
+        return f"{metric.factor * value:.2g}{metric.unit_of_difference}"
+
     found = said(
         "the {top} best trials differ by {spread}; a score on {rows:,} validation rows has a "
         "standard error of {error}",
         top=TOP,
-        spread=f"{factor * spread:.2g}{unit}",
+        spread=written(spread),
         rows=curve.validation_rows,
-        error=f"{factor * error:.2g}{unit}",
+        error=written(error),
     )
     if spread > 2 * error:
         return [Check("validation", True, found)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tuner.language import speaking, tell
+from tuner.language import phrase, speaking
 from tuner.report.document import document
 from tuner.report.page import html
 
@@ -38,7 +38,7 @@ def told_in(
     """
     with speaking(language):
         text = document(facts, plots)
-        return text, html(text, tell("Study {study}", study=facts["study"]), folder)
+        return text, html(text, phrase("Study {study}", study=facts["study"]), folder)
 
 
 def retold(folder: Path, file: str, language: str) -> str | None:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.diagnosis import GROUP, WORD
-from tuner.language import ENGLISH, ntell, plural, said, spoken, tell, translated
+from tuner.language import ENGLISH, nphrase, phrase, plural, said, spoken, translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,12 +73,12 @@ def difference(metric: Metric, value: float, *others: float) -> str:
 
 def with_unit(metric: Metric, written: str) -> str:
     """Write the unit of a difference behind a number, or an interval of numbers."""
-    return tell("{number} points", number=written) if metric.unit_of_difference else written
+    return phrase("{number} points", number=written) if metric.unit_of_difference else written
 
 
 def between(low: str, high: str) -> str:
     """Write an interval: 0.5 to 1.0."""
-    return tell("{low} to {high}", low=low, high=high)
+    return phrase("{low} to {high}", low=low, high=high)
 
 
 def title_in_words(title: str) -> str:
@@ -140,14 +140,14 @@ def listed(names: Sequence[str]) -> str:
     """Write names as in a sentence: a, b and c."""
     if len(names) == 1:
         return names[0]
-    return tell("{names} and {last}", names=in_a_row(names[:-1]), last=names[-1])
+    return phrase("{names} and {last}", names=in_a_row(names[:-1]), last=names[-1])
 
 
 def in_a_row(names: Sequence[str]) -> str:
     """Write a list without its "and": a, b, c."""
     text = names[0] if names else ""
     for name in names[1:]:
-        text = tell("{one}, {other}", one=text, other=name)
+        text = phrase("{one}, {other}", one=text, other=name)
     return text
 
 
@@ -200,24 +200,24 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return BLANK
     if seconds < 60:
-        return tell("{seconds:.1f} s", seconds=seconds)
+        return phrase("{seconds:.1f} s", seconds=seconds)
     whole = round(seconds)
     if whole < 3600:
-        return tell("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
+        return phrase("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
     minutes = round(seconds / 60)
-    return tell("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
+    return phrase("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def rest_in_words(changes: int) -> str:
     """Name the changes that an ablation did not take one by one."""
     if changes == 1:
-        return tell("the last change")
-    return tell("the other {count} changes together", count=changes)
+        return phrase("the last change")
+    return phrase("the other {count} changes together", count=changes)
 
 
 def count(how_many: int, noun: str) -> str:
     """Write a number with its noun, one of `NOUNS`: 1 seed, 5 seeds."""
-    return ntell(*NOUNS[noun], how_many, count=how_many)
+    return nphrase(*NOUNS[noun], how_many, count=how_many)
 
 
 def setting(value: Any) -> str:
@@ -242,9 +242,11 @@ def cell(text: str) -> str:
 def sentence(text: str) -> str:
     """Begin with a capital, and end with a full stop."""
     text = text[:1].upper() + text[1:]
-    if text.endswith((".", "!", "?")) or (spoken() != ENGLISH and text.endswith(("。", "！", "？"))):
+    if text.endswith((".", "!", "?")) or (
+        spoken() != ENGLISH and text.endswith(("。", "！", "？"))
+    ):
         return text
-    return tell("{clause}.", clause=text)
+    return phrase("{clause}.", clause=text)
 
 
 def as_clause(text: str) -> str:

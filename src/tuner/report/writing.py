@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from tuner import files
 from tuner.errors import UsageError
+from tuner.language import ENGLISH, speaking
 from tuner.report.charts.curves import draw_curves
 from tuner.report.charts.errors import draw_confusion, draw_mistakes
 from tuner.report.charts.history import draw_history
 from tuner.report.charts.importances import draw_importance
 from tuner.report.charts.look import save
 from tuner.report.charts.waterfall import draw_waterfall
-from tuner.language import ENGLISH, speaking
 from tuner.report.facts import gather
 from tuner.report.retelling import FACTS, MARKDOWN, PAGE, name_in, told_in
 from tuner.report.rows import trials_csv

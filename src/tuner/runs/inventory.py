@@ -15,6 +15,7 @@ from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import Looks
 from tuner.evidence.rowwise import Kept
 from tuner.evidence.verdicts import OnTest
+from tuner.language import ENGLISH, speaking
 from tuner.report.facts.arms import confirmation_of
 from tuner.report.facts.gathering import gather
 from tuner.report.sections.guesses import best_is_guess
@@ -100,6 +101,8 @@ def best_in(facts: Mapping[str, Any]) -> dict[str, Any]:
     best, baseline = arms["best"], arms.get("baseline")
     now = best["hyperparameters"]
     was = baseline["hyperparameters"] if baseline else None
+    with speaking(ENGLISH):  # it is kept, and read by programs
+        sentence = verdict(dict(facts))
     return {
         "study": facts["study"],
         "case": facts["case"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
-from tuner.language import recalled, said, tell, translated
+from tuner.language import phrase, recalled, said, translated
 from tuner.report.scored import metric_in
 from tuner.report.sections.loop import has_test, is_of_loop, on_test
 from tuner.report.sections.verdict import covered, fewest_seeds, gain_interval, seeds_per_arm
@@ -36,7 +36,7 @@ def better_section(facts: Facts) -> str:
     """Return the section: a row a pair, then what each column says."""
     metric = metric_in(facts)
     pairs = {
-        tell("{arm} against {other}", arm=arm_word(arm), other=arm_word(other)): pair
+        phrase("{arm} against {other}", arm=arm_word(arm), other=arm_word(other)): pair
         for arm, other in PAIRS
         if (pair := facts["comparison"][f"{arm}_vs_{other}"]) and not pair["same_trial"]
     }
@@ -63,10 +63,10 @@ def better_section(facts: Facts) -> str:
         )
     header = [
         "",
-        tell("verdict"),
-        tell("gain in {metric}", metric=on_test(facts, metric.title)),
-        tell("95 % interval"),
-        tell("improved"),
+        phrase("verdict"),
+        phrase("gain in {metric}", metric=on_test(facts, metric.title)),
+        phrase("95 % interval"),
+        phrase("improved"),
         "p",
     ]
     notes = _notes(facts, next(iter(pairs.values())))
@@ -79,44 +79,44 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
     planned = (facts["confirmation"] or {}).get("plan")
     confidence = pair["confidence"]
     proven = (
-        tell("the interval excludes zero")
+        phrase("the interval excludes zero")
         if by_row or planned or is_of_loop(facts)
-        else tell("both the interval and p (0.05 or less) rule out chance")
+        else phrase("both the interval and p (0.05 or less) rule out chance")
     )
     seeds = seeds_per_arm(pair)
     notes = [
-        tell(
+        phrase(
             "- *Gain*: the difference of the mean test scores, with {seeds}; above zero is better.",
             seeds=seeds,
         )
         if has_test(facts)
-        else tell(
+        else phrase(
             "- *Gain*: the difference of the mean scores, with {seeds}; above zero is better.",
             seeds=seeds,
         ),
-        tell(
+        phrase(
             "- *95 % interval*: in 95 of 100 studies like this one, the true gain is in it. "
             "{covered}",
             covered=covered(facts, pair),
         ),
-        tell(
+        phrase(
             "- *Improved*: the share of pairs of models, one of each arm, in which the first one "
             "did better; ties count half."
         ),
-        tell("- *p*: how often chance alone would show a difference this large."),
-        tell(
+        phrase("- *p*: how often chance alone would show a difference this large."),
+        phrase(
             "- A gain is called proven when {proven}. Fewer than {fewest} seeds prove nothing.",
             proven=proven,
             fewest=fewest_seeds(pair),
         ),
     ]
     if confidence > CONFIDENCE:
-        used = [tell("these test rows were used before")] if (pair.get("looks") or 1) > 1 else []
+        used = [phrase("these test rows were used before")] if (pair.get("looks") or 1) > 1 else []
         if planned and len(planned["models"]) > 1:
-            used.append(tell("two looks at them were planned"))
+            used.append(phrase("two looks at them were planned"))
         reasons = listed(used) if used else ""
         notes.append(
-            tell(
+            phrase(
                 "- {reasons}. To allow for that, each interval is computed at {confidence}, so "
                 "that all looks together keep the 95 %.",
                 reasons=reasons.capitalize(),
@@ -126,18 +126,18 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
     price = (facts["confirmation"] or {}).get("price") or {}
     if price.get("words"):
         notes.append(
-            tell(
+            phrase(
                 "- What was expected before the test was opened: {expected}",
                 expected=as_clause(recalled(price["words"])),
             )
         )
     if not by_row:
         notes.append(
-            tell("- The interval is Welch's, over seeds. The loop gave no scores of single rows.")
+            phrase("- The interval is Welch's, over seeds. The loop gave no scores of single rows.")
             if is_of_loop(facts)
-            else tell("- The interval covers the luck of training alone.")
+            else phrase("- The interval covers the luck of training alone.")
             if planned
-            else tell(
+            else phrase(
                 "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. "
                 "This study kept no predictions of single rows."
             )
@@ -148,16 +148,16 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
 def _nothing_compared(facts: Facts) -> str:
     pair = facts["comparison"]["best_vs_baseline"]
     if pair and pair["same_trial"]:
-        told = tell("No: the best trial is the baseline itself.")
+        told = phrase("No: the best trial is the baseline itself.")
     elif not facts["arms"]:
-        told = tell("This is not known yet: no trial is complete.")
+        told = phrase("This is not known yet: no trial is complete.")
     elif "baseline" not in facts["arms"]:
-        told = tell(
+        told = phrase(
             "This is not known yet: the baseline has no complete trial, so there is nothing to "
             "compare with."
         )
     else:
-        told = tell(
+        told = phrase(
             "This is not known yet: no comparison on the test split has been made. Validation "
             "scores of a search are optimistic, because the best was chosen by them."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, ntell, said, tell, translated
+from tuner.language import joined, nphrase, phrase, said, translated
 from tuner.report.scored import metric_in
 from tuner.report.sections.choice import option_for_place, study_word
 from tuner.report.sections.part import parts_section
@@ -57,7 +57,7 @@ def changes_section(facts: Facts, picture: str | None) -> str:
         *_better_half_way(found),
     ]
     if picture:
-        parts.append(f"![{tell('Gain by change, from the baseline to the best')}]({picture})")
+        parts.append(f"![{phrase('Gain by change, from the baseline to the best')}]({picture})")
     if found["path"]:
         rows = [
             [
@@ -79,9 +79,9 @@ def changes_section(facts: Facts, picture: str | None) -> str:
         ]
     if not found["complete"]:
         parts.append(
-            tell("The time budget ran out. The command below continues.")
+            phrase("The time budget ran out. The command below continues.")
             if found["path"]
-            else tell(
+            else phrase(
                 "The time budget ran out before the first step. The command below continues."
             )
         )
@@ -103,7 +103,7 @@ def _not_measured(facts: Facts) -> str:
         (
             translated(HEADING),
             *parts_section(facts),
-            tell(
+            phrase(
                 "It has not been measured yet which change brings how much. This command measures "
                 "it: it applies the changes one at a time."
             ),
@@ -122,7 +122,7 @@ def _most(found: Facts, metric: Metric) -> str:
         return ""
     first = ranked[0]
     lost = found["without"][first["change"]]["gain"]
-    text = tell(
+    text = phrase(
         "**{change} mattered most:** adding it brought {gain}, and leaving it out of the best "
         "costs {lost}.",
         change=code(first["change"]),
@@ -134,7 +134,7 @@ def _most(found: Facts, metric: Metric) -> str:
         return text
     names = listed(rest)
     return joined(
-        text, ntell("Then comes {names}.", "Then come {names}.", len(rest), names=names)
+        text, nphrase("Then comes {names}.", "Then come {names}.", len(rest), names=names)
     )
 
 
@@ -144,19 +144,19 @@ def _smallest(metric: Metric, found: Facts) -> str:
     if not smallest:
         if not found["complete"]:
             return ""
-        return tell(
+        return phrase(
             "On these folds the best is no better than the baseline, so no change is needed."
         )
     changes = listed([code(name) for name in smallest["changes"]])
     if smallest["gain"] is None or whole is None or not whole > 0:
-        return tell(
+        return phrase(
             "**The smallest change worth making:** {changes}. The baseline diverged on these "
             "folds, so no share of the gain can be given.",
             changes=changes,
         )
     dropped = [one["change"] for one in found["path"] if one["change"] not in smallest["changes"]]
     dropped += (found["rest"] or {}).get("changes", [])
-    text = tell(
+    text = phrase(
         "**The smallest change worth making:** {changes} ({share} of all {every}).",
         changes=changes,
         share=of_the_gain(smallest["gain"] / whole),
@@ -166,12 +166,12 @@ def _smallest(metric: Metric, found: Facts) -> str:
     if dropped:
         names = listed([code(name) for name in dropped])
         others = (
-            tell(
+            phrase(
                 "What the others brought is too little for these folds to tell: {names}.",
                 names=names,
             )
             if doubt
-            else tell("The others can be dropped: {names}.", names=names)
+            else phrase("The others can be dropped: {names}.", names=names)
         )
     return joined(text, others, doubt)
 
@@ -182,7 +182,7 @@ def _rest(metric: Metric, found: Facts) -> list[list[str]]:
     if not rest:
         return []
     names = listed([code(name) for name in rest["changes"]])
-    which = tell("{rest}: {names}", rest=rest_in_words(len(rest["changes"])), names=names)
+    which = phrase("{rest}: {names}", rest=rest_in_words(len(rest["changes"])), names=names)
     return [
         [
             BLANK,
@@ -199,25 +199,25 @@ def _rest(metric: Metric, found: Facts) -> list[list[str]]:
 def _explanation(metric: Metric, found: Facts) -> str:
     title = title_in_words(metric.title)
     told = joined(
-        tell(
+        phrase(
             "Gains are in {unit}, measured on {folds}; each fold has its own seed, the same for "
             "all.",
-            unit=tell("points of {metric}", metric=title) if metric.unit_of_difference else title,
+            unit=phrase("points of {metric}", metric=title) if metric.unit_of_difference else title,
             folds=count(found["rounds"], "fresh fold"),
         ),
-        tell(
+        phrase(
             "At each step the {at_once} changes were tried that promised most by the trials of the "
             "search, and the next ones where none of these brought its share of what was left.",
             at_once=found["at_once"],
         )
         if found["at_once"]
-        else tell("At each step all remaining changes were tried."),
-        tell("After each fold the worse half was dropped; at the end the best change was kept."),
+        else phrase("At each step all remaining changes were tried."),
+        phrase("After each fold the worse half was dropped; at the end the best change was kept."),
     )
     notes = [
-        tell("- *In all*: the gain over the baseline up to this step."),
-        tell("- *Lost without it*: what the best loses when only this change is left out."),
-        tell(
+        phrase("- *In all*: the gain over the baseline up to this step."),
+        phrase("- *Lost without it*: what the best loses when only this change is left out."),
+        phrase(
             "- A step is the largest of several, so the first gains are somewhat too high. "
             "Intervals allow for folds that share training rows. They cover new trainings on these "
             "rows, not new data."
@@ -225,7 +225,7 @@ def _explanation(metric: Metric, found: Facts) -> str:
     ]
     if found["rest"]:
         notes.append(
-            tell(
+            phrase(
                 "- The path ends where the other changes together are not worth a step: they bring "
                 "under 5 % of the gain, or under 25 % and the folds cannot tell it from nothing."
             )
@@ -236,14 +236,14 @@ def _explanation(metric: Metric, found: Facts) -> str:
 def _doubt(metric: Metric, found: Facts) -> str:
     """Say so where the folds cannot tell the twentieth of the gain that may be left out."""
     if found["whole"]["interval"] is None:
-        return tell(
+        return phrase(
             "One fold cannot tell whether the smaller changes are needed; run `tuner ablate` with "
             "more `--seeds`."
         )
     low, high = found["whole"]["interval"]
     if high - low < found["whole"]["gain"] / 10:
         return ""
-    return tell(
+    return phrase(
         "On these folds the gain of all changes is {interval} (95 % interval). That is too wide to "
         "tell whether the smaller changes are needed; run `tuner ablate` with more `--seeds`.",
         interval=with_unit(metric, _interval(metric, found["whole"]["interval"], found)),
@@ -263,7 +263,7 @@ def _better_half_way(found: Facts) -> list[str]:
     if totals[top] - totals[-1] <= 1e-6 * abs(totals[-1]):
         return []
     return [
-        ntell(
+        nphrase(
             "On these folds the first change does better than all {every}. To search further from "
             "there, keep the baseline's value of {others}: name each with `--fix` in a new study.",
             "On these folds the first {count} changes do better than all {every}. To search "
@@ -288,7 +288,7 @@ def _groups(found: Facts) -> str:
     if not whole > 0:
         return ""
     shares = [f"{group_word(group)} {per_cent(one / whole)}" for group, one in groups.items()]
-    return tell(
+    return phrase(
         "Share of the gain by group (average of what a change added on the path and what is lost "
         "without it): {shares}.",
         shares=in_a_row(shares),
@@ -300,7 +300,7 @@ def _change(one: Facts) -> str:
     follows = [f"{code(name)} {setting(value)}" for name, value in one["follows"].items()]
     if not follows:
         return text
-    return tell("{change}, with {follows}", change=text, follows=in_a_row(follows))
+    return phrase("{change}, with {follows}", change=text, follows=in_a_row(follows))
 
 
 def _write(metric: Metric, gain: float | None, found: Facts) -> str:

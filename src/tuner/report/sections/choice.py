@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import is_file, is_loop
-from tuner.language import tell
+from tuner.language import phrase
 from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import code, shell
 
@@ -37,10 +37,10 @@ def reason(facts: Facts) -> str:
     """Say which arm to use, and why."""
     arm = chosen_arm(facts)
     if arm is None:
-        return tell("There is no complete trial yet, so there is nothing to use.")
+        return phrase("There is no complete trial yet, so there is nothing to use.")
     trial = facts["arms"][arm]["trial"]
     if facts["comparison"]["best_vs_baseline"] is None:
-        return tell(
+        return phrase(
             "Wait for the confirmation. Until then, trial {trial} is the best of the search; "
             "nothing has confirmed it.",
             trial=trial,
@@ -48,18 +48,18 @@ def reason(facts: Facts) -> str:
     if arm == "baseline":
         best = facts["arms"]["best"]["trial"]
         if best == trial:
-            return tell(
+            return phrase(
                 "Use the baseline (trial {trial}): nothing better was found.", trial=trial
             )
-        return tell(
+        return phrase(
             "Use the baseline (trial {trial}): no other arm is proven better.", trial=trial
         )
     if arm == "recipe" and facts["arms"]["best"]["trial"] != trial:
-        return tell(
+        return phrase(
             "Use the recipe (trial {trial}): it is proven better, and the best trial is not.",
             trial=trial,
         )
-    return tell("Use trial {trial}: it is proven better than the baseline.", trial=trial)
+    return phrase("Use trial {trial}: it is proven better than the baseline.", trial=trial)
 
 
 def how_to_use(facts: Facts) -> str:
@@ -69,13 +69,13 @@ def how_to_use(facts: Facts) -> str:
         return ""
     retrain = shell(retrain_command(facts, arm))
     if is_of_loop(facts):
-        told = tell(
+        told = phrase(
             "This calls the loop again and keeps the files that it writes into `tuner.folder()`, "
             "and the weights of the module that it returns, under {folder}.",
             folder=code(facts["home"] + "/bundles"),
         )
         return f"{retrain}\n\n{told}"
-    told = tell(
+    told = phrase(
         "This trains it on the development rows and saves the model in a folder under {folder}. "
         "To use it: `tuner predict FOLDER FILE...`. Each FILE is {file}.",
         folder=code(facts["home"] + "/bundles"),
@@ -87,8 +87,8 @@ def how_to_use(facts: Facts) -> str:
 def _file_in_words(facts: Facts) -> str:
     """Say what `predict` takes."""
     if facts["data"].get("pixels"):
-        return tell("an image file")
-    return tell("a CSV file whose header has the names of the model's columns")
+        return phrase("an image file")
+    return phrase("a CSV file whose header has the names of the model's columns")
 
 
 def retrain_command(facts: Facts, arm: str = "best", only: Sequence[str] = ()) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, ntell, recalled, said, tell, translated
+from tuner.language import joined, nphrase, phrase, recalled, said, translated
 from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import code, count, sentence, significant, table
 
@@ -29,17 +29,17 @@ def data_section(facts: Facts) -> str:
     data, sizes = facts["data"], facts["data"]["sizes"]
     if is_of_loop(facts):
         lines = [
-            tell(
+            phrase(
                 "- The loop finds its data by itself, so nothing is known of it here: neither its "
                 "rows nor whether they have changed."
             ),
-            *(_opened(facts) if facts["test_openings"] else [tell("- It has no test rows.")]),
+            *(_opened(facts) if facts["test_openings"] else [phrase("- It has no test rows.")]),
         ]
-        return f"{tell('## What data was it?')}\n\n" + "\n".join(lines)
+        return f"{phrase('## What data was it?')}\n\n" + "\n".join(lines)
     lines = [f"- {code(data['name'])}: {code(data['source'])}", _split(sizes), *_opened(facts)]
     if target := data.get("target"):
         lines.append(
-            tell(
+            phrase(
                 "- The target has a mean of {mean} and a standard deviation of {std} (its own "
                 "units).",
                 mean=significant(target["mean"], 3),
@@ -49,12 +49,12 @@ def data_section(facts: Facts) -> str:
     lines += [f"- {sentence(recalled(note))}" for note in data.get("table", {}).get("notes", [])]
     lines += [f"- {sentence(recalled(remark))}" for remark in facts.get("remarks") or []]
     lines.append(
-        tell(
+        phrase(
             "- SHA-256 of the data as the model sees it: {fingerprint}…",
             fingerprint=code(data["fingerprint"][:16]),
         )
     )
-    heading = tell("## What data was it?")
+    heading = phrase("## What data was it?")
     return f"{heading}\n\n" + "\n".join(lines) + _columns(data) + _inspection(data)
 
 
@@ -66,13 +66,13 @@ def _split(sizes: Facts) -> str:
         "test": count(sizes["test"], "test row"),
     }
     if sizes.get("folds", 1) > 1:
-        return tell(
+        return phrase(
             "- {development} ({folds} folds, each with {training:,} to train and {validation:,} to "
             "validate), {test}",
             **told,
             folds=sizes["folds"],
         )
-    return tell(
+    return phrase(
         "- {development} ({training:,} to train and {validation:,} to validate), {test}", **told
     )
 
@@ -92,22 +92,24 @@ def _columns(data: Facts) -> str:
         ]
         for one in shown
     ]
-    header = [tell("column"), tell("taken as"), tell("why"), tell("missing")]
+    header = [phrase("column"), phrase("taken as"), phrase("why"), phrase("missing")]
     left = len(found["columns"]) - len(shown)
-    more = ntell(
+    more = nphrase(
         "There are {count:,} column more; report.json names them.",
         "There are {count:,} columns more; report.json names them.",
         left,
         count=left,
     )
     told = joined(
-        tell(
+        phrase(
             "The target is {name}, {why}.",
             name=code(found["target"]["name"]),
             why=recalled(found["target"]["why"]),
         ),
-        tell("It has a long tail, which is straightened in each fold.") if found["skewed"] else "",
-        tell("The columns:"),
+        phrase("It has a long tail, which is straightened in each fold.")
+        if found["skewed"]
+        else "",
+        phrase("The columns:"),
     )
     return f"\n\n{told}\n\n{table(header, rows, left=3)}" + (f"\n\n{more}" if left else "")
 
@@ -118,35 +120,35 @@ def _inspection(data: Facts) -> str:
     if not found:
         return ""
     lines = [f"- {subject}: {code(told, MOST_SAID)}" for subject, told in found]
-    begin = tell("What was found in the files, before anything was trained:")
+    begin = phrase("What was found in the files, before anything was trained:")
     return f"\n\n{begin}\n\n" + "\n".join(lines)
 
 
 def _opened(facts: Facts) -> list[str]:
     openings = facts["test_openings"]
     if not openings:
-        return [tell("- The test split was never opened.")]
+        return [phrase("- The test split was never opened.")]
     times = "; ".join(
-        tell("{when} ({reason})", when=one["when"], reason=recalled(one["reason"]))
+        phrase("{when} ({reason})", when=one["when"], reason=recalled(one["reason"]))
         for one in openings
     )
     if len(openings) == 1:
-        return [tell("- The test split was opened once, after the search: {times}.", times=times)]
+        return [phrase("- The test split was opened once, after the search: {times}.", times=times)]
     if all(one.get("look", 1) > 1 for one in openings[1:]):
         return [
-            tell("- The test split was opened twice, after the search: {times}.", times=times),
-            tell(
+            phrase("- The test split was opened twice, after the search: {times}.", times=times),
+            phrase(
                 "- Both looks were planned before the first, and nothing but how many models meet "
                 "the test hung on what it showed."
             ),
         ]
     return [
-        tell(
+        phrase(
             "- The test split was opened {count} times: {times}.",
             count=len(openings),
             times=times,
         ),
-        tell(
+        phrase(
             "- **Only the first opening saw an untouched test split.** Somebody who knew its "
             "scores may have been guided by them when the search continued."
         ),

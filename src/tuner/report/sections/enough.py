@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, ntell, recalled, said, tell
+from tuner.language import joined, nphrase, phrase, recalled, said
 from tuner.report.scored import metric_in
 from tuner.report.sections.guesses import guesses_in_words, is_guess
 from tuner.report.sections.loop import is_of_loop
@@ -37,10 +37,10 @@ MOST_REASONS = 8
 def enough_section(facts: Facts, plots: Sequence[str]) -> str:
     """Return the section: the answer, the checks, pictures, and how the search went in numbers."""
     captions = {
-        "history.svg": tell(
+        "history.svg": phrase(
             "Optimisation history: validation of every trial, best so far, baseline"
         ),
-        "learning_curves.svg": tell(
+        "learning_curves.svg": phrase(
             "Learning curves of the arms: validation and training by epoch"
         ),
     }
@@ -54,12 +54,12 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
         _saving(facts),
         *_failures(facts),
         *_tries(facts),
-        tell("- Sampler: {sampler}", sampler=facts["sampler"]),
-        tell("- Pruner: {pruner}", pruner=facts["pruner"]),
+        phrase("- Sampler: {sampler}", sampler=facts["sampler"]),
+        phrase("- Pruner: {pruner}", pruner=facts["pruner"]),
         _seed(facts),
     ]
     parts = [
-        tell("## Was the search good enough? Would more trials help?"),
+        phrase("## Was the search good enough? Would more trials help?"),
         more_trials(facts),
         _checks(facts),
         pruning_cost(facts),
@@ -74,7 +74,7 @@ def more_trials(facts: Facts) -> str:
     """Say whether more trials of this search would help, and why."""
     found, metric = facts["outlook"], metric_in(facts)
     if found["more_trials"] == "no":
-        return ntell(
+        return nphrase(
             "**More trials cannot help**: the search space has {count:,} configuration, and the "
             "search has tried it.",
             "**More trials cannot help**: the search space has {count:,} configurations, and the "
@@ -83,18 +83,18 @@ def more_trials(facts: Facts) -> str:
             count=found["configurations"],
         )
     if found["more_trials"] == "unknown":
-        return tell(
+        return phrase(
             "**It is too early to tell whether more trials would help**: there are only {trials}. "
             "Run at least 20.",
             trials=count(found["total"], "finished trial"),
         )
     brought = _brought(found, metric)
     if found["more_trials"] == "hardly":
-        return joined(tell("**100 more trials would probably not help.**"), brought)
+        return joined(phrase("**100 more trials would probably not help.**"), brought)
     return joined(
-        tell("**More trials may help.**"),
+        phrase("**More trials may help.**"),
         brought,
-        tell("To continue, run the same command with a larger `--trials`."),
+        phrase("To continue, run the same command with a larger `--trials`."),
     )
 
 
@@ -103,24 +103,26 @@ def _brought(found: Facts, metric: Metric) -> str:
     gain, noise = found["gain"], found["noise"]
     told = {"last": found["last"], "total": found["total"]}
     if not gain:
-        return tell(
+        return phrase(
             "The last {since_best} of {total} trials did not improve the best score of the search.",
             **told,
             since_best=found["since_best"],
         )
     told["gain"] = difference(metric, gain)
     if noise is None:
-        text = tell("The last {last} of {total} trials improved the best score by {gain}.", **told)
+        text = phrase(
+            "The last {last} of {total} trials improved the best score by {gain}.", **told
+        )
     else:
         told["noise"] = difference(metric, noise)
         text = (
-            tell(
+            phrase(
                 "The last {last} of {total} trials improved the best score by {gain}, less than "
                 "the uncertainty of that score ({noise}).",
                 **told,
             )
             if gain <= noise
-            else tell(
+            else phrase(
                 "The last {last} of {total} trials improved the best score by {gain}, more than "
                 "the uncertainty of that score ({noise}).",
                 **told,
@@ -128,7 +130,9 @@ def _brought(found: Facts, metric: Metric) -> str:
         )
     but = ""
     if found["more_trials"] == "hardly" and (noise is None or gain > noise):
-        but = tell("But the last {since_best} did not improve it.", since_best=found["since_best"])
+        but = phrase(
+            "But the last {since_best} did not improve it.", since_best=found["since_best"]
+        )
     return joined(text, but)
 
 
@@ -147,7 +151,7 @@ def _checks(facts: Facts) -> str:
 
 def _trials(facts: Facts) -> str:
     trials = facts["trials"]
-    line = tell(
+    line = phrase(
         "- {trials}: {complete} complete, {pruned} pruned (ended early), {failed} failed",
         trials=count(trials["total"], "trial"),
         complete=trials["complete"],
@@ -155,13 +159,13 @@ def _trials(facts: Facts) -> str:
         failed=trials["failed"],
     )
     if trials.get("passed_over"):
-        line = tell(
+        line = phrase(
             "{line}; {count} more not trained: their models are over a limit",
             line=line,
             count=trials["passed_over"],
         )
     if trials["unfinished"]:
-        line = tell(
+        line = phrase(
             "{line}; {count} more not finished: the study was interrupted, or is running now",
             line=line,
             count=trials["unfinished"],
@@ -172,7 +176,7 @@ def _trials(facts: Facts) -> str:
 def _stopped(facts: Facts) -> str:
     stopped, budget = facts["stopped"], facts["budget"]
     if stopped and budget:
-        return tell(
+        return phrase(
             "- The number of trials came from a time budget of {budget} (`--budget`): `--trials "
             "{total}` makes the same study, bit for bit",
             budget=duration(budget["seconds"]),
@@ -180,12 +184,12 @@ def _stopped(facts: Facts) -> str:
         )
     if not stopped:
         return ""
-    return tell("- Stopped by `--trials auto` {reason}", reason=recalled(stopped["reason"]))
+    return phrase("- Stopped by `--trials auto` {reason}", reason=recalled(stopped["reason"]))
 
 
 def _best(facts: Facts) -> str:
     if "best" not in facts["arms"]:
-        return tell("- No trial is complete, so there is no best trial")
+        return phrase("- No trial is complete, so there is no best trial")
     number = facts["arms"]["best"]["trial"]
     same = [
         name
@@ -193,12 +197,12 @@ def _best(facts: Facts) -> str:
         if facts["arms"].get(name, {}).get("trial") == number
     ]
     if is_guess(facts, number):
-        return tell("- Best: trial {number}, which is a guess", number=number)
+        return phrase("- Best: trial {number}, which is a guess", number=number)
     if same:
-        return tell(
+        return phrase(
             "- Best: trial {number}, which is the {arm}", number=number, arm=arm_word(same[0])
         )
-    return tell("- Best: trial {number}", number=number)
+    return phrase("- Best: trial {number}", number=number)
 
 
 def _guesses(facts: Facts) -> str:
@@ -212,30 +216,30 @@ def _time(facts: Facts) -> str:
         return ""
     parts = []
     if wall["search"] is not None:
-        parts.append(tell("search {time}", time=duration(wall["search"])))
+        parts.append(phrase("search {time}", time=duration(wall["search"])))
     if wall["confirmation"] is not None:
-        parts.append(tell("confirmation {time}", time=duration(wall["confirmation"])))
+        parts.append(phrase("confirmation {time}", time=duration(wall["confirmation"])))
     if wall["audit"] is not None and facts["audit"]:
         parts.append(
-            tell("pruned trials trained to their end {time}", time=duration(wall["audit"]))
+            phrase("pruned trials trained to their end {time}", time=duration(wall["audit"]))
         )
-    parts.append(tell("all trials together {time}", time=duration(wall["all_trials"])))
+    parts.append(phrase("all trials together {time}", time=duration(wall["all_trials"])))
     told = {"times": in_a_row(parts), "sessions": count(wall["sessions"], "session")}
     if wall["sessions_without_time"]:
-        return tell(
+        return phrase(
             "- Time: {times}, in {sessions} ({count} of them interrupted, and not part of the "
             "search time)",
             **told,
             count=wall["sessions_without_time"],
         )
-    return tell("- Time: {times}, in {sessions}", **told)
+    return phrase("- Time: {times}, in {sessions}", **told)
 
 
 def _saving(facts: Facts) -> str:
     done, whole = facts["work"]["done"], facts["work"]["without_pruning_at_most"]
     if not done or not whole or not facts["trials"]["pruned"] or is_of_loop(facts):
         return ""
-    return tell(
+    return phrase(
         "- Pruning saved up to {share} of the work of training every trial to its end",
         share=per_cent(1 - done / whole),
     )
@@ -247,7 +251,7 @@ def _failures(facts: Facts) -> list[str]:
     for one in failures[:MOST_REASONS]:
         trials = ", ".join(map(str, one["trials"][:10])) + (", …" if one["count"] > 10 else "")
         lines.append(
-            ntell(
+            nphrase(
                 "- Failed, trial {trials}: {reason}",
                 "- Failed, trials {trials}: {reason}",
                 one["count"],
@@ -257,7 +261,7 @@ def _failures(facts: Facts) -> list[str]:
         )
     if len(failures) > MOST_REASONS:
         more = len(failures) - MOST_REASONS
-        lines.append(tell("- {more} more reasons are in report.json", more=more))
+        lines.append(phrase("- {more} more reasons are in report.json", more=more))
     return lines
 
 
@@ -268,18 +272,18 @@ def _tries(facts: Facts) -> list[str]:
     for one in facts.get("tries") or []:
         typed = ",".join(f"{name}={value}" for name, value in one["values"].items())
         state = said("complete") if one["state"] == "complete" else said("pruned")
-        came_to = tell("{state} before its end", state=state)
+        came_to = phrase("{state} before its end", state=state)
         if one["state"] == "fail":
-            came_to = tell("failed")
+            came_to = phrase("failed")
         elif one["state"] in {"waiting", "running"}:
-            came_to = tell("not finished yet")
+            came_to = phrase("not finished yet")
         elif one["score"] is not None:
             (score,) = means_and_stds(metric, [{"mean": one["score"], "std": None}])
-            came_to = tell(
+            came_to = phrase(
                 "validation {metric} {score}", metric=title_in_words(metric.title), score=score
             )
         lines.append(
-            tell(
+            phrase(
                 "- Your own configuration, trial {trial} ({typed}): {came_to}",
                 trial=one["trial"],
                 typed=code(typed),
@@ -292,7 +296,5 @@ def _tries(facts: Facts) -> list[str]:
 def _seed(facts: Facts) -> str:
     fixed = [f"{code(name)} = {setting(value)}" for name, value in facts["fixed"].items()]
     if not fixed:
-        return tell("- Seed {seed}", seed=facts["seed"])
-    return tell(
-        "- Seed {seed}; not searched: {fixed}", seed=facts["seed"], fixed=in_a_row(fixed)
-    )
+        return phrase("- Seed {seed}", seed=facts["seed"])
+    return phrase("- Seed {seed}; not searched: {fixed}", seed=facts["seed"], fixed=in_a_row(fixed))

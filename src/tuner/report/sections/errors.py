@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, said, tell, translated
+from tuner.language import joined, phrase, said, translated
 from tuner.report.wording import BLANK, code, count, number, per_cent, significant, table
 
 if TYPE_CHECKING:
@@ -27,19 +27,21 @@ def errors_section(facts: Facts, plots: Sequence[str]) -> str:
     if "classes" not in found:
         return _residuals(facts)
     captions = {
-        "confusion.svg": tell(
+        "confusion.svg": phrase(
             "Confusion matrix: true classes in rows, predicted ones in columns"
         ),
-        "mistakes.svg": tell("The most confident mistakes"),
+        "mistakes.svg": phrase("The most confident mistakes"),
     }
     pictures = [f"![{captions[name]}]({name})" for name in plots if name in captions]
     shown = found["mistakes"] and "mistakes.svg" in plots
     text = joined(
-        tell(
+        phrase(
             "Counts are the sum over {models}, one per seed.",
             models=count(found["models"], "model"),
         ),
-        tell("The pictures are the mistakes that the first seed's model was most confident about.")
+        phrase(
+            "The pictures are the mistakes that the first seed's model was most confident about."
+        )
         if shown
         else "",
     )
@@ -58,7 +60,7 @@ def _one_class(found: Facts) -> str:
     name = found.get("one_class")
     if not name:
         return ""
-    return tell(
+    return phrase(
         "**It always answers {name}**: it has learnt nothing but which class is most common.",
         name=code(name),
     )
@@ -74,19 +76,21 @@ def _pairs(found: Facts) -> str:
         if row != column and counts[row][column]
     )[:3]
     if not pairs:
-        return tell("It makes no mistake on the test rows.")
+        return phrase("It makes no mistake on the test rows.")
     named = [
-        tell("{true} taken for {guess}: {times}", true=code(true), guess=code(guess), times=-times)
+        phrase(
+            "{true} taken for {guess}: {times}", true=code(true), guess=code(guess), times=-times
+        )
         for times, true, guess in pairs
     ]
-    return tell("Confused most often: {named}.", named=_in_turn(named))
+    return phrase("Confused most often: {named}.", named=_in_turn(named))
 
 
 def _in_turn(told: Sequence[str]) -> str:
     """Write clauses one after the other."""
     text = told[0]
     for one in told[1:]:
-        text = tell("{one}; {other}", one=text, other=one)
+        text = phrase("{one}; {other}", one=text, other=one)
     return text
 
 
@@ -99,11 +103,16 @@ def _classes(found: Facts) -> str:
         [str(place), code(name), f"{sum(row):,}", BLANK if share is None else per_cent(share, 1)]
         for place, (name, row, share) in enumerate(zip(classes, counts, recall, strict=True), 1)
     ]
-    header = [tell("no."), tell("class"), tell("test rows, over all models"), tell("recognised")]
+    header = [
+        phrase("no."),
+        phrase("class"),
+        phrase("test rows, over all models"),
+        phrase("recognised"),
+    ]
     parts = [table(header, rows, left=2)]
     if any(ord(sign) > PLAIN_LETTERS for name in classes for sign in name):
         parts.append(
-            tell(
+            phrase(
                 "Where no font on this machine has the letters of a name, a picture shows the "
                 "number in the first column."
             )
@@ -124,15 +133,15 @@ def _labels(found: Facts) -> str:
         ]
         for place, one in enumerate(found["labels"], 1)
     ]
-    header = [tell("no."), tell("label"), tell("test rows, over all models")]
-    header += [tell("found"), tell("said"), tell("rightly")]
+    header = [phrase("no."), phrase("label"), phrase("test rows, over all models")]
+    header += [phrase("found"), phrase("said"), phrase("rightly")]
     missed = sorted((one["right"] - one["rows"], one["label"]) for one in found["labels"])[:3]
     vain = sorted((one["right"] - one["said"], one["label"]) for one in found["labels"])[:3]
     told = joined(
-        tell("Missed most often: {named}.", named=_often(missed)) if missed[0][0] else "",
-        tell("Said in vain most often: {named}.", named=_often(vain)) if vain[0][0] else "",
+        phrase("Missed most often: {named}.", named=_often(missed)) if missed[0][0] else "",
+        phrase("Said in vain most often: {named}.", named=_often(vain)) if vain[0][0] else "",
     )
-    parts = [told or tell("It makes no mistake on the test rows.")]
+    parts = [told or phrase("It makes no mistake on the test rows.")]
     if len(rows) <= MOST_CLASSES:
         parts.append(table(header, rows, left=2))
     return "\n\n".join(parts)
@@ -141,7 +150,7 @@ def _labels(found: Facts) -> str:
 def _often(ranked: Sequence[tuple[int, str]]) -> str:
     return _in_turn(
         [
-            tell("{name} {times:,} times", name=code(name), times=-times)
+            phrase("{name} {times:,} times", name=code(name), times=-times)
             for times, name in ranked
             if times
         ]
@@ -154,7 +163,7 @@ def _suspects(found: Facts) -> str:
     if suspects is None:
         return ""
     if not suspects:
-        return tell(
+        return phrase(
             "No label looks wrong: where nearly all models contradict a label, they are not sure "
             "enough to be believed."
         )
@@ -164,20 +173,20 @@ def _suspects(found: Facts) -> str:
             code(one["label"]),
             code(one["said"]),
             per_cent(one["probability"], 0),
-            tell("{some} of {all}", some=one["models"], all=found["models"]),
+            phrase("{some} of {all}", some=one["models"], all=found["models"]),
         ]
         for one in suspects[:MOST_SUSPECTS]
     ]
-    header = [tell("file") if suspects[0]["file"] else tell("test row"), tell("label")]
-    header += [tell("models say"), tell("mean probability"), tell("models against the label")]
+    header = [phrase("file") if suspects[0]["file"] else phrase("test row"), phrase("label")]
+    header += [phrase("models say"), phrase("mean probability"), phrase("models against the label")]
     told = joined(
-        tell(
+        phrase(
             "**Is the label wrong?** Nearly all models contradict {labels} of the test rows. Among "
             "all rows that the models are this sure of, at least nine in ten do have the label "
             "that they say. Look at these first.",
             labels=count(len(suspects), "label"),
         ),
-        tell("The first {count} are shown.", count=MOST_SUSPECTS)
+        phrase("The first {count} are shown.", count=MOST_SUSPECTS)
         if len(suspects) > MOST_SUSPECTS
         else "",
     )
@@ -189,7 +198,7 @@ def _residuals(facts: Facts) -> str:
     off = [guess - true for guess, true in zip(found["predicted"], found["true"], strict=True)]
     mean, spread, largest = fmean(off), pstdev(off), max(map(abs, off))
     decimals = max(0, len(significant(spread, 2).partition(".")[2]))
-    text = tell(
+    text = phrase(
         "The first seed's model on {rows}: its errors have a mean of {mean} and a standard "
         "deviation of {std}; the largest is {largest}. These are in standardised units of the "
         "target (1 is its standard deviation).",
@@ -200,11 +209,11 @@ def _residuals(facts: Facts) -> str:
     )
     own = ""
     if target:
-        own = tell(
+        own = phrase(
             "In the target's own units, the standard deviation of the errors is {std} and the "
             "largest error {largest}.",
             std=significant(spread * target["std"], 3),
             largest=significant(largest * target["std"], 3),
         )
-    picture = f"![{tell('Predicted against true values, and residuals')}](mistakes.svg)"
+    picture = f"![{phrase('Predicted against true values, and residuals')}](mistakes.svg)"
     return f"{translated(HEADING)}\n\n{joined(text, own)}\n\n{picture}"

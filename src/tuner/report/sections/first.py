@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, recalled, said, tell
+from tuner.language import joined, phrase, recalled, said
 from tuner.report.sections.choice import chosen_arm, how_to_use, reason
 from tuner.report.sections.guesses import best_is_guess, is_guess
 from tuner.report.sections.repeat import study_command
@@ -46,10 +46,10 @@ def first(facts: Facts) -> str:
     )
     parts = [
         _stand_in(facts),
-        tell("# Study {name}", name=code(facts["study"])),
+        phrase("# Study {name}", name=code(facts["study"])),
         _remarks(facts),
         joined(*told),
-        tell("**How sure:** {how_sure}", how_sure=how_sure(facts)),
+        phrase("**How sure:** {how_sure}", how_sure=how_sure(facts)),
         _how_to_confirm(facts),
         _what_changed(facts),
         _use(facts),
@@ -62,7 +62,7 @@ def _stand_in(facts: Facts) -> str:
     if not missing:
         return ""
     name = facts["data"]["name"].upper()
-    return tell(
+    return phrase(
         "> **THIS IS NOT {loud}. The data of {missing} could not be downloaded, so this study uses "
         "a stand-in, {name}.**\n"
         "> No figure below says anything about {missing}. The stand-in: {source}.",
@@ -76,18 +76,20 @@ def _stand_in(facts: Facts) -> str:
 def _remarks(facts: Facts) -> str:
     """Say first what is odd about the data, and which changes somebody has accepted."""
     told = [
-        tell("> **About the data:** {remark}", remark=sentence(recalled(one)))
+        phrase("> **About the data:** {remark}", remark=sentence(recalled(one)))
         for one in facts.get("remarks") or []
     ]
     if facts.get("made_up"):
         told.append(
-            tell("> **About the baseline:** nobody named one, so it is made up: the middle of each "
-            "range. To compare with what you have, add `--baseline NAME=VALUE` and a new `--name`.")
+            phrase(
+                "> **About the baseline:** nobody named one, so it is made up: the middle of each "
+                "range. To compare with what you have, add `--baseline NAME=VALUE` and a new `--name`."
+            )
         )
     if accepted := facts.get("changes_accepted"):
         several = accepted if isinstance(accepted, list) else [accepted]
         told.append(
-            tell(
+            phrase(
                 "> **This study was continued after a change** (`--accept-changes`), so its trials "
                 "may not be alike: {changes}.",
                 changes="; ".join(map(_in_words, several)),
@@ -105,7 +107,7 @@ def _in_words(change: Any) -> str:
 def _how_to_confirm(facts: Facts) -> str:
     if not is_unconfirmed(facts):
         return ""
-    told = tell(
+    told = phrase(
         "To confirm it, run this. It trains the arms again on fresh seeds, then opens the test "
         "split."
     )
@@ -121,33 +123,35 @@ def _what_changed(facts: Facts) -> str:
     differing = [name for name in now if setting(was.get(name, BLANK)) != setting(now[name])]
     trial = arms["best"]["trial"]
     if not differing:
-        return tell("**What changed:** nothing. The best trial has the baseline's hyperparameters.")
+        return phrase(
+            "**What changed:** nothing. The best trial has the baseline's hyperparameters."
+        )
     names, why = _that_matter(facts, differing)
     shown = names[:MOST_SHOWN]
     told = {"trial": trial, "hyperparameters": count(len(differing), "hyperparameter")}
     text = joined(
-        tell(
+        phrase(
             "**What changed:** trial {trial}, a guess, differs from the baseline in "
             "{hyperparameters}.",
             **told,
         )
         if is_guess(facts, trial)
-        else tell(
+        else phrase(
             "**What changed:** trial {trial} differs from the baseline in {hyperparameters}.",
             **told,
         ),
-        tell("It was tried before the search, which found nothing that was ranked above it.")
+        phrase("It was tried before the search, which found nothing that was ranked above it.")
         if best_is_guess(facts)
         else "",
         most_of_it(facts),
-        tell(
-            "The table shows {which}; the others are below.", which=tell(why, count=len(shown))
+        phrase(
+            "The table shows {which}; the others are below.", which=phrase(why, count=len(shown))
         )
         if len(shown) < len(differing)
         else "",
     )
     rows = [[code(name), setting(was.get(name, BLANK)), setting(now[name])] for name in shown]
-    header = [tell("hyperparameter"), arm_word("baseline"), arm_word("best")]
+    header = [phrase("hyperparameter"), arm_word("baseline"), arm_word("best")]
     return f"{text}\n\n{table(header, rows)}"
 
 
@@ -179,5 +183,5 @@ def _that_matter(facts: Facts, differing: list[str]) -> tuple[list[str], str]:
 def _use(facts: Facts) -> str:
     if chosen_arm(facts) is None:
         return ""
-    told = tell("**How to use the model:** {reason}", reason=reason(facts))
+    told = phrase("**How to use the model:** {reason}", reason=reason(facts))
     return f"{told}\n\n{how_to_use(facts)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import ntell, tell
+from tuner.language import nphrase
 from tuner.report.wording import arm_word, listed
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def guesses_in_words(facts: Facts) -> str:
     numbers = listed([str(number) for number in tried])
     arms = {name: arm["trial"] for name, arm in facts["arms"].items()}
     if best_is_guess(facts):
-        return ntell(
+        return nphrase(
             "Trial {numbers} was a guess, tried before the search: trial {best} won, ahead of all "
             "that the search found",
             "Trials {numbers} were guesses, tried before the search: trial {best} won, ahead of "
@@ -44,14 +44,14 @@ def guesses_in_words(facts: Facts) -> str:
         )
     named = [name for name in ("baseline", "recipe") if arms.get(name) == arms.get("best")]
     if named:
-        return ntell(
+        return nphrase(
             "Trial {numbers} was a guess, tried before the search: the {arm} is better",
             "Trials {numbers} were guesses, tried before the search: the {arm} is better",
             len(tried),
             numbers=numbers,
             arm=arm_word(named[0]),
         )
-    return ntell(
+    return nphrase(
         "Trial {numbers} was a guess, tried before the search: the search found better",
         "Trials {numbers} were guesses, tried before the search: the search found better",
         len(tried),

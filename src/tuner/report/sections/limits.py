@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, ntell, tell
+from tuner.language import joined, nphrase, phrase
 from tuner.report.wording import BLANK, arm_word, listed
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ def rows_of_limits(facts: Facts, arms: Sequence[str]) -> list[list[str]]:
         limit = found["limits"]["parameters"]
         costs = [found["arms"][name]["parameters"] for name in arms]
         written = [BLANK if cost is None else f"{cost:,}" for cost in costs]
-        rows.append([tell("parameters (limit {limit:,})", limit=limit), *written])
+        rows.append([phrase("parameters (limit {limit:,})", limit=limit), *written])
     if found["limits"]["latency_ms"] is not None:
         limit = found["limits"]["latency_ms"]
         costs = [found["arms"][name]["latency_ms"] for name in arms]
         written = [BLANK if cost is None else f"{cost:.3g} ms" for cost in costs]
-        rows.append([tell("time for one row (limit {limit:g} ms)", limit=limit), *written])
+        rows.append([phrase("time for one row (limit {limit:g} ms)", limit=limit), *written])
     return rows
 
 
@@ -36,9 +36,9 @@ def _in_words(limits: Facts) -> str:
     """Write the limits as in a sentence."""
     told = []
     if limits["parameters"] is not None:
-        told.append(tell("{count:,} parameters", count=limits["parameters"]))
+        told.append(phrase("{count:,} parameters", count=limits["parameters"]))
     if limits["latency_ms"] is not None:
-        told.append(tell("{limit:g} ms a row", limit=limits["latency_ms"]))
+        told.append(phrase("{limit:g} ms a row", limit=limits["latency_ms"]))
     return listed(told)
 
 
@@ -50,20 +50,20 @@ def notes_on_limits(facts: Facts) -> list[str]:
     count = facts["trials"]["passed_over"]
     notes = [
         joined(
-            tell("- The model may have {limits} at most.", limits=_in_words(found["limits"])),
-            ntell(
+            phrase("- The model may have {limits} at most.", limits=_in_words(found["limits"])),
+            nphrase(
                 "{count} configuration needed more, and was not trained.",
                 "{count} configurations needed more, and were not trained.",
                 count,
                 count=count,
             )
             if count
-            else tell("No configuration needed more."),
+            else phrase("No configuration needed more."),
         )
     ]
     if over := [arm_word(name) for name, arm in found["arms"].items() if arm["breaks"]]:
         notes.append(
-            ntell(
+            nphrase(
                 "- The {arms} is over the limit, so it is shown for comparison, and cannot be the "
                 "best.",
                 "- The {arms} are over the limit, so they are shown for comparison, and cannot be "
@@ -74,7 +74,7 @@ def notes_on_limits(facts: Facts) -> list[str]:
         )
     if found["limits"]["latency_ms"] is not None:
         notes.append(
-            tell(
+            phrase(
                 "- *Time for one row* was measured before each training, on the machine that "
                 "searched. It differs from run to run, so another run may train other "
                 "configurations."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import LOOP
-from tuner.language import tell
+from tuner.language import phrase
 from tuner.report.wording import title_in_words
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ def has_test(facts: Facts) -> bool:
 def on_test(facts: Facts, title: str) -> str:
     """Write the name of a score that decides: of a metric, or a word for one."""
     metric = title_in_words(title)
-    return tell("test {metric}", metric=metric) if has_test(facts) else metric
+    return phrase("test {metric}", metric=metric) if has_test(facts) else metric
 
 
 def where_the_space_is(facts: Facts) -> str:
     """Say where the ranges of hyperparameters are written."""
-    return tell("the loop") if is_of_loop(facts) else tell("the case's `suggest`")
+    return phrase("the loop") if is_of_loop(facts) else phrase("the case's `suggest`")
 
 
 def new_trainings(facts: Facts) -> str:
     """Say what differs from one round to the next."""
-    return tell("fresh seeds") if is_of_loop(facts) else tell("fresh seeds and folds")
+    return phrase("fresh seeds") if is_of_loop(facts) else phrase("fresh seeds and folds")

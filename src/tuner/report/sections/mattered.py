@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import tell
+from tuner.language import phrase
 from tuner.report.wording import BLANK, between, code, count, listed, per_cent, table
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def mattered_section(facts: Facts, picture: str | None) -> str:
                 _evidence(other) if other else BLANK,
             ]
         )
-    header = [tell("hyperparameter"), tell("importance"), tell("95 % interval"), ""]
-    header += [tell("early on"), ""]
-    parts = [tell("## Which hyperparameters mattered in the search?"), _answer(found)]
+    header = [phrase("hyperparameter"), phrase("importance"), phrase("95 % interval"), ""]
+    header += [phrase("early on"), ""]
+    parts = [phrase("## Which hyperparameters mattered in the search?"), _answer(found)]
     if picture:
-        parts.append(f"![{tell('Importance of hyperparameters, with intervals')}]({picture})")
+        parts.append(f"![{phrase('Importance of hyperparameters, with intervals')}]({picture})")
     return "\n\n".join([*parts, table(header, rows), _notes(found)])
 
 
@@ -50,17 +50,17 @@ def _answer(found: Facts) -> str:
 
     final, early = believed(found["final"]), believed(found["early"])
     if final:
-        return tell(
+        return phrase(
             "The scores show an effect of {names}; the others cannot be told from noise.",
             names=listed(final),
         )
     if early:
-        return tell(
+        return phrase(
             "Early in training, the scores show an effect of {names}. At the end of training, no "
             "hyperparameter can be told from noise.",
             names=listed(early),
         )
-    return tell(
+    return phrase(
         "No hyperparameter can be told from noise: there are too few complete trials for that."
     )
 
@@ -68,12 +68,12 @@ def _answer(found: Facts) -> str:
 def _notes(found: Facts) -> str:
     shadow = found["final"]["shadow"]
     notes = [
-        tell(
+        phrase(
             "- *Importance*: the share of the differences between the ranks of {trials} (fANOVA). "
             "Intervals come from drawing the trials again.",
             trials=count(found["final"]["trials"], "complete trial"),
         ),
-        tell(
+        phrase(
             "- A column of pure noise scored {noise} (at most {most}). *Evidence* means: above "
             "this, and above the noise in at least {share} of the draws.",
             noise=per_cent(shadow["importance"]),
@@ -83,7 +83,7 @@ def _notes(found: Facts) -> str:
     ]
     if found["early"]:
         notes.append(
-            tell(
+            phrase(
                 "- *Early on*: the same for all {trials} trials, pruned ones too, after {rung} of "
                 "{rungs} parts of their training.",
                 trials=found["early"]["trials"],
@@ -95,4 +95,4 @@ def _notes(found: Facts) -> str:
 
 
 def _evidence(one: Facts) -> str:
-    return tell("evidence") if one["evidence"] else tell("no evidence")
+    return phrase("evidence") if one["evidence"] else phrase("no evidence")

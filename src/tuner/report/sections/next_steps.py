@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, recalled, tell
+from tuner.language import joined, phrase, recalled
 from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command
 from tuner.report.sections.loop import where_the_space_is
@@ -32,18 +32,18 @@ def next_section(facts: Facts) -> str:
     ]
     if not steps:
         steps = [
-            tell("Nothing is left to fix in this search. Use the model, or try it on new data.")
+            phrase("Nothing is left to fix in this search. Use the model, or try it on new data.")
         ]
     numbered = "\n".join(f"{place}. {step}" for place, step in enumerate(steps, 1))
-    return f"{tell('## What should I try next?')}\n\n{numbered}"
+    return f"{phrase('## What should I try next?')}\n\n{numbered}"
 
 
 def _finish(facts: Facts) -> list[str]:
     if not facts["arms"] or "baseline" not in facts["arms"]:
-        return [f"{tell('Continue the search.')}\n\n{_indented(study_command(facts))}"]
+        return [f"{phrase('Continue the search.')}\n\n{_indented(study_command(facts))}"]
     if is_unconfirmed(facts):
         command = study_command(facts, confirm=True)
-        return [f"{tell('Confirm the result.')}\n\n{_indented(command)}"]
+        return [f"{phrase('Confirm the result.')}\n\n{_indented(command)}"]
     return []
 
 
@@ -52,9 +52,9 @@ def _measure(facts: Facts) -> list[str]:
     if not pair or pair["same_trial"] or (ablation and ablation["complete"]):
         return []
     told = (
-        tell("Continue to measure which change made it so.")
+        phrase("Continue to measure which change made it so.")
         if ablation
-        else tell("Measure which change made it so.")
+        else phrase("Measure which change made it so.")
     )
     return [f"{told}\n\n{_indented(ablate_command(facts))}"]
 
@@ -70,13 +70,13 @@ def _drop(facts: Facts) -> list[str]:
     part = confirmed_part(facts, names)
     over = part and part["over_baseline"]
     if part is None:
-        what = tell(
+        what = phrase(
             "Simplify: keep only {kept}, and drop the other changes. This command compares that "
             "with the baseline on the test rows, and saves the model.",
             kept=kept,
         )
     elif over and over["verdict"] == "better":
-        what = tell(
+        what = phrase(
             "Simplify: keep only {kept}. That is proven better than the baseline. This command "
             "saves the model.",
             kept=kept,
@@ -93,7 +93,7 @@ def _surer(facts: Facts) -> list[str]:
     told = pair.get("certainty")
     if told:
         return [sentence(recalled(one)) for one in ([told] if isinstance(told, str) else told)]
-    return [tell("Make the comparison surer: run the study command again with more `--seeds`.")]
+    return [phrase("Make the comparison surer: run the study command again with more `--seeds`.")]
 
 
 def _wider_ranges(facts: Facts) -> list[str]:
@@ -104,16 +104,18 @@ def _search(facts: Facts) -> list[str]:
     found = facts["outlook"]
     if found["more_trials"] == "no":
         return [
-            tell(
+            phrase(
                 "Widen the search space in {place}, and start a new study with `--name`: every "
                 "configuration has been tried.",
                 place=where_the_space_is(facts),
             )
         ]
     if found["more_trials"] == "perhaps":
-        return [tell("Run more trials: repeat the study command with a larger `--trials`.")]
+        return [phrase("Run more trials: repeat the study command with a larger `--trials`.")]
     if found["more_trials"] == "unknown" and facts["arms"]:
-        return [tell("Run at least 20 trials: repeat the study command with a larger `--trials`.")]
+        return [
+            phrase("Run at least 20 trials: repeat the study command with a larger `--trials`.")
+        ]
     return _advice(facts, "progress") + _advice(facts, "duplicates")
 
 
@@ -122,7 +124,7 @@ def _data(facts: Facts) -> list[str]:
     best = facts["diagnosis"].get("best")
     if best and best["label"] == "overfitting":
         steps.append(
-            tell(
+            phrase(
                 "Collect more training rows, or use stronger regularisation: the best model still "
                 "does much better on its training rows than on new ones."
             )
@@ -130,7 +132,7 @@ def _data(facts: Facts) -> list[str]:
     elif best and best["try_first"]:
         names = [code(name) for group in best["try_first"].values() for name in group]
         steps.append(
-            tell(
+            phrase(
                 "The best model shows {label}; look at the ranges of {names}.",
                 label=label_word(best["label"]),
                 names=in_a_row(names),

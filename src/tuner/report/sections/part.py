@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, tell
+from tuner.language import joined, phrase
 from tuner.report.scored import metric_in
 from tuner.report.sections.verdict import seeds_per_arm
 from tuner.report.wording import (
@@ -33,9 +33,7 @@ def parts_section(facts: Facts) -> list[str]:
     for part in facts.get("parts") or []:
         words = part_in_words(metric, part)
         names = listed([code(name) for name in part["changes"]])
-        told.append(
-            tell("**With only {names}:** {words}", names=names, words=as_clause(words))
-        )
+        told.append(phrase("**With only {names}:** {words}", names=names, words=as_clause(words)))
     return told
 
 
@@ -53,20 +51,20 @@ def part_in_words(metric: Metric, found: Facts) -> str:
     """
     over, rest = found["over_baseline"], found["best_over"]
     if over is None:
-        return tell("A test score is not a number, so it cannot be compared with the baseline.")
+        return phrase("A test score is not a number, so it cannot be compared with the baseline.")
     told = {"gain": difference(metric, over["gain"]), "sure": _sure(metric, over)}
     if over["verdict"] == "better":
-        text = tell(
+        text = phrase(
             "It is proven better than the baseline on the test rows: the gain is {gain} ({sure}).",
             **told,
         )
     elif over["verdict"] == "worse":
-        text = tell(
+        text = phrase(
             "It is proven worse than the baseline on the test rows: the gain is {gain} ({sure}).",
             **told,
         )
     else:
-        text = tell(
+        text = phrase(
             "It is not proven better than the baseline on the test rows: the gain is {gain} "
             "({sure}).",
             **told,
@@ -78,13 +76,13 @@ def _rest_in_words(metric: Metric, rest: Facts) -> str:
     """Say how the best compares with the part."""
     told = {"gain": difference(metric, rest["gain"]), "sure": _sure(metric, rest)}
     if rest["verdict"] == "better":
-        return tell("The best, with all changes, is better still, by {gain} ({sure}).", **told)
+        return phrase("The best, with all changes, is better still, by {gain} ({sure}).", **told)
     if rest["verdict"] == "worse":
-        return tell(
+        return phrase(
             "The best, with all changes, is worse than it: the difference is {gain} ({sure}).",
             **told,
         )
-    return tell(
+    return phrase(
         "The best, with all changes, is not proven better than it: by {gain} ({sure}).", **told
     )
 
@@ -92,10 +90,10 @@ def _rest_in_words(metric: Metric, rest: Facts) -> str:
 def _sure(metric: Metric, pair: Facts) -> str:
     seeds = seeds_per_arm(pair)
     if not pair["interval"]:
-        return tell("{seeds}; fewer than 6 prove nothing", seeds=seeds)
+        return phrase("{seeds}; fewer than 6 prove nothing", seeds=seeds)
     low, high = pair["interval"]
     decimals = decimals_of_differences(metric, (high - low) / 2)
-    return tell(
+    return phrase(
         "95 % interval {interval}, {p}, {seeds}",
         interval=between(*(number(metric.factor * end, decimals) for end in (low, high))),
         p=p_value(pair["p_value"]),

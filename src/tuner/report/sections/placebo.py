@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, tell
+from tuner.language import joined, phrase
 from tuner.report.scored import metric_in
 from tuner.report.wording import count, difference, means_and_stds, title_in_words
 
@@ -22,9 +22,9 @@ def placebo_in_words(facts: Mapping[str, Any]) -> str:
         means_and_stds(metric, [{"mean": one, "std": None} for one in values if one is not None])
     )
     score = next(shown)
-    fresh = next(shown) if found["fresh"] is not None else tell("no score")
-    chance = next(shown) if found["chance"] is not None else tell("unknown")
-    text = tell(
+    fresh = next(shown) if found["fresh"] is not None else phrase("no score")
+    chance = next(shown) if found["chance"] is not None else phrase("unknown")
+    text = phrase(
         "**On shuffled targets, where there is nothing to find,** the best of {trials} has "
         "{metric} {score} in the search and {fresh} on fresh folds; always giving the same answer "
         "has {chance}.",
@@ -36,13 +36,13 @@ def placebo_in_words(facts: Mapping[str, Any]) -> str:
     )
     if found["optimism"] is None:
         return text
-    luck = tell(
+    luck = phrase(
         "So about {luck} of a search score are luck there.",
         luck=difference(metric, found["optimism"]),
     )
     if found["gain"] is None:
         return joined(text, luck)
-    own = tell(
+    own = phrase(
         "On its own targets the search improved on the baseline by {gain}.",
         gain=difference(metric, found["gain"]),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, ntell, tell
+from tuner.language import joined, nphrase, phrase
 from tuner.report.scored import metric_in
 from tuner.report.wording import code, count, difference, listed
 
@@ -19,7 +19,7 @@ def pruning_cost(facts: Facts) -> str:
     found = facts["audit"]
     if not found:
         return ""
-    how = ntell(
+    how = nphrase(
         "{audited} of the {pruned} was drawn by lot, and trained to its end after the search.",
         "{audited} of the {pruned} were drawn by lot, and trained to their end after the search.",
         found["audited"],
@@ -32,7 +32,7 @@ def pruning_cost(facts: Facts) -> str:
 def _cost(facts: Facts, found: Facts) -> str:
     if better := found["best"]["trials"]:
         top = better[0]
-        return tell(
+        return phrase(
             "**Pruning cost this search a better score.** Trial {trial} was pruned. Trained to its "
             "end, it is better than the best of the search by {by}. It took part in no choice. To "
             "train it again as a new trial, run the same command with {option}; it may be pruned "
@@ -42,7 +42,7 @@ def _cost(facts: Facts, found: Facts) -> str:
             option=code("--try " + _typed(top["values"])),
         )
     if better := found["candidates"]["trials"]:
-        return ntell(
+        return nphrase(
             "**Pruning cost the race {count:,} candidate, not the best.** Trial {numbers} would "
             "have been among the {candidates} candidates, and behind the best of the search.",
             "**Pruning cost the race {count:,} candidates, not the best.** Trial {numbers} would "
@@ -52,24 +52,24 @@ def _cost(facts: Facts, found: Facts) -> str:
             numbers=listed([str(one["trial"]) for one in better]),
             candidates=found["candidates_of_search"],
         )
-    return tell("**No loss by pruning was found.**")
+    return phrase("**No loss by pruning was found.**")
 
 
 def _of_all(found: Facts) -> str:
     """Say how many of all pruned trials would have mattered."""
     n, pruned = found["audited"], found["pruned"]
     better = len(found["candidates"]["trials"])
-    some = tell("None of {n}", n=n) if not better and n > 1 else ""
+    some = phrase("None of {n}", n=n) if not better and n > 1 else ""
     told = {
-        "some": some or tell("{better} of {n}", better=better, n=n),
+        "some": some or phrase("{better} of {n}", better=better, n=n),
         "candidates": found["candidates_of_search"],
     }
     low, high = found["candidates"]["interval"]
     if n == pruned:
-        return tell(
+        return phrase(
             "{some} would have been among the {candidates} candidates for the race.", **told
         )
-    text = tell(
+    text = phrase(
         "{some} would have been among the {candidates} candidates for the race; of all {pruned}, "
         "{low} to {high} would have (95 % interval).",
         **told,
@@ -77,7 +77,7 @@ def _of_all(found: Facts) -> str:
         low=low,
         high=high,
     )
-    closely = ntell(
+    closely = nphrase(
         "{count:,} training cannot tell it more closely.",
         "{count:,} trainings cannot tell it more closely.",
         n,
@@ -91,7 +91,7 @@ def _differing(found: Facts) -> str:
     numbers = [str(one["trial"]) for one in found["trials"] if one["differs"]]
     if not numbers:
         return ""
-    return tell(
+    return phrase(
         "Trial {numbers} did not begin as it did in the search, so this study does not repeat bit "
         "for bit here.",
         numbers=listed(numbers),

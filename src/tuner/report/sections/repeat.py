@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import as_words
-from tuner.language import tell
+from tuner.language import phrase
 from tuner.report.wording import count, in_a_row, shell
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ def repeat_section(facts: Facts) -> str:
     """Return the section: the command that makes the study again, then what it ran on."""
     by_chance = facts["order"] == "arrival" and (facts["manifest"]["workers"] or 1) > 1
     again = (
-        tell(
+        phrase(
             "This command makes a similar study, not the same one: with `--order arrival` the "
             "speed of the workers decides which trials come next."
         )
         if by_chance
-        else tell(
+        else phrase(
             "This command makes the same study again, in a folder of its own. On a machine and "
             "versions like these it gives the same scores, bit for bit."
         )
@@ -35,20 +35,24 @@ def repeat_section(facts: Facts) -> str:
         ["optuna-dashboard", facts["storage"], "--artifact-dir", facts["artifacts"]]
     )
     parts = [
-        tell("## How can I repeat it?"),
+        phrase("## How can I repeat it?"),
         again,
         shell(repeat_command(facts)),
-        tell("To browse every trial:"),
+        phrase("To browse every trial:"),
         shell(browse),
         _machine(facts),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
+def _way(plan: Facts) -> str:
+    return f"{plan.get('precision')}{', channels last' if plan.get('channels_last') else ''}"
+
+
 def _several(names: Sequence[str]) -> str:
     text = names[0]
     for name in names[1:]:
-        text = tell("{names} and {last}", names=text, last=name)
+        text = phrase("{names} and {last}", names=text, last=name)
     return text
 
 
@@ -112,18 +116,17 @@ def _machine(facts: Facts) -> str:
         return ""
     versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
     lines = [
-        tell(
+        phrase(
             "- {processor}, {cores}, {memory} GiB of memory, {platform}",
             processor=manifest["processor"],
             cores=count(manifest["cores"], "core"),
             memory=manifest["memory_gib"],
             platform=manifest["platform"],
         ),
-        tell(
+        phrase(
             "- Device {device}, {precision}, {workers} with {threads} each",
             device=manifest.get("device"),
-            precision=f"{manifest.get('precision')}"
-            + (", channels last" if manifest.get("channels_last") else ""),
+            precision=_way(manifest),
             workers=count(manifest["workers"] or 1, "worker"),
             threads=count(manifest.get("threads") or 1, "thread"),
         ),
@@ -131,7 +134,7 @@ def _machine(facts: Facts) -> str:
     ]
     if cards := manifest.get("cards"):
         lines.append(
-            tell(
+            phrase(
                 "- {gpus}: {names}; driver {driver}, CUDA {cuda}, cuDNN {cudnn}",
                 gpus=count(len(cards["names"]), "GPU"),
                 names=", ".join(sorted(set(cards["names"]))),
@@ -142,7 +145,7 @@ def _machine(facts: Facts) -> str:
         )
     if operations := manifest.get("not_repeatable"):
         lines.append(
-            tell(
+            phrase(
                 "- PyTorch has no deterministic algorithm on this GPU for {operations}, so a "
                 "repeat may differ in its last digits.",
                 operations=in_a_row(operations),
@@ -150,7 +153,7 @@ def _machine(facts: Facts) -> str:
         )
     if cluster := manifest["cluster"]:
         lines.append(
-            tell(
+            phrase(
                 "- The trainings ran on a Ray cluster of {nodes} with {processors}; the machine "
                 "named first is the coordinator's.",
                 nodes=count(cluster["nodes"], "node"),
@@ -159,9 +162,9 @@ def _machine(facts: Facts) -> str:
         )
     if not manifest["same_machine_throughout"]:
         lines.append(
-            tell(
+            phrase(
                 "- **This is the machine of the last session. An earlier one had another machine "
                 "or other versions** (all are in report.json), so expect small differences."
             )
         )
-    return f"{tell('It ran on:')}\n\n" + "\n".join(lines)
+    return f"{phrase('It ran on:')}\n\n" + "\n".join(lines)

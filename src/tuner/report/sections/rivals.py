@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import ntell, recalled, said, tell, translated
+from tuner.language import nphrase, phrase, recalled, said, translated
 from tuner.report.scored import metric_in
 from tuner.report.wording import (
     BLANK,
@@ -65,10 +65,10 @@ def rivals_verdict(facts: Facts) -> str:
     titles = dict(zip(rivals, others, strict=True))
     if found := winners(facts):
         named = [
-            tell("{rival} ({score})", rival=_name(rivals[name]), score=titles[name])
+            phrase("{rival} ({score})", rival=_name(rivals[name]), score=titles[name])
             for name in found
         ]
-        return ntell(
+        return nphrase(
             "**But {rivals} does better on the same test rows than the best network ({own}).** If "
             "the score is all that counts, use that.",
             "**But {rivals} do better on the same test rows than the best network ({own}).** If "
@@ -78,7 +78,7 @@ def rivals_verdict(facts: Facts) -> str:
             own=own,
         )
     named = [
-        tell(
+        phrase(
             "the {rival} {score} ({verdict})",
             rival=_name(one),
             score=titles[name],
@@ -86,7 +86,7 @@ def rivals_verdict(facts: Facts) -> str:
         )
         for name, one in rivals.items()
     ]
-    return tell(
+    return phrase(
         "On the same test rows, the best network has {own}, {rivals}.",
         own=own,
         rivals=listed(named),
@@ -103,7 +103,7 @@ def rivals_section(facts: Facts) -> str:
     if not rivals:
         return ""
     arms = {
-        tell("network, {arm}", arm=arm_word(name)): one
+        phrase("network, {arm}", arm=arm_word(name)): one
         for name, one in facts["arms"].items()
         if one["test"]
     }
@@ -115,7 +115,7 @@ def rivals_section(facts: Facts) -> str:
     rows = [
         [
             name,
-            recalled(one.get("setting") or "") or tell("trial {number}", number=one.get("trial")),
+            recalled(one.get("setting") or "") or phrase("trial {number}", number=one.get("trial")),
             validation,
             test,
             *([_in_units(facts, metric, one)] if units else []),
@@ -125,14 +125,14 @@ def rivals_section(facts: Facts) -> str:
     ]
     title = title_in_words(metric.title)
     header = [
-        tell("model"),
-        tell("setting"),
-        tell("validation {metric}", metric=title),
-        tell("test {metric}", metric=title),
-        *([tell("test {metric}, own units", metric=title)] if units else []),
-        tell("gain over the best network"),
-        tell("95 % interval"),
-        tell("verdict"),
+        phrase("model"),
+        phrase("setting"),
+        phrase("validation {metric}", metric=title),
+        phrase("test {metric}", metric=title),
+        *([phrase("test {metric}, own units", metric=title)] if units else []),
+        phrase("gain over the best network"),
+        phrase("95 % interval"),
+        phrase("verdict"),
     ]
     notes = "\n".join(translated(one) for one in NOTES)
     parts = (translated(HEADING), _answer(facts), table(header, rows, left=2), notes)
@@ -142,17 +142,19 @@ def rivals_section(facts: Facts) -> str:
 def _answer(facts: Facts) -> str:
     rivals = facts["rivals"]
     if found := winners(facts):
-        return tell("No: {rivals} did better.", rivals=listed([_name(rivals[one]) for one in found]))
+        return phrase(
+            "No: {rivals} did better.", rivals=listed([_name(rivals[one]) for one in found])
+        )
     level = [_name(one) for one in rivals.values() if _verdict(one) == "no proven gain"]
     if any(_verdict(one) is None for one in rivals.values()):
-        return tell("That cannot be said: not all were compared.")
+        return phrase("That cannot be said: not all were compared.")
     if level:
-        return tell(
+        return phrase(
             "It does as well as the {rivals}; no difference is proven.", rivals=listed(level)
         )
     if len(rivals) == 2:
-        return tell("Yes: it is proven better than both rivals.")
-    return tell("Yes: it is proven better than all rivals.")
+        return phrase("Yes: it is proven better than both rivals.")
+    return phrase("Yes: it is proven better than all rivals.")
 
 
 def _verdict(rival: Facts) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import tell
+from tuner.language import phrase
 from tuner.report.scored import metric_in
 from tuner.report.wording import significant, title_in_words
 
@@ -32,7 +32,7 @@ def in_target_units(facts: Facts) -> str:
     if not {"baseline", "best"} <= errors.keys() or metric.of_target is None:
         return ""
     was, now = (significant(errors[name] * target["std"], 3) for name in ("baseline", "best"))
-    return tell(
+    return phrase(
         "In the units of the target, the {metric} went from {was} to {now}; always giving the "
         "median has {trivial}.",
         metric=title_in_words(metric.of_target),

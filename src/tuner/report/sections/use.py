@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, tell
+from tuner.language import joined, phrase
 from tuner.report.scored import metric_in
 from tuner.report.sections.choice import reason
 from tuner.report.sections.guesses import is_guess
@@ -41,7 +41,7 @@ def use_section(facts: Facts) -> str:
     return "\n\n".join(
         part
         for part in (
-            tell("## What should I use?"),
+            phrase("## What should I use?"),
             reason(facts),
             _scores(facts),
             _settings(facts),
@@ -58,20 +58,20 @@ def _scores(facts: Facts) -> str:
     rounds = max((arm["fresh"]["n"] for arm in arms.values() if arm["fresh"]), default=0)
     tested = {name: one["n"] for arm in arms.values() for name, one in arm["test"].items()}
     rows = [
-        [tell("trial"), *(str(arm["trial"]) for arm in arms.values())],
-        [tell("reports") if loop else tell("epochs"), *(_epochs(arm) for arm in arms.values())],
+        [phrase("trial"), *(str(arm["trial"]) for arm in arms.values())],
+        [phrase("reports") if loop else phrase("epochs"), *(_epochs(arm) for arm in arms.values())],
     ]
     if rounds:
         fresh = means_and_stds(metric, [arm["fresh"] for arm in arms.values()])
-        rows.append([tell("fresh validation ({seeds})", seeds=count(rounds, "seed")), *fresh])
+        rows.append([phrase("fresh validation ({seeds})", seeds=count(rounds, "seed")), *fresh])
     searched = means_and_stds(
         metric, [with_uncertainty(facts, arm["validation"]) for arm in arms.values()]
     )
     title = title_in_words(metric.title)
     what = (
-        tell("validation {metric}", metric=title)
+        phrase("validation {metric}", metric=title)
         if loop
-        else tell("validation {metric} ({folds})", metric=title, folds=folds_of_search(facts))
+        else phrase("validation {metric} ({folds})", metric=title, folds=folds_of_search(facts))
     )
     rows.append([what, *searched])
     for name, seeds in tested.items():
@@ -79,9 +79,9 @@ def _scores(facts: Facts) -> str:
         scores = means_and_stds(one, [arm["test"].get(name) for arm in arms.values()])
         told = {"metric": title_in_words(one.title), "seeds": count(seeds, "seed")}
         what = (
-            tell("test {metric} ({seeds})", **told)
+            phrase("test {metric} ({seeds})", **told)
             if has_test(facts)
-            else tell("final {metric} ({seeds})", **told)
+            else phrase("final {metric} ({seeds})", **told)
         )
         rows.append([what, *scores])
     rows += rows_of_limits(facts, list(arms))
@@ -93,14 +93,14 @@ def _notes(facts: Facts, *, fresh: bool, tested: bool) -> str:
     if is_of_loop(facts):
         return _notes_on_loop(facts, tested=tested)
     notes = [
-        tell("- Scores are mean ± standard deviation, in standardised units of the target.")
+        phrase("- Scores are mean ± standard deviation, in standardised units of the target.")
         if facts["task"] == "regression"
-        else tell("- Scores are mean ± standard deviation."),
-        tell("- *Epochs*: how many were kept, of how many were planned."),
+        else phrase("- Scores are mean ± standard deviation."),
+        phrase("- *Epochs*: how many were kept, of how many were planned."),
     ]
     if fresh:
         notes.append(
-            tell(
+            phrase(
                 "- *Fresh validation*: scores of new trainings, on seeds and folds that the search "
                 "did not use."
             )
@@ -108,7 +108,7 @@ def _notes(facts: Facts, *, fresh: bool, tested: bool) -> str:
     notes.append(_of_validation(facts))
     if tested:
         notes.append(
-            tell(
+            phrase(
                 "- *Test*: scores of models trained on {rows}, as many seeds for each arm.",
                 rows=_rows_for_test(facts),
             )
@@ -123,11 +123,11 @@ def _of_validation(facts: Facts) -> str:
     """Say what a score of the search is, and what it rests on, where it is not all folds."""
     shown = facts["arms"][next(iter(facts["arms"]))]["validation"]
     if not _is_of_few_folds(facts) or shown.get("standard_error") is None:
-        return tell(
+        return phrase(
             "- *Validation*: the mean over the last tenth of the training. These scores picked the "
             "best, so **they are optimistic**."
         )
-    return tell(
+    return phrase(
         "- *Validation*: the mean over the last tenth of the training on {folds}, {rows:,} rows, ± "
         "its standard error. These scores picked the best, so **they are optimistic**.",
         folds=folds_of_search(facts),
@@ -148,7 +148,7 @@ def folds_of_search(facts: Facts) -> str:
     every = count(folds, "fold")
     if searched == folds:
         return every
-    return tell("{some} of {all}", some=searched, all=every)
+    return phrase("{some} of {all}", some=searched, all=every)
 
 
 def with_uncertainty(facts: Facts, of_search: Facts) -> Facts:
@@ -163,27 +163,27 @@ def with_uncertainty(facts: Facts, of_search: Facts) -> Facts:
 
 def _notes_on_loop(facts: Facts, *, tested: bool) -> str:
     notes = [
-        tell("- Scores are mean ± standard deviation, as the loop gives them."),
-        tell("- *Reports*: how many scores the loop has reported on the way."),
-        tell(
+        phrase("- Scores are mean ± standard deviation, as the loop gives them."),
+        phrase("- *Reports*: how many scores the loop has reported on the way."),
+        phrase(
             "- *Validation*: what the call of the search came to. These scores picked the best, so "
             "**they are optimistic**."
         ),
     ]
     if tested:
         notes.append(
-            tell(
+            phrase(
                 "- *Fresh validation*: calls on seeds that the search did not use. They picked the "
                 "winner."
             )
         )
         notes.append(
-            tell(
+            phrase(
                 "- *Test*: calls on further seeds, whose scores picked nothing, on the loop's test "
                 "rows."
             )
             if has_test(facts)
-            else tell(
+            else phrase(
                 "- *Final*: calls on further seeds, whose scores picked nothing, on the loop's "
                 "validation rows."
             )
@@ -195,8 +195,8 @@ def _rows_for_test(facts: Facts) -> str:
     whole: int = facts["data"]["sizes"]["development"]
     some: int = facts["confirmation"]["trained_on"] or whole
     if some == whole:
-        return tell("all {whole:,} development rows", whole=whole)
-    return tell(
+        return phrase("all {whole:,} development rows", whole=whole)
+    return phrase(
         "{some:,} of {whole:,} development rows, the same as for the fresh validation",
         some=some,
         whole=whole,
@@ -206,7 +206,7 @@ def _rows_for_test(facts: Facts) -> str:
 def _epochs(arm: Facts) -> str:
     planned = arm["hyperparameters"].get("epochs")
     kept = setting(BLANK if arm["best_epoch"] is None else arm["best_epoch"])
-    return tell("{some} of {all}", some=kept, all=planned) if planned else kept
+    return phrase("{some} of {all}", some=kept, all=planned) if planned else kept
 
 
 def _settings(facts: Facts) -> str:
@@ -219,17 +219,17 @@ def _settings(facts: Facts) -> str:
     differing = [name for name in names if len(set(values[name])) > 1]
     equal = [f"{code(name)} {values[name][0]}" for name in names if name not in differing]
     if not differing:
-        return tell("All arms have the same hyperparameters.") if names else ""
+        return phrase("All arms have the same hyperparameters.") if names else ""
     rows = [
         [code(name), *(_marked(value, values[name][0]) for value in values[name])]
         for name in differing
     ]
     parts = [
-        tell("All hyperparameters that differ (in bold: not the baseline's value):"),
-        table([tell("hyperparameter"), *map(arm_word, arms)], rows),
+        phrase("All hyperparameters that differ (in bold: not the baseline's value):"),
+        table([phrase("hyperparameter"), *map(arm_word, arms)], rows),
     ]
     if equal:
-        parts.append(tell("The others are the same for all: {equal}.", equal=in_a_row(equal)))
+        parts.append(phrase("The others are the same for all: {equal}.", equal=in_a_row(equal)))
     return "\n\n".join(parts)
 
 
@@ -252,7 +252,7 @@ def _race(facts: Facts) -> str:
         mark = one["arm"] and arm_word(one["arm"])
         mark = mark or (GUESS if is_guess(facts, one["trial"]) else None)
         trial = str(one["trial"])
-        name = tell("{trial} ({mark})", trial=trial, mark=mark) if mark else trial
+        name = phrase("{trial} ({mark})", trial=trial, mark=mark) if mark else trial
         behind = (
             BLANK
             if won or one["behind"] is None
@@ -261,31 +261,31 @@ def _race(facts: Facts) -> str:
         rows.append(
             [
                 f"**{name}**" if won else name,
-                again if one["fresh"] else tell("diverged"),
+                again if one["fresh"] else phrase("diverged"),
                 search,
                 str(one["rounds"]),
                 behind,
             ]
         )
-    header = [tell("trial"), tell("on {fresh}", fresh=new_trainings(facts))]
-    header += [tell("in the search"), tell("rounds"), tell("behind by")]
+    header = [phrase("trial"), phrase("on {fresh}", fresh=new_trainings(facts))]
+    header += [phrase("in the search"), phrase("rounds"), phrase("behind by")]
     told = joined(_race_in_words(facts), _optimism(facts))
-    return f"{tell('How the best was found:')}\n\n{table(header, rows)}\n\n{told}"
+    return f"{phrase('How the best was found:')}\n\n{table(header, rows)}\n\n{told}"
 
 
 def _race_in_words(facts: Facts) -> str:
     confirmation = facts["confirmation"]
     rounds = {one["rounds"] for one in confirmation["candidates"]}
     return joined(
-        tell(
+        phrase(
             "{who} were trained again in rounds.",
-            who=listed([tell("The best trials of the search"), *_fixed(facts)]),
+            who=listed([phrase("The best trials of the search"), *_fixed(facts)]),
         ),
-        tell("Each round has a new seed, the same for all.")
+        phrase("Each round has a new seed, the same for all.")
         if is_of_loop(facts)
-        else tell("Each round has a new seed and a new fold, the same for all."),
-        tell("The weakest were dropped along the way.") if len(rounds) > 1 else "",
-        tell("*Behind by* compares a trial with the winner on the rounds that both were in."),
+        else phrase("Each round has a new seed and a new fold, the same for all."),
+        phrase("The weakest were dropped along the way.") if len(rounds) > 1 else "",
+        phrase("*Behind by* compares a trial with the winner on the rounds that both were in."),
         _ranked_by(facts),
         _who_won(facts),
     )
@@ -296,22 +296,22 @@ def _who_won(facts: Facts) -> str:
     winner, fewest = confirmation["winner"], confirmation["fewest"]
     best = facts["arms"].get("best", {}).get("trial")
     if best != winner:
-        return tell(
+        return phrase(
             "Trial {winner} won. Trial {best} was found later and has not been in this comparison.",
             winner=winner,
             best=best,
         )
     n = next(one["rounds"] for one in confirmation["candidates"] if one["trial"] == best)
     if n <= fewest:
-        return tell("Trial {winner} won.", winner=winner)
+        return phrase("Trial {winner} won.", winner=winner)
     told = {"winner": winner, "rounds": count(n, "round"), "fewest": fewest}
     if n < confirmation["most"]:
-        return tell(
+        return phrase(
             "Trial {winner} won, after {rounds} instead of {fewest}, because its gain was not "
             "clear before.",
             **told,
         )
-    return tell(
+    return phrase(
         "Trial {winner} won, after {rounds} instead of {fewest}, because its gain never became "
         "clear.",
         **told,
@@ -322,7 +322,7 @@ def _ranked_by(facts: Facts) -> str:
     """Say by what the candidates were ranked, where that is not the new folds alone."""
     if not facts["confirmation"].get("with_search"):
         return ""
-    return tell(
+    return phrase(
         "They were ranked by the mean of their folds in the search and the new ones; the winner "
         "was compared with {arms} on new folds alone.",
         arms=listed(_fixed(facts)),
@@ -332,7 +332,7 @@ def _ranked_by(facts: Facts) -> str:
 def _fixed(facts: Facts) -> list[str]:
     """Name the arms that are in the race whatever the search has found."""
     names = [name for name in COLUMNS if name != "best" and name in facts["arms"]]
-    return [tell("the {arm}", arm=arm_word(name)) for name in names]
+    return [phrase("the {arm}", arm=arm_word(name)) for name in names]
 
 
 def _optimism(facts: Facts) -> str:
@@ -341,18 +341,16 @@ def _optimism(facts: Facts) -> str:
     if not best or best["optimism"] is None:
         return ""
     by = best["optimism"]
-    begin = tell(
+    begin = phrase(
         "Its {metric} on {fresh} is {score}.",
         metric=title_in_words(metric.title),
         fresh=new_trainings(facts),
         score=means_and_stds(metric, [best["fresh"]])[0],
     )
     if by > 0:
-        told = tell(
-            "Its score in the search was {by} too optimistic.", by=difference(metric, by)
-        )
+        told = phrase("Its score in the search was {by} too optimistic.", by=difference(metric, by))
     else:
-        told = tell(
+        told = phrase(
             "Its score in the search was not better than that, so it was not too optimistic, as "
             "far as these fresh trainings can tell. The test rows may still be harder."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import FEWEST_TO_PROVE
-from tuner.language import joined, ntell, recalled, tell
+from tuner.language import joined, nphrase, phrase, recalled
 from tuner.report.scored import metric_in
 from tuner.report.sections.loop import has_test, is_of_loop, on_test
 from tuner.report.wording import (
@@ -38,9 +38,9 @@ def verdict(facts: Facts) -> str:
     """Say in one sentence whether tuning has paid."""
     arms, pair = facts["arms"], facts["comparison"]["best_vs_baseline"]
     if not arms:
-        return tell("No verdict yet: {trials}, none of them complete.", trials=_trials(facts))
+        return phrase("No verdict yet: {trials}, none of them complete.", trials=_trials(facts))
     if "baseline" not in arms:
-        return tell(
+        return phrase(
             "No verdict yet: the baseline has no complete trial ({trials}).", trials=_trials(facts)
         )
     if pair is None:
@@ -51,23 +51,23 @@ def verdict(facts: Facts) -> str:
     told = {"what": what, "was": was, "now": now}
     if pair["verdict"] == "better":
         if _recipe_is_best(facts):
-            return tell(
+            return phrase(
                 "Better: the textbook recipe took the {what} from {was} to {now}; the search "
                 "found nothing better than this recipe.",
                 **told,
             )
-        return tell("Better: tuning took the {what} from {was} to {now}.", **told)
+        return phrase("Better: tuning took the {what} from {was} to {now}.", **told)
     if pair["verdict"] == "worse":
-        return tell(
+        return phrase(
             "Worse: with tuning, the {what} went from {was} to {now}; keep the baseline.", **told
         )
     if was == now:
-        return tell(
+        return phrase(
             "No proven gain: the {what} stayed at {now}, and that can be chance.",
             what=what,
             now=now,
         )
-    return tell(
+    return phrase(
         "No proven gain: the {what} went from {was} to {now}, and that can be chance.", **told
     )
 
@@ -88,19 +88,21 @@ def how_sure(facts: Facts) -> str:
     told = {"difference": difference(metric, gain, width or gain), "seeds": seeds}
     if pair["interval"] is None:
         begin = (
-            tell("the loss is {difference}, on {seeds} only, so there is no interval.", **told)
+            phrase("the loss is {difference}, on {seeds} only, so there is no interval.", **told)
             if worse
-            else tell("the gain is {difference}, on {seeds} only, so there is no interval.", **told)
+            else phrase(
+                "the gain is {difference}, on {seeds} only, so there is no interval.", **told
+            )
         )
     else:
         told |= {"interval": interval, "p": p_value(pair["p_value"])}
         begin = (
-            tell(
+            phrase(
                 "the loss is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).",
                 **told,
             )
             if worse
-            else tell(
+            else phrase(
                 "the gain is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).",
                 **told,
             )
@@ -111,7 +113,7 @@ def how_sure(facts: Facts) -> str:
 
 def seeds_per_arm(pair: Facts) -> str:
     """Write how many models an arm of a comparison has."""
-    return ntell("{count:,} seed per arm", "{count:,} seeds per arm", pair["n"], count=pair["n"])
+    return nphrase("{count:,} seed per arm", "{count:,} seeds per arm", pair["n"], count=pair["n"])
 
 
 def looks_taken(facts: Facts) -> str:
@@ -121,13 +123,13 @@ def looks_taken(facts: Facts) -> str:
         return ""
     first, both = plan["models"]
     if plan["made"] < 2 and not plan["settled"]:
-        return tell(
+        return phrase(
             "The second look, at {both} models per arm, is still to come: continue the study.",
             both=both,
         )
     if plan["made"] < 2:
-        return tell("The first look, at {first} models per arm, was enough.", first=first)
-    return tell(
+        return phrase("The first look, at {first} models per arm, was enough.", first=first)
+    return phrase(
         "The first look, at {first} models per arm, proved nothing, so a second look was taken at "
         "{both}. Both were planned beforehand and share the 5 % of error.",
         first=first,
@@ -138,23 +140,23 @@ def looks_taken(facts: Facts) -> str:
 def covered(facts: Facts, pair: Facts) -> str:
     """Say which kinds of luck an interval covers, and how much each adds to the uncertainty."""
     if not has_test(facts):
-        return tell(
+        return phrase(
             "This covers the luck of training. The scores are on the validation rows that the "
             "search has seen, so new rows are not covered: add a function `test` to the file."
         )
     if not pair.get("rows"):
         if is_of_loop(facts):
-            return tell(
+            return phrase(
                 "This covers the luck of training, not the choice of the test rows: return a score "
                 "for each row from `test`, and it will."
             )
-        return tell(
+        return phrase(
             "This covers the luck of training, not the choice of the {rows:,} test rows.",
             rows=facts["data"]["sizes"]["test"],
         )
     rows, seeds = pair.get("share_of_rows"), pair.get("share_of_seeds")
     if rows is not None and seeds is not None:
-        text = tell(
+        text = phrase(
             "This covers new trainings and new test rows (there were {rows:,}); {of_rows} of the "
             "uncertainty comes from the rows and {of_seeds} from the seeds.",
             rows=pair["rows"],
@@ -162,17 +164,15 @@ def covered(facts: Facts, pair: Facts) -> str:
             of_seeds=per_cent(seeds),
         )
     else:
-        text = tell(
+        text = phrase(
             "This covers new trainings and new test rows (there were {rows:,}).", rows=pair["rows"]
         )
     looks = pair.get("looks") or 1
-    used = tell(
+    used = phrase(
         "The test rows have been used {looks} times, and the interval is wider for that.",
         looks=looks,
     )
-    up = tell(
-        "**These test rows are used up**: find new ones before you trust another verdict."
-    )
+    up = phrase("**These test rows are used up**: find new ones before you trust another verdict.")
     return joined(text, used if looks > 1 else "", up if pair.get("used_up") else "")
 
 
@@ -184,32 +184,34 @@ def _certainty(pair: Facts) -> list[str]:
 def _why_not_proven(facts: Facts, pair: Facts) -> str:
     if pair.get("seed_matters", "weights") != "weights":
         if is_of_loop(facts):
-            return tell(
+            return phrase(
                 "Fresh seeds change nothing: every call of a configuration came to the same score, "
                 "so more calls prove nothing. If the loop seeds itself, use `tuner.seed()` there."
             )
-        return tell(
+        return phrase(
             "The case fixes the seed of its weights, so all models of a configuration begin alike, "
             "and more trainings prove nothing. Remove the fixed seed from `build`."
         )
     fewest = fewest_seeds(pair)
     if pair["n"] < fewest:
-        return tell(
+        return phrase(
             "Fewer than {fewest} seeds cannot tell a gain from chance; {with_more}.",
             fewest=fewest,
             with_more=_with_more(facts, pair),
         )
     if pair["interval"] and pair["interval"][0] <= 0 <= pair["interval"][1]:
-        return tell("The interval includes zero, so there may be no gain at all.")
-    return tell("The interval excludes zero, but the test does not rule out chance (p above 0.05).")
+        return phrase("The interval includes zero, so there may be no gain at all.")
+    return phrase(
+        "The interval excludes zero, but the test does not rule out chance (p above 0.05)."
+    )
 
 
 def _why_unsure(facts: Facts) -> str:
     arms, unfinished = facts["arms"], facts["trials"]["unfinished"]
     if "baseline" not in arms:
-        more = tell("Run the same command again to continue.") if unfinished else ""
-        return joined(tell("there is nothing to compare with yet."), more)
-    return tell("not at all yet. Scores of a search are optimistic: the best was chosen by them.")
+        more = phrase("Run the same command again to continue.") if unfinished else ""
+        return joined(phrase("there is nothing to compare with yet."), more)
+    return phrase("not at all yet. Scores of a search are optimistic: the best was chosen by them.")
 
 
 def recipe_verdict(facts: Facts) -> str:
@@ -218,7 +220,7 @@ def recipe_verdict(facts: Facts) -> str:
     if arms and "recipe" not in arms:
         if not facts.get("has_recipe", True):
             return ""
-        return tell("The textbook recipe has no complete trial, so it is not compared.")
+        return phrase("The textbook recipe has no complete trial, so it is not compared.")
     if (
         pair is None
         or facts["comparison"]["best_vs_baseline"] is None  # the best has a validation score only
@@ -228,16 +230,16 @@ def recipe_verdict(facts: Facts) -> str:
     _, (_, now), interval = _figures(facts, "recipe")
     told = {"now": now, "interval": interval}
     if pair["verdict"] == "better":
-        return tell("The textbook recipe alone reached {now} (gain {interval}).", **told)
+        return phrase("The textbook recipe alone reached {now} (gain {interval}).", **told)
     if pair["verdict"] == "worse":
-        return tell("The textbook recipe alone made it worse: {now} (loss {interval}).", **told)
+        return phrase("The textbook recipe alone made it worse: {now} (loss {interval}).", **told)
     if pair["n"] < fewest_seeds(pair):
-        return tell(
+        return phrase(
             "The textbook recipe alone reached {now}: no proven gain on {seeds}.",
             now=now,
             seeds=count(pair["n"], "seed"),
         )
-    return tell(
+    return phrase(
         "The textbook recipe alone reached {now}: no proven gain ({interval}, {p}).",
         **told,
         p=p_value(pair["p_value"]),
@@ -260,20 +262,20 @@ def most_of_it(facts: Facts) -> str:
         one["change"] for one in found["path"] if one["change"] in found["smallest"]["changes"]
     ]
     if len(names) > MOST_NAMED:
-        return tell(
+        return phrase(
             "{needed} of the {changes} are needed.",
             needed=len(names),
             changes=count(len(found["changes"]), "change"),
         )
     told = {"names": listed([code(name) for name in names]), "share": of_the_gain(part / whole)}
     if is_of_loop(facts):
-        return ntell(
+        return nphrase(
             "On fresh seeds, {names} alone brings {share}.",
             "On fresh seeds, {names} alone bring {share}.",
             len(names),
             **told,
         )
-    return ntell(
+    return nphrase(
         "On fresh folds, {names} alone brings {share}.",
         "On fresh folds, {names} alone bring {share}.",
         len(names),
@@ -284,8 +286,8 @@ def most_of_it(facts: Facts) -> str:
 def of_the_gain(share: float) -> str:
     """Write a share of the gain; more than all of it is all of it."""
     if share >= 1:
-        return tell("all of the gain")
-    return tell("{share} of the gain", share=per_cent(share))
+        return phrase("all of the gain")
+    return phrase("{share} of the gain", share=per_cent(share))
 
 
 def is_unconfirmed(facts: Facts) -> bool:
@@ -297,37 +299,37 @@ def _unconfirmed(facts: Facts) -> str:
     confirmation, best = facts["confirmation"], facts["arms"]["best"]["trial"]
     going_on = True  # a clause is still to be explained
     if confirmation is None:
-        begin = tell("Not confirmed yet")
+        begin = phrase("Not confirmed yet")
     elif "best" in confirmation["outdated"]:
         going_on = False
-        begin = tell(
+        begin = phrase(
             "Not confirmed yet: the search has found a better trial ({best}) since trial {before} "
             "was confirmed",
             best=best,
             before=confirmation["outdated"]["best"],
         )
     elif confirmation["outdated"] or "best" not in facts["arms"]:
-        begin = tell("Not all current arms have been confirmed")
+        begin = phrase("Not all current arms have been confirmed")
     else:
         going_on = False
-        begin = tell("Not every confirmed test score is a number, so nothing is proven")
+        begin = phrase("Not every confirmed test score is a number, so nothing is proven")
     metric = metric_in(facts)
     was, now = (
         _level(metric, facts["arms"][name]["validation"]["mean"]) for name in ("baseline", "best")
     )
     if facts["arms"]["baseline"]["trial"] == best or was is None or now is None:
-        in_search = tell("in the search, nothing was better than the baseline.")
+        in_search = phrase("in the search, nothing was better than the baseline.")
     else:
         decimals = _decimals(metric, was, now)
-        in_search = tell(
+        in_search = phrase(
             "in the search, tuning took the validation {metric} from {was} to {now}.",
             metric=title_in_words(metric.level_title),
             was=_write(metric, was, decimals),
             now=_write(metric, now, decimals),
         )
     if going_on:
-        return tell("{begin}: {in_search}", begin=begin, in_search=in_search)
-    return tell("{begin}; {in_search}", begin=begin, in_search=in_search)
+        return phrase("{begin}: {in_search}", begin=begin, in_search=in_search)
+    return phrase("{begin}; {in_search}", begin=begin, in_search=in_search)
 
 
 def _baseline_is_best(facts: Facts) -> str:
@@ -338,19 +340,19 @@ def _baseline_is_best(facts: Facts) -> str:
         "level": _write(metric, level, _decimals(metric, level)),
     }
     if facts["trials"]["complete"] == 1:
-        return tell(
+        return phrase(
             "Nothing to compare yet: the only complete trial is the baseline, whose {metric} is "
             "{level}.",
             **told,
         )
     told["trials"] = _trials(facts)
     if _has_few_seeds(facts):
-        return tell(
+        return phrase(
             "No proven gain: in {trials} the search found nothing better than the baseline, whose "
             "{metric} is {level}.",
             **told,
         )
-    return tell(
+    return phrase(
         "No gain: in {trials} the search found nothing better than the baseline, whose {metric} is "
         "{level}.",
         **told,
@@ -360,12 +362,12 @@ def _baseline_is_best(facts: Facts) -> str:
 def _sure_of_the_baseline(facts: Facts, seeds: str) -> str:
     if _has_few_seeds(facts):
         pair = facts["comparison"]["best_vs_baseline"]
-        return tell(
+        return phrase(
             "{seeds} cannot tell a gain from chance; {with_more}.",
             seeds=seeds,
             with_more=_with_more(facts, pair),
         )
-    return tell(
+    return phrase(
         "the baseline was trained again on {seeds}, beside the best trials of the search.",
         seeds=seeds,
     )
@@ -384,8 +386,8 @@ def fewest_seeds(pair: Facts) -> int:
 def _with_more(facts: Facts, pair: Facts) -> str:
     """Say what to run for enough models; a further test on the same rows may need more."""
     if is_of_loop(facts):
-        return tell("run again with `--seeds {fewest}` or more", fewest=fewest_seeds(pair))
-    return tell("run again without `--seeds`")
+        return phrase("run again with `--seeds {fewest}` or more", fewest=fewest_seeds(pair))
+    return phrase("run again without `--seeds`")
 
 
 def _recipe_is_best(facts: Facts) -> bool:

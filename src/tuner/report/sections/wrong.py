@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, recalled, said, tell, translated
+from tuner.language import joined, phrase, recalled, said, translated
 from tuner.report.wording import (
     BLANK,
     arm_word,
@@ -40,23 +40,23 @@ def wrong_section(facts: Facts) -> str:
     found = facts["diagnosis"]
     if not found:
         return ""
-    parts = [tell("## What is wrong with the baseline?")]
+    parts = [phrase("## What is wrong with the baseline?")]
     if first := found.get("baseline"):
-        told = tell(
+        told = phrase(
             "**{label}**: {meaning}.",
             label=label_word(first["label"]).capitalize(),
             meaning=recalled(first["meaning"]),
         )
         parts.append(joined(told, _try(first)))
-    header = [tell("arm"), tell("diagnosis"), tell("training"), tell("validation")]
-    header += [tell("since best"), tell("last quarter"), tell("standard error")]
+    header = [phrase("arm"), phrase("diagnosis"), phrase("training"), phrase("validation")]
+    header += [phrase("since best"), phrase("last quarter"), phrase("standard error")]
     rows = [
         [arm_word(name), label_word(one["label"]), *_shares(one["signs"])]
         for name, one in found.items()
     ]
     parts += [table(header, rows, left=2), "\n".join(translated(one) for one in LEGEND)]
     parts.append(
-        tell(
+        phrase(
             "Each arm is compared with the best trial of the search. It counts as healthy if it is "
             "as good as that trial and shows no other problem. The diagnosis printed during the "
             "search did not know the best trial yet."
@@ -64,19 +64,19 @@ def wrong_section(facts: Facts) -> str:
     )
     if all(one["label"] == "overfitting" for one in found.values()) and len(found) > 1:
         parts.append(
-            tell("All arms overfit, so more training rows would probably help all of them.")
+            phrase("All arms overfit, so more training rows would probably help all of them.")
         )
     return "\n\n".join(parts)
 
 
 def _try(diagnosis: Facts) -> str:
     groups = [
-        tell("{group} ({names})", group=group_word(group), names=in_a_row([*map(code, names)]))
+        phrase("{group} ({names})", group=group_word(group), names=in_a_row([*map(code, names)]))
         for group, names in diagnosis["try_first"].items()
     ]
     if not groups:
         return ""
-    return tell("The usual remedies, cheapest first: {groups}.", groups=in_a_row(groups))
+    return phrase("The usual remedies, cheapest first: {groups}.", groups=in_a_row(groups))
 
 
 def _shares(signs: Mapping[str, float] | None) -> list[str]:
