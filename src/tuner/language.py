@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ENGLISH = "en"
 FOLDER = Path(__file__).parent / "languages"
+HAN = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")  # with its punctuation
 FEWEST_LETTERS = 12  # of a pattern, before it is believed that a text was made of it
 _spoken: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
@@ -68,7 +69,7 @@ def translated(text: str) -> str:
         for name, part in text.parts.items()
     }
     pattern = gettext(text.pattern)
-    return pattern.format(**parts) if parts else pattern
+    return _filled(pattern, parts) if parts else pattern
 
 
 def phrase(pattern: str, /, **parts: object) -> str:
@@ -86,16 +87,35 @@ def nphrase(one: str, many: str, count: int, /, **parts: object) -> str:
     >>> nphrase("{count} seed", "{count} seeds", 1, count=1)
     '1 seed'
     """
-    return ngettext(one, many, count).format(
-        **{
-            name: translated(part) if isinstance(part, str) else part
-            for name, part in parts.items()
-        }
-    )
+    said_parts = {
+        name: translated(part) if isinstance(part, str) else part for name, part in parts.items()
+    }
+    return _filled(ngettext(one, many, count), said_parts)
+
+
+def _filled(pattern: str, parts: Mapping[str, object]) -> str:
+    """Put parts into a pattern; no space stays between two Chinese characters that come to meet."""
+    if spoken() == ENGLISH:
+        return pattern.format(**parts)
+    text, formatter = "", string.Formatter()
+    for literal, name, kind, conversion in formatter.parse(pattern):
+        text = _next_to(text, literal)
+        if name is not None:
+            part = formatter.convert_field(parts[name], conversion)
+            text = _next_to(text, format(part, kind or ""))
+    return text
+
+
+def _next_to(text: str, more: str) -> str:
+    if HAN.match(text[-2:-1]) and text.endswith(" ") and HAN.match(more):
+        return text[:-1] + more
+    if HAN.match(text[-1:]) and more.startswith(" ") and HAN.match(more[1:]):
+        return text + more[1:]
+    return text + more
 
 
 def plural(one: str, many: str) -> tuple[str, str]:
-    """Mark the two forms of a noun with its number for the catalogues; `nphrase` says one of them."""
+    """Mark the two forms of a phrase with a number for the catalogues; `nphrase` says one."""
     return one, many
 
 
@@ -279,7 +299,7 @@ def _recalled(text: str, fewest: int = 1) -> str | None:
             break
         if found := pattern.shape.fullmatch(text):
             parts = {name: _part(part) for name, part in found.groupdict().items()}
-            return pattern.other.format(**parts)
+            return _filled(pattern.other, parts)
     return None
 
 

@@ -242,9 +242,7 @@ def cell(text: str) -> str:
 def sentence(text: str) -> str:
     """Begin with a capital, and end with a full stop."""
     text = text[:1].upper() + text[1:]
-    if text.endswith((".", "!", "?")) or (
-        spoken() != ENGLISH and text.endswith(("。", "！", "？"))
-    ):
+    if text.endswith((".", "!", "?")) or (spoken() != ENGLISH and text.endswith(("。", "？"))):
         return text
     return phrase("{clause}.", clause=text)
 

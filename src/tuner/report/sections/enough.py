@@ -144,7 +144,11 @@ def _checks(facts: Facts) -> str:
         f"- {sentence(recalled(one['found']))}"
         if one["good"]
         else "- "
-        + joined(f"**{sentence(recalled(one['found']))}**", sentence(recalled(one["advice"])))
+        + phrase(
+            "**{found}** {advice}",
+            found=sentence(recalled(one["found"])),
+            advice=sentence(recalled(one["advice"])),
+        )
         for one in checks
     )
 

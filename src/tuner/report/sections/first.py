@@ -83,7 +83,8 @@ def _remarks(facts: Facts) -> str:
         told.append(
             phrase(
                 "> **About the baseline:** nobody named one, so it is made up: the middle of each "
-                "range. To compare with what you have, add `--baseline NAME=VALUE` and a new `--name`."
+                "range. To compare with what you have, add `--baseline NAME=VALUE` and a new "
+                "`--name`."
             )
         )
     if accepted := facts.get("changes_accepted"):
