@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
 from pathlib import Path
@@ -36,7 +37,18 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 OTHERS = [code for code in languages() if code != ENGLISH]
 # What a sentence stands in, besides what babel knows: `nphrase` and its like have two forms.
-KEYWORDS = ("-k", "said", "-k", "phrase", "-k", "nphrase:1,2", "-k", "nsaid:1,2", "-k", "plural:1,2")
+KEYWORDS = (
+    "-k",
+    "said",
+    "-k",
+    "phrase",
+    "-k",
+    "nphrase:1,2",
+    "-k",
+    "nsaid:1,2",
+    "-k",
+    "plural:1,2",
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +95,26 @@ def faults(catalogue: Catalog, template: Catalog) -> Iterator[str]:
         elif any(parts(form) != parts(meant[0]) for form in forms):
             yield f"other parts: {one.id!r}"
     yield from (f"left over: {one!r}" for one in catalogue.obsolete)
+
+
+def written() -> Iterator[str]:
+    """Every sentence that the code marks, wherever it stands."""
+    forms = {"said": 1, "phrase": 1, "nphrase": 2, "nsaid": 2, "plural": 2}
+    for path in (ROOT / "src" / "tuner").rglob("*.py"):
+        if path.parent.name == "own" or "own" in path.relative_to(ROOT).parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                for one in node.args[: forms.get(node.func.id, 0)]:
+                    if isinstance(one, ast.Constant):
+                        yield one.value
+
+
+def test_extraction_finds_every_sentence(template: Catalog) -> None:
+    found = set()
+    for one in template:
+        found |= {one.id} if isinstance(one.id, str) else set(one.id)
+    assert not set(written()) - found, "babel does not look into f-strings"
 
 
 @pytest.mark.parametrize("code", OTHERS)

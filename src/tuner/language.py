@@ -128,12 +128,15 @@ def joined(*sentences: str) -> str:
     return text
 
 
-def recalled(text: str) -> str:
+def recalled(text: str, fewest: int = FEWEST_LETTERS) -> str:
     """Return a stored English text in the language that is spoken, where its pattern is known.
 
     What a store holds is a plain string. It is held against every pattern of the catalogue, and the
     one with the most letters of its own wins; of several sentences, each has to be known. Other
     text is returned as it is.
+
+    Args:
+        fewest: letters of its own that a pattern has to have, to be believed.
 
     >>> recalled("what a person wrote")
     'what a person wrote'
@@ -142,10 +145,9 @@ def recalled(text: str) -> str:
         return text
     if isinstance(text, Message):
         return translated(text)
-    if (whole := _recalled(text, FEWEST_LETTERS)) is not None:
+    if (whole := _recalled(text, fewest)) is not None:
         return whole
-    sentences = re.split(r"(?<=[.!?]) (?=[A-Z])", text)
-    every = [_recalled(one, FEWEST_LETTERS) for one in sentences]
+    every = [_recalled(one, fewest) for one in re.split(r"(?<=[.!?]) (?=[A-Z])", text)]
     known = [one for one in every if one is not None]
     return joined(*known) if len(known) == len(every) else text
 
@@ -268,7 +270,8 @@ class _Pattern:
         shape, own, seen = "", "", set[str]()
         pieces = list(string.Formatter().parse(pattern))
         letters = sum(letter.isalpha() for literal, *_ in pieces for letter in literal)
-        text = r".+?" if letters >= FEWEST_LETTERS else r"[-\u2212\w.,]+"
+        within_a_sentence = r"(?:(?![.!?] ).)+?"
+        text = within_a_sentence if letters >= FEWEST_LETTERS else r"[-\u2212\w.,]+"
         for literal, name, kind, _ in pieces:
             own += literal
             shape += re.escape(literal)
@@ -309,9 +312,10 @@ def _part(text: str) -> str:
         return text
     if (whole := _recalled(text)) is not None:
         return whole
-    every = [_recalled(one) for one in text.split(", ")]
+    pieces = re.split(", | and ", text)
+    every = [_recalled(one) if " " in one else one for one in pieces]
     known = [one for one in every if one is not None]
-    if len(known) < max(len(every), 2):
+    if len(known) < len(every) or known == pieces:
         return text
     listed = known[0]
     for one in known[1:]:

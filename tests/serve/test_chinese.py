@@ -152,6 +152,22 @@ def test_a_study_in_the_queue_is_chinese(empty: Service) -> None:
         assert not english(Seen(page).texts, DATA)
 
 
+def test_a_report_is_in_the_language_of_its_reader(client: TestClient) -> None:
+    place = "studies/tiny/reports"
+    page = client.get(f"/tuner/{place}/report.html", headers=CHINESE)
+    seen = Seen(page.text)
+    assert seen.language == "zh"
+    assert any("把握有多大" in text for text in seen.texts)
+    assert "Content-Security-Policy" in page.headers
+    assert client.get(f"/tuner/{place}/report.md", headers=CHINESE).text.startswith("# 研究 `tiny`")
+    english = {"Accept-Language": "en"}
+    for file in ("report.html", "report.md", "report.json"):
+        whole = client.get(f"/tuner/{place}/{file}", headers=english).content
+        assert client.get(f"/api/v1/{place}/{file}", headers=CHINESE).content == whole
+    facts = client.get(f"/tuner/{place}/report.json", headers=CHINESE).content
+    assert facts == client.get(f"/tuner/{place}/report.json", headers=english).content
+
+
 def test_a_reader_switches_the_language_and_stays_on_the_page(empty: Service) -> None:
     client = client_of(empty)
     page = client.get("/tuner/new?case=tiny")

@@ -233,16 +233,23 @@ def _open(
     identity = config.dataset.test.identity()
 
     def record() -> None:
-        reason = nsaid(
-            "final evaluation of {trials} configuration on {seeds} seeds",
-            "final evaluation of {trials} configurations on {seeds} seeds",
-            trials,
-            trials=trials,
-            seeds=seeds,
-        )
         if rivals:
-            names = " and ".join(map(TITLES.__getitem__, rivals))
-            reason = said("{evaluation}, beside {rivals}", evaluation=reason, rivals=names)
+            reason = nsaid(
+                "final evaluation of {trials} configuration on {seeds} seeds, beside {rivals}",
+                "final evaluation of {trials} configurations on {seeds} seeds, beside {rivals}",
+                trials,
+                trials=trials,
+                seeds=seeds,
+                rivals=" and ".join(map(TITLES.__getitem__, rivals)),
+            )
+        else:
+            reason = nsaid(
+                "final evaluation of {trials} configuration on {seeds} seeds",
+                "final evaluation of {trials} configurations on {seeds} seeds",
+                trials,
+                trials=trials,
+                seeds=seeds,
+            )
         if look > 1:
             reason = said("second look, which was planned: {evaluation}", evaluation=reason)
         record_opening(study, identity, reason, look)

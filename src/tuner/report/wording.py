@@ -151,6 +151,14 @@ def in_a_row(names: Sequence[str]) -> str:
     return text
 
 
+def in_turn(clauses: Sequence[str]) -> str:
+    """Write clauses one after the other: a; b; c."""
+    text = clauses[0]
+    for one in clauses[1:]:
+        text = phrase("{one}; {other}", one=text, other=one)
+    return text
+
+
 def decimals_for(*values: float, least: int = 0) -> int:
     """How many decimals show the smallest of the values (zeros apart) with one digit at least."""
     sizes = [abs(value) for value in values if value]

@@ -8,11 +8,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from tuner.language import said
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SQUARE = "TaperingPruner: after a share s of a training, the best (1 - s)^2 of all trials go on"
-CUBE = "TaperingPruner: after a share s of a training, the best (1 - s)^3 go on, a tenth at least"
+SQUARE = said(
+    "TaperingPruner: after a share s of a training, the best (1 - s)^2 of all trials go on"
+)
+CUBE = said(
+    "TaperingPruner: after a share s of a training, the best (1 - s)^3 go on, a tenth at least"
+)
 PRUNERS = (CUBE, SQUARE)  # the newest first
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-GAUSSIAN = (
+from tuner.language import said
+
+GAUSSIAN = said(
     "BayesianSampler: a Gaussian process over complete and pruned trials, n_startup_trials=10, "
     "reseeded before each ask"
 )
-ONE_BY_ONE = "TPESampler(multivariate=False), n_startup_trials=10, reseeded before each ask"
+ONE_BY_ONE = said("TPESampler(multivariate=False), n_startup_trials=10, reseeded before each ask")
 SAMPLERS = (GAUSSIAN, ONE_BY_ONE)  # the newest first

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from tuner.data.findings import FEWEST, numbers_rows
 from tuner.data.table import Column
 from tuner.errors import DataError
+from tuner.language import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +88,9 @@ def decide(name: str, cells: Any, *, commas: bool) -> Column:
     """
     values = _values(cells)
     if len(values) == 0:
-        return Column(name=name, kind="left out", why="no row has a value", missing=len(cells))
+        return Column(
+            name=name, kind="left out", why=said("no row has a value"), missing=len(cells)
+        )
     if len(values) == len(cells):
         missing, empty, texts = 0, 0, values
     else:
@@ -95,13 +98,13 @@ def decide(name: str, cells: Any, *, commas: bool) -> Column:
         empty = int(pc.sum(pc.equal(cells, "")).as_py())
         texts = pc.unique(pc.filter(cells, pc.not_equal(cells, "")))
     if len(texts) == 1 and not empty:
-        return Column(name=name, kind="left out", why="the same in all rows")
+        return Column(name=name, kind="left out", why=said("the same in all rows"))
     if found := _number(name, cells, values, missing, commas=commas):
         return found
     lower = {value.casefold() for value in values.to_pylist()} if len(values) <= 4 else set()
     for pair in PAIRS:
         if lower == set(pair):
-            why = f"{pair[0]} is 0, {pair[1]} is 1"
+            why = said("{one} is 0, {other} is 1", one=pair[0], other=pair[1])
             return Column(name=name, kind="yes or no", why=why, missing=missing, values=pair)
     if found := _date(name, cells, values, missing):
         return found
@@ -121,7 +124,7 @@ def _number(name: str, cells: Any, values: Any, missing: int, *, commas: bool) -
         return None
     column = Column(name=name, kind="number", why=_why_number(form), missing=missing, form=form)
     if len(values) == len(cells) >= FEWEST and _numbers_rows(column, cells):
-        why = "a different whole number in each row, like an id"
+        why = said("a different whole number in each row, like an id")
         return Column(name=name, kind="left out", why=why)
     if not missing:
         return column
@@ -131,7 +134,7 @@ def _number(name: str, cells: Any, values: Any, missing: int, *, commas: bool) -
         column = Column(
             name=name,
             kind="number",
-            why=f"{column.why}; {shown} is a missing value",
+            why=said("{why}; {shown} is a missing value", why=column.why, shown=shown),
             missing=missing,
             form=form,
         )
@@ -145,9 +148,9 @@ def _numbers_rows(column: Column, cells: Any) -> bool:
 
 def _why_number(form: str) -> str:
     return {
-        "": "all are numbers",
-        ",": "numbers with decimal commas",
-        "thousands": "numbers with commas between thousands",
+        "": said("all are numbers"),
+        ",": said("numbers with decimal commas"),
+        "thousands": said("numbers with commas between thousands"),
     }[form]
 
 
@@ -161,7 +164,8 @@ def _date(name: str, cells: Any, values: Any, missing: int) -> Column | None:
                 found = as_part(column, cells, part)
                 if len(np.unique(found[~np.isnan(found)])) > 1:
                     parts.append(part)
-            why = f"dates, written {', '.join(NAMES_OF_PARTS[letter] for letter in form)}"
+            parts_of_form = ", ".join(NAMES_OF_PARTS[letter] for letter in form)
+            why = said("dates, written {parts}", parts=parts_of_form)
             return Column(
                 name=name, kind="date", why=why, missing=missing, form=form, parts=tuple(parts)
             )
@@ -171,16 +175,19 @@ def _date(name: str, cells: Any, values: Any, missing: int) -> Column | None:
 def _text(name: str, cells: Any, texts: Any, empty: int) -> Column:
     rows = len(cells) - empty
     if len(texts) == rows and rows >= FEWEST:
-        why = "each value occurs once, like an id or free text"
+        why = said("each value occurs once, like an id or free text")
         return Column(name=name, kind="left out", why=why, missing=empty)
     spaces = pc.mean(pc.count_substring(texts, " ")).as_py()
     if len(texts) > FEW and spaces + 1 >= WORDS:
-        return Column(
-            name=name, kind="left out", why="free text, which tuner does not read", missing=empty
-        )
+        why = said("free text, which tuner does not read")
+        return Column(name=name, kind="left out", why=why, missing=empty)
     codes = _all(texts, r"^[0-9]+$")
-    why = "codes with leading zeros" if codes else "text"
-    return Column(name=name, kind="category", why=f"{why}, {len(texts)} values", missing=empty)
+    why = (
+        said("codes with leading zeros, {count} values", count=len(texts))
+        if codes
+        else said("text, {count} values", count=len(texts))
+    )
+    return Column(name=name, kind="category", why=why, missing=empty)
 
 
 def as_numbers(column: Column, cells: Any) -> NDArray[np.float64]:

@@ -57,7 +57,8 @@ def changes_section(facts: Facts, picture: str | None) -> str:
         *_better_half_way(found),
     ]
     if picture:
-        parts.append(f"![{phrase('Gain by change, from the baseline to the best')}]({picture})")
+        caption = phrase("Gain by change, from the baseline to the best")
+        parts.append(f"![{caption}]({picture})")
     if found["path"]:
         rows = [
             [

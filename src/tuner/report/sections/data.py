@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, nphrase, phrase, recalled, said, translated
 from tuner.report.sections.loop import is_of_loop
-from tuner.report.wording import code, count, sentence, significant, table
+from tuner.report.wording import code, count, in_turn, sentence, significant, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 60
 MOST_SAID = 600  # letters
+FEW_LETTERS = 4  # of a pattern: what a column is, is told in a word or two, and never by a person
+# What stores of earlier versions hold, so that the catalogues have it.
+OF_BEFORE = (said("final evaluation of {trials} arms on {seeds} seeds"),)
 KINDS = {
     "number": said("number"),
     "category": said("category"),
@@ -87,7 +90,7 @@ def _columns(data: Facts) -> str:
         [
             code(one["name"], 60),
             translated(KINDS.get(one["kind"], one["kind"])),
-            recalled(one["why"]),
+            recalled(one["why"], FEW_LETTERS),
             f"{one['missing']:,}",
         ]
         for one in shown
@@ -104,7 +107,7 @@ def _columns(data: Facts) -> str:
         phrase(
             "The target is {name}, {why}.",
             name=code(found["target"]["name"]),
-            why=recalled(found["target"]["why"]),
+            why=recalled(found["target"]["why"], FEW_LETTERS),
         ),
         phrase("It has a long tail, which is straightened in each fold.")
         if found["skewed"]
@@ -128,9 +131,11 @@ def _opened(facts: Facts) -> list[str]:
     openings = facts["test_openings"]
     if not openings:
         return [phrase("- The test split was never opened.")]
-    times = "; ".join(
-        phrase("{when} ({reason})", when=one["when"], reason=recalled(one["reason"]))
-        for one in openings
+    times = in_turn(
+        [
+            phrase("{when} ({reason})", when=one["when"], reason=recalled(one["reason"]))
+            for one in openings
+        ]
     )
     if len(openings) == 1:
         return [phrase("- The test split was opened once, after the search: {times}.", times=times)]

@@ -54,8 +54,8 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
         _saving(facts),
         *_failures(facts),
         *_tries(facts),
-        phrase("- Sampler: {sampler}", sampler=facts["sampler"]),
-        phrase("- Pruner: {pruner}", pruner=facts["pruner"]),
+        phrase("- Sampler: {sampler}", sampler=recalled(str(facts["sampler"]))),
+        phrase("- Pruner: {pruner}", pruner=recalled(str(facts["pruner"]))),
         _seed(facts),
     ]
     parts = [

@@ -6,7 +6,7 @@ from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, phrase, said, translated
-from tuner.report.wording import BLANK, code, count, number, per_cent, significant, table
+from tuner.report.wording import BLANK, code, count, in_turn, number, per_cent, significant, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,15 +83,7 @@ def _pairs(found: Facts) -> str:
         )
         for times, true, guess in pairs
     ]
-    return phrase("Confused most often: {named}.", named=_in_turn(named))
-
-
-def _in_turn(told: Sequence[str]) -> str:
-    """Write clauses one after the other."""
-    text = told[0]
-    for one in told[1:]:
-        text = phrase("{one}; {other}", one=text, other=one)
-    return text
+    return phrase("Confused most often: {named}.", named=in_turn(named))
 
 
 def _classes(found: Facts) -> str:
@@ -148,7 +140,7 @@ def _labels(found: Facts) -> str:
 
 
 def _often(ranked: Sequence[tuple[int, str]]) -> str:
-    return _in_turn(
+    return in_turn(
         [
             phrase("{name} {times:,} times", name=code(name), times=-times)
             for times, name in ranked
@@ -215,5 +207,5 @@ def _residuals(facts: Facts) -> str:
             std=significant(spread * target["std"], 3),
             largest=significant(largest * target["std"], 3),
         )
-    picture = f"![{phrase('Predicted against true values, and residuals')}](mistakes.svg)"
-    return f"{translated(HEADING)}\n\n{joined(text, own)}\n\n{picture}"
+    caption = phrase("Predicted against true values, and residuals")
+    return f"{translated(HEADING)}\n\n{joined(text, own)}\n\n![{caption}](mistakes.svg)"

@@ -22,6 +22,7 @@ from tuner.report.wording import (
     arm_word,
     code,
     count,
+    in_turn,
     sentence,
     setting,
     shell,
@@ -38,17 +39,13 @@ MOST_SHOWN = 6  # hyperparameters, so that it stays one screen
 
 def first(facts: Facts) -> str:
     """Return all that a person in a hurry needs; it holds no second-level heading."""
-    told = (
-        f"**{verdict(facts)}**",
-        in_target_units(facts),
-        recipe_verdict(facts),
-        rivals_verdict(facts),
-    )
+    answer = verdict(facts)
+    more = joined(in_target_units(facts), recipe_verdict(facts), rivals_verdict(facts))
     parts = [
         _stand_in(facts),
         phrase("# Study {name}", name=code(facts["study"])),
         _remarks(facts),
-        joined(*told),
+        phrase("**{answer}** {more}", answer=answer, more=more) if more else f"**{answer}**",
         phrase("**How sure:** {how_sure}", how_sure=how_sure(facts)),
         _how_to_confirm(facts),
         _what_changed(facts),
@@ -93,7 +90,7 @@ def _remarks(facts: Facts) -> str:
             phrase(
                 "> **This study was continued after a change** (`--accept-changes`), so its trials "
                 "may not be alike: {changes}.",
-                changes="; ".join(map(_in_words, several)),
+                changes=in_turn([*map(_in_words, several)]),
             )
         )
     return "\n>\n".join(told)

@@ -27,7 +27,7 @@ def rows_of_limits(facts: Facts, arms: Sequence[str]) -> list[list[str]]:
     if found["limits"]["latency_ms"] is not None:
         limit = found["limits"]["latency_ms"]
         costs = [found["arms"][name]["latency_ms"] for name in arms]
-        written = [BLANK if cost is None else f"{cost:.3g} ms" for cost in costs]
+        written = [BLANK if cost is None else phrase("{cost:.3g} ms", cost=cost) for cost in costs]
         rows.append([phrase("time for one row (limit {limit:g} ms)", limit=limit), *written])
     return rows
 

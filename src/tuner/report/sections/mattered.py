@@ -39,7 +39,8 @@ def mattered_section(facts: Facts, picture: str | None) -> str:
     header += [phrase("early on"), ""]
     parts = [phrase("## Which hyperparameters mattered in the search?"), _answer(found)]
     if picture:
-        parts.append(f"![{phrase('Importance of hyperparameters, with intervals')}]({picture})")
+        caption = phrase("Importance of hyperparameters, with intervals")
+        parts.append(f"![{caption}]({picture})")
     return "\n\n".join([*parts, table(header, rows), _notes(found)])
 
 

@@ -35,15 +35,16 @@ def next_section(facts: Facts) -> str:
             phrase("Nothing is left to fix in this search. Use the model, or try it on new data.")
         ]
     numbered = "\n".join(f"{place}. {step}" for place, step in enumerate(steps, 1))
-    return f"{phrase('## What should I try next?')}\n\n{numbered}"
+    heading = phrase("## What should I try next?")
+    return f"{heading}\n\n{numbered}"
 
 
 def _finish(facts: Facts) -> list[str]:
     if not facts["arms"] or "baseline" not in facts["arms"]:
-        return [f"{phrase('Continue the search.')}\n\n{_indented(study_command(facts))}"]
+        return [_with_command(phrase("Continue the search."), study_command(facts))]
     if is_unconfirmed(facts):
         command = study_command(facts, confirm=True)
-        return [f"{phrase('Confirm the result.')}\n\n{_indented(command)}"]
+        return [_with_command(phrase("Confirm the result."), command)]
     return []
 
 
@@ -56,7 +57,7 @@ def _measure(facts: Facts) -> list[str]:
         if ablation
         else phrase("Measure which change made it so.")
     )
-    return [f"{told}\n\n{_indented(ablate_command(facts))}"]
+    return [_with_command(told, ablate_command(facts))]
 
 
 def _drop(facts: Facts) -> list[str]:
@@ -83,7 +84,7 @@ def _drop(facts: Facts) -> list[str]:
         )
     else:
         return []
-    return [f"{what}\n\n{_indented(retrain_command(facts, only=names))}"]
+    return [_with_command(what, retrain_command(facts, only=names))]
 
 
 def _surer(facts: Facts) -> list[str]:
@@ -149,6 +150,7 @@ def _advice(facts: Facts, name: str) -> list[str]:
     ]
 
 
-def _indented(command: str) -> str:
-    """Write a command as a block that belongs to a numbered step."""
-    return "\n".join(f"   {line}" for line in shell(command).splitlines())
+def _with_command(step: str, command: str) -> str:
+    """Write a step, and its command as a block that belongs to it."""
+    block = "\n".join(f"   {line}" for line in shell(command).splitlines())
+    return f"{step}\n\n{block}"

@@ -167,4 +167,5 @@ def _machine(facts: Facts) -> str:
                 "or other versions** (all are in report.json), so expect small differences."
             )
         )
-    return f"{phrase('It ran on:')}\n\n" + "\n".join(lines)
+    begin = phrase("It ran on:")
+    return f"{begin}\n\n" + "\n".join(lines)

@@ -270,16 +270,18 @@ def _race(facts: Facts) -> str:
     header = [phrase("trial"), phrase("on {fresh}", fresh=new_trainings(facts))]
     header += [phrase("in the search"), phrase("rounds"), phrase("behind by")]
     told = joined(_race_in_words(facts), _optimism(facts))
-    return f"{phrase('How the best was found:')}\n\n{table(header, rows)}\n\n{told}"
+    begin = phrase("How the best was found:")
+    return f"{begin}\n\n{table(header, rows)}\n\n{told}"
 
 
 def _race_in_words(facts: Facts) -> str:
     confirmation = facts["confirmation"]
     rounds = {one["rounds"] for one in confirmation["candidates"]}
+    searched = phrase("The best trials of the search")
     return joined(
         phrase(
             "{who} were trained again in rounds.",
-            who=listed([phrase("The best trials of the search"), *_fixed(facts)]),
+            who=listed([searched, *_fixed(facts)]),
         ),
         phrase("Each round has a new seed, the same for all.")
         if is_of_loop(facts)

@@ -8,7 +8,9 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 
 from tuner.client import answers
 from tuner.errors import UsageError
+from tuner.language import ENGLISH, spoken
 from tuner.naming import folder_name
+from tuner.report.retelling import retold
 from tuner.report.rows import trials_csv
 from tuner.runs.contrast import contrast
 from tuner.serve import actions
@@ -67,7 +69,7 @@ def _trials_csv(asked: Asked) -> Response:
 
 
 def report_file(asked: Asked) -> Response:
-    """Return a file of a study's report.
+    """Return a file of a study's report, on a page in the reader's language.
 
     Raises:
         UsageError: there is no such study, or no report of it yet.
@@ -77,9 +79,10 @@ def report_file(asked: Asked) -> Response:
     path = asked.service.workplace.report(name) / file
     if file not in REPORTS or not path.is_file():
         raise UsageError(f"no {file} of study {name!r}; a report is written when a study ends")
-    return FileResponse(
-        path, media_type=REPORTS[file], headers={"Content-Security-Policy": REPORT_POLICY}
-    )
+    headers = {"Content-Security-Policy": REPORT_POLICY}
+    if spoken() != ENGLISH and (text := retold(path.parent, file, spoken())) is not None:
+        return Response(text, media_type=REPORTS[file], headers=headers)
+    return FileResponse(path, media_type=REPORTS[file], headers=headers)
 
 
 def _steer(asked: Asked) -> Response:
