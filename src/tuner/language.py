@@ -331,7 +331,7 @@ def _patterns(language: str) -> tuple[Mapping[str, str], tuple[_Pattern, ...]]:
         if not one.id or not any(path.endswith(".py") for path, _ in one.locations):
             continue
         ids = [one.id] if isinstance(one.id, str) else list(one.id)
-        forms = [one.string] if isinstance(one.string, str) else list(one.string)
+        forms = [one.string] if isinstance(one.string, str) else list(one.string or [""])
         for place, pattern in enumerate(ids):
             other = forms[min(place, len(forms) - 1)]
             if any(name is not None for _, name, *_ in string.Formatter().parse(pattern)):

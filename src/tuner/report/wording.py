@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BLANK = "–"  # noqa: RUF001  # an en dash, where a table has nothing to say
 MOST_DECIMALS = 6
-WORDS: Mapping[str, str] = {**WORD}
+WORDS: Mapping[str, str] = {str(label): word for label, word in WORD.items()}
 ARMS = {"baseline": said("baseline"), "recipe": said("recipe"), "best": said("best")}
 GUESS = said("guess")
 VERDICTS = {

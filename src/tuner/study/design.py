@@ -13,10 +13,10 @@ from tuner.language import said
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SQUARE = said(
+SQUARE: str = said(
     "TaperingPruner: after a share s of a training, the best (1 - s)^2 of all trials go on"
 )
-CUBE = said(
+CUBE: str = said(
     "TaperingPruner: after a share s of a training, the best (1 - s)^3 go on, a tenth at least"
 )
 PRUNERS = (CUBE, SQUARE)  # the newest first

@@ -94,7 +94,8 @@ def rivals_verdict(facts: Facts) -> str:
 
 
 def _name(rival: Facts) -> str:
-    return translated(NAMES.get(rival["title"], rival["title"]))
+    title = str(rival["title"])
+    return translated(NAMES.get(title, title))
 
 
 def rivals_section(facts: Facts) -> str:
