@@ -16,7 +16,6 @@ from tuner.report.wording import (
     as_clause,
     between,
     decimals_of_differences,
-    listed,
     number,
     per_cent,
     table,
@@ -111,15 +110,18 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
         ),
     ]
     if confidence > CONFIDENCE:
-        used = [phrase("these test rows were used before")] if (pair.get("looks") or 1) > 1 else []
-        if planned and len(planned["models"]) > 1:
-            used.append(phrase("two looks at them were planned"))
-        reasons = listed(used) if used else ""
+        reason = phrase("these test rows were used before")
+        planned_too = planned and len(planned["models"]) > 1
+        if (pair.get("looks") or 1) <= 1:
+            reason = phrase("two looks at them were planned") if planned_too else ""
+        elif planned_too:
+            further = phrase("two looks at them were planned")
+            reason = phrase("{reason} and {further}", reason=reason, further=further)
         notes.append(
             phrase(
                 "- {reasons}. To allow for that, each interval is computed at {confidence}, so "
                 "that all looks together keep the 95 %.",
-                reasons=reasons.capitalize(),
+                reasons=reason.capitalize(),
                 confidence=per_cent(confidence, 1),
             )
         )
