@@ -85,8 +85,8 @@ def confirm(
         trial.number: configuration_of(trial) for trial in (*candidates, *arms.values())
     }
     trainings = Trainings(study, config, engine, say)
-    barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
     fewest = ROUNDS if asked is None else asked
+    barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
     found = race_on_fresh_folds(trainings, configurations, candidates, fixed, fewest, barred)
     chosen = {**fixed, "best": found.winner}
     facts = {**entered, "fewest": fewest, **_facts_of(found, config)}
@@ -103,15 +103,26 @@ def confirm(
         folder=folder,
         say=say,
     )
-    if (begun := _begun(before, chosen, asked)) is not None:
-        proof.make(begun, {**facts, **{name: before[name] for name in OF_PLAN if name in before}})
-    else:
-        plan, price = _planned(
-            config, found, fixed["baseline"], asked, looks_at(study, facts["rows"])
-        )
-        say(price.words)
-        proof.make(plan, {**facts, "price": asdict(price)})
+    _prove(proof, found, facts, before, asked)
     return True
+
+
+def _prove(
+    proof: Proof, race: Race, facts: dict[str, Any], before: Mapping[str, Any], asked: int | None
+) -> None:
+    """Let the arms meet the test: by the plan of a test that was interrupted, or by a new one.
+
+    Args:
+        facts: of the race, for the confirmation.
+        before: the confirmation that is there; empty: there is none.
+    """
+    if (begun := _begun(before, proof.chosen, asked)) is not None:
+        proof.make(begun, {**facts, **{name: before[name] for name in OF_PLAN if name in before}})
+        return
+    tests = looks_at(proof.study, facts["rows"])
+    plan, price = _planned(proof.config, race, proof.chosen["baseline"], asked, tests)
+    proof.say(price.words)
+    proof.make(plan, {**facts, "price": asdict(price)})
 
 
 def _entrants(study: optuna.Study) -> tuple[dict[str, FrozenTrial], list[FrozenTrial]]:

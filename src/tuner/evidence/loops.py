@@ -86,28 +86,38 @@ def confirm_loop(
     chosen = {**fixed, "best": found.winner}
     final = Calls(study, config, engine, say, final=True)
     scores = _final(study, final, {n: configurations[n] for n in chosen.values()}, count)
-    rows = _keep_rows(final, configurations, chosen.values(), count)
     facts = {
         **asked,
         "fewest": fewest,
         "most": most_seeds(fewest),
-        "winner": found.winner,
-        "validation": {str(number): own for number, own in found.scores.items()},
-        "stream": Stream.TEST,
+        **_facts_of(found),
         "seeds": [seed_of(config.seed, index, Stream.TEST) for index in range(count)],
         "arms": {
-            name: {
-                "trial": number,
-                "epochs": configurations[number].epochs,
-                "scores": [{config.metric: score} for score in scores[number]],
-            }
+            name: _arm(number, configurations[number], scores[number], config.metric)
             for name, number in chosen.items()
         },
         "trained_on": None,
-        "rows": rows,
+        "rows": _keep_rows(final, configurations, chosen.values(), count),
         "price": None,
     }
     study.set_user_attr(CONFIRMATION, facts)
+
+
+def _facts_of(race: Race) -> dict[str, Any]:
+    """Return what is kept of a race, and of the stream that the seeds after it come from."""
+    return {
+        "winner": race.winner,
+        "validation": {str(number): scores for number, scores in race.scores.items()},
+        "stream": Stream.TEST,
+    }
+
+
+def _arm(
+    trial: int, configuration: Configuration, scores: Sequence[float], metric: str
+) -> dict[str, Any]:
+    """Return what is kept of an arm: a score for each seed."""
+    scored = [{metric: score} for score in scores]
+    return {"trial": trial, "epochs": configuration.epochs, "scores": scored}
 
 
 def _race(

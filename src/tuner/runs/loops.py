@@ -260,17 +260,22 @@ def _search(
     enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
     LoopCoordinator(mirror, config, engine, watch).search(total, deadline, enough)
     observer.tell(SearchEnded())
-    trials = study.get_trials(deepcopy=False)
-    asked_for = set().union(*(trial.params for trial in trials))
-    if unread := sorted(config.fixed.keys() - asked_for):
-        observer.tell(
-            Message(
-                f"No trial asked for {', '.join(unread)}, which --fix names, so --fix has no "
-                f"effect. The loop asked for {', '.join(sorted(asked_for)) or 'nothing'}."
-            )
-        )
+    if unread := _fixed_in_vain(study, config):
+        observer.tell(Message(unread))
     if settle(study):
         observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
+
+
+def _fixed_in_vain(study: optuna.Study, config: LoopConfig) -> str | None:
+    """Say which names of --fix no trial has asked for; None: there are none."""
+    asked_for = set().union(*(trial.params for trial in study.get_trials(deepcopy=False)))
+    unread = sorted(config.fixed.keys() - asked_for)
+    if not unread:
+        return None
+    return (
+        f"No trial asked for {', '.join(unread)}, which --fix names, so --fix has no effect. The "
+        f"loop asked for {', '.join(sorted(asked_for)) or 'nothing'}."
+    )
 
 
 class _Watch(SearchWatch):

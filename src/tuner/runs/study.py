@@ -51,7 +51,7 @@ from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import optuna
@@ -90,20 +90,16 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     config = _config(settings, observer)
     case, dataset, workplace = config.case, config.dataset, settings.workplace
     tries = parse_tries(case, config.fixed, settings.tries)
-    name = (
-        folder_name(settings.name)
-        if settings.name is not None
-        else _name(settings, dataset.name, config.fixed)
-    )
+    name = _name(settings, dataset.name, config.fixed)
     backend = choose_backend(settings.compute)
     rehearsal = _rehearse(config, settings, observer)
-    choose = partial(backend.plan, case, dataset, settings.precision)
-    begin: Callable[[optuna.Study], None] | None = None
-    if settings.parent is not None:
-        parent = load_study(workplace.url, settings.parent)
-        check_parent(parent, config, settings.precision, accept=settings.accept_changes)
-        choose = partial(plan_of, parent)
-        begin = partial(_begin, parent, config, settings, observer)
+    parent = _parent(config, settings)
+    choose = (
+        partial(backend.plan, case, dataset, settings.precision)
+        if parent is None
+        else partial(plan_of, parent)
+    )
+    begin = None if parent is None else partial(_begin, parent, config, settings, observer)
     with only_writer(workplace.url, name):
         study, config = open_study(
             workplace.url,
@@ -176,6 +172,20 @@ def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) 
     return rehearsal
 
 
+def _parent(config: StudyConfig, settings: StudySettings) -> optuna.Study | None:
+    """Return the study that this one takes trials over from, with --from; None: there is none.
+
+    Raises:
+        UsageError: there is no such study.
+        StudyError: more than the search space is different.
+    """
+    if settings.parent is None:
+        return None
+    parent = load_study(settings.workplace.url, settings.parent)
+    check_parent(parent, config, settings.precision, accept=settings.accept_changes)
+    return parent
+
+
 def _begin(
     parent: optuna.Study,
     config: StudyConfig,
@@ -212,11 +222,14 @@ def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:
 
 
 def _name(settings: StudySettings, data: str, fixed: Mapping[str, Any]) -> str:
-    """Return the name of a study that was given none.
+    """Return the name of a study: the one that was given, or that of its data.
 
-    With --fix it says what is fixed, so that it is not taken for the study without. Where a study
-    with that --fix has the name of the data alone, as it had in earlier versions, it is continued.
+    With --fix the latter says what is fixed, so that it is not taken for the study without. Where
+    a study with that --fix has the name of the data alone, as it had in earlier versions, that is
+    continued.
     """
+    if settings.name is not None:
+        return folder_name(settings.name)
     if fixed:
         with suppress(StoreError, UsageError):
             stored = facts_of(load_study(settings.workplace.url, data))
