@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tuner.data.examples import Examples, PixelStatistics
-    from tuner.data.findings import Findings
+    from tuner.data.remarks import Findings
     from tuner.data.splits import Scheme
     from tuner.data.table import Table
 

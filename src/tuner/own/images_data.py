@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from tuner.own.images_alike import Alike
     from tuner.own.images_backbone import Backbone
     from tuner.own.images_listing import Listing, Picture
-    from tuner.own.images_pixels import Broken
 
 FEW = 10  # pictures of a class: fewer are worth a word
 
@@ -64,13 +63,24 @@ def load(given: Given, folders: Folders) -> Dataset:
     listing = _listed(given)
     pretrained = _backbone(given)
     backbone = None if given.unfreeze else pretrained  # whose features are all that is learnt on
-    read = _read(given, listing, pretrained, folders)
-    pictures = read.pictures
+    heads, broken = look_through(listing.pictures)
+    refuse_too_many(given.data, broken, len(listing.pictures))
+    looks = [look for _, look in heads]
+    shape, why = _shape(given, looks, pretrained)
+    pixels, pictures, unread = read_pixels([one for one, _ in heads], shape, folders.own)
+    broken += unread
+    refuse_too_many(given.data, broken, len(listing.pictures))
     classes, targets = _targets(given, pictures)
     marks = marks_of(targets, len(classes))
-    alike = find_alike(read.pixels, [one.group for one in pictures])
+    alike = find_alike(pixels, [one.group for one in pictures])
     parts = parts_of(given, pictures, strata_of(targets), marks, classes, alike)
-    features = backbone.features_of(pictures, read.pixels, folders.own) if backbone else read.pixels
+    if backbone:
+        seen_as = backbone.in_words
+        features = backbone.features_of(pictures, pixels, folders.own)
+    else:
+        colour = "grey" if shape[0] == 1 else "in colour"
+        seen_as = f"{shape[2]} × {shape[1]}, {colour}: {why}"  # noqa: RUF001
+        features = pixels
     development, test = (
         _examples(features, targets, alike, pictures, numbers, folders)
         for numbers in (parts.development, parts.test)
@@ -89,12 +99,12 @@ def load(given: Given, folders: Folders) -> Dataset:
     inspection = (
         ("pictures", f"{len(pictures):,} from {listing.kind}"),
         ("left out", told(listing.left_out) or "nothing"),
-        ("unreadable", about_broken(read.broken)),
-        *about_looks(read.looks),
+        ("unreadable", about_broken(broken)),
+        *about_looks(looks),
         ("target", _about_target(classes, targets)),
         *_about_alike(alike, pictures, classes),
         ("split", f"{parts.told}; {about_scheme(scheme)}"),
-        ("read as", backbone.in_words if backbone else read.size_in_words),
+        ("read as", seen_as),
     )
     notes = [*listing.notes, *parts.notes, *_about_few(classes, marks)]
     findings = made.findings and replace(made.findings, told=notes)
@@ -117,47 +127,6 @@ def _backbone(given: Given) -> Backbone | None:
     from tuner.own.images_backbone import backbone_of  # imports torchvision
 
     return backbone_of(given)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """The pictures that can be read, and their pixels.
-
-    Attributes:
-        pixels: (N, C, H, W) uint8, a row for each picture.
-        why: they have that shape.
-        looks: at all files that are pictures, before they were read.
-        broken: files that are left out.
-    """
-
-    pictures: list[Picture]
-    pixels: Tensor
-    why: str
-    looks: list[Look]
-    broken: list[Broken]
-
-    @property
-    def size_in_words(self) -> str:
-        """What size pictures are read in, in which colours, and why."""
-        channels, height, width = self.pixels.shape[1:]
-        colour = "grey" if channels == 1 else "in colour"
-        return f"{width} × {height}, {colour}: {self.why}"  # noqa: RUF001
-
-
-def _read(given: Given, listing: Listing, pretrained: Backbone | None, folders: Folders) -> _Read:
-    """Look through the files and read the pictures, all in one shape.
-
-    Raises:
-        DataError: too many files are broken.
-    """
-    heads, broken = look_through(listing.pictures)
-    refuse_too_many(given.data, broken, len(listing.pictures))
-    looks = [look for _, look in heads]
-    shape, why = _shape(given, looks, pretrained)
-    pixels, pictures, unread = read_pixels([one for one, _ in heads], shape, folders.own)
-    broken += unread
-    refuse_too_many(given.data, broken, len(listing.pictures))
-    return _Read(pictures, pixels, why, looks, broken)
 
 
 def _shape(

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
+    from tuner.study.change import Change
     from tuner.study.configuration import StudyConfig
-    from tuner.study.identity import Change
     from tuner.training.plan import Precision
 
 NOT_TAKEN = (ALONGSIDE, BEGUN)  # of the other's running trials, and of its virtual time

@@ -12,7 +12,8 @@ from tuner.case.space import check_arms, space
 from tuner.case.trivial import trivial
 from tuner.data.splits import folds
 from tuner.revision import full_version
-from tuner.study.identity import facts_of_case, facts_of_split
+from tuner.study.data_identity import facts_of_split
+from tuner.study.identity import facts_of_case
 from tuner.study.rules import rules_of_fit
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.storages import BaseStorage
 
-    from tuner.study.identity import Change
+    from tuner.study.change import Change
     from tuner.study.schema import AcceptedChange
     from tuner.training.plan import Plan, Precision
 

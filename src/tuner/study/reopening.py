@@ -13,8 +13,9 @@ from tuner.data.sources.folders import Folders
 from tuner.data.splits import folds
 from tuner.errors import DataError
 from tuner.study.configuration import StudyConfig
+from tuner.study.data_identity import facts_of_split, in_words
 from tuner.study.design import Design
-from tuner.study.identity import facts_of_split, in_words, refuse_another_case
+from tuner.study.identity import refuse_another_case
 from tuner.study.limits import Limits
 from tuner.study.store import facts_of, readable
 from tuner.training.plan import Plan
