@@ -7,11 +7,10 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.crossed import FEWEST
 from tuner.evidence.exact import fewest_models
 from tuner.evidence.final import score_on_test, seeds_of
-from tuner.evidence.jobs import stream_of
+from tuner.evidence.jobs import configuration_of, stream_of
 from tuner.evidence.looks import Plan, alpha_for
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import kept_predictions, kept_targets

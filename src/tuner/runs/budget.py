@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
 from tuner.evidence.duration import in_words
-from tuner.runs.observer import Message
+from tuner.runs.observer import telling
 from tuner.study.arms import arms_of
 from tuner.study.design import Design, folds_trained
 from tuner.study.schema import ARM, BUDGET, FACTS, SECONDS, SESSIONS, STOPPED
@@ -100,7 +100,7 @@ class Budget:
             folds=folds_trained(made, arm=False),
             slots=slots,
             audits=audits,
-            say=lambda text: observer.tell(Message(text)),
+            say=telling(observer),
         )
 
     @property

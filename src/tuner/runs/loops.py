@@ -12,13 +12,11 @@ from optuna.pruners import MedianPruner
 from tuner.case.assignments import parse_pairs
 from tuner.case.source import source_of
 from tuner.engines.cards import card_facts, in_words, visible_cards
-from tuner.engines.forking import pool
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
 from tuner.errors import StoreError, TunerError, UsageError
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.evidence.finalists import most_seeds
-from tuner.evidence.importance import explain
 from tuner.evidence.loops import confirm_loop
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
@@ -33,12 +31,12 @@ from tuner.runs.observer import (
     Stage,
     StoppableEngine,
     StopRequested,
+    telling,
 )
-from tuner.runs.publishing import write_and_publish
-from tuner.runs.quiet import quieten_optuna
 from tuner.runs.record import Record
 from tuner.runs.searching import SearchWatch
 from tuner.runs.settings import direction_of, refuse_ray_for_loop
+from tuner.runs.steps import measure_importance, report_on
 from tuner.runs.tries import total_with_tries, with_trials_of
 from tuner.search.loops import PRUNER, SAMPLER, LoopCoordinator
 from tuner.search.mirror import Mirror
@@ -48,7 +46,6 @@ from tuner.study.loops import LoopConfig
 from tuner.study.opening import open_study, remove_if_empty
 from tuner.study.schema import TRIED
 from tuner.study.store import settle
-from tuner.study.titles import name_for_dashboard
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
@@ -185,21 +182,15 @@ def _run(
     observer: Observer,
 ) -> Path:
     """Search, confirm and report; return the report."""
-    workplace = settings.workplace
     settings = with_trials_of(study, settings)
-
-    def say(text: str) -> None:
-        observer.tell(Message(text))
-
+    say = telling(observer)
     with closing(machine.engine()) as engine:
         record = Record(study, settings, engine.slots, machine)
         if where := machine.in_words(engine.slots):
             say(where)
         with record.timing("search_seconds"):
             _search(study, config, engine, settings, observer)
-        observer.tell(Stage("measuring which hyperparameters mattered"))
-        with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
-            explain(study, say, processes)
+        measure_importance(study, engine.slots, observer)
         if settings.confirms and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
         elif settings.confirms:
@@ -207,10 +198,7 @@ def _run(
             with record.timing("confirmation_seconds"):
                 stoppable = StoppableEngine[LoopJob, Question | Told](engine, observer)
                 confirm_loop(study, config, stoppable, _calls(settings), say)
-    observer.tell(Stage("writing the report"))
-    report = write_and_publish(study, workplace, workplace.report(study.study_name))
-    name_for_dashboard(study)
-    return report
+    return report_on(study, settings.workplace, observer)
 
 
 def _calls(settings: StudySettings) -> int:

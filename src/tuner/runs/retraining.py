@@ -17,10 +17,9 @@ from tuner.engines.cards import card_facts, refuse_missing
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import StoreError, StudyError, UsageError
-from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.confirming_parts import name_of_part
 from tuner.evidence.final import final_job, seeds_of
-from tuner.evidence.jobs import job_of, stream_of, trained_with
+from tuner.evidence.jobs import configuration_of, job_of, stream_of, trained_with
 from tuner.evidence.parts import parts_of
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name

@@ -16,26 +16,17 @@ from tuner.case.space import remarks as space_remarks
 from tuner.data import cache, reading
 from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
-from tuner.engines.forking import pool
 from tuner.errors import StoreError, UsageError
 from tuner.evidence.audit import audit
 from tuner.evidence.confirmation import confirm
-from tuner.evidence.importance import explain
 from tuner.evidence.repetition import other_machine
-from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
 from tuner.runs.inheritance import check_parent, plan_of, take_over
 from tuner.runs.loops import run_loop_study
-from tuner.runs.observer import (
-    Message,
-    Stage,
-    StoppableEngine,
-    StopRequested,
-)
-from tuner.runs.publishing import write_and_publish
-from tuner.runs.quiet import quieten_optuna
+from tuner.runs.observer import Message, Stage, StoppableEngine, StopRequested, telling
 from tuner.runs.record import Record
 from tuner.runs.searching import search
+from tuner.runs.steps import measure_importance, report_on
 from tuner.runs.tries import enqueue_tries, parse_tries, with_trials_of
 from tuner.search.pruner import PRUNER, pruner_named
 from tuner.search.sampler import SAMPLER
@@ -46,7 +37,6 @@ from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
 from tuner.study.schema import PARENT, REMARKS, SEED_MATTERS, SESSIONS
 from tuner.study.store import facts_of, load_study, settle
-from tuner.study.titles import name_for_dashboard
 from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
@@ -117,7 +107,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             observer.tell(Message(f"Results may change from here on: {difference}."))
         cache.store(dataset, workplace.cache)
         _remark(study, dataset, observer)
-        enqueue_tries(study, tries, lambda text: observer.tell(Message(text)))
+        enqueue_tries(study, tries, telling(observer))
         try:
             report = _run(study, config, backend, settings, observer, rehearsal)
         except (KeyboardInterrupt, StopRequested):
@@ -249,19 +239,14 @@ def _run(
     """Search, confirm and report; return the report."""
     workplace = settings.workplace
     settings = with_trials_of(study, settings)
-
-    def say(text: str) -> None:
-        observer.tell(Message(text))
-
+    say = telling(observer)
     with closing(StoppableEngine(backend.engine(config.plan), observer)) as engine:
         record = Record(study, settings, engine.slots, backend, rehearsal.not_repeatable)
         if where := backend.in_words(engine.slots):
             say(where)
         with record.timing("search_seconds"):
             search(study, config, engine, settings, observer)
-        observer.tell(Stage("measuring which hyperparameters mattered"))
-        with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
-            explain(study, say, processes)
+        measure_importance(study, engine.slots, observer)
         if settings.confirms and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
         elif settings.confirms and "best" not in arms_of(study):
@@ -275,7 +260,4 @@ def _run(
         observer.tell(Stage("training pruned trials to their end, to see what pruning cost"))
         with record.timing("audit_seconds"):
             audit(study, config, engine, say)
-    observer.tell(Stage("writing the report"))
-    report = write_and_publish(study, workplace, workplace.report(study.study_name))
-    name_for_dashboard(study)
-    return report
+    return report_on(study, workplace, observer)
