@@ -177,7 +177,7 @@ def _settle_guess(trial: FrozenTrial, parent: optuna.Study, study: optuna.Study)
 
 
 def _origin(trial: FrozenTrial) -> dict[str, int]:
-    """Return the number that a training's seed was drawn by: that of its trial in its first study."""
+    """Return the number that a training's seed was drawn by: of its trial, in its first study."""
     return {"seed_of": trial.user_attrs.get(TAKEN, {}).get("seed_of", trial.number)}
 
 
