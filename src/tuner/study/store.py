@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 
 OPTUNAS = {"studies", "trials", "alembic_version"}  # some of its tables
-# The version of Optuna's tables, once it is known. Optuna reads all its migrations to find it, which
-# takes 30 ms of the 40 ms that it takes to open a storage.
+# The version of Optuna's tables, once it is known. Optuna reads all its migrations to find it: that
+# takes 30 ms of the 40 ms in which a storage is opened.
 NEWEST: list[str] = []
 MAKING_TABLES = 0x74756E6572  # names the lock on a server under which they are made: "tuner"
 
