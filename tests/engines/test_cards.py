@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, deque
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,11 @@ import torch
 
 from tests.engines.test_contract import drain, first_point, kill_worker_of
 from tests.engines.test_contract import job as job
-from tuner.engines import cards, processes
+from tuner.engines import cards, compute, hosting, processes
 from tuner.engines.cards import (
     VISIBLE,
     card_facts,
+    fits_at_once,
     in_words,
     other_cards,
     refuse_missing,
@@ -27,10 +28,12 @@ from tuner.engines.cards import (
 )
 from tuner.engines.choosing import ThisMachine
 from tuner.engines.compute import Compute
-from tuner.engines.job import Finished
-from tuner.engines.processes import ProcessEngine, _Fit
+from tuner.engines.hosting import host
+from tuner.engines.job import Failed, Finished
+from tuner.engines.processes import ProcessEngine
 from tuner.errors import EngineError
 from tuner.runs.loops import LoopMachine
+from tuner.training.lanes import Turn
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -70,6 +73,7 @@ class Unstarted:
 
     def __init__(self, card: str | None) -> None:
         self.card = card
+        self.fits: dict[int, object] = {}
 
     def end(self) -> None:
         pass
@@ -77,9 +81,7 @@ class Unstarted:
 
 def cards_of(engine: ProcessEngine) -> list[str | None]:
     """The card of each worker, idle or not."""
-    fits = [fit for fit in engine._at_work() if isinstance(fit, _Fit)]
-    workers = (*engine._idle, *(fit.worker for fit in fits))
-    return sorted((worker.card for worker in workers), key=str)
+    return sorted((worker.card for worker in engine._workers), key=str)
 
 
 @pytest.mark.parametrize(
@@ -102,14 +104,15 @@ def test_a_card_has_the_name_that_makes_it_visible(
 
 
 @pytest.mark.parametrize(
-    ("count", "listed", "workers", "expected"),
+    ("count", "listed", "workers", "slots", "expected"),
     [
-        (3, None, None, ["0", "1", "2"]),
-        (2, "4,7", 4, ["4", "4", "7", "7"]),
-        (4, None, 2, ["0", "1"]),
-        (1, None, 3, ["0", "0", "0"]),
-        (1, None, None, ["0"]),
-        (1, SLICES, None, SLICES.split(",")),
+        (3, None, None, 12, ["0", "1", "2"]),
+        (2, "4,7", 4, 4, ["4", "7"]),
+        (4, None, 2, 2, ["0", "1"]),
+        (1, None, 3, 3, ["0"]),
+        (1, None, 20, 20, ["0", "0", "0"]),
+        (2, None, 40, 40, ["0", "0", "0", "1", "1"]),
+        (1, SLICES, None, 12, SLICES.split(",")),
     ],
 )
 def test_every_card_is_used(
@@ -118,14 +121,27 @@ def test_every_card_is_used(
     count: int,
     listed: str | None,
     workers: int | None,
+    slots: int,
     expected: list[str],
 ) -> None:
     made_up(count, listed)
     monkeypatch.setattr(processes, "_Worker", Unstarted)
+    monkeypatch.setattr(compute, "most_workers", lambda: 64)  # of sixteen cores
     engine = ThisMachine(workers).engine(GPU)
     assert isinstance(engine, ProcessEngine)
-    assert engine.slots == len(expected)
+    assert engine.slots == slots
     assert cards_of(engine) == expected
+
+
+@pytest.mark.parametrize(
+    ("gibibytes", "fits"), [(80, 4), (40, 4), (24, 3), (11, 1), (8, 1), (4, 1)]
+)
+def test_a_small_card_has_fewer_fits_at_once(
+    made_up: Any, monkeypatch: pytest.MonkeyPatch, gibibytes: int, fits: int
+) -> None:
+    made_up(2)
+    monkeypatch.setattr(Properties, "total_memory", gibibytes * 2**30)
+    assert fits_at_once(("0", "1")) == 2 * fits
 
 
 def test_a_study_for_the_processor_has_no_cards(made_up: Any) -> None:
@@ -324,7 +340,7 @@ def test_a_worker_sees_its_card_alone_before_anything_else(
     """In this process: what a worker does before it takes its first job."""
     monkeypatch.setenv(VISIBLE, "all of them")
     pipe = Pipe(job, times=1)
-    processes._work(pipe, card)  # type: ignore[arg-type]
+    host(pipe, card)  # type: ignore[arg-type]
     assert pipe.seen == (card or "all of them")
 
 
@@ -343,7 +359,60 @@ def test_a_worker_that_can_use_its_card_no_more_ends(
     monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
     pipe = Pipe(job, times=2)
-    processes._work(pipe, "0")  # type: ignore[arg-type]
+    host(pipe, "0")  # type: ignore[arg-type]
     ends = [event for _, event in pipe.sent if isinstance(event, Finished)]
     assert len(ends) == (1 if broken else 2)
     assert len(emptied) == (0 if broken else 2)
+
+
+class Several(Pipe):
+    """The end of a pipe that sends jobs at once, and no more."""
+
+    def __init__(self, jobs: list[Job]) -> None:
+        super().__init__(jobs[0], times=0)
+        self.jobs = jobs
+
+    def recv(self) -> tuple[int, Job]:
+        if not self.jobs:
+            raise EOFError
+        return len(self.jobs), self.jobs.pop()
+
+    def poll(self) -> bool:
+        return bool(self.jobs)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_of_several_fits_none_is_blamed_for_what_broke_the_card(
+    job: Job, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    """They are lost with their process then, and each is tried alone."""
+    monkeypatch.setenv(VISIBLE, "")
+    monkeypatch.setattr(hosting, "is_usable", lambda: not broken)
+    monkeypatch.setattr(hosting, "release_card", lambda: True)
+    failing = replace(job, hyperparameters={**job.hyperparameters, "breaks": True})
+    pipe = Several([job, failing, job])
+    host(pipe, "0")  # type: ignore[arg-type]
+    ends = [event for _, event in pipe.sent if isinstance(event, Finished | Failed)]
+    assert len(ends) == (0 if broken else 3)
+    assert sum(isinstance(event, Failed) for event in ends) == (0 if broken else 1)
+
+
+@pytest.mark.parametrize("over", [[True, True], [False, True], [False, False]])
+def test_the_next_turn_is_one_that_has_something_to_do(over: list[bool]) -> None:
+    waited: list[int] = []
+
+    class Mark:
+        def __init__(self, place: int) -> None:
+            self.place = place
+
+        def query(self) -> bool:
+            return over[self.place]
+
+        def synchronize(self) -> None:
+            waited.append(self.place)
+
+    turns = deque(hosting._Hosted(place, 1, iter(()), turn=Turn([Mark(place)])) for place in (0, 1))  # type: ignore[arg-type]
+    first = hosting._next(turns)
+    assert first.ticket == (1 if over == [False, True] else 0)
+    assert waited == ([] if any(over) else [0])
+    assert len(turns) == 1

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import re
 import signal
+from contextlib import closing
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ ENGINES: dict[str, Callable[[], Engine]] = {
     "in-process": InProcessEngine,
     "one process": lambda: ProcessEngine(1),
     "two processes": lambda: ProcessEngine(2),
+    "three in a process": lambda: ProcessEngine(3, processes=1),
 }
 
 
@@ -247,9 +249,10 @@ def test_workers_killed_while_idle_cost_no_fit_its_retry(job: Job) -> None:
     engine = ProcessEngine(2)
     try:
         engine.start(1, job)
-        for worker in engine._idle:
-            os.kill(worker.process.pid or 0, signal.SIGKILL)
-            worker.process.join()
+        for worker in engine._workers:
+            if not worker.fits:
+                os.kill(worker.process.pid or 0, signal.SIGKILL)
+                worker.process.join()
         kill_worker_of(engine, 1)
         assert isinstance(drain(engine, 1)[-1], Finished)
     finally:
@@ -273,3 +276,56 @@ def test_a_worker_killed_twice_fails_its_fit_alone(job: Job) -> None:
         assert isinstance(drain(engine, 2)[-1], Finished)
     finally:
         engine.close()
+
+
+DRAWS = """
+import random
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from tests.cases import tiny
+
+class Draws(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs):
+        if self.training:
+            inputs = inputs + random.random() + np.random.rand() + torch.rand(())
+        return self.network(inputs)
+
+CASE = replace(tiny.CASE, build=lambda *given: Draws(tiny.build(*given)))
+"""
+
+
+def test_fits_of_one_process_draw_what_each_would_alone(job: Job, tmp_path: Path) -> None:
+    file = tmp_path / "draws.py"
+    file.write_text(DRAWS)
+    jobs = {key: replace(rerun(job, seed=key), case=str(file), source=None) for key in range(3)}
+    with closing(ProcessEngine(3, processes=1)) as engine:
+        for key, own in jobs.items():
+            engine.start(key, own)
+        found = {key: drain(engine, key)[:-1] for key in jobs}
+    assert found == {key: list(run(own)) for key, own in jobs.items()}
+
+
+def test_fits_that_are_lost_together_are_begun_again_one_after_the_other(job: Job) -> None:
+    with closing(ProcessEngine(3, processes=1)) as engine:
+        jobs = {key: rerun(job, seed=key) for key in range(3)}
+        for key, own in jobs.items():
+            engine.start(key, own)
+        firsts = {key: first_point(engine, key) for key in jobs}
+        kill_worker_of(engine, 1)
+        most, found = 0, {key: [point] for key, point in firsts.items()}
+        for key in jobs:
+            while not isinstance(event := engine.next(key, timeout=0.1), Finished):
+                assert not isinstance(event, Failed)
+                found[key] += [event] if event else []
+                if any(fit.retried for fit in engine._fits.values()):
+                    most = max(most, len(engine._at_work()))
+        assert found == {key: list(run(own)) for key, own in jobs.items()}
+        assert most == 1

@@ -20,7 +20,7 @@ from tuner.data.augment import move, recolour
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import KFold, folds
 from tuner.training.device import REPEATABLE, WORKSPACE, computing, without_repeats
-from tuner.training.fitting import _report, fit
+from tuner.training.fitting import _queue_report, _read, fit
 from tuner.training.learner import make_learners
 from tuner.training.plan import Plan
 from tuner.training.step import Trainer, make_trainers
@@ -78,7 +78,7 @@ def test_a_report_point_waits_once_for_the_device(name: str) -> None:
         for trainer, own in zip(trainers, batches, strict=True):
             trainer.train(own)
         assert reads.found == []
-        _report(trainers, 1, 1.0)
+        _read(trainers, _queue_report(trainers), 1, 1.0)
     assert reads.found == ["tolist"]
 
 

@@ -25,6 +25,8 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 DRIVER = Path("/proc/driver/nvidia/version")  # of Linux
 SLICE = "MIG-"
 DECISIVE = {"names": "GPU", "driver": "GPU driver", "cuda": "CUDA", "cudnn": "cuDNN"}
+FITS_A_CARD = 4
+MEMORY_OF_A_FIT = 8 * 2**30  # bytes
 NO_CARD = (
     "it was begun on a GPU (an NVIDIA card that PyTorch can use), and this machine has none. A "
     "processor would compute other numbers. Run the command on a machine with a GPU"
@@ -49,24 +51,46 @@ def visible_cards() -> tuple[str, ...]:
     return tuple(names[:count])
 
 
+def fits_at_once(cards: Sequence[str]) -> int:
+    """Return how many fits cards take at once where nobody says: a rule, not a measurement.
+
+    How many trials run side by side is part of what a study gives, so it may not depend on what
+    else uses a card today. Of small networks four take twice the time of one (studies/gpu); large
+    ones fill a card alone, and need its memory.
+    """
+    if not cards:
+        return 0
+    seen = range(torch.cuda.device_count())
+    least = min(torch.cuda.get_device_properties(one).total_memory for one in seen)
+    return len(cards) * max(1, min(FITS_A_CARD, least // MEMORY_OF_A_FIT))
+
+
 def see_only(card: str) -> None:
     """Have this process see one card alone. It must not have used CUDA before."""
     os.environ[VISIBLE] = card
+
+
+def is_usable() -> bool:
+    """Whether this process can go on using its card: an error of CUDA stays with a process."""
+    if not torch.cuda.is_initialized():
+        return True
+    try:
+        torch.cuda.synchronize()
+    except torch.AcceleratorError:
+        return False
+    return True
 
 
 def release_card() -> bool:
     """Give memory that no tensor uses back to whoever shares the card.
 
     Returns:
-        Whether this process can go on using the card: an error of CUDA stays with a process.
+        Whether this process can go on using the card.
     """
-    if not torch.cuda.is_initialized():
-        return True
-    try:
-        torch.cuda.synchronize()
-        torch.cuda.empty_cache()
-    except torch.AcceleratorError:
+    if not is_usable():
         return False
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
     return True
 
 

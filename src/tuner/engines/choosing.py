@@ -5,7 +5,14 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tuner.engines.cards import card_facts, in_words, refuse_missing, unused_device, visible_cards
+from tuner.engines.cards import (
+    card_facts,
+    fits_at_once,
+    in_words,
+    refuse_missing,
+    unused_device,
+    visible_cards,
+)
 from tuner.engines.compute import refuse_too_many
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.processes import ProcessEngine
@@ -42,7 +49,7 @@ class ThisMachine:
     """The machine that the command runs on; one worker needs no process of its own.
 
     Args:
-        workers: fits at once; None: one a GPU, or one a core.
+        workers: fits at once; None: as many as the GPUs have room for, or one a core.
 
     Raises:
         UsageError: it is more than this machine can take.
@@ -69,7 +76,7 @@ class ThisMachine:
         """
         refuse_missing(plan)
         self._cards = visible_cards() if plan.device == CARD else ()
-        slots = self.workers or len(self._cards) or usable_cores()
+        slots = self.workers or fits_at_once(self._cards) or usable_cores()
         slots = min(slots, at_most or slots)
         # On a card a worker is a process of its own even where it is the only one: an error of CUDA
         # ends what a process can do, and the card trains on while the coordinator thinks.

@@ -14,7 +14,7 @@ class Compute:
     """Where fits run.
 
     Attributes:
-        workers: fits at once; None: one per GPU, or one per core.
+        workers: fits at once; None: up to four per GPU, or one per core.
         engine: processes on this machine, or a Ray cluster.
         address: HOST:PORT of the Ray cluster's head, or "auto"; None: the cluster that this machine
             belongs to, else a new one.

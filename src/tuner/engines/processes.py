@@ -1,4 +1,4 @@
-"""Fits in worker processes on this machine, each with its own core.
+"""Fits in worker processes on this machine: one a core, or one a card with several fits at once.
 
 Workers are started once and take one job after the other. They never open the database: what they
 know comes over a pipe as a `Job`, and the data is mapped from the cache.
@@ -7,114 +7,105 @@ know comes over a pipe as a `Job`, and the data is mapped from the cache.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+import math
+from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
-import torch
-
-from tuner.engines.cards import release_card, see_only
 from tuner.engines.forking import without_interrupts, worker_context
+from tuner.engines.hosting import host
 from tuner.engines.job import Event, Failed, Finished, Job
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
-from tuner.engines.worker import Reader, advance, run
-from tuner.training.device import quieten_alerts
 from tuner.training.fitting import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
 SECONDS_TO_LEAVE = 2.0
+# On one card. With more, starting kernels takes a core longer than running them takes the card.
+FITS_IN_A_PROCESS = 8
 
 
 class ProcessEngine(RemoteEngine[Job, ReportPoint]):
-    """Worker processes, one fit each at a time.
+    """Worker processes.
 
     Args:
-        slots: how many workers.
-        patience: seconds without a point after which a worker that is waited for counts as hung.
-        cards: names of the GPUs that the workers share evenly, round robin: each sees one. Empty:
-            the fits are for the processor.
+        slots: how many fits at once.
+        patience: seconds without a point after which a fit that is waited for counts as hung.
+        cards: names of the GPUs that the fits share evenly. A worker sees one and has several fits.
+            Empty: the fits are for the processor, and each has a worker of its own.
+        processes: how many workers; None: as `cards` says.
     """
 
     def __init__(
-        self, slots: int, patience: float = SECONDS_OF_SILENCE, cards: Sequence[str] = ()
+        self,
+        slots: int,
+        patience: float = SECONDS_OF_SILENCE,
+        cards: Sequence[str] = (),
+        processes: int | None = None,
     ) -> None:
         super().__init__(slots, patience)
-        self.cards = tuple(cards)
-        self._idle = [_Worker(self._card_of(slot)) for slot in range(slots)]
+        filled = math.ceil(slots / FITS_IN_A_PROCESS)
+        count = processes or (max(min(slots, len(cards)), filled) if cards else slots)
+        # Fits that were lost with a worker they shared are not told apart from what broke it.
+        self.alone_when_lost = count < slots
+        places = [cards[place % len(cards)] if cards else None for place in range(count)]
+        self._workers = [_Worker(card) for card in places]
         self._tickets = itertools.count()
 
     def _begin(self, job: Job) -> _Fit:
-        """Send a job to an idle worker, or to a new one in the place of one that is gone."""
-        while self._idle:
-            worker = self._idle.pop()
-            if worker.process.is_alive():
-                break
+        """Send a job to the worker that has the least to do."""
+        place = min(range(len(self._workers)), key=lambda one: len(self._workers[one].fits))
+        worker = self._workers[place]
+        if not worker.fits and not worker.process.is_alive():
             worker.end()  # killed while it had nothing to do: no fit is lost
-        else:
-            worker = _Worker(self._freest_card())
-        fit = _Fit(worker, next(self._tickets), self._idle)
-        worker.send(fit.ticket, job)
+            worker = self._workers[place] = _Worker(worker.card)
+        fit = _Fit(worker, next(self._tickets))
+        worker.begin(fit, job)
         return fit
 
-    def _card_of(self, slot: int) -> str | None:
-        return self.cards[slot % len(self.cards)] if self.cards else None
-
-    def _freest_card(self) -> str | None:
-        """Return the GPU that the fewest workers have."""
-        fits = [remote for remote in self._at_work() if isinstance(remote, _Fit)]
-        taken = Counter(worker.card for worker in (*self._idle, *(fit.worker for fit in fits)))
-        return min(self.cards, key=taken.__getitem__, default=None)
-
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Fit]:
-        fits = {fit.worker.pipe: fit for fit in remotes if isinstance(fit, _Fit)}
-        return [fits[pipe] for pipe in connection.wait(fits, timeout)]  # type: ignore[index]
+        fits = [remote for remote in remotes if isinstance(remote, _Fit)]
+        if not any(fit.came for fit in fits):
+            workers = {fit.worker.pipe: fit.worker for fit in fits}
+            for pipe in connection.wait(workers, timeout):
+                workers[pipe].collect()  # type: ignore[index]
+        return [fit for fit in fits if fit.came]
 
     def close(self) -> None:
         """End all workers."""
         super().close()
-        while self._idle:
-            self._idle.pop().end()
+        while self._workers:
+            self._workers.pop().end()
 
 
 @dataclass(slots=True, eq=False)
 class _Fit:
-    """A job on a worker, which goes back to the idle ones when it has ended.
+    """A job on a worker.
 
     Its ticket is its own: the worker may still send points of the job before.
     """
 
     worker: _Worker
     ticket: int
-    idle: list[_Worker]
+    came: deque[Event | LostError] = field(default_factory=deque)
     begun = True
 
-    def receive(self) -> Event | None:
-        try:
-            sender, event = self.worker.pipe.recv()
-        except (EOFError, OSError) as end:
-            self.worker.end()
-            code = self.worker.process.exitcode
-            raise LostError(f"ended with exit code {code}; -9 is often lack of memory") from end
-        if sender != self.ticket:
-            return None
-        if isinstance(event, Finished | Failed):
-            self.idle.append(self.worker)
-        received: Event = event
-        return received
+    def receive(self) -> Event:
+        event = self.came.popleft()
+        if isinstance(event, LostError):
+            raise event
+        return event
 
     def stop(self) -> None:
         """Have the worker end it at its next point."""
-        self.worker.send(self.ticket, None)
-        self.idle.append(self.worker)
+        self.worker.give_up(self)
 
     def abandon(self) -> None:
-        self.worker.end()
+        self.worker.lose("was ended, as another training in it was lost or hung")
 
 
 class _Worker:
@@ -122,22 +113,57 @@ class _Worker:
 
     Args:
         card: name of the GPU that it sees; None: it is for the processor.
+
+    Attributes:
+        fits: that it has, by ticket.
     """
 
     def __init__(self, card: str | None) -> None:
         self.card = card
+        self.fits: dict[int, _Fit] = {}
         context = worker_context()
         self.pipe, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, card), daemon=True)  # type: ignore[attr-defined]
+        process = context.Process(target=host, args=(theirs, card), daemon=True)  # type: ignore[attr-defined]
         self.process: BaseProcess = process
         with without_interrupts():
             self.process.start()
         theirs.close()
 
-    def send(self, ticket: int, job: Job | None) -> None:
-        """Send a job, or None to stop the one running. That a worker is gone, receiving tells."""
+    def begin(self, fit: _Fit, job: Job) -> None:
+        self.fits[fit.ticket] = fit
+        self._send(fit, job)
+
+    def give_up(self, fit: _Fit) -> None:
+        if self.fits.pop(fit.ticket, None):
+            self._send(fit, None)
+
+    def _send(self, fit: _Fit, job: Job | None) -> None:
+        """Send a job, or None to stop one. That a worker is gone, receiving tells."""
         with suppress(OSError):
-            self.pipe.send((ticket, job))
+            self.pipe.send((fit.ticket, job))
+
+    def collect(self) -> None:
+        """Take a message of the process, and keep it for the fit that it is of."""
+        try:
+            ticket, event = self.pipe.recv()
+        except (EOFError, OSError):
+            self.end()
+            code = self.process.exitcode
+            self.lose(f"ended with exit code {code}; -9 is often lack of memory")
+            return
+        fit = self.fits.get(ticket)
+        if fit is None:
+            return  # it was given up
+        fit.came.append(event)
+        if isinstance(event, Finished | Failed):
+            del self.fits[ticket]
+
+    def lose(self, how: str) -> None:
+        """End the process; each of its fits is told that it is lost."""
+        self.end()
+        for fit in self.fits.values():
+            fit.came.append(LostError(how))
+        self.fits.clear()
 
     def end(self) -> None:
         self.pipe.close()
@@ -146,31 +172,3 @@ class _Worker:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
-
-
-def _work(pipe: Connection, card: str | None) -> None:
-    """Take jobs until the pipe closes, or until this process can use its GPU no more.
-
-    A new worker takes its place then: after an error of CUDA every further fit would fail.
-    """
-    if card is not None:
-        see_only(card)  # before anything here uses CUDA
-        quieten_alerts()
-    reader = Reader()
-    try:
-        while True:
-            ticket, job = pipe.recv()
-            if job is None:
-                continue  # told to stop a fit that had ended by itself
-            torch.set_num_threads(job.plan.threads)
-            running = run(job, reader)
-            while not pipe.poll():
-                event = advance(running)
-                pipe.send((ticket, event))
-                if isinstance(event, Finished | Failed):
-                    break
-            running.close()
-            if card is not None and not release_card():
-                return
-    except (EOFError, OSError):
-        return

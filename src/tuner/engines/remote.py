@@ -77,7 +77,7 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
 
     A fit that is lost or hangs is begun once more: fits are deterministic, so the points that have
     come already are skipped and the consumer notices nothing. So is one that runs out of memory,
-    after all others have ended, and nothing is begun beside it.
+    after all others have ended, and nothing is begun beside it; and one that was lost with others.
 
     Args:
         slots: how many fits at once; those beyond wait, in the order in which they were started.
@@ -85,6 +85,7 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
     """
 
     retries_alone = True  # not where fits wait for answers: each would wait for the other
+    alone_when_lost = False  # where a fit that breaks takes others with it
 
     def __init__(self, slots: int, patience: float) -> None:
         self.slots, self.patience = slots, patience
@@ -188,7 +189,7 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             fit.events.append(Failed(f"its worker was lost twice (the last {how})", may_pass=True))
             self._hand_out()
         else:
-            self._again(fit)
+            self._again(fit, alone=self.alone_when_lost)
 
     def _again(self, fit: _Fit[JobT, EventT], *, alone: bool = False) -> None:
         """Begin a fit a second time, before all that wait."""

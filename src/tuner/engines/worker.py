@@ -6,7 +6,7 @@ import re
 import time
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tuner.case.loading import load_case
 from tuner.case.source import file_of, source_of
@@ -16,7 +16,8 @@ from tuner.engines.job import Failed, Finished
 from tuner.errors import CaseError, DivergedError, TrainingError
 from tuner.training.blame import blame, trace_of
 from tuner.training.device import is_out_of_memory
-from tuner.training.fitting import fit
+from tuner.training.fitting import fit_in_turns
+from tuner.training.lanes import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
     from tuner.case.contract import Case
     from tuner.data.splits import Fold
-    from tuner.engines.job import Event, Job, Replica
+    from tuner.engines.job import Job, Replica
     from tuner.training.fitting import ReportPoint
+
+EventT = TypeVar("EventT")
 
 
 class Reader:
@@ -85,13 +88,28 @@ def run(job: Job, reader: Reader | None = None) -> Generator[ReportPoint, None, 
     Raises:
         Exception: whatever the case or its training raises.
     """
+    running = run_in_turns(job, reader)
+    while True:
+        try:
+            event = next(running)
+        except StopIteration as end:
+            finished: Finished = end.value
+            return finished
+        if not isinstance(event, Turn):
+            yield event
+
+
+def run_in_turns(
+    job: Job, reader: Reader | None = None
+) -> Generator[ReportPoint | Turn, None, Finished]:
+    """Run a job as `run` does, and yield a turn wherever others may use the processor."""
     reader = reader or Reader()
     case, data = reader.case(job), reader.data(job.data)
     splits = chain.from_iterable(reader.folds(job.data, one) for one in job.replicas)
     seed = job.replicas[0].seed if len(job.replicas) == 1 else [one.seed for one in job.replicas]
     hyperparameters = case.hyperparameters(job.hyperparameters)
     began = time.perf_counter()
-    fitted = yield from fit(
+    fitted = yield from fit_in_turns(
         case, hyperparameters, data, tuple(splits), seed, job.plan, stop_after=job.stop_after
     )
     for one, model in zip(job.replicas, fitted, strict=len(job.replicas) > 1):
@@ -100,7 +118,7 @@ def run(job: Job, reader: Reader | None = None) -> Generator[ReportPoint, None, 
     return Finished(time.perf_counter() - began)
 
 
-def advance(running: Generator[ReportPoint, None, Finished]) -> Event:
+def advance(running: Generator[EventT, None, Finished]) -> EventT | Finished | Failed:
     """Run a job to its next event. What a case or its training raises becomes Failed.
 
     Whatever a user's case raises, running out of memory and an exit included, costs one trial and

@@ -10,18 +10,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
 from tuner.errors import DivergedError
-from tuner.training.device import computing
+from tuner.training.device import CARD, computing
+from tuner.training.lanes import Turn
 from tuner.training.learner import make_learners
 from tuner.training.optimizing import check
 from tuner.training.step import make_trainers
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -93,19 +94,63 @@ def fit(
         TrainingError: the hyperparameters are not ones that the trainer knows, the model's outputs
             do not fit the task, or a batch does not fit the model.
     """
+    running = fit_in_turns(case, hyperparameters, data, folds, seed, plan, stop_after)
+    while True:
+        try:
+            event = next(running)
+        except StopIteration as end:
+            fitted: tuple[Fitted, ...] = end.value
+            return fitted
+        if isinstance(event, ReportPoint):
+            yield event
+
+
+def fit_in_turns(
+    case: Case,
+    hyperparameters: Hyperparameters,
+    data: Dataset,
+    folds: Sequence[Fold],
+    seed: int | Sequence[int],
+    plan: Plan,
+    stop_after: int | None = None,
+) -> Generator[ReportPoint | Turn, None, tuple[Fitted, ...]]:
+    """Do what `fit` does, and on a card yield a turn wherever others may use the processor.
+
+    Several trainings in a process fill a card so: each has queued some steps when it yields a turn,
+    and has nothing to do until the card has got through those before them. Between two of its
+    turns, a training needs the global random generators as it left them.
+    """
     check(hyperparameters, case)
     with computing(plan):
         learners = make_learners(case, hyperparameters, data, folds, seed, plan.device)
         trainers = make_trainers(case, hyperparameters, data, learners, plan)
+    try:
+        yield from _epochs(case, hyperparameters, trainers, plan, stop_after)
+    finally:  # given up by whoever takes the points, too
+        for trainer in trainers:
+            trainer.lane.finish()
+    return _by_place(trainers, [trainer.fitted() for trainer in trainers])
+
+
+def _epochs(
+    case: Case,
+    hyperparameters: Hyperparameters,
+    trainers: Sequence[Trainer],
+    plan: Plan,
+    stop_after: int | None,
+) -> Iterator[ReportPoint | Turn]:
     best: float | None = None
     best_epoch = step = 0
     for epoch in range(1, 1 + min(hyperparameters.epochs, stop_after or hyperparameters.epochs)):
         parts = _parts([trainer.shuffled() for trainer in trainers], case.points_per_epoch)
         for part, batches in enumerate(parts, start=1):
             step += 1
+            yield from _train(trainers, batches, plan)
             with computing(plan):
-                _train(trainers, batches)
-                point = _report(trainers, step, epoch - 1 + part / len(parts))
+                queued = _queue_report(trainers)
+            if marks := _marks(trainers):
+                yield Turn(marks)
+            point = _read(trainers, queued, step, epoch - 1 + part / len(parts))
             if (
                 stop_after is None
                 and point.ends_epoch
@@ -122,16 +167,26 @@ def fit(
             and epoch - best_epoch >= hyperparameters.patience
         ):
             break
-    return _by_place(trainers, [trainer.fitted() for trainer in trainers])
 
 
-def _train(trainers: Sequence[Trainer], batches: Sequence[Sequence[Tensor]]) -> None:
-    """Have each trainer take the steps of its batches, one after the other or side by side."""
+def _train(
+    trainers: Sequence[Trainer], batches: Sequence[Sequence[Tensor]], plan: Plan
+) -> Iterator[Turn]:
+    """Have each trainer take the steps of its batches: one after the other, or side by side."""
     longest = max(map(len, batches))
-    turn = STEPS_IN_TURN if all(trainer.lane.parallel for trainer in trainers) else longest
+    turn = STEPS_IN_TURN if plan.device == CARD else longest
+    before: list[Any] = []
     for start in range(0, longest, turn):
-        for trainer, own in zip(trainers, batches, strict=True):
-            trainer.train(own[start : start + turn])
+        with computing(plan):
+            for trainer, own in zip(trainers, batches, strict=True):
+                trainer.train(own[start : start + turn])
+        if marks := _marks(trainers):
+            yield Turn(before)  # the card has these steps to do, when it has done those before
+            before = marks
+
+
+def _marks(trainers: Sequence[Trainer]) -> list[Any]:
+    return [trainer.lane.mark() for trainer in trainers if trainer.lane.parallel]
 
 
 def _parts(epochs: Sequence[list[Tensor]], points: int) -> list[list[list[Tensor]]]:
@@ -151,14 +206,20 @@ def _by_place(trainers: Sequence[Trainer], parts: Iterable[Sequence[T]]) -> tupl
     return tuple(found[place] for place in sorted(found))
 
 
-def _report(trainers: Sequence[Trainer], step: int, epoch: float) -> ReportPoint:
+def _queue_report(trainers: Sequence[Trainer]) -> list[Tensor]:
+    """Return loss and metric of each trainer's steps, then the score of each fold, still unread."""
     told = list(chain.from_iterable(trainer.progress() for trainer in trainers))
-    scores = _by_place(trainers, [trainer.validate() for trainer in trainers])
+    return [*told, *_by_place(trainers, [trainer.validate() for trainer in trainers])]
+
+
+def _read(
+    trainers: Sequence[Trainer], queued: Sequence[Tensor], step: int, epoch: float
+) -> ReportPoint:
     for trainer in trainers:
         trainer.lane.join()
-    numbers = _numbers([*told, *scores])
-    losses, metrics = numbers[: len(told) : 2], numbers[1 : len(told) : 2]
-    fold_scores = tuple(numbers[len(told) :])
+    numbers, told = _numbers(queued), 2 * len(trainers)
+    losses, metrics = numbers[:told:2], numbers[1:told:2]
+    fold_scores = tuple(numbers[told:])
     sizes = [len(trainer.learners) for trainer in trainers]
     train_loss = _mean_over_folds(losses, sizes)
     for name, value in [("training loss", train_loss), *(("score", s) for s in fold_scores)]:

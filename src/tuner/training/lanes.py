@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +12,7 @@ from tuner.seeds import Stream, derive
 from tuner.training.device import CARD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 class Lane:
@@ -63,3 +64,34 @@ class Lane:
         """Have what is asked for next wait for all that was asked for in the lane."""
         if self.parallel:
             torch.cuda.current_stream().wait_stream(self._stream)
+
+    def finish(self) -> None:
+        """Wait until all is done that was asked for in the lane: what it uses may go then."""
+        if self.parallel:
+            with suppress(torch.AcceleratorError):  # which is told of where it happened
+                self._stream.synchronize()
+
+    def mark(self) -> Any:
+        """Return an event of CUDA that happens when all is done that was asked for in the lane."""
+        return self._stream.record_event()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A place where a training on a card lets others have the processor.
+
+    Attributes:
+        marks: of lanes: what has to happen before the training has use for the processor again.
+    """
+
+    marks: Sequence[Any] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it has happened."""
+        return all(mark.query() for mark in self.marks)
+
+    def wait(self) -> None:
+        """Wait until it has."""
+        for mark in self.marks:
+            mark.synchronize()

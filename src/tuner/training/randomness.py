@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -52,6 +52,35 @@ def undisturbed() -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
+
+
+class OwnGenerators:
+    """The global generators as one of several trainings in a process has them."""
+
+    def __init__(self) -> None:
+        self._states: tuple[Any, Any, torch.Tensor] | None = None
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Have the generators in this block as the block before left them, and then as before."""
+        others = _states()
+        if self._states is not None:
+            _set(self._states)
+        try:
+            yield
+        finally:
+            self._states = _states()
+            _set(others)
+
+
+def _states() -> tuple[Any, Any, torch.Tensor]:
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()
+
+
+def _set(states: tuple[Any, Any, torch.Tensor]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.set_rng_state(states[2])
 
 
 def _torch_seeds() -> tuple[int, ...]:

@@ -1,0 +1,105 @@
+"""What a worker process does: it takes jobs from a pipe, and trains them by turns.
+
+On a processor it has one at a time. On a card it has several: each has queued steps when it gives
+its turn away, and those of different trainings run on the card at the same time. Kernels of
+different processes do not: a card gives each process its time in turn.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from tuner.engines.cards import is_usable, release_card, see_only
+from tuner.engines.job import Failed, Finished
+from tuner.engines.worker import Reader, advance, run_in_turns
+from tuner.training.device import quieten_alerts
+from tuner.training.lanes import Turn
+from tuner.training.randomness import OwnGenerators
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from multiprocessing.connection import Connection
+
+    from tuner.engines.job import Event
+    from tuner.training.fitting import ReportPoint
+
+
+@dataclass(slots=True)
+class _Hosted:
+    """A job that is being trained here."""
+
+    ticket: int
+    threads: int
+    running: Generator[ReportPoint | Turn, None, Finished]
+    generators: OwnGenerators = field(default_factory=OwnGenerators)
+    turn: Turn = field(default_factory=Turn)
+
+    def advance(self) -> Event | Turn:
+        torch.set_num_threads(self.threads)
+        with self.generators.in_use():
+            return advance(self.running)
+
+
+def host(pipe: Connection, card: str | None) -> None:
+    """Train what comes, until the pipe closes, or until this process can use its card no more.
+
+    A new worker takes its place then: after an error of CUDA every further fit would fail. Where
+    there were several, nobody knows whose error it was, and none is told of.
+
+    Args:
+        card: name of the GPU that this process is to see; None: it trains on the processor.
+    """
+    if card is not None:
+        see_only(card)  # before anything here uses CUDA
+        quieten_alerts()
+    reader, hosted = Reader(), deque[_Hosted]()
+    try:
+        while True:
+            while not hosted or pipe.poll():
+                _take(pipe, reader, hosted)
+            one = _next(hosted)
+            event = one.advance()
+            if isinstance(event, Turn):
+                one.turn = event
+                hosted.append(one)
+                continue
+            broken = card is not None and isinstance(event, Failed) and not is_usable()
+            if broken and hosted:
+                return
+            pipe.send((one.ticket, event))
+            if broken:
+                return
+            if not isinstance(event, Finished | Failed):
+                one.turn = Turn()
+                hosted.append(one)
+            elif card is not None and not hosted and not release_card():
+                return
+    except (EOFError, OSError):
+        return
+
+
+def _take(pipe: Connection, reader: Reader, hosted: deque[_Hosted]) -> None:
+    """Take a message: a job to train, or None to give one up, which may have ended by itself."""
+    ticket, job = pipe.recv()
+    if job is not None:
+        hosted.append(_Hosted(ticket, job.plan.threads, run_in_turns(job, reader)))
+        return
+    for one in [one for one in hosted if one.ticket == ticket]:
+        hosted.remove(one)
+        one.running.close()
+
+
+def _next(hosted: deque[_Hosted]) -> _Hosted:
+    """Take out the one that waits longest of those that have something to do; wait, if none has."""
+    for one in hosted:
+        if one.turn.is_over:
+            break
+    else:
+        one = hosted[0]
+        one.turn.wait()
+    hosted.remove(one)
+    return one
