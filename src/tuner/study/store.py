@@ -254,11 +254,12 @@ def facts_of(study: optuna.Study) -> dict[str, Any]:
     Raises:
         StoreError: the study was made by something else.
     """
-    facts: dict[str, Any] | None = study.user_attrs.get(FACTS)
-    if EVIDENCE in study.user_attrs:
+    attributes = study.user_attrs  # read from the database, and copied, each time
+    facts: dict[str, Any] | None = attributes.get(FACTS)
+    if EVIDENCE in attributes:
         raise StoreError(
             f"study {study.study_name!r} holds the trainings after the search of "
-            f"{study.user_attrs[EVIDENCE]!r}; name that one"
+            f"{attributes[EVIDENCE]!r}; name that one"
         )
     if facts is None:
         raise StoreError(
