@@ -69,7 +69,7 @@ def test_what_a_study_has_shown_is_read(service: Service) -> None:
             with pytest.raises(ServiceError) as raised:
                 client.study(name)
             assert raised.value.status in {400, 404, 405}
-        with pytest.raises(ServiceError, match="choose two"):
+        with pytest.raises(ServiceError, match="choose 2 to 8"):
             client.compare("tiny", "tiny")
 
 

@@ -165,8 +165,24 @@ class Act(TypedDict):
     on: str
 
 
+class Pair(TypedDict):
+    """The best of a study against that of another, by what both said of the same test rows.
+
+    `gain` says by how much, with its interval. Where that is not known, `verdict` is null and
+    `gain` says why.
+    """
+
+    study: str
+    against: str
+    verdict: str | None
+    gain: str
+
+
 class Comparison(TypedDict):
-    """Two studies; `inputs` and `hyperparameters` map what differs to its two values."""
+    """Several studies; `inputs` and `hyperparameters` map what differs to its values, one each.
+
+    `pairs` has each study but the first, against the first.
+    """
 
     studies: list[str]
     comparable: bool
@@ -175,6 +191,7 @@ class Comparison(TypedDict):
     hyperparameters: dict[str, list[Any]]
     scores: list[dict[str, Any]]
     sentences: list[str]
+    pairs: list[Pair]
 
 
 class Tags(TypedDict):

@@ -214,9 +214,12 @@ class Client:
         """Return the report of a study that has ended."""
         return self._to.bytes_of("studies", name, "reports", f"report.{kind}").decode()
 
-    def compare(self, first: str, second: str) -> answers.Comparison:
-        """Return what differs between two studies."""
-        return cast("answers.Comparison", self._to.get("compare", study=[first, second]))
+    def compare(self, first: str, second: str, *more: str) -> answers.Comparison:
+        """Return what differs between studies, eight at most, and which are better than the first.
+
+        An interval allows for as many comparisons as are made at once.
+        """
+        return cast("answers.Comparison", self._to.get("compare", study=[first, second, *more]))
 
     def jobs(self) -> list[answers.Job]:
         """Return all jobs, newest first."""

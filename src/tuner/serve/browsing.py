@@ -12,10 +12,9 @@ import optuna
 from optuna.trial import TrialState
 
 from tuner.case.metric import metric_of
-from tuner.errors import UsageError, unknown_name
+from tuner.errors import unknown_name
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
-from tuner.language import said
 from tuner.serve.finding import catalogue_of
 from tuner.serve.forecasting import SEEDS, seconds_left
 from tuner.serve.logs import log_of, tail_of
@@ -23,7 +22,7 @@ from tuner.serve.times import iso
 from tuner.study.schema import ARM, EVIDENCE, FACTS, GUESS, PARENT, SESSIONS, TRIED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping
 
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
@@ -293,17 +292,6 @@ def _row(
         tags=tags,
         archived=archived,
     )
-
-
-def check_names(names: Sequence[str]) -> None:
-    """Refuse a comparison of other than two studies.
-
-    Raises:
-        UsageError: there are more or fewer, or one of them twice.
-    """
-    count = len(names) if len(names) > 2 else len(set(names))
-    if count != 2:
-        raise UsageError(said("got {count} studies to compare; choose two", count=count))
 
 
 def _score(trial: FrozenTrial) -> float | None:

@@ -63,7 +63,7 @@ class Seats:
         """
         if not self.cards:
             return None
-        held = {one: 0 for one in self.cards}
+        held = dict.fromkeys(self.cards, 0)
         for places in self._taken.values():
             for card in places:
                 held[card] += 1

@@ -10,12 +10,12 @@ from tuner.client import answers
 from tuner.errors import UsageError
 from tuner.naming import folder_name
 from tuner.report.rows import trials_csv
-from tuner.runs.contrast import contrast
 from tuner.serve import actions
 from tuner.serve.api import bodies
 from tuner.serve.api.operation import JSON, TEXT, Operation, Parameter, get, post
 from tuner.serve.api.reading import read
-from tuner.serve.browsing import check_names, job_facts, row_facts
+from tuner.serve.browsing import job_facts, row_facts
+from tuner.serve.comparing import FEWEST, MOST, compare_studies
 from tuner.serve.events import stream
 from tuner.serve.finding import catalogue_of
 
@@ -121,8 +121,7 @@ def _retrain(asked: Asked) -> Response:
 
 def _compare(asked: Asked) -> Response:
     names = asked.request.query_params.getlist("study")
-    check_names(names)
-    return JSONResponse(contrast(asked.service.workplace, *names))
+    return JSONResponse(compare_studies(asked.service.storage, asked.service.workplace, names))
 
 
 WORDS = Parameter("q", TEXT, "words that the name, case, verdict or submitter has to contain")
@@ -138,10 +137,10 @@ KEY = Parameter(
     "header",
 )
 LAST = Parameter("Last-Event-ID", TEXT, "id of the last event that was seen", "header")
-TWO = Parameter(
+COMPARED = Parameter(
     "study",
-    {"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2, "uniqueItems": True},
-    "names of two studies",
+    {"type": "array", "items": TEXT, "minItems": FEWEST, "maxItems": MOST, "uniqueItems": True},
+    f"names of {FEWEST} to {MOST} studies; each is compared with the first",
     required=True,
 )
 LISTING = Operation(
@@ -178,7 +177,7 @@ STEERING = Operation(
     path={"act": {"type": "string", "enum": list(ACTS)}},
 )
 COMPARING = Operation(
-    words="Compare two studies", group=GROUP, answer=answers.Comparison, parameters=(TWO,)
+    words="Compare studies", group=GROUP, answer=answers.Comparison, parameters=(COMPARED,)
 )
 
 
