@@ -272,9 +272,13 @@ class Machine(TypedDict):
 
 
 class Studies(TypedDict):
-    """The list of studies, newest first."""
+    """A part of the list of studies, newest first.
+
+    `next` is the `cursor` with which the part after it is asked for; null: there is none.
+    """
 
     studies: list[StudyRow]
+    next: str | None
 
 
 class Trials(TypedDict):
@@ -284,9 +288,10 @@ class Trials(TypedDict):
 
 
 class Jobs(TypedDict):
-    """All jobs, newest first."""
+    """A part of the jobs, newest first; `next` as in the list of studies."""
 
     jobs: list[Job]
+    next: str | None
 
 
 class Models(TypedDict):

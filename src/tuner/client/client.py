@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tuner.client import answers
 
 LOCAL = "http://127.0.0.1:8080"
+ROWS = 200  # that one answer of a long list brings
 AT_REST = frozenset({"paused", "done", "failed", "cancelled"})  # states of a job
 
 
@@ -86,9 +87,14 @@ class Client:
             tag: that they have to have; empty: any.
             archived: those that are archived, in place of the others.
         """
+        return list(self.each_study(words, state, tag, archived=archived))
+
+    def each_study(
+        self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
+    ) -> Iterator[answers.StudyRow]:
+        """Yield the studies that `studies` returns; the service is asked as they are needed."""
         asked = {"q": words, "state": state, "tag": tag, "archived": str(archived).lower()}
-        found: answers.Studies = self._to.get("studies", **asked)
-        return found["studies"]
+        return cast("Iterator[answers.StudyRow]", self._each("studies", asked))
 
     def study(self, name: str) -> answers.Study:
         """Return a study as it is now."""
@@ -223,8 +229,11 @@ class Client:
 
     def jobs(self) -> list[answers.Job]:
         """Return all jobs, newest first."""
-        found: answers.Jobs = self._to.get("jobs")
-        return found["jobs"]
+        return list(self.each_job())
+
+    def each_job(self) -> Iterator[answers.Job]:
+        """Yield all jobs, newest first; the service is asked as they are needed."""
+        return cast("Iterator[answers.Job]", self._each("jobs", {}))
 
     def models(self) -> list[answers.Model]:
         """Return all models."""
@@ -272,6 +281,16 @@ class Client:
         which = {} if case is None else {"case": case}
         found: answers.Ledger = self._to.get("ledger", **which)
         return found["ledger"]
+
+    def _each(self, what: str, asked: dict[str, str]) -> Iterator[Any]:
+        """Yield the rows of a long list."""
+        asked, cursor = {**asked, "limit": str(ROWS)}, None
+        while True:
+            found = self._to.get(what, **asked, **({} if cursor is None else {"cursor": cursor}))
+            yield from found[what]
+            cursor = found["next"]
+            if cursor is None:
+                return
 
     def _steer(self, name: str, act: str) -> answers.Job:
         return cast("answers.Job", self._to.post("studies", name, act, body={}))

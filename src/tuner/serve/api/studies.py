@@ -13,11 +13,13 @@ from tuner.report.rows import trials_csv
 from tuner.serve import actions
 from tuner.serve.api import bodies
 from tuner.serve.api.operation import JSON, TEXT, Operation, Parameter, get, post
+from tuner.serve.api.paging import CURSOR, LIMIT, limit_of
 from tuner.serve.api.reading import read
-from tuner.serve.browsing import job_facts, row_facts
+from tuner.serve.browsing import job_facts
 from tuner.serve.comparing import FEWEST, MOST, compare_studies
 from tuner.serve.events import stream
 from tuner.serve.finding import catalogue_of
+from tuner.serve.listing import row_facts
 
 if TYPE_CHECKING:
     from tuner.serve.routing import Asked, RoleRoute
@@ -36,8 +38,11 @@ def _studies(asked: Asked) -> Response:
     archived = asked.query("archived", "false")
     if archived not in BOOLEANS:
         raise UsageError(f"archived: got {archived!r}; it takes {' or '.join(BOOLEANS)}")
-    rows = asked.service.browser.studies(words, state, tag, archived=archived == "true")
-    return JSONResponse({"studies": [row_facts(row) for row in rows]})
+    limit, cursor = limit_of(asked), asked.query("cursor")
+    rows, following = asked.service.browser.part(
+        limit, cursor, words, state, tag, archived=archived == "true"
+    )
+    return JSONResponse({"studies": [row_facts(row) for row in rows], "next": following})
 
 
 def _submit(asked: Asked) -> Response:
@@ -144,10 +149,10 @@ COMPARED = Parameter(
     required=True,
 )
 LISTING = Operation(
-    words="List studies",
+    words="List studies, newest first",
     group=GROUP,
     answer=answers.Studies,
-    parameters=(WORDS, STATE, TAG, ARCHIVED),
+    parameters=(WORDS, STATE, TAG, ARCHIVED, LIMIT, CURSOR),
 )
 SUBMITTING = Operation(
     words="Submit a study",
