@@ -281,6 +281,22 @@ class Studies(TypedDict):
     next: str | None
 
 
+class Data(TypedDict):
+    """Data for tables and pictures, by names such as `uploads/houses.csv`.
+
+    `most_bytes` is how large a file may be that is sent.
+    """
+
+    data: list[str]
+    most_bytes: int
+
+
+class Sent(TypedDict):
+    """What was sent, by its name among the data."""
+
+    data: str
+
+
 class Trials(TypedDict):
     """All trials of a study."""
 

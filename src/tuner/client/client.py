@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Literal, Unpack, cast
 
 from typing_extensions import TypedDict
 
 from tuner.client.transport import SECONDS, Transport
+from tuner.errors import UsageError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,12 +19,17 @@ if TYPE_CHECKING:
 
 LOCAL = "http://127.0.0.1:8080"
 ROWS = 200  # that one answer of a long list brings
+LETTERS = 12  # of a file's SHA-256, in the name that it is sent under
 AT_REST = frozenset({"paused", "done", "failed", "cancelled"})  # states of a job
 
 
 class StudyOptions(TypedDict, total=False):
-    """How a study is searched: the options of `tuner study`, each with the same default."""
+    """How a study is searched: the options of `tuner study`, each with the same default.
 
+    With `settings_of`, the name of an earlier study, what is not given is as it was there.
+    """
+
+    settings_of: str
     name: str
     trials: int
     seeds: int
@@ -65,16 +72,51 @@ class Client:
         self._to = Transport(url, token, timeout)
 
     def submit(
-        self, case: str, *, key: str | None = None, **options: Unpack[StudyOptions]
+        self, case: str | None = None, *, key: str | None = None, **options: Unpack[StudyOptions]
     ) -> answers.Job:
         """Queue a study.
 
         Args:
+            case: None: that of the study `settings_of`.
             key: of your choice; a second call with the same key makes no second study.
         """
         headers = {} if key is None else {"Idempotency-Key": key}
-        body = {"case": case, **options}
+        body = {**({} if case is None else {"case": case}), **options}
         return cast("answers.Job", self._to.post("studies", body=body, headers=headers))
+
+    def data(self) -> list[str]:
+        """Return the data for tables and pictures that the service has, by name."""
+        found: answers.Data = self._to.get("data")
+        return found["data"]
+
+    def send(self, path: Path) -> str:
+        """Send a table (.csv, .parquet), or pictures in a ZIP file; return what it is called there.
+
+        The name has a part of the file's SHA-256, so the same file is sent once, and another one
+        of the same name stands beside it.
+
+        Raises:
+            UsageError: the file cannot be read, or is larger than what the service takes.
+        """
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()[:LETTERS]
+                size = file.tell()
+                name = f"{path.stem}-{digest}{path.suffix.lower()}"
+                there: answers.Data = self._to.get("data")
+                kept = f"uploads/{name.removesuffix('.zip')}"
+                if kept in there["data"]:
+                    return kept
+                if size > there["most_bytes"]:
+                    raise UsageError(
+                        f"{path} has {size / 2**20:.0f} MiB; the service takes "
+                        f"{there['most_bytes'] / 2**20:.0f} MiB at most"
+                    )
+                file.seek(0)
+                sent: answers.Sent = self._to.send(file, size, "data", name=name)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {first_line(error)}") from error
+        return sent["data"]
 
     def studies(
         self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
