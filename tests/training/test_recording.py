@@ -10,12 +10,15 @@ import pytest
 import torch
 from torch import nn
 
+from tests.case.test_contract import made_up
 from tuner.case.contract import Shape
 from tuner.case.loading import load_case
 from tuner.data.augment import move
 from tuner.errors import CaseError
 from tuner.training.lanes import Lane
+from tuner.training.plan import Plan
 from tuner.training.recording import AsItIs, Recorder, does_the_same_each_time, recorder_for
+from tuner.training.rehearsal import _of_the_recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +81,23 @@ def test_only_what_does_the_same_each_time_is_recorded(
     assert does_the_same_each_time(replace(MNIST, **changes), [plain(), network()]) == same
 
 
+def test_who_has_layers_of_ones_own_is_told_on_a_card() -> None:
+    data = made_up("mnist")
+    own = replace(MNIST, build=lambda *given: nn.Sequential(MNIST.build(*given), Own()))
+    card = Plan(device="cuda")
+    (said,) = _of_the_recording(replace(own, augment=counted), data, card)
+    assert "in each step: augment, Own. If they" in said
+    assert "cuda_graph=True" in said
+    for case, plan in (
+        (MNIST, card),
+        (own, Plan()),
+        (replace(own, cuda_graph=True), card),
+        (replace(own, cuda_graph=False), card),
+        (replace(own, optimizer=counted), card),
+    ):
+        assert _of_the_recording(case, data, plan) == []
+
+
 def test_a_processor_records_nothing() -> None:
     assert isinstance(recorder_for(MNIST, [plain()], Lane("cpu", 0), []), AsItIs)
 
@@ -126,7 +146,7 @@ class Generators:
 
 
 @pytest.fixture
-def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", tuple)
     monkeypatch.setattr(Graph, "refusal", None)
@@ -143,7 +163,7 @@ def doubled(calls: list[int]) -> Callable[[Tensor], Tensor]:
     return double
 
 
-@pytest.mark.usefixtures("made_up")
+@pytest.mark.usefixtures("graphs")
 def test_each_shape_is_done_once_then_shown_once_then_replayed() -> None:
     calls: list[int] = []
     double = doubled(calls)
@@ -157,7 +177,7 @@ def test_each_shape_is_done_once_then_shown_once_then_replayed() -> None:
     assert len(calls) == 5
 
 
-@pytest.mark.usefixtures("made_up")
+@pytest.mark.usefixtures("graphs")
 def test_what_cannot_be_recorded_is_done_as_it_is_each_time() -> None:
     Graph.refusal = RuntimeError("operation not permitted when stream is capturing")
     calls: list[int] = []
@@ -170,7 +190,7 @@ def test_what_cannot_be_recorded_is_done_as_it_is_each_time() -> None:
     assert (lane.renewed, source.renewed, Graph.replays) == (1, 1, 0)
 
 
-@pytest.mark.usefixtures("made_up")
+@pytest.mark.usefixtures("graphs")
 def test_a_card_that_is_full_is_not_mistaken_for_that() -> None:
     Graph.refusal = FULL
     recorder = Recorder(Generators(), [])  # type: ignore[arg-type]

@@ -124,6 +124,21 @@ def fit_in_turns(
     with computing(plan):
         learners = make_learners(case, hyperparameters, data, folds, seed, plan.device)
         trainers = make_trainers(case, hyperparameters, data, learners, plan)
+    try:
+        yield from _epochs(case, hyperparameters, trainers, plan, stop_after)
+    finally:  # given up by whoever takes the points, too
+        for trainer in trainers:
+            trainer.lane.finish()
+    return _by_place(trainers, [trainer.fitted() for trainer in trainers])
+
+
+def _epochs(
+    case: Case,
+    hyperparameters: Hyperparameters,
+    trainers: Sequence[Trainer],
+    plan: Plan,
+    stop_after: int | None,
+) -> Iterator[ReportPoint | Turn]:
     best: float | None = None
     best_epoch = step = 0
     for epoch in range(1, 1 + min(hyperparameters.epochs, stop_after or hyperparameters.epochs)):
@@ -152,7 +167,6 @@ def fit_in_turns(
             and epoch - best_epoch >= hyperparameters.patience
         ):
             break
-    return _by_place(trainers, [trainer.fitted() for trainer in trainers])
 
 
 def _train(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,12 @@ class Lane:
         """Have what is asked for next wait for all that was asked for in the lane."""
         if self.parallel:
             torch.cuda.current_stream().wait_stream(self._stream)
+
+    def finish(self) -> None:
+        """Wait until all is done that was asked for in the lane: what it uses may go then."""
+        if self.parallel:
+            with suppress(torch.AcceleratorError):  # which is told of where it happened
+                self._stream.synchronize()
 
     def mark(self) -> Any:
         """Return an event of CUDA that happens when all is done that was asked for in the lane."""

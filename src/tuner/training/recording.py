@@ -116,13 +116,17 @@ def does_the_same_each_time(case: Case, networks: Iterable[nn.Module]) -> bool:
     """Whether it is known, or said by the case, that Python does the same in each step."""
     if case.optimizer is not None:  # its learning rate may be a number of Python's
         return False
-    if case.cuda_graph is not None:
-        return case.cuda_graph
-    functions = (case.augment, case.loss, case.step)
-    layers = (layer for network in networks for layer in network.modules())
-    return all(one is None or _package(one) in KNOWN for one in functions) and all(
-        _package(type(layer)) in KNOWN and not is_hooked(layer) for layer in layers
-    )
+    return not unknown_parts(case, networks) if case.cuda_graph is None else case.cuda_graph
+
+
+def unknown_parts(case: Case, networks: Iterable[nn.Module]) -> list[str]:
+    """Return functions and kinds of layers, by name, of which tuner does not know what they do."""
+    functions = {"augment": case.augment, "loss": case.loss, "step": case.step}
+    layers = [layer for network in networks for layer in network.modules()]
+    found = [name for name, one in functions.items() if one and _package(one) not in KNOWN]
+    kinds = {type(layer).__name__: None for layer in layers if _package(type(layer)) not in KNOWN}
+    hooked = {f"{type(layer).__name__} with hooks": None for layer in layers if is_hooked(layer)}
+    return [*found, *kinds, *hooked]
 
 
 def _package(made: object) -> str:

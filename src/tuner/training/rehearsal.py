@@ -25,6 +25,7 @@ from tuner.training.inference import Fitted, applied_by, autocast, call, scaled_
 from tuner.training.networks import gather
 from tuner.training.optimizing import NOTHING_TO_TRAIN, check, make_optimization, unknown_optimizer
 from tuner.training.randomness import undisturbed
+from tuner.training.recording import unknown_parts
 from tuner.training.seed_effect import effect_of_the_seed, untrained
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ NO_GRADIENT = (
 NOT_REPEATABLE = (
     "PyTorch has no deterministic algorithm on this GPU for {}. The same study twice may differ in "
     "its last digits, and `tuner verify` may find other numbers."
+)
+NOT_RECORDED = (
+    "The GPU gets operations one by one, because tuner does not know whether these do the same "
+    "in each step: {}. If they neither count calls nor draw from Python's or NumPy's "
+    "generators, write cuda_graph=True into the case: small models then train much faster."
 )
 
 
@@ -93,6 +99,7 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                 ) from error
         effect, said = effect_of_the_seed(case, data, plan)
         said += _of_the_outputs(case, data, plan)
+        said += _of_the_recording(case, data, plan)
     # Features that the user's `read` has computed, or that stay as they are, are not looked at.
     own = data.pixels or data.raw or data.table or case.accepts is not None
     columns = [] if own else remarks(data.development.features, data.columns)
@@ -255,6 +262,15 @@ def _check_saving(
             "saved and loaded again, the model gives other outputs: build keeps or draws something "
             "outside its parameters and buffers; use nn.Parameter or register_buffer for it"
         )
+
+
+def _of_the_recording(case: Case, data: Dataset, plan: Plan) -> list[str]:
+    """Say why a GPU trains the baseline slowly, where a word in the case could change that."""
+    if plan.device != CARD or case.cuda_graph is not None or case.optimizer is not None:
+        return []
+    (learner,) = untrained(case, case.baseline, data, seed=1)
+    parts = unknown_parts(case, [learner.network])
+    return [NOT_RECORDED.format(", ".join(parts))] if parts else []
 
 
 def _of_the_outputs(case: Case, data: Dataset, plan: Plan) -> list[str]:
