@@ -11,7 +11,7 @@ from tests.serve.making import client_of, listening
 from tuner.client import Client, client
 from tuner.errors import UsageError
 from tuner.runs.inventory import Entry
-from tuner.serve.listing import Listing
+from tuner.serve.listing import Listing, Row
 from tuner.serve.requests import Request
 from tuner.serve.searches import Searches
 
@@ -47,17 +47,18 @@ def entries(count: int) -> dict[str, Entry]:
 def test_parts_are_the_whole_list_in_its_order(limit: int) -> None:
     listing, tags = Listing(), {"study 4": ["blue"], "study 9": ["blue"], "study 17": ["blue"]}
     listing.update(entries(20), {}, tags, {"study 3"})
-    for asked in ({}, {"words": "study 1"}, {"tag": "blue"}, {"state": "nothing"}):
-        seen, cursor = [], None
+    for words, state, tag in (("", "", ""), ("study 1", "", ""), ("", "", "blue"), ("", "x", "")):
+        seen, cursor = list[Row](), None
         while True:
-            part = listing.part(limit, cursor, **asked)
+            part = listing.part(limit, cursor, words, state, tag)
             seen += part.rows
             cursor = part.cursor
             assert len(part.rows) == limit or cursor is None
             if cursor is None:
                 break
-        assert seen == listing.rows(**asked)
-        assert [one.when for one in seen] == sorted((one.when for one in seen), reverse=True)
+        assert seen == listing.rows(words, state, tag)
+        times = [one.when or "" for one in seen]
+        assert times == sorted(times, reverse=True)
 
 
 def test_a_reader_misses_nothing_while_studies_begin_and_go() -> None:

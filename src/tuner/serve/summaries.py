@@ -83,7 +83,7 @@ class Summaries:
         with self._lock:
             with self.storage.engine.connect() as connection:
                 last = tuple(one or 0 for one in connection.execute(LAST).one())
-                names = dict(connection.execute(NAMES).all())
+                names: dict[int, str] = dict(connection.execute(NAMES).all())
                 self._note(connection, names, last)
                 part = sorted(self._due, reverse=True)[:at_once]
                 part += [one for one in self._entries if one not in self._due][:ANYWAY]
@@ -119,7 +119,8 @@ class Summaries:
             if now is None:
                 self._by_name.pop(name, None)
             else:
-                self._entries[number] = self._by_name[name] = was if was == now and was else now
+                kept = now if was is None or was != now else was
+                self._entries[number] = self._by_name[name] = kept
             is_unsettled = now is not None and now.state in UNSETTLED
             (self._unsettled.add if is_unsettled else self._unsettled.discard)(number)
 
