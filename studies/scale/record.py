@@ -1,6 +1,6 @@
 """Record what trainings cost: seconds on one core against the work that virtual time counts.
 
-    python studies/scale/record.py --data-dir DIR --out studies/scale/costs.csv
+    PYTHONPATH=. python studies/scale/record.py --data-dir DIR --out studies/scale/costs.csv
 
 Each complete configuration of the three reference studies is trained for some seconds of processor
 time, its folds in lockstep as in a study. From this file the simulation knows how long a point of a
@@ -17,9 +17,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-import optuna
 import torch
 from optuna.trial import TrialState
+from tests.search.simulation import timed_study
 
 from tuner.case.loading import load_case
 from tuner.data.sources.folders import Folders
@@ -30,7 +30,6 @@ from tuner.training.plan import Plan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STUDIES = Path(__file__).parents[1]
 SECONDS = 3.0  # of processor time a configuration, and one point at least
 
 
@@ -40,10 +39,7 @@ def costs(name: str, data_dir: Path | None) -> Iterator[tuple[int, float, float]
     data = case.dataset(Folders(given=data_dir))
     parts = folds(data.development, data.validation, 0)
     plan = Plan.for_machine(images=data.pixels is not None)
-    kept = STUDIES / "scale" / f"{name}.db"  # where another study is the reference now
-    kept = kept if kept.exists() else STUDIES / name / "study.db"
-    study = optuna.load_study(study_name=name, storage=f"sqlite:///{kept}")
-    for trial in study.get_trials(states=(TrialState.COMPLETE,)):
+    for trial in timed_study(name).get_trials(states=(TrialState.COMPLETE,)):
         hyperparameters = case.hyperparameters(trial.user_attrs["hyperparameters"])
         training = fit(case, hyperparameters, data, parts, 0, plan)
         began = time.process_time()

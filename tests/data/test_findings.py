@@ -16,7 +16,7 @@ from tuner.data.splits import Holdout, KFold, folds
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tuner.data.findings import Findings
+    from tuner.data.remarks import Findings
 
 RANDOM = torch.Generator().manual_seed(0)
 

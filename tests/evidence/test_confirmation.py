@@ -19,8 +19,8 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed
 from tuner.engines.worker import run
 from tuner.errors import BundleError, StoreError, StudyError
-from tuner.evidence.confirmation import configuration_of, confirm
-from tuner.evidence.jobs import TOGETHER, seed_of
+from tuner.evidence.confirmation import confirm
+from tuner.evidence.jobs import TOGETHER, configuration_of, seed_of
 from tuner.evidence.moments import losses
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import kept_predictions, kept_targets

@@ -461,6 +461,37 @@ def objective(trial):
             assert "No trial asked for rate, which --fix names" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("option", "number"), [("--baseline", 0), ("--recipe", 1)])
+def test_a_name_that_a_loop_has_not_asked_for_is_said_at_the_first_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, number: int
+) -> None:
+    text = """
+def objective(trial):
+    lr = trial.suggest_float("lr", 1e-4, 1e-1, log=True)
+    trial.report(lr, 0)
+    trial.report(lr, 1)
+    return lr
+"""
+    with chdir(tmp_path):
+        Path("train.py").write_text(text, encoding="utf-8")
+        command = ["train.py:objective", "--direction", "maximize", "--seeds", "0", "--trials", "2"]
+        if option == "--baseline":
+            with pytest.raises(StudyError, match="it names rate, and the loop asked for lr;"):
+                study([*command, option, "rate=1"])
+        else:
+            assert study([*command, option, "rate=1"]) == 0
+    arm = option.removeprefix("--")
+    early = f"Trial {number} ({arm}) names rate. By its first report the loop asked only for lr."
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.count(early) == 1
+    before, after = shown.split(early)
+    failed = f"trial {number} ({arm}): failed"
+    assert failed in after
+    assert failed not in before
+    without = "The recipe failed, so this study continues without one."
+    assert (without in after) is (option == "--recipe")
+
+
 def test_what_a_try_does_not_name_is_the_baselines(made: Path, tmp_path: Path) -> None:
     with chdir(tmp_path):
         Path("train.py").write_text(LOOP, encoding="utf-8")

@@ -54,11 +54,16 @@ class Recording:
         return self.scores[min(bisect.bisect_left(self.shares, share), len(self.scores) - 1)]
 
 
-def recordings(name: str) -> list[Recording]:
-    """All complete trainings of a case's study that was timed, at the cost recorded of each."""
+def timed_study(name: str) -> optuna.Study:
+    """A case's study whose trainings were timed."""
     kept = STUDIES / "scale" / f"{name}.db"  # where another study is the reference now
     kept = kept if kept.exists() else STUDIES / name / "study.db"
-    study = optuna.load_study(study_name=name, storage=f"sqlite:///{kept}")
+    return optuna.load_study(study_name=name, storage=f"sqlite:///{kept}")
+
+
+def recordings(name: str) -> list[Recording]:
+    """All complete trainings of a case's study that was timed, at the cost recorded of each."""
+    study = timed_study(name)
     with (STUDIES / "scale" / "costs.csv").open(encoding="utf-8") as file:
         costs = {int(row["trial"]): row for row in csv.DictReader(file) if row["case"] == name}
     mean = fmean(float(cost["seconds"]) for cost in costs.values())

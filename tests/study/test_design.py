@@ -19,7 +19,7 @@ from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
 from tuner.engines.compute import Compute
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.worker import run
-from tuner.evidence.confirmation import configuration_of
+from tuner.evidence.jobs import configuration_of
 from tuner.evidence.race import race
 from tuner.evidence.racing import race_on_fresh_folds
 from tuner.evidence.signs import curve_of

@@ -48,6 +48,7 @@ class Interface:
         kinds: types of a row that the model takes.
         table: what the columns of the file are that the model was trained on; None: the features
             are numbers, or images.
+        several: whether a row may have several of the classes, or none.
     """
 
     shape: Shape
@@ -70,24 +71,20 @@ class Interface:
         Raises:
             ValueError, TypeError, KeyError: it does not describe a model.
         """
-        inputs, outputs = tuple(manifest["shape"]["inputs"]), manifest["shape"]["outputs"]
-        columns, classes = tuple(manifest["preprocessing"]["columns"]), tuple(manifest["classes"])
-        images, raw = (manifest["preprocessing"]["kind"] == kind for kind in ("image", "raw"))
-        stored = manifest["preprocessing"].get("table")
-        table = None if stored is None else Table.read(stored)
-        categories = tuple(manifest["shape"].get("categories", ()))
-        if table is not None:
-            if columns != table.features or inputs != (table.width,) or images or raw:
-                raise ValueError(f"rows of shape {inputs} of the columns {columns}")
-            if categories != table.cardinalities:
-                raise ValueError(f"categories of {categories} codes")
-        elif categories:
-            raise ValueError("categories without a table")
+        shape, prepared = manifest["shape"], manifest["preprocessing"]
+        inputs, outputs = tuple(shape["inputs"]), shape["outputs"]
+        columns, classes = tuple(prepared["columns"]), tuple(manifest["classes"])
+        images, raw = (prepared["kind"] == kind for kind in ("image", "raw"))
+        table = None if prepared.get("table") is None else Table.read(prepared["table"])
+        categories = tuple(shape.get("categories", ()))
+        if table is not None and (images or raw):
+            raise ValueError(f"rows of shape {inputs} of the columns {columns}")
+        _check_table(table, inputs, columns, categories)
         if not all(type(size) is int and size > 0 for size in (*inputs, outputs)):
             raise ValueError(f"the shape {inputs} to {outputs}")
         kinds: tuple[torch.dtype, ...] = (torch.uint8,) if images else TABLES
         if raw:
-            kinds = tuple(kind for kind in RAW if str(kind) == manifest["preprocessing"]["type"])
+            kinds = tuple(kind for kind in RAW if str(kind) == prepared["type"])
         if not kinds or (raw and columns):
             raise ValueError("the type of its features")
         sound = len(inputs) == 3 and inputs[0] in MODES if images else inputs == (len(columns),)
@@ -98,20 +95,49 @@ class Interface:
         if images and inputs[1] * inputs[2] > MOST_PIXELS:
             raise ValueError(f"images of {inputs[1]} by {inputs[2]} pixels")
         for names in (columns, classes):
-            if not all(isinstance(name, str) and _is_text(name) for name in names) or len(
-                set(names)
-            ) < len(names):
-                raise ValueError(f"the names {names}")
+            _check_names(names)
         # Bundles of before say nothing: their images were read by `read_image`.
         by_itself = UNKNOWN if raw else READ_IMAGE if images else BY_COLUMNS
-        reading = manifest["preprocessing"].get("read", by_itself)
+        reading = prepared.get("read", by_itself)
         if reading not in {by_itself, BY_CASE, UNKNOWN}:
             raise ValueError(f"the way of reading {reading!r}")
         several = manifest.get("task") == "multilabel"
         if several and not classes:
             raise ValueError("labels without names")
-        shape = Shape(inputs, outputs, categories)
-        return cls(shape, columns, classes, reading, kinds, table, several)
+        made = Shape(inputs, outputs, categories)
+        return cls(made, columns, classes, reading, kinds, table, several)
+
+
+def _check_table(
+    table: Table | None,
+    inputs: tuple[Any, ...],
+    columns: tuple[Any, ...],
+    categories: tuple[Any, ...],
+) -> None:
+    """Check that what a manifest says of a table's columns fits together.
+
+    Raises:
+        ValueError: it does not, or there are categories and no table.
+    """
+    if table is None:
+        if categories:
+            raise ValueError("categories without a table")
+        return
+    if columns != table.features or inputs != (table.width,):
+        raise ValueError(f"rows of shape {inputs} of the columns {columns}")
+    if categories != table.cardinalities:
+        raise ValueError(f"categories of {categories} codes")
+
+
+def _check_names(names: tuple[Any, ...]) -> None:
+    """Check that names of columns or classes are texts that can be written, each another.
+
+    Raises:
+        ValueError: one is not.
+    """
+    sound = all(isinstance(name, str) and _is_text(name) for name in names)
+    if not sound or len(set(names)) < len(names):
+        raise ValueError(f"the names {names}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +190,8 @@ def write_bundle(folder: Path, weights: Path, facts: Mapping[str, Any]) -> None:
         write_json(beside / MANIFEST, {**manifest, "manifest_sha256": _digest(manifest)})
 
 
-def retell_study(manifest: Path, study: str) -> None:
-    """Have a manifest name its study anew; one that was altered since it was written stays so.
+def rename_study_in(manifest: Path, study: str) -> None:
+    """Write the new name of a study into a manifest; an altered manifest is left as it is.
 
     Raises:
         OSError: the file cannot be written.

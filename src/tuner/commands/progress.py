@@ -13,9 +13,10 @@ from rich.text import Text
 
 from tuner.case.figures import score_text
 from tuner.commands.forecast import Forecast, about
-from tuner.study.design import Design, folds_trained
+from tuner.study.design import Design
+from tuner.study.durations import seconds_on
 from tuner.study.limits import breaks_limits, was_passed_over
-from tuner.study.schema import ARM, FACTS, GUESS, SECONDS, TRIED
+from tuner.study.schema import FACTS, GUESS, TRIED
 from tuner.study.trials import FINISHED, finished, sign_of_study
 
 if TYPE_CHECKING:
@@ -102,16 +103,12 @@ class Progress:
         able = [trial for trial in complete if not breaks_limits(trial)]
         signed = [(sign_of_study(self.study) * one.values[0], -one.number, one) for one in able]
         self.best = max(signed)[2] if signed else None
-        self.forecast.complete = [self._seconds(trial) for trial in complete]
-
-    def _seconds(self, trial: FrozenTrial) -> float:
-        """Return what a trial took, or would have taken on as many folds as the others."""
-        facts, arm = self.study.user_attrs.get(FACTS), ARM in trial.user_attrs
-        share = self.forecast.folds / folds_trained(facts, arm=arm) if facts else 1.0
-        return share * float(trial.user_attrs.get(SECONDS, 0.0))
+        self.forecast.complete = [
+            seconds_on(self.forecast.folds, trial, self.study) for trial in complete
+        ]
 
     def _line(self, ended: FrozenTrial) -> str:
-        """One finished trial: what came of it, and where the search stands."""
+        """Say of a finished trial what came of it, and how long it took."""
         arm = ended.user_attrs.get("arm")
         whose = arm or next((said for key, said in SAID if key in ended.user_attrs), "")
         name = f"trial {ended.number}" + (f" ({whose})" if whose else "")

@@ -60,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder of your own tables and folders of pictures, which people can make studies of",
     )
+    _add_hosts(made)
+    _add_mail(made)
+    return made
+
+
+def _add_hosts(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--allow-host",
         action="append",
@@ -76,8 +82,6 @@ def parser() -> argparse.ArgumentParser:
         help="a host in a private network that webhooks may name (can be repeated; default: only "
         "hosts on the public Internet)",
     )
-    _add_mail(made)
-    return made
 
 
 def _add_mail(made: argparse.ArgumentParser) -> None:

@@ -16,11 +16,12 @@ from tuner.data.room import AT_A_TIME
 from tuner.data.splits import Holdout, Scheme
 from tuner.errors import DataError
 
-TABLES = (torch.float32, torch.float64)
-RAW = (torch.int64, torch.int32, torch.float32)
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+# Types of features: of tables, and of rows that the model gets as they are.
+TABLES = (torch.float32, torch.float64)
+RAW = (torch.int64, torch.int32, torch.float32)
 
 
 def check_kinds(
@@ -116,6 +117,26 @@ def check_parts(
                 "holding rows out takes at least two of each class, so add rows or leave the "
                 "class out"
             )
+
+
+def check_targets(name: str, development: Examples, classes: tuple[str, ...]) -> None:
+    """Check that there is something to learn.
+
+    Raises:
+        DataError: a class has no development rows, or all of these have one target.
+    """
+    counts = development.counts(len(classes))
+    absent = [one for one, count in zip(classes, counts, strict=True) if not count]
+    if absent:
+        missing = ", ".join(absent)
+        raise DataError(
+            f"{name}: there are no development rows of class {missing}; leave the class out"
+        )
+    if len(development.targets.unique(dim=0)) == 1:
+        raise DataError(
+            f"{name}: all development rows have the same target, so there is nothing to learn; "
+            "add rows with other targets"
+        )
 
 
 def plain_names(name: str, what: str, names: Iterable[object]) -> tuple[str, ...]:

@@ -7,16 +7,22 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tuner.data.checking import check_kinds, check_names, check_parts, check_rows, plain_names
+from tuner.data.checking import (
+    check_kinds,
+    check_names,
+    check_parts,
+    check_rows,
+    check_targets,
+    plain_names,
+)
 from tuner.data.findings import find
-from tuner.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tuner.data.examples import Examples, PixelStatistics
-    from tuner.data.findings import Findings
+    from tuner.data.remarks import Findings
     from tuner.data.splits import Scheme
     from tuner.data.table import Table
 
@@ -204,7 +210,7 @@ def make_dataset(
         gaps = table is not None
         check_rows(name, part, rows, classes, columns, pixels, raw=raw, gaps=gaps)
     check_parts(name, development, test, validation, classes)
-    _refuse_what_teaches_nothing(name, development, classes)
+    check_targets(name, development, classes)
     return Dataset(
         name=name,
         source=source,
@@ -220,21 +226,3 @@ def make_dataset(
         table=table,
         fingerprint=fingerprint(development, test, pixels, classes),
     )
-
-
-def _refuse_what_teaches_nothing(
-    name: str, development: Examples, classes: tuple[str, ...]
-) -> None:
-    """Refuse a class without rows to learn it from, and rows that all have one target."""
-    counts = development.counts(len(classes))
-    absent = [one for one, count in zip(classes, counts, strict=True) if not count]
-    if absent:
-        missing = ", ".join(absent)
-        raise DataError(
-            f"{name}: there are no development rows of class {missing}; leave the class out"
-        )
-    if len(development.targets.unique(dim=0)) == 1:
-        raise DataError(
-            f"{name}: all development rows have the same target, so there is nothing to learn; "
-            "add rows with other targets"
-        )

@@ -24,6 +24,15 @@ MOST_FLIPS = 2**14  # all there are up to 14 seeds; with more, so many at random
 Verdict = Literal["better", "no proven gain", "worse"]
 
 
+def verdict_of(interval: tuple[float, float] | None) -> Verdict:
+    """Return better or worse only where the whole interval of a gain says so."""
+    if interval is None:
+        return "no proven gain"
+    if interval[0] > 0:
+        return "better"
+    return "worse" if interval[1] < 0 else "no proven gain"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """What paired seeds say about one arm against another.
@@ -50,11 +59,7 @@ class Comparison:
     @property
     def verdict(self) -> Verdict:
         """Better or worse only where the test and the whole interval say so."""
-        if self.interval is None or self.p_value > 1 - CONFIDENCE:
-            return "no proven gain"
-        if self.interval[0] > 0:
-            return "better"
-        return "worse" if self.interval[1] < 0 else "no proven gain"
+        return verdict_of(None if self.p_value > 1 - CONFIDENCE else self.interval)
 
 
 def compare(baseline: Sequence[float], other: Sequence[float], direction: Direction) -> Comparison:
@@ -98,11 +103,7 @@ class Alone:
     @property
     def verdict(self) -> Verdict:
         """Better or worse only where the whole interval says so, of enough seeds."""
-        if self.interval is None or self.n < FEWEST_TO_PROVE:
-            return "no proven gain"
-        if self.interval[0] > 0:
-            return "better"
-        return "worse" if self.interval[1] < 0 else "no proven gain"
+        return verdict_of(None if self.n < FEWEST_TO_PROVE else self.interval)
 
 
 def compare_alone(baseline: Sequence[float], other: Sequence[float], direction: Direction) -> Alone:

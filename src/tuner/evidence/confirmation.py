@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import StudyError
 from tuner.evidence.comparison import FEWEST_TO_PROVE
-from tuner.evidence.jobs import Configuration
+from tuner.evidence.jobs import configuration_of
 from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import price_of_test
@@ -15,7 +15,7 @@ from tuner.evidence.proof import Proof
 from tuner.evidence.racing import race_on_fresh_folds
 from tuner.evidence.trainings import Trainings
 from tuner.seeds import Stream
-from tuner.study.arms import arms_of, candidates_of
+from tuner.study.arms import entrants_of
 from tuner.study.limits import breaks_limits
 from tuner.study.schema import CONFIRMATION
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import optuna
-    from optuna.trial import FrozenTrial
 
     from tuner.engines.job import Engine
     from tuner.evidence.price import Price
@@ -34,13 +33,6 @@ if TYPE_CHECKING:
 ROUNDS = 6  # of the race, where nobody asks for another number of seeds
 OF_PLAN = ("price", "rivals")  # of a confirmation, when it continues between its looks
 OF_TEST = ("seeds", "stream", "most", "price", "plan", "rivals")  # of a confirmation
-
-
-def configuration_of(trial: FrozenTrial) -> Configuration:
-    """Return what a complete trial has trained, for its own best number of epochs."""
-    facts = trial.user_attrs
-    label = f"trial {trial.number}" + (f" ({facts['arm']})" if "arm" in facts else "")
-    return Configuration(facts["hyperparameters"], facts["best_epoch"], label)
 
 
 def confirm(
@@ -70,7 +62,7 @@ def confirm(
     Raises:
         StudyError: there is no baseline to compare with, or a training failed.
     """
-    arms, candidates = _entrants(study)
+    arms, candidates = entrants_of(study)
     before: dict[str, Any] = study.user_attrs.get(CONFIRMATION, {})
     fixed = {name: trial.number for name, trial in arms.items() if name != "best"}
     entered = {"candidates": [trial.number for trial in candidates], "fixed": fixed}
@@ -85,8 +77,8 @@ def confirm(
         trial.number: configuration_of(trial) for trial in (*candidates, *arms.values())
     }
     trainings = Trainings(study, config, engine, say)
-    barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
     fewest = ROUNDS if asked is None else asked
+    barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
     found = race_on_fresh_folds(trainings, configurations, candidates, fixed, fewest, barred)
     chosen = {**fixed, "best": found.winner}
     facts = {**entered, "fewest": fewest, **_facts_of(found, config)}
@@ -103,27 +95,26 @@ def confirm(
         folder=folder,
         say=say,
     )
-    if (begun := _begun(before, chosen, asked)) is not None:
-        proof.make(begun, {**facts, **{name: before[name] for name in OF_PLAN if name in before}})
-    else:
-        plan, price = _planned(
-            config, found, fixed["baseline"], asked, looks_at(study, facts["rows"])
-        )
-        say(price.words)
-        proof.make(plan, {**facts, "price": asdict(price)})
+    _prove(proof, found, facts, before, asked)
     return True
 
 
-def _entrants(study: optuna.Study) -> tuple[dict[str, FrozenTrial], list[FrozenTrial]]:
-    """Return the arms of a study, and the candidates of its search.
+def _prove(
+    proof: Proof, race: Race, facts: dict[str, Any], before: Mapping[str, Any], asked: int | None
+) -> None:
+    """Let the arms meet the test: by the plan of a test that was interrupted, or by a new one.
 
-    Raises:
-        StudyError: there is no baseline to compare with.
+    Args:
+        facts: of the race, for the confirmation.
+        before: the confirmation that is there; empty: there is none.
     """
-    arms = arms_of(study)
-    if "baseline" not in arms:
-        raise StudyError("the baseline has no complete trial, so there is nothing to compare with")
-    return arms, candidates_of(study)
+    if (begun := _begun(before, proof.chosen, asked)) is not None:
+        proof.make(begun, {**facts, **{name: before[name] for name in OF_PLAN if name in before}})
+        return
+    tests = looks_at(proof.study, facts["rows"])
+    plan, price = _planned(proof.config, race, proof.chosen["baseline"], asked, tests)
+    proof.say(price.words)
+    proof.make(plan, {**facts, "price": asdict(price)})
 
 
 def _facts_of(race: Race, config: StudyConfig) -> dict[str, Any]:

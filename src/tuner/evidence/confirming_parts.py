@@ -7,11 +7,10 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.crossed import FEWEST
 from tuner.evidence.exact import fewest_models
 from tuner.evidence.final import score_on_test, seeds_of
-from tuner.evidence.jobs import stream_of
+from tuner.evidence.jobs import configuration_of, stream_of
 from tuner.evidence.looks import Plan, alpha_for
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import kept_predictions, kept_targets
@@ -94,13 +93,9 @@ def confirm_part(
         StudyError: a training failed.
     """
     name, identity = name_of_part(configuration), config.dataset.test.identity()
-    parts: dict[str, Any] = study.user_attrs.get(PARTS) or {}
-    known = parts.get(name)
-    confirmed = len(study.user_attrs[CONFIRMATION]["seeds"])
-    if known and known["rows"] == identity and len(known["seeds"]) >= (asked or confirmed):
-        return dict(known)
-    arms = arms_of(study)
-    baseline = arms["baseline"]
+    if known := _known(study, name, identity, asked):
+        return known
+    baseline = arms_of(study)["baseline"]
     evidence = Trainings(study, config, engine, say).study
     wanted: dict[int | str, Configuration] = {name: configuration}
     targets = kept_targets(evidence.user_attrs)
@@ -114,20 +109,43 @@ def confirm_part(
         f"They are then used {looks} times, and every interval of this study allows for that."
     )
     tested = score_on_test(study, evidence, config, engine, wanted, count, folder, say)
-    arm = study.user_attrs[CONFIRMATION]["arms"]["baseline"]
     again = tested.get(baseline.number)
+    before = study.user_attrs[CONFIRMATION]["arms"]["baseline"]["scores"]
     found = {
-        "changes": sorted(changes),
-        "baseline": baseline.number,
-        "best": arms["best"].number,
-        "hyperparameters": dict(configuration.hyperparameters),
-        "epochs": configuration.epochs,
+        **_facts_of(study, configuration, changes),
         "seeds": seeds_of(config, name, count),
         "stream": stream_of(name),
         "plan": asdict(replace(plan, made=1)),
         "scores": tested[name].scores,
-        "baseline_scores": again.scores if again else arm["scores"],
+        "baseline_scores": again.scores if again else before,
         "rows": identity,
     }
-    study.set_user_attr(PARTS, {**parts, name: found})
+    study.set_user_attr(PARTS, {**(study.user_attrs.get(PARTS) or {}), name: found})
     return found
+
+
+def _known(study: optuna.Study, name: str, rows: str, asked: int | None) -> dict[str, Any] | None:
+    """Return what the study keeps of a part; None: it has to be trained, or on more seeds.
+
+    Args:
+        rows: identity of the test rows as they are now.
+    """
+    known = (study.user_attrs.get(PARTS) or {}).get(name)
+    confirmed = len(study.user_attrs[CONFIRMATION]["seeds"])
+    if known and known["rows"] == rows and len(known["seeds"]) >= (asked or confirmed):
+        return dict(known)
+    return None
+
+
+def _facts_of(
+    study: optuna.Study, configuration: Configuration, changes: Iterable[str]
+) -> dict[str, Any]:
+    """Return what a part is made of: the baseline with these changes of the best."""
+    arms = arms_of(study)
+    return {
+        "changes": sorted(changes),
+        "baseline": arms["baseline"].number,
+        "best": arms["best"].number,
+        "hyperparameters": dict(configuration.hyperparameters),
+        "epochs": configuration.epochs,
+    }

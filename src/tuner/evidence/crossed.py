@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.evidence.comparison import FEWEST_TO_PROVE, verdict_of
 from tuner.evidence.components import Components, satterthwaite
 from tuner.evidence.exact import deal, fewest_models
 from tuner.evidence.joint import Joint
@@ -91,11 +91,7 @@ class Gain:
     @property
     def verdict(self) -> Verdict:
         """Better or worse only where the whole interval says so."""
-        if self.interval is None:
-            return "no proven gain"
-        if self.interval[0] > 0:
-            return "better"
-        return "worse" if self.interval[1] < 0 else "no proven gain"
+        return verdict_of(self.interval)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

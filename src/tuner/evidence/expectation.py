@@ -78,8 +78,8 @@ def _end(trial: FrozenTrial, complete: Sequence[FrozenTrial], sign: int) -> floa
     if stage is None or len(there) < 2:
         return 0.0
     scores, after = zip(*there, strict=True)
-    course = IsotonicRegression(out_of_bounds="clip").fit(scores, after)
-    (end,) = course.predict([sign * trial.intermediate_values[stage]])
+    rank_by_score = IsotonicRegression(out_of_bounds="clip").fit(scores, after)
+    (end,) = rank_by_score.predict([sign * trial.intermediate_values[stage]])
     return float(end)
 
 

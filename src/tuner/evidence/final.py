@@ -95,11 +95,7 @@ def score_on_test(
         for index in range(count)
     }
     _train(_jobs(config, configurations, files, folder), engine, say)
-    digests = {
-        str(trial): [checksum_in(files[trial, index]) for index in range(count)]
-        for trial in configurations
-    }
-    study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
+    _keep_digests(study, files)
     outputs, of_rivals, test, scaler = _open(
         study, config, configurations, files, rivals or {}, look
     )
@@ -110,6 +106,18 @@ def score_on_test(
     _keep(evidence, config, said, test, scaler)
     keep_moments(evidence, config.case.metric, list(said))
     return {one: _tested(config, own, test, scaler) for one, own in said.items()}
+
+
+def _keep_digests(study: optuna.Study, files: Mapping[tuple[T, int], Path]) -> None:
+    """Keep the digests of the weights that are about to meet the test, in the order of the seeds.
+
+    Args:
+        files: with the weights, by trial and place of the seed.
+    """
+    digests: dict[str, list[str | None]] = {}
+    for (trial, _), file in files.items():
+        digests.setdefault(str(trial), []).append(checksum_in(file))
+    study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
 
 
 def _keep(

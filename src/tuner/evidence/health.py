@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 EDGE = 0.03  # share of a range, on its own scale, that is its edge
-MOST_FAILED = 0.1
-MOST_PRUNED, FEWEST_PRUNED = 0.85, 0.1
+MOST_FAILED = 0.1  # share of the trials
+MOST_PRUNED, FEWEST_PRUNED = 0.85, 0.1  # shares of the trials
+MOST_REPEATED = 0.1  # share of the trials
 FEWEST_TO_JUDGE = 20  # trials, before their course says anything
 # Loeppky, Sacks and Welch 2009, "Choosing the Sample Size of a Computer Experiment": ten a
 # dimension before a model of the whole space can be trusted.
@@ -55,6 +56,7 @@ def check_health(
     Args:
         trials: all of them, in order.
         made: what the study was made with.
+        best: trial of the search; None: there is none yet, and nothing is checked.
     """
     finished = [t for t in trials if t.state.is_finished() and not was_passed_over(t)]
     if best is None:
@@ -160,14 +162,11 @@ def _duplicates(finished: Sequence[FrozenTrial]) -> Check:
     double = sum(configurations.values()) - len(configurations)
     if double == 0:
         return Check("duplicates", True, "every trial tried a different configuration")
-    return Check(
-        "duplicates",
-        double <= 0.1 * len(finished),
-        f"{double} trials repeat the configuration of an earlier one",
-        ""
-        if double <= 0.1 * len(finished)
-        else "there is little left to try: stop, or widen the search space",
-    )
+    found = f"{double} trials repeat the configuration of an earlier one"
+    if double <= MOST_REPEATED * len(finished):
+        return Check("duplicates", True, found)
+    advice = "there is little left to try: stop, or widen the search space"
+    return Check("duplicates", False, found, advice)
 
 
 def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from optuna.trial import FrozenTrial
+
     from tuner.study.configuration import StudyConfig
 
 TOGETHER = 6  # always the same: what comes of a training must not depend on how many were asked for
@@ -30,6 +32,13 @@ class Configuration:
     hyperparameters: Mapping[str, Any]
     epochs: int
     label: str = field(compare=False)
+
+
+def configuration_of(trial: FrozenTrial) -> Configuration:
+    """Return what a complete trial has trained or called, for its own best number of epochs."""
+    facts = trial.user_attrs
+    label = f"trial {trial.number}" + (f" ({facts['arm']})" if "arm" in facts else "")
+    return Configuration(facts["hyperparameters"], facts["best_epoch"], label)
 
 
 def job_of(config: StudyConfig, configuration: Configuration, runs: Iterable[Replica]) -> Job:

@@ -24,31 +24,23 @@ from tuner.errors import StudyError
 from tuner.evidence.calls import TESTED, Calls
 from tuner.evidence.comparison import CONFIDENCE, paired_gains
 from tuner.evidence.finalists import BELIEVED, SURE, most_seeds
-from tuner.evidence.jobs import Configuration, seed_of
+from tuner.evidence.jobs import Configuration, configuration_of, seed_of
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import packed, unpacked
 from tuner.evidence.race import race
 from tuner.seeds import Stream
 from tuner.study import design
-from tuner.study.arms import arms_of, candidates_of
+from tuner.study.arms import entrants_of
 from tuner.study.schema import CONFIRMATION, ROW_LOSSES, SEED_MATTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import optuna
-    from optuna.trial import FrozenTrial
 
     from tuner.engines.job import LoopRunner
     from tuner.evidence.race import Race
     from tuner.study.loops import LoopConfig
-
-
-def configuration_of_loop(trial: FrozenTrial) -> Configuration:
-    """Return what a complete trial has called."""
-    facts = trial.user_attrs
-    label = f"trial {trial.number}" + (f" ({facts['arm']})" if "arm" in facts else "")
-    return Configuration(facts["hyperparameters"], facts["best_epoch"], label)
 
 
 def confirm_loop(
@@ -66,19 +58,14 @@ def confirm_loop(
     Raises:
         StudyError: there is no baseline to compare with, or a call failed.
     """
-    arms = arms_of(study)
-    if "baseline" not in arms:
-        raise StudyError("the baseline has no complete trial, so there is nothing to compare with")
-    candidates = [trial.number for trial in candidates_of(study)]
+    arms, entered = entrants_of(study)
+    candidates = [trial.number for trial in entered]
     fixed = {name: trial.number for name, trial in arms.items() if name != "best"}
     asked = {"candidates": candidates, "fixed": fixed}
     before: dict[str, Any] = study.user_attrs.get(CONFIRMATION) or {}
     if before and {name: before[name] for name in asked} == asked and before["fewest"] >= fewest:
         return
-    configurations = {
-        trial.number: configuration_of_loop(trial)
-        for trial in (*candidates_of(study), *arms.values())
-    }
+    configurations = {trial.number: configuration_of(trial) for trial in (*entered, *arms.values())}
     calls = Calls(study, config, engine, say)
     found = _race(calls, configurations, candidates, fixed, fewest, say)
     matters = _notice_seed(study, found, say)
@@ -86,28 +73,38 @@ def confirm_loop(
     chosen = {**fixed, "best": found.winner}
     final = Calls(study, config, engine, say, final=True)
     scores = _final(study, final, {n: configurations[n] for n in chosen.values()}, count)
-    rows = _keep_rows(final, configurations, chosen.values(), count)
     facts = {
         **asked,
         "fewest": fewest,
         "most": most_seeds(fewest),
-        "winner": found.winner,
-        "validation": {str(number): own for number, own in found.scores.items()},
-        "stream": Stream.TEST,
+        **_facts_of(found),
         "seeds": [seed_of(config.seed, index, Stream.TEST) for index in range(count)],
         "arms": {
-            name: {
-                "trial": number,
-                "epochs": configurations[number].epochs,
-                "scores": [{config.metric: score} for score in scores[number]],
-            }
+            name: _arm(number, configurations[number], scores[number], config.metric)
             for name, number in chosen.items()
         },
         "trained_on": None,
-        "rows": rows,
+        "rows": _keep_rows(final, configurations, chosen.values(), count),
         "price": None,
     }
     study.set_user_attr(CONFIRMATION, facts)
+
+
+def _facts_of(race: Race) -> dict[str, Any]:
+    """Return what is kept of a race, and of the stream that the seeds after it come from."""
+    return {
+        "winner": race.winner,
+        "validation": {str(number): scores for number, scores in race.scores.items()},
+        "stream": Stream.TEST,
+    }
+
+
+def _arm(
+    trial: int, configuration: Configuration, scores: Sequence[float], metric: str
+) -> dict[str, Any]:
+    """Return what is kept of an arm: a score for each seed."""
+    scored = [{metric: score} for score in scores]
+    return {"trial": trial, "epochs": configuration.epochs, "scores": scored}
 
 
 def _race(

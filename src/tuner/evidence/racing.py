@@ -61,12 +61,17 @@ def race_on_fresh_folds(
         barred=barred,
         searched=searched if rules.with_search else None,
     )
-    others = [str(trial.number) for trial in candidates if trial.number != found.winner]
-    named = " and ".join(filter(None, (", ".join(others[:-1]), *others[-1:])))
-    against = f", compared with {named}" if named else ""
-    count = len(rules.entered)
-    trainings.say(
-        f"On fresh seeds and folds trial {found.winner} did best{against} "
-        f"({count} round{'' if count == 1 else 's'})."
-    )
+    others = [trial.number for trial in candidates if trial.number != found.winner]
+    trainings.say(_in_words(found.winner, others, len(rules.entered)))
     return found
+
+
+def _in_words(winner: int, others: Sequence[int], rounds: int) -> str:
+    """Say which trial won, against which others, in how many rounds."""
+    texts = [str(number) for number in others]
+    named = " and ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
+    against = f", compared with {named}" if named else ""
+    return (
+        f"On fresh seeds and folds trial {winner} did best{against} "
+        f"({rounds} round{'' if rounds == 1 else 's'})."
+    )

@@ -117,12 +117,8 @@ def compare_scores(
     Raises:
         ValueError: arms and targets do not have the same rows, or a score is not a finite number.
     """
+    _check_shapes(baseline, other, targets)
     rows, seeds = len(targets), (len(baseline), len(other))
-    if rows == 0 or min(seeds) == 0 or {baseline.shape[1], other.shape[1]} != {rows}:
-        raise ValueError(
-            f"predictions of shapes {baseline.shape} and {other.shape} for {rows} targets; "
-            "(seeds, rows) are needed, one of each at least"
-        )
     whole = np.ones((1, rows))
     gain = _gain(score, baseline, other, targets, whole, direction)
     if not np.isfinite(gain):
@@ -140,6 +136,22 @@ def compare_scores(
     if found is None:
         return unproven(gain, rows, seeds, share)
     return judge(found, share, exact=exact)
+
+
+def _check_shapes(
+    baseline: NDArray[np.generic], other: NDArray[np.generic], targets: Array
+) -> None:
+    """Refuse predictions that are not for these rows, and arms without a model or without rows.
+
+    Raises:
+        ValueError: they do not fit.
+    """
+    rows, seeds = len(targets), (len(baseline), len(other))
+    if rows == 0 or min(seeds) == 0 or {baseline.shape[1], other.shape[1]} != {rows}:
+        raise ValueError(
+            f"predictions of shapes {baseline.shape} and {other.shape} for {rows} targets; "
+            "(seeds, rows) are needed, one of each at least"
+        )
 
 
 def _gain(

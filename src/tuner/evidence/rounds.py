@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from scipy.stats import t as student
 
+from tuner.evidence.comparison import verdict_of
 from tuner.evidence.looks import ALPHA
 
 if TYPE_CHECKING:
@@ -39,11 +40,7 @@ class RoundGain:
     @property
     def verdict(self) -> Verdict:
         """Better or worse only where the whole interval says so."""
-        if self.interval is None:
-            return "no proven gain"
-        if self.interval[0] > 0:
-            return "better"
-        return "worse" if self.interval[1] < 0 else "no proven gain"
+        return verdict_of(self.interval)
 
 
 def compare_rounds(gains: Sequence[float], held_out: float) -> RoundGain:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from tuner.case.metric import Metric
+    from tuner.evidence.comparison import Alone, Comparison
 
 PAIRS = (("best", "baseline"), ("recipe", "baseline"), ("best", "recipe"))
 
@@ -179,16 +180,7 @@ def against_rivals(
 
 def _by_seed(scores: Sequence[Sequence[float]], direction: Direction) -> dict[str, Any]:
     """Compare the scores of paired seeds, of a study that kept no rows."""
-    one = compare(scores[0], scores[1], direction)
-    return {
-        "gain": one.gain,
-        "interval": one.interval,
-        "confidence": CONFIDENCE,
-        "p_value": one.p_value,
-        "n": one.n,
-        "verdict": one.verdict,
-        "covers": "seeds",
-    }
+    return _of_seeds(compare(scores[0], scores[1], direction))
 
 
 def _by_model(scores: Sequence[Sequence[float]], metric: Metric, rule: Rule) -> dict[str, Any]:
@@ -208,7 +200,11 @@ def _by_model(scores: Sequence[Sequence[float]], metric: Metric, rule: Rule) -> 
 
 def _alone(scores: Sequence[Sequence[float]], direction: Direction) -> dict[str, Any]:
     """Compare the scores of a loop that has no test rows."""
-    one = compare_alone(scores[0], scores[1], direction)
+    return _of_seeds(compare_alone(scores[0], scores[1], direction))
+
+
+def _of_seeds(one: Comparison | Alone) -> dict[str, Any]:
+    """Return what is said of a pair that was compared by its scores alone, a seed each."""
     return {
         "gain": one.gain,
         "interval": one.interval,

@@ -14,16 +14,14 @@ from tuner.errors import StudyError
 from tuner.evidence.ablation import SHARE, Ablation, OutOfTime, facts_of_ablation
 from tuner.evidence.calls import Calls
 from tuner.evidence.changes import LoopMixture, Mixture
-from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.expectation import expectation
-from tuner.evidence.jobs import Configuration
-from tuner.evidence.loops import configuration_of_loop
+from tuner.evidence.jobs import Configuration, configuration_of
 from tuner.evidence.rounds import share_held_out
 from tuner.evidence.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.own.loops.events import Question, Told
 from tuner.runs.loops import LoopMachine
-from tuner.runs.observer import Message, StoppableEngine, StopRequested
+from tuner.runs.observer import Message, StoppableEngine, StopRequested, telling
 from tuner.runs.publishing import write_and_publish
 from tuner.study.arms import arms_of
 from tuner.study.lock import only_writer
@@ -83,10 +81,7 @@ def _measure(study: optuna.Study, settings: AblationSettings, observer: Observer
             + ("its best is the baseline" if arms.get("baseline") else "its baseline is missing")
             + "; continue the search (a larger --trials)"
         )
-
-    def say(text: str) -> None:
-        observer.tell(Message(text))
-
+    say = telling(observer)
     deadline = settings.budget and time.monotonic() + settings.budget
     measure = _of_loop if is_of_loop(study) else _of_case
     direction = facts_of(study)["direction"]
@@ -140,7 +135,7 @@ def _of_loop(
     """Give what calls a loop in rounds, and the configurations to be called."""
     arms = arms_of(study)
     config = loop_config_of(study, settings.stored.case_file)
-    baseline, best = (configuration_of_loop(arms[name]) for name in ("baseline", "best"))
+    baseline, best = (configuration_of(arms[name]) for name in ("baseline", "best"))
     machine = LoopMachine.of(settings.compute)
     with closing(StoppableEngine[LoopJob, Question | Told](machine.engine(), observer)) as engine:
         trials = study.get_trials(deepcopy=False)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
 from tuner.evidence.duration import in_words
-from tuner.runs.observer import Message
+from tuner.runs.observer import telling
 from tuner.study.arms import arms_of
 from tuner.study.design import Design, folds_trained
-from tuner.study.schema import ARM, BUDGET, FACTS, SECONDS, SESSIONS, STOPPED
+from tuner.study.durations import seconds_on
+from tuner.study.schema import BUDGET, SECONDS, SESSIONS, STOPPED
 from tuner.study.store import facts_of
 from tuner.study.trials import complete_trials, finished, scored_trials
 
@@ -100,7 +101,7 @@ class Budget:
             folds=folds_trained(made, arm=False),
             slots=slots,
             audits=audits,
-            say=lambda text: observer.tell(Message(text)),
+            say=telling(observer),
         )
 
     @property
@@ -157,9 +158,7 @@ class Budget:
 
     def _as_the_others(self, trial: optuna.trial.FrozenTrial) -> float:
         """Return what a trial took, or would have taken on as many folds as the others."""
-        facts, arm = self.study.user_attrs.get(FACTS), ARM in trial.user_attrs
-        share = self.folds / folds_trained(facts, arm=arm) if facts else 1.0
-        return share * float(trial.user_attrs.get(SECONDS, 0.0))
+        return seconds_on(self.folds, trial, self.study)
 
     def of_a_trial(self, study: optuna.Study) -> float | None:
         """Return the seconds that a trial takes; None while none has ended."""

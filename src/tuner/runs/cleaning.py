@@ -1,4 +1,4 @@
-"""What in a workplace serves nothing any more, and taking it away."""
+"""Files and records in a workplace that nothing needs any more: found, and removed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MEANINGS: Mapping[Kind, Message] = {
 
 @dataclass(frozen=True, slots=True)
 class Waste:
-    """Something that may go.
+    """A file, folder or record that nothing needs any more.
 
     Attributes:
         what: the path, or the name on record.
@@ -65,7 +65,7 @@ class Waste:
 
 
 def find_waste(workplace: Workplace) -> list[Waste]:
-    """Return what serves nothing any more; nothing is changed.
+    """Return what nothing needs any more; nothing is changed.
 
     In a folder that several databases share, nothing counts as an orphan: another may need it.
 
@@ -133,7 +133,7 @@ def _waste(kind: Kind, path: Path, study: str | None = None) -> Waste:
 
 
 def _weights(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
-    """Weights of studies whose confirmation is done; where another is due they are still needed."""
+    """Yield weights of studies whose confirmation is done; they are needed until then."""
     for name, attributes in catalogue.studies.items():
         folder = workplace.confirmation(name)
         confirmed = attributes.get(CONFIRMATION)
@@ -201,7 +201,7 @@ def _logs(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
 
 
 def _changed(path: Path) -> float:
-    """Return when a file, or the newest in a folder, was changed; of what is gone: never."""
+    """Return when a file, or the newest one in a folder, was changed, in s since 1970; 0: gone."""
     with suppress(FileNotFoundError):
         inner = path.rglob("*") if path.is_dir() and not path.is_symlink() else ()
         changed: float = max(one.lstat().st_mtime for one in (path, *inner))

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
+    from tuner.study.change import Change
     from tuner.study.configuration import StudyConfig
-    from tuner.study.identity import Change
     from tuner.training.plan import Precision
 
 NOT_TAKEN = (ALONGSIDE, BEGUN)  # of the other's running trials, and of its virtual time
@@ -77,7 +77,7 @@ def plan_of(parent: optuna.Study) -> Plan:
 def take_over(study: optuna.Study, parent: optuna.Study, config: StudyConfig) -> str:
     """Add the finished trials of a study that fit to another; return what was done, in words.
 
-    Done again, it adds what is missing: whoever is killed meanwhile continues.
+    Trials that are there already are not added again, so an interrupted run can continue.
 
     Raises:
         StudyError: the study has trials of its own and no such parent.
@@ -96,24 +96,30 @@ def take_over(study: optuna.Study, parent: optuna.Study, config: StudyConfig) ->
     if told is None or "taken" not in told:
         begun = {"study": parent.study_name, "identity": facts_of(parent).get("identity")}
         study.set_user_attr(PARENT, begun)
-        finished = [one for one in scored_trials(parent) if HYPERPARAMETERS in one.user_attrs]
-        there = {
-            one.user_attrs[TAKEN]["trial"]
-            for one in study.get_trials(deepcopy=False)
-            if TAKEN in one.user_attrs
-        }
-        for trial in finished:
-            fits = None if trial.number in there else _fitting(trial, parent, config)
-            if fits is not None:
-                _settle_guess(fits, parent, study)
-                study.add_trial(fits)
-        count = len(study.get_trials(deepcopy=False))
-        told = {**begun, "taken": count, "left": len(finished) - count}
+        taken, left = _add_fitting(study, parent, config)
+        told = {**begun, "taken": taken, "left": left}
         study.set_user_attr(PARENT, told)
     return (
         f"{told['taken']} finished trials of study {parent.study_name!r} are taken over; "
         f"{told['left']} do not fit the search space."
     )
+
+
+def _add_fitting(study: optuna.Study, parent: optuna.Study, config: StudyConfig) -> tuple[int, int]:
+    """Add the finished trials of a parent that fit; return how many are there, and how many not."""
+    finished = [one for one in scored_trials(parent) if HYPERPARAMETERS in one.user_attrs]
+    there = {
+        one.user_attrs[TAKEN]["trial"]
+        for one in study.get_trials(deepcopy=False)
+        if TAKEN in one.user_attrs
+    }
+    for trial in finished:
+        fits = None if trial.number in there else _fitting(trial, parent, config)
+        if fits is not None:
+            _settle_guess(fits, parent, study)
+            study.add_trial(fits)
+    count = len(study.get_trials(deepcopy=False))
+    return count, len(finished) - count
 
 
 def _is_about_the_space(change: Change) -> bool:
@@ -171,7 +177,7 @@ def _settle_guess(trial: FrozenTrial, parent: optuna.Study, study: optuna.Study)
 
 
 def _origin(trial: FrozenTrial) -> dict[str, int]:
-    """Return the number by which the seed of a training was drawn, of one taken over before."""
+    """Return the number that a training's seed was drawn by: of its trial, in its first study."""
     return {"seed_of": trial.user_attrs.get(TAKEN, {}).get("seed_of", trial.number)}
 
 

@@ -129,7 +129,7 @@ def _in_two_words(pair: Mapping[str, Any] | None) -> str:
 
 
 def _entry(catalogue: Catalogue, name: str, trials: Overview, looks: Looks) -> Entry:
-    """Read what a row needs, and no more: not the points, not the report."""
+    """Return a row of the list. No report point is read, and no report made, so it is fast."""
     attributes = catalogue.studies[name]
     made = attributes[FACTS]
     metric = metric_of(made)
@@ -177,7 +177,7 @@ def _best_and_baseline(
     confirmation: Mapping[str, Any] | None,
     looks: Looks,
 ) -> dict[str, Any] | None:
-    """Compare them on the test rows; None where they have not met them."""
+    """Compare the best with the baseline on the test rows; None where they have not met them."""
     if confirmation is None:
         return None
     every = catalogue.attributes

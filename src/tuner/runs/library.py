@@ -114,10 +114,15 @@ def run_study(
         compute=Compute(workers),
     )
     settings = replace(settings, command=command_of(settings, home, storage))
+    return _made(settings, observer)
+
+
+def _made(settings: StudySettings, observer: Observer | None) -> Study:
+    """Run a study, with nothing of the caller's changed; return it."""
     with unaffected():
         ended = run(settings, observer or observer_here())
-    file = str(case) if is_file(str(case)) or is_loop(str(case)) else None
-    return Study(ended.study, place, file, workers)
+    file = settings.case if is_file(settings.case) or is_loop(settings.case) else None
+    return Study(ended.study, settings.workplace, file, settings.compute.workers)
 
 
 def open_study(

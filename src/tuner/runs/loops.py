@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,57 +11,44 @@ from optuna.pruners import MedianPruner
 from tuner.case.assignments import parse_pairs
 from tuner.case.source import source_of
 from tuner.engines.cards import card_facts, in_words, visible_cards
-from tuner.engines.forking import pool
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
 from tuner.errors import StoreError, TunerError, UsageError
-from tuner.evidence.comparison import FEWEST_TO_PROVE
-from tuner.evidence.finalists import most_seeds
-from tuner.evidence.importance import explain
 from tuner.evidence.loops import confirm_loop
-from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.machine import usable_cores
 from tuner.naming import folder_name
 from tuner.own.loops.events import Question, Told
 from tuner.own.loops.file import read_loop
-from tuner.runs.budget import Budget, enough_by, forget_the_end
+from tuner.runs.loop_searching import calls_at_least, search_loop
 from tuner.runs.observer import (
     Message,
-    Opened,
-    SearchEnded,
     Stage,
     StoppableEngine,
     StopRequested,
+    telling,
 )
-from tuner.runs.publishing import write_and_publish
-from tuner.runs.quiet import quieten_optuna
 from tuner.runs.record import Record
-from tuner.runs.searching import SearchWatch
 from tuner.runs.settings import direction_of, refuse_ray_for_loop
-from tuner.runs.tries import total_with_tries, with_trials_of
-from tuner.search.loops import PRUNER, SAMPLER, LoopCoordinator
-from tuner.search.mirror import Mirror
+from tuner.runs.steps import measure_importance, report_on
+from tuner.runs.tries import with_trials_of
+from tuner.search.loops import PRUNER, SAMPLER
 from tuner.study.arms import arms_of
 from tuner.study.lock import only_writer
 from tuner.study.loops import LoopConfig
 from tuner.study.opening import open_study, remove_if_empty
 from tuner.study.schema import TRIED
 from tuner.study.store import settle
-from tuner.study.titles import name_for_dashboard
-from tuner.study.trials import finished
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import optuna
-    from optuna.trial import FrozenTrial
 
     from tuner.engines.compute import Compute
     from tuner.own.loops.file import LoopFile
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
-    from tuner.search.lineup import Running
 
 SCORE = "score"  # what a score is called that nobody has named
 
@@ -185,104 +171,20 @@ def _run(
     observer: Observer,
 ) -> Path:
     """Search, confirm and report; return the report."""
-    workplace = settings.workplace
     settings = with_trials_of(study, settings)
-
-    def say(text: str) -> None:
-        observer.tell(Message(text))
-
+    say = telling(observer)
     with closing(machine.engine()) as engine:
         record = Record(study, settings, engine.slots, machine)
         if where := machine.in_words(engine.slots):
             say(where)
         with record.timing("search_seconds"):
-            _search(study, config, engine, settings, observer)
-        observer.tell(Stage("measuring which hyperparameters mattered"))
-        with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
-            explain(study, say, processes)
+            search_loop(study, config, engine, settings, observer)
+        measure_importance(study, engine.slots, observer)
         if settings.confirms and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
         elif settings.confirms:
             observer.tell(Stage("confirming on fresh seeds"))
             with record.timing("confirmation_seconds"):
                 stoppable = StoppableEngine[LoopJob, Question | Told](engine, observer)
-                confirm_loop(study, config, stoppable, _calls(settings), say)
-    observer.tell(Stage("writing the report"))
-    report = write_and_publish(study, workplace, workplace.report(study.study_name))
-    name_for_dashboard(study)
-    return report
-
-
-def _calls(settings: StudySettings) -> int:
-    """Return on how many fresh seeds a loop is called at least."""
-    return FEWEST_TO_PROVE if settings.seeds is None else settings.seeds
-
-
-def _search(
-    study: optuna.Study,
-    config: LoopConfig,
-    engine: LoopEngine,
-    settings: StudySettings,
-    observer: Observer,
-) -> None:
-    deadline = settings.timeout and time.monotonic() + settings.timeout
-    auto = settings.trials is None
-    total = CEILING if settings.trials is None else settings.trials
-    forget_the_end(study, settings.trials, settings.budget)
-    if not auto:
-        total = total_with_tries(study, total)
-    mirror = Mirror(study)
-    slots, seeds = engine.slots, _calls(settings)
-    budget = Budget.of(
-        mirror.study,
-        settings,
-        slots,
-        observer,
-        rounds=seeds,
-        models=seeds,
-        most=most_seeds(seeds),
-        audits=False,
-    )
-    observer.tell(
-        Opened(
-            mirror.study,
-            config.metric,
-            f"found by the loop itself, {config.reference}",
-            finished(study),
-            total,
-            at_most=auto or budget is not None,
-            seeds=_calls(settings),
-            slots=engine.slots,
-            budget=None if budget is None else budget.left,
-        )
-    )
-    watch = _Watch(observer, budget)
-    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
-    LoopCoordinator(mirror, config, engine, watch).search(total, deadline, enough)
-    observer.tell(SearchEnded())
-    trials = study.get_trials(deepcopy=False)
-    asked_for = set().union(*(trial.params for trial in trials))
-    if unread := sorted(config.fixed.keys() - asked_for):
-        observer.tell(
-            Message(
-                f"No trial asked for {', '.join(unread)}, which --fix names, so --fix has no "
-                f"effect. The loop asked for {', '.join(sorted(asked_for)) or 'nothing'}."
-            )
-        )
-    if settle(study):
-        observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
-
-
-class _Watch(SearchWatch):
-    """Asks whether to stop, too: the engine of a loop's search is not asked."""
-
-    def __init__(self, observer: Observer, budget: Budget | None) -> None:
-        super().__init__(observer)
-        self.budget = budget
-
-    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
-        if self.observer.wants_stop():
-            raise StopRequested
-        super().update(running, ended)
-        if ended is not None and self.budget is not None:
-            self.budget.tell()
+                confirm_loop(study, config, stoppable, calls_at_least(settings), say)
+    return report_on(study, settings.workplace, observer)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 from tuner.engines.job import Failed, Finished, Job, LoopJob
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import optuna
     from optuna.trial import FrozenTrial
@@ -116,6 +116,15 @@ class Silent:
     def wants_stop(self) -> bool:
         """Never."""
         return False
+
+
+def telling(observer: Observer) -> Callable[[str], None]:
+    """Return what tells an observer a text as a message."""
+
+    def say(text: str) -> None:
+        observer.tell(Message(text))
+
+    return say
 
 
 class StoppableEngine(Generic[JobT, EventT]):

@@ -10,10 +10,10 @@ from tuner.data import cache
 from tuner.data.shuffling import shuffled
 from tuner.engines.choosing import choose_backend
 from tuner.errors import StudyError, UsageError
-from tuner.evidence.confirmation import configuration_of
+from tuner.evidence.jobs import configuration_of
 from tuner.evidence.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
-from tuner.runs.observer import Message, Stage, StoppableEngine, StopRequested
+from tuner.runs.observer import Stage, StoppableEngine, StopRequested, telling
 from tuner.runs.publishing import write_and_publish
 from tuner.runs.record import Record
 from tuner.runs.searching import search
@@ -96,10 +96,7 @@ def _measure(
     observer: Observer,
 ) -> None:
     """Search, train the best again on fresh folds, and keep what came of it."""
-
-    def say(text: str) -> None:
-        observer.tell(Message(text))
-
+    say = telling(observer)
     asked = StudySettings(
         case=config.reference,
         workplace=settings.stored.workplace,

@@ -7,7 +7,7 @@ import shlex
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from tuner.bundle.bundle import MANIFEST, retell_study
+from tuner.bundle.bundle import MANIFEST, rename_study_in
 from tuner.errors import StudyError
 from tuner.runs.belongings import folders_of
 from tuner.runs.publishing import write_and_publish
@@ -57,11 +57,11 @@ def rename_study(workplace: Workplace, name: str, new: str) -> None:
 def _retell_bundles(workplace: Workplace, catalogue: Catalogue, name: str, new: str) -> None:
     """Have the manifests of bundles, and the dashboard's copies of them, name the study anew."""
     for manifest in workplace.bundles(new).glob(f"*/{MANIFEST}"):
-        retell_study(manifest, new)
+        rename_study_in(manifest, new)
     for artifact in catalogue.artifacts(name):
         path = workplace.artifacts / artifact
         if path.is_file() and _is_manifest(path):
-            retell_study(path, new)
+            rename_study_in(path, new)
 
 
 def _is_manifest(path: Path) -> bool:

@@ -17,10 +17,9 @@ from tuner.engines.cards import card_facts, refuse_missing
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import StoreError, StudyError, UsageError
-from tuner.evidence.confirmation import configuration_of
 from tuner.evidence.confirming_parts import name_of_part
 from tuner.evidence.final import final_job, seeds_of
-from tuner.evidence.jobs import job_of, stream_of, trained_with
+from tuner.evidence.jobs import configuration_of, job_of, stream_of, trained_with
 from tuner.evidence.parts import parts_of
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
@@ -71,22 +70,17 @@ def retrain(settings: RetrainingSettings, tell: Callable[[str], None] = lambda _
     workplace = stored.workplace
     study = load_study(workplace.url, stored.study)
     chosen = _chosen(study, settings)
+    label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
+    bundles = workplace.bundles(folder_name(stored.study, FOR_FOLDER))
     if is_of_loop(study):
-        label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
-        bundles = workplace.bundles(folder_name(stored.study, FOR_FOLDER))
         return retrain_loop(study, chosen, settings, bundles, label)
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
     refuse_missing(config.plan)
     partial = partial_of(study, config.case, settings.only) if settings.only else None
-    label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
-    if partial:
-        label = folder_name(partial.label, FOR_FOLDER)
     tested = _tested(study, config, chosen, partial)
     seed = tested.seeds[0] if settings.seed is None else settings.seed
-    bundle = (
-        settings.out
-        or workplace.bundles(folder_name(stored.study, FOR_FOLDER)) / f"{label}-seed-{seed}"
-    )
+    called = folder_name(partial.label, FOR_FOLDER) if partial else label
+    bundle = settings.out or bundles / f"{called}-seed-{seed}"
     refuse_to_replace(bundle)  # before an hour of training, not after
     manifest = _manifest(study, config, chosen, seed)
     if partial:

@@ -16,26 +16,17 @@ from tuner.case.space import remarks as space_remarks
 from tuner.data import cache, reading
 from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
-from tuner.engines.forking import pool
 from tuner.errors import StoreError, UsageError
 from tuner.evidence.audit import audit
 from tuner.evidence.confirmation import confirm
-from tuner.evidence.importance import explain
 from tuner.evidence.repetition import other_machine
-from tuner.machine import usable_cores
 from tuner.naming import default_name, folder_name
 from tuner.runs.inheritance import check_parent, plan_of, take_over
 from tuner.runs.loops import run_loop_study
-from tuner.runs.observer import (
-    Message,
-    Stage,
-    StoppableEngine,
-    StopRequested,
-)
-from tuner.runs.publishing import write_and_publish
-from tuner.runs.quiet import quieten_optuna
+from tuner.runs.observer import Message, Stage, StoppableEngine, StopRequested, telling
 from tuner.runs.record import Record
 from tuner.runs.searching import search
+from tuner.runs.steps import measure_importance, report_on
 from tuner.runs.tries import enqueue_tries, parse_tries, with_trials_of
 from tuner.search.pruner import PRUNER, pruner_named
 from tuner.search.sampler import SAMPLER
@@ -46,12 +37,11 @@ from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
 from tuner.study.schema import PARENT, REMARKS, SEED_MATTERS, SESSIONS
 from tuner.study.store import facts_of, load_study, settle
-from tuner.study.titles import name_for_dashboard
 from tuner.training.plan import plan_for
 from tuner.training.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import optuna
@@ -90,20 +80,16 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     config = _config(settings, observer)
     case, dataset, workplace = config.case, config.dataset, settings.workplace
     tries = parse_tries(case, config.fixed, settings.tries)
-    name = (
-        folder_name(settings.name)
-        if settings.name is not None
-        else _name(settings, dataset.name, config.fixed)
-    )
+    name = _name(settings, dataset.name, config.fixed)
     backend = choose_backend(settings.compute)
     rehearsal = _rehearse(config, settings, observer)
-    choose = partial(backend.plan, case, dataset, settings.precision)
-    begin: Callable[[optuna.Study], None] | None = None
-    if settings.parent is not None:
-        parent = load_study(workplace.url, settings.parent)
-        check_parent(parent, config, settings.precision, accept=settings.accept_changes)
-        choose = partial(plan_of, parent)
-        begin = partial(_begin, parent, config, settings, observer)
+    parent = _parent(config, settings)
+    choose = (
+        partial(backend.plan, case, dataset, settings.precision)
+        if parent is None
+        else partial(plan_of, parent)
+    )
+    begin = None if parent is None else partial(_begin, parent, config, settings, observer)
     with only_writer(workplace.url, name):
         study, config = open_study(
             workplace.url,
@@ -121,7 +107,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
             observer.tell(Message(f"Results may change from here on: {difference}."))
         cache.store(dataset, workplace.cache)
         _remark(study, dataset, observer)
-        enqueue_tries(study, tries, lambda text: observer.tell(Message(text)))
+        enqueue_tries(study, tries, telling(observer))
         try:
             report = _run(study, config, backend, settings, observer, rehearsal)
         except (KeyboardInterrupt, StopRequested):
@@ -176,6 +162,20 @@ def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) 
     return rehearsal
 
 
+def _parent(config: StudyConfig, settings: StudySettings) -> optuna.Study | None:
+    """Return the study that this one takes trials over from, with --from; None: there is none.
+
+    Raises:
+        UsageError: there is no such study.
+        StudyError: more than the search space is different.
+    """
+    if settings.parent is None:
+        return None
+    parent = load_study(settings.workplace.url, settings.parent)
+    check_parent(parent, config, settings.precision, accept=settings.accept_changes)
+    return parent
+
+
 def _begin(
     parent: optuna.Study,
     config: StudyConfig,
@@ -212,11 +212,14 @@ def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:
 
 
 def _name(settings: StudySettings, data: str, fixed: Mapping[str, Any]) -> str:
-    """Return the name of a study that was given none.
+    """Return the name of a study: the one that was given, or that of its data.
 
-    With --fix it says what is fixed, so that it is not taken for the study without. Where a study
-    with that --fix has the name of the data alone, as it had in earlier versions, it is continued.
+    With --fix the latter says what is fixed, so that it is not taken for the study without. Where
+    a study with that --fix has the name of the data alone, as it had in earlier versions, that is
+    continued.
     """
+    if settings.name is not None:
+        return folder_name(settings.name)
     if fixed:
         with suppress(StoreError, UsageError):
             stored = facts_of(load_study(settings.workplace.url, data))
@@ -236,19 +239,14 @@ def _run(
     """Search, confirm and report; return the report."""
     workplace = settings.workplace
     settings = with_trials_of(study, settings)
-
-    def say(text: str) -> None:
-        observer.tell(Message(text))
-
+    say = telling(observer)
     with closing(StoppableEngine(backend.engine(config.plan), observer)) as engine:
         record = Record(study, settings, engine.slots, backend, rehearsal.not_repeatable)
         if where := backend.in_words(engine.slots):
             say(where)
         with record.timing("search_seconds"):
             search(study, config, engine, settings, observer)
-        observer.tell(Stage("measuring which hyperparameters mattered"))
-        with pool(min(engine.slots, usable_cores()), quieten_optuna) as processes:
-            explain(study, say, processes)
+        measure_importance(study, engine.slots, observer)
         if settings.confirms and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
         elif settings.confirms and "best" not in arms_of(study):
@@ -262,7 +260,4 @@ def _run(
         observer.tell(Stage("training pruned trials to their end, to see what pruning cost"))
         with record.timing("audit_seconds"):
             audit(study, config, engine, say)
-    observer.tell(Stage("writing the report"))
-    report = write_and_publish(study, workplace, workplace.report(study.study_name))
-    name_for_dashboard(study)
-    return report
+    return report_on(study, workplace, observer)

@@ -25,7 +25,7 @@ from tuner.evidence.repetition import (
     unreadable,
 )
 from tuner.runs.loops import LoopMachine
-from tuner.runs.observer import Message, StoppableEngine, StopRequested
+from tuner.runs.observer import StoppableEngine, StopRequested, telling
 from tuner.search.coordinator import search_job
 from tuner.search.loops import search_call
 from tuner.study.identity import changes_of_rules, changes_of_source
@@ -84,10 +84,7 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
     stored = settings.stored
     study = load_study(stored.workplace.url, stored.study)
     chosen = _choose(study, settings.trial, settings.sample)
-
-    def say(text: str) -> None:
-        observer.tell(Message(text))
-
+    say = telling(observer)
     check: Check[Any, Any] = (
         _CallsAgain(study, settings) if is_of_loop(study) else _FitsAgain(study, settings)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tuner.errors import StudyError
 from tuner.study.design import Design
 from tuner.study.limits import BREAKS, breaks_limits
 from tuner.study.schema import ARM, BEST_EPOCH, CONFIRMATION, FACTS, HYPERPARAMETERS
@@ -77,6 +78,18 @@ def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
     """
     most = Design.of(study.user_attrs.get(FACTS, {})).candidates
     return _best_of(_trained(complete_trials(study)), sign_of_study(study), most)
+
+
+def entrants_of(study: optuna.Study) -> tuple[dict[str, FrozenTrial], list[FrozenTrial]]:
+    """Return the arms of a study, and the candidates of its search.
+
+    Raises:
+        StudyError: there is no baseline to compare with.
+    """
+    arms = arms_of(study)
+    if "baseline" not in arms:
+        raise StudyError("the baseline has no complete trial, so there is nothing to compare with")
+    return arms, candidates_of(study)
 
 
 def _best_of(trained: Sequence[T], sign: int, most: int) -> list[T]:

@@ -12,10 +12,12 @@ from tuner.case.space import check_arms, space
 from tuner.case.trivial import trivial
 from tuner.data.splits import folds
 from tuner.revision import full_version
-from tuner.study.identity import facts_of_case, facts_of_split
+from tuner.study.data_identity import facts_of_split
+from tuner.study.identity import facts_of_case
 from tuner.study.rules import rules_of_fit
 
 if TYPE_CHECKING:
+    from tuner.data.dataset import Dataset
     from tuner.study.configuration import StudyConfig
 
 
@@ -26,9 +28,8 @@ def facts_of_config(config: StudyConfig) -> dict[str, Any]:
         CaseError: baseline or recipe is outside the case's search space.
     """
     check_arms(config.case)
-    case, data = config.case, config.dataset
-    splits = folds(data.development, data.validation, config.seed)
-    metric, loss = trivial(case.task, data.development.targets, case.metric)
+    case = config.case
+    metric, loss = trivial(case.task, config.dataset.development.targets, case.metric)
     facts = {
         "version": full_version(),
         "case": case.name,
@@ -39,28 +40,7 @@ def facts_of_config(config: StudyConfig) -> dict[str, Any]:
         "direction": case.direction,
         "seed": config.seed,
         "fixed": dict(config.fixed),
-        "data": {
-            "name": data.name,
-            "source": data.source,
-            "fingerprint": data.fingerprint,
-            "stands_in_for": data.stands_in_for,
-            "classes": data.classes,
-            "columns": data.columns,
-            **({"table": data.table.facts()} if data.table else {}),
-            "pixels": data.pixels and asdict(data.pixels),
-            "reading": data.reading,
-            **({"inspection": data.inspection} if data.inspection else {}),
-            "findings": data.findings and data.findings.facts(),
-            "target": data.findings and data.findings.target and asdict(data.findings.target),
-            **facts_of_split(data),
-            "sizes": {
-                "development": len(data.development),
-                "training": len(splits[0].training),
-                "validation": len(splits[0].validation),
-                "folds": len(splits),
-                "test": data.test.rows,
-            },
-        },
+        "data": _facts_of_data(config.dataset, config.seed),
         "trivial": {"metric": metric, "loss": loss},
         "space": {
             parameter: json.loads(distribution_to_json(distribution))
@@ -78,3 +58,34 @@ def facts_of_config(config: StudyConfig) -> dict[str, Any]:
     }
     plain: dict[str, Any] = json.loads(json.dumps(facts))
     return plain
+
+
+def _facts_of_data(data: Dataset, seed: int) -> dict[str, Any]:
+    """Return what a study keeps of its data: what it is, what was found in it, how it is split.
+
+    Args:
+        seed: of the study, which draws its folds.
+    """
+    splits = folds(data.development, data.validation, seed)
+    return {
+        "name": data.name,
+        "source": data.source,
+        "fingerprint": data.fingerprint,
+        "stands_in_for": data.stands_in_for,
+        "classes": data.classes,
+        "columns": data.columns,
+        **({"table": data.table.facts()} if data.table else {}),
+        "pixels": data.pixels and asdict(data.pixels),
+        "reading": data.reading,
+        **({"inspection": data.inspection} if data.inspection else {}),
+        "findings": data.findings and data.findings.facts(),
+        "target": data.findings and data.findings.target and asdict(data.findings.target),
+        **facts_of_split(data),
+        "sizes": {
+            "development": len(data.development),
+            "training": len(splits[0].training),
+            "validation": len(splits[0].validation),
+            "folds": len(splits),
+            "test": data.test.rows,
+        },
+    }

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 from tuner.case.metric import LOOP
 from tuner.case.reference import is_loop, parts_of_loop
 from tuner.case.source import source_of
-from tuner.errors import CaseError, StoreError, StudyError
+from tuner.errors import CaseError, StudyError
 from tuner.own.loops.file import read_loop
 from tuner.study.identity import changes_of_source
 from tuner.study.loops import LoopConfig
-from tuner.study.store import facts_of
+from tuner.study.store import facts_of, readable
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     import optuna
+
+    from tuner.case.source import Source
 
 
 def is_of_loop(study: optuna.Study) -> bool:
@@ -38,7 +43,7 @@ def loop_config_of(study: optuna.Study, named: str | None, *, changed: bool = Fa
         StoreError: the study was made by something else.
     """
     facts = facts_of(study)
-    try:
+    with readable(study.study_name):
         stored, function = facts["reference"], parts_of_loop(facts["reference"])[1]
         if named is None:
             raise CaseError(
@@ -48,13 +53,8 @@ def loop_config_of(study: optuna.Study, named: str | None, *, changed: bool = Fa
         reference = named if is_loop(named) else f"{Path(named)}:{function}"
         loop = read_loop(reference)
         source = source_of(reference)
-        differing = [] if changed else list(changes_of_source(facts["source"], source))
-        if differing:
-            raise StudyError(
-                f"study {study.study_name!r} was made with another version of its loop: "
-                f"{differing[0].said}. Name the version that made it with --case, or start a new "
-                "study with --name"
-            )
+        if not changed:
+            _refuse_another_version(study, facts, source)
         return LoopConfig(
             reference=reference,
             source=source,
@@ -74,8 +74,18 @@ def loop_config_of(study: optuna.Study, named: str | None, *, changed: bool = Fa
             pruner=facts["pruner"],
             identity=facts["identity"],
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise StoreError(
-            f"what study {study.study_name!r} says of itself was not written by tuner, or altered "
-            f"since: {error!r}"
-        ) from error
+
+
+def _refuse_another_version(study: optuna.Study, facts: Mapping[str, Any], source: Source) -> None:
+    """Refuse a loop's file that has changed since the study was made.
+
+    Raises:
+        StudyError: it has.
+    """
+    differing = list(changes_of_source(facts["source"], source))
+    if differing:
+        raise StudyError(
+            f"study {study.study_name!r} was made with another version of its loop: "
+            f"{differing[0].said}. Name the version that made it with --case, or start a new "
+            "study with --name"
+        )

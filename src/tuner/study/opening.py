@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.storages import BaseStorage
 
-    from tuner.study.identity import Change
+    from tuner.study.change import Change
     from tuner.study.schema import AcceptedChange
     from tuner.training.plan import Plan, Precision
 
@@ -72,23 +72,28 @@ def open_study(
     else:
         plan = choose() if choose else config.plan
         _remove_what_is_left(storage, name)
-        study = study or optuna.create_study(
-            study_name=name,
-            storage=storage,
-            direction=config.direction,
-        )
+        study = study or _created(storage, name, config)
         own = {"plan": asdict(plan), "identity": uuid4().hex, "guesses": config.guessed()}
         stored = {**facts, **own}
         study.set_user_attr(FACTS, stored)
     if begin is not None:
         begin(study)
+    _enqueue_arms(study, config)
+    _enqueue_guesses(study, stored.get("guesses", ()))
+    study.pruner = pruner(stored.get("pruner", ""))
+    return study, config.begun_as(stored)
+
+
+def _created(storage: BaseStorage, name: str, config: StudyConfig | LoopConfig) -> optuna.Study:
+    return optuna.create_study(study_name=name, storage=storage, direction=config.direction)
+
+
+def _enqueue_arms(study: optuna.Study, config: StudyConfig | LoopConfig) -> None:
+    """Queue baseline and recipe, unless the study has them."""
     present = {trial.user_attrs.get(ARM) for trial in study.get_trials(deepcopy=False)}
     for arm, values in config.arms.items():
         if arm not in present:
             enqueue_arm(study, arm, values)
-    _enqueue_guesses(study, stored.get("guesses", ()))
-    study.pruner = pruner(stored.get("pruner", ""))
-    return study, config.begun_as(stored)
 
 
 def _present(storage: BaseStorage, name: str) -> optuna.Study | None:

@@ -11,12 +11,13 @@ from tuner.data import cache
 from tuner.data.shuffling import shuffled
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import folds
-from tuner.errors import DataError, StoreError
+from tuner.errors import DataError
 from tuner.study.configuration import StudyConfig
+from tuner.study.data_identity import facts_of_split, in_words
 from tuner.study.design import Design
-from tuner.study.identity import facts_of_split, in_words, refuse_another_case
+from tuner.study.identity import refuse_another_case
 from tuner.study.limits import Limits
-from tuner.study.store import facts_of
+from tuner.study.store import facts_of, readable
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def config_of(
         StudyError: the case has changed since.
     """
     facts = facts_of(study)
-    try:
+    with readable(study.study_name):
         case = load_named_case(facts["case"], facts["reference"], case_file)
         reference = case_file or facts["reference"]
         source = source_of(reference)
@@ -81,11 +82,6 @@ def config_of(
             shuffled=facts.get("shuffled", False),
             identity=facts.get("identity", ""),
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise StoreError(
-            f"what study {study.study_name!r} says of itself was not written by tuner, or altered "
-            f"since: {error!r}"
-        ) from error
 
 
 def _data(

@@ -257,6 +257,25 @@ def facts_of(study: optuna.Study) -> dict[str, Any]:
     return facts
 
 
+@contextmanager
+def readable(study: str) -> Iterator[None]:
+    """Report it where what a study keeps of itself has not the form that tuner gives it.
+
+    Args:
+        study: its name.
+
+    Raises:
+        StoreError: it has not.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise StoreError(
+            f"what study {study!r} says of itself was not written by tuner, or altered since: "
+            f"{error!r}"
+        ) from error
+
+
 def settle(study: optuna.Study) -> int:
     """Put trials that a dead or interrupted coordinator left running back into the queue.
 

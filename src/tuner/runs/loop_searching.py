@@ -1,0 +1,160 @@
+"""The search of an open study of a loop, and what the observer of its run is told meanwhile."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.evidence.finalists import most_seeds
+from tuner.evidence.stopping import CEILING, reason_to_stop
+from tuner.runs.budget import Budget, enough_by, forget_the_end
+from tuner.runs.observer import Message, Opened, SearchEnded, StopRequested
+from tuner.runs.searching import SearchWatch
+from tuner.runs.tries import total_with_tries
+from tuner.search.loops import NAMED, LoopCoordinator, RunningLoop
+from tuner.search.mirror import Mirror
+from tuner.study.schema import ARM
+from tuner.study.store import settle
+from tuner.study.trials import finished
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from tuner.engines.loops import LoopEngine
+    from tuner.runs.observer import Observer
+    from tuner.runs.settings import StudySettings
+    from tuner.search.lineup import Running
+    from tuner.study.loops import LoopConfig
+
+
+def calls_at_least(settings: StudySettings) -> int:
+    """Return on how many fresh seeds a loop is called at least."""
+    return FEWEST_TO_PROVE if settings.seeds is None else settings.seeds
+
+
+def search_loop(
+    study: optuna.Study,
+    config: LoopConfig,
+    engine: LoopEngine,
+    settings: StudySettings,
+    observer: Observer,
+) -> None:
+    """Search an open study until it has its trials, or its time is over."""
+    deadline = settings.timeout and time.monotonic() + settings.timeout
+    auto = settings.trials is None
+    total = CEILING if settings.trials is None else settings.trials
+    forget_the_end(study, settings.trials, settings.budget)
+    if not auto:
+        total = total_with_tries(study, total)
+    mirror = Mirror(study)
+    slots, seeds = engine.slots, calls_at_least(settings)
+    budget = Budget.of(
+        mirror.study,
+        settings,
+        slots,
+        observer,
+        rounds=seeds,
+        models=seeds,
+        most=most_seeds(seeds),
+        audits=False,
+    )
+    observer.tell(
+        Opened(
+            mirror.study,
+            config.metric,
+            f"found by the loop itself, {config.reference}",
+            finished(study),
+            total,
+            at_most=auto or budget is not None,
+            seeds=calls_at_least(settings),
+            slots=engine.slots,
+            budget=None if budget is None else budget.left,
+        )
+    )
+    watch = LoopWatch(observer, budget)
+    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
+    LoopCoordinator(mirror, config, engine, watch).search(total, deadline, enough)
+    observer.tell(SearchEnded())
+    if unread := _fixed_in_vain(study, config):
+        observer.tell(Message(unread))
+    if settle(study):
+        observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
+
+
+def _fixed_in_vain(study: optuna.Study, config: LoopConfig) -> str | None:
+    """Say which names of --fix no trial has asked for; None: there are none."""
+    asked_for = set().union(*(trial.params for trial in study.get_trials(deepcopy=False)))
+    unread = sorted(config.fixed.keys() - asked_for)
+    if not unread:
+        return None
+    return (
+        f"No trial asked for {', '.join(unread)}, which --fix names, so --fix has no effect. The "
+        f"loop asked for {', '.join(sorted(asked_for)) or 'nothing'}."
+    )
+
+
+class LoopWatch(SearchWatch):
+    """Asks whether to stop, too: the engine of a loop's search is not asked.
+
+    It also says as soon as it is known that a name of a person's may be wrong, or that there will
+    be no recipe: what a loop asks for is seen only while it runs.
+    """
+
+    def __init__(self, observer: Observer, budget: Budget | None) -> None:
+        super().__init__(observer)
+        self.budget = budget
+        self._reported: set[int] = set()  # trials with a report
+
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
+        """Tell the observer what has happened, and what a person should correct.
+
+        Raises:
+            StopRequested: the observer asked for it.
+        """
+        if self.observer.wants_stop():
+            raise StopRequested
+        super().update(running, ended)
+        for one in running:
+            if isinstance(one, RunningLoop) and one.history.points:
+                self._look_at(one)
+        if ended is not None:
+            self._tell_of(ended)
+
+    def _look_at(self, running: RunningLoop) -> None:
+        """Say at a trial's first report which of its names the loop has not asked for."""
+        if running.number in self._reported:
+            return
+        self._reported.add(running.number)
+        if unasked := _unasked(running):
+            self.observer.tell(Message(unasked))
+
+    def _tell_of(self, ended: FrozenTrial) -> None:
+        if ended.user_attrs.get(ARM) == "recipe" and ended.state == TrialState.FAIL:
+            self.observer.tell(
+                Message(
+                    "The recipe failed, so this study continues without one. For a study with a "
+                    "recipe, correct it and choose another --name."
+                )
+            )
+        if self.budget is not None:
+            self.budget.tell()
+
+
+def _unasked(running: RunningLoop) -> str | None:
+    """Say which names of a person's a loop has not asked for so far; None: it has for all."""
+    facts, asked_for = running.trial.user_attrs, sorted(running.trial.params)
+    wrong = sorted(running.named.keys() - set(asked_for)) if NAMED & facts.keys() else []
+    if not wrong:
+        return None
+    arm = f" ({facts[ARM]})" if ARM in facts else ""
+    return (
+        f"Trial {running.number}{arm} names {', '.join(wrong)}. By its first report the loop asked "
+        f"only for {', '.join(asked_for) or 'nothing'}. If it never asks for {', '.join(wrong)}, "
+        "the trial fails."
+    )

@@ -1,0 +1,76 @@
+"""What makes the data of a study the same data, and what has changed in it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tuner.study.change import Change, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tuner.data.dataset import Dataset
+
+
+def facts_of_split(dataset: Dataset) -> dict[str, Any]:
+    """Return what a study keeps of its data's split scheme, to know it by."""
+    scheme = {"kind": type(dataset.validation).__name__, **asdict(dataset.validation)}
+    return {"identity": dataset.identity, "validation": scheme}
+
+
+def in_words(stored: Mapping[str, Any]) -> str:
+    """Return a stored split scheme as a case writes it."""
+    arguments = ", ".join(str(value) for name, value in stored.items() if name != "kind")
+    return f"{stored['kind']}({arguments})"
+
+
+def changes_in_data(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
+    """Yield what differs in the data, as studies keep it: rows, classes, columns, validation."""
+    there, here = (
+        f"{data['name']} with fingerprint {data['fingerprint'][:12]}" for data in (was, now)
+    )
+    if there != here:
+        yield plain("data", there, here)
+    yield from _classes(list(was["classes"]), list(now["classes"]))
+    if "validation" in was:
+        if was["validation"] != now["validation"]:
+            yield plain("validation split", *(in_words(data["validation"]) for data in (was, now)))
+    else:
+        for size in ("folds", "validation"):
+            if was["sizes"][size] != now["sizes"][size] and there == here:
+                what = "number of folds" if size == "folds" else "number of validation rows"
+                yield plain(what, was["sizes"][size], now["sizes"][size])
+    if list(was["columns"]) != list(now["columns"]):
+        yield _columns(list(was["columns"]), list(now["columns"]))
+
+
+def _classes(was: list[str], now: list[str]) -> Iterator[Change]:
+    """Say which classes are gone or new: a model's outputs stand for the classes by their order."""
+    if was == now:
+        return
+    gone, new = ([one for one in a if one not in b] for a, b in ((was, now), (now, was)))
+    said = [
+        f"{word} {', '.join(map(repr, names[:5]))}{' ...' if len(names) > 5 else ''}"
+        for word, names in (("without", gone), ("with", new))
+        if names
+    ]
+    told = " and ".join(said) or "in another order"
+    yield Change(
+        what="classes",
+        was=f"{len(was)}",
+        now=f"{len(now)}",
+        said=f"its {len(was)} classes are now {len(now)}, {told} (a study keeps its classes)",
+        can_be_accepted=False,
+    )
+
+
+def _columns(was: list[str], now: list[str]) -> Change:
+    """Say which columns differ, and not those that do not."""
+    pairs = [(a, b) for a, b in zip(was, now, strict=False) if a != b]
+    gone = [name for name in was if name not in now] or [a for a, _ in pairs]
+    new = [name for name in now if name not in was] or [b for _, b in pairs]
+    there, here = ", ".join(gone) or "fewer", ", ".join(new) or "fewer"
+    return Change(
+        what="columns", was=there, now=here, said=f"its columns are {there}, where now are {here}"
+    )
