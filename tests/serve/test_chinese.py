@@ -29,6 +29,7 @@ VOID = {"meta", "link", "input", "br", "img"}
 # Names are the same in every language: of this program, of formats, of what others have made.
 NAMES = {
     *("tuner", "API", "OpenAPI", "Markdown", "JSON", "CSV", "UTC", "SHA", "MiB", "GiB", "KiB"),
+    "Parquet",
     *(
         "Webhook",
         "Standard Webhooks",
