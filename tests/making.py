@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     import optuna
 
+    from tuner.case.contract import Case
     from tuner.engines.job import Engine, Job
     from tuner.runs.settings import Arm
     from tuner.search.lineup import Running
@@ -40,11 +42,18 @@ TINY = str(Path(__file__).parent / "cases" / "tiny.py")
 HERE = Workplace.at()  # of the present folder
 DATABASE = HERE.url
 STAMPS = str(Path(TINY).with_name("stamps.py"))
+UNCHANGED = {TINY, STAMPS, "housing", "mnist", "flowers"}  # no test edits these
+
+
+@functools.cache
+def _known_case(reference: str) -> Case:
+    """Load a case once a process: of each that is loaded, the space is drawn."""
+    return load_case(reference)
 
 
 def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> StudyConfig:
     """A config of a case that needs no data from anywhere."""
-    case = load_case(reference)
+    case = _known_case(reference) if reference in UNCHANGED else load_case(reference)
     dataset = case.dataset(Folders(own=folder / "data"))
     case = case.settled(dataset)
     return StudyConfig(

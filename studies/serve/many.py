@@ -172,6 +172,7 @@ def paths_of(studies: int) -> dict[str, str]:
         "machine": "/tuner/machine",
         "models": "/tuner/models",
         "API: list": "/api/v1/studies",
+        "API: list, 1,000 rows": "/api/v1/studies?limit=1000",
         "API: a study": f"/api/v1/studies/{middle}",
         "API: jobs": "/api/v1/jobs",
         "API: metrics": "/metrics",

@@ -271,6 +271,7 @@ def test_an_apple_gpu_is_left_alone_in_one_line(
         assert machine.in_words(1) == said
 
 
+@pytest.mark.slow  # a process that imports all that workers use
 def test_the_server_that_workers_are_forked_from_never_uses_cuda() -> None:
     """A process that has cannot hand it on to its children."""
     program = """

@@ -16,11 +16,14 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import event
 
+from tuner.search.write_behind import WriteBehind
 from tuner.study.arms import candidates_of
+from tuner.unpromised.by_optuna import engine_of, row_of_study, storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from optuna.trial import FrozenTrial
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
 COMMAND = "python -m tuner.study flowers --trials 50"
@@ -92,7 +95,7 @@ def make_study(
 
 
 def _storage(folder: Path) -> RDBStorage:
-    storage = RDBStorage(url_in(folder))
+    storage = RDBStorage(url_in(folder), skip_compatibility_check=True)
     event.listen(storage.engine, "connect", _without_waiting_for_the_disk)
     storage.engine.dispose()
     return storage
@@ -138,6 +141,7 @@ def add_trial(
 ) -> None:
     """A trial that nears `value` (which it has if complete) and ends after `stop` epochs."""
     accuracy = study.direction == optuna.study.StudyDirection.MAXIMIZE
+    number = len(study.get_trials(deepcopy=False))
     chance = 0.2 if accuracy else 0.9
     shown = value if value is not None else chance
     curve = []
@@ -148,7 +152,7 @@ def add_trial(
         training = chance + ((0.999 if accuracy else shown * 0.8) - chance) * part
         curve.append([step, step / points, 1.0 / step, training, validation])
     attributes: dict[str, Any] = {
-        "seed": 1000 + len(study.trials),
+        "seed": 1000 + number,
         "hyperparameters": {**HYPERPARAMETERS, "epochs": epochs, **hyperparameters},
         "curve": curve if failure is None else [],
         "seconds": seconds,
@@ -164,16 +168,25 @@ def add_trial(
         count = study.user_attrs["tuner"].get("folds_in_search", 5)
         away = (fold - (count - 1) / 2 for fold in range(count))
         attributes["fold_scores"] = [value + step_between * one for one in away]
-    study.add_trial(
-        create_trial(
-            state=state,
-            value=value if state == TrialState.COMPLETE else None,
-            params={"epochs": epochs},
-            distributions={"epochs": IntDistribution(1, 1000)},
-            user_attrs=attributes,
-            intermediate_values={int(point[0]): point[4] for point in curve},
-        )
+    ended = create_trial(
+        state=state,
+        value=value if state == TrialState.COMPLETE else None,
+        params={"epochs": epochs},
+        distributions={"epochs": IntDistribution(1, 1000)},
+        user_attrs=attributes,
+        intermediate_values={int(point[0]): point[4] for point in curve},
     )
+    ended.number = number
+    _write(study, ended)
+
+
+def _write(study: optuna.Study, ended: FrozenTrial) -> None:
+    """Write a trial as a search does: Optuna asks the database for each point before it adds it."""
+    state, values = ended.state, ended.values
+    ended.state = TrialState.RUNNING
+    rows = list[int]()
+    WriteBehind(engine_of(study), row_of_study(study)).add_trial(ended, rows.append)
+    storage_of(study).set_trial_state_values(rows[0], state, values)
 
 
 def confirm(study: optuna.Study, **accuracies: Sequence[float]) -> None:
@@ -183,7 +196,8 @@ def confirm(study: optuna.Study, **accuracies: Sequence[float]) -> None:
         if study.direction == optuna.study.StudyDirection.MAXIMIZE
         else ("mae", "mse")
     )
-    trials = {t.user_attrs["arm"]: t.number for t in study.trials if "arm" in t.user_attrs}
+    written = study.get_trials(deepcopy=False)
+    trials = {t.user_attrs["arm"]: t.number for t in written if "arm" in t.user_attrs}
     candidates = [trial.number for trial in candidates_of(study)]
     trials["best"] = candidates[0]
     some = next(iter(accuracies.values()))
@@ -198,7 +212,7 @@ def confirm(study: optuna.Study, **accuracies: Sequence[float]) -> None:
             "winner": candidates[0],
             "validation": {
                 str(number): [
-                    study.trials[number].values[0] - sign * 0.002 * (1 + index)
+                    written[number].values[0] - sign * 0.002 * (1 + index)
                     for index in range(len(some))
                 ]
                 for number in {*candidates, *trials.values()}
@@ -260,7 +274,7 @@ def fill(study: optuna.Study, trials: int) -> None:
     """Add trials of all endings, until there are so many; better ones later on."""
     draw = random.Random(0)
     accuracy = study.direction == optuna.study.StudyDirection.MAXIMIZE
-    for number in range(len(study.trials), trials):
+    for number in range(len(study.get_trials(deepcopy=False)), trials):
         near = 1 - math.exp(-3 * number / trials)
         value = 0.6 + 0.3 * near * draw.random() ** 0.5 + 0.05 * draw.random()
         if not accuracy:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,11 +35,20 @@ def of_parent() -> list[FrozenTrial]:
     return load_study(HERE.url, "parent").get_trials()
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a study `parent`, which has five trials; only read it."""
+    folder = tmp_path_factory.mktemp("parent")
+    with chdir(folder):
+        run("--name", "parent", "--trials", "5", *CALM)
+    return folder
+
+
 @pytest.fixture
-def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a study `parent`, which has five trials."""
+def parent(searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that folder, with the test inside it."""
+    shutil.copytree(searched, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    run("--name", "parent", "--trials", "5", *CALM)
     return tmp_path
 
 

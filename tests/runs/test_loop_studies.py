@@ -96,6 +96,7 @@ def trials_of(folder: Path, name: str = "train") -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.mark.slow  # three studies in processes; tests/search/test_coordinator.py guards the same
 def test_a_study_is_the_same_with_any_number_of_workers(made: Path, tmp_path: Path) -> None:
     with chdir(tmp_path):
         Path("train.py").write_text(LOOP, encoding="utf-8")

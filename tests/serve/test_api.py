@@ -121,7 +121,7 @@ def test_what_is_not_there_is_not_found(client: TestClient, path: str) -> None:
 
 
 def test_a_comparison_needs_two_studies(client: TestClient) -> None:
-    assert "choose two" in client.get(f"{V1}/compare?study=tiny&study=tiny").json()["detail"]
+    assert "choose 2 to 8" in client.get(f"{V1}/compare?study=tiny&study=tiny").json()["detail"]
 
 
 def test_a_study_that_was_renamed_or_deleted_leaves_no_row(

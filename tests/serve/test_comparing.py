@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import optuna
 import pytest
+from pydantic import TypeAdapter
 
+from tuner.client import answers
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
 from tuner.serve.comparing import MOST, Score, compare
@@ -99,6 +102,48 @@ def test_what_cannot_be_compared_is_said(
     answer = client.get("/tuner/compare", params={"study": labels})
     assert answer.status_code == 400
     assert said.replace("'", "&#39;") in answer.text
+
+
+def test_the_api_compares_several_studies_in_the_words_of_the_page(
+    service: Service, client: TestClient
+) -> None:
+    for name, wrong, seed in (("worse", 0.3, 1), ("better", 0.05, 3), ("same", 0.05, 5)):
+        copied(service, name, wrong, seed)
+    names = ["worse", "better", "same", "tiny"]
+    page = client.get("/tuner/compare", params={"study": names}).text
+    found = client.get("/api/v1/compare", params={"study": names}).json()
+    assert TypeAdapter(answers.Comparison).validate_python(found) == found
+    assert found["studies"] == names
+    assert len(found["scores"]) == len(found["sentences"]) == len(names)
+    for values in (*found["inputs"].values(), *found["hyperparameters"].values()):
+        assert len(values) == len(names)
+    assert [(one["study"], one["verdict"]) for one in found["pairs"]] == [
+        ("better", "better"),
+        ("same", "better"),
+        ("tiny", None),
+    ]
+    assert {one["against"] for one in found["pairs"]} == {"worse"}
+    for pair in found["pairs"]:
+        assert pair["gain"] in html.unescape(page)
+    alone = client.get("/api/v1/compare", params={"study": names[:2]}).json()["pairs"]
+    assert alone[0]["gain"] != found["pairs"][0]["gain"]  # three comparisons share the 5 %
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["tiny", "tiny"], "got 1 to compare; choose 2 to 8"),
+        (["tiny", "tiny", "other"], "two of them are the same trial; choose different ones"),
+        ([f"study {number}" for number in range(MOST + 1)], "got 9 to compare; choose 2 to 8"),
+        (["tiny", "nope"], "no study 'nope'"),
+    ],
+)
+def test_what_the_api_cannot_compare_is_said(
+    client: TestClient, names: list[str], said: str
+) -> None:
+    answer = client.get("/api/v1/compare", params={"study": names})
+    assert answer.status_code in {400, 404}
+    assert said in answer.json()["detail"]
 
 
 def test_a_study_without_a_result_is_compared_later(service: Service, client: TestClient) -> None:

@@ -13,7 +13,7 @@ from tests.making import TINY, retrained
 from tests.serve.making import client_of
 from tuner.errors import UsageError
 from tuner.serve import api
-from tuner.serve.api.bodies import StudyWish
+from tuner.serve.api.bodies import StudyWish, Total
 from tuner.serve.api.document import PROBLEM
 from tuner.serve.api.operation import JSON
 from tuner.serve.api.reading import read
@@ -46,7 +46,8 @@ CALLS = [
         Call(f"{V1}{path}", f"{V1}{path.partition('?')[0]}", 200)
         for path in (
             *("/studies?tag=a&archived=true", "/jobs", "/models", "/ledger", "/acts"),
-            *("/openapi.json", "/machine", "/machine/waste?days=3", "/machine/upkeep"),
+            *("/openapi.json", "/machine", "/machine/waste?days=3", "/machine/upkeep", "/data"),
+            *("/studies?limit=1", "/jobs?limit=1"),
         )
     ),
     *(
@@ -96,6 +97,7 @@ CALLS = [
         200,
         {"every": 7, "older_than": 9, "budget": 5},
     ),
+    Call(f"{V1}/data?name=x.csv", f"{V1}/data", 415, {}),
     Call(f"{V1}/models/a/b", f"{V1}/models/{{study}}/{{bundle}}", 404),
     Call(f"{V1}/models/a/b/download", f"{V1}/models/{{study}}/{{bundle}}/download", 404),
     Call(f"{V1}/models/a/b/predict", f"{V1}/models/{{study}}/{{bundle}}/predict", 400, {}),
@@ -219,7 +221,7 @@ def test_its_page_needs_nothing_from_elsewhere(client: TestClient) -> None:
 
 
 def test_the_types_of_requests_are_the_options_of_forms() -> None:
-    assert set(StudyWish.__annotations__) == KNOWN
+    assert set(StudyWish.__annotations__) == KNOWN | {"settings_of"}
 
 
 @pytest.mark.parametrize(
@@ -241,9 +243,16 @@ def test_the_types_of_requests_are_the_options_of_forms() -> None:
         ({"case": "x" * 3000}, r"case: got 'x{79}\.\.\.; it takes"),
         ({"case": "tiny", "name": "\ud800"}, "a character that no text has"),
         ({"case": "tiny", "name": "a\0"}, "a character that no text has"),
-        ({}, "the body has no 'case'; it takes a text"),
     ],
 )
 def test_a_body_that_cannot_be_used_is_explained(body: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         read(StudyWish, body)
+
+
+def test_a_body_that_lacks_something_is_explained(client: TestClient) -> None:
+    with pytest.raises(UsageError, match="the body has no 'trials'; it takes a whole number"):
+        read(Total, {})
+    answer = client.post(f"{V1}/studies", json={})
+    assert answer.status_code == 400
+    assert "the body has no 'case'; name one, or an earlier study" in answer.json()["detail"]

@@ -23,13 +23,14 @@ from tuner.serve.unpacking import unpack
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from starlette.testclient import TestClient
 
     from tuner.serve.service import Service
 
-NEW, UPLOAD = "/tuner/new", "/tuner/uploads"
+NEW, UPLOAD, API = "/tuner/new", "/tuner/uploads", "/api/v1/data"
 TABLE = "size,town,price\n" + "".join(
     f"{n % 37 + n % 7 / 10},{'ab'[n % 2]},{3 * (n % 37) + n % 5 + 0.5}\n" for n in range(120)
 )
@@ -59,6 +60,12 @@ def send(client: TestClient, name: str, content: bytes, **headers: str) -> tuple
     key = form_key(client, f"{NEW}?case=tiny")
     told = {"Content-Type": "application/octet-stream", "X-Form-Key": key, **headers}
     answer = client.post(UPLOAD, params={"name": name}, content=content, headers=told)
+    return answer.status_code, answer.text
+
+
+def send_by_api(client: TestClient, name: str, content: bytes, **headers: str) -> tuple[int, str]:
+    told = {"Content-Type": "application/octet-stream", **headers}
+    answer = client.post(API, params={"name": name}, content=content, headers=told)
     return answer.status_code, answer.text
 
 
@@ -157,20 +164,36 @@ def test_an_archive_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> N
     [
         ("../x.csv", b"a,b\n1,2\n", 400, "has a slash"),
         (".x.csv", b"a,b\n1,2\n", 400, "begins with a dot"),
-        ("x.py", b"print()", 400, "send a table (.csv), or pictures (.zip)"),
+        ("x.py", b"print()", 400, "send a table (.csv, .parquet), or pictures (.zip)"),
+        ("x", b"print()", 400, "send a table (.csv, .parquet), or pictures (.zip)"),
         ("x.csv", b"a\0b", 400, "is not a table as text"),
         ("x.csv", b"", 400, "is not a table as text"),
+        ("x.parquet", b"a,b\n1,2\n", 400, "is not a whole Parquet file"),
+        ("x.parquet", b"PAR1", 400, "is not a whole Parquet file"),
+        ("x.parquet", b"", 400, "is not a whole Parquet file"),
+        ("x.zip", b"PK", 400, "cannot be read"),
+        ("x.zip", zipped("a/1.png", "../2.png"), 400, "an entry that cannot be used"),
+        ("x.zip", zipped("a/1.png", "/2.png"), 400, "an entry that cannot be used"),
+        ("x.zip", zipped("a/1.png", mode=stat.S_IFLNK | 0o777), 400, "a link or a special file"),
+        ("x.zip", zipped("a/run.py"), 400, "holds no picture"),
         ("owners.CSV", b"a,b\n1,2\n", 400, "there is already data"),
     ],
 )
+@pytest.mark.parametrize("sending", [send, send_by_api])
 def test_uploads_that_cannot_be_used_are_refused(
-    empty: Service, tmp_path: Path, name: str, content: bytes, status: int, said: str
+    empty: Service,
+    tmp_path: Path,
+    sending: Callable[..., tuple[int, str]],
+    name: str,
+    content: bytes,
+    status: int,
+    said: str,
 ) -> None:
     shelf = empty.shelf.data
     (tmp_path / "owners").mkdir()
     (tmp_path / "owners" / "owners.csv").write_text(TABLE, encoding="utf-8")
     object.__setattr__(shelf, "folder", tmp_path / "owners")
-    found, text = send(client_of(empty), name, content)
+    found, text = sending(client_of(empty), name, content)
     assert found == status
     assert said in text
     uploads = empty.workplace.root / "uploads"
@@ -193,6 +216,27 @@ def test_an_upload_needs_its_headers_a_role_and_room(
     assert list(uploads.iterdir()) == []
     viewer = client_of(empty, empty.tokens.create("ann", "viewer"))
     assert viewer.post(UPLOAD, content=content).status_code == 403
+
+
+def test_the_api_takes_data_as_the_page_does(
+    empty: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, content = client_of(empty), TABLE.encode()
+    assert send_by_api(client, "x.csv", content, **{"Content-Type": "text/plain"})[0] == 415
+    assert send_by_api(client, "x.csv", content, Origin="http://evil.example")[0] == 403
+    empty.room.look = lambda _: Disk(100, 4)
+    assert "nothing is taken in" in send_by_api(client, "x.csv", content)[1]
+    empty.room.look = lambda _: Disk(100, 40)
+    assert send_by_api(client, "x.csv", content) == (201, '{"data":"uploads/x.csv"}')
+    assert send_by_api(client, "pets.zip", zipped("cats/1.png", "dogs/1.png"))[0] == 201
+    monkeypatch.setattr(access, "LARGEST_UPLOAD", 100)
+    assert send_by_api(client, "y.csv", content)[0] == 413
+    assert client.get(API).json()["data"] == ["uploads/pets", "uploads/x.csv"]
+    assert [one.what for one in empty.acts.newest()] == ["upload", "upload"]
+    viewer = client_of(empty, empty.tokens.create("ann", "viewer"))
+    assert send_by_api(viewer, "y.csv", content)[0] == 403
+    assert viewer.get(API).status_code == 200
+    assert client_of(empty).get(API).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,8 @@ def _drawn(case: Case) -> tuple[Mapping[str, BaseDistribution], tuple[str, ...]]
         except Exception as error:
             raise CaseError(f"case {case.name!r}: suggest fails: {case.blame(error)}") from error
         warned |= {str(one.message): None for one in caught}
-        for name, distribution in trial.distributions.items():
+    for drawn in study.get_trials(deepcopy=False):
+        for name, distribution in drawn.distributions.items():
             found[name] = joined(found.get(name, distribution), distribution)
     return MappingProxyType(dict(sorted(found.items()))), tuple(warned)
 

@@ -165,8 +165,24 @@ class Act(TypedDict):
     on: str
 
 
+class Pair(TypedDict):
+    """The best of a study against that of another, by what both said of the same test rows.
+
+    `gain` says by how much, with its interval. Where that is not known, `verdict` is null and
+    `gain` says why.
+    """
+
+    study: str
+    against: str
+    verdict: str | None
+    gain: str
+
+
 class Comparison(TypedDict):
-    """Two studies; `inputs` and `hyperparameters` map what differs to its two values."""
+    """Several studies; `inputs` and `hyperparameters` map what differs to its values, one each.
+
+    `pairs` has each study but the first, against the first.
+    """
 
     studies: list[str]
     comparable: bool
@@ -175,6 +191,7 @@ class Comparison(TypedDict):
     hyperparameters: dict[str, list[Any]]
     scores: list[dict[str, Any]]
     sentences: list[str]
+    pairs: list[Pair]
 
 
 class Tags(TypedDict):
@@ -255,9 +272,29 @@ class Machine(TypedDict):
 
 
 class Studies(TypedDict):
-    """The list of studies, newest first."""
+    """A part of the list of studies, newest first.
+
+    `next` is the `cursor` with which the part after it is asked for; null: there is none.
+    """
 
     studies: list[StudyRow]
+    next: str | None
+
+
+class Data(TypedDict):
+    """Data for tables and pictures, by names such as `uploads/houses.csv`.
+
+    `most_bytes` is how large a file may be that is sent.
+    """
+
+    data: list[str]
+    most_bytes: int
+
+
+class Sent(TypedDict):
+    """What was sent, by its name among the data."""
+
+    data: str
 
 
 class Trials(TypedDict):
@@ -267,9 +304,10 @@ class Trials(TypedDict):
 
 
 class Jobs(TypedDict):
-    """All jobs, newest first."""
+    """A part of the jobs, newest first; `next` as in the list of studies."""
 
     jobs: list[Job]
+    next: str | None
 
 
 class Models(TypedDict):

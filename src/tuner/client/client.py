@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Literal, Unpack, cast
 
 from typing_extensions import TypedDict
 
 from tuner.client.transport import SECONDS, Transport
+from tuner.errors import UsageError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,12 +18,18 @@ if TYPE_CHECKING:
     from tuner.client import answers
 
 LOCAL = "http://127.0.0.1:8080"
+ROWS = 200  # that one answer of a long list brings
+LETTERS = 12  # of a file's SHA-256, in the name that it is sent under
 AT_REST = frozenset({"paused", "done", "failed", "cancelled"})  # states of a job
 
 
 class StudyOptions(TypedDict, total=False):
-    """How a study is searched: the options of `tuner study`, each with the same default."""
+    """How a study is searched: the options of `tuner study`, each with the same default.
 
+    With `settings_of`, the name of an earlier study, what is not given is as it was there.
+    """
+
+    settings_of: str
     name: str
     trials: int
     seeds: int
@@ -64,16 +72,51 @@ class Client:
         self._to = Transport(url, token, timeout)
 
     def submit(
-        self, case: str, *, key: str | None = None, **options: Unpack[StudyOptions]
+        self, case: str | None = None, *, key: str | None = None, **options: Unpack[StudyOptions]
     ) -> answers.Job:
         """Queue a study.
 
         Args:
+            case: None: that of the study `settings_of`.
             key: of your choice; a second call with the same key makes no second study.
         """
         headers = {} if key is None else {"Idempotency-Key": key}
-        body = {"case": case, **options}
+        body = {**({} if case is None else {"case": case}), **options}
         return cast("answers.Job", self._to.post("studies", body=body, headers=headers))
+
+    def data(self) -> list[str]:
+        """Return the data for tables and pictures that the service has, by name."""
+        found: answers.Data = self._to.get("data")
+        return found["data"]
+
+    def send(self, path: Path) -> str:
+        """Send a table (.csv, .parquet), or pictures in a ZIP file; return what it is called there.
+
+        The name has a part of the file's SHA-256, so the same file is sent once, and another one
+        of the same name stands beside it.
+
+        Raises:
+            UsageError: the file cannot be read, or is larger than what the service takes.
+        """
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()[:LETTERS]
+                size = file.tell()
+                name = f"{path.stem}-{digest}{path.suffix.lower()}"
+                there: answers.Data = self._to.get("data")
+                kept = f"uploads/{name.removesuffix('.zip')}"
+                if kept in there["data"]:
+                    return kept
+                if size > there["most_bytes"]:
+                    raise UsageError(
+                        f"{path} has {size / 2**20:.0f} MiB; the service takes "
+                        f"{there['most_bytes'] / 2**20:.0f} MiB at most"
+                    )
+                file.seek(0)
+                sent: answers.Sent = self._to.send(file, size, "data", name=name)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {first_line(error)}") from error
+        return sent["data"]
 
     def studies(
         self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
@@ -86,9 +129,14 @@ class Client:
             tag: that they have to have; empty: any.
             archived: those that are archived, in place of the others.
         """
+        return list(self.each_study(words, state, tag, archived=archived))
+
+    def each_study(
+        self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
+    ) -> Iterator[answers.StudyRow]:
+        """Yield the studies that `studies` returns; the service is asked as they are needed."""
         asked = {"q": words, "state": state, "tag": tag, "archived": str(archived).lower()}
-        found: answers.Studies = self._to.get("studies", **asked)
-        return found["studies"]
+        return cast("Iterator[answers.StudyRow]", self._each("studies", asked))
 
     def study(self, name: str) -> answers.Study:
         """Return a study as it is now."""
@@ -214,14 +262,20 @@ class Client:
         """Return the report of a study that has ended."""
         return self._to.bytes_of("studies", name, "reports", f"report.{kind}").decode()
 
-    def compare(self, first: str, second: str) -> answers.Comparison:
-        """Return what differs between two studies."""
-        return cast("answers.Comparison", self._to.get("compare", study=[first, second]))
+    def compare(self, first: str, second: str, *more: str) -> answers.Comparison:
+        """Return what differs between studies, eight at most, and which are better than the first.
+
+        An interval allows for as many comparisons as are made at once.
+        """
+        return cast("answers.Comparison", self._to.get("compare", study=[first, second, *more]))
 
     def jobs(self) -> list[answers.Job]:
         """Return all jobs, newest first."""
-        found: answers.Jobs = self._to.get("jobs")
-        return found["jobs"]
+        return list(self.each_job())
+
+    def each_job(self) -> Iterator[answers.Job]:
+        """Yield all jobs, newest first; the service is asked as they are needed."""
+        return cast("Iterator[answers.Job]", self._each("jobs", {}))
 
     def models(self) -> list[answers.Model]:
         """Return all models."""
@@ -269,6 +323,16 @@ class Client:
         which = {} if case is None else {"case": case}
         found: answers.Ledger = self._to.get("ledger", **which)
         return found["ledger"]
+
+    def _each(self, what: str, asked: dict[str, str]) -> Iterator[Any]:
+        """Yield the rows of a long list."""
+        asked, cursor = {**asked, "limit": str(ROWS)}, None
+        while True:
+            found = self._to.get(what, **asked, **({} if cursor is None else {"cursor": cursor}))
+            yield from found[what]
+            cursor = found["next"]
+            if cursor is None:
+                return
 
     def _steer(self, name: str, act: str) -> answers.Job:
         return cast("answers.Job", self._to.post("studies", name, act, body={}))

@@ -7,7 +7,7 @@ import ipaddress
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SECONDS = 60.0  # without a byte; a stream of events has one every 15 seconds
 MOST_ATTEMPTS = 6  # to reach a service again that was watched
 LONGEST_PAUSE = 15.0  # seconds between two of them
-JSON = "application/json"
+JSON, BYTES = "application/json", "application/octet-stream"
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -105,9 +105,22 @@ class Transport:
         raw = isinstance(body, bytes)
         request = self._request(parts, {})
         request.data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request.add_header("Content-Type", "application/octet-stream" if raw else JSON)
+        request.add_header("Content-Type", BYTES if raw else JSON)
         for name, value in (headers or {}).items():
             request.add_header(name, value)
+        with self._open(request) as answer:
+            return json.loads(self._read(answer))
+
+    def send(self, file: BinaryIO, size: int, *parts: str, **query: str) -> Any:
+        """Send a file as it is, piece by piece; return the JSON that comes back.
+
+        Raises:
+            ServiceError: as `get` does.
+        """
+        request = self._request(parts, query)
+        request.data = file
+        request.add_header("Content-Type", BYTES)
+        request.add_header("Content-Length", str(size))
         with self._open(request) as answer:
             return json.loads(self._read(answer))
 

@@ -35,5 +35,10 @@ def reference_of(arguments: argparse.Namespace, door: str) -> str:
     return to_door(door, write(told))
 
 
+def options_of_door(door: str) -> list[Any]:
+    """Return the options of a door."""
+    return list(options_for(_given(door)))
+
+
 def _given(door: str) -> Any:
     return importlib.import_module(f"tuner.own.{door}").Given

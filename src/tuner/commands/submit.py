@@ -2,38 +2,65 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
+import sys
 from typing import TYPE_CHECKING, cast
 
+from tuner.case.reference import DOORS, door_of
 from tuner.commands.asking import add_service, client_of, follow
+from tuner.commands.doors import add_door, options_of_door, reference_of
 from tuner.commands.parsing import Parser
+from tuner.commands.sending import with_data
 from tuner.commands.study import add_budget, add_repeatability, add_space
 from tuner.errors import UsageError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from tuner.client import StudyOptions
 
 OPTIONS = (
     *("name", "trials", "seeds", "seed", "timeout", "budget", "fix", "tries", "order", "precision"),
-    *("metric", "max_parameters", "max_latency_ms", "accept_changes"),
+    *("metric", "max_parameters", "max_latency_ms", "accept_changes", "settings_of"),
 )
 ASKING = ("case", "url", "token_file", "key", "watch")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+def parser(door: str | None = None) -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import.
+
+    Args:
+        door: through which a case is made of a table or of pictures; its options are added.
+    """
     made = Parser(
-        prog="tuner submit",
+        prog=f"tuner submit {door}" if door else "tuner submit",
         description="Submit a study to a running service (tuner serve), with the options of tuner "
         "study. The service queues it and runs it in a process of its own. No code is sent: the "
-        "case is one that the service has.",
+        "case is one that the service has. A table or pictures (--data) are sent, unless they are "
+        "named as the service names its own, like uploads/houses.csv.",
+        epilog=f"data of your own: {', '.join(f'tuner submit {one} --help' for one in DOORS)}",
     )
-    made.add_argument("case", metavar="CASE", help="name of a case that the service has")
+    if door:
+        add_door(made, door)
+    else:
+        made.add_argument(
+            "case",
+            metavar="CASE",
+            nargs="?",
+            help="name of a case that the service has (default: that of the study --from)",
+        )
+    made.add_argument(
+        "--from",
+        dest="settings_of",
+        metavar="STUDY",
+        help="take the settings of this study of the service, changed by the options that are "
+        "given; the new study needs a --name. Its trials are not taken over",
+    )
     add_budget(made)
-    made.add_argument("--name", help="name of the study (default: that of the case)")
+    made.add_argument(
+        "--name", help="name of the study (default: that of the case, or of the file of its data)"
+    )
     add_space(made)
     add_repeatability(made)
     made.add_argument(
@@ -48,23 +75,44 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    made = parser()
-    arguments = made.parse_args(argv)
-    given = {
-        name: value for name, value in vars(arguments).items() if value != made.get_default(name)
+    typed = sys.argv[1:] if argv is None else list(argv)
+    door = door_of(typed[0]) if typed else None
+    made = parser(door)
+    # An option that was typed with its default changes an earlier study's setting, too.
+    arguments = made.parse_args(
+        typed[1:] if door else typed, argparse.Namespace(**dict.fromkeys(OPTIONS))
+    )
+    _check(made, arguments, door)
+    options = {
+        name: getattr(arguments, name) for name in OPTIONS if getattr(arguments, name) is not None
     }
-    for name in given:
-        if name not in (*OPTIONS, *ASKING):
-            raise UsageError(
-                f"the service does not take --{name.replace('_', '-')}; leave it out, or run the "
-                "study here: tuner study"
-            )
-    options = cast("StudyOptions", {name: given[name] for name in OPTIONS if name in given})
     client = client_of(arguments)
-    job = client.submit(arguments.case, key=arguments.key, **options)
+    case: str | None = arguments.case if door is None else None
+    if door:
+        case, name = with_data(client, reference_of(arguments, door))
+        options.setdefault("name", name)
+    job = client.submit(case, key=arguments.key, **cast("StudyOptions", options))
     print(f"Study {job['study']!r} is {job['state']}: job {job['id']}.", flush=True)
     if arguments.watch:
         return follow(client.watch(job["study"]))
     where = [] if arguments.url == made.get_default("url") else ["--url", arguments.url]
     print(f"To watch it:\n  {shlex.join(['tuner', 'watch', *where, job['study']])}")
     return 0
+
+
+def _check(made: argparse.ArgumentParser, arguments: argparse.Namespace, door: str | None) -> None:
+    """Refuse what the service does not take.
+
+    Raises:
+        UsageError: an option of `tuner study` alone, or nothing to search.
+    """
+    of_door = {one.name.replace("-", "_") for one in options_of_door(door)} if door else set()
+    for name, value in vars(arguments).items():
+        known = name in (*OPTIONS, *ASKING) or name in of_door
+        if not known and value != made.get_default(name):
+            raise UsageError(
+                f"the service does not take --{name.replace('_', '-')}; leave it out, or run the "
+                "study here: tuner study"
+            )
+    if door is None and arguments.case is None and arguments.settings_of is None:
+        raise UsageError("there is no CASE to search; name one, or an earlier study: --from STUDY")

@@ -1,4 +1,4 @@
-"""Two studies beside each other: what differs, and whether their scores can be compared."""
+"""Studies beside each other: what differs, and whether their scores can be compared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tuner.runs.inventory import best_in
 from tuner.study.store import facts_of, load_study
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tuner.workplace import Workplace
 
@@ -27,35 +27,44 @@ INPUTS = {
 }
 
 
-def contrast(workplace: Workplace, first: str, second: str) -> dict[str, Any]:
-    """Return what differs between two studies, as plain values.
+def contrast(workplace: Workplace, *names: str) -> dict[str, Any]:
+    """Return what differs between studies, as plain values.
+
+    Args:
+        names: of two studies or more.
 
     Returns:
-        `inputs` and `hyperparameters` map what differs to its two values; `scores` has what each
-        best came to; `comparable` tells whether these were measured in the same way on the same
-        rows, and `reasons` why not, or what to bear in mind.
+        `inputs` and `hyperparameters` map what differs to its values, one a study; `scores` has
+        what each best came to; `comparable` tells whether these were measured in the same way on
+        the same rows, and `reasons` why not, or what to bear in mind.
 
     Raises:
         UsageError: there is no study of such a name.
         StudyError: one has no complete trial.
     """
-    studies = [load_study(workplace.url, name) for name in (first, second)]
+    studies = [load_study(workplace.url, name) for name in names]
     made = [facts_of(study) for study in studies]
     bests = [best_in(gather(study, workplace)) for study in studies]
-    reasons = reasons_against(made[0], made[1])
+    reasons = reasons_among(made)
     comparable = not reasons
     return {
-        "studies": [first, second],
+        "studies": list(names),
         "comparable": comparable,
         "reasons": reasons or _to_bear_in_mind(made, bests),
         "inputs": inputs_that_differ(*made),
-        "hyperparameters": differing(bests[0]["hyperparameters"], bests[1]["hyperparameters"]),
+        "hyperparameters": differing(*(one["hyperparameters"] for one in bests)),
         "scores": [
             {name: one[name] for name in ("trial", "metric", "validation", "test", "verdict")}
             for one in bests
         ],
         "sentences": [one["sentence"] for one in bests],
     }
+
+
+def reasons_among(made: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say why scores of studies cannot be compared with those of the first, each reason once."""
+    found = (reason for other in made[1:] for reason in reasons_against(made[0], other))
+    return list(dict.fromkeys(found))
 
 
 def reasons_against(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -84,17 +93,18 @@ def reasons_against(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[st
 
 def _to_bear_in_mind(made: list[dict[str, Any]], bests: list[dict[str, Any]]) -> list[str]:
     found = []
+    every = "both" if len(bests) == 2 else "all"
     if not all(one["test"] for one in bests):
         found.append(
-            "Not both were confirmed, so only validation scores can be compared. The best of each "
-            "was chosen by them, so they are optimistic."
+            f"Not {every} were confirmed, so only validation scores can be compared. The best of "
+            "each was chosen by them, so they are optimistic."
         )
-        if made[0]["seed"] != made[1]["seed"]:
+        if any(one["seed"] != made[0]["seed"] for one in made):
             found.append("Their seeds differ, so they were validated on different folds.")
     else:
         found.append(
-            "Both were tested on the same rows. Choosing one of them by these scores uses the test "
-            "split for a choice: its score is then optimistic."
+            f"{every.capitalize()} were tested on the same rows. Choosing one of them by these "
+            "scores uses the test split for a choice: its score is then optimistic."
         )
     return found
 

@@ -32,7 +32,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 SECONDS_FOR_A_BODY, SLOWEST = 60.0, 10 * 2**10  # and a second more for so many bytes
 LARGEST_BODY, LARGEST_INPUT = 2**20, 20 * 2**20  # bytes; the second for what a model is to predict
 LARGEST_UPLOAD = 2 * 2**30  # it goes to the disk piece by piece
-UPLOAD = "/tuner/uploads"
+UPLOAD, API_DATA = "/tuner/uploads", "/api/v1/data"  # what takes files: from a page, by the API
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -187,7 +187,7 @@ def protect(headers: MutableHeaders) -> None:
 def _limited(request: Request, receive: Receive) -> Receive:
     """Count what comes in, and stop at what the route takes, or when it comes too slowly."""
     most = LARGEST_INPUT if request.url.path.endswith("/predict") else LARGEST_BODY
-    most = LARGEST_UPLOAD if request.url.path == UPLOAD else most
+    most = LARGEST_UPLOAD if request.url.path in {UPLOAD, API_DATA} else most
     length = Headers(scope=request.scope).get("content-length", "0")
     declared = int(length) if length.isdecimal() and len(length) < 20 else 0
     seen, whole = 0, False

@@ -9,7 +9,14 @@ from tuner.errors import UsageError, unknown_name
 from tuner.language import said
 from tuner.serve.chores import clean_request, delete_request
 from tuner.serve.finding import catalogue_of
-from tuner.serve.requests import LONGEST_LIST, check_try, retrain_request, study_request, whole
+from tuner.serve.requests import (
+    KNOWN,
+    LONGEST_LIST,
+    check_try,
+    retrain_request,
+    study_request,
+    whole,
+)
 from tuner.serve.requests import MOST_TRIALS as MOST_TRIALS
 from tuner.serve.turns import PRIORITIES
 from tuner.serve.words import word
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     from tuner.serve.upkeep import Upkeep
 
 LONGEST_KEY = 200
+NOT_TAKEN = {"accept_changes"}  # that was said of the earlier study alone
 
 
 def submit(service: Service, who: str, asked: Mapping[str, Any], key: str | None = None) -> Job:
@@ -34,9 +42,30 @@ def submit(service: Service, who: str, asked: Mapping[str, Any], key: str | None
     """
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         raise UsageError(f"the idempotency key takes 1 to {LONGEST_KEY} printable characters")
-    request = study_request(asked, service.shelf)
+    request = study_request(_with_settings(service, asked), service.shelf)
     job = service.queue.submit(request, who, key)
     return _noted(service, who, "submit", job)
+
+
+def _with_settings(service: Service, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is asked for; what is not said of it as it was in the study that is named.
+
+    Raises:
+        UsageError: the service has not run that study, or the new one has no name of its own.
+    """
+    given = {name: value for name, value in asked.items() if name != "settings_of"}
+    earlier = asked.get("settings_of")
+    if earlier is None:
+        if "case" not in given:
+            raise UsageError("the body has no 'case'; name one, or an earlier study: settings_of")
+        return given
+    job = job_of(service, earlier)
+    if given.get("name") in (None, "", job.study):
+        raise UsageError(
+            f"a study with the settings of {job.study!r} takes a name of its own; give it one"
+        )
+    kept = {name: value for name, value in job.options.items() if name in KNOWN - NOT_TAKEN}
+    return {"case": job.case, **kept, **given}
 
 
 def steer(service: Service, who: str, name: str, act: str) -> Job:

@@ -5,31 +5,31 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import TrialState
 
 from tuner.case.metric import metric_of
-from tuner.errors import UsageError, unknown_name
+from tuner.errors import unknown_name
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
-from tuner.language import said
 from tuner.serve.finding import catalogue_of
 from tuner.serve.forecasting import SEEDS, seconds_left
+from tuner.serve.listing import Listing
 from tuner.serve.logs import log_of, tail_of
-from tuner.serve.times import iso
+from tuner.serve.searches import Searches
 from tuner.study.schema import ARM, EVIDENCE, FACTS, GUESS, PARENT, SESSIONS, TRIED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping
 
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
-    from tuner.runs.inventory import Entry
-    from tuner.serve.queue import Queue, Search
+    from tuner.serve.listing import Part, Row
+    from tuner.serve.queue import Queue
     from tuner.serve.summaries import Summaries
     from tuner.serve.tables import Job
     from tuner.serve.tidying import Tidying
@@ -39,32 +39,6 @@ FRESH = 1.0  # seconds for which something read is shown again: many may watch o
 LEADERS = 8
 MOST_WATCHED = 20  # studies whose trials are kept in memory
 OPEN = {"queued", "running", "paused"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A study in the list.
-
-    Attributes:
-        state: of its job while that is open; else how far the study has come.
-        total: finished trials it ends with; None: the service did not start it.
-    """
-
-    name: str
-    case: str
-    state: str
-    trials: int
-    total: int | None
-    metric: str
-    best: float | None
-    baseline: float | None
-    split: str
-    verdict: str
-    who: str
-    when: str | None
-    job: int | None
-    tags: list[str] = field(default_factory=list)
-    archived: bool = False
 
 
 @dataclass(slots=True)
@@ -78,7 +52,13 @@ class Browser:
     tidying: Tidying
     _kept: dict[Hashable, tuple[float, Any]] = field(default_factory=dict)
     _watched: dict[Hashable, optuna.Study] = field(default_factory=dict)  # longest ago first
+    _listed: Listing = field(default_factory=Listing)
+    _searches: Searches = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        """Begin with no search read yet."""
+        self._searches = Searches(self.queue)
 
     def studies(
         self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
@@ -91,16 +71,24 @@ class Browser:
             tag: that they have to have; empty: any.
             archived: those that are archived, in place of the others.
         """
-        rows: list[Row] = self._fresh("studies", self._rows)
-        asked = words.casefold().split()
-        return [
-            row
-            for row in rows
-            if row.archived == archived
-            and (not state or row.state == state)
-            and (not tag or tag in row.tags)
-            and (not asked or _has(row, asked))
-        ]
+        return self._listing().rows(words, state, tag, archived=archived)
+
+    def part(
+        self,
+        limit: int,
+        cursor: str | None,
+        words: str = "",
+        state: str = "",
+        tag: str = "",
+        *,
+        archived: bool = False,
+    ) -> Part:
+        """Return so many of `studies`, those after a cursor.
+
+        Raises:
+            UsageError: the cursor is not one.
+        """
+        return self._listing().part(limit, cursor, words, state, tag, archived=archived)
 
     def study(self, name: str) -> dict[str, Any]:
         """Return a study as it is now: progress, running trials, leaders, what is printed.
@@ -152,20 +140,15 @@ class Browser:
         with self._lock:
             self._kept.clear()
 
-    def _rows(self) -> list[Row]:
-        entries = self.summaries.entries()
-        jobs = {
-            job.study: job
-            for job in self.queue.searches()
-            if job.study in entries or job.state != "done"  # or it was deleted or renamed
-        }
-        tags, archived = self.tidying.tags(), self.tidying.archived()
-        names = dict.fromkeys((*jobs, *entries))
-        rows = [
-            _row(name, entries.get(name), jobs.get(name), tags.get(name, []), name in archived)
-            for name in names
-        ]
-        return sorted(rows, key=lambda row: (row.when or "", row.job or 0), reverse=True)
+    def _listing(self) -> Listing:
+        found: Listing = self._fresh("studies", self._list)
+        return found
+
+    def _list(self) -> Listing:
+        """Bring the list up to date; called by one thread at a time."""
+        entries, jobs = self.summaries.entries(), self._searches.by_study()
+        self._listed.update(entries, jobs, self.tidying.tags(), self.tidying.archived())
+        return self._listed
 
     def _live(self, name: str) -> dict[str, Any]:
         job = self.queue.of_study(name)
@@ -260,50 +243,6 @@ def job_facts(job: Job) -> dict[str, Any]:
         *("started", "ended", "starts", "last_words", "priority", "slots"),
     )
     return {name: getattr(job, name) for name in names}
-
-
-def row_facts(row: Row) -> dict[str, Any]:
-    """Return a row of the list as plain values."""
-    return asdict(row)
-
-
-def _has(row: Row, words: list[str]) -> bool:
-    told = f"{row.name} {row.case} {row.verdict} {row.who} {' '.join(row.tags)}".casefold()
-    return all(word in told for word in words)
-
-
-def _row(
-    name: str, entry: Entry | None, job: Search | None, tags: list[str], archived: bool
-) -> Row:
-    is_open = job is not None and job.state != "done"
-    return Row(
-        name=name,
-        case=entry.case if entry else job.case if job else "",
-        state=job.state if job and (is_open or not entry) else entry.state if entry else "",
-        trials=entry.trials if entry else 0,
-        total=job.total if job else None,
-        metric=entry.metric if entry else "",
-        best=entry.best if entry else None,
-        baseline=entry.baseline if entry else None,
-        split=entry.split if entry else "",
-        verdict=entry.verdict if entry else "",
-        who=job.who if job else "",
-        when=(entry.when if entry else None) or (iso(job.submitted) if job else None),
-        job=job.id if job else None,
-        tags=tags,
-        archived=archived,
-    )
-
-
-def check_names(names: Sequence[str]) -> None:
-    """Refuse a comparison of other than two studies.
-
-    Raises:
-        UsageError: there are more or fewer, or one of them twice.
-    """
-    count = len(names) if len(names) > 2 else len(set(names))
-    if count != 2:
-        raise UsageError(said("got {count} studies to compare; choose two", count=count))
 
 
 def _score(trial: FrozenTrial) -> float | None:

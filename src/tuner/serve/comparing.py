@@ -13,7 +13,7 @@ from tuner.case.metric import metric_of
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.language import said
-from tuner.runs.contrast import differing, inputs_that_differ, reasons_against
+from tuner.runs.contrast import contrast, differing, inputs_that_differ, reasons_among
 from tuner.serve.browsing import points_of
 from tuner.serve.finding import catalogue_of, is_there
 from tuner.serve.proof import Pair, paired
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Metric
     from tuner.study.catalogue import Catalogue
+    from tuner.workplace import Workplace
 
 FEWEST, MOST = 2, 8  # sides of a comparison
 MARK = "#"  # between the name of a study and the number of one of its trials
@@ -126,29 +127,61 @@ def compare(storage: RDBStorage, labels: Sequence[str]) -> Comparison:
         StudyError: one has no complete trial.
     """
     wanted = list(dict.fromkeys(labels))
-    if not FEWEST <= len(wanted) <= MOST:
-        raise UsageError(
-            said(
-                "got {count} to compare; choose {fewest} to {most}",
-                count=len(wanted),
-                fewest=FEWEST,
-                most=MOST,
-            )
-        )
+    _check_count(len(wanted))
     catalogue = _holding(storage, wanted)
     sides = [_side(catalogue, label) for label in wanted]
     told = [(one.study, one.trial) for one in sides]
     if len(set(told)) < len(told):
         raise UsageError(said("two of them are the same trial; choose different ones"))
-    first = sides[0]
-    reasons = [reason for one in sides[1:] for reason in reasons_against(first.made, one.made)]
     return Comparison(
         sides=sides,
-        reasons=list(dict.fromkeys(reasons)),
+        reasons=reasons_among([one.made for one in sides]),
         inputs=inputs_that_differ(*(one.made for one in sides)),
         hyperparameters=differing(*(one.hyperparameters for one in sides)),
         pairs=[paired(storage, told[0], other, len(sides) - 1) for other in told[1:]],
     )
+
+
+def compare_studies(
+    storage: RDBStorage, workplace: Workplace, names: Sequence[str]
+) -> dict[str, Any]:
+    """Compare the bests of studies, as plain values.
+
+    Returns:
+        What `contrast` returns, and as `pairs` the verdict of each study but the first against it.
+
+    Raises:
+        UsageError: as `compare` raises it, and where a study is named twice.
+        StudyError: one has no complete trial.
+    """
+    _check_count(len(set(names)))
+    if len(set(names)) < len(names):
+        raise UsageError(said("two of them are the same trial; choose different ones"))
+    found = contrast(workplace, *names)
+    told = [(name, one["trial"]) for name, one in zip(names, found["scores"], strict=True)]
+    pairs = [paired(storage, told[0], other, len(told) - 1) for other in told[1:]]
+    found["pairs"] = [
+        {
+            "study": name,
+            "against": names[0],
+            "verdict": pair.verdict if pair.gain else None,
+            "gain": pair.in_words(),
+        }
+        for name, pair in zip(names[1:], pairs, strict=True)
+    ]
+    return found
+
+
+def _check_count(count: int) -> None:
+    if not FEWEST <= count <= MOST:
+        raise UsageError(
+            said(
+                "got {count} to compare; choose {fewest} to {most}",
+                count=count,
+                fewest=FEWEST,
+                most=MOST,
+            )
+        )
 
 
 def _holding(storage: RDBStorage, labels: Sequence[str]) -> Catalogue:

@@ -158,11 +158,7 @@ def _compare(asked: Asked) -> Response:
 
 def _models(asked: Asked) -> Response:
     ledger = asked.service.ledger
-    making = [
-        job
-        for job in asked.service.queue.all()
-        if job.kind == "retrain" and job.state not in {"done", "cancelled"}
-    ]
+    making = asked.service.queue.retrainings()
     context = {"models": ledger.models(), "ledger": ledger.history(), "making": making}
     return page(asked.request, "models.html", context)
 

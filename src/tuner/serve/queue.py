@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tuner.errors import UsageError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_STARTS = 3  # of a process that dies each time
 SHOWN_CHORES = 10
+MOST_NAMED = 500  # in one query
 
 
 class Search(NamedTuple):
@@ -110,14 +111,49 @@ class Queue(Leases):
                 .limit(1)
             )
 
-    def searches(self) -> Sequence[Search]:
-        """Return the newest search of each study, in brief."""
-        newest = select(func.max(Job.id)).where(Job.kind == "study").group_by(Job.study)
+    def searches(
+        self, after: int = 0, since: float = 0.0, only: Sequence[int] | None = None
+    ) -> list[Search]:
+        """Return searches in brief, the oldest first: those that may have changed.
+
+        Args:
+            after: number of a job: those with a higher one,
+            since: seconds since 1970: or that have ended later, or are not done.
+            only: numbers of jobs: these, and no others.
+        """
         columns = (Job.id, Job.study, Job.case, Job.state, Job.who, Job.submitted)
-        total = Job.options["trials"].as_integer()
+        query = select(*columns, Job.options["trials"].as_integer())
+        if only is None:
+            changed = or_(Job.id > after, Job.state != "done", Job.ended > since)
+            queries = [query.where(Job.kind == "study", changed)]
+        else:
+            parts = (only[at : at + MOST_NAMED] for at in range(0, len(only), MOST_NAMED))
+            queries = [query.where(Job.id.in_(part)) for part in parts]
         with self._session() as session:
-            rows = session.execute(select(*columns, total).where(Job.id.in_(newest)))
+            rows = [row for one in queries for row in session.execute(one.order_by(Job.id))]
             return [Search(*row) for row in rows]
+
+    def newest(self, limit: int, before: int | None = None) -> Sequence[Job]:
+        """Return so many jobs, the newest first.
+
+        Args:
+            before: number of a job: only those with a lower one.
+        """
+        query = select(Job).order_by(Job.id.desc()).limit(limit)
+        with self._session() as session:
+            return session.scalars(query if before is None else query.where(Job.id < before)).all()
+
+    def states(self) -> dict[str, int]:
+        """Return how many jobs there are in each state."""
+        with self._session() as session:
+            found = session.execute(select(Job.state, func.count()).group_by(Job.state))
+            return dict(found.all())
+
+    def retrainings(self) -> Sequence[Job]:
+        """Return the retrainings that have not become a model, or not yet, the newest first."""
+        query = select(Job).where(Job.kind == "retrain", Job.state.not_in(("done", "cancelled")))
+        with self._session() as session:
+            return session.scalars(query.order_by(Job.id.desc())).all()
 
     def pause(self, number: int) -> Job:
         """Have a job stop after what it has finished, and stay until it is resumed."""

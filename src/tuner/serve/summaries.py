@@ -33,15 +33,13 @@ LAST = text(
     "(SELECT max(trial_user_attribute_id) FROM trial_user_attributes), "
     "(SELECT max(study_user_attribute_id) FROM study_user_attributes)"
 )
-CHANGED = (
-    text("SELECT DISTINCT study_id FROM trials WHERE trial_id > :last"),
+CHANGED = (  # without DISTINCT, for which SQLite would read a whole index
+    text("SELECT study_id FROM trials WHERE trial_id > :last"),
     text(
-        "SELECT DISTINCT t.study_id FROM trial_user_attributes a "
+        "SELECT t.study_id FROM trial_user_attributes a "
         "JOIN trials t ON t.trial_id = a.trial_id WHERE a.trial_user_attribute_id > :last"
     ),
-    text(
-        "SELECT DISTINCT study_id FROM study_user_attributes WHERE study_user_attribute_id > :last"
-    ),
+    text("SELECT study_id FROM study_user_attributes WHERE study_user_attribute_id > :last"),
 )
 KEPT = text(
     "SELECT s.study_name, a.value_json FROM study_user_attributes a "
@@ -67,7 +65,10 @@ class Summaries:
 
     storage: RDBStorage
     _entries: dict[int, Entry] = field(default_factory=dict)  # read longest ago first
+    _by_name: dict[str, Entry] = field(default_factory=dict)
+    _unsettled: set[int] = field(default_factory=set)
     _names: dict[int, str] = field(default_factory=dict)
+    _numbers: dict[str, int] = field(default_factory=dict)  # of names
     _last: tuple[int, ...] = (0, 0, 0)
     _due: set[int] = field(default_factory=set)
     _others: dict[str, dict[str, Any]] | None = None
@@ -82,20 +83,19 @@ class Summaries:
         with self._lock:
             with self.storage.engine.connect() as connection:
                 last = tuple(one or 0 for one in connection.execute(LAST).one())
-                names = {row[0]: str(row[1]) for row in connection.execute(NAMES)}
-                self._note(connection, names)
+                names: dict[int, str] = dict(connection.execute(NAMES).all())
+                self._note(connection, names, last)
                 part = sorted(self._due, reverse=True)[:at_once]
                 part += [one for one in self._entries if one not in self._due][:ANYWAY]
+                if names != self._names:
+                    self._numbers = {name: number for number, name in names.items()}
                 self._names, self._last = names, last
                 self._due -= set(part)
                 ids = self._with_evidence(part)
                 self._look_for_openings(connection, ids)
             found = entries_of(Catalogue(self.storage, ids, self._others)) if ids else []
-            numbers = {names[one]: one for one in part}
-            for number in part:
-                self._entries.pop(number, None)
-            self._entries |= {numbers[one.name]: one for one in found if one.name in numbers}
-            return {one.name: one for one in self._entries.values()}
+            self._keep(part, {one.name: one for one in found})
+            return dict(self._by_name)
 
     @property
     def left(self) -> int:
@@ -109,29 +109,54 @@ class Summaries:
             self.entries(TO_FILL)
             time.sleep(SECONDS_FOR_OTHERS)
 
-    def _note(self, connection: Connection, names: dict[int, str]) -> None:
+    def _keep(self, part: list[int], found: dict[str, Entry]) -> None:
+        """Keep what was read; what has not changed stays the same object."""
+        for number in part:
+            was, name = self._entries.pop(number, None), self._names[number]
+            now = found.get(name)
+            if was is not None and was != now and was.name != name:
+                self._drop(was)
+            if now is None:
+                self._by_name.pop(name, None)
+            else:
+                kept = now if was is None or was != now else was
+                self._entries[number] = self._by_name[name] = kept
+            is_unsettled = now is not None and now.state in UNSETTLED
+            (self._unsettled.add if is_unsettled else self._unsettled.discard)(number)
+
+    def _drop(self, entry: Entry) -> None:
+        if self._by_name.get(entry.name) is entry:
+            del self._by_name[entry.name]
+
+    def _note(self, connection: Connection, names: dict[int, str], last: tuple[int, ...]) -> None:
         """Note which studies are to be read again, and forget those that are gone."""
         tail = evidence_name("")
-        changed = {one for one in names if self._names.get(one) != names[one]}
+        same = names == self._names
+        changed = set() if same else {one for one in names if self._names.get(one) != names[one]}
         if self._names:
-            for query, last in zip(CHANGED, self._last, strict=True):
-                changed |= {row[0] for row in connection.execute(query, {"last": last})}
+            for query, was, now in zip(CHANGED, self._last, last, strict=True):
+                if was != now:
+                    changed |= set(connection.scalars(query, {"last": was}))
         changed &= names.keys()
         of_evidence = {one for one in changed if names[one].endswith(tail)}
         if of_evidence and self._names:
-            by_name = {name: number for number, name in names.items()}
-            owners = {by_name.get(names[one].removesuffix(tail)) for one in of_evidence}
+            if not same:
+                self._numbers = {name: number for number, name in names.items()}
+            owners = {self._numbers.get(names[one].removesuffix(tail)) for one in of_evidence}
             self._due |= {one for one in owners if one is not None}
         self._due |= changed - of_evidence
-        self._due |= {one for one, entry in self._entries.items() if entry.state in UNSETTLED}
+        self._due |= self._unsettled
+        if same:
+            return
         self._due &= names.keys()
         for number in [one for one in self._entries if one not in names]:
-            del self._entries[number]
+            self._drop(self._entries.pop(number))
+            self._unsettled.discard(number)
 
     def _with_evidence(self, part: list[int]) -> list[int]:
         """Return ids of studies, and of those that hold the trainings after their searches."""
-        wanted = {evidence_name(self._names[one]) for one in part}
-        return [*part, *(one for one, name in self._names.items() if name in wanted)]
+        wanted = [self._numbers.get(evidence_name(self._names[one])) for one in part]
+        return [*part, *(one for one in wanted if one is not None)]
 
     def _look_for_openings(self, connection: Connection, ids: list[int]) -> None:
         """Keep who has looked at test rows; of openings of old, at which data besides."""
@@ -150,5 +175,4 @@ class Summaries:
             if of_old and FACTS not in kept:
                 told = connection.execute(FACTS_OF, {"key": FACTS, "name": name}).scalar()
                 kept[FACTS] = json.loads(told) if told else {}
-        names = set(self._names.values())
-        self._others = {name: kept for name, kept in others.items() if name in names}
+        self._others = {name: kept for name, kept in others.items() if name in self._numbers}

@@ -12,7 +12,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -26,6 +25,7 @@ from tuner.serve.logs import log_of, tail_of
 from tuner.serve.queue import MOST_STARTS
 from tuner.serve.requests import words_of
 from tuner.serve.room import Room
+from tuner.serve.seats import VISIBLE, Seats, cards_here
 from tuner.serve.shelf import as_typed
 from tuner.serve.tidying import Tidying
 from tuner.serve.turns import CHORES, to_start_again
@@ -35,6 +35,7 @@ from tuner.study.store import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from optuna.storages import RDBStorage
 
@@ -48,7 +49,6 @@ SECONDS_UNTIL_FREE = 3.0  # before a study is tried again that another process w
 SECONDS_BETWEEN_MEASURES = 20.0  # of what a study uses of the disk
 SECONDS_TO_STOP = 60.0  # after which a process that was asked to stop is killed
 REFUSED = 2  # exit status of a command that says what is wrong: a second start says the same
-DEVICES = Path("/dev")  # where Linux has its GPUs
 FULL = (
     "Less than 5 % of the disk is free, so the study stops. What is finished is kept, and it "
     "continues by itself once there is room."
@@ -57,9 +57,16 @@ log = logging.getLogger("tuner.serve")
 
 
 class Process:
-    """A job's process, in a session of its own, at the end of a pipe."""
+    """A job's process, in a session of its own, at the end of a pipe.
 
-    def __init__(self, words: Sequence[str], output: Path) -> None:
+    Args:
+        output: file that what it prints is added to.
+        cards: names of the cards (GPUs) that it sees; None: those that this process sees.
+    """
+
+    def __init__(
+        self, words: Sequence[str], output: Path, cards: Sequence[str] | None = None
+    ) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
         with output.open("ab") as file:
             self._process = subprocess.Popen(
@@ -68,6 +75,7 @@ class Process:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env=None if cards is None else {**os.environ, VISIBLE: ",".join(cards)},
             )
         self._asked: float | None = None
         self.pid = self._process.pid
@@ -123,6 +131,7 @@ class Supervisor:
 
     Args:
         workers: trainings that run at once, over all jobs; None: one a GPU, or one a core.
+        cards: names of the cards (GPUs) that the jobs share; None: those of this machine.
         room: the disk; None: that of the storage folder.
     """
 
@@ -133,9 +142,12 @@ class Supervisor:
         shelf: Shelf,
         workers: int | None = None,
         room: Room | None = None,
+        cards: Sequence[str] | None = None,
     ) -> None:
         self.queue, self.workplace, self.shelf = queue, workplace, shelf
-        self.slots = workers or len(list(DEVICES.glob("nvidia[0-9]*"))) or usable_cores()
+        cards = cards_here() if cards is None else cards
+        self.slots = workers or len(cards) or usable_cores()
+        self.seats = Seats(cards, self.slots)
         self.room = room or Room(workplace)
         self.owner = uuid4().hex
         self._not_before: dict[int, float] = {}
@@ -206,7 +218,8 @@ class Supervisor:
         except TunerError as error:
             self.queue.end(job.id, self.owner, "failed", f"tuner: {error}")
             return True
-        process = Process(words, log_of(self.workplace, job.id))
+        cards = self.seats.take(job.id, job.slots or 0)
+        process = Process(words, log_of(self.workplace, job.id), cards)
         self._running[job.id] = _Current(job, process)
         log.info("job %d: process %d works on study %r", job.id, process.pid, job.study)
         return True
@@ -231,7 +244,7 @@ class Supervisor:
         if status is None:
             return
         if wish is None:
-            self._running.pop(current.job.id)
+            self._forget(current)
         elif status == 0 or (status == REFUSED and self._is_deleted(current.job)):
             self._end(current, "done")
         elif wish in AFTER and status != REFUSED:
@@ -261,7 +274,11 @@ class Supervisor:
             self.queue.forget(current.job.study)
             Tidying(self.queue.engine).forget(current.job.study)
         log.info("job %d is %s", number, state)
-        self._running.pop(number)
+        self._forget(current)
+
+    def _forget(self, current: _Current) -> None:
+        self.seats.leave(current.job.id)
+        self._running.pop(current.job.id)
 
     def _balance(self) -> None:
         """Give a waiting job a worker of one that has several; give workers that are free away."""

@@ -1,4 +1,4 @@
-"""Data that people send: a table (CSV), or a ZIP file with a folder of pictures a class."""
+"""Data that people send: a table (CSV, Parquet), or a ZIP file: a folder of pictures a class."""
 
 from __future__ import annotations
 
@@ -32,16 +32,30 @@ if TYPE_CHECKING:
 
 BYTES = "application/octet-stream"  # which no form of another site can send
 MOST_UPLOADS = 1000
+PARQUET, SHORTEST_PARQUET = b"PAR1", 12  # at both ends, and the length of what is before the second
 
 
 async def _receive(request: Request) -> Response:
-    """Take a file in, piece by piece: it never is in memory as a whole."""
     check_role(request, "operator")
     service: Service = request.app.state.service
     person = request.state.person
     key = service.form_key(person.session).encode()
     if not hmac.compare_digest(request.headers.get("x-form-key", "").encode(), key):
         raise HTTPException(403, said("the form is too old; load its page again and repeat"))
+    return await receive(request)
+
+
+async def receive(request: Request) -> Response:
+    """Take a file in, piece by piece: it never is in memory as a whole.
+
+    Raises:
+        HTTPException: who asks may not send data, or it is not sent as bytes: a form of another
+            site could not send it so.
+        UsageError: it cannot be used, or there is no room.
+    """
+    check_role(request, "operator")
+    service: Service = request.app.state.service
+    person = request.state.person
     if request.headers.get("content-type", "").partition(";")[0] != BYTES:
         raise HTTPException(
             415, said("send the bytes of the file, with Content-Type: {bytes}", bytes=BYTES)
@@ -64,8 +78,10 @@ def _name(service: Service, typed: str) -> str:
     """
     name = folder_name(typed, "Rename the file")
     suffix = Path(name).suffix.lower()
-    if suffix not in {".csv", ".zip"}:
-        raise UsageError(said("got {name!r}; send a table (.csv), or pictures (.zip)", name=name))
+    if suffix not in {*TABLES, ".zip"}:
+        raise UsageError(
+            said("got {name!r}; send a table (.csv, .parquet), or pictures (.zip)", name=name)
+        )
     kept = Path(name).stem if suffix == ".zip" else name
     folder_name(kept, "Rename the file")
     there = service.shelf.data.names()
@@ -100,13 +116,8 @@ def _keep(path: Path, name: str) -> str:
         UsageError: it is not what its name says.
     """
     folder = path.parent
-    if name.lower().endswith(".csv"):
-        with path.open("rb") as file:
-            head = file.read(2**16)
-        if not head.strip() or b"\0" in head:
-            raise UsageError(
-                said("{name!r} is not a table as text; save it as CSV, in UTF-8", name=name)
-            )
+    if (suffix := Path(name).suffix.lower()) in TABLES:
+        TABLES[suffix](path, name)
         place = folder / name
         path.chmod(0o644)
         _put(path, place)
@@ -120,6 +131,31 @@ def _keep(path: Path, name: str) -> str:
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return f"uploads/{place.name}"
+
+
+def _check_text(path: Path, name: str) -> None:
+    with path.open("rb") as file:
+        head = file.read(2**16)
+    if not head.strip() or b"\0" in head:
+        raise UsageError(
+            said("{name!r} is not a table as text; save it as CSV, in UTF-8", name=name)
+        )
+
+
+def _check_parquet(path: Path, name: str) -> None:
+    """Look at both ends: reading a stranger's file is left to the process of the study."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(len(PARQUET))
+        file.seek(max(0, size - len(PARQUET)))
+        tail = file.read()
+    if head != PARQUET or tail != PARQUET or size < SHORTEST_PARQUET:
+        raise UsageError(
+            said("{name!r} is not a whole Parquet file; save it again and repeat", name=name)
+        )
+
+
+TABLES = {".csv": _check_text, ".parquet": _check_parquet}
 
 
 def _put(path: Path, place: Path) -> None:

@@ -46,8 +46,9 @@ def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
     The best is what won on fresh folds, as long as the candidates are those of now; before that,
     the trial with the best score in the search. It may be the baseline or the recipe.
     """
-    confirmation = study.user_attrs.get(CONFIRMATION)
-    most = Design.of(study.user_attrs.get(FACTS, {})).candidates
+    attributes = study.user_attrs  # read from the database, and copied, each time
+    confirmation = attributes.get(CONFIRMATION)
+    most = Design.of(attributes.get(FACTS, {})).candidates
     return arms_among(complete_trials(study), confirmation, sign_of_study(study), most)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuner.serve.api import document, hooks, machine, models, studies, tidying
+from tuner.serve.api import data, document, hooks, machine, models, studies, tidying
 from tuner.serve.api.models import download as download
 from tuner.serve.api.studies import report_file as report_file
 
@@ -17,4 +17,5 @@ V1 = "/api/v1"
 def routes() -> list[RoleRoute]:
     """Return the routes of the API."""
     found = [one for room in (machine, tidying, studies, models, hooks) for one in room.routes(V1)]
+    found += data.routes()
     return [*found, *document.routes(V1, found)]

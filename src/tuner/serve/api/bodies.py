@@ -41,7 +41,18 @@ class Nothing(TypedDict):
 class StudyWish(TypedDict):
     """A study to be searched; the options are those of the command `tuner study`."""
 
-    case: Annotated[Text, Field(description="one of the cases of the service")]
+    case: NotRequired[
+        Annotated[Text, Field(description="one of the cases of the service; see settings_of")]
+    ]
+    settings_of: NotRequired[
+        Annotated[
+            Text,
+            Field(
+                description="an earlier study: what is not given here is as it was there, the case "
+                "too; its trials are not taken over. Give the new study a name"
+            ),
+        ]
+    ]
     name: NotRequired[Annotated[Text, Field(description="of the study; default: the case's")]]
     trials: NotRequired[Annotated[int, Field(ge=1, le=MOST_TRIALS, description="default 50")]]
     seeds: NotRequired[

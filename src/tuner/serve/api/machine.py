@@ -8,14 +8,17 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from tuner.client import answers
 from tuner.serve.api.operation import TEXT, Operation, get
+from tuner.serve.api.paging import CURSOR, LIMIT, limit_of
 from tuner.serve.api.prometheus import exposition
 from tuner.serve.browsing import job_facts
+from tuner.serve.requests import whole
 from tuner.serve.times import iso
 
 if TYPE_CHECKING:
     from tuner.serve.routing import Asked, RoleRoute
 
 GROUP = "Service"
+LARGEST_NUMBER = 2**63 - 1  # of a row
 PLAIN = {"text/plain": TEXT}
 
 
@@ -25,7 +28,7 @@ def _healthz(asked: Asked) -> Response:
 
 
 def _readyz(asked: Asked) -> Response:
-    asked.service.queue.all()  # raises where the database cannot be read
+    asked.service.queue.states()  # raises where the database cannot be read
     return PlainTextResponse("ready\n")
 
 
@@ -34,7 +37,12 @@ def _metrics(asked: Asked) -> Response:
 
 
 def _jobs(asked: Asked) -> Response:
-    return JSONResponse({"jobs": [job_facts(job) for job in asked.service.queue.all()]})
+    limit, cursor = limit_of(asked), asked.query("cursor")
+    before = None if cursor is None else whole("cursor", cursor, 1, LARGEST_NUMBER)
+    found = asked.service.queue.newest(limit + 1, before)
+    more = len(found) > limit
+    facts = [job_facts(job) for job in found[:limit]]
+    return JSONResponse({"jobs": facts, "next": str(found[limit - 1].id) if more else None})
 
 
 def _machine(asked: Asked) -> Response:
@@ -63,7 +71,12 @@ def _acts(asked: Asked) -> Response:
 HEALTH = Operation(words="Whether the service answers", group=GROUP, media=PLAIN)
 READY = Operation(words="Whether the database answers, too", group=GROUP, media=PLAIN)
 METRICS = Operation(words="Counts and times for Prometheus", group=GROUP, media=PLAIN)
-JOBS = Operation(words="List the jobs", group=GROUP, answer=answers.Jobs)
+JOBS = Operation(
+    words="List the jobs, newest first",
+    group=GROUP,
+    answer=answers.Jobs,
+    parameters=(LIMIT, CURSOR),
+)
 MACHINE = Operation(
     words="Show workers, the queue in the order in which it starts, and the disk",
     group=GROUP,

@@ -6,10 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from tuner.serve.tables import STATES
-from tuner.study.store import evidence_name
+from tuner.study.schema import EVIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from tuner.serve.service import Service
 
 # Optuna would read every trial whole for this; these are three of its tables.
-COUNTS = text(
-    "SELECT s.study_name, t.state, COUNT(*) FROM trials t "
-    "JOIN studies s ON s.study_id = t.study_id GROUP BY s.study_name, t.state"
+COUNTS = text("SELECT state, COUNT(*) FROM trials GROUP BY state")
+OF_EVIDENCE = text(  # trainings after a search are no trials of it
+    "SELECT t.state, COUNT(*) FROM study_user_attributes a "
+    "JOIN trials t ON t.study_id = a.study_id WHERE a.key = :key GROUP BY t.state"
 )
+BUSY = text(
+    "SELECT COUNT(*) FROM trials t JOIN studies s ON s.study_id = t.study_id "
+    "WHERE t.state = 'RUNNING' AND s.study_name IN :names"
+).bindparams(bindparam("names", expanding=True))
 SECONDS = text(
     "SELECT COUNT(*), COALESCE(SUM(CAST(a.value_json AS FLOAT)), 0) FROM trial_user_attributes a "
     "JOIN trials t ON t.trial_id = a.trial_id WHERE a.key = 'seconds' AND t.state = 'COMPLETE'"
@@ -29,16 +34,14 @@ SECONDS = text(
 
 def exposition(service: Service) -> str:
     """Return all counts and times as one text."""
-    jobs = service.queue.all()
-    states = Counter(job.state for job in jobs)
-    at_work = {job.study for job in jobs if job.state == "running" and job.kind == "study"}
+    states = Counter(service.queue.states())
+    at_work = [job.study for job in service.queue.at_work() if job.kind == "study"]
     trials: Counter[str] = Counter({state.name.lower(): 0 for state in TrialState})
-    busy = 0
     with service.storage.engine.connect() as connection:
-        for name, state, count in connection.execute(COUNTS):
-            if not name.endswith(evidence_name("")):  # trainings after a search are no trials of it
-                trials[state.lower()] += count
-                busy += count if name in at_work and state == TrialState.RUNNING.name else 0
+        for sign, count_of in ((1, COUNTS), (-1, OF_EVIDENCE)):
+            for state, count in connection.execute(count_of, {"key": EVIDENCE}):
+                trials[state.lower()] += sign * count
+        busy = connection.execute(BUSY, {"names": at_work}).scalar_one()
         count, seconds = connection.execute(SECONDS).one()
     limit = service.supervisor.slots
     families = (

@@ -12,14 +12,16 @@ from tuner.language import ENGLISH, spoken
 from tuner.naming import folder_name
 from tuner.report.retelling import retold
 from tuner.report.rows import trials_csv
-from tuner.runs.contrast import contrast
 from tuner.serve import actions
 from tuner.serve.api import bodies
 from tuner.serve.api.operation import JSON, TEXT, Operation, Parameter, get, post
+from tuner.serve.api.paging import CURSOR, LIMIT, limit_of
 from tuner.serve.api.reading import read
-from tuner.serve.browsing import check_names, job_facts, row_facts
+from tuner.serve.browsing import job_facts
+from tuner.serve.comparing import FEWEST, MOST, compare_studies
 from tuner.serve.events import stream
 from tuner.serve.finding import catalogue_of
+from tuner.serve.listing import row_facts
 
 if TYPE_CHECKING:
     from tuner.serve.routing import Asked, RoleRoute
@@ -38,8 +40,11 @@ def _studies(asked: Asked) -> Response:
     archived = asked.query("archived", "false")
     if archived not in BOOLEANS:
         raise UsageError(f"archived: got {archived!r}; it takes {' or '.join(BOOLEANS)}")
-    rows = asked.service.browser.studies(words, state, tag, archived=archived == "true")
-    return JSONResponse({"studies": [row_facts(row) for row in rows]})
+    limit, cursor = limit_of(asked), asked.query("cursor")
+    rows, following = asked.service.browser.part(
+        limit, cursor, words, state, tag, archived=archived == "true"
+    )
+    return JSONResponse({"studies": [row_facts(row) for row in rows], "next": following})
 
 
 def _submit(asked: Asked) -> Response:
@@ -124,8 +129,7 @@ def _retrain(asked: Asked) -> Response:
 
 def _compare(asked: Asked) -> Response:
     names = asked.request.query_params.getlist("study")
-    check_names(names)
-    return JSONResponse(contrast(asked.service.workplace, *names))
+    return JSONResponse(compare_studies(asked.service.storage, asked.service.workplace, names))
 
 
 WORDS = Parameter("q", TEXT, "words that the name, case, verdict or submitter has to contain")
@@ -141,17 +145,17 @@ KEY = Parameter(
     "header",
 )
 LAST = Parameter("Last-Event-ID", TEXT, "id of the last event that was seen", "header")
-TWO = Parameter(
+COMPARED = Parameter(
     "study",
-    {"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2, "uniqueItems": True},
-    "names of two studies",
+    {"type": "array", "items": TEXT, "minItems": FEWEST, "maxItems": MOST, "uniqueItems": True},
+    f"names of {FEWEST} to {MOST} studies; each is compared with the first",
     required=True,
 )
 LISTING = Operation(
-    words="List studies",
+    words="List studies, newest first",
     group=GROUP,
     answer=answers.Studies,
-    parameters=(WORDS, STATE, TAG, ARCHIVED),
+    parameters=(WORDS, STATE, TAG, ARCHIVED, LIMIT, CURSOR),
 )
 SUBMITTING = Operation(
     words="Submit a study",
@@ -181,7 +185,7 @@ STEERING = Operation(
     path={"act": {"type": "string", "enum": list(ACTS)}},
 )
 COMPARING = Operation(
-    words="Compare two studies", group=GROUP, answer=answers.Comparison, parameters=(TWO,)
+    words="Compare studies", group=GROUP, answer=answers.Comparison, parameters=(COMPARED,)
 )
 
 

@@ -1,0 +1,47 @@
+"""Routes of data for tables and pictures: what there is, and more of it sent. No code is taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, Response
+
+from tuner.client import answers
+from tuner.serve.access import API_DATA, LARGEST_UPLOAD
+from tuner.serve.api.operation import TEXT, Operation, Parameter, get
+from tuner.serve.routing import RoleRoute
+from tuner.serve.uploads import receive
+
+if TYPE_CHECKING:
+    from tuner.serve.routing import Asked
+
+GROUP = "Data"
+
+
+def _data(asked: Asked) -> Response:
+    return JSONResponse({"data": asked.service.shelf.data.names(), "most_bytes": LARGEST_UPLOAD})
+
+
+NAME = Parameter(
+    "name",
+    TEXT,
+    "of the file: a table (.csv, .parquet), or pictures in a folder for each class (.zip)",
+    required=True,
+)
+LISTING = Operation(words="List data, and how large more may be", group=GROUP, answer=answers.Data)
+SENDING = Operation(
+    words="Send a table, or a ZIP file of pictures: the body is the file itself",
+    group=GROUP,
+    raw=True,
+    answer=answers.Sent,
+    status=201,
+    parameters=(NAME,),
+)
+
+
+def routes() -> list[RoleRoute]:
+    """Return the routes."""
+    return [
+        get(API_DATA, _data, "viewer", LISTING),
+        RoleRoute(API_DATA, receive, "operator", "POST", SENDING),
+    ]

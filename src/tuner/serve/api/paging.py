@@ -1,0 +1,28 @@
+"""Long lists, a part at a time: how many, and after what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.serve.api.operation import TEXT, Parameter
+from tuner.serve.requests import whole
+
+if TYPE_CHECKING:
+    from tuner.serve.routing import Asked
+
+USUAL, MOST = 100, 1000  # rows of an answer
+LIMIT = Parameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL},
+    "rows of the answer at most",
+)
+CURSOR = Parameter("cursor", TEXT, "`next` of the answer before: what comes after that")
+
+
+def limit_of(asked: Asked) -> int:
+    """Return how many rows are asked for.
+
+    Raises:
+        UsageError: it is no such number.
+    """
+    return whole("limit", asked.query("limit", str(USUAL)), 1, MOST)
