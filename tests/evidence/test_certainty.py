@@ -9,6 +9,8 @@ import pytest
 from tests.evidence.rates import draws, of_sizes, two_arms
 from tests.evidence.worlds import CLASSES, level_for
 from tuner.evidence.certainty import (
+    HOUR,
+    OF_USE,
     after,
     before,
     guess,
@@ -81,10 +83,28 @@ def test_after_a_study_its_own_components_count() -> None:
     assert found is not None
     assert (found.rows, found.seeds, found.share) == (171, 24, Share())
     assert found.row_share == pytest.approx(gain.row_share, abs=0.01)
-    assert found.hour_seeds == 30
     assert found.hour_smallest is not None
     assert found.with_all_seeds < found.hour_smallest < found.smallest
     assert found.rows_needed is None or found.rows_needed > 171
+
+
+@pytest.mark.parametrize("seconds", [0.01, 2.0, 60.0, 500.0, 2000.0])
+def test_no_more_seeds_are_named_than_are_of_use(seconds: float) -> None:
+    """A training of a moment would buy thousands in an hour, of which few would change anything."""
+    components = guess(0.1, classes=True, seed_spread=0.02)
+    found = before(components, 171, 4, seconds=seconds)
+    bought = int(HOUR / (2 * seconds))
+    assert found.hour_seeds is not None
+    assert found.hour_smallest is not None
+    assert 0 < found.hour_seeds <= bought or bought == 0
+    enough = 4 + found.hour_seeds
+    if found.hour_seeds < bought:
+        assert found.hour_smallest <= OF_USE * found.with_all_seeds
+        assert smallest_gain(components, 171, enough - 1) > OF_USE * found.with_all_seeds
+    words = in_words(found, "{:.3f}".format)
+    assert ("more seed" in words) == (bought > 0)
+    assert ("one more hour of training" in words) == (found.hour_seeds == bought > 0)
+    assert found.hour_seconds == pytest.approx(2 * seconds * found.hour_seeds)
 
 
 def test_where_nothing_was_measured_nothing_is_said() -> None:
@@ -108,7 +128,7 @@ def test_words_say_what_would_help(components: Components, rows: int, words: str
 
 
 def test_words_about_a_gain_that_is_seen_are_one_sentence() -> None:
-    found = in_words(before(ROWS_RULE, 10_000, 24, wanted=0.2, seconds=100), points)
+    found = in_words(before(SEEDS_RULE, 10_000, 24, wanted=0.2, seconds=100), points)
     assert found.count(".") == found.count(" points") + 1  # full stop, and a decimal point each
     assert "; one more hour of training, for 18 more seeds per arm, would lower this to" in found
 

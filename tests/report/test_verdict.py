@@ -17,7 +17,8 @@ from tests.report.studies import (
 from tuner.report.document import document
 from tuner.report.facts import gather
 from tuner.report.sections.repeat import study_command
-from tuner.report.sections.verdict import how_sure, looks_taken, recipe_verdict, verdict
+from tuner.report.sections.sureness import how_sure, looks_taken
+from tuner.report.sections.verdict import recipe_verdict, verdict
 from tuner.report.wording import listed
 from tuner.workplace import Workplace
 

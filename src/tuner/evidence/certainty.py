@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from tuner.evidence import duration
 from tuner.evidence.components import Components
 from tuner.evidence.crossed import MARGIN
 from tuner.evidence.looks import WHOLE, Share
@@ -24,6 +25,7 @@ POWER = 0.8  # how often a gain that is there has to be seen
 SETTLED = 0.5  # of the rows on which two models of equal arms differ: not by the luck of a seed
 MOST_ROWS, MOST_SEEDS = 10**9, 10**4  # beyond which nobody goes
 HOUR = 3600.0
+OF_USE = 1.05  # times what endless seeds would show: further ones bring next to nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,10 @@ class Certainty:
         seeds_needed: to see it on these rows; None where no number can.
         with_all_seeds: `smallest`, with endless seeds.
         row_share: of the variance, what endless seeds would leave.
-        hour_seeds: seeds an arm that one more hour buys; None where their time is unknown.
+        hour_seeds: seeds an arm that one more hour buys, but no more than are of any use; None
+            where their time is unknown.
         hour_smallest: `smallest` with those added.
+        hour_seconds: that their training takes: an hour at most.
     """
 
     rows: int
@@ -56,6 +60,7 @@ class Certainty:
     row_share: float
     hour_seeds: int | None
     hour_smallest: float | None
+    hour_seconds: float | None
 
 
 def smallest_gain(
@@ -150,7 +155,11 @@ def before(
     if rows < 2 or seeds < 2:
         raise ValueError(f"{rows} rows and {seeds} seeds; at least two of each are needed")
     smallest = partial(smallest_gain, components, rows, share=share)
-    more = None if seconds is None else int(HOUR / (2 * seconds))  # both arms are trained
+    endless = smallest(MOST_SEEDS)
+    more = None
+    if seconds is not None:
+        useful = _fewest(smallest, OF_USE * endless, MOST_SEEDS) or MOST_SEEDS
+        more = min(int(HOUR / (2 * seconds)), max(0, useful - seeds))  # both arms are trained
     asked = wanted if wanted is not None and wanted > 0 else None
     counts = seeds, seeds
     by_rows = components.rows / rows + components.unseen / rows**2
@@ -163,10 +172,11 @@ def before(
         wanted=asked,
         rows_needed=None if asked is None else rows_for(components, asked, seeds, share),
         seeds_needed=None if asked is None else seeds_for(components, asked, rows, share),
-        with_all_seeds=smallest(MOST_SEEDS),
+        with_all_seeds=endless,
         row_share=by_rows / variance if variance else 1.0,
         hour_seeds=more,
         hour_smallest=None if more is None else smallest(seeds + more),
+        hour_seconds=None if more is None or seconds is None else 2 * seconds * more,
     )
 
 
@@ -200,20 +210,7 @@ def in_words(found: Certainty, write: Callable[[float], str]) -> str:
     """
     smallest = write(found.smallest)
     if found.hour_seeds and found.hour_smallest is not None:
-        first = nsaid(
-            "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be "
-            "missed; one more hour of training, for {more:,} more seed per arm, would lower this "
-            "to {lower}.",
-            "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be "
-            "missed; one more hour of training, for {more:,} more seeds per arm, would lower this "
-            "to {lower}.",
-            found.hour_seeds,
-            rows=found.rows,
-            seeds=found.seeds,
-            smallest=smallest,
-            more=found.hour_seeds,
-            lower=write(found.hour_smallest),
-        )
+        first = _with_more_seeds(found, smallest, write(found.hour_smallest))
     else:
         first = said(
             "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be "
@@ -225,6 +222,31 @@ def in_words(found: Certainty, write: Callable[[float], str]) -> str:
     if found.wanted is None or found.wanted >= found.smallest:
         return first
     return f"{first} {_needed(found, write(found.wanted))}"
+
+
+def _with_more_seeds(found: Certainty, smallest: str, lower: str) -> str:
+    """Say what can be shown, and what one more hour would show, or as much of it as is of use."""
+    seconds, more = found.hour_seconds or 0.0, found.hour_seeds or 1
+    told = {"rows": found.rows, "seeds": found.seeds, "smallest": smallest, "lower": lower}
+    if seconds * (1 + 1 / more) > HOUR:  # with one more it would be over
+        return nsaid(
+            "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be "
+            "missed; one more hour of training, for {more:,} more seed per arm, would lower this "
+            "to {lower}.",
+            "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be "
+            "missed; one more hour of training, for {more:,} more seeds per arm, would lower this "
+            "to {lower}.",
+            more,
+            more=more,
+            **told,
+        )
+    return said(
+        "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be missed; "
+        "{more:,} more seeds per arm, which take {time} to train, would lower this to {lower}.",
+        more=more,
+        time=duration.in_words(seconds),
+        **told,
+    )
 
 
 def _needed(found: Certainty, gain: str) -> str:

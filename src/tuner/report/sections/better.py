@@ -8,8 +8,9 @@ from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
 from tuner.language import phrase, recalled, said, translated
 from tuner.report.scored import metric_in
+from tuner.report.sections.figures import gain_interval
 from tuner.report.sections.loop import has_test, is_of_loop, on_test
-from tuner.report.sections.verdict import covered, fewest_seeds, gain_interval, seeds_per_arm
+from tuner.report.sections.sureness import covered, fewest_seeds, seeds_per_arm
 from tuner.report.wording import (
     BLANK,
     arm_word,

@@ -9,9 +9,9 @@ from tuner.report.sections.choice import chosen_arm, how_to_use, reason
 from tuner.report.sections.guesses import best_is_guess, is_guess
 from tuner.report.sections.repeat import study_command
 from tuner.report.sections.rivals import rivals_verdict
+from tuner.report.sections.sureness import how_sure
 from tuner.report.sections.units import in_target_units
 from tuner.report.sections.verdict import (
-    how_sure,
     is_unconfirmed,
     most_of_it,
     recipe_verdict,
@@ -172,9 +172,14 @@ def _that_matter(facts: Facts, differing: list[str]) -> tuple[list[str], str]:
         if ablation["complete"]:
             return [step["change"] for step in steps], said("the {count} that help most")
     if importance and importance["final"]:
-        ranks = {one["name"]: -one["importance"] for one in importance["final"]["hyperparameters"]}
+        known = importance["final"]["hyperparameters"]
+        ranks = {one["name"]: -one["importance"] for one in known}
         ranked = sorted(differing, key=lambda name: ranks.get(name, 0.0))
-        return ranked, said("the {count} with the highest importance in the search")
+        if any(one["evidence"] and one["name"] in ranked[:MOST_SHOWN] for one in known):
+            return ranked, said("the {count} with the highest importance in the search")
+        return ranked, said(
+            "the {count} with the highest importance in the search, which may be chance"
+        )
     return differing, said("the first {count}")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, phrase
 from tuner.report.scored import metric_in
-from tuner.report.sections.verdict import seeds_per_arm
+from tuner.report.sections.sureness import seeds_per_arm
 from tuner.report.wording import (
     as_clause,
     between,

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.comparison import FEWEST_TO_PROVE
-from tuner.language import joined, nphrase, phrase, recalled
+from tuner.language import nphrase, phrase
 from tuner.report.scored import metric_in
-from tuner.report.sections.loop import has_test, is_of_loop, on_test
+from tuner.report.sections.figures import decimals_of, figures, level_or_none, written
+from tuner.report.sections.loop import is_of_loop, on_test
+from tuner.report.sections.sureness import fewest_seeds, has_few_seeds
 from tuner.report.wording import (
-    between,
     code,
     count,
-    decimals_for,
-    difference,
     level_of,
     listed,
-    number,
     p_value,
     per_cent,
-    sentence,
     title_in_words,
-    with_unit,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from tuner.case.metric import Metric
 
     Facts = Mapping[str, Any]
 
@@ -47,7 +40,7 @@ def verdict(facts: Facts) -> str:
         return _unconfirmed(facts)
     if pair["same_trial"]:
         return _baseline_is_best(facts)
-    what, (was, now), _ = _figures(facts, "best")
+    what, (was, now), _ = figures(facts, "best")
     told = {"what": what, "was": was, "now": now}
     if pair["verdict"] == "better":
         if _recipe_is_best(facts):
@@ -72,148 +65,6 @@ def verdict(facts: Facts) -> str:
     )
 
 
-def how_sure(facts: Facts) -> str:
-    """Say how sure the verdict is, what that covers, and what would help."""
-    pair = facts["comparison"]["best_vs_baseline"]
-    if pair is None:
-        return _why_unsure(facts)
-    seeds = seeds_per_arm(pair)
-    if pair["same_trial"]:
-        return _sure_of_the_baseline(facts, seeds)
-    _, _, interval = _figures(facts, "best")
-    metric, worse = metric_in(facts), pair["verdict"] == "worse"
-    gain = -pair["gain"] if worse else pair["gain"]
-    ends = pair["interval"] or (gain, gain)
-    width = (ends[1] - ends[0]) / 2
-    told = {"difference": difference(metric, gain, width or gain), "seeds": seeds}
-    if pair["interval"] is None:
-        begin = (
-            phrase("the loss is {difference}, on {seeds} only, so there is no interval.", **told)
-            if worse
-            else phrase(
-                "the gain is {difference}, on {seeds} only, so there is no interval.", **told
-            )
-        )
-    else:
-        told |= {"interval": interval, "p": p_value(pair["p_value"])}
-        begin = (
-            phrase(
-                "the loss is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).",
-                **told,
-            )
-            if worse
-            else phrase(
-                "the gain is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).",
-                **told,
-            )
-        )
-    why = _why_not_proven(facts, pair) if pair["verdict"] == "no proven gain" else ""
-    return joined(begin, why, looks_taken(facts), covered(facts, pair), *_certainty(pair))
-
-
-def seeds_per_arm(pair: Facts) -> str:
-    """Write how many models an arm of a comparison has."""
-    return nphrase("{count:,} seed per arm", "{count:,} seeds per arm", pair["n"], count=pair["n"])
-
-
-def looks_taken(facts: Facts) -> str:
-    """Say how many looks at the test it took, where two were planned."""
-    plan = (facts["confirmation"] or {}).get("plan")
-    if not plan or len(plan["models"]) < 2:
-        return ""
-    first, both = plan["models"]
-    if plan["made"] < 2 and not plan["settled"]:
-        return phrase(
-            "The second look, at {both} models per arm, is still to come: continue the study.",
-            both=both,
-        )
-    if plan["made"] < 2:
-        return phrase("The first look, at {first} models per arm, was enough.", first=first)
-    return phrase(
-        "The first look, at {first} models per arm, proved nothing, so a second look was taken at "
-        "{both}. Both were planned beforehand and share the 5 % of error.",
-        first=first,
-        both=both,
-    )
-
-
-def covered(facts: Facts, pair: Facts) -> str:
-    """Say which kinds of luck an interval covers, and how much each adds to the uncertainty."""
-    if not has_test(facts):
-        return phrase(
-            "This covers the luck of training. The scores are on the validation rows that the "
-            "search has seen, so new rows are not covered: add a function `test` to the file."
-        )
-    if not pair.get("rows"):
-        if is_of_loop(facts):
-            return phrase(
-                "This covers the luck of training, not the choice of the test rows: return a score "
-                "for each row from `test`, and it will."
-            )
-        return phrase(
-            "This covers the luck of training, not the choice of the {rows:,} test rows.",
-            rows=facts["data"]["sizes"]["test"],
-        )
-    rows, seeds = pair.get("share_of_rows"), pair.get("share_of_seeds")
-    if rows is not None and seeds is not None:
-        text = phrase(
-            "This covers new trainings and new test rows (there were {rows:,}); {of_rows} of the "
-            "uncertainty comes from the rows and {of_seeds} from the seeds.",
-            rows=pair["rows"],
-            of_rows=per_cent(rows),
-            of_seeds=per_cent(seeds),
-        )
-    else:
-        text = phrase(
-            "This covers new trainings and new test rows (there were {rows:,}).", rows=pair["rows"]
-        )
-    looks = pair.get("looks") or 1
-    used = phrase(
-        "The test rows have been used {looks} times, and the interval is wider for that.",
-        looks=looks,
-    )
-    up = phrase("**These test rows are used up**: find new ones before you trust another verdict.")
-    return joined(text, used if looks > 1 else "", up if pair.get("used_up") else "")
-
-
-def _certainty(pair: Facts) -> list[str]:
-    found = pair.get("certainty") or []
-    return [sentence(recalled(one)) for one in ([found] if isinstance(found, str) else found)]
-
-
-def _why_not_proven(facts: Facts, pair: Facts) -> str:
-    if pair.get("seed_matters", "weights") != "weights":
-        if is_of_loop(facts):
-            return phrase(
-                "Fresh seeds change nothing: every call of a configuration came to the same score, "
-                "so more calls prove nothing. If the loop seeds itself, use `tuner.seed()` there."
-            )
-        return phrase(
-            "The case fixes the seed of its weights, so all models of a configuration begin alike, "
-            "and more trainings prove nothing. Remove the fixed seed from `build`."
-        )
-    fewest = fewest_seeds(pair)
-    if pair["n"] < fewest:
-        return phrase(
-            "Fewer than {fewest} seeds cannot tell a gain from chance; {with_more}.",
-            fewest=fewest,
-            with_more=_with_more(facts, pair),
-        )
-    if pair["interval"] and pair["interval"][0] <= 0 <= pair["interval"][1]:
-        return phrase("The interval includes zero, so there may be no gain at all.")
-    return phrase(
-        "The interval excludes zero, but the test does not rule out chance (p above 0.05)."
-    )
-
-
-def _why_unsure(facts: Facts) -> str:
-    arms, unfinished = facts["arms"], facts["trials"]["unfinished"]
-    if "baseline" not in arms:
-        more = phrase("Run the same command again to continue.") if unfinished else ""
-        return joined(phrase("there is nothing to compare with yet."), more)
-    return phrase("not at all yet. Scores of a search are optimistic: the best was chosen by them.")
-
-
 def recipe_verdict(facts: Facts) -> str:
     """Say in one sentence what the textbook recipe has done; empty where nothing is known."""
     arms, pair = facts["arms"], facts["comparison"]["recipe_vs_baseline"]
@@ -227,7 +78,7 @@ def recipe_verdict(facts: Facts) -> str:
         or arms["best"]["trial"] == arms["recipe"]["trial"]
     ):
         return ""
-    _, (_, now), interval = _figures(facts, "recipe")
+    _, (_, now), interval = figures(facts, "recipe")
     told = {"now": now, "interval": interval}
     if pair["verdict"] == "better":
         return phrase("The textbook recipe alone reached {now} (gain {interval}).", **told)
@@ -315,17 +166,18 @@ def _unconfirmed(facts: Facts) -> str:
         begin = phrase("Not every confirmed test score is a number, so nothing is proven")
     metric = metric_in(facts)
     was, now = (
-        _level(metric, facts["arms"][name]["validation"]["mean"]) for name in ("baseline", "best")
+        level_or_none(metric, facts["arms"][name]["validation"]["mean"])
+        for name in ("baseline", "best")
     )
     if facts["arms"]["baseline"]["trial"] == best or was is None or now is None:
         in_search = phrase("in the search, nothing was better than the baseline.")
     else:
-        decimals = _decimals(metric, was, now)
+        decimals = decimals_of(metric, was, now)
         in_search = phrase(
             "in the search, tuning took the validation {metric} from {was} to {now}.",
             metric=title_in_words(metric.level_title),
-            was=_write(metric, was, decimals),
-            now=_write(metric, now, decimals),
+            was=written(metric, was, decimals),
+            now=written(metric, now, decimals),
         )
     if going_on:
         return phrase("{begin}: {in_search}", begin=begin, in_search=in_search)
@@ -337,7 +189,7 @@ def _baseline_is_best(facts: Facts) -> str:
     level = level_of(metric, facts["arms"]["baseline"]["test"][metric.name]["mean"])
     told = {
         "metric": on_test(facts, metric.level_title),
-        "level": _write(metric, level, _decimals(metric, level)),
+        "level": written(metric, level, decimals_of(metric, level)),
     }
     if facts["trials"]["complete"] == 1:
         return phrase(
@@ -346,7 +198,7 @@ def _baseline_is_best(facts: Facts) -> str:
             **told,
         )
     told["trials"] = _trials(facts)
-    if _has_few_seeds(facts):
+    if has_few_seeds(facts):
         return phrase(
             "No proven gain: in {trials} the search found nothing better than the baseline, whose "
             "{metric} is {level}.",
@@ -359,37 +211,6 @@ def _baseline_is_best(facts: Facts) -> str:
     )
 
 
-def _sure_of_the_baseline(facts: Facts, seeds: str) -> str:
-    if _has_few_seeds(facts):
-        pair = facts["comparison"]["best_vs_baseline"]
-        return phrase(
-            "{seeds} cannot tell a gain from chance; {with_more}.",
-            seeds=seeds,
-            with_more=_with_more(facts, pair),
-        )
-    return phrase(
-        "the baseline was trained again on {seeds}, beside the best trials of the search.",
-        seeds=seeds,
-    )
-
-
-def _has_few_seeds(facts: Facts) -> bool:
-    pair = facts["comparison"]["best_vs_baseline"]
-    return bool(pair["n"] < fewest_seeds(pair))
-
-
-def fewest_seeds(pair: Facts) -> int:
-    """Return how many models per arm can prove anything."""
-    return int(pair.get("fewest", FEWEST_TO_PROVE))
-
-
-def _with_more(facts: Facts, pair: Facts) -> str:
-    """Say what to run for enough models; a further test on the same rows may need more."""
-    if is_of_loop(facts):
-        return phrase("run again with `--seeds {fewest}` or more", fewest=fewest_seeds(pair))
-    return phrase("run again without `--seeds`")
-
-
 def _recipe_is_best(facts: Facts) -> bool:
     same = facts["comparison"]["best_vs_recipe"]
     return bool(same and same["same_trial"])
@@ -397,42 +218,3 @@ def _recipe_is_best(facts: Facts) -> bool:
 
 def _trials(facts: Facts) -> str:
     return count(facts["trials"]["total"], "finished trial")
-
-
-def _figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
-    """Return what is measured, the baseline's and the arm's level, and the interval of the gain."""
-    metric, pair = metric_in(facts), facts["comparison"][f"{arm}_vs_baseline"]
-    was, now = (
-        level_of(metric, facts["arms"][name]["test"][metric.name]["mean"])
-        for name in ("baseline", arm)
-    )
-    low, high = gain_interval(facts, pair) or (0.0, 0.0)
-    # As many decimals as the width of the interval is worth, and none of its ends a false zero.
-    ends = (end for end in (low, high) if abs(end) > (high - low) / 100)
-    decimals = _decimals(metric, was, now, *ends, (high - low) / 2)
-    if pair["verdict"] == "worse":
-        low, high = -high, -low
-    interval = with_unit(metric, between(number(low, decimals), number(high, decimals)))
-    levels = _write(metric, was, decimals), _write(metric, now, decimals)
-    return on_test(facts, metric.level_title), levels, interval
-
-
-def gain_interval(facts: Facts, pair: Facts) -> tuple[float, float] | None:
-    """Return the interval of a gain in the units of a loss: accuracy in points of a per cent."""
-    factor = metric_in(facts).factor
-    return pair["interval"] and (factor * pair["interval"][0], factor * pair["interval"][1])
-
-
-def _level(metric: Metric, score: float | None) -> float | None:
-    return None if score is None else level_of(metric, score)
-
-
-def _decimals(metric: Metric, *values: float) -> int:
-    least = 1 if metric.per_cent else 0
-    most = 3 if metric.per_cent else 6
-    smallest = decimals_for(*(value for value in values if abs(value) > 1e-9), least=least)
-    return min(smallest + (not metric.per_cent), most)
-
-
-def _write(metric: Metric, level: float, decimals: int) -> str:
-    return number(level, decimals) + metric.unit

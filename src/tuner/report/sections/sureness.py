@@ -1,0 +1,196 @@
+"""How sure a verdict is, in sentences: what it covers, and what would help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.language import joined, nphrase, phrase, recalled
+from tuner.report.scored import metric_in
+from tuner.report.sections.figures import figures
+from tuner.report.sections.loop import has_test, is_of_loop
+from tuner.report.wording import (
+    difference,
+    p_value,
+    per_cent,
+    sentence,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Facts = Mapping[str, Any]
+
+
+def how_sure(facts: Facts) -> str:
+    """Say how sure the verdict is, what that covers, and what would help."""
+    pair = facts["comparison"]["best_vs_baseline"]
+    if pair is None:
+        return _why_unsure(facts)
+    seeds = seeds_per_arm(pair)
+    if pair["same_trial"]:
+        return _sure_of_the_baseline(facts, seeds)
+    _, _, interval = figures(facts, "best")
+    metric, worse = metric_in(facts), pair["verdict"] == "worse"
+    gain = -pair["gain"] if worse else pair["gain"]
+    ends = pair["interval"] or (gain, gain)
+    width = (ends[1] - ends[0]) / 2
+    told = {"difference": difference(metric, gain, width or gain), "seeds": seeds}
+    if pair["interval"] is None:
+        begin = (
+            phrase("the loss is {difference}, on {seeds} only, so there is no interval.", **told)
+            if worse
+            else phrase(
+                "the gain is {difference}, on {seeds} only, so there is no interval.", **told
+            )
+        )
+    else:
+        told |= {"interval": interval, "p": p_value(pair["p_value"])}
+        begin = (
+            phrase(
+                "the loss is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).",
+                **told,
+            )
+            if worse
+            else phrase(
+                "the gain is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).",
+                **told,
+            )
+        )
+    why = _why_not_proven(facts, pair) if pair["verdict"] == "no proven gain" else ""
+    return joined(begin, why, looks_taken(facts), covered(facts, pair), *_certainty(pair))
+
+
+def seeds_per_arm(pair: Facts) -> str:
+    """Write how many models an arm of a comparison has."""
+    return nphrase("{count:,} seed per arm", "{count:,} seeds per arm", pair["n"], count=pair["n"])
+
+
+def looks_taken(facts: Facts) -> str:
+    """Say how many looks at the test it took, where two were planned."""
+    plan = (facts["confirmation"] or {}).get("plan")
+    if not plan or len(plan["models"]) < 2:
+        return ""
+    first, both = plan["models"]
+    if plan["made"] < 2 and not plan["settled"]:
+        return phrase(
+            "The second look, at {both} models per arm, is still to come: continue the study.",
+            both=both,
+        )
+    if plan["made"] < 2:
+        return phrase("The first look, at {first} models per arm, was enough.", first=first)
+    return phrase(
+        "The first look, at {first} models per arm, proved nothing, so a second look was taken at "
+        "{both}. Both were planned beforehand and share the 5 % of error.",
+        first=first,
+        both=both,
+    )
+
+
+def covered(facts: Facts, pair: Facts) -> str:
+    """Say which kinds of luck an interval covers, and how much each adds to the uncertainty."""
+    if not has_test(facts):
+        return phrase(
+            "This covers the luck of training. The scores are on the validation rows that the "
+            "search has seen, so new rows are not covered: add a function `test` to the file."
+        )
+    if not pair.get("rows"):
+        if is_of_loop(facts):
+            return phrase(
+                "This covers the luck of training, not the choice of the test rows: return a score "
+                "for each row from `test`, and it will."
+            )
+        return phrase(
+            "This covers the luck of training, not the choice of the {rows:,} test rows.",
+            rows=facts["data"]["sizes"]["test"],
+        )
+    rows, seeds = pair.get("share_of_rows"), pair.get("share_of_seeds")
+    if rows is not None and seeds is not None:
+        text = phrase(
+            "This covers new trainings and new test rows (there were {rows:,}); {of_rows} of the "
+            "uncertainty comes from the rows and {of_seeds} from the seeds.",
+            rows=pair["rows"],
+            of_rows=per_cent(rows),
+            of_seeds=per_cent(seeds),
+        )
+    else:
+        text = phrase(
+            "This covers new trainings and new test rows (there were {rows:,}).", rows=pair["rows"]
+        )
+    looks = pair.get("looks") or 1
+    used = phrase(
+        "The test rows have been used {looks} times, and the interval is wider for that.",
+        looks=looks,
+    )
+    up = phrase("**These test rows are used up**: find new ones before you trust another verdict.")
+    return joined(text, used if looks > 1 else "", up if pair.get("used_up") else "")
+
+
+def _certainty(pair: Facts) -> list[str]:
+    found = pair.get("certainty") or []
+    return [sentence(recalled(one)) for one in ([found] if isinstance(found, str) else found)]
+
+
+def _why_not_proven(facts: Facts, pair: Facts) -> str:
+    if pair.get("seed_matters", "weights") != "weights":
+        if is_of_loop(facts):
+            return phrase(
+                "Fresh seeds change nothing: every call of a configuration came to the same score, "
+                "so more calls prove nothing. If the loop seeds itself, use `tuner.seed()` there."
+            )
+        return phrase(
+            "The case fixes the seed of its weights, so all models of a configuration begin alike, "
+            "and more trainings prove nothing. Remove the fixed seed from `build`."
+        )
+    fewest = fewest_seeds(pair)
+    if pair["n"] < fewest:
+        return phrase(
+            "Fewer than {fewest} seeds cannot tell a gain from chance; {with_more}.",
+            fewest=fewest,
+            with_more=_with_more(facts, pair),
+        )
+    if pair["interval"] and pair["interval"][0] <= 0 <= pair["interval"][1]:
+        return phrase("The interval includes zero, so there may be no gain at all.")
+    return phrase(
+        "The interval excludes zero, but the test does not rule out chance (p above 0.05)."
+    )
+
+
+def _why_unsure(facts: Facts) -> str:
+    arms, unfinished = facts["arms"], facts["trials"]["unfinished"]
+    if "baseline" not in arms:
+        more = phrase("Run the same command again to continue.") if unfinished else ""
+        return joined(phrase("there is nothing to compare with yet."), more)
+    return phrase("not at all yet. Scores of a search are optimistic: the best was chosen by them.")
+
+
+def _sure_of_the_baseline(facts: Facts, seeds: str) -> str:
+    if has_few_seeds(facts):
+        pair = facts["comparison"]["best_vs_baseline"]
+        return phrase(
+            "{seeds} cannot tell a gain from chance; {with_more}.",
+            seeds=seeds,
+            with_more=_with_more(facts, pair),
+        )
+    return phrase(
+        "the baseline was trained again on {seeds}, beside the best trials of the search.",
+        seeds=seeds,
+    )
+
+
+def has_few_seeds(facts: Facts) -> bool:
+    """Whether the best has too few models to prove anything."""
+    pair = facts["comparison"]["best_vs_baseline"]
+    return bool(pair["n"] < fewest_seeds(pair))
+
+
+def fewest_seeds(pair: Facts) -> int:
+    """Return how many models per arm can prove anything."""
+    return int(pair.get("fewest", FEWEST_TO_PROVE))
+
+
+def _with_more(facts: Facts, pair: Facts) -> str:
+    """Say what to run for enough models; a further test on the same rows may need more."""
+    if is_of_loop(facts):
+        return phrase("run again with `--seeds {fewest}` or more", fewest=fewest_seeds(pair))
+    return phrase("run again without `--seeds`")
