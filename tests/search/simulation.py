@@ -56,8 +56,7 @@ class Recording:
 
 def timed_study(name: str) -> optuna.Study:
     """A case's study whose trainings were timed."""
-    kept = STUDIES / "scale" / f"{name}.db"  # where another study is the reference now
-    kept = kept if kept.exists() else STUDIES / name / "study.db"
+    kept = STUDIES / "scale" / f"{name}.db"
     return optuna.load_study(study_name=name, storage=f"sqlite:///{kept}")
 
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
 
 STUDIES = Path(__file__).parents[2] / "studies"
-MADE_BEFORE = ("california_housing", "flowers102", "mnist")
+MADE_BEFORE = ("california_housing", "flowers102")
 
 
 def with_folds(folder: Path, reference: str, scheme: Scheme) -> StudyConfig:
