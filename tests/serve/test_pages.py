@@ -74,7 +74,7 @@ def test_a_study_is_submitted_and_changed_by_forms(empty: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["<script>alert(1)</script>".replace("/", ""), "{{ 7 * 7 }}", '"x']
+    "name", ["<script>alert(1)</script>".replace("/", ""), "{{ 7919 * 7907 }}", '"x']
 )
 def test_a_name_is_never_code(empty: Service, name: str) -> None:
     client = client_of(empty)
@@ -83,7 +83,7 @@ def test_a_name_is_never_code(empty: Service, name: str) -> None:
         if isinstance(path, str):
             text = client.get(path).text
             assert "<script>alert" not in text
-            assert "49" not in re.sub(r"form_key.*?>", "", text)
+            assert "62615533" not in text
 
 
 def test_the_report_stands_in_a_frame_without_scripts(client: TestClient) -> None:
