@@ -17,7 +17,7 @@ from tuner.errors import CaseError, DivergedError, TrainingError
 from tuner.training.blame import blame, trace_of
 from tuner.training.device import is_out_of_memory
 from tuner.training.fitting import fit_in_turns
-from tuner.training.lanes import Turn
+from tuner.training.lanes import without_turns
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tuner.data.splits import Fold
     from tuner.engines.job import Job, Replica
     from tuner.training.fitting import ReportPoint
+    from tuner.training.lanes import Turn
 
 EventT = TypeVar("EventT")
 
@@ -88,15 +89,7 @@ def run(job: Job, reader: Reader | None = None) -> Generator[ReportPoint, None, 
     Raises:
         Exception: whatever the case or its training raises.
     """
-    running = run_in_turns(job, reader)
-    while True:
-        try:
-            event = next(running)
-        except StopIteration as end:
-            finished: Finished = end.value
-            return finished
-        if not isinstance(event, Turn):
-            yield event
+    return (yield from without_turns(run_in_turns(job, reader)))
 
 
 def run_in_turns(

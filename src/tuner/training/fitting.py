@@ -16,7 +16,7 @@ import torch
 
 from tuner.errors import DivergedError
 from tuner.training.device import CARD, computing
-from tuner.training.lanes import Turn
+from tuner.training.lanes import Turn, without_turns
 from tuner.training.learner import make_learners
 from tuner.training.optimizing import check
 from tuner.training.step import make_trainers
@@ -95,14 +95,7 @@ def fit(
             do not fit the task, or a batch does not fit the model.
     """
     running = fit_in_turns(case, hyperparameters, data, folds, seed, plan, stop_after)
-    while True:
-        try:
-            event = next(running)
-        except StopIteration as end:
-            fitted: tuple[Fitted, ...] = end.value
-            return fitted
-        if isinstance(event, ReportPoint):
-            yield event
+    return (yield from without_turns(running))
 
 
 def fit_in_turns(

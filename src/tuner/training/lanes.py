@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -12,7 +12,10 @@ from tuner.seeds import Stream, derive
 from tuner.training.device import CARD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
+
+EventT = TypeVar("EventT")
+EndT = TypeVar("EndT")
 
 
 class Lane:
@@ -95,3 +98,15 @@ class Turn:
         """Wait until it has."""
         for mark in self.marks:
             mark.synchronize()
+
+
+def without_turns(running: Generator[EventT | Turn, None, EndT]) -> Generator[EventT, None, EndT]:
+    """Run a training for whoever has no others: its turns are passed over."""
+    while True:
+        try:
+            event = next(running)
+        except StopIteration as end:
+            made: EndT = end.value
+            return made
+        if not isinstance(event, Turn):
+            yield event

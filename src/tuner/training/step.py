@@ -120,8 +120,7 @@ class Trainer:
             self.schedule.end_epoch()
 
     def fitted(self) -> list[Fitted]:
-        """Return each learner's model with its present weights."""
-        self.lane.join()
+        """Return each learner's model with its present weights; the lane has to be finished."""
         return [
             Fitted(
                 network.to(self.device).eval(),
