@@ -24,6 +24,8 @@ COMMANDS = {
     "clean": "list, or remove, files that are no longer needed",
     "backup": "copy all studies into one file, also while they run",
     "restore": "bring back what was copied",
+    "files": "keep models on another disk or in S3, or say where they are",
+    "dashboard": "browse every trial in optuna-dashboard",
     "serve": "studies in a browser and over HTTP",
     "token": "make, list and revoke keys to the service",
     "upgrade": "bring the tables of the service up to date, after a backup",

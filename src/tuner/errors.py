@@ -10,6 +10,7 @@
     │   └── DivergedError       a loss or a score that is not a finite number
     ├── EngineError             the engine itself broke, whatever was being trained
     ├── BundleError             a saved model that is incomplete or was altered
+    ├── DepotError              the place of models and files (another disk, S3) cannot be used
     └── ServiceError            a service refuses what it was asked for, or cannot be reached
 
 A message says what was got, what would do, and what to do next.
@@ -72,6 +73,10 @@ class EngineError(TunerError):
 
 class BundleError(TunerError):
     """A bundle is incomplete, altered, or of a kind this version cannot use."""
+
+
+class DepotError(TunerError):
+    """The place of bundles and files of the dashboard (another disk, S3) cannot be used now."""
 
 
 class ServiceError(TunerError):

@@ -6,10 +6,15 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qsl, unquote
 
+from tuner.depot.contract import BUNDLES
+from tuner.depot.record import depot_at, depot_of
 from tuner.errors import StoreError
+
+if TYPE_CHECKING:
+    from tuner.depot.contract import Depot
 
 STORAGE = Path("storage")
 DATABASE = "studies.db"
@@ -65,9 +70,19 @@ class Workplace:
         return self.root / "cache"
 
     @property
-    def artifacts(self) -> Path:
-        """Files for optuna-dashboard."""
-        return self.root / "artifacts"
+    def depot(self) -> Depot:
+        """Bundles, and files for optuna-dashboard: in the folder, or where `tuner files` says.
+
+        Raises:
+            DepotError: what the folder remembers of the place cannot be used.
+        """
+        return depot_of(self.root)
+
+    @property
+    def depots(self) -> list[Depot]:
+        """Where bundles can be: the depot, and the folder, where some may wait to be sent."""
+        depot = self.depot
+        return [depot] if depot.folder == self.root else [depot, depot_at(None, self.root)]
 
     def confirmation(self, study: str) -> Path:
         """Return the folder for weights of models that wait for a study's test."""
@@ -78,8 +93,8 @@ class Workplace:
         return self.root / "reports" / study
 
     def bundles(self, study: str) -> Path:
-        """Return the folder of a study's bundles."""
-        return self.root / "bundles" / study
+        """Return the folder of a study's bundles, or of those that wait to be sent elsewhere."""
+        return self.root / BUNDLES / study
 
 
 def database_file(url: str) -> Path | None:

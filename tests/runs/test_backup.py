@@ -121,7 +121,7 @@ class Writer(threading.Thread):
     def __init__(self, workplace: Workplace) -> None:
         super().__init__()
         self.over = threading.Event()
-        self.store = FileSystemArtifactStore(str(workplace.artifacts))
+        self.store = FileSystemArtifactStore(str(workplace.root / "artifacts"))
         self.study = optuna.create_study(storage=open_storage(workplace.url, create=True))
         self.written, self.source = 0, workplace.root / "page"
 
@@ -142,7 +142,7 @@ class Writer(threading.Thread):
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[Writer]:
     workplace = Workplace.at(tmp_path / "storage")
-    workplace.artifacts.mkdir(parents=True)
+    workplace.root / "artifacts".mkdir(parents=True)
     writing = Writer(workplace)
     writing.start()
     yield writing
@@ -175,7 +175,7 @@ def test_a_backup_under_writes_is_whole(writer: Writer, tmp_path: Path) -> None:
         ]
         assert count - 1 <= len(artifacts) <= count  # the last trial may not have its own yet
         for artifact in artifacts:
-            content = (other.artifacts / artifact).read_bytes()
+            content = (other.root / "artifacts" / artifact).read_bytes()
             assert content == content[:1] * ARTIFACT
     assert counts == sorted(counts)
 

@@ -133,7 +133,7 @@ def test_delete_takes_all_that_belongs_to_it_and_nothing_else(
     assert delete.main(["tiny", "--yes"]) == 0
     assert [*catalogue().studies] == ["other"]
     assert "tiny" not in catalogue().evidence
-    assert not any((HERE.artifacts / one).exists() for one in artifacts)
+    assert not any((HERE.root / "artifacts" / one).exists() for one in artifacts)
     assert belonging_to("tiny") <= {"storage/studies.db.tiny.lock"}
     with pytest.raises(UsageError, match="no study 'tiny'"):
         delete_study(HERE, "tiny")
@@ -212,14 +212,14 @@ def test_clean_finds_what_serves_nothing_and_touches_nothing_else(
     assert own_workplace.is_dir()
     assert waste() == {}, "a study that has ended leaves nothing that may go"
     named = next(iter(catalogue().artifacts()))
-    (HERE.artifacts / named).unlink()
+    (HERE.root / "artifacts" / named).unlink()
     expected = {named: "record"}
     for path, kind in (
         (HERE.report("gone") / "report.md", "folder"),
         (HERE.bundles("gone") / "a" / "weights", "folder"),
         (HERE.confirmation("tiny") / "seed.safetensors", "weights"),
         (HERE.cache / "0123" / "dataset.json", "cache"),
-        (aged_file(HERE.artifacts / "nobody"), "artifact"),
+        (aged_file(HERE.root / "artifacts" / "nobody"), "artifact"),
         (aged_file(HERE.report("tiny") / ".report.md.ab12cd34"), "leftover"),
         (aged_file(HERE.root / "studies.db.4242.new"), "leftover"),
         (HERE.root / "studies.db.gone.lock", "lock"),

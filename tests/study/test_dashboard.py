@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def ask(path: str) -> bytes:
     """GET a path of the dashboard over the study's database and artifacts."""
     storage = optuna.storages.RDBStorage(DATABASE)
-    app = wsgi(storage, artifact_store=FileSystemArtifactStore(str(HERE.artifacts)))
+    app = wsgi(storage, artifact_store=FileSystemArtifactStore(str(HERE.root / "artifacts")))
     status: list[str] = []
     environment = {
         "REQUEST_METHOD": "GET",
@@ -78,19 +78,19 @@ def test_a_new_report_takes_the_place_of_the_old_one(own_workplace: Path) -> Non
     study = load_study(DATABASE, "tiny")
     report = write_report(study, HERE, own_workplace / "other")
     (own_workplace / "other" / "history.svg").unlink()
-    publish_report(study, report, first_screen(report.read_text()), HERE.artifacts)
+    publish_report(study, report, first_screen(report.read_text()), HERE.depot)
     assert set(artifacts(before)) - set(artifacts(detail())) == {"history.svg"}
-    assert not (own_workplace / HERE.artifacts / artifacts(before)["history.svg"]).exists()
+    assert not (own_workplace / HERE.root / "artifacts" / artifacts(before)["history.svg"]).exists()
 
 
 def test_the_latest_bundle_is_shown(own_workplace: Path) -> None:
     bundles = [retrained("tiny", case_file=TINY, arm="baseline", seed=seed) for seed in (1, 2)]
     found = artifacts(detail())
     assert {path.name for path in bundles[0].iterdir()} < set(found)
-    shown = (own_workplace / HERE.artifacts / found["weights.safetensors"]).read_bytes()
+    shown = (own_workplace / HERE.root / "artifacts" / found["weights.safetensors"]).read_bytes()
     assert shown == (bundles[1] / "weights.safetensors").read_bytes()
     report = own_workplace / "storage/reports/tiny/report.md"
-    publish_report(load_study(DATABASE, "tiny"), report, "Another note.", HERE.artifacts)
+    publish_report(load_study(DATABASE, "tiny"), report, "Another note.", HERE.depot)
     assert artifacts(detail()) == found, "a new report leaves it there"
 
 
@@ -106,7 +106,7 @@ def test_an_ablation_is_shown_too(own_workplace: Path) -> None:
     step = {"path": [first], "rest": rest, "path_scores": [[0.6], [0.7]]}
     study.set_user_attr(ABLATION, {**found, **step})  # that of so small a study has no step
     report = write_report(study, HERE, own_workplace / "storage/reports/tiny")
-    publish_report(study, report, first_screen(report.read_text()), HERE.artifacts)
+    publish_report(study, report, first_screen(report.read_text()), HERE.depot)
     assert "ablation.svg" in artifacts(detail())
 
 
@@ -119,11 +119,11 @@ def test_a_note_that_a_person_wrote_is_kept(own_workplace: Path) -> None:
     study = load_study(DATABASE, "tiny")
     report = own_workplace / "storage/reports/tiny/report.md"
     report.write_text("# Study `tiny`\n\n**Another verdict.**\n", encoding="utf-8")
-    publish_report(study, report, first_screen(report.read_text()), HERE.artifacts)
+    publish_report(study, report, first_screen(report.read_text()), HERE.depot)
     assert "Another verdict" in detail()["note"]["body"], "ours follows the report"
     save_note(study, "I will look at this on Monday.")
-    publish_report(study, report, first_screen(report.read_text()), HERE.artifacts)
+    publish_report(study, report, first_screen(report.read_text()), HERE.depot)
     assert detail()["note"]["body"] == "I will look at this on Monday."
     save_note(study, "")
-    publish_report(study, report, first_screen(report.read_text()), HERE.artifacts)
+    publish_report(study, report, first_screen(report.read_text()), HERE.depot)
     assert "Another verdict" in detail()["note"]["body"]

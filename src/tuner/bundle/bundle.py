@@ -214,25 +214,41 @@ def read_manifest(folder: Path) -> dict[str, Any]:
                 raise BundleError(
                     f"{path} is not a regular file; name a folder that tuner retrain has written"
                 )
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        expected = manifest.pop("manifest_sha256")
+        text = (folder / MANIFEST).read_bytes()
         weights = sha256_of_file(folder / WEIGHTS)
-        intact = expected == _digest(manifest) and weights == manifest["weights_sha256"]
     except OSError as error:
         raise BundleError(
             f"{folder} is not a bundle: {error.strerror} ({error.filename}); name a folder that "
             "tuner retrain has written"
         ) from error
+    return checked_manifest(text, str(folder), weights)
+
+
+def checked_manifest(text: bytes, where: str, weights: str | None) -> dict[str, Any]:
+    """Read and check what a manifest says.
+
+    Args:
+        where: the bundle, for messages.
+        weights: SHA-256 of its weights; None: they are not at hand, and are checked when they are.
+
+    Raises:
+        BundleError: it is altered, or of a newer format.
+    """
+    try:
+        manifest = json.loads(text.decode("utf-8"))
+        expected = manifest.pop("manifest_sha256")
+        promised = manifest["weights_sha256"]
+        intact = expected == _digest(manifest) and weights in {None, promised}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BundleError(f"{folder / MANIFEST} is not a bundle's manifest: {error!r}") from error
+        raise BundleError(f"{where}/{MANIFEST} is not a bundle's manifest: {error!r}") from error
     if not intact:
         raise BundleError(
-            f"the bundle {folder} was altered after it was written: its files do not have the "
+            f"the bundle {where} was altered after it was written: its files do not have the "
             "checksums they were saved with; retrain it"
         )
     if (written := manifest.get("format")) != FORMAT:
         raise BundleError(
-            f"{folder} has bundle format {written}, this version reads {FORMAT}; use the version "
+            f"{where} has bundle format {written}, this version reads {FORMAT}; use the version "
             "of tuner that wrote it, or retrain the model with this one"
         )
     checked: dict[str, Any] = manifest

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tuner.bundle.bundle import open_bundle
 from tuner.bundle.files import reader_of
+from tuner.bundle.finding import at_hand
 from tuner.bundle.prediction import finite_outputs
 from tuner.errors import UsageError
 from tuner.training.inference import autocast, call, scaled_batch
@@ -195,7 +196,8 @@ def load(bundle: str | Path, case: str | Path | None = None) -> Model:
     (2, 2)
 
     Args:
-        bundle: its folder.
+        bundle: its folder, the ZIP file that the service gives out, or its URL in S3, as tuner
+            retrain prints it.
         case: for a model of a case of your own, the path of that case's file. It is never taken
             from the bundle: a bundle from a stranger must not choose what code is run.
 
@@ -205,6 +207,7 @@ def load(bundle: str | Path, case: str | Path | None = None) -> Model:
     Raises:
         BundleError: the bundle is damaged, or its case is not at hand.
         CaseError: it is of a case of your own, whose file is not named.
+        DepotError: S3 cannot be reached.
     """
-    with undisturbed():  # the model is drawn before it is filled
-        return Model(open_bundle(Path(bundle), None if case is None else str(case)))
+    with at_hand(bundle) as folder, undisturbed():  # the model is drawn before it is filled
+        return Model(open_bundle(folder, None if case is None else str(case)))

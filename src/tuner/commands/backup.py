@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     made = back_up(workplace_of(arguments), arguments.file)
     for path in made.left_out:
         sys.stderr.write(
-            f"tuner: left out, because it is a link or has a name that cannot be restored: {path}\n"
+            "tuner: left out, because it is a link or damaged, or has a name that cannot be "
+            f"restored: {path}\n"
         )
     studies = ", ".join(f"{name} ({trials} trials)" for name, trials in made.trials.items())
     sys.stdout.write(

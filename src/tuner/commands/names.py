@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.case.assignments import parse_assignments
@@ -13,6 +14,7 @@ from tuner.case.reference import door_of, is_file, is_loop, options_of
 from tuner.case.source import file_of
 from tuner.commands.options import compute_of, workplace_of
 from tuner.data.sources.folders import Folders
+from tuner.depot.s3 import is_s3
 from tuner.errors import BundleError, DataError, UsageError, unknown_name
 from tuner.naming import folder_name
 from tuner.own.loops.file import read_loop
@@ -21,7 +23,6 @@ from tuner.study.glance import check_study, check_url, hyperparameters_of
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tuner.runs.settings import StudySettings
 
@@ -75,12 +76,15 @@ def check_inputs(paths: Sequence[Path]) -> None:
             raise DataError(f"{path} cannot be read: there is no such file")
 
 
-def check_bundle(folder: Path) -> None:
-    """Refuse a folder that cannot be a bundle, without importing.
+def check_bundle(named: str) -> None:
+    """Refuse a folder that cannot be a bundle, without importing; a file or a URL is read later.
 
     Raises:
         BundleError: it has no manifest.
     """
+    folder = Path(named)
+    if is_s3(named) or folder.is_file():
+        return
     manifest = folder / "manifest.json"
     if not manifest.exists():
         raise BundleError(

@@ -27,7 +27,11 @@ def parser() -> argparse.ArgumentParser:
         "with a column 'prediction' added, and for classes a column 'probability', that of the "
         "predicted class. --json has the probabilities of all classes.",
     )
-    made.add_argument("bundle", metavar="BUNDLE", type=Path, help="the bundle's folder")
+    made.add_argument(
+        "bundle",
+        metavar="BUNDLE",
+        help="the bundle's folder, the ZIP file of it that the service gives out, or its URL in S3",
+    )
     made.add_argument("inputs", metavar="INPUT", type=Path, nargs="+", help="image or CSV files")
     made.add_argument("--json", action="store_true", help="write JSON instead")
     add_case(made)
@@ -42,9 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with results_alone():
         from tuner.bundle.bundle import open_bundle  # imports torch
         from tuner.bundle.files import reader_of
+        from tuner.bundle.finding import at_hand
         from tuner.bundle.prediction import predict_files, predict_tables
 
-        bundle = open_bundle(arguments.bundle, arguments.case)
+        with at_hand(arguments.bundle) as folder:
+            bundle = open_bundle(folder, arguments.case)
         read = reader_of(bundle)
         if read is None:
             result = predict_tables(bundle, arguments.inputs, as_json=arguments.json)

@@ -15,9 +15,10 @@ from tuner.commands.heartbeat import Heartbeat
 from tuner.commands.progress import Progress
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
+from tuner.report.facts.origin import dashboard_of
 from tuner.runs.observer import FitEnded, Message, Opened, Searching, Stage
 from tuner.runs.quiet import quieten_optuna
-from tuner.study.store import facts_of, shown
+from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,7 +172,7 @@ def _introduce(console: Console, opened: Opened, workplace: Workplace) -> None:
         state = f"{total} trials"
     console.print(
         f"Study {name!r}: {state}. Data: {opened.data}. To watch it in a browser: "
-        f"optuna-dashboard {shown(workplace.url)} --artifact-dir {workplace.artifacts}",
+        f"{dashboard_of(workplace)}",
         highlight=False,
         soft_wrap=True,
     )

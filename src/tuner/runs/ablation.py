@@ -59,7 +59,7 @@ def run_ablation(settings: AblationSettings, observer: Observer) -> Path | None:
         except (KeyboardInterrupt, StopRequested):
             return None
         out = settings.out or workplace.report(folder_name(stored.study, FOR_FOLDER))
-        report = write_and_publish(study, workplace, out)
+        report = write_and_publish(study, workplace, out, telling(observer))
     if not ablation.complete:
         observer.tell(
             Message(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner import __version__
-from tuner.errors import StoreError, UsageError
+from tuner.depot.contract import ARTIFACTS, BUNDLES
+from tuner.errors import BundleError, StoreError, UsageError
 from tuner.files import replacing
 from tuner.runs import archive
 from tuner.study.sqlite import snapshot
@@ -18,8 +21,9 @@ from tuner.study.store import counts_of, refuse_another_database
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from tuner.depot.contract import Depot
     from tuner.runs.archive import Entry
     from tuner.workplace import Workplace
 
@@ -32,30 +36,33 @@ class Backup:
         path: of its file.
         trials: of each study, how many.
         files: how many, besides the database.
-        left_out: what is not in it: links, what is not a file, and names that cannot be restored.
+        left_out: what is not in it: links, what is not a file, names that cannot be restored, and
+            damaged bundles in S3.
     """
 
     path: Path
     trials: dict[str, int]
     files: int
-    left_out: list[Path]
+    left_out: list[str]
 
 
 def back_up(workplace: Workplace, path: Path) -> Backup:
     """Copy the database, and the artifacts, bundles, reports and confirmation models with it.
 
     Others may write meanwhile: the database is copied as it is at one moment, before the files, so
-    that every file it names is there. Data and caches are not copied; they are made again.
+    that every file it names is there. Data and caches are not copied; they are made again. Bundles
+    and artifacts are copied from wherever they are kept; restored, they are in the storage folder.
 
     Raises:
         StoreError: there is no database, or it is a server's.
         UsageError: the file exists and is not a backup, or lies where it would be a part of itself.
+        DepotError: the place of bundles and artifacts cannot be reached.
         OSError: it cannot be written; an earlier backup of that name is then as it was.
     """
     database = _database(workplace)
     _refuse_place(workplace, path)
     entries: list[Entry] = []
-    left_out: list[Path] = []
+    left_out: list[str] = []
     with (
         replacing(path) as beside,
         tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as work,
@@ -64,10 +71,10 @@ def back_up(workplace: Workplace, path: Path) -> Backup:
         snapshot(database, copy)
         trials = counts_of(copy)
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as target:
-            for name, source in _files(workplace, copy):
+            for name, source in _files(workplace, copy, left_out):
                 known = name == archive.DATABASE or archive.is_safe(name)
                 if source.is_symlink() or (source.exists() and not (known and source.is_file())):
-                    left_out.append(source)
+                    left_out.append(str(source))
                 elif entry := archive.add(target, name, source):
                     entries.append(entry)
             made = datetime.now(UTC).isoformat(timespec="seconds")
@@ -81,6 +88,7 @@ def _database(workplace: Workplace) -> Path:
         raise StoreError(
             "a database on a server is backed up with the server's own tool, pg_dump; copy the "
             f"folder {workplace.root} as well: it has the reports and models"
+            + ("" if _is_here(workplace) else f". Some are in {workplace.depot.url}")
         )
     if not database.exists():
         raise StoreError(
@@ -95,7 +103,8 @@ def _refuse_place(workplace: Workplace, path: Path) -> None:
         raise UsageError(f"{path} is a folder; name a file in it: {path / 'backup.zip'}")
     if path.exists() and not archive.is_archive(path):
         raise UsageError(f"{path} exists and is not a backup made by tuner; name another file")
-    inside = [part for part in archive.PARTS if _is_below(path, workplace.root / part)]
+    tops = {workplace.root, workplace.depot.folder or workplace.root}
+    inside = [part for part in archive.PARTS for top in tops if _is_below(path, top / part)]
     if inside:
         raise UsageError(
             f"{path} would be a part of itself: {inside[0]} is backed up; name a file elsewhere"
@@ -106,14 +115,53 @@ def _is_below(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def _files(workplace: Workplace, database: Path) -> Iterator[tuple[str, Path]]:
+def _is_here(workplace: Workplace) -> bool:
+    return workplace.depot.folder == workplace.root
+
+
+def _files(workplace: Workplace, database: Path, left_out: list[str]) -> Iterator[tuple[str, Path]]:
     """Yield what is backed up by its name in the archive; what is half-written is hidden."""
     yield archive.DATABASE, database
-    for part in archive.PARTS:
-        folder = workplace.root / part
-        for path in sorted(folder.rglob("*")):
-            name = path.relative_to(workplace.root)
+    elsewhere = [] if _is_here(workplace) else _of_depot(workplace.depot, left_out)
+    seen = set()
+    for name, path in elsewhere:
+        seen.add(name)
+        yield name, path
+    for name, path in _below(workplace.root, archive.PARTS):
+        if name not in seen:  # what waits in the folder to be sent may be there by now
+            yield name, path
+
+
+def _below(top: Path, parts: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    for part in parts:
+        for path in sorted((top / part).rglob("*")):
+            name = path.relative_to(top)
             if not any(one.startswith(".") for one in name.parts) and (
                 path.is_symlink() or not path.is_dir()
             ):
                 yield name.as_posix(), path
+
+
+def _of_depot(depot: Depot, left_out: list[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a depot; those in S3 are there until the next is asked for."""
+    if depot.folder is not None:
+        depot.bundles()  # is its disk there?
+        yield from _below(depot.folder, (BUNDLES, ARTIFACTS))
+        return
+    for bundle in depot.bundles():
+        with tempfile.TemporaryDirectory(prefix="tuner-backup-") as work:
+            try:
+                depot.fetch(bundle, Path(work) / bundle.key)
+            except BundleError:
+                left_out.append(bundle.where)
+            else:
+                yield from _below(Path(work), (BUNDLES,))
+    for artifact in depot.artifacts():
+        with (
+            tempfile.TemporaryDirectory(prefix="tuner-backup-") as work,
+            suppress(FileNotFoundError),
+        ):
+            path = Path(work) / artifact.name
+            with depot.open_artifact(artifact.name) as source, path.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            yield artifact.key, path

@@ -3,24 +3,72 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tuner.study.catalogue import Catalogue
     from tuner.workplace import Workplace
 
 
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """A file or a folder that belongs to a study, or what a depot keeps of it.
+
+    Attributes:
+        where: its path or its URL.
+        bytes: its size.
+        take: removes it.
+    """
+
+    where: str
+    bytes: int
+    take: Callable[[], None]
+
+
 def folders_of(workplace: Workplace, name: str) -> list[Path]:
-    """Return where the report, the bundles and the weights of a study are, or would be."""
-    return [workplace.report(name), workplace.bundles(name), workplace.confirmation(name)]
+    """Return where the report and the weights of a study are, or would be."""
+    return [workplace.report(name), workplace.confirmation(name)]
 
 
-def belongings_of(workplace: Workplace, catalogue: Catalogue, name: str) -> list[Path]:
-    """Return the files and folders there are that belong to a study and to nothing else."""
-    artifacts = [workplace.artifacts / one for one in catalogue.artifacts(name)]
-    return [path for path in (*folders_of(workplace, name), *artifacts) if path.exists()]
+def bundles_of(workplace: Workplace, name: str) -> list[Belonging]:
+    """Return what there is of the bundles of a study.
+
+    Raises:
+        DepotError: their place cannot be reached.
+    """
+    return [
+        Belonging(one.where, one.bytes, partial(depot.remove, one))
+        for depot in workplace.depots
+        for one in depot.studies()
+        if one.study == name
+    ]
+
+
+def belongings_of(workplace: Workplace, catalogue: Catalogue, name: str) -> list[Belonging]:
+    """Return what there is that belongs to a study and to nothing else.
+
+    Raises:
+        DepotError: the place of bundles and artifacts cannot be reached.
+    """
+    depot, ids = workplace.depot, catalogue.artifacts(name)
+    return [
+        *(
+            Belonging(str(path), size_of(path), partial(remove, path))
+            for path in folders_of(workplace, name)
+            if path.exists()
+        ),
+        *bundles_of(workplace, name),
+        *(
+            Belonging(one.where, one.bytes, partial(depot.remove, one))
+            for one in depot.artifacts()
+            if one.name in ids
+        ),
+    ]
 
 
 def size_of(path: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from filelock import FileLock, Timeout
 from sqlalchemy import inspect, text
 
+from tuner.depot.folder import UNFINISHED
+from tuner.depot.record import owners_of
 from tuner.errors import StudyError
 from tuner.language import Message, said
 from tuner.runs.belongings import remove, size_of
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from tuner.depot.contract import Depot, Kept
+
 Kind = Literal[
     "weights", "cache", "folder", "artifact", "record", "evidence", "leftover", "lock", "log"
 ]
-# How files.py, tempfile and the making of a database name what they have not finished.
-UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}|.+\.db\.\d+\.new")
 JOBS = text("SELECT id, study, state FROM tuner_jobs")
 SECONDS_OF_A_DAY = 86_400
 SECONDS_AT_WORK = 3600  # what was changed within this time may still be in the making
@@ -53,8 +54,9 @@ class Waste:
 
     Attributes:
         what: the path, or the name on record.
-        path: None: it is only a record in the database.
+        path: None: it is only a record in the database, or kept in a depot.
         study: whose writer must not be at work meanwhile; None: nobody's.
+        kept: what is kept in a depot, and that depot.
     """
 
     kind: Kind
@@ -62,6 +64,14 @@ class Waste:
     bytes: int
     path: Path | None = None
     study: str | None = None
+    kept: tuple[Depot, Kept] | None = None
+
+    @property
+    def changed(self) -> float | None:
+        """When it was changed, in s since 1970; None: a record without a file has no age."""
+        if self.kept:
+            return self.kept[1].changed
+        return None if self.path is None else _changed(self.path)
 
 
 def find_waste(workplace: Workplace) -> list[Waste]:
@@ -71,6 +81,8 @@ def find_waste(workplace: Workplace) -> list[Waste]:
 
     Raises:
         StoreError: the database cannot be opened.
+        DepotError: the place of bundles and artifacts cannot be reached; what cannot be seen is not
+            taken for gone.
     """
     catalogue = Catalogue(open_storage(workplace.url, create=False))
     found = [*_weights(workplace, catalogue), *_leftovers(workplace), *_evidence(catalogue)]
@@ -85,14 +97,20 @@ def find_waste(workplace: Workplace) -> list[Waste]:
 def older_than(found: Iterable[Waste], days: float) -> list[Waste]:
     """Return what was not changed for so many days; a record without a file has no age."""
     before = time.time() - days * SECONDS_OF_A_DAY
-    return [one for one in found if one.path is None or _changed(one.path) <= before]
+    return [one for one in found if one.changed is None or one.changed <= before]
 
 
 def is_shared(workplace: Workplace) -> bool:
     """Whether other databases may have files in the workplace's folder."""
     own = workplace in (Workplace.at(workplace.root), Workplace.at(url=workplace.url))
     others = [path for path in workplace.root.glob("*.db") if not workplace.url.endswith(path.name)]
-    return not own or bool(others)
+    return not own or bool(others) or is_depot_shared(workplace)
+
+
+def is_depot_shared(workplace: Workplace) -> bool:
+    """Whether another storage folder keeps its bundles in the same place."""
+    depot = workplace.depot
+    return depot.folder != workplace.root and len(owners_of(depot)) > 1
 
 
 def take_away(workplace: Workplace, waste: Iterable[Waste]) -> list[Waste]:
@@ -119,6 +137,9 @@ def _take(catalogue: Catalogue, one: Waste) -> None:
     if one.kind == "lock" and one.path is not None:
         with FileLock(one.path, timeout=0):  # or whoever holds it would not be alone any more
             remove(one.path)
+    elif one.kept is not None:
+        depot, kept = one.kept
+        depot.remove(kept)
     elif one.path is not None:
         remove(one.path)
     elif one.kind == "evidence":
@@ -126,6 +147,10 @@ def _take(catalogue: Catalogue, one: Waste) -> None:
     else:
         owner, of_trial = catalogue.artifacts()[one.what]
         forget(catalogue.storage, owner, one.what, of_trial=of_trial)
+
+
+def _of_depot(kind: Kind, depot: Depot, one: Kept, study: str | None = None) -> Waste:
+    return Waste(kind, one.where, one.bytes, None, study, (depot, one))
 
 
 def _waste(kind: Kind, path: Path, study: str | None = None) -> Waste:
@@ -144,10 +169,14 @@ def _weights(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
 
 
 def _folders(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
-    for place in (workplace.report, workplace.bundles, workplace.confirmation):
+    for place in (workplace.report, workplace.confirmation):
         for path in _inside(place("any").parent):
             if path.name not in catalogue.studies:
                 yield _waste("folder", path, path.name)
+    for depot in workplace.depots:
+        for one in depot.studies():
+            if one.study not in catalogue.studies:
+                yield _of_depot("folder", depot, one, one.study)
 
 
 def _cache(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
@@ -160,14 +189,16 @@ def _cache(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
 
 def _artifacts(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
     named = catalogue.artifacts()
-    for path in _inside(workplace.artifacts):
-        if path.name not in named and not _is_recent(path):  # written first, then put on record
-            yield _waste("artifact", path)
+    for depot in workplace.depots:
+        for one in depot.artifacts():
+            if one.name not in named and not _is_new(one):  # written first, then put on record
+                yield _of_depot("artifact", depot, one)
 
 
 def _missing(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
+    there = {one.name for depot in workplace.depots for one in depot.artifacts()}
     for artifact in catalogue.artifacts():
-        if not (workplace.artifacts / artifact).exists():
+        if artifact not in there:
             yield Waste("record", artifact, 0)
 
 
@@ -210,11 +241,15 @@ def _changed(path: Path) -> float:
 
 
 def _leftovers(workplace: Workplace) -> Iterator[Waste]:
-    kinds = [place("any").parent for place in (workplace.report, workplace.bundles)]
-    kinds += [workplace.confirmation("any").parent, workplace.data]
+    for depot in workplace.depots:
+        for one in depot.leftovers():
+            if not _is_new(one):
+                yield _of_depot("leftover", depot, one)
+    kinds = [place("any").parent for place in (workplace.report, workplace.confirmation)]
+    kinds.append(workplace.data)
     uploads = workplace.root / "uploads"  # to the service
     deep = [path for kind in kinds if kind.is_dir() for path in kind.iterdir() if path.is_dir()]
-    for folder in (workplace.root, workplace.cache, workplace.artifacts, uploads, *kinds, *deep):
+    for folder in (workplace.root, workplace.cache, uploads, *kinds, *deep):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if UNFINISHED.fullmatch(path.name) and not _is_recent(path):
                 yield _waste("leftover", path)
@@ -225,6 +260,10 @@ def _inside(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _is_new(one: Kept) -> bool:
+    return time.time() - one.changed < SECONDS_AT_WORK
 
 
 def _is_recent(path: Path) -> bool:

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuner.evidence.odometer import keep_looks
-from tuner.runs.belongings import belongings_of, remove, size_of
+from tuner.runs.belongings import belongings_of
 from tuner.study.catalogue import Catalogue
 from tuner.study.lock import only_writer
 from tuner.study.schema import FACTS
 from tuner.study.store import open_storage, placebo_name
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from tuner.runs.belongings import Belonging
     from tuner.workplace import Workplace
 
 
@@ -25,14 +24,14 @@ class Deletion:
     Attributes:
         trials: of the search.
         trainings: after the search, on fresh seeds.
-        paths: files and folders.
+        paths: of files and folders; what is in S3 is named by its URL.
         bytes: of these.
     """
 
     study: str
     trials: int
     trainings: int
-    paths: list[Path]
+    paths: list[str]
     bytes: int
 
 
@@ -42,19 +41,21 @@ def plan_deletion(workplace: Workplace, name: str) -> Deletion:
     Raises:
         UsageError: there is no study of that name.
         StoreError: the database cannot be opened.
+        DepotError: the place of its bundles cannot be reached.
     """
     catalogue = Catalogue(open_storage(workplace.url, create=False))
     catalogue.check(name)
     trials, trainings = 0, 0
-    paths: list[Path] = []
+    files: list[Belonging] = []
     for study in _with_placebo(catalogue, name):
         first, *rest = [
             catalogue.storage.get_n_trials(catalogue.storage.get_study_id_from_name(one))
             for one in catalogue.family(study)
         ]
         trials, trainings = trials + first, trainings + sum(rest)
-        paths += belongings_of(workplace, catalogue, study)
-    return Deletion(name, trials, trainings, paths, sum(map(size_of, paths)))
+        files += belongings_of(workplace, catalogue, study)
+    paths = [one.where for one in files]
+    return Deletion(name, trials, trainings, paths, sum(one.bytes for one in files))
 
 
 def delete_study(workplace: Workplace, name: str) -> None:
@@ -65,13 +66,14 @@ def delete_study(workplace: Workplace, name: str) -> None:
     Raises:
         UsageError: there is no study of that name.
         StudyError: another process works on it.
+        DepotError: the place of its bundles cannot be reached.
     """
     catalogue = Catalogue(open_storage(workplace.url, create=False))
     catalogue.check(name)
     for study in reversed(_with_placebo(catalogue, name)):
         with only_writer(workplace.url, study):
-            for path in belongings_of(workplace, catalogue, study):
-                remove(path)
+            for one in belongings_of(workplace, catalogue, study):
+                one.take()
             keep_looks(catalogue.load(study))
             catalogue.delete(study)
 

@@ -102,8 +102,10 @@ class Study:
         only: Sequence[str] = (),
         seed: int | None = None,
         out: str | Path | None = None,
-    ) -> Path:
-        """Train a model to keep; return its bundle's folder, which `tuner.load` takes.
+    ) -> Path | str:
+        """Train a model to keep; return its bundle's folder, or its URL where bundles are in S3.
+
+        `tuner.load` takes either.
 
         Args:
             arm: baseline, recipe or best.

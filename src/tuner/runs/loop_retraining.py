@@ -11,6 +11,8 @@ from tuner.errors import StudyError, UsageError
 from tuner.evidence.jobs import seed_of
 from tuner.files import replacing_folder, sha256_of_file, write_json
 from tuner.machine import machine
+from tuner.naming import FOR_FOLDER, folder_name
+from tuner.runs.keeping import making, place_of
 from tuner.seeds import Stream
 from tuner.study.loop_reopening import loop_config_of
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
+    from tuner.depot.contract import Depot
     from tuner.own.loops.events import Outcome, Question, Told
     from tuner.runs.settings import RetrainingSettings
     from tuner.study.loops import LoopConfig
@@ -32,17 +35,17 @@ def retrain_loop(
     study: optuna.Study,
     chosen: FrozenTrial,
     settings: RetrainingSettings,
-    bundles: Path,
+    depot: Depot,
     label: str,
-) -> Path:
-    """Call the loop again, and keep its folder with a manifest; return that folder.
+) -> Path | str:
+    """Call the loop again, and keep its folder with a manifest; return it, or its URL in S3.
 
     The folder has the files that the loop has written into `tuner.folder()`, and the weights of
     the module that it has returned, if it has.
 
     Args:
         chosen: the trial whose hyperparameters it is called with.
-        bundles: the folder of the study's bundles; `label` begins the name of this one.
+        depot: of bundles; `label` begins the name of this one.
 
     Raises:
         UsageError: the place is taken.
@@ -51,8 +54,15 @@ def retrain_loop(
     """
     config = loop_config_of(study, settings.stored.case_file)
     seed = seed_of(config.seed, 0, Stream.TEST) if settings.seed is None else settings.seed
-    folder = settings.out or bundles / f"{label}-seed-{seed}"
-    _refuse_to_replace(folder)
+    name, label = folder_name(study.study_name, FOR_FOLDER), f"{label}-seed-{seed}"
+    with making(settings.out, depot, name, label) as folder:
+        _refuse_to_replace(folder)
+        _make(folder, config, chosen, seed, study.study_name)
+    return place_of(settings.out, depot, name, label)
+
+
+def _make(folder: Path, config: LoopConfig, chosen: FrozenTrial, seed: int, study: str) -> None:
+    """Call the loop, and write its files with a manifest."""
     with replacing_folder(folder) as beside:
         outcome = _call(config, chosen, seed, beside)
         files = {name: sha256_of_file(beside / name) for name in outcome.files}
@@ -62,7 +72,7 @@ def retrain_loop(
             beside / MANIFEST,
             {
                 "loop": config.name,
-                "study": study.study_name,
+                "study": study,
                 "trial": chosen.number,
                 "seed": seed,
                 "hyperparameters": dict(outcome.params),
@@ -72,7 +82,6 @@ def retrain_loop(
                 "machine": machine(),
             },
         )
-    return folder
 
 
 def _refuse_to_replace(folder: Path) -> None:

@@ -81,10 +81,10 @@ def run_placebo(settings: PlaceboSettings, observer: Observer) -> Path | None:
             return None
         study.set_user_attr(PLACEBO, {"study": name, **placebo.user_attrs[PLACEBO]})
         observer.tell(Stage("writing the report"))
-        write_and_publish(placebo, workplace, workplace.report(name))
-        return write_and_publish(
-            study, workplace, workplace.report(folder_name(stored.study, FOR_FOLDER))
-        )
+        tell = telling(observer)
+        write_and_publish(placebo, workplace, workplace.report(name), tell)
+        out = workplace.report(folder_name(stored.study, FOR_FOLDER))
+        return write_and_publish(study, workplace, out, tell)
 
 
 def _measure(

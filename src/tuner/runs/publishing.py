@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuner.errors import DepotError
 from tuner.report.document import first_screen
 from tuner.report.writing import write_report
 from tuner.study.dashboard import publish_report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import optuna
@@ -16,8 +18,17 @@ if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
 
-def write_and_publish(study: optuna.Study, workplace: Workplace, out: Path) -> Path:
+def write_and_publish(
+    study: optuna.Study,
+    workplace: Workplace,
+    out: Path,
+    tell: Callable[[str], object] = lambda _text: None,
+) -> Path:
     """Write the report of a study into a folder, and make it a note and artifacts of the study.
+
+    Args:
+        tell: is told, in a line, where the dashboard could not be given its files: the report is
+            there, and the study is not worse for it.
 
     Returns:
         The path of report.md.
@@ -27,5 +38,8 @@ def write_and_publish(study: optuna.Study, workplace: Workplace, out: Path) -> P
     """
     report = write_report(study, workplace, out)
     note = first_screen(report.read_text(encoding="utf-8"))
-    publish_report(study, report, note, workplace.artifacts)
+    try:
+        publish_report(study, report, note, workplace.depot)
+    except DepotError as error:
+        tell(f"The report is complete. The dashboard does not show it: {error}.")
     return report

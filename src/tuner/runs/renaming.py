@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.bundle.bundle import MANIFEST, rename_study_in
@@ -16,9 +18,10 @@ from tuner.study.lock import only_writer
 from tuner.study.store import open_storage
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from tuner.depot.contract import Depot
     from tuner.workplace import Workplace
+
+MOST_MANIFEST = 2**22  # bytes; what is larger is not looked into
 
 
 def rename_study(workplace: Workplace, name: str, new: str) -> None:
@@ -29,24 +32,29 @@ def rename_study(workplace: Workplace, name: str, new: str) -> None:
     Raises:
         UsageError: there is no study of that name, or the new one cannot be taken.
         StudyError: another process works on it, or files lie where its own would go.
+        DepotError: the place of its bundles cannot be reached.
     """
     catalogue = Catalogue(open_storage(workplace.url, create=False))
     catalogue.check(name)
     catalogue.refuse_taken(new)
+    depots = workplace.depots
     moves = list(zip(folders_of(workplace, name), folders_of(workplace, new), strict=True))
     with ExitStack() as held:
         for one in sorted((name, new)):
             held.enter_context(only_writer(workplace.url, one))
-        for old_place, place in moves:
-            if old_place.exists() and place.exists():
-                raise StudyError(
-                    f"{place} exists, and no study has that name; move it away, or let tuner clean "
-                    "remove it, then run the same command again"
-                )
+        taken = [str(place) for old_place, place in moves if old_place.exists() and place.exists()]
+        taken += [place for depot in depots for place in _taken(depot, name, new)]
+        if taken:
+            raise StudyError(
+                f"{taken[0]} exists, and no study has that name; move it away, or let tuner clean "
+                "remove it, then run the same command again"
+            )
         for old_place, place in moves:
             if old_place.exists():
                 old_place.replace(place)
-        _retell_bundles(workplace, catalogue, name, new)
+        for depot in depots:
+            depot.rename(name, new, lambda manifest: rename_study_in(manifest, new))
+        _retell_artifacts(workplace.depot, catalogue, name, new)
         catalogue.rename(name, new, lambda command: _renamed(command, new))
         report = workplace.report(new)
         if report.is_dir():
@@ -54,19 +62,38 @@ def rename_study(workplace: Workplace, name: str, new: str) -> None:
             write_and_publish(study, workplace, report)
 
 
-def _retell_bundles(workplace: Workplace, catalogue: Catalogue, name: str, new: str) -> None:
-    """Have the manifests of bundles, and the dashboard's copies of them, name the study anew."""
-    for manifest in workplace.bundles(new).glob(f"*/{MANIFEST}"):
-        rename_study_in(manifest, new)
-    for artifact in catalogue.artifacts(name):
-        path = workplace.artifacts / artifact
-        if path.is_file() and _is_manifest(path):
-            rename_study_in(path, new)
+def _taken(depot: Depot, name: str, new: str) -> list[str]:
+    """Return what is in the way of a study's bundles under its new name."""
+    studies = {one.study: one.where for one in depot.studies()}
+    if not {name, new} <= set(studies):
+        return []
+    if depot.folder is None:  # there they are sent one by one: some may have been, before
+        ours = {one.name for one in depot.bundles(name)}
+        return [one.where for one in depot.bundles(new) if one.name not in ours]
+    return [studies[new]]
 
 
-def _is_manifest(path: Path) -> bool:
+def _retell_artifacts(depot: Depot, catalogue: Catalogue, name: str, new: str) -> None:
+    """Have the dashboard's copies of manifests name the study anew."""
+    ids = catalogue.artifacts(name)
+    for one in depot.artifacts():
+        if one.name not in ids or one.bytes > MOST_MANIFEST:
+            continue
+        with depot.open_artifact(one.name) as file:
+            content = file.read()
+        if not _is_manifest(content):
+            continue
+        with tempfile.TemporaryDirectory(prefix="tuner-rename-") as work:
+            copy = Path(work) / MANIFEST
+            copy.write_bytes(content)
+            rename_study_in(copy, new)
+            with copy.open("rb") as file:
+                depot.put_artifact(one.name, file)
+
+
+def _is_manifest(content: bytes) -> bool:
     try:
-        return "manifest_sha256" in json.loads(path.read_text(encoding="utf-8"))
+        return "manifest_sha256" in json.loads(content)
     except (ValueError, TypeError):  # a picture, weights, a page
         return False
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuner.depot.record import RECORD
 from tuner.errors import StoreError, UsageError
 from tuner.runs import archive
 from tuner.study.sqlite import refuse_damaged
@@ -48,7 +49,11 @@ def restore(workplace: Workplace, path: Path) -> dict[str, int]:
 
 def _refuse_to_overwrite(workplace: Workplace, database: Path) -> None:
     logs = [database.with_name(f"{database.name}{end}") for end in ("-wal", "-journal")]
-    there = [one for one in (database, *logs) if one.exists() or one.is_symlink()]
+    there = [
+        one
+        for one in (database, *logs, workplace.root / RECORD)
+        if one.exists() or one.is_symlink()
+    ]
     for part in archive.PARTS:
         folder = workplace.root / part
         if folder.is_symlink() or (folder.exists() and (folder.is_file() or any(folder.iterdir()))):

@@ -16,13 +16,14 @@ from tuner.data.tensors import checksum_in
 from tuner.engines.cards import card_facts, refuse_missing
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
-from tuner.errors import StoreError, StudyError, UsageError
+from tuner.errors import DepotError, StoreError, StudyError, UsageError
 from tuner.evidence.confirming_parts import name_of_part
 from tuner.evidence.final import final_job, seeds_of
 from tuner.evidence.jobs import configuration_of, job_of, stream_of, trained_with
 from tuner.evidence.parts import parts_of
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
+from tuner.runs.keeping import making, place_of
 from tuner.runs.loop_retraining import retrain_loop
 from tuner.runs.partial import confirm_partial, partial_of
 from tuner.seeds import Stream
@@ -49,8 +50,10 @@ if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
 
-def retrain(settings: RetrainingSettings, tell: Callable[[str], None] = lambda _text: None) -> Path:
-    """Train an arm or a trial again, and write a bundle; return the bundle's folder.
+def retrain(
+    settings: RetrainingSettings, tell: Callable[[str], None] = lambda _text: None
+) -> Path | str:
+    """Train an arm or a trial again, and write a bundle; return its folder, or its URL in S3.
 
     The same arm and seed on the same machine give the same weights, bit for bit; with a seed of the
     confirmation they are the weights that were confirmed, and then the manifest has their test
@@ -65,38 +68,40 @@ def retrain(settings: RetrainingSettings, tell: Callable[[str], None] = lambda _
         DataError: the data is gone, or is not the data of the study.
         StudyError: the arm has no complete trial, or the training failed.
         EngineError: the study was begun on a GPU, and this machine has none.
+        DepotError: the place of bundles cannot be reached; it is asked before the training.
     """
     stored = settings.stored
     workplace = stored.workplace
     study = load_study(workplace.url, stored.study)
     chosen = _chosen(study, settings)
     label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
-    bundles = workplace.bundles(folder_name(stored.study, FOR_FOLDER))
+    depot, name = workplace.depot, folder_name(stored.study, FOR_FOLDER)
     if is_of_loop(study):
-        return retrain_loop(study, chosen, settings, bundles, label)
+        return retrain_loop(study, chosen, settings, depot, label)
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
     refuse_missing(config.plan)
     partial = partial_of(study, config.case, settings.only) if settings.only else None
     tested = _tested(study, config, chosen, partial)
     seed = tested.seeds[0] if settings.seed is None else settings.seed
     called = folder_name(partial.label, FOR_FOLDER) if partial else label
-    bundle = settings.out or bundles / f"{called}-seed-{seed}"
-    refuse_to_replace(bundle)  # before an hour of training, not after
-    manifest = _manifest(study, config, chosen, seed)
-    if partial:
-        manifest |= partial.manifest(confirm_partial(study, config, partial, settings, tell))
-        tested = _tested(study, config, chosen, partial)
-    configuration = partial.configuration if partial else configuration_of(chosen)
-    bundle.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:
-        weights = Path(work) / "weights"
-        _train(config, configuration, seed, tested, weights)
-        scores, why_not = tested.scores_of(seed, checksum_in(weights))
-        validation = None if partial else {config.case.metric.name: chosen.value}
-        manifest["metrics"] = {"validation": validation, "test": scores, "why_no_test": why_not}
-        write_bundle(bundle, weights, manifest)
-    _show_in_dashboard(study, bundle, workplace, tell)
-    return bundle
+    label = f"{called}-seed-{seed}"
+    with making(settings.out, depot, name, label) as bundle:
+        refuse_to_replace(bundle)  # before an hour of training, not after
+        manifest = _manifest(study, config, chosen, seed)
+        if partial:
+            manifest |= partial.manifest(confirm_partial(study, config, partial, settings, tell))
+            tested = _tested(study, config, chosen, partial)
+        configuration = partial.configuration if partial else configuration_of(chosen)
+        bundle.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:
+            weights = Path(work) / "weights"
+            _train(config, configuration, seed, tested, weights)
+            scores, why_not = tested.scores_of(seed, checksum_in(weights))
+            validation = None if partial else {config.case.metric.name: chosen.value}
+            manifest["metrics"] = {"validation": validation, "test": scores, "why_no_test": why_not}
+            write_bundle(bundle, weights, manifest)
+        _show_in_dashboard(study, bundle, workplace, tell)
+    return place_of(settings.out, depot, name, label)
 
 
 def _show_in_dashboard(
@@ -106,8 +111,8 @@ def _show_in_dashboard(
     try:
         if is_read_only(workplace.url):
             raise StoreError("its database may only be read")
-        publish_bundle(study, bundle, workplace.artifacts)
-    except (StoreError, OSError) as error:
+        publish_bundle(study, bundle, workplace.depot)
+    except (StoreError, DepotError, OSError) as error:
         name = study.study_name
         tell(f"Nothing was recorded in study {name!r}: {error}. The bundle is complete.")
 

@@ -39,6 +39,8 @@ def report_on(study: optuna.Study, workplace: Workplace, observer: Observer) -> 
         UsageError: the folder cannot be written.
     """
     observer.tell(Stage("writing the report"))
-    report = write_and_publish(study, workplace, workplace.report(study.study_name))
+    report = write_and_publish(
+        study, workplace, workplace.report(study.study_name), telling(observer)
+    )
     name_for_dashboard(study)
     return report

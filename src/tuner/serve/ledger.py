@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tuner.bundle.bundle import MANIFEST, read_manifest
+from tuner.bundle.finding import manifest_of
 from tuner.errors import BundleError, UsageError, unknown_name
 from tuner.language import said
 from tuner.naming import folder_name
@@ -20,10 +19,10 @@ from tuner.serve.words import word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from optuna.storages import RDBStorage
 
+    from tuner.depot.contract import Kept
     from tuner.serve.proof import Proof
     from tuner.workplace import Workplace
 
@@ -34,16 +33,17 @@ LONGEST_REASON = 1000
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A bundle in the storage folder.
+    """A bundle of a study.
 
     Attributes:
+        kept: where it is.
         manifest: of the bundle; empty where it is damaged, and `damage` says how.
         aliases: by which it is known now.
     """
 
     study: str
     bundle: str
-    folder: Path
+    kept: Kept
     manifest: Mapping[str, Any]
     damage: str = ""
     aliases: tuple[str, ...] = ()
@@ -63,19 +63,17 @@ class Ledger:
     clock: Callable[[], float] = time.time
 
     def models(self, of_study: str | None = None) -> list[Model]:
-        """Return all bundles, or those of a study, by study and name; damaged ones too."""
-        top = self.workplace.bundles("any").parent
-        if not top.is_dir():
-            return []
-        now = self._now()
+        """Return all bundles, or those of a study, by study and name; damaged ones too.
+
+        Raises:
+            DepotError: their place cannot be reached.
+        """
+        now, depot = self._now(), self.workplace.depot
         found = []
-        for path in sorted(top.glob(f"{glob.escape(of_study or '') or '*'}/*/{MANIFEST}")):
-            folder = path.parent
-            if folder.name.startswith(".") or not folder.resolve().is_relative_to(top.resolve()):
-                continue
-            study, bundle = folder.parent.name, folder.name
+        for kept in depot.bundles(of_study):
+            study, bundle = kept.study, kept.name
             try:
-                manifest, damage = read_manifest(folder), ""
+                manifest, damage = manifest_of(depot, kept), ""
             except BundleError as error:
                 manifest, damage = {}, str(error)
             aliases = tuple(
@@ -83,7 +81,7 @@ class Ledger:
                 for (case, alias), one in sorted(now.items())
                 if case == manifest.get("case") and (one.study, one.bundle) == (study, bundle)
             )
-            found.append(Model(study, bundle, folder, manifest, damage, aliases))
+            found.append(Model(study, bundle, kept, manifest, damage, aliases))
         return found
 
     def model(self, study: str, bundle: str) -> Model:

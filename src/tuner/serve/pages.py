@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse
 
-from tuner.errors import StudyError, UsageError
+from tuner.errors import DepotError, StudyError, UsageError
 from tuner.language import reason_of, said
+from tuner.report.facts.origin import dashboard_of
 from tuner.serve import actions, machine, newstudy, uploads
 from tuner.serve.access import COOKIE, address_of
 from tuner.serve.api import download, report_file
@@ -18,11 +19,11 @@ from tuner.serve.requests import ARMS, whole
 from tuner.serve.routing import LOGIN, route
 from tuner.serve.switching import switch
 from tuner.serve.tables import STATES
-from tuner.study.url import shown
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from tuner.serve.ledger import Model
     from tuner.serve.routing import Asked, RoleRoute
 
 HOME = "/tuner/"
@@ -58,8 +59,7 @@ def _studies(asked: Asked) -> Response:
         "archived": archived,
         "tags": sorted({one for tags in asked.service.tidying.tags().values() for one in tags}),
         "states": [*STATES, *FURTHER_STATES],
-        "dashboard": f"optuna-dashboard {shown(asked.service.workplace.url)} "
-        f"--artifact-dir {asked.service.workplace.artifacts}",
+        "dashboard": dashboard_of(asked.service.workplace),
     }
     return page(asked.request, "studies.html", context)
 
@@ -68,15 +68,25 @@ def _study(asked: Asked) -> Response:
     service = asked.service
     found = service.browser.study(asked.path("name"))
     name = found["study"]
+    models, unreached = _models_there(asked, name)
     context = {
+        "unreached": unreached,
         "now": found,
         "has_report": (service.workplace.report(name) / "report.html").is_file(),
-        "models": service.ledger.models(name),
+        "models": models,
         "arms": ARMS,
         "tags": service.tidying.tags_of(name),
         "archived": service.tidying.is_archived(name),
     }
     return page(asked.request, "study.html", context)
+
+
+def _models_there(asked: Asked, study: str | None = None) -> tuple[list[Model], str]:
+    """Return the models, and why their place cannot be reached, if so: the page has more to say."""
+    try:
+        return asked.service.ledger.models(study), ""
+    except DepotError as error:
+        return [], str(error)
 
 
 def _child(asked: Asked) -> Response:
@@ -159,7 +169,13 @@ def _compare(asked: Asked) -> Response:
 def _models(asked: Asked) -> Response:
     ledger = asked.service.ledger
     making = asked.service.queue.retrainings()
-    context = {"models": ledger.models(), "ledger": ledger.history(), "making": making}
+    models, unreached = _models_there(asked)
+    context = {
+        "models": models,
+        "unreached": unreached,
+        "ledger": ledger.history(),
+        "making": making,
+    }
     return page(asked.request, "models.html", context)
 
 

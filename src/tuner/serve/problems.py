@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from tuner.errors import BundleError, DataError, StoreError, StudyError, TunerError, UsageError
+from tuner.errors import (
+    BundleError,
+    DataError,
+    DepotError,
+    StoreError,
+    StudyError,
+    TunerError,
+    UsageError,
+)
 from tuner.language import reason_of
 from tuner.serve.rendering import page
 
@@ -25,6 +33,7 @@ STATUS: dict[type[TunerError], int] = {
     BundleError: 409,
     StudyError: 409,
     StoreError: 503,
+    DepotError: 503,
 }
 
 

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuner.runs.belongings import folders_of, size_of
+from tuner.errors import DepotError
+from tuner.runs.belongings import bundles_of, folders_of, size_of
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:
@@ -70,11 +71,22 @@ class Room:
     _lock: Any = field(default_factory=threading.Lock)
 
     def disk(self) -> Disk:
-        """Return the disk as it is now."""
-        return self.look(self.workplace.root)
+        """Return the disk as it is now; of two, where models have their own, the fuller one."""
+        disks = [self.look(self.workplace.root)]
+        with suppress(DepotError):
+            folder = self.workplace.depot.folder
+            if folder is not None and folder != self.workplace.root:
+                disks.append(self.look(folder))
+        return min(disks, key=lambda one: one.free / max(1, one.total))
 
     def of_study(self, name: str) -> int:
-        """Return the bytes of the reports, models and weights of a study."""
+        """Return the bytes of the reports, models and weights of a study.
+
+        Models that cannot be reached now are left out.
+        """
+        with suppress(DepotError):
+            models = sum(one.bytes for one in bundles_of(self.workplace, name))
+            return models + sum(_size(path) for path in folders_of(self.workplace, name))
         return sum(_size(path) for path in folders_of(self.workplace, name))
 
     def usage(self) -> Usage:
@@ -88,7 +100,6 @@ class Room:
         place = self.workplace
         kinds = {
             "reports": place.report("any").parent,
-            "models": place.bundles("any").parent,
             "weights of confirmations": place.confirmation("any").parent,
         }
         studies: dict[str, int] = {}
@@ -98,8 +109,12 @@ class Room:
             parts[words] = sum(sizes.values())
             for name, size in sizes.items():
                 studies[name] = studies.get(name, 0) + size
+        models, dashboard = self._in_depots()
+        for name, size in models.items():
+            studies[name] = studies.get(name, 0) + size
+        parts["models"] = sum(models.values())
         largest = sorted(studies.items(), key=lambda one: -one[1])[:LARGEST]
-        parts["files of the dashboard"] = _size(place.artifacts)
+        parts["files of the dashboard"] = dashboard
         parts["cached data"] = _size(place.cache)
         parts["raw data"] = _size(place.data)
         parts["uploads"] = _size(place.root / "uploads")
@@ -109,6 +124,17 @@ class Room:
             beside = file.parent.glob(f"{file.name}-*") if file.parent.is_dir() else ()
             parts["database"] = sum(_size(one) for one in (file, *beside))
         return Usage(parts, dict(largest))
+
+    def _in_depots(self) -> tuple[dict[str, int], int]:
+        """Return the bytes of models by study, and of the dashboard's files, where they are."""
+        models: dict[str, int] = {}
+        dashboard = 0
+        with suppress(DepotError):
+            for depot in self.workplace.depots:
+                for one in depot.studies():
+                    models[one.study] = models.get(one.study, 0) + one.bytes
+                dashboard += sum(one.bytes for one in depot.artifacts())
+        return models, dashboard
 
 
 def _inside(folder: Path) -> list[Path]:

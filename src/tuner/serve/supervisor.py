@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tuner.commands.ending import INTERRUPTED
-from tuner.errors import StudyError, TunerError, UsageError
+from tuner.errors import DepotError, StudyError, TunerError, UsageError
 from tuner.machine import usable_cores
 from tuner.serve.chores import clean_request, words_of_chore
 from tuner.serve.finding import is_there
@@ -305,7 +305,8 @@ class Supervisor:
         upkeep = Upkeep.of(self.queue.engine)
         key = upkeep.key(self.queue.clock())
         if key is not None and not self.queue.knows(key):
-            with suppress(UsageError):  # nothing is there to go, or a clean-up is at work
+            # Nothing is there to go, a clean-up is at work, or the models cannot be reached now.
+            with suppress(UsageError, DepotError):
                 request = clean_request(self.workplace, upkeep.older_than, None)
                 self.queue.submit(request, "schedule", key)
         for current in self._running.values():

@@ -9,17 +9,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.bundle.bundle import MANIFEST, WEIGHTS
 from tuner.case.reference import door_of
 from tuner.errors import BundleError, DataError, UsageError
 from tuner.language import said
 
 if TYPE_CHECKING:
+    from tuner.depot.contract import Depot
     from tuner.serve.ledger import Model
     from tuner.serve.shelf import Shelf
 
@@ -27,19 +26,23 @@ SECONDS = 120  # for a prediction; most of it goes into importing
 SECONDS_TO_WAIT = 30  # for the prediction before
 
 
-def packed(model: Model) -> Path:
+def packed(model: Model, depot: Depot) -> Path:
     """Write a bundle into one temporary file, which the caller removes.
 
     Raises:
         BundleError: it is damaged.
+        DepotError: its place cannot be reached.
     """
     if model.damage:
         raise BundleError(model.damage)
     with tempfile.NamedTemporaryFile(suffix=".zip", delete=False) as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for name in (MANIFEST, WEIGHTS):
-                archive.write(model.folder / name, f"{model.bundle}/{name}")
-        return Path(file.name)
+        path = Path(file.name)
+    try:
+        depot.pack(model.kept, path)
+    except BaseException:
+        path.unlink()
+        raise
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Predictor:
         made_by_a_door = door_of(str(model.manifest["reference"])) is not None
         own = self.shelf.is_own(model.case) and not made_by_a_door
         case = [f"--case={self.shelf.reference(model.case)}"] if own else []
-        words = ["--json", *case, "--", str(model.folder), str(path)]
+        words = ["--json", *case, "--", model.kept.where, str(path)]
         try:
             ended = subprocess.run(  # noqa: S603 - our own module, no shell
                 [sys.executable, "-m", "tuner.predict", *words],

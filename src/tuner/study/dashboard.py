@@ -3,24 +3,81 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+from optuna.artifacts import upload_artifact
 from optuna.artifacts.exceptions import ArtifactNotFound
 
+from tuner.depot.contract import ARTIFACTS, Kept
+from tuner.depot.s3 import is_s3
 from tuner.study.schema import NOTE
 from tuner.unpromised.by_optuna import NOTE_VERSION, OFFERED_ARTIFACT, row_of_study, storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
     import optuna
     from optuna.storages import BaseStorage
 
+    from tuner.depot.contract import Depot
 
-def publish_report(study: optuna.Study, report: Path, note: str, artifacts: Path) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """Files of the dashboard as Optuna asks for them (`optuna.artifacts.ArtifactStore`)."""
+
+    depot: Depot
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """Open a file.
+
+        Raises:
+            ArtifactNotFound: there is none of that name.
+        """
+        try:
+            return self.depot.open_artifact(_plain(artifact_id))
+        except FileNotFoundError as error:
+            raise ArtifactNotFound(f"there is no file {artifact_id!r}") from error
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        """Keep a file, whole or not at all."""
+        self.depot.put_artifact(_plain(artifact_id), content_body)
+
+    def remove(self, artifact_id: str) -> None:
+        """Remove a file."""
+        self.depot.remove(Kept(f"{ARTIFACTS}/{_plain(artifact_id)}", artifact_id, 0, 0.0))
+
+
+def _plain(artifact_id: str) -> str:
+    """Return an id of an artifact, once it is known to lead nowhere else.
+
+    Raises:
+        ArtifactNotFound: no artifact has such an id.
+    """
+    if not artifact_id or artifact_id.startswith(".") or set("/\\") & set(artifact_id):
+        raise ArtifactNotFound(f"there is no file {artifact_id!r}")
+    return artifact_id
+
+
+def dashboard_command(url: str, artifacts: str, where: str) -> str:
+    """Return the command that shows a database in the dashboard.
+
+    Args:
+        url: of the database, without what is secret in it.
+        artifacts: folder or URL of the dashboard's files, which its own command cannot find in S3.
+        where: the options that name the workplace.
+    """
+    if is_s3(artifacts):
+        return f"tuner dashboard {where}".strip()
+    return shlex.join(["optuna-dashboard", url, "--artifact-dir", artifacts])
+
+
+def publish_report(study: optuna.Study, report: Path, note: str, depot: Depot) -> None:
     """Make the first screen of a report the study's note, and its page and plots its artifacts.
 
     A note that a person has written, or changed, stays as it is.
@@ -28,10 +85,13 @@ def publish_report(study: optuna.Study, report: Path, note: str, artifacts: Path
     Args:
         report: path of report.md; the other files are beside it.
         note: the first screen.
-        artifacts: folder of the dashboard's files.
+        depot: of the dashboard's files.
+
+    Raises:
+        DepotError: it cannot be reached.
     """
     _write_note(study, note)
-    store = _store(artifacts)
+    store = Artifacts(depot)
     old = _publish(study, store, [report.with_suffix(".html"), *report.parent.glob("*.svg")])
     for name, artifact in old.items():
         if name.endswith(".svg"):  # of a plot that there is no more
@@ -57,14 +117,16 @@ def _write_note(study: optuna.Study, text: str) -> None:
     save_note(study, text)
 
 
-def publish_bundle(study: optuna.Study, bundle: Path, artifacts: Path) -> None:
-    """Make the files of a bundle artifacts of the study, in place of those of an earlier one."""
-    _publish(study, _store(artifacts), bundle.iterdir())
+def publish_bundle(study: optuna.Study, bundle: Path, depot: Depot) -> None:
+    """Make the files of a bundle artifacts of the study, in place of those of an earlier one.
+
+    Raises:
+        DepotError: the depot of the dashboard's files cannot be reached.
+    """
+    _publish(study, Artifacts(depot), bundle.iterdir())
 
 
-def _publish(
-    study: optuna.Study, store: FileSystemArtifactStore, files: Iterable[Path]
-) -> dict[str, str]:
+def _publish(study: optuna.Study, store: Artifacts, files: Iterable[Path]) -> dict[str, str]:
     """Make files artifacts, each in place of the one of its name; return what else there is."""
     old = _published(storage_of(study).get_study_system_attrs(row_of_study(study)))
     for file in sorted(files):
@@ -101,8 +163,3 @@ def forget(storage: BaseStorage, owner: int, artifact: str, *, of_trial: bool = 
 def _published(attributes: Mapping[str, Any]) -> dict[str, str]:
     """Return the ids of artifacts by their file names."""
     return {one["filename"]: one["artifact_id"] for one in on_record(attributes)}
-
-
-def _store(artifacts: Path) -> FileSystemArtifactStore:
-    artifacts.mkdir(parents=True, exist_ok=True)
-    return FileSystemArtifactStore(str(artifacts))

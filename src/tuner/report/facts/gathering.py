@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import metric_of
+from tuner.depot.contract import ARTIFACTS, BUNDLES
 from tuner.evidence.health import check_health
 from tuner.evidence.parts import judge_part, parts_of
 from tuner.evidence.verdicts import against_rivals, verdicts
@@ -55,6 +56,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
 
     Raises:
         StoreError: the study was not made by tuner.
+        DepotError: what the storage folder remembers of the place of bundles cannot be used.
     """
     made = facts_of(study)
     attributes = study.user_attrs
@@ -66,7 +68,8 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "study": study.study_name,
         "storage": shown(workplace.url),
         "home": str(workplace.root),
-        "artifacts": str(workplace.artifacts),
+        "bundles": f"{workplace.depot.url}/{BUNDLES}",
+        "artifacts": f"{workplace.depot.url}/{ARTIFACTS}",
         "where": where(workplace),
         "case": made["case"],
         "reference": made.get("reference", made["case"]),

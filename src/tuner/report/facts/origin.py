@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from tuner.depot.contract import ARTIFACTS
 from tuner.naming import in_one_form
+from tuner.study.dashboard import dashboard_command
 from tuner.study.store import shown
 from tuner.workplace import Workplace
 
@@ -24,6 +26,12 @@ def where(workplace: Workplace) -> str:
     if workplace != Workplace.at(url=workplace.url):
         words += ["--home", str(workplace.root)]
     return shlex.join(words)
+
+
+def dashboard_of(workplace: Workplace) -> str:
+    """Return the command that shows a workplace in the dashboard."""
+    artifacts = f"{workplace.depot.url}/{ARTIFACTS}"
+    return dashboard_command(shown(workplace.url), artifacts, where(workplace))
 
 
 def manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

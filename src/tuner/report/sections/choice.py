@@ -72,13 +72,13 @@ def how_to_use(facts: Facts) -> str:
         told = phrase(
             "This calls the loop again and keeps the files that it writes into `tuner.folder()`, "
             "and the weights of the module that it returns, under {folder}.",
-            folder=code(facts["home"] + "/bundles"),
+            folder=code(facts.get("bundles", facts["home"] + "/bundles")),
         )
         return f"{retrain}\n\n{told}"
     told = phrase(
         "This trains it on the development rows and saves the model in a folder under {folder}. "
         "To use it: `tuner predict FOLDER FILE...`. Each FILE is {file}.",
-        folder=code(facts["home"] + "/bundles"),
+        folder=code(facts.get("bundles", facts["home"] + "/bundles")),
         file=_file_in_words(facts),
     )
     return f"{retrain}\n\n{told}"

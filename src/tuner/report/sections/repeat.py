@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.reference import as_words
 from tuner.language import phrase
 from tuner.report.wording import count, in_a_row, shell
+from tuner.study.dashboard import dashboard_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,9 +32,7 @@ def repeat_section(facts: Facts) -> str:
             "versions like these it gives the same scores, bit for bit."
         )
     )
-    browse = shlex.join(
-        ["optuna-dashboard", facts["storage"], "--artifact-dir", facts["artifacts"]]
-    )
+    browse = dashboard_command(facts["storage"], facts["artifacts"], facts["where"])
     parts = [
         phrase("## How can I repeat it?"),
         again,

@@ -41,7 +41,7 @@ def _model(asked: Asked) -> Response:
 def download(asked: Asked) -> Response:
     """Return a bundle as a ZIP file."""
     model = asked.service.ledger.model(asked.path("study"), asked.path("bundle"))
-    path = packed(model)
+    path = packed(model, asked.service.workplace.depot)
     return FileResponse(
         path,
         media_type=ZIP,

@@ -56,17 +56,14 @@ def _prioritise(asked: Asked) -> Response:
 def _deletion(asked: Asked) -> Response:
     planned = plan_deletion(asked.service.workplace, asked.path("name"))
     models = asked.service.ledger.models(planned.study)
-    root = asked.service.workplace.root
+    root = f"{asked.service.workplace.root}/"
     return JSONResponse(
         {
             "study": planned.study,
             "trials": planned.trials,
             "trainings": planned.trainings,
             "bytes": planned.bytes,
-            "paths": [
-                str(path.relative_to(root) if path.is_relative_to(root) else path)
-                for path in planned.paths
-            ],
+            "paths": [path.removeprefix(root) for path in planned.paths],
             "models": [one.bundle for one in models],
             "aliases": sorted(alias for one in models for alias in one.aliases),
         }

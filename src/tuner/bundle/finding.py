@@ -1,0 +1,61 @@
+"""Bundles wherever they are: their manifests read, and their files brought to this machine."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.bundle.bundle import checked_manifest, read_manifest
+from tuner.depot.bucket import PACKED, take
+from tuner.depot.packing import unpack
+from tuner.depot.s3 import is_s3
+from tuner.errors import BundleError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tuner.depot.contract import Depot, Kept
+
+
+def manifest_of(depot: Depot, bundle: Kept) -> dict[str, Any]:
+    """Return the checked manifest of a bundle.
+
+    Weights in S3 are not brought here for it; whoever uses them has them checked then.
+
+    Raises:
+        BundleError: it is damaged.
+        DepotError: the place cannot be reached.
+    """
+    if depot.folder is not None:
+        return read_manifest(depot.folder / bundle.key)
+    try:
+        return checked_manifest(depot.manifest(bundle), bundle.where, None)
+    except OSError as error:
+        raise BundleError(f"there is no bundle {bundle.where}") from error
+
+
+@contextmanager
+def at_hand(bundle: str | Path) -> Iterator[Path]:
+    """Lend the folder of a bundle that is one, a packed one (.zip), or in S3.
+
+    What is not a folder is unpacked into a temporary one. Nothing in it is run or unpickled.
+
+    Raises:
+        UsageError: its URL is not one, or the extra for S3 is not installed.
+        BundleError: it is not there, or damaged.
+        DepotError: its place cannot be reached.
+    """
+    named = str(bundle)
+    packed = Path(bundle).suffix == PACKED and Path(bundle).is_file()
+    if not is_s3(named) and not packed:
+        yield Path(bundle)
+        return
+    with tempfile.TemporaryDirectory(prefix="tuner-bundle-") as work:
+        folder = Path(work) / "bundle"
+        if packed:
+            unpack(Path(bundle), folder, named)
+        else:
+            take(named, folder)
+        yield folder

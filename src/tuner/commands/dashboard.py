@@ -1,0 +1,58 @@
+"""`tuner dashboard`: every trial in optuna-dashboard, with the files that studies have for it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tuner.commands.options import add_workplace, whole_number, workplace_of
+from tuner.commands.parsing import Parser
+from tuner.errors import UsageError
+from tuner.study.glance import check_store
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+HOST = "127.0.0.1"  # it asks nobody for a token
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = Parser(
+        prog="tuner dashboard",
+        description="Browse every trial in optuna-dashboard, with reports, plots and models, "
+        "wherever `tuner files` keeps them. Only this machine can reach it. Ctrl-C ends it.",
+    )
+    made.add_argument(
+        "--port", type=whole_number(0, 65535), default=8081, help="port (default 8081)"
+    )
+    add_workplace(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    workplace = workplace_of(arguments)
+    check_store(workplace.url)
+    import optuna_dashboard
+
+    from tuner.study.dashboard import Artifacts
+    from tuner.study.store import open_storage
+
+    storage = open_storage(workplace.url, create=False)
+    depot = workplace.depot
+    depot.read_note("any")  # a place that cannot be reached is said now, not on a page
+    sys.stdout.write(f"The dashboard is on http://{HOST}:{arguments.port}/ until Ctrl-C.\n")
+    sys.stdout.flush()
+    try:
+        optuna_dashboard.run_server(
+            storage, host=HOST, port=arguments.port, artifact_store=Artifacts(depot)
+        )
+    except OSError as error:
+        raise UsageError(
+            f"nothing can listen on port {arguments.port}: {error.strerror or error}; choose "
+            "another with --port"
+        ) from error
+    return 0

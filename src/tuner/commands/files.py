@@ -1,0 +1,64 @@
+"""`tuner files [PLACE]`: where bundles and files of the dashboard are kept, or shall be."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tuner.commands.options import add_workplace, workplace_of
+from tuner.commands.parsing import Parser
+from tuner.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; it imports nothing that is slow to import."""
+    made = Parser(
+        prog="tuner files",
+        description="Say where models (bundles) and the files of the dashboard are kept, or keep "
+        "them in PLACE from now on: those there are move, and every command finds them there. "
+        "Where it is interrupted, the same command does the rest. End the service (tuner serve) "
+        "and studies that run before. S3 needs pip install 'tuner[s3]'; its keys are read as AWS's "
+        "own tools read them (AWS_ACCESS_KEY_ID, ~/.aws), and AWS_ENDPOINT_URL names storage that "
+        "is not Amazon's.",
+    )
+    made.add_argument(
+        "place",
+        metavar="PLACE",
+        nargs="?",
+        help="a folder, for example on another disk; s3://BUCKET/PREFIX; or the storage folder "
+        "itself, to have them back",
+    )
+    made.add_argument(
+        "--share",
+        action="store_true",
+        help="use a place in which another storage folder keeps its files, for example that of "
+        "another machine with the same database; tuner clean then takes nothing there for an "
+        "orphan",
+    )
+    add_workplace(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    if arguments.share and arguments.place is None:
+        raise UsageError("--share is used with a PLACE")
+    from tuner.commands.tables import size
+    from tuner.runs.moving import contents_of, move
+
+    workplace = workplace_of(arguments)
+    if arguments.place is not None:
+        move(
+            workplace, arguments.place, lambda text: sys.stderr.write(f"{text}\n"), arguments.share
+        )
+    found = contents_of(workplace.depot)
+    sys.stdout.write(
+        f"{workplace.depot.url}: {found.bundles} bundles and {found.artifacts} files for the "
+        f"dashboard, {size(found.bytes)}\n"
+    )
+    return 0

@@ -1,0 +1,159 @@
+"""Which place a storage folder has for its bundles and files of the dashboard, as it is noted."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tuner.depot.bucket import BucketDepot
+from tuner.depot.folder import FolderDepot
+from tuner.depot.s3 import SCHEME, is_s3, split
+from tuner.errors import DepotError, UsageError
+from tuner.files import write_json
+
+if TYPE_CHECKING:
+    from tuner.depot.contract import Depot
+
+RECORD = "files.json"  # in the storage folder
+OWNERS = "tuner-files.json"  # in the place
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What a storage folder remembers.
+
+    Attributes:
+        id: of the storage folder, by which a place knows it.
+        place: of its files; None: the storage folder itself.
+        leaving: the place that they were in before, until it is empty; "": the storage folder;
+            None: none is being left.
+    """
+
+    id: str
+    place: str | None = None
+    leaving: str | None = None
+
+    @classmethod
+    def of(cls, root: Path) -> Self:
+        """Read it; where there is none, make one, which is not written yet.
+
+        Raises:
+            DepotError: it cannot be read.
+        """
+        try:
+            text = (root / RECORD).read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return cls(id=uuid.uuid4().hex)
+        except OSError as error:
+            raise DepotError(f"{root / RECORD} cannot be read: {error.strerror}") from error
+        try:
+            found = json.loads(text)
+            if found["format"] != FORMAT:
+                raise ValueError("it is of another version of tuner")
+            return cls(
+                id=str(found["id"]), place=_text(found["place"]), leaving=_text(found["leaving"])
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DepotError(
+                f"{root / RECORD} cannot be used ({error}); it says where models and files of the "
+                "dashboard are kept. Remove it, then name the place again: tuner files PLACE"
+            ) from error
+
+    def keep(self, root: Path) -> None:
+        """Write it, whole or not at all."""
+        write_json(root / RECORD, {"format": FORMAT, **asdict(self)})
+
+    def settle(self, root: Path) -> None:
+        """Write that nothing is on its way; a folder with its files inside needs no record."""
+        if self.place is None:
+            (root / RECORD).unlink(missing_ok=True)
+        else:
+            replace(self, leaving=None).keep(root)
+
+
+def _text(one: object) -> str | None:
+    return None if one is None else str(one)
+
+
+def depot_of(root: Path) -> Depot:
+    """Return the place that a storage folder has for its files.
+
+    Raises:
+        DepotError: what it remembers cannot be used.
+    """
+    return depot_at(Record.of(root).place, root)
+
+
+def depot_at(place: str | None, root: Path) -> Depot:
+    """Return a place; None, "" or the storage folder: that folder.
+
+    Raises:
+        DepotError: the place cannot be one.
+    """
+    if not place:
+        return FolderDepot(root)
+    if is_s3(place):
+        try:
+            split(place)
+        except UsageError as error:
+            raise DepotError(str(error)) from error
+        return _bucket(place, root)
+    return FolderDepot(Path(place), must_exist=True)
+
+
+@lru_cache(maxsize=16)
+def _bucket(place: str, root: Path) -> BucketDepot:
+    return BucketDepot(place, root)  # with its connections and the manifests it has read
+
+
+def named(text: str, root: Path) -> str | None:
+    """Return the place that a person names, as it is noted; None: the storage folder.
+
+    Raises:
+        UsageError: it cannot be a place.
+    """
+    if is_s3(text):
+        bucket, prefix = split(SCHEME + text[len(SCHEME) :])
+        return f"{SCHEME}{bucket}/{prefix}".rstrip("/")
+    scheme, colon, _ = text.partition("://")
+    if colon:
+        raise UsageError(
+            f"files cannot be kept in {scheme}://...; name a folder, or s3://BUCKET/PREFIX"
+        )
+    try:
+        folder = Path(text).expanduser().resolve()
+    except RuntimeError as error:
+        raise UsageError(f"{text} has no home folder to stand for; write the whole path") from error
+    if folder == root.resolve():
+        return None
+    if folder.is_relative_to(root.resolve()):
+        raise UsageError(f"{folder} is in the storage folder; name a folder elsewhere")
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}; make it, then run the same command again")
+    return str(folder)
+
+
+def owners_of(depot: Depot) -> list[str]:
+    """Return which storage folders have files in a place, as far as it knows.
+
+    Raises:
+        DepotError: the place cannot be reached, or its note cannot be read.
+    """
+    text = depot.read_note(OWNERS)
+    if text is None:
+        return []
+    try:
+        return [str(one) for one in json.loads(text)["owners"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DepotError(f"{depot.url}/{OWNERS} cannot be read; name another place") from error
+
+
+def set_owners(depot: Depot, owners: list[str]) -> None:
+    """Note which storage folders have files in a place."""
+    text = json.dumps({"format": FORMAT, "owners": owners}).encode() if owners else None
+    depot.write_note(OWNERS, text)

@@ -1,0 +1,139 @@
+"""One run of the files command: bundles and files of the dashboard move to another place.
+
+The place is told whose files it has, then all is copied, then the storage folder is told of the
+place, and only then is the old place emptied. So there is no moment without a whole copy, and
+where it is interrupted, the same command does the rest.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.depot.record import Record, depot_at, named, owners_of, set_owners
+from tuner.errors import BundleError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tuner.depot.contract import Depot, Kept
+    from tuner.workplace import Workplace
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """How much a place holds."""
+
+    bundles: int
+    artifacts: int
+    bytes: int
+
+
+def contents_of(depot: Depot) -> Contents:
+    """Return how much a place holds.
+
+    Raises:
+        DepotError: it cannot be reached.
+    """
+    bundles, artifacts = depot.bundles(), depot.artifacts()
+    return Contents(len(bundles), len(artifacts), sum(one.bytes for one in (*bundles, *artifacts)))
+
+
+def move(
+    workplace: Workplace,
+    place: str,
+    tell: Callable[[str], object] = lambda _text: None,
+    share: bool = False,
+) -> None:
+    """Keep bundles and files of the dashboard in another place, and move those there are.
+
+    Args:
+        place: a folder, s3://BUCKET/PREFIX, or the storage folder.
+        tell: is told what has been moved, a line each.
+        share: whether another storage folder may have files there.
+
+    Raises:
+        UsageError: it cannot be a place, or has the files of another storage folder.
+        DepotError: the old or the new place cannot be reached; what was moved is in one of them.
+        OSError: a disk refuses.
+    """
+    root = workplace.root
+    wanted = named(place, root)
+    root.mkdir(parents=True, exist_ok=True)
+    record = Record.of(root)
+    if record.leaving is not None and wanted != record.place:
+        raise UsageError(
+            f"files are on their way from {record.leaving or root} to {record.place or root}; "
+            f"finish that first: tuner files {record.place or root}"
+        )
+    target = depot_at(wanted, root)
+    if wanted is not None:
+        record.keep(root)  # before the place knows it
+        _claim(target, record.id, share)
+    if wanted != record.place:
+        _copy(depot_at(record.place, root), target, tell)
+        record = replace(record, place=wanted, leaving=record.place or "")
+        record.keep(root)
+    # The storage folder may have what an upload that failed has left there.
+    for other in sorted({record.leaving or "", ""}):
+        old = depot_at(other, root)
+        if old != target:
+            for one in _copy(old, target, tell):
+                old.remove(one)
+            _disown(old, record.id)
+    record.settle(root)
+
+
+def _claim(depot: Depot, own: str, share: bool) -> None:
+    """Note in a place that it has files of this storage folder: it can be written and read.
+
+    Raises:
+        UsageError: it has those of another one.
+    """
+    owners = owners_of(depot)
+    if own in owners:
+        return
+    if not owners and (depot.bundles() or depot.artifacts()):
+        owners = ["unknown"]
+    if owners and not share:
+        raise UsageError(
+            f"{depot.url} has the files of another storage folder; name another place, or add "
+            "--share to keep both there"
+        )
+    set_owners(depot, [*owners, own])
+
+
+def _copy(old: Depot, new: Depot, tell: Callable[[str], object]) -> list[Kept]:
+    """Copy what the new place does not have yet; return what is in both then."""
+    copied = []
+    bundles = {one.key: one for one in new.bundles()}
+    for bundle in old.bundles():
+        there = bundles.get(bundle.key)
+        # A manifest has the checksums of all else.
+        if there is None or new.manifest(there) != old.manifest(bundle):
+            with tempfile.TemporaryDirectory(prefix="tuner-move-") as work:
+                folder = Path(work) / bundle.name
+                try:
+                    old.fetch(bundle, folder)
+                except BundleError as error:
+                    tell(f"Left where it is: {error}")
+                    continue
+                new.put_bundle(bundle.study, bundle.name, folder)
+            tell(new.where(bundle.study, bundle.name))
+        copied.append(bundle)
+    sizes = {one.key: one.bytes for one in new.artifacts()}
+    for artifact in old.artifacts():
+        if sizes.get(artifact.key) != artifact.bytes:
+            with old.open_artifact(artifact.name) as file:
+                new.put_artifact(artifact.name, file)
+        copied.append(artifact)
+    return copied
+
+
+def _disown(old: Depot, own: str) -> None:
+    """Note in a place that it has no files of this storage folder any more."""
+    owners = owners_of(old)
+    if own in owners:
+        set_owners(old, [one for one in owners if one != own])
