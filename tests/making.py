@@ -99,13 +99,15 @@ def retrained(
     out: Path | None = None,
     workplace: Workplace = HERE,
 ) -> Path:
-    """Retrain as the command does."""
+    """Retrain as the command does, where bundles are kept in folders."""
     stored = Stored(study=study, workplace=workplace, case_file=case_file)
-    return retrain(
+    made = retrain(
         RetrainingSettings(
             stored=stored, arm=arm, trial=number, only=only, seeds=seeds, seed=seed, out=out
         )
     )
+    assert isinstance(made, Path)
+    return made
 
 
 class InterruptsAt:

@@ -103,7 +103,7 @@ def test_a_link_is_left_out_and_said(own_workplace: Path) -> None:
     link = HERE.root / "artifacts" / "link"
     link.symlink_to("/etc/passwd")
     made = back_up(HERE, own_workplace / "backup.zip")
-    assert made.left_out == [link]
+    assert made.left_out == [str(link)]
     assert restore(Workplace.at(own_workplace / "other"), made.path) == {"tiny": 5}
 
 
@@ -142,7 +142,7 @@ class Writer(threading.Thread):
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[Writer]:
     workplace = Workplace.at(tmp_path / "storage")
-    workplace.root / "artifacts".mkdir(parents=True)
+    (workplace.root / "artifacts").mkdir(parents=True)
     writing = Writer(workplace)
     writing.start()
     yield writing

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tuner.depot import packing
 from tuner.depot.contract import ARTIFACTS, BUNDLES, MANIFEST, Kept
@@ -177,15 +177,14 @@ class BucketDepot:
 
     def open_artifact(self, name: str) -> BinaryIO:
         """Take it into a temporary file."""
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever asked closes it
+        file = tempfile.NamedTemporaryFile(prefix="tuner-artifact-")  # noqa: SIM115 - the asker's
         try:
             with worded(self.url):
-                self._fs.get_file(self._path(f"{ARTIFACTS}/{name}"), file)
+                self._fs.get_file(self._path(f"{ARTIFACTS}/{name}"), file.name)
         except BaseException:
             file.close()
             raise
-        file.seek(0)
-        return file
+        return cast("BinaryIO", file)
 
     def put_artifact(self, name: str, content: BinaryIO) -> None:
         """Send it as one object."""
