@@ -36,6 +36,8 @@ def bundle_in(folder: Path, **facts: object) -> Path:
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(json.dumps(facts))
     (folder / "weights.safetensors").write_bytes(b"weights")
+    (folder / "of a loop").mkdir()
+    (folder / "of a loop" / "curve: 1.csv").write_text("1,2")
     return folder
 
 
@@ -66,9 +68,14 @@ def test_bundles_are_kept_listed_taken_and_removed(depot: Depot, tmp_path: Path)
     assert json.loads(depot.manifest(best)) == {"seed": 4}
     depot.fetch(best, tmp_path / "fetched")
     assert (tmp_path / "fetched" / "weights.safetensors").read_bytes() == b"weights"
+    assert (tmp_path / "fetched" / "of a loop" / "curve: 1.csv").read_text() == "1,2"
     depot.pack(best, tmp_path / "best.zip")
     with zipfile.ZipFile(tmp_path / "best.zip") as packed:
-        assert packed.namelist() == ["best/manifest.json", "best/weights.safetensors"]
+        assert packed.namelist() == [
+            "best/manifest.json",
+            "best/of a loop/curve: 1.csv",
+            "best/weights.safetensors",
+        ]
     depot.remove(best)
     depot.remove(best)
     (study,) = [one for one in depot.studies() if one.study == "houses"]
@@ -137,10 +144,12 @@ def entry(name: str, *, mode: int = 0o100644, how: int = zipfile.ZIP_STORED) -> 
         entry("b//escaped"),
         entry("b\\..\\escaped"),
         entry("C:/escaped"),
+        entry("b/more/.."),
         entry("escaped"),
         entry("b/link", mode=0o120777),
         entry("b/bomb", how=zipfile.ZIP_DEFLATED),
-        entry("c/MANIFEST.json"),
+        entry("b/MANIFEST.json"),
+        entry("c/other"),
     ],
     ids=lambda one: one.filename,
 )

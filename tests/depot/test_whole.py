@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -315,7 +316,8 @@ def no_profile(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_extra(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(sys.modules, "s3fs", None)
+    for name in ("s3fs", "botocore.exceptions"):
+        patch.setitem(sys.modules, name, None)
 
 
 FAILURES = [
@@ -323,7 +325,7 @@ FAILURES = [
     (no_network, BUCKET, "cannot be reached: EndpointConnectionError; check the network"),
     (no_endpoint, BUCKET, "in the settings for AWS; check AWS_ENDPOINT_URL"),
     (no_profile, BUCKET, "ProfileNotFound in the settings for AWS"),
-    (no_extra, BUCKET, r"S3 needs the package s3fs; run: pip install 'tuner\[s3\]'"),
+    (no_extra, BUCKET, r"S3 needs the package botocore; run: pip install 'tuner\[s3\]'"),
     (lambda _patch: None, "wrong-bucket", "there is no bucket 'wrong-bucket'; make it"),
 ]
 

@@ -43,9 +43,9 @@ def at_hand(bundle: str | Path) -> Iterator[Path]:
     What is not a folder is unpacked into a temporary one. Nothing in it is run or unpickled.
 
     Raises:
-        UsageError: its URL is not one, or the extra for S3 is not installed.
+        UsageError: its URL is not one.
         BundleError: it is not there, or damaged.
-        DepotError: its place cannot be reached.
+        DepotError: its place cannot be reached, or the extra for S3 is not installed.
     """
     named = str(bundle)
     packed = Path(bundle).suffix == PACKED and Path(bundle).is_file()

@@ -20,8 +20,8 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="tuner backup",
         description="Copy all studies into one file: the database, and the artifacts, bundles, "
-        "reports and confirmation models that belong to it. Studies may be running meanwhile. Raw "
-        "data and caches are not copied. Bring it back with: tuner restore FILE",
+        "reports and confirmation models that belong to it, from wherever tuner files keeps them. "
+        "Studies may be running meanwhile. Raw data and caches are not copied. Bring it back with: tuner restore FILE",
     )
     made.add_argument(
         "file", metavar="FILE", type=Path, help="to write (.zip); a backup there is replaced"

@@ -85,8 +85,9 @@ class BucketDepot:
     def leftovers(self) -> list[Kept]:
         """Return uploads in parts that were not finished; S3 keeps them, and lists them nowhere."""
         bucket, prefix = split(self.url)
-        prefix = f"{prefix}/" if prefix else ""
-        with worded(self.url):
+        prefix, found = f"{prefix}/" if prefix else "", {}
+        # Some storage knows no such list, and some keys may not see it; nothing else needs it.
+        with suppress(DepotError), worded(self.url):
             found = self._fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix)
         return [
             Kept(
@@ -255,9 +256,9 @@ def take(url: str, folder: Path) -> None:
     """Write the files of a packed bundle in S3, named by its URL, into a new folder.
 
     Raises:
-        UsageError: the URL is not one, or the extra is not installed.
+        UsageError: the URL is not one.
         BundleError: there is none, or it is damaged.
-        DepotError: it cannot be reached.
+        DepotError: it cannot be reached, or the extra is not installed.
     """
     bucket, key = split(url)
     shown = f"{SCHEME}{bucket}/{key}"

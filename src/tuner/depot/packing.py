@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import zipfile
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 MOST_MANIFEST = 2**26  # bytes
-FORBIDDEN = frozenset('\\:*?"<>|')
+FORBIDDEN = frozenset('\\:*?"<>|' if os.name == "nt" else "\\")
 
 
 def pack(folder: Path, name: str, path: Path) -> None:
@@ -24,7 +25,7 @@ def pack(folder: Path, name: str, path: Path) -> None:
     Raises:
         OSError: one cannot be read, or the file cannot be written.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file() and not file.is_symlink():
                 archive.write(file, f"{name}/{file.relative_to(folder).as_posix()}")
@@ -93,6 +94,8 @@ def _names(archive: zipfile.ZipFile, size: int) -> dict[str, str]:
         if one.compress_type != zipfile.ZIP_STORED:
             raise ValueError(f"its entry {one.filename!r} is compressed")
         found[one.filename] = "/".join(parts[1:])
+    if len({name.partition("/")[0] for name in found}) > 1:
+        raise ValueError("its files are not in one folder")
     if len({name.casefold() for name in found.values()}) < len(entries):
         raise ValueError("it has two entries of one name")
     if MANIFEST not in found.values():

@@ -56,14 +56,12 @@ def file_system() -> Any:
     """Return S3 as fsspec has it.
 
     Raises:
-        UsageError: the extra is not installed.
+        DepotError: the extra is not installed.
     """
     try:
         import s3fs
     except ModuleNotFoundError as error:
-        raise UsageError(
-            f"S3 needs the package {error.name}; run: pip install 'tuner[s3]'"
-        ) from error
+        raise _without_extra(error) from error
     return s3fs.S3FileSystem(
         anon=False,
         skip_instance_cache=True,  # or keys that have changed would not be seen
@@ -90,8 +88,18 @@ def worded(url: str) -> Iterator[None]:
         NoCredentialsError,
         PartialCredentialsError,
     )
-    from botocore.exceptions import ConnectionError as NotConnected
 
+    try:
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+            HTTPClientError,
+            NoCredentialsError,
+            PartialCredentialsError,
+        )
+        from botocore.exceptions import ConnectionError as NotConnected
+    except ModuleNotFoundError as error:
+        raise _without_extra(error) from error
     try:
         yield
     except DepotError:
@@ -122,6 +130,11 @@ def worded(url: str) -> Iterator[None]:
         if isinstance(error, OSError) and code is None:
             raise  # a disk of this machine
         raise DepotError(f"{url} answered {code or 'an error'}; try again in a moment") from error
+
+
+def _without_extra(error: ModuleNotFoundError) -> DepotError:
+    package = (error.name or "s3fs").partition(".")[0]
+    return DepotError(f"S3 needs the package {package}; run: pip install 'tuner[s3]'")
 
 
 def _no_bucket(url: str) -> str:
