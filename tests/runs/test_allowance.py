@@ -122,7 +122,9 @@ def test_where_nothing_fits_the_search_ends_with_what_there_is(config: StudyConf
     study, limited = begun(replace(config, fixed={"breaks": False}), 0.01)
     Coordinator(Mirror(study), limited, InProcessEngine()).search(20)
     assert finished(study) == 2
-    assert study.user_attrs[STOPPED]["reason"].startswith("after 2 trials: 100 configurations in a row")
+    assert study.user_attrs[STOPPED]["reason"].startswith(
+        "after 2 trials: 100 configurations in a row"
+    )
     assert study.user_attrs[BUDGET] == {"seconds": SECONDS}
 
 

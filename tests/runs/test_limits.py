@@ -123,7 +123,13 @@ def test_limits_are_above_zero(limits: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", [["--max-parameters", "0"], ["--max-latency-ms", "fast"], ["--max-latency-ms", "nan"], ["--max-cost", "-1"]]
+    "typed",
+    [
+        ["--max-parameters", "0"],
+        ["--max-latency-ms", "fast"],
+        ["--max-latency-ms", "nan"],
+        ["--max-cost", "-1"],
+    ],
 )
 def test_a_limit_that_nothing_keeps_is_refused(
     typed: list[str], capsys: pytest.CaptureFixture[str]
