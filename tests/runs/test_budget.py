@@ -253,6 +253,8 @@ def test_its_trials_are_those_of_a_study_without(
     assert report["budget"] == {"seconds": 500}
     text = (own_workplace / "timed/reports/tiny/report.md").read_text("utf-8")
     assert "is the command that makes the same study without a clock, bit for bit" in text
-    assert f"--trials {len(timed)} --seeds 0 --workers 1 --home storage-again" in text
+    cost = report["limits"]["allowed"]["cost"]
+    again = f"--trials {len(timed)} --max-cost {cost:g} --seeds 0 --workers 1 --home storage-again"
+    assert again in text
     assert main(words) == 0
     assert len(load_study(Workplace.at(Path("timed")).url, "tiny").trials) == len(timed)
