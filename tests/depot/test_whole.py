@@ -316,7 +316,7 @@ def no_profile(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_extra(patch: pytest.MonkeyPatch) -> None:
-    for name in ("s3fs", "botocore.exceptions"):
+    for name in ("s3fs", "aiohttp", "botocore.exceptions"):
         patch.setitem(sys.modules, name, None)
 
 
@@ -325,7 +325,7 @@ FAILURES = [
     (no_network, BUCKET, "cannot be reached: EndpointConnectionError; check the network"),
     (no_endpoint, BUCKET, "in the settings for AWS; check AWS_ENDPOINT_URL"),
     (no_profile, BUCKET, "ProfileNotFound in the settings for AWS"),
-    (no_extra, BUCKET, r"S3 needs the package botocore; run: pip install 'tuner\[s3\]'"),
+    (no_extra, BUCKET, r"S3 needs the package aiohttp; run: pip install 'tuner\[s3\]'"),
     (lambda _patch: None, "wrong-bucket", "there is no bucket 'wrong-bucket'; make it"),
 ]
 
@@ -360,7 +360,7 @@ def test_refused_keys_are_said(s3: str, own_workplace: Path, monkeypatch: Any) -
     import s3fs
     from botocore.exceptions import ClientError
 
-    answer = {"Error": {"Code": "SignatureDoesNotMatch", "Message": f"{SECRET} is wrong"}}
+    answer: Any = {"Error": {"Code": "SignatureDoesNotMatch", "Message": f"{SECRET} is wrong"}}
 
     def refuse(*_arguments: object, **_options: object) -> None:
         raise PermissionError("Forbidden") from ClientError(answer, "ListObjectsV2")

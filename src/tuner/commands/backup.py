@@ -21,7 +21,8 @@ def parser() -> argparse.ArgumentParser:
         prog="tuner backup",
         description="Copy all studies into one file: the database, and the artifacts, bundles, "
         "reports and confirmation models that belong to it, from wherever tuner files keeps them. "
-        "Studies may be running meanwhile. Raw data and caches are not copied. Bring it back with: tuner restore FILE",
+        "Studies may be running meanwhile. Raw data and caches are not copied. Bring it back "
+        "with: tuner restore FILE",
     )
     made.add_argument(
         "file", metavar="FILE", type=Path, help="to write (.zip); a backup there is replaced"

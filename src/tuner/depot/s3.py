@@ -81,15 +81,8 @@ def worded(url: str) -> Iterator[None]:
     Raises:
         DepotError: in place of whatever the libraries raise; FileNotFoundError: an object is gone.
     """
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        HTTPClientError,
-        NoCredentialsError,
-        PartialCredentialsError,
-    )
-
     try:
+        from aiohttp import ClientError as Interrupted
         from botocore.exceptions import (
             BotoCoreError,
             ClientError,
@@ -106,7 +99,7 @@ def worded(url: str) -> Iterator[None]:
         raise
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise DepotError(f"{url} cannot be used: there are no keys for it. {KEYS}") from error
-    except (HTTPClientError, NotConnected, ConnectionError, TimeoutError) as error:
+    except (HTTPClientError, NotConnected, Interrupted, ConnectionError, TimeoutError) as error:
         raise DepotError(
             f"{url} cannot be reached: {type(error).__name__}; check the network and, for storage "
             "that is not Amazon's, AWS_ENDPOINT_URL. Then run the same command again"
@@ -122,14 +115,14 @@ def worded(url: str) -> Iterator[None]:
             raise DepotError(f"{url} cannot be used: {_no_bucket(url)}") from error
         if isinstance(error, FileNotFoundError):
             raise
-        if code in REFUSED or isinstance(error, PermissionError):
-            raise DepotError(
-                f"{url} refuses its use ({code or 'access denied'}): the keys are not valid, or "
-                "may not list, read, write and delete there"
-            ) from error
         if isinstance(error, OSError) and code is None:
             raise  # a disk of this machine
-        raise DepotError(f"{url} answered {code or 'an error'}; try again in a moment") from error
+        if code in REFUSED or isinstance(error, PermissionError):
+            raise DepotError(
+                f"{url} refuses its use ({code}): the keys are not valid, or "
+                "may not list, read, write and delete there"
+            ) from error
+        raise DepotError(f"{url} answered {code}; try again in a moment") from error
 
 
 def _without_extra(error: ModuleNotFoundError) -> DepotError:
