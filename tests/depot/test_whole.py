@@ -390,7 +390,7 @@ def test_when_s3_is_away_nothing_is_lost_and_all_else_goes_on(
                 delete.main(command)
         with pytest.raises(DepotError):
             clean.main([])
-        assert load_study(HERE.url, "tiny")
+        assert load_study(HERE.url, "tiny").study_name == "tiny"
         capsys.readouterr()
         assert study(SHORT) == 0, "the study is not worse for it"
         assert "The dashboard does not show it" in capsys.readouterr().out
