@@ -71,7 +71,7 @@ def test_models_are_made_used_moved_and_served_there(
 ) -> None:
     before = made(capsys, "--arm", "baseline")
     assert files.main([place]) == 0
-    assert f"{place}: 1 bundles and" in capsys.readouterr().out
+    assert f"{place}: 1 bundle, " in capsys.readouterr().out
     assert not (HERE.root / before).exists()
     assert not [*(HERE.root / "artifacts").glob("*")]
     assert not [*(HERE.root / "bundles").glob("*")]
@@ -101,6 +101,8 @@ def test_models_are_made_used_moved_and_served_there(
     taken = client.get(f"/tuner/models/tiny/{best}/download")
     (tmp_path / "taken.zip").write_bytes(taken.content)
     assert tuner.load(tmp_path / "taken.zip", case=TINY).predict([[-2.0, 0.1]]).tolist() == ["left"]
+    tried = client.post(f"/api/v1/models/tiny/{best}/predict", content="x,y\n-2,0\n3,3\n")
+    assert [one["class"] for one in tried.json()["predictions"]] == ["left", "right"]
     shown = client.get("/tuner/machine")
     assert f"are kept in {place}." in shown.text
     chinese = client.get("/tuner/machine", headers={"Accept-Language": "zh"})

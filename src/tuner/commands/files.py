@@ -57,8 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             workplace, arguments.place, lambda text: sys.stderr.write(f"{text}\n"), arguments.share
         )
     found = contents_of(workplace.depot)
-    sys.stdout.write(
-        f"{workplace.depot.url}: {found.bundles} bundles and {found.artifacts} files for the "
-        f"dashboard, {size(found.bytes)}\n"
-    )
+    bundles = f"{found.bundles} bundle{'' if found.bundles == 1 else 's'}"
+    others = f"{found.artifacts} file{'' if found.artifacts == 1 else 's'} for the dashboard"
+    sys.stdout.write(f"{workplace.depot.url}: {bundles}, {others}, {size(found.bytes)}\n")
     return 0
