@@ -1,6 +1,5 @@
 """What a search saves, and loses, that divides the improvement it expects by what it costs.
 
-
     python studies/search/thrift.py small_digits --seeds 1 2 3 --thrift 0 1 --out FILE
 
 A line of the CSV is a search of 50 trials as `tuner study` makes it, on one core: the work of all
