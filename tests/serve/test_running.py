@@ -90,7 +90,9 @@ def test_the_container_copies_and_starts_what_there_is() -> None:
     assert words.index("USER") < words.index("VOLUME"), "the volume is the user's"
     assert "USER" in words
     assert "root" not in dict(steps())["USER"]
-    extras = re.search(r"\[([a-z0-9,]+)\]", " ".join(rest for word, rest in steps() if word == "RUN"))
+    extras = re.search(
+        r"\[([a-z0-9,]+)\]", " ".join(rest for word, rest in steps() if word == "RUN")
+    )
     assert extras is not None
     project = (root / "pyproject.toml").read_text(encoding="utf-8")
     assert all(re.search(rf"^{one} = \[", project, re.M) for one in extras[1].split(","))
