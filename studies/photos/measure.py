@@ -3,9 +3,9 @@
     python studies/photos/measure.py --data-dir DIR --out studies/photos/trained.csv
 
 `screen`: 32 trainings, of which each differs from the others in half of 15 changes, so that every
-change is measured on all of them (a fractional factorial of resolution IV: no change is confounded
-with a pair of others). `paired`: one change at a time on the same sets and seeds. Continues where it
-was. `table.py` reads the file.
+change is measured on all of them (a fractional factorial of resolution IV: no change is mixed up
+with a pair of others). `paired`: one change at a time on the same sets and seeds, of which only
+some were trained so far. Continues where it was. `table.py` reads the file.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ SCREENED: dict[str, dict[str, Any]] = {
 BETTER = {"middle": True, "head": "both"}
 PAIRED: dict[str, dict[str, Any]] = {
     "reference": {},
+    "as it was": {"middle": False, "head": "average"},
     "weight decay 0.5": {"weight_decay": 0.5},
     "mixup and cutmix": {"mix": "both"},
     "the whole photo": {"middle": False},

@@ -16,7 +16,6 @@ from PIL import ExifTags, Image
 
 from tuner.data.images import read_image
 from tuner.data.modes import CONVERSIONS, to_eight_bits
-from tuner.data.reading import READ_IMAGE, UNKNOWN, how_read, witnessed
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
@@ -411,35 +410,3 @@ def test_a_format_that_is_not_read_names_those_that_are(tmp_path: Path) -> None:
     path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     with pytest.raises(DataError, match=r"photo\.heic .* one of the formats JPEG, PNG, .*convert"):
         read_image(path, (3, 8, 8))
-
-
-@pytest.mark.parametrize(
-    ("size", "kept"),
-    [
-        ((24, 20), (2, 0, 22, 20)),
-        ((20, 24), (0, 2, 20, 22)),
-        ((20, 20), (0, 0, 20, 20)),
-        ((20, 24), (0, 7, 20, 17)),
-        ((40, 20), (15, 0, 25, 20)),
-    ],
-)
-def test_the_middle_of_a_picture_keeps_its_aspect(
-    tmp_path: Path, size: tuple[int, int], kept: tuple[int, int, int, int]
-) -> None:
-    path, cut = tmp_path / "picture.png", tmp_path / "cut.png"
-    with Image.open(io.BytesIO(PNG)) as image:
-        whole = image.resize(size)
-    whole.save(path)
-    whole.crop(kept).save(cut)
-    shape = 3, kept[3] - kept[1], kept[2] - kept[0]
-    assert torch.equal(read_image(path, shape, middle=True), read_image(cut, shape))
-
-
-def test_the_middle_is_not_read_as_the_whole_is(tmp_path: Path) -> None:
-    path = tmp_path / "picture.png"
-    path.write_bytes(PNG)
-    with witnessed() as seen:
-        middle = read_image(path, (3, 8, 8), middle=True)[None]
-        assert how_read(middle, seen, own=False) == UNKNOWN, "predict reads the whole"
-        whole = read_image(path, (3, 8, 8))[None]
-        assert how_read(whole, seen, own=False) == READ_IMAGE

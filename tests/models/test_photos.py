@@ -10,6 +10,8 @@ import torch
 from tuner.case.contract import Shape
 from tuner.models.cnn import CNNHyperparameters, build_cnn
 from tuner.models.photos import CLOSER, PhotoHyperparameters, build_photo_cnn, enlarged
+from tuner.models.priors.cnn import cnn_priors
+from tuner.models.priors.situation import Situation
 
 SHAPE = Shape((3, 16, 16), 5)
 PLAIN = CNNHyperparameters(width=4, hidden=0, batch_norm=True, padding=True)
@@ -38,14 +40,8 @@ def test_a_closer_look_is_taken_in_use_alone(mirror: bool) -> None:
     torch.manual_seed(0)
     network = build_photo_cnn(replace(PHOTOS, closer=True, mirror=mirror), SHAPE)
     plain = build_cnn(replace(PLAIN, mirror=mirror), SHAPE)
-    plain.load_state_dict(
-        {name.removeprefix("network."): value for name, value in network.state_dict().items()}
-        if not mirror
-        else {
-            name.removeprefix("network.") if name.count("network.") > 1 else name: value
-            for name, value in network.state_dict().items()
-        }
-    )
+    weights = network.state_dict().items()
+    plain.load_state_dict({name.removeprefix("network."): value for name, value in weights})
     seen = photos()
     assert torch.equal(network.train()(seen), plain.train()(seen))
     network.eval(), plain.eval()
@@ -76,3 +72,19 @@ def test_both_poolings_stand_side_by_side() -> None:
     pooled = torch.cat((kept.mean((2, 3)), kept.amax((2, 3))), dim=1)
     assert torch.equal(network.eval()(photos()), output(pooled))
     assert output.in_features == 2 * kept.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "choices", "likeliest"),
+    [
+        ("head", ("flatten", "average", "both"), "both"),
+        ("head", ("flatten", "average"), "average"),
+        ("closer", (False, True), True),
+    ],
+)
+def test_a_guess_takes_up_what_a_space_names(
+    name: str, choices: tuple[object, ...], likeliest: object
+) -> None:
+    seen = Situation(rows=80, classes=5, features=3 * 64 * 64, side=64, decoupled=True)
+    prior = cnn_priors(seen)[name]
+    assert max(choices, key=lambda one: prior.weight(one, 0, 0)) == likeliest

@@ -9,8 +9,7 @@ How any file is read, whatever wrote it:
 - Transparency: composed on white.
 - Animations and files of several pages: the first frame.
 - Colour profiles: not applied; the numbers in the file are taken as they are (sRGB, usually).
-- Size: the whole picture is resized, bilinear, to the shape asked for; its aspect may change. Where
-  `middle` is asked for, it keeps its aspect, and loses what is too wide or too high for the shape.
+- Size: the whole picture is resized, bilinear, to the shape asked for; its aspect may change.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ GREY_MODES = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"}
 AT_A_TIME = 256  # images that are read ahead
 
 
-def read_image(path: Path, shape: tuple[int, int, int], *, middle: bool = False) -> Tensor:
+def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
     """Decode one image file and resize it, whole, to `shape`, by the rules of this module.
 
     >>> from pathlib import Path
@@ -73,8 +72,6 @@ def read_image(path: Path, shape: tuple[int, int, int], *, middle: bool = False)
     Args:
         path: in one of FORMATS.
         shape: (C, H, W) with C 1 for grey or 3 for colour.
-        middle: cut the largest part of this aspect out of the middle, in place of the whole. A case
-            that reads its images so says how with `Case.read`.
 
     Returns:
         (C, H, W) uint8.
@@ -84,9 +81,8 @@ def read_image(path: Path, shape: tuple[int, int, int], *, middle: bool = False)
             range, or absurdly large; it is named.
     """
     with _warnings_apart():
-        found = _read(path, shape, middle=middle)
-    if not middle:  # what is noted is what new ones are read by, whole
-        note(found)
+        found = _read(path, shape)
+    note(found)
     return found
 
 
@@ -197,22 +193,12 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise DataError(f"{path} cannot be read as an image: {error}") from error
 
 
-def _read(path: Path, shape: tuple[int, int, int], *, middle: bool = False) -> Tensor:
+def _read(path: Path, shape: tuple[int, int, int]) -> Tensor:
     channels, height, width = shape
     with _opened(path) as image:
         plain = _upright(to_eight_bits(image), image)
-        box = _middle(plain.size, width / height) if middle else None
-        size = width, height
-        pixels = plain.convert(MODES[channels]).resize(size, Image.Resampling.BILINEAR, box)
+        pixels = plain.convert(MODES[channels]).resize((width, height), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(pixels)).view(height, width, channels).permute(2, 0, 1)
-
-
-def _middle(size: tuple[int, int], aspect: float) -> tuple[float, float, float, float]:
-    """Return the largest box of an aspect in the middle of a picture: left, top, right, bottom."""
-    width, height = size
-    wide, high = min(width, height * aspect), min(height, width / aspect)
-    left, top = (width - wide) / 2, (height - high) / 2
-    return left, top, min(left + wide, width), min(top + high, height)
 
 
 def _look(path: Path) -> Look:

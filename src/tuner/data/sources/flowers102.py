@@ -60,12 +60,12 @@ def read(folder: Path) -> Dataset:
 
 
 def read_photo(path: Path) -> Tensor:
-    """Read the middle of one photo, as the data set's own are read: (3, 64, 64) uint8.
+    """Read one photo as the data set's own are read: (3, 64, 64) uint8.
 
     Raises:
         DataError: it cannot be read; it is named.
     """
-    return read_image(path, SHAPE, middle=True)
+    return read_image(path, SHAPE)
 
 
 def download(folder: Path) -> None:
