@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--arms", nargs="+", default=list(ARMS))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sets = class_sets(arguments.data_dir)
@@ -112,11 +113,11 @@ def main() -> None:
         for seed in range(arguments.rounds):
             place = len(sets) - 1 - seed % len(sets)
             data = dataset(arguments.data_dir, sets[place])
-            for arm, values in ARMS.items():
+            for arm in arguments.arms:
                 if (arm, str(place), str(seed)) in done:
                     continue
                 began = time.process_time()
-                found = accuracy(data, values, seed)
+                found = accuracy(data, ARMS[arm], seed)
                 seconds = f"{time.process_time() - began:.1f}"
                 writer.writerow([arm, place, seed, seconds, f"{found:.2f}"])
                 file.flush()

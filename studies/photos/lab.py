@@ -1,8 +1,8 @@
 """Trainings of a small network on 100 photos of five classes of Flowers-102.
 
 A plain loop of its own, so that what was tried and did not help needs no place in tuner. It
-computes as tuner does: bfloat16, channels last, AdamW, one cycle. The classes of the case `flowers` are left
-out; the thirty largest others are dealt to six sets of five.
+computes as tuner does: bfloat16, channels last, AdamW, one cycle. The classes of the case `flowers`
+are left out; the thirty largest others are dealt to six sets of five.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def confirmed(rows: list[dict[str, Any]]) -> None:
     known = defaultdict(dict)
     for row in rows:
         known[row["set"], row["seed"]][row["arm"]] = row
-    pairs = [one for one in known.values() if len(one) == 2]
+    pairs = [one for one in known.values() if {"before", "now"} <= one.keys()]
     print("\nby tuner itself")
     for arm in ("before", "now"):
         scores = [float(one[arm]["accuracy"]) for one in pairs]
