@@ -19,7 +19,9 @@ an image and its mirror image in use |
 weight decay make plain cross entropy as good as methods made for few images |
 
 The two rows on pooling and on scales were added later, after a test on classes of Flowers-102 that
-no case has (`studies/photos`). Rules of thumb: as many poolings as leave maps of about 4 pixels a side; augmentation in the middle
+no case has (`studies/photos`).
+
+Rules of thumb: as many poolings as leave maps of about 4 pixels a side; augmentation in the middle
 of its range; epochs three quarters up the range of a case, which has been made as long as is worth
 it for its rows, and 30 at most from 50,000 rows on.
 """
