@@ -7,12 +7,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from tests.making import history
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import load_study
 
@@ -52,13 +52,14 @@ def started_until(folder: Path, line_begins: str | tuple[str, ...]) -> subproces
 
 
 def wait_for_the_end_of_group(group: int) -> None:
-    for _ in range(600):
+    def is_empty() -> bool:
         try:
             os.killpg(group, 0)
         except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    raise AssertionError("processes are left behind")
+            return True
+        return False
+
+    wait_until(is_empty)
 
 
 def kill(running: subprocess.Popen[str]) -> None:
@@ -77,7 +78,7 @@ def run_through(folder: Path) -> None:
 
 
 def end_well(running: subprocess.Popen[str]) -> None:
-    err = running.communicate(timeout=300)[1]
+    err = running.communicate(timeout=SECONDS_TO_HANG)[1]
     assert (running.returncode, err) == (0, "")
 
 

@@ -30,17 +30,19 @@ import time_machine
 from tests.disks import leave
 from tests.disturbing import ENVIRONMENT, end_well, kill, left_by, run_through, start, started_until
 from tests.making import TINY, history, make_brief, search
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.engines.processes import ProcessEngine
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from optuna.trial import FrozenTrial
 
     from tuner.search.lineup import Running
 
 pytestmark = pytest.mark.slow
+SECONDS_LOCKED = 8  # longer than the five that SQLite in Python waits by itself
 
 
 def follow(running: subprocess.Popen[str], line_begins: str) -> None:
@@ -61,16 +63,17 @@ def kill_all_workers(running: subprocess.Popen[str]) -> None:
         worker.kill()
 
 
-def stop_the_machine(running: subprocess.Popen[str], seconds: float) -> None:
+def stop_the_machine(running: subprocess.Popen[str], until: Callable[[], bool]) -> None:
     """As if its lid were shut: nothing of ours runs, and then goes on."""
     os.killpg(running.pid, signal.SIGSTOP)
-    time.sleep(seconds)
+    time.sleep(2)
+    wait_until(until)
     os.killpg(running.pid, signal.SIGCONT)
 
 
 def lock(database: Path, seconds: float) -> None:
     """Hold the database as another program does that writes to it for long."""
-    with closing(sqlite3.connect(database, isolation_level=None, timeout=60)) as other:
+    with closing(sqlite3.connect(database, isolation_level=None, timeout=SECONDS_TO_HANG)) as other:
         other.execute("BEGIN EXCLUSIVE")
         before = other.execute("SELECT count(*) FROM trials").fetchone()
         time.sleep(seconds)
@@ -100,7 +103,10 @@ class Dashboard(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(0.2):
-            with suppress(OSError), urllib.request.urlopen(self.url, timeout=60) as answer:
+            with (
+                suppress(OSError),
+                urllib.request.urlopen(self.url, timeout=60) as answer,
+            ):
                 self.answers += answer.status == 200
 
     def close(self) -> None:
@@ -119,13 +125,14 @@ def test_a_night_of_one_study(tmp_path: Path, undisturbed: dict[str, Any]) -> No
         follow(running, "[5/")
         kill_all_workers(running)
         follow(running, "[9/")
-        stop_the_machine(running, 5)
+        stop_the_machine(running, lambda: dashboard.answers > 2)
+        watched = dashboard.answers
         follow(running, "[14/")
-        lock(tmp_path / "storage" / "studies.db", 30)
+        lock(tmp_path / "storage" / "studies.db", SECONDS_LOCKED)
         end_well(running)
+        wait_until(lambda: dashboard.answers > watched + 2)
     finally:
         dashboard.close()
-    assert dashboard.answers > 10
     assert left_by(tmp_path) == undisturbed
 
 
@@ -134,7 +141,7 @@ def test_a_night_of_one_study(tmp_path: Path, undisturbed: dict[str, Any]) -> No
 def test_the_disk_is_full(small_disk: Path, undisturbed: dict[str, Any]) -> None:
     leave(small_disk, 30_000)
     attempts = 0
-    while (ended := start(small_disk)).wait(timeout=300) != 0:
+    while (ended := start(small_disk)).wait(timeout=SECONDS_TO_HANG) != 0:
         err = ended.communicate()[1]
         assert ended.returncode == 2, err
         assert err.startswith("tuner: ")

@@ -18,6 +18,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.making import DATABASE
+from tests.waiting import SECONDS_TO_HANG
 from tuner.commands.ablate import main as ablate
 from tuner.commands.check import main as check
 from tuner.commands.retrain import main as retrain
@@ -138,7 +139,7 @@ def test_a_study_that_is_ended_and_continued_is_the_same(
                 running.send_signal(how)
                 break
         with running.stdout:
-            running.wait(timeout=60)
+            running.wait(timeout=SECONDS_TO_HANG)
         ended += running.returncode != 0
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert ended >= 3
@@ -328,7 +329,7 @@ def test_a_loop_is_tried_before_a_night_is_lost(
 ) -> None:
     path = tmp_path / "train.py"
     path.write_text(f"SEEN = []\ndef train(trial):\n  {body}", encoding="utf-8")
-    assert check([str(path), "--seconds", "30"]) == status
+    assert check([str(path), "--seconds", f"{SECONDS_TO_HANG:.0f}"]) == status
     assert said in capsys.readouterr().out
 
 

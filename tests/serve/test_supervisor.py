@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.making import TINY, history
+from tests.waiting import wait_until
 from tuner.commands.study import main
 from tuner.runs.deletion import delete_study
 from tuner.serve.chores import delete_request
@@ -55,13 +56,14 @@ def submit(queue: Queue, **options: object) -> int:
 
 
 def until(supervisor: Supervisor, number: int, good: Callable[[Job], bool]) -> Job:
-    for _ in range(1200):
+    def look() -> Job | None:
         supervisor.look()
         job = supervisor.queue.get(number)
-        if good(job):
-            return job
-        time.sleep(0.1)
-    raise AssertionError(f"job {number} is {job.state}: {job.last_words}")
+        return job if good(job) else None
+
+    found = wait_until(look, lambda: supervisor.queue.get(number))
+    assert found is not None
+    return found
 
 
 def ended(job: Job) -> bool:
@@ -87,10 +89,9 @@ def reference(folder: Path) -> list[object]:
 def test_a_study_that_is_killed_and_abandoned_ends_as_if_it_had_not_been(
     queue: Queue, workplace: Workplace, tmp_path: Path
 ) -> None:
-    number = submit(queue)
+    number = submit(queue, case="slow", name="tiny")
     first = Supervisor(queue, workplace, SHELF, 1)
-    until(first, number, lambda job: job.state == "running")
-    time.sleep(3)
+    until(first, number, lambda _: "[2/" in tail_of(log_of(workplace, number)))
     kill(first)
     until(first, number, lambda job: job.starts == 2)
     abandoned = process_of(first)
