@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.disturbing import SLOW
 from tests.making import TINY, history
 from tests.waiting import wait_until
 from tuner.commands.study import main
@@ -79,10 +80,10 @@ def kill(supervisor: Supervisor) -> None:
     os.kill(process_of(supervisor).pid, signal.SIGKILL)
 
 
-def reference(folder: Path) -> list[object]:
+def reference(folder: Path, case: str = TINY) -> list[object]:
     there = Workplace.at(folder)
     arguments = ["--trials", str(TRIALS), "--seeds", "2", "--workers", "1"]
-    assert main([TINY, *arguments, "--home", str(folder)]) == 0
+    assert main([case, *arguments, "--home", str(folder)]) == 0
     return list(history(load_study(there.url, "tiny")))
 
 
@@ -101,7 +102,8 @@ def test_a_study_that_is_killed_and_abandoned_ends_as_if_it_had_not_been(
     job = until(second, number, ended)
     assert job.state == "done", job.last_words
     abandoned.wait()
-    assert list(history(load_study(workplace.url, "tiny"))) == reference(tmp_path / "other")
+    undisturbed = reference(tmp_path / "other", SLOW)
+    assert list(history(load_study(workplace.url, "tiny"))) == undisturbed
     assert workplace.report("tiny").is_dir()
 
 

@@ -7,8 +7,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +17,7 @@ import pytest
 from optuna.exceptions import StorageInternalError as StorageError
 from sqlalchemy.exc import SQLAlchemyError
 
+from tests.forked import Command
 from tests.making import TINY
 from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.study import sqlite
@@ -126,25 +125,16 @@ def test_the_log_of_a_deleted_database_is_not_played_into_the_next(tmp_path: Pat
     assert optuna.get_all_study_names(open_storage(url, create=True)) == []
 
 
-class Command:
+class Watched:
     """A command in a process of its own; how many trials have ended is known."""
 
     def __init__(self, folder: Path, *words: str) -> None:
         self.ended = 0
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        self.running = subprocess.Popen(
-            [sys.executable, "-u", "-m", *words],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": path},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.running = Command(words, folder, os.environ)
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()
 
     def _listen(self) -> None:
-        assert self.running.stdout is not None
         for line in self.running.stdout:
             if re.match(r"\[\d+/", line):
                 self.ended += 1
@@ -154,8 +144,6 @@ class Command:
         assert self.running.poll() is None, self.running.communicate()
 
     def end(self) -> str:
-        assert self.running.stdout is not None
-        assert self.running.stderr is not None
         with self.running.stdout, self.running.stderr:
             errors = self.running.stderr.read()
             self.running.wait(timeout=SECONDS_TO_HANG)
@@ -205,7 +193,7 @@ def test_a_copy_of_the_file_has_what_had_finished(how: str, tmp_path: Path) -> N
         Path(case).write_text(BREAKS, encoding="utf-8")
     trials = "8" if how in {"well", "error"} else "400"
     words = [case, "--trials", trials, "--seeds", "0", "--workers", "1", "--name", "one"]
-    command = Command(tmp_path, "tuner.study", *words)
+    command = Watched(tmp_path, "tuner.study", *words)
     database = tmp_path / "storage" / "studies.db"
     if how.startswith("SIG"):
         command.wait_for(5)
@@ -235,7 +223,7 @@ def test_so_it_is_after_the_other_commands(own_workplace: Path) -> None:
         ("tuner.report", "tiny"),
         ("tuner.verify", "tiny", "--case", TINY, "--workers", "1"),
     ):
-        command = Command(own_workplace, *words)
+        command = Watched(own_workplace, *words)
         assert (command.end(), command.running.returncode) == ("", 0)
         assert not beside(database)
     copy = optuna.load_study(study_name="tiny", storage=f"sqlite:///{_moved(database)}")
