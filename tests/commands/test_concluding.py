@@ -40,6 +40,7 @@ def facts(
         "trials": {"total": 50},
         "ablation": ablation,
         "outlook": {"more_trials": more_trials},
+        "budget": None,
     }
 
 
@@ -110,6 +111,12 @@ def test_an_ablation_ends_with_its_answer(
 ) -> None:
     assert sentence in smallest_line(found)
     assert command in after_ablation(found)
+
+
+def test_a_search_that_a_time_budget_has_ended_continues_in_twice_the_time() -> None:
+    ended = {**facts("no proven gain"), "budget": {"seconds": 240.0}}
+    line = next_command(ended, "tuner study housing --budget 4m")
+    assert line == "tuner study housing --budget 480s   # continue the search"
 
 
 def test_a_search_that_has_tried_all_is_not_continued() -> None:

@@ -681,7 +681,9 @@ def test_a_number_of_trials_that_came_from_a_time(tmp_path: Path) -> None:
     add_session(study, "python -m tuner.study flowers --budget 10m", search_seconds=500.0)
     text, facts = worded(study, tmp_path)
     assert facts["budget"] == {"seconds": 600}
-    assert "came from a time budget of 10 min 0 s (`--budget`): `--trials 12` makes" in text
+    assert (
+        "came from a time budget of 10 min 0 s (`--budget`). Under *How can I repeat it?*" in text
+    )
     assert "tuner study flowers --trials 12" in text
     assert "python -m" not in text, "one form, also of what earlier versions kept"
 

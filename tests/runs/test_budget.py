@@ -19,7 +19,7 @@ from tuner.evidence.looks import Plan
 from tuner.runs.budget import Budget, enough_by, forget_the_end, seconds_spent
 from tuner.runs.observer import Silent
 from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
-from tuner.study.design import Race
+from tuner.study.design import Design, Race
 from tuner.study.schema import BUDGET, STOPPED
 from tuner.study.store import load_study
 from tuner.workplace import Workplace
@@ -50,8 +50,10 @@ def budget_of(study: optuna.Study, said: list[str], seconds: float = 600, **told
         seconds=seconds,
         spent=told.get("spent", 0),
         models=int(told.get("models", 6)),
+        fewest=int(told.get("fewest", told.get("models", 6))),
         most=int(told.get("most", told.get("models", 6))),
-        race=Race(entered=(6, 5, 4, 3, 2), arms=5),
+        rounds=5,
+        design=Design(race=Race(entered=(6, 5, 4, 3, 2), arms=5)),
         folds=5,
         slots=int(told.get("slots", 1)),
         audits=True,
@@ -160,7 +162,7 @@ def test_time_is_kept_for_both_looks_at_the_test(
     made = Budget.of(study, settings, 1, Silent(), rounds=6, models=asked)
     assert made is not None
     assert made.models == made.most == models
-    assert bool(made.race.entered) == bool(models)
+    assert made.rounds == 6
 
 
 def test_a_search_that_has_stopped_goes_on_where_more_is_asked_for(tmp_path: Path) -> None:
@@ -250,7 +252,9 @@ def test_its_trials_are_those_of_a_study_without(
     report = json.loads((own_workplace / "timed/reports/tiny/report.json").read_text("utf-8"))
     assert report["budget"] == {"seconds": 500}
     text = (own_workplace / "timed/reports/tiny/report.md").read_text("utf-8")
-    assert f"`--trials {len(timed)}` makes the same study, bit for bit" in text
-    assert f"--trials {len(timed)} --seeds 0 --workers 1 --home storage-again" in text
+    assert "is the command that makes the same study without a clock, bit for bit" in text
+    cost = report["limits"]["allowed"]["cost"]
+    again = f"--trials {len(timed)} --max-cost {cost:g} --seeds 0 --workers 1 --home storage-again"
+    assert again in text
     assert main(words) == 0
     assert len(load_study(Workplace.at(Path("timed")).url, "tiny").trials) == len(timed)

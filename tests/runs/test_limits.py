@@ -116,14 +116,20 @@ def test_limits_stand_in_the_report(here: Workplace) -> None:
     assert "It differs from run to run" in text
 
 
-@pytest.mark.parametrize("limits", [{"parameters": 0}, {"latency_ms": -1.0}])
+@pytest.mark.parametrize("limits", [{"parameters": 0}, {"latency_ms": -1.0}, {"cost": 0}])
 def test_limits_are_above_zero(limits: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="is not above zero"):
         Limits(**limits)
 
 
 @pytest.mark.parametrize(
-    "typed", [["--max-parameters", "0"], ["--max-latency-ms", "fast"], ["--max-latency-ms", "nan"]]
+    "typed",
+    [
+        ["--max-parameters", "0"],
+        ["--max-latency-ms", "fast"],
+        ["--max-latency-ms", "nan"],
+        ["--max-cost", "-1"],
+    ],
 )
 def test_a_limit_that_nothing_keeps_is_refused(
     typed: list[str], capsys: pytest.CaptureFixture[str]

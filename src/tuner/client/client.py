@@ -43,6 +43,7 @@ class StudyOptions(TypedDict, total=False):
     metric: str | None
     max_parameters: int | None
     max_latency_ms: float | None
+    max_cost: float | None
     accept_changes: bool
 
 

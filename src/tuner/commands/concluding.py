@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -159,8 +160,12 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
         if facts["outlook"]["more_trials"] == "no":
             return ""
         words = _without(_without(shlex.split(command), "--trials"), "--try")
-        more = str(2 * facts["trials"]["total"])
-        return f"{shlex.join([*words, '--trials', more])}   # continue the search"
+        if facts["budget"]:
+            more = ["--budget", f"{math.ceil(2 * facts['budget']['seconds'])}s"]
+            words = _without(words, "--budget")
+        else:
+            more = ["--trials", str(2 * facts["trials"]["total"])]
+        return f"{shlex.join([*words, *more])}   # continue the search"
     where = f" {facts['where']}" if facts["where"] else ""
     case = facts["reference"]
     own = f" --case {shlex.quote(case)}" if is_file(case) or is_loop(case) else ""

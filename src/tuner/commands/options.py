@@ -57,7 +57,7 @@ def seconds(text: str) -> int:
     return whole
 
 
-def milliseconds(text: str) -> float:
+def above_zero(text: str) -> float:
     """Read a number above zero: an argparse type."""
     try:
         value = float(text)

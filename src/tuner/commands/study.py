@@ -15,10 +15,10 @@ from tuner.commands.names import check_new_study
 from tuner.commands.options import (
     AUTO,
     MOST_SECONDS,
+    above_zero,
     add_compute,
     add_workplace,
     compute_of,
-    milliseconds,
     seconds,
     start_importing,
     whole_number,
@@ -169,10 +169,18 @@ def add_repeatability(made: argparse.ArgumentParser) -> None:
     )
     made.add_argument(
         "--max-latency-ms",
-        type=milliseconds,
+        type=above_zero,
         metavar="MS",
         help="train no model that takes longer for one row, measured on this machine before the "
         "training (such a study cannot be repeated bit for bit)",
+    )
+    made.add_argument(
+        "--max-cost",
+        type=above_zero,
+        metavar="X",
+        help="train nothing that computes more than X times what the baseline does (counted from "
+        "shapes and epochs), no guess more than twice that; recipe and --try are trained anyway. "
+        "With --budget it is decided from the speed of this machine",
     )
     made.add_argument(
         "--accept-changes",
@@ -272,7 +280,11 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
         accept_changes=arguments.accept_changes,
         tries=tuple(arguments.tries),
         parent=arguments.parent,
-        limits=Limits(parameters=arguments.max_parameters, latency_ms=arguments.max_latency_ms),
+        limits=Limits(
+            parameters=arguments.max_parameters,
+            latency_ms=arguments.max_latency_ms,
+            cost=arguments.max_cost,
+        ),
         direction=arguments.direction,
         metric=arguments.score or arguments.metric,
         baseline=tuple(arguments.baseline),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     *("name", "trials", "seeds", "seed", "timeout", "budget", "fix", "tries", "order", "precision"),
-    *("metric", "max_parameters", "max_latency_ms", "accept_changes", "settings_of"),
+    *("metric", "max_parameters", "max_latency_ms", "max_cost", "accept_changes", "settings_of"),
 )
 ASKING = ("case", "url", "token_file", "key", "watch")
 

@@ -1,7 +1,8 @@
 """A study in a given time: when its search stops asking for trials, so that all else still fits.
 
-The clock decides nothing but that. What runs then is let end, so the study is the one that
-`--trials N` makes with as many trials, bit for bit.
+The clock decides nothing but that, what a trial may cost (`tuner.runs.allowance`), and whether
+there is time for two looks at the test. What runs then is let end, so the study is the one that
+`--trials N --max-cost X --seeds M` makes, bit for bit.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
 from tuner.evidence.duration import in_words
 from tuner.runs.observer import telling
-from tuner.study.arms import arms_of
+from tuner.study.arms import arms_of, candidates_of
 from tuner.study.design import Design, folds_trained
 from tuner.study.durations import seconds_on
-from tuner.study.schema import BUDGET, SECONDS, SESSIONS, STOPPED
+from tuner.study.schema import ALLOWED, BUDGET, SECONDS, SESSIONS, STOPPED
 from tuner.study.store import facts_of
-from tuner.study.trials import complete_trials, finished, scored_trials
+from tuner.study.trials import complete_trials, finished, is_new_guess, scored_trials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
-    from tuner.study.design import Race
 
     Enough = Callable[[optuna.Study], str | None]
 
 ROOM = 1.2  # of what is kept for the confirmation: its last models train on more rows
 PARTS = ("search_seconds", "confirmation_seconds", "audit_seconds")
+MOST_FOR_PROOF = 0.5  # of the budget, that two looks at the test may take to be planned for
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,24 +47,30 @@ class Budget:
         seconds: of all runs of the study together.
         spent: by earlier runs.
         models: an arm that the test takes, second look included; 0: nothing is confirmed.
+        fewest: models an arm that it takes where there is no time for more.
         most: models an arm that it may take, where the gain is hard to tell.
-        race: of the best on fresh folds.
+        rounds: of the race at most; there are no more of them than models an arm.
+        design: of the study: what its race is like.
         folds: trained in a trial that is neither baseline nor recipe.
         slots: fits that run at once.
         audits: whether pruned trials are trained to their end afterwards.
         say: is told how far the time goes, first when the baseline has ended.
+        guesses: seconds that each of those takes that waits, by number, where that is known.
     """
 
     study: optuna.Study
     seconds: float
     spent: float
     models: int
+    fewest: int
     most: int
-    race: Race
+    rounds: int
+    design: Design
     folds: int
     slots: int
     audits: bool
     say: Callable[[str], None]
+    guesses: Mapping[int, float] = field(default_factory=dict)
     began: float = field(default_factory=lambda: time.monotonic())
     told_at: int = 0  # trials at which it was said last
 
@@ -77,6 +84,7 @@ class Budget:
         *,
         rounds: int,
         models: int,
+        fewest: int | None = None,
         most: int | None = None,
         audits: bool = True,
     ) -> Budget | None:
@@ -84,20 +92,21 @@ class Budget:
 
         Args:
             rounds: of the race at most.
-            most: models an arm; None: `models`.
+            fewest: models an arm; None: `models`; so is `most`.
         """
         if settings.budget is None:
             return None
         made, models = facts_of(study), models if settings.confirms else 0
-        design = Design.of(made)
         *before, _ = study.user_attrs[SESSIONS]  # this run's own is the last
         return cls(
             study=study,
             seconds=settings.budget,
             spent=seconds_spent(before),
             models=models,
+            fewest=(fewest or models) if models else 0,
             most=(most or models) if models else 0,
-            race=design.race_of(design.candidates, rounds if models else 0),
+            rounds=rounds,
+            design=Design.of(made),
             folds=folds_trained(made, arm=False),
             slots=slots,
             audits=audits,
@@ -119,7 +128,7 @@ class Budget:
 
         What it decides is kept with the study.
         """
-        used, kept, a_trial = self.used, self.kept(study), self.of_a_trial(study)
+        used, kept, a_trial = self.used, self.kept(study), self._of_the_next(study)
         if a_trial is None or used + a_trial + kept <= self.seconds:
             return None
         done = finished(study)
@@ -130,6 +139,8 @@ class Budget:
         """Return the seconds that are kept for what follows the search."""
         complete = [self._as_the_others(trial) for trial in complete_trials(study)]
         confirmation = ROOM * self._confirmation(study, self.models)
+        if confirmation > MOST_FOR_PROOF * self.seconds:
+            confirmation = ROOM * self._confirmation(study, self.fewest)
         if not (self.audits and complete):
             return confirmation
         search = math.fsum(_seconds(scored_trials(study))) / self.slots
@@ -141,11 +152,36 @@ class Budget:
         more = self._confirmation(study, self.most) - self._confirmation(study, self.models)
         return ROOM * more
 
+    def models_that_fit(self, study: optuna.Study) -> int | None:
+        """Return how many models an arm are to meet the test in one look, once the search is over.
+
+        Returns:
+            None where there is time for the two looks that were planned, and where nothing is known
+            of the baseline. An earlier run of the same budget has decided it for all.
+        """
+        allowed = study.user_attrs.get(ALLOWED)
+        if allowed is None:
+            return None
+        if allowed["seconds"] == self.seconds and allowed["models"] is not None:
+            return int(allowed["models"])
+        counts = range(self.models, self.fewest - 1, -1)
+        left = self.left
+        fits = (n for n in counts if ROOM * self._confirmation(study, n) <= left)
+        if (models := next(fits, self.fewest)) == self.models:
+            return None
+        study.set_user_attr(ALLOWED, {**allowed, "models": models})
+        self.say(
+            f"{in_words(max(0.0, left))} are left of {in_words(self.seconds)}: that is enough for "
+            f"one look at {models} models an arm, where two looks at up to {self.models} were "
+            "planned."
+        )
+        return models
+
     def _confirmation(self, study: optuna.Study, models: int) -> float:
         """Return what a confirmation takes with so many models an arm, as far as trials tell.
 
         Baseline and recipe take what they took in the search, which may be far more than the others
-        do; the best takes what the present one took, or the average if that is more.
+        do, and so do the best; those that are not there yet take the average.
         """
         if not models or not (complete := complete_trials(study)):
             return 0.0
@@ -153,7 +189,10 @@ class Budget:
         arms = {name: self._as_the_others(trial) for name, trial in arms_of(study).items()}
         fixed = arms.get("baseline", mean) + arms.get("recipe", mean)
         tested = fixed + max(mean, arms.get("best", mean))
-        raced = sum(self.race.entered) * mean + self.race.arms * fixed
+        race = self.design.race_of(self.design.candidates, min(self.rounds, models))
+        best = [self._as_the_others(trial) for trial in candidates_of(study)]
+        best += [mean] * (self.design.candidates - len(best))
+        raced = math.fsum(sum(best[:entered]) for entered in race.entered) + race.arms * fixed
         return (raced + models * tested) / self.folds / self.slots
 
     def _as_the_others(self, trial: optuna.trial.FrozenTrial) -> float:
@@ -163,7 +202,17 @@ class Budget:
     def of_a_trial(self, study: optuna.Study) -> float | None:
         """Return the seconds that a trial takes; None while none has ended."""
         known = [self._as_the_others(trial) for trial in scored_trials(study)]
-        return fmean(known) if known else None
+        return fmean([*known, *self._waiting(study).values()]) if known else None
+
+    def _waiting(self, study: optuna.Study) -> dict[int, float]:
+        """Return what the guesses take that wait."""
+        waiting = filter(is_new_guess, study.get_trials(deepcopy=False))
+        return {t.number: self.guesses[t.number] for t in waiting if t.number in self.guesses}
+
+    def _of_the_next(self, study: optuna.Study) -> float | None:
+        """Return the seconds that the next trial takes."""
+        a_trial = self.of_a_trial(study)
+        return a_trial and next(iter(self._waiting(study).values()), a_trial)
 
     def tell(self) -> None:
         """Say what fits: when the first trial has ended, then after 5, 10, 20 and so on."""

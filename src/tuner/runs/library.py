@@ -42,6 +42,7 @@ def run_study(
     tries: Sequence[Mapping[str, object]] = (),
     max_parameters: int | None = None,
     max_latency_ms: float | None = None,
+    max_cost: float | None = None,
     direction: Direction | None = None,
     baseline: Mapping[str, object] | None = None,
     recipe: Mapping[str, object] | None = None,
@@ -74,6 +75,7 @@ def run_study(
         tries: configurations to be trained next; what is not named is as in the baseline.
         max_parameters: of a model; a configuration over it is not trained.
         max_latency_ms: of a model for one row, measured here before its training.
+        max_cost: of a training, as a multiple of what the baseline computes.
         direction: of a loop's score, where its file does not say.
         baseline: what to beat, by name, for a loop whose file does not say; so is `recipe`.
         timeout: seconds after which the search ends; None: no limit.
@@ -106,7 +108,7 @@ def run_study(
         baseline=assigned(baseline),
         recipe=assigned(recipe),
         tries=tuple(",".join(assigned(one)) for one in tries),
-        limits=Limits(parameters=max_parameters, latency_ms=max_latency_ms),
+        limits=Limits(parameters=max_parameters, latency_ms=max_latency_ms, cost=max_cost),
         timeout=timeout,
         budget=budget,
         data_dir=None if data_dir is None else Path(data_dir),

@@ -10,6 +10,7 @@ from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import price_of
 from tuner.evidence.stopping import CEILING, reason_to_stop
+from tuner.runs.allowance import allow, seconds_of_guesses
 from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.observer import Message, Opened, SearchEnded, Searching
 from tuner.runs.tries import total_with_tries
@@ -92,8 +93,12 @@ def search(
     engine: Engine,
     settings: StudySettings,
     observer: Observer,
-) -> None:
-    """Search an open study until it has its trials, or its time is over."""
+) -> Budget | None:
+    """Search an open study until it has its trials, or its time is over.
+
+    Returns:
+        What is left of its time budget; None: it has none.
+    """
     deadline = settings.timeout and time.monotonic() + settings.timeout
     auto = settings.trials is None
     total = CEILING if settings.trials is None else settings.trials
@@ -102,8 +107,19 @@ def search(
     mirror = Mirror(study)
     seeds = ROUNDS if settings.seeds is None else settings.seeds
     tests = looks_at(study, config.dataset.test.identity()) + 1
-    models = Plan.of(tests, settings.seeds).models[-1]
-    budget = Budget.of(mirror.study, settings, engine.slots, observer, rounds=seeds, models=models)
+    models = Plan.of(tests, settings.seeds).models
+    budget = Budget.of(
+        mirror.study,
+        settings,
+        engine.slots,
+        observer,
+        rounds=seeds,
+        models=models[-1],
+        fewest=models[0],
+    )
+    if budget is not None:
+        config = allow(study, config, engine, budget.seconds, budget.say)
+        budget.guesses = seconds_of_guesses(study, config)
     observer.tell(
         Opened(
             mirror.study,
@@ -128,3 +144,4 @@ def search(
     elif stopped := study.user_attrs.get(STOPPED):
         by = "--budget" if study.user_attrs.get(BUDGET) else "--trials auto"
         observer.tell(Message(f"Stopped by {by} {stopped['reason']}."))
+    return budget

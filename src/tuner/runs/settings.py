@@ -109,6 +109,7 @@ class StudySettings:
         for option, value, reason in (
             ("max-parameters", self.limits.parameters, "the model is made inside it"),
             ("max-latency-ms", self.limits.latency_ms, "the model is made inside it"),
+            ("max-cost", self.limits.cost, "what it computes cannot be counted"),
             ("precision", self.precision, "it computes as its own code says"),
             ("data-dir", self.data_dir, "it reads its own data"),
         ):

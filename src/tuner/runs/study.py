@@ -245,19 +245,31 @@ def _run(
         if where := backend.in_words(engine.slots):
             say(where)
         with record.timing("search_seconds"):
-            search(study, config, engine, settings, observer)
+            budget = search(study, config, engine, settings, observer)
         measure_importance(study, engine.slots, observer)
-        if settings.confirms and "baseline" not in arms_of(study):
-            say("Nothing to confirm yet: the baseline has no complete trial.")
-        elif settings.confirms and "best" not in arms_of(study):
-            say(f"Nothing to confirm yet: no trained model has {config.limits.in_words()} at most.")
+        if settings.confirms and (why_not := _nothing_to_confirm(study, config)):
+            say(why_not)
         elif settings.confirms:
-            models = workplace.confirmation(study.study_name)
+            asked, models = settings.seeds, workplace.confirmation(study.study_name)
+            if asked is None and budget is not None:
+                asked = budget.models_that_fit(study)
             observer.tell(Stage("confirming on fresh seeds"))
             with record.timing("confirmation_seconds"):
-                confirm(study, config, engine, settings.seeds, models, say)
+                confirm(study, config, engine, asked, models, say)
             shutil.rmtree(models, ignore_errors=True)  # scored, and the scores are stored
-        observer.tell(Stage("training pruned trials to their end, to see what pruning cost"))
-        with record.timing("audit_seconds"):
-            audit(study, config, engine, say)
+        if budget is None or budget.left > 0:
+            observer.tell(Stage("training pruned trials to their end, to see what pruning cost"))
+            with record.timing("audit_seconds"):
+                audit(study, config, engine, say)
     return report_on(study, workplace, observer)
+
+
+def _nothing_to_confirm(study: optuna.Study, config: StudyConfig) -> str | None:
+    """Say why there is nothing to confirm yet; None: there is."""
+    arms = arms_of(study)
+    if "baseline" not in arms:
+        return "Nothing to confirm yet: the baseline has no complete trial."
+    if "best" not in arms:
+        limits = config.limits.in_words()
+        return f"Nothing to confirm yet: each trained model has more than {limits}."
+    return None

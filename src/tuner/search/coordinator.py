@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import asdict, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
@@ -11,16 +12,17 @@ from optuna.trial import TrialState
 from tuner.engines.job import Failed, Finished, Job, Replica
 from tuner.errors import CaseError, StudyError
 from tuner.search.bayesian import QUEUED
+from tuner.search.cost import Costs
 from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
 from tuner.search.tpe import STARTUP
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
-from tuner.study.limits import BREAKS, LATENCY, PARAMETERS
+from tuner.study.limits import BREAKS, COST, LATENCY, PARAMETERS
 from tuner.study.opening import enqueue_arm
-from tuner.study.schema import ARM, GUESS
-from tuner.study.trials import guesses_before, scored_guesses
+from tuner.study.schema import ALLOWED, ARM, BUDGET, GUESS, STOPPED
+from tuner.study.trials import finished, guesses_before, scored_guesses
 from tuner.training.cost import latency_of, parameters_of
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from tuner.search.mirror import Mirror
     from tuner.search.virtual_time import Observer
     from tuner.study.configuration import StudyConfig
+    from tuner.study.limits import Limits
     from tuner.training.fitting import ReportPoint
 
 
@@ -128,11 +131,12 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         """Ask until a model is within the study's limits; baseline and recipe are trained anyway.
 
         Returns:
-            None where a trial that somebody has enqueued has ended as one that cannot be used.
+            None where a trial that somebody has enqueued has ended as one that cannot be used, and
+            where the search ends because nothing that is drawn fits into its time budget.
 
         Raises:
             CaseError: `suggest` or `build` fails.
-            StudyError: a hundred in a row are over a limit.
+            StudyError: a hundred in a row are over a limit that a person has set.
         """
         config = self.config
         for _ in range(MOST_IN_A_ROW):
@@ -155,26 +159,58 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
             trial.set_user_attr("hyperparameters", hyperparameters)
             self.mirror.write_new()
             self.study.tell(trial, state=TrialState.PRUNED)
-        raise StudyError(
-            f"{MOST_IN_A_ROW} configurations in a row need more than {config.limits.in_words()}. "
-            "Allow more, or narrow the search space of the case"
+        self._give_up()
+        return None
+
+    def _give_up(self) -> None:
+        """End the search, as nothing that is drawn is within the limits.
+
+        Raises:
+            StudyError: they are a person's, and not what a time budget allows.
+        """
+        limits, allowed = self.config.limits, self.study.user_attrs.get(ALLOWED)
+        over = f"{MOST_IN_A_ROW} configurations in a row need more than {limits.in_words()}"
+        if not allowed or allowed["cost"] != limits.cost:
+            raise StudyError(f"{over}. Allow more, or narrow the search space of the case")
+        done = finished(self.study)
+        self.study.set_user_attr(BUDGET, {"seconds": allowed["seconds"]})
+        self.study.set_user_attr(
+            STOPPED, {"reason": f"after {done} trials: {over}", "trials": done}
         )
 
     def _is_within_limits(self, trial: optuna.Trial, chosen: Any) -> bool:
-        """Measure a model, unless an interrupted run has, and keep what was found."""
-        config, known = self.config, dict(trial.user_attrs)
-        if PARAMETERS not in known and config.limits.parameters is not None:
-            known[PARAMETERS] = parameters_of(config.case, chosen, config.dataset)
-        if LATENCY not in known and config.limits.latency_ms is not None:
-            known[LATENCY] = latency_of(config.case, chosen, config.dataset, config.plan)
-        excess = config.limits.excess(known)
+        """Measure a model, unless an interrupted run has, and keep what was found.
+
+        One that cannot be built is within them: its training fails, and tells why.
+        """
+        limits = self.config.limits.of_trial(trial.user_attrs)
+        try:
+            known = {**self._measured(limits, trial.user_attrs, chosen), **trial.user_attrs}
+        except CaseError:
+            return True
+        excess = limits.excess(known)
         told = self.study.get_trials(deepcopy=False)[trial.number].constraints
         for name, share in excess.items():
             trial.set_user_attr(name, known[name])
             if name not in told:
                 trial.set_constraint(name, share)  # TPE takes what is over a limit as the worst
         trial.set_user_attr(BREAKS, list(excess.values()))
-        return "arm" in known or all(share <= 0 for share in excess.values())
+        return ARM in known or all(share <= 0 for share in excess.values())
+
+    def _measured(self, limits: Limits, known: Mapping[str, Any], chosen: Any) -> dict[str, float]:
+        """Return what a model costs of what is limited and not known yet."""
+        config, found = self.config, dict[str, float]()
+        if PARAMETERS not in known and limits.parameters is not None:
+            found[PARAMETERS] = parameters_of(config.case, chosen, config.dataset)
+        if LATENCY not in known and limits.latency_ms is not None:
+            found[LATENCY] = latency_of(config.case, chosen, config.dataset, config.plan)
+        if COST not in known and limits.cost is not None:
+            found[COST] = self._costs.of(chosen)
+        return found
+
+    @cached_property
+    def _costs(self) -> Costs:
+        return Costs(self.config.case, self.config.dataset, self.config.plan)
 
     def _refuse(self, trial: optuna.Trial, given: Mapping[str, Any], why: Exception) -> None:
         """End a trial that somebody has enqueued with values that `suggest` cannot use.

@@ -20,7 +20,7 @@ from tuner.search.lineup import Lineup, most_ahead
 from tuner.search.replay import ALONGSIDE, Replay, stages_alongside
 from tuner.study.opening import only_failures
 from tuner.study.schema import STOPPED
-from tuner.study.trials import finished
+from tuner.study.trials import finished, is_new_guess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -144,11 +144,15 @@ class VirtualTimeSearch(ABC, Generic[R]):
     def _wants_another(
         self, total: int, enough: Callable[[optuna.Study], str | None] | None
     ) -> bool:
-        """Whether one more trial is wanted: up to the total, what is queued always is."""
+        """Whether one more trial is wanted: up to the total, what is queued always is.
+
+        A guess that nobody has tried is not, once the search has done enough.
+        """
         done = finished(self.study)
         if done + len(self.lineup) >= total:
             return False
-        if self._waiting() is not None:
+        waiting = self._waiting()
+        if waiting is not None and not is_new_guess(waiting):
             return True
         stopped = self.study.user_attrs.get(STOPPED)
         if stopped is None and enough and (reason := enough(self.study)):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tuner.serve.tables import Job, Kind
     from tuner.workplace import Workplace
 
-GIVEN = ("timeout", "order", "precision", "metric", "max_parameters", "max_latency_ms")
+GIVEN = ("timeout", "order", "precision", "metric", "max_parameters", "max_latency_ms", "max_cost")
 MOST_TRIALS, MOST_SEEDS, MOST_SECONDS = 100_000, 1000, 10**9
 MOST_PARAMETERS = 10**12
 LONGEST_LIST = 100  # of values that are fixed, or configurations that are tried
@@ -28,8 +28,8 @@ ARMS = ("best", "baseline", "recipe")
 ORDERS, PRECISIONS = ("work", "arrival"), ("float32", "bfloat16")
 KNOWN = {
     *("case", "name", "trials", "seeds", "seed", "timeout", "fix", "tries"),
-    *("order", "precision", "metric", "max_parameters", "max_latency_ms", "accept_changes"),
-    "budget",
+    *("order", "precision", "metric", "max_parameters", "max_latency_ms", "max_cost"),
+    *("accept_changes", "budget"),
 }
 
 
@@ -91,8 +91,9 @@ def _rarer(asked: Mapping[str, Any]) -> dict[str, Any]:
     if "max_parameters" in given:
         limit = whole("max_parameters", given["max_parameters"], 1, MOST_PARAMETERS)
         found["max_parameters"] = limit
-    if "max_latency_ms" in given:
-        found["max_latency_ms"] = _above_zero("max_latency_ms", given["max_latency_ms"])
+    for name in ("max_latency_ms", "max_cost"):
+        if name in given:
+            found[name] = _above_zero(name, given[name])
     if given.get("accept_changes", False) is not False:
         found["accept_changes"] = True
     return found
@@ -145,6 +146,7 @@ def words_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None) 
         "metric",
         "max_parameters",
         "max_latency_ms",
+        "max_cost",
     ):
         words += [f"--{name.replace('_', '-')}={options[name]}"] if name in options else []
     words += ["--accept-changes"] if options.get("accept_changes") else []

@@ -1,16 +1,18 @@
-"""What a model may cost at most: a configuration that costs more is not trained."""
+"""What a model may cost at most, in use and to train: what costs more is not trained."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tuner.errors import UsageError
+from tuner.study.schema import ALLOWED, ARM, FACTS, GUESS, TRIED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-PARAMETERS, LATENCY = "parameters", "latency_ms"  # attributes of a trial, if there are limits
+PARAMETERS, LATENCY, COST = "parameters", "latency_ms", "cost"  # of a trial, if there are limits
+GUESSES_MAY = 2.0  # compute so many times as much as what is drawn: they are worth more
 BREAKS = "breaks"  # list[float]: by which share it breaks each limit; above zero it does
 
 
@@ -22,10 +24,13 @@ class Limits:
         parameters: of the model; None: any number.
         latency_ms: milliseconds that the model takes for one row on the machine that measured it,
             before its training. It is another each time, so the trial keeps it; None: any.
+        cost: of a training, as a multiple of what the baseline's computes, and twice that for a
+            guess. Baseline, recipe and what a person tries are trained anyway. None: any.
     """
 
     parameters: int | None = None
     latency_ms: float | None = None
+    cost: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse limits that nothing could keep.
@@ -33,9 +38,9 @@ class Limits:
         Raises:
             UsageError: one is not above zero.
         """
-        for option, value in (("parameters", self.parameters), ("latency-ms", self.latency_ms)):
+        for name, value in asdict(self).items():
             if value is not None and not value > 0:
-                raise UsageError(f"--max-{option} {value:g} is not above zero")
+                raise UsageError(f"--max-{name.replace('_', '-')} {value:g} is not above zero")
 
     def __bool__(self) -> bool:
         """Whether there is any."""
@@ -50,13 +55,21 @@ class Limits:
         """Return them as a study keeps them; None: there are none."""
         return asdict(self) if self else None
 
+    def of_trial(self, attributes: Collection[str]) -> Self:
+        """Return those that a trial has to keep; it may have ARM, TRIED or GUESS."""
+        if self.cost is None:
+            return self
+        if not {ARM, TRIED}.isdisjoint(attributes):
+            return replace(self, cost=None)
+        return replace(self, cost=GUESSES_MAY * self.cost) if GUESS in attributes else self
+
     def excess(self, measured: Mapping[str, float]) -> dict[str, float]:
         """Return by which share a model is over each limit; at or under zero it keeps it.
 
         Args:
-            measured: PARAMETERS and LATENCY, where there is a limit of it.
+            measured: PARAMETERS, LATENCY and COST, where there is a limit of it.
         """
-        limits = {PARAMETERS: self.parameters, LATENCY: self.latency_ms}
+        limits = {PARAMETERS: self.parameters, LATENCY: self.latency_ms, COST: self.cost}
         return {
             name: measured[name] / limit - 1 for name, limit in limits.items() if limit is not None
         }
@@ -68,7 +81,23 @@ class Limits:
             parts.append(f"{self.parameters:,} parameters")
         if self.latency_ms is not None:
             parts.append(f"{self.latency_ms:g} ms a row")
+        if self.cost is not None:
+            parts.append(f"{self.cost:g} times the baseline's computing")
         return " and ".join(parts)
+
+
+def limits_of(attributes: Mapping[str, Any]) -> Limits:
+    """Return the limits of a study: those it was made with, and what a time budget has set.
+
+    Args:
+        attributes: of the study.
+    """
+    limits, allowed = Limits.of(attributes.get(FACTS, {})), attributes.get(ALLOWED)
+    if allowed is None:
+        return limits
+    asked = limits.cost
+    cost = allowed["cost"] if asked is None else min(asked, allowed["cost"])
+    return replace(limits, cost=cost)
 
 
 class Measured(Protocol):

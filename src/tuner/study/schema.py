@@ -15,6 +15,7 @@ CHANGES = "changes_accepted"  # list[AcceptedChange]: what was accepted since, o
 SESSIONS = "sessions"  # list[Session]: the runs of the study command
 STOPPED = "stopped"  # why the search has ended by itself; None: it has not
 BUDGET = "budget"  # the time budget that has ended the search; None: none has
+ALLOWED = "allowed"  # Allowed: what a time budget has decided
 CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
 MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does
@@ -161,6 +162,19 @@ class AcceptedChange(TypedDict):
     what: str
     was: str
     now: str
+
+
+class Allowed(TypedDict):
+    """What a time budget has decided, so that the study fits into it.
+
+    `cost` is what a trial may compute at most, as a multiple of the baseline, which takes
+    `baseline_seconds`; `models` an arm meet the test in one look, None: in two, as planned.
+    """
+
+    seconds: float
+    cost: float
+    baseline_seconds: float
+    models: int | None
 
 
 class Session(TypedDict):

@@ -8,7 +8,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from tuner.study.limits import was_passed_over
-from tuner.study.schema import GUESS, LOST
+from tuner.study.schema import GUESS, LOST, SEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,6 +55,11 @@ def guesses_before(study: optuna.Study, number: int) -> int:
 def waits_as_guess(trial: FrozenTrial) -> bool:
     """Whether a trial is a guess that nobody has tried yet."""
     return GUESS in trial.user_attrs and trial.state == TrialState.WAITING
+
+
+def is_new_guess(trial: FrozenTrial) -> bool:
+    """Whether a trial is a guess that no run has begun to train."""
+    return waits_as_guess(trial) and SEED not in trial.user_attrs
 
 
 def scored_guesses(study: optuna.Study) -> int:

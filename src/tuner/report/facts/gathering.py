@@ -77,7 +77,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "remarks": attributes.get(REMARKS, []),
         "changes_accepted": attributes.get(CHANGES, []),
         "metric": {"name": made["metric"], "direction": made["direction"]},
-        "limits": limits_facts(made, arms),
+        "limits": limits_facts(attributes, arms),
         "seed": made["seed"],
         "fixed": made.get("fixed", {}),
         "order": made.get("order", "work"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.study.limits import LATENCY, PARAMETERS, Limits, breaks_limits
+from tuner.study.limits import LATENCY, PARAMETERS, breaks_limits, limits_of
+from tuner.study.schema import ALLOWED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,14 +13,21 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-def limits_facts(made: Mapping[str, Any], arms: Mapping[str, FrozenTrial]) -> dict[str, Any] | None:
-    """Return the limits' entry in report.json; None where there are none."""
-    limits = Limits.of(made)
+def limits_facts(
+    attributes: Mapping[str, Any], arms: Mapping[str, FrozenTrial]
+) -> dict[str, Any] | None:
+    """Return the limits' entry in report.json; None where there are none.
+
+    Args:
+        attributes: of the study.
+    """
+    limits = limits_of(attributes)
     if not limits:
         return None
     return {
         "in_words": limits.in_words(),
         "limits": limits.facts(),
+        "allowed": attributes.get(ALLOWED),
         "arms": {
             name: {
                 PARAMETERS: trial.user_attrs.get(PARAMETERS),

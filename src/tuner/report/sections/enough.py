@@ -181,10 +181,10 @@ def _stopped(facts: Facts) -> str:
     stopped, budget = facts["stopped"], facts["budget"]
     if stopped and budget:
         return phrase(
-            "- The number of trials came from a time budget of {budget} (`--budget`): `--trials "
-            "{total}` makes the same study, bit for bit",
+            "- The number of trials came from a time budget of {budget} (`--budget`). Under *How "
+            "can I repeat it?* is the command that makes the same study without a clock, bit for "
+            "bit",
             budget=duration(budget["seconds"]),
-            total=facts["trials"]["total"],
         )
     if not stopped:
         return ""

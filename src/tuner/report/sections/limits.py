@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, nphrase, phrase
-from tuner.report.wording import BLANK, arm_word, listed
+from tuner.report.wording import BLANK, arm_word, duration, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,13 +33,28 @@ def rows_of_limits(facts: Facts, arms: Sequence[str]) -> list[list[str]]:
 
 
 def _in_words(limits: Facts) -> str:
-    """Write the limits as in a sentence."""
+    """Write what the model may need as in a sentence; empty: whatever it likes."""
     told = []
     if limits["parameters"] is not None:
         told.append(phrase("{count:,} parameters", count=limits["parameters"]))
     if limits["latency_ms"] is not None:
         told.append(phrase("{limit:g} ms a row", limit=limits["latency_ms"]))
-    return listed(told)
+    return listed(told) if told else ""
+
+
+def _of_a_training(found: Facts) -> str:
+    """Say what a trial may cost to train, and who has decided it; empty: whatever it likes."""
+    cost, allowed = found["limits"].get("cost"), found.get("allowed")
+    if cost is None:
+        return ""
+    if allowed is None or allowed["cost"] != cost:
+        return phrase("A trial may compute {cost:g} times as much as the baseline.", cost=cost)
+    return phrase(
+        "So that the study fits into its time budget of {budget}, a trial may compute {cost:g} "
+        "times as much as the baseline.",
+        budget=duration(allowed["seconds"]),
+        cost=cost,
+    )
 
 
 def notes_on_limits(facts: Facts) -> list[str]:
@@ -47,10 +62,15 @@ def notes_on_limits(facts: Facts) -> list[str]:
     found = facts.get("limits")
     if not found:
         return []
-    count = facts["trials"]["passed_over"]
+    count, said = facts["trials"]["passed_over"], list[str]()
+    if words := _in_words(found["limits"]):
+        said.append(phrase("The model may have {limits} at most.", limits=words))
+    if cost := _of_a_training(found):
+        said.append(cost)
     notes = [
-        joined(
-            phrase("- The model may have {limits} at most.", limits=_in_words(found["limits"])),
+        "- "
+        + joined(
+            *said,
             nphrase(
                 "{count} configuration needed more, and was not trained.",
                 "{count} configurations needed more, and were not trained.",

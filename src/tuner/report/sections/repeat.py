@@ -62,6 +62,9 @@ def repeat_command(facts: Facts) -> str:
     words = _without(_words(facts), elsewhere)
     if not facts["stopped"] or facts["budget"]:
         words = [*_without(words, ("--trials",)), "--trials", str(facts["trials"]["total"] or 1)]
+    limits = facts["limits"]
+    if limits and (cost := limits["limits"].get("cost")) is not None:
+        words = [*_without(words, ("--max-cost",)), "--max-cost", f"{cost:g}"]
     confirmation = facts["confirmation"]
     if not confirmation:
         words += ["--seeds", "0"]

@@ -84,6 +84,13 @@ class StudyWish(TypedDict):
     max_latency_ms: NotRequired[
         Annotated[float, Field(gt=0, allow_inf_nan=False, description="for one row")] | None
     ]
+    max_cost: NotRequired[
+        Annotated[
+            float,
+            Field(gt=0, allow_inf_nan=False, description="computing: so many times the baseline's"),
+        ]
+        | None
+    ]
     accept_changes: NotRequired[
         Annotated[bool, Field(description="continue although case, data or tuner have changed")]
     ]

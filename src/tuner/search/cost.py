@@ -1,0 +1,63 @@
+"""What a training will compute, told before it begins: from its shapes and its settings alone."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from tuner.case.contract import shape_of
+from tuner.data.splits import folds
+from tuner.errors import CaseError
+from tuner.training.blame import blame
+from tuner.training.inference import applied_by
+from tuner.training.randomness import undisturbed
+from tuner.training.work import Work
+
+if TYPE_CHECKING:
+    from tuner.case.contract import Case, Hyperparameters
+    from tuner.data.dataset import Dataset
+    from tuner.training.plan import Plan
+
+
+class Costs:
+    """What configurations of a case cost, each as a multiple of what the baseline does.
+
+    It is the work of all epochs (`tuner.training.work`), the same on every machine. A training that
+    early stopping ends sooner costs less than is told here.
+
+    Raises:
+        CaseError: the baseline's model cannot be built.
+    """
+
+    def __init__(self, case: Case, data: Dataset, plan: Plan) -> None:
+        self._case, self._data, self._plan = case, data, plan
+        first, *_ = folds(data.development, data.validation, 0)
+        self._rows, self._held_out = len(first.training), len(first.validation)
+        self._of_baseline = self.work(case.baseline)
+
+    def of(self, hyperparameters: Hyperparameters) -> float:
+        """Return what a configuration costs; the baseline costs 1.
+
+        Raises:
+            CaseError: its model cannot be built.
+        """
+        return self.work(hyperparameters) / self._of_baseline
+
+    def work(self, hyperparameters: Hyperparameters) -> float:
+        """Return what a training on one fold computes, in the unit of `Work`.
+
+        Raises:
+            CaseError: its model cannot be built.
+        """
+        case, inputs = self._case, shape_of(self._data)
+        try:
+            with undisturbed():
+                model = case.build(hyperparameters, inputs)
+        except Exception as error:
+            raise CaseError(f"case {case.name!r}: build fails: {blame(error)}") from error
+        kind, applied = self._data.development.features.dtype, applied_by(case, hyperparameters)
+        one = Work.count(model, inputs.inputs, 1, kind, applied, self._plan.device)
+        steps = math.ceil(self._rows / hyperparameters.batch_size)
+        validation = one.validation_row * self._held_out + one.validation
+        epoch = one.training_row * self._rows + one.step * steps
+        return hyperparameters.epochs * (epoch + min(case.points_per_epoch, steps) * validation)
