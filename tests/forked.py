@@ -24,7 +24,7 @@ from importlib import import_module
 from multiprocessing import util
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tests.waiting import SECONDS_TO_HANG
 
@@ -183,7 +183,7 @@ def _become(output: Sequence[int], words: Sequence[str], cwd: str, env: dict[str
     runpy.run_module(words[0], run_name="__main__", alter_sys=True)
 
 
-def _fork_server(path: str, args: Sequence[str], fds: Sequence[int]) -> int:
+def _fork_server(path: bytes, args: Sequence[Any], fds: Sequence[int]) -> int:
     """Fork the fork server of its workers too, before it has done anything but import."""
     if "forkserver" not in args[-1]:
         return _SPAWN(path, args, fds)
