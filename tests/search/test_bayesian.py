@@ -14,7 +14,8 @@ from tuner.errors import StudyError
 from tuner.search.bayesian import BayesianSampler
 from tuner.search.sampler import Samplers
 from tuner.search.tpe import RememberingTPESampler
-from tuner.study.samplers import GAUSSIAN, ONE_BY_ONE
+from tuner.study.durations import whole_work
+from tuner.study.samplers import GAUSSIAN, ONE_BY_ONE, THRIFTY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -193,7 +194,7 @@ def test_odd_spaces_and_scores_are_searched(objective: Callable[[optuna.Trial], 
 @pytest.mark.parametrize(
     ("description", "kind"),
     [
-        (GAUSSIAN, BayesianSampler),
+        *((one, BayesianSampler) for one in (THRIFTY, GAUSSIAN)),
         *((older, RememberingTPESampler) for older in (ONE_BY_ONE, "", None)),
     ],
 )
@@ -204,3 +205,51 @@ def test_a_study_keeps_the_sampler_it_was_begun_with(description: str | None, ki
 def test_a_sampler_of_a_later_version_is_refused() -> None:
     with pytest.raises(StudyError, match="has no sampler 'Oracle'; continue the study with the"):
         Samplers("Oracle")
+
+
+def test_of_configurations_that_promise_the_same_it_tries_what_computes_less() -> None:
+    """What `dear` is makes no score better, and a training sixteen times as long."""
+
+    def late(description: str) -> list[int]:
+        study, samplers = optuna.create_study(), Samplers(description)
+        for number in range(30):
+            study.sampler = samplers(1, number, {})
+            trial = study.ask()
+            x, dear = trial.suggest_float("x", 0, 1), trial.suggest_int("dear", 0, 4)
+            pruned = number % 3 == 0
+            share = 0.5 if pruned else 1.0  # of the training that was done
+            trial.set_user_attr("work", 2.0**dear * share)
+            trial.set_user_attr("hyperparameters", {"epochs": 10})
+            trial.set_user_attr("curve", [[1, 10 * share, 0.0, 0.0, 0.0]])
+            trial.report((x - 0.3) ** 2, 10)
+            study.tell(
+                trial,
+                None if pruned else (x - 0.3) ** 2,
+                TrialState.PRUNED if pruned else None,
+            )
+        assert min(abs(trial.params["x"] - 0.3) for trial in study.trials) < 0.02
+        return [trial.params["dear"] for trial in study.trials[15:]]
+
+    assert np.mean(late(THRIFTY)) < 0.5
+    assert np.mean(late(GAUSSIAN)) > 1
+
+
+@pytest.mark.parametrize(
+    ("state", "attributes", "work"),
+    [
+        (TrialState.COMPLETE, {}, 8.0),
+        (TrialState.PRUNED, {}, 32.0),
+        (TrialState.PRUNED, {"curve": [[9, 12.0, 0, 0, 0]]}, 8.0),
+        (TrialState.PRUNED, {"curve": []}, None),
+        (TrialState.COMPLETE, {"work": None}, None),
+    ],
+)
+def test_what_a_whole_training_would_have_computed(
+    state: TrialState, attributes: dict[str, Any], work: float | None
+) -> None:
+    known = {"work": 8.0, "hyperparameters": {"epochs": 12}, "curve": [[3, 3.0, 0, 0, 0]]}
+    facts = {name: one for name, one in {**known, **attributes}.items() if one is not None}
+    trial = optuna.trial.create_trial(
+        state=state, value=1.0 if state == TrialState.COMPLETE else None, user_attrs=facts
+    )
+    assert whole_work(trial) == work

@@ -23,6 +23,7 @@ from tuner.evidence.trainings import open_evidence
 from tuner.search.coordinator import search_job
 from tuner.search.scoring import History
 from tuner.seeds import Stream, derive
+from tuner.study.durations import whole_work
 from tuner.study.schema import AUDIT, CURVE, HYPERPARAMETERS, KEY, SEED, WORK
 from tuner.study.trials import scored_trials
 
@@ -100,7 +101,7 @@ def drawn(trials: Sequence[FrozenTrial], seed: int) -> list[FrozenTrial]:
     if not pruned:
         return []
     done = math.fsum(trial.user_attrs.get(WORK, 0.0) for trial in trials)
-    whole = fmean(map(_whole_work, pruned))
+    whole = fmean(whole_work(trial) or 0.0 for trial in pruned)
     affordable = math.floor(SHARE_OF_WORK * done / whole) if whole > 0 else 0
     count = min(affordable, math.ceil(MOST * len(trials) / OF_TRIALS))
     lots = sorted(pruned, key=lambda trial: derive(seed, Stream.AUDIT, trial.number))
@@ -117,13 +118,6 @@ def _pruned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         and needed <= trial.user_attrs.keys()
         and trial.user_attrs.get(CURVE)
     ]
-
-
-def _whole_work(trial: FrozenTrial) -> float:
-    """Return what a pruned trial would have computed by its last epoch."""
-    facts = trial.user_attrs
-    share = float(facts[CURVE][-1][1]) / float(facts[HYPERPARAMETERS]["epochs"])
-    return float(facts[WORK]) / min(1.0, share)
 
 
 def _job(config: StudyConfig, trial: FrozenTrial) -> Job:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Group = Literal["training", "data", "structure"]
 GROUPS: tuple[Group, ...] = ("training", "data", "structure")  # the cheapest to change first
-DATA = ("augmentation", "mirror")
+DATA = ("augmentation", "mirror", "closer")
 
 
 @dataclass(frozen=True, slots=True)

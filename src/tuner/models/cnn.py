@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 
 from tuner.case.contract import Hyperparameters
@@ -31,7 +32,8 @@ class CNNHyperparameters(Hyperparameters):
         convolutions: 3x3 convolutions in a block, each with ReLU.
         padding: keep the size of a map through a convolution; off: lose its border.
         batch_norm: normalise after each convolution, and in the hidden layer.
-        head: "flatten" the last maps, or "average" each of them (global average pooling).
+        head: "flatten" the last maps, "average" each of them (global average pooling), or take the
+            average and the largest value of each ("both").
         hidden: units of a fully connected layer before the output; 0 for none.
         dropout: probability, before the output.
         augmentation: strength, 0 to 1.
@@ -48,6 +50,18 @@ class CNNHyperparameters(Hyperparameters):
     dropout: float = 0.0
     augmentation: float = 0.0
     mirror: bool = False
+
+
+class Both(nn.Module):
+    """Average and largest value of each map, as `AdaptiveConcatPool2d` of fastai has them.
+
+    Howard and Gugger 2020, arXiv:2002.04688. What is only in a part of an image counts in whole.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pool the maps: (N, C, H, W) -> (N, 2C, 1, 1)."""
+        dims = -2, -1
+        return torch.cat((maps.mean(dims, keepdim=True), maps.amax(dims, keepdim=True)), dim=1)
 
 
 class Mirrored(nn.Module):
@@ -97,6 +111,9 @@ def build_cnn(hyperparameters: CNNHyperparameters, shape: Shape) -> nn.Module:
     if hyperparameters.head == "average":
         layers.append(nn.AdaptiveAvgPool2d(1))
         height = width = 1
+    elif hyperparameters.head == "both":
+        layers.append(Both())
+        channels, height, width = 2 * channels, 1, 1
     layers.append(nn.Flatten())
     layers += _head(channels * height * width, hyperparameters, shape.outputs)
     network = nn.Sequential(*layers)

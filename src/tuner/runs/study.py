@@ -29,7 +29,7 @@ from tuner.runs.searching import search
 from tuner.runs.steps import measure_importance, report_on
 from tuner.runs.tries import enqueue_tries, parse_tries, with_trials_of
 from tuner.search.pruner import PRUNER, pruner_named
-from tuner.search.sampler import SAMPLER
+from tuner.search.sampler import sampler_for
 from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig
 from tuner.study.designing import design_for
@@ -140,7 +140,7 @@ def _config(settings: StudySettings, observer: Observer) -> StudyConfig:
         seed=settings.seed,
         fixed=parse_fixed(case, settings.fix),
         order=settings.order,
-        sampler=SAMPLER,
+        sampler=sampler_for(dataset),
         pruner=PRUNER,
         design=design_for(case, dataset),
         metric=settings.metric,

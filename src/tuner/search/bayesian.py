@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
-from scipy.special import log_ndtr
 from threadpoolctl import ThreadpoolController
 
 from tuner.search.conditions import Conditions
 from tuner.search.encoding import Encoding
-from tuner.search.gaussian import Gaussian, fit, learn
 from tuner.search.improvement import Proposals, log_improvement
+from tuner.search.learning import MOST_COUNTED, MOST_LEARNT, Computing, Excess, learn_from, some_of
 from tuner.search.tpe import STARTUP, Columns, RememberingTPESampler
 from tuner.search.worth import worths
+from tuner.study.durations import whole_work
 from tuner.study.limits import was_passed_over
-from tuner.study.schema import DIVERGED
+from tuner.study.schema import ARM, DIVERGED
 from tuner.study.trials import SCORED, sign_of_study
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 QUEUED = "fixed_params"  # Optuna's system attribute of a trial that was enqueued with values
 FEWEST_COMPLETE = 3  # to learn from
-MOST_LEARNT, MOST_FITTED = 256, 80  # trials; of more, the best half and some of all others
 MOST_RUNNING = 64  # trials that are taken into account while they run: the latest
 
 
@@ -45,12 +44,16 @@ class BayesianSampler(BaseSampler):
     Of a trial that runs it takes for granted what it expects of it, so that others look elsewhere
     ("kriging believer", Ginsbourger, Le Riche and Carraro 2010). Where trials have constraints, it
     multiplies the improvement by the probability that they are kept (Gardner et al. 2014, "Bayesian
-    Optimization with Inequality Constraints").
+    Optimization with Inequality Constraints"). It may divide the improvement by what a training is
+    expected to compute (Snoek, Larochelle and Adams 2012, "Practical Bayesian Optimization of
+    Machine Learning Algorithms", section 3.2).
 
     Args:
         columns: of the study; shared by the samplers of all its trials.
         startup: how many trials have to end before it learns from them.
         fixed: hyperparameters that the search does not vary.
+        thrift: power of what a training computes, by which the improvement is divided; 0: it counts
+            for nothing.
     """
 
     def __init__(
@@ -59,10 +62,11 @@ class BayesianSampler(BaseSampler):
         columns: Columns,
         startup: int = STARTUP,
         fixed: Mapping[str, Any] | None = None,
+        thrift: float = 0.0,
     ) -> None:
         self._one_by_one = RememberingTPESampler(seed, columns, startup)
         self._columns, self._startup, self._fixed = columns, startup, dict(fixed or {})
-        self._rng = np.random.default_rng(seed)
+        self._rng, self._thrift = np.random.default_rng(seed), thrift
         self._has_read: int | None = None  # the number of the trial it draws one by one
 
     def infer_relative_search_space(
@@ -124,8 +128,8 @@ class BayesianSampler(BaseSampler):
         values, doubts = worths(told, sign_of_study(study))
         best_first = np.argsort(values, kind="stable")
         rows = self._rows(encoding, told)
-        learnt = np.sort(_some(best_first, MOST_LEARNT))
-        model = _model(encoding, rows[learnt], values[learnt], doubts[learnt])
+        learnt = np.sort(some_of(best_first, MOST_LEARNT))
+        model = learn_from(encoding, rows[learnt], values[learnt], doubts[learnt])
         feasible = [one.state == TrialState.COMPLETE and _excess(one) <= 0 for one in told]
         done = rows[feasible] if any(feasible) else rows
         best = float(model.at(encoding.features(done))[0].min())
@@ -136,12 +140,14 @@ class BayesianSampler(BaseSampler):
         ][-MOST_RUNNING:]
         if running:
             model = model.believing(encoding.features(self._rows(encoding, running)))
-        limits = self._limits(encoding, trials)
+        limits, computing = self._limits(encoding, trials), self._computing(encoding, told)
 
         def score(candidates: Numbers) -> Numbers:
             features = encoding.features(candidates)
             gain = log_improvement(*model.at(features), best)
-            return gain + limits.log_chance(features) if limits else gain
+            if limits:
+                gain += limits.log_chance(features)
+            return gain - self._thrift * computing.logs(features) if computing else gain
 
         pinned = encoding.pinned(self._given(trial))
         proposals = Proposals(encoding, Conditions(rows), pinned, self._rng)
@@ -151,7 +157,22 @@ class BayesianSampler(BaseSampler):
         numbers = np.array([trial.number for trial in trials], dtype=np.int64)
         return encoding.rows({name: self._columns.whole(name, numbers) for name in encoding.names})
 
-    def _limits(self, encoding: Encoding, trials: Iterable[FrozenTrial]) -> _Limits | None:
+    def _computing(self, encoding: Encoding, told: Sequence[FrozenTrial]) -> Computing | None:
+        """Learn what trainings compute; baseline and recipe may have more folds, and are left out.
+
+        None: it counts for nothing, or too few have told.
+        """
+        if not self._thrift:
+            return None
+        whole = [(one, whole_work(one)) for one in told if ARM not in one.user_attrs]
+        known = [(one, work) for one, work in whole if work is not None]
+        if len(known) < FEWEST_COMPLETE:
+            return None
+        latest = known[-MOST_COUNTED:]
+        rows = self._rows(encoding, [one for one, _ in latest])
+        return Computing(encoding, rows, np.array([work for _, work in latest]))
+
+    def _limits(self, encoding: Encoding, trials: Iterable[FrozenTrial]) -> Excess | None:
         """Learn by how much trials were over their limits; None: no trial has ever been."""
         measured = [one for one in trials if one.constraints and one.state != TrialState.WAITING]
         excess = np.array([_excess(one) for one in measured])
@@ -159,41 +180,7 @@ class BayesianSampler(BaseSampler):
             return None
         some = np.argsort(np.abs(excess), kind="stable")[:MOST_LEARNT]
         rows = self._rows(encoding, [measured[place] for place in some])
-        return _Limits(encoding, rows, excess[some])
-
-
-class _Limits:
-    """By how much configurations are over their limits, as far as is known."""
-
-    def __init__(self, encoding: Encoding, rows: Numbers, excess: Numbers) -> None:
-        bent = np.log1p(excess) if excess.min() > -1 else np.arcsinh(excess)  # shares: of a limit
-        spread = bent.std() or 1.0
-        self._edge = -bent.mean() / spread
-        values = (bent - bent.mean()) / spread
-        self._model = _model(encoding, rows, values, np.zeros(len(values)))
-
-    def log_chance(self, features: Numbers) -> Numbers:
-        """Return the logarithm of the probability that limits are kept."""
-        means, deviations = self._model.at(features)
-        chance: Numbers = log_ndtr((self._edge - means) / deviations)
-        return chance
-
-
-def _model(encoding: Encoding, rows: Numbers, values: Numbers, doubts: Numbers) -> Gaussian:
-    """Learn values of rows; how smooth they are is fitted to some of them, where they are many."""
-    features = encoding.features(rows)
-    some = np.sort(_some(np.argsort(values, kind="stable"), MOST_FITTED))
-    logs = fit(features[some], encoding.owners, values[some], doubts[some])
-    return learn(features, encoding.owners, values, doubts, logs)
-
-
-def _some(best_first: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """Return the best half of what is allowed, and the other half evenly from all others."""
-    if len(best_first) <= most:
-        return best_first
-    best, rest = best_first[: most // 2], best_first[most // 2 :]
-    places = np.linspace(0, len(rest) - 1, most - len(best)).round().astype(int)
-    return np.concatenate([best, rest[places]])
+        return Excess(encoding, rows, excess[some])
 
 
 def _is_told(trial: FrozenTrial) -> bool:

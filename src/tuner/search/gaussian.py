@@ -55,6 +55,12 @@ class Gaussian:
         variance = self.scale - np.einsum("mn,mn->m", half, half)
         return covariance @ self.solved, np.sqrt(np.maximum(variance, 1e-12))
 
+    def means(self, features: Numbers) -> Numbers:
+        """Return the means alone, in a fraction of the time."""
+        covariance = self.scale * _matern(_squared(features * self.roots, self.points))[0]
+        found: Numbers = covariance @ self.solved
+        return found
+
     def believing(self, features: Numbers) -> Gaussian:
         """Return what would be known if the values at these points were as expected."""
         points = features * self.roots

@@ -1,11 +1,13 @@
-"""How long trials took, on as many folds as those that they are compared with."""
+"""How long trials took, and what they would have computed by their end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from optuna.trial import TrialState
+
 from tuner.study.design import folds_trained
-from tuner.study.schema import ARM, FACTS, SECONDS
+from tuner.study.schema import ARM, CURVE, FACTS, HYPERPARAMETERS, SECONDS, WORK
 
 if TYPE_CHECKING:
     import optuna
@@ -25,3 +27,17 @@ def seconds_on(folds: int, trial: FrozenTrial, study: optuna.Study) -> float:
     facts: dict[str, Any] | None = study.user_attrs.get(FACTS)
     share = folds / folds_trained(facts, arm=ARM in trial.user_attrs) if facts else 1.0
     return share * float(trial.user_attrs.get(SECONDS, 0.0))
+
+
+def whole_work(trial: FrozenTrial) -> float | None:
+    """Return what a trial has computed, or, of a pruned one, would have by its last epoch.
+
+    None: nothing is known of it, as of one that was not trained here.
+    """
+    facts = trial.user_attrs
+    if not facts.get(CURVE) or not {HYPERPARAMETERS, WORK} <= facts.keys():
+        return None
+    if trial.state == TrialState.COMPLETE:
+        return float(facts[WORK])
+    share = float(facts[CURVE][-1][1]) / float(facts[HYPERPARAMETERS]["epochs"])
+    return float(facts[WORK]) / min(1.0, share)
