@@ -7,31 +7,36 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tests.forked import Command
 from tests.making import history
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import load_study
 
 ROOT = Path(__file__).parents[1]
 SLOW = str(ROOT / "tests" / "cases" / "slow.py")
 TRIALS = 30
-COMMAND = [
-    *(sys.executable, "-u", "-m", "tuner.study", SLOW),
-    *("--trials", str(TRIALS), "--seeds", "2", "--workers", "2"),
-]
+WORDS = ["tuner.study", SLOW, "--trials", str(TRIALS), "--seeds", "2", "--workers", "2"]
 
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}  # the slow case imports the tiny one
+Running = Command | subprocess.Popen[str]
+PATH = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+ENVIRONMENT = {**os.environ, "PYTHONPATH": PATH}  # the slow case imports the tiny one
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
+def start(folder: Path) -> Command:
     """The command, in a process group of its own."""
+    return Command(WORDS, folder, ENVIRONMENT)
+
+
+def start_anew(folder: Path) -> subprocess.Popen[str]:
+    """The same by a new interpreter, for who looks at its start."""
     return subprocess.Popen(
-        COMMAND,
+        [sys.executable, "-u", "-m", *WORDS],
         cwd=folder,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
@@ -41,27 +46,40 @@ def start(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def started_until(folder: Path, line_begins: str | tuple[str, ...]) -> subprocess.Popen[str]:
+def started_until(folder: Path, line_begins: str | tuple[str, ...]) -> Command:
     """The command, once it has printed a line."""
     running = start(folder)
+    _read_until(running, line_begins)
+    return running
+
+
+def started_anew_until(folder: Path, line_begins: str) -> subprocess.Popen[str]:
+    """The same by a new interpreter."""
+    running = start_anew(folder)
+    _read_until(running, line_begins)
+    return running
+
+
+def _read_until(running: Running, line_begins: str | tuple[str, ...]) -> None:
     assert running.stdout is not None
     for line in running.stdout:
         if line.startswith(line_begins):
-            return running
+            return
     raise AssertionError(f"it ended without {line_begins!r}: {running.communicate()}")
 
 
 def wait_for_the_end_of_group(group: int) -> None:
-    for _ in range(600):
+    def is_empty() -> bool:
         try:
             os.killpg(group, 0)
         except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    raise AssertionError("processes are left behind")
+            return True
+        return False
+
+    wait_until(is_empty)
 
 
-def kill(running: subprocess.Popen[str]) -> None:
+def kill(running: Running) -> None:
     """Kill the coordinator alone; its workers leave by themselves."""
     running.send_signal(signal.SIGKILL)
     running.communicate()
@@ -70,14 +88,11 @@ def kill(running: subprocess.Popen[str]) -> None:
 
 
 def run_through(folder: Path) -> None:
-    ended = subprocess.run(
-        COMMAND, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
+    end_well(start(folder))
 
 
-def end_well(running: subprocess.Popen[str]) -> None:
-    err = running.communicate(timeout=300)[1]
+def end_well(running: Command) -> None:
+    err = running.communicate(timeout=SECONDS_TO_HANG)[1]
     assert (running.returncode, err) == (0, "")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.making import DATABASE
+from tests.waiting import SECONDS_TO_HANG
 from tuner.commands.check import main as check
 from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
@@ -50,7 +51,8 @@ def test_a_loop_that_knows_nothing_of_tuner(name: str, tmp_path: Path) -> None:
 
 def test_a_check_of_an_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with chdir(tmp_path):
-        assert check([str(EXAMPLES / "two_optimizers.py"), "--seconds", "60"]) == 0
+        loop = str(EXAMPLES / "two_optimizers.py")
+        assert check([loop, "--seconds", f"{SECONDS_TO_HANG:.0f}"]) == 0
     shown = capsys.readouterr().out
     assert "Two calls with the same seed are equal, bit for bit." in shown
     assert "Another seed gives another result" in shown

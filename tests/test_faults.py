@@ -29,48 +29,49 @@ import time_machine
 
 from tests.disks import leave
 from tests.disturbing import ENVIRONMENT, end_well, kill, left_by, run_through, start, started_until
+from tests.forked import Command
 from tests.making import TINY, history, make_brief, search
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.engines.processes import ProcessEngine
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from optuna.trial import FrozenTrial
 
     from tuner.search.lineup import Running
 
 pytestmark = pytest.mark.slow
+SECONDS_LOCKED = 8  # longer than the five that SQLite in Python waits by itself
 
 
-def follow(running: subprocess.Popen[str], line_begins: str) -> None:
+def follow(running: Command, line_begins: str) -> None:
     """Wait until a running command prints a line."""
     assert running.stdout is not None
     assert any(line.startswith(line_begins) for line in running.stdout)
 
 
-def kill_all_workers(running: subprocess.Popen[str]) -> None:
-    (server,) = [
-        child
-        for child in psutil.Process(running.pid).children()
-        if "forkserver" in " ".join(child.cmdline())
+def kill_all_workers(running: Command) -> None:
+    workers = [
+        worker for server in psutil.Process(running.pid).children() for worker in server.children()
     ]
-    workers = server.children()
     assert len(workers) == 2
     for worker in workers:
         worker.kill()
 
 
-def stop_the_machine(running: subprocess.Popen[str], seconds: float) -> None:
+def stop_the_machine(running: Command, until: Callable[[], bool]) -> None:
     """As if its lid were shut: nothing of ours runs, and then goes on."""
     os.killpg(running.pid, signal.SIGSTOP)
-    time.sleep(seconds)
+    time.sleep(2)
+    wait_until(until)
     os.killpg(running.pid, signal.SIGCONT)
 
 
 def lock(database: Path, seconds: float) -> None:
     """Hold the database as another program does that writes to it for long."""
-    with closing(sqlite3.connect(database, isolation_level=None, timeout=60)) as other:
+    with closing(sqlite3.connect(database, isolation_level=None, timeout=SECONDS_TO_HANG)) as other:
         other.execute("BEGIN EXCLUSIVE")
         before = other.execute("SELECT count(*) FROM trials").fetchone()
         time.sleep(seconds)
@@ -100,7 +101,10 @@ class Dashboard(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(0.2):
-            with suppress(OSError), urllib.request.urlopen(self.url, timeout=60) as answer:
+            with (
+                suppress(OSError),
+                urllib.request.urlopen(self.url, timeout=60) as answer,
+            ):
                 self.answers += answer.status == 200
 
     def close(self) -> None:
@@ -119,13 +123,14 @@ def test_a_night_of_one_study(tmp_path: Path, undisturbed: dict[str, Any]) -> No
         follow(running, "[5/")
         kill_all_workers(running)
         follow(running, "[9/")
-        stop_the_machine(running, 5)
+        stop_the_machine(running, lambda: dashboard.answers > 2)
+        watched = dashboard.answers
         follow(running, "[14/")
-        lock(tmp_path / "storage" / "studies.db", 30)
+        lock(tmp_path / "storage" / "studies.db", SECONDS_LOCKED)
         end_well(running)
+        wait_until(lambda: dashboard.answers > watched + 2)
     finally:
         dashboard.close()
-    assert dashboard.answers > 10
     assert left_by(tmp_path) == undisturbed
 
 
@@ -134,7 +139,7 @@ def test_a_night_of_one_study(tmp_path: Path, undisturbed: dict[str, Any]) -> No
 def test_the_disk_is_full(small_disk: Path, undisturbed: dict[str, Any]) -> None:
     leave(small_disk, 30_000)
     attempts = 0
-    while (ended := start(small_disk)).wait(timeout=300) != 0:
+    while (ended := start(small_disk)).wait(timeout=SECONDS_TO_HANG) != 0:
         err = ended.communicate()[1]
         assert ended.returncode == 2, err
         assert err.startswith("tuner: ")
@@ -153,22 +158,15 @@ def test_the_disk_is_full_when_a_bundle_is_written(
 ) -> None:
     with chdir(tmp_path):
         shutil.copytree(workplace, "work")
-    command = [sys.executable, "-m", "tuner.retrain", "tiny", "--case", TINY]
-    command += ["--out", str(small_disk / "bundle")]
-
-    def retrain() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=tmp_path / "work", capture_output=True, text=True, check=False
-        )
-
+    words = ["tuner.retrain", "tiny", "--case", TINY, "--out", str(small_disk / "bundle")]
     leave(small_disk, 4096)
-    failed = retrain()
-    assert (failed.returncode, failed.stderr.count("\n")) == (2, 1)
-    assert "No space left" in failed.stderr
+    failed = Command(words, tmp_path / "work", ENVIRONMENT)
+    _, said = failed.communicate()
+    assert (failed.returncode, said.count("\n")) == (2, 1)
+    assert "No space left" in said
     assert {path.name for path in small_disk.iterdir()} == {"filler"}
     (small_disk / "filler").unlink()
-    made = retrain()
-    assert (made.returncode, made.stderr) == (0, "")
+    end_well(Command(words, tmp_path / "work", ENVIRONMENT))
     assert (small_disk / "bundle" / "manifest.json").exists()
 
 
@@ -238,23 +236,17 @@ def test_the_data_has_changed_between_two_runs(tmp_path: Path) -> None:
     rows = [f"{random_numbers.gauss(0, 1):.6f},{random_numbers.gauss(0, 1):.6f}" for _ in range(80)]
     (tmp_path / "rows.csv").write_text("\n".join(rows), encoding="utf-8")
 
-    def study(trials: int) -> subprocess.CompletedProcess[str]:
-        words = [sys.executable, "-m", "tuner.study", "./filed.py", "--trials", str(trials)]
-        return subprocess.run(
-            [*words, "--seeds", "0", "--workers", "1"],
-            cwd=tmp_path,
-            env=ENVIRONMENT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def study(trials: int) -> Command:
+        words = ["tuner.study", "./filed.py", "--trials", str(trials), "--seeds", "0"]
+        return Command([*words, "--workers", "1"], tmp_path, ENVIRONMENT)
 
-    assert study(3).returncode == 0
+    end_well(study(3))
     before = history(load_study(f"sqlite:///{tmp_path}/storage/studies.db", "filed"))
     (tmp_path / "rows.csv").write_text("\n".join(["0.5,0.5", *rows[1:]]), encoding="utf-8")
     refused = study(6)
-    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert "fingerprint" in refused.stderr
+    _, said = refused.communicate()
+    assert (refused.returncode, said.count("\n")) == (2, 1)
+    assert "fingerprint" in said
     assert history(load_study(f"sqlite:///{tmp_path}/storage/studies.db", "filed")) == before
 
 

@@ -14,29 +14,33 @@ from tests.disturbing import (
     kill,
     left_by,
     run_through,
-    start,
+    start_anew,
+    started_anew_until,
     started_until,
     wait_for_the_end_of_group,
 )
+from tests.waiting import SECONDS_TO_HANG
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.disturbing import Running
+
 pytestmark = pytest.mark.slow
 
 
 def test_interrupted_killed_interrupted(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
-    early = started_until(tmp_path, "Study ")  # its workers have not begun, or just so
+    early = started_anew_until(tmp_path, "Study ")  # its workers have not begun, or just so
     os.killpg(early.pid, signal.SIGINT)
-    assert (early.wait(timeout=60), early.communicate()[1]) == (130, "")
+    assert (early.wait(timeout=SECONDS_TO_HANG), early.communicate()[1]) == (130, "")
     wait_for_the_end_of_group(early.pid)
 
     kill(started_until(tmp_path, "[3/"))
 
     interrupted = started_until(tmp_path, "[7/")
     os.killpg(interrupted.pid, signal.SIGINT)  # Ctrl-C in a shell reaches every process
-    out, err = interrupted.communicate(timeout=60)
+    out, err = interrupted.communicate(timeout=SECONDS_TO_HANG)
     assert (interrupted.returncode, err) == (130, "")
     assert "To continue:" in out
     wait_for_the_end_of_group(interrupted.pid)
@@ -51,9 +55,10 @@ def test_killed_again_and_again(
     request: pytest.FixtureRequest, tmp_path: Path, undisturbed: dict[str, Any]
 ) -> None:
     moments = random.Random(0)
+    running: Running
     for number in range(4 * request.config.getoption("--kills")):
         if number % 4 == 0:  # while it starts
-            running = start(tmp_path)
+            running = start_anew(tmp_path)
             time.sleep(moments.uniform(0, 4))
         else:
             running = started_until(tmp_path, ("[", "Round", "Final"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.making import TINY, history
+from tests.waiting import SECONDS_TO_HANG
 from tuner import __main__ as tuner_main
 from tuner.commands.study import main as study_main
 from tuner.machine import most_workers
@@ -34,7 +35,7 @@ def tuner(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "COLUMNS": "100"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=SECONDS_TO_HANG,
         check=False,
     )
 
@@ -239,7 +240,7 @@ def test_ctrl_c_settles_and_says_how_to_go_on(tmp_path: Path) -> None:
             break
     time.sleep(0.2)
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=SECONDS_TO_HANG)
     assert running.returncode == 130
     assert err == ""
     assert f"tuner study {TINY} --trials 100000 --workers 1" in out

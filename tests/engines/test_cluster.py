@@ -17,6 +17,7 @@ import pytest
 
 from tests.engines.test_contract import drain
 from tests.making import TINY, history, make_brief, rerun, search
+from tests.waiting import SECONDS_TO_HANG
 from tuner.commands.verify import main as verify
 from tuner.data.cache import TEST
 from tuner.engines.cluster import RayCluster, _answers_as_ray, _check
@@ -105,7 +106,7 @@ def nodes(cluster: Cluster) -> Cluster:
     """The cluster with three nodes: what a test has killed is replaced, and known to be dead."""
     while len(cluster.worker_nodes) < 3:
         cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes(timeout=60)
+    cluster.wait_for_nodes(timeout=SECONDS_TO_HANG)
     return cluster
 
 
@@ -246,7 +247,7 @@ def test_the_study_command_on_a_cluster_of_its_own(
     assert first.stdout is not None
     next(line for line in first.stdout if line.startswith("[2/"))
     first.send_signal(signal.SIGTERM)
-    out, err = first.communicate(timeout=120)
+    out, err = first.communicate(timeout=SECONDS_TO_HANG)
     assert (first.returncode, err) == (130, "")
     assert "Finished work is kept. To continue:" in out
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -296,7 +297,7 @@ def test_fits_share_a_gpu_and_none_has_the_process_of_another(
 ) -> None:
     """Ray hands out a GPU that is made up; the fits compute on the processor."""
     node = nodes.add_node(num_cpus=0, num_gpus=1)
-    nodes.wait_for_nodes(timeout=60)
+    nodes.wait_for_nodes(timeout=SECONDS_TO_HANG)
     try:
         place = RayCluster(workers=2)
         assert place.in_words(2) == "GPUs: 1 of the cluster; 2 workers."

@@ -8,15 +8,21 @@ import time
 
 import pytest
 
+from tests.waiting import SECONDS_TO_HANG
+
 # What the study command does while it measures importance, with something slower to compute.
 PROGRAM = """
 import time
 from tuner.commands.ending import run
-from tuner.engines.forking import pool
+from tuner.engines import forking
+
+forking.IMPORTED = []  # nothing that is computed here needs it
 
 def main(_):
-    with pool(2, int) as made:
+    with forking.pool(2, int) as made:
+        begun = made.submit(int)
         computing = [made.submit(time.sleep, 600) for _ in range(60)]
+        begun.result()
         print("begun", flush=True)
         for one in computing:
             one.result()
@@ -39,12 +45,11 @@ def test_ctrl_c_pressed_twice_ends_what_is_computed_beside_training(apart: float
     )
     assert running.stdout is not None
     assert running.stdout.readline() == "begun\n"
-    time.sleep(1)
     for _ in range(2):
         os.killpg(running.pid, signal.SIGINT)
         time.sleep(apart)
     try:
-        errors = running.communicate(timeout=60)[1]
+        errors = running.communicate(timeout=SECONDS_TO_HANG)[1]
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         raise

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.engines.loops import LoopEngine
 from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
@@ -134,8 +134,7 @@ def follow(engine: LoopEngine, jobs: dict[int, LoopJob], prune_at: int | None = 
     runs = {key: Run() for key in jobs}
     for key, job in jobs.items():
         engine.start(key, job)
-    until = time.monotonic() + 300
-    while any(run.ended is None for run in runs.values()) and time.monotonic() < until:
+    while any(run.ended is None for run in runs.values()):
         for key, run in runs.items():
             event = None if run.ended else engine.next(key, 0.01)
             if isinstance(event, Finished | Failed):
@@ -278,14 +277,14 @@ def test_a_killed_call_begins_again_and_is_answered_as_before(tmp_path: Path) ->
     )
     with closing(LoopEngine(1)) as engine:
         engine.start(0, job_of(loop))
-        assert engine.next(0, 60) is not None
+        assert engine.next(0, SECONDS_TO_HANG) is not None
         engine.answer(0, 8)
-        assert engine.next(0, 60) == Reported(0, 8.0)
-        while not (tmp_path / "mark").exists() or not (tmp_path / "mark").read_text():
-            time.sleep(0.01)
-        os.kill(int((tmp_path / "mark").read_text()), signal.SIGKILL)
-        assert engine.next(0, 60) == Reported(1, 8.0)
-        ended = engine.next(0, 60)
+        assert engine.next(0, SECONDS_TO_HANG) == Reported(0, 8.0)
+        mark = tmp_path / "mark"
+        wait_until(lambda: mark.exists() and mark.read_text())
+        os.kill(int(mark.read_text()), signal.SIGKILL)
+        assert engine.next(0, SECONDS_TO_HANG) == Reported(1, 8.0)
+        ended = engine.next(0, SECONDS_TO_HANG)
     assert isinstance(ended, Finished)
     assert ended.outcome is not None
     assert ended.outcome.value == 8
@@ -295,10 +294,7 @@ def test_a_call_that_hangs_is_given_up(tmp_path: Path) -> None:
     loop = write(tmp_path, body("import time; time.sleep(600)"))
     with closing(LoopEngine(1, patience=0.5)) as engine:
         engine.start(0, job_of(loop))
-        ended = None
-        until = time.monotonic() + 60
-        while ended is None and time.monotonic() < until:
-            ended = engine.next(0, 0.2)
+        ended = wait_until(lambda: engine.next(0, 0.2))
     assert isinstance(ended, Failed)
     assert ended.reason == "its worker was lost twice (the last sent nothing for 0.5 s)"
     assert ended.may_pass
@@ -316,12 +312,7 @@ def test_processes_of_a_loop_end_with_it(tmp_path: Path) -> None:
     with closing(LoopEngine(1)) as engine:
         follow(engine, {0: job_of(loop)})
     child = int((tmp_path / "child").read_text())
-    until = time.monotonic() + 30
-    while psutil.pid_exists(child) and time.monotonic() < until:
-        if psutil.Process(child).status() == psutil.STATUS_ZOMBIE:
-            return
-        time.sleep(0.01)
-    assert not psutil.pid_exists(child)
+    wait_until(lambda: has_ended(child))
 
 
 def test_what_a_call_printed_last_is_kept_where_it_crashed(tmp_path: Path) -> None:
@@ -429,7 +420,7 @@ def test_a_loop_has_processes_as_its_own_script_would(tmp_path: Path, name: str)
         "def square(x): return x * x\n"
         f"def loop(trial):\n  {PROCESSES[name]}\n  return s\n"
     )
-    with closing(LoopEngine(1, patience=60)) as engine:
+    with closing(LoopEngine(1)) as engine:
         run = follow(engine, {0: job_of(write(tmp_path, text))})[0]
     assert isinstance(run.ended, Finished), run.ended
     assert run.ended.outcome is not None
@@ -466,24 +457,15 @@ def test_a_call_ends_with_whoever_runs_it(tmp_path: Path) -> None:
     )
     (tmp_path / "runner.py").write_text(runner, encoding="utf-8")
     running = subprocess.Popen([sys.executable, str(tmp_path / "runner.py")])
-    pids: list[str] = []
-    until = time.monotonic() + 120
-    while not pids and time.monotonic() < until:
-        time.sleep(0.05)
-        if (tmp_path / "pids").exists():
-            words = (tmp_path / "pids").read_text().split()
-            pids = words[:2] if words[2:] else []
-    assert pids
+    told = tmp_path / "pids"
+    wait_until(lambda: told.exists() and told.read_text().endswith("end"))
+    pids = [int(word) for word in told.read_text().split()[:2]]
     running.kill()
     running.wait()
-    alive = [int(pid) for pid in pids]
-    while alive and time.monotonic() < until:
-        time.sleep(0.05)
-        alive = [pid for pid in alive if psutil.pid_exists(pid) and not _is_zombie(pid)]
-    assert not alive
+    wait_until(lambda: all(has_ended(pid) for pid in pids))
 
 
-def _is_zombie(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

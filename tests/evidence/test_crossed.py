@@ -239,7 +239,7 @@ def test_looks_that_share_nothing_break_the_promise() -> None:
     rates = []
     for parts in ((1.0,) * 4, (0.25,) * 4):
         plan = Plan(models=models, parts=parts, fewest=4)
-        found = of_sizes(CLASSES, 2_000, plan, errors=0, worlds=4 * WORLDS_EACH)
+        found = of_sizes(CLASSES, 2_000, plan, errors=0, worlds=2 * WORLDS_EACH)
         rates.append(found.share("better") + found.share("worse"))
     assert rates[0] > 0.05
     assert rates[1] <= 0.05

@@ -90,7 +90,14 @@ def test_pruned_trials_enter_at_the_rung_that_all_reached(tmp_path: Path) -> Non
     assert found["early"]["hyperparameters"][0]["beats"] >= EVIDENCE
 
 
-@pytest.mark.slow
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure coarsely, where it does not matter what comes of it."""
+    for name, value in (("RESAMPLES", 4), ("TREES", 4), ("TREES_A_RESAMPLE", 2)):
+        monkeypatch.setattr(f"tuner.evidence.importance.{name}", value)
+
+
+@pytest.mark.usefixtures("few_trees")
 def test_it_is_measured_once_and_again_when_there_are_more_trials(tmp_path: Path) -> None:
     study = made(tmp_path, lambda values, _: 0.6 + 0.1 * values["dropout"], count=10)
     said: list[str] = []
@@ -107,6 +114,7 @@ def test_it_is_measured_once_and_again_when_there_are_more_trials(tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_trees")
 @pytest.mark.skipif(not CAN_FORK, reason="there are no processes to compute in")
 def test_processes_give_the_same_figures_also_when_one_is_killed(tmp_path: Path) -> None:
     study = made(tmp_path, lambda values, _: 0.6 + 0.1 * values["dropout"], count=10)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from contextlib import chdir
 from functools import partial
@@ -17,7 +16,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from tests.disturbing import end_well
+from tests.forked import Command
 from tests.making import DATABASE
+from tests.waiting import SECONDS_TO_HANG
 from tuner.commands.ablate import main as ablate
 from tuner.commands.check import main as check
 from tuner.commands.retrain import main as retrain
@@ -125,22 +127,20 @@ def test_a_study_that_is_ended_and_continued_is_the_same(
 ) -> None:
     slow = LOOP.replace("        trial.report", "        time.sleep(0.02); trial.report")
     slow = slow.replace("import optuna", "import time, optuna")
-    command = [sys.executable, "-u", "-m", "tuner.study", "train.py:objective"]
-    command += ["--trials", "10", "--workers", "2", "--seeds", "0"]
+    words = ["tuner.study", "train.py:objective", "--trials", "10", "--workers", "2"]
+    words += ["--seeds", "0"]
     (tmp_path / "train.py").write_text(slow, encoding="utf-8")
     ended = 0
     for at in (2, 4, 6, 8):
-        running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-        assert running.stdout is not None
+        running = Command(words, tmp_path, os.environ)
         for line in running.stdout:
             if (match := re.match(r"\[(\d+)/", line)) and int(match[1]) >= at:
                 time.sleep(0.05)
                 running.send_signal(how)
                 break
-        with running.stdout:
-            running.wait(timeout=60)
+        running.communicate()
         ended += running.returncode != 0
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    end_well(Command(words, tmp_path, os.environ))
     assert ended >= 3
     assert trials_of(tmp_path) == trials_of(made)
 
@@ -328,7 +328,7 @@ def test_a_loop_is_tried_before_a_night_is_lost(
 ) -> None:
     path = tmp_path / "train.py"
     path.write_text(f"SEEN = []\ndef train(trial):\n  {body}", encoding="utf-8")
-    assert check([str(path), "--seconds", "30"]) == status
+    assert check([str(path), "--seconds", f"{SECONDS_TO_HANG:.0f}"]) == status
     assert said in capsys.readouterr().out
 
 

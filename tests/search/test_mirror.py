@@ -242,10 +242,14 @@ def test_ctrl_c_ends_a_flush_that_waits_for_a_locked_database(
     with closing(sqlite3.connect(tmp_path / "studies.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         press = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-        press.start()
+
+        def wait() -> None:
+            press.start()
+            mirror.flush() if what == "flush" else mirror.write_new()
+
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            mirror.flush() if what == "flush" else mirror.write_new()
+            wait()
         press.join()
         assert time.monotonic() - began < SECONDS_TO_WAIT_FOR_A_LOCK / 2
         other.execute("ROLLBACK")

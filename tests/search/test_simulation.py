@@ -45,7 +45,7 @@ def test_by_work_alone_a_study_does_not_depend_on_who_is_fast(
 def test_a_worker_without_competition_is_busy_but_for_the_coordinator(
     config: StudyConfig, tmp_path: Path
 ) -> None:
-    engine = PretendEngine(1, [FAST], seconds=20, noise=0)
+    engine = PretendEngine(1, [FAST], seconds=500, noise=0)  # beside which a coordinator's are few
     simulated(config, tmp_path, engine)
     assert engine.trained_until_now() / engine.now == pytest.approx(1, abs=0.05)
     assert engine.waited / engine.now == pytest.approx(1, abs=0.05)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.making import TINY
 from tests.serve.making import client_of, form_key, listening, make_service
+from tests.waiting import SECONDS_TO_HANG
 from tuner.errors import StoreError, UsageError
 from tuner.serve import access
 from tuner.serve.access import COOKIE
@@ -409,7 +410,7 @@ def test_two_lengths_and_two_hosts_are_refused(shared: Service) -> None:
 def raw(url: str, text: str) -> str:
     """Send bytes over a socket; return what comes back until the other side closes."""
     host, port = url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with socket.create_connection((host, int(port)), timeout=SECONDS_TO_HANG) as connection:
         connection.sendall(text.encode())
         found = b""
         while part := connection.recv(65536):

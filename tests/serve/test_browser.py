@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 import uvicorn
 
+from tests.waiting import SECONDS_TO_HANG
 from tuner.serve.app import application
 
 if TYPE_CHECKING:
@@ -45,9 +46,18 @@ def browser() -> Iterator[Browser]:
     if program is None:
         pytest.skip("no chromium on this machine")
     with playwright.sync_playwright() as running:
-        made = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        made = running.chromium.launch(
+            executable_path=program, timeout=1000 * SECONDS_TO_HANG, args=["--no-sandbox"]
+        )
         yield made
         made.close()
+
+
+def page_of(browser: Browser, **options: Any) -> Page:
+    """Return a new page, which is waited for as long as it takes."""
+    page = browser.new_context(**options).new_page()
+    page.set_default_timeout(1000 * SECONDS_TO_HANG)
+    return page
 
 
 @pytest.fixture
@@ -89,10 +99,8 @@ def test_axe_finds_nothing_serious_and_nothing_overflows(
     wrong: list[object] = []
     broken: list[str] = []
     for width, scheme in VIEWS:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
-        )
-        page = context.new_page()
+        view = {"width": width, "height": 900}
+        page = page_of(browser, viewport=view, color_scheme=scheme, bypass_csp=True)
         page.on("pageerror", lambda error: broken.append(str(error)))
         for path in PAGES:
             opened(page, address + path)
@@ -100,13 +108,13 @@ def test_axe_finds_nothing_serious_and_nothing_overflows(
             wrong += [(*place, *one) for one in serious(page)]
             if page.evaluate("document.documentElement.scrollWidth") > width:
                 wrong.append((*place, "is wider than the window"))
-        context.close()
+        page.context.close()
     assert (wrong, broken) == ([], [])
 
 
 def test_no_page_breaks_its_own_policy(service: Service, browser: Browser, address: str) -> None:
     submit(service)
-    page = browser.new_page()
+    page = page_of(browser)
     said: list[str] = []
     page.on("console", lambda one: said.append(one.text) if one.type == "error" else None)
     for path in PAGES[:-1]:  # but for the page that is not there, which the browser notes
@@ -115,7 +123,7 @@ def test_no_page_breaks_its_own_policy(service: Service, browser: Browser, addre
 
 
 def test_a_study_is_begun_by_keyboard(service: Service, browser: Browser, address: str) -> None:
-    page = browser.new_page()
+    page = page_of(browser)
     opened(page, f"{address}/tuner/new?case=tiny")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
@@ -134,7 +142,7 @@ def test_a_file_is_uploaded_from_the_page(
 ) -> None:
     table = tmp_path / "houses.csv"
     table.write_text("size,price\n1,2\n", encoding="utf-8")
-    page = browser.new_page()
+    page = page_of(browser)
     opened(page, f"{address}/tuner/new?door=table")
     page.set_input_files("input[type=file]", table)
     page.get_by_role("button", name="Upload", exact=True).click()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,8 @@ import pytest
 
 from tests.disturbing import SLOW
 from tests.making import history
-from tests.serve.test_server import served
+from tests.serve.test_server import served, until_done
+from tests.waiting import wait_until
 from tuner.commands.study import main as study_main
 from tuner.study.store import evidence_name, load_study
 from tuner.workplace import Workplace
@@ -63,16 +63,16 @@ def children(service: int) -> list[psutil.Process]:
 
 def until_more_than(client: httpx.Client, finished: int) -> None:
     """Wait until the study has finished more trials; go on with it where it was given up."""
-    for _ in range(1500):
+
+    def is_so() -> bool:
         study = client.get("/api/v1/studies/tiny").json()
         state = study["job"]["state"]
         assert state != "done", "it was too fast to be killed in its middle"
         if state == "failed":  # it died as often as it may: a person has to say that it goes on
             assert client.post("/api/v1/studies/tiny/resume", json={}).status_code == 200
-        if study["finished"] > finished and state == "running":
-            return
-        time.sleep(0.1)
-    raise AssertionError(study)
+        return bool(study["finished"] > finished and state == "running")
+
+    wait_until(is_so)
 
 
 @pytest.mark.parametrize("victim", ["service", "process", "both"])
@@ -100,11 +100,7 @@ def test_nothing_is_lost_or_doubled(
             if victim != "process":
                 stack.close()
                 process, client = stack.enter_context(served(home))
-        for _ in range(3000):
-            study = client.get("/api/v1/studies/tiny").json()
-            if study["job"]["state"] == "done":
-                break
-            time.sleep(0.1)
+        study = until_done(client)
         assert study["job"]["state"] == "done", study["job"]["last_words"]
         assert len(client.get("/api/v1/jobs").json()["jobs"]) == 1
         assert study["finished"] == study["total"] == trials_for(kills)

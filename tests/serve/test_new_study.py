@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.making import TINY
 from tests.serve.making import client_of, form_key
+from tests.waiting import wait_until
 from tuner.errors import UsageError
 from tuner.serve import access
 from tuner.serve.datashelf import DataShelf
@@ -335,16 +336,7 @@ def test_a_study_of_an_upload_runs(empty: Service, tmp_path: Path) -> None:
         client.post(
             "/api/v1/studies", json={"case": case, "name": "houses", "trials": 2, "seeds": 0}
         )
-        for _ in range(600):
-            job = empty.queue.all()[0]
-            if job.state not in {"queued", "running"}:
-                break
-            client.portal.call(_wait) if client.portal else None
+        wait_until(lambda: empty.queue.all()[0].state not in {"queued", "running"})
+    (job,) = empty.queue.all()
     assert job.state == "done", job.last_words
     assert Workplace.at(empty.workplace.root).report("houses").is_dir()
-
-
-async def _wait() -> None:
-    import anyio
-
-    await anyio.sleep(0.2)

@@ -15,6 +15,7 @@ from schemathesis.specs.openapi import checks
 
 from tests.making import TINY, retrained
 from tests.serve.making import listening, make_service
+from tests.waiting import SECONDS_TO_HANG
 from tuner.serve import api
 from tuner.serve.api.document import document
 from tuner.serve.api.operation import JSON
@@ -90,7 +91,7 @@ def test_no_request_breaks_a_route(
         if there and may:
             for name in case.path_parameters or {}:
                 case.path_parameters[name] = known.get(name, case.path_parameters[name])
-        answer = case.call(base_url=address, timeout=60)
+        answer = case.call(base_url=address, timeout=SECONDS_TO_HANG)
         more = [REFUSED] if mode is GenerationMode.NEGATIVE else []
         case.validate_response(answer, checks=[*CHECKS, *more])
 

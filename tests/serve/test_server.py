@@ -7,15 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2 as httpx
+import psutil
 import pytest
 
 from tests.making import TINY, history
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.commands.serve import is_loopback, main
 from tuner.commands.study import main as study_main
 from tuner.commands.token import main as token_main
@@ -26,6 +27,7 @@ from tuner.workplace import Workplace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CHILD = "tuner.serve.child"
 STUDY = {"case": "tiny", "trials": 12, "seeds": 2}
 
 
@@ -43,19 +45,20 @@ def served(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], h
             line = process.stdout.readline()
             found = re.search(r"http://127\.0\.0\.1:\d+", line)
             assert found, line + process.stdout.read()
-            with httpx.Client(base_url=found[0], timeout=60) as client:
+            with httpx.Client(base_url=found[0], timeout=SECONDS_TO_HANG) as client:
                 yield process, client
         finally:
             process.kill()
 
 
-def until_done(client: httpx.Client) -> dict[str, Any]:
-    for _ in range(600):
-        found: dict[str, Any] = client.get("/api/v1/studies/tiny").json()
-        if found["job"]["state"] not in {"queued", "running"}:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(found)
+def until_done(client: httpx.Client, study: str = "tiny") -> dict[str, Any]:
+    def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = client.get(f"/api/v1/studies/{study}").json()
+        return None if found["job"]["state"] in {"queued", "running"} else found
+
+    found = wait_until(ended)
+    assert found
+    return found
 
 
 @pytest.mark.slow
@@ -63,20 +66,19 @@ def test_a_service_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with served(home) as (process, client):
         assert client.post("/api/v1/studies", json=STUDY).status_code == 201
-        later = {**STUDY, "name": "later", "trials": 2, "seeds": 0}
-        assert client.post("/api/v1/studies", json=later).status_code == 201
-        while client.get("/api/v1/studies/tiny").json()["finished"] < 2:
-            time.sleep(0.2)
+        second = {**STUDY, "name": "later", "trials": 2, "seeds": 0}
+        assert client.post("/api/v1/studies", json=second).status_code == 201
+        wait_until(lambda: client.get("/api/v1/studies/tiny").json()["finished"] >= 2)
         process.kill()
     with served(home) as (process, client):
         found = until_done(client)
         assert found["job"]["state"] == "done", found["log"]
-        while client.get("/api/v1/studies/later").json()["job"]["state"] != "done":
-            time.sleep(0.2)
+        later = until_done(client, "later")
+        assert later["job"]["state"] == "done", later["log"]
         with client.stream("GET", "/api/v1/studies/tiny/events") as watched:
             assert next(watched.iter_lines()).startswith("id: ")
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0, "a watcher does not hold its end"
+            assert process.wait(SECONDS_TO_HANG) == 0, "a watcher does not hold its end"
     other = Workplace.at(tmp_path / "other")
     arguments = ["--trials", "12", "--seeds", "2", "--workers", "1", "--home", str(other.root)]
     assert study_main([TINY, *arguments]) == 0
@@ -90,15 +92,21 @@ def test_no_password_is_in_a_list_of_processes(tmp_path: Path) -> None:
         pytest.skip("no /proc on this system")
     with served(tmp_path / "home") as (process, client):
         client.post("/api/v1/studies", json=STUDY)
-        words: list[str] = []
-        while not words:
-            time.sleep(0.2)
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-            every = [*children.parent.parent.glob("*/children")]
-            ids = [one for path in every for one in path.read_text().split()]
-            words = [Path(f"/proc/{one}/cmdline").read_text() for one in ids]
-        assert all("sqlite" not in word for word in words if "tuner.serve.child" in word)
-        assert any("tuner.serve.child" in word for word in words)
+        service = psutil.Process(process.pid)
+
+        def study_process() -> list[list[str]]:
+            return [words for one in service.children() if CHILD in (words := words_of(one))]
+
+        for words in wait_until(study_process):
+            assert not any("sqlite" in word for word in words)
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """The words that a process was started with, if it still runs."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.disturbing import SLOW
 from tests.making import TINY, history
+from tests.waiting import wait_until
 from tuner.commands.study import main
 from tuner.runs.deletion import delete_study
 from tuner.serve.chores import delete_request
@@ -55,13 +57,14 @@ def submit(queue: Queue, **options: object) -> int:
 
 
 def until(supervisor: Supervisor, number: int, good: Callable[[Job], bool]) -> Job:
-    for _ in range(1200):
+    def look() -> Job | None:
         supervisor.look()
         job = supervisor.queue.get(number)
-        if good(job):
-            return job
-        time.sleep(0.1)
-    raise AssertionError(f"job {number} is {job.state}: {job.last_words}")
+        return job if good(job) else None
+
+    found = wait_until(look, lambda: supervisor.queue.get(number))
+    assert found is not None
+    return found
 
 
 def ended(job: Job) -> bool:
@@ -77,20 +80,24 @@ def kill(supervisor: Supervisor) -> None:
     os.kill(process_of(supervisor).pid, signal.SIGKILL)
 
 
-def reference(folder: Path) -> list[object]:
+def make_study(there: Workplace, case: str = TINY, seeds: int = 2) -> None:
+    """Make the study in this process, which has imported already."""
+    arguments = ["--trials", str(TRIALS), "--seeds", str(seeds), "--workers", "1"]
+    assert main([case, *arguments, "--home", str(there.root)]) == 0
+
+
+def reference(folder: Path, case: str = TINY) -> list[object]:
     there = Workplace.at(folder)
-    arguments = ["--trials", str(TRIALS), "--seeds", "2", "--workers", "1"]
-    assert main([TINY, *arguments, "--home", str(folder)]) == 0
+    make_study(there, case)
     return list(history(load_study(there.url, "tiny")))
 
 
 def test_a_study_that_is_killed_and_abandoned_ends_as_if_it_had_not_been(
     queue: Queue, workplace: Workplace, tmp_path: Path
 ) -> None:
-    number = submit(queue)
+    number = submit(queue, case="slow", name="tiny")
     first = Supervisor(queue, workplace, SHELF, 1)
-    until(first, number, lambda job: job.state == "running")
-    time.sleep(3)
+    until(first, number, lambda _: "[2/" in tail_of(log_of(workplace, number)))
     kill(first)
     until(first, number, lambda job: job.starts == 2)
     abandoned = process_of(first)
@@ -100,7 +107,8 @@ def test_a_study_that_is_killed_and_abandoned_ends_as_if_it_had_not_been(
     job = until(second, number, ended)
     assert job.state == "done", job.last_words
     abandoned.wait()
-    assert list(history(load_study(workplace.url, "tiny"))) == reference(tmp_path / "other")
+    undisturbed = reference(tmp_path / "other", SLOW)
+    assert list(history(load_study(workplace.url, "tiny"))) == undisturbed
     assert workplace.report("tiny").is_dir()
 
 
@@ -193,8 +201,8 @@ def test_a_study_over_its_budget_is_paused(queue: Queue, workplace: Workplace) -
 
 
 def test_a_deletion_is_a_job_that_can_be_killed(queue: Queue, workplace: Workplace) -> None:
+    make_study(workplace, seeds=0)
     supervisor = Supervisor(queue, workplace, SHELF, 1)
-    until(supervisor, submit(queue, seeds=0), ended)
     request = delete_request(workplace, "tiny", "tiny")
     assert request.options["bytes"] > 1000
     number = queue.submit(request, "ann").id
@@ -207,9 +215,9 @@ def test_a_deletion_is_a_job_that_can_be_killed(queue: Queue, workplace: Workpla
 
 
 def test_a_deletion_that_has_nothing_left_to_do_is_done(queue: Queue, workplace: Workplace) -> None:
+    make_study(workplace, seeds=0)
     supervisor = Supervisor(queue, workplace, SHELF, 1)
-    until(supervisor, submit(queue, seeds=0), ended)
     number = queue.submit(delete_request(workplace, "tiny", "tiny"), "ann").id
     delete_study(workplace, "tiny")  # by the process, which was killed before it said so
     assert until(supervisor, number, ended).state == "done"
-    assert [job.state for job in queue.all()] == ["done", "done"]
+    assert [job.state for job in queue.all()] == ["done"]

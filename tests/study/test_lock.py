@@ -3,13 +3,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.making import DATABASE, TINY
+from tests.waiting import wait_until
 from tuner.commands.ablate import main as ablate
 from tuner.commands.study import main as study_main
 from tuner.errors import StoreError, StudyError
@@ -48,11 +48,13 @@ def test_the_second_writer_is_refused_until_the_first_is_gone(url: str) -> None:
         with only_writer(url, "two"):
             pass  # another study of the same database is free
         other.send_signal(signal.SIGKILL)
-    for _ in range(50):  # a server notices a moment later
+
+    def is_free() -> bool:
         with suppress(StudyError), only_writer(url, "one"):
-            return
-        time.sleep(0.1)
-    pytest.fail("the lock has outlived its holder")
+            return True
+        return False
+
+    wait_until(is_free)  # a server notices a moment later
 
 
 def test_a_link_to_a_database_is_the_same_database(tmp_path: Path) -> None:

@@ -266,8 +266,9 @@ WAITING = """
 import optuna, os, signal, sys, threading
 from tuner.study.store import open_storage
 study = optuna.load_study(study_name="one", storage=open_storage(sys.argv[1], create=True))
-threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+print("waiting", flush=True)
 try:
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     study.set_user_attr("said", 1)
 except KeyboardInterrupt:
     print("interrupted")
@@ -281,14 +282,15 @@ def test_ctrl_c_ends_the_wait_for_a_locked_database(tmp_path: Path) -> None:
     study = optuna.create_study(study_name="one", storage=open_storage(url, create=True))
     with closing(sqlite3.connect(tmp_path / "studies.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        ended = subprocess.run(
+        waiting = subprocess.Popen(
             [sys.executable, "-c", WAITING, url],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=SECONDS_TO_WAIT_FOR_A_LOCK / 2,
         )
-        assert (ended.stdout, ended.stderr) == ("interrupted\n", "")
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == "waiting\n"
+        assert waiting.communicate(timeout=SECONDS_TO_WAIT_FOR_A_LOCK / 2) == ("interrupted\n", "")
         other.execute("ROLLBACK")
     study.set_user_attr("said", 2)
     assert load_study_attributes(url) == {"said": 2}

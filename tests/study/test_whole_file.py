@@ -7,18 +7,19 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError as StorageError
+from sqlalchemy.exc import SQLAlchemyError
 
+from tests.forked import Command
 from tests.making import TINY
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.study import sqlite
 from tuner.study.lock import only_writer
 from tuner.study.schema import ABLATION, CONFIRMATION
@@ -99,11 +100,7 @@ def test_what_is_written_is_in_the_file_soon(
     with only_writer(url, "one"):
         study = optuna.create_study(storage=open_storage(url, create=True))
         study.enqueue_trial({"x": 1})
-        for _ in range(500):
-            time.sleep(0.02)
-            if len(copied(database).trials) == 1:
-                return
-    pytest.fail("it stays in the log")
+        wait_until(lambda: len(copied(database).trials) == 1, lambda: "but in the log")
 
 
 def test_reading_leaves_nothing_beside_the_file(tmp_path: Path) -> None:
@@ -128,40 +125,28 @@ def test_the_log_of_a_deleted_database_is_not_played_into_the_next(tmp_path: Pat
     assert optuna.get_all_study_names(open_storage(url, create=True)) == []
 
 
-class Command:
-    """A command in a process of its own; when which trial had ended is known."""
+class Watched:
+    """A command in a process of its own; how many trials have ended is known."""
 
     def __init__(self, folder: Path, *words: str) -> None:
-        self.ended: list[float] = []
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        self.running = subprocess.Popen(
-            [sys.executable, "-u", "-m", *words],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": path},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.ended = 0
+        self.running = Command(words, folder, os.environ)
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()
 
     def _listen(self) -> None:
-        assert self.running.stdout is not None
         for line in self.running.stdout:
             if re.match(r"\[\d+/", line):
-                self.ended.append(time.monotonic())
+                self.ended += 1
 
     def wait_for(self, trials: int) -> None:
-        while len(self.ended) < trials:
-            assert self.running.poll() is None, self.running.communicate()
-            time.sleep(0.02)
+        wait_until(lambda: self.ended >= trials or self.running.poll() is not None)
+        assert self.running.poll() is None, self.running.communicate()
 
     def end(self) -> str:
-        assert self.running.stdout is not None
-        assert self.running.stderr is not None
         with self.running.stdout, self.running.stderr:
             errors = self.running.stderr.read()
-            self.running.wait(timeout=120)
+            self.running.wait(timeout=SECONDS_TO_HANG)
             self._listener.join()
         return errors
 
@@ -190,6 +175,14 @@ def finished(study: optuna.Study) -> int:
     return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
 
 
+def finished_in_the_file(database: Path) -> int:
+    """As `finished`, while somebody writes: a copy made in the middle of that cannot be read."""
+    try:
+        return finished(copied(database))
+    except (AssertionError, IndexError, sqlite3.DatabaseError, SQLAlchemyError, StorageError):
+        return 0
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("reading")
 @pytest.mark.parametrize("how", ["well", "error", "SIGINT", "SIGTERM", "SIGKILL"])
@@ -200,22 +193,17 @@ def test_a_copy_of_the_file_has_what_had_finished(how: str, tmp_path: Path) -> N
         Path(case).write_text(BREAKS, encoding="utf-8")
     trials = "8" if how in {"well", "error"} else "400"
     words = [case, "--trials", trials, "--seeds", "0", "--workers", "1", "--name", "one"]
-    command = Command(tmp_path, "tuner.study", *words)
-    database, known = tmp_path / "storage" / "studies.db", 0
-    if how == "SIGKILL":
-        command.wait_for(3)
-        time.sleep(sqlite.SECONDS_BETWEEN_CHECKPOINTS + 4)
-    elif how.startswith("SIG"):
-        command.wait_for(5)
+    command = Watched(tmp_path, "tuner.study", *words)
+    database = tmp_path / "storage" / "studies.db"
     if how.startswith("SIG"):
-        killed = time.monotonic()
+        command.wait_for(5)
+        known = command.ended
+        if how == "SIGKILL":  # nobody looks after the file as it ends
+            wait_until(lambda: finished_in_the_file(database) >= known)
         command.running.send_signal(getattr(signal, how))
     errors = command.end()
-    if how == "SIGKILL":
-        late = sqlite.SECONDS_BETWEEN_CHECKPOINTS + 2
-        known = sum(moment < killed - late for moment in command.ended)
-    else:
-        known = len(command.ended)
+    if how != "SIGKILL":
+        known = command.ended
     status = {"well": 0, "error": 2, "SIGKILL": -signal.SIGKILL}.get(how, 130)
     assert command.running.returncode == status, errors
     assert known >= 3
@@ -235,7 +223,7 @@ def test_so_it_is_after_the_other_commands(own_workplace: Path) -> None:
         ("tuner.report", "tiny"),
         ("tuner.verify", "tiny", "--case", TINY, "--workers", "1"),
     ):
-        command = Command(own_workplace, *words)
+        command = Watched(own_workplace, *words)
         assert (command.end(), command.running.returncode) == ("", 0)
         assert not beside(database)
     copy = optuna.load_study(study_name="tiny", storage=f"sqlite:///{_moved(database)}")

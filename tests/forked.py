@@ -1,0 +1,202 @@
+"""Commands of tuner as processes of their own, without the seconds that each needs to import.
+
+They are forked from a process that has imported what they import, and has done nothing else. From
+then on each is what it would be by itself: a leader of a session, with its folder, its environment,
+its output and the fork server of its workers, and it comes to the end of the interpreter. How a
+command starts is shown where one is started anew (`subprocess`), as before.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import io
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from importlib import import_module
+from multiprocessing import util
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TextIO
+
+from tests.waiting import SECONDS_TO_HANG
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROOT = Path(__file__).parents[1]
+SERVE = "from tests.forked import serve; serve(int(__import__('sys').argv[1]))"
+_SPAWN = util.spawnv_passfds
+COMMANDS = ("study", "ablate", "report", "retrain", "verify")
+
+
+class Command:
+    """`python -u -m MODULE WORDS`, forked; it is used as a `subprocess.Popen` with text.
+
+    Args:
+        words: module and arguments.
+        cwd: the folder that it is in.
+        env: its environment.
+    """
+
+    def __init__(self, words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+        self.returncode: int | None = None
+        asking, self._status = socket.socketpair()
+        (out, its_out), (err, its_err) = os.pipe(), os.pipe()
+        told = json.dumps({"words": words, "cwd": str(cwd), "env": dict(env)}).encode()
+        with asking:
+            socket.send_fds(_server(), [len(told).to_bytes(4)], [asking.fileno(), its_out, its_err])
+            _server().sendall(told)
+        os.close(its_out)
+        os.close(its_err)
+        self.stdout: TextIO = os.fdopen(out, encoding="utf-8")
+        self.stderr: TextIO = os.fdopen(err, encoding="utf-8")
+        self.pid = int.from_bytes(self._status.recv(4))
+
+    def poll(self) -> int | None:
+        """Return its exit status, if it has ended; less than 0: the signal that ended it."""
+        if self.returncode is None and select.select([self._status], [], [], 0)[0]:
+            self.returncode = int.from_bytes(self._status.recv(4), signed=True)
+            self._status.close()
+        return self.returncode
+
+    def wait(self, timeout: float = SECONDS_TO_HANG) -> int:
+        """Wait for its end.
+
+        Raises:
+            subprocess.TimeoutExpired: it goes on.
+        """
+        if self.returncode is None:
+            select.select([self._status], [], [], timeout)
+        if (status := self.poll()) is None:
+            raise subprocess.TimeoutExpired("a command", timeout)
+        return status
+
+    def communicate(self, timeout: float = SECONDS_TO_HANG) -> tuple[str, str]:
+        """Return what it still prints, and wait for its end."""
+        said: dict[TextIO, str] = {}
+        streams = (self.stdout, self.stderr)
+        readers = [Thread(target=lambda of=one: said.update({of: of.read()})) for one in streams]
+        for reader in readers:
+            reader.daemon = True
+            reader.start()
+        self.wait(timeout)
+        for reader, stream in zip(readers, streams, strict=True):
+            reader.join(timeout)
+            stream.close()
+        return said[self.stdout], said[self.stderr]
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it as the system does when memory is full."""
+        self.send_signal(signal.SIGKILL)
+
+
+@functools.cache
+def _server() -> socket.socket:
+    """The process that commands are forked from, as who asks it; it ends with this one."""
+    ours, its = socket.socketpair()
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    with its:
+        server = subprocess.Popen(
+            [sys.executable, "-u", "-c", SERVE, str(its.fileno())],
+            pass_fds=[its.fileno()],
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,
+        )
+
+    def end() -> None:
+        ours.close()
+        server.wait()
+
+    atexit.register(end)
+    return ours
+
+
+def serve(fileno: int) -> None:
+    """Fork what is asked for, until nobody asks; in a forked one, be that command."""
+    from tuner.engines.forking import IMPORTED
+
+    for module in (*(f"tuner.commands.{name}" for name in COMMANDS), "tuner.runs.study", *IMPORTED):
+        import_module(module)
+    asked = socket.socket(fileno=fileno)
+    while True:
+        size, fds, _, _ = socket.recv_fds(asked, 4, 3)
+        if not size:
+            return
+        told = json.loads(_whole(asked, int.from_bytes(size)))
+        if os.fork() == 0 and not _watches(socket.socket(fileno=fds[0])):
+            asked.close()
+            _become(fds[1:], **told)
+            return
+        for one in fds:
+            os.close(one)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+
+def _whole(asked: socket.socket, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        found += asked.recv(size - len(found))
+    return found
+
+
+def _watches(told: socket.socket) -> bool:
+    """Fork a command, and tell who asked for it its number and how it ends; return False in it."""
+    pid = os.fork()
+    if pid == 0:
+        told.close()
+        return False
+    told.sendall(pid.to_bytes(4))
+    _, status = os.waitpid(pid, 0)
+    told.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, signed=True))
+    os._exit(0)
+
+
+def _become(output: Sequence[int], words: Sequence[str], cwd: str, env: dict[str, str]) -> None:
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number, fd in enumerate((nothing, *output)):
+        os.dup2(fd, number)
+        os.close(fd)
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), "utf-8", write_through=True)
+    sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", write_through=True)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.path[0] = cwd
+    sys.argv = ["", *words[1:]]
+    util.spawnv_passfds = _fork_server  # type: ignore[assignment]
+    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+
+
+def _fork_server(path: bytes, args: Sequence[Any], fds: Sequence[int]) -> int:
+    """Fork the fork server of its workers too, before it has done anything but import."""
+    if "forkserver" not in args[-1]:
+        return _SPAWN(path, args, fds)
+    pid = os.fork()
+    if pid:
+        return pid
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    last = 3
+    for fd in (*sorted(fds), os.sysconf("SC_OPEN_MAX")):
+        os.closerange(last, fd)
+        last = fd + 1
+    try:
+        exec(args[-1], {})
+    finally:
+        os._exit(1)
