@@ -211,11 +211,23 @@ def test_a_case_file_that_is_missing_says_so(tmp_path: Path) -> None:
 
 
 def test_hyperparameters_of_another_version_are_refused() -> None:
-    case = load_case("housing")
+    case = load_case(TINY)
     values = asdict(case.baseline)
-    del values["taper"]
-    with pytest.raises(CaseError, match="differ in taper"):
+    del values["breaks"]
+    with pytest.raises(CaseError, match="differ in breaks"):
         case.hyperparameters(values)
+    with pytest.raises(CaseError, match="differ in later"):
+        load_case("housing").hyperparameters({**asdict(load_case("housing").baseline), "later": 1})
+
+
+def test_what_tuner_has_added_since_is_as_it_was_before() -> None:
+    """A bundle of pictures that was made before `closer` was there can still be used."""
+    case = load_case("flowers")
+    bold = replace(case.baseline, closer=True, width=24)
+    values = asdict(bold)
+    del values["closer"]
+    before = replace(case, baseline=bold).hyperparameters(values)
+    assert before == replace(bold, closer=False)
 
 
 BREAKS = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Any
@@ -311,11 +311,15 @@ class Case:
     def hyperparameters(self, values: Mapping[str, Any]) -> Hyperparameters:
         """Build the case's hyperparameters from a full dictionary, as `asdict` wrote it.
 
+        What an earlier version of tuner did not have yet, of the fields of its own models, is as it
+        was then: a field that is added has the default that changes nothing.
+
         Raises:
             CaseError: a field is missing or unknown, so the case has changed since.
         """
         kind = type(self.baseline)
         names = {field.name for field in fields(kind)}
+        values = {**_added_since(kind), **values}
         if values.keys() != names:
             raise CaseError(
                 f"the stored hyperparameters and case {self.name!r} differ in "
@@ -376,3 +380,15 @@ def in_one_line(error: BaseException, file: str | None) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == file]
     return f"line {lines[-1]}: {reason}" if lines else reason
+
+
+def _added_since(kind: type[Hyperparameters]) -> dict[str, Any]:
+    """Return the defaults of the fields that come from tuner, as the class has them that adds them.
+
+    A case may have other defaults for its own baseline; those say nothing of what was before.
+    """
+    found: dict[str, Any] = {}
+    for base in kind.__mro__:  # the most general last
+        if is_dataclass(base) and base.__module__.startswith(("tuner.models.", "tuner.case.")):
+            found |= {field.name: field.default for field in fields(base)}
+    return {name: default for name, default in found.items() if default is not MISSING}

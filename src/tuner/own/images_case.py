@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from tuner.case.contract import Case
 from tuner.errors import UsageError
-from tuner.models.cnn import augment_photos, build_cnn
+from tuner.models.cnn import augment_photos
 from tuner.models.mlp import build_mlp
+from tuner.models.photos import build_photo_cnn
 from tuner.own.images_data import load
 from tuner.own.images_space import HEAD, HEAD_RECIPE, Scale, suggest_head
 
@@ -57,7 +58,7 @@ def _case(given: Given, data: Dataset | None) -> Case:
         recipe=scale.recipe,
         suggest=scale.suggest,
         load=partial(load, given),
-        build=build_cnn,
+        build=build_photo_cnn,
         augment=augment_photos,
         points_per_epoch=POINTS if data and len(data.development) >= MANY else 1,
         settle=partial(_case, given),

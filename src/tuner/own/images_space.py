@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from tuner.models.cnn import CNNHyperparameters
 from tuner.models.mlp import MLPHyperparameters
+from tuner.models.photos import PhotoHyperparameters
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 FLOWERS, FLOWERS_EPOCHS = 100, 160  # development rows, and the most epochs that are worth it
 FEWER = 0.45  # so many times as many rows to this power: so many times fewer epochs
-BATCHES = {500: (4, 8, 16, 32), 5_000: (8, 16, 32, 64)}  # up to so many rows
+BATCHES = {500: (8, 16, 32), 5_000: (8, 16, 32, 64)}  # up to so many rows
 LARGE_BATCHES = (32, 64, 128, 256)
-EVERY_BATCH = (4, 8, 16, 32, 64, 128, 256)
+EVERY_BATCH = (8, 16, 32, 64, 128, 256)
 EPOCHS_OF_HEADS = 100  # that learn on features, in a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImagesHyperparameters(CNNHyperparameters):
+class ImagesHyperparameters(PhotoHyperparameters):
     """The defaults are the baseline: 2 convolutions (16, 32), FC 64, Adam, 10 epochs."""
 
     width: int = 16
@@ -122,11 +122,12 @@ class Scale:
             width=trial.suggest_int("width", 16, 32, step=8) if shallow else baseline.width,
             padding=trial.suggest_categorical("padding", (False, True)),
             batch_norm=trial.suggest_categorical("batch_norm", (False, True)),
-            head=trial.suggest_categorical("head", ("flatten", "average")),
+            head=trial.suggest_categorical("head", ("flatten", "average", "both")),
             hidden=trial.suggest_categorical("hidden", (0, 64, 128, 256)),
             dropout=trial.suggest_float("dropout", 0.0, 0.6),
             augmentation=trial.suggest_float("augmentation", 0.0, 1.0),
             mirror=trial.suggest_categorical("mirror", (False, True)),
+            closer=trial.suggest_categorical("closer", (False, True)),
             label_smoothing=trial.suggest_float("label_smoothing", 0.0, 0.2)
             if self.classes
             else baseline.label_smoothing,
