@@ -100,7 +100,14 @@ def test_what_is_written_is_in_the_file_soon(
     with only_writer(url, "one"):
         study = optuna.create_study(storage=open_storage(url, create=True))
         study.enqueue_trial({"x": 1})
-        wait_until(lambda: len(copied(database).trials) == 1, lambda: "but in the log")
+
+        def is_there() -> bool:
+            try:
+                return len(copied(database).trials) == 1
+            except IndexError:
+                return False  # not even the study is in the file yet
+
+        wait_until(is_there, lambda: "but in the log")
 
 
 def test_reading_leaves_nothing_beside_the_file(tmp_path: Path) -> None:
