@@ -71,8 +71,8 @@ def test_the_weights_it_writes_are_those_it_trained(
 
 
 def test_hyperparameters_of_another_version_fail_the_fit(job: Job) -> None:
-    old = {name: value for name, value in job.hyperparameters.items() if name != "width"}
-    with pytest.raises(CaseError, match="differ in width"):
+    old = {name: value for name, value in job.hyperparameters.items() if name != "breaks"}
+    with pytest.raises(CaseError, match="differ in breaks"):
         next(run(replace(job, hyperparameters=old)))
 
 
