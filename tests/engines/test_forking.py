@@ -53,4 +53,6 @@ def test_ctrl_c_pressed_twice_ends_what_is_computed_beside_training(apart: float
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         raise
-    assert (running.returncode, errors) == (130, "")
+    assert running.returncode == 130
+    # Twice in the same moment, Python's own threads may say once that they were interrupted, too.
+    assert errors == "" or apart == 0

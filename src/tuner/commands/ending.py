@@ -24,6 +24,19 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
     # Imports make a million objects, all of which stay: half a second would go into collecting.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
+    try:
+        status = _status_of(main)
+        _insist_from_now_on()
+    except KeyboardInterrupt:  # the second one, which came before the first one was dealt with
+        _insist_from_now_on()
+        status = INTERRUPTED
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.freeze()  # or the interpreter looks through all of them again before it ends: over a second
+    sys.exit(status)
+
+
+def _status_of(main: Callable[[Sequence[str] | None], int]) -> int:
+    """Run a command; return its exit status, and say in a line what went wrong."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have what no text can
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -32,25 +45,26 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
             sys.stdout.flush()
     except TunerError as error:
         print(f"tuner: {error}", file=sys.stderr)
-        status = 2
+        return 2
     except KeyboardInterrupt:
-        status = INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader of the output has left; the interpreter's flush at exit must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 1
+        return 1
     except OSError as error:  # a full disk, a folder that may not be written
         reason = f"{error}. Finished work is kept. Fix the problem and run the same command again."
         print(f"tuner: {reason}", file=sys.stderr)
-        status = 2
+        return 2
+    return status
+
+
+def _insist_from_now_on() -> None:
+    """Let the interpreter come to its end, unless somebody asks for it twice more."""
     presses = itertools.count()
 
     def insist(_number: int, _frame: object) -> None:
-        """Let the interpreter come to its end, unless somebody asks for it twice more."""
         if next(presses):
             os._exit(INTERRUPTED)
 
     signal.signal(signal.SIGINT, insist)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.freeze()  # or the interpreter looks through all of them again before it ends: over a second
-    sys.exit(status)

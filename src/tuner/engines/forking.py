@@ -19,9 +19,10 @@ from tuner.interrupts import held_back
 from tuner.unpromised import OPTIMIZING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from concurrent.futures import Executor
     from multiprocessing.context import BaseContext
+    from multiprocessing.process import BaseProcess
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 CAN_FORK = platform.system() == "Linux"
@@ -77,11 +78,20 @@ def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | N
     others = set(multiprocessing.active_children())
     made = ProcessPoolExecutor(processes, FORKSERVER, prepare)
     try:
-        yield made
-        made.shutdown()
+        try:
+            yield made
+            made.shutdown()
+        except BaseException:
+            _kill(made, others)
+            raise
     except BaseException:
-        with held_back():
-            for process in set(multiprocessing.active_children()) - others:
-                process.kill()
-            made.shutdown(wait=False)
+        _kill(made, others)  # a second Ctrl-C may come before the first one holds others back
         raise
+
+
+def _kill(made: ProcessPoolExecutor, others: Collection[BaseProcess]) -> None:
+    """End what is computed, and the processes of it; those that were there before stay."""
+    with held_back():
+        for process in set(multiprocessing.active_children()).difference(others):
+            process.kill()
+        made.shutdown(wait=False)
