@@ -71,7 +71,7 @@ class Command:
         """Wait for its end.
 
         Raises:
-            subprocess.TimeoutExpired: it goes on.
+            subprocess.TimeoutExpired: it has not ended.
         """
         if self.returncode is None:
             select.select([self._status], [], [], timeout)
@@ -105,7 +105,7 @@ class Command:
 
 @functools.cache
 def _server() -> socket.socket:
-    """The process that commands are forked from, as who asks it; it ends with this one."""
+    """Return our end of the process that commands are forked from; it ends with this one."""
     ours, its = socket.socketpair()
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with its:

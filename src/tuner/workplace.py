@@ -79,6 +79,15 @@ class Workplace:
         return depot_of(self.root)
 
     @property
+    def keeps_elsewhere(self) -> bool:
+        """Whether the depot is another place than the folder.
+
+        Raises:
+            DepotError: what the folder remembers of the place cannot be used.
+        """
+        return self.depot.folder != self.root
+
+    @property
     def depots(self) -> list[Depot]:
         """Where bundles can be: the depot, and the folder, where some may wait to be sent."""
         depot = self.depot

@@ -9,14 +9,13 @@ others of these. Continues where it was.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from lab import class_sets
+from lab import class_sets, resumed
 from scipy.io import loadmat
 
 from tuner.case.loading import load_case
@@ -102,14 +101,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sets = class_sets(arguments.data_dir)
-    done = set()
-    if arguments.out.exists():
-        with arguments.out.open(encoding="utf-8") as file:
-            done = {tuple(row[one] for one in FIELDS[:3]) for row in csv.DictReader(file)}
-    with arguments.out.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if not done:
-            writer.writerow(FIELDS)
+    with resumed(arguments.out, FIELDS, 3) as (done, write):
         for seed in range(arguments.rounds):
             place = len(sets) - 1 - seed % len(sets)
             data = dataset(arguments.data_dir, sets[place])
@@ -119,8 +111,7 @@ def main() -> None:
                 began = time.process_time()
                 found = accuracy(data, ARMS[arm], seed)
                 seconds = f"{time.process_time() - began:.1f}"
-                writer.writerow([arm, place, seed, seconds, f"{found:.2f}"])
-                file.flush()
+                write(arm, place, seed, seconds, f"{found:.2f}")
 
 
 if __name__ == "__main__":

@@ -7,12 +7,14 @@ are left out; the thirty largest others are dealt to six sets of five.
 
 from __future__ import annotations
 
+import csv
 import itertools
 import math
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ from torch.nn import functional
 from tuner.data.sources.flowers102 import CLASSES, IMAGENET, IMAGES, LABELS, PARTS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -322,3 +325,24 @@ def _told(model: nn.Module, rows: Tensor) -> Tensor:
 
 def changed(**changes: object) -> Recipe:
     return replace(Recipe(), **changes)  # type: ignore[arg-type]
+
+
+@contextmanager
+def resumed(
+    path: Path, fields: Sequence[str], key: int
+) -> Iterator[tuple[set[Any], Callable[..., None]]]:
+    """Lend which rows a CSV has, by their first `key` fields, and what writes another at once."""
+    done = set()
+    if path.exists():
+        with path.open(encoding="utf-8") as file:
+            done = {tuple(row[one] for one in fields[:key]) for row in csv.DictReader(file)}
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if not done:
+            writer.writerow(fields)
+
+        def write(*row: object) -> None:
+            writer.writerow(row)
+            file.flush()
+
+        yield done, write

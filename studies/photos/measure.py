@@ -11,14 +11,13 @@ some were trained so far. Continues where it was. `table.py` reads the file.
 from __future__ import annotations
 
 import argparse
-import csv
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lab import Recipe, changed, train
+from lab import Recipe, changed, resumed, train
 from scipy.linalg import hadamard
 
 if TYPE_CHECKING:
@@ -85,22 +84,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    done = set()
-    if arguments.out.exists():
-        with arguments.out.open(encoding="utf-8") as file:
-            done = {tuple(row[one] for one in FIELDS[:4]) for row in csv.DictReader(file)}
-    with arguments.out.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if not done:
-            writer.writerow(FIELDS)
+    with resumed(arguments.out, FIELDS, 4) as (done, write):
         for part, name, recipe, place, seed in trainings():
             if (part, name, str(place), str(seed)) in done:
                 continue
             found, seconds = train(recipe, arguments.data_dir, place, seed)
             rounded = {way: round(score, 2) for way, score in found.items()}
             differs = {k: v for k, v in asdict(recipe).items() if v != asdict(Recipe())[k]}
-            writer.writerow([part, name, place, seed, f"{seconds:.1f}", rounded, differs])
-            file.flush()
+            write(part, name, place, seed, f"{seconds:.1f}", rounded, differs)
 
 
 if __name__ == "__main__":

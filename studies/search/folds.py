@@ -63,6 +63,31 @@ def rules(name: str, case: Case, data: Dataset) -> tuple[str, Design]:
     }[name]
 
 
+def config_of(
+    reference: str,
+    case: Case,
+    data: Dataset,
+    seed: int,
+    folder: Path,
+    pruner: str,
+    design: Design,
+) -> StudyConfig:
+    """Return what the study of a case is made of."""
+    return StudyConfig(
+        case=case,
+        reference=reference,
+        source=source_of(reference),
+        dataset=data,
+        data_folder=cache.store(data, folder),
+        seed=seed,
+        fixed={},
+        plan=Plan.for_machine(images=data.pixels is not None),
+        sampler=SAMPLER,
+        pruner=pruner,
+        design=design,
+    )
+
+
 def one_study(
     reference: str, name: str, seed: int, trials: int, truth: int, data_dir: Path | None
 ) -> dict[str, Any]:
@@ -72,19 +97,7 @@ def one_study(
     began = time.perf_counter()
     pruner, design = rules(name, case, dataset)
     with tempfile.TemporaryDirectory() as work:
-        config = StudyConfig(
-            case=case,
-            reference=reference,
-            source=source_of(reference),
-            dataset=dataset,
-            data_folder=cache.store(dataset, Path(work)),
-            seed=seed,
-            fixed={},
-            plan=Plan.for_machine(images=dataset.pixels is not None),
-            sampler=SAMPLER,
-            pruner=pruner,
-            design=design,
-        )
+        config = config_of(reference, case, dataset, seed, Path(work), pruner, design)
         study, config = open_study(f"sqlite:///{work}/studies.db", "one", config, pruner_named)
         engine = InProcessEngine()
         Coordinator(Mirror(study), config, engine).search(trials)

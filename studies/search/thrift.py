@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 import torch
+from folds import config_of
 
 from tuner.case.loading import load_case
-from tuner.case.source import source_of
-from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Job, Replica
@@ -31,20 +30,19 @@ from tuner.search.bayesian import BayesianSampler
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.pruner import PRUNER, pruner_named
-from tuner.search.sampler import SAMPLER
 from tuner.search.tpe import STARTUP, Columns
 from tuner.seeds import Stream, derive
 from tuner.study.arms import candidates_of
-from tuner.study.configuration import StudyConfig
 from tuner.study.designing import design_for
 from tuner.study.opening import open_study
 from tuner.study.schema import HYPERPARAMETERS, WORK
 from tuner.study.trials import scored_guesses, sign_of_study
 from tuner.training.fitting import ReportPoint
-from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tuner.study.configuration import StudyConfig
 
 HERE = Path(__file__).parent
 RACE, TRUTH = (1001, 1002), (2001, 2002, 2003)  # seeds of splits
@@ -75,19 +73,8 @@ def one_search(name: str, thrift: float, seed: int, folders: Folders) -> dict[st
     dataset = case.dataset(folders)
     case = case.settled(dataset)
     with tempfile.TemporaryDirectory() as work:
-        config = StudyConfig(
-            case=case,
-            reference=reference,
-            source=source_of(reference),
-            dataset=dataset,
-            data_folder=cache.store(dataset, Path(work)),
-            seed=seed,
-            fixed={},
-            plan=Plan.for_machine(images=dataset.pixels is not None),
-            sampler=SAMPLER,
-            pruner=PRUNER,
-            design=design_for(case, dataset),
-        )
+        design = design_for(case, dataset)
+        config = config_of(reference, case, dataset, seed, Path(work), PRUNER, design)
         study, config = open_study(f"sqlite:///{work}/studies.db", "one", config, pruner_named)
         mirror, columns = Mirror(study), Columns()
 

@@ -19,12 +19,13 @@ from safetensors.torch import load_file
 
 from tests.making import DATABASE, InterruptsAt, history, make_brief, make_engine, retrained, search
 from tests.own.tables import houses, with_column, without, write
-from tuner.bundle.bundle import MANIFEST, WEIGHTS, open_bundle, write_bundle
+from tuner.bundle.bundle import WEIGHTS, open_bundle, write_bundle
 from tuner.bundle.prediction import predict_tables
 from tuner.case.reference import to_door
 from tuner.commands.study import main
 from tuner.commands.verify import main as verify
 from tuner.data.splits import TimeFolds, folds
+from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, DataError, UsageError
 from tuner.evidence.rivals import train_rivals
 from tuner.study.schema import CONFIRMATION, OPENINGS

@@ -20,6 +20,7 @@ from tuner.data.checking import RAW, TABLES
 from tuner.data.images import MODES
 from tuner.data.reading import BY_CASE, BY_COLUMNS, READ_IMAGE, UNKNOWN
 from tuner.data.table import Table
+from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, CaseError, UsageError
 from tuner.files import replacing_folder, sha256_of_file, write_json
 from tuner.training.inference import Fitted, applied_by
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MOST_PIXELS = 2**24  # of an image that a model takes
-WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
+WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from tuner.case.reference import door_of, is_file, is_loop, options_of
 from tuner.case.source import file_of
 from tuner.commands.options import compute_of, workplace_of
 from tuner.data.sources.folders import Folders
+from tuner.depot.contract import MANIFEST
 from tuner.depot.s3 import is_s3
 from tuner.errors import BundleError, DataError, UsageError, unknown_name
 from tuner.naming import folder_name
@@ -85,7 +86,7 @@ def check_bundle(named: str) -> None:
     folder = Path(named)
     if is_s3(named) or folder.is_file():
         return
-    manifest = folder / "manifest.json"
+    manifest = folder / MANIFEST
     if not manifest.exists():
         raise BundleError(
             f"{folder} is not a bundle: there is no {manifest}; name a folder that tuner retrain "

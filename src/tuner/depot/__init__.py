@@ -13,6 +13,6 @@ first and removed there once it has arrived: where an upload fails, it is still 
 `tuner files PLACE` sends it again.
 
 Names and keys for S3 are read as every program for AWS reads them (the environment, `~/.aws`), by
-the library. They are in no URL, no option, no database and no message of ours. `fsspec` was chosen
+the library. They are in no URL, option, database or message. `fsspec` was chosen
 for S3, with `s3fs`; other file systems of it are refused, as none of them is tested here.
 """

@@ -25,7 +25,7 @@ REFUSED = frozenset(
 
 
 def is_s3(place: str) -> bool:
-    """Whether a place is named as one in S3; any other scheme is none that is known."""
+    """Whether a place is named as one in S3, the only scheme that is known."""
     return place.lower().startswith(SCHEME)
 
 

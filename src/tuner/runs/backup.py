@@ -88,7 +88,7 @@ def _database(workplace: Workplace) -> Path:
         raise StoreError(
             "a database on a server is backed up with the server's own tool, pg_dump; copy the "
             f"folder {workplace.root} as well: it has the reports and models"
-            + ("" if _is_here(workplace) else f". Some are in {workplace.depot.url}")
+            + (f". Some are in {workplace.depot.url}" if workplace.keeps_elsewhere else "")
         )
     if not database.exists():
         raise StoreError(
@@ -115,14 +115,10 @@ def _is_below(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def _is_here(workplace: Workplace) -> bool:
-    return workplace.depot.folder == workplace.root
-
-
 def _files(workplace: Workplace, database: Path, left_out: list[str]) -> Iterator[tuple[str, Path]]:
     """Yield what is backed up by its name in the archive; what is half-written is hidden."""
     yield archive.DATABASE, database
-    elsewhere = [] if _is_here(workplace) else _of_depot(workplace.depot, left_out)
+    elsewhere = _of_depot(workplace.depot, left_out) if workplace.keeps_elsewhere else ()
     seen = set()
     for name, path in elsewhere:
         seen.add(name)

@@ -109,8 +109,7 @@ def is_shared(workplace: Workplace) -> bool:
 
 def is_depot_shared(workplace: Workplace) -> bool:
     """Whether another storage folder keeps its bundles in the same place."""
-    depot = workplace.depot
-    return depot.folder != workplace.root and len(owners_of(depot)) > 1
+    return workplace.keeps_elsewhere and len(owners_of(workplace.depot)) > 1
 
 
 def take_away(workplace: Workplace, waste: Iterable[Waste]) -> list[Waste]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from tuner.depot.contract import MANIFEST
 from tuner.engines.job import Failed, Finished, LoopJob, LoopRunner, run_all
 from tuner.engines.loops import LoopEngine
 from tuner.errors import StudyError, UsageError
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from tuner.own.loops.events import Outcome, Question, Told
     from tuner.runs.settings import RetrainingSettings
     from tuner.study.loops import LoopConfig
-
-MANIFEST = "manifest.json"
 
 
 def retrain_loop(

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.bundle.bundle import MANIFEST, rename_study_in
+from tuner.bundle.bundle import rename_study_in
+from tuner.depot.contract import MANIFEST
 from tuner.errors import StudyError
 from tuner.runs.belongings import folders_of
 from tuner.runs.publishing import write_and_publish

@@ -31,9 +31,9 @@ SHOWN = 200  # jobs that wait
 def _machine(asked: Asked) -> Response:
     service = asked.service
     running, waiting = service.queue.at_work(), service.queue.waiting()
-    depot = service.workplace.depot
+    workplace = service.workplace
     context = {
-        "elsewhere": "" if depot.folder == service.workplace.root else depot.url,
+        "elsewhere": workplace.depot.url if workplace.keeps_elsewhere else "",
         "running": running,
         "waiting": waiting[:SHOWN],
         "more": max(0, len(waiting) - SHOWN),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -95,9 +96,7 @@ def limits_of(attributes: Mapping[str, Any]) -> Limits:
     limits, allowed = Limits.of(attributes.get(FACTS, {})), attributes.get(ALLOWED)
     if allowed is None:
         return limits
-    asked = limits.cost
-    cost = allowed["cost"] if asked is None else min(asked, allowed["cost"])
-    return replace(limits, cost=cost)
+    return replace(limits, cost=min(allowed["cost"], limits.cost or math.inf))
 
 
 class Measured(Protocol):

@@ -68,17 +68,18 @@ def how_to_use(facts: Facts) -> str:
     if arm is None:
         return ""
     retrain = shell(retrain_command(facts, arm))
+    folder = code(facts.get("bundles", facts["home"] + "/bundles"))
     if is_of_loop(facts):
         told = phrase(
             "This calls the loop again and keeps the files that it writes into `tuner.folder()`, "
             "and the weights of the module that it returns, under {folder}.",
-            folder=code(facts.get("bundles", facts["home"] + "/bundles")),
+            folder=folder,
         )
         return f"{retrain}\n\n{told}"
     told = phrase(
         "This trains it on the development rows and saves the model in a folder under {folder}. "
         "To use it: `tuner predict FOLDER FILE...`. Each FILE is {file}.",
-        folder=code(facts.get("bundles", facts["home"] + "/bundles")),
+        folder=folder,
         file=_file_in_words(facts),
     )
     return f"{retrain}\n\n{told}"
