@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Literal, Unpack, cast
 
 from typing_extensions import TypedDict
 
 from tuner.client.transport import SECONDS, Transport
-from tuner.errors import UsageError, first_line
+from tuner.client.uploading import upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from tuner.client import answers
 
 LOCAL = "http://127.0.0.1:8080"
-ROWS = 200  # that one answer of a long list brings
-LETTERS = 12  # of a file's SHA-256, in the name that it is sent under
 AT_REST = frozenset({"paused", "done", "failed", "cancelled"})  # states of a job
 
 
@@ -99,25 +96,7 @@ class Client:
         Raises:
             UsageError: the file cannot be read, or is larger than what the service takes.
         """
-        try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()[:LETTERS]
-                size = file.tell()
-                name = f"{path.stem}-{digest}{path.suffix.lower()}"
-                there: answers.Data = self._to.get("data")
-                kept = f"uploads/{name.removesuffix('.zip')}"
-                if kept in there["data"]:
-                    return kept
-                if size > there["most_bytes"]:
-                    raise UsageError(
-                        f"{path} has {size / 2**20:.0f} MiB; the service takes "
-                        f"{there['most_bytes'] / 2**20:.0f} MiB at most"
-                    )
-                file.seek(0)
-                sent: answers.Sent = self._to.send(file, size, "data", name=name)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {first_line(error)}") from error
-        return sent["data"]
+        return upload(self._to, path)
 
     def studies(
         self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
@@ -137,7 +116,7 @@ class Client:
     ) -> Iterator[answers.StudyRow]:
         """Yield the studies that `studies` returns; the service is asked as they are needed."""
         asked = {"q": words, "state": state, "tag": tag, "archived": str(archived).lower()}
-        return cast("Iterator[answers.StudyRow]", self._each("studies", asked))
+        return cast("Iterator[answers.StudyRow]", self._to.rows("studies", asked))
 
     def study(self, name: str) -> answers.Study:
         """Return a study as it is now."""
@@ -276,7 +255,7 @@ class Client:
 
     def each_job(self) -> Iterator[answers.Job]:
         """Yield all jobs, newest first; the service is asked as they are needed."""
-        return cast("Iterator[answers.Job]", self._each("jobs", {}))
+        return cast("Iterator[answers.Job]", self._to.rows("jobs", {}))
 
     def models(self) -> list[answers.Model]:
         """Return all models."""
@@ -324,16 +303,6 @@ class Client:
         which = {} if case is None else {"case": case}
         found: answers.Ledger = self._to.get("ledger", **which)
         return found["ledger"]
-
-    def _each(self, what: str, asked: dict[str, str]) -> Iterator[Any]:
-        """Yield the rows of a long list."""
-        asked, cursor = {**asked, "limit": str(ROWS)}, None
-        while True:
-            found = self._to.get(what, **asked, **({} if cursor is None else {"cursor": cursor}))
-            yield from found[what]
-            cursor = found["next"]
-            if cursor is None:
-                return
 
     def _steer(self, name: str, act: str) -> answers.Job:
         return cast("answers.Job", self._to.post("studies", name, act, body={}))

@@ -1,4 +1,4 @@
-"""HTTP as the client speaks it: JSON, problem documents, and events that are resumed."""
+"""HTTP as the client speaks it: JSON, long lists, problem documents, and events that are resumed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from http.client import HTTPResponse
 
+ROWS = 200  # that one answer of a long list brings
 SECONDS = 60.0  # without a byte; a stream of events has one every 15 seconds
 MOST_ATTEMPTS = 6  # to reach a service again that was watched
 LONGEST_PAUSE = 15.0  # seconds between two of them
@@ -81,6 +82,20 @@ class Transport:
             ServiceError: the service refuses, or cannot be reached.
         """
         return json.loads(self.bytes_of(*parts, **query))
+
+    def rows(self, what: str, asked: Mapping[str, str]) -> Iterator[Any]:
+        """Yield the rows of a long list; the service is asked for a part when it is needed.
+
+        Raises:
+            ServiceError: as `get` does.
+        """
+        query, cursor = {**asked, "limit": str(ROWS)}, None
+        while True:
+            found = self.get(what, **query, **({} if cursor is None else {"cursor": cursor}))
+            yield from found[what]
+            cursor = found["next"]
+            if cursor is None:
+                return
 
     def bytes_of(self, *parts: str, **query: str | Sequence[str]) -> bytes:
         """Return the bytes at a path.

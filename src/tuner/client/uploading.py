@@ -1,0 +1,44 @@
+"""Data for tables and pictures, sent to a service under a name that says which file it is."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from tuner.errors import UsageError, first_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tuner.client import answers
+    from tuner.client.transport import Transport
+
+LETTERS = 12  # of a file's SHA-256, in the name that it is sent under
+
+
+def upload(to: Transport, path: Path) -> str:
+    """Send a file unless the service has it; return what it is called there.
+
+    Raises:
+        UsageError: it cannot be read, or is larger than what the service takes.
+        ServiceError: the service refuses, or cannot be reached.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:LETTERS]
+            size = file.tell()
+            name = f"{path.stem}-{digest}{path.suffix.lower()}"
+            there: answers.Data = to.get("data")
+            kept = f"uploads/{name.removesuffix('.zip')}"
+            if kept in there["data"]:
+                return kept
+            if size > there["most_bytes"]:
+                raise UsageError(
+                    f"{path} has {size / 2**20:.0f} MiB; the service takes "
+                    f"{there['most_bytes'] / 2**20:.0f} MiB at most"
+                )
+            file.seek(0)
+            sent: answers.Sent = to.send(file, size, "data", name=name)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {first_line(error)}") from error
+    return sent["data"]
