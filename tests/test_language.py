@@ -19,7 +19,6 @@ from tuner.language import (
     catalogue,
     is_translated,
     languages,
-    negotiated,
     ngettext,
     reason_of,
     said,
@@ -143,28 +142,6 @@ def test_each_fault_of_a_catalogue_is_seen(entry: str, fault: str | None, tmp_pa
 
     found = list(faults(made(entry, "zh.po"), made('msgid "a {b}"\nmsgstr ""', "all.pot")))
     assert (fault in found) if fault else found == []
-
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [
-        ("", "en"),
-        ("zh", "zh"),
-        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
-        ("zh-Hans-CN", "zh"),
-        ("en-GB,en;q=0.9,zh;q=0.8", "en"),
-        ("fr, de;q=0.9, zh;q=0.1", "zh"),
-        ("en;q=0.2, zh;q=0.7", "zh"),
-        ("zh;q=0, en", "en"),
-        ("zh;q=0", "en"),
-        ("*", "en"),
-        ("zh;q=much, fr", "en"),
-        ("zh;q=nan", "en"),
-        (",;,;q=1", "en"),
-    ],
-)
-def test_the_language_that_a_browser_asks_for(header: str, language: str) -> None:
-    assert negotiated(header) == language
 
 
 def test_a_message_is_english_and_knows_its_parts() -> None:

@@ -13,7 +13,6 @@ import re
 import string
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 ENGLISH = "en"
 FOLDER = Path(__file__).parent / "languages"
 HAN = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")  # with its punctuation
-FEWEST_LETTERS = 12  # of a pattern, before it is believed that a text was made of it
 _spoken: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
@@ -69,7 +67,7 @@ def translated(text: str) -> str:
         for name, part in text.parts.items()
     }
     pattern = gettext(text.pattern)
-    return _filled(pattern, parts) if parts else pattern
+    return filled(pattern, parts) if parts else pattern
 
 
 def phrase(pattern: str, /, **parts: object) -> str:
@@ -90,10 +88,10 @@ def nphrase(one: str, many: str, count: int, /, **parts: object) -> str:
     said_parts = {
         name: translated(part) if isinstance(part, str) else part for name, part in parts.items()
     }
-    return _filled(ngettext(one, many, count), said_parts)
+    return filled(ngettext(one, many, count), said_parts)
 
 
-def _filled(pattern: str, parts: Mapping[str, object]) -> str:
+def filled(pattern: str, parts: Mapping[str, object]) -> str:
     """Put parts into a pattern; no space stays between two Chinese characters that come to meet."""
     if spoken() == ENGLISH:
         return pattern.format(**parts)
@@ -128,32 +126,8 @@ def joined(*sentences: str) -> str:
     return text
 
 
-def recalled(text: str, fewest: int = FEWEST_LETTERS) -> str:
-    """Return a stored English text in the language that is spoken, where its pattern is known.
-
-    What a store holds is a plain string. It is held against every pattern of the catalogue, and the
-    one with the most letters of its own wins; of several sentences, each has to be known. Other
-    text is returned as it is.
-
-    Args:
-        fewest: letters of its own that a pattern has to have, to be believed.
-
-    >>> recalled("what a person wrote")
-    'what a person wrote'
-    """
-    if spoken() == ENGLISH:
-        return text
-    if isinstance(text, Message):
-        return translated(text)
-    if (whole := _recalled(text, fewest)) is not None:
-        return whole
-    every = [_recalled(one, fewest) for one in re.split(r"(?<=[.!?]) (?=[A-Z])", text)]
-    known = [one for one in every if one is not None]
-    return joined(*known) if len(known) == len(every) else text
-
-
 def nsaid(one: str, many: str, count: int, /, **parts: object) -> str:
-    """Write a sentence that is stored in English, in the form that suits a number; see `recalled`.
+    """Write a sentence that is stored in English, in the form that suits a number.
 
     >>> nsaid("{count} seed", "{count} seeds", 2, count=2)
     '2 seeds'
@@ -204,31 +178,6 @@ def languages() -> Mapping[str, str]:
     return {code: (Locale.parse(code).get_display_name() or code).capitalize() for code in codes}
 
 
-def negotiated(header: str) -> str:
-    """Return the language that suits an Accept-Language header best (RFC 9110, section 12.5.4).
-
-    A range is looked up as RFC 4647, section 3.4 has it: `zh-Hans-CN` is served by `zh`.
-
-    >>> negotiated("fr, zh-CN;q=0.8, en;q=0.5")
-    'zh'
-    """
-    wanted: list[tuple[float, str]] = []
-    for part in header.split(","):
-        range_, _, weight = part.partition(";")
-        try:
-            quality = float(weight.strip().removeprefix("q=") or 1) if weight else 1.0
-        except ValueError:
-            quality = 0.0
-        if 0 < quality <= 1:
-            wanted.append((quality, range_.strip().lower()))
-    for _, range_ in sorted(wanted, key=lambda one: -one[0]):  # sorting keeps ties in order
-        while range_:
-            if range_ in languages():
-                return range_
-            range_ = range_.rpartition("-")[0]
-    return ENGLISH
-
-
 @cache
 def catalogue(language: str) -> Catalog:
     """Read the catalogue of a language other than English."""
@@ -248,97 +197,6 @@ def words_of_scripts(language: str) -> Mapping[str, str]:
         for one in catalogue(language)
         if one.id and any(path.endswith(".js") for path, _ in one.locations)
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """A pattern of the catalogue, as it is recognised in an English text.
-
-    Attributes:
-        letters: how many of its own it has.
-        shape: matches the texts that are made of it; a group has a part.
-        other: the same pattern in the other language, its parts as they stand.
-    """
-
-    letters: int
-    shape: re.Pattern[str]
-    other: str
-
-    @classmethod
-    def of(cls, pattern: str, other: str) -> _Pattern:
-        """Read a pattern and its translation."""
-        shape, own, seen = "", "", set[str]()
-        pieces = list(string.Formatter().parse(pattern))
-        letters = sum(letter.isalpha() for literal, *_ in pieces for letter in literal)
-        within_a_sentence = r"(?:(?![.!?] ).)+?"
-        text = within_a_sentence if letters >= FEWEST_LETTERS else r"[-\u2212\w.,]+"
-        for literal, name, kind, _ in pieces:
-            own += literal
-            shape += re.escape(literal)
-            if name is None:
-                continue
-            number = r"[-\u2212\d.,einfa+]+"
-            part = number if kind else text
-            shape += f"(?P={name})" if name in seen else f"(?P<{name}>{part})"
-            seen.add(name)
-        plain = "".join(
-            literal.replace("{", "{{").replace("}", "}}") + ("" if name is None else f"{{{name}}}")
-            for literal, name, *_ in string.Formatter().parse(other)
-        )
-        return cls(letters, re.compile(shape), plain)
-
-
-def _recalled(text: str, fewest: int = 1) -> str | None:
-    """Return a text of one pattern in the language that is spoken; None: its pattern is unknown.
-
-    Args:
-        fewest: letters of its own that a pattern has to have.
-    """
-    exact, patterns = _patterns(spoken())
-    if text in exact:
-        return exact[text]
-    for pattern in patterns:
-        if pattern.letters < fewest:
-            break
-        if found := pattern.shape.fullmatch(text):
-            parts = {name: _part(part) for name, part in found.groupdict().items()}
-            return _filled(pattern.other, parts)
-    return None
-
-
-def _part(text: str) -> str:
-    """Return a part of a text, which may be a list: what has a space may be more than a name."""
-    if " " not in text:
-        return text
-    if (whole := _recalled(text)) is not None:
-        return whole
-    pieces = re.split(", | and ", text)
-    every = [_recalled(one) if " " in one else one for one in pieces]
-    known = [one for one in every if one is not None]
-    if len(known) < len(every) or known == pieces:
-        return text
-    listed = known[0]
-    for one in known[1:]:
-        listed = phrase("{one}, {other}", one=listed, other=one)
-    return listed
-
-
-@cache
-def _patterns(language: str) -> tuple[Mapping[str, str], tuple[_Pattern, ...]]:
-    """Return the texts without parts, and the patterns, those with the most letters first."""
-    exact, patterns = dict[str, str](), list[_Pattern]()
-    for one in catalogue(language):
-        if not one.id or not any(path.endswith(".py") for path, _ in one.locations):
-            continue
-        ids = [one.id] if isinstance(one.id, str) else list(one.id)
-        forms = [one.string] if isinstance(one.string, str) else list(one.string or [""])
-        for place, pattern in enumerate(ids):
-            other = forms[min(place, len(forms) - 1)]
-            if any(name is not None for _, name, *_ in string.Formatter().parse(pattern)):
-                patterns.append(_Pattern.of(pattern, other))
-            else:
-                exact[pattern] = other
-    return exact, tuple(sorted(patterns, key=lambda one: -one.letters))
 
 
 @cache

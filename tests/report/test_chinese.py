@@ -15,10 +15,11 @@ from tests.report.test_report import ablated, audited, erring
 from tuner.case.metric import METRICS
 from tuner.commands.report import main
 from tuner.errors import UsageError
-from tuner.language import recalled, speaking
+from tuner.language import speaking
 from tuner.report.document import document
 from tuner.report.facts import gather
 from tuner.report.page import fragment
+from tuner.report.recalling import recalled
 from tuner.report.retelling import retold
 from tuner.report.sections.verdict import verdict
 from tuner.report.writing import CONFUSION, CURVES, HISTORY, IMPORTANCE, MISTAKES, WATERFALL

@@ -1,4 +1,4 @@
-"""HTTP as the client speaks it: JSON, long lists, problem documents, and events that are resumed."""
+"""HTTP as the client speaks it: JSON, long lists, problem documents, resumed events."""
 
 from __future__ import annotations
 

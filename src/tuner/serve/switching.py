@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import RedirectResponse
 
 from tuner.errors import unknown_name
-from tuner.language import ENGLISH, languages, negotiated
+from tuner.language import ENGLISH, languages
 from tuner.serve.problems import is_for_programs
 
 if TYPE_CHECKING:
@@ -29,6 +29,31 @@ def language_of(request: Request) -> str:
     if chosen in languages():
         return chosen
     return negotiated(request.headers.get("accept-language", ""))
+
+
+def negotiated(header: str) -> str:
+    """Return the language that suits an Accept-Language header best (RFC 9110, section 12.5.4).
+
+    A range is looked up as RFC 4647, section 3.4 has it: `zh-Hans-CN` is served by `zh`.
+
+    >>> negotiated("fr, zh-CN;q=0.8, en;q=0.5")
+    'zh'
+    """
+    wanted: list[tuple[float, str]] = []
+    for part in header.split(","):
+        range_, _, weight = part.partition(";")
+        try:
+            quality = float(weight.strip().removeprefix("q=") or 1) if weight else 1.0
+        except ValueError:
+            quality = 0.0
+        if 0 < quality <= 1:
+            wanted.append((quality, range_.strip().lower()))
+    for _, range_ in sorted(wanted, key=lambda one: -one[0]):  # sorting keeps ties in order
+        while range_:
+            if range_ in languages():
+                return range_
+            range_ = range_.rpartition("-")[0]
+    return ENGLISH
 
 
 def switch(asked: Asked) -> Response:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
-from tuner.language import phrase, recalled, said, translated
+from tuner.language import phrase, said, translated
+from tuner.report.recalling import recalled
 from tuner.report.scored import metric_in
 from tuner.report.sections.figures import gain_interval
 from tuner.report.sections.loop import has_test, is_of_loop, on_test

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, nphrase, phrase, recalled, said, translated
+from tuner.language import joined, nphrase, phrase, said, translated
+from tuner.report.recalling import recalled
 from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import code, count, in_turn, sentence, significant, table
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, nphrase, phrase, recalled, said
+from tuner.language import joined, nphrase, phrase, said
+from tuner.report.recalling import recalled
 from tuner.report.scored import metric_in
 from tuner.report.sections.guesses import guesses_in_words, is_guess
 from tuner.report.sections.loop import is_of_loop

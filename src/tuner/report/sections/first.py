@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, phrase, recalled, said
+from tuner.language import joined, phrase, said
+from tuner.report.recalling import recalled
 from tuner.report.sections.choice import chosen_arm, how_to_use, reason
 from tuner.report.sections.guesses import best_is_guess, is_guess
 from tuner.report.sections.repeat import study_command

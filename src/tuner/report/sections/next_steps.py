@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, phrase, recalled
+from tuner.language import joined, phrase
+from tuner.report.recalling import recalled
 from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command
 from tuner.report.sections.loop import where_the_space_is

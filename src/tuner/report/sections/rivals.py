@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import nphrase, phrase, recalled, said, translated
+from tuner.language import nphrase, phrase, said, translated
+from tuner.report.recalling import recalled
 from tuner.report.scored import metric_in
 from tuner.report.wording import (
     BLANK,

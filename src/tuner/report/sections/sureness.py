@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import FEWEST_TO_PROVE
-from tuner.language import joined, nphrase, phrase, recalled
+from tuner.language import joined, nphrase, phrase
+from tuner.report.recalling import recalled
 from tuner.report.scored import metric_in
 from tuner.report.sections.figures import figures
 from tuner.report.sections.loop import has_test, is_of_loop
