@@ -15,7 +15,7 @@ from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command
 from tuner.report.sections.part import confirmed_part
 from tuner.report.sections.repeat import study_command
-from tuner.report.sections.use import folds_of_search, with_uncertainty
+from tuner.report.sections.scores import folds_of_search, with_uncertainty
 from tuner.report.sections.verdict import of_the_gain
 from tuner.report.wording import count, difference, listed, means_and_stds
 

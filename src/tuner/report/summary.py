@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from html import escape
-from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from tuner.report.charts.curves import draw_curves
 from tuner.report.charts.history import draw_history
 from tuner.report.charts.look import save
 from tuner.report.page import fragment
-from tuner.report.sections.use import use_section
+from tuner.report.sections.scores import scores_table
 from tuner.report.sections.verdict import verdict
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def summary(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> str:
         f"pruned, {counted['failed']} failed.</p>"
     ]
     if "best" in facts["arms"]:
-        lines = [fragment(f"**{verdict(facts)}**"), *lines, fragment(_scores(facts))]
+        lines = [fragment(f"**{verdict(facts)}**"), *lines, fragment(scores_table(facts))]
     with tempfile.TemporaryDirectory(prefix="tuner-") as folder:
         for file, (title, draw) in PICTURES.items():
             figure = draw(facts, trials)
@@ -50,10 +49,3 @@ def summary(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> str:
                 picture = fragment(f"![{title}]({file})", Path(folder))
                 lines.append(picture.replace("<img ", f'<img style="{STYLE}" '))
     return f'<div class="tuner-study">{"".join(lines)}</div>'
-
-
-def _scores(facts: dict[str, Any]) -> str:
-    """Return the table of the arms' scores, which stands first in its section."""
-    lines = use_section(facts).split("\n")
-    rows = dropwhile(lambda line: not line.startswith("|"), lines)
-    return "\n".join(takewhile(lambda line: line.startswith("|"), rows))
