@@ -9,38 +9,27 @@ from tuner.language import joined, nphrase, phrase, said, translated
 from tuner.report.scored import metric_in
 from tuner.report.sections.choice import option_for_place, study_word
 from tuner.report.sections.part import parts_section
+from tuner.report.sections.steps import gain_written, interval_written, notes_on_steps, steps_table
 from tuner.report.sections.verdict import of_the_gain
 from tuner.report.wording import (
-    BLANK,
-    between,
     code,
     count,
-    decimals_of_differences,
     group_word,
     in_a_row,
     listed,
-    number,
     per_cent,
-    rest_in_words,
-    setting,
     shell,
-    table,
-    title_in_words,
     with_unit,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tuner.case.metric import Metric
 
     Facts = Mapping[str, Any]
 
 HEADING = said("## Which change made it so? Can I drop some?")
-HEADER = (
-    *(said("step"), said("change"), said("group"), said("gain"), said("95 % interval")),
-    *(said("in all"), said("lost without it")),
-)
 
 
 def changes_section(facts: Facts, picture: str | None) -> str:
@@ -60,24 +49,7 @@ def changes_section(facts: Facts, picture: str | None) -> str:
         caption = phrase("Gain by change, from the baseline to the best")
         parts.append(f"![{caption}]({picture})")
     if found["path"]:
-        rows = [
-            [
-                str(step),
-                _change(one),
-                group_word(one["group"]),
-                _write(metric, one["gain"], found),
-                _interval(metric, one["interval"], found),
-                _write(metric, one["total"], found),
-                _write(metric, found["without"].get(one["change"], {}).get("gain"), found),
-            ]
-            for step, one in enumerate(found["path"], start=1)
-        ]
-        rows += _rest(metric, found)
-        parts += [
-            table([translated(one) for one in HEADER], rows, left=3),
-            _explanation(metric, found),
-            _groups(found),
-        ]
+        parts += [steps_table(metric, found), notes_on_steps(metric, found), _groups(found)]
     if not found["complete"]:
         parts.append(
             phrase("The time budget ran out. The command below continues.")
@@ -127,8 +99,8 @@ def _most(found: Facts, metric: Metric) -> str:
         "**{change} mattered most:** adding it brought {gain}, and leaving it out of the best "
         "costs {lost}.",
         change=code(first["change"]),
-        gain=with_unit(metric, _write(metric, first["gain"], found)),
-        lost=with_unit(metric, _write(metric, lost, found)),
+        gain=with_unit(metric, gain_written(metric, first["gain"], found)),
+        lost=with_unit(metric, gain_written(metric, lost, found)),
     )
     rest = [code(one["change"]) for one in ranked[1:3] if one["worth"] > 0]
     if not rest:
@@ -177,63 +149,6 @@ def _smallest(metric: Metric, found: Facts) -> str:
     return joined(text, others, doubt)
 
 
-def _rest(metric: Metric, found: Facts) -> list[list[str]]:
-    """Return the row of the changes that were not worth a step by themselves; none without any."""
-    rest = found["rest"]
-    if not rest:
-        return []
-    names = listed([code(name) for name in rest["changes"]])
-    which = phrase("{rest}: {names}", rest=rest_in_words(len(rest["changes"])), names=names)
-    return [
-        [
-            BLANK,
-            which,
-            BLANK,
-            _write(metric, rest["gain"], found),
-            _interval(metric, rest["interval"], found),
-            _write(metric, found["whole"]["gain"], found),
-            BLANK,
-        ]
-    ]
-
-
-def _explanation(metric: Metric, found: Facts) -> str:
-    title = title_in_words(metric.title)
-    told = joined(
-        phrase(
-            "Gains are in {unit}, measured on {folds}; each fold has its own seed, the same for "
-            "all.",
-            unit=phrase("points of {metric}", metric=title) if metric.unit_of_difference else title,
-            folds=count(found["rounds"], "fresh fold"),
-        ),
-        phrase(
-            "At each step the {at_once} changes were tried that promised most by the trials of the "
-            "search, and the next ones where none of these brought its share of what was left.",
-            at_once=found["at_once"],
-        )
-        if found["at_once"]
-        else phrase("At each step all remaining changes were tried."),
-        phrase("After each fold the worse half was dropped; at the end the best change was kept."),
-    )
-    notes = [
-        phrase("- *In all*: the gain over the baseline up to this step."),
-        phrase("- *Lost without it*: what the best loses when only this change is left out."),
-        phrase(
-            "- A step is the largest of several, so the first gains are somewhat too high. "
-            "Intervals allow for folds that share training rows. They cover new trainings on these "
-            "rows, not new data."
-        ),
-    ]
-    if found["rest"]:
-        notes.append(
-            phrase(
-                "- The path ends where the other changes together are not worth a step: they bring "
-                "under 5 % of the gain, or under 25 % and the folds cannot tell it from nothing."
-            )
-        )
-    return f"{told}\n\n" + "\n".join(notes)
-
-
 def _doubt(metric: Metric, found: Facts) -> str:
     """Say so where the folds cannot tell the twentieth of the gain that may be left out."""
     if found["whole"]["interval"] is None:
@@ -247,7 +162,7 @@ def _doubt(metric: Metric, found: Facts) -> str:
     return phrase(
         "On these folds the gain of all changes is {interval} (95 % interval). That is too wide to "
         "tell whether the smaller changes are needed; run `tuner ablate` with more `--seeds`.",
-        interval=with_unit(metric, _interval(metric, found["whole"]["interval"], found)),
+        interval=with_unit(metric, interval_written(metric, found["whole"]["interval"], found)),
     )
 
 
@@ -294,24 +209,3 @@ def _groups(found: Facts) -> str:
         "without it): {shares}.",
         shares=in_a_row(shares),
     )
-
-
-def _change(one: Facts) -> str:
-    text = f"{code(one['change'])} {setting(one['was'])} → {setting(one['now'])}"
-    follows = [f"{code(name)} {setting(value)}" for name, value in one["follows"].items()]
-    if not follows:
-        return text
-    return phrase("{change}, with {follows}", change=text, follows=in_a_row(follows))
-
-
-def _write(metric: Metric, gain: float | None, found: Facts) -> str:
-    if gain is None or not math.isfinite(gain):
-        return BLANK
-    decimals = decimals_of_differences(metric, found["whole"]["gain"] or gain)
-    return number(metric.factor * gain, decimals + (not metric.per_cent))
-
-
-def _interval(metric: Metric, interval: Sequence[float] | None, found: Facts) -> str:
-    if interval is None:
-        return BLANK
-    return between(*(_write(metric, end, found) for end in interval))
