@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import joined, nphrase, phrase, said
+from tuner.language import nphrase, phrase, said
 from tuner.report.recalling import recalled
 from tuner.report.scored import metric_in
 from tuner.report.sections.guesses import guesses_in_words, is_guess
 from tuner.report.sections.loop import is_of_loop
+from tuner.report.sections.outlook import more_trials
 from tuner.report.sections.placebo import placebo_in_words
 from tuner.report.sections.pruning import pruning_cost
 from tuner.report.wording import (
     arm_word,
     code,
     count,
-    difference,
     duration,
     in_a_row,
     means_and_stds,
@@ -27,8 +27,6 @@ from tuner.report.wording import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from tuner.case.metric import Metric
 
     Facts = Mapping[str, Any]
 
@@ -69,72 +67,6 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
         "\n".join(line for line in lines if line),
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def more_trials(facts: Facts) -> str:
-    """Say whether more trials of this search would help, and why."""
-    found, metric = facts["outlook"], metric_in(facts)
-    if found["more_trials"] == "no":
-        return nphrase(
-            "**More trials cannot help**: the search space has {count:,} configuration, and the "
-            "search has tried it.",
-            "**More trials cannot help**: the search space has {count:,} configurations, and the "
-            "search has tried all of them.",
-            found["configurations"],
-            count=found["configurations"],
-        )
-    if found["more_trials"] == "unknown":
-        return phrase(
-            "**It is too early to tell whether more trials would help**: there are only {trials}. "
-            "Run at least 20.",
-            trials=count(found["total"], "finished trial"),
-        )
-    brought = _brought(found, metric)
-    if found["more_trials"] == "hardly":
-        return joined(phrase("**100 more trials would probably not help.**"), brought)
-    return joined(
-        phrase("**More trials may help.**"),
-        brought,
-        phrase("To continue, run the same command with a larger `--trials`."),
-    )
-
-
-def _brought(found: Facts, metric: Metric) -> str:
-    """Say by how much the last trials have improved the best score."""
-    gain, noise = found["gain"], found["noise"]
-    told = {"last": found["last"], "total": found["total"]}
-    if not gain:
-        return phrase(
-            "The last {since_best} of {total} trials did not improve the best score of the search.",
-            **told,
-            since_best=found["since_best"],
-        )
-    told["gain"] = difference(metric, gain)
-    if noise is None:
-        text = phrase(
-            "The last {last} of {total} trials improved the best score by {gain}.", **told
-        )
-    else:
-        told["noise"] = difference(metric, noise)
-        text = (
-            phrase(
-                "The last {last} of {total} trials improved the best score by {gain}, less than "
-                "the uncertainty of that score ({noise}).",
-                **told,
-            )
-            if gain <= noise
-            else phrase(
-                "The last {last} of {total} trials improved the best score by {gain}, more than "
-                "the uncertainty of that score ({noise}).",
-                **told,
-            )
-        )
-    but = ""
-    if found["more_trials"] == "hardly" and (noise is None or gain > noise):
-        but = phrase(
-            "But the last {since_best} did not improve it.", since_best=found["since_best"]
-        )
-    return joined(text, but)
 
 
 def _checks(facts: Facts) -> str:
