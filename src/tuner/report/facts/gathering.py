@@ -43,7 +43,10 @@ from tuner.study.trials import sign_of_study
 from tuner.study.url import without_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import optuna
+    from optuna.trial import FrozenTrial
 
     from tuner.workplace import Workplace
 
@@ -63,14 +66,39 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
     trials = study.get_trials(deepcopy=False)
     sessions: list[dict[str, Any]] = attributes.get(SESSIONS, [])
     arms = arms_of(study)
-    confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
     facts = {
+        **_place(study, workplace),
+        **_made_of(made, attributes, arms),
+        **_search(attributes, trials),
+        **_evidence(study, made, attributes, trials, arms, further=further),
+        "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],
+        "outlook": outlook(trials, made),
+        "test_openings": attributes.get(OPENINGS, []),
+        "wall_seconds": wall_seconds(sessions, trials),
+        "manifest": manifest(made, sessions),
+        "sessions": sessions,
+    }
+    plain: dict[str, Any] = _plain(facts)
+    return plain
+
+
+def _place(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
+    """Return what the study is called, and where it is kept."""
+    return {
         "study": study.study_name,
         "storage": shown(workplace.url),
         "home": str(workplace.root),
         "bundles": f"{workplace.depot.url}/{BUNDLES}",
         "artifacts": f"{workplace.depot.url}/{ARTIFACTS}",
         "where": where(workplace),
+    }
+
+
+def _made_of(
+    made: Mapping[str, Any], attributes: Mapping[str, Any], arms: Mapping[str, FrozenTrial]
+) -> dict[str, Any]:
+    """Return what the study is made of: its case, data, metric, limits and search."""
+    return {
         "case": made["case"],
         "reference": made.get("reference", made["case"]),
         "task": made["task"],
@@ -87,24 +115,42 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "sampler": made.get("sampler"),
         "pruner": made.get("pruner"),
         "folds_in_search": folds_trained(made, arm=False),
+    }
+
+
+def _search(attributes: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> dict[str, Any]:
+    """Return how the search went."""
+    return {
         "trials": counts(trials),
         "tries": tries_of(trials),
         "guesses": guesses_of(trials),
         "stopped": attributes.get(STOPPED),
         "budget": attributes.get(BUDGET),
         "work": work_of(trials),
+    }
+
+
+def _evidence(
+    study: optuna.Study,
+    made: Mapping[str, Any],
+    attributes: Mapping[str, Any],
+    trials: Sequence[FrozenTrial],
+    arms: Mapping[str, FrozenTrial],
+    *,
+    further: bool,
+) -> dict[str, Any]:
+    """Return what the arms came to, and what has been measured of them since."""
+    confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
+    metric = metric_of(made)
+    return {
         "arms": {
             name: facts_of_arm(trial, name, confirmation, made) for name, trial in arms.items()
         },
         "diagnosis": diagnoses(arms, made),
         "confirmation": confirmation and race_facts(confirmation, trials, made),
-        "comparison": verdicts(study, arms, confirmation, metric_of(made), further=further),
-        "rivals": rival_facts(
-            confirmation, against_rivals(study, arms, confirmation, metric_of(made))
-        ),
-        "ablation": ablation_facts(
-            attributes.get(ABLATION), arms, metric_of(made), made["data"]["sizes"]
-        ),
+        "comparison": verdicts(study, arms, confirmation, metric, further=further),
+        "rivals": rival_facts(confirmation, against_rivals(study, arms, confirmation, metric)),
+        "ablation": ablation_facts(attributes.get(ABLATION), arms, metric, made["data"]["sizes"]),
         "audit": audit_facts(
             attributes.get(AUDIT), trials, candidates_of(study), sign_of_study(study)
         ),
@@ -120,15 +166,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         ],
         "mistakes": mistakes_facts(attributes.get(MISTAKES), arms),
         "importance": importance_facts(attributes.get(IMPORTANCE)),
-        "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],
-        "outlook": outlook(trials, made),
-        "test_openings": attributes.get(OPENINGS, []),
-        "wall_seconds": wall_seconds(sessions, trials),
-        "manifest": manifest(made, sessions),
-        "sessions": sessions,
     }
-    plain: dict[str, Any] = _plain(facts)
-    return plain
 
 
 def _plain(value: Any) -> Any:

@@ -77,11 +77,9 @@ def better_section(facts: Facts) -> str:
 def _notes(facts: Facts, pair: Facts) -> list[str]:
     """Say what each column says."""
     by_row = bool(pair.get("rows"))
-    planned = (facts["confirmation"] or {}).get("plan")
-    confidence = pair["confidence"]
     proven = (
         phrase("the interval excludes zero")
-        if by_row or planned or is_of_loop(facts)
+        if by_row or _plan(facts) or is_of_loop(facts)
         else phrase("both the interval and p (0.05 or less) rule out chance")
     )
     seeds = seeds_per_arm(pair)
@@ -111,22 +109,7 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
             fewest=fewest_seeds(pair),
         ),
     ]
-    if confidence > CONFIDENCE:
-        reason = phrase("these test rows were used before")
-        planned_too = planned and len(planned["models"]) > 1
-        if (pair.get("looks") or 1) <= 1:
-            reason = phrase("two looks at them were planned") if planned_too else ""
-        elif planned_too:
-            further = phrase("two looks at them were planned")
-            reason = phrase("{reason} and {further}", reason=reason, further=further)
-        notes.append(
-            phrase(
-                "- {reasons}. To allow for that, each interval is computed at {confidence}, so "
-                "that all looks together keep the 95 %.",
-                reasons=reason.capitalize(),
-                confidence=per_cent(confidence, 1),
-            )
-        )
+    notes += _on_looks(facts, pair)
     price = (facts["confirmation"] or {}).get("price") or {}
     if price.get("words"):
         notes.append(
@@ -136,17 +119,50 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
             )
         )
     if not by_row:
-        notes.append(
-            phrase("- The interval is Welch's, over seeds. The loop gave no scores of single rows.")
-            if is_of_loop(facts)
-            else phrase("- The interval covers the luck of training alone.")
-            if planned
-            else phrase(
-                "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. "
-                "This study kept no predictions of single rows."
-            )
-        )
+        notes.append(_on_seeds_alone(facts))
     return notes
+
+
+def _on_looks(facts: Facts, pair: Facts) -> list[str]:
+    """Say why the intervals are wider, where the test rows are looked at more than once."""
+    if pair["confidence"] <= CONFIDENCE:
+        return []
+    planned = _plan(facts)
+    reason = phrase("these test rows were used before")
+    planned_too = planned and len(planned["models"]) > 1
+    if (pair.get("looks") or 1) <= 1:
+        reason = phrase("two looks at them were planned") if planned_too else ""
+    elif planned_too:
+        further = phrase("two looks at them were planned")
+        reason = phrase("{reason} and {further}", reason=reason, further=further)
+    return [
+        phrase(
+            "- {reasons}. To allow for that, each interval is computed at {confidence}, so "
+            "that all looks together keep the 95 %.",
+            reasons=reason.capitalize(),
+            confidence=per_cent(pair["confidence"], 1),
+        )
+    ]
+
+
+def _on_seeds_alone(facts: Facts) -> str:
+    """Say what an interval covers where there are no scores of single rows."""
+    if is_of_loop(facts):
+        return phrase(
+            "- The interval is Welch's, over seeds. The loop gave no scores of single rows."
+        )
+    if _plan(facts):
+        return phrase("- The interval covers the luck of training alone.")
+    return phrase(
+        "- The interval is a bootstrap over seeds, somewhat too narrow with few of them. "
+        "This study kept no predictions of single rows."
+    )
+
+
+def _plan(facts: Facts) -> Facts | None:
+    """Return the looks at the test that were planned; None where none were."""
+    plan: Facts | None = (facts["confirmation"] or {}).get("plan")
+    return plan
 
 
 def _nothing_compared(facts: Facts) -> str:

@@ -134,8 +134,16 @@ def _machine(facts: Facts) -> str:
         ),
         f"- {versions}",
     ]
+    lines += _notes(manifest)
+    begin = phrase("It ran on:")
+    return f"{begin}\n\n" + "\n".join(lines)
+
+
+def _notes(manifest: Facts) -> list[str]:
+    """Return what is said of GPUs, of a cluster, and of what may keep a repeat from being equal."""
+    notes = []
     if cards := manifest.get("cards"):
-        lines.append(
+        notes.append(
             phrase(
                 "- {gpus}: {names}; driver {driver}, CUDA {cuda}, cuDNN {cudnn}",
                 gpus=count(len(cards["names"]), "GPU"),
@@ -146,7 +154,7 @@ def _machine(facts: Facts) -> str:
             )
         )
     if operations := manifest.get("not_repeatable"):
-        lines.append(
+        notes.append(
             phrase(
                 "- PyTorch has no deterministic algorithm on this GPU for {operations}, so a "
                 "repeat may differ in its last digits.",
@@ -154,7 +162,7 @@ def _machine(facts: Facts) -> str:
             )
         )
     if cluster := manifest["cluster"]:
-        lines.append(
+        notes.append(
             phrase(
                 "- The trainings ran on a Ray cluster of {nodes} with {processors}; the machine "
                 "named first is the coordinator's.",
@@ -163,11 +171,10 @@ def _machine(facts: Facts) -> str:
             )
         )
     if not manifest["same_machine_throughout"]:
-        lines.append(
+        notes.append(
             phrase(
                 "- **This is the machine of the last session. An earlier one had another machine "
                 "or other versions** (all are in report.json), so expect small differences."
             )
         )
-    begin = phrase("It ran on:")
-    return f"{begin}\n\n" + "\n".join(lines)
+    return notes
