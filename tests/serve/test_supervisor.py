@@ -31,7 +31,7 @@ from tuner.workplace import Workplace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tuner.serve.supervisor import Process
+    from tuner.serve.process import Process
     from tuner.serve.tables import Job
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tuner.runs.inventory import Entry
-    from tuner.serve.queue import Search
+    from tuner.serve.searches import Search
 
 Key = tuple[str, int, str]  # of the order: when, number of the job, name
 FIRST: Key = ("\U0010ffff", 0, "")  # before all rows

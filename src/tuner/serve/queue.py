@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tuner.errors import UsageError
 from tuner.language import said
 from tuner.serve.leases import AFTER, ENDED, Leases
 from tuner.serve.tables import Job
-from tuner.serve.turns import CHORES, PRIORITIES
+from tuner.serve.turns import CHORES
 from tuner.serve.words import either, word
 
 if TYPE_CHECKING:
@@ -24,23 +24,6 @@ if TYPE_CHECKING:
 
 MOST_STARTS = 3  # of a process that dies each time
 SHOWN_CHORES = 10
-MOST_NAMED = 500  # in one query
-
-
-class Search(NamedTuple):
-    """A search, in brief.
-
-    Attributes:
-        total: finished trials it ends with; None: as many as are worth it.
-    """
-
-    id: int
-    study: str
-    case: str
-    state: str
-    who: str
-    submitted: float
-    total: int | None
 
 
 class Queue(Leases):
@@ -110,28 +93,6 @@ class Queue(Leases):
                 .order_by(Job.id.desc())
                 .limit(1)
             )
-
-    def searches(
-        self, after: int = 0, since: float = 0.0, only: Sequence[int] | None = None
-    ) -> list[Search]:
-        """Return searches in brief, the oldest first: those that may have changed.
-
-        Args:
-            after: number of a job: those with a higher one,
-            since: seconds since 1970: or that have ended later, or are not done.
-            only: numbers of jobs: these, and no others.
-        """
-        columns = (Job.id, Job.study, Job.case, Job.state, Job.who, Job.submitted)
-        query = select(*columns, Job.options["trials"].as_integer())
-        if only is None:
-            changed = or_(Job.id > after, Job.state != "done", Job.ended > since)
-            queries = [query.where(Job.kind == "study", changed)]
-        else:
-            parts = (only[at : at + MOST_NAMED] for at in range(0, len(only), MOST_NAMED))
-            queries = [query.where(Job.id.in_(part)) for part in parts]
-        with self._session() as session:
-            rows = [row for one in queries for row in session.execute(one.order_by(Job.id))]
-            return [Search(*row) for row in rows]
 
     def newest(self, limit: int, before: int | None = None) -> Sequence[Job]:
         """Return so many jobs, the newest first.
@@ -245,11 +206,6 @@ class Queue(Leases):
     def _queued(self, session: Session, job: Job) -> Job:
         job.state, job.wish, job.starts, job.ended = "queued", "", 0, None
         return _saved(session, job)
-
-
-def name_of(priority: int) -> str:
-    """Return what a priority is called."""
-    return next((name for name, one in PRIORITIES.items() if one == priority), str(priority))
 
 
 def _taken(job: Job) -> UsageError:

@@ -26,8 +26,8 @@ from tuner.language import (
 )
 from tuner.report.wording import setting
 from tuner.serve.forecasting import in_words
-from tuner.serve.queue import name_of
 from tuner.serve.times import minute
+from tuner.serve.turns import priority_word
 from tuner.serve.words import word
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _environment() -> Environment:
     made.filters["number"] = number
     made.filters["duration"] = lambda seconds: translated(in_words(seconds))
     made.filters["size"] = size
-    made.filters["priority"] = name_of
+    made.filters["priority"] = priority_word
     made.filters["moment"] = minute
     made.filters["segment"] = lambda text: quote(str(text), safe="")
     made.filters["setting"] = setting

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -22,10 +17,11 @@ from tuner.serve.chores import clean_request, words_of_chore
 from tuner.serve.finding import is_there
 from tuner.serve.leases import AFTER
 from tuner.serve.logs import log_of, tail_of
+from tuner.serve.process import Process
 from tuner.serve.queue import MOST_STARTS
 from tuner.serve.requests import words_of
 from tuner.serve.room import Room
-from tuner.serve.seats import VISIBLE, Seats, cards_here
+from tuner.serve.seats import Seats, cards_here
 from tuner.serve.shelf import as_typed
 from tuner.serve.tidying import Tidying
 from tuner.serve.turns import CHORES, to_start_again
@@ -35,7 +31,6 @@ from tuner.study.store import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from optuna.storages import RDBStorage
 
@@ -47,77 +42,12 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_UNTIL_FREE = 3.0  # before a study is tried again that another process works on
 SECONDS_BETWEEN_MEASURES = 20.0  # of what a study uses of the disk
-SECONDS_TO_STOP = 60.0  # after which a process that was asked to stop is killed
 REFUSED = 2  # exit status of a command that says what is wrong: a second start says the same
 FULL = (
     "Less than 5 % of the disk is free, so the study stops. What is finished is kept, and it "
     "continues by itself once there is room."
 )
 log = logging.getLogger("tuner.serve")
-
-
-class Process:
-    """A job's process, in a session of its own, at the end of a pipe.
-
-    Args:
-        output: file that what it prints is added to.
-        cards: names of the cards (GPUs) that it sees; None: those that this process sees.
-    """
-
-    def __init__(
-        self, words: Sequence[str], output: Path, cards: Sequence[str] | None = None
-    ) -> None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with output.open("ab") as file:
-            self._process = subprocess.Popen(
-                [sys.executable, "-u", "-m", "tuner.serve.child"],
-                stdin=subprocess.PIPE,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env=None if cards is None else {**os.environ, VISIBLE: ",".join(cards)},
-            )
-        self._asked: float | None = None
-        self.pid = self._process.pid
-        if self._process.stdin is not None:
-            with suppress(OSError):  # it has died already; its exit status tells
-                self._process.stdin.write(json.dumps(list(words)).encode() + b"\n")
-                self._process.stdin.flush()
-
-    def status(self) -> int | None:
-        """Return its exit status, negative for a signal; None: it runs."""
-        if self._asked is not None and time.monotonic() > self._asked + SECONDS_TO_STOP:
-            self.kill()
-        status = self._process.poll()
-        if status is not None:
-            self.close()
-        return status
-
-    def stop(self) -> None:
-        """Ask it to stop."""
-        if self._asked is None:
-            self._asked = time.monotonic()
-            self.close()
-
-    def close(self) -> None:
-        """Close the pipe to it, which asks it to stop, or is left of it."""
-        if self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.close()
-
-    def kill(self) -> None:
-        """End it and all that it has started."""
-        with suppress(OSError):
-            if os.name == "posix":
-                os.killpg(self.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
-
-    def wait(self) -> int:
-        """Wait for its end; return its exit status."""
-        while (status := self.status()) is None:
-            time.sleep(SECONDS_BETWEEN_LOOKS / 5)
-        return status
 
 
 @dataclass(slots=True)

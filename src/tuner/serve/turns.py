@@ -81,3 +81,8 @@ def to_start_again(slots: int, running: Sequence[Job], waiting: int, now: float)
     busy = sum(job.kind not in CHORES for job in running)
     had = max(least.slots or 0, 1)
     return least if had + free >= 2 * had and share(slots, busy) >= 2 * had else None
+
+
+def priority_word(priority: int) -> str:
+    """Return what a priority is called."""
+    return next((name for name, one in PRIORITIES.items() if one == priority), str(priority))
