@@ -105,18 +105,8 @@ def search(
     total = total_with_tries(study, total)
     forget_the_end(study, settings.trials, settings.budget)
     mirror = Mirror(study)
-    seeds = ROUNDS if settings.seeds is None else settings.seeds
-    tests = looks_at(study, config.dataset.test.identity()) + 1
-    models = Plan.of(tests, settings.seeds).models
-    budget = Budget.of(
-        mirror.study,
-        settings,
-        engine.slots,
-        observer,
-        rounds=seeds,
-        models=models[-1],
-        fewest=models[0],
-    )
+    tests = looks_at(study, config.dataset.test.identity()) + 1  # the mirror has this study alone
+    budget = _budget(mirror.study, tests, engine, settings, observer)
     if budget is not None:
         config = allow(study, config, engine, budget.seconds, budget.say)
         budget.guesses = seconds_of_guesses(study, config)
@@ -128,7 +118,7 @@ def search(
             finished(study),
             total,
             at_most=auto or budget is not None,
-            seeds=seeds,
+            seeds=_rounds(settings),
             slots=engine.slots,
             folds=folds_trained(facts_of(study), arm=False),
             budget=None if budget is None else budget.left,
@@ -145,3 +135,31 @@ def search(
         by = "--budget" if study.user_attrs.get(BUDGET) else "--trials auto"
         observer.tell(Message(f"Stopped by {by} {stopped['reason']}."))
     return budget
+
+
+def _budget(
+    study: optuna.Study,
+    tests: int,
+    engine: Engine,
+    settings: StudySettings,
+    observer: Observer,
+) -> Budget | None:
+    """Return the time that a study has; a part of it is for its confirmation.
+
+    Args:
+        tests: looks at its test rows, the one to come included.
+    """
+    models = Plan.of(tests, settings.seeds).models
+    return Budget.of(
+        study,
+        settings,
+        engine.slots,
+        observer,
+        rounds=_rounds(settings),
+        models=models[-1],
+        fewest=models[0],
+    )
+
+
+def _rounds(settings: StudySettings) -> int:
+    return ROUNDS if settings.seeds is None else settings.seeds
