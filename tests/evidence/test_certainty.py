@@ -65,6 +65,7 @@ def test_what_is_no_gain_needs_nothing(gain: float) -> None:
     assert before(ROWS_RULE, 171, 6, wanted=gain).wanted is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "seeds"), [(171, 6), (171, 24), (983, 6)])
 def test_the_smallest_gain_is_seen_as_often_as_promised(rows: int, seeds: int) -> None:
     """From measured components, against the power in the world that they were measured in."""

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 import tuner
 from tests.making import STAMPS, TINY, make_brief, make_engine, open_as_command, search
+from tests.sampling import one_in
 from tuner.case.metric import ACCURACY
 from tuner.data import cache
 from tuner.data.splits import Holdout, folds
@@ -208,6 +209,7 @@ def test_the_winner_of_the_race_is_the_best_from_then_on(config: StudyConfig, ur
     assert arms_of(study)["best"].number == candidates[0], "the search has gone on"
 
 
+@pytest.mark.slow
 def test_the_trainings_are_no_study_to_report_on(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
@@ -242,6 +244,7 @@ def test_other_candidates_race_again_and_the_same_winner_opens_nothing(
     assert len(study.user_attrs[OPENINGS]) == 1
 
 
+@pytest.mark.slow
 def test_more_seeds_are_another_opening(config: StudyConfig, url: str, tmp_path: Path) -> None:
     study = search(url, config, 4)
     confirm(study, config, make_engine(1), 1, tmp_path, quiet)
@@ -253,6 +256,7 @@ def test_more_seeds_are_another_opening(config: StudyConfig, url: str, tmp_path:
     assert study.user_attrs[CONFIRMATION]["arms"]["baseline"]["scores"][:1] == first
 
 
+@pytest.mark.slow
 def test_fewer_seeds_do_not_take_the_place_of_more(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
@@ -266,6 +270,7 @@ def test_fewer_seeds_do_not_take_the_place_of_more(
     assert said == ["The confirmation on 3 seeds is kept."]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment", [2, *(pytest.param(other, marks=pytest.mark.slow) for other in (0, 4))]
 )
@@ -321,7 +326,7 @@ def test_spoiled_weights_are_named_and_trained_again(
     assert without_looks(study) == before
 
 
-@pytest.mark.parametrize("held_out", [False, True])
+@pytest.mark.parametrize("held_out", one_in(2, [True, False]))
 def test_no_model_of_the_race_meets_the_test(
     config: StudyConfig, url: str, tmp_path: Path, held_out: bool
 ) -> None:

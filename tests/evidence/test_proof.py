@@ -81,6 +81,7 @@ def test_where_the_first_look_proves_nothing_a_second_is_the_last(
     assert not confirm(study, config, Counting(interrupt_at=0), None, tmp_path, quiet)
 
 
+@pytest.mark.slow
 def test_a_study_interrupted_between_its_looks_makes_the_second(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ def test_models_of_the_first_look_are_among_those_of_the_second(
         assert list(said.seeds) == both[name]["seeds"]
 
 
+@pytest.mark.slow
 def test_a_number_of_seeds_is_one_look_at_so_many(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
@@ -145,6 +147,7 @@ def test_a_further_test_of_the_same_rows_takes_more_models(
     assert looks_at(study, config.dataset.test.identity()) == 2
 
 
+@pytest.mark.slow
 def test_a_confirmation_of_before_there_were_plans_stays_as_it_was(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from tests.evidence.rates import SHARES, draws, of_macro_f1, true_macro_f1, two_arms
 from tests.evidence.worlds import CLASSES, WORLDS
+from tests.sampling import one_in
 from tuner.evidence.crossed import MARGIN, compare_rows
 from tuner.evidence.resampling import compare_scores, resample
 from tuner.evidence.scores import macro_f1, recomputed, unit_of_macro_f1
@@ -24,7 +25,7 @@ def right(predictions: NDArray[np.generic], targets: Array, weights: Array) -> A
 
 
 @pytest.mark.parametrize("name", WORLDS)
-@pytest.mark.parametrize(("seeds", "rows"), [(6, 400), (24, 400), (24, 2_000)])
+@pytest.mark.parametrize(("seeds", "rows"), one_in(3, [(6, 400), (24, 400), (24, 2_000)]))
 def test_the_bootstrap_and_the_moments_agree(name: str, seeds: int, rows: int) -> None:
     world = WORLDS[name]
     arms = two_arms(draws("agree", name, seeds, rows), world, 1.2 * world.level, rows, seeds)

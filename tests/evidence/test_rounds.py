@@ -42,6 +42,7 @@ def test_what_cannot_be_compared_is_refused(gains: list[float], held_out: float)
         compare_rounds(gains, held_out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [5, 6, 10, 24])
 def test_equal_configurations_are_seldom_called_better_or_worse(n: int) -> None:
     """Gains correlate by the share held out, as Nadeau & Bengio assume: 1/5 with five folds."""

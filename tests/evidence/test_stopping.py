@@ -99,6 +99,7 @@ def test_a_search_ends_when_it_is_enough_and_what_runs_is_let_end(
     assert finished(study) == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [3, 9])
 def test_an_interrupted_one_comes_to_the_same(config: StudyConfig, url: str, moment: int) -> None:
     whole, config = open_as_command(url, "whole", config)

@@ -138,6 +138,7 @@ def test_a_confirmed_study_has_verdicts_with_looks(tmp_path: Path) -> None:
     assert wider > width, "every look at the same rows widens every interval"
 
 
+@pytest.mark.slow
 def test_looks_outlive_a_study_that_is_deleted(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:

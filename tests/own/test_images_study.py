@@ -65,6 +65,7 @@ def here(studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reference",
     [pytest.param(PIXELS, marks=pytest.mark.slow), FEATURES],
@@ -89,6 +90,7 @@ def test_a_study_with_two_workers_is_the_same(here: Path) -> None:
         assert [one[what] for one in together] == [one[what] for one in whole]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", NAMES, ids=NAMES.values())
 def test_trials_are_the_same_again_without_the_folder(
     here: Path, reference: str, capsys: pytest.CaptureFixture[str]

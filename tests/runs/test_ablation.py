@@ -87,6 +87,7 @@ def test_the_report_tells_which_change_bought_it(
     assert len(study.user_attrs[OPENINGS]) == 1, "the test split stays closed"
 
 
+@pytest.mark.slow
 def test_again_it_trains_nothing_and_says_the_same(study: optuna.Study) -> None:
     assert main(ARGUMENTS) == 0
     before, count = report(), trainings()
@@ -95,6 +96,7 @@ def test_again_it_trains_nothing_and_says_the_same(study: optuna.Study) -> None:
     assert study.user_attrs[ABLATION]["complete"]
 
 
+@pytest.mark.slow
 def test_interrupted_it_goes_on(
     study: optuna.Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -118,6 +118,7 @@ def test_what_costs_more_is_not_trained(config: StudyConfig) -> None:
     assert finished(study) == 8
 
 
+@pytest.mark.slow
 def test_where_nothing_fits_the_search_ends_with_what_there_is(config: StudyConfig) -> None:
     study, limited = begun(replace(config, fixed={"breaks": False}), 0.01)
     Coordinator(Mirror(study), limited, InProcessEngine()).search(20)

@@ -150,6 +150,7 @@ def writer(tmp_path: Path) -> Iterator[Writer]:
     writing.join()
 
 
+@pytest.mark.slow
 def test_a_backup_under_writes_is_whole(writer: Writer, tmp_path: Path) -> None:
     there = Workplace.at(tmp_path / "storage")
     counts = []

@@ -139,6 +139,7 @@ def test_delete_takes_all_that_belongs_to_it_and_nothing_else(
         delete_study(HERE, "tiny")
 
 
+@pytest.mark.slow
 def test_looks_at_a_test_set_outlive_delete_and_clean(own_workplace: Path) -> None:
     other = search(DATABASE, make_brief(TINY, own_workplace), 2, name="other")
     identity = make_brief(TINY, own_workplace).dataset.test.identity()

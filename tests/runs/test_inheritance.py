@@ -88,6 +88,7 @@ def test_what_fits_is_taken_over_and_the_search_goes_on(parent: Path) -> None:
     assert verify(["child", "--workers", "1", "--case", TINY]) == 0
 
 
+@pytest.mark.slow
 def test_fewer_trials_than_are_taken_over_are_said_to_be_so(
     parent: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

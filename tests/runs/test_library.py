@@ -18,6 +18,7 @@ import torch
 
 import tuner
 from tests.making import TINY
+from tests.sampling import one_in
 from tuner.commands.study import parser, settings_of
 from tuner.errors import StoreError, StudyError, UsageError
 from tuner.report.wording import BLANK
@@ -75,7 +76,7 @@ CALLS: dict[str, Callable[[tuner.Study], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", one_in(2, CALLS))
 def test_a_call_leaves_the_process_as_it_was(
     name: str, study: tuner.Study, three_threads: None
 ) -> None:

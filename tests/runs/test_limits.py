@@ -100,6 +100,7 @@ def test_other_limits_are_another_study(here: Workplace) -> None:
         run(TINY, here, trials=2, seeds=0, fix=("breaks=False",), name="tiny")
 
 
+@pytest.mark.slow
 def test_limits_stand_in_the_report(here: Workplace) -> None:
     limits = Limits(parameters=40, latency_ms=60_000)
     run(TINY, here, trials=4, seeds=2, limits=limits, fix=("breaks=False",), name="tiny")

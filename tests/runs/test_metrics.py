@@ -64,6 +64,7 @@ def facts(workplace: Workplace) -> Mapping[str, Any]:
     return gather(load_study(workplace.url, "tiny"), workplace)
 
 
+@pytest.mark.slow
 def test_a_study_by_a_scorer_is_repeated_and_retrained(here: Workplace) -> None:
     run(TINY, here, metric="roc_auc")
     found = facts(here)
@@ -94,6 +95,7 @@ def test_another_metric_is_another_study(here: Workplace) -> None:
     assert len(load_study(here.url, "tiny").trials) == 3
 
 
+@pytest.mark.slow
 def test_a_function_in_the_case_file_is_searched_for(here: Workplace) -> None:
     Path("mine.py").write_text(Path(TINY).read_text(encoding="utf-8") + OWN, encoding="utf-8")
     run("mine.py", here)

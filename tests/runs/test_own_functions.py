@@ -41,6 +41,7 @@ def stored(workplace: Workplace) -> Stored:
     return Stored(study="words", workplace=workplace, case_file=WORDS)
 
 
+@pytest.mark.slow
 def test_it_is_searched_confirmed_and_reported(here: Workplace) -> None:
     facts = gather(load_study(here.url, "words"), here)
     assert facts["comparison"]["best_vs_baseline"]["covers"] == "rows"

@@ -86,6 +86,7 @@ def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace:
     ], "nothing is left beside it"
 
 
+@pytest.mark.slow
 def test_other_weights_than_those_that_met_the_test_have_no_test_scores(
     own_workplace: Path,
 ) -> None:

@@ -40,6 +40,7 @@ def test_a_configuration_of_ones_own_is_the_next_trial_once(
     assert "trial 3 is this configuration already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [["--trials", "3"], ["--trials", "auto", "--timeout", "1"]])
 def test_a_finished_study_is_not_searched_further_for_the_sake_of_a_try(
     tmp_path: Path,

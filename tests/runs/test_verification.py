@@ -69,6 +69,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line for line in lines if not line.startswith("Still ")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_all_trials_are_the_same_again_and_nothing_is_written(
     study: optuna.Study, capsys: pytest.CaptureFixture[str], workers: str

@@ -10,6 +10,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from tests.sampling import one_in
 from tuner.errors import StudyError
 from tuner.search.bayesian import BayesianSampler
 from tuner.search.sampler import Samplers
@@ -61,13 +62,14 @@ def drawn(
     return study
 
 
-@pytest.mark.parametrize("maximize", [True, False])
+@pytest.mark.parametrize("maximize", one_in(2, [True, False]))
 def test_what_it_draws_depends_on_seed_and_trials_alone(maximize: bool) -> None:
     one, again = drawn(maximize=maximize), drawn(maximize=maximize, forgets=True)
     assert [trial.params for trial in one.trials] == [trial.params for trial in again.trials]
     assert len({trial.params["rate"] for trial in one.trials}) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pruning", [0.0, 0.4])
 def test_it_learns_though_trials_are_pruned_and_fail(pruning: float) -> None:
     study = drawn(trials=40, pruning=pruning)
@@ -76,6 +78,7 @@ def test_it_learns_though_trials_are_pruned_and_fail(pruning: float) -> None:
     assert np.median(late) < np.median(early) / 3
 
 
+@pytest.mark.slow
 def test_what_a_configuration_has_is_drawn_together_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

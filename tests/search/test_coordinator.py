@@ -138,6 +138,7 @@ def failing_case(folder: Path, line: str) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_baseline_that_fails_the_same_way_each_time_ends_the_study_at_once(
     tmp_path: Path, url: str
 ) -> None:
@@ -210,6 +211,7 @@ def test_the_test_split_stays_closed_during_a_search(config: StudyConfig, url: s
     assert OPENINGS not in study.user_attrs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "said"),
     [

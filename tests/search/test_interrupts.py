@@ -96,6 +96,7 @@ def until_done(run: Callable[[], optuna.Study]) -> tuple[optuna.Study, int]:
     raise AssertionError("no progress between interrupts")
 
 
+@pytest.mark.slow
 def test_interrupted_at_the_end_of_every_trial(
     engine: Engine, module_brief: StudyConfig, undisturbed: list[dict[str, Any]], url: str
 ) -> None:

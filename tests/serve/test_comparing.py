@@ -104,6 +104,7 @@ def test_what_cannot_be_compared_is_said(
     assert said.replace("'", "&#39;") in answer.text
 
 
+@pytest.mark.slow
 def test_the_api_compares_several_studies_in_the_words_of_the_page(
     service: Service, client: TestClient
 ) -> None:

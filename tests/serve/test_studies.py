@@ -46,6 +46,7 @@ def copied(service: Service, name: str) -> None:
     evidence.set_user_attr("evidence_of", name)
 
 
+@pytest.mark.slow
 def test_what_has_changed_is_read_again_and_is_as_if_all_were(service: Service) -> None:
     summaries = Summaries(service.storage)
     assert summaries.entries() == fresh(service)
@@ -90,6 +91,7 @@ def test_a_study_that_is_made_again_under_its_name_is_not_the_old_one(service: S
     assert service.browser.study("tiny")["finished"] == 3
 
 
+@pytest.mark.slow
 def test_what_was_read_of_watched_studies_is_bounded(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

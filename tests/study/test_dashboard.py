@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import optuna
+import pytest
 from optuna.artifacts import FileSystemArtifactStore
 from optuna_dashboard import save_note, wsgi
 
@@ -69,6 +70,7 @@ def test_the_dashboard_shows_the_summary_and_the_report(own_workplace: Path) -> 
     )
 
 
+@pytest.mark.slow
 def test_a_new_report_takes_the_place_of_the_old_one(own_workplace: Path) -> None:
     before = detail()
     assert main(["--trials", "5", "--seeds", "2", "--workers", "1", _reference()]) == 0

@@ -177,22 +177,28 @@ def test_scalers_are_fitted_on_the_training_part_of_each_fold(housing: Dataset) 
 
 CHANGES: list[dict[str, Any]] = [
     {"depth": 1, "taper": False},
+    {"dropout": 0.3},
+    {"dropout": 0.3, "batch_norm": False, "activation": "gelu"},
+    {"weight_decay": 1e-1, "optimizer": "adamw"},
+    {"step_lr": True, "step_size": 1, "gamma": 0.3},
+]
+MORE_CHANGES: list[dict[str, Any]] = [
     {"width": 16},
     *({"activation": activation} for activation in ("relu", "silu", "gelu", "tanh")),
     {"batch_norm": False},
-    {"dropout": 0.3},
-    {"dropout": 0.3, "batch_norm": False},
     {"learning_rate": 1e-2},
     {"weight_decay": 1e-1},
-    {"weight_decay": 1e-1, "optimizer": "adamw"},
     {"batch_size": 128},
     {"epochs": 5},
-    {"step_lr": True, "step_size": 1, "gamma": 0.3},
     {"one_cycle": True},
 ]
 
 
-@pytest.mark.parametrize("changes", CHANGES, ids=repr)
+@pytest.mark.parametrize(
+    "changes",
+    [*CHANGES, *(pytest.param(one, marks=pytest.mark.slow) for one in MORE_CHANGES)],
+    ids=repr,
+)
 def test_a_stacked_member_trains_as_it_would_alone(
     housing: Dataset, changes: dict[str, Any]
 ) -> None:

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from tests.case.test_contract import CASES, made_up
 from tests.making import TINY
+from tests.sampling import one_in
 from tuner.case.loading import load_case
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
@@ -169,7 +170,7 @@ BROKEN: dict[str, tuple[Case, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", one_in(2, BROKEN))
 def test_what_would_break_a_study_is_said_in_a_line(name: str) -> None:
     case, message = BROKEN[name]
     before = states()

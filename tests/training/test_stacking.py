@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils import weight_norm as old_weight_norm
 
+from tests.sampling import one_in
 from tuner.case.contract import Case, Hyperparameters
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
@@ -231,7 +232,7 @@ NOT_STACKED: dict[str, Callable[[], nn.Module]] = {
 KINDS = {**STACKED, **NOT_STACKED}
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", one_in(3, KINDS))
 def test_stacked_training_is_that_of_each_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = case_of(KINDS[name])
     points, together = trained(case, [5, 6, 7])

@@ -78,6 +78,8 @@ def make_importable(file: Path) -> None:
 
 def _forget(names: frozenset[str]) -> None:
     """Have the modules of these names imported anew, but for installed ones."""
+    if not names:
+        return
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in names:
             file = getattr(module, "__file__", None)

@@ -58,6 +58,7 @@ def test_the_source_says_that_it_stands_in(made: dict[str, Dataset]) -> None:
         assert "is not here and could not be downloaded" in data.source
 
 
+@pytest.mark.slow
 def test_the_same_every_time(made: dict[str, Dataset]) -> None:
     assert digits.make().fingerprint == made["digits"].fingerprint
     assert drawn.make().fingerprint == made["drawn"].fingerprint

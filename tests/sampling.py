@@ -1,0 +1,26 @@
+"""Which rows of a long table the default tests take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _pytest.mark.structures import ParameterSet
+
+
+def one_in(n: int, rows: Iterable[object]) -> list[ParameterSet]:
+    """Take the first of every `n` rows of a table by default; the others are slow tests.
+
+    A row that is a tuple has a value for each name.
+    """
+    return [
+        pytest.param(
+            *(row if isinstance(row, tuple) else (row,)),
+            marks=pytest.mark.slow if place % n else (),
+        )
+        for place, row in enumerate(rows)
+    ]
