@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tuner.errors import StudyError
-from tuner.evidence.race import Race, race
+from tuner.evidence.race import Race, Ranking, race
 from tuner.study import design
 
 if TYPE_CHECKING:
@@ -181,3 +181,39 @@ def test_a_race_of_fewer_rounds_is_its_beginning() -> None:
     found = run_race(means, candidates=SIX, entered=entered, rules=ON_FOLDS.cut(2))
     assert [len(set(trials) - {0, 1}) for trials in entered] == [6, 4]
     assert found.winner == 9
+
+
+def test_a_ranking_decides_in_place_of_the_scores_which_are_kept() -> None:
+    """8 gets more right in every round; 9 is nearer to the truth, and less is better of that."""
+    scores = {0: 0.5, 1: 0.4, 7: 0.7, 8: 0.9, 9: 0.8}
+    distances = {0: 0.7, 1: 0.8, 7: 0.4, 8: 0.3, 9: 0.2}
+
+    def ranked(trials: Sequence[int], _index: int) -> list[float | None]:
+        return [distances[trial] for trial in trials]
+
+    found = race(
+        (7, 8, 9),
+        BASELINE,
+        [RECIPE],
+        design.Race(entered=(3, 2, 2), arms=3, by_surrogate=True),
+        "maximize",
+        lambda trials, _: [scores[trial] for trial in trials],
+        ranking=Ranking("minimize", ranked),
+    )
+    assert found.winner == 9
+    assert found.scores == {0: [0.5] * 3, 1: [0.4] * 3, 7: [0.7], 8: [0.9] * 3, 9: [0.8] * 3}
+    assert found.ranked_by == {0: [0.7] * 3, 1: [0.8] * 3, 7: [0.4], 8: [0.3] * 3, 9: [0.2] * 3}
+
+
+def test_an_arm_that_is_nearer_to_the_truth_than_all_candidates_wins() -> None:
+    distances = {BASELINE: 0.1, RECIPE: 0.8, 9: 0.2}
+    found = race(
+        [9],
+        BASELINE,
+        [RECIPE],
+        design.Race(entered=(1,), arms=1, by_surrogate=True),
+        "maximize",
+        lambda trials, _: [0.5 + 0.01 * trial for trial in trials],
+        ranking=Ranking("minimize", lambda trials, _: [distances[one] for one in trials]),
+    )
+    assert found.winner == BASELINE

@@ -217,6 +217,7 @@ def confirm(study: optuna.Study, **accuracies: Sequence[float]) -> None:
                 ]
                 for number in {*candidates, *trials.values()}
             },
+            "ranked_by": None,
             "seeds": list(range(101, 101 + len(some))),
             "arms": {
                 name: {

@@ -283,6 +283,27 @@ def test_a_score_of_few_folds_is_told_with_its_standard_error(
     )
 
 
+def test_what_a_race_was_ranked_by_is_told_and_shown(tmp_path: Path) -> None:
+    study = usual_study(tmp_path)
+    stored = study.user_attrs[CONFIRMATION]
+    ranks = {
+        number: [0.2 + int(number) / 1000] * len(scores)
+        for number, scores in stored["validation"].items()
+    }
+    study.set_user_attr(CONFIRMATION, {**stored, "ranked_by": ranks})
+    text, facts = worded(study, tmp_path)
+    assert facts["confirmation"]["ranked_by"] == "brier_score"
+    assert "They were ranked by the Brier score on the new folds, where less is better" in text
+    header = next(line for line in text.splitlines() if "| behind by |" in line)
+    assert "| rounds | Brier score | behind by |" in header
+    winner = stored["winner"]
+    row = next(line for line in text.splitlines() if line.startswith(f"| **{winner}"))
+    assert f"| {0.2 + winner / 1000:.3f} |" in row
+    diverged = {**ranks, str(stored["candidates"][1]): [None]}
+    study.set_user_attr(CONFIRMATION, {**stored, "ranked_by": diverged})
+    assert worded(study, tmp_path)[1]["confirmation"]["candidates"][1]["rank"] is None
+
+
 def test_a_candidate_that_diverged(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=20)
     stored = study.user_attrs["confirmation"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.serve.making import client_of, listening
-from tuner.client import Client, client
+from tuner.client import Client, transport
 from tuner.errors import UsageError
 from tuner.runs.inventory import Entry
 from tuner.serve.listing import Listing, Row
@@ -112,7 +112,7 @@ def test_a_limit_has_its_bounds(service: Service, path: str, limit: str) -> None
 def test_the_client_reads_long_lists_as_it_needs_them(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "ROWS", 2)
+    monkeypatch.setattr(transport, "ROWS", 2)
     for number in range(5):
         service.queue.submit(Request("study", f"study {number}", "tiny", {"trials": 3}), "ann")
     with listening(service) as url:

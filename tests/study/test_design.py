@@ -9,8 +9,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from tests.making import STAMPS, TINY, make_brief, search
 from tuner.case.loading import load_case
@@ -29,16 +30,14 @@ from tuner.runs.verification import run_verification
 from tuner.search.coordinator import search_job
 from tuner.search.pruner import pruner_named
 from tuner.study.arms import arms_of, candidates_of
-from tuner.study.design import SQUARE, Design, folds_trained
+from tuner.study.design import SQUARE, Design, Race, folds_trained
 from tuner.study.designing import design_for
-from tuner.study.schema import CONFIRMATION
+from tuner.study.schema import CONFIRMATION, FACTS
 from tuner.study.store import facts_of, load_study
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import optuna
 
     from tuner.data.splits import Scheme
     from tuner.engines.job import Job
@@ -58,14 +57,14 @@ def with_folds(folder: Path, reference: str, scheme: Scheme) -> StudyConfig:
 
 
 @pytest.mark.parametrize(
-    ("reference", "scheme", "folds", "entered", "with_search"),
+    ("reference", "scheme", "folds", "entered", "by"),
     [
-        (TINY, KFold(5), 5, (3, 3, 3, 3, 3, 3), False),  # one stack
-        (STAMPS, KFold(5), 2, (6, 4, 3, 2), True),
-        (STAMPS, KFold(2), 2, (6, 4, 3, 2), True),
-        (STAMPS, GroupFolds(4), 2, (6, 4, 3, 2), True),
-        (STAMPS, TimeFolds(4), 4, (6, 4, 3, 2), False),  # which are not alike
-        (STAMPS, Holdout(15), 1, (3, 1), True),
+        (TINY, KFold(5), 5, (3, 3, 3, 3, 3, 3), ()),  # one stack
+        (STAMPS, KFold(5), 2, (6, 4, 3, 2), ("surrogate", "guess")),
+        (STAMPS, KFold(2), 2, (6, 4, 3, 2), ("surrogate", "guess")),
+        (STAMPS, GroupFolds(4), 2, (6, 4, 3, 2), ("surrogate", "guess")),
+        (STAMPS, TimeFolds(4), 4, (6, 4, 3, 2), ()),  # which are not alike
+        (STAMPS, Holdout(15), 1, (3, 1), ("search",)),
     ],
 )
 def test_a_new_study_trains_as_many_folds_as_pay(
@@ -74,13 +73,15 @@ def test_a_new_study_trains_as_many_folds_as_pay(
     scheme: Scheme,
     folds: int,
     entered: tuple[int, ...],
-    with_search: bool,
+    by: tuple[str, ...],
 ) -> None:
     config = make_brief(reference, tmp_path)
     design = design_for(config.case, replace(config.dataset, validation=scheme))
     assert design.race is not None
     assert (design.folds_in_search, design.race.entered) == (folds, entered)
-    assert design.race.with_search == with_search
+    assert design.race.with_search == ("search" in by)
+    assert design.race.by_surrogate == ("surrogate" in by)
+    assert design.race.with_guess == ("guess" in by)
     assert design.candidates == entered[0]
     assert Design.of(json.loads(json.dumps(design.facts()))) == design
 
@@ -163,7 +164,43 @@ def test_a_race_trains_what_the_rules_say_and_nothing_twice(tmp_path: Path) -> N
         there = {trial for trial, own in first.scores.items() if len(own) > index}
         assert len(there - set(fixed.values())) <= most
         assert set(fixed.values()) <= there or index == 4
-    assert len(evidence.study.trials) == sum(map(len, first.scores.values()))
+    trained = evidence.study.trials
+    assert len(trained) == sum(map(len, first.scores.values()))
+    assert first.ranked_by is not None
+    told = {(one.values[0], one.user_attrs["surrogate"]) for one in trained}
+    assert told == {
+        pair
+        for trial, scores in first.scores.items()
+        for pair in zip(scores, first.ranked_by[trial], strict=True)
+    }
+    means = {
+        trial: sum(rank for rank in ranks if rank is not None) / len(ranks)
+        for trial, ranks in first.ranked_by.items()
+        if len(ranks) == len(places)
+    }
+    assert first.winner == min(means, key=means.__getitem__)
+
+
+def test_the_first_guess_races_where_the_rules_say_so() -> None:
+    """Whatever its score in the search was; the others are the best of it."""
+    numbers = range(9)
+    trials = [
+        create_trial(
+            value=number / 10,
+            user_attrs={
+                "hyperparameters": {"width": number},
+                "best_epoch": 1,
+                **({"guess": number - 2} if number in (2, 3) else {}),
+            },
+        )
+        for number in numbers
+    ]
+    for with_guess, entered in ((True, [8, 7, 6, 5, 4, 2]), (False, [8, 7, 6, 5, 4, 3])):
+        race = Race(entered=(6, 4), arms=2, with_guess=with_guess)
+        study = optuna.create_study(direction="maximize")
+        study.set_user_attr(FACTS, Design(race=race).facts())
+        study.add_trials(trials)
+        assert [trial.number for trial in candidates_of(study)] == entered
 
 
 class Telling:

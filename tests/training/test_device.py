@@ -6,6 +6,7 @@ import os
 import warnings
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,7 +111,7 @@ def test_all_of_a_step_and_of_a_validation_is_on_the_device(name: str, meta: str
     for trainer in trainers_of(case, data_of(name), meta):
         batches = trainer.shuffled()
         trainer.train(batches)
-        told = [*trainer.progress(), *trainer.validate()]
+        told = [*trainer.progress(), *chain.from_iterable(trainer.validate())]
         assert {value.device.type for value in (*batches, *told)} == {"meta"}
         assert {weight.device.type for weight in trainer.weights} == {"meta"}
         assert all(value.shape == () for value in told)

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from tests.case.test_contract import made_up
-from tests.making import TINY
+from tests.making import STAMPS, TINY
 from tuner.case.loading import load_case
+from tuner.case.metric import BRIER
 from tuner.data.scaling import Scaler
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import Fold, KFold, everything, folds
@@ -173,6 +174,25 @@ def test_scalers_are_fitted_on_the_training_part_of_each_fold(housing: Dataset) 
             assert torch.equal(scaler.mean, expected.mean)
             assert torch.equal(scaler.std, expected.std)
             assert not torch.equal(scaler.mean, Scaler.fit(values).mean)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "roc_auc_ovr", "log_loss"])
+def test_a_metric_that_counts_classes_has_a_surrogate_that_is_told_beside_it(metric: str) -> None:
+    case = load_case(STAMPS).scored_by(metric)
+    data = case.load(Folders())
+    parts = folds(data.development, KFold(3), 0)[:2]
+    points, models = run(case, replace(case.baseline, epochs=2), data, parts, 0, Plan())
+    rows = data.development
+    outputs = [
+        (model.outputs(rows.features[fold.validation], Plan()), rows.targets[fold.validation])
+        for model, fold in zip(models, parts, strict=True)
+    ]
+    counts = metric in ("accuracy", "balanced_accuracy")
+    distances = [BRIER.score(*pair).item() for pair in outputs] if counts else []
+    assert points[-1].fold_surrogates == pytest.approx(distances)
+    assert points[-1].fold_scores == pytest.approx(
+        [case.metric.score(*pair).item() for pair in outputs]
+    )
 
 
 CHANGES: list[dict[str, Any]] = [

@@ -54,6 +54,8 @@ class Metric:
         needs_probability: whether it asks for probabilities rather than for the likeliest class.
         own_units: whether it takes numbers in the target's own units rather than standardised.
         of_target: what a score is called in the units of the target; None: it has other units.
+        surrogate: a score of the same outputs that tells models apart by fewer rows, because it
+            counts how sure they are and not only whether they are right; None: this metric does.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Metric:
     needs_probability: bool = False
     own_units: bool = False
     of_target: str | None = None
+    surrogate: Metric | None = None
 
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Score a model: a tensor of no dimensions.
@@ -141,6 +144,18 @@ class Metric:
         return (loss * (1 - loss) if self.spread is None else (self.spread * loss) ** 2) / rows
 
 
+BRIER = Metric(
+    name="brier_score",
+    title="Brier score",
+    loss_title="Brier score",
+    direction="minimize",
+    perfect=0.0,
+    per_cent=False,
+    spread=1.0,
+    compute=formulas.brier_score,
+    rows=formulas.squared_distance,
+    needs_probability=True,
+)
 ACCURACY = Metric(
     name="accuracy",
     title="accuracy",
@@ -151,7 +166,9 @@ ACCURACY = Metric(
     spread=None,
     compute=formulas.accuracy,
     rows=formulas.is_wrong,
+    surrogate=BRIER,
 )
+# Without a surrogate: it is also of several labels a row, which the Brier score here is not.
 MACRO_F1 = Metric(
     name="macro_f1",
     title="macro F1",
@@ -196,18 +213,6 @@ LOG_LOSS = Metric(
     spread=1.0,
     compute=formulas.log_loss,
     rows=formulas.surprise,
-    needs_probability=True,
-)
-BRIER = Metric(
-    name="brier_score",
-    title="Brier score",
-    loss_title="Brier score",
-    direction="minimize",
-    perfect=0.0,
-    per_cent=False,
-    spread=1.0,
-    compute=formulas.brier_score,
-    rows=formulas.squared_distance,
     needs_probability=True,
 )
 # Of several labels a row: Godbole & Sarawagi 2004, "Discriminative Methods for Multi-labeled

@@ -13,7 +13,14 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from tuner.case.metric import METRICS, METRICS_OF, SPREAD_OF_SQUARED_ERROR, Direction, Metric
+from tuner.case.metric import (
+    BRIER,
+    METRICS,
+    METRICS_OF,
+    SPREAD_OF_SQUARED_ERROR,
+    Direction,
+    Metric,
+)
 from tuner.errors import CaseError, TrainingError, UsageError, first_line
 
 if TYPE_CHECKING:
@@ -310,6 +317,7 @@ def _of_scorer(scorer: str, task: Task, probability: bool) -> Metric:
         rows=None,
         needs_probability=probability,
         own_units=task == "regression" and name not in STANDARDISED,
+        surrogate=BRIER if task == "classification" and not probability else None,
     )
 
 

@@ -122,6 +122,8 @@ def _facts_of(race: Race, config: StudyConfig) -> dict[str, Any]:
     return {
         "winner": race.winner,
         "validation": {str(number): scores for number, scores in race.scores.items()},
+        "ranked_by": race.ranked_by
+        and {str(number): ranks for number, ranks in race.ranked_by.items()},
         "stream": Stream.TEST,
         "trained_on": len(config.dataset.development),
         "rows": config.dataset.test.identity(),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tuner.study import design
 
     Scores = Sequence[float | None]
+    Scoring = Callable[[Sequence[int], int], Scores]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +29,30 @@ class Race:
         scores: validation by trial, one a round; None where a training diverged. A candidate that
             was dropped has fewer, and so have baseline and recipe where the last rounds were
             without them.
+        ranked_by: what they were ranked by in place of these scores, by trial and round; None:
+            these scores.
     """
 
     winner: int
     scores: dict[int, list[float | None]]
+    ranked_by: dict[int, list[float | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What trials are ranked by where that is not their scores.
+
+    Attributes:
+        scoring: gives it for these trials in this round, once they have been scored.
+    """
+
+    direction: Direction
+    scoring: Scoring
 
 
 @dataclass(slots=True)
 class _Standing:
-    """The scores so far, and who is ahead by them. Less is better of a level.
+    """What trials are ranked by so far, and who is ahead. Less is better of a level.
 
     Attributes:
         searched: of candidates, their folds in the search, where these count.
@@ -65,10 +81,11 @@ def race(
     others: Sequence[int],
     rules: design.Race,
     direction: Direction,
-    score: Callable[[Sequence[int], int], Scores],
+    score: Scoring,
     *,
     barred: Collection[int] = (),
     searched: Mapping[int, Sequence[float]] | None = None,
+    ranking: Ranking | None = None,
 ) -> Race:
     """Score candidates, baseline and others round by round, on the same seed and fold each.
 
@@ -83,17 +100,23 @@ def race(
         barred: of baseline and others, those that may not win.
         searched: scores of candidates on the folds of the search, with which they are ranked; None:
             by their fresh scores alone.
+        ranking: by what all are ranked in place of their scores; None: by these.
 
     Raises:
         StudyError: every candidate, or the baseline, has diverged.
     """
-    runners, standing = list(candidates), _Standing(direction, searched or {})
+    ranked = Ranking(direction, score) if ranking is None else ranking
+    runners, standing = list(candidates), _Standing(ranked.direction, searched or {})
+    scores: dict[int, list[float | None]] = {}
     for index, places in enumerate(rules.entered):
         runners = runners[:places]
         arms = (baseline, *others) if index < rules.arms else ()
         entered = list(dict.fromkeys((*arms, *runners)))
-        for trial, one in zip(entered, score(entered, index), strict=True):
-            standing.scores.setdefault(trial, []).append(one)
+        found = score(entered, index)
+        ranks = found if ranking is None else ranking.scoring(entered, index)
+        for trial, one, rank in zip(entered, found, ranks, strict=True):
+            scores.setdefault(trial, []).append(one)
+            standing.scores.setdefault(trial, []).append(rank)
         runners.sort(key=standing.level)
         runners = [trial for trial in runners if math.isfinite(standing.level(trial))]
         if not runners or not math.isfinite(standing.level(baseline)):
@@ -104,4 +127,4 @@ def race(
     able = [one for one in (baseline, *others, runners[0]) if one not in barred]
     common = min(len(standing.scores[one]) for one in able)
     winner = min(able, key=lambda trial: standing.fresh(trial, common))  # of equal ones the first
-    return Race(winner=winner, scores=standing.scores)
+    return Race(winner=winner, scores=scores, ranked_by=standing.scores if ranking else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuner.evidence.race import Race, race
+from tuner.evidence.race import Race, Ranking, race
 from tuner.study.schema import FOLD_SCORES
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ def race_on_fresh_folds(
         ]
         return trainings.scores([configurations[number] for number in numbers], index, later)
 
+    def surrogates(numbers: Sequence[int], index: int) -> list[float | None]:
+        return trainings.surrogates([configurations[number] for number in numbers], index)
+
+    surrogate = config.case.metric.surrogate if rules.by_surrogate else None
     found = race(
         [trial.number for trial in candidates],
         fixed["baseline"],
@@ -60,6 +64,7 @@ def race_on_fresh_folds(
         score,
         barred=barred,
         searched=searched if rules.with_search else None,
+        ranking=Ranking(surrogate.direction, surrogates) if surrogate else None,
     )
     others = [trial.number for trial in candidates if trial.number != found.winner]
     trainings.say(_in_words(found.winner, others, len(rules.entered)))

@@ -14,8 +14,8 @@ from tuner.case.figures import score_text
 from tuner.engines.job import Failed, Finished, Job, LoopJob, run_all
 from tuner.errors import StudyError
 from tuner.evidence.jobs import fresh_replica, job_of, trained_with
-from tuner.search.scoring import fold_scores
-from tuner.study.schema import EVIDENCE
+from tuner.search.scoring import fold_scores, fold_surrogates
+from tuner.study.schema import EVIDENCE, SURROGATE
 from tuner.study.store import evidence_name
 from tuner.training.fitting import ReportPoint
 from tuner.unpromised.by_optuna import storage_of
@@ -190,6 +190,17 @@ class Trainings(Rounds[Job, ReportPoint]):
         super().__init__(study, config.basis, config.case.metric.name, engine, say)
         self.config = config
 
+    def surrogates(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
+        """Return what configurations that were scored in round `index` come to by the surrogate.
+
+        None where a training diverged.
+        """
+        kept = {
+            trial.user_attrs["key"]: trial.user_attrs.get(SURROGATE)
+            for trial in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        }
+        return [kept.get(self._key(configuration, index)) for configuration in wanted]
+
     def _together(self, configuration: Configuration, index: int) -> range:
         return trained_with(self.config, configuration, index)
 
@@ -210,6 +221,7 @@ class Trainings(Rounds[Job, ReportPoint]):
         finished = isinstance(event, Finished)
         planned = configuration.hyperparameters["epochs"]
         run, share = job.replicas[place], len(job.replicas)
+        surrogates = fold_surrogates(points, planned) if finished else ()
         return create_trial(
             state=TrialState.COMPLETE if finished else TrialState.FAIL,
             value=fold_scores(points, planned)[place] if finished else None,
@@ -224,6 +236,7 @@ class Trainings(Rounds[Job, ReportPoint]):
                 "seconds": event.seconds / share if isinstance(event, Finished) else None,
                 "work": points[-1].work / share if points else 0.0,
                 "failure": None if isinstance(event, Finished) else event.reason,
+                **({SURROGATE: surrogates[place]} if surrogates else {}),
             },
         )
 

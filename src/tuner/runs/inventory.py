@@ -136,8 +136,7 @@ def _entry(catalogue: Catalogue, name: str, trials: Overview, looks: Looks) -> E
     attributes = catalogue.studies[name]
     made = attributes[FACTS]
     metric = metric_of(made)
-    most = Design.of(made).candidates
-    arms = arms_among(trials.complete, attributes.get(CONFIRMATION), metric.sign, most)
+    arms = arms_among(trials.complete, attributes.get(CONFIRMATION), metric.sign, Design.of(made))
     confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
     pair = _best_and_baseline(catalogue, name, metric, arms, confirmation, looks)
     tested = (confirmation or {"scores": {}})["scores"]

@@ -72,7 +72,12 @@ def on_search_folds(config: StudyConfig, point: ReportPoint) -> ReportPoint:
     Trials are pruned, ranked and chosen by these: the same folds for all. `validation` stays the
     mean over all folds that were trained.
     """
-    return replace(point, fold_scores=point.fold_scores[: config.design.folds_in_search])
+    trained = slice(config.design.folds_in_search)
+    return replace(
+        point,
+        fold_scores=point.fold_scores[trained],
+        fold_surrogates=point.fold_surrogates[trained],
+    )
 
 
 class Coordinator(VirtualTimeSearch[RunningTrial]):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tuner.errors import CaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tuner.case.contract import Case
     from tuner.training.fitting import ReportPoint
@@ -58,11 +58,24 @@ def counts(epoch: float, now: float, epochs: float) -> bool:
 
 def fold_scores(points: Sequence[ReportPoint], epochs: int) -> tuple[float, ...]:
     """Return what a training of `epochs` is worth at the last of these points, on each fold."""
+    return _means(points, epochs, lambda point: point.fold_scores)
+
+
+def fold_surrogates(points: Sequence[ReportPoint], epochs: int) -> tuple[float, ...]:
+    """Return the same by the metric's surrogate; empty where it has none."""
+    return _means(points, epochs, lambda point: point.fold_surrogates)
+
+
+def _means(
+    points: Sequence[ReportPoint],
+    epochs: int,
+    told: Callable[[ReportPoint], Sequence[float]],
+) -> tuple[float, ...]:
     if not points:
         return ()
     now = points[-1].epoch
     last_tenth = takewhile(lambda point: counts(point.epoch, now, epochs), reversed(points))
-    return tuple(map(fmean, zip(*(point.fold_scores for point in last_tenth), strict=True)))
+    return tuple(map(fmean, zip(*map(told, last_tenth), strict=True)))
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from tuner.errors import StudyError
 from tuner.study.design import Design
 from tuner.study.limits import BREAKS, breaks_limits
-from tuner.study.schema import ARM, BEST_EPOCH, CONFIRMATION, FACTS, HYPERPARAMETERS
+from tuner.study.schema import ARM, BEST_EPOCH, CONFIRMATION, FACTS, GUESS, HYPERPARAMETERS
 from tuner.study.trials import complete_trials, sign_of_study
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Trained(Protocol):
 
 
 T = TypeVar("T", bound=Trained)
-TELLING = (ARM, HYPERPARAMETERS, BEST_EPOCH, BREAKS)
+TELLING = (ARM, GUESS, HYPERPARAMETERS, BEST_EPOCH, BREAKS)
 
 
 def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
@@ -48,23 +48,23 @@ def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
     """
     attributes = study.user_attrs  # read from the database, and copied, each time
     confirmation = attributes.get(CONFIRMATION)
-    most = Design.of(attributes.get(FACTS, {})).candidates
-    return arms_among(complete_trials(study), confirmation, sign_of_study(study), most)
+    design = Design.of(attributes.get(FACTS, {}))
+    return arms_among(complete_trials(study), confirmation, sign_of_study(study), design)
 
 
 def arms_among(
-    complete: Iterable[T], confirmation: Mapping[str, Any] | None, sign: int, most: int
+    complete: Iterable[T], confirmation: Mapping[str, Any] | None, sign: int, design: Design
 ) -> dict[str, T]:
     """Return the arms among the complete trials of a study, given by number.
 
     Args:
         confirmation: of the study, if there is one.
         sign: 1 where more of the score is better, -1 where less is.
-        most: candidates.
+        design: says who is a candidate.
     """
     trained = _trained(complete)
     found = {trial.user_attrs[ARM]: trial for trial in trained if ARM in trial.user_attrs}
-    if candidates := _best_of(trained, sign, most):
+    if candidates := _candidates(trained, sign, design):
         told = confirmation or {}
         current = told.get("candidates") == [trial.number for trial in candidates]
         winners = [t for t in trained if current and t.number == told["winner"]]
@@ -75,10 +75,11 @@ def arms_among(
 def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
     """Return the complete trials that did best in the search, each configuration once.
 
+    Where the design says so, the first guess is the last of them if it was not one of the best.
     A baseline or recipe whose model is over a limit is none of them.
     """
-    most = Design.of(study.user_attrs.get(FACTS, {})).candidates
-    return _best_of(_trained(complete_trials(study)), sign_of_study(study), most)
+    design = Design.of(study.user_attrs.get(FACTS, {}))
+    return _candidates(_trained(complete_trials(study)), sign_of_study(study), design)
 
 
 def entrants_of(study: optuna.Study) -> tuple[dict[str, FrozenTrial], list[FrozenTrial]]:
@@ -93,13 +94,18 @@ def entrants_of(study: optuna.Study) -> tuple[dict[str, FrozenTrial], list[Froze
     return arms, candidates_of(study)
 
 
-def _best_of(trained: Sequence[T], sign: int, most: int) -> list[T]:
+def _candidates(trained: Sequence[T], sign: int, design: Design) -> list[T]:
     able = [trial for trial in trained if not breaks_limits(trial)]
     best_first = sorted(able, key=lambda trial: float(trial.values[0]), reverse=sign > 0)
     distinct: dict[str, T] = {}
     for trial in best_first:
         distinct.setdefault(json.dumps(trial.user_attrs.get(HYPERPARAMETERS)), trial)
-    return list(distinct.values())[:most]
+    found = list(distinct.values())
+    best, others = found[: design.candidates], found[design.candidates :]
+    guessed = [trial for trial in others if trial.user_attrs.get(GUESS) == 0]
+    if guessed and design.race is not None and design.race.with_guess:
+        best[-1] = guessed[0]
+    return best
 
 
 def _trained(complete: Iterable[T]) -> list[T]:

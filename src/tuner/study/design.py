@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from tuner.language import said
@@ -31,11 +31,15 @@ class Race:
         arms: rounds that baseline and recipe are in.
         with_search: candidates are ranked by their folds of the search and fresh ones together,
             else by fresh ones alone.
+        by_surrogate: they are ranked by the surrogate of the metric, if it has one.
+        with_guess: the first guess is a candidate even where others did better in the search.
     """
 
     entered: tuple[int, ...]
     arms: int
     with_search: bool = False
+    by_surrogate: bool = False
+    with_guess: bool = False
 
     @classmethod
     def before(cls, candidates: int, rounds: int) -> Self:
@@ -49,11 +53,7 @@ class Race:
 
     def cut(self, rounds: int) -> Self:
         """Return the first rounds of it: fewer seeds than rounds are a shorter race."""
-        return type(self)(
-            entered=self.entered[:rounds],
-            arms=min(self.arms, rounds),
-            with_search=self.with_search,
-        )
+        return replace(self, entered=self.entered[:rounds], arms=min(self.arms, rounds))
 
 
 CANDIDATES_BEFORE = 3

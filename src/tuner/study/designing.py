@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
 
 ENOUGH = 2  # folds in the search, where each costs a training of its own
-# The last round has two: one more would train the winner alone, and decide nothing.
-ON_FOLDS = Race(entered=(6, 4, 3, 2), arms=4, with_search=True)
+# The last round has two: one more would train the winner alone, and decide nothing. Folds of few
+# rows cannot order the best by how many they get right, and their scores in the search are those of
+# the luckiest of many: so fresh folds alone count, by the surrogate (studies/photos, "The choice").
+ON_FOLDS = Race(entered=(6, 4, 3, 2), arms=4, by_surrogate=True, with_guess=True)
 # A single held-out part is large: one round tells the candidates apart as far as can be told, and
 # each round is a whole training.
 ON_ONE_PART = Race(entered=(3, 1), arms=2, with_search=True)

@@ -45,6 +45,7 @@ ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
+SURROGATE = "surrogate"  # of a training after the search: its score by the metric's surrogate
 GUESS = "guess"  # the number, from 0 on, of a guess: what is tried before the search draws
 TRIED = "tried"  # what a person asked for with --try: values by name
 TAKEN = "taken_over"  # of a trial of another study: that study, its number there, that of its seed
@@ -264,5 +265,6 @@ class EvidenceTrial(TypedDict):
     seconds: float | None
     work: float
     failure: str | None
+    surrogate: NotRequired[float]
     audited: NotRequired[int]
     differs: NotRequired[str | None]

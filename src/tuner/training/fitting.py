@@ -48,6 +48,7 @@ class ReportPoint:
         train_metric: the case's metric on those rows, augmented as they were.
         validation: the case's metric, mean over folds; None where nothing is held out.
         fold_scores: the metric on each fold's validation part.
+        fold_surrogates: the metric's surrogate there; empty: it has none.
         work: so far, as `tuner.training.work` counts it from shapes: the same on every machine.
     """
 
@@ -58,6 +59,7 @@ class ReportPoint:
     validation: float | None
     fold_scores: tuple[float, ...]
     work: float
+    fold_surrogates: tuple[float, ...] = ()
 
     @property
     def ends_epoch(self) -> bool:
@@ -200,9 +202,13 @@ def _by_place(trainers: Sequence[Trainer], parts: Iterable[Sequence[T]]) -> tupl
 
 
 def _queue_report(trainers: Sequence[Trainer]) -> list[Tensor]:
-    """Return loss and metric of each trainer's steps, then the score of each fold, still unread."""
+    """Return what is told of each trainer's steps and of each fold, still unread.
+
+    Loss and metric of each trainer's steps, then the score of each fold, then its surrogate.
+    """
     told = list(chain.from_iterable(trainer.progress() for trainer in trainers))
-    return [*told, *_by_place(trainers, [trainer.validate() for trainer in trainers])]
+    validated = _by_place(trainers, [trainer.validate() for trainer in trainers])
+    return [*told, *chain.from_iterable(zip(*validated, strict=True))]
 
 
 def _read(
@@ -212,10 +218,10 @@ def _read(
         trainer.lane.join()
     numbers, told = _numbers(queued), 2 * len(trainers)
     losses, metrics = numbers[:told:2], numbers[1:told:2]
-    fold_scores = tuple(numbers[told:])
     sizes = [len(trainer.learners) for trainer in trainers]
+    fold_scores = tuple(numbers[told : told + sum(sizes)])
     train_loss = _mean_over_folds(losses, sizes)
-    for name, value in [("training loss", train_loss), *(("score", s) for s in fold_scores)]:
+    for name, value in [("training loss", train_loss), *(("score", s) for s in numbers[told:])]:
         if not math.isfinite(value):
             raise DivergedError(f"{name} is {value} at epoch {epoch:g}")
     return ReportPoint(
@@ -226,6 +232,7 @@ def _read(
         validation=sum(fold_scores) / len(fold_scores) if fold_scores else None,
         fold_scores=fold_scores,
         work=sum(trainer.work for trainer in trainers),
+        fold_surrogates=tuple(numbers[told + sum(sizes) :]),
     )
 
 

@@ -133,16 +133,21 @@ class Forward:
         layers = (layer for learner in self.learners for layer in learner.network.modules())
         return any(map(normalises_batches, layers))
 
-    def validate(self, recorder: Recorder | AsItIs) -> tuple[Tensor, ...]:
-        """Score each learner on its validation part; nothing, where none is held out."""
+    def validate(self, recorder: Recorder | AsItIs) -> tuple[tuple[Tensor, ...], ...]:
+        """Score each learner on its validation part; nothing, where none is held out.
+
+        Returns:
+            For each learner its score, and that by the metric's surrogate if it has one.
+        """
         rows, numbers = self.rows, self.rows.validation
         if numbers.numel() == 0:
             return ()
         self.module.eval()
         outputs = recorder("validation", self._outputs, numbers)
         apart, metric = self.networks.apart, self.case.metric
+        metrics = (metric,) if metric.surrogate is None else (metric, metric.surrogate)
         own = zip(rows.scalers, apart(outputs), apart(rows.targets[numbers]), strict=True)
-        return tuple(score_of(metric, *one) for one in own)
+        return tuple(tuple(score_of(one, *said) for one in metrics) for said in own)
 
     def _outputs(self, numbers: Tensor) -> Tensor:
         """Apply the networks to rows: -> (rows, outputs), or a stack of these."""

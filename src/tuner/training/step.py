@@ -106,8 +106,8 @@ class Trainer:
         with self.lane.entered():
             return self.tally.means()
 
-    def validate(self) -> tuple[Tensor, ...]:
-        """Score each learner on its validation part; nothing, where none is held out."""
+    def validate(self) -> tuple[tuple[Tensor, ...], ...]:
+        """Score each learner on its validation part, as `Forward.validate` does."""
         held_out = self.forward.rows.validation.numel()
         self.work += self.costs.validation_row * held_out
         self.work += self.costs.validation if held_out else 0.0

@@ -37,6 +37,7 @@ def confirmation_of(
         "rows": stored.get("rows"),
         "price": stored.get("price"),
         "plan": stored.get("plan"),
+        "ranked_by": stored.get("ranked_by"),
         "rivals": stored.get("rivals", {}),
         "scores": {name: stored["arms"][name]["scores"] for name in current},
         "outdated": {
@@ -54,7 +55,9 @@ def race_facts(
 
     `arm` tells what was in it besides the best of the search; `behind` is by how much it was worse
     than the winner, on the rounds that both were in. `with_search` tells whether candidates were
-    ranked by their folds of the search, too. A trial that was deleted since is left out.
+    ranked by their folds of the search, too; `ranked_by` names what they were ranked by in place of
+    their scores, and `rank` is its mean over the rounds. A trial that was deleted since is left
+    out.
 
     Args:
         made: what the study was made with.
@@ -64,6 +67,7 @@ def race_facts(
     scores = confirmation["validation"]
     winner = scores[str(confirmation["winner"])]
     arms = {number: name for name, number in confirmation["fixed"].items()}
+    ranks, surrogate = confirmation.get("ranked_by"), metric_of(made).surrogate
     candidates = [
         {
             "trial": number,
@@ -72,6 +76,7 @@ def race_facts(
             "fresh": _fresh(confirmation, number),
             "rounds": len(scores[str(number)]),
             "behind": _behind(scores[str(number)], winner, direction),
+            "rank": _mean_of_all(ranks[str(number)]) if ranks else None,
         }
         for number in dict.fromkeys((*confirmation["candidates"], *arms))
         if number in known
@@ -80,6 +85,7 @@ def race_facts(
     return {
         **{name: confirmation[name] for name in kept},
         "with_search": bool((made.get("race") or {}).get("with_search")),
+        "ranked_by": surrogate.name if ranks and surrogate else None,
         "candidates": candidates,
     }
 
@@ -89,6 +95,11 @@ def _behind(
 ) -> float | None:
     gains = paired_gains(scores, winner, direction)
     return fmean(gains) if gains and None not in scores else None
+
+
+def _mean_of_all(ranks: Sequence[float | None]) -> float | None:
+    known = [one for one in ranks if one is not None]
+    return fmean(known) if len(known) == len(ranks) else None
 
 
 def _searched(trial: FrozenTrial, made: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.metric import metric_named
 from tuner.language import joined, phrase
 from tuner.report.scored import metric_in
 from tuner.report.sections.guesses import is_guess
@@ -36,6 +37,7 @@ def race(facts: Facts) -> str:
     searched = means_and_stds(metric, [with_uncertainty(facts, one["search"]) for one in entered])
     fresh = means_and_stds(metric, [one["fresh"] for one in entered])
     known = [one["behind"] for one in entered if one["behind"]]
+    ranked = _title_of_rank(facts)
     rows = []
     for one, search, again in zip(entered, searched, fresh, strict=True):
         won = one["trial"] == confirmation["winner"]
@@ -54,11 +56,14 @@ def race(facts: Facts) -> str:
                 again if one["fresh"] else phrase("diverged"),
                 search,
                 str(one["rounds"]),
+                *([_rank(one["rank"])] if ranked else []),
                 behind,
             ]
         )
     header = [phrase("trial"), phrase("on {fresh}", fresh=new_trainings(facts))]
-    header += [phrase("in the search"), phrase("rounds"), phrase("behind by")]
+    header += [phrase("in the search"), phrase("rounds")]
+    header += [title_in_words(ranked)] if ranked else []
+    header += [phrase("behind by")]
     told = joined(_race_in_words(facts), _optimism(facts))
     begin = phrase("How the best was found:")
     return f"{begin}\n\n{table(header, rows)}\n\n{told}"
@@ -84,7 +89,14 @@ def _race_in_words(facts: Facts) -> str:
 
 
 def _ranked_by(facts: Facts) -> str:
-    """Say by what the candidates were ranked, where that is not the new folds alone."""
+    """Say by what the candidates were ranked, where that is not their score on new folds alone."""
+    if title := _title_of_rank(facts):
+        return phrase(
+            "They were ranked by the {surrogate} on the new folds, where less is better: it counts "
+            "how sure a model was, so the same rows tell more. Their scores in the search did not "
+            "count, because the luckiest of many trials are the best there.",
+            surrogate=title_in_words(title),
+        )
     if not facts["confirmation"].get("with_search"):
         return ""
     return phrase(
@@ -92,6 +104,16 @@ def _ranked_by(facts: Facts) -> str:
         "was compared with {arms} on new folds alone.",
         arms=listed(_fixed(facts)),
     )
+
+
+def _title_of_rank(facts: Facts) -> str | None:
+    """Return what the candidates were ranked by in place of the metric; None: by the metric."""
+    name = facts["confirmation"].get("ranked_by")
+    return metric_named(name).title if name else None
+
+
+def _rank(mean: float | None) -> str:
+    return BLANK if mean is None else f"{mean:.3f}"
 
 
 def _fixed(facts: Facts) -> list[str]:
