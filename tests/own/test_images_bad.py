@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -16,6 +17,8 @@ from tuner.case.loading import load_case
 from tuner.case.reference import to_door
 from tuner.data.sources.folders import Folders
 from tuner.errors import TunerError
+from tuner.language import speaking
+from tuner.report.known import DATA, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -445,6 +448,12 @@ def several_modes() -> None:
         file.unlink()
 
 
+# Of modes, formats, parts, and what Pillow says of a broken file.
+NAMES_IN_CHINESE = {
+    *("RGB", "CMYK", "LA", "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "EXIF", "CSV"),
+    *("photos", "list", "tuner", "accuracy", "macro", "val", "Train", "image"),
+    *("file", "is", "truncated", "bytes", "not", "processed"),
+}
 REPAIRED: list[tuple[Make, str, str]] = [
     (cut_short, "unreadable", "1, left out: cat/0.png (image file is truncated"),
     (text_named_jpg, "unreadable", "1, left out: cat/notes.jpg (it is not in one of the formats"),
@@ -467,7 +476,7 @@ REPAIRED: list[tuple[Make, str, str]] = [
     (a_val_of_its_own, "split", "test/ as it is; the others are validated in 5 folds"),
     (a_copy_across_parts, "copies across parts", "1"),
     (a_copy_across_parts, "remarks", "1 development pictures are equal or nearly equal to a test"),
-    (a_copy_with_another_class, "copies with another class", "1: 'cat/0.png and dog/0.png'"),
+    (a_copy_with_another_class, "copies with another class", "1: 'cat/0.png = dog/0.png'"),
     (a_file_that_is_gone, "unreadable", "1, left out: gone.png (there is no such file)"),
     (a_row_again, "left out", "rows that repeat an earlier one: 1"),
     (a_row_without_a_target, "left out", "rows without a file or a target: 1"),
@@ -484,3 +493,14 @@ def test_what_is_repaired_is_said(make: Make, subject: str, said: str) -> None:
     assert made.findings is not None
     told = {**dict(made.inspection), "remarks": " ".join(made.findings.remarks())}
     assert said in told[subject]
+
+
+@pytest.mark.parametrize("make", dict.fromkeys(make for make, *_ in REPAIRED))
+def test_what_is_said_of_it_is_said_in_chinese(make: Make) -> None:
+    made = load(make())
+    assert made.findings is not None
+    told = [made.source, *dict(made.inspection).values(), *made.findings.remarks()]
+    with speaking("zh"):
+        for one in told:
+            found = re.sub(r"'[^']*'|\S*/\S*|\S+\.\w+|--\w+", "", known(one, DATA))
+            assert not set(re.findall("[A-Za-z]{2,}", found)) - NAMES_IN_CHINESE, one

@@ -383,12 +383,13 @@ def test_the_command_writes_it_beside_the_english_one(
     plain = {path.name: path.read_bytes() for path in out.iterdir()}
     assert main([*typed, "--language", "zh"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(out / "report.zh.md")
-    assert {path.name for path in out.iterdir()} - plain.keys() == {
-        "report.zh.md",
-        "report.zh.html",
-    }
+    pictures = {name.replace(".svg", ".zh.svg") for name in plain if name.endswith(".svg")}
+    added = {path.name for path in out.iterdir()} - plain.keys()
+    assert added == {"report.zh.md", "report.zh.html"} | pictures
     assert {name: (out / name).read_bytes() for name in plain} == plain
-    assert (out / "report.zh.md").read_text().startswith("# 研究 `flowers`")
+    text = (out / "report.zh.md").read_text()
+    assert text.startswith("# 研究 `flowers`")
+    assert set(re.findall(r"\((\w+\.zh\.svg)\)", text)) == pictures
     assert retold(out, "report.html", "zh") == (out / "report.zh.html").read_text()
     assert retold(out, "report.md", "zh") == (out / "report.zh.md").read_text()
     with pytest.raises(UsageError, match=r"no language 'klingon'\. The languages are en, zh"):

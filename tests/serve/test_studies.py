@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from tests.making import TINY
 from tests.serve.making import client_of, form_key
+from tests.waiting import wait_until
 from tuner.commands.delete import main as delete
 from tuner.commands.rename import main as rename
 from tuner.commands.study import main as study
 from tuner.errors import UsageError
 from tuner.runs.inventory import entries_of
 from tuner.serve import browsing
+from tuner.serve.counting import Counts
 from tuner.serve.finding import catalogue_of
 from tuner.serve.pages import ROWS
-from tuner.serve.summaries import Summaries
+from tuner.serve.summaries import AT_ONCE, TO_FILL, Summaries
 from tuner.serve.tidying import LONGEST_TAG, MOST_TAGS
 from tuner.study.catalogue import Catalogue
-from tuner.study.schema import OPENINGS
+from tuner.study.schema import EVIDENCE, FACTS, OPENINGS
 from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
@@ -72,6 +77,93 @@ def test_a_look_by_one_study_is_seen_in_the_verdict_of_another(service: Service)
     for _ in range(3):  # it was changed in place: a few are read again each time
         found = summaries.entries()
     assert found == fresh(service)
+
+
+def test_no_page_waits_while_many_studies_are_read(service: Service) -> None:
+    summaries = Summaries(service.storage)
+    before = summaries.entries()
+    copied(service, "second")
+    with summaries._lock:  # as the thread that reads holds it
+        assert summaries.entries() is before
+    assert summaries.entries() == fresh(service)
+
+
+def test_what_a_look_leaves_is_read_beside(service: Service) -> None:
+    for number in range(2 * AT_ONCE):
+        copied(service, f"copy {number}")
+    summaries, over = Summaries(service.storage), threading.Event()
+    assert len(summaries.entries()) == AT_ONCE
+    keeper = threading.Thread(target=summaries.keep, args=(over,))
+    keeper.start()
+    wait_until(lambda: not summaries.left)
+    over.set()
+    keeper.join()
+    assert summaries.entries() == fresh(service)
+
+
+def test_many_interrupted_studies_keep_no_other_from_being_read(service: Service) -> None:
+    tiny = optuna.load_study(study_name="tiny", storage=service.storage)
+    for number in range(2 * TO_FILL):
+        made = optuna.create_study(study_name=f"copy {number}", storage=service.storage)
+        made.set_user_attr(FACTS, tiny.user_attrs[FACTS])
+        made.ask()
+    summaries = Summaries(service.storage)
+    summaries.fill()
+    assert summaries.entries() == fresh(service)
+
+
+def test_looks_of_a_study_that_was_deleted_still_count(service: Service) -> None:
+    copied(service, "second")
+    tiny = optuna.load_study(study_name="tiny", storage=service.storage)
+    second = optuna.load_study(study_name="second", storage=service.storage)
+    second.set_user_attr(OPENINGS, 40 * tiny.user_attrs[OPENINGS])
+    summaries = Summaries(service.storage)
+    summaries.fill()
+    assert delete(["second", "--yes"]) == 0
+    assert summaries.entries() == fresh(service)
+    kept = [one.get(OPENINGS, []) for one in Catalogue(service.storage).attributes.values()]
+    assert sum(map(len, kept)) == 41 * len(tiny.user_attrs[OPENINGS])
+    known = (summaries._others or {}).values()
+    assert sum(len(one[OPENINGS]) for one in known) == sum(map(len, kept))
+
+
+def counted(service: Service) -> tuple[dict[str, int], int]:
+    """Count trials and those with a time as Optuna has them."""
+    states, timed = Counter[str](), 0
+    for one in service.storage.get_all_studies():
+        trials = service.storage.get_all_trials(one._study_id)
+        done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        timed += sum("seconds" in trial.user_attrs for trial in done)
+        if EVIDENCE not in one.user_attrs:
+            states.update(trial.state.name for trial in trials)
+    return dict(states), timed
+
+
+def test_counts_that_are_kept_are_as_if_all_trials_were_counted(service: Service) -> None:
+    counts = Counts(service.storage)
+
+    def check() -> None:
+        found = counts.look()
+        assert ({one: n for one, n in found.states.items() if n}, found.timed) == counted(service)
+
+    check()
+    copied(service, "second")
+    check()
+    other = optuna.create_study(study_name="somebody's", storage=service.storage)
+    trial = other.ask()
+    other.enqueue_trial({})
+    check()
+    trial.set_user_attr("seconds", 2.5)
+    check()
+    before = counts.look().micro
+    other.tell(trial, 1.0)
+    check()
+    assert counts.look().micro == before + 2_500_000
+    other.ask()
+    check()
+    other.ask()
+    assert delete(["second", "--yes"]) == 0
+    check()
 
 
 def test_a_study_of_which_only_a_part_is_read_is_as_whole(service: Service) -> None:

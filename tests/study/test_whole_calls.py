@@ -77,6 +77,7 @@ def test_ctrl_c_leaves_a_write_whole_and_nothing_open(
             striker.left = moment
             try:
                 write(study, moment)
+                striker.left = 0
                 break  # it has no such moment any more
             except KeyboardInterrupt:  # what it was raised in is still alive here
                 striker.left = 0

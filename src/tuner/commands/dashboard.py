@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from optuna.storages import BaseStorage
+
+    from tuner.workplace import Workplace
+
 HOST = "127.0.0.1"  # it asks nobody for a token
 
 
@@ -36,23 +40,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     workplace = workplace_of(arguments)
     check_store(workplace.url)
-    import optuna_dashboard
-
-    from tuner.study.dashboard import Artifacts
+    from tuner.depot.use import files_in_use
     from tuner.study.store import open_storage
 
     storage = open_storage(workplace.url, create=False)
+    with files_in_use(workplace.root):
+        return _show(storage, workplace, arguments.port)
+
+
+def _show(storage: BaseStorage, workplace: Workplace, port: int) -> int:
+    """Show a store until Ctrl-C; return the exit status."""
+    import optuna_dashboard
+
+    from tuner.study.dashboard import Artifacts
+
     depot = workplace.depot
     depot.read_note("any")  # a place that cannot be reached is said now, not on a page
-    sys.stdout.write(f"The dashboard is on http://{HOST}:{arguments.port}/ until Ctrl-C.\n")
+    sys.stdout.write(f"The dashboard is on http://{HOST}:{port}/ until Ctrl-C.\n")
     sys.stdout.flush()
     try:
-        optuna_dashboard.run_server(
-            storage, host=HOST, port=arguments.port, artifact_store=Artifacts(depot)
-        )
+        optuna_dashboard.run_server(storage, host=HOST, port=port, artifact_store=Artifacts(depot))
     except OSError as error:
         raise UsageError(
-            f"nothing can listen on port {arguments.port}: {error.strerror or error}; choose "
+            f"nothing can listen on port {port}: {error.strerror or error}; choose "
             "another with --port"
         ) from error
     return 0

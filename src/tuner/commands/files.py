@@ -20,10 +20,10 @@ def parser() -> argparse.ArgumentParser:
         prog="tuner files",
         description="Say where models (bundles) and the files of the dashboard are kept, or keep "
         "them in PLACE from now on: those there are move, and every command finds them there. "
-        "Where it is interrupted, the same command does the rest. End the service (tuner serve) "
-        "and studies that run before. S3 needs pip install 'tuner[s3]'; its keys are read as AWS's "
-        "own tools read them (AWS_ACCESS_KEY_ID, ~/.aws), and AWS_ENDPOINT_URL names storage that "
-        "is not Amazon's.",
+        "Where it is interrupted, the same command does the rest. It is refused while a study, a "
+        "training or tuner dashboard is at work with them. S3 needs pip install 'tuner[s3]'; its "
+        "keys are read as AWS's own tools read them (AWS_ACCESS_KEY_ID, ~/.aws), and "
+        "AWS_ENDPOINT_URL names storage that is not Amazon's.",
     )
     made.add_argument(
         "place",

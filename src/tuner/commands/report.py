@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
         default=ENGLISH,
         metavar="CODE",
         help="write the words in this language too, beside the English ones: zh makes "
-        "report.zh.md and report.zh.html",
+        "report.zh.md, report.zh.html and the pictures",
     )
     return made
 

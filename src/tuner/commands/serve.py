@@ -129,9 +129,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"the service needs the package {error.name}; run: pip install 'tuner[serve]'"
         ) from error
     from tuner.runs.quiet import quieten_optuna
+    from tuner.study.sqlite import waits_told
 
     quieten_optuna()
-    service = _service(arguments)
+    with waits_told(lambda text: print(text, file=sys.stderr, flush=True)):
+        service = _service(arguments)
     listening = _listen(arguments.host, arguments.port)
     _greet(arguments, listening)
     server = uvicorn.Server(

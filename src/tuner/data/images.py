@@ -29,6 +29,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from tuner.data.modes import is_transparent, to_eight_bits
 from tuner.data.reading import note
 from tuner.errors import DataError
+from tuner.language import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,7 @@ T = TypeVar("T")
 MODES = {1: "L", 3: "RGB"}
 # Not all that Pillow can: for PostScript it starts another program.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+NOT_A_FORMAT = said("it is not in one of the formats {formats}", formats=", ".join(FORMATS))
 UPRIGHT = {  # by EXIF orientation; 1 is upright already
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -177,8 +179,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             yield image
     except UnidentifiedImageError as error:
         raise DataError(
-            f"{path} cannot be read as an image: it is not in one of the formats "
-            f"{', '.join(FORMATS)}; convert it to one of these"
+            f"{path} cannot be read as an image: {NOT_A_FORMAT}; convert it to one of these"
         ) from error
     except (
         OSError,

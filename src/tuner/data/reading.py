@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tuner.data.tensors import row_digests
+from tuner.language import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +42,11 @@ def remarks(reading: str) -> list[str]:
     if reading != UNKNOWN:
         return []
     return [
-        "The case loads its files in a way of its own, so `tuner predict` could not read new "
-        "files in the same way. Give the Case a function `read` that reads one file as `load` does."
+        said(
+            "The case loads its files in a way of its own, so `tuner predict` could not read new "
+            "files in the same way. Give the Case a function `read` that reads one file as `load` "
+            "does."
+        )
     ]
 
 

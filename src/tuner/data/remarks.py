@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tuner.language import nsaid, said
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -82,41 +84,73 @@ class Findings:
 
     def _about_rows(self) -> Iterator[str]:
         if self.in_test:
-            yield (
-                f"{_rows(self.in_test)} of {self.rows} in the development data "
-                f"({_percent(self.in_test / self.rows)}) "
-                f"{'is' if self.in_test == 1 else 'are'} in the test split as well, value for "
-                "value. Test scores are too optimistic; remove these rows from one of the two."
+            yield nsaid(
+                "{count} row of {rows} in the development data ({share}) is in the test split as "
+                "well, value for value. Test scores are too optimistic; remove these rows from one "
+                "of the two.",
+                "{count} rows of {rows} in the development data ({share}) are in the test split as "
+                "well, value for value. Test scores are too optimistic; remove these rows from one "
+                "of the two.",
+                self.in_test,
+                count=self.in_test,
+                rows=self.rows,
+                share=_percent(self.in_test / self.rows),
             )
         if self.repeated:
-            yield (
-                f"{_rows(self.repeated)} of the development data "
-                f"{'repeats an earlier row' if self.repeated == 1 else 'repeat earlier rows'}. "
-                "Where one copy is trained on and another validates, validation scores are too "
-                "optimistic."
+            yield nsaid(
+                "{count} row of the development data repeats an earlier row. Where one copy is "
+                "trained on and another validates, validation scores are too optimistic.",
+                "{count} rows of the development data repeat earlier rows. Where one copy is "
+                "trained on and another validates, validation scores are too optimistic.",
+                self.repeated,
+                count=self.repeated,
             )
         if self.repeated_in_test:
-            yield (
-                f"{_rows(self.repeated_in_test)} of the test split "
-                f"{'repeats' if self.repeated_in_test == 1 else 'repeat'} another test row, so "
-                "some rows count more than once."
+            yield nsaid(
+                "{count} row of the test split repeats another test row, so some rows count more "
+                "than once.",
+                "{count} rows of the test split repeat another test row, so some rows count more "
+                "than once.",
+                self.repeated_in_test,
+                count=self.repeated_in_test,
             )
 
     def _about_classes(self) -> Iterator[str]:
         if absent := self.absent:
-            yield (
-                f"The test split has no row of {_class(absent)}. Macro F1 on the test split is "
-                f"the mean over the other {len(self.test) - len(absent)}, for every model."
+            yield nsaid(
+                "The test split has no row of class {names}. Macro F1 on the test split is the "
+                "mean over the other {others}, for every model.",
+                "The test split has no row of classes {names}. Macro F1 on the test split is the "
+                "mean over the other {others}, for every model.",
+                len(absent),
+                names=_listed(absent),
+                others=len(self.test) - len(absent),
             )
         if few := [name for name, count in self.development.items() if count < self.folds]:
             smallest = min(self.development[name] for name in few)
-            yield (
-                f"There are fewer development rows of {_class(few)} than folds ({smallest} for "
-                f"{self.folds}), so some folds are validated without "
-                f"{'it' if len(few) == 1 else 'them'}"
-                f"{' and some trained without' if smallest == 1 else ''}. Add rows, or use fewer "
-                "folds."
-            )
+            parts = {"names": _listed(few), "smallest": smallest, "folds": self.folds}
+            if smallest == 1:
+                yield nsaid(
+                    "There are fewer development rows of class {names} than folds ({smallest} for "
+                    "{folds}), so some folds are validated without it and some trained without. "
+                    "Add rows, or use fewer folds.",
+                    "There are fewer development rows of classes {names} than folds ({smallest} "
+                    "for {folds}), so some folds are validated without them and some trained "
+                    "without. Add rows, or use fewer folds.",
+                    len(few),
+                    **parts,
+                )
+            else:
+                yield nsaid(
+                    "There are fewer development rows of class {names} than folds ({smallest} for "
+                    "{folds}), so some folds are validated without it. Add rows, or use fewer "
+                    "folds.",
+                    "There are fewer development rows of classes {names} than folds ({smallest} "
+                    "for {folds}), so some folds are validated without them. Add rows, or use "
+                    "fewer folds.",
+                    len(few),
+                    **parts,
+                )
         if not self.development:
             return
         ordered = sorted(self.development, key=lambda name: self.development[name])
@@ -125,10 +159,14 @@ class Findings:
             yield from self._about_labels()
         elif self.development[most] >= UNEVEN * self.development[least]:
             small, large = (_percent(self.development[name] / self.rows) for name in (least, most))
-            yield (
-                f"The classes are uneven: {least!r} has {small} of the development rows, {most!r} "
-                f"has {large}. Always answering {most!r} has an accuracy of {large}, so look at "
-                "the recall of each class too, or search for --metric balanced_accuracy."
+            yield said(
+                "The classes are uneven: {least!r} has {small} of the development rows, {most!r} "
+                "has {large}. Always answering {most!r} has an accuracy of {large}, so look at "
+                "the recall of each class too, or search for --metric balanced_accuracy.",
+                least=least,
+                small=small,
+                most=most,
+                large=large,
             )
 
     def _about_labels(self) -> Iterator[str]:
@@ -136,30 +174,48 @@ class Findings:
         for name, count in self.development.items():
             share = count / self.rows
             if not RARE <= share <= 1 - RARE:
+                parts = {"share": _percent(share), "name": name}
                 yield (
-                    f"{_percent(share)} of the development rows have the label {name!r}. A model "
-                    f"that always says {'yes' if share > 0.5 else 'no'} is nearly always right on "
-                    "it, so look at how many of its rows are found."
+                    said(
+                        "{share} of the development rows have the label {name!r}. A model that "
+                        "always says yes is nearly always right on it, so look at how many of its "
+                        "rows are found.",
+                        **parts,
+                    )
+                    if share > 0.5
+                    else said(
+                        "{share} of the development rows have the label {name!r}. A model that "
+                        "always says no is nearly always right on it, so look at how many of its "
+                        "rows are found.",
+                        **parts,
+                    )
                 )
 
     def _about_columns(self) -> Iterator[str]:
         if self.constant:
-            one = len(self.constant) == 1
-            yield (
-                f"{_column(self.constant)} {'has' if one else 'have'} the same value in all "
-                "development rows, which tells a model nothing."
+            yield nsaid(
+                "Column {names} has the same value in all development rows, which tells a model "
+                "nothing.",
+                "Columns {names} have the same value in all development rows, which tells a model "
+                "nothing.",
+                len(self.constant),
+                names=_listed(self.constant),
             )
         for name, share in self.suspects.items():
-            yield (
-                f"Column {name!r} alone gives almost all of the target ({_percent(share)}). Is it "
-                "known before the target is? If not, remove it."
+            yield said(
+                "Column {name!r} alone gives almost all of the target ({share}). Is it known "
+                "before the target is? If not, remove it.",
+                name=name,
+                share=_percent(share),
             )
         if self.numbering:
-            one = len(self.numbering) == 1
-            yield (
-                f"{_column(self.numbering)} {'has' if one else 'have'} a different whole number in "
-                "each row, like an id or a clock. A model that learns from it may do worse on new "
-                "rows."
+            yield nsaid(
+                "Column {names} has a different whole number in each row, like an id or a clock. A "
+                "model that learns from it may do worse on new rows.",
+                "Columns {names} have a different whole number in each row, like an id or a clock. "
+                "A model that learns from it may do worse on new rows.",
+                len(self.numbering),
+                names=_listed(self.numbering),
             )
 
 
@@ -167,18 +223,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _rows(count: int) -> str:
-    return f"{count} row{'' if count == 1 else 's'}"
-
-
-def _class(names: list[str]) -> str:
-    return f"class{'' if len(names) == 1 else 'es'} {_listed(names)}"
-
-
-def _column(names: list[str]) -> str:
-    return f"Column{'' if len(names) == 1 else 's'} {_listed(names)}"
-
-
 def _listed(names: list[str]) -> str:
     shown = ", ".join(map(repr, names[:MOST_NAMED]))
-    return f"{shown} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else shown
+    left = len(names) - MOST_NAMED
+    return said("{names} and {left} more", names=shown, left=left) if left > 0 else shown

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from scipy.stats import norm
@@ -121,6 +122,7 @@ def widening(looks: int) -> float:
     return float(norm.isf(alpha_for(looks) / 2)) / float(norm.isf(ALPHA / 2))
 
 
+@cache
 def most_looks(rows: int) -> int:
     """Return after how many looks a test set of so many rows is used up.
 

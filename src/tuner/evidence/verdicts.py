@@ -111,11 +111,14 @@ class OnTest:
         share = self.plan.share(self.looks) if self.plan else Share(self.looks)
         return Rule(share, exact=self.plan is not None)
 
-    def compare(self, arm: str, other: str, *, further: bool) -> dict[str, Any] | None:
+    def compare(
+        self, arm: str, other: str, *, further: bool, outlook: bool = True
+    ) -> dict[str, Any] | None:
         """Compare two arms; None where one was not scored, or a score is not a number.
 
         Args:
             further: as for `verdicts`.
+            outlook: as for `by_row`.
         """
         if arm not in self.scored or other not in self.scored:
             return None
@@ -124,11 +127,13 @@ class OnTest:
             return None
         kept, numbers = self.kept, (self.trials[other], self.trials[arm])
         losses = [row_losses(self.losses, number) for number in numbers]
-        rowwise = kept and by_row(kept, numbers, self.metric, self.rule, further=further)
+        rowwise = kept and by_row(
+            kept, numbers, self.metric, self.rule, further=further, outlook=outlook
+        )
         if rowwise:
             pair = rowwise
         elif losses[0] is not None and losses[1] is not None:
-            pair = by_losses(losses[0], losses[1], self.metric, self.rule)
+            pair = by_losses(losses[0], losses[1], self.metric, self.rule, outlook=outlook)
         elif self.of_loop:
             pair = _alone(scores, self.metric.direction)
         elif self.plan:

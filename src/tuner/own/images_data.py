@@ -13,6 +13,7 @@ from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
 from tuner.data.sources.flowers102 import IMAGENET
 from tuner.errors import DataError
+from tuner.language import nsaid, said
 from tuner.own.images_alike import find_alike
 from tuner.own.images_cells import MULTILABEL
 from tuner.own.images_labels import (
@@ -78,8 +79,12 @@ def load(given: Given, folders: Folders) -> Dataset:
         seen_as = backbone.in_words
         features = backbone.features_of(pictures, pixels, folders.own)
     else:
-        colour = "grey" if shape[0] == 1 else "in colour"
-        seen_as = f"{shape[2]} × {shape[1]}, {colour}: {why}"  # noqa: RUF001
+        parts_of_size = {"width": shape[2], "height": shape[1], "why": why}
+        seen_as = (
+            said("{width} × {height}, grey: {why}", **parts_of_size)  # noqa: RUF001
+            if shape[0] == 1
+            else said("{width} × {height}, in colour: {why}", **parts_of_size)  # noqa: RUF001
+        )
         features = pixels
     development, test = (
         _examples(features, targets, alike, pictures, numbers, folders)
@@ -88,7 +93,12 @@ def load(given: Given, folders: Folders) -> Dataset:
     scheme = scheme_for(development, classes)
     made = make_dataset(
         name=_name(given),
-        source=f"{given.data}: {len(pictures):,} pictures from {listing.kind}",
+        source=said(
+            "{data}: {count:,} pictures from {kind}",
+            data=str(given.data),
+            count=len(pictures),
+            kind=listing.kind,
+        ),
         development=development,
         test=test,
         validation=scheme,
@@ -97,13 +107,13 @@ def load(given: Given, folders: Folders) -> Dataset:
         pixels=None if backbone else _pixels(development, pretrained),
     )
     inspection = (
-        ("pictures", f"{len(pictures):,} from {listing.kind}"),
-        ("left out", told(listing.left_out) or "nothing"),
+        ("pictures", said("{count:,} from {kind}", count=len(pictures), kind=listing.kind)),
+        ("left out", told(listing.left_out) or said("nothing")),
         ("unreadable", about_broken(broken)),
         *about_looks(looks),
         ("target", _about_target(classes, targets)),
         *_about_alike(alike, pictures, classes),
-        ("split", f"{parts.told}; {about_scheme(scheme)}"),
+        ("split", said("{test}; {others}", test=parts.told, others=about_scheme(scheme))),
         ("read as", seen_as),
     )
     notes = [*listing.notes, *parts.notes, *_about_few(classes, marks)]
@@ -137,7 +147,8 @@ def _shape(
         return choose_shape(looks, given.size)
     if given.unfreeze:
         (_, *sides), _ = choose_shape(looks, pretrained.size)
-        return (3, sides[0], sides[1]), f"as {pretrained.identity} takes them, to train it further"
+        why = said("as {network} takes them, to train it further", network=pretrained.identity)
+        return (3, sides[0], sides[1]), why
     return choose_shape(looks, None)  # to compare pictures; its features are made of the files
 
 
@@ -200,19 +211,24 @@ def _examples(
 
 def _about_target(classes: tuple[str, ...], targets: Tensor) -> str:
     if not classes:
-        return (
-            f"a number from {targets.min():g} to {targets.max():g}, {targets.unique().numel():,} "
-            "different: a regression"
+        return said(
+            "a number from {least:g} to {most:g}, {count:,} different: a regression",
+            least=targets.min().item(),
+            most=targets.max().item(),
+            count=targets.unique().numel(),
         )
     if targets.dim() == 2:
         return about_labels(targets)
     counts = targets.bincount(minlength=len(classes)).tolist()
     least, most = min(counts), max(counts)
     if least == most:
-        return f"{len(classes):,} classes of {least:,} pictures each"
-    return (
-        f"{len(classes):,} classes of {least:,} to {most:,} pictures, half of them up to "
-        f"{int(median(counts)):,}"
+        return said("{count:,} classes of {least:,} pictures each", count=len(classes), least=least)
+    return said(
+        "{count:,} classes of {least:,} to {most:,} pictures, half of them up to {middle:,}",
+        count=len(classes),
+        least=least,
+        most=most,
+        middle=int(median(counts)),
     )
 
 
@@ -221,15 +237,19 @@ def _about_alike(
 ) -> list[tuple[str, str]]:
     """Count copies, and name those that have another target or stand in another part."""
     pairs = [*alike.equal, *alike.near]
-    found = [
-        ("copies", f"{len(alike.equal):,} equal in all pixels, {len(alike.near):,} nearly equal")
-    ]
+    about = said(
+        "{equal:,} equal in all pixels, {near:,} nearly equal",
+        equal=len(alike.equal),
+        near=len(alike.near),
+    )
+    found: list[tuple[str, str]] = [("copies", about)]
     across = sum(pictures[one].part != pictures[other].part for one, other in pairs)
     if any(picture.part for picture in pictures):
         found.append(("copies across parts", f"{across:,}"))
+    signs = [*["="] * len(alike.equal), *["≈"] * len(alike.near)]
     differ = [
-        f"{pictures[one].name} and {pictures[other].name}"
-        for one, other in pairs
+        f"{pictures[one].name} {sign} {pictures[other].name}"
+        for (one, other), sign in zip(pairs, signs, strict=True)
         if pictures[one].target != pictures[other].target
     ]
     if classes:
@@ -244,6 +264,13 @@ def _about_few(classes: tuple[str, ...], marks: np.ndarray) -> list[str]:
     if not few:
         return []
     return [
-        f"There are fewer than {FEW} pictures of {named(few)}, so what a model learns about "
-        f"{'it' if len(few) == 1 else 'them'} is little more than luck."
+        nsaid(
+            "There are fewer than {fewest} pictures of {names}, so what a model learns about it is "
+            "little more than luck.",
+            "There are fewer than {fewest} pictures of {names}, so what a model learns about them "
+            "is little more than luck.",
+            len(few),
+            fewest=FEW,
+            names=named(few),
+        )
     ]

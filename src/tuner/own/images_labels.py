@@ -9,6 +9,7 @@ import torch
 
 from tuner.data.examples import Examples
 from tuner.errors import DataError
+from tuner.language import said
 from tuner.own.images_cells import BETWEEN
 
 if TYPE_CHECKING:
@@ -57,8 +58,14 @@ def about_labels(targets: Tensor) -> str:
     """Say how many labels there are, and how many a picture has."""
     counts, own = targets.sum(dim=0), targets.sum(dim=1)
     none = int((own == 0).sum())
-    return (
-        f"{targets.shape[1]:,} labels of {int(counts.min()):,} to {int(counts.max()):,} pictures; "
-        f"a picture has {int(own.min()):,} to {int(own.max()):,}, {own.double().mean():.1f} on "
-        f"average{f', and {none:,} have none' if none else ''}"
+    told = said(
+        "{labels:,} labels of {least:,} to {most:,} pictures; a picture has {fewest:,} to "
+        "{largest:,}, {mean:.1f} on average",
+        labels=targets.shape[1],
+        least=int(counts.min()),
+        most=int(counts.max()),
+        fewest=int(own.min()),
+        largest=int(own.max()),
+        mean=own.double().mean().item(),
     )
+    return said("{told}, and {none:,} have none", told=told, none=none) if none else told

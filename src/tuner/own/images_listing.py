@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tuner.errors import DataError, UsageError
+from tuner.language import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,8 +72,8 @@ class Listing:
 def named(items: Iterable[object], most: int = MOST_NAMED) -> str:
     """Write the first few of some names, and how many more there are."""
     texts = [repr(str(one)) for one in items]
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
+    shown, left = ", ".join(texts[:most]), len(texts) - most
+    return said("{names} and {left} more", names=shown, left=left) if left > 0 else shown
 
 
 def called(path: Path, root: Path) -> str:
@@ -133,7 +134,7 @@ def list_folder(root: Path) -> Listing:
     Raises:
         DataError: no class, one class, an empty one, or names that cannot be told apart.
     """
-    found = Listing("a folder for each class", [])
+    found = Listing(said("a folder for each class"), [])
     inside = _Inside(root.resolve(), found.left_out)
     tops = list(inside.folders(root))
     parts = [PARTS[one.name.lower()] for one in tops if one.name.lower() in PARTS]
@@ -141,7 +142,8 @@ def list_folder(root: Path) -> Listing:
     if only_val or (len(parts) > 1 and {"train", "test"} & set(parts)):
         return _with_parts(root, tops, inside, found)
     classes = _classes(root, tops, inside)
-    found.left_out["pictures beside the folders of classes"] += sum(1 for _ in inside.loose(root))
+    loose = sum(1 for _ in inside.loose(root))
+    found.left_out[said("pictures beside the folders of classes")] += loose
     for name, folder in classes.items():
         found.pictures.extend(_pictures(root, folder, name, None, inside, found))
     _refuse_empty(root, classes, found.pictures, found.left_out)
@@ -190,10 +192,14 @@ def _with_parts(root: Path, tops: list[Path], inside: _Inside, found: Listing) -
         found.pictures.extend(own)
     if "val" in parts:
         found.notes.append(
-            f"The pictures of {parts['val'].name}/ are joined to those of {parts['train'].name}/: "
-            "tuner draws its own folds."
+            said(
+                "The pictures of {one}/ are joined to those of {other}/: tuner draws its own "
+                "folds.",
+                one=parts["val"].name,
+                other=parts["train"].name,
+            )
         )
-    kind = "parts with a folder for each class"
+    kind = said("parts with a folder for each class")
     return Listing(kind, found.pictures, found.left_out, found.notes)
 
 
@@ -247,8 +253,11 @@ def _pictures(
         yield Picture(path, called(path, root), target, part)
     if deep:
         found.notes.append(
-            f"{deep:,} pictures in folders within {folder.relative_to(root).as_posix()!r} count as "
-            "this class."
+            said(
+                "{count:,} pictures in folders within {folder!r} count as this class.",
+                count=deep,
+                folder=folder.relative_to(root).as_posix(),
+            )
         )
 
 
@@ -280,9 +289,9 @@ class _Inside:
         """Yield the folders in a folder, by name; of links to folders, none."""
         for path in self._sorted(folder):
             if _is_hidden(path):
-                self.left_out["hidden or system files"] += 1
+                self.left_out[said("hidden or system files")] += 1
             elif path.is_symlink() and path.is_dir():
-                self.left_out["links to folders"] += 1
+                self.left_out[said("links to folders")] += 1
             elif path.is_dir():
                 yield path
 
@@ -297,15 +306,15 @@ class _Inside:
         deeper: list[Path] = []
         for path in self._sorted(folder):
             if _is_hidden(path):
-                self.left_out["hidden or system files"] += 1
+                self.left_out[said("hidden or system files")] += 1
             elif path.is_symlink() and not self._leads_inside(path):
-                self.left_out["links that lead outside, to folders or to nothing"] += 1
+                self.left_out[said("links that lead outside, to folders or to nothing")] += 1
             elif path.is_dir():
                 deeper.append(path)
             elif path.suffix.lower() in SUFFIXES:
                 yield path
             else:
-                self.left_out["not a picture by its name"] += 1
+                self.left_out[said("not a picture by its name")] += 1
         for path in deeper:
             yield from self.files(path)
 

@@ -18,6 +18,7 @@ from tuner.data.examples import PixelStatistics
 from tuner.data.images import look_at_images, read_images
 from tuner.data.room import AT_A_TIME, room_for
 from tuner.errors import DataError, UsageError
+from tuner.language import said
 from tuner.machine import usable_cores
 
 if TYPE_CHECKING:
@@ -80,16 +81,17 @@ def choose_shape(looks: Sequence[Look], size: int | None) -> tuple[tuple[int, in
     if size is not None:
         if not SMALLEST <= size <= LARGEST:
             raise UsageError(f"--size {size} is not between {SMALLEST} and {LARGEST}")
-        return (channels, size, size), "as --size says"
+        return (channels, size, size), said("as --size says")
     sizes = {(look.height, look.width) for look in looks}
     height, width = next(iter(sizes))
     if len(sizes) == 1 and min(height, width) >= SMALLEST and max(height, width) <= SMALL:
-        return (channels, height, width), "the size of all pictures"
+        return (channels, height, width), said("the size of all pictures")
     sides = [min(look.height, look.width) for look in looks]
     side = max([one for one in SIZES if one <= median(sides)], default=SIZES[0])
-    why = (
-        f"the largest of {', '.join(map(str, SIZES))} that half of the pictures have in their "
-        "shorter side; another with --size"
+    why = said(
+        "the largest of {sizes} that half of the pictures have in their shorter side; another with "
+        "--size",
+        sizes=", ".join(map(str, SIZES)),
     )
     return (channels, side, side), why
 
@@ -153,38 +155,59 @@ def about_looks(looks: Sequence[Look]) -> Iterator[tuple[str, str]]:
     (_, *least), (_, *middle), (_, *most) = by_area[0], by_area[len(by_area) // 2], by_area[-1]
     sizes = len({(look.width, look.height) for look in looks})
     if sizes == 1:
-        yield "sizes", f"all {least[0]} × {least[1]}"  # noqa: RUF001
+        yield "sizes", said("all {size}", size=_size(least))
     else:
         yield (
             "sizes",
-            f"{sizes:,} different: {least[0]} × {least[1]} to {most[0]} × {most[1]}, "  # noqa: RUF001
-            f"half of them up to {middle[0]} × {middle[1]}",  # noqa: RUF001
+            said(
+                "{count:,} different: {least} to {most}, half of them up to {middle}",
+                count=sizes,
+                least=_size(least),
+                most=_size(most),
+                middle=_size(middle),
+            ),
         )
     modes = Counter(look.mode for look in looks)
     told = ", ".join(f"{mode} {count:,}" for mode, count in modes.most_common())
     deep = sum(count for mode, count in modes.items() if mode.startswith("I"))
-    yield "modes", told + (f"; {deep:,} of 16 bits scaled to 8" if deep else "")
+    yield (
+        "modes",
+        said("{modes}; {count:,} of 16 bits scaled to 8", modes=told, count=deep) if deep else told,
+    )
     turned = sum(look.turned for look in looks)
-    yield "orientation", f"{turned:,} turned upright by their EXIF tag" if turned else "all upright"
+    yield (
+        "orientation",
+        said("{count:,} turned upright by their EXIF tag", count=turned)
+        if turned
+        else said("all upright"),
+    )
     clear, frames = sum(look.transparent for look in looks), sum(look.frames for look in looks)
     if clear:
-        yield "transparent", f"{clear:,} put on white"
+        yield "transparent", said("{count:,} put on white", count=clear)
     if frames:
-        yield "animated", f"{frames:,} with several frames or pages: the first is read"
+        yield (
+            "animated",
+            said("{count:,} with several frames or pages: the first is read", count=frames),
+        )
+
+
+def _size(sides: Sequence[int]) -> str:
+    return f"{sides[0]} × {sides[1]}"  # noqa: RUF001
 
 
 def about_broken(broken: Sequence[Broken]) -> str:
     """Name the files that cannot be read, with why."""
     if not broken:
-        return "none"
+        return said("none")
     shown = "; ".join(f"{one.picture.name} ({one.reason})" for one in broken[:3])
-    more = f" and {len(broken) - 3:,} more" if len(broken) > 3 else ""
-    return f"{len(broken):,}, left out: {shown}{more}"
+    told = said("{count:,}, left out: {files}", count=len(broken), files=shown)
+    left = len(broken) - 3
+    return said("{told} and {left:,} more", told=told, left=left) if left > 0 else told
 
 
 def _why(picture: Picture, error: DataError) -> str:
     """Return why a file cannot be read, without its name."""
     if not picture.path.exists():
-        return "there is no such file"
+        return said("there is no such file")
     reason = str(error).removeprefix(f"{picture.path} cannot be read as an image: ")
     return reason.partition("; ")[0].replace(str(picture.path), "it")

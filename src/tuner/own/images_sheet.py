@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tuner.errors import DataError, UsageError
+from tuner.language import said
 from tuner.own.images_cells import MULTILABEL, SEVERAL, labels_in_cell, labels_in_columns
 from tuner.own.images_listing import Listing, Picture, called, named
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
     from tuner.own.images import Given
 
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+SEPARATORS = {
+    ",": said("a CSV file, its cells separated by commas"),
+    ";": said("a CSV file, its cells separated by semicolons"),
+    "\t": said("a CSV file, its cells separated by tabs"),
+}
 WIDE = ("\xff\xfe", "\xfe\xff")  # how a UTF-16 file begins, read as Latin-1
 # A number is a target to measure, not a class, from so many different values on.
 MOST_CLASSES_OF_NUMBERS = 20
@@ -86,7 +91,7 @@ def list_sheet(given: Given) -> Listing:
     """
     sheet = open_sheet(given)
     header, place, group = sheet.header, sheet.image, sheet.group
-    found = Listing(f"a CSV file, its cells separated by {SEPARATORS[sheet.separator]}", [])
+    found = Listing(SEPARATORS[sheet.separator], [])
     seen: dict[str, Picture] = {}
     for line, row in sheet.rows:
         if len(row) != len(header):
@@ -96,7 +101,7 @@ def list_sheet(given: Given) -> Listing:
             )
         file, target = row[place].strip(), sheet.target_of(line, row)
         if not file or target is None:
-            found.left_out["rows without a file or a target"] += 1
+            found.left_out[said("rows without a file or a target")] += 1
             continue
         path = given.data.parent / file
         picture = Picture(
@@ -108,7 +113,7 @@ def list_sheet(given: Given) -> Listing:
         first = seen.setdefault(file, picture)
         if first is not picture:
             _check_same(given.data, line, first, picture)
-            found.left_out["rows that repeat an earlier one"] += 1
+            found.left_out[said("rows that repeat an earlier one")] += 1
             continue
         found.pictures.append(picture)
     if not found.pictures:

@@ -11,6 +11,7 @@ import torch
 
 from tuner.data.splits import GroupFolds, Holdout, KFold, hold_out_groups, number_of_folds
 from tuner.errors import DataError
+from tuner.language import said
 from tuner.own.images_listing import named
 from tuner.seeds import Stream, derive
 
@@ -59,26 +60,36 @@ def parts_of(
     tested = np.array([one.part == "test" for one in pictures])
     if tested.any():
         copied = np.isin(alike.groups, alike.groups[tested]) & ~tested
-        notes = []
+        notes: list[str] = []
         if copied.any():
             some = [pictures[n].name for n in np.flatnonzero(copied).tolist()]
             notes.append(
-                f"{copied.sum():,} development pictures are equal or nearly equal to a test "
-                f"picture, and are left out: {named(some)}."
+                said(
+                    "{count:,} development pictures are equal or nearly equal to a test picture, "
+                    "and are left out: {names}.",
+                    count=int(copied.sum()),
+                    names=named(some),
+                )
             )
         development = ~tested & ~copied
         _refuse_few(given, marks, development, classes, alike, 2)
-        return Parts(_numbers(development), _numbers(tested), "test/ as it is", notes)
+        return Parts(_numbers(development), _numbers(tested), said("test/ as it is"), notes)
     everything = np.ones(len(pictures), dtype=bool)
     _refuse_few(given, marks, everything, classes, alike, 3)
     seed = derive(0, Stream.PICTURES_TEST)
     held = hold_out_groups(strata, alike.groups, TEST_SHARE, seed, keep=2)
-    said = (
-        f"{held.sum():,} of {len(held):,} pictures drawn for the test"
-        f"{', the same share of each class' if classes else ''}"
-        f"{', whole groups' if given.group else ''}, copies together"
+    how = [
+        *([said("the same share of each class")] if classes else []),
+        *([said("whole groups")] if given.group else []),
+        said("copies together"),
+    ]
+    told = said(
+        "{count:,} of {total:,} pictures drawn for the test, {how}",
+        count=int(held.sum()),
+        total=len(held),
+        how=", ".join(how),
     )
-    return Parts(_numbers(~held), _numbers(held), said)
+    return Parts(_numbers(~held), _numbers(held), told)
 
 
 def _numbers(chosen: np.ndarray) -> Tensor:
@@ -131,5 +142,5 @@ def scheme_for(development: Examples, classes: tuple[str, ...]) -> Scheme:
 def about_scheme(scheme: Scheme) -> str:
     """Say how pictures are validated."""
     if isinstance(scheme, Holdout):
-        return f"{scheme.rows:,} of the others are held out to validate"
-    return f"the others are validated in {number_of_folds(scheme)} folds"
+        return said("{count:,} of the others are held out to validate", count=scheme.rows)
+    return said("the others are validated in {folds} folds", folds=number_of_folds(scheme))

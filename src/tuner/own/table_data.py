@@ -25,6 +25,7 @@ from tuner.data.sources.sheets import read_sheet
 from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
 from tuner.data.table import MISSING, Column, Table
 from tuner.errors import DataError, unknown_name
+from tuner.language import said
 from tuner.own.table import path_of
 from tuner.own.table_findings import look_through
 from tuner.own.table_split import Rows, split_rows
@@ -131,15 +132,15 @@ def _decided(given: Given, sheet: _Cells) -> list[Column]:
             continue
         column = decide(name, cells, commas=sheet.commas)
         if name == given.group:
-            why = "--group: its rows stay on one side of a split"
+            why: str = said("--group: its rows stay on one side of a split")
             column = Column(name=name, kind="left out", why=why, missing=column.missing)
         elif name == given.time and column.kind == "date":
             parts = tuple(part for part in column.parts if part != "days")
             kind = "date" if parts else "left out"
-            why = f"--time: rows are in its order; {column.why}"
+            why = said("--time: rows are in its order; {why}", why=column.why)
             column = replace(column, parts=parts, kind=kind, why=why)  # type: ignore[arg-type]
         elif name == given.time:
-            column = Column(name=name, kind="left out", why="--time: rows are in its order")
+            column = Column(name=name, kind="left out", why=said("--time: rows are in its order"))
         found.append(column)
     return found
 
@@ -196,7 +197,7 @@ def _on_development(column: Column, own: Any) -> Column:
         often.sort(key=lambda one: (-one["counts"], one["values"]))
         values = tuple(one["values"] for one in often[:MOST_VALUES])
         if not values:
-            why = f"no value occurs in {FEWEST_OF_VALUE} rows that are trained on"
+            why = said("no value occurs in {count} rows that are trained on", count=FEWEST_OF_VALUE)
             return Column(name=column.name, kind="left out", why=why, missing=column.missing)
         if len(values) == 1 == len(counted):
             return _untold(column)
@@ -217,7 +218,7 @@ def _tells(values: NDArray[np.float64]) -> bool:
 
 
 def _untold(column: Column) -> Column:
-    why = "the same in all rows that are trained on"
+    why = said("the same in all rows that are trained on")
     return Column(name=column.name, kind="left out", why=why, missing=column.missing)
 
 
@@ -243,8 +244,13 @@ def _dataset(
     ]
     made = make_dataset(
         name=path.stem.strip() or "table",
-        source=f"{path.name}: {len(target.rows)} rows, target {given.target!r}; test rows: "
-        f"{rows.how}",
+        source=said(
+            "{file}: {count} rows, target {target!r}; test rows: {how}",
+            file=path.name,
+            count=len(target.rows),
+            target=given.target,
+            how=rows.how,
+        ),
         development=parts[0],
         test=parts[1],
         validation=_scheme(given, len(rows.development)),

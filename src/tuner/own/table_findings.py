@@ -15,6 +15,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tuner.data.findings import GIVES_NUMBER, gives_number
 from tuner.data.sources.kinds import as_part
+from tuner.language import said
 from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
@@ -94,12 +95,12 @@ def _given(
             return alike
     if not classes:
         tree = DecisionTreeRegressor(max_leaf_nodes=LEAVES, min_samples_leaf=2, random_state=0)
-        said = cross_val_predict(tree, values, targets, cv=FOLDS)
+        told = cross_val_predict(tree, values, targets, cv=FOLDS)
         spread = float(((targets - targets.mean()) ** 2).sum())
-        return 1 - float(((targets - said) ** 2).sum()) / spread if spread else 0.0
+        return 1 - float(((targets - told) ** 2).sum()) / spread if spread else 0.0
     tree = DecisionTreeClassifier(max_leaf_nodes=LEAVES, min_samples_leaf=2, random_state=0)
-    said = cross_val_predict(tree, values, targets, cv=FOLDS)
-    wrong = float((said != targets).mean())
+    told = cross_val_predict(tree, values, targets, cv=FOLDS)
+    wrong = float((told != targets).mean())
     guessed = 1 - float(np.unique(targets, return_counts=True)[1].max()) / len(targets)
     return 1 - wrong / guessed if guessed else 0.0
 
@@ -116,9 +117,15 @@ def _groups(given: Given, table: Table, cells_of: Callable[[str], Any]) -> list[
         values = len(pc.unique(cells))
         if 7 <= values <= len(cells) / 2:
             found.append(
-                f"Column {column.name!r} looks like a group: {values} values in {len(cells)} rows. "
-                "If rows of one value belong together, and new rows will have other values, name "
-                f"it with --group {column.name}; otherwise scores may be too optimistic."
+                said(
+                    "Column {name!r} looks like a group: {values} values in {rows} rows. If rows "
+                    "of one value belong together, and new rows will have other values, name it "
+                    "with --group {column}; otherwise scores may be too optimistic.",
+                    name=column.name,
+                    column=column.name,
+                    values=values,
+                    rows=len(cells),
+                )
             )
     return found
 
@@ -130,13 +137,22 @@ def _clocks(given: Given, table: Table, cells_of: Callable[[str], Any]) -> list[
     found = []
     for column in table.columns:
         if column.kind == "date" or (MOMENT.search(column.name) and _counts(column)):
-            order = ""
-            if column.kind == "date" and _is_ordered(column, cells_of(column.name)):
-                order = ", and the rows are in its order"
+            ordered = column.kind == "date" and _is_ordered(column, cells_of(column.name))
             found.append(
-                f"Column {column.name!r} looks like a clock{order}. If the model will be used on "
-                f"later rows, name it with --time {column.name}: models are then tested on the "
-                "latest rows."
+                said(
+                    "Column {name!r} looks like a clock, and the rows are in its order. If the "
+                    "model will be used on later rows, name it with --time {column}: models are "
+                    "then tested on the latest rows.",
+                    name=column.name,
+                    column=column.name,
+                )
+                if ordered
+                else said(
+                    "Column {name!r} looks like a clock. If the model will be used on later rows, "
+                    "name it with --time {column}: models are then tested on the latest rows.",
+                    name=column.name,
+                    column=column.name,
+                )
             )
     return found
 

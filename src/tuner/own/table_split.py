@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
 
 from tuner.errors import DataError
+from tuner.language import said
 from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
@@ -63,12 +64,13 @@ def split_rows(
         )
     except ValueError as error:
         raise DataError(f"the rows are too few for their classes to test on: {error}") from error
-    alike = ", as many of each class" if labels is not None else ""
     return Rows(
         development=np.sort(development),
         test=np.sort(test),
         groups=None,
-        how=f"{len(test)} drawn at random{alike}",
+        how=said("{count} drawn at random", count=len(test))
+        if labels is None
+        else said("{count} drawn at random, as many of each class", count=len(test)),
     )
 
 
@@ -83,7 +85,7 @@ def _latest(moments: NDArray[np.float64]) -> Rows:
         development=development,
         test=test,
         groups=ranks.astype(np.int64),
-        how=f"the {len(test)} latest",
+        how=said("the {count} latest", count=len(test)),
     )
 
 
@@ -106,5 +108,10 @@ def _by_group(labels: NDArray[np.float64] | None, groups: NDArray[np.int64]) -> 
         development=development,
         test=test,
         groups=groups[development],
-        how=f"{len(test)}, all rows of {own} of {different} groups drawn at random",
+        how=said(
+            "{count}, all rows of {own} of {different} groups drawn at random",
+            count=len(test),
+            own=own,
+            different=different,
+        ),
     )

@@ -12,6 +12,7 @@ import torch
 from tuner.data.sources.kinds import INFINITE, NUMBER, as_numbers, decide
 from tuner.data.table import MISSING, Column
 from tuner.errors import DataError
+from tuner.language import nsaid, said
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,7 +122,7 @@ def _numbers(column: Column, cells: Any) -> Target:
     known = values[rows]
     if len(np.unique(known)) < 2:
         raise DataError(f"target {column.name!r} has one value, so there is nothing to learn")
-    why = "a number"
+    why = said("a number")
     return Target(
         column=Column(name=column.name, kind="number", why=why, form=number.form),
         rows=rows,
@@ -133,7 +134,7 @@ def _numbers(column: Column, cells: Any) -> Target:
 
 def _classes(given: Given, column: Column, cells: Any) -> Target:
     name = column.name
-    notes = []
+    notes: list[str] = []
     if column.kind == "number":
         values = as_numbers(column, cells)
         rows = np.flatnonzero(~np.isnan(values))
@@ -141,8 +142,12 @@ def _classes(given: Given, column: Column, cells: Any) -> Target:
         if given.task is None:
             count = len(np.unique(values[rows]))
             notes.append(
-                f"The target {name!r} has {count} different whole numbers, so it is taken as "
-                "classes; --task regression takes it as a number."
+                said(
+                    "The target {name!r} has {count} different whole numbers, so it is taken as "
+                    "classes; --task regression takes it as a number.",
+                    name=name,
+                    count=count,
+                )
             )
     else:
         rows = np.flatnonzero(pc.not_equal(cells, MISSING).to_numpy(zero_copy_only=False))
@@ -168,7 +173,7 @@ def _classes(given: Given, column: Column, cells: Any) -> Target:
     labels = sorted(counts, key=lambda label: (float(_plain(label)) if numbers else 0.0, label))
     places = pc.index_in(texts, _array(labels)).to_numpy(zero_copy_only=False)
     return Target(
-        column=Column(name=name, kind="category", why=f"{len(labels)} classes"),
+        column=Column(name=name, kind="category", why=said("{count} classes", count=len(labels))),
         rows=rows,
         values=places.astype(np.float64),
         classes=tuple(labels),
@@ -183,8 +188,15 @@ def _plain(text: str) -> str:
 def _without(missing: int, name: str) -> list[str]:
     if not missing:
         return []
-    rows = f"{missing} row{'' if missing == 1 else 's'}"
-    return [f"{rows} without a target {name!r} {'was' if missing == 1 else 'were'} left out."]
+    return [
+        nsaid(
+            "{count} row without a target {name!r} was left out.",
+            "{count} rows without a target {name!r} were left out.",
+            missing,
+            count=missing,
+            name=name,
+        )
+    ]
 
 
 def _array(values: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
-from tuner.language import said, spoken, translated
+from tuner.language import ENGLISH, said, spoken, translated
+from tuner.report.captions import captioned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -111,4 +112,7 @@ def _images(tokens: Iterable[Token]) -> Iterator[Token]:
 def _embedded(picture: Path) -> str:
     """Return a picture as a URL that holds it."""
     kind = {".svg": "svg+xml", ".png": "png"}[picture.suffix]
-    return f"data:image/{kind};base64,{base64.b64encode(picture.read_bytes()).decode('ascii')}"
+    content = picture.read_bytes()
+    if picture.suffix == ".svg" and spoken() != ENGLISH:
+        content = captioned(content.decode("utf-8")).encode("utf-8")
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tuner.language import phrase, speaking
+from tuner import files
+from tuner.language import ENGLISH, phrase, speaking
+from tuner.report.captions import captioned
 from tuner.report.document import document
 from tuner.report.page import html
 
@@ -34,11 +36,32 @@ def told_in(
 
     Args:
         facts: as report.json has them.
-        plots: names of the pictures in the folder; their own words are English.
+        plots: names of the English pictures in the folder; a page shows them told in the
+            language, and the text those that `caption` has written.
     """
     with speaking(language):
         text = document(facts, plots)
-        return text, html(text, phrase("Study {study}", study=facts["study"]), folder)
+        page = html(text, phrase("Study {study}", study=facts["study"]), folder)
+    for name in plots:
+        if language != ENGLISH and (folder / name_in(name, language)).exists():
+            text = text.replace(f"]({name})", f"]({name_in(name, language)})")
+    return text, page
+
+
+def caption(folder: Path, plots: Sequence[str], language: str) -> None:
+    """Write pictures of a folder a second time, with their words in another language.
+
+    Those of that language that have no picture any more are removed.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    for old in folder.glob(f"*.{language}.svg"):
+        old.unlink()
+    with speaking(language):
+        for name in plots:
+            told = captioned((folder / name).read_text(encoding="utf-8"))
+            files.write_text(folder / name_in(name, language), told)
 
 
 def retold(folder: Path, file: str, language: str) -> str | None:

@@ -14,7 +14,7 @@ from tuner.report.charts.importances import draw_importance
 from tuner.report.charts.look import save
 from tuner.report.charts.waterfall import draw_waterfall
 from tuner.report.facts import gather
-from tuner.report.retelling import FACTS, MARKDOWN, PAGE, name_in, told_in
+from tuner.report.retelling import FACTS, MARKDOWN, PAGE, caption, name_in, told_in
 from tuner.report.rows import trials_csv
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def write_report(
     """Write the report of a study into the folder `out`, and return the path of report.md.
 
     In another language the words are written a second time, beside the English ones: report.zh.md,
-    which is returned then, and report.zh.html.
+    which is returned then, its pictures (history.zh.svg and others), and report.zh.html.
 
     Args:
         workplace: of the study; commands in the report name it.
@@ -47,7 +47,7 @@ def write_report(
     """
     facts = gather(study, workplace)
     trials = study.get_trials(deepcopy=False)
-    with speaking(ENGLISH):  # so do the pictures
+    with speaking(ENGLISH):  # pictures are drawn in English, and told in others afterwards
         plots = {
             WATERFALL: draw_waterfall(facts),
             IMPORTANCE: draw_importance(facts),
@@ -66,6 +66,8 @@ def write_report(
         files.write_json(out / FACTS, facts)
         shown = [name for name, figure in plots.items() if figure is not None]
         for one in dict.fromkeys((ENGLISH, language)):
+            if one != ENGLISH:
+                caption(out, shown, one)
             text, page = told_in(one, facts, shown, out)
             names = [name if one == ENGLISH else name_in(name, one) for name in (PAGE, MARKDOWN)]
             files.write_text(out / names[0], page)

@@ -20,11 +20,11 @@ from tuner.evidence.rounds import share_held_out
 from tuner.evidence.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.own.loops.events import Question, Told
+from tuner.runs.holding import at_work
 from tuner.runs.loops import LoopMachine
 from tuner.runs.observer import Message, StoppableEngine, StopRequested, telling
 from tuner.runs.publishing import write_and_publish
 from tuner.study.arms import arms_of
-from tuner.study.lock import only_writer
 from tuner.study.loop_reopening import is_of_loop, loop_config_of
 from tuner.study.reopening import config_of
 from tuner.study.schema import ABLATION
@@ -53,7 +53,7 @@ def run_ablation(settings: AblationSettings, observer: Observer) -> Path | None:
     stored = settings.stored
     workplace = stored.workplace
     study = load_study(workplace.url, stored.study)
-    with only_writer(workplace.url, stored.study):
+    with at_work(workplace, stored.study):
         try:
             ablation = _measure(study, settings, observer)
         except (KeyboardInterrupt, StopRequested):

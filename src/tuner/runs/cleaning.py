@@ -15,10 +15,10 @@ from tuner.depot.record import owners_of
 from tuner.errors import StudyError
 from tuner.language import Message, said
 from tuner.runs.belongings import remove, size_of
+from tuner.runs.holding import at_work
 from tuner.study.arms import candidates_of
 from tuner.study.catalogue import Catalogue
 from tuner.study.dashboard import forget
-from tuner.study.lock import only_writer
 from tuner.study.schema import CONFIRMATION, FACTS
 from tuner.study.store import open_storage
 from tuner.workplace import Workplace
@@ -125,7 +125,7 @@ def take_away(workplace: Workplace, waste: Iterable[Waste]) -> list[Waste]:
             if one.study is None:
                 _take(catalogue, one)
             else:
-                with only_writer(workplace.url, one.study):
+                with at_work(workplace, one.study):
                     _take(catalogue, one)
         except (StudyError, Timeout):
             kept.append(one)

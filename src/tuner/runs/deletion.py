@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tuner.evidence.odometer import keep_looks
 from tuner.runs.belongings import belongings_of
+from tuner.runs.holding import at_work
 from tuner.study.catalogue import Catalogue
-from tuner.study.lock import only_writer
 from tuner.study.schema import FACTS
 from tuner.study.store import open_storage, placebo_name
 
@@ -71,7 +71,7 @@ def delete_study(workplace: Workplace, name: str) -> None:
     catalogue = Catalogue(open_storage(workplace.url, create=False))
     catalogue.check(name)
     for study in reversed(_with_placebo(catalogue, name)):
-        with only_writer(workplace.url, study):
+        with at_work(workplace, study):
             for one in belongings_of(workplace, catalogue, study):
                 one.take()
             keep_looks(catalogue.load(study))

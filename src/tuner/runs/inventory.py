@@ -195,7 +195,7 @@ def _best_and_baseline(
         of_loop=own.get(FACTS, {}).get("task") == LOOP,
         plan=Plan.read(confirmation.get("plan")),
     )
-    return test.compare("best", "baseline", further=False)
+    return test.compare("best", "baseline", further=False, outlook=False)
 
 
 def _state(trials: Overview, *, confirmed: bool) -> str:

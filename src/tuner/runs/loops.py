@@ -19,6 +19,7 @@ from tuner.machine import usable_cores
 from tuner.naming import folder_name
 from tuner.own.loops.events import Question, Told
 from tuner.own.loops.file import read_loop
+from tuner.runs.holding import at_work
 from tuner.runs.loop_searching import calls_at_least, search_loop
 from tuner.runs.observer import (
     Message,
@@ -33,7 +34,6 @@ from tuner.runs.steps import measure_importance, report_on
 from tuner.runs.tries import with_trials_of
 from tuner.search.loops import PRUNER, SAMPLER
 from tuner.study.arms import arms_of
-from tuner.study.lock import only_writer
 from tuner.study.loops import LoopConfig
 from tuner.study.opening import open_study, remove_if_empty
 from tuner.study.schema import TRIED
@@ -101,7 +101,7 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
     tries = [parse_pairs([*typed.split(",")], "--try") for typed in settings.tries]
     machine = LoopMachine.of(settings.compute)
     workplace = settings.workplace
-    with only_writer(workplace.url, name):
+    with at_work(workplace, name):
         study, config = open_study(
             workplace.url,
             name,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.depot.record import Record, depot_at, named, owners_of, set_owners
+from tuner.depot.use import files_to_move
 from tuner.errors import BundleError, UsageError
 
 if TYPE_CHECKING:
@@ -55,13 +56,18 @@ def move(
         share: whether another storage folder may have files there.
 
     Raises:
-        UsageError: it cannot be a place, or has the files of another storage folder.
+        UsageError: it cannot be a place, or has the files of another storage folder; or a study,
+            a training or the dashboard is at work with the files.
         DepotError: the old or the new place cannot be reached; what was moved is in one of them.
         OSError: a disk refuses.
     """
-    root = workplace.root
-    wanted = named(place, root)
-    root.mkdir(parents=True, exist_ok=True)
+    wanted = named(place, workplace.root)
+    with files_to_move(workplace.root):
+        _move(workplace.root, wanted, tell, share)
+
+
+def _move(root: Path, wanted: str | None, tell: Callable[[str], object], share: bool) -> None:
+    """Move all files, or what an interrupted move has left."""
     record = Record.of(root)
     if record.leaving is not None and wanted != record.place:
         raise UsageError(

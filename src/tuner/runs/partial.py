@@ -15,8 +15,8 @@ from tuner.evidence.jobs import configuration_of
 from tuner.evidence.parts import judge_part
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.report.sections.part import part_in_words
+from tuner.runs.holding import at_work
 from tuner.study.arms import arms_of
-from tuner.study.lock import only_writer
 from tuner.study.schema import ABLATION
 from tuner.study.store import is_read_only
 
@@ -118,7 +118,7 @@ def confirm_partial(
         tell(told)
         return Confirmed(None, told)
     folder = workplace.confirmation(folder_name(study.study_name, FOR_FOLDER))
-    with only_writer(workplace.url, study.study_name), closing(InProcessEngine()) as engine:
+    with at_work(workplace, study.study_name), closing(InProcessEngine()) as engine:
         found = confirm_part(
             study,
             config,

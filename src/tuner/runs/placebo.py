@@ -13,6 +13,7 @@ from tuner.errors import StudyError, UsageError
 from tuner.evidence.jobs import configuration_of
 from tuner.evidence.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
+from tuner.runs.holding import at_work
 from tuner.runs.observer import Stage, StoppableEngine, StopRequested, telling
 from tuner.runs.publishing import write_and_publish
 from tuner.runs.record import Record
@@ -20,7 +21,6 @@ from tuner.runs.searching import search
 from tuner.runs.settings import StudySettings
 from tuner.search.pruner import pruner_named
 from tuner.study.arms import candidates_of
-from tuner.study.lock import only_writer
 from tuner.study.loop_reopening import is_of_loop
 from tuner.study.opening import open_study
 from tuner.study.reopening import config_of
@@ -71,7 +71,7 @@ def run_placebo(settings: PlaceboSettings, observer: Observer) -> Path | None:
     config = replace(own, dataset=data, data_folder=folder, identity="", shuffled=True)
     name = placebo_name(stored.study)
     trials = settings.trials or finished(study)
-    with only_writer(workplace.url, stored.study), only_writer(workplace.url, name):
+    with at_work(workplace, stored.study), at_work(workplace, name):
         placebo, config = open_study(workplace.url, name, config, pruner_named)
         backend = choose_backend(settings.compute)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuner.depot.use import files_in_use
 from tuner.errors import DepotError
 from tuner.report.document import first_screen
 from tuner.report.writing import write_report
@@ -39,7 +40,8 @@ def write_and_publish(
     report = write_report(study, workplace, out)
     note = first_screen(report.read_text(encoding="utf-8"))
     try:
-        publish_report(study, report, note, workplace.depot)
+        with files_in_use(workplace.root):
+            publish_report(study, report, note, workplace.depot)
     except DepotError as error:
         tell(f"The report is complete. The dashboard does not show it: {error}.")
     return report

@@ -13,9 +13,9 @@ from tuner.bundle.bundle import rename_study_in
 from tuner.depot.contract import MANIFEST
 from tuner.errors import StudyError
 from tuner.runs.belongings import folders_of
+from tuner.runs.holding import at_work
 from tuner.runs.publishing import write_and_publish
 from tuner.study.catalogue import Catalogue
-from tuner.study.lock import only_writer
 from tuner.study.store import open_storage
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ def rename_study(workplace: Workplace, name: str, new: str) -> None:
     catalogue = Catalogue(open_storage(workplace.url, create=False))
     catalogue.check(name)
     catalogue.refuse_taken(new)
-    depots = workplace.depots
     moves = list(zip(folders_of(workplace, name), folders_of(workplace, new), strict=True))
     with ExitStack() as held:
         for one in sorted((name, new)):
-            held.enter_context(only_writer(workplace.url, one))
+            held.enter_context(at_work(workplace, one))
+        depots = workplace.depots
         taken = [str(place) for old_place, place in moves if old_place.exists() and place.exists()]
         taken += [place for depot in depots for place in _taken(depot, name, new)]
         if taken:

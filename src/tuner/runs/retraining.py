@@ -13,6 +13,7 @@ from tuner.bundle.bundle import refuse_to_replace, write_bundle
 from tuner.case.contract import shape_of
 from tuner.data.reading import BY_CASE, BY_COLUMNS, UNKNOWN
 from tuner.data.tensors import checksum_in
+from tuner.depot.use import files_in_use
 from tuner.engines.cards import card_facts, refuse_missing
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
@@ -70,6 +71,12 @@ def retrain(
         EngineError: the study was begun on a GPU, and this machine has none.
         DepotError: the place of bundles cannot be reached; it is asked before the training.
     """
+    with files_in_use(settings.stored.workplace.root):
+        return _retrain(settings, tell)
+
+
+def _retrain(settings: RetrainingSettings, tell: Callable[[str], None]) -> Path | str:
+    """Train it, and write the bundle where bundles are kept."""
     stored = settings.stored
     workplace = stored.workplace
     study = load_study(workplace.url, stored.study)

@@ -21,6 +21,7 @@ from tuner.evidence.audit import audit
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.repetition import other_machine
 from tuner.naming import default_name, folder_name
+from tuner.runs.holding import at_work
 from tuner.runs.inheritance import check_parent, plan_of, take_over
 from tuner.runs.loops import run_loop_study
 from tuner.runs.observer import Message, Stage, StoppableEngine, StopRequested, telling
@@ -33,7 +34,6 @@ from tuner.search.sampler import sampler_for
 from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig
 from tuner.study.designing import design_for
-from tuner.study.lock import only_writer
 from tuner.study.opening import open_study
 from tuner.study.schema import PARENT, REMARKS, SEED_MATTERS, SESSIONS
 from tuner.study.store import facts_of, load_study, settle
@@ -90,7 +90,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         else partial(plan_of, parent)
     )
     begin = None if parent is None else partial(_begin, parent, config, settings, observer)
-    with only_writer(workplace.url, name):
+    with at_work(workplace, name):
         study, config = open_study(
             workplace.url,
             name,

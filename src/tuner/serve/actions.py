@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.errors import UsageError, unknown_name
 from tuner.language import said
 from tuner.serve.chores import clean_request, delete_request
-from tuner.serve.finding import catalogue_of
+from tuner.serve.finding import catalogue_of, is_there
 from tuner.serve.requests import (
     KNOWN,
     LONGEST_LIST,
@@ -131,7 +131,7 @@ def begin_child(
         UsageError: a name or a value that cannot be used, or the service has not run the study.
     """
     job = job_of(service, name)
-    if child == name or child in service.browser.summaries.entries():
+    if child == name or is_there(service.storage, child):
         raise UsageError(
             said(
                 "there is already a study {child!r}; choose another name for the new one",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from tuner.errors import TunerError
+from tuner.errors import StoreError, TunerError
 from tuner.serve import api, hookpages, pages
 from tuner.serve.access import Gate
 from tuner.serve.messenger import Messenger
@@ -32,12 +32,14 @@ def application(service: Service) -> Starlette:
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
         messenger = Messenger(service.hooks)
-        threading.Thread(target=service.browser.summaries.fill, daemon=True).start()
+        over = threading.Event()
+        threading.Thread(target=_read_all, args=(service, over), daemon=True).start()
         service.supervisor.start()
         messenger.start()
         try:
             yield
         finally:
+            over.set()
             messenger.close()
             await run_in_threadpool(service.supervisor.close)
 
@@ -54,3 +56,11 @@ def application(service: Service) -> Starlette:
     )
     made.state.service = service
     return made
+
+
+def _read_all(service: Service, over: threading.Event) -> None:
+    """Read what is there before anybody asks, and later what looks leave."""
+    with suppress(StoreError):
+        service.browser.studies()
+        service.counts.look()
+    service.browser.summaries.keep(over)

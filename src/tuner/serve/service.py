@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tuner.serve.acts import Acts
 from tuner.serve.browsing import Browser
+from tuner.serve.counting import Counts
 from tuner.serve.datashelf import DataShelf
 from tuner.serve.hooks import Hooks
 from tuner.serve.ledger import Ledger
@@ -52,6 +53,7 @@ class Service:
     queue: Queue
     supervisor: Supervisor
     browser: Browser
+    counts: Counts
     ledger: Ledger
     predictor: Predictor
     tokens: Tokens
@@ -104,6 +106,7 @@ class Service:
             queue=queue,
             supervisor=Supervisor(queue, workplace, shelf, workers, room),
             browser=Browser(workplace, storage, queue, Summaries(storage), tidying),
+            counts=Counts(storage),
             ledger=Ledger(storage, workplace),
             predictor=Predictor(shelf),
             tokens=Tokens(storage.engine),

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
 from weakref import WeakSet
 
@@ -31,11 +31,35 @@ SECONDS_TO_WAIT_FOR_A_LOCK = 60.0
 SECONDS_BETWEEN_TRIES = 0.25  # SQLite itself waits so long, and Ctrl-C waits for SQLite
 SECONDS_BETWEEN_CHECKPOINTS = 3.0
 SECONDS_TO_WAIT_FOR_READERS = 10.0
-BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY)
+SECONDS_UNTIL_IT_IS_SAID = 2.0
+# What is read and then written in one transaction, while another process has written: waiting helps
+# only where nothing was read before.
+SECONDS_TO_WAIT_FOR_ANOTHER_VIEW = 1.0
+FIRST_BYTE = 0xFF  # of an error's code, which says its kind
 
 _writers: WeakSet[Engine] = WeakSet()  # of this process; their idle connections keep the log
+_told: list[Callable[[str], object]] = []  # who is told of a wait
 
 T = TypeVar("T")
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether a database was locked by another connection: busy, recovering, or changed meanwhile.
+
+    https://www.sqlite.org/rescode.html#busy_recovery
+    """
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return bool(code & FIRST_BYTE == sqlite3.SQLITE_BUSY)
+
+
+@contextmanager
+def waits_told(tell: Callable[[str], object]) -> Iterator[None]:
+    """Have somebody told, in a line, when a locked database is waited for."""
+    _told.append(tell)
+    try:
+        yield
+    finally:
+        _told.remove(tell)
 
 
 class Opener:
@@ -78,8 +102,12 @@ class Opener:
             )
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, kind: type[sqlite3.Connection] | None = None) -> sqlite3.Connection:
     """Open a file that exists; a wait for it can be interrupted.
+
+    Args:
+        kind: of connection; None: one that waits in its cursors and commits, and not where it
+            executes something itself.
 
     Raises:
         sqlite3.Error: it cannot be opened.
@@ -90,7 +118,7 @@ def connect(path: Path) -> sqlite3.Connection:
         uri=True,
         timeout=SECONDS_BETWEEN_TRIES,
         check_same_thread=False,
-        factory=_Connection,
+        factory=kind or _Connection,
     )
 
 
@@ -139,7 +167,7 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
         StoreError: it cannot be used as a database.
     """
     try:
-        with closing(connect(path)) as connection:
+        with closing(connect(path, _Waiting)) as connection:
             yield connection
     except sqlite3.Error as error:
         hint = ""
@@ -160,7 +188,7 @@ def snapshot(path: Path, copy: Path) -> None:
     end = time.monotonic() + SECONDS_TO_WAIT_FOR_A_LOCK
 
     def wait(status: int, _remaining: int, _total: int) -> None:
-        if status in BUSY and time.monotonic() > end:
+        if status & FIRST_BYTE == sqlite3.SQLITE_BUSY and time.monotonic() > end:
             raise sqlite3.OperationalError("database is locked")
 
     with connected(path) as source, closing(sqlite3.connect(copy)) as target:
@@ -205,15 +233,33 @@ class _Connection(sqlite3.Connection):
         _patiently(super().commit)
 
 
+class _Waiting(_Connection):
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        """Execute by our own cursor, which waits; Python goes past it here."""
+        return cast("sqlite3.Cursor", self.cursor().execute(*arguments))
+
+
 def _patiently(do: Callable[[], T]) -> T:
-    end = time.monotonic() + SECONDS_TO_WAIT_FOR_A_LOCK
+    begin, told = time.monotonic(), False
     while True:
         try:
             return do()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode not in BUSY or time.monotonic() > end:
+            waited = time.monotonic() - begin
+            another = error.sqlite_errorcode == sqlite3.SQLITE_BUSY_SNAPSHOT
+            most = SECONDS_TO_WAIT_FOR_ANOTHER_VIEW if another else SECONDS_TO_WAIT_FOR_A_LOCK
+            if not is_busy(error) or waited > most:
                 raise
+            if waited > SECONDS_UNTIL_IT_IS_SAID and not told:
+                told = True
+                for tell in _told:
+                    tell(
+                        "Another process is writing to the database; this waits for it, "
+                        f"{SECONDS_TO_WAIT_FOR_A_LOCK:g} s at most."
+                    )
             let_in()  # nothing is written yet: a wait for a lock can be ended by Ctrl-C
+            if another:
+                time.sleep(SECONDS_BETWEEN_TRIES / 10)  # SQLite has not waited
 
 
 def close_at_the_end(engine: Engine) -> None:

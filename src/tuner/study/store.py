@@ -19,9 +19,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from tuner.errors import StoreError, first_line, unknown_name
 from tuner.study.schema import EVIDENCE, FACTS
 from tuner.study.sqlite import (
+    SECONDS_TO_WAIT_FOR_A_LOCK,
     Opener,
     close_at_the_end,
     connected,
+    is_busy,
     may_be_written,
     remove_log_of_deleted,
 )
@@ -209,6 +211,11 @@ def _explain(url: str, context: ExceptionContext) -> None:
     if expected or not isinstance(raised, DBAPIError):
         return
     reason = without_secrets(first_line(context.original_exception), url)
+    if is_busy(context.original_exception):
+        reason = (
+            f"{reason}: another process has been writing to it for "
+            f"{SECONDS_TO_WAIT_FOR_A_LOCK:g} s, and this has waited for it"
+        )
     raise StoreError(
         f"the storage {shown(url)} failed: {reason}. Finished work is kept. Fix the problem and "
         "run the same command again"

@@ -55,7 +55,7 @@ DATES = {  # in the order in which they are tried
     "dmy": f"^{DAY}[-/.]{MONTH}[-/.]{YEAR}{TIME}",
     "mdy": f"^{MONTH}[-/]{DAY}[-/]{YEAR}{TIME}",
 }
-NAMES_OF_PARTS = {"y": "year", "m": "month", "d": "day"}
+NAMES_OF_PARTS = {"y": said("year"), "m": said("month"), "d": said("day")}
 WORDS = 4  # on average, from which text is sentences
 FEW = 20  # different texts are a category, however long
 

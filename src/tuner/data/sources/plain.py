@@ -10,11 +10,17 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from typing import TYPE_CHECKING
 
 from tuner.errors import DataError
+from tuner.language import said
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+SEPARATORS = {  # what is said of the file
+    ",": "",
+    ";": said("Cells are separated by semicolons."),
+    "\t": said("Cells are separated by tabs."),
+    "|": said("Cells are separated by vertical bars."),
+}
 SAMPLE = 50  # rows that the separator is chosen by
 LETTERS = 1_000_000  # at the beginning of a file, in which these rows are looked for
 PARQUET = b"PAR1"  # how such a file begins
@@ -73,7 +79,7 @@ def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
         raise DataError(f"{path} is empty; name a CSV file with a header and rows")
     if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         try:
-            return content.decode("utf-16"), ["The file is in UTF-16."]
+            return content.decode("utf-16"), [said("The file is in UTF-16.")]
         except UnicodeDecodeError as error:
             raise DataError(f"{path} is damaged UTF-16 text; save it as UTF-8") from error
     if b"\0" in content[:100_000]:
@@ -81,9 +87,10 @@ def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
     try:
         return content.removeprefix(BOM_UTF8).decode("utf-8"), []
     except UnicodeDecodeError as error:
-        note = (
-            f"The file is not in UTF-8 (byte {error.start + 1}), so it was read as Windows-1252 "
-            "(Latin-1). If letters look wrong, save it as UTF-8."
+        note = said(
+            "The file is not in UTF-8 (byte {byte}), so it was read as Windows-1252 (Latin-1). If "
+            "letters look wrong, save it as UTF-8.",
+            byte=error.start + 1,
         )
         try:
             return content.decode("cp1252"), [note]

@@ -20,6 +20,7 @@ import pyarrow.parquet
 from tuner.data.sources.kinds import NUMBER
 from tuner.data.sources.plain import PARQUET, SEPARATORS, content_of, decoded, separator_of
 from tuner.errors import DataError
+from tuner.language import said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +64,7 @@ def read_sheet(path: Path) -> Sheet:
         text, notes = decoded(path, content)
         names, cells, separator = _csv(path, text)
         if separator != ",":
-            notes.append(f"Cells are separated by {SEPARATORS[separator]}.")
+            notes.append(SEPARATORS[separator])
     names, renamed = _checked(path, names)
     if len(cells[0]) == 0:
         raise DataError(f"{path} has a header and no rows; a study needs rows to learn from")
@@ -165,5 +166,8 @@ def _checked(path: Path, header: list[str]) -> tuple[list[str], list[str]]:
             f"{path} has more than one column of one name{alike}: {named}; rename or remove all "
             "but one"
         )
-    told = [f"The column without a name is called {names[place]!r}." for place in unnamed[:5]]
+    told = [
+        said("The column without a name is called {name!r}.", name=names[place])
+        for place in unnamed[:5]
+    ]
     return names, told

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from tuner.language import said
 from tuner.report.charts.look import BLUE, GREEN, GREY, INK, ORANGE, PAPER, LossAxis, our_look
 from tuner.report.scored import metric_in
 from tuner.report.wording import loss
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Metric
 
-COLOURS = {"baseline": ORANGE, "recipe": GREEN, "best": BLUE}
+COLOURS = {said("baseline"): ORANGE, said("recipe"): GREEN, said("best"): BLUE}
 
 
 def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure | None:
@@ -61,7 +62,7 @@ def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure 
                     linewidth=1.3,
                     linestyle=(0, (5, 3)),
                     zorder=1,
-                    label="baseline",
+                    label=said("baseline"),
                 )
         row[0].set_ylabel(metric.loss_title)
         handles, labels = _legend(row)
@@ -91,14 +92,14 @@ def _panel(
     colour = COLOURS[names[0] if len(names) == 1 else "best"]
     # A curve of one point has no line, so it gets a marker.
     for points, shade, width, label in (
-        (training, GREY, 1.3, "training, while it ran"),
-        (validation, colour, 2.2, "validation"),
+        (training, GREY, 1.3, said("training, while it ran")),
+        (validation, colour, 2.2, said("validation")),
     ):
         # A first wild value may leave the plot at its top; a loss of zero stays on a log scale.
         x, y = [epoch for epoch, _ in points], [max(value, axis.low) for _, value in points]
         marker = "o" if len(points) == 1 else ""
         axes.plot(x, y, color=shade, linewidth=width, label=label, marker=marker)
-    axes.set_xlabel("epoch")
+    axes.set_xlabel(said("epoch"))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlim(left=0)
 
@@ -107,11 +108,12 @@ def _caption(
     axes: Axes, axis: LossAxis, name: str, arm: dict[str, Any], level: float | None
 ) -> None:
     epoch = arm["best_epoch"]
-    axes.set_title(f"{name}, trial {arm['trial']}", fontweight="bold", pad=20)
+    title = said("{name}, trial {number}", name=name, number=arm["trial"])
+    axes.set_title(title, fontweight="bold", pad=20)
     if level is None or epoch is None:
         return
     axes.annotate(
-        f"{axis.write(level)} at epoch {epoch}",
+        said("{score} at epoch {epoch}", score=axis.write(level), epoch=epoch),
         (0, 1.02),
         xycoords="axes fraction",
         fontsize=9.5,

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 
+from tuner.language import said
 from tuner.report.charts.look import BLUE, GREY, INK, PALE, PAPER, our_look
 from tuner.report.charts.names import drawable
 from tuner.report.wording import per_cent
@@ -63,8 +64,8 @@ def draw_confusion(facts: Mapping[str, Any]) -> Figure | None:
             axes.set_yticks(places, names)
         axes.set_xlim(0, len(counts))
         axes.set_ylim(len(counts), 0)
-        axes.set_xlabel("predicted")
-        axes.set_ylabel("true")
+        axes.set_xlabel(said("predicted"))
+        axes.set_ylabel(said("true"))
     return figure
 
 
@@ -79,8 +80,8 @@ def draw_mistakes(facts: Mapping[str, Any]) -> Figure | None:
     if not shown:
         return None
     rows = -(-len(shown) // COLUMNS)
-    said = [one[which] for one in shown for which in ("true", "predicted")]
-    known = list(dict.fromkeys([*found["classes"], *said]))  # of several labels, lists of them
+    told = [one[which] for one in shown for which in ("true", "predicted")]
+    known = list(dict.fromkeys([*found["classes"], *told]))  # of several labels, lists of them
     names = dict(zip(known, drawable(known), strict=True))
     with our_look(*names.values()):
         figure = Figure(figsize=(8.4, 2.1 * rows), layout="constrained")
@@ -90,9 +91,9 @@ def draw_mistakes(facts: Mapping[str, Any]) -> Figure | None:
         for axes, one in zip(grid.flat, shown, strict=False):
             picture = imread(BytesIO(base64.b64decode(one["png"])), format="png")
             axes.imshow(picture, cmap="gray_r", interpolation="nearest")
+            wrong = said("not {name}", name=names[one["predicted"]])
             axes.set_title(
-                f"{names[one['true']]}\nnot {names[one['predicted']]}\n"
-                f"({per_cent(one['probability'])})",
+                f"{names[one['true']]}\n{wrong}\n({per_cent(one['probability'])})",
                 fontsize=8,
                 loc="center",
             )
@@ -107,10 +108,10 @@ def _draw_residuals(found: Mapping[str, Any]) -> Figure:
         ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
         left.plot(ends, ends, color=GREY, linewidth=1)
         left.scatter(true, predicted, s=12, color=BLUE, alpha=0.7, linewidth=0)
-        left.set_xlabel("true value (standardised)")
-        left.set_ylabel("predicted")
+        left.set_xlabel(said("true value (standardised)"))
+        left.set_ylabel(said("predicted"))
         right.axhline(0, color=GREY, linewidth=1)
         right.scatter(true, predicted - true, s=12, color=BLUE, alpha=0.7, linewidth=0)
-        right.set_xlabel("true value (standardised)")
-        right.set_ylabel("error: predicted − true")  # noqa: RUF001
+        right.set_xlabel(said("true value (standardised)"))
+        right.set_ylabel(said("error: predicted − true"))  # noqa: RUF001
     return figure

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.trial import TrialState
 
+from tuner.language import said
 from tuner.report.charts.look import (
     BLUE,
     GREY,
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from tuner.case.metric import Metric
 
 LABEL_GAP = 0.07  # of the axis' height: a line of text
+WORSE = {
+    "complete": said("complete, worse than shown ({count})", count="{count}"),
+    "guess": said("guess, worse than shown ({count})", count="{count}"),
+    "pruned": said("pruned, worse than shown ({count})", count="{count}"),
+}
 
 
 def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure | None:
@@ -53,15 +59,32 @@ def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure
         axes.set_xlim(-0.6 - last / 60, last + 0.6 + last / 60)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axes.set_title(" ", fontsize=8)  # room for the marks on the upper edge
-        axes.set_xlabel("trial")
+        axes.set_xlabel(said("trial"))
         axes.set_ylabel(axis.label)
         size = min(max(1500 / (last + 1), 14), 34)
         guessed = {one["trial"] for one in facts.get("guesses") or ()}
         others = [(number, level) for number, level in complete if number not in guessed]
         guesses = [(number, level) for number, level in complete if number in guessed]
-        _scatter(axes, axis, others, f"complete ({len(others)})", size, filled=True)
-        _scatter(axes, axis, guesses, f"guess ({len(guesses)})", 1.6 * size, filled=True, mark="D")
-        _scatter(axes, axis, pruned, f"pruned ({len(pruned)}), last score", size, filled=False)
+        _scatter(
+            axes, axis, others, said("complete ({count})", count=len(others)), size, filled=True
+        )
+        _scatter(
+            axes,
+            axis,
+            guesses,
+            said("guess ({count})", count=len(guesses)),
+            1.6 * size,
+            filled=True,
+            mark="D",
+        )
+        _scatter(
+            axes,
+            axis,
+            pruned,
+            said("pruned ({count}), last score", count=len(pruned)),
+            size,
+            filled=False,
+        )
         if failed:
             # In a strip of their own: a failed trial has no score.
             axes.scatter(
@@ -72,7 +95,7 @@ def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure
                 s=size,
                 color=VERMILLION,
                 clip_on=False,
-                label=f"failed ({len(failed)})",
+                label=said("failed ({count})", count=len(failed)),
             )
         _levels(axes, axis, facts, complete, last)
         figure.legend(
@@ -129,7 +152,7 @@ def _scatter(
             marker="^",
             clip_on=False,
             zorder=3 + filled,
-            label=f"{label.split()[0]}, worse than shown ({len(beyond)})",
+            label=WORSE[label.split()[0]].replace("{count}", str(len(beyond))),
             **colours,
         )
 
@@ -147,7 +170,7 @@ def _levels(
     if "baseline" in arms and arms["baseline"]["validation"]["mean"] is not None:
         level = loss(metric, arms["baseline"]["validation"]["mean"])
         axes.axhline(axis.place(level), color=ORANGE, linewidth=1.6, linestyle=(0, (5, 3)))
-        labels.append(("baseline", level, ORANGE))
+        labels.append((said("baseline"), level, ORANGE))
     if complete:
         numbers = [number for number, _ in complete]
         running = list(accumulate((value for _, value in complete), min))
@@ -159,7 +182,7 @@ def _levels(
             color=BLUE,
             linewidth=1.8,
             zorder=2,
-            label="best score so far",
+            label=said("best score so far"),
         )
         # The best is what won on fresh folds; its own score need not be the lowest here.
         best = facts["arms"]["best"]["trial"]
@@ -168,8 +191,12 @@ def _levels(
                 [best], [axis.place(own)], s=130, facecolor="none", edgecolor=INK, zorder=5
             )
             guessed = any(one["trial"] == best for one in facts.get("guesses") or ())
-            name = f"guess, trial {best}" if guessed else f"trial {best}"
-            labels.append((f"best, {name}", own, BLUE))
+            name = (
+                said("best, guess, trial {number}", number=best)
+                if guessed
+                else said("best, trial {number}", number=best)
+            )
+            labels.append((name, own, BLUE))
     heights = spread([axis.height(value) for _, value, _ in labels], 2 * LABEL_GAP)
     for (name, value, colour), height in zip(labels, heights, strict=True):
         axes.annotate(

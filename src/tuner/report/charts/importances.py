@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from tuner.language import said
 from tuner.report.charts.look import BLUE, GREY, INK, ORANGE, our_look
 from tuner.report.charts.names import drawable
 
@@ -36,7 +37,7 @@ def draw_importance(facts: Mapping[str, Any]) -> Figure | None:
             axes.plot([100 * end for end in one["interval"]], [row, row], color=INK, linewidth=1.2)
         axes.axvline(noise, color=ORANGE, linestyle=(0, (5, 3)))
         axes.annotate(
-            "pure noise reaches this",
+            said("pure noise reaches this"),
             (noise, len(rows) - 0.5),
             xytext=(4, 2),
             textcoords="offset points",
@@ -46,8 +47,11 @@ def draw_importance(facts: Mapping[str, Any]) -> Figure | None:
         axes.set_yticks(range(len(rows)), names)
         axes.invert_yaxis()
         axes.set_xlim(0, 100)
-        axes.set_xlabel("importance in %, with 95 % intervals")
-        axes.set_title("Which hyperparameters mattered to the score")
-        keys = [Patch(color=BLUE, label="evidence"), Patch(color=GREY, label="no evidence")]
+        axes.set_xlabel(said("importance in %, with 95 % intervals"))
+        axes.set_title(said("Which hyperparameters mattered to the score"))
+        keys = [
+            Patch(color=BLUE, label=said("evidence")),
+            Patch(color=GREY, label=said("no evidence")),
+        ]
         axes.legend(handles=keys, loc="lower right", fontsize=9)
     return figure

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from tuner import files
+from tuner.language import said
 from tuner.report.charts.names import BASE, families_for
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ LOOK = {
     "svg.fonttype": "path",  # looks the same where the font is missing
 }
 RATIO_FOR_LOG = 6.0
+# What losses are called, where it is not the name of a metric.
+LOSSES = (said("error"), said("rows with a wrong label"))
 # matplotlib's own style comes first in its SVG; ours follows it.
 STYLE_ENDS = "</style>"
 
@@ -178,7 +181,7 @@ class LossAxis:
     @property
     def label(self) -> str:
         """What it shows."""
-        return f"validation {self.metric.loss_title}"
+        return said("validation {loss}", loss=self.metric.loss_title)
 
     def write(self, value: float) -> str:
         """Write a value with three digits and its unit."""

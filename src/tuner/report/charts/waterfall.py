@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
+from tuner.language import said
 from tuner.report.charts.look import BLUE, GREEN, GREY, INK, VERMILLION, our_look
 from tuner.report.charts.names import drawable
 from tuner.report.scored import metric_in
@@ -37,7 +38,7 @@ def draw_waterfall(facts: Mapping[str, Any]) -> Figure | None:
     if len(ends) > len(steps):
         labels_of_steps.append(rest_in_words(len(rest["changes"])))
     names = drawable(labels_of_steps)
-    labels = ["baseline", *names, "best" if found["complete"] else "so far"]
+    labels = [said("baseline"), *names, said("best") if found["complete"] else said("so far")]
     with our_look(*names):
         figure = Figure(figsize=(8.4, 1.1 + ROW * len(labels)), layout="constrained")
         axes = figure.subplots()
@@ -62,11 +63,14 @@ def draw_waterfall(facts: Mapping[str, Any]) -> Figure | None:
         axes.set_yticks(range(len(labels)), labels)
         axes.invert_yaxis()
         axes.set_xlim(0, 1.12 * max(start, *ends))
-        axes.set_xlabel(f"validation {metric.loss_title} on fresh folds, less is better")
-        axes.set_title("What each change did, the most helpful first")
+        axes.set_xlabel(
+            said("validation {loss} on fresh folds, less is better", loss=metric.loss_title)
+        )
+        axes.set_title(said("What each change did, the most helpful first"))
     return figure
 
 
 def _label(step: Mapping[str, Any]) -> str:
-    more = f" and {len(step['follows'])} more" if step["follows"] else ""
-    return f"{step['change']} {setting(step['was'])} → {setting(step['now'])}{more}"
+    change = f"{step['change']} {setting(step['was'])} → {setting(step['now'])}"
+    left = len(step["follows"])
+    return said("{change} and {left:,} more", change=change, left=left) if left else change

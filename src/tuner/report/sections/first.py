@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, phrase, said
-from tuner.report.recalling import recalled
+from tuner.report.known import DATA, known
 from tuner.report.sections.choice import chosen_arm, how_to_use, reason
 from tuner.report.sections.guesses import best_is_guess, is_guess
 from tuner.report.sections.repeat import study_command
@@ -67,14 +67,14 @@ def _stand_in(facts: Facts) -> str:
         loud=missing.upper(),
         missing=code(missing),
         name=name,
-        source=code(facts["data"]["source"]),
+        source=code(known(facts["data"]["source"], DATA)),
     )
 
 
 def _remarks(facts: Facts) -> str:
     """Say first what is odd about the data, and which changes somebody has accepted."""
     told = [
-        phrase("> **About the data:** {remark}", remark=sentence(recalled(one)))
+        phrase("> **About the data:** {remark}", remark=sentence(known(one, DATA)))
         for one in facts.get("remarks") or []
     ]
     if facts.get("made_up"):

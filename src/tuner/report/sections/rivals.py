@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.language import nphrase, phrase, said, translated
-from tuner.report.recalling import recalled
+from tuner.report.known import RIVALS, known
 from tuner.report.scored import metric_in
 from tuner.report.wording import (
     BLANK,
@@ -117,7 +117,8 @@ def rivals_section(facts: Facts) -> str:
     rows = [
         [
             name,
-            recalled(one.get("setting") or "") or phrase("trial {number}", number=one.get("trial")),
+            known(one.get("setting") or "", RIVALS)
+            or phrase("trial {number}", number=one.get("trial")),
             validation,
             test,
             *([_in_units(facts, metric, one)] if units else []),

@@ -8,41 +8,28 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 from sqlalchemy import bindparam, text
 
+from tuner.serve.counting import MICRO
 from tuner.serve.tables import STATES
-from tuner.study.schema import EVIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tuner.serve.service import Service
 
-# Optuna would read every trial whole for this; these are three of its tables.
-COUNTS = text("SELECT state, COUNT(*) FROM trials GROUP BY state")
-OF_EVIDENCE = text(  # trainings after a search are no trials of it
-    "SELECT t.state, COUNT(*) FROM study_user_attributes a "
-    "JOIN trials t ON t.study_id = a.study_id WHERE a.key = :key GROUP BY t.state"
-)
 BUSY = text(
     "SELECT COUNT(*) FROM trials t JOIN studies s ON s.study_id = t.study_id "
     "WHERE t.state = 'RUNNING' AND s.study_name IN :names"
 ).bindparams(bindparam("names", expanding=True))
-SECONDS = text(
-    "SELECT COUNT(*), COALESCE(SUM(CAST(a.value_json AS FLOAT)), 0) FROM trial_user_attributes a "
-    "JOIN trials t ON t.trial_id = a.trial_id WHERE a.key = 'seconds' AND t.state = 'COMPLETE'"
-)
 
 
 def exposition(service: Service) -> str:
     """Return all counts and times as one text."""
     states = Counter(service.queue.states())
     at_work = [job.study for job in service.queue.at_work() if job.kind == "study"]
-    trials: Counter[str] = Counter({state.name.lower(): 0 for state in TrialState})
+    counted = service.counts.look()
+    trials = Counter({state.name.lower(): counted.states[state.name] for state in TrialState})
     with service.storage.engine.connect() as connection:
-        for sign, count_of in ((1, COUNTS), (-1, OF_EVIDENCE)):
-            for state, count in connection.execute(count_of, {"key": EVIDENCE}):
-                trials[state.lower()] += sign * count
         busy = connection.execute(BUSY, {"names": at_work}).scalar_one()
-        count, seconds = connection.execute(SECONDS).one()
     limit = service.supervisor.slots
     families = (
         ("tuner_jobs", "gauge", "Jobs by state.", _by_state(states, STATES)),
@@ -51,7 +38,7 @@ def exposition(service: Service) -> str:
         ("tuner_workers_busy", "gauge", "Trainings that run.", {"": busy}),
         (
             *("tuner_trial_seconds", "summary", "Seconds that complete trials took."),
-            {"_sum": seconds, "_count": count},
+            {"_sum": counted.micro / MICRO, "_count": counted.timed},
         ),
     )
     return "".join(_family(*one) for one in families)

@@ -1,0 +1,74 @@
+"""Who is at work with the files of a storage folder: many may use them, and one may move them.
+
+What trains for an hour asks at its beginning where its model is to be kept. If the place changed
+meanwhile, the model would be where nobody looks.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from filelock import ReadWriteLock, Timeout
+
+from tuner.errors import DepotError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOCK = "files.lock"  # in the storage folder
+
+
+@contextmanager
+def files_in_use(root: Path) -> Iterator[None]:
+    """Keep the files of a storage folder where they are; it ends with its process at the latest.
+
+    Raises:
+        DepotError: they are being moved now.
+    """
+    if not os.access(root, os.W_OK):
+        if root.exists():  # nothing is written into a folder that may only be read
+            yield
+            return
+        root.mkdir(parents=True, exist_ok=True)
+    lock = ReadWriteLock(root / LOCK, blocking=False, is_singleton=False)
+    try:
+        lock.acquire_read()
+    except (Timeout, sqlite3.OperationalError) as error:
+        lock.close()
+        raise DepotError(
+            f"the files of {root} are being moved by tuner files; wait for it to end, then run the "
+            "same command again"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        lock.close()
+
+
+@contextmanager
+def files_to_move(root: Path) -> Iterator[None]:
+    """Have the files of a storage folder alone.
+
+    Raises:
+        UsageError: a study, a training or the dashboard is at work with them.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    lock = ReadWriteLock(root / LOCK, blocking=False, is_singleton=False)
+    try:
+        lock.acquire_write()
+    except (Timeout, sqlite3.OperationalError) as error:
+        lock.close()
+        raise UsageError(
+            f"something is at work with the files of {root}: a study, a training, the dashboard or "
+            "another tuner files. Wait for it or end it, then run the same command again"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        lock.close()

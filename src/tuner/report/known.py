@@ -1,0 +1,118 @@
+"""What a store or a picture says in English, told by the patterns of the code that wrote it.
+
+`recalled` believes a pattern of any code, so it needs long ones. Here it is known which code has
+written a text, so that its short patterns can be believed, too: "all upright", "trial".
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tuner.language import ENGLISH, catalogue, filled, phrase, spoken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DATA = ("tuner/data/", "tuner/own/", "tuner/report/sections/data.py")  # who remarks on data
+RIVALS = ("tuner/evidence/rivals.py",)
+CHARTS = ("tuner/report/charts/", "tuner/report/wording.py")
+NUMBER = r"[-\u2212\d.,einfa+]+"
+BETWEENS = ("; ", ", ", " = ")  # pieces of a list, the loosest first
+COUNTED = re.compile(r"(?P<what>.+): (?P<count>[\d,]+)")
+IN_BRACKETS = re.compile(r"(?P<name>.+?) \((?P<why>[^()]+)\)")
+
+
+def known(text: str, rooms: tuple[str, ...]) -> str:
+    """Return an English text in the language that is spoken, as far as its patterns are known.
+
+    Args:
+        text: of one pattern, or of several with semicolons between them.
+        rooms: beginnings of paths of the code that can have written it.
+
+    >>> known("all upright", DATA)
+    'all upright'
+    """
+    if spoken() == ENGLISH:
+        return text
+    if (whole := _whole(text, rooms)) is not None:
+        return whole
+    return _listed(text, rooms)
+
+
+def _whole(text: str, rooms: tuple[str, ...]) -> str | None:
+    """Return a text of one pattern; None: it is of none."""
+    exact, patterns = _patterns(spoken(), rooms)
+    if text in exact:
+        return exact[text]
+    for shape, other in patterns:
+        if found := shape.fullmatch(text):
+            parts = {name: known(part, rooms) for name, part in found.groupdict().items()}
+            return filled(other, parts)
+    return None
+
+
+def _listed(text: str, rooms: tuple[str, ...], betweens: tuple[str, ...] = BETWEENS) -> str:
+    """Return a list with what is known in it; a name before brackets, or a count, stays."""
+    told = _reason(text, rooms)
+    if told != text or not betweens:
+        return told
+    first, *others = betweens
+    return first.join(
+        _whole(one, rooms) or _listed(one, rooms, tuple(others)) for one in text.split(first)
+    )
+
+
+def _reason(text: str, rooms: tuple[str, ...]) -> str:
+    if (found := COUNTED.fullmatch(text)) and (what := _whole(found["what"], rooms)):
+        return phrase("{what}: {count}", what=what, count=found["count"])
+    if (found := IN_BRACKETS.fullmatch(text)) and (why := _whole(found["why"], rooms)):
+        return f"{found['name']} ({why})"
+    return text
+
+
+@cache
+def _patterns(
+    language: str, rooms: tuple[str, ...]
+) -> tuple[Mapping[str, str], tuple[tuple[re.Pattern[str], str], ...]]:
+    """Return the texts without parts, and the patterns, those with the most letters first."""
+    exact: dict[str, str] = {}
+    patterns: list[tuple[int, re.Pattern[str], str]] = []
+    for one in catalogue(language):
+        if not one.id or not any(room in path for path, _ in one.locations for room in rooms):
+            continue
+        ids = [one.id] if isinstance(one.id, str) else list(one.id)
+        forms = [one.string] if isinstance(one.string, str) else list(one.string or [""])
+        for place, pattern in enumerate(ids):
+            other = forms[min(place, len(forms) - 1)]
+            pieces = list(string.Formatter().parse(pattern))
+            if all(name is None for _, name, *_ in pieces):
+                exact[pattern] = other
+                continue
+            letters = sum(letter.isalpha() for literal, *_ in pieces for letter in literal)
+            if letters:  # a pattern of marks alone fits anything
+                patterns.append((letters, _shape(pieces), _without_kinds(other)))
+    patterns.sort(key=lambda one: -one[0])
+    return exact, tuple((shape, other) for _, shape, other in patterns)
+
+
+def _shape(pieces: list[tuple[str, str | None, str | None, str | None]]) -> re.Pattern[str]:
+    """Return what matches the texts of a pattern; a group has a part."""
+    shape, seen = "", set[str]()
+    for literal, name, kind, _ in pieces:
+        shape += re.escape(literal)
+        if name is not None:
+            part = NUMBER if kind else ".+?"
+            shape += f"(?P={name})" if name in seen else f"(?P<{name}>{part})"
+            seen.add(name)
+    return re.compile(shape, re.DOTALL)
+
+
+def _without_kinds(pattern: str) -> str:
+    """Return a pattern whose parts stand as they are written."""
+    return "".join(
+        literal.replace("{", "{{").replace("}", "}}") + ("" if name is None else f"{{{name}}}")
+        for literal, name, *_ in string.Formatter().parse(pattern)
+    )
