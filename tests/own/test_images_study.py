@@ -101,6 +101,7 @@ def test_trials_are_the_same_again_without_the_folder(
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_bundle_reads_new_pictures_as_the_folder_was_read(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

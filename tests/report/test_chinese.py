@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from tests.report.studies import add_session, add_trial, confirm, make_study, url_in, usual_study
 from tests.report.test_report import ablated, audited, erring
+from tests.sampling import one_in
 from tuner.case.metric import METRICS
 from tuner.commands.report import main
 from tuner.errors import UsageError
@@ -337,7 +338,7 @@ KINDS: tuple[Callable[[Path], Facts], ...] = (
 )
 
 
-@pytest.mark.parametrize("make", KINDS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("make", one_in(3, KINDS), ids=lambda one: one.__name__)
 def test_no_english_word_is_left(tmp_path: Path, make: Callable[[Path], Facts]) -> None:
     facts = make(tmp_path)
     before = deepcopy(facts)

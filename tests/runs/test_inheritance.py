@@ -56,6 +56,7 @@ def widths(trials: list[FrozenTrial]) -> list[int]:
     return [trial.params["width"] for trial in trials]
 
 
+@pytest.mark.slow
 def test_what_fits_is_taken_over_and_the_search_goes_on(parent: Path) -> None:
     before = of_parent()
     wanted = before[3].params["width"]  # one that the search has drawn

@@ -48,6 +48,7 @@ def test_it_is_searched_confirmed_and_reported(here: Workplace) -> None:
     assert (here.report("words") / "report.md").exists()
 
 
+@pytest.mark.slow
 def test_its_trials_repeat_bit_for_bit(here: Workplace) -> None:
     settings = VerificationSettings(stored=stored(here), compute=Compute(workers=1))
     assert run_verification(settings, Silent()) is True

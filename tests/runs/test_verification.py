@@ -16,6 +16,7 @@ from optuna.distributions import IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tests.making import DATABASE, TINY, make_brief, open_as_command, search
+from tests.sampling import one_in
 from tuner.commands.ending import INTERRUPTED
 from tuner.commands.verify import main
 from tuner.engines.choosing import ThisMachine
@@ -159,25 +160,28 @@ def prune(*removed: str) -> Callable[[FrozenTrial], None]:
 
 @pytest.mark.parametrize(
     ("alter", "named"),
-    [
-        (set_attribute("seed", 1), "seed: 1 stored"),
-        (other_width, "hyperparameters: "),
-        (other_range, "parameters: "),
-        (set_state(TrialState.FAIL), "state: FAIL stored, COMPLETE now"),
-        (set_state(TrialState.PRUNED), "best epoch: "),
-        (prune("best_epoch"), "fold scores: "),
-        (prune("best_epoch", "fold_scores"), "value: 0.99 stored"),
-        (set_attribute("diverged", True), "diverged: True stored, False now"),
-        (nudge_curve(2), "training loss at point 2 (epoch 2): "),
-        (nudge_curve(4), "validation at point 2 (epoch 2): "),
-        (cut_curve, "number of points: "),
-        (drop_report, "report "),
-        (invent_report, "number of reports: "),
-        (set_attribute("failure", "MemoryError"), "failure: MemoryError stored, None now"),
-        (set_attribute("best_epoch", 0), "best epoch: 0 stored"),
-        (set_attribute("fold_scores", [1.0]), "fold scores: [1.0] stored"),
-        (nudge_value, "value: "),
-    ],
+    one_in(
+        2,
+        [
+            (set_attribute("seed", 1), "seed: 1 stored"),
+            (other_width, "hyperparameters: "),
+            (other_range, "parameters: "),
+            (set_state(TrialState.FAIL), "state: FAIL stored, COMPLETE now"),
+            (set_state(TrialState.PRUNED), "best epoch: "),
+            (prune("best_epoch"), "fold scores: "),
+            (prune("best_epoch", "fold_scores"), "value: 0.99 stored"),
+            (set_attribute("diverged", True), "diverged: True stored, False now"),
+            (nudge_curve(2), "training loss at point 2 (epoch 2): "),
+            (nudge_curve(4), "validation at point 2 (epoch 2): "),
+            (cut_curve, "number of points: "),
+            (drop_report, "report "),
+            (invent_report, "number of reports: "),
+            (set_attribute("failure", "MemoryError"), "failure: MemoryError stored, None now"),
+            (set_attribute("best_epoch", 0), "best epoch: 0 stored"),
+            (set_attribute("fold_scores", [1.0]), "fold scores: [1.0] stored"),
+            (nudge_value, "value: "),
+        ],
+    ),
 )
 def test_the_first_difference_is_named(
     study: optuna.Study, alter: Callable[[FrozenTrial], None], named: str
@@ -194,24 +198,27 @@ def test_the_first_difference_is_named(
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [
-        ("DELETE FROM trials WHERE number = 3", "Not in the database: 3."),
-        ("UPDATE trials SET state = 'RUNNING' WHERE number = 3", "Not finished: 3."),
-        (
-            "DELETE FROM trial_user_attributes WHERE key = 'seed' AND trial_id = 4",
-            "differs in its stored attributes, which are damaged: KeyError('seed')",
-        ),
-        (
-            "UPDATE trial_user_attributes SET value_json = '[[1]]' "
-            "WHERE key = 'curve' AND trial_id = 1",
-            "differs in its stored attributes, which are damaged: ValueError",
-        ),
-        (
-            "UPDATE trial_user_attributes SET value_json = '{\"epochs\": 1000000000}' "
-            "WHERE key = 'hyperparameters' AND trial_id = 1",
-            "Trial 0 (COMPLETE): differs in hyperparameters: ",
-        ),
-    ],
+    one_in(
+        2,
+        [
+            ("DELETE FROM trials WHERE number = 3", "Not in the database: 3."),
+            ("UPDATE trials SET state = 'RUNNING' WHERE number = 3", "Not finished: 3."),
+            (
+                "DELETE FROM trial_user_attributes WHERE key = 'seed' AND trial_id = 4",
+                "differs in its stored attributes, which are damaged: KeyError('seed')",
+            ),
+            (
+                "UPDATE trial_user_attributes SET value_json = '[[1]]' "
+                "WHERE key = 'curve' AND trial_id = 1",
+                "differs in its stored attributes, which are damaged: ValueError",
+            ),
+            (
+                "UPDATE trial_user_attributes SET value_json = '{\"epochs\": 1000000000}' "
+                "WHERE key = 'hyperparameters' AND trial_id = 1",
+                "Trial 0 (COMPLETE): differs in hyperparameters: ",
+            ),
+        ],
+    ),
 )
 def test_an_altered_database_is_noticed(
     study: optuna.Study, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str, said: str

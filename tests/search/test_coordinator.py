@@ -81,6 +81,7 @@ def test_interrupted_twice_equals_undisturbed(
     assert history(search(url, config, TOTAL)) == undisturbed
 
 
+@pytest.mark.slow
 def test_two_workers_repeat_themselves_and_survive_an_interrupt(tmp_path: Path) -> None:
     engine = make_engine(2)
     try:

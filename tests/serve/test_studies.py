@@ -88,6 +88,7 @@ def test_no_page_waits_while_many_studies_are_read(service: Service) -> None:
     assert summaries.entries() == fresh(service)
 
 
+@pytest.mark.slow
 def test_what_a_look_leaves_is_read_beside(service: Service) -> None:
     for number in range(2 * AT_ONCE):
         copied(service, f"copy {number}")

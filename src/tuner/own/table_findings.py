@@ -109,7 +109,7 @@ def _groups(given: Given, table: Table, cells_of: Callable[[str], Any]) -> list[
     """Say which columns look like groups, where none was named and rows are not in time."""
     if given.group or given.time:
         return []
-    found = []
+    found: list[str] = []
     for column in table.columns:
         if not BELONGING.search(column.name) or column.kind == "date":
             continue
@@ -134,7 +134,7 @@ def _clocks(given: Given, table: Table, cells_of: Callable[[str], Any]) -> list[
     """Say which columns look like a clock, where none was named."""
     if given.time or given.group:
         return []
-    found = []
+    found: list[str] = []
     for column in table.columns:
         if column.kind == "date" or (MOMENT.search(column.name) and _counts(column)):
             ordered = column.kind == "date" and _is_ordered(column, cells_of(column.name))

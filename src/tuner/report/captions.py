@@ -68,7 +68,7 @@ def _tell(group: ET.Element, names: list[str]) -> None:
     lines = [
         (str(comment.text).strip(), shapes)
         for comment, shapes in zip(group, list(group)[1:], strict=False)
-        if comment.tag is ET.Comment and shapes.tag == f"{{{SVG}}}g"
+        if callable(comment.tag) and shapes.tag == f"{{{SVG}}}g"  # a comment's tag makes comments
     ]
     of_tick = any(TICK.match(name) for name in names)
     starts = {PLACE.search(shapes.get("transform", "")) for _, shapes in lines}

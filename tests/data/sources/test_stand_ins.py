@@ -20,6 +20,7 @@ def made() -> dict[str, Dataset]:
     return {"digits": digits.make(), "drawn": drawn.make()}
 
 
+@pytest.mark.slow
 def test_the_digits_are_all_there_and_split_by_class(made: dict[str, Dataset]) -> None:
     data, test = made["digits"], opened(made["digits"])
     assert (data.name, data.stands_in_for) == ("mnist-digits", "mnist")

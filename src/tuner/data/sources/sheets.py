@@ -166,7 +166,7 @@ def _checked(path: Path, header: list[str]) -> tuple[list[str], list[str]]:
             f"{path} has more than one column of one name{alike}: {named}; rename or remove all "
             "but one"
         )
-    told = [
+    told: list[str] = [
         said("The column without a name is called {name!r}.", name=names[place])
         for place in unnamed[:5]
     ]

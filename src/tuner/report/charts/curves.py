@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Metric
 
-COLOURS = {said("baseline"): ORANGE, said("recipe"): GREEN, said("best"): BLUE}
+COLOURS: dict[str, str] = {said("baseline"): ORANGE, said("recipe"): GREEN, said("best"): BLUE}
 
 
 def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure | None:
