@@ -24,11 +24,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.import_plugin("tests.fixtures")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Start one more than there are processors: tests wait for processes, servers and locks."""
-    return 1 + (os.cpu_count() or 1)
-
-
 def pytest_collection_finish() -> None:
     """Leave what the imports have made out of all further garbage collections."""
     gc.collect()

@@ -181,6 +181,7 @@ def test_an_absurdly_large_image_is_not_decoded(
         run(stamps, tmp_path / "bomb.ppm", "--case", STAMPS)
 
 
+@pytest.mark.slow
 def test_a_table_comes_back_with_a_column_added(
     housing: Path, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

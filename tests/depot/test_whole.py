@@ -18,6 +18,7 @@ from optuna_dashboard import wsgi
 import tuner
 from tests.making import HERE, TINY
 from tests.s3_server import BUCKET, SECRET, settings, wire_that_kills
+from tests.sampling import one_in
 from tests.serve.making import client_of, make_service
 from tuner.bundle.bundle import write_bundle
 from tuner.commands import clean, delete, files, predict, rename, retrain
@@ -218,7 +219,7 @@ class InterruptionError(Exception):
     pass
 
 
-@pytest.mark.parametrize("moment", range(5))
+@pytest.mark.parametrize("moment", one_in(2, range(5)))
 def test_an_interrupted_move_is_done_by_the_same_command(
     moment: int, place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

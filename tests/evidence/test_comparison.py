@@ -83,6 +83,7 @@ def test_what_has_no_pairs_of_numbers_is_refused(one: list[float], other: list[f
         compare(one, other, "maximize")
 
 
+@pytest.mark.slow
 @given(scores)
 def test_swapping_the_arms_or_the_direction_turns_the_gain_round(
     pairs: list[tuple[float, float]],

@@ -96,6 +96,7 @@ def test_candidates_race_on_fresh_folds_and_arms_meet_the_test(
         assert arm["epochs"] == study.trials[arm["trial"]].user_attrs["best_epoch"]
 
 
+@pytest.mark.slow
 def test_every_round_has_a_seed_and_a_fold_of_its_own(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:

@@ -62,6 +62,7 @@ def test_a_gain_that_the_first_look_proves_is_looked_at_once(
     assert not confirm(study, config, Counting(interrupt_at=0), 4, tmp_path, quiet)
 
 
+@pytest.mark.slow
 def test_where_the_first_look_proves_nothing_a_second_is_the_last(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:

@@ -112,6 +112,7 @@ def test_a_study_that_kept_no_rows_is_compared_by_its_seeds(config: StudyConfig,
     assert found["recipe_vs_baseline"] is None
 
 
+@pytest.mark.slow
 def test_a_confirmed_study_has_verdicts_with_looks(tmp_path: Path) -> None:
     url, config = f"sqlite:///{tmp_path}/studies.db", make_brief(TINY, tmp_path)
     study = search(url, config, 5)

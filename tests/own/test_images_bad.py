@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.own.pictures import draw, listed, photos, sheet
+from tests.sampling import one_in
 from tuner.case.loading import load_case
 from tuner.case.reference import to_door
 from tuner.data.sources.folders import Folders
@@ -323,7 +324,9 @@ REFUSED: list[tuple[Make, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "said"), REFUSED, ids=[make.__name__ for make, _ in REFUSED])
+@pytest.mark.parametrize(
+    ("make", "said"), one_in(2, REFUSED), ids=[make.__name__ for make, _ in REFUSED]
+)
 def test_what_is_refused_in_one_line(make: Make, said: str) -> None:
     options = make()
     with pytest.raises(TunerError) as error:
@@ -486,7 +489,9 @@ REPAIRED: list[tuple[Make, str, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("make", "subject", "said"), REPAIRED, ids=[f"{make.__name__}-{of}" for make, of, _ in REPAIRED]
+    ("make", "subject", "said"),
+    one_in(2, REPAIRED),
+    ids=[f"{make.__name__}-{of}" for make, of, _ in REPAIRED],
 )
 def test_what_is_repaired_is_said(make: Make, subject: str, said: str) -> None:
     made = load(make())
@@ -495,7 +500,7 @@ def test_what_is_repaired_is_said(make: Make, subject: str, said: str) -> None:
     assert said in told[subject]
 
 
-@pytest.mark.parametrize("make", dict.fromkeys(make for make, *_ in REPAIRED))
+@pytest.mark.parametrize("make", one_in(3, dict.fromkeys(make for make, *_ in REPAIRED)))
 def test_what_is_said_of_it_is_said_in_chinese(make: Make) -> None:
     made = load(make())
     assert made.findings is not None

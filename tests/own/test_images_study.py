@@ -115,6 +115,7 @@ def test_a_bundle_reads_new_pictures_as_the_folder_was_read(
     assert opened.interface.shape.inputs == (3, 12, 12)
 
 
+@pytest.mark.slow
 def test_a_bundle_of_a_head_names_its_backbone(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -102,6 +102,7 @@ def test_what_a_look_leaves_is_read_beside(service: Service) -> None:
     assert summaries.entries() == fresh(service)
 
 
+@pytest.mark.slow
 def test_many_interrupted_studies_keep_no_other_from_being_read(service: Service) -> None:
     tiny = optuna.load_study(study_name="tiny", storage=service.storage)
     for number in range(2 * TO_FILL):
@@ -140,6 +141,7 @@ def counted(service: Service) -> tuple[dict[str, int], int]:
     return dict(states), timed
 
 
+@pytest.mark.slow
 def test_counts_that_are_kept_are_as_if_all_trials_were_counted(service: Service) -> None:
     counts = Counts(service.storage)
 
