@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,20 @@ def search(
         if engine is None:
             own.close()
     return study
+
+
+def differences(one: optuna.Study, other: optuna.Study) -> list[tuple[int, str, Any, Any]]:
+    """What does not repeat: number of the trial, what it is, and what it is in each study."""
+    return [
+        (first["number"], name, first.get(name), second.get(name))
+        for first, second in zip_longest(*map(_flat, (one, other)), fillvalue={"number": -1})
+        for name in sorted({*first, *second})
+        if first.get(name) != second.get(name)
+    ]
+
+
+def _flat(study: optuna.Study) -> list[dict[str, Any]]:
+    return [{**one, **one.pop("attributes")} for one in history(study)]
 
 
 def history(study: optuna.Study) -> list[dict[str, Any]]:
