@@ -34,7 +34,7 @@ ENDS = {"baseline", "best", "so far"}
 
 
 def captioned(picture: str) -> str:
-    """Return an SVG of ours with its words in the language that is spoken.
+    """Return an SVG that tuner drew, with its words in the language that is spoken.
 
     Args:
         picture: as `charts.look.save` writes it. What is not of that form is returned as it is.

@@ -36,7 +36,7 @@ class StudyRow(TypedDict):
 class Studies(TypedDict):
     """A part of the list of studies, newest first.
 
-    `next` is the `cursor` with which the part after it is asked for; null: there is none.
+    `next` is the `cursor` with which the part after it is asked for; null after the last part.
     """
 
     studies: list[StudyRow]
