@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 import torch
+from confirm import trained
 from lab import resumed
 
 import tuner
@@ -29,7 +30,6 @@ from tuner.case.loading import load_case
 from tuner.case.metric import ACCURACY, BRIER, LOG_LOSS
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import KFold, everything, folds
-from tuner.training.fitting import fit
 from tuner.training.plan import plan_for
 
 if TYPE_CHECKING:
@@ -74,13 +74,7 @@ def train(case_file: str, values: Mapping[str, Any], part: str, index: int) -> t
     if part == "fold":
         fold = folds(data.development, KFold(5), 9000 + index)[index % 5]
     seed = (500 if part == "fold" else 900) + index
-    running = fit(case, case.hyperparameters(values), data, [fold], seed, plan)
-    while True:
-        try:
-            next(running)
-        except StopIteration as end:
-            (model,) = end.value
-            break
+    model = trained(case, case.hyperparameters(values), data, fold, seed, plan)
     test = data.test.open(lambda: None)
     rows, targets = (
         (data.development.features[fold.validation], data.development.targets[fold.validation])

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from lab import class_sets, resumed
@@ -28,6 +29,12 @@ from tuner.data.sources.flowers102 import IMAGENET, IMAGES, LABELS, PARTS, SHAPE
 from tuner.data.splits import KFold, everything
 from tuner.training.fitting import fit
 from tuner.training.plan import plan_for
+
+if TYPE_CHECKING:
+    from tuner.case.contract import Case, Hyperparameters
+    from tuner.data.splits import Fold
+    from tuner.training.inference import Fitted
+    from tuner.training.plan import Plan
 
 FIELDS = ("arm", "set", "seed", "seconds", "accuracy")
 BEFORE = FlowersHyperparameters(
@@ -77,17 +84,25 @@ def dataset(folder: Path, kinds: list[int]) -> Dataset:
     )
 
 
-def accuracy(data: Dataset, arm: FlowersHyperparameters, seed: int) -> float:
-    """Train on all photos to develop on; return the accuracy on the others."""
-    case = load_case("flowers")
-    plan = plan_for(case.task, images=True)
-    running = fit(case, arm, data, everything(data.development), seed, plan)
+def trained(
+    case: Case, arm: Hyperparameters, data: Dataset, fold: Fold, seed: int, plan: Plan
+) -> Fitted:
+    """Train to the end; return the model."""
+    running = fit(case, arm, data, [fold], seed, plan)
     while True:
         try:
             next(running)
         except StopIteration as end:
-            (model,) = end.value
-            break
+            model: Fitted = end.value[0]
+            return model
+
+
+def accuracy(data: Dataset, arm: FlowersHyperparameters, seed: int) -> float:
+    """Train on all photos to develop on; return the accuracy on the others."""
+    case = load_case("flowers")
+    plan = plan_for(case.task, images=True)
+    (fold,) = everything(data.development)
+    model = trained(case, arm, data, fold, seed, plan)
     test = data.test.open(lambda: None)
     return 100 * ACCURACY.score(model.outputs(test.features, plan), test.targets).item()
 

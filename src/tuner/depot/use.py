@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from filelock import ReadWriteLock, Timeout
 
-from tuner.errors import DepotError, UsageError
+from tuner.errors import DepotError, TunerError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LOCK = "files.lock"  # in the storage folder
@@ -34,20 +34,12 @@ def files_in_use(root: Path) -> Iterator[None]:
             yield
             return
         root.mkdir(parents=True, exist_ok=True)
-    lock = ReadWriteLock(root / LOCK, blocking=False, is_singleton=False)
-    try:
-        lock.acquire_read()
-    except (Timeout, sqlite3.OperationalError) as error:
-        lock.close()
-        raise DepotError(
-            f"the files of {root} are being moved by tuner files; wait for it to end, then run the "
-            "same command again"
-        ) from error
-    try:
+    refusal = DepotError(
+        f"the files of {root} are being moved by tuner files; wait for it to end, then run the "
+        "same command again"
+    )
+    with _held(root, ReadWriteLock.acquire_read, refusal):
         yield
-    finally:
-        lock.release()
-        lock.close()
 
 
 @contextmanager
@@ -58,15 +50,25 @@ def files_to_move(root: Path) -> Iterator[None]:
         UsageError: a study, a training or the dashboard is at work with them.
     """
     root.mkdir(parents=True, exist_ok=True)
+    refusal = UsageError(
+        f"something is at work with the files of {root}: a study, a training, the dashboard or "
+        "another tuner files. Wait for it or end it, then run the same command again"
+    )
+    with _held(root, ReadWriteLock.acquire_write, refusal):
+        yield
+
+
+@contextmanager
+def _held(
+    root: Path, acquire: Callable[[ReadWriteLock], object], refusal: TunerError
+) -> Iterator[None]:
+    """Hold the lock of a storage folder, or refuse at once."""
     lock = ReadWriteLock(root / LOCK, blocking=False, is_singleton=False)
     try:
-        lock.acquire_write()
+        acquire(lock)
     except (Timeout, sqlite3.OperationalError) as error:
         lock.close()
-        raise UsageError(
-            f"something is at work with the files of {root}: a study, a training, the dashboard or "
-            "another tuner files. Wait for it or end it, then run the same command again"
-        ) from error
+        raise refusal from error
     try:
         yield
     finally:
