@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import ctypes
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,3 +72,27 @@ def test_the_cores_that_are_used_stay_within_it(
     monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path)
     monkeypatch.setattr(machine, "OWN_GROUPS", tmp_path / "own")
     assert usable_cores() == (cores or unlimited)
+
+
+ASKED = """
+import resource, sys
+from tuner.machine import keep_memory
+if sys.argv[1] == "keep":
+    keep_memory()
+b"x" * 2**26
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    b"x" * 2**26
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library has no mallopt"
+)
+def test_memory_that_was_freed_is_used_again_without_the_system() -> None:
+    pages = {
+        how: int(subprocess.check_output([sys.executable, "-c", ASKED, how]))
+        for how in ("keep", "give back")
+    }
+    assert pages["keep"] * 10 < pages["give back"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from contextlib import suppress
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 WORKERS_PER_CORE = 4
 CONTROL_GROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # of Linux
 PACKAGES = ("tuner", "torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetensors")
+
+# Of mallopt(3): what is freed at the end of the heap goes back, and larger blocks are asked for
+# one by one, from so many bytes on.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+NEVER, LARGEST_KEPT = 2**31 - 1, 2**30
 
 
 def usable_cores() -> int:
@@ -78,6 +84,18 @@ def most_workers() -> int:
     the machine down.
     """
     return WORKERS_PER_CORE * usable_cores()
+
+
+def keep_memory() -> None:
+    """Have this process keep the memory that it frees, for what it asks for next.
+
+    The C library of Linux gives large blocks back, and the system hands each page out anew: 50,000
+    pages a second, and a fifth of the time, where `mnist` trains. Other libraries are left alone.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)
+        mallopt(M_TRIM_THRESHOLD, NEVER)
 
 
 def machine() -> dict[str, Any]:

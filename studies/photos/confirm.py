@@ -1,6 +1,6 @@
-"""The guess of `flowers` as it was and as it is, trained by tuner itself on other classes.
+"""The guess of `flowers`, as it was and changed, trained by tuner itself on other classes.
 
-    python studies/photos/confirm.py --data-dir DIR --out studies/photos/confirmed.csv
+    python studies/photos/confirm.py --data-dir DIR --out studies/photos/confirmed.csv --rounds 2
 
 Each arm is trained on the 100 photos to develop on of a set of five classes, and scored on all
 others of these. Continues where it was.
@@ -9,6 +9,7 @@ others of these. Continues where it was.
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from dataclasses import replace
 from functools import partial
@@ -56,7 +57,20 @@ BEFORE = FlowersHyperparameters(
     one_cycle=True,
 )
 NOW = replace(BEFORE, head="both", closer=True)
-ARMS = {"before": BEFORE, "now": NOW, "longer": replace(NOW, augmentation=0.8, epochs=160)}
+POOLED = replace(NOW, pool_first=True)
+LONG = replace(POOLED, augmentation=0.7, epochs=160)
+ARMS = {
+    "before": BEFORE,
+    "closer, both": NOW,
+    "pooled first": POOLED,
+    "augmentation 0.7": replace(POOLED, augmentation=0.7),
+    "long": LONG,
+    "240 epochs": replace(LONG, epochs=240),
+    "batches of 16, 240 epochs": replace(LONG, batch_size=16, epochs=240),
+    "augmentation 1": replace(LONG, augmentation=1.0),
+    "learning rate 6e-3": replace(LONG, learning_rate=6e-3),
+    "augmentation 0.8, 160 epochs": replace(NOW, augmentation=0.8, epochs=160),
+}
 
 
 def dataset(folder: Path, kinds: list[int]) -> Dataset:
@@ -111,15 +125,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--arms", nargs="+", default=list(ARMS))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sets = class_sets(arguments.data_dir)
     with resumed(arguments.out, FIELDS, 3) as (done, write):
-        for seed in range(arguments.rounds):
-            place = len(sets) - 1 - seed % len(sets)
-            data = dataset(arguments.data_dir, sets[place])
+        for number, place in itertools.product(range(arguments.rounds), range(len(sets))):
+            data, seed = dataset(arguments.data_dir, sets[place]), 100 * number + place
             for arm in arguments.arms:
                 if (arm, str(place), str(seed)) in done:
                     continue

@@ -88,21 +88,23 @@ def _score(row: dict[str, Any], view: str) -> float:
 
 
 def confirmed(rows: list[dict[str, Any]]) -> None:
-    """The guess as it was and as it is."""
+    """Each arm against those before and after the changes, on the same sets and seeds."""
     known = defaultdict(dict)
     for row in rows:
-        known[row["set"], row["seed"]][row["arm"]] = row
-    pairs = [one for one in known.values() if {"before", "now"} <= one.keys()]
+        known[row["arm"]][row["set"], row["seed"]] = float(row["accuracy"])
+    seconds = {arm: [float(row["seconds"]) for row in rows if row["arm"] == arm] for arm in known}
     print("\nby tuner itself")
-    for arm in ("before", "now"):
-        scores = [float(one[arm]["accuracy"]) for one in pairs]
-        seconds = np.mean([float(one[arm]["seconds"]) for one in pairs])
-        print(f"  {arm:8} {_written(scores)}, {seconds:.0f} s of a processor")
-    gains = [float(one["now"]["accuracy"]) - float(one["before"]["accuracy"]) for one in pairs]
-    print(f"  gain     {_written(gains)}: {', '.join(f'{one:+.1f}' for one in gains)}")
+    for arm, own in known.items():
+        gains = [
+            _written([own[k] - reference[k] for k in sorted(own.keys() & reference.keys())])
+            for reference in (known["closer, both"], known.get("long", {}))
+        ]
+        print(f"  {arm:28} {' | '.join(gains)} | {np.mean(seconds[arm]):.0f} s of a processor")
 
 
 def _written(numbers: list[float]) -> str:
+    if not numbers:
+        return "not paired"
     some = np.array(numbers)
     error = f"{some.std(ddof=1) / len(some) ** 0.5:.1f}" if len(some) > 1 else "-"
     return f"{some.mean():+.1f} ± {error} (n {len(some)})"

@@ -27,6 +27,7 @@ def suggest(trial: BaseTrial) -> MnistHyperparameters:
     """Draw from the search space. Five epochs is what the task gives; they are not searched."""
     baseline = MnistHyperparameters()
     step_lr = trial.suggest_categorical("step_lr", (False, True))
+    batch_norm = trial.suggest_categorical("batch_norm", (False, True))
     width = trial.suggest_int("width", 16, 32, step=8)
     # Twice as many convolutions of the full width would cost ten times the baseline.
     narrow = width < baseline.width
@@ -35,7 +36,8 @@ def suggest(trial: BaseTrial) -> MnistHyperparameters:
         width=width,
         convolutions=trial.suggest_int("convolutions", 1, 2) if narrow else baseline.convolutions,
         padding=trial.suggest_categorical("padding", (False, True)),
-        batch_norm=trial.suggest_categorical("batch_norm", (False, True)),
+        batch_norm=batch_norm,
+        pool_first=batch_norm,
         head=trial.suggest_categorical("head", ("flatten", "average")),
         hidden=trial.suggest_categorical("hidden", (0, 64, 128, 256)),
         dropout=trial.suggest_float("dropout", 0.0, 0.6),

@@ -16,6 +16,7 @@ import torch
 from tuner.engines.cards import is_usable, release_card, see_only
 from tuner.engines.job import Failed, Finished
 from tuner.engines.worker import Reader, advance, run_in_turns
+from tuner.machine import keep_memory
 from tuner.training.device import quieten_alerts
 from tuner.training.lanes import Turn
 from tuner.training.randomness import OwnGenerators
@@ -56,6 +57,7 @@ def host(pipe: Connection, card: str | None) -> None:
     if card is not None:
         see_only(card)  # before anything here uses CUDA
         quieten_alerts()
+    keep_memory()
     reader, hosted = Reader(), deque[_Hosted]()
     try:
         while True:

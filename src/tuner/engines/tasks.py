@@ -27,6 +27,7 @@ from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEn
 from tuner.engines.worker import Reader, advance, run
 from tuner.errors import EngineError, first_line
 from tuner.files import replacing
+from tuner.machine import keep_memory
 from tuner.training.device import CARD
 from tuner.training.fitting import ReportPoint
 
@@ -146,6 +147,7 @@ def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, list[byte
         BEGUN, then every event with None for each run; the last one with the weights that are kept.
     """
     yield BEGUN
+    keep_memory()
     torch.set_num_threads(job.plan.threads)
     data, case = _unpack(job.data.name, job.case, *parcel)
     with tempfile.TemporaryDirectory() as folder:

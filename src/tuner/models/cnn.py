@@ -32,6 +32,7 @@ class CNNHyperparameters(Hyperparameters):
         convolutions: 3x3 convolutions in a block, each with ReLU.
         padding: keep the size of a map through a convolution; off: lose its border.
         batch_norm: normalise after each convolution, and in the hidden layer.
+        pool_first: normalise what was pooled, a quarter of the numbers; off: before the pooling.
         head: "flatten" the last maps, "average" each of them (global average pooling), or take the
             average and the largest value of each ("both").
         hidden: units of a fully connected layer before the output; 0 for none.
@@ -45,6 +46,7 @@ class CNNHyperparameters(Hyperparameters):
     convolutions: int = 1
     padding: bool = False
     batch_norm: bool = False
+    pool_first: bool = False
     head: str = "flatten"
     hidden: int = 128
     dropout: float = 0.0
@@ -98,16 +100,13 @@ def build_cnn(hyperparameters: CNNHyperparameters, shape: Shape) -> nn.Module:
         for last in reversed(range(hyperparameters.convolutions)):
             keep = hyperparameters.padding or min(height, width) < KERNEL
             out = hyperparameters.width << block
-            layers += _convolution(channels, out, keep, hyperparameters.batch_norm)
-            channels = out
             if not keep:
                 height, width = height - KERNEL + 1, width - KERNEL + 1
-            if last == 0 and min(height, width) > 1:
-                # Before the ReLU: the same result, as both only ever pass the larger value on, and
-                # a quarter of the work.
-                layers.append(nn.MaxPool2d(2))
+            pooled = last == 0 and min(height, width) > 1
+            layers += _convolution(channels, out, hyperparameters, keep=keep, pooled=pooled)
+            channels = out
+            if pooled:
                 height, width = height // 2, width // 2
-            layers.append(nn.ReLU(inplace=True))
     if hyperparameters.head == "average":
         layers.append(nn.AdaptiveAvgPool2d(1))
         height = width = 1
@@ -129,14 +128,20 @@ def augment_photos(
     return recolour(moved, strength / 2, random)
 
 
-def _convolution(channels: int, width: int, keep: bool, batch_norm: bool) -> list[nn.Module]:
-    # A bias before BatchNorm would be subtracted again by it.
-    layers: list[nn.Module] = [
-        nn.Conv2d(channels, width, KERNEL, padding=int(keep), bias=not batch_norm)
+def _convolution(
+    channels: int, width: int, hyperparameters: CNNHyperparameters, *, keep: bool, pooled: bool
+) -> list[nn.Module]:
+    norm, pool = hyperparameters.batch_norm, [nn.MaxPool2d(2)] if pooled else []
+    between: list[nn.Module] = [nn.BatchNorm2d(width)] if norm else []
+    between = [*pool, *between] if hyperparameters.pool_first else [*between, *pool]
+    return [
+        # A bias before BatchNorm would be subtracted again by it.
+        nn.Conv2d(channels, width, KERNEL, padding=int(keep), bias=not norm),
+        *between,
+        # After the pooling: the same result, as both only ever pass the larger value on, and a
+        # quarter of the work.
+        nn.ReLU(inplace=True),
     ]
-    if batch_norm:
-        layers.append(nn.BatchNorm2d(width))
-    return layers
 
 
 def _head(features: int, hyperparameters: CNNHyperparameters, outputs: int) -> list[nn.Module]:

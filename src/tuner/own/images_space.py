@@ -102,6 +102,7 @@ class Scale:
             depth=3,
             width=32,
             batch_norm=True,
+            pool_first=True,
             hidden=256,
             dropout=0.3,
             step_lr=True,
@@ -114,6 +115,7 @@ class Scale:
         """Draw from the search space."""
         baseline = self.baseline
         step_lr = trial.suggest_categorical("step_lr", (False, True))
+        batch_norm = trial.suggest_categorical("batch_norm", (False, True))
         depth = trial.suggest_int("depth", 2, self.depth)
         # Each block doubles the channels: deep networks are wide enough at their end.
         shallow = depth <= 3
@@ -121,7 +123,8 @@ class Scale:
             depth=depth,
             width=trial.suggest_int("width", 16, 32, step=8) if shallow else baseline.width,
             padding=trial.suggest_categorical("padding", (False, True)),
-            batch_norm=trial.suggest_categorical("batch_norm", (False, True)),
+            batch_norm=batch_norm,
+            pool_first=batch_norm,
             head=trial.suggest_categorical("head", ("flatten", "average", "both")),
             hidden=trial.suggest_categorical("hidden", (0, 64, 128, 256)),
             dropout=trial.suggest_float("dropout", 0.0, 0.6),
