@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from tuner.case.metric import Task
 
 Precision = Literal["float32", "bfloat16"]
-# On a processor small: what larger batches take from the system goes back after each call, so their
-# speed depends on what the process did before (10,000 or 20,000 rows a second for mnist's baseline
-# in batches of 500, always 20,000 in batches of 100).
+# On a processor small: where a process does not keep its memory, as workers do, what larger batches
+# take from the system goes back after each call, so their speed depends on what it did before
+# (10,000 or 20,000 rows a second for mnist's baseline in batches of 500, 20,000 always in 100).
 EVALUATION_BATCH = {"cpu": 100, "cuda": 5000}
 
 
