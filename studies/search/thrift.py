@@ -1,6 +1,8 @@
 """What a search saves, and loses, that divides the improvement it expects by what it costs.
 
-    python studies/search/thrift.py small_digits --seeds 1 2 3 --thrift 0 1 --out FILE
+    python studies/search/thrift.py small_digits --seeds 1 2 3 --out FILE
+
+By all of it to the end (1), by none of it (0), or by less and less (cooling).
 
 A line of the CSV is a search of 50 trials as `tuner study` makes it, on one core: the work of all
 trials, the best score of the search, and what came of it on fresh folds: the three best are trained
@@ -26,15 +28,15 @@ from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Job, Replica
 from tuner.engines.worker import Reader, run
-from tuner.search.bayesian import BayesianSampler
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.pruner import PRUNER, pruner_named
-from tuner.search.tpe import STARTUP, Columns
-from tuner.seeds import Stream, derive
+from tuner.search.sampler import Samplers
+from tuner.search.tpe import STARTUP
 from tuner.study.arms import candidates_of
 from tuner.study.designing import design_for
 from tuner.study.opening import open_study
+from tuner.study.samplers import COOLING, GAUSSIAN, THRIFTY
 from tuner.study.schema import HYPERPARAMETERS, WORK
 from tuner.study.trials import scored_guesses, sign_of_study
 from tuner.training.fitting import ReportPoint
@@ -42,11 +44,14 @@ from tuner.training.fitting import ReportPoint
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from optuna.samplers import BaseSampler
+
     from tuner.study.configuration import StudyConfig
 
 HERE = Path(__file__).parent
 RACE, TRUTH = (1001, 1002), (2001, 2002, 2003)  # seeds of splits
 TRIALS, RACED = 50, 3
+ARMS = {"0": GAUSSIAN, "1": THRIFTY, "cooling": COOLING}
 SHARE_OF_SCORE = 10  # a score is the mean over the last tenth of the reports
 
 
@@ -67,7 +72,7 @@ def fresh(config: StudyConfig, hyperparameters: dict[str, Any], splits: Sequence
     return fmean(scores)
 
 
-def one_search(name: str, thrift: float, seed: int, folders: Folders) -> dict[str, Any]:
+def one_search(name: str, thrift: str, seed: int, folders: Folders) -> dict[str, Any]:
     reference = str(HERE / f"{name}.py")
     case = load_case(reference)
     dataset = case.dataset(folders)
@@ -76,12 +81,10 @@ def one_search(name: str, thrift: float, seed: int, folders: Folders) -> dict[st
         design = design_for(case, dataset)
         config = config_of(reference, case, dataset, seed, Path(work), PRUNER, design)
         study, config = open_study(f"sqlite:///{work}/studies.db", "one", config, pruner_named)
-        mirror, columns = Mirror(study), Columns()
+        mirror, samplers = Mirror(study), Samplers(ARMS[thrift])
 
-        def sampler(seed: int, number: int, fixed: Any) -> BayesianSampler:
-            startup = STARTUP + scored_guesses(mirror.study)
-            own = derive(seed, Stream.SAMPLER, number)
-            return BayesianSampler(own, columns, startup, fixed, thrift)
+        def sampler(seed: int, number: int, fixed: Any) -> BaseSampler:
+            return samplers(seed, number, fixed, STARTUP + scored_guesses(mirror.study))
 
         Coordinator(mirror, config, InProcessEngine(), sampler=sampler).search(TRIALS)
         best = [one.user_attrs[HYPERPARAMETERS] for one in candidates_of(study)[:RACED]]
@@ -101,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("case", choices=("small_digits", "small_houses"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--thrift", type=float, nargs="+", default=[0.0, 1.0])
+    parser.add_argument("--thrift", choices=ARMS, nargs="+", default=list(ARMS))
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()

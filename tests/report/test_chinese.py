@@ -45,7 +45,8 @@ NAMES = {
     *("TaperingPruner", "PercentilePruner", "n_startup_trials", "multivariate", "NA"),
     *("True", "False", "relu", "silu", "adam", "adamw", "sgd", "flatten", "average"),
     *("learning_rate", "dropout", "depth", "width", "epochs", "put_", "scatter", "macro_f"),
-    *("Linux", "AMD", "EPYC", "Some", "Processor", "GHz", "cpu", "float", "bfloat"),
+    *("Linux", "AMD", "EPYC", "Intel", "Xeon", "Some", "Processor", "GHz"),
+    *("cpu", "float", "bfloat"),
     *("python", "torch", "torchvision", "optuna", "numpy", "safetensors"),
     *(word for one in METRICS.values() for word in one.title.split()),
 }

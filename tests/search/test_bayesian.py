@@ -13,10 +13,10 @@ from optuna.trial import TrialState
 from tests.sampling import one_in
 from tuner.errors import StudyError
 from tuner.search.bayesian import BayesianSampler
-from tuner.search.sampler import Samplers
+from tuner.search.sampler import Samplers, thrift
 from tuner.search.tpe import RememberingTPESampler
 from tuner.study.durations import whole_work
-from tuner.study.samplers import GAUSSIAN, ONE_BY_ONE, THRIFTY
+from tuner.study.samplers import COOLING, GAUSSIAN, ONE_BY_ONE, THRIFTY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -197,7 +197,7 @@ def test_odd_spaces_and_scores_are_searched(objective: Callable[[optuna.Trial], 
 @pytest.mark.parametrize(
     ("description", "kind"),
     [
-        *((one, BayesianSampler) for one in (THRIFTY, GAUSSIAN)),
+        *((one, BayesianSampler) for one in (COOLING, THRIFTY, GAUSSIAN)),
         *((older, RememberingTPESampler) for older in (ONE_BY_ONE, "", None)),
     ],
 )
@@ -213,9 +213,9 @@ def test_a_sampler_of_a_later_version_is_refused() -> None:
 def test_of_configurations_that_promise_the_same_it_tries_what_computes_less() -> None:
     """What `dear` is makes no score better, and a training sixteen times as long."""
 
-    def late(description: str) -> list[int]:
+    def drawn(description: str, trials: int = 30) -> list[int]:
         study, samplers = optuna.create_study(), Samplers(description)
-        for number in range(30):
+        for number in range(trials):
             study.sampler = samplers(1, number, {})
             trial = study.ask()
             x, dear = trial.suggest_float("x", 0, 1), trial.suggest_int("dear", 0, 4)
@@ -231,10 +231,18 @@ def test_of_configurations_that_promise_the_same_it_tries_what_computes_less() -
                 TrialState.PRUNED if pruned else None,
             )
         assert min(abs(trial.params["x"] - 0.3) for trial in study.trials) < 0.02
-        return [trial.params["dear"] for trial in study.trials[15:]]
+        return [trial.params["dear"] for trial in study.trials]
 
-    assert np.mean(late(THRIFTY)) < 0.5
-    assert np.mean(late(GAUSSIAN)) > 1
+    assert np.mean(drawn(THRIFTY)[15:]) < 0.5
+    assert np.mean(drawn(GAUSSIAN)[15:]) > 1
+    cooling = drawn(COOLING, 60)
+    assert np.mean(cooling[12:22]) < np.mean(cooling[45:]) - 0.5
+
+
+def test_what_a_training_computes_ceases_to_count() -> None:
+    assert [thrift(COOLING, number) for number in (0, 10, 25, 40, 400)] == [1, 1, 0.5, 0, 0]
+    assert {thrift(THRIFTY, number) for number in (0, 400)} == {1}
+    assert {thrift(GAUSSIAN, number) for number in (0, 400)} == {0}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tuner.errors import StudyError
 from tuner.search.bayesian import BayesianSampler
 from tuner.search.tpe import STARTUP, Columns, RememberingTPESampler
 from tuner.seeds import Stream, derive
-from tuner.study.samplers import GAUSSIAN, ONE_BY_ONE, SAMPLERS, THRIFTY
+from tuner.study.samplers import COOLING, GAUSSIAN, ONE_BY_ONE, SAMPLERS, THRIFTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,17 +24,34 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
 
 SAMPLER = GAUSSIAN  # of studies of tables that begin now
-# Powers of what a training computes, by which the improvement that is expected is divided.
-THRIFT: dict[str, float] = {THRIFTY: 1.0, GAUSSIAN: 0.0}
+COOLS = 30  # trials after those at random, in which what a training computes ceases to count
 
 
 def sampler_for(data: Dataset) -> str:
     """Describe the sampler of a study that begins now.
 
-    On images, dividing by what a training computes saves two thirds of a search and costs next to
-    nothing; on a table, which trains in seconds, it found worse (studies/search/thrift.py).
+    On images, dividing by what a training computes saves much of a search, and less and less of it
+    is taken into account, as the best may be dear; on a table, which trains in seconds, it found
+    worse (studies/search/thrift.py).
     """
-    return SAMPLER if data.pixels is None else THRIFTY
+    return SAMPLER if data.pixels is None else COOLING
+
+
+def thrift(description: str, number: int) -> float:
+    """Return the power of what a training computes, by which expected improvement is divided.
+
+    Dividing by all of it to the end never tries what is good and dear. So the power falls from 1 to
+    0, "cost-cooling" (Lee et al. 2020, "Cost-aware Bayesian Optimization", arXiv:2003.10870), by
+    the number of the trial and not by what is left of a budget: a study that is continued draws
+    what a longer one had drawn.
+
+    Args:
+        description: of a sampler that learns from all hyperparameters together.
+        number: of the trial, guesses not counted.
+    """
+    if description == COOLING:
+        return max(0.0, 1 - max(0, number - STARTUP) / COOLS)
+    return 1.0 if description == THRIFTY else 0.0
 
 
 class Samplers:
@@ -57,7 +74,7 @@ class Samplers:
                 f"this version of tuner has no sampler {description!r}; continue the study with "
                 "the version that made it"
             )
-        self._thrift: float | None = THRIFT.get(description or ONE_BY_ONE)  # None: one by one
+        self._description = description or ONE_BY_ONE
         self._columns = Columns()
 
     def __call__(
@@ -72,10 +89,11 @@ class Samplers:
         """
         own = derive(seed, Stream.SAMPLER, number)
         sampler: BaseSampler
-        if self._thrift is not None:
-            sampler = BayesianSampler(own, self._columns, startup, fixed, self._thrift)
-        else:
+        if self._description == ONE_BY_ONE:
             sampler = RememberingTPESampler(own, self._columns, startup)
+        else:
+            power = thrift(self._description, number)
+            sampler = BayesianSampler(own, self._columns, startup, fixed, power)
         if not fixed:
             return sampler
         with warnings.catch_warnings():
