@@ -90,7 +90,8 @@ def keep_memory() -> None:
     """Have this process keep the memory that it frees, for what it asks for next.
 
     The C library of Linux gives large blocks back, and the system hands each page out anew: 50,000
-    pages a second, and a fifth of the time, where `mnist` trains. Other libraries are left alone.
+    a second, and a fifth of the time, where `mnist` trains (studies/speed/pages.py). Other
+    libraries are left alone.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

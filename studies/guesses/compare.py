@@ -15,7 +15,7 @@ from itertools import combinations
 from pathlib import Path
 from statistics import fmean
 
-DRAWS, RANDOM = 8, 6  # as `measure.py` trains them
+DRAWS, RANDOM = 4, 6  # as `measure.py` trains them
 REGRESSIONS = ("diabetes", "california")
 PICTURES = ("digits-pictures", "flowers-drawn-pictures", "flowers-a", "flowers-b")
 Scores = tuple[float, float]  # in the search, and the truth; more is better

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
 
-DRAWS, RANDOM = 8, 6
+DRAWS, RANDOM = 4, 6
 FIELDS = ("data", "seed", "kind", "number", "search", "truth", "seconds", "hyperparameters")
 
 

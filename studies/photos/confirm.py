@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--arms", nargs="+", default=list(ARMS))
+    parser.add_argument("--arms", choices=ARMS, nargs="+", default=list(ARMS))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sets = class_sets(arguments.data_dir)

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import defaultdict
 from dataclasses import asdict, replace
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -37,10 +37,13 @@ from tuner.training.plan import plan_for
 from tuner.training.step import make_trainers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
 
 CASES = ("mnist", "flowers")
+ARM = ("repeat", "case", "pool_first", "keep")
 WARM_UP = 6  # steps, which allocate
 
 
@@ -50,23 +53,24 @@ def guess_of(case: Case, data: Dataset) -> Any:
     return case.hyperparameters(values)
 
 
-def train(name: str, folder: Path, seconds: float, *, keep: bool, pool_first: bool) -> None:
+def train(arm: Mapping[str, Any], seconds: float) -> None:
     """Train; print rows and pages a second."""
-    if keep:
+    if arm["keep"]:
         keep_memory()
     torch.set_num_threads(1)
-    case, data = load_case(name), cache.load(folder)
-    guess = replace(guess_of(case, data), pool_first=pool_first)
+    case, data = load_case(arm["case"]), cache.load(Path(arm["folder"]))
+    guess = replace(guess_of(case, data), pool_first=arm["pool_first"])
     parts = folds(data.development, data.validation, 0)[:1]
     learners = make_learners(case, guess, data, parts, 0)
     (trainer,) = make_trainers(case, guess, data, learners, plan_for(case.task, images=True))
     batches = trainer.shuffled()
     trainer.train(batches[:WARM_UP])
-    pages, began, steps = _pages(), time.perf_counter(), 0
+    again = cycle(batches)
+    pages, began, rows = _pages(), time.perf_counter(), 0
     while (taken := time.perf_counter() - began) < seconds:
-        trainer.train([batches[steps % len(batches)]])
-        steps += 1
-    rows = steps * guess.batch_size
+        batch = next(again)
+        trainer.train([batch])
+        rows += batch.numel()
     print(json.dumps({"rows": rows / taken, "pages": (_pages() - pages) / taken}))
 
 
@@ -85,32 +89,21 @@ def main() -> None:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        asked = json.loads(given.one)
-        train(asked.pop("name"), Path(asked.pop("folder")), given.seconds, **asked)
+        train(json.loads(given.one), given.seconds)
         return
-    done = {
-        tuple(row[name] for name in ("case", "keep", "pool_first", "repeat"))
-        for row in read(given.out)
-    }
+    done = {tuple(row[name] for name in ARM) for row in read(given.out)}
     with tempfile.TemporaryDirectory() as folder:
         stored = {
             name: cache.store(load_case(name).dataset(Folders(given=given.data_dir)), Path(folder))
             for name in CASES
         }
-        arms = product(range(given.repeats), CASES, (False, True), (False, True))
-        for repeat, name, pool_first, keep in arms:
-            arm = {"case": name, "keep": keep, "pool_first": pool_first, "repeat": repeat}
-            if tuple(map(str, arm.values())) in done:
+        for values in product(range(given.repeats), CASES, (False, True), (False, True)):
+            arm: dict[str, Any] = dict(zip(ARM, values, strict=True))
+            if tuple(map(str, values)) in done:
                 continue
-            one = {
-                "name": name,
-                "folder": str(stored[name]),
-                "keep": keep,
-                "pool_first": pool_first,
-            }
-            command = [sys.executable, __file__, "--one", json.dumps(one)]
-            found = subprocess.check_output([*command, "--seconds", str(given.seconds)], text=True)
-            append(given.out, arm | json.loads(found))
+            one = json.dumps({**arm, "folder": str(stored[arm["case"]])})
+            command = [sys.executable, __file__, "--seconds", str(given.seconds), "--one", one]
+            append(given.out, arm | json.loads(subprocess.check_output(command, text=True)))
     table(given.out)
 
 
