@@ -3,127 +3,186 @@
     python studies/guesses/compare.py studies/guesses/trained.csv
 
 Only data sets of which all configurations were trained are compared. What is chosen is chosen by
-`search`; what is printed is the `truth` of it, on two other folds.
+the mean of two folds, as a search would; what is printed is its mean on the two others, over all
+ways to part the four.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import math
 from collections import defaultdict
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
 
-DRAWS, RANDOM = 4, 6  # as `measure.py` trains them
-REGRESSIONS = ("diabetes", "california")
-PICTURES = ("digits-pictures", "flowers-drawn-pictures", "flowers-a", "flowers-b")
-Scores = tuple[float, float]  # in the search, and the truth; more is better
-WORST = (-1e9, -1e9)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+DRAWS, RANDOM, FOLDS = 8, 12, 4  # as `measure.py` trains them
+DRAWN = 4  # that a search tries after the guess
+PICKED = 2, 4  # sizes of portfolios
+PAIRS = (
+    ("3: guess", "3: random"),
+    ("7: guess, random", "7: random"),
+    ("7: guesses", "7: guess, random"),
+)
+REGRESSIONS = "diabetes", "california"
+TABLES = "wine", "breast_cancer", "diabetes", "digits", "california"
+WORST = (-1e9,) * FOLDS  # diverged
+
+Scores = tuple[float, ...]  # a fold each; more is better
+Found = dict[tuple[str, int], Scores]
 
 
-def read(path: Path) -> dict[str, dict[tuple[str, int], Scores]]:
+@dataclass(frozen=True)
+class Parting:
+    """Two folds that choose, and two that say what the chosen is worth."""
+
+    choosing: tuple[int, ...]
+
+    def search(self, scores: Scores) -> float:
+        return fmean(scores[fold] for fold in self.choosing)
+
+    def truth(self, scores: Scores) -> float:
+        return fmean(scores[fold] for fold in range(FOLDS) if fold not in self.choosing)
+
+    def chosen(self, candidates: Iterable[Scores]) -> float:
+        """Return the truth of what scores highest; of equal ones, the mean."""
+        known = list(candidates)
+        best = max(map(self.search, known))
+        return fmean(self.truth(one) for one in known if self.search(one) == best)
+
+
+PARTINGS = [Parting(two) for two in combinations(range(FOLDS), 2)]
+
+
+def read(path: Path) -> dict[str, Found]:
     """Return the scores of each data set's configurations; those of a regression negated."""
-    found: dict[str, dict[tuple[str, int], Scores]] = defaultdict(dict)
+    found: dict[str, Found] = defaultdict(dict)
     with path.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             sign = -1 if row["data"] in REGRESSIONS else 1
-            known = row["search"] != ""
-            scores = (sign * float(row["search"]), sign * float(row["truth"])) if known else WORST
+            folds = [row[f"fold_{fold}"] for fold in range(FOLDS)]
+            scores = tuple(sign * float(one) for one in folds) if folds[0] else WORST
             found[row["data"]][row["kind"], int(row["number"])] = scores
     return {name: one for name, one in found.items() if len(one) == 3 + DRAWS + RANDOM}
 
 
-def chosen(scores: list[Scores]) -> float:
-    """Return the truth of what the search scores highest; of equal ones, the mean."""
-    best = max(search for search, _ in scores)
-    return fmean(truth for search, truth in scores if search == best)
+def over_partings(worth: Callable[[Parting], float]) -> float:
+    return fmean(map(worth, PARTINGS))
 
 
-def of_random(one: dict[tuple[str, int], Scores], count: int, first: list[Scores]) -> float:
-    """Return the mean truth over all ways to draw so many at random after the first ones."""
-    drawn = [one["random", number] for number in range(RANDOM)]
-    return fmean(chosen([*first, *some]) for some in combinations(drawn, count))
-
-
-def rows_of(found: dict[str, dict[tuple[str, int], Scores]]) -> list[list[str]]:
-    """Return a row a data set: what is trained alone, and what is chosen at equal trials."""
-    rows = []
-    for name, one in found.items():
-        arms = [one["baseline", 0], one["recipe", 0]]
-        guess, draws = one["guess", 0], [one["draw", number] for number in range(DRAWS)]
-        sign = -1 if name in REGRESSIONS else 1
-        values = (
-            *(truth for _, truth in (*arms, guess)),
-            of_random(one, 1, arms),
-            chosen([*arms, guess]),
-            of_random(one, 1 + DRAWS, arms),
-            chosen([*arms, guess, *draws]),
+def of_some(first: Sequence[Scores], others: Sequence[Scores], count: int) -> float:
+    """Return the mean truth over all ways to try so many others after the first ones."""
+    return over_partings(
+        lambda parting: fmean(
+            parting.chosen([*first, *some]) for some in combinations(others, count)
         )
-        rows.append([name, *(f"{sign * value:.3f}" for value in values)])
-    return rows
+    )
 
 
-def portfolio(found: dict[str, dict[tuple[str, int], Scores]], count: int) -> list[list[str]]:
-    """Leave one data set out: draws chosen greedily on the others of its kind, against any draws.
+def at_equal_trials(one: Found) -> dict[str, float]:
+    """Return what is trained alone, and what is chosen of as many trials."""
+    given = [one["baseline", 0], one["recipe", 0]]
+    guess = one["guess", 0]
+    at_random = [one["random", number] for number in range(RANDOM)]
+    draws = [one["draw", number] for number in range(DRAWS)]
+    return {
+        "baseline": fmean(given[0]),
+        "recipe": fmean(given[1]),
+        "guess": fmean(guess),
+        "3: random": of_some(given, at_random, 1),
+        "3: guess": of_some([*given, guess], [], 0),
+        "7: random": of_some(given, at_random, 1 + DRAWN),
+        "7: guess, random": of_some([*given, guess], at_random, DRAWN),
+        "7: guesses": of_some([*given, guess], draws, DRAWN),
+    }
+
+
+def spread(one: Found) -> float:
+    """Return the standard deviation of the space: of configurations drawn from it at random."""
+    return stdev(fmean(one["random", number]) for number in range(RANDOM))
+
+
+def portfolio(left_out: str, found: Mapping[str, Found], count: int) -> tuple[list[int], float]:
+    """Pick draws greedily on all data sets but one; return them, and their gain over any draws.
 
     A draw of the prior is the same draw on all data sets, scaled to each.
     """
-    rows = []
-    for kind in (PICTURES, tuple(name for name in found if name not in PICTURES)):
-        known = [name for name in kind if name in found]
-        for left_out in known:
-            others = [found[name] for name in known if name != left_out]
-            if not others:
-                continue
-            picked: list[int] = []
-            while len(picked) < count:
-                rest = [number for number in range(DRAWS) if number not in picked]
-                picked.append(max(rest, key=lambda one: _worth(others, [*picked, one])))
-            one = found[left_out]
-            guess = one["guess", 0]
-            mine = chosen([guess, *(one["draw", number] for number in picked)])
-            any_of_them = fmean(
-                chosen([guess, *(one["draw", number] for number in some)])
-                for some in combinations(range(DRAWS), count)
-            )
-            spread = _spread(one)
-            rows.append([left_out, str(picked), f"{(mine - any_of_them) / spread:+.2f}"])
-    return rows
+    others = [one for name, one in found.items() if name != left_out]
+    picked: list[int] = []
+    while len(picked) < count:
+        rest = [number for number in range(DRAWS) if number not in picked]
+        picked.append(max(rest, key=lambda number: _worth(others, [*picked, number])))
+    one = found[left_out]
+    draws = [one["draw", number] for number in range(DRAWS)]
+    mine = of_some([one["guess", 0], *(draws[number] for number in picked)], [], 0)
+    return picked, (mine - of_some([one["guess", 0]], draws, count)) / spread(one)
 
 
-def _worth(data: list[dict[tuple[str, int], Scores]], numbers: list[int]) -> float:
+def _worth(data: Iterable[Found], numbers: Sequence[int]) -> float:
     """Return how good the best of some draws and the guess is, each data set in its own spread."""
     return fmean(
-        max(one["guess", 0][1], *(one["draw", number][1] for number in numbers)) / _spread(one)
+        max(fmean(one[key]) for key in (("guess", 0), *(("draw", number) for number in numbers)))
+        / spread(one)
         for one in data
     )
 
 
-def _spread(one: dict[tuple[str, int], Scores]) -> float:
-    """Return how far the truths of a data set's guess and draws lie apart."""
-    truths = [one["guess", 0][1], *(one["draw", number][1] for number in range(DRAWS))]
-    return max(max(truths) - min(truths), 1e-9)
+def _print(cells: Iterable[str]) -> None:
+    print("|", " | ".join(cells), "|")
+
+
+def _mean(gains: Sequence[float]) -> str:
+    error = stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else math.nan
+    return f"{fmean(gains):+.2f} ± {error:.2f}"
+
+
+def print_trials(found: Mapping[str, Found]) -> None:
+    rows = {name: at_equal_trials(one) for name, one in found.items()}
+    for place, (name, row) in enumerate(rows.items()):
+        if not place:
+            _print(["data", *row])
+        sign = -1 if name in REGRESSIONS else 1
+        _print([name, *(f"{sign * value:.3f}" for value in row.values())])
+    for kind, names in kinds(found).items():
+        for new, old in PAIRS:
+            gains = [(rows[one][new] - rows[one][old]) / spread(found[one]) for one in names]
+            print(f"{kind}, {new} against {old}: {_mean(gains)} of the space's spread")
+
+
+def kinds(found: Mapping[str, Found]) -> dict[str, list[str]]:
+    return {
+        kind: names
+        for kind, names in (
+            ("pictures", [name for name in found if name not in TABLES]),
+            ("tables", [name for name in found if name in TABLES]),
+        )
+        if len(names) > 1
+    }
+
+
+def print_portfolios(found: Mapping[str, Found]) -> None:
+    for kind, names in kinds(found).items():
+        known = {name: found[name] for name in names}
+        for count in PICKED:
+            picked = {name: portfolio(name, known, count) for name in names}
+            for name, (numbers, gain) in picked.items():
+                _print([name, ", ".join(map(str, numbers)), f"{gain:+.2f}"])
+            gains = [gain for _, gain in picked.values()]
+            print(f"{kind}, portfolio of {count} against any {count} draws: {_mean(gains)}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trained", type=Path)
     found = read(parser.parse_args().trained)
-    header = [
-        "data",
-        "baseline",
-        "recipe",
-        "guess",
-        "3: random",
-        "3: guess",
-        "7: random",
-        "7: guesses",
-    ]
-    for row in [header, *rows_of(found)]:
-        print(" | ".join(row))
-    for row in [["left out", "portfolio", "better by"], *portfolio(found, 2)]:
-        print(" | ".join(row))
+    print_trials(found)
+    print_portfolios(found)
 
 
 if __name__ == "__main__":

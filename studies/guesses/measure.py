@@ -3,8 +3,8 @@
     python studies/guesses/measure.py --data-dir DIR --out studies/guesses/trained.csv
 
 A line of the CSV is one configuration: baseline, recipe, guess, a draw of the prior, or one of the
-space at random; `search` is the mean of two folds, as a search would see it, `truth` that of the
-two others. Nothing is pruned. Interrupted, it goes on where it was. `compare.py` reads the file.
+space at random; with its score on each fold, and none where the training diverged. Nothing is
+pruned. Interrupted, it goes on where it was. `compare.py` reads the file.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ import csv
 import time
 from dataclasses import asdict
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import optuna
 import torch
 from optuna.samplers import RandomSampler
 
-from data import all_data
+from data import FOLDS, all_data
 from tuner.data.splits import folds
 from tuner.errors import TunerError
 from tuner.search.scoring import History
@@ -36,8 +35,9 @@ if TYPE_CHECKING:
     from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
 
-DRAWS, RANDOM = 4, 6
-FIELDS = ("data", "seed", "kind", "number", "search", "truth", "seconds", "hyperparameters")
+DRAWS, RANDOM = 8, 12
+SCORES = tuple(f"fold_{fold}" for fold in range(FOLDS))
+FIELDS = ("data", "seed", "kind", "number", *SCORES, "seconds", "hyperparameters")
 
 
 def configurations(case: Case, data: Dataset, seed: int) -> Iterator[tuple[str, int, Any]]:
@@ -93,9 +93,9 @@ def main() -> None:
                         continue
                     began = time.process_time()
                     found = scores(case, data, seed, values)
-                    pair = (fmean(found[:2]), fmean(found[2:])) if found else ("", "")
                     seconds = f"{time.process_time() - began:.1f}"
-                    writer.writerow([name, seed, kind, number, *pair, seconds, asdict(values)])
+                    written = found or [""] * FOLDS
+                    writer.writerow([name, seed, kind, number, *written, seconds, asdict(values)])
                     file.flush()
 
 

@@ -69,6 +69,8 @@ ARMS = {
     "batches of 16, 240 epochs": replace(LONG, batch_size=16, epochs=240),
     "augmentation 1": replace(LONG, augmentation=1.0),
     "learning rate 6e-3": replace(LONG, learning_rate=6e-3),
+    "3 blocks, 32 channels": replace(LONG, depth=3, width=32),
+    "4 blocks, 32 channels": replace(LONG, width=32),
     "augmentation 0.8, 160 epochs": replace(NOW, augmentation=0.8, epochs=160),
 }
 

@@ -5,7 +5,8 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from optuna.trial import TrialState
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState, create_trial
 
 from tests.report.studies import add_trial, make_study
 from tuner.engines.forking import CAN_FORK, pool
@@ -95,6 +96,33 @@ def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure coarsely, where it does not matter what comes of it."""
     for name, value in (("RESAMPLES", 4), ("TREES", 4), ("TREES_A_RESAMPLE", 2)):
         monkeypatch.setattr(f"tuner.evidence.importance.{name}", value)
+
+
+@pytest.mark.usefixtures("few_trees")
+def test_a_choice_counts_once_where_suggest_makes_two_hyperparameters_of_it(tmp_path: Path) -> None:
+    study, draw = make_study(tmp_path), random.Random(0)
+    for _ in range(12):
+        norm, dropout = draw.random() < 0.5, draw.random()
+        fields = {
+            "batch_norm": norm,
+            "pool_first": norm,
+            "dropout": dropout,
+            "kept": 1 - dropout,
+            "width": 64 if norm else draw.choice([16, 32]),
+        }
+        study.add_trial(
+            create_trial(
+                value=0.6 + 0.2 * norm + 0.1 * dropout,
+                params={"batch_norm": norm, "dropout": dropout},
+                distributions={
+                    "batch_norm": CategoricalDistribution((False, True)),
+                    "dropout": FloatDistribution(0, 1),
+                },
+                user_attrs={"hyperparameters": fields},
+            )
+        )
+    found = by_name(importance(study)["final"])
+    assert found.keys() == {"batch_norm", "dropout", "width"}
 
 
 @pytest.mark.usefixtures("few_trees")

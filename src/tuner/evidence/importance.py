@@ -3,8 +3,9 @@
 Hutter et al. 2014, "An Efficient Approach for Assessing Hyperparameter Importance", as Optuna has
 it. Every value of every hyperparameter enters, also where it was not drawn, and with it one that is
 pure noise (Kursa and Rudnicki 2010, "Feature Selection with the Boruta Package"): what does not
-beat that one has shown nothing. Scores enter as ranks, or one trial that went wrong would outweigh
-all others.
+beat that one has shown nothing. What `suggest` makes of another one and always changes with it does
+not enter: the two would share what one choice is worth. Scores enter as ranks, or one trial that
+went wrong would outweigh all others.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from tuner.study.trials import scored_trials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Set as AbstractSet
     from concurrent.futures import Executor
 
     from optuna.distributions import BaseDistribution
@@ -81,11 +83,14 @@ def importance(study: optuna.Study, pool: Executor | None = None) -> dict[str, A
     rung = min(reached, default=0)
     early = [(t, t.intermediate_values[rung]) for t in trials if rung in t.intermediate_values]
     final = _rows((trial, trial.values[0]) for trial in complete)
+    drawn = {name for trial in trials for name in trial.params}
     return {
         "trials": len(trials),
         "rung": rung,
-        "final": _measure(final, derive(seed, Stream.IMPORTANCE), pool),
-        "early": _measure(_rows(early), derive(seed, Stream.IMPORTANCE), pool) if rung else None,
+        "final": _measure(final, drawn, derive(seed, Stream.IMPORTANCE), pool),
+        "early": _measure(_rows(early), drawn, derive(seed, Stream.IMPORTANCE), pool)
+        if rung
+        else None,
     }
 
 
@@ -97,11 +102,13 @@ def _rows(trials: Iterable[tuple[FrozenTrial, float]]) -> Rows:
     ]
 
 
-def _measure(rows: Rows, seed: int, pool: Executor | None) -> dict[str, Any] | None:
+def _measure(
+    rows: Rows, drawn: AbstractSet[str], seed: int, pool: Executor | None
+) -> dict[str, Any] | None:
     values = {value for _, value in rows}
     if len(rows) < FEWEST_TRIALS or len(values) < 2:
         return None
-    names = _varied(rows)
+    names = _varied(rows, drawn)
     if not names:
         return None
     draw = np.random.default_rng(seed)
@@ -128,10 +135,22 @@ def _measure(rows: Rows, seed: int, pool: Executor | None) -> dict[str, Any] | N
     return {"trials": len(rows), "hyperparameters": found, "shadow": shadow}
 
 
-def _varied(rows: Rows) -> list[str]:
-    """Return the hyperparameters that every trial has, and not all the same."""
+def _varied(rows: Rows, drawn: AbstractSet[str]) -> list[str]:
+    """Return the hyperparameters that every trial has, not all the same, each choice once.
+
+    Of those that always change together, the ones that were not drawn are left out.
+    """
     known = set.intersection(*(set(row) for row, _ in rows))
-    return sorted(name for name in known if len({repr(row[name]) for row, _ in rows}) > 1)
+    changes = {name: _changes([repr(row[name]) for row, _ in rows]) for name in sorted(known)}
+    varied = [name for name, one in changes.items() if any(one)]
+    choices = {changes[name] for name in varied if name in drawn}
+    return [name for name in varied if name in drawn or changes[name] not in choices]
+
+
+def _changes(values: Sequence[str]) -> tuple[int, ...]:
+    """Return numbers of values, as they first come: equal for columns that change together."""
+    numbers: dict[str, int] = {}
+    return tuple(numbers.setdefault(value, len(numbers)) for value in values)
 
 
 @dataclass(frozen=True, slots=True)
