@@ -11,7 +11,7 @@ trials. The test rows stay closed. Interrupted, it goes on where it was.
 from __future__ import annotations
 
 import tempfile
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean, stdev
@@ -33,12 +33,12 @@ from tuner.study.configuration import StudyConfig
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from optuna.trial import FrozenTrial
 
     from tuner.case.contract import Case
-    from tuner.engines.job import Failed
+    from tuner.engines.job import Failed, Job
     from tuner.training.fitting import ReportPoint
 
 STUDY_SEED = 2**31  # of no search in a race, so what is trained on is fresh for all of them
@@ -46,19 +46,13 @@ SEEDS = 3
 Key = tuple[str, ...]  # case, side, trials and seed of a run
 
 
-def confirm(
-    reference: str, best: Mapping[Key, FrozenTrial], data_dir: Path | None, out: Path
-) -> None:
-    """Train the best trial of each run on `SEEDS` fresh seeds; append what is not yet in `out`."""
+@contextmanager
+def fresh_config(reference: str, data_dir: Path | None) -> Iterator[StudyConfig]:
+    """Lend the configuration of a study of the case whose folds no search has seen."""
     case = load_case(reference)
     dataset = case.dataset(Folders(given=data_dir))
-    place = ThisMachine()
-    plan = Plan.for_machine(images=dataset.pixels is not None)
-    wanted = [(key, index) for index in range(SEEDS) for key in best]
-    done = {_key(row) for row in read(out)}
-    missing = [(key, index) for key, index in wanted if (*key, str(index)) not in done]
     with tempfile.TemporaryDirectory() as folder:
-        config = StudyConfig(
+        yield StudyConfig(
             case=case,
             reference=reference,
             source=source_of(reference),
@@ -66,17 +60,28 @@ def confirm(
             data_folder=cache.store(dataset, Path(folder)),
             seed=STUDY_SEED,
             fixed={},
-            plan=plan,
+            plan=Plan.for_machine(images=dataset.pixels is not None),
         )
+
+
+def fresh_job(config: StudyConfig, trial: FrozenTrial, index: int) -> Job:
+    """Return the training of a trial's configuration on all folds of a fresh split."""
+    split = replace(config, seed=derive(STUDY_SEED, "confirmation folds", index))
+    values = asdict(config.case.suggest(trial))
+    job = search_job(split, values, seed_of(STUDY_SEED, index))
+    return replace(job, stop_after=trial.user_attrs["best_epoch"])
+
+
+def confirm(
+    reference: str, best: Mapping[Key, FrozenTrial], data_dir: Path | None, out: Path
+) -> None:
+    """Train the best trial of each run on `SEEDS` fresh seeds; append what is not yet in `out`."""
+    wanted = [(key, index) for index in range(SEEDS) for key in best]
+    done = {_key(row) for row in read(out)}
+    missing = [(key, index) for key, index in wanted if (*key, str(index)) not in done]
+    with fresh_config(reference, data_dir) as config:
         jobs = {
-            number: replace(
-                search_job(
-                    replace(config, seed=derive(STUDY_SEED, "confirmation folds", index)),
-                    asdict(case.suggest(best[key])),
-                    seed_of(STUDY_SEED, index),
-                ),
-                stop_after=best[key].user_attrs["best_epoch"],
-            )
+            number: fresh_job(config, best[key], index)
             for number, (key, index) in enumerate(missing)
         }
 
@@ -96,9 +101,9 @@ def confirm(
             append(out, row)
             print(row, flush=True)
 
-        with closing(place.engine(plan, at_most=max(len(jobs), 1))) as engine:
+        with closing(ThisMachine().engine(config.plan, at_most=max(len(jobs), 1))) as engine:
             run_all(engine, jobs, on_end)
-    _print_means(case, best, out)
+    _print_means(config.case, best, out)
 
 
 def _key(row: Mapping[str, str]) -> Key:

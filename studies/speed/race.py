@@ -85,8 +85,8 @@ class Replica:
         ]
 
 
-def run(wanted: Replica, data_dir: Path | None, keep: Path) -> dict[str, Any]:
-    """Run a search as a process; keep its database; return its row."""
+def search(wanted: Replica, data_dir: Path | None, keep: Path) -> tuple[datetime, float]:
+    """Run a search as a process; keep its database; return when it began, and seconds."""
     source = str(Path(tuner.__file__).parents[1])
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
@@ -104,6 +104,12 @@ def run(wanted: Replica, data_dir: Path | None, keep: Path) -> dict[str, Any]:
             tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
             raise SystemExit(f"{tail}\n{' '.join(command)}: ended with status {status}")
         _copy(database, wanted.database(keep))
+    return at, seconds
+
+
+def run(wanted: Replica, data_dir: Path | None, keep: Path) -> dict[str, Any]:
+    """Run a search as a process; keep its database; return its row."""
+    at, seconds = search(wanted, data_dir, keep)
     return {
         "case": wanted.case,
         "side": wanted.side,
