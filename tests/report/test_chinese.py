@@ -43,7 +43,7 @@ NAMES = {
     *("tuner", "Optuna", "PyTorch", "Ray", "CUDA", "cuDNN", "GPU", "CSV", "FILE", "SHA", "GiB"),
     *("fANOVA", "Welch", "bootstrap", "RealMLP", "BayesianSampler", "TPESampler"),
     *("TaperingPruner", "PercentilePruner", "n_startup_trials", "multivariate", "NA"),
-    *("True", "False", "relu", "silu", "adam", "adamw", "sgd", "flatten", "average"),
+    *("True", "False", "relu", "silu", "adam", "adamw", "sgd", "flatten", "average", "both"),
     *("learning_rate", "dropout", "depth", "width", "epochs", "put_", "scatter", "macro_f"),
     *("Linux", "AMD", "EPYC", "Intel", "Xeon", "Some", "Processor", "GHz"),
     *("cpu", "float", "bfloat"),
