@@ -40,6 +40,7 @@ from optuna.trial import TrialState
 from records import append, read
 
 import tuner
+from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,8 +122,11 @@ def run(wanted: Replica, data_dir: Path | None, keep: Path) -> dict[str, Any]:
 
 
 def load_study(database: Path) -> optuna.Study:
-    """The only study of a database."""
-    return optuna.load_study(study_name=None, storage=f"sqlite:///{database}")
+    """The search that a database has; not the study of what was trained after it."""
+    storage = f"sqlite:///{database}"
+    names = optuna.get_all_study_names(storage)
+    (name,) = set(names) - {evidence_name(one) for one in names}
+    return optuna.load_study(study_name=name, storage=storage)
 
 
 def _copy(database: Path, place: Path) -> None:
