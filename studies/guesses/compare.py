@@ -19,10 +19,13 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+from measure import DRAWS, RANDOM, SCORES
 
-DRAWS, RANDOM, FOLDS = 8, 12, 4  # as `measure.py` trains them
+from data import FOLDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
 DRAWN = 4  # that a search tries after the guess
 PICKED = 2, 4  # sizes of portfolios
 PAIRS = (
@@ -66,22 +69,18 @@ def read(path: Path) -> dict[str, Found]:
     with path.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             sign = -1 if row["data"] in REGRESSIONS else 1
-            folds = [row[f"fold_{fold}"] for fold in range(FOLDS)]
+            folds = [row[name] for name in SCORES]
             scores = tuple(sign * float(one) for one in folds) if folds[0] else WORST
             found[row["data"]][row["kind"], int(row["number"])] = scores
     return {name: one for name, one in found.items() if len(one) == 3 + DRAWS + RANDOM}
 
 
-def over_partings(worth: Callable[[Parting], float]) -> float:
-    return fmean(map(worth, PARTINGS))
-
-
 def of_some(first: Sequence[Scores], others: Sequence[Scores], count: int) -> float:
     """Return the mean truth over all ways to try so many others after the first ones."""
-    return over_partings(
-        lambda parting: fmean(
-            parting.chosen([*first, *some]) for some in combinations(others, count)
-        )
+    return fmean(
+        parting.chosen([*first, *some])
+        for parting in PARTINGS
+        for some in combinations(others, count)
     )
 
 
@@ -138,8 +137,7 @@ def _print(cells: Iterable[str]) -> None:
 
 
 def _mean(gains: Sequence[float]) -> str:
-    error = stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else math.nan
-    return f"{fmean(gains):+.2f} ± {error:.2f}"
+    return f"{fmean(gains):+.2f} ± {stdev(gains) / math.sqrt(len(gains)):.2f}"
 
 
 def print_trials(found: Mapping[str, Found]) -> None:

@@ -94,7 +94,7 @@ def main() -> None:
                     began = time.process_time()
                     found = scores(case, data, seed, values)
                     seconds = f"{time.process_time() - began:.1f}"
-                    written = found or [""] * FOLDS
+                    written = map(str, found) if found else [""] * FOLDS
                     writer.writerow([name, seed, kind, number, *written, seconds, asdict(values)])
                     file.flush()
 

@@ -14,6 +14,7 @@ Interrupted, it begins the repeat again.
 from __future__ import annotations
 
 import argparse
+import math
 from contextlib import closing
 from pathlib import Path
 from statistics import fmean, median
@@ -21,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from confirm import fresh_config, fresh_job
-from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from race import CASES, Replica, load_study, search
 from records import append, read
@@ -29,6 +29,7 @@ from records import append, read
 from tuner.engines.choosing import ThisMachine
 from tuner.engines.job import Finished, run_all
 from tuner.search.scoring import fold_scores
+from tuner.study.trials import sign_of_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +58,7 @@ def worth(config: StudyConfig, trial: FrozenTrial, splits: int) -> float:
 
 def incumbents(study: optuna.Study) -> Iterator[FrozenTrial]:
     """Yield each trial that was the best when it ended, in the order in which they ended."""
-    sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+    sign = sign_of_study(study)
     ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     best: float | None = None
     for trial in sorted(ended, key=lambda one: str(one.datetime_complete)):
@@ -77,14 +78,7 @@ def repeat(
     _, taken = search(theirs, data_dir, keep)
     began, whole = search(ours, data_dir, keep)
     study = load_study(ours.database(keep))
-    sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
-    row = {
-        "case": case,
-        "seed": seed,
-        "trials": trials[0],
-        "splits": splits,
-        "plain_seconds": taken,
-    }
+    sign, seconds = sign_of_study(study), math.nan
     with fresh_config(CASES[case], data_dir) as config:
         aim = worth(config, load_study(theirs.database(keep)).best_trial, splits)
         for trial in incumbents(study):
@@ -92,10 +86,12 @@ def repeat(
             if sign * reached >= sign * aim and trial.datetime_complete is not None:
                 seconds = (trial.datetime_complete - began).total_seconds()
                 break
-        else:
-            trial, reached, seconds = study.best_trial, reached, float("nan")
     return {
-        **row,
+        "case": case,
+        "seed": seed,
+        "trials": trials[0],
+        "splits": splits,
+        "plain_seconds": taken,
         "plain_confirmed": aim,
         "trial": trial.number,
         "seconds": seconds,

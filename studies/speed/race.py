@@ -41,6 +41,7 @@ from records import append, read
 
 import tuner
 from tuner.study.store import evidence_name
+from tuner.study.trials import sign_of_study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -164,7 +165,7 @@ def _seconds_to_recipe(study: optuna.Study, began: datetime) -> float | None:
     recipe = _recipe(study)
     if recipe is None:
         return None
-    sign = 1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1
+    sign = sign_of_study(study)
     ends = [
         trial.datetime_complete
         for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
