@@ -28,13 +28,14 @@ def suggest(trial: BaseTrial) -> MnistHyperparameters:
     baseline = MnistHyperparameters()
     step_lr = trial.suggest_categorical("step_lr", (False, True))
     batch_norm = trial.suggest_categorical("batch_norm", (False, True))
-    width = trial.suggest_int("width", 16, 32, step=8)
-    # Twice as many convolutions of the full width would cost ten times the baseline.
-    narrow = width < baseline.width
+    # Drawn before the width, which is for the second choice: two convolutions of the full width
+    # would cost ten times the baseline.
+    convolutions = trial.suggest_int("convolutions", 1, 2)
+    widest = baseline.width if convolutions == 1 else 24
     return MnistHyperparameters(
         depth=trial.suggest_int("depth", 1, 3),
-        width=width,
-        convolutions=trial.suggest_int("convolutions", 1, 2) if narrow else baseline.convolutions,
+        width=trial.suggest_int("width", 16, widest, step=8),
+        convolutions=convolutions,
         padding=trial.suggest_categorical("padding", (False, True)),
         batch_norm=batch_norm,
         pool_first=batch_norm,
