@@ -5,7 +5,8 @@
 
 The first line searches each set of classes with 50 trials, trains the six best and the first guess
 on six fresh folds, and twice on all rows to see what they are worth on the 430 to 505 others. It
-continues where it was. The second replays races from the file, with the rounds in every order.
+continues where it was. The second replays races from the file, with the rounds in every order: by
+what is ranked, and how many are in each round.
 """
 
 from __future__ import annotations
@@ -54,14 +55,17 @@ CASE = replace(
     flowers.CASE, name="set{place}", load=lambda _: dataset(FOLDER, class_sets(FOLDER)[{place}])
 )
 '''
-RACES = {  # what is ranked by, whether the folds of the search count, whether the guess is in it
+# What is ranked by, whether the folds of the search count, and whether the guess is in it.
+BRIER_ON_FRESH = "brier", False, True
+RACES = {
     "accuracy, with the folds of the search": ("accuracy", True, False),
     "the same, and the guess is in it": ("accuracy", True, True),
     "accuracy on fresh folds": ("accuracy", False, True),
     "log loss on fresh folds": ("log_loss", False, True),
-    "Brier score on fresh folds": ("brier", False, True),
+    "Brier score on fresh folds": BRIER_ON_FRESH,
 }
 PLACES = (6, 4, 3, 2)
+OTHER_PLACES = ((6, 5, 4, 2), (6, 5, 3, 2), (6, 6, 4, 2), (6, 6, 3), (6, 3, 3, 3), (6,), (6,) * 6)
 
 
 def train(case_file: str, values: Mapping[str, Any], part: str, index: int) -> tuple[float, ...]:
@@ -126,12 +130,12 @@ def replay(out: Path) -> None:
         for row in csv.DictReader(file):
             known[row["set"]][int(row["trial"])].setdefault(row["part"], []).append(row)
     print("set".ljust(42), *known, "mean", sep="\t")
-    for name, rules in RACES.items():
+    races = [(name, PLACES, rules) for name, rules in RACES.items()]
+    races += [(f"the last, {places} in it", places, BRIER_ON_FRESH) for places in OTHER_PLACES]
+    for name, places, rules in races:
+        orders = list(permutations(range(ROUNDS), len(places)))
         worth = [
-            fmean(
-                _worth(trials[_winner(trials, order, *rules)])
-                for order in permutations(range(ROUNDS), len(PLACES))
-            )
+            fmean(_worth(trials[_winner(trials, order, places, *rules)]) for order in orders)
             for trials in known.values()
         ]
         _line(name, worth)
@@ -150,19 +154,21 @@ def _worth(trial: Mapping[str, list[Any]]) -> float:
 def _winner(
     trials: Mapping[int, Mapping[str, list[Any]]],
     order: Sequence[int],
+    places: Sequence[int],
     by: str,
     with_search: bool,
     with_guess: bool,
 ) -> int:
     searched = {n: [float(row["accuracy"]) for row in t["search"]] for n, t in trials.items()}
-    runners = sorted(trials, key=lambda n: -fmean(searched[n]))[: PLACES[0]]
+    runners = sorted(trials, key=lambda n: -fmean(searched[n]))[: places[0]]
     if with_guess and GUESS not in runners:
         runners[-1] = GUESS
     sign = 1 if by == "accuracy" else -1
-    for done, places in enumerate(PLACES, start=1):
+    for done, left in enumerate(places, start=1):
+        runners = runners[:left]
         fresh = {n: [float(trials[n]["fold"][r][by]) for r in order[:done]] for n in runners}
         level = {n: fmean([*(searched[n] if with_search else ()), *fresh[n]]) for n in runners}
-        runners = sorted(runners[:places], key=lambda n: -sign * level[n])
+        runners.sort(key=lambda n: -sign * level[n])
     return runners[0]
 
 

@@ -46,6 +46,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 GATED = """
 import os
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,8 +58,9 @@ GATE = Path({gate!r})
 
 def build(hyperparameters, shape):
     while GATE.exists():
-        (GATE / ray.get_runtime_context().get_node_id()).touch()
-        (GATE / f"{{os.getpid()}}.process").touch()
+        with suppress(FileNotFoundError):  # it has been opened since
+            (GATE / ray.get_runtime_context().get_node_id()).touch()
+            (GATE / f"{{os.getpid()}}.process").touch()
         time.sleep(0.05)
     return tiny.build(hyperparameters, shape)
 
@@ -95,7 +97,9 @@ class Gate:
 def kill(cluster: Cluster, node_id: str) -> None:
     """The machine loses its power: nothing says goodbye, and its workers do nothing more."""
     (node,) = (one for one in cluster.worker_nodes if one.node_id == node_id)
-    workers = psutil.Process(node.all_processes["raylet"][0].process.pid).children(recursive=True)
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    workers = raylet.children(recursive=True)
+    raylet.suspend()  # else it might report its workers' deaths, and be given the same fits again
     for worker in workers:
         worker.kill()
     cluster.remove_node(node, allow_graceful=False)

@@ -14,7 +14,8 @@ from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.observer import Message, Opened, SearchEnded, StopRequested
 from tuner.runs.searching import SearchWatch
 from tuner.runs.tries import total_with_tries
-from tuner.search.loops import NAMED, LoopCoordinator, RunningLoop
+from tuner.search.loop_running import RunningLoop
+from tuner.search.loops import NAMED, LoopCoordinator
 from tuner.search.mirror import Mirror
 from tuner.study.schema import ARM
 from tuner.study.store import settle

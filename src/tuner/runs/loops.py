@@ -32,7 +32,8 @@ from tuner.runs.record import Record
 from tuner.runs.settings import direction_of, refuse_ray_for_loop
 from tuner.runs.steps import measure_importance, report_on
 from tuner.runs.tries import with_trials_of
-from tuner.search.loops import PRUNER, SAMPLER
+from tuner.search.loop_samplers import SAMPLER
+from tuner.search.loops import PRUNER
 from tuner.study.arms import arms_of
 from tuner.study.loops import LoopConfig
 from tuner.study.opening import open_study, remove_if_empty

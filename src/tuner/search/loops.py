@@ -7,9 +7,7 @@ what is drawn and what is pruned do not depend on which call happened to be fast
 
 from __future__ import annotations
 
-import time
 import warnings
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -22,8 +20,9 @@ from tuner.case.space import drawn_by
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.errors import UsageError, first_line
 from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
-from tuner.own.loops.trial import OneByOneSampler, middle
-from tuner.search.tpe import STARTUP, Columns, RememberingTPESampler
+from tuner.search.loop_running import RunningLoop
+from tuner.search.loop_samplers import LoopSampler, MiddleSampler
+from tuner.search.tpe import STARTUP, Columns
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
 from tuner.study.opening import enqueue_arm
@@ -34,142 +33,13 @@ from tuner.study.trials import SCORED, finished, guesses_before
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import optuna
-    from optuna.distributions import BaseDistribution
-    from optuna.trial import FrozenTrial
-
     from tuner.engines.loops import LoopEngine
     from tuner.search.mirror import Mirror
     from tuner.search.virtual_time import Observer
     from tuner.study.loops import LoopConfig
 
 NAMED = frozenset({ARM, GUESS, TRIED})  # attributes of a trial whose values were named beforehand
-SAMPLER = "TPESampler(multivariate=False), n_startup_trials=10, reseeded for each hyperparameter"
 PRUNER = "MedianPruner(n_startup_trials=5)"
-
-
-@dataclass(slots=True)
-class LoopHistory:
-    """What a loop has reported so far.
-
-    Attributes:
-        stages: scores by step.
-        points: all reports, in order.
-    """
-
-    points: list[Reported] = field(default_factory=list)
-    stages: dict[int, float] = field(default_factory=dict)
-
-    def take(self, report: Reported) -> None:
-        """Take a report."""
-        self.points.append(report)
-        self.stages[report.step] = report.value
-
-    @property
-    def score(self) -> float | None:
-        """The score reported last."""
-        return self.points[-1].value if self.points else None
-
-    @property
-    def progress(self) -> str:
-        """How far it has come, in words."""
-        return f"step {self.points[-1].step}" if self.points else "starting"
-
-    def curve(self) -> list[tuple[int, float, float | None, float | None, float]]:
-        """Return all reports as (count, step, nothing, training score, validation score)."""
-        return [
-            (count, float(one.step), None, one.further.get("train"), one.value)
-            for count, one in enumerate(self.points, start=1)
-        ]
-
-
-@dataclass(slots=True)
-class RunningLoop:
-    """A call of a loop that a trial is.
-
-    Attributes:
-        sampler: draws what it asks for.
-        prunable: off for baseline and recipe, which a report has to have, and for guesses.
-        named: values that a person has named for it.
-        undecided: whether the pruner has to be asked about its last report.
-        begun, clock, started: as `RunningTrial` has them; work is counted in reports.
-    """
-
-    trial: optuna.Trial
-    sampler: BaseSampler
-    prunable: bool
-    replayed: frozenset[int]
-    named: Mapping[str, Any] = field(default_factory=dict)
-    history: LoopHistory = field(default_factory=LoopHistory)
-    undecided: bool = False
-    begun: float = 0.0
-    clock: float = 0.0
-    started: float = 0.0
-
-    @property
-    def number(self) -> int:
-        """The trial's number."""
-        return self.trial.number
-
-    def begin(self, now: float) -> None:
-        """Begin at this virtual time."""
-        self.begun = self.clock = now
-        self.started = time.perf_counter()
-        self.trial.set_user_attr("begun", now)
-
-
-class LoopSampler(RememberingTPESampler):
-    """TPE for one trial of a loop: each hyperparameter is drawn from a stream of its own.
-
-    So what is drawn does not depend on what was drawn before an interrupt. It learns from the
-    trials that had ended when the trial was asked for, and from no other.
-
-    Args:
-        informed: how many had ended.
-        startup: how many have to end before it learns from them.
-    """
-
-    def __init__(self, seed: int, columns: Columns, informed: int, startup: int = STARTUP) -> None:
-        super().__init__(seed, columns, startup)
-        self._seed, self._informed = seed, informed
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Divide the trials that had ended into good ones and the rest."""
-        del trial
-        states = (TrialState.COMPLETE, TrialState.PRUNED)
-        ended = [
-            other
-            for other in study.get_trials(deepcopy=False, states=states)
-            if other.user_attrs.get(PLACE, 0) < self._informed
-        ]
-        self.learn_from(study, ended, len(ended))
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Draw a hyperparameter."""
-        one = RememberingTPESampler(derive(self._seed, param_name), self._columns, self.startup)
-        one.groups = self.groups
-        return one.sample_independent(study, trial, param_name, param_distribution)
-
-
-class MiddleSampler(OneByOneSampler):
-    """Gives the middle of every range: for what a baseline or recipe does not name."""
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Return the middle."""
-        del study, trial, param_name
-        return middle(param_distribution)
 
 
 class LoopCoordinator(VirtualTimeSearch[RunningLoop]):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tuner.study.configuration import Order
 
 PACKAGE = Path(__file__).parents[1]
-RULES = ("own/loops/*.py", "engines/loop*.py", "search/loops.py", "seeds.py")
+RULES = ("own/loops/*.py", "engines/loop*.py", "search/loop*.py", "seeds.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

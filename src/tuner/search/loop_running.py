@@ -1,0 +1,85 @@
+"""A call of a loop that a trial is, and what it has reported so far."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import optuna
+    from optuna.samplers import BaseSampler
+
+    from tuner.own.loops.events import Reported
+
+
+@dataclass(slots=True)
+class LoopHistory:
+    """What a loop has reported so far.
+
+    Attributes:
+        stages: scores by step.
+        points: all reports, in order.
+    """
+
+    points: list[Reported] = field(default_factory=list)
+    stages: dict[int, float] = field(default_factory=dict)
+
+    def take(self, report: Reported) -> None:
+        """Take a report."""
+        self.points.append(report)
+        self.stages[report.step] = report.value
+
+    @property
+    def score(self) -> float | None:
+        """The score reported last."""
+        return self.points[-1].value if self.points else None
+
+    @property
+    def progress(self) -> str:
+        """How far it has come, in words."""
+        return f"step {self.points[-1].step}" if self.points else "starting"
+
+    def curve(self) -> list[tuple[int, float, float | None, float | None, float]]:
+        """Return all reports as (count, step, nothing, training score, validation score)."""
+        return [
+            (count, float(one.step), None, one.further.get("train"), one.value)
+            for count, one in enumerate(self.points, start=1)
+        ]
+
+
+@dataclass(slots=True)
+class RunningLoop:
+    """A call of a loop that a trial is.
+
+    Attributes:
+        sampler: draws what it asks for.
+        prunable: off for baseline and recipe, which a report has to have, and for guesses.
+        named: values that a person has named for it.
+        undecided: whether the pruner has to be asked about its last report.
+        begun, clock, started: as `RunningTrial` has them; work is counted in reports.
+    """
+
+    trial: optuna.Trial
+    sampler: BaseSampler
+    prunable: bool
+    replayed: frozenset[int]
+    named: Mapping[str, Any] = field(default_factory=dict)
+    history: LoopHistory = field(default_factory=LoopHistory)
+    undecided: bool = False
+    begun: float = 0.0
+    clock: float = 0.0
+    started: float = 0.0
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.trial.number
+
+    def begin(self, now: float) -> None:
+        """Begin at this virtual time."""
+        self.begun = self.clock = now
+        self.started = time.perf_counter()
+        self.trial.set_user_attr("begun", now)
