@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STORAGE = Path("storage")
 DATABASE = "studies.db"
 SQLITE = "sqlite:///"
+MARKS = "databases"  # a file for each that has files in the folder and is not the folder's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,28 @@ class Workplace:
     def is_default(self) -> bool:
         """Whether commands find it without being told."""
         return self == type(self).at()
+
+    @property
+    def mark(self) -> str:
+        """A short name of the database: the same for the same one, and nothing in it is secret."""
+        file = database_file(self.url)
+        return _mark(self.url) if file is None else _mark(f"sqlite://{file.resolve()}")
+
+    @property
+    def marks(self) -> set[str]:
+        """Names of the databases whose studies have files in the folder, as far as it was noted."""
+        folder = self.root / MARKS
+        return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+    def note_database(self) -> None:
+        """Note that studies of this database have files in the folder, if nothing else tells so.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        if self.url != type(self).at(self.root).url and self.mark not in self.marks:
+            (self.root / MARKS).mkdir(parents=True, exist_ok=True)
+            (self.root / MARKS / self.mark).touch()
 
     @property
     def data(self) -> Path:
@@ -161,11 +184,15 @@ def _beside(url: str, file: Path | None) -> Path:
         if file.name == DATABASE:
             return file.parent
         return file.with_suffix("") if file.suffix else file.with_name(f"{file.name}-files")
-    # Without what is secret in it, and different for two databases of one server.
+    return STORAGE / _mark(url)
+
+
+def _mark(url: str) -> str:
+    """Return a name for a database: nothing secret, and different for two of one server."""
     scheme = url.partition(":")[0].partition("+")[0]
     before, _, options = url.partition("://")[2].partition("?")
     where = before.rpartition("@")[2]
     told = dict(parse_qsl(options))
     where += "".join(f" {told[name]}" for name in ("host", "port", "dbname") if name in told)
     digest = hashlib.sha256(where.encode()).hexdigest()[:8]
-    return STORAGE / f"{scheme}-{digest}"
+    return f"{scheme}-{digest}"

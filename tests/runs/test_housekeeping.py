@@ -21,12 +21,14 @@ from tuner.report.facts import gather
 from tuner.runs.cleaning import find_waste, take_away
 from tuner.runs.contrast import contrast
 from tuner.runs.deletion import delete_study
+from tuner.runs.holding import at_work
 from tuner.runs.inventory import short_verdict, studies_of
 from tuner.runs.renaming import rename_study
 from tuner.study.catalogue import Catalogue
 from tuner.study.lock import only_writer
 from tuner.study.schema import CONFIRMATION
 from tuner.study.store import load_study, open_storage, settle
+from tuner.workplace import Workplace
 
 LONG_AGO = 1_000_000_000
 
@@ -263,7 +265,31 @@ def test_evidence_without_its_study_is_found(own_workplace: Path) -> None:
 def test_a_folder_that_databases_share_has_no_orphans(own_workplace: Path) -> None:
     assert own_workplace.is_dir()
     HERE.report("gone").mkdir()
+    assert waste()
     (HERE.root / "another.db").touch()
+    assert waste() == {}
+
+
+@pytest.mark.parametrize("name", ["team.sqlite", "no suffix"])
+def test_a_database_is_known_by_what_it_is(own_workplace: Path, name: str) -> None:
+    assert own_workplace.is_dir()
+    HERE.report("gone").mkdir()
+    (HERE.root / "notes.txt").write_text("no database")
+    assert waste()
+    open_storage(f"sqlite:///{HERE.root / name}", create=True).engine.dispose()
+    assert waste() == {}
+
+
+def test_a_database_elsewhere_is_noted_where_its_studies_have_files(
+    own_workplace: Path, tmp_path: Path
+) -> None:
+    assert own_workplace.is_dir()
+    HERE.report("gone").mkdir()
+    for url in (DATABASE, f"sqlite:///{HERE.root.resolve() / 'studies.db'}"):
+        with at_work(Workplace.at(HERE.root, url), "tiny"):
+            assert waste(), "it is this folder's own, by whatever name"
+    with at_work(Workplace.at(HERE.root, f"sqlite:///{tmp_path}/team.db"), "tiny"):
+        pass
     assert waste() == {}
 
 

@@ -176,8 +176,15 @@ def test_a_session_ends_with_its_token_and_by_logging_out(empty: Service) -> Non
     assert client.get("/tuner/").status_code == 303, "the old cookie opens nothing"
     client.cookies.clear()
     client.post("/tuner/login", data=login)
+    ann = empty.tokens.find(token)
+    assert ann is not None
+    assert empty.tokens.still_open(ann)
     empty.tokens.revoke("ann")
     assert client.get("/tuner/").status_code == 303
+    assert not empty.tokens.still_open(ann), "what is open by it, as a stream, ends"
+    empty.tokens.create("ann", "admin")
+    assert client.get("/tuner/").status_code == 303, "a new token of that name is another token"
+    assert not empty.tokens.still_open(ann)
 
 
 @pytest.mark.parametrize("by", ["header", "form"])

@@ -10,6 +10,8 @@ from tests.serve.making import client_of
 from tuner.commands.clean import main as clean
 from tuner.runs.backup import back_up
 from tuner.serve.events import stream
+from tuner.serve.messenger import Messenger
+from tuner.serve.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,6 +140,16 @@ def test_a_study_that_was_renamed_or_deleted_leaves_no_row(
         assert names == (["other"] if command[0] == "rename" else [])
 
 
+@pytest.mark.parametrize("part", [Supervisor, Messenger])
+def test_a_part_that_has_ended_is_told(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, part: type
+) -> None:
+    assert client.get("/readyz").status_code == 200
+    monkeypatch.setattr(part, "is_well", False)
+    answer = client.get("/readyz")
+    assert (answer.status_code, "start the service again" in answer.text) == (503, True)
+
+
 def test_it_says_how_it_is(client: TestClient) -> None:
     assert client.get("/healthz").text == "ok\n"
     assert client.get("/readyz").text == "ready\n"
@@ -157,7 +169,7 @@ def test_it_says_how_it_is(client: TestClient) -> None:
 def test_events_are_resumed_by_their_id(service: Service) -> None:
     async def first(last: str | None) -> str | None:
         with anyio.move_on_after(1):
-            async for text in stream(service.browser, "tiny", last).body_iterator:
+            async for text in stream(service.browser, "tiny", last, lambda: True).body_iterator:
                 return str(text)
         return None
 

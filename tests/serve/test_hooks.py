@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.serve.making import client_of, form_key
+from tests.waiting import wait_until
 from tuner.errors import UsageError
 from tuner.serve.hooks import PAUSES, PREFIX, Hooks, place_of
 from tuner.serve.messenger import Messenger
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tuner.serve.service import Service
+    from tuner.serve.tables import Delivery, Hook
 
 PEM = Path(__file__).with_name("loopback.pem")
 V1 = "/api/v1"
@@ -268,3 +270,48 @@ def test_a_thread_sends(empty: Service, listener: Listener) -> None:
         messenger._thread.join(0.05)
     messenger.close()
     messenger._thread.join()
+
+
+def test_one_message_that_fails_keeps_no_other_from_being_sent(
+    empty: Service,
+    hooks: Hooks,
+    listener: Listener,
+    now: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = (hooks.add(f"{listener.url}&n={number}", "ann") for number in (1, 2))
+    end(empty, "done", now[0] + 1)
+    now[0] += 2
+    honest = Hooks._post
+
+    def post(self: Hooks, hook: Hook, one: Delivery, now: float) -> tuple[bool, str]:
+        if hook.id == first.id:
+            raise UnicodeEncodeError("ascii", "ü", 0, 1, "nobody has thought of this")
+        return honest(self, hook, one, now)
+
+    monkeypatch.setattr(Hooks, "_post", post)
+    hooks.look()
+    (failed,), (sent,) = hooks.log(first.id), hooks.log(second.id)
+    assert (failed.state, failed.attempts) == ("waiting", 1), "it is tried again later"
+    assert "nobody has thought of this" in failed.answer
+    assert sent.state == "delivered"
+
+
+def test_the_messenger_outlives_what_it_does_not_expect(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks: list[int] = []
+
+    def broken(_hooks: Hooks) -> None:
+        looks.append(1)
+        raise RuntimeError("what nobody has thought of")
+
+    monkeypatch.setattr(Hooks, "look", broken)
+    monkeypatch.setattr("tuner.serve.messenger.SECONDS_BETWEEN_LOOKS", 0.01)
+    messenger = Messenger(hooks)
+    assert messenger.is_well
+    messenger.start()
+    wait_until(lambda: len(looks) > 1)
+    assert messenger.is_well
+    messenger.close()
+    assert "what nobody has thought of" in caplog.text

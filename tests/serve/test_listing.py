@@ -14,6 +14,7 @@ from tuner.runs.inventory import Entry
 from tuner.serve.listing import Listing, Row
 from tuner.serve.requests import Request
 from tuner.serve.searches import Searches
+from tuner.study.service_tables import forget_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +139,8 @@ def resumed_and_done(queue: Queue) -> None:
 
 def deleted(queue: Queue) -> None:
     queue.cancel(2)
-    queue.forget("study 1")
+    with queue.engine.begin() as connection:
+        forget_rows(connection, "study 1")
 
 
 def again(queue: Queue) -> None:
@@ -146,7 +148,7 @@ def again(queue: Queue) -> None:
 
 
 def extended(queue: Queue) -> None:
-    queue.change(1, trials=7)
+    queue.change(1, lambda _: {"trials": 7})
 
 
 @pytest.mark.parametrize("act", [cancelled, resumed_and_done, deleted, again, extended])

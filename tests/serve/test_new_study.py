@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import stat
 import zipfile
@@ -15,7 +16,7 @@ from tests.sampling import one_in
 from tests.serve.making import client_of, form_key
 from tests.waiting import wait_until
 from tuner.errors import UsageError
-from tuner.serve import access
+from tuner.serve import access, uploads
 from tuner.serve.datashelf import DataShelf
 from tuner.serve.outlining import outline
 from tuner.serve.requests import study_request, words_of
@@ -198,8 +199,31 @@ def test_uploads_that_cannot_be_used_are_refused(
     found, text = sending(client_of(empty), name, content)
     assert found == status
     assert said in text
-    uploads = empty.workplace.root / "uploads"
-    assert not uploads.exists() or list(uploads.iterdir()) == []
+    folder = empty.workplace.root / "uploads"
+    assert not folder.exists() or list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_of_any_kind_is_refused(tmp_path: Path, kind: int) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", kind) as archive:
+        archive.writestr("a/1.png", PICTURE * 100)
+    content = bytearray(made.getvalue())
+    content[50:90] = bytes(40)
+    (tmp_path / "x.zip").write_bytes(content)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match="the ZIP file cannot be read"):
+        unpack(tmp_path / "x.zip", tmp_path / "folder")
+
+
+def test_a_disk_that_is_full_is_told(empty: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uploads, "_put", full)
+    status, text = send(client_of(empty), "x.csv", TABLE.encode())
+    assert (status, "the file cannot be kept: No space left on device" in text) == (507, True)
+    assert list((empty.workplace.root / "uploads").iterdir()) == []
 
 
 def test_an_upload_needs_its_headers_a_role_and_room(
@@ -214,8 +238,7 @@ def test_an_upload_needs_its_headers_a_role_and_room(
     empty.room.look = lambda _: Disk(100, 40)
     monkeypatch.setattr(access, "LARGEST_UPLOAD", 100)
     assert send(client, "x.csv", content)[0] == 413
-    uploads = empty.workplace.root / "uploads"
-    assert list(uploads.iterdir()) == []
+    assert list((empty.workplace.root / "uploads").iterdir()) == []
     viewer = client_of(empty, empty.tokens.create("ann", "viewer"))
     assert viewer.post(UPLOAD, content=content).status_code == 403
 
@@ -283,6 +306,15 @@ def test_what_the_owner_has_put_there_is_offered(tmp_path: Path) -> None:
     assert shelf.names("images") == ["data/photos"]
     assert shelf.columns("data/houses.csv") == ["a", "b"]
     assert shelf.columns("data/cars.parquet") == []
+    for name, content in (
+        ("mac.csv", b"a,b\r1,2\r3,4\r"),
+        ("windows.csv", "a;b\r\n1;2\r\n".encode("utf-8-sig")),
+        ("long.csv", b"a,b\n" + b"x" * 200_000 + b",2\n"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert shelf.columns(f"data/{name}") == ["a", "b"], name
+    (tmp_path / "empty.csv").touch()
+    assert shelf.columns("data/empty.csv") == []
     with pytest.raises(UsageError, match="only the machine's owner removes it"):
         shelf.remove("data/houses.csv")
 
@@ -329,7 +361,7 @@ def test_the_time_left_is_corrected_as_trials_end(service: Service) -> None:
 
 
 @pytest.mark.slow  # a process for each study
-def test_a_study_of_an_upload_runs(empty: Service, tmp_path: Path) -> None:
+def test_a_study_of_an_upload_runs_and_makes_a_model(empty: Service) -> None:
     client = client_of(empty)
     send(client, "houses.csv", TABLE.encode())
     case = "table --data uploads/houses.csv --target price"
@@ -338,6 +370,17 @@ def test_a_study_of_an_upload_runs(empty: Service, tmp_path: Path) -> None:
             "/api/v1/studies", json={"case": case, "name": "houses", "trials": 2, "seeds": 0}
         )
         wait_until(lambda: empty.queue.all()[0].state not in {"queued", "running"})
-    (job,) = empty.queue.all()
-    assert job.state == "done", job.last_words
+        client.post("/api/v1/studies/houses/models", json={"arm": "best"})
+        wait_until(lambda: empty.queue.all()[0].state not in {"queued", "running"})
+    for job in empty.queue.all():
+        assert job.state == "done", job.last_words
     assert Workplace.at(empty.workplace.root).report("houses").is_dir()
+    (model,) = client.get("/api/v1/models").json()["models"]
+    assert model["case"] == "table houses.csv price", "another table has another current model"
+    promoted = client.post(
+        f"/api/v1/models/houses/{model['bundle']}/promote",
+        json={"alias": "current", "reason": "the first"},
+    )
+    assert promoted.status_code == 201, promoted.text
+    current = client.get("/api/v1/cases/table%20houses.csv%20price/current").json()
+    assert current["study"] == "houses"

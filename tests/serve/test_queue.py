@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from tuner.serve.queue import Queue
 from tuner.serve.requests import Request, study_request, words_of
 from tuner.serve.schema import prepare
 from tuner.serve.shelf import Shelf
+from tuner.serve.tidying import Tidying
+from tuner.study.service_tables import forget_rows, rename_rows
 from tuner.study.store import open_storage, refuse_another_database
 from tuner.workplace import Workplace, database_file
 
@@ -135,13 +138,84 @@ def test_what_has_ended_can_be_resumed_and_not_paused(queue: Queue, state: str) 
 def test_a_change_restarts_what_runs_and_queues_what_is_done(queue: Queue) -> None:
     number = queue.submit(REQUEST, "ann").id
     queue.claim("a")
-    assert queue.change(number, trials=9).wish == "restart"
+    assert queue.change(number, lambda _: {"trials": 9}).wish == "restart"
     assert queue.beat(number, "a") == "restart"
     queue.end(number, "a", "done", "")
-    again = queue.change(number, trials=12)
+    again = queue.change(number, lambda _: {"trials": 12})
     assert (again.state, again.options["trials"]) == ("queued", 12)
     assert queue.pause(number).state == "paused"
-    assert queue.change(number, trials=13).state == "paused"
+    assert queue.change(number, lambda _: {"trials": 13}).state == "paused"
+
+
+def test_what_is_changed_in_the_last_moment_is_still_done(queue: Queue) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    queue.claim("a")
+    queue.change(number, lambda _: {"trials": 9})
+    queue.end(number, "a", "done", "its process ended before it was asked to")
+    job = queue.get(number)
+    assert (job.state, job.wish, job.ended, job.options["trials"]) == ("queued", "", None, 9)
+    queue.claim("a")
+    queue.end(number, "a", "done", "")
+    assert (queue.get(number).state, queue.get(number).ended) == ("done", 1000.0)
+
+
+def test_changes_at_the_same_moment_are_all_kept(queue: Queue) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    names = [f"depth={place}" for place in range(8)]
+
+    def add(name: str) -> None:
+        queue.change(number, lambda options: {"tries": [*options["tries"], name]})
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(add, names))
+    assert sorted(queue.get(number).options["tries"]) == names
+
+
+def test_what_is_at_hand_is_what_is_at_work_else_the_search(queue: Queue) -> None:
+    search = queue.submit(REQUEST, "ann").id
+    queue.claim("a")
+    queue.end(search, "a", "done", "")
+    model = queue.submit(Request("retrain", "housing", "housing", {"arm": "best"}), "ann").id
+    found = queue.at_hand("housing")
+    assert found is not None
+    assert found.id == model
+    queue.cancel(model)
+    found = queue.at_hand("housing")
+    assert found is not None
+    assert found.id == search
+    assert queue.at_hand("another") is None
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["with a service", "without"])
+def test_a_study_takes_its_rows_with_it(queue: Queue, known: bool) -> None:
+    child = Request("study", "child", "housing", {"parent": "housing"})
+    queue.submit(child, "ann")
+    number = queue.submit(REQUEST, "ann").id
+    queue.pause(number)
+    tidying = Tidying(queue.engine)
+    tidying.tag("housing", ["good"])
+    tidying.tag("new", ["of a study that is gone"])
+    tidying.archive("housing", "ann")
+    with queue.engine.begin() as connection:
+        if not known:
+            for name in ("tuner_jobs", "tuner_tags", "tuner_archived", "tuner_promotions"):
+                connection.execute(text(f"ALTER TABLE {name} RENAME TO kept_{name}"))
+        rename_rows(connection, "housing", "new")
+        forget_rows(connection, "gone")
+        if not known:
+            for name in ("tuner_jobs", "tuner_tags", "tuner_archived", "tuner_promotions"):
+                connection.execute(text(f"ALTER TABLE kept_{name} RENAME TO {name}"))
+    name = "new" if known else "housing"
+    assert queue.get(number).study == name
+    assert tidying.tags_of(name) == ["good"]
+    assert tidying.is_archived(name)
+    assert queue.get(1).options["parent"] == name
+    with queue.engine.begin() as connection:
+        forget_rows(connection, name)
+    assert tidying.tags_of(name) == []
+    assert not tidying.is_archived(name)
+    assert queue.get(number).state == "done"
+    assert queue.get(1).state == "queued", "another study's"
 
 
 def test_an_unknown_job_is_named(queue: Queue) -> None:

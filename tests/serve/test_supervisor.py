@@ -143,7 +143,7 @@ def test_pause_resume_a_larger_total_and_a_try(queue: Queue, workplace: Workplac
     until(supervisor, number, lambda job: job.state == "running")
     queue.pause(number)
     assert until(supervisor, number, ended).state == "paused"
-    queue.change(number, trials=TRIALS + 2, tries=["width=3"])
+    queue.change(number, lambda _: {"trials": TRIALS + 2, "tries": ["width=3"]})
     queue.resume(number)
     assert until(supervisor, number, ended).state == "done"
     trials = load_study(workplace.url, "tiny").get_trials()
@@ -151,7 +151,7 @@ def test_pause_resume_a_larger_total_and_a_try(queue: Queue, workplace: Workplac
     assert [trial.user_attrs["tried"] for trial in trials if "tried" in trial.user_attrs] == [
         {"width": 3}
     ]
-    model = queue.submit(retrain_request("tiny", "tiny", "best", SHELF), "ann").id
+    model = queue.submit(retrain_request("tiny", TINY, "best", SHELF), "ann").id
     job = until(supervisor, model, ended)
     assert job.state == "done", job.last_words
     assert [path.name for path in workplace.bundles("tiny").iterdir()]
@@ -221,3 +221,55 @@ def test_a_deletion_that_has_nothing_left_to_do_is_done(queue: Queue, workplace:
     delete_study(workplace, "tiny")  # by the process, which was killed before it said so
     assert until(supervisor, number, ended).state == "done"
     assert [job.state for job in queue.all()] == ["done"]
+
+
+def test_a_retraining_is_no_study_to_be_paused(queue: Queue, workplace: Workplace) -> None:
+    """Whoever stops its process has a job that has failed, and not one that nobody can resume."""
+    number = submit(queue, seeds=0, trials=2)
+    supervisor = Supervisor(queue, workplace, SHELF, 1)
+    assert until(supervisor, number, ended).state == "done"
+    Upkeep(budget=1).keep(queue.engine)
+    folder = workplace.bundles("tiny") / "large"
+    folder.mkdir(parents=True)
+    (folder / "weights").write_bytes(bytes(3 * MEBIBYTE))
+    model = queue.submit(retrain_request("tiny", TINY, "best", SHELF), "ann").id
+    until(supervisor, model, lambda job: job.state == "running")
+    supervisor._looked_after = 0
+    supervisor.look()
+    assert queue.get(model).wish == ""
+    os.kill(process_of(supervisor).pid, signal.SIGTERM)
+    assert until(supervisor, model, ended).state in {"failed", "done"}
+
+
+def test_what_was_asked_for_holds_when_the_service_ends(queue: Queue, workplace: Workplace) -> None:
+    number = submit(queue, seeds=0)
+    supervisor = Supervisor(queue, workplace, SHELF, 1)
+    until(supervisor, number, lambda job: job.state == "running")
+    queue.cancel(number)
+    supervisor.close()
+    assert queue.get(number).state == "cancelled"
+
+
+def test_it_outlives_what_it_does_not_expect(
+    queue: Queue,
+    workplace: Workplace,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("what nobody has thought of")
+
+    number = submit(queue, seeds=0, trials=2)
+    supervisor = Supervisor(queue, workplace, SHELF, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("tuner.serve.supervisor.Process", broken)
+        supervisor.look()
+        assert (queue.get(number).state, queue.at_work()) == ("queued", [])
+    with monkeypatch.context() as patch:
+        patch.setattr(Supervisor, "_look_after", broken)
+        supervisor.start()
+        wait_until(lambda: "what nobody has thought of" in caplog.text)
+        assert supervisor.is_well
+        wait_until(lambda: ended(queue.get(number)))
+        assert queue.get(number).state == "done"
+    supervisor.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -72,10 +74,14 @@ def belongings_of(workplace: Workplace, catalogue: Catalogue, name: str) -> list
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder."""
-    if not path.is_dir() or path.is_symlink():
-        return path.lstat().st_size
-    return sum(one.lstat().st_size for one in path.rglob("*") if not one.is_dir())
+    """Return the bytes of a file, or of all files in a folder; what has gone meanwhile has none."""
+    inside = path.rglob("*") if path.is_dir() and not path.is_symlink() else (path,)
+    sizes = 0
+    for one in inside:
+        with suppress(FileNotFoundError):
+            found = one.lstat()
+            sizes += 0 if stat.S_ISDIR(found.st_mode) else found.st_size
+    return sizes
 
 
 def remove(path: Path) -> None:

@@ -34,6 +34,7 @@ Kind = Literal[
 ]
 JOBS = text("SELECT id, study, state FROM tuner_jobs")
 SECONDS_OF_A_DAY = 86_400
+SQLITE_HEADER = b"SQLite format 3\0"  # sqlite.org/fileformat2.html, 1.3
 SECONDS_AT_WORK = 3600  # what was changed within this time may still be in the making
 MEANINGS: Mapping[Kind, Message] = {
     "weights": said("weights of a confirmation that has been scored"),
@@ -103,8 +104,20 @@ def older_than(found: Iterable[Waste], days: float) -> list[Waste]:
 def is_shared(workplace: Workplace) -> bool:
     """Whether other databases may have files in the workplace's folder."""
     own = workplace in (Workplace.at(workplace.root), Workplace.at(url=workplace.url))
-    others = [path for path in workplace.root.glob("*.db") if not workplace.url.endswith(path.name)]
-    return not own or bool(others) or is_depot_shared(workplace)
+    others = bool(workplace.marks - {workplace.mark}) or _has_another_database(workplace)
+    return not own or others or is_depot_shared(workplace)
+
+
+def _has_another_database(workplace: Workplace) -> bool:
+    """Whether an SQLite file, however it is called, lies beside the workplace's own."""
+    for path in workplace.root.iterdir() if workplace.root.is_dir() else ():
+        if path.is_file() and not workplace.url.endswith(f"/{path.name}"):
+            if path.suffix == ".db":
+                return True  # one that is being made has no header yet
+            with suppress(OSError), path.open("rb") as file:  # it is gone, or not ours to read
+                if file.read(len(SQLITE_HEADER)) == SQLITE_HEADER:
+                    return True
+    return False
 
 
 def is_depot_shared(workplace: Workplace) -> bool:
@@ -266,4 +279,7 @@ def _is_new(one: Kept) -> bool:
 
 
 def _is_recent(path: Path) -> bool:
-    return time.time() - path.lstat().st_mtime < SECONDS_AT_WORK
+    """Whether a file may still be in the making; one that is gone was moved into its place."""
+    with suppress(FileNotFoundError):
+        return time.time() - path.lstat().st_mtime < SECONDS_AT_WORK
+    return True

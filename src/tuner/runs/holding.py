@@ -22,6 +22,8 @@ def at_work(workplace: Workplace, study: str) -> Iterator[None]:
         StudyError: another process holds the study.
         DepotError: the files are being moved.
         StoreError: the database cannot be used.
+        OSError: the folder cannot be written.
     """
     with only_writer(workplace.url, study), files_in_use(workplace.root):
+        workplace.note_database()
         yield

@@ -7,7 +7,7 @@ each are looked at, whoever asks (OWASP, "Cross-Site Request Forgery Prevention"
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -127,10 +127,10 @@ class Gate:
             state["person"] = person
             return None
         key = request.cookies.get(COOKIE, "")
-        name = self.service.sessions.name_of(key)
-        if name is not None:
-            found = self.service.tokens.named(name)
-            state["person"] = found and Person(found.name, found.role, key)
+        digest = self.service.sessions.digest_of(key)
+        if digest is not None:
+            found = self.service.tokens.of_digest(digest)
+            state["person"] = found and replace(found, session=key)
         if state["person"] is None and self.service.loopback and not self.service.tokens.exist():
             state["person"] = OWNER
         return None

@@ -69,7 +69,7 @@ def _with_settings(service: Service, asked: Mapping[str, Any]) -> dict[str, Any]
 
 
 def steer(service: Service, who: str, name: str, act: str) -> Job:
-    """Pause, resume or cancel a study.
+    """Pause, resume or cancel a study, or the retraining that is at work in it.
 
     Raises:
         UsageError: there is no such act, the service has not run the study, or its state does not
@@ -82,7 +82,8 @@ def steer(service: Service, who: str, name: str, act: str) -> Job:
     }
     if act not in acts:
         raise UsageError(said("no act {act!r}; the acts are {acts}", act=act, acts=", ".join(acts)))
-    return _noted(service, who, act, acts[act](job_of(service, name).id))
+    job = service.queue.at_hand(name) or job_of(service, name)
+    return _noted(service, who, act, acts[act](job.id))
 
 
 def change_total(service: Service, who: str, name: str, trials: object) -> Job:
@@ -92,7 +93,7 @@ def change_total(service: Service, who: str, name: str, trials: object) -> Job:
         UsageError: it is no such number, or the service has not run the study.
     """
     total = whole("trials", trials, 1, MOST_TRIALS)
-    job = service.queue.change(job_of(service, name).id, trials=total)
+    job = service.queue.change(job_of(service, name).id, lambda _: {"trials": total})
     return _noted(service, who, f"change the total to {total}", job)
 
 
@@ -104,15 +105,19 @@ def add_try(service: Service, who: str, name: str, typed: object) -> Job:
     """
     job = job_of(service, name)
     text = check_try(service.shelf, job.case, typed)
-    tries = [*dict.fromkeys([*job.options["tries"], text])]
-    if len(tries) > LONGEST_LIST:
-        raise UsageError(
-            said(
-                "the study has {longest_list} configurations of this kind already",
-                longest_list=LONGEST_LIST,
+
+    def added(options: Mapping[str, Any]) -> dict[str, list[str]]:
+        tries = [*dict.fromkeys([*options["tries"], text])]
+        if len(tries) > LONGEST_LIST:
+            raise UsageError(
+                said(
+                    "the study has {longest_list} configurations of this kind already",
+                    longest_list=LONGEST_LIST,
+                )
             )
-        )
-    return _noted(service, who, f"try {text}", service.queue.change(job.id, tries=tries))
+        return {"tries": tries}
+
+    return _noted(service, who, f"try {text}", service.queue.change(job.id, added))
 
 
 def begin_child(
@@ -157,8 +162,9 @@ def retrain(service: Service, who: str, name: str, arm: object) -> Job:
     """
     catalogue = catalogue_of(service.storage, name)
     catalogue.check(name)
-    case = str(catalogue.studies[name][FACTS]["case"])
-    job = service.queue.submit(retrain_request(name, case, arm, service.shelf), who)
+    facts = catalogue.studies[name][FACTS]
+    reference = str(facts.get("reference", facts["case"]))
+    job = service.queue.submit(retrain_request(name, reference, arm, service.shelf), who)
     return _noted(service, who, f"retrain the {arm}", job)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -13,10 +14,9 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from tuner.errors import StoreError, TunerError
+from tuner.errors import TunerError
 from tuner.serve import api, hookpages, pages
 from tuner.serve.access import Gate
-from tuner.serve.messenger import Messenger
 from tuner.serve.problems import on_error, on_http_error
 from tuner.serve.rendering import STATIC
 
@@ -25,22 +25,23 @@ if TYPE_CHECKING:
 
     from tuner.serve.service import Service
 
+log = logging.getLogger("tuner.serve")
+
 
 def application(service: Service) -> Starlette:
     """Return the application of a service; its jobs run while it runs."""
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
-        messenger = Messenger(service.hooks)
         over = threading.Event()
         threading.Thread(target=_read_all, args=(service, over), daemon=True).start()
         service.supervisor.start()
-        messenger.start()
+        service.messenger.start()
         try:
             yield
         finally:
             over.set()
-            messenger.close()
+            service.messenger.close()
             await run_in_threadpool(service.supervisor.close)
 
     made = Starlette(
@@ -60,7 +61,9 @@ def application(service: Service) -> Starlette:
 
 def _read_all(service: Service, over: threading.Event) -> None:
     """Read what is there before anybody asks, and later what looks leave."""
-    with suppress(StoreError):
+    try:
         service.browser.studies()
         service.counts.look()
+    except Exception:  # whoever looks is told of it, and this thread goes on
+        log.exception("what the database has could not be read at the start")
     service.browser.summaries.keep(over)

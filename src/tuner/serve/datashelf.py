@@ -5,12 +5,13 @@ A name from the network is looked up among those there are; no path is ever made
 
 from __future__ import annotations
 
-import csv
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tuner.errors import UsageError, unknown_name
+from tuner.data.sources.plain import header_of
+from tuner.errors import DataError, UsageError, unknown_name
 from tuner.language import said
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 OWNERS, UPLOADS = "data", "uploads"
 TABLES = {".csv", ".tsv", ".parquet"}
-LONGEST_HEADER = 2**16  # bytes of a table that are looked at for its columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,13 @@ class DataShelf:
         return found[name]
 
     def columns(self, name: str) -> list[str]:
-        """Return the columns of a CSV file, as far as its first line tells; else nothing."""
+        """Return the columns of a CSV file, as a study reads its header; else nothing."""
         path = self.path(name)
         if path.suffix.lower() not in {".csv", ".tsv"}:
             return []
-        with path.open("rb") as file:
-            head = file.readline(LONGEST_HEADER).decode("utf-8-sig", errors="replace").strip()
-        signs = [sign for sign in ",;\t|" if sign in head]
-        delimiter = max(signs, key=head.count) if signs else ","
-        return [one.strip() for one in next(csv.reader([head], delimiter=delimiter), [])]
+        with suppress(DataError):  # a study says what is wrong with it
+            return header_of(path) or []
+        return []
 
     def remove(self, name: str) -> None:
         """Remove an upload.

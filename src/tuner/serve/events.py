@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from tuner.serve.browsing import Browser
 
@@ -23,26 +23,32 @@ SECONDS_BETWEEN_LOOKS = 1.0
 LOOKS_UNTIL_A_SIGN = 15  # of life, where nothing changes: proxies close a silent connection
 
 
-def stream(browser: Browser, name: str, last: str | None) -> StreamingResponse:
+def stream(
+    browser: Browser, name: str, last: str | None, may_see: Callable[[], bool]
+) -> StreamingResponse:
     """Return the events of a study.
 
     Args:
         last: id of the last event that was seen.
+        may_see: whether who asks still may: a stream stays open for hours, and a token can be
+            revoked meanwhile.
 
     Raises:
         UsageError: there is no such study.
     """
     browser.study(name)
     return StreamingResponse(
-        _events(browser, name, last),
+        _events(browser, name, last, may_see),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
 
 
-async def _events(browser: Browser, name: str, last: str | None) -> AsyncIterator[str]:
+async def _events(
+    browser: Browser, name: str, last: str | None, may_see: Callable[[], bool]
+) -> AsyncIterator[str]:
     quiet = 0
-    while True:
+    while await run_in_threadpool(may_see):
         found = await run_in_threadpool(browser.study, name)
         text = json.dumps(found, ensure_ascii=False)
         mark = hashlib.sha256(text.encode()).hexdigest()[:16]

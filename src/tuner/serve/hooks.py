@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import logging
 import secrets
 import time
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ LEASE = 120.0  # seconds for which who sends has a message to itself
 LOOK_BACK = 30 * 24 * 3600.0  # seconds; what ended before is not told any more
 MOST_HOOKS, NEWEST = 100, 200
 PREFIX = "whsec_"
+log = logging.getLogger("tuner.serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,8 @@ class Hooks:
         tell = self._mail if is_mail(hook) else self._post
         try:
             good, answer = tell(hook, one, now)
-        except (UsageError, OSError) as error:
+        except Exception as error:  # this message has failed, and the others are still sent
+            log.warning("hook %d: %s: %s", hook.id, type(error).__name__, error)
             good, answer = False, str(error) or type(error).__name__
         over = good or last or attempts > len(PAUSES)
         state = "delivered" if good else "failed" if over else "waiting"

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Float, and_, case, func, literal, null, select, update
 from sqlalchemy.orm import Session
 
 from tuner.serve.tables import Job
@@ -109,19 +109,24 @@ class Leases:
     ) -> None:
         """Note how a job of ours has ended, or that it waits again.
 
+        A job that is done waits again if a person has changed it meanwhile: its process may have
+        been past the point at which it could do more.
+
         Args:
             died: whether its process has; otherwise its starts are counted anew.
         """
+        changed = and_(Job.wish == "restart", literal(state == "done"))
+        ended = self.clock() if state in ENDED else None
         with self._session() as session:
             session.execute(
                 update(Job)
                 .where(Job.id == number, Job.owner == owner, Job.state == "running")
                 .values(
-                    state=state,
+                    state=case((changed, literal("queued")), else_=literal(state)),
                     wish="",
                     owner=None,
                     lease=None,
-                    ended=self.clock() if state in ENDED else None,
+                    ended=case((changed, null()), else_=literal(ended, Float)),
                     last_words=last_words,
                     starts=Job.starts if died else 0,
                 )

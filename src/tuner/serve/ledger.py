@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tuner.bundle.finding import manifest_of
+from tuner.case.reference import door_of, options_of
 from tuner.errors import BundleError, UsageError, unknown_name
 from tuner.language import said
 from tuner.naming import folder_name
@@ -50,8 +52,8 @@ class Model:
 
     @property
     def case(self) -> str:
-        """The name of its case."""
-        return str(self.manifest.get("case", "?"))
+        """What it is a model of, as `case_of` says it."""
+        return case_of(self.manifest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Ledger:
             aliases = tuple(
                 alias
                 for (case, alias), one in sorted(now.items())
-                if case == manifest.get("case") and (one.study, one.bundle) == (study, bundle)
+                if case == case_of(manifest) and (one.study, one.bundle) == (study, bundle)
             )
             found.append(Model(study, bundle, kept, manifest, damage, aliases))
         return found
@@ -234,6 +236,23 @@ class Ledger:
 
     def _session(self) -> Session:
         return Session(self.storage.engine, expire_on_commit=False)
+
+
+def case_of(manifest: Mapping[str, Any]) -> str:
+    """Return what a bundle is a model of: the name of its case; through a door, that of its data.
+
+    All cases of a door have one name, and a model of houses does not take the place of one of
+    visits. Uploads and the owner's data have no two names alike.
+
+    >>> case_of({"case": "table", "reference": "table --data /srv/houses.csv --target price"})
+    'table houses.csv price'
+    """
+    reference = str(manifest.get("reference", ""))
+    door = door_of(reference)
+    if door is None:
+        return str(manifest.get("case", "?"))
+    options = options_of(reference)
+    return " ".join(filter(None, (door, Path(options.get("data", "")).name, options.get("target"))))
 
 
 def _check_reason(reason: str) -> None:

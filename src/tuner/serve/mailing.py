@@ -59,7 +59,7 @@ class Mail:
 
         Raises:
             OSError: the server cannot be reached, or does not take it.
-            UsageError: the password would go in the clear.
+            UsageError: the password would go in the clear, or cannot be sent.
         """
         letter = self.letter(recipient, number, made, json.loads(body))
         try:
@@ -67,6 +67,11 @@ class Mail:
                 server.send_message(letter)
         except smtplib.SMTPException as error:
             raise OSError(_reason(error)) from None
+        except UnicodeError:
+            raise UsageError(
+                "the name and the password for the mail server take ASCII letters alone, as "
+                "Python's smtplib sends no others; give the service others at its start"
+            ) from None
         return "the mail server has taken it"
 
     def letter(

@@ -31,9 +31,16 @@ class Messenger:
         """Stop; a message that is being sent then is sent again at the next start."""
         self._over.set()
 
+    @property
+    def is_well(self) -> bool:
+        """Whether its thread runs, or was not begun."""
+        return self._thread.ident is None or self._thread.is_alive()
+
     def _run(self) -> None:
         while not self._over.wait(SECONDS_BETWEEN_LOOKS):
             try:
                 self._hooks.look()
             except TunerError as error:  # the database is away for a moment
                 log.warning("%s", error)
+            except Exception:  # whatever it is: without this thread nobody is told any more
+                log.exception("the messenger met what it did not expect, and goes on")

@@ -227,7 +227,7 @@ def _log_in(asked: Asked) -> Response:
     answer = RedirectResponse(HOME, 303)
     answer.set_cookie(
         COOKIE,
-        asked.service.sessions.begin(person.name),
+        asked.service.sessions.begin(person),
         httponly=True,
         samesite="strict",
         secure=asked.request.url.scheme == "https",

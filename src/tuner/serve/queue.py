@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -15,13 +16,14 @@ from tuner.serve.turns import CHORES
 from tuner.serve.words import either, word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy.orm import Session
 
     from tuner.serve.requests import Request
     from tuner.serve.tables import Wish
 
+Options: TypeAlias = Mapping[str, Any]
 MOST_STARTS = 3  # of a process that dies each time
 SHOWN_CHORES = 10
 
@@ -84,6 +86,16 @@ class Queue(Leases):
         with self._session() as session:
             return _job(session, number)
 
+    def at_hand(self, name: str) -> Job | None:
+        """Return what is queued, running or paused for a study, else what `of_study` returns."""
+        with self._session() as session:
+            found = session.scalar(
+                select(Job).where(
+                    Job.study == name, Job.state.not_in(ENDED), Job.kind.not_in(CHORES)
+                )
+            )
+        return found or self.of_study(name)
+
     def of_study(self, name: str) -> Job | None:
         """Return the newest job that searches in a study; None: the service has never run it."""
         with self._session() as session:
@@ -131,18 +143,22 @@ class Queue(Leases):
             UsageError: it is queued or running already.
         """
         with self._session() as session:
-            job = _job(session, number)
+            job = _held(session, number)
             _refuse(job, {"paused", *ENDED}, "resumed")
             return self._queued(session, job)
 
-    def change(self, number: int, **options: Any) -> Job:
+    def change(self, number: int, change: Callable[[Options], Options]) -> Job:
         """Change how a job's command is called, and have it continue with that.
 
         A running process is asked to stop and is started again; nothing that has finished is lost.
+
+        Args:
+            change: is given the options, as they are while nobody else can change them, and returns
+                what is to be another.
         """
         with self._session() as session:
-            job = _job(session, number)
-            job.options = {**job.options, **options}
+            job = _held(session, number)
+            job.options = {**job.options, **change(job.options)}
             if job.state == "running":
                 job.wish = "restart"
                 session.commit()
@@ -156,7 +172,7 @@ class Queue(Leases):
             UsageError: it has ended.
         """
         with self._session() as session:
-            job = _job(session, number)
+            job = _held(session, number)
             _refuse(job, {"queued", "running", "paused"}, "given another priority")
             job.priority = priority
             return _saved(session, job)
@@ -182,19 +198,9 @@ class Queue(Leases):
         with self._session() as session:
             return session.scalars(chores.limit(SHOWN_CHORES)).all()
 
-    def forget(self, study: str) -> None:
-        """Have the jobs of a study that was deleted count as done: nothing is left of them."""
-        with self._session() as session:
-            session.execute(
-                update(Job)
-                .where(Job.study == study, Job.state.in_(("paused", *ENDED)))
-                .values(state="done")
-            )
-            session.commit()
-
     def _wish(self, number: int, wish: Wish, allowed: set[str]) -> Job:
         with self._session() as session:
-            job = _job(session, number)
+            job = _held(session, number)
             _refuse(job, allowed, {"pause": "paused", "cancel": "cancelled"}[wish])
             if job.state == "running":
                 job.wish = wish
@@ -240,6 +246,17 @@ def _job(session: Session, number: int) -> Job:
             said("no job {number}; the list of studies shows those there are", number=number)
         )
     return job
+
+
+def _held(session: Session, number: int) -> Job:
+    """Return a job that nobody else can change until this session ends.
+
+    An update that changes nothing takes the row, on SQLite the whole database: what is read before
+    one may be old already when something is made of it.
+    """
+    session.execute(update(Job).where(Job.id == number).values(id=Job.id))
+    session.expire_all()
+    return _job(session, number)
 
 
 def _same(job: Job, request: Request) -> Job:

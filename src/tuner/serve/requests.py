@@ -99,16 +99,18 @@ def _rarer(asked: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def retrain_request(study: str, case: str, arm: object, shelf: Shelf) -> Request:
+def retrain_request(study: str, reference: str, arm: object, shelf: Shelf) -> Request:
     """Read a wish for a model.
+
+    Args:
+        reference: to the study's case, as the study keeps it.
 
     Raises:
         UsageError: there is no such arm, or the case is not on the shelf.
     """
     if arm not in ARMS:
         raise unknown_name("arm", "arms", str(arm), ARMS)
-    shelf.reference(case)
-    return Request("retrain", study, case, {"arm": arm})
+    return Request("retrain", study, shelf.name_of(reference), {"arm": arm})
 
 
 def check_try(shelf: Shelf, case: str, typed: object) -> str:
@@ -131,11 +133,11 @@ def words_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None) 
         UsageError: its case is not on the shelf any more.
     """
     options = job.options
-    case = shelf.reference(job.case)
     where = [f"--storage={workplace.url}", f"--home={workplace.root}"]
-    if job.kind == "retrain":
-        own = [f"--case={case}"] if shelf.is_own(job.case) else []
+    if job.kind == "retrain":  # a study knows its door and its data itself
+        own = [f"--case={shelf.reference(job.case)}"] if shelf.is_own(job.case) else []
         return ["retrain", *where, *own, f"--arm={options['arm']}", "--", job.study]
+    case = shelf.reference(job.case)
     words = ["study", *where, f"--name={job.study}"]
     words += [f"--{name}={options[name]}" for name in ("trials", "seed")]
     for name in (

@@ -14,6 +14,7 @@ from tuner.serve.counting import Counts
 from tuner.serve.datashelf import DataShelf
 from tuner.serve.hooks import Hooks
 from tuner.serve.ledger import Ledger
+from tuner.serve.messenger import Messenger
 from tuner.serve.outlining import Outliner
 from tuner.serve.queue import Queue
 from tuner.serve.room import Room
@@ -59,6 +60,7 @@ class Service:
     tokens: Tokens
     acts: Acts
     hooks: Hooks
+    messenger: Messenger
     hosts: frozenset[str]
     loopback: bool
     room: Room
@@ -112,6 +114,7 @@ class Service:
             tokens=Tokens(storage.engine),
             acts=Acts(storage.engine, time.time),
             hooks=hooks,
+            messenger=Messenger(hooks),
             hosts=hosts,
             loopback=loopback,
             room=room,

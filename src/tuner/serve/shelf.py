@@ -67,6 +67,19 @@ class Shelf:
             raise unknown_name("case", "cases", name, self.names())
         return str(own[name])
 
+    def name_of(self, reference: str) -> str:
+        """Return by what name the case of a study is known here; a door as the study has it.
+
+        Raises:
+            UsageError: it is not on the shelf.
+        """
+        if reference in case_names() or door_of(reference):
+            return reference
+        own = {str(path): name for name, path in self._own().items()}
+        if reference not in own:
+            raise unknown_name("case", "cases", reference, self.names())
+        return own[reference]
+
     def space(self, name: str) -> Mapping[str, Drawn | None] | None:
         """Return what each hyperparameter of a case can be; None: its file does not tell.
 

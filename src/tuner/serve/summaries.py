@@ -8,15 +8,14 @@ first that were read longest ago.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, text
 
-from tuner.errors import StoreError
 from tuner.runs.inventory import entries_of
 from tuner.serve.changes import Changes
 from tuner.study.catalogue import Catalogue
@@ -44,6 +43,7 @@ OPENINGS_OF = text(f"{KEPT.text} AND a.study_id IN :ids").bindparams(
 # thread beside the pages.
 AT_ONCE, TO_FILL, ANYWAY = 5, 50, 3
 SECONDS_TO_WAIT_FOR_WORK = 0.5
+log = logging.getLogger("tuner.serve")
 UNSETTLED = {"running", "interrupted"}  # trials that are there change in place
 
 
@@ -98,8 +98,10 @@ class Summaries:
         while not over.is_set():
             if self._work.wait(SECONDS_TO_WAIT_FOR_WORK):
                 self._work.clear()
-                with suppress(StoreError):  # whoever looks meanwhile is told of it
+                try:
                     self.fill(over)
+                except Exception:  # whoever looks meanwhile is told of it, and this thread goes on
+                    log.exception("what has changed in the database could not be read")
 
     def _read(self, at_once: int) -> None:
         """Read so many studies of those that have changed, and a few of those that have not."""

@@ -23,7 +23,6 @@ from tuner.serve.requests import words_of
 from tuner.serve.room import Room
 from tuner.serve.seats import Seats, cards_here
 from tuner.serve.shelf import as_typed
-from tuner.serve.tidying import Tidying
 from tuner.serve.turns import CHORES, to_start_again
 from tuner.serve.upkeep import MEBIBYTE, Upkeep
 from tuner.study.lock import only_writer
@@ -100,7 +99,13 @@ class Supervisor:
             current.process.stop()
         for current in running:
             status = current.process.wait()
-            self._end(current, "done" if status == 0 else "queued")
+            wish = self.queue.beat(current.job.id, self.owner) or ""
+            self._end(current, "done" if status == 0 else AFTER.get(wish, "queued"))
+
+    @property
+    def is_well(self) -> bool:
+        """Whether its thread runs, or was not begun."""
+        return self._thread.ident is None or self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._over.wait(SECONDS_BETWEEN_LOOKS):
@@ -108,6 +113,8 @@ class Supervisor:
                 self.look()
             except TunerError as error:  # the database is away for a moment; the lease may run out
                 log.warning("%s", error)
+            except Exception:  # whatever it is: without this thread no job is watched any more
+                log.exception("the supervisor met what it did not expect, and goes on")
 
     def look(self) -> None:
         """Do what is due now."""
@@ -149,7 +156,14 @@ class Supervisor:
             self.queue.end(job.id, self.owner, "failed", f"tuner: {error}")
             return True
         cards = self.seats.take(job.id, job.slots or 0)
-        process = Process(words, log_of(self.workplace, job.id), cards)
+        try:
+            process = Process(words, log_of(self.workplace, job.id), cards)
+        except OSError as error:  # no memory for a process, no room for its log
+            log.warning("job %d cannot be started now: %s", job.id, error)
+            self.seats.leave(job.id)
+            self._not_before[job.id] = now + SECONDS_UNTIL_FREE
+            self.queue.put_back(job.id, self.owner)
+            return True
         self._running[job.id] = _Current(job, process)
         log.info("job %d: process %d works on study %r", job.id, process.pid, job.study)
         return True
@@ -182,7 +196,8 @@ class Supervisor:
         elif status == REFUSED:
             self._end(current, "failed")
         elif status == INTERRUPTED:
-            self._end(current, "paused")  # somebody has stopped the process itself, and meant it
+            # Somebody has stopped the process itself, and meant it. Only a study can be resumed.
+            self._end(current, "paused" if current.job.kind == "study" else "failed")
         else:
             again = self.queue.get(current.job.id).starts < MOST_STARTS
             log.warning("job %d: its process died with status %d", current.job.id, status)
@@ -200,9 +215,6 @@ class Supervisor:
         number = current.job.id
         words = tail_of(log_of(self.workplace, number))
         self.queue.end(number, self.owner, state, words, died=died)
-        if current.job.kind == "delete" and state == "done":
-            self.queue.forget(current.job.study)
-            Tidying(self.queue.engine).forget(current.job.study)
         log.info("job %d is %s", number, state)
         self._forget(current)
 
@@ -236,12 +248,13 @@ class Supervisor:
         key = upkeep.key(self.queue.clock())
         if key is not None and not self.queue.knows(key):
             # Nothing is there to go, a clean-up is at work, or the models cannot be reached now.
-            with suppress(UsageError, DepotError):
+            with suppress(UsageError, DepotError, OSError):
                 request = clean_request(self.workplace, upkeep.older_than, None)
                 self.queue.submit(request, "schedule", key)
         for current in self._running.values():
-            used = self.room.of_study(current.job.study) if upkeep.budget else 0
-            if used > upkeep.budget * MEBIBYTE and current.job.kind not in CHORES:
+            is_study = current.job.kind == "study"  # a model is small, and then its study is done
+            used = self.room.of_study(current.job.study) if upkeep.budget and is_study else 0
+            if used > upkeep.budget * MEBIBYTE:
                 self._say(
                     current.job.id,
                     f"The study is paused: its files have {used / MEBIBYTE:.0f} MiB, and its "
@@ -253,5 +266,5 @@ class Supervisor:
 
     def _say(self, number: int, text: str) -> None:
         """Add a line to what a job prints."""
-        with log_of(self.workplace, number).open("a", encoding="utf-8") as file:
-            file.write(f"tuner: {text}\n")
+        with suppress(OSError), log_of(self.workplace, number).open("a", encoding="utf-8") as file:
+            file.write(f"tuner: {text}\n")  # a full disk takes no line; what it tells is done

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.reference import door_of
 from tuner.errors import BundleError, DataError, UsageError
 from tuner.language import said
 
@@ -77,9 +76,8 @@ class Predictor:
             self._one.release()
 
     def _run(self, model: Model, path: Path) -> list[dict[str, Any]]:
-        made_by_a_door = door_of(str(model.manifest["reference"])) is not None
-        own = self.shelf.is_own(model.case) and not made_by_a_door
-        case = [f"--case={self.shelf.reference(model.case)}"] if own else []
+        name = self.shelf.name_of(str(model.manifest["reference"]))
+        case = [f"--case={self.shelf.reference(name)}"] if self.shelf.is_own(name) else []
         words = ["--json", *case, "--", model.kept.where, str(path)]
         try:
             ended = subprocess.run(  # noqa: S603 - our own module, no shell
@@ -108,7 +106,7 @@ def _with_header(body: bytes, columns: list[str]) -> bytes:
     """Add the header to a single row of numbers that has none."""
     try:
         text = body.decode("utf-8-sig").strip()
-        rows = list(csv.reader(io.StringIO(text)))
+        rows = list(csv.reader(text.splitlines(keepends=True)))
     except (ValueError, csv.Error) as error:
         raise DataError(said("the table cannot be read: {error}", error=error)) from error
     if len(rows) == 1 and len(rows[0]) == len(columns) and all(map(_is_number, rows[0])):

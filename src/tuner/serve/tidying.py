@@ -92,9 +92,3 @@ class Tidying:
         """Have a study in the list again."""
         with Session(self.engine) as session, session.begin():
             session.execute(delete(Archived).where(Archived.study == study))
-
-    def forget(self, study: str) -> None:
-        """Forget a study that was deleted."""
-        with Session(self.engine) as session, session.begin():
-            session.execute(delete(Tag).where(Tag.study == study))
-            session.execute(delete(Archived).where(Archived.study == study))

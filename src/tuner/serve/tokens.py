@@ -38,11 +38,13 @@ class Person:
 
     Attributes:
         session: by which a browser is known; empty for a program.
+        digest: of their token; empty where they need none.
     """
 
     name: str
     role: Role
     session: str = ""
+    digest: str = ""
 
     def may(self, role: Role) -> bool:
         """Whether they may do what asks for this role."""
@@ -100,14 +102,22 @@ class Tokens:
 
     def find(self, token: str) -> Person | None:
         """Return whose token this is; None: nobody's, or it has expired."""
-        with Session(self.engine) as session:
-            found = session.scalar(select(Token).where(Token.digest == _digest(token)))
-        return self._person(found)
+        return self.of_digest(_digest(token))
 
-    def named(self, name: str) -> Person | None:
-        """Return who has the token of a name; None: it was revoked or has expired."""
+    def of_digest(self, digest: str) -> Person | None:
+        """Return whose token has this SHA-256; None: it was revoked or has expired."""
         with Session(self.engine) as session:
-            return self._person(session.scalar(select(Token).where(Token.name == name)))
+            found = session.scalar(select(Token).where(Token.digest == digest))
+        if found is None or (found.expires is not None and found.expires < self.clock()):
+            return None
+        role = next(role for role in ROLES if role == found.role)
+        return Person(found.name, role, digest=digest)
+
+    def still_open(self, person: Person) -> bool:
+        """Whether a person who was let in would be let in now."""
+        if not person.digest:
+            return not self.exist()
+        return self.of_digest(person.digest) is not None
 
     def revoke(self, name: str) -> None:
         """Delete a token; its sessions end with it.
@@ -122,32 +132,30 @@ class Tokens:
                 raise unknown_name("token", "tokens", name, names)
             session.delete(found)
 
-    def _person(self, token: Token | None) -> Person | None:
-        if token is None or (token.expires is not None and token.expires < self.clock()):
-            return None
-        return Person(token.name, next(role for role in ROLES if role == token.role))
-
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Browsers that have shown a token. They are forgotten when the service ends."""
+    """Browsers that have shown a token. They are forgotten when the service ends.
+
+    What is kept is the token's digest and not its name: a name can be given to a new token.
+    """
 
     clock: Callable[[], float] = time.time
     known: dict[str, tuple[str, float]] = field(default_factory=dict)
 
-    def begin(self, name: str) -> str:
-        """Return the key of a new session of the token of that name."""
+    def begin(self, person: Person) -> str:
+        """Return the key of a new session of a person who has shown a token."""
         now = self.clock()
         for key in [key for key, (_, end) in list(self.known.items()) if end < now]:
             self.known.pop(key, None)
         key = secrets.token_urlsafe(32)
-        self.known[key] = (name, now + SECONDS_OF_A_SESSION)
+        self.known[key] = (person.digest, now + SECONDS_OF_A_SESSION)
         return key
 
-    def name_of(self, key: str) -> str | None:
-        """Return whose session this is; None: nobody's, or it is over."""
-        name, end = self.known.get(key, (None, 0.0))
-        return name if end > self.clock() else None
+    def digest_of(self, key: str) -> str | None:
+        """Return the digest of the token that has begun a session; None: it is over, or is none."""
+        digest, end = self.known.get(key, (None, 0.0))
+        return digest if end > self.clock() else None
 
     def end(self, key: str) -> None:
         """Forget a session."""

@@ -7,12 +7,13 @@ be in it. Only pictures are unpacked; what else is there is left out.
 
 from __future__ import annotations
 
+import lzma
 import stat
 import unicodedata
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from tuner.errors import UsageError
 from tuner.language import said
@@ -26,6 +27,10 @@ MOST_BYTES = 8 * 2**30  # unpacked
 DEEPEST, LONGEST_PART = 8, 200
 CHUNK = 2**20
 ENCRYPTED = 0x1  # a flag of an entry
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, NotImplementedError, ValueError),
+)
 SYSTEM = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
@@ -50,7 +55,7 @@ def unpack(archive: Path, folder: Path) -> int:
                 )
             for entry, name in wanted:
                 _write(opened, entry, folder.joinpath(*name.parts))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+    except UNREADABLE as error:
         raise UsageError(said("the ZIP file cannot be read: {error}", error=error)) from error
     return len(wanted)
 
@@ -153,7 +158,7 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     left = entry.file_size
     with opened.open(entry) as source, path.open("xb") as target:
-        while chunk := source.read(CHUNK):
+        while chunk := _read(source):
             left -= len(chunk)
             if left < 0:
                 raise UsageError(
@@ -163,3 +168,11 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
                     )
                 )
             target.write(chunk)
+
+
+def _read(source: IO[bytes]) -> bytes:
+    """Read on; damaged bzip2 is an OSError, as a full disk is where this is written."""
+    try:
+        return source.read(CHUNK)
+    except OSError as error:
+        raise zipfile.BadZipFile(str(error)) from error

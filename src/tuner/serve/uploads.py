@@ -49,8 +49,8 @@ async def receive(request: Request) -> Response:
     """Take a file in, piece by piece: it never is in memory as a whole.
 
     Raises:
-        HTTPException: who asks may not send data, or it is not sent as bytes: a form of another
-            site could not send it so.
+        HTTPException: who asks may not send data, it is not sent as bytes (a form of another site
+            could not send it so), or it cannot be written.
         UsageError: it cannot be used, or there is no room.
     """
     check_role(request, "operator")
@@ -61,11 +61,17 @@ async def receive(request: Request) -> Response:
             415, said("send the bytes of the file, with Content-Type: {bytes}", bytes=BYTES)
         )
     name = _name(service, request.query_params.get("name", ""))
-    with _beside(service) as path:
-        with path.open("wb") as file:
-            async for piece in request.stream():
-                await run_in_threadpool(file.write, piece)
-        kept = await run_in_threadpool(_keep, path, name)
+    try:
+        with _beside(service) as path:
+            with path.open("wb") as file:
+                async for piece in request.stream():
+                    await run_in_threadpool(file.write, piece)
+            kept = await run_in_threadpool(_keep, path, name)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise HTTPException(
+            507, said("the file cannot be kept: {reason}", reason=reason)
+        ) from error
     service.acts.note(person.name, "upload", kept)
     return JSONResponse({"data": kept}, 201)
 

@@ -18,6 +18,7 @@ from tuner.study.arms import TELLING
 from tuner.study.dashboard import on_record
 from tuner.study.limits import BREAKS
 from tuner.study.schema import EVIDENCE, FACTS, OPENINGS, SESSIONS
+from tuner.study.service_tables import forget_rows, rename_rows
 from tuner.study.store import evidence_name
 from tuner.unpromised.by_optuna import row_of_study, row_of_trial
 
@@ -203,6 +204,8 @@ class Catalogue:
 
     def delete(self, name: str) -> None:
         """Delete a study and its evidence, evidence first: the rest can be deleted again."""
+        with self.storage.engine.begin() as connection:
+            forget_rows(connection, name)
         for one in reversed(self.family(name)):
             optuna.delete_study(study_name=one, storage=self.storage)
 
@@ -225,6 +228,7 @@ class Catalogue:
                 connection.execute(RETELL, words)
 
             connection.execute(RENAME, {"old": name, "new": new})
+            rename_rows(connection, name, new)
             retell(row_of_study(study), SESSIONS, sessions)
             for one in self.evidence.get(name, []):
                 connection.execute(RENAME, {"old": one, "new": evidence_name(new)})

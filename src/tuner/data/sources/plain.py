@@ -21,6 +21,7 @@ SEPARATORS = {  # what is said of the file
     "\t": said("Cells are separated by tabs."),
     "|": said("Cells are separated by vertical bars."),
 }
+csv.field_size_limit(2**31 - 1)  # a text in a cell may be longer than Python's 131,072 letters
 SAMPLE = 50  # rows that the separator is chosen by
 LETTERS = 1_000_000  # at the beginning of a file, in which these rows are looked for
 PARQUET = b"PAR1"  # how such a file begins
@@ -69,7 +70,7 @@ def header_of(path: Path) -> list[str] | None:
     if len(content) == most:
         content = content[: content.rfind(b"\n") + 1]  # no letter is cut in two
     text, _ = decoded(path, content)
-    header = next(csv.reader(text.splitlines(keepends=True), delimiter=separator_of(text)), [])
+    header = first_row(text, separator_of(text))
     return [name.strip() or f"column {place}" for place, name in enumerate(header, start=1)]
 
 
@@ -96,6 +97,11 @@ def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
             return content.decode("cp1252"), [note]
         except UnicodeDecodeError:
             return content.decode("latin-1"), [note]
+
+
+def first_row(text: str, separator: str) -> list[str]:
+    """Return the cells of the first row; lines may end as on any system."""
+    return next(csv.reader(text.splitlines(keepends=True), delimiter=separator), [])
 
 
 def separator_of(text: str) -> str:

@@ -7,7 +7,6 @@ was not plain about them is said in a note. Types are decided afterwards, over a
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,14 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from tuner.data.sources.kinds import NUMBER
-from tuner.data.sources.plain import PARQUET, SEPARATORS, content_of, decoded, separator_of
+from tuner.data.sources.plain import (
+    PARQUET,
+    SEPARATORS,
+    content_of,
+    decoded,
+    first_row,
+    separator_of,
+)
 from tuner.errors import DataError
 from tuner.language import said
 
@@ -76,7 +82,7 @@ def read_sheet(path: Path) -> Sheet:
 def _csv(path: Path, text: str) -> tuple[list[str], list[Any], str]:
     """Return the header, the cells of each column, and the separator."""
     separator = separator_of(text)
-    header = next(csv.reader(text.splitlines(keepends=True), delimiter=separator), [])
+    header = first_row(text, separator)
     odd: list[tuple[int, int]] = []
 
     def note(row: Any) -> str:

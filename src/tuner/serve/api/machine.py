@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from tuner.client import answers
+from tuner.language import said
 from tuner.serve.api.operation import TEXT, Operation, get
 from tuner.serve.api.paging import CURSOR, LIMIT, limit_of
 from tuner.serve.api.prometheus import exposition
@@ -29,6 +31,8 @@ def _healthz(asked: Asked) -> Response:
 
 def _readyz(asked: Asked) -> Response:
     asked.service.queue.states()  # raises where the database cannot be read
+    if not (asked.service.supervisor.is_well and asked.service.messenger.is_well):
+        raise HTTPException(503, said("a part of the service has ended; start the service again"))
     return PlainTextResponse("ready\n")
 
 
@@ -69,7 +73,11 @@ def _acts(asked: Asked) -> Response:
 
 
 HEALTH = Operation(words="Whether the service answers", group=GROUP, media=PLAIN)
-READY = Operation(words="Whether the database answers, too", group=GROUP, media=PLAIN)
+READY = Operation(
+    words="Whether the database answers, too, and jobs and messages are looked after",
+    group=GROUP,
+    media=PLAIN,
+)
 METRICS = Operation(words="Counts and times for Prometheus", group=GROUP, media=PLAIN)
 JOBS = Operation(
     words="List the jobs, newest first",

@@ -58,8 +58,12 @@ def _study(asked: Asked) -> Response:
 
 
 def _events(asked: Asked) -> Response:
+    service, person = asked.service, asked.person
     return stream(
-        asked.service.browser, asked.path("name"), asked.request.headers.get("last-event-id")
+        service.browser,
+        asked.path("name"),
+        asked.request.headers.get("last-event-id"),
+        lambda: person is not None and service.tokens.still_open(person),
     )
 
 
