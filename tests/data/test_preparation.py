@@ -63,11 +63,23 @@ def test_a_value_that_few_training_rows_have_is_as_unknown() -> None:
 
 
 @pytest.mark.parametrize("column", [[NAN] * 30, [5.0] * 30, [NAN, *[5.0] * 29]])
-def test_a_column_that_a_fold_cannot_learn_from_is_finite(column: list[float]) -> None:
+def test_a_column_that_a_fold_cannot_learn_from_says_nothing(column: list[float]) -> None:
     made = torch.tensor(column, dtype=torch.float64)[:, None]
-    prepared = Preparation.fit(made, table(1, 0))
+    known = table(1, 0)
+    prepared = Preparation.fit(made, known)
     new = torch.tensor([[NAN], [0.0], [5.0], [1e300]], dtype=torch.float64)
-    assert prepared(new).isfinite().all()
+    for one in (prepared, Preparation.read(prepared.tensors(), known)):
+        ready = one(new)
+        assert ready[:, 0].tolist() == [0.0] * 4
+        assert ready[:, 1].tolist() == [1.0, 0.0, 0.0, 0.0], "whether it is missing is known"
+
+
+def test_a_column_that_is_nearly_always_the_same_still_counts() -> None:
+    made = torch.zeros(1000, 1, dtype=torch.float64)
+    made[:2] = 1
+    prepared = Preparation.fit(made, table(1, 0, gaps=False))
+    low, high = prepared(torch.tensor([[0.0], [1.0]], dtype=torch.float64)).flatten().tolist()
+    assert high > low
 
 
 @pytest.mark.parametrize(("numbers", "categories"), [(2, 1), (0, 2), (3, 0)])

@@ -151,6 +151,24 @@ def test_a_fold_in_time_trains_on_earlier_rows_alone(alike: int, seed: int) -> N
     assert sizes == sorted(sizes)
 
 
+@pytest.mark.parametrize("years", range(4, 15))
+@pytest.mark.parametrize("each", [9, 27])
+def test_what_one_seed_can_cut_in_time_all_seeds_can(years: int, each: int) -> None:
+    """A study draws seeds for its race after the search, which must not fail then."""
+    examples = in_time(years * each, each)
+    found = set()
+    for seed in range(40):
+        try:
+            parts = folds(examples, TimeFolds(5), seed)
+        except DataError:
+            found.add(False)
+        else:
+            found.add(True)
+            assert all(len(part.training) and len(part.validation) for part in parts)
+            assert all(len(part.training) % each == 0 for part in parts), "no moment is cut"
+    assert found == {years >= 6}
+
+
 def test_another_seed_cuts_time_at_other_rows() -> None:
     cuts = {
         tuple(len(fold.training) for fold in folds(in_time(100), TimeFolds(4), seed))

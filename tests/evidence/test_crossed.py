@@ -93,6 +93,21 @@ def test_one_row_is_never_enough() -> None:
         assert found.interval[1] > 2 / rows
 
 
+@pytest.mark.parametrize("by", [-1.0, 1.0, 3.0])
+def test_it_does_not_matter_where_losses_begin(by: float) -> None:
+    """A loop gives scores of rows, and a loss is such a score turned round: -1 and 0."""
+    draw = draws("shifted", str(by))
+    for losses in (
+        [(draw.random((6, 200)) < rate).astype(float) for rate in (0.1, 0.06)],
+        [np.zeros((6, 200)), np.zeros((6, 200))],
+        [draw.normal(size=(6, 200)) for _ in range(2)],
+    ):
+        plain, moved = compare_rows(*losses), compare_rows(*(one + by for one in losses))
+        assert moved.gain == pytest.approx(plain.gain)
+        assert moved.interval == pytest.approx(plain.interval)
+        assert (moved.verdict, moved.p_value) == (plain.verdict, pytest.approx(plain.p_value))
+
+
 def test_every_row_is_enough() -> None:
     found = compare_rows(np.ones((6, 20)), np.zeros((6, 20)))
     assert (found.gain, found.verdict) == (1, "better")

@@ -159,6 +159,16 @@ def test_what_is_changed_in_the_last_moment_is_still_done(queue: Queue) -> None:
     assert (queue.get(number).state, queue.get(number).ended) == ("done", 1000.0)
 
 
+@pytest.mark.parametrize(("act", "state"), [("pause", "paused"), ("cancel", "cancelled")])
+def test_a_change_takes_no_wish_away(queue: Queue, act: str, state: str) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    queue.claim("a")
+    getattr(queue, act)(number)
+    assert queue.change(number, lambda _: {"trials": 9}).wish == act
+    queue.end(number, "a", state, "")  # type: ignore[arg-type]
+    assert (queue.get(number).state, queue.get(number).options["trials"]) == (state, 9)
+
+
 def test_changes_at_the_same_moment_are_all_kept(queue: Queue) -> None:
     number = queue.submit(REQUEST, "ann").id
     names = [f"depth={place}" for place in range(8)]

@@ -33,8 +33,9 @@ class Preparation:
 
     Each number is mapped to a normal distribution by its quantiles, as Gorishniy et al. 2021 do
     ("Revisiting Deep Learning Models for Tabular Data", section 4.2), then standardised, and the
-    median stands in for a missing one. A category that few training rows have shares code 0 with
-    those that none has.
+    median stands in for a missing one. A number that is the same in all training rows is 0,
+    whatever it is in others: nothing could be learnt of it. A category that few training rows have
+    shares code 0 with those that none has.
 
     Attributes:
         quantiles: (Q, n) float64 of each number.
@@ -142,7 +143,10 @@ class Preparation:
         scaled.mean_, scaled.scale_ = self.mean.numpy(), self.std.numpy()
         mapped.n_features_in_ = scaled.n_features_in_ = count
         found: np.ndarray = scaled.transform(mapped.transform(numbers))
-        return np.where(np.isnan(found), self.median.numpy(), found)
+        found = np.where(np.isnan(found), self.median.numpy(), found)
+        # By quantiles, whatever is not the one value that there was is at the far end of a normal
+        # distribution, and the weights that would meet it there have learnt nothing.
+        return np.where(self.quantiles[0].numpy() == self.quantiles[-1].numpy(), 0.0, found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import index
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -99,7 +100,7 @@ class TimeFolds:
 
     Fold n trains on all rows before part n, and validates on part n. `Examples.groups` are the
     moments: rows of one moment stay together. Another seed moves all cuts to earlier rows, by up to
-    half a part.
+    half a part. Rows that can be split by one seed can be split by every seed.
     """
 
     k: int
@@ -253,15 +254,22 @@ def _in_time(moments: np.ndarray, k: int, seed: int) -> tuple[Fold, ...]:
     if part < 2 or (np.diff(moments) < 0).any():
         raise ValueError(f"{count} rows in the order of time are needed, 2 or more a fold")
     random = np.random.default_rng(derive(seed, Stream.CUTS_IN_TIME))
-    last = count - int(random.integers(0, part // 2 + 1))
-    cuts = np.searchsorted(moments, moments[[last - part * (k - n) for n in range(k)]])
-    ends = [*cuts[1:], last]
-    if cuts[0] == 0 or (np.diff([*cuts, last]) <= 0).any():
-        raise ValueError("too many rows are of one moment")
-    rows = np.arange(count)
-    return tuple(
-        _fold(rows[:start], rows[start:end]) for start, end in zip(cuts, ends, strict=True)
-    )
+    most = part // 2
+    drawn = int(random.integers(0, most + 1))
+    # Where the cuts that were drawn meet in one moment, the nearest that do not are taken. So what
+    # can be split by one seed can be split by all: a study draws further ones when it is done.
+    for shift in sorted(range(most + 1), key=lambda one: abs(one - drawn)):
+        ends = _cuts(moments, k, part, count - shift)
+        if ends[0] > 0 and (np.diff(ends) > 0).all():
+            rows = np.arange(count)
+            return tuple(_fold(rows[:start], rows[start:end]) for start, end in pairwise(ends))
+    raise ValueError("too many rows are of one moment")
+
+
+def _cuts(moments: np.ndarray, k: int, part: int, last: int) -> np.ndarray:
+    """Return where each of k parts before row `last` begins, at a new moment, and `last`."""
+    starts = moments[[last - part * (k - n) for n in range(k)]]
+    return np.append(np.searchsorted(moments, starts), last)
 
 
 def _fold(training: np.ndarray, validation: np.ndarray) -> Fold:

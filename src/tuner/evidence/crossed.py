@@ -278,7 +278,12 @@ def _rest(losses: Array) -> float:
 
 
 def _unit(baseline: Array, other: Array) -> float:
-    """Return what one row that differs wholly differs by: one, or as much as losses spread."""
-    if all(((one == 0) | (one == 1)).all() for one in (baseline, other)):
+    """Return what one row that differs wholly differs by: one, or as much as losses spread.
+
+    Right and wrong are one apart, wherever they begin: a loss of 0 and 1, or -1 and 0 where it is a
+    score turned round.
+    """
+    losses = np.concatenate((baseline, other))
+    if np.isin(losses - losses.min(), (0, 1)).all():
         return 1.0
-    return float(np.concatenate((baseline, other)).std())
+    return float(losses.std())

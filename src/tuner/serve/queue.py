@@ -160,9 +160,8 @@ class Queue(Leases):
             job = _held(session, number)
             job.options = {**job.options, **change(job.options)}
             if job.state == "running":
-                job.wish = "restart"
-                session.commit()
-                return job
+                job.wish = job.wish or "restart"  # pause and cancel still hold
+                return _saved(session, job)
             return self._queued(session, job) if job.state != "paused" else _saved(session, job)
 
     def prioritise(self, number: int, priority: int) -> Job:

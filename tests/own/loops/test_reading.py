@@ -55,6 +55,27 @@ def test_predictions_of_classes(shape: str) -> None:
     assert found.identity == other.identity  # the same rows in another order
 
 
+@pytest.mark.parametrize("said", [[1, 0, 1], [1.0, 0.0, 1.0], [True, False, True], [[1], [0], [1]]])
+def test_predictions_of_two_classes(said: Any) -> None:
+    assert reading.tested({"predictions": said, "targets": [[1], [0], [0]]}, "maximize").rows == (
+        *(1.0, 1.0),
+        0.0,
+    )
+
+
+@pytest.mark.parametrize("said", [[0.9, 0.1, 0.8], [[0.9], [0.1], [0.8]], torch.rand(3)])
+def test_probabilities_are_no_classes(said: Any) -> None:
+    """They are equal to no class, so each row would count as wrong."""
+    with pytest.raises(TrainingError, match=r"as \(p > 0.5\) makes of probabilities"):
+        reading.tested({"predictions": said, "targets": [1, 0, 1]}, "maximize")
+
+
+def test_rows_of_several_targets_are_refused() -> None:
+    several = [[1, 0], [0, 1], [1, 1]]
+    with pytest.raises(TrainingError, match=r"targets of shape \(3, 2\); a row has one target"):
+        reading.tested({"predictions": several, "targets": several}, "maximize")
+
+
 def test_predictions_of_numbers() -> None:
     found = reading.tested({"predictions": [[1.0], [2.0]], "targets": [1.5, 2.0]}, "minimize")
     assert found.rows == (0.5, 0.0)

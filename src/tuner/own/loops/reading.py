@@ -106,10 +106,22 @@ def _of_predictions(said: Mapping[Any, Any], direction: str) -> OnTestRows:
             f"no test score: a mapping of {', '.join(map(str, said))}; it has to hold "
             "'predictions' and 'targets'"
         )
-    predictions, targets = _array(said["predictions"]), _array(said["targets"]).reshape(-1)
+    predictions, targets = _array(said["predictions"]), _array(said["targets"])
+    if targets.ndim > 1 and targets.size != len(targets):
+        raise NoScoreError(
+            f"no test score: targets of shape {targets.shape}; a row has one target, (N,). Return "
+            "the score of each row in place of predictions and targets"
+        )
+    targets = targets.reshape(-1)
     are_classes = np.issubdtype(targets.dtype, np.integer) or targets.dtype == np.bool_
     if are_classes and predictions.ndim == 2 and predictions.shape[1] > 1:
         predictions = predictions.argmax(axis=1)
+    elif are_classes and np.isfinite(predictions).all() and (predictions % 1).any():
+        raise NoScoreError(
+            "no test score: the targets are classes, and predictions of one number a row are no "
+            "whole numbers. Return classes, as (p > 0.5) makes of probabilities, or a number for "
+            "each class: (N, classes)"
+        )
     if predictions.size != targets.size:
         raise NoScoreError(
             f"no test score: predictions of shape {predictions.shape} for {targets.size} targets"
