@@ -225,6 +225,7 @@ def test_statistics_are_those_of_the_pixels() -> None:
         ([str(n % 5) for n in range(30)], False),
         (["1", "cat"], False),
         (["nan", "1.5"], False),
+        (["inf", "1.5"], True),
     ],
 )
 def test_what_is_measured_and_what_is_a_class(targets: list[str], numeric: bool) -> None:
@@ -238,6 +239,66 @@ def test_a_number_in_the_list_is_a_regression() -> None:
     assert data.development.targets.unique().tolist() == [1.5, 2.5, 3.0]
     assert "label_smoothing" not in space(case)
     assert made(**SHEET, task="classification")[0].task == "classification"
+
+
+@pytest.mark.parametrize(
+    ("targets", "separator", "numbers"),
+    [
+        (["1.5", "NA", "2.5", "3"], ",", [1.5, 2.5, 3]),
+        (["1.5", "-", "n/a", "NaN", "3"], ",", [1.5, 3]),
+        (["1,5", "2,25", "-3"], ";", [-3, 1.5, 2.25]),
+        (["1,5", "NA", "1.200,5"], "\t", [1.5, 1200.5]),
+        (["0,125", "1,250"], ";", [0.125, 1.25]),
+        (["1,200.5", "950", "none"], ",", [950, 1200.5]),
+    ],
+)
+def test_targets_are_numbers_as_a_table_reads_them(
+    targets: list[str], separator: str, numbers: list[float]
+) -> None:
+    sheet(Path("list.csv"), listed(Path(), targets), separator)
+    case, data = made(**SHEET)
+    assert case.task == "regression"
+    assert data.development.targets.unique().tolist() == numbers
+    marks = 6 * sum(not set("0123456789") & set(one) for one in targets)
+    left_out = dict(data.inspection)["left out"]
+    assert left_out == (f"rows without a file or a target: {marks}" if marks else "nothing")
+    asked = made(**SHEET, task="regression")[1]
+    assert asked.development.targets.tolist() == data.development.targets.tolist()
+
+
+def test_another_column_decides_what_a_comma_is() -> None:
+    rows = listed(Path(), ["1,200", "2,400"], each=15)
+    rows = [[*row, f"{place},5"] for place, row in enumerate(rows)]
+    rows[0][3] = "weight"
+    for separator, wanted in ((";", [1.2, 2.4]), (",", [1200.0, 2400.0])):
+        sheet(Path("list.csv"), rows, separator)
+        data = made(**SHEET, task="regression")[1]
+        assert data.development.targets.unique().tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    ("targets", "classes"),
+    [
+        (["0", "1", "NA"], ("0", "1")),
+        (["cat", "dog", "NA"], ("NA", "cat", "dog")),
+        (["1,200", "2,400"], ("1,200", "2,400")),
+        (["nan", "NA"], ("NA", "nan")),
+    ],
+)
+def test_classes_keep_their_text_and_no_mark_stands_among_numbers(
+    targets: list[str], classes: tuple[str, ...]
+) -> None:
+    sheet(Path("list.csv"), listed(Path(), targets), ";")
+    assert made(**SHEET)[1].classes == classes
+    assert made(**SHEET, task="classification")[1].classes == classes
+
+
+def test_a_picture_whose_group_is_a_mark_is_alone() -> None:
+    rows = listed(Path(), each=20)
+    for row in rows[1:]:
+        row[2] = "NA"
+    sheet(Path("list.csv"), rows)
+    assert made(**SHEET, group="patient")[1].development.groups is None
 
 
 @pytest.mark.parametrize("side", [8, 28, 64, 224])

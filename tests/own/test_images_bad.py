@@ -259,6 +259,16 @@ def a_number_that_is_none() -> Options:
     return {**SHEET, "task": "regression"}
 
 
+def a_number_with_a_comma_and_one_that_is_none() -> Options:
+    sheet(Path("list.csv"), listed(Path(), ["1,5", "NA", "tall"]), ";")
+    return {**SHEET, "task": "regression"}
+
+
+def an_infinite_number() -> Options:
+    sheet(Path("list.csv"), listed(Path(), ["1.5", "inf"]))
+    return SHEET
+
+
 def a_list_of_files_that_are_gone() -> Options:
     rows = listed(Path())
     sheet(
@@ -319,6 +329,8 @@ REFUSED: list[tuple[Make, str]] = [
     (labels_in_one_cell, "several labels in a cell ('cat|dog'). Add --task multilabel"),
     (a_target_that_numbers_the_rows, "12 pictures have 12 different targets"),
     (a_number_that_is_none, "the target of 1.png is 'tall', which is not a number"),
+    (a_number_with_a_comma_and_one_that_is_none, "the target of 2.png is 'tall', which is not a"),
+    (an_infinite_number, "the target of 1.png is 'inf', which is not a number"),
     (a_list_of_files_that_are_gone, "12 of 12 files cannot be read (gone/0.png: there is no such"),
     (two_patients, "have fewer than 3 groups"),
 ]

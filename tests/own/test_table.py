@@ -159,6 +159,21 @@ def test_groups_stay_on_one_side(tmp_path: Path) -> None:
     assert f"all rows of {held} of 23 groups" in data.source
 
 
+@pytest.mark.parametrize("mark", ["", "NA", "nan", "-"])
+def test_a_row_without_a_group_is_a_group_of_its_own(mark: str, tmp_path: Path) -> None:
+    owners = [mark if n % 4 == 0 else f"owner {n % 23}" for n in range(200)]
+    path = write(tmp_path / "table.csv", with_column(houses(200), "owner", owners))
+    data = loaded(path, group="owner")
+    assert "of 73 groups" in data.source
+    assert columns_of(data)["owner"].missing == 50
+
+
+def test_time_may_be_an_id_with_marks_between_thousands(tmp_path: Path) -> None:
+    numbers = [f"{number:,}" for number in range(950, 1010)]
+    path = write(tmp_path / "table.csv", with_column(houses(), "number", numbers))
+    assert loaded(path, time="number").test.rows == 12
+
+
 def test_the_latest_rows_are_the_test(tmp_path: Path) -> None:
     rows = houses(200)
     shuffled = [rows[0], *sorted(rows[1:], key=lambda row: row[1])]

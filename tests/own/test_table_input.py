@@ -78,7 +78,7 @@ WRONG: dict[str, tuple[Any, dict[str, str], str]] = {
     "no such group": (text(), {"group": "twon"}, "no column 'twon'; did you mean 'town'?"),
     "group and time": (text(), {"group": "town", "time": "built"}, "name one of them"),
     "the target as a group": (text(), {"group": "price"}, "is the target"),
-    "too few groups": (text(), {"group": "town"}, "--group has 3 different values; it needs 7"),
+    "too few groups": (text(), {"group": "plan"}, "--group has 4 different values; it needs 7"),
     "a time that is none": (text(), {"time": "town"}, "--time town is neither a date nor a number"),
     "a time with gaps": (
         text(in_column(3, "", "built")),
@@ -176,6 +176,26 @@ def test_a_table_written_in_another_way_is_the_same_data(kind: str, tmp_path: Pa
     assert any(note in one for one in other.table.notes) or not note
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+@pytest.mark.parametrize("proof", [False, True], ids=["points", "decimal commas"])
+def test_commas_are_between_thousands_unless_the_file_has_decimal_commas(
+    separator: str, proof: bool, tmp_path: Path
+) -> None:
+    salaries, distances = ("950", "1,200", "85,000"), ("0.125", "1.250", "-3.375")
+    rows = with_column(ROWS, "salary", [salaries[n % 3] for n in range(COUNT)])
+    rows = with_column(rows, "distance", [distances[n % 3] for n in range(COUNT)])
+    if proof:
+        rows = with_column(rows, "share", [f"{n % 7 / 2}".replace(".", ",") for n in range(COUNT)])
+    data = loaded(write(tmp_path / "table.csv", rows, separator))
+    assert data.table is not None
+    why = {one.name: one.why for one in data.table.columns}
+    marks = "numbers with decimal commas" if proof else "numbers with commas between thousands"
+    assert (why["salary"], why["distance"]) == (marks, "all are numbers")
+    values = dict(zip(data.columns, data.development.features.T.tolist(), strict=True))
+    assert set(values["salary"]) == ({950, 1.2, 85} if proof else {950, 1200, 85000})
+    assert set(values["distance"]) == {0.125, 1.25, -3.375}
+
+
 def test_what_is_not_utf_8_is_read_as_windows_1252_and_said(tmp_path: Path) -> None:
     rows = with_column(ROWS, "town", numbered("äöü"))
     (tmp_path / "table.csv").write_bytes(text(rows).encode("cp1252"))
@@ -246,3 +266,20 @@ def test_classes_of_numbers_are_in_their_order(tmp_path: Path) -> None:
 def test_an_id_can_be_a_target_if_that_is_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "table.csv", without(ROWS, "plan"))
     assert loaded(path, target="id", task="regression").classes == ()
+
+
+def test_classes_with_marks_between_thousands_are_in_the_order_of_their_numbers(
+    tmp_path: Path,
+) -> None:
+    names = ["950", "1.234,5", "1.234.567"]
+    rows = with_column(ROWS, "size of it", [names[n % 3] for n in range(COUNT)])
+    given = {"target": "size of it", "task": "classification"}
+    data = loaded(write(tmp_path / "table.csv", rows, ";"), **given)
+    assert data.classes == ("950", "1.234,5", "1.234.567")
+
+
+def test_an_id_with_marks_between_thousands_can_be_a_target(tmp_path: Path) -> None:
+    rows = with_column(ROWS, "count", [f"{990 + n:,}" for n in range(COUNT)])
+    path = write(tmp_path / "table.csv", rows, "\t")
+    data = loaded(path, target="count", task="regression")
+    assert sorted(data.development.targets.flatten().tolist())[0] >= 990

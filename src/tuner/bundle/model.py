@@ -73,7 +73,9 @@ class Model(nn.Module):
         Args:
             rows: (N, F) numbers of a table, as a tensor, an array, lists, or a data frame that has
                 the model's columns by name; (N, C, H, W) pixels, uint8; or paths of files, which
-                are read as `tuner predict` reads them.
+                are read as `tuner predict` reads them. A model of `tuner study table` takes a data
+                frame with the columns of its file, as pandas reads them: numbers, text, dates, and
+                missing cells. Codes such as 007 have to be read as text (dtype=str).
 
         Returns:
             (N,) names of classes; (N, labels) of 0 and 1, where a row may have several; or (N,)
@@ -81,7 +83,8 @@ class Model(nn.Module):
 
         Raises:
             UsageError: rows are not what the model takes.
-            DataError: a file cannot be read, or an output is not finite.
+            DataError: a file cannot be read, a cell of a data frame does not fit its column, or an
+                output is not finite.
             BundleError: files were named, and it is not known how the case reads them.
         """
         outputs = self._outputs(rows)
@@ -139,13 +142,15 @@ class Model(nn.Module):
                     "predict"
                 )
             return torch.stack([read(Path(one)) for one in rows])
-        names = getattr(rows, "columns", None)
+        names, table = getattr(rows, "columns", None), self._bundle.interface.table
+        if names is not None and table is not None:
+            from tuner.bundle.sheets import features_of_frame  # imports pyarrow
+
+            return features_of_frame(table, rows)
         if names is not None and self.columns:
             missing = [name for name in self.columns if name not in set(names)]
             if missing:
                 raise UsageError(f"the rows have no column {', '.join(map(repr, missing))}")
-            if self._bundle.interface.table is not None:
-                return self._of_file(rows)
             rows = np.asarray(rows[list(self.columns)])  # type: ignore[index]  # a data frame
         try:
             found = torch.as_tensor(rows if isinstance(rows, Tensor) else np.asarray(rows)).cpu()
@@ -160,30 +165,9 @@ class Model(nn.Module):
             )
         if len(found) == 0:
             raise UsageError("there are no rows")
-        gaps = self._bundle.interface.table is not None
-        if found.is_floating_point() and not gaps and not found.isfinite().all():
+        if found.is_floating_point() and table is None and not found.isfinite().all():
             raise UsageError("a number in the rows is missing or not finite")
         return found
-
-    def _of_file(self, frame: Any) -> Tensor:
-        """Return features (N, F) of a data frame with the columns of the file it was trained on.
-
-        Raises:
-            DataError: a cell does not fit its column; row and column are named.
-        """
-        import pyarrow
-
-        from tuner.data.sources.kinds import features_of, trimmed
-
-        table = self._bundle.interface.table
-        if table is None:
-            raise UsageError("the model was not trained on a file")
-
-        def cells_of(name: str) -> Any:
-            cells = [None if one is None or one != one else str(one) for one in frame[name]]
-            return trimmed(pyarrow.array(cells, pyarrow.string()))
-
-        return torch.from_numpy(features_of(table, cells_of))
 
 
 def load(bundle: str | Path, case: str | Path | None = None) -> Model:

@@ -50,7 +50,7 @@ class Table:
         """
         self.path, self._columns = path, columns
         with self._opened() as reader:
-            self.header: list[str] = next(reader, [])
+            self.header: list[str] = next(filter(None, reader), [])
         self._check_header(added)
         places = {column: place for place, column in enumerate(self.header)}
         self._places = [places[column] for column in columns]
@@ -65,8 +65,9 @@ class Table:
         numbers: list[list[float]] = []
         count = 0
         with self._opened() as reader:
-            next(reader, [])
-            for row in filter(None, reader):  # an empty line is passed over
+            lines = filter(None, reader)  # an empty line is passed over, one before the header too
+            next(lines, [])
+            for row in lines:
                 cells.append(row)
                 numbers.append(self._numbers(reader.line_num, row))
                 count += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -83,23 +84,22 @@ def open_sheet(given: Given) -> OpenSheet:
 def list_sheet(given: Given) -> Listing:
     """Find the pictures that a CSV file names, with their targets and groups.
 
-    Paths are relative to the folder of the CSV.
+    Paths are relative to the folder of the CSV. Targets to measure are written with a decimal
+    point, however the file has them.
 
     Raises:
         UsageError: a column is not there, or was not named.
         DataError: the file cannot be read, or gives a picture two targets.
     """
     sheet = open_sheet(given)
-    header, place, group = sheet.header, sheet.image, sheet.group
+    rows = _checked(given.data, sheet)
+    targets = [sheet.target_of(line, row) for line, row in rows]
+    if given.task != MULTILABEL:
+        targets = _with_numbers(given, sheet, [row for _, row in rows], targets)
     found = Listing(SEPARATORS[sheet.separator], [])
     seen: dict[str, Picture] = {}
-    for line, row in sheet.rows:
-        if len(row) != len(header):
-            raise DataError(
-                f"{given.data}, line {line}: it has {len(row)} cells, and the header has "
-                f"{len(header)}; fix the line (a text with a separator needs quotes)"
-            )
-        file, target = row[place].strip(), sheet.target_of(line, row)
+    for (line, row), target in zip(rows, targets, strict=True):
+        file = row[sheet.image].strip()
         if not file or target is None:
             found.left_out[said("rows without a file or a target")] += 1
             continue
@@ -108,7 +108,7 @@ def list_sheet(given: Given) -> Listing:
             path,
             called(path, given.data.parent),
             target,
-            group=row[group].strip() or f"line {line}" if group is not None else None,
+            group=_group_of(sheet, line, row),
         )
         first = seen.setdefault(file, picture)
         if first is not picture:
@@ -136,17 +136,100 @@ def _target_of(given: Given, header: Sequence[str]) -> Callable[[int, list[str]]
     return lambda _, row: row[place].strip() or None
 
 
+def _checked(path: Path, sheet: OpenSheet) -> list[tuple[int, list[str]]]:
+    """Return the rows with their line numbers.
+
+    Raises:
+        DataError: one has more or fewer cells than the header.
+    """
+    rows = list(sheet.rows)
+    for line, row in rows:
+        if len(row) != len(sheet.header):
+            raise DataError(
+                f"{path}, line {line}: it has {len(row)} cells, and the header has "
+                f"{len(sheet.header)}; fix the line (a text with a separator needs quotes)"
+            )
+    return rows
+
+
+def _group_of(sheet: OpenSheet, line: int, row: Sequence[str]) -> str | None:
+    """Return the group of a row: one of its own where the file has none."""
+    from tuner.data.sources.kinds import MARKS  # imports pyarrow
+
+    if sheet.group is None:
+        return None
+    group = row[sheet.group].strip()
+    return f"line {line}" if not group or group.lower() in MARKS else group
+
+
+def _with_numbers(
+    given: Given, sheet: OpenSheet, rows: Sequence[Sequence[str]], targets: Sequence[str | None]
+) -> list[str | None]:
+    """Return the target of each row, as a table has it: where the others are numbers, NA is none.
+
+    Among words it is a class. Numbers to measure get a decimal point; classes keep their text.
+    """
+    from tuner.data.sources.kinds import MARKS, WRITTEN  # imports pyarrow
+
+    known = {
+        text
+        for row, text in zip(rows, targets, strict=True)
+        if text is not None and row[sheet.image].strip() and text.lower() not in MARKS
+    }
+    if regression := given.task == "regression":  # a word among them is refused later, by its name
+        forms = list(map(re.compile, WRITTEN.values()))
+        known = {text for text in known if any(form.match(text) for form in forms)}
+    form = _form_of(sheet, rows, sorted(known))
+    if not known or (form is None and not regression):
+        return list(targets)
+    found = [None if text is None or text.lower() in MARKS else text for text in targets]
+    if not form:
+        return found
+    point = {text: _with_point(text, form) for text in known}
+    if not regression and (given.task is not None or not is_numeric(list(point.values()))):
+        return found
+    return [None if text is None else point.get(text, text) for text in found]
+
+
+def _form_of(sheet: OpenSheet, rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> str | None:
+    """Return how numbers are written, as `tuner.data.sources.kinds` calls it; None: not all are."""
+    import pyarrow as pa
+
+    from tuner.data.sources.kinds import form_of, has_decimal_commas
+
+    if all(_number(text) is not None for text in numbers):
+        return ""
+    commas = sheet.separator != "," and any(
+        has_decimal_commas(pa.array([cell.strip() for cell in column], pa.string()))
+        for column in (numbers, *zip(*rows, strict=True))
+    )
+    return form_of(pa.array(numbers, pa.string()), commas=commas)
+
+
+def _with_point(text: str, form: str) -> str:
+    """Return a number with a decimal point and nothing between thousands."""
+    if form == ",":
+        return text.replace(".", "").replace(",", ".")
+    return text.replace(",", "")
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(number) else number
+
+
 def is_numeric(targets: Sequence[str]) -> bool:
     """Whether targets are numbers to measure, rather than classes that are called by numbers.
 
-    They are where each is a finite number, and one has a decimal point or there are more than
-    MOST_CLASSES_OF_NUMBERS different ones.
+    They are where each is a number, and one has a decimal point or there are more than
+    MOST_CLASSES_OF_NUMBERS different ones. An infinite one is none of the classes either:
+    `as_numbers` refuses it.
     """
-    try:
-        numbers = [float(text) for text in targets]
-    except ValueError:
-        return False
-    if not all(map(math.isfinite, numbers)):
+    numbers = [number for text in targets if (number := _number(text)) is not None]
+    if len(numbers) < len(targets):
         return False
     whole = all(number.is_integer() for number in numbers)
     return not whole or len(set(numbers)) > MOST_CLASSES_OF_NUMBERS
@@ -160,11 +243,8 @@ def as_numbers(data: Path, pictures: Sequence[Picture]) -> list[float]:
     """
     found = []
     for one in pictures:
-        try:
-            number = float(one.target)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
+        number = _number(one.target)
+        if number is None or math.isinf(number):
             raise DataError(
                 f"{data}: the target of {one.name} is {one.target!r}, which is not a number; fix "
                 "it, or ask for --task classification"

@@ -19,11 +19,12 @@ from tuner.data.sources.kinds import (
     decide,
     features_of,
     has_decimal_commas,
+    has_no_value,
     trimmed,
 )
 from tuner.data.sources.sheets import read_sheet
 from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
-from tuner.data.table import MISSING, Column, Table
+from tuner.data.table import Column, Table
 from tuner.errors import DataError, unknown_name
 from tuner.language import said
 from tuner.own.table import path_of
@@ -133,7 +134,8 @@ def _decided(given: Given, sheet: _Cells) -> list[Column]:
         column = decide(name, cells, commas=sheet.commas)
         if name == given.group:
             why: str = said("--group: its rows stay on one side of a split")
-            column = Column(name=name, kind="left out", why=why, missing=column.missing)
+            missing = int(pc.sum(has_no_value(cells)).as_py())
+            column = Column(name=name, kind="left out", why=why, missing=missing)
         elif name == given.time and column.kind == "date":
             parts = tuple(part for part in column.parts if part != "days")
             kind = "date" if parts else "left out"
@@ -156,10 +158,14 @@ def _split(given: Given, sheet: _Cells, target: Target) -> Rows:
 
 
 def _numbered(cells: Any) -> NDArray[np.int64]:
-    """Return the number of each row's group; a row without one is a group of its own."""
+    """Return the number of each row's group (N,); a row without one is a group of its own.
+
+    A mark such as NA is no group, in text too: rows of which nothing is known would be taken for
+    one large group.
+    """
     found = pc.dictionary_encode(cells).indices.to_numpy(zero_copy_only=False)
     numbers: NDArray[np.int64] = found.astype(np.int64)
-    empty = pc.equal(cells, MISSING).to_numpy(zero_copy_only=False)
+    empty = has_no_value(cells).to_numpy(zero_copy_only=False)
     numbers[empty] = numbers.max() + 1 + np.arange(empty.sum())
     return numbers
 

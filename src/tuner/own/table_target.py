@@ -107,7 +107,8 @@ def _is_number(given: Given, column: Column, cells: Any) -> bool:
 
 
 def _numbers(column: Column, cells: Any) -> Target:
-    number = column if column.kind == "number" else Column(name=column.name, kind="number", why="")
+    form = column.form if column.kind in {"number", "left out"} else ""  # an id is left out
+    number = Column(name=column.name, kind="number", why="", form=form)
     try:
         values = as_numbers(number, cells)
     except ValueError as error:
@@ -169,8 +170,7 @@ def _classes(given: Given, column: Column, cells: Any) -> Target:
             f"there is only one row of class {shown}; one row cannot be trained on and tested, so "
             "add rows, or remove it"
         )
-    numbers = column.kind == "number"
-    labels = sorted(counts, key=lambda label: (float(_plain(label)) if numbers else 0.0, label))
+    labels = _in_order(column, list(counts))
     places = pc.index_in(texts, _array(labels)).to_numpy(zero_copy_only=False)
     return Target(
         column=Column(name=name, kind="category", why=said("{count} classes", count=len(labels))),
@@ -181,8 +181,11 @@ def _classes(given: Given, column: Column, cells: Any) -> Target:
     )
 
 
-def _plain(text: str) -> str:
-    return text.replace(",", ".") if text.count(",") == 1 else text.replace(",", "")
+def _in_order(column: Column, labels: list[str]) -> list[str]:
+    """Return classes by the numbers that they are, as the column has them; else by their text."""
+    are_numbers = column.kind == "number"
+    values = as_numbers(column, _array(labels)) if are_numbers else np.zeros(len(labels))
+    return [label for _, label in sorted(zip(values.tolist(), labels, strict=True))]
 
 
 def _without(missing: int, name: str) -> list[str]:

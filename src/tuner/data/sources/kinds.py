@@ -5,8 +5,10 @@ no, so is one of `MARKS`, such as NA. In a column of text NA is a value: it may 
 
 1. No value, or one value in all rows: left out.
 2. All are numbers: numbers. But codes with leading zeros (007) stay text.
-3. All are numbers with decimal commas (the cells are not separated by commas), or with commas
-   between thousands: numbers.
+3. All are numbers with decimal commas, or with commas between thousands: numbers. A column such as
+   1,200 and 85,000 may be either: it is thousands, unless the file has decimal commas. It has where
+   the cells are not separated by commas and a column of numbers, such as 0,5 and 1,25, cannot have
+   them between thousands.
 4. Two values such as yes and no, or true and false: 0 and 1.
 5. All are dates in one order of year, month and day: days, and what recurs (month, weekday, hour).
 6. Else text. Each value once, or mostly sentences: left out. Else a category.
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 CODE = r"^[+-]?0[0-9]+$"  # a number would lose its zeros
-COMMAS = r"^[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)(?:,[0-9]+)?$"
-THOUSANDS = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
+# No thousands begin with a zero: 0.125 and 0,125 are parts of one.
+COMMAS = r"^[+-]?(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)(?:,[0-9]+)?$"
+THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
 WRITTEN = {
     "": f"^(?:{NUMBER.pattern})$",
     ",": COMMAS,
@@ -66,13 +69,35 @@ def trimmed(cells: Any) -> Any:
 
 
 def has_decimal_commas(cells: Any) -> bool:
-    """Whether a column's cells are numbers with decimal commas, as surely as can be."""
+    """Whether a column proves decimal commas: so read all are numbers, with thousands they are not.
+
+    Args:
+        cells: a pyarrow array of text, without spaces around.
+    """
     values = _values(cells)
     return (
         len(values) > 0
         and _all(values, COMMAS)
         and bool(pc.any(pc.match_substring(values, ",")).as_py())
+        and not _all(values, WRITTEN["thousands"])
     )
+
+
+def form_of(cells: Any, *, commas: bool) -> str | None:
+    """Return how the numbers of a column are written, a key of `WRITTEN`; None: not all are.
+
+    Args:
+        cells: a pyarrow array of text, without spaces around; some may be missing.
+        commas: whether the file has decimal commas; then a point stands between thousands.
+    """
+    values = _values(cells)
+    forms = (",", "", "thousands") if commas else ("", "thousands")
+    return next((form for form in forms if _all(values, WRITTEN[form])), None)
+
+
+def has_no_value(cells: Any) -> Any:
+    """Return which cells are empty or one of `MARKS`, a pyarrow array of bool."""
+    return pc.is_in(pc.utf8_lower(cells), pa.array(["", *MARKS], pa.string()))
 
 
 def decide(name: str, cells: Any, *, commas: bool) -> Column:
@@ -112,20 +137,16 @@ def decide(name: str, cells: Any, *, commas: bool) -> Column:
 
 
 def _number(name: str, cells: Any, values: Any, missing: int, *, commas: bool) -> Column | None:
-    plain = _all(values, WRITTEN[""])
-    if plain and bool(pc.any(pc.match_substring_regex(values, CODE)).as_py()):
+    form = form_of(values, commas=commas)
+    if form is None:
         return None
-    form = ""
-    if commas and _all(values, COMMAS):
-        form = ","
-    elif not plain and _all(values, WRITTEN["thousands"]):
-        form = "thousands"
-    elif not plain:
+    if _all(values, WRITTEN[""]) and pc.any(pc.match_substring_regex(values, CODE)).as_py():
         return None
     column = Column(name=name, kind="number", why=_why_number(form), missing=missing, form=form)
     if len(values) == len(cells) >= FEWEST and _numbers_rows(column, cells):
         why = said("a different whole number in each row, like an id")
-        return Column(name=name, kind="left out", why=why)
+        written = "" if _all(values, r"^[^.,]*$") else form  # it may be read, as a target or time
+        return Column(name=name, kind="left out", why=why, form=written)
     if not missing:
         return column
     marks = pc.filter(cells, pc.and_(_is_missing(cells), pc.not_equal(cells, "")))

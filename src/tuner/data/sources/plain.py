@@ -100,8 +100,9 @@ def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
 
 
 def first_row(text: str, separator: str) -> list[str]:
-    """Return the cells of the first row; lines may end as on any system."""
-    return next(csv.reader(text.splitlines(keepends=True), delimiter=separator), [])
+    """Return the cells of the first row that has any; lines may end as on any system."""
+    lines = csv.reader(text.splitlines(keepends=True), delimiter=separator)
+    return next(filter(None, lines), [])
 
 
 def separator_of(text: str) -> str:

@@ -7,6 +7,7 @@ was not plain about them is said in a note. Types are decided afterwards, over a
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,10 @@ from tuner.errors import DataError
 from tuner.language import said
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+EMPTY_LINES = re.compile(r"(?:[ \t]*(?:\r\n?|\n))+")
 LARGEST_BLOCK = 2**30  # bytes that pyarrow parses at a time
 
 
@@ -55,8 +58,14 @@ class Sheet:
         return len(self.cells[0])
 
 
-def read_sheet(path: Path) -> Sheet:
+def read_sheet(path: Path, needed: Sequence[str] = ()) -> Sheet:
     """Read a CSV file (UTF-8, UTF-16 with a byte order mark, or else Windows-1252) or Parquet.
+
+    Empty lines are passed over, those before the header too; they are not counted as rows.
+
+    Args:
+        needed: columns that a model needs of new rows; empty: the table is one to learn from, so it
+            has a target and something besides.
 
     Raises:
         DataError: it is not there, is something else, or is not a table: without rows, with rows of
@@ -68,12 +77,15 @@ def read_sheet(path: Path) -> Sheet:
         separator, notes = ",", list[str]()
     else:
         text, notes = decoded(path, content)
+        if empty := EMPTY_LINES.match(text):
+            text = text[empty.end() :]  # else the first of them would be the header
         names, cells, separator = _csv(path, text)
         if separator != ",":
             notes.append(SEPARATORS[separator])
-    names, renamed = _checked(path, names)
+    names, renamed = _checked(path, names, needed)
     if len(cells[0]) == 0:
-        raise DataError(f"{path} has a header and no rows; a study needs rows to learn from")
+        why = "there is nothing to predict" if needed else "a study needs rows to learn from"
+        raise DataError(f"{path} has a header and no rows; {why}")
     return Sheet(
         names=tuple(names), cells=tuple(cells), separator=separator, notes=(*notes, *renamed)
     )
@@ -147,18 +159,19 @@ def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any]]:
     return list(table.column_names), cells
 
 
-def _checked(path: Path, header: list[str]) -> tuple[list[str], list[str]]:
+def _checked(path: Path, header: list[str], needed: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the names of the columns without spaces around them, and what had to be repaired."""
     names = [name.strip() for name in header]
     unnamed = [place for place, name in enumerate(names) if not name]
     for place in unnamed:
         names[place] = f"column {place + 1}"
-    if len(names) == 1:
+    if len(names) == 1 and not needed:
         raise DataError(
             f"{path} has one column, {names[0][:60]!r}; a table needs a target and something to "
             "learn from, with commas, semicolons, tabs or | between cells"
         )
-    if all(NUMBER.fullmatch(name) for name in header):
+    known = bool(needed) and set(needed) <= set(names)  # a model may need a column named 2019
+    if not known and all(NUMBER.fullmatch(name.strip()) for name in header):
         raise DataError(
             f"{path}: the first line holds numbers ({', '.join(names[:3])}, ...) and no names; add "
             "a header that names each column"

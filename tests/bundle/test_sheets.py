@@ -1,0 +1,337 @@
+"""A data frame gives what its file gives, or is refused; and files of few columns are read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.making import make_brief
+from tests.own.tables import houses, loaded, with_column, without, write
+from tuner.bundle.bundle import Bundle, Interface
+from tuner.bundle.model import Model
+from tuner.bundle.prediction import predict_tables
+from tuner.bundle.sheets import Sheets, features_of_frame
+from tuner.case.contract import shape_of
+from tuner.case.reference import to_door
+from tuner.data.reading import BY_COLUMNS
+from tuner.data.splits import folds
+from tuner.data.table import Column, Table
+from tuner.errors import DataError, UsageError
+from tuner.training.fitting import fit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+NAN = float("nan")
+
+
+class Frame:
+    """What a data frame is to the model: pandas may not be installed."""
+
+    def __init__(self, cells: Mapping[Any, Sequence[object]]) -> None:
+        self._cells = dict(cells)
+        self.columns = list(cells)
+
+    def __getitem__(self, key: object) -> Iterator[object]:
+        return iter(self._cells[key])
+
+
+class NA:
+    """As `pandas.NA`: it does not say whether it is equal to itself."""
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise TypeError("boolean value of NA is ambiguous")
+
+    def __str__(self) -> str:
+        return "<NA>"
+
+
+MISSING = [None, NAN, np.float64("nan"), np.datetime64("NaT"), Decimal("NaN"), NA()]
+
+
+def number(name: str = "size", form: str = "") -> Column:
+    return Column(name=name, kind="number", why="all are numbers", form=form, missing=1)
+
+
+def category(*values: str) -> Column:
+    return Column(name="town", kind="category", why="text", values=values)
+
+
+def sold(form: str = "ymd") -> Column:
+    return Column(
+        name="sold",
+        kind="date",
+        why="dates",
+        form=form,
+        parts=("days", "month", "day", "weekday", "hour"),
+    )
+
+
+def a_table(*columns: Column) -> Table:
+    return Table(columns=columns, target=Column(name="price", kind="number", why=""))
+
+
+def of_frame(column: Column, *cells: object) -> NDArray[np.float64]:
+    """Features of a frame of one column."""
+    found = features_of_frame(a_table(column), Frame({column.name: cells})).numpy()
+    assert found.dtype == np.float64
+    return np.asarray(found)
+
+
+def of_file(column: Column, folder: Path, *cells: str) -> NDArray[np.float64]:
+    """Features of a CSV file of that column, with semicolons between cells."""
+    path = write(folder / "new.csv", [["n", column.name], *[["1", one] for one in cells]], ";")
+    ((_, features),) = Sheets(path, a_table(column), ()).parts(100)
+    return features.numpy()
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "cells"),
+    [
+        (number(), "12.5", [12.5, "12.5", " 12.5 ", np.float64(12.5), np.float32(12.5)]),
+        (number(), "3", [3, 3.0, np.int64(3), Decimal(3), Decimal("3.0"), "3.00"]),
+        (number(), "1e-07", [1e-7, "1e-7", Decimal("1E-7")]),
+        (number(), "", [*MISSING, "", "NA", float("inf")]),
+        (number(form=","), "1,234", [1.234, "1,234", np.float64(1.234), Decimal("1.234")]),
+        (number(form=","), "0,125", [0.125, np.float32(0.125), "0,125"]),
+        (number(form=","), "-0,0000001", [-1e-7, "-0,0000001"]),
+        (number(form=","), "12000000000000000000000", [1.2e22, 12 * 10**21]),
+        (number(form=","), "1.234", [1234, 1234.0, "1.234", "1234"]),
+        (number(form=","), "", [*MISSING, "", float("-inf")]),
+        (number(form="thousands"), "1,234.5", [1234.5, "1,234.5", "1234.5"]),
+        (number(form="thousands"), "1e-07", [1e-7]),
+        (sold(), "2024-03-01", [date(2024, 3, 1), datetime(2024, 3, 1), "2024-03-01"]),
+        (sold(), "2024-03-01", [np.datetime64("2024-03-01"), np.datetime64(1709251200, "s")]),
+        (sold(), "2024-03-01T07:30", [datetime(2024, 3, 1, 7, 30, 12), "2024-03-01 07:30:59"]),
+        (sold(), "2024-03-01 07:30+02:00", [datetime(2024, 3, 1, 7, 30, tzinfo=UTC)]),
+        (
+            sold(),
+            "2024-03-01 07:30+02:00",
+            [datetime(2024, 3, 1, 7, 30, tzinfo=timezone(timedelta(hours=2)))],
+        ),
+        (sold("dmy"), "01.03.2024", [date(2024, 3, 1), np.datetime64("2024-03-01"), "1/3/2024"]),
+        (sold("mdy"), "03/01/2024", [date(2024, 3, 1), datetime(2024, 3, 1), "3/1/2024"]),
+        (sold(), "", [*MISSING, "", "NaT"]),
+        (category("", "a"), "", [*MISSING, ""]),
+        (category("a"), "", [*MISSING, ""]),
+        (category("a", "b"), "b", ["b", " b", np.str_("b")]),
+        (category("3", "A3"), "3", [3, 3.0, np.int64(3), np.float64(3), Decimal("3.0")]),
+        (category("3", "A3"), "4", [4, 4.0, "4"]),
+        (category("2.5", "x"), "2.5", [2.5, np.float32(2.5)]),
+        (
+            category("12345678901234567", "12345678901234568"),
+            "12345678901234567",
+            [12345678901234567],
+        ),
+        (category("007", "100"), "100", [100, 100.0, "100"]),
+        (category("007", "100"), "007", ["007"]),
+        (category("007", "100"), "5", [5]),  # unknown, as 005 is
+        (category("true", "unclear"), "true", [True, np.True_, "true"]),
+        (category("False", "unclear"), "False", [False]),
+        (category("False", "unclear"), "True", [True]),
+    ],
+)
+def test_a_cell_of_a_frame_is_that_of_the_file(
+    column: Column, text: str, cells: list[object], tmp_path: Path
+) -> None:
+    expected = of_file(column, tmp_path, *[text] * len(cells))
+    np.testing.assert_array_equal(of_frame(column, *cells), expected)
+
+
+@pytest.mark.parametrize("pair", [("no", "yes"), ("false", "true"), ("n", "y")])
+def test_yes_or_no_may_be_text_or_truth(pair: tuple[str, str], tmp_path: Path) -> None:
+    column = Column(name="garden", kind="yes or no", why="", values=pair, missing=1)
+    expected = of_file(column, tmp_path, pair[1], pair[0], "", pair[1].upper())
+    for yes, no in ((True, False), (np.True_, np.False_), pair[::-1]):
+        for missing in MISSING:
+            found = of_frame(column, yes, no, missing, yes)
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "cell"),
+    [
+        (("007", "012"), 7),
+        (("007", "012"), 7.0),
+        (("007", "012"), np.int64(12)),
+        (("7", "007"), 7),
+        (("3", "3.0"), 3.0),
+        (("3.0", "x"), 3),
+        (("2.50", "x"), 2.5),
+        (("1,5", "x"), 1.5),
+        (("1,500", "x"), 1500),
+        (("12345678901234567", "12345678901234568"), 12345678901234567.0),
+        (("true", "TRUE", "x"), True),
+        (("yes", "no", "unclear"), True),
+        (("2024-03-01", "unclear"), datetime(2024, 3, 1)),
+        (("a", "b"), ["a"]),
+        (("a", "b"), np.array(["a", "b"])),
+        (("a", "b"), b"a"),
+    ],
+)
+def test_a_cell_whose_text_cannot_be_known_is_refused(
+    values: tuple[str, ...], cell: object
+) -> None:
+    with pytest.raises(
+        DataError, match=r"row 2 of column 'town' is .*as text: with pandas, dtype={'town': str}"
+    ):
+        of_frame(category(*values), values[0], cell)
+
+
+def test_a_missing_cell_is_refused_where_pandas_may_have_taken_a_value_for_it() -> None:
+    column = category("", "DE", "NA")
+    assert of_frame(column, "NA", "", "DE")[:, 0].tolist() == [3, 1, 2]
+    for missing in MISSING:
+        with pytest.raises(DataError, match=r"row 2 .* knows 'NA', .* keep_default_na=False"):
+            of_frame(column, "DE", missing)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "shown"),
+    [
+        (number(), "big", "big"),
+        (number(), True, "True"),
+        (number(), datetime(2024, 3, 1), "2024"),
+        (number(form=","), "0.5", "0.5"),
+        (number(), 10**400, "1000000"),
+        (sold(), 2024, "2024"),
+        (sold("dmy"), "2024-03-01", "2024-03-01"),
+        (Column(name="garden", kind="yes or no", why="", values=("no", "yes")), 1, "1"),
+    ],
+)
+def test_a_cell_that_does_not_fit_is_refused_as_in_a_file(
+    column: Column, cell: object, shown: str
+) -> None:
+    with pytest.raises(DataError, match=f"row 2 of column '{column.name}' is '{shown}"):
+        of_frame(column, None, cell)
+
+
+def test_columns_are_found_as_a_file_names_them() -> None:
+    table = a_table(number("column 1"), number("size"))
+    found = features_of_frame(table, Frame({"Unnamed: 0": [1], " size ": [2], 3: [4]}))
+    assert found.tolist() == [[1, 2]]
+    assert features_of_frame(a_table(number("3")), Frame({3: [4]})).tolist() == [[4]]
+    saved = a_table(number("Unnamed: 0"))
+    assert features_of_frame(saved, Frame({"Unnamed: 0": [1]})).tolist() == [[1]]
+    with pytest.raises(UsageError, match="the rows have no column 'column 1', 'size'"):
+        features_of_frame(table, Frame({"x": [1], "Unnamed: 0": [2]}))
+    with pytest.raises(UsageError, match="more than one column 'size'; rename"):
+        features_of_frame(a_table(number()), Frame({"size": [1], "size ": [2]}))
+    with pytest.raises(UsageError, match="there are no rows"):
+        features_of_frame(a_table(number()), Frame({"size": []}))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A model of the houses, trained for a moment; `plan` has codes, and `town` no NA."""
+    folder = tmp_path_factory.mktemp("frames")
+    rows = houses()
+    towns = ["" if row[2] == "NA" else row[2] for row in rows[1:]]
+    path = write(folder / "houses.csv", with_column(rows, "town", towns))
+    config = make_brief(to_door("table", {"data": str(path), "target": "price"}), folder)
+    data = config.dataset
+    (fold, *_) = folds(data.development, data.validation, 0)
+    running = fit(config.case, config.case.baseline, data, [fold], 0, config.plan, stop_after=2)
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            (fitted,) = end.value
+            break
+    interface = Interface(
+        shape_of(data), data.columns, (), BY_COLUMNS, (torch.float64,), table=data.table
+    )
+    return Bundle({}, interface, fitted, config.plan, config.case)
+
+
+def as_pandas_reads(rows: list[list[str]]) -> dict[Any, list[object]]:
+    """Cells of a file as pandas has them where `plan` is read as text."""
+    cells: dict[Any, list[object]] = {}
+    for name, *column in zip(*rows, strict=True):
+        cells[name] = [NAN if cell == "" else cell for cell in column]
+    for name in ("id", "size", "price"):
+        cells[name] = [float(str(cell)) for cell in cells[name]]
+    cells["built"] = [np.datetime64("NaT" if cell is NAN else str(cell)) for cell in cells["built"]]
+    return cells
+
+
+def test_a_model_says_of_a_frame_what_the_command_says_of_its_file(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    rows = houses(seed=1)
+    rows = [["" if cell == "NA" else cell for cell in row] for row in rows]
+    rows[4][rows[0].index("built")] = ""
+    path = write(tmp_path / "new.csv", without(rows, "price"))
+    said = list(csv.DictReader(io.StringIO(predict_tables(bundle, [path], as_json=False))))
+    model = Model(bundle)
+    frame = as_pandas_reads(rows)
+    found = model.predict(Frame(frame))
+    assert found.tolist() == [float(row["prediction"]) for row in said]
+    assert len(set(found.tolist())) > 50
+    frame["plan"] = [int(str(cell)) for cell in frame["plan"]]
+    with pytest.raises(DataError, match=r"column 'plan' is '[0-3]' of type int, .* str}"):
+        model.predict(Frame(frame))
+
+
+def test_pandas_gives_what_the_command_gives(bundle: Bundle, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    rows = [["" if cell == "NA" else cell for cell in row] for row in houses(seed=1)]
+    rows[4][rows[0].index("built")] = ""
+    path = write(tmp_path / "new.csv", rows)
+    said = list(csv.DictReader(io.StringIO(predict_tables(bundle, [path], as_json=False))))
+    model = Model(bundle)
+    for options in (
+        {"dtype": {"plan": str}},
+        {"dtype": str},
+        {"dtype": str, "keep_default_na": False},
+        {"dtype": {"plan": str}, "parse_dates": ["built"]},
+        {"dtype": {"plan": str}, "true_values": ["yes"], "false_values": ["no"]},
+    ):
+        frame = pandas.read_csv(path, **options)
+        for same in (frame, frame.convert_dtypes(), frame.astype(object)):
+            found = model.predict(same)
+            assert found.tolist() == [float(row["prediction"]) for row in said]
+    with pytest.raises(DataError, match=r"column 'plan' is '[0-3]' of type int"):
+        model.predict(pandas.read_csv(path))
+
+
+def test_new_rows_may_have_one_column(tmp_path: Path) -> None:
+    (path := tmp_path / "new.csv").write_text("size\n1.5\nNA\n3\n", encoding="utf-8")
+    ((cells, features),) = Sheets(path, a_table(number()), ()).parts(100)
+    assert cells == [["1.5"], ["NA"], ["3"]]
+    np.testing.assert_array_equal(features[:, 0].numpy(), [1.5, NAN, 3])
+    path.write_text("width\n1\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="lacks the columns size; its first line has to name size"):
+        Sheets(path, a_table(number()), ())
+    path.write_text("size\n", encoding="utf-8")
+    with pytest.raises(DataError, match="a header and no rows; there is nothing to predict"):
+        Sheets(path, a_table(number()), ())
+
+
+def test_new_rows_may_have_names_that_are_numbers_if_the_model_has(tmp_path: Path) -> None:
+    path = write(tmp_path / "new.csv", [["2019", "2020"], ["1", "2"]])
+    ((_, features),) = Sheets(path, a_table(number("2020"), number("2019")), ()).parts(100)
+    assert features.tolist() == [[2, 1]]
+    with pytest.raises(DataError, match=r"the first line holds numbers \(2019, 2020, ...\)"):
+        Sheets(path, a_table(number()), ())
+
+
+def test_a_table_to_learn_from_still_needs_two_columns(tmp_path: Path) -> None:
+    path = write(tmp_path / "one.csv", [["price"], *[["1"]] * 30])
+    with pytest.raises(DataError, match="has one column, 'price'; a table needs a target"):
+        loaded(path)
