@@ -9,6 +9,7 @@ whole race after it. Nothing is trained.
 
 from __future__ import annotations
 
+from math import fsum
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ def work_of_race(study: Study) -> float:
 
 def work_until(study: Study, number: int) -> float:
     """Return the work of all trials that were begun before one had ended, itself included."""
-    return sum(trial.user_attrs.get("work", 0.0) for trial in study.trials[: number + 1])
+    return fsum(trial.user_attrs.get("work", 0.0) for trial in study.trials[: number + 1])
 
 
 def main() -> None:

@@ -370,6 +370,9 @@ def test_a_study_of_an_upload_runs_and_makes_a_model(empty: Service) -> None:
             "/api/v1/studies", json={"case": case, "name": "houses", "trials": 2, "seeds": 0}
         )
         wait_until(lambda: empty.queue.all()[0].state not in {"queued", "running"})
+        empty.browser.forget()
+        page = client.get(f"{NEW}?door=table&data=uploads/houses.csv&target=price").text
+        assert "By study <a" in page, "its price is known by what was searched before"
         client.post("/api/v1/studies/houses/models", json={"arm": "best"})
         wait_until(lambda: empty.queue.all()[0].state not in {"queued", "running"})
     for job in empty.queue.all():

@@ -111,9 +111,10 @@ def is_shared(workplace: Workplace) -> bool:
 def _has_another_database(workplace: Workplace) -> bool:
     """Whether an SQLite file, however it is called, lies beside the workplace's own."""
     for path in workplace.root.iterdir() if workplace.root.is_dir() else ():
-        if path.is_file() and not workplace.url.endswith(f"/{path.name}"):
+        in_the_making = path.name.startswith(".") or path.suffix == ".new"
+        if path.is_file() and not in_the_making and not workplace.url.endswith(f"/{path.name}"):
             if path.suffix == ".db":
-                return True  # one that is being made has no header yet
+                return True
             with suppress(OSError), path.open("rb") as file:  # it is gone, or not ours to read
                 if file.read(len(SQLITE_HEADER)) == SQLITE_HEADER:
                     return True

@@ -106,6 +106,12 @@ class Queue(Leases):
                 .limit(1)
             )
 
+    def studies_of(self, case: str) -> set[str]:
+        """Return the studies of a case, named as it was asked for: a door with its data."""
+        with self._session() as session:
+            wanted = select(Job.study).where(Job.case == case, Job.kind == "study")
+            return set(session.scalars(wanted))
+
     def newest(self, limit: int, before: int | None = None) -> Sequence[Job]:
         """Return so many jobs, the newest first.
 
