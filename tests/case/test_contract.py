@@ -97,6 +97,8 @@ def corners(case: Case) -> Iterator[Any]:
                 changed["early_stopping"] = True
             if name == "taper":
                 changed["depth"] = 2
+            if name == "convolutions":  # the widest have one
+                changed["width"] = ends(found["width"])[0]
             yield case.suggest(FixedTrial(changed))
 
 

@@ -34,6 +34,14 @@ def test_a_file_read_names_what_the_case_draws(reference: str) -> None:
         ("    other = trial\n    return other.suggest_int('a', 1, 9)", None),
         (
             "    trial.suggest_int('a', 1, 9)\n    return trial.suggest_int('a', 1, 5)",
+            {"a": Drawn(None, 1, 9, 1, True)},
+        ),
+        (
+            "    trial.suggest_int('a', 1, 9)\n    return trial.suggest_float('a', 1, 5)",
+            {"a": None},
+        ),
+        (
+            "    trial.suggest_int('a', 1, 9)\n    return trial.suggest_int('a', 2, 5)",
             {"a": None},
         ),
     ],

@@ -58,6 +58,15 @@ def test_what_is_conditional_moves_together() -> None:
     assert with_schedule["width"] == 4
 
 
+def test_a_range_that_a_change_makes_narrower_is_kept_to() -> None:
+    case = load_case("mnist")
+    mixed = mixture(case, convolutions=2, width=24, depth=3)
+    assert mixed.changes["convolutions"].follows == {"width": 24}
+    both = mixed.configuration({"convolutions", "depth"}).hyperparameters
+    assert (both["convolutions"], both["width"], both["depth"]) == (2, 24, 3)
+    assert mixed.configuration({"width"}).hyperparameters["convolutions"] == 1
+
+
 def test_a_condition_that_ends_takes_its_dependents_away() -> None:
     case = load_case(TINY)
     with_schedule = {**asdict(case.baseline), "step_lr": True, "step_size": 2}

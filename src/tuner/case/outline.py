@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.assignments import Drawn
@@ -116,10 +116,18 @@ def _drawn_in(suggest: ast.FunctionDef) -> dict[str, Drawn | None] | None:
         if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
             return None
         drawn = _drawn_by(call.func.attr, call)
-        if name.value in found and found[name.value] != drawn:
-            drawn = None  # drawn in two ways
-        found[name.value] = drawn
+        found[name.value] = _joined(found.get(name.value, drawn), drawn)
     return None if uses else found
+
+
+def _joined(one: Drawn | None, other: Drawn | None) -> Drawn | None:
+    """Return what has both, as `tuner.case.space.joined` does; None: they are drawn in two ways."""
+    if one is None or other is None or one == other:
+        return other if one == other else None
+    same = one.whole == other.whole and one.step == other.step
+    if one.choices is not None or other.choices is not None or not same or one.low != other.low:
+        return None
+    return replace(one, high=max(one.high, other.high))
 
 
 def _drawn_by(method: str, call: ast.Call) -> Drawn | None:

@@ -31,10 +31,14 @@ def suggest(trial: BaseTrial) -> MnistHyperparameters:
     # Drawn before the width, which is for the second choice: two convolutions of the full width
     # would cost ten times the baseline.
     convolutions = trial.suggest_int("convolutions", 1, 2)
-    widest = baseline.width if convolutions == 1 else 24
+    width = (
+        trial.suggest_int("width", 16, 32, step=8)
+        if convolutions == 1
+        else trial.suggest_int("width", 16, 24, step=8)
+    )
     return MnistHyperparameters(
         depth=trial.suggest_int("depth", 1, 3),
-        width=trial.suggest_int("width", 16, widest, step=8),
+        width=width,
         convolutions=convolutions,
         padding=trial.suggest_categorical("padding", (False, True)),
         batch_norm=batch_norm,

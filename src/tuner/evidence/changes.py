@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from optuna.trial import FixedTrial
 
 from tuner.case.contract import Hyperparameters
+from tuner.case.space import OUT_OF_RANGE, drawn_by
 from tuner.evidence.jobs import Configuration
+from tuner.study.guesses import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -53,12 +56,13 @@ class Mixture:
         """Return the baseline with these changes, as `suggest` would give it.
 
         What only one of the two draws hangs on another hyperparameter: it has that one's value, and
-        counts as soon as a change lets it. A training is as long as that of the arm whose `epochs`
-        it has.
+        counts as soon as a change lets it. What a change leaves outside of a range that hangs on it
+        has the nearest value that it can have. A training is as long as that of the arm whose
+        `epochs` it has.
         """
         was, now = self.baseline.hyperparameters, self.best.hyperparameters
         kept = {name: was[name] for name in self.drawn if name not in taken}
-        values = asdict(self.case.suggest(FixedTrial({**now, **kept})))
+        values = asdict(_suggested(self.case, {**now, **kept}))
         for arm in (self.baseline, self.best):
             if values == arm.hyperparameters:
                 return arm
@@ -83,6 +87,25 @@ def group_of(name: str) -> Group:
     if name in DATA:
         return "data"
     return "training" if name in {field.name for field in fields(Hyperparameters)} else "structure"
+
+
+def _suggested(case: Case, values: Mapping[str, Any]) -> Hyperparameters:
+    """Have `suggest` draw values, or the nearest ones where others make a range narrower."""
+    known = dict(values)
+    for _ in range(len(known)):
+        trial = FixedTrial(known)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=OUT_OF_RANGE)
+            made: Hyperparameters = case.suggest(trial)
+        outside = {
+            name: nearest(one, drawn, known[name])
+            for name, one in trial.distributions.items()
+            if (drawn := drawn_by(one)).choices is None and not drawn.contains(known[name])
+        }
+        if not outside:
+            break
+        known |= outside  # which may change what others can be
+    return made
 
 
 def _drawn(case: Case, values: Mapping[str, Any]) -> list[str]:

@@ -178,7 +178,7 @@ class GuessSampler(OneByOneSampler):
             return values[bisect(sums, luck * sums[-1], hi=len(sums) - 1)]
         if param_name not in self._values:
             return middle(param_distribution)
-        return _nearest(param_distribution, drawn, self._values[param_name])
+        return nearest(param_distribution, drawn, self._values[param_name])
 
 
 def _weighed(prior: Prior, distribution: BaseDistribution, drawn: Drawn) -> list[tuple[Any, float]]:
@@ -189,7 +189,7 @@ def _weighed(prior: Prior, distribution: BaseDistribution, drawn: Drawn) -> list
         return [(one, prior.weight(one, low, high)) for one in drawn.choices]
     values = _grid(distribution, drawn)
     if (centre := prior.centre(drawn.low, drawn.high)) is not None:
-        values.append(_nearest(distribution, drawn, centre))
+        values.append(nearest(distribution, drawn, centre))
     return [(one, prior.weight(one, drawn.low, drawn.high)) for one in sorted(set(values))]
 
 
@@ -203,10 +203,10 @@ def _grid(distribution: BaseDistribution, drawn: Drawn) -> list[Any]:
         values = [low * (high / low) ** (place / FINEST) for place in range(FINEST + 1)]
     else:
         values = [low + (high - low) * place / FINEST for place in range(FINEST + 1)]
-    return [_nearest(distribution, drawn, float(f"{value:.4g}")) for value in values]
+    return [nearest(distribution, drawn, float(f"{value:.4g}")) for value in values]
 
 
-def _nearest(distribution: BaseDistribution, drawn: Drawn, value: Any) -> Any:
+def nearest(distribution: BaseDistribution, drawn: Drawn, value: Any) -> Any:
     """Return the value of a range, or the choice, that is nearest to one."""
     if drawn.choices is not None:
         known = [one for one in drawn.choices if repr(one) == repr(value)]
