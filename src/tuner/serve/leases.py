@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Float, and_, case, func, literal, null, select, update
+from sqlalchemy import Float, and_, case, cast, func, literal, null, select, update
 from sqlalchemy.orm import Session
 
 from tuner.serve.tables import Job
@@ -126,7 +126,7 @@ class Leases:
                     wish="",
                     owner=None,
                     lease=None,
-                    ended=case((changed, null()), else_=literal(ended, Float)),
+                    ended=cast(case((changed, null()), else_=literal(ended, Float)), Float),
                     last_words=last_words,
                     starts=Job.starts if died else 0,
                 )
