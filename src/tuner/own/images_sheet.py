@@ -165,7 +165,7 @@ def _group_of(sheet: OpenSheet, line: int, row: Sequence[str]) -> str | None:
 def _with_numbers(
     given: Given, sheet: OpenSheet, rows: Sequence[Sequence[str]], targets: Sequence[str | None]
 ) -> list[str | None]:
-    """Return the target of each row, as a table has it: where the others are numbers, NA is none.
+    """Return the target of each row, as a table has it: among numbers, NA is no target.
 
     Among words it is a class. Numbers to measure get a decimal point; classes keep their text.
     """
@@ -225,7 +225,7 @@ def is_numeric(targets: Sequence[str]) -> bool:
     """Whether targets are numbers to measure, rather than classes that are called by numbers.
 
     They are where each is a number, and one has a decimal point or there are more than
-    MOST_CLASSES_OF_NUMBERS different ones. An infinite one is none of the classes either:
+    MOST_CLASSES_OF_NUMBERS different ones. An infinite one is no class either:
     `as_numbers` refuses it.
     """
     numbers = [number for text in targets if (number := _number(text)) is not None]

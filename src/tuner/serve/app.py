@@ -64,6 +64,6 @@ def _read_all(service: Service, over: threading.Event) -> None:
     try:
         service.browser.studies()
         service.counts.look()
-    except Exception:  # whoever looks is told of it, and this thread goes on
+    except Exception:  # a page that looks shows the error, and this thread continues
         log.exception("what the database has could not be read at the start")
     service.browser.summaries.keep(over)

@@ -30,8 +30,8 @@ def stream(
 
     Args:
         last: id of the last event that was seen.
-        may_see: whether who asks still may: a stream stays open for hours, and a token can be
-            revoked meanwhile.
+        may_see: whether the reader is still let in: a stream stays open for hours, and a token can
+            be revoked meanwhile.
 
     Raises:
         UsageError: there is no such study.

@@ -43,4 +43,4 @@ class Messenger:
             except TunerError as error:  # the database is away for a moment
                 log.warning("%s", error)
             except Exception:  # whatever it is: without this thread nobody is told any more
-                log.exception("the messenger met what it did not expect, and goes on")
+                log.exception("the messenger met an error that it did not expect, and continues")

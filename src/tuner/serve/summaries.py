@@ -100,7 +100,7 @@ class Summaries:
                 self._work.clear()
                 try:
                     self.fill(over)
-                except Exception:  # whoever looks meanwhile is told of it, and this thread goes on
+                except Exception:  # a page that looks shows the error; the thread continues
                     log.exception("what has changed in the database could not be read")
 
     def _read(self, at_once: int) -> None:

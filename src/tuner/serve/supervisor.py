@@ -114,7 +114,7 @@ class Supervisor:
             except TunerError as error:  # the database is away for a moment; the lease may run out
                 log.warning("%s", error)
             except Exception:  # whatever it is: without this thread no job is watched any more
-                log.exception("the supervisor met what it did not expect, and goes on")
+                log.exception("the supervisor met an error that it did not expect, and continues")
 
     def look(self) -> None:
         """Do what is due now."""

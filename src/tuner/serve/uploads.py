@@ -49,7 +49,7 @@ async def receive(request: Request) -> Response:
     """Take a file in, piece by piece: it never is in memory as a whole.
 
     Raises:
-        HTTPException: who asks may not send data, it is not sent as bytes (a form of another site
+        HTTPException: the sender may not send data, it is not sent as bytes (a form of another site
             could not send it so), or it cannot be written.
         UsageError: it cannot be used, or there is no room.
     """
