@@ -43,7 +43,7 @@ def work_of_race(study: Study) -> float:
 
 
 def work_until(study: Study, number: int) -> float:
-    """Return the work of all trials that were begun before one had ended, itself included."""
+    """Return the work of all trials up to this one, by their numbers, itself included."""
     return fsum(trial.user_attrs.get("work", 0.0) for trial in study.trials[: number + 1])
 
 

@@ -267,9 +267,9 @@ def test_a_thread_sends(empty: Service, listener: Listener) -> None:
     messenger = Messenger(hooks)
     messenger.start()
     while not listener.got:
-        messenger._thread.join(0.05)
+        messenger._looking._thread.join(0.05)
     messenger.close()
-    messenger._thread.join()
+    messenger._looking._thread.join()
 
 
 def test_one_message_that_fails_keeps_no_other_from_being_sent(

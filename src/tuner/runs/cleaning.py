@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock, Timeout
-from sqlalchemy import inspect, text
 
 from tuner.depot.folder import UNFINISHED
 from tuner.depot.record import owners_of
@@ -20,6 +19,7 @@ from tuner.study.arms import candidates_of
 from tuner.study.catalogue import Catalogue
 from tuner.study.dashboard import forget
 from tuner.study.schema import CONFIRMATION, FACTS
+from tuner.study.service_tables import jobs_in
 from tuner.study.store import open_storage
 from tuner.workplace import Workplace
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 Kind = Literal[
     "weights", "cache", "folder", "artifact", "record", "evidence", "leftover", "lock", "log"
 ]
-JOBS = text("SELECT id, study, state FROM tuner_jobs")
 SECONDS_OF_A_DAY = 86_400
 SQLITE_HEADER = b"SQLite format 3\0"  # sqlite.org/fileformat2.html, 1.3
 SECONDS_AT_WORK = 3600  # what was changed within this time may still be in the making
@@ -231,14 +230,12 @@ def _locks(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
 
 def _logs(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
     """Yield what jobs printed that the database does not know, or whose study is gone."""
-    needed: set[str] = set()
     with catalogue.storage.engine.connect() as connection:
-        if inspect(connection).has_table("tuner_jobs"):  # of the service, which stands above us
-            needed = {
-                str(number)
-                for number, study, state in connection.execute(JOBS)
-                if study in catalogue.studies or state not in {"done", "cancelled"}
-            }
+        needed = {
+            str(number)
+            for number, study, state in jobs_in(connection)
+            if study in catalogue.studies or state not in {"done", "cancelled"}
+        }
     for path in _inside(workplace.root / "jobs"):
         if path.stem not in needed and not _is_recent(path):
             yield _waste("log", path)

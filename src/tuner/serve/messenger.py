@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from typing import TYPE_CHECKING
 
-from tuner.errors import TunerError
+from tuner.serve.looking import Looking
 
 if TYPE_CHECKING:
     from tuner.serve.hooks import Hooks
 
 SECONDS_BETWEEN_LOOKS = 2.0
-log = logging.getLogger("tuner.serve")
 
 
 class Messenger:
     """Looks every other second for what has ended."""
 
     def __init__(self, hooks: Hooks) -> None:
-        self._hooks = hooks
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="messenger", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop; a message that is being sent then is sent again at the next start."""
-        self._over.set()
+        self._looking = Looking("messenger", SECONDS_BETWEEN_LOOKS, hooks.look)
 
     @property
     def is_well(self) -> bool:
-        """Whether its thread runs, or was not begun."""
-        return self._thread.ident is None or self._thread.is_alive()
+        """Whether it is at work, or was not begun."""
+        return self._looking.is_well
 
-    def _run(self) -> None:
-        while not self._over.wait(SECONDS_BETWEEN_LOOKS):
-            try:
-                self._hooks.look()
-            except TunerError as error:  # the database is away for a moment
-                log.warning("%s", error)
-            except Exception:  # whatever it is: without this thread nobody is told any more
-                log.exception("the messenger met an error that it did not expect, and continues")
+    def start(self) -> None:
+        """Begin."""
+        self._looking.start()
+
+    def close(self) -> None:
+        """Stop; a message that is being sent then is sent again at the next start."""
+        self._looking.end()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tuner.serve.chores import clean_request, words_of_chore
 from tuner.serve.finding import is_there
 from tuner.serve.leases import AFTER
 from tuner.serve.logs import log_of, tail_of
+from tuner.serve.looking import Looking
 from tuner.serve.process import Process
 from tuner.serve.queue import MOST_STARTS
 from tuner.serve.requests import words_of
@@ -82,18 +82,16 @@ class Supervisor:
         self._not_before: dict[int, float] = {}
         self._running: dict[int, _Current] = {}
         self._looked_after = 0.0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._looking = Looking("supervisor", SECONDS_BETWEEN_LOOKS, self.look)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._looking.start()
 
     def close(self) -> None:
         """Have the running jobs stop and wait for the next start of the service."""
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._looking.end()
+        self._looking.wait()
         running = list(self._running.values())
         for current in running:
             current.process.stop()
@@ -104,17 +102,8 @@ class Supervisor:
 
     @property
     def is_well(self) -> bool:
-        """Whether its thread runs, or was not begun."""
-        return self._thread.ident is None or self._thread.is_alive()
-
-    def _run(self) -> None:
-        while not self._over.wait(SECONDS_BETWEEN_LOOKS):
-            try:
-                self.look()
-            except TunerError as error:  # the database is away for a moment; the lease may run out
-                log.warning("%s", error)
-            except Exception:  # whatever it is: without this thread no job is watched any more
-                log.exception("the supervisor met an error that it did not expect, and continues")
+        """Whether it is at work, or was not begun."""
+        return self._looking.is_well
 
     def look(self) -> None:
         """Do what is due now."""

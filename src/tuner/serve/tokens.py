@@ -153,7 +153,7 @@ class Sessions:
         return key
 
     def digest_of(self, key: str) -> str | None:
-        """Return the digest of the token that has begun a session; None: there is none."""
+        """Return the digest of a session's token; None: the session is over, or unknown."""
         digest, end = self.known.get(key, (None, 0.0))
         return digest if end > self.clock() else None
 

@@ -1,4 +1,4 @@
-"""Rows of the service that name a study: they are renamed and forgotten with it.
+"""Rows of the service that name a study: read, and renamed and forgotten with it.
 
 The service stands above us, and need not be there: a study is renamed and deleted from the command
 line, too. So its tables are known here by their names, and only those that there are.
@@ -42,6 +42,17 @@ def forget_rows(connection: Connection, name: str) -> None:
     for jobs in _there(connection, (JOBS,)):
         over = jobs.c.study == name, jobs.c.state.in_(OVER)
         connection.execute(update(jobs).where(*over).values(state="done"))
+
+
+def jobs_in(connection: Connection) -> list[tuple[int, str, str]]:
+    """Return number, study and state of each job of the service."""
+    return [
+        (number, study, state)
+        for jobs in _there(connection, (JOBS,))
+        for number, study, state in connection.execute(
+            select(jobs.c.id, jobs.c.study, jobs.c.state)
+        )
+    ]
 
 
 def _there(connection: Connection, names: tuple[str, ...]) -> list[TableClause]:

@@ -1,0 +1,56 @@
+"""A thread that looks for what is due, again and again, and outlives what a look meets."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from tuner.errors import TunerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger("tuner.serve")
+
+
+class Looking:
+    """Calls `look` every so many seconds, in a thread of its own.
+
+    Args:
+        name: of the thread, and of whoever looks in what is logged.
+    """
+
+    def __init__(self, name: str, seconds: float, look: Callable[[], None]) -> None:
+        self._name, self._seconds, self._look = name, seconds, look
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether its thread runs, or was not begun."""
+        return self._thread.ident is None or self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Begin no further look."""
+        self._over.set()
+
+    def wait(self) -> None:
+        """Wait for the end of the look that is under way, if there is one."""
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(self._seconds):
+            try:
+                self._look()
+            except TunerError as error:  # the database is away for a moment; a lease may run out
+                log.warning("%s", error)
+            except Exception:  # without this thread nothing is looked after any more
+                log.exception(
+                    "the %s met an error that it did not expect, and continues", self._name
+                )
