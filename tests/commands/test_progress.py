@@ -10,8 +10,8 @@ from rich.console import Console
 
 from tests.making import HERE, make_engine, open_as_command
 from tuner.commands.progress import Progress
-from tuner.commands.watching import ConsoleObserver
-from tuner.runs.observer import Opened
+from tuner.commands.watching import ConsoleObserver, say_stopped
+from tuner.runs.observer import Message, Opened
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.study.trials import finished
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
 
 TOTAL = 14
+STOPPED = "Stopped. Finished work is kept. Run the same command again to continue."
 
 
 def watched_search(
@@ -106,3 +107,27 @@ def test_the_terminal_is_given_back_when_the_search_breaks(config: StudyConfig, 
         interrupted()
     assert "\x1b[?25h" in screen.getvalue()
     assert finished(study) == 0
+
+
+class CutShort(io.StringIO):
+    """A screen where Ctrl-C comes when a line is there, and the program does not know so yet."""
+
+    def flush(self) -> None:
+        if self.getvalue().endswith("the second\n"):
+            raise KeyboardInterrupt
+        super().flush()
+
+
+def test_a_line_in_whose_printing_ctrl_c_came_is_there_once() -> None:
+    screen = CutShort()
+    console = Console(file=screen, force_terminal=False, markup=False)
+
+    def interrupted() -> None:
+        with ConsoleObserver(console, HERE) as observer:
+            observer.tell(Message("the first"))
+            observer.tell(Message("the second"))
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    say_stopped(console)
+    assert screen.getvalue().split("\n")[:4] == ["the first", "the second", "", STOPPED]

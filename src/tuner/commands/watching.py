@@ -86,6 +86,8 @@ class ConsoleObserver:
     ) -> None:
         """Leave the terminal as it was, however the run ends."""
         self._heartbeat.stop()
+        with self.console.capture():
+            pass  # drops a line in whose printing Ctrl-C came: it would be printed once more
         self._end_search()
 
     def tell(self, event: Event) -> None:
