@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let whoever has the data sets say where."""
     parser.addoption("--real-data", type=Path, help="folder with MNIST and Flowers-102")
     parser.addoption(
-        "--kills", type=int, default=2, help="how often a study is killed, of each kind"
+        "--kills", type=int, default=1, help="how often a study is killed, of each kind"
     )
 
 

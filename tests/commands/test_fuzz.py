@@ -1,7 +1,7 @@
 """Nothing typed, named or handed over by a stranger shows a person a traceback.
 
 Whatever comes in, a parser of ours returns something that keeps its promises, or raises an error of
-ours. A hundred thousand inputs and more with `-m slow`, some hundred of each kind otherwise.
+ours. Tens of thousands of inputs with `-m slow`, some hundred of each kind otherwise.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from tuner.bundle.bundle import Bundle
 
-FEW, SOME, MANY = 40, 200, 6_000
-DEAR = 1_000  # of inputs that take a tenth of a second each
+FEW, SOME, MANY = 40, 200, 2_000
+DEAR = 400  # of inputs that take a tenth of a second each
 EVERY = pytest.mark.parametrize("inputs", [SOME, pytest.param(MANY, marks=pytest.mark.slow)])
 FEWER = pytest.mark.parametrize("inputs", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 

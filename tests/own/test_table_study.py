@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import ThreadpoolController
 
 from tests.making import DATABASE, InterruptsAt, history, make_brief, make_engine, retrained, search
 from tests.own.tables import houses, with_column, without, write
@@ -179,6 +181,33 @@ def test_rows_that_a_rival_cannot_learn_from_leave_it_out_with_a_word(
     )
     assert "linear" not in found
     assert said[0].startswith("Rival, linear model, cannot be trained on these rows: ")
+
+
+def test_boosting_of_few_rows_works_with_one_thread(
+    reference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[int] = set()
+
+    def watched(method: str) -> Callable[..., Any]:
+        usual = getattr(HistGradientBoostingClassifier, method)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            found = ThreadpoolController().select(user_api="openmp").info()
+            seen.update(one["num_threads"] for one in found)
+            return usual(*arguments, **options)
+
+        return call
+
+    for method in ("fit", "predict_proba"):
+        monkeypatch.setattr(HistGradientBoostingClassifier, method, watched(method))
+    config = make_brief(reference, tmp_path)
+    with ThreadpoolController().limit(limits=2, user_api="openmp"):
+        rivals = train_rivals(config, lambda _: [1], lambda _text: None)
+        assert seen == {1}
+        rivals["boosting"].models[0](config.dataset.development.features)
+        assert seen == {1}
+        found = ThreadpoolController().select(user_api="openmp").info()
+        assert {one["num_threads"] for one in found} == {2}
 
 
 def test_rivals_are_the_same_again(reference: str, tmp_path: Path) -> None:
