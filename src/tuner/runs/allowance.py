@@ -63,10 +63,11 @@ def allow(
         cost = max(1.0, float(f"{most / taken:.2g}"))
         known = {"seconds": seconds, "cost": cost, "baseline_seconds": taken, "models": None}
         study.set_user_attr(ALLOWED, known)
+        more = f" than {cost:g} times as much ({in_words(cost * taken)})" if cost > 1 else ""
         say(
-            f"A trial like the baseline takes about {in_words(taken)} here. One that computes more "
-            f"than {cost:g} times as much ({in_words(cost * taken)}) would leave too little of "
-            f"{in_words(seconds)} for others, so it is not trained. A guess may take twice that."
+            f"A trial like the baseline takes about {in_words(taken)} here. One that computes "
+            f"more{more} would leave too little of {in_words(seconds)} for others, so it is not "
+            "trained. A guess may take twice that."
         )
     return replace(config, limits=limits_of(study.user_attrs))
 

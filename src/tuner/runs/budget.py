@@ -131,9 +131,8 @@ class Budget:
         used, kept, a_trial = self.used, self.kept(study), self._of_the_next(study)
         if a_trial is None or used + a_trial + kept <= self.seconds:
             return None
-        done = finished(study)
         study.set_user_attr(BUDGET, {"seconds": self.seconds})
-        return f"after {done} trials, so that the rest fits into {in_words(self.seconds)}"
+        return f"so that the rest fits into {in_words(self.seconds)}"
 
     def kept(self, study: optuna.Study) -> float:
         """Return the seconds that are kept for what follows the search."""

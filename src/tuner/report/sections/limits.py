@@ -49,6 +49,12 @@ def _of_a_training(found: Facts) -> str:
         return ""
     if allowed is None or allowed["cost"] != cost:
         return phrase("A trial may compute {cost:g} times as much as the baseline.", cost=cost)
+    if cost == 1:
+        return phrase(
+            "So that the study fits into its time budget of {budget}, a trial may compute no more "
+            "than the baseline.",
+            budget=duration(allowed["seconds"]),
+        )
     return phrase(
         "So that the study fits into its time budget of {budget}, a trial may compute {cost:g} "
         "times as much as the baseline.",
