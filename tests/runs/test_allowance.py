@@ -212,5 +212,7 @@ def test_the_command_of_its_report_makes_the_same_study_without_a_clock(
     assert main(shlex.split(line)[2:]) == 0
     again = load_study(Workplace.at(Path("storage-again")).url, "tiny")
     assert history(again) == history(made)
+    report = Path("storage-again/reports/tiny/report.md").read_text("utf-8")
+    assert "A trial may compute no more than the baseline." in " ".join(report.split())
     facts = json.loads(Path("storage-again/reports/tiny/report.json").read_text("utf-8"))
     assert facts["limits"]["limits"]["cost"] == 1

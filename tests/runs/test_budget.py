@@ -242,8 +242,10 @@ def test_its_trials_are_those_of_a_study_without(
     words = [TINY, "--budget", "500s", "--seeds", "0", "--workers", "1", "--home", "timed"]
     assert main(words) == 0
     said = capsys.readouterr().out
-    timed = load_study(Workplace.at(Path("timed")).url, "tiny").trials
+    study = load_study(Workplace.at(Path("timed")).url, "tiny")
+    timed = study.trials
     assert "Stopped by --budget so that the rest fits into " in said
+    assert study.user_attrs[STOPPED]["trials"] == len(timed)
     assert 2 < len(timed) < 20
     plain = load_study(Workplace.at().url, "tiny").trials
     for one, other in zip(timed, plain, strict=False):

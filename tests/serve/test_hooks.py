@@ -269,7 +269,8 @@ def test_a_thread_sends(empty: Service, listener: Listener) -> None:
     while not listener.got:
         messenger._looking._thread.join(0.05)
     messenger.close()
-    messenger._looking._thread.join()
+    messenger._looking.wait()
+    assert not messenger.is_well
 
 
 def test_one_message_that_fails_keeps_no_other_from_being_sent(

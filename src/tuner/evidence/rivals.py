@@ -28,7 +28,7 @@ from sklearn.preprocessing import (
     StandardScaler,
     TargetEncoder,
 )
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 from tuner.case.figures import score_text
 from tuner.case.metric import MAE, scores
@@ -56,8 +56,9 @@ TITLES = {
 }
 NATIVE = 250  # values of a category that boosting takes as they are; more are encoded
 SMALLEST = 1e-9  # of a probability, before its logarithm
-# Threads of boosting wait for each other by turning round. Two are no faster than one up to 20,000
-# rows, and 4 to 9 times slower beside other work (20 columns, 2 cores).
+# Threads of boosting wait for each other by turning round. On two quiet cores two gain nothing at
+# 2,000 rows and a tenth at 20,000; beside other work they take 5 times as long as one (median of 12
+# pairs of 128 to 20,000 rows).
 ROWS_A_THREAD = 50_000
 
 
@@ -171,8 +172,7 @@ def _fitted(
 def _quietly(rows: int) -> Iterator[None]:
     """Warn of nothing, and let so many threads work as so many rows keep busy."""
     threads = min(usable_cores(), 1 + rows // ROWS_A_THREAD)
-    limited = ThreadpoolController().limit(limits=threads, user_api="openmp")
-    with limited, warnings.catch_warnings():
+    with threadpool_limits(threads, user_api="openmp"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of slow convergence; its score is what counts
         yield
 

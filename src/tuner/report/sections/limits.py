@@ -48,6 +48,8 @@ def _of_a_training(found: Facts) -> str:
     if cost is None:
         return ""
     if allowed is None or allowed["cost"] != cost:
+        if cost == 1:
+            return phrase("A trial may compute no more than the baseline.")
         return phrase("A trial may compute {cost:g} times as much as the baseline.", cost=cost)
     if cost == 1:
         return phrase(
