@@ -19,7 +19,7 @@ from tuner.study.store import load_study
 
 ROOT = Path(__file__).parents[1]
 SLOW = str(ROOT / "tests" / "cases" / "slow.py")
-TRIALS = 30
+TRIALS = 20
 WORDS = ["tuner.study", SLOW, "--trials", str(TRIALS), "--seeds", "2", "--workers", "2"]
 
 

@@ -56,8 +56,8 @@ def test_killed_again_and_again(
 ) -> None:
     moments = random.Random(0)
     running: Running
-    for number in range(4 * request.config.getoption("--kills")):
-        if number % 4 == 0:  # while it starts
+    for number in range(3 * request.config.getoption("--kills")):
+        if number % 3 == 0:  # while it starts
             running = start_anew(tmp_path)
             time.sleep(moments.uniform(0, 4))
         else:
@@ -68,8 +68,8 @@ def test_killed_again_and_again(
     assert left_by(tmp_path) == undisturbed
 
 
-@pytest.mark.parametrize("line", ["Round 1", "Final training 6"])
-def test_killed_after_the_search(line: str, tmp_path: Path, undisturbed: dict[str, Any]) -> None:
-    kill(started_until(tmp_path, line))
+def test_killed_after_the_search(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    kill(started_until(tmp_path, "Round 1"))
+    kill(started_until(tmp_path, "Final training 6"))
     run_through(tmp_path)
     assert left_by(tmp_path) == undisturbed

@@ -197,7 +197,8 @@ def test_a_backbone_learns_several_labels_a_picture(further: list[str]) -> None:
     sheet(Path("photos", "tags.csv"), rows)
     command = ["images", "--data", "photos/tags.csv", "--image", "file", "--target", "tags"]
     command += ["--task", "multilabel", "--backbone", "resnet18", "--weights", "w.pth"]
-    command += ["--size", "32", "--trials", "2", "--seeds", "2", "--workers", "1", *further]
+    seeds = "0" if further else "2"
+    command += ["--size", "32", "--trials", "2", "--seeds", seeds, "--workers", "1", *further]
     assert study(command) == 0
     (facts,) = Path("storage/reports").glob("*/report.json")
     assert json.loads(facts.read_text("utf-8"))["metric"]["name"] == "jaccard"

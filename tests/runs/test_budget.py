@@ -134,6 +134,34 @@ def test_time_is_kept_for_a_baseline_that_takes_far_longer_than_the_others(
     assert budget_of(study, said).kept(study) >= 1.2 * (race + arms + best) / 5
 
 
+def test_time_is_kept_for_guesses_that_are_in_training(tmp_path: Path, clock: Clock) -> None:
+    """They take longer than what has ended, and are those that are raced and win."""
+    study, said = make_study(tmp_path), list[str]()
+    add_trial(study, value=0.6, arm="baseline", seconds=10.0)  # 2 s a fold
+    budget = budget_of(study, said)
+    before = budget.kept(study)
+    number = study.ask().number
+    budget.guesses = {number: 100.0, number + 1: 40.0}
+    more = (5 + 6) * 90 / 5  # in all rounds of the race, and six models of it
+    assert budget.kept(study) == pytest.approx(before + 1.2 * more)
+    assert budget.kept(study, 40.0) == pytest.approx(before + 1.2 * (more + 5 * 30 / 5))
+    study.tell(number, state=TrialState.FAIL)
+    assert budget.kept(study) == before
+
+
+def test_a_guess_in_training_is_waited_for(tmp_path: Path, clock: Clock) -> None:
+    study, said = make_study(tmp_path), list[str]()
+    add_trial(study, value=0.6, arm="baseline", seconds=10.0)
+    guesses = {study.ask().number: 100.0}
+    short, long = (budget_of(study, said, seconds=time, models=0) for time in (95, 115))
+    short.guesses = long.guesses = guesses
+    assert long.reason_to_stop(study) is None
+    clock.now += 60  # 40 of the 100 s are left
+    assert long.reason_to_stop(study) is None
+    clock.now -= 60
+    assert short.reason_to_stop(study), "a trial of 10 s would fit, the guess does not"
+
+
 def test_it_says_beforehand_by_how_much_it_may_be_over(tmp_path: Path, clock: Clock) -> None:
     study, said = make_study(tmp_path), list[str]()
     add_trial(study, value=0.6, arm="baseline")

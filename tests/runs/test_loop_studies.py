@@ -131,7 +131,7 @@ def test_a_study_that_is_ended_and_continued_is_the_same(
     words += ["--seeds", "0"]
     (tmp_path / "train.py").write_text(slow, encoding="utf-8")
     ended = 0
-    for at in (2, 4, 6, 8):
+    for at in (2, 5, 8):
         running = Command(words, tmp_path, os.environ)
         for line in running.stdout:
             if (match := re.match(r"\[(\d+)/", line)) and int(match[1]) >= at:
@@ -141,7 +141,7 @@ def test_a_study_that_is_ended_and_continued_is_the_same(
         running.communicate()
         ended += running.returncode != 0
     end_well(Command(words, tmp_path, os.environ))
-    assert ended >= 3
+    assert ended >= 2
     assert trials_of(tmp_path) == trials_of(made)
 
 

@@ -1,4 +1,4 @@
-"""`kill -9` of the service, of a study's process, and of both, in the middle of studies."""
+"""`kill -9` of the service, of a study's process, and of both, in the middle of a study."""
 
 from __future__ import annotations
 
@@ -29,18 +29,9 @@ pytestmark = pytest.mark.slow
 SEEDS = 3
 
 
-def trials_for(kills: int) -> int:
-    return 10 * kills + 10
-
-
-@pytest.fixture(scope="module")
-def undisturbed(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> list[list[dict[str, Any]]]:
+def undisturbed(home: Path, trials: int) -> list[list[dict[str, Any]]]:
     """What the study comes to when nobody kills anything."""
-    home = tmp_path_factory.mktemp("undisturbed")
-    trials = str(trials_for(request.config.getoption("--kills")))
-    words = ["--trials", trials, "--seeds", str(SEEDS), "--workers", "1", "--home", str(home)]
+    words = ["--trials", str(trials), "--seeds", str(SEEDS), "--workers", "1", "--home", str(home)]
     assert study_main([SLOW, *words]) == 0
     return histories(home)
 
@@ -75,20 +66,17 @@ def until_more_than(client: httpx.Client, finished: int) -> None:
     wait_until(is_so)
 
 
-@pytest.mark.parametrize("victim", ["service", "process", "both"])
-def test_nothing_is_lost_or_doubled(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    undisturbed: list[list[dict[str, Any]]],
-    victim: str,
-) -> None:
+def test_nothing_is_lost_or_doubled(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     kills, home = request.config.getoption("--kills"), tmp_path / "home"
-    asked = {"case": "slow", "name": "tiny", "trials": trials_for(kills), "seeds": SEEDS}
+    trials = 15 * kills
+    asked = {"case": "slow", "name": "tiny", "trials": trials, "seeds": SEEDS}
+    second = {"case": "tiny", "name": "later", "trials": 2, "seeds": 0}
     with ExitStack() as stack:
         process, client = stack.enter_context(served(home))
-        assert client.post("/api/v1/studies", json=asked).status_code == 201
+        for one in (asked, second):
+            assert client.post("/api/v1/studies", json=one).status_code == 201
         finished = 0
-        for _ in range(kills):
+        for victim in kills * ("service", "process", "both"):
             until_more_than(client, finished)
             workers = [] if victim == "service" else children(process.pid)
             finished = client.get("/api/v1/studies/tiny").json()["finished"]
@@ -102,6 +90,8 @@ def test_nothing_is_lost_or_doubled(
                 process, client = stack.enter_context(served(home))
         study = until_done(client)
         assert study["job"]["state"] == "done", study["job"]["last_words"]
-        assert len(client.get("/api/v1/jobs").json()["jobs"]) == 1
-        assert study["finished"] == study["total"] == trials_for(kills)
-    assert histories(home) == undisturbed
+        assert study["finished"] == study["total"] == trials
+        later = until_done(client, "later")
+        assert later["job"]["state"] == "done", later["job"]["last_words"]
+        assert len(client.get("/api/v1/jobs").json()["jobs"]) == 2
+    assert histories(home) == undisturbed(tmp_path / "undisturbed", trials)

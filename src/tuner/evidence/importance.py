@@ -1,7 +1,6 @@
 """Which hyperparameters mattered: fANOVA with intervals, and a shadow that cannot matter.
 
-Hutter et al. 2014, "An Efficient Approach for Assessing Hyperparameter Importance", as Optuna has
-it. Every value of every hyperparameter enters, also where it was not drawn, and with it one that is
+Every value of every hyperparameter enters, also where it was not drawn, and with it one that is
 pure noise (Kursa and Rudnicki 2010, "Feature Selection with the Boruta Package"): what does not
 beat that one has shown nothing. What `suggest` makes of another one and always changes with it does
 not enter: the two would share what one choice is worth. Scores enter as ranks, or one trial that
@@ -17,12 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import optuna
-from optuna.distributions import CategoricalDistribution, FloatDistribution
-from optuna.importance import FanovaImportanceEvaluator
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 from scipy.stats import rankdata
 
+from tuner.evidence.fanova import fanova
 from tuner.seeds import Stream, derive
 from tuner.study.schema import IMPORTANCE
 from tuner.study.store import facts_of
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from concurrent.futures import Executor
 
-    from optuna.distributions import BaseDistribution
+    import optuna
     from optuna.trial import FrozenTrial
 
 SHADOW = "shadow"
@@ -181,44 +178,16 @@ def _computed(samples: Sequence[_Sample], pool: Executor | None) -> list[dict[st
         with suppress(BrokenExecutor):  # one of its processes was killed
             # Not its map, which cancels what is left when Ctrl-C comes: a broken pool stumbles over
             # that, with a traceback.
-            computing = [pool.submit(_fanova, sample) for sample in samples]
+            computing = [pool.submit(_shares, sample) for sample in samples]
             return [one.result() for one in computing]
-    return [_fanova(sample) for sample in samples]
+    return [_shares(sample) for sample in samples]
 
 
-def _fanova(sample: _Sample) -> dict[str, float]:
-    """Return the importance of each column."""
-    columns = sample.columns
-    distributions = {name: _distribution(values) for name, values in columns.items()}
-    study = optuna.create_study()
-    study.add_trials(
-        [
-            create_trial(
-                value=rank,
-                params={name: _as_drawn(column[index]) for name, column in columns.items()},
-                distributions=distributions,
-            )
-            for index, rank in enumerate(sample.ranks)
-        ]
-    )
-    evaluator = FanovaImportanceEvaluator(n_trees=sample.trees, seed=sample.seed)
-    found = evaluator.evaluate(study)
+def _shares(sample: _Sample) -> dict[str, float]:
+    """Return the importance of each column; they sum to 1, unless none has any."""
+    found = fanova(sample.columns, sample.ranks, sample.trees, sample.seed)
     total = sum(found.values()) or 1.0
-    return {name: float(found.get(name, 0.0) / total) for name in columns}
-
-
-def _distribution(values: Sequence[Any]) -> BaseDistribution:
-    numbers = all(
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        for value in values
-    )
-    if numbers and min(values) < max(values):
-        return FloatDistribution(float(min(values)), float(max(values)))
-    return CategoricalDistribution(sorted({_as_drawn(value) for value in values}, key=repr))
-
-
-def _as_drawn(value: Any) -> Any:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return {name: share / total for name, share in found.items()}
 
 
 def _interval(values: Sequence[float]) -> list[float]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from optuna.trial import TrialState
+
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
 from tuner.evidence.duration import in_words
 from tuner.runs.observer import telling
@@ -55,7 +57,8 @@ class Budget:
         slots: fits that run at once.
         audits: whether pruned trials are trained to their end afterwards.
         say: is told how far the time goes, first when the baseline has ended.
-        guesses: seconds that each of those takes that waits, by number, where that is known.
+        guesses: seconds that each of those takes that waited when the run began, by number, where
+            that is known.
     """
 
     study: optuna.Study
@@ -73,6 +76,7 @@ class Budget:
     guesses: Mapping[int, float] = field(default_factory=dict)
     began: float = field(default_factory=lambda: time.monotonic())
     told_at: int = 0  # trials at which it was said last
+    seen: dict[int, float] = field(default_factory=dict)  # guesses in training, since when
 
     @classmethod
     def of(
@@ -128,18 +132,28 @@ class Budget:
 
         What it decides is kept with the study.
         """
-        used, kept, a_trial = self.used, self.kept(study), self._of_the_next(study)
-        if a_trial is None or used + a_trial + kept <= self.seconds:
+        a_trial = self.of_a_trial(study)
+        if a_trial is None:
+            return None
+        guess = next(iter(self._waiting(study).values()), None)
+        more = max(a_trial if guess is None else guess, self._until_the_guesses_end(study))
+        if self.used + more + self.kept(study, guess) <= self.seconds:
             return None
         study.set_user_attr(BUDGET, {"seconds": self.seconds})
         return f"so that the rest fits into {in_words(self.seconds)}"
 
-    def kept(self, study: optuna.Study) -> float:
-        """Return the seconds that are kept for what follows the search."""
+    def kept(self, study: optuna.Study, guess: float | None = None) -> float:
+        """Return the seconds that are kept for what follows the search.
+
+        Args:
+            guess: seconds that one takes which is not in training yet; as guesses often win, it is
+                counted among those that are raced, like those that are in training.
+        """
         complete = [self._as_the_others(trial) for trial in complete_trials(study)]
-        confirmation = ROOM * self._confirmation(study, self.models)
+        coming = [*self._in_training(study).values(), *([] if guess is None else [guess])]
+        confirmation = ROOM * self._confirmation(study, self.models, coming)
         if confirmation > MOST_FOR_PROOF * self.seconds:
-            confirmation = ROOM * self._confirmation(study, self.fewest)
+            confirmation = ROOM * self._confirmation(study, self.fewest, coming)
         if not (self.audits and complete):
             return confirmation
         search = math.fsum(_seconds(scored_trials(study))) / self.slots
@@ -176,20 +190,25 @@ class Budget:
         )
         return models
 
-    def _confirmation(self, study: optuna.Study, models: int) -> float:
+    def _confirmation(
+        self, study: optuna.Study, models: int, coming: Sequence[float] = ()
+    ) -> float:
         """Return what a confirmation takes with so many models an arm, as far as trials tell.
 
         Baseline and recipe take what they took in the search, which may be far more than the others
         do, and so do the best; those that are not there yet take the average.
+
+        Args:
+            coming: seconds of guesses that have not ended, and may be the best.
         """
         if not models or not (complete := complete_trials(study)):
             return 0.0
         mean = fmean(self._as_the_others(trial) for trial in complete)
         arms = {name: self._as_the_others(trial) for name, trial in arms_of(study).items()}
         fixed = arms.get("baseline", mean) + arms.get("recipe", mean)
-        tested = fixed + max(mean, arms.get("best", mean))
+        tested = fixed + max(mean, arms.get("best", mean), *coming)
         race = self.design.race_of(self.design.candidates, min(self.rounds, models))
-        best = [self._as_the_others(trial) for trial in candidates_of(study)]
+        best = [*coming, *(self._as_the_others(trial) for trial in candidates_of(study))]
         best += [mean] * (self.design.candidates - len(best))
         raced = math.fsum(sum(best[:entered]) for entered in race.entered) + race.arms * fixed
         return (raced + models * tested) / self.folds / self.slots
@@ -208,10 +227,17 @@ class Budget:
         waiting = filter(is_new_guess, study.get_trials(deepcopy=False))
         return {t.number: self.guesses[t.number] for t in waiting if t.number in self.guesses}
 
-    def _of_the_next(self, study: optuna.Study) -> float | None:
-        """Return the seconds that the next trial takes."""
-        a_trial = self.of_a_trial(study)
-        return a_trial and next(iter(self._waiting(study).values()), a_trial)
+    def _in_training(self, study: optuna.Study) -> dict[int, float]:
+        """Return what the guesses take that are being trained, and note since when they are."""
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        found = {t.number: self.guesses[t.number] for t in running if t.number in self.guesses}
+        self.seen = {number: self.seen.get(number, time.monotonic()) for number in found}
+        return found
+
+    def _until_the_guesses_end(self, study: optuna.Study) -> float:
+        """Return the seconds that those still take that are being trained; 0: there are none."""
+        found, now = self._in_training(study), time.monotonic()
+        return max((took - (now - self.seen[number]) for number, took in found.items()), default=0)
 
     def tell(self) -> None:
         """Say what fits: when the first trial has ended, then after 5, 10, 20 and so on."""

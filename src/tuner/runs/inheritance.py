@@ -17,7 +17,16 @@ from optuna.trial import FixedTrial, TrialState, create_trial
 from tuner.errors import StudyError
 from tuner.study.design import Design
 from tuner.study.identity import changes
-from tuner.study.schema import ALONGSIDE, ARM, BEGUN, GUESS, HYPERPARAMETERS, PARENT, TAKEN
+from tuner.study.schema import (
+    ALONGSIDE,
+    ANSWERED,
+    ARM,
+    BEGUN,
+    GUESS,
+    HYPERPARAMETERS,
+    PARENT,
+    TAKEN,
+)
 from tuner.study.store import facts_of
 from tuner.study.trials import scored_trials
 from tuner.training.plan import Plan
@@ -30,7 +39,7 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
     from tuner.training.plan import Precision
 
-NOT_TAKEN = (ALONGSIDE, BEGUN)  # of the other's running trials, and of its virtual time
+NOT_TAKEN = (ALONGSIDE, ANSWERED, BEGUN)  # of the other's running trials, and of its virtual time
 CONSTRAINTS = "constraints"  # how attributes begin by which TPE knows what is over a limit
 
 

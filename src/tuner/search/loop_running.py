@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tuner.search.loop_answers import Answers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -58,6 +60,7 @@ class RunningLoop:
         sampler: draws what it asks for.
         prunable: off for baseline and recipe, which a report has to have, and for guesses.
         named: values that a person has named for it.
+        answers: that it has got when it asked whether to end.
         undecided: whether the pruner has to be asked about its last report.
         begun, clock, started: as `RunningTrial` has them; work is counted in reports.
     """
@@ -67,6 +70,7 @@ class RunningLoop:
     prunable: bool
     replayed: frozenset[int]
     named: Mapping[str, Any] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
     history: LoopHistory = field(default_factory=LoopHistory)
     undecided: bool = False
     begun: float = 0.0

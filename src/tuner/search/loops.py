@@ -8,6 +8,7 @@ what is drawn and what is pruned do not depend on which call happened to be fast
 from __future__ import annotations
 
 import warnings
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -20,13 +21,14 @@ from tuner.case.space import drawn_by
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.errors import UsageError, first_line
 from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
+from tuner.search.loop_answers import Answers
 from tuner.search.loop_running import RunningLoop
 from tuner.search.loop_samplers import LoopSampler, MiddleSampler
 from tuner.search.tpe import STARTUP, Columns
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
 from tuner.study.opening import enqueue_arm
-from tuner.study.schema import AGAIN, ARM, GUESS, INFORMED, LOST, OWN, PLACE, TRIED
+from tuner.study.schema import AGAIN, ANSWERED, ARM, GUESS, INFORMED, LOST, OWN, PLACE, TRIED
 from tuner.study.store import facts_of
 from tuner.study.trials import SCORED, finished, guesses_before
 
@@ -72,6 +74,7 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
             prunable=not {ARM, GUESS} & facts.keys(),
             replayed=frozenset(waiting.intermediate_values if waiting else ()),
             named=named,
+            answers=Answers.kept_of(number, self.study.get_trials(deepcopy=False)),
         )
         seed = derive(self.config.seed, Stream.TRIAL, number)
         running.trial.set_user_attr(INFORMED, informed)
@@ -171,15 +174,29 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
 
     def _report(self, running: RunningLoop, report: Reported) -> None:
         repeated = report.step in running.replayed
+        running.answers.asked = len(running.history.points)  # or it has gone on without asking
         running.history.take(report)
         running.clock += 1
         if not repeated:
             running.trial.report(report.value, report.step)
         running.undecided = self.replay.needs_decision(repeated=repeated)
+        if running.answers.before is not None:
+            running.undecided = len(running.history.points) > running.answers.before
         self._tell_observer()
 
     def _should_prune(self, running: RunningLoop) -> bool:
-        return running.prunable and running.undecided and running.trial.should_prune()
+        answers = running.answers
+        answers.asked = len(running.history.points)
+        if running.prunable and running.undecided and self._is_to_end(running):
+            answers.ends.add(answers.asked)
+        return answers.asked in answers.ends
+
+    def _is_to_end(self, running: RunningLoop) -> bool:
+        """Ask the pruner, who is told of no report that is still to be repeated."""
+        trial = copy(self.study.get_trials(deepcopy=False)[running.number])
+        stages, reported = running.history.stages, trial.intermediate_values
+        trial.intermediate_values = {n: one for n, one in reported.items() if n in stages}
+        return self.study.pruner.prune(self.study, trial)
 
     def _note(self, running: RunningLoop, noted: Noted) -> None:
         if noted.is_constraint:
@@ -190,6 +207,10 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
 
     def _ended(self, running: RunningLoop, event: Finished | Failed) -> None:
         running.clock += 1
+        beside = [one for one in self.lineup.running.values() if one is not running]
+        if beside:
+            told = {str(one.number): one.answers.as_kept() for one in beside}
+            running.trial.set_user_attr(ANSWERED, told)
         running.trial.set_user_attr("hyperparameters", running.trial.params)
         running.trial.set_user_attr(PLACE, finished(self.study))
         if isinstance(event, Failed):
