@@ -20,7 +20,7 @@ from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.study.limits import Limits, limits_of, was_passed_over
 from tuner.study.schema import ALLOWED, ARM, BUDGET, GUESS, STOPPED, TRIED
-from tuner.study.store import load_study, settle
+from tuner.study.store import facts_of, load_study, settle
 from tuner.study.trials import finished, is_new_guess
 from tuner.workplace import Workplace
 
@@ -161,6 +161,7 @@ def budget_with(study: optuna.Study, left: float) -> Budget:
 
     return Budget(
         study=study,
+        facts=facts_of(study),
         seconds=SECONDS,
         spent=SECONDS - left,
         models=8,

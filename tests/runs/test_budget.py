@@ -21,7 +21,7 @@ from tuner.runs.observer import Silent
 from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
 from tuner.study.design import Design, Race
 from tuner.study.schema import BUDGET, STOPPED
-from tuner.study.store import load_study
+from tuner.study.store import facts_of, load_study
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def budget_of(study: optuna.Study, said: list[str], seconds: float = 600, **told: float) -> Budget:
     return Budget(
         study=study,
+        facts=facts_of(study),
         seconds=seconds,
         spent=told.get("spent", 0),
         models=int(told.get("models", 6)),

@@ -61,7 +61,8 @@ class Progress:
         self.study, self.metric, self.total, self.console = study, metric, total, console
         self.remark = remark
         done = finished(study)
-        raced = Design.of(study.user_attrs.get(FACTS, {})).trainings_of_race(seeds)
+        self._facts = study.user_attrs.get(FACTS)
+        raced = Design.of(self._facts or {}).trainings_of_race(seeds)
         self.forecast = Forecast(total, done, seeds, raced, slots, folds, time.monotonic())
         self.forecast.budget = budget
         self.is_live = console.is_terminal and not console.is_dumb_terminal
@@ -103,9 +104,8 @@ class Progress:
         able = [trial for trial in complete if not breaks_limits(trial)]
         signed = [(sign_of_study(self.study) * one.values[0], -one.number, one) for one in able]
         self.best = max(signed)[2] if signed else None
-        self.forecast.complete = [
-            seconds_on(self.forecast.folds, trial, self.study) for trial in complete
-        ]
+        folds = self.forecast.folds
+        self.forecast.complete = [seconds_on(folds, trial, self._facts) for trial in complete]
 
     def _line(self, ended: FrozenTrial) -> str:
         """Say of a finished trial what came of it, and how long it took."""

@@ -46,6 +46,7 @@ class Budget:
 
     Attributes:
         study: as the search sees it.
+        facts: of the study.
         seconds: of all runs of the study together.
         spent: by earlier runs.
         models: an arm that the test takes, second look included; 0: nothing is confirmed.
@@ -62,6 +63,7 @@ class Budget:
     """
 
     study: optuna.Study
+    facts: Mapping[str, Any]
     seconds: float
     spent: float
     models: int
@@ -104,6 +106,7 @@ class Budget:
         *before, _ = study.user_attrs[SESSIONS]  # this run's own is the last
         return cls(
             study=study,
+            facts=made,
             seconds=settings.budget,
             spent=seconds_spent(before),
             models=models,
@@ -215,7 +218,7 @@ class Budget:
 
     def _as_the_others(self, trial: optuna.trial.FrozenTrial) -> float:
         """Return what a trial took, or would have taken on as many folds as the others."""
-        return seconds_on(self.folds, trial, self.study)
+        return seconds_on(self.folds, trial, self.facts)
 
     def of_a_trial(self, study: optuna.Study) -> float | None:
         """Return the seconds that a trial takes; None while none has ended."""
