@@ -161,8 +161,8 @@ def ended(number: int, alongside: dict[int, int], **kept: Any) -> FrozenTrial:
 def test_answers_are_those_that_the_last_to_end_has_kept() -> None:
     trials = [
         ended(0, {}),
-        ended(1, {3: 2}, answered={"3": {"reports": 2, "ends": []}}),
-        ended(2, {3: 5, 4: 1}, answered={"3": {"reports": 5, "ends": [5]}, "4": {}}),
+        ended(1, {3: 2}, answered_alongside={"3": {"reports": 2, "ends": []}}),
+        ended(2, {3: 5, 4: 1}, answered_alongside={"3": {"reports": 5, "ends": [5]}, "4": {}}),
     ]
     found = Answers.kept_of(3, trials)
     assert (found.before, found.ends) == (5, {5})
@@ -172,5 +172,8 @@ def test_answers_are_those_that_the_last_to_end_has_kept() -> None:
 
 def test_a_study_that_was_begun_before_keeps_its_rule() -> None:
     """Its trials have kept nothing of answers, so reports have to tell."""
-    trials = [ended(1, {3: 2}), ended(2, {3: 5}, answered={"3": {"reports": 5, "ends": []}})]
+    trials = [
+        ended(1, {3: 2}),
+        ended(2, {3: 5}, answered_alongside={"3": {"reports": 5, "ends": []}}),
+    ]
     assert Answers.kept_of(3, trials).before is None

@@ -52,7 +52,7 @@ TAKEN = "taken_over"  # of a trial of another study: that study, its number ther
 LOST = "lost"  # of a loop: the machine failed, not the configuration; it takes no trial's place
 AGAIN = "again_of"  # the number of the trial that was lost, of one that is in its place
 PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it ended, was asked
-ANSWERED = "answered"  # of a loop: what those beside it had been told when it ended, by number
+ANSWERED = "answered_alongside"  # of a loop: what those beside it had been told when it ended
 
 
 # All of them: a loop's own attributes of the same name are stored under another.
