@@ -73,8 +73,8 @@ def test_nothing_is_lost_or_doubled(request: pytest.FixtureRequest, tmp_path: Pa
     second = {"case": "tiny", "name": "later", "trials": 2, "seeds": 0}
     with ExitStack() as stack:
         process, client = stack.enter_context(served(home))
-        for one in (asked, second):
-            assert client.post("/api/v1/studies", json=one).status_code == 201
+        for wanted in (asked, second):
+            assert client.post("/api/v1/studies", json=wanted).status_code == 201
         finished = 0
         for victim in kills * ("service", "process", "both"):
             until_more_than(client, finished)
