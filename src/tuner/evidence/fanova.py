@@ -20,7 +20,7 @@ from sklearn.ensemble import RandomForestRegressor
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sklearn.tree._tree import Tree
+    from sklearn.tree import DecisionTreeRegressor
 
 Array = NDArray[np.float64]
 MAX_DEPTH = 64  # as Optuna has it
@@ -45,7 +45,7 @@ def fanova(
     forest = RandomForestRegressor(n_estimators=trees, max_depth=MAX_DEPTH, random_state=seed)
     forest.fit(inputs, targets)
     low, high = inputs.min(axis=0), inputs.max(axis=0)
-    found = [_Leaves.of(one.tree_, low, high) for one in forest.estimators_]
+    found = [_Leaves.of(one, low, high) for one in forest.estimators_]
     telling = [leaves for leaves in found if leaves.variance > 0]
     shares, first = dict.fromkeys(columns, 0.0), 0
     for name, one in varied.items():
@@ -94,8 +94,9 @@ class _Leaves:
     asked: frozenset[int]
 
     @classmethod
-    def of(cls, tree: Tree, low: Array, high: Array) -> Self:
+    def of(cls, fitted: DecisionTreeRegressor, low: Array, high: Array) -> Self:
         """Cut the space from `low` to `high` as the tree does."""
+        tree = fitted.tree_
         lows, highs = (np.tile(edge, (tree.node_count, 1)) for edge in (low, high))
         cuts = zip(
             tree.feature.tolist(),
