@@ -269,7 +269,7 @@ def test_intervals_cover_a_gain_that_is_there(world: str, rows: int) -> None:
     shares = []
     for errors in (1, 3):
         found = of_sizes(WORLDS[world], rows, TWO_LOOKS, errors, worlds=WORLDS_EACH)
-        assert found.coverage >= 0.92  # 0.93, less one standard error of 250 worlds
+        assert found.coverage >= 0.92  # 0.93, less a point: one standard error of 250 is 1.6
         assert found.share("worse") <= 0.015
         shares.append(found.share("better"))
     assert shares == sorted(shares)
