@@ -97,6 +97,7 @@ def retrained(
     only: tuple[str, ...] = (),
     seeds: int | None = None,
     seed: int | None = None,
+    models: int = 1,
     out: Path | None = None,
     workplace: Workplace = HERE,
 ) -> Path:
@@ -104,7 +105,14 @@ def retrained(
     stored = Stored(study=study, workplace=workplace, case_file=case_file)
     made = retrain(
         RetrainingSettings(
-            stored=stored, arm=arm, trial=number, only=only, seeds=seeds, seed=seed, out=out
+            stored=stored,
+            arm=arm,
+            trial=number,
+            only=only,
+            seeds=seeds,
+            seed=seed,
+            models=models,
+            out=out,
         )
     )
     assert isinstance(made, Path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from tuner.case.loading import load_case
 from tuner.data.scaling import Scaler
 from tuner.data.tensors import load_tensors, save_tensors
 from tuner.errors import BundleError, CaseError, UsageError
+from tuner.training.ensemble import Ensemble
 from tuner.training.inference import Fitted
 from tuner.training.plan import Plan
 
@@ -164,8 +166,8 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
 
 def test_a_newer_format_is_not_guessed_at(fitted: Fitted, tmp_path: Path) -> None:
     fitted.save(tmp_path / "weights")
-    write_bundle(tmp_path / "bundle", tmp_path / "weights", {**FACTS, "format": 2})
-    with pytest.raises(BundleError, match="has bundle format 2, this version reads 1"):
+    write_bundle(tmp_path / "bundle", tmp_path / "weights", {**FACTS, "format": 3})
+    with pytest.raises(BundleError, match="has bundle format 3, this version reads 1 and 2"):
         open_bundle(tmp_path / "bundle", TINY)
 
 
@@ -227,3 +229,45 @@ def test_weights_of_another_model_are_refused(fitted: Fitted, tmp_path: Path) ->
     write_bundle(tmp_path / "bundle", tmp_path / "weights", wider)
     with pytest.raises(BundleError, match="does not hold the weights of this model"):
         open_bundle(tmp_path / "bundle", TINY)
+
+
+def ensemble_of(fitted: Fitted, folder: Path, facts: dict[str, Any]) -> Path:
+    torch.manual_seed(1)
+    other = CASE.build(CASE.baseline, Shape((2,), 2)).eval()
+    both = Ensemble((fitted.model, other), "classification")
+    replace(fitted, model=both).save(folder / "weights")
+    write_bundle(folder / "bundle", folder / "weights", facts)
+    return folder / "bundle"
+
+
+def test_an_ensemble_says_the_mean_of_what_its_networks_say(fitted: Fitted, tmp_path: Path) -> None:
+    opened = open_bundle(ensemble_of(fitted, tmp_path, {**FACTS, "models": 2}), TINY)
+    rows = torch.randn(9, 2)
+    networks = opened.fitted.model.members
+    assert isinstance(networks, torch.nn.ModuleList)
+    each = [
+        replace(opened.fitted, model=one).outputs(rows, opened.plan).softmax(dim=1)
+        for one in networks
+    ]
+    assert torch.equal(
+        replace(opened.fitted, model=networks[0]).outputs(rows, opened.plan),
+        fitted.outputs(rows, Plan()),
+    )
+    found = opened.fitted.outputs(rows, opened.plan).softmax(dim=1)
+    torch.testing.assert_close(found, (each[0] + each[1]) / 2)
+
+
+@pytest.mark.parametrize("models", [0, -1, 65, 10**12, True, 2.0, "2", None, [2]])
+def test_so_many_networks_are_not_built(fitted: Fitted, tmp_path: Path, models: object) -> None:
+    bundle = ensemble_of(fitted, tmp_path, {**FACTS, "models": models})
+    with pytest.raises(BundleError, match="is not a bundle's manifest"):
+        open_bundle(bundle, TINY)
+
+
+@pytest.mark.parametrize("models", [1, 3])
+def test_another_number_of_networks_than_the_weights_have_is_refused(
+    fitted: Fitted, tmp_path: Path, models: int
+) -> None:
+    bundle = ensemble_of(fitted, tmp_path, {**FACTS, "models": models})
+    with pytest.raises(BundleError, match="does not hold the weights of this model"):
+        open_bundle(bundle, TINY)

@@ -14,7 +14,8 @@ import torch
 
 from tests.making import make_brief
 from tests.own.tables import houses, loaded, with_column, without, write
-from tuner.bundle.bundle import Bundle, Interface
+from tuner.bundle.bundle import Bundle
+from tuner.bundle.interface import Interface
 from tuner.bundle.model import Model
 from tuner.bundle.prediction import predict_tables
 from tuner.bundle.sheets import Sheets, features_of_frame

@@ -7,6 +7,7 @@ import math
 import random
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -187,6 +188,17 @@ def _write(study: optuna.Study, ended: FrozenTrial) -> None:
     rows = list[int]()
     WriteBehind(engine_of(study), row_of_study(study)).add_trial(ended, rows.append)
     storage_of(study).set_trial_state_values(rows[0], state, values)
+
+
+def keep_ensembles(study: optuna.Study, gain: float, standard_error: float | None) -> None:
+    """Store what the models of each arm of a confirmation come to as one."""
+    confirmation = study.user_attrs["confirmation"]
+    for arm in confirmation["arms"].values():
+        joint = {
+            name: fmean(one[name] for one in arm["scores"]) + gain for name in arm["scores"][0]
+        }
+        arm["ensemble"] = {"scores": joint, "gain": gain, "standard_error": standard_error}
+    study.set_user_attr("confirmation", confirmation)
 
 
 def confirm(study: optuna.Study, **accuracies: Sequence[float]) -> None:

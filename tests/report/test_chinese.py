@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from optuna.trial import TrialState
 
-from tests.report.studies import add_session, add_trial, confirm, make_study, url_in, usual_study
+from tests.report.studies import (
+    add_session,
+    add_trial,
+    confirm,
+    keep_ensembles,
+    make_study,
+    url_in,
+    usual_study,
+)
 from tests.report.test_report import ablated, audited, erring
 from tests.sampling import one_in
 from tuner.case.metric import METRICS
@@ -108,6 +116,18 @@ def overtaken(folder: Path) -> Facts:
 
 def usual(folder: Path) -> Facts:
     return facts_of(usual_study(folder), folder)
+
+
+def with_ensembles(folder: Path) -> Facts:
+    study = usual_study(folder)
+    keep_ensembles(study, 0.02, 0.004)
+    return facts_of(study, folder)
+
+
+def with_ensembles_of_auc(folder: Path) -> Facts:
+    study = usual_study(folder)
+    keep_ensembles(study, 0.02, None)
+    return facts_of(study, folder)
 
 
 def unproven(folder: Path) -> Facts:
@@ -332,6 +352,7 @@ def of_few_folds(folder: Path) -> Facts:
 
 KINDS: tuple[Callable[[Path], Facts], ...] = (
     *(nothing, without_a_baseline, unfinished, unconfirmed, overtaken, usual, unproven, worse),
+    *(with_ensembles, with_ensembles_of_auc),
     *(of_one_seed, baseline_is_best, recipe_is_best, regression, with_everything, half_ablated),
     *(of_a_loop, of_a_loop_with_test_rows, with_rivals_that_win, with_rivals_that_tie),
     *(with_rivals_that_lose, with_rivals_not_compared, with_limits, with_parts, with_two_looks),

@@ -616,7 +616,7 @@ def test_a_confirmation_made_by_hand_has_the_parts_of_a_real_one(
     assert ours.keys() <= real.keys()
     assert ours["arms"].keys() == real["arms"].keys()
     for name, arm in ours["arms"].items():
-        assert real["arms"][name].keys() - arm.keys() == {"seeds", "stream"}
+        assert real["arms"][name].keys() - arm.keys() == {"seeds", "stream", "ensemble"}
         assert arm["scores"][0].keys() == real["arms"][name]["scores"][0].keys()
 
 

@@ -210,6 +210,8 @@ def test_verify_notices_a_loop_that_changed(made: Path, tmp_path: Path) -> None:
             retrain(["train", "--case", str(other)])
         with pytest.raises(CaseError, match=r"pass its file: --case train\.py:objective"):
             retrain(["train"])
+        with pytest.raises(UsageError, match="several cannot be made one; leave --models out"):
+            retrain(["train", "--case", str(other), "--models", "2"])
 
 
 def test_a_changed_loop_is_another_study(made: Path, tmp_path: Path) -> None:

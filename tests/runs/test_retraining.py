@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 from optuna.trial import TrialState
 
 from tests.making import DATABASE, HERE, TINY, make_brief, retrained, search
@@ -15,8 +17,10 @@ from tuner.errors import DataError, StudyError, UsageError
 from tuner.evidence.confirming_parts import why_not_confirmable
 from tuner.evidence.jobs import seed_of, stream_of
 from tuner.report.writing import write_report
+from tuner.runs.tested import ModelsOfTest
 from tuner.study.schema import CONFIRMATION, OPENINGS, PARTS, TESTED_WEIGHTS
 from tuner.study.store import load_study
+from tuner.training.ensemble import together
 
 if TYPE_CHECKING:
     import optuna
@@ -60,6 +64,74 @@ def test_the_scores_in_its_manifest_are_those_of_the_model(own_workplace: Path) 
     outputs = bundle.fitted.outputs(test.features, bundle.plan)
     metrics = METRICS_OF["classification"]
     assert bundle.manifest["metrics"]["test"] == scores(metrics, outputs, test.targets)
+
+
+def test_an_ensemble_is_of_the_models_that_were_confirmed(own_workplace: Path) -> None:
+    study = load_study(DATABASE, "tiny")
+    arm = study.user_attrs[CONFIRMATION]["arms"]["recipe"]
+    count = len(arm["seeds"])
+    opened = open_bundle(retrained("tiny", case_file=TINY, arm="recipe", models=count), TINY)
+    assert opened.manifest["seeds"] == arm["seeds"]
+    assert opened.manifest["metrics"] == {
+        "validation": opened.manifest["metrics"]["validation"],
+        "test": arm["ensemble"]["scores"],
+        "why_no_test": None,
+    }
+    test = make_brief(TINY, own_workplace).dataset.test.open(lambda: None)
+    outputs = opened.fitted.outputs(test.features, opened.plan)
+    found = scores(METRICS_OF["classification"], outputs, test.targets)
+    assert found == arm["ensemble"]["scores"]
+    each = [
+        open_bundle(retrained("tiny", case_file=TINY, arm="recipe", seed=seed), TINY)
+        for seed in arm["seeds"]
+    ]
+    said = [one.fitted.outputs(test.features, one.plan) for one in each]
+    assert torch.equal(outputs, together(said, "classification"))
+    mean = fmean(one["accuracy"] for one in arm["scores"])
+    gain = arm["ensemble"]["scores"]["accuracy"] - mean
+    assert arm["ensemble"]["gain"] == pytest.approx(gain, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("digests", "found", "why"),
+    [
+        ({1: "a"}, {"accuracy": 0.1}, None),
+        ({3: "c"}, {"accuracy": 0.3}, None),
+        ({1: "a", 2: "b", 3: "c"}, {"accuracy": 0.5}, None),
+        ({1: "a", 2: "b"}, None, "an ensemble of these 2 models has not met the test"),
+        ({1: "a", 2: "b", 3: "x"}, None, "has other weights"),
+        ({1: "a", 2: "b", 3: None}, None, "has other weights"),
+        ({1: "a", 2: "b", 3: "c", 4: "d"}, None, "with this seed has met the test"),
+    ],
+)
+def test_test_scores_are_those_of_these_very_weights(
+    digests: dict[int, str | None], found: dict[str, float] | None, why: str | None
+) -> None:
+    alone = [{"accuracy": one} for one in (0.1, 0.2, 0.3)]
+    tested = ModelsOfTest((1, 2, 3), "stream", alone, ("a", "b", "c"), {"accuracy": 0.5})
+    scores, why_not = tested.scores_of(digests)
+    assert scores == found
+    assert (why_not is None) if why is None else why in (why_not or "")
+
+
+def test_an_ensemble_of_more_models_than_were_confirmed_has_no_test_scores(
+    own_workplace: Path,
+) -> None:
+    del own_workplace
+    seeds = load_study(DATABASE, "tiny").user_attrs[CONFIRMATION]["arms"]["best"]["seeds"]
+    more = manifest(retrained("tiny", case_file=TINY, models=len(seeds) + 1))
+    assert more["seeds"][:-1] == seeds
+    assert more["seeds"][-1] not in seeds
+    assert more["metrics"]["test"] is None
+
+
+def test_a_seed_makes_one_model_and_no_ensemble_is_without_end(own_workplace: Path) -> None:
+    del own_workplace
+    with pytest.raises(UsageError, match="a seed makes one model; leave the seed out"):
+        retrained("tiny", case_file=TINY, models=2, seed=3)
+    for models in (0, 65):
+        with pytest.raises(UsageError, match=f"{models} models cannot be one; name 1 to 64"):
+            retrained("tiny", case_file=TINY, models=models)
 
 
 def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace: Path) -> None:

@@ -94,6 +94,8 @@ def test_a_job_is_paused_changed_resumed_and_cancelled(empty: Service) -> None:
         ("studies/nope/pause", {}, 400, "no study 'nope'"),
         ("studies/tiny/explode", {}, 400, "no act 'explode'"),
         ("studies/tiny/models", {"arm": "worst"}, 400, "no arm 'worst'"),
+        ("studies/tiny/models", {"models": 65}, 400, "models: got 65; it takes"),
+        ("studies/tiny/models", {"models": "two"}, 400, "models: got 'two'; it takes"),
         ("models/tiny/none/promote", {}, 400, "no model 'tiny/none'"),
         ("cases/tiny/roll-back", {"reason": "x"}, 400, "there is nothing to go to"),
         ("cases/tiny/roll-back", {"reason": " "}, 400, "a roll-back needs a reason"),

@@ -155,6 +155,10 @@ def test_pause_resume_a_larger_total_and_a_try(queue: Queue, workplace: Workplac
     job = until(supervisor, model, ended)
     assert job.state == "done", job.last_words
     assert [path.name for path in workplace.bundles("tiny").iterdir()]
+    model = queue.submit(retrain_request("tiny", TINY, "best", SHELF, 2), "ann").id
+    job = until(supervisor, model, ended)
+    assert job.state == "done", job.last_words
+    assert list(workplace.bundles("tiny").glob("best-2-models-seed-*"))
 
 
 def test_two_studies_share_the_workers_and_end_as_they_would_alone(

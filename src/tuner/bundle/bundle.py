@@ -1,5 +1,7 @@
 """A saved model: weights as safetensors, everything else as JSON, nothing pickled.
 
+A model may be several networks that are applied as one, an ensemble.
+
 A bundle is a folder of two files. `manifest.json` tells all that is needed to use the model and to
 make it again, and carries the SHA-256 of the weights and of itself: an altered bundle is refused.
 """
@@ -9,20 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 
-from tuner.case.contract import Shape
+from tuner.bundle.interface import Interface
 from tuner.case.loading import load_named_case
 from tuner.case.space import check_inside
-from tuner.data.checking import RAW, TABLES
-from tuner.data.images import MODES
-from tuner.data.reading import BY_CASE, BY_COLUMNS, READ_IMAGE, UNKNOWN
-from tuner.data.table import Table
 from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, CaseError, UsageError
 from tuner.files import replacing_folder, sha256_of_file, write_json
+from tuner.training.ensemble import Ensemble, of_each
 from tuner.training.inference import Fitted, applied_by
 from tuner.training.plan import Plan, Precision
 
@@ -30,115 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tuner.case.contract import Case
+    from torch import nn
 
-FORMAT = 1
-MOST_PIXELS = 2**24  # of an image that a model takes
+    from tuner.case.contract import Case, Hyperparameters
+
+FORMAT, OF_ENSEMBLES = 1, 2
 WEIGHTS = "weights.safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class Interface:
-    """What a model takes and gives.
-
-    Attributes:
-        shape: of a row, and the number of outputs.
-        columns: names of a table's features; empty for images.
-        classes: names of the outputs; empty for a regression.
-        reading: how input files were read for training, as `tuner.data.reading` names it.
-        kinds: types of a row that the model takes.
-        table: what the columns of the file are that the model was trained on; None: the features
-            are numbers, or images.
-        several: whether a row may have several of the classes, or none.
-    """
-
-    shape: Shape
-    columns: tuple[str, ...]
-    classes: tuple[str, ...]
-    reading: str
-    kinds: tuple[torch.dtype, ...]
-    table: Table | None = None
-    several: bool = False
-
-    @property
-    def row(self) -> tuple[int, ...]:
-        """Shape of a row of features, before it is prepared."""
-        return self.shape.inputs if self.table is None else (len(self.columns),)
-
-    @classmethod
-    def read(cls, manifest: Mapping[str, Any]) -> Self:
-        """Read it from a manifest.
-
-        Raises:
-            ValueError, TypeError, KeyError: it does not describe a model.
-        """
-        shape, prepared = manifest["shape"], manifest["preprocessing"]
-        inputs, outputs = tuple(shape["inputs"]), shape["outputs"]
-        columns, classes = tuple(prepared["columns"]), tuple(manifest["classes"])
-        images, raw = (prepared["kind"] == kind for kind in ("image", "raw"))
-        table = None if prepared.get("table") is None else Table.read(prepared["table"])
-        categories = tuple(shape.get("categories", ()))
-        if table is not None and (images or raw):
-            raise ValueError(f"rows of shape {inputs} of the columns {columns}")
-        _check_table(table, inputs, columns, categories)
-        if not all(type(size) is int and size > 0 for size in (*inputs, outputs)):
-            raise ValueError(f"the shape {inputs} to {outputs}")
-        kinds: tuple[torch.dtype, ...] = (torch.uint8,) if images else TABLES
-        if raw:
-            kinds = tuple(kind for kind in RAW if str(kind) == prepared["type"])
-        if not kinds or (raw and columns):
-            raise ValueError("the type of its features")
-        sound = len(inputs) == 3 and inputs[0] in MODES if images else inputs == (len(columns),)
-        if not sound and table is None and not raw:
-            raise ValueError(f"rows of shape {inputs} with {len(columns)} columns")
-        if outputs != (len(classes) or 1):
-            raise ValueError(f"{outputs} outputs for {len(classes)} classes")
-        if images and inputs[1] * inputs[2] > MOST_PIXELS:
-            raise ValueError(f"images of {inputs[1]} by {inputs[2]} pixels")
-        for names in (columns, classes):
-            _check_names(names)
-        # Bundles of before say nothing: their images were read by `read_image`.
-        by_itself = UNKNOWN if raw else READ_IMAGE if images else BY_COLUMNS
-        reading = prepared.get("read", by_itself)
-        if reading not in {by_itself, BY_CASE, UNKNOWN}:
-            raise ValueError(f"the way of reading {reading!r}")
-        several = manifest.get("task") == "multilabel"
-        if several and not classes:
-            raise ValueError("labels without names")
-        made = Shape(inputs, outputs, categories)
-        return cls(made, columns, classes, reading, kinds, table, several)
-
-
-def _check_table(
-    table: Table | None,
-    inputs: tuple[Any, ...],
-    columns: tuple[Any, ...],
-    categories: tuple[Any, ...],
-) -> None:
-    """Check that what a manifest says of a table's columns fits together.
-
-    Raises:
-        ValueError: it does not, or there are categories and no table.
-    """
-    if table is None:
-        if categories:
-            raise ValueError("categories without a table")
-        return
-    if columns != table.features or inputs != (table.width,):
-        raise ValueError(f"rows of shape {inputs} of the columns {columns}")
-    if categories != table.cardinalities:
-        raise ValueError(f"categories of {categories} codes")
-
-
-def _check_names(names: tuple[Any, ...]) -> None:
-    """Check that names of columns or classes are texts that can be written, each another.
-
-    Raises:
-        ValueError: one is not.
-    """
-    sound = all(isinstance(name, str) and _is_text(name) for name in names)
-    if not sound or len(set(names)) < len(names):
-        raise ValueError(f"the names {names}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +52,6 @@ class Bundle:
     fitted: Fitted
     plan: Plan
     case: Case
-
-
-def _is_text(name: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)  # halves of letters
 
 
 def refuse_to_replace(folder: Path) -> None:
@@ -187,7 +79,8 @@ def write_bundle(folder: Path, weights: Path, facts: Mapping[str, Any]) -> None:
     refuse_to_replace(folder)
     with replacing_folder(folder) as beside:
         weights.replace(beside / WEIGHTS)
-        manifest = {"format": FORMAT, **facts, "weights_sha256": sha256_of_file(beside / WEIGHTS)}
+        written = OF_ENSEMBLES if "models" in facts else FORMAT
+        manifest = {"format": written, **facts, "weights_sha256": sha256_of_file(beside / WEIGHTS)}
         write_json(beside / MANIFEST, {**manifest, "manifest_sha256": _digest(manifest)})
 
 
@@ -247,10 +140,10 @@ def checked_manifest(text: bytes, where: str, weights: str | None) -> dict[str, 
             f"the bundle {where} was altered after it was written: its files do not have the "
             "checksums they were saved with; retrain it"
         )
-    if (written := manifest.get("format")) != FORMAT:
+    if (written := manifest.get("format")) not in {FORMAT, OF_ENSEMBLES}:
         raise BundleError(
-            f"{where} has bundle format {written}, this version reads {FORMAT}; use the version "
-            "of tuner that wrote it, or retrain the model with this one"
+            f"{where} has bundle format {written}, this version reads {FORMAT} and {OF_ENSEMBLES}; "
+            "use the version of tuner that wrote it, or retrain the model with this one"
         )
     checked: dict[str, Any] = manifest
     return checked
@@ -286,17 +179,20 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
             "not built; use the version of the case that made it"
         ) from error
     try:
-        model = case.build(hyperparameters, interface.shape).to(plan.device)
+        model = _built(case, hyperparameters, interface).to(plan.device)
     except Exception as error:
         raise BundleError(f"the model of {folder} cannot be built: {error}") from error
-    fitted = Fitted.load(
-        model,
-        folder / WEIGHTS,
-        interface.row,
-        interface.table,
-        applied_by(case, hyperparameters),
-    )
+    applied = applied_by(case, hyperparameters)
+    if applied is not None and interface.models > 1:
+        applied = of_each(applied, interface.task)
+    fitted = Fitted.load(model, folder / WEIGHTS, interface.row, interface.table, applied)
     return Bundle(manifest, interface, fitted, plan, case)
+
+
+def _built(case: Case, hyperparameters: Hyperparameters, interface: Interface) -> nn.Module:
+    """Build the untrained model, of one network or of several."""
+    made = [case.build(hyperparameters, interface.shape) for _ in range(interface.models)]
+    return made[0] if len(made) == 1 else Ensemble(made, interface.task)
 
 
 def _plan(stored: Mapping[str, Any], *, images: bool) -> Plan:

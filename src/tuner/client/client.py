@@ -224,10 +224,19 @@ class Client:
         return cast("answers.Upkeep", self._to.post("machine", "upkeep", body=body))
 
     def retrain(
-        self, name: str, arm: Literal["best", "baseline", "recipe"] = "best"
+        self,
+        name: str,
+        arm: Literal["best", "baseline", "recipe"] = "best",
+        *,
+        models: int = 1,
     ) -> answers.Job:
-        """Have an arm trained again, to be a model."""
-        return cast("answers.Job", self._to.post("studies", name, "models", body={"arm": arm}))
+        """Have an arm trained again, to be a model.
+
+        Args:
+            models: networks in it that differ in their seeds alone; from 2 on it is an ensemble.
+        """
+        body = {"arm": arm, "models": models}
+        return cast("answers.Job", self._to.post("studies", name, "models", body=body))
 
     def trials(self, name: str) -> list[answers.Trial]:
         """Return all trials of a study."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tuner.commands.names import check_changes, check_stored_study
 from tuner.commands.options import add_case_and_data, add_workplace, stored_of, whole_number
 from tuner.commands.parsing import Parser
+from tuner.depot.contract import MOST_MODELS
 from tuner.errors import UsageError
 from tuner.runs.settings import RetrainingSettings
 from tuner.seeds import LARGEST
@@ -47,11 +48,21 @@ def parser() -> argparse.ArgumentParser:
         help="with --only: fresh seeds on which it is compared with the baseline on the test rows "
         "(default: as many as the study's confirmation; 0: not at all)",
     )
-    made.add_argument(
+    seeds = made.add_mutually_exclusive_group()
+    seeds.add_argument(
         "--seed",
         type=whole_number(0, LARGEST),
         metavar="S",
         help="seed of the training (default: the first seed of the confirmation)",
+    )
+    seeds.add_argument(
+        "--models",
+        type=whole_number(1, MOST_MODELS),
+        default=1,
+        metavar="N",
+        help="train so many, which differ in their seeds alone, and save them as one, an ensemble: "
+        "its answer is the mean of theirs, and takes N times as long (default: 1). The first ones "
+        "are those of the confirmation",
     )
     add_workplace(made)
     made.add_argument(
@@ -83,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         only=only,
         seeds=arguments.seeds,
         seed=arguments.seed,
+        models=arguments.models,
         out=arguments.out,
     )
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 BUNDLES, ARTIFACTS = "bundles", "artifacts"
+MOST_MODELS = 64  # of an ensemble, which a bundle holds as one
 MANIFEST = "manifest.json"  # of a bundle
 
 

@@ -117,6 +117,7 @@ def confirm_part(
         "stream": stream_of(name),
         "plan": asdict(replace(plan, made=1)),
         "scores": tested[name].scores,
+        **({"ensemble": joint} if (joint := tested[name].ensemble) else {}),
         "baseline_scores": again.scores if again else before,
         "rows": identity,
     }

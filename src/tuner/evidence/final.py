@@ -1,25 +1,17 @@
-"""The models that meet the test split, and its opening."""
+"""The opening of the test split, and what the models that meet it come to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tuner.case.contract import shape_of
 from tuner.case.metric import scores
 from tuner.data.tensors import checksum_in
-from tuner.engines.job import Failed, Finished, run_all
-from tuner.errors import BundleError, StudyError
-from tuner.evidence.jobs import (
-    final_replica,
-    job_of,
-    seed_of,
-    stream_of,
-    trained_with,
-    weights_file,
-)
+from tuner.evidence.ensembles import ensemble_facts
+from tuner.evidence.final_models import T, file_of, jobs_of_missing, load_fitted, train
+from tuner.evidence.jobs import seed_of, stream_of
 from tuner.evidence.label_mistakes import label_mistakes
 from tuner.evidence.mistakes import classification_mistakes, residuals
 from tuner.evidence.moments import keep_moments
@@ -28,7 +20,8 @@ from tuner.evidence.predictions import Predictions, keep_predictions, keep_targe
 from tuner.evidence.rivals import TITLES
 from tuner.language import nsaid, said
 from tuner.study.schema import TESTED_WEIGHTS
-from tuner.training.inference import Fitted, applied_by, plain_of
+from tuner.training.ensemble import together
+from tuner.training.inference import plain_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,13 +32,10 @@ if TYPE_CHECKING:
 
     from tuner.data.examples import Examples
     from tuner.data.scaling import Scaler
-    from tuner.engines.job import Engine, Job
+    from tuner.engines.job import Engine
     from tuner.evidence.jobs import Configuration
     from tuner.evidence.rivals import Rival
     from tuner.study.configuration import StudyConfig
-    from tuner.training.fitting import ReportPoint
-
-T = TypeVar("T", bound=int | str)  # the number of a trial, or the name of a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +45,30 @@ class Tested:
     Attributes:
         scores: all metrics, one seed after the other.
         details: what they get wrong, as `mistakes` has it.
+        ensemble: what they come to as one, as `ensemble_facts` has it; None: there is but one, or
+            they are of a rival.
     """
 
     scores: list[dict[str, float]]
     details: dict[str, Any]
+    ensemble: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What models say of the test rows, on the processor, in the units that they are scored in.
+
+    Attributes:
+        outputs: of the models of each configuration, one seed after the other, and of each rival.
+        joint: of the models of each configuration as an ensemble.
+        test: the rows, with targets in these units.
+        scaler: what has scaled numbers; None: there are none.
+    """
+
+    outputs: Mapping[int | str, Sequence[Tensor]]
+    joint: Mapping[int | str, Tensor]
+    test: Examples
+    scaler: Scaler | None
 
 
 def score_on_test(
@@ -91,22 +101,16 @@ def score_on_test(
         BundleError: weights on disk are damaged; the same command trains them again.
     """
     files = {
-        (trial, index): _file(folder, config, configuration, trial, index)
+        (trial, index): file_of(folder, config, configuration, trial, index)
         for trial, configuration in configurations.items()
         for index in range(count)
     }
-    _train(_jobs(config, configurations, files, folder), engine, say)
+    train(jobs_of_missing(config, configurations, files, folder), engine, say)
     _keep_digests(study, files)
-    outputs, of_rivals, test, scaler = _open(
-        study, config, configurations, files, rivals or {}, look
-    )
-    by_trial = {
-        trial: [outputs[trial, index] for index in range(count)] for trial in configurations
-    }
-    said: dict[T | str, Sequence[Tensor]] = {**by_trial, **of_rivals}  # type: ignore[dict-item]
-    _keep(evidence, config, said, test, scaler)
-    keep_moments(evidence, config.case.metric, list(said))
-    return {one: _tested(config, own, test, scaler) for one, own in said.items()}
+    opened = _open(study, config, configurations, files, rivals or {}, look)
+    _keep(evidence, config, opened)
+    keep_moments(evidence, config.case.metric, list(opened.outputs))
+    return {one: _tested(config, opened, one) for one in (*configurations, *(rivals or {}))}
 
 
 def _keep_digests(study: optuna.Study, files: Mapping[tuple[T, int], Path]) -> None:
@@ -121,19 +125,13 @@ def _keep_digests(study: optuna.Study, files: Mapping[tuple[T, int], Path]) -> N
     study.set_user_attr(TESTED_WEIGHTS, {**study.user_attrs.get(TESTED_WEIGHTS, {}), **digests})
 
 
-def _keep(
-    evidence: optuna.Study,
-    config: StudyConfig,
-    outputs: Mapping[T | str, Sequence[Tensor]],
-    test: Examples,
-    scaler: Scaler | None,
-) -> None:
+def _keep(evidence: optuna.Study, config: StudyConfig, opened: _Opened) -> None:
     """Keep what the models said of the test rows, and the targets in the same units."""
-    labels = config.case.task == "multilabel"
+    labels, test = config.case.task == "multilabel", opened.test
     targets = (test.targets if labels else test.targets.flatten()).numpy()
     probable = config.case.metric.needs_probability
-    keep_targets(evidence, config.dataset.test.identity(), targets, scaler)
-    for trial, own in outputs.items():
+    keep_targets(evidence, config.dataset.test.identity(), targets, opened.scaler)
+    for trial, own in opened.outputs.items():
         seeds = tuple(seeds_of(config, trial, len(own)))
         said = torch.stack(list(own))  # (seeds, rows, outputs)
         if labels:
@@ -154,74 +152,6 @@ def seeds_of(config: StudyConfig, trial: int | str, count: int) -> list[int]:
     return [seed_of(config.seed, index, stream_of(trial)) for index in range(count)]
 
 
-def _file(
-    folder: Path, config: StudyConfig, configuration: Configuration, trial: int | str, index: int
-) -> Path:
-    seed = seed_of(config.seed, index, stream_of(trial))
-    return weights_file(folder, config, configuration, seed)
-
-
-def final_job(
-    config: StudyConfig,
-    configuration: Configuration,
-    files: Mapping[int, Path | None],
-    stream: str,
-) -> Job:
-    """Train for the test, on all development data.
-
-    Args:
-        files: for the weights, by the numbers of the trainings that are one job.
-        stream: of the seeds.
-    """
-    replicas = [
-        replace(final_replica(config, index, stream), weights=file) for index, file in files.items()
-    ]
-    return job_of(config, configuration, replicas)
-
-
-def _jobs(
-    config: StudyConfig,
-    configurations: Mapping[T, Configuration],
-    files: Mapping[tuple[T, int], Path],
-    folder: Path,
-) -> list[Job]:
-    """Return what trains the weights that are not there yet.
-
-    What is trained together is kept together: a second look finds there what it needs of it.
-    """
-    blocks = {
-        (trial, trained_with(config, configurations[trial], index))
-        for (trial, index), file in files.items()
-        if not file.exists()
-    }
-    return [
-        final_job(
-            config,
-            configurations[trial],
-            {n: _file(folder, config, configurations[trial], trial, n) for n in together},
-            stream_of(trial),
-        )
-        for trial, together in sorted(blocks, key=lambda block: (block[1].start, f"{block[0]:>9}"))
-    ]
-
-
-def _train(jobs: Sequence[Job], engine: Engine, say: Callable[[str], None]) -> None:
-    ended, total = 0, sum(len(job.replicas) for job in jobs)
-
-    def on_end(key: int, event: Finished | Failed, _points: Sequence[ReportPoint]) -> None:
-        nonlocal ended
-        seeds = [run.seed for run in jobs[key].replicas]
-        if isinstance(event, Failed):
-            raise StudyError(
-                f"training with seed {', '.join(map(str, seeds))} failed: {event.reason}. "
-                f"{event.what_to_do}"
-            )
-        ended += len(seeds)
-        say(f"Final training {ended} of {total} took {event.seconds / len(seeds):.1f} s.")
-
-    run_all(engine, dict(enumerate(jobs)), on_end)
-
-
 def _open(
     study: optuna.Study,
     config: StudyConfig,
@@ -229,13 +159,8 @@ def _open(
     files: Mapping[tuple[T, int], Path],
     rivals: Mapping[str, Rival],
     look: int,
-) -> tuple[dict[tuple[T, int], Tensor], dict[str, list[Tensor]], Examples, Scaler | None]:
-    """Open the test split, on the record, and apply every model to it.
-
-    Returns:
-        Outputs on the CPU, those of rivals, the test rows with targets in their units, and what
-        has scaled numbers.
-    """
+) -> _Opened:
+    """Open the test split, on the record, and apply every model to it."""
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
 
     identity = config.dataset.test.identity()
@@ -264,21 +189,27 @@ def _open(
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
     test = config.dataset.test.open(record)
-    outputs = {key: one.scored(test.features, config.plan).cpu() for key, one in fitted.items()}
-    of_rivals = {
-        name: [model(test.features) for model in rival.models] for name, rival in rivals.items()
-    }
-    if config.case.task != "regression":
-        return outputs, of_rivals, test, None
+    by_trial: dict[int | str, list[Tensor]] = {}
+    for (trial, _), one in fitted.items():
+        by_trial.setdefault(trial, []).append(one.outputs(test.features, config.plan).cpu())
     # Every model was trained on all development rows, so all have the same scaler.
-    scaler = plain_of(next(iter(fitted.values())).targets)
-    return outputs, of_rivals, replace(test, targets=scaler(test.targets)), scaler
+    targets = next(iter(fitted.values())).targets.to(torch.device("cpu"))
+    outputs = {trial: [targets.in_units(one) for one in own] for trial, own in by_trial.items()}
+    joint = {
+        trial: targets.in_units(together(own, config.case.task)) for trial, own in by_trial.items()
+    }
+    for name, rival in rivals.items():
+        outputs[name] = [model(test.features) for model in rival.models]
+    if config.case.task != "regression":
+        return _Opened(outputs, joint, test, None)
+    scaler = plain_of(targets)
+    return _Opened(outputs, joint, replace(test, targets=scaler(test.targets)), scaler)
 
 
-def _tested(
-    config: StudyConfig, outputs: Sequence[Tensor], test: Examples, scaler: Scaler | None
-) -> Tested:
+def _tested(config: StudyConfig, opened: _Opened, one: int | str) -> Tested:
+    outputs, test, scaler = opened.outputs[one], opened.test, opened.scaler
     classes, undo = config.dataset.classes, scaler and scaler.undo
+    metrics, joint = config.case.metrics, opened.joint.get(one)
     if config.case.task == "multilabel":
         details = label_mistakes(outputs, test, classes)
     elif classes:
@@ -286,23 +217,7 @@ def _tested(
     else:
         details = residuals(outputs[0], test.targets)
     return Tested(
-        scores=[scores(config.case.metrics, one, test.targets, undo) for one in outputs],
+        scores=[scores(metrics, own, test.targets, undo) for own in outputs],
         details=details,
+        ensemble=None if joint is None else ensemble_facts(metrics, joint, outputs, test, undo),
     )
-
-
-def load_fitted(config: StudyConfig, configuration: Configuration, file: Path) -> Fitted:
-    """Load the weights that a final job has written.
-
-    Raises:
-        BundleError: the file is damaged; it is removed, so the same command trains it again.
-    """
-    case, data = config.case, config.dataset
-    hyperparameters = case.hyperparameters(configuration.hyperparameters)
-    model = case.build(hyperparameters, shape_of(data)).to(config.plan.device)
-    try:
-        applied = applied_by(case, hyperparameters)
-        return Fitted.load(model, file, data.row_shape, data.table, applied)
-    except BundleError:
-        file.unlink(missing_ok=True)
-        raise

@@ -67,7 +67,8 @@ class Proof:
             rivals = rivals or {
                 name: {**one.facts, "scores": one.tested.scores} for name, one in tested.rivals
             }
-            scores = {name: tested.arms[trial].scores for name, trial in self.chosen.items()}
+            arms = {name: tested.arms[trial] for name, trial in self.chosen.items()}
+            scores = {name: arm.scores for name, arm in arms.items()}
             proven = self._proves(plan, scores)
             plan = replace(plan, settled=proven or self.chosen["best"] == self.chosen["baseline"])
             self.study.set_user_attr(
@@ -76,7 +77,7 @@ class Proof:
                     **facts,
                     "most": plan.models[-1],
                     "seeds": self._seeds("best", plan),
-                    "arms": {name: self._arm(name, plan, own) for name, own in scores.items()},
+                    "arms": {name: self._arm(name, plan, own) for name, own in arms.items()},
                     "plan": asdict(plan),
                     **({"rivals": rivals} if rivals else {}),
                 },
@@ -127,14 +128,15 @@ class Proof:
         found = test.compare("best", "baseline", further=False)
         return found is None or found["verdict"] != "no proven gain" or not found["can_prove"]
 
-    def _arm(self, name: str, plan: Plan, scores: list[dict[str, float]]) -> dict[str, Any]:
+    def _arm(self, name: str, plan: Plan, tested: Tested) -> dict[str, Any]:
         trial = self.chosen[name]
         return {
             "trial": trial,
             "epochs": self.configurations[trial].epochs,
             "seeds": self._seeds(name, plan),
             "stream": stream_of(trial),
-            "scores": scores,
+            "scores": tested.scores,
+            **({"ensemble": tested.ensemble} if tested.ensemble else {}),
         }
 
     def _seeds(self, name: str, plan: Plan) -> list[int]:

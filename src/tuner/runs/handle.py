@@ -101,6 +101,7 @@ class Study:
         trial: int | None = None,
         only: Sequence[str] = (),
         seed: int | None = None,
+        models: int = 1,
         out: str | Path | None = None,
     ) -> Path | str:
         """Train a model to keep; return its bundle's folder, or its URL where bundles are in S3.
@@ -112,6 +113,8 @@ class Study:
             trial: number of a trial, in place of an arm.
             only: names of changes of the best, in place of an arm: the baseline with these.
             seed: of the training; None: the first of the confirmation.
+            models: that differ in their seeds alone and are kept as one, an ensemble; its answer is
+                the mean of theirs.
             out: the bundle's folder; None: the study's own.
 
         Raises:
@@ -123,6 +126,7 @@ class Study:
             trial=trial,
             only=tuple(only),
             seed=seed,
+            models=models,
             out=None if out is None else Path(out),
         )
         with unaffected():

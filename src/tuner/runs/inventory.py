@@ -115,6 +115,7 @@ def best_in(facts: Mapping[str, Any]) -> dict[str, Any]:
         "metric": facts["metric"]["name"],
         "validation": best["validation"],
         "test": best["test"],
+        "ensemble": best["ensemble"],
         "verdict": short_verdict(facts),
         "sentence": sentence,
     }

@@ -1,9 +1,11 @@
-"""Train one configuration of a study once more, to keep the model."""
+"""Train one configuration of a study once more, to keep the model, or several as an ensemble."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,28 +15,28 @@ from tuner.bundle.bundle import refuse_to_replace, write_bundle
 from tuner.case.contract import shape_of
 from tuner.data.reading import BY_CASE, BY_COLUMNS, UNKNOWN
 from tuner.data.tensors import checksum_in
+from tuner.depot.contract import MOST_MODELS
 from tuner.depot.use import files_in_use
 from tuner.engines.cards import card_facts, refuse_missing
+from tuner.engines.choosing import ThisMachine
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import DepotError, StoreError, StudyError, UsageError
-from tuner.evidence.confirming_parts import name_of_part
-from tuner.evidence.final import final_job, seeds_of
-from tuner.evidence.jobs import configuration_of, job_of, stream_of, trained_with
-from tuner.evidence.parts import parts_of
+from tuner.evidence.final_models import final_job, load_fitted
+from tuner.evidence.jobs import configuration_of, job_of, seed_of, trained_with
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.runs.keeping import making, place_of
 from tuner.runs.loop_retraining import retrain_loop
 from tuner.runs.partial import confirm_partial, partial_of
-from tuner.seeds import Stream
+from tuner.runs.tested import tested_models
 from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
 from tuner.study.loop_reopening import is_of_loop
 from tuner.study.reopening import config_of
-from tuner.study.schema import CONFIRMATION, TESTED_WEIGHTS
 from tuner.study.store import facts_of, is_read_only, load_study
 from tuner.training.device import CARD
+from tuner.training.ensemble import Ensemble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,9 +45,10 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from tuner.data.dataset import Dataset
+    from tuner.engines.job import Job
     from tuner.evidence.jobs import Configuration
-    from tuner.runs.partial import Partial
     from tuner.runs.settings import RetrainingSettings
+    from tuner.runs.tested import ModelsOfTest
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
     from tuner.workplace import Workplace
@@ -58,21 +61,33 @@ def retrain(
 
     The same arm and seed on the same machine give the same weights, bit for bit; with a seed of the
     confirmation they are the weights that were confirmed, and then the manifest has their test
-    scores.
+    scores. So it has those of an ensemble of all models that were confirmed.
 
     Args:
         tell: is told, in a line each, how `only` compares with the baseline, and where the study
             could not be made to show the bundle.
 
     Raises:
-        UsageError: no such study or trial, or `out` exists and is not a bundle.
+        UsageError: no such study or trial, `out` exists and is not a bundle, a number of models
+            that cannot be, or several of a loop.
         DataError: the data is gone, or is not the data of the study.
         StudyError: the arm has no complete trial, or the training failed.
         EngineError: the study was begun on a GPU, and this machine has none.
         DepotError: the place of bundles cannot be reached; it is asked before the training.
     """
+    if wrong := _wrong_number(settings):
+        raise UsageError(wrong)
     with files_in_use(settings.stored.workplace.root):
         return _retrain(settings, tell)
+
+
+def _wrong_number(settings: RetrainingSettings) -> str | None:
+    """Say what is wrong with the number of models that is asked for; None: nothing is."""
+    if not 1 <= settings.models <= MOST_MODELS:
+        return f"{settings.models} models cannot be one; name 1 to {MOST_MODELS}"
+    if settings.models > 1 and settings.seed is not None:
+        return "a seed makes one model; leave the seed out to have an ensemble of several"
+    return None
 
 
 def _retrain(settings: RetrainingSettings, tell: Callable[[str], None]) -> Path | str:
@@ -84,26 +99,35 @@ def _retrain(settings: RetrainingSettings, tell: Callable[[str], None]) -> Path 
     label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
     depot, name = workplace.depot, folder_name(stored.study, FOR_FOLDER)
     if is_of_loop(study):
+        if settings.models > 1:
+            raise UsageError(
+                "a loop of your own keeps what files it likes, so several cannot be made one; "
+                "leave --models out"
+            )
         return retrain_loop(study, chosen, settings, depot, label)
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
     refuse_missing(config.plan)
     partial = partial_of(study, config.case, settings.only) if settings.only else None
-    tested = _tested(study, config, chosen, partial)
-    seed = tested.seeds[0] if settings.seed is None else settings.seed
+    tested = tested_models(study, config, chosen, partial)
+    seeds = _seeds(config, tested, settings)
     called = folder_name(partial.label, FOR_FOLDER) if partial else label
-    label = f"{called}-seed-{seed}"
+    number = f"-{len(seeds)}-models" if len(seeds) > 1 else ""
+    label = f"{called}{number}-seed-{seeds[0]}"
     with making(settings.out, depot, name, label) as bundle:
         refuse_to_replace(bundle)  # before an hour of training, not after
-        manifest = _manifest(study, config, chosen, seed)
+        manifest = _manifest(study, config, chosen, seeds)
         if partial:
             manifest |= partial.manifest(confirm_partial(study, config, partial, settings, tell))
-            tested = _tested(study, config, chosen, partial)
+            tested = tested_models(study, config, chosen, partial)
         configuration = partial.configuration if partial else configuration_of(chosen)
         bundle.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:
-            weights = Path(work) / "weights"
-            _train(config, configuration, seed, tested, weights)
-            scores, why_not = tested.scores_of(seed, checksum_in(weights))
+            files = {seed: Path(work) / f"seed-{seed}" for seed in seeds}
+            _train(config, configuration, files, tested)
+            scores, why_not = tested.scores_of(
+                {seed: checksum_in(file) for seed, file in files.items()}
+            )
+            weights = _as_one(config, configuration, list(files.values()))
             validation = None if partial else {config.case.metric.name: chosen.value}
             manifest["metrics"] = {"validation": validation, "test": scores, "why_no_test": why_not}
             write_bundle(bundle, weights, manifest)
@@ -130,70 +154,6 @@ def _chosen(study: optuna.Study, settings: RetrainingSettings) -> FrozenTrial:
     return _arm(study, settings.arm)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tested:
-    """The models of a configuration that have met the test, or may.
-
-    Attributes:
-        seeds: of those that have; the first that may, where none has.
-        stream: of the seeds.
-        scores: a seed each; empty where none has met the test.
-        digests: of their weights, where the study says.
-    """
-
-    seeds: Sequence[int]
-    stream: str
-    scores: Sequence[Mapping[str, float]]
-    digests: Sequence[str]
-
-    def scores_of(
-        self, seed: int, digest: str | None
-    ) -> tuple[Mapping[str, float] | None, str | None]:
-        """Return the test scores of exactly this model, or why there are none.
-
-        Args:
-            digest: of the model's weights, which have to be those that met the test.
-        """
-        if not self.scores or seed not in self.seeds:
-            return None, "no model of this configuration with this seed has met the test"
-        index = self.seeds.index(seed)
-        if len(self.digests) <= index:
-            return None, "the study does not say which weights met the test; they may be others"
-        if digest is None or self.digests[index] != digest:
-            return None, (
-                "the model of this configuration and seed that met the test has other weights: it "
-                "was trained on another machine, or by other code"
-            )
-        return self.scores[index], None
-
-
-def _tested(
-    study: optuna.Study, config: StudyConfig, trial: FrozenTrial, partial: Partial | None
-) -> _Tested:
-    """Return which models have met the test: of a trial, or of a part of the changes."""
-    digests = study.user_attrs.get(TESTED_WEIGHTS, {})
-    name = name_of_part(partial.configuration) if partial else trial.number
-    fresh = _Tested(seeds_of(config, name, 1), stream_of(name), (), ())
-    if partial:
-        part = parts_of(study).get(str(name))
-        if part is None:
-            return fresh
-        stream = part.get("stream", Stream.TEST)
-        return _Tested(part["seeds"], stream, part["scores"], digests.get(name, ()))
-    confirmation = study.user_attrs.get(CONFIRMATION)
-    if not confirmation:
-        return fresh
-    arms = confirmation["arms"].values()
-    arm = next((arm for arm in arms if arm["trial"] == trial.number), None)
-    own = digests.get(str(trial.number), ())
-    if arm is not None and "stream" in arm:
-        return _Tested(arm["seeds"], arm["stream"], arm["scores"], own)
-    if confirmation.get("plan"):
-        return fresh
-    stream = confirmation.get("stream", Stream.RACE)  # as it was when arms shared their seeds
-    return _Tested(confirmation["seeds"], stream, arm["scores"] if arm else (), own)
-
-
 def _trial(study: optuna.Study, number: int) -> FrozenTrial:
     trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
     complete = [n for n, trial in trials.items() if trial.state == TrialState.COMPLETE]
@@ -215,28 +175,78 @@ def _arm(study: optuna.Study, name: str) -> FrozenTrial:
     return arms[name]
 
 
+def _seeds(config: StudyConfig, tested: ModelsOfTest, settings: RetrainingSettings) -> list[int]:
+    """Return the seeds of the models: the one that is asked for, or the first of the test."""
+    if settings.seed is not None:
+        return [settings.seed]
+    further = (seed_of(config.seed, index, tested.stream) for index in range(settings.models))
+    return [*tested.seeds[: settings.models], *islice(further, len(tested.seeds), None)]
+
+
 def _train(
-    config: StudyConfig, configuration: Configuration, seed: int, tested: _Tested, weights: Path
+    config: StudyConfig,
+    configuration: Configuration,
+    files: Mapping[int, Path],
+    tested: ModelsOfTest,
 ) -> None:
-    """Train as a confirmation does with this seed, or on all development data with a new one."""
+    """Train as a confirmation does with these seeds, or on all development data with a new one.
+
+    Args:
+        files: for the weights of each model, by its seed.
+    """
 
     def on_end(_key: int, event: Finished | Failed, _points: Sequence[ReportPoint]) -> None:
         if isinstance(event, Failed):
             advice = "Try another --seed." if event.diverged else event.what_to_do
             raise StudyError(f"retraining failed: {event.reason}. {advice}")
 
-    if seed in tested.seeds:  # with those that it was confirmed with, to be the same, bit for bit
-        own = tested.seeds.index(seed)
-        together = trained_with(config, configuration, own)
-        files = {n: weights if n == own else None for n in together}
-        job = final_job(config, configuration, files, tested.stream)
-    else:
-        job = job_of(config, configuration, [Replica(seed=seed, split_seed=None, weights=weights)])
-    run_all(InProcessEngine(), {0: job}, on_end)
+    jobs = _jobs(config, configuration, files, tested)
+    if len(jobs) == 1:
+        run_all(InProcessEngine(), dict(enumerate(jobs)), on_end)
+        return
+    with closing(ThisMachine().engine(config.plan, at_most=len(jobs))) as engine:
+        run_all(engine, dict(enumerate(jobs)), on_end)
+
+
+def _jobs(
+    config: StudyConfig,
+    configuration: Configuration,
+    files: Mapping[int, Path],
+    tested: ModelsOfTest,
+) -> list[Job]:
+    """Return what trains these models.
+
+    One with a seed of the test is trained with those that it met the test with: so it is the same,
+    bit for bit.
+    """
+    known = [seed_of(config.seed, index, tested.stream) for index in range(MOST_MODELS)]
+    known[: len(tested.seeds)] = tested.seeds
+    if not set(files) <= set(known):
+        runs = [Replica(seed=seed, split_seed=None, weights=file) for seed, file in files.items()]
+        return [job_of(config, configuration, runs)]
+    wanted = {known.index(seed): file for seed, file in files.items()}
+    blocks = dict.fromkeys(trained_with(config, configuration, index) for index in wanted)
+    return [
+        final_job(
+            config, configuration, {index: wanted.get(index) for index in block}, tested.stream
+        )
+        for block in blocks
+    ]
+
+
+def _as_one(config: StudyConfig, configuration: Configuration, files: Sequence[Path]) -> Path:
+    """Return the file of the only model, or write one of an ensemble of all beside them."""
+    if len(files) == 1:
+        return files[0]
+    fitted = [load_fitted(config, configuration, file) for file in files]
+    ensemble = Ensemble((one.model for one in fitted), config.case.task)
+    weights = files[0].with_name("ensemble")
+    replace(fitted[0], model=ensemble).save(weights)  # the scalers of all are the same
+    return weights
 
 
 def _manifest(
-    study: optuna.Study, config: StudyConfig, trial: FrozenTrial, seed: int
+    study: optuna.Study, config: StudyConfig, trial: FrozenTrial, seeds: Sequence[int]
 ) -> dict[str, Any]:
     """Return all but the metrics, which hold for the weights alone."""
     facts, data = facts_of(study), config.dataset
@@ -246,7 +256,8 @@ def _manifest(
         "reference": config.reference,
         "study": study.study_name,
         "trial": trial.number,
-        "seed": seed,
+        "seed": seeds[0],
+        **({"models": len(seeds), "seeds": seeds} if len(seeds) > 1 else {}),
         "epochs": configuration.epochs,
         "hyperparameters": configuration.hyperparameters,
         "task": config.case.task,

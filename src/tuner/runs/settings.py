@@ -227,6 +227,8 @@ class RetrainingSettings:
         seeds: fresh seeds on which `only` is confirmed; None: as many as the study's confirmation
             has; 0: it is not confirmed, and the test split stays closed.
         seed: of the training; None: the first of the confirmation.
+        models: that differ in their seeds alone and are kept as one, an ensemble; their seeds are
+            those of the confirmation, and then further ones. With `seed` there can be but one.
         out: the bundle's folder; None: the workplace's.
     """
 
@@ -236,4 +238,5 @@ class RetrainingSettings:
     only: tuple[str, ...] = ()
     seeds: int | None = None
     seed: int | None = None
+    models: int = 1
     out: Path | None = None

@@ -154,17 +154,22 @@ def begin_child(
     return _noted(service, who, f"begin with the trials of {name}", begun)
 
 
-def retrain(service: Service, who: str, name: str, arm: object) -> Job:
+def retrain(service: Service, who: str, name: str, arm: object, models: object = 1) -> Job:
     """Queue the retraining of an arm, which makes a bundle.
 
+    Args:
+        models: that are to be kept as one, an ensemble.
+
     Raises:
-        UsageError: there is no such study or arm, or another job has that study.
+        UsageError: there is no such study or arm, so many models cannot be one, or another job has
+            that study.
     """
     catalogue = catalogue_of(service.storage, name)
     catalogue.check(name)
     facts = catalogue.studies[name][FACTS]
     reference = str(facts.get("reference", facts["case"]))
-    job = service.queue.submit(retrain_request(name, reference, arm, service.shelf), who)
+    request = retrain_request(name, reference, arm, service.shelf, models)
+    job = service.queue.submit(request, who)
     return _noted(service, who, f"retrain the {arm}", job)
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse
 
+from tuner.depot.contract import MOST_MODELS
 from tuner.errors import DepotError, StudyError, UsageError
 from tuner.language import reason_of, said
 from tuner.report.facts.origin import dashboard_of
@@ -75,6 +76,7 @@ def _study(asked: Asked) -> Response:
         "has_report": (service.workplace.report(name) / "report.html").is_file(),
         "models": models,
         "arms": ARMS,
+        "most_models": MOST_MODELS,
         "tags": service.tidying.tags_of(name),
         "archived": service.tidying.is_archived(name),
     }
@@ -142,7 +144,8 @@ def _try(asked: Asked) -> Response:
 
 def _retrain(asked: Asked) -> Response:
     arm = asked.form().get("arm", [""])[0]
-    actions.retrain(asked.service, asked.who, asked.path("name"), arm)
+    models = asked.form().get("models", ["1"])[0]
+    actions.retrain(asked.service, asked.who, asked.path("name"), arm, models)
     return RedirectResponse("/tuner/models", 303)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.assignments import parse_assignments
+from tuner.depot.contract import MOST_MODELS
 from tuner.errors import UsageError, unknown_name
 from tuner.language import said
 from tuner.naming import folder_name
@@ -99,18 +100,23 @@ def _rarer(asked: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def retrain_request(study: str, reference: str, arm: object, shelf: Shelf) -> Request:
+def retrain_request(
+    study: str, reference: str, arm: object, shelf: Shelf, models: object = 1
+) -> Request:
     """Read a wish for a model.
 
     Args:
         reference: to the study's case, as the study keeps it.
+        models: that are to be kept as one, an ensemble.
 
     Raises:
-        UsageError: there is no such arm, or the case is not on the shelf.
+        UsageError: there is no such arm, the case is not on the shelf, or so many models cannot be
+            one.
     """
     if arm not in ARMS:
         raise unknown_name("arm", "arms", str(arm), ARMS)
-    return Request("retrain", study, shelf.name_of(reference), {"arm": arm})
+    options = {"arm": arm, "models": whole("models", models, 1, MOST_MODELS)}
+    return Request("retrain", study, shelf.name_of(reference), options)
 
 
 def check_try(shelf: Shelf, case: str, typed: object) -> str:
@@ -136,7 +142,8 @@ def words_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None) 
     where = [f"--storage={workplace.url}", f"--home={workplace.root}"]
     if job.kind == "retrain":  # a study knows its door and its data itself
         own = [f"--case={shelf.reference(job.case)}"] if shelf.is_own(job.case) else []
-        return ["retrain", *where, *own, f"--arm={options['arm']}", "--", job.study]
+        which = [f"--arm={options['arm']}", f"--models={options.get('models', 1)}"]
+        return ["retrain", *where, *own, *which, "--", job.study]
     case = shelf.reference(job.case)
     words = ["study", *where, f"--name={job.study}"]
     words += [f"--{name}={options[name]}" for name in ("trials", "seed")]

@@ -40,6 +40,7 @@ def confirmation_of(
         "ranked_by": stored.get("ranked_by"),
         "rivals": stored.get("rivals", {}),
         "scores": {name: stored["arms"][name]["scores"] for name in current},
+        "ensembles": {name: stored["arms"][name].get("ensemble") for name in current},
         "outdated": {
             name: number
             for name, number in confirmed.items()
@@ -138,7 +139,8 @@ def facts_of_arm(
     """Return an arm's entry in report.json; `test` is empty where nothing was confirmed.
 
     `fresh` are the scores on the folds of the confirmation, and `optimism` by how much the score
-    of the search is better than their mean.
+    of the search is better than their mean. `ensemble` is what the models that met the test come to
+    as one; None where that is not known.
 
     Args:
         made: what the study was made with.
@@ -147,6 +149,7 @@ def facts_of_arm(
     fresh = _fresh(confirmation, trial.number)
     sign = sign_of(made["direction"])
     scores: list[dict[str, float]] = (confirmation or {"scores": {}})["scores"].get(name, [])
+    joint = (confirmation or {"ensembles": {}})["ensembles"].get(name)
     return {
         "trial": trial.number,
         "best_epoch": facts.get("best_epoch"),
@@ -157,6 +160,7 @@ def facts_of_arm(
         "test": {metric: _summary([score[metric] for score in scores]) for metric in scores[0]}
         if scores
         else {},
+        "ensemble": joint and {"models": len(scores), **joint},
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import is_file, is_loop
 from tuner.language import phrase
+from tuner.report.sections.ensembles import ensemble_in_words, ensemble_to_use
 from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import code, shell
 
@@ -82,7 +83,11 @@ def how_to_use(facts: Facts) -> str:
         folder=folder,
         file=_file_in_words(facts),
     )
-    return f"{retrain}\n\n{told}"
+    parts = [retrain, told]
+    if ensemble := ensemble_to_use(facts, arm):
+        command = retrain_command(facts, arm, models=ensemble["models"])
+        parts += [ensemble_in_words(facts, ensemble), shell(command)]
+    return "\n\n".join(parts)
 
 
 def _file_in_words(facts: Facts) -> str:
@@ -92,11 +97,15 @@ def _file_in_words(facts: Facts) -> str:
     return phrase("a CSV file whose header has the names of the model's columns")
 
 
-def retrain_command(facts: Facts, arm: str = "best", only: Sequence[str] = ()) -> str:
+def retrain_command(
+    facts: Facts, arm: str = "best", only: Sequence[str] = (), models: int = 1
+) -> str:
     """Return the command that trains an arm, or the baseline with only some changes."""
     option = "" if arm == "best" else f" --arm {arm}"
     if only:
         option = f" --only {shlex.quote(','.join(only))}"
+    if models > 1:
+        option += f" --models {models}"
     return f"tuner retrain{option_for_place(facts)}{option} {study_word(facts)}"
 
 

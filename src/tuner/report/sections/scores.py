@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.language import phrase
 from tuner.report.scored import metric_in
+from tuner.report.sections.ensembles import note_on_ensembles, row_of_ensembles
 from tuner.report.sections.limits import notes_on_limits, rows_of_limits
 from tuner.report.sections.loop import has_test, is_of_loop
 from tuner.report.sections.units import in_target_units
@@ -65,6 +66,7 @@ def scores_table(facts: Facts) -> str:
             else phrase("final {metric} ({seeds})", **told)
         )
         rows.append([what, *scores])
+    rows += row_of_ensembles(facts, arms)
     rows += rows_of_limits(facts, list(arms))
     header = ["", *(f"**{arm_word(name)}**" for name in arms)]
     return table(header, rows)
@@ -97,6 +99,8 @@ def notes_on_scores(facts: Facts) -> str:
                 rows=_rows_for_test(facts),
             )
         )
+    if told := note_on_ensembles(facts):
+        notes.append(told)
     notes += notes_on_limits(facts)
     if told := in_target_units(facts):
         notes.append(f"- {told}")

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
+from tuner.depot.contract import MOST_MODELS
 from tuner.seeds import LARGEST
 from tuner.serve.chores import MOST_DAYS, MOST_NAMED
 from tuner.serve.ledger import LONGEST_REASON
@@ -156,6 +157,11 @@ class ArmWish(TypedDict):
     """Which arm of a study becomes a model; default: the best."""
 
     arm: NotRequired[Literal["best", "baseline", "recipe"]]
+    models: NotRequired[
+        Annotated[
+            int, Field(ge=1, le=MOST_MODELS, description="kept as one, an ensemble; default 1")
+        ]
+    ]
 
 
 @with_config(CLOSED)

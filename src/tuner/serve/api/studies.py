@@ -126,8 +126,9 @@ def _child(asked: Asked) -> Response:
 
 
 def _retrain(asked: Asked) -> Response:
-    arm = read(bodies.ArmWish, asked.json()).get("arm", "best")
-    job = actions.retrain(asked.service, asked.who, asked.path("name"), arm)
+    wish = read(bodies.ArmWish, asked.json())
+    arm, models = wish.get("arm", "best"), wish.get("models", 1)
+    job = actions.retrain(asked.service, asked.who, asked.path("name"), arm, models)
     return JSONResponse(job_facts(job), 201)
 
 
