@@ -30,10 +30,12 @@ from tuner.data.splits import TimeFolds, folds
 from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, DataError, UsageError
 from tuner.evidence.rivals import train_rivals
+from tuner.study.reopening import config_of
 from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import load_study
 from tuner.training.fitting import fit
-from tuner.training.inference import Fitted
+from tuner.training.inference import Fitted, plain_of
+from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -391,6 +393,26 @@ def test_a_target_with_a_long_tail_is_scored_as_it_is(tmp_path: Path) -> None:
     off = (loaded.targets.undo(outputs) - true[fold.validation]).abs().mean()
     spread = true[fold.training].std(correction=0)
     assert points[-1].fold_scores[0] == pytest.approx(float(off / spread), rel=1e-3)
+
+
+def test_an_ensemble_of_a_target_with_a_long_tail_is_the_one_that_was_tested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = houses()
+    long = [f"{math.exp(float(row[6]) / 20):.3f}" for row in rows[1:]]
+    write(tmp_path / "houses.csv", with_column(rows, "price", long))
+    run(tmp_path, "--target", "price", "--name", "long")
+    monkeypatch.chdir(tmp_path)
+    study: optuna.Study = load_study(DATABASE, "long")
+    arm = study.user_attrs[CONFIRMATION]["arms"]["best"]
+    bundle = open_bundle(retrained("long", models=2))
+    assert bundle.manifest["metrics"]["test"] == arm["ensemble"]["scores"]
+    config = config_of(study, Workplace.at(), None, None)
+    test = config.dataset.test.open(lambda: None)
+    true = plain_of(bundle.fitted.targets)(test.targets)
+    off = bundle.fitted.scored(test.features, config.plan) - true
+    found = arm["ensemble"]["scores"]["mae"]
+    assert off.abs().mean().item() == pytest.approx(found, rel=1e-6)
 
 
 def test_the_study_keeps_what_the_rivals_said(own: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,14 @@ import torch
 
 import tuner
 from tests.cases import colours
+from tuner.bundle.bundle import open_bundle
 from tuner.bundle.prediction import Prediction
 from tuner.commands.predict import main as predict
 from tuner.commands.retrain import main as retrain
 from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
 from tuner.study.store import load_study
+from tuner.training.ensemble import Ensemble
 
 FILE = str(Path(colours.__file__))
 
@@ -43,6 +46,10 @@ def test_from_the_search_to_a_model_in_use(
     assert load_study("sqlite:///storage/studies.db", "colours").user_attrs["confirmation"]
     assert retrain(["--case", FILE, "colours"]) == 0
     (bundle,) = Path("storage/bundles/colours").iterdir()
+    assert retrain(["--case", FILE, "colours", "--models", "6", "--out", "six"]) == 0
+    kept = load_study("sqlite:///storage/studies.db", "colours").user_attrs["confirmation"]
+    six = tuner.load("six", case=FILE)
+    assert six.manifest["metrics"]["test"] == kept["arms"]["best"]["ensemble"]["scores"]
     model = tuner.load(bundle, case=FILE)
     rows = colours.mixed(50, 9)
     labels = model.predict(rows.features)
@@ -50,6 +57,14 @@ def test_from_the_search_to_a_model_in_use(
     assert set(labels.ravel().tolist()) <= {0, 1}
     shares = torch.from_numpy(model.predict_proba(rows.features))
     assert torch.equal((shares > 0.5).long(), torch.from_numpy(labels))
+    opened = open_bundle(Path("six"), FILE)
+    assert isinstance(six.network, Ensemble)
+    each = [
+        replace(opened.fitted, model=network).outputs(rows.features, opened.plan).sigmoid()
+        for network in six.network.members
+    ]
+    mean = torch.stack(each).mean(dim=0).double()
+    torch.testing.assert_close(torch.from_numpy(six.predict_proba(rows.features)), mean)
     Path("new.csv").write_text("a,b,c,d\n5,5,-5,0\n-5,-5,-5,0\n", encoding="utf-8")
     capsys.readouterr()
     assert predict([str(bundle), "new.csv", "--case", FILE, "--json"]) == 0

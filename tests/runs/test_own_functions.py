@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from tests.making import TINY, history, make_brief, make_engine, retrained, search
 from tests.runs.test_metrics import run
 from tuner.bundle.bundle import open_bundle
 from tuner.bundle.files import reader_of
 from tuner.bundle.prediction import predict_files
+from tuner.case.loading import load_case
+from tuner.data.sources.folders import Folders
 from tuner.engines.compute import Compute
 from tuner.errors import BundleError
 from tuner.report.facts.gathering import gather
@@ -21,6 +25,8 @@ from tuner.runs.observer import Silent
 from tuner.runs.settings import AblationSettings, Stored, VerificationSettings
 from tuner.runs.verification import run_verification
 from tuner.study.store import load_study
+from tuner.training.ensemble import Ensemble, together
+from tuner.training.plan import Plan
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -69,6 +75,23 @@ def test_its_model_reads_new_files(here: Workplace, tmp_path: Path) -> None:
     for altered in rows:
         with pytest.raises(ValueError, match="type of its features"):
             type(opened.interface).read(altered)
+
+
+def test_an_ensemble_applies_each_network_as_the_case_does(here: Workplace, tmp_path: Path) -> None:
+    folders = {count: tmp_path / f"of-{count}" for count in (1, 2)}
+    one, both = (
+        open_bundle(
+            retrained("words", WORDS, models=count, out=folder, workplace=here), WORDS
+        ).fitted
+        for count, folder in folders.items()
+    )
+    assert isinstance(both.model, Ensemble)
+    rows = load_case(WORDS).dataset(Folders(own=tmp_path)).development.features
+    first = replace(one, model=both.model.members[0])
+    assert torch.equal(first.outputs(rows, Plan()), one.outputs(rows, Plan()))
+    second = replace(one, model=both.model.members[1])
+    said = [fitted.outputs(rows, Plan()) for fitted in (first, second)]
+    assert torch.equal(both.outputs(rows, Plan()), together(said, "classification"))
 
 
 def test_without_read_new_files_are_refused(here: Workplace, tmp_path: Path) -> None:
