@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
 from tests.making import HERE
+from tests.report.studies import make_study
 from tuner.commands.forecast import Forecast, about
 from tuner.commands.heartbeat import SECONDS, Heartbeat
 from tuner.commands.progress import _filled
 from tuner.commands.watching import ConsoleObserver
-from tuner.runs.observer import FitEnded, Stage
+from tuner.runs.observer import FitEnded, Opened, SearchEnded, Stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_it_speaks_only_where_nobody_has_spoken_for_half_a_minute() -> None:
@@ -42,6 +47,28 @@ def test_every_stage_says_what_happens() -> None:
     assert words == "Still confirming on fresh seeds · 12 trainings done · 0:02:12 so far"
     observer.tell(Stage("writing the report"))
     assert observer._still(observer._began) == "Still writing the report · 0:00:00 so far"
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        (Stage("confirming on fresh seeds", confirms=True), "about 4 min 40 s left"),
+        (Stage("training pruned trials to their end"), None),
+        (Stage("training the best again on fresh folds"), None),
+    ],
+)
+def test_only_of_a_confirmation_is_it_told_how_long_it_may_take(
+    tmp_path: Path, stage: Stage, said: str | None
+) -> None:
+    observer = ConsoleObserver(Console(file=io.StringIO(), width=80), HERE)
+    study = make_study(tmp_path)
+    observer.tell(Opened(study, "accuracy", "data", 0, 4, at_most=False, seeds=4, folds=5))
+    observer.tell(SearchEnded())
+    observer.tell(stage)
+    observer.tell(FitEnded(1))
+    parts = (observer._still(observer._stage_began + 10) or "").split(" · ")
+    assert parts[:2] == [f"Still {stage.doing}", "1 training done"]
+    assert parts[3:] == ([] if said is None else [said])
 
 
 def test_time_left_covers_the_confirmation_and_is_corrected() -> None:

@@ -1,17 +1,99 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, get_args
+
 import pytest
 import torch
-from torch import Tensor
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional
 
 from tuner.case.metric import ACCURACY, MAE, Metric, Task
 from tuner.case.scorers import named
 from tuner.data.examples import Examples
-from tuner.evidence.ensembles import ensemble_facts
-from tuner.training.ensemble import together
+from tuner.evidence.ensembles import Ensemble, ensemble_facts, of_each, together
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROWS, WORLDS, NETWORKS = 200, 300, 4
 TASKS: dict[Metric, Task] = {ACCURACY: "classification", MAE: "regression"}
+
+
+def outputs_of(seed: int, networks: int, spread: float) -> list[Tensor]:
+    random = torch.Generator().manual_seed(seed)
+    return list(spread * torch.randn(networks, 5, 3, generator=random))
+
+
+LOSSES: dict[Task, Callable[[Tensor], Tensor]] = {
+    "classification": lambda said: functional.cross_entropy(said, torch.tensor([0, 1, 2, 0, 1])),
+    "multilabel": lambda said: functional.binary_cross_entropy_with_logits(
+        said, torch.eye(5, 3) + torch.eye(5, 3).roll(1, 1)
+    ),
+    "regression": lambda said: (said - torch.linspace(-2, 2, 15).reshape(5, 3)).abs().mean(),
+}
+
+
+@pytest.mark.parametrize("task", get_args(Task))
+@given(
+    seed=st.integers(0, 2**31),
+    networks=st.integers(1, 6),
+    spread=st.sampled_from([0.1, 1.0, 10.0, 1e3]),
+)
+def test_the_loss_is_never_larger_than_that_of_a_network_on_average(
+    task: Task, seed: int, networks: int, spread: float
+) -> None:
+    every = outputs_of(seed, networks, spread)
+    joint, mean = LOSSES[task](together(every, task)), sum(map(LOSSES[task], every)) / networks
+    assert joint <= mean * (1 + 1e-5) + 1e-5
+
+
+def test_it_says_the_mean_of_probabilities_of_classes_and_labels_and_of_numbers() -> None:
+    every = outputs_of(0, 3, 2.0)
+    torch.testing.assert_close(
+        together(every, "classification").softmax(dim=1),
+        torch.stack([one.softmax(dim=1) for one in every]).mean(dim=0),
+    )
+    torch.testing.assert_close(
+        together(every, "multilabel").sigmoid(),
+        torch.stack([one.sigmoid() for one in every]).mean(dim=0),
+    )
+    torch.testing.assert_close(together(every, "regression"), torch.stack(every).mean(dim=0))
+
+
+@pytest.mark.parametrize("task", ["classification", "multilabel"])
+def test_what_networks_are_very_sure_of_stays_finite(task: Task) -> None:
+    sure = torch.tensor([[1e4, -1e4, 0.0]])
+    assert together([sure, -sure], task).isfinite().all()
+    assert together([sure, sure], task).isfinite().all()
+
+
+def test_numbers_of_half_precision_are_averaged_in_float32() -> None:
+    low, high = (torch.full((1, 1), one, dtype=torch.bfloat16) for one in (256.0, 258.0))
+    assert together([low, high], "regression").item() == 257.0
+
+
+def test_its_networks_are_trained_saved_and_moved_as_those_of_any_module() -> None:
+    ensemble = Ensemble((nn.Linear(2, 3), nn.Linear(2, 3)), "classification")
+    assert set(ensemble.state_dict()) == {
+        f"members.{place}.{name}" for place in (0, 1) for name in ("weight", "bias")
+    }
+    ensemble(torch.rand(4, 2)).sum().backward()
+    assert all(weight.grad is not None for weight in ensemble.parameters())
+
+
+def test_a_case_that_applies_its_network_itself_applies_each() -> None:
+    def doubled(network: nn.Module, rows: Tensor) -> Tensor:
+        made: Tensor = 2 * network(rows)
+        return made
+
+    networks, rows = (nn.Linear(2, 1), nn.Linear(2, 1)), torch.rand(4, 2)
+    ensemble = Ensemble(networks, "regression")
+    found = of_each(doubled, "regression")(ensemble, rows)
+    torch.testing.assert_close(found, networks[0](rows) + networks[1](rows))
+    with pytest.raises(TypeError, match="Linear is no ensemble"):
+        of_each(doubled, "regression")(networks[0], rows)
 
 
 def examples(targets: Tensor) -> Examples:

@@ -19,13 +19,13 @@ from tuner.case.loading import load_case
 from tuner.data.sources.folders import Folders
 from tuner.engines.compute import Compute
 from tuner.errors import BundleError
+from tuner.evidence.ensembles import Ensemble, together
 from tuner.report.facts.gathering import gather
 from tuner.runs.ablation import run_ablation
 from tuner.runs.observer import Silent
 from tuner.runs.settings import AblationSettings, Stored, VerificationSettings
 from tuner.runs.verification import run_verification
 from tuner.study.store import load_study
-from tuner.training.ensemble import Ensemble, together
 from tuner.training.plan import Plan
 from tuner.workplace import Workplace
 

@@ -20,8 +20,8 @@ from tuner.case.loading import load_named_case
 from tuner.case.space import check_inside
 from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, CaseError, UsageError
+from tuner.evidence.ensembles import Ensemble, of_each
 from tuner.files import replacing_folder, sha256_of_file, write_json
-from tuner.training.ensemble import Ensemble, of_each
 from tuner.training.inference import Fitted, applied_by
 from tuner.training.plan import Plan, Precision
 

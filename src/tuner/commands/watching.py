@@ -69,7 +69,7 @@ class ConsoleObserver:
         self._progress: Progress | None = None
         self._searching = False
         self._began = self._stage_began = time.monotonic()
-        self._stage = "working"
+        self._stage = Stage("working")
         self._trainings = 0  # that have ended in this stage
         self._heartbeat = Heartbeat(self._print, self._still)
 
@@ -116,7 +116,7 @@ class ConsoleObserver:
         elif isinstance(event, Message):
             self.console.print(event.text, highlight=False, soft_wrap=True)
         elif isinstance(event, Stage):
-            self._stage, self._stage_began, self._trainings = event.doing, time.monotonic(), 0
+            self._stage, self._stage_began, self._trainings = event, time.monotonic(), 0
             return
         elif isinstance(event, FitEnded):
             self._trainings += event.trainings
@@ -137,11 +137,11 @@ class ConsoleObserver:
         so_far = f"{timedelta(seconds=round(now - self._began))} so far"
         if self._searching and self._progress is not None:
             return None if self._progress.is_live else f"{self._progress.standing()} · {so_far}"
-        parts = [f"Still {self._stage}"]
+        parts = [f"Still {self._stage.doing}"]
         if self._trainings:
-            parts.append(f"{self._trainings} trainings done")
+            parts.append(f"{self._trainings} training{'s' if self._trainings > 1 else ''} done")
         parts.append(so_far)
-        if self._progress is not None and self._progress.forecast.seeds and self._trainings:
+        if self._progress is not None and self._stage.confirms and self._trainings:
             left = self._progress.forecast.confirming(self._trainings, now - self._stage_began)
             parts.append(about(left))
         return " · ".join(parts)

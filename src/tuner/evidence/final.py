@@ -9,7 +9,7 @@ import torch
 
 from tuner.case.metric import scores
 from tuner.data.tensors import checksum_in
-from tuner.evidence.ensembles import ensemble_facts
+from tuner.evidence.ensembles import ensemble_facts, together
 from tuner.evidence.final_models import T, file_of, jobs_of_missing, load_fitted, train
 from tuner.evidence.jobs import seed_of, stream_of
 from tuner.evidence.label_mistakes import label_mistakes
@@ -20,7 +20,6 @@ from tuner.evidence.predictions import Predictions, keep_predictions, keep_targe
 from tuner.evidence.rivals import TITLES
 from tuner.language import nsaid, said
 from tuner.study.schema import TESTED_WEIGHTS
-from tuner.training.ensemble import together
 from tuner.training.inference import plain_of
 
 if TYPE_CHECKING:

@@ -184,7 +184,7 @@ def _run(
         if settings.confirms and "baseline" not in arms_of(study):
             say("Nothing to confirm yet: the baseline has no complete trial.")
         elif settings.confirms:
-            observer.tell(Stage("confirming on fresh seeds"))
+            observer.tell(Stage("confirming on fresh seeds", confirms=True))
             with record.timing("confirmation_seconds"):
                 stoppable = StoppableEngine[LoopJob, Question | Told](engine, observer)
                 confirm_loop(study, config, stoppable, calls_at_least(settings), say)

@@ -75,9 +75,15 @@ class SearchEnded:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a run begins now, as in "Still ...": it may say nothing for a long time."""
+    """What a run begins now, as in "Still ...": it may say nothing for a long time.
+
+    Attributes:
+        doing: in words.
+        confirms: whether it is the confirmation, of which it is known how long it may take.
+    """
 
     doing: str
+    confirms: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from tuner.engines.choosing import ThisMachine
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import DepotError, StoreError, StudyError, UsageError
+from tuner.evidence.ensembles import Ensemble
 from tuner.evidence.final_models import final_job, load_fitted
 from tuner.evidence.jobs import configuration_of, job_of, seed_of, trained_with
 from tuner.machine import machine
@@ -36,7 +37,6 @@ from tuner.study.loop_reopening import is_of_loop
 from tuner.study.reopening import config_of
 from tuner.study.store import facts_of, is_read_only, load_study
 from tuner.training.device import CARD
-from tuner.training.ensemble import Ensemble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

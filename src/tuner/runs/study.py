@@ -253,7 +253,7 @@ def _run(
             asked, models = settings.seeds, workplace.confirmation(study.study_name)
             if asked is None and budget is not None:
                 asked = budget.models_that_fit(study)
-            observer.tell(Stage("confirming on fresh seeds"))
+            observer.tell(Stage("confirming on fresh seeds", confirms=True))
             with record.timing("confirmation_seconds"):
                 confirm(study, config, engine, asked, models, say)
             shutil.rmtree(models, ignore_errors=True)  # scored, and the scores are stored
