@@ -111,8 +111,8 @@ def ensemble_facts(
     found = scores(metrics, joint, test.targets, undo)
     gain, error = _by_row(metric, joint, alone, test.targets)
     if gain is None:
-        of_each = [scores([metric], one, test.targets, undo)[metric.name] for one in alone]
-        gain = metric.sign * (found[metric.name] - fmean(of_each))
+        apart = [scores([metric], one, test.targets, undo)[metric.name] for one in alone]
+        gain = metric.sign * (found[metric.name] - fmean(apart))
     return {"scores": found, "gain": gain, "standard_error": error}
 
 
@@ -122,10 +122,10 @@ def _by_row(
     """Return the mean gain over the rows and its standard error; None where no row has a loss."""
     try:
         of_joint = metric.by_row(joint, targets)
-        of_each = [metric.by_row(one, targets) for one in alone]
+        apart = [metric.by_row(one, targets) for one in alone]
     except TrainingError:
         return None, None
-    known = [one.double() for one in of_each if one is not None]
+    known = [one.double() for one in apart if one is not None]
     if of_joint is None or not known:
         return None, None
     gains = torch.stack(known).mean(dim=0) - of_joint.double()
