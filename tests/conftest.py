@@ -12,6 +12,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Nobody who uses tuner has it set; with it, what should be flushed need not be.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 # Imports make a third of a million objects, all of which stay: a seventh of the tests' time would
 # go into looking through them again and again.
 gc.set_threshold(50_000)

@@ -315,8 +315,16 @@ def test_processes_of_a_loop_end_with_it(tmp_path: Path) -> None:
     wait_until(lambda: has_ended(child))
 
 
-def test_what_a_call_printed_last_is_kept_where_it_crashed(tmp_path: Path) -> None:
-    loop = write(tmp_path, body("for n in range(100): print('line', n)\nraise ValueError('no')"))
+@pytest.mark.parametrize(
+    "end",
+    [
+        "raise ValueError('no')",
+        "import os; os._exit(3)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+    ],
+)
+def test_what_a_call_printed_last_is_kept_where_it_crashed(tmp_path: Path, end: str) -> None:
+    loop = write(tmp_path, body(f"for n in range(100): print('line', n)\n{end}"))
     with closing(LoopEngine(1)) as engine:
         (run,) = follow(engine, {0: job_of(loop)})
     assert isinstance(run.ended, Failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import os
 import random
 import resource
@@ -192,9 +193,14 @@ def quieten() -> None:
 
 
 def into_file(path: Path) -> None:
-    """Send what this process prints from now on into a file, its children's prints included."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    """Send what this process prints from now on into a file, its children's prints included.
+
+    Line by line: of a process that is killed or crashes, its last words are what is asked for.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for descriptor in (1, 2):
         os.dup2(file, descriptor)
