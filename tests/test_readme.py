@@ -16,7 +16,7 @@ import pytest
 from tests.commands.test_commands import COMMANDS
 from tuner.case.metric import metric_named
 from tuner.case.reference import door_of
-from tuner.report.wording import means_and_stds
+from tuner.report.wording import mean_and_std, means_and_stds
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -87,6 +87,10 @@ def test_its_results_are_those_of_the_reports(case: str) -> None:
     assert cells == means_and_stds(metric_named(metric), tested)
     seeds = {len(arm["test"][metric]["values"]) for arm in arms.values()}
     assert {int(row.split("|")[5])} == seeds
+    joint = arms["best"].get("ensemble")  # of studies that were confirmed since there are ensembles
+    summary = joint and {"mean": joint["scores"][metric], "std": None}
+    told = mean_and_std(metric_named(metric), summary) if summary else "not known"
+    assert row.split("|")[6].strip() == told
 
 
 def test_what_it_says_of_a_table_is_in_the_report() -> None:
