@@ -11,14 +11,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
 
 import torch
 from confirm import LONG, dataset, trained
 from lab import class_sets, resumed
 
 from tuner.case.loading import load_case
+from tuner.case.metric import ACCURACY
 from tuner.data.splits import everything
+from tuner.evidence.ensembles import together
 from tuner.training.plan import plan_for
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FIELDS = ("set", "networks", "alone", "together")
 TOGETHER = (2, 4)
@@ -30,20 +37,16 @@ def accuracies(folder: Path, kinds: list[int], seeds: range) -> list[tuple[int, 
     plan = plan_for(case.task, images=True)
     (fold,) = everything(data.development)
     test = data.test.open(lambda: None)
-    probabilities = torch.stack(
-        [
-            trained(case, LONG, data, fold, seed, plan).outputs(test.features, plan).softmax(dim=-1)
-            for seed in seeds
-        ]
-    )
-    right = 100 * (probabilities.argmax(dim=-1) == test.targets).float()
-    joint = [
-        100 * (probabilities[:count].mean(dim=0).argmax(dim=-1) == test.targets).float()
-        for count in TOGETHER
+    every = [
+        trained(case, LONG, data, fold, seed, plan).outputs(test.features, plan) for seed in seeds
     ]
+
+    def accuracy(outputs: Tensor) -> float:
+        return 100 * ACCURACY.score(outputs, test.targets).item()
+
     return [
-        (count, right[:count].mean().item(), both.mean().item())
-        for count, both in zip(TOGETHER, joint, strict=True)
+        (count, fmean(map(accuracy, every[:count])), accuracy(together(every[:count], case.task)))
+        for count in TOGETHER
     ]
 
 
@@ -58,8 +61,8 @@ def main() -> None:
             if (str(place), str(TOGETHER[-1])) in done:
                 continue
             seeds = range(100 * place, 100 * place + max(TOGETHER))
-            for count, alone, together in accuracies(arguments.data_dir, kinds, seeds):
-                write(place, count, f"{alone:.2f}", f"{together:.2f}")
+            for count, alone, joint in accuracies(arguments.data_dir, kinds, seeds):
+                write(place, count, f"{alone:.2f}", f"{joint:.2f}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,8 +178,13 @@ def _seeds(config: StudyConfig, tested: ModelsOfTest, settings: RetrainingSettin
     """Return the seeds of the models: the one that is asked for, or the first of the test."""
     if settings.seed is not None:
         return [settings.seed]
-    further = (seed_of(config.seed, index, tested.stream) for index in range(settings.models))
-    return [*tested.seeds[: settings.models], *islice(further, len(tested.seeds), None)]
+    return _in_order(config, tested, settings.models)[: settings.models]
+
+
+def _in_order(config: StudyConfig, tested: ModelsOfTest, count: int) -> list[int]:
+    """Return the seeds of the test, followed by further ones of their stream up to `count`."""
+    further = range(len(tested.seeds), count)
+    return [*tested.seeds, *(seed_of(config.seed, index, tested.stream) for index in further)]
 
 
 def _train(
@@ -219,8 +223,7 @@ def _jobs(
     One with a seed of the test is trained with those that it met the test with: so it is the same,
     bit for bit.
     """
-    known = [seed_of(config.seed, index, tested.stream) for index in range(MOST_MODELS)]
-    known[: len(tested.seeds)] = tested.seeds
+    known = _in_order(config, tested, MOST_MODELS)
     if not set(files) <= set(known):
         runs = [Replica(seed=seed, split_seed=None, weights=file) for seed, file in files.items()]
         return [job_of(config, configuration, runs)]
