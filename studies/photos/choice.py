@@ -130,6 +130,7 @@ def replay(out: Path) -> None:
         for row in csv.DictReader(file):
             known[row["set"]][int(row["trial"])].setdefault(row["part"], []).append(row)
     print("set".ljust(42), *known, "mean", sep="\t")
+    races: list[tuple[str, tuple[int, ...], tuple[str, bool, bool]]]
     races = [(name, PLACES, rules) for name, rules in RACES.items()]
     races += [(f"the last, {places} in it", places, BRIER_ON_FRESH) for places in OTHER_PLACES]
     for name, places, rules in races:

@@ -115,7 +115,8 @@ class Around(nn.Module):
         self.layers, self.activation = layers, activation
 
     def forward(self, maps: Tensor) -> Tensor:
-        return self.activation(maps + self.layers(maps))
+        out: Tensor = self.activation(maps + self.layers(maps))
+        return out
 
 
 class Pooling(nn.Module):

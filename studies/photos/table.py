@@ -68,7 +68,7 @@ def views(rows: list[dict[str, Any]]) -> None:
 
 def paired(rows: list[dict[str, Any]]) -> None:
     """Differences to the reference on the same sets and seeds."""
-    known = defaultdict(dict)
+    known: dict[str, dict[tuple[str, str], dict[str, Any]]] = defaultdict(dict)
     for row in rows:
         known[row["name"]][row["set"], row["seed"]] = row
     reference = known["reference"]
@@ -89,7 +89,7 @@ def _score(row: dict[str, Any], view: str) -> float:
 
 def confirmed(rows: list[dict[str, Any]]) -> None:
     """Each arm against those before and after the changes, on the same sets and seeds."""
-    known = defaultdict(dict)
+    known: dict[str, dict[tuple[str, str], float]] = defaultdict(dict)
     for row in rows:
         known[row["arm"]][row["set"], row["seed"]] = float(row["accuracy"])
     seconds = {arm: [float(row["seconds"]) for row in rows if row["arm"] == arm] for arm in known}

@@ -25,11 +25,12 @@ from tests.search.simulation import PretendEngine, recordings
 from tests.servers import empty_database, postgres_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from optuna.trial import FrozenTrial
 
-    from tuner.search.running import RunningTrial
+    from tuner.search.lineup import Running
+    from tuner.study.configuration import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Watch:
         self.ended = 0
         self.moments: list[Moment] = []
 
-    def update(self, _running: list[RunningTrial], ended: FrozenTrial | None) -> None:
+    def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
+        del running
         self.ended += ended is not None
         if ended is not None and self.ended in {self.first, self.last}:
             made = self.engine
@@ -86,7 +88,7 @@ class Row:
     processor_ms_per_trial: float
 
 
-def measure(case: str, storage: str, order: str, workers: int, seed: int) -> Row:
+def measure(case: str, storage: str, order: Order, workers: int, seed: int) -> Row:
     total = max(200, 3 * workers) if workers <= 512 else 3 * workers // 2
     with tempfile.TemporaryDirectory() as folder, _database(storage, Path(folder)) as url:
         config = replace(make_brief(case, Path(folder)), order=order)

@@ -1,6 +1,6 @@
 """Measure what an ask takes: process time, in the space of `housing`, after so many trials.
 
-    PYTHONPATH=. python studies/search/asking.py --after 50 200 1000
+    python studies/search/asking.py --after 50 200 1000
 
 Scores are made up; half of the trials are pruned.
 """

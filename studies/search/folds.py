@@ -30,7 +30,7 @@ from tuner.case.source import source_of
 from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
-from tuner.evidence.confirmation import configuration_of
+from tuner.evidence.jobs import configuration_of
 from tuner.evidence.racing import race_on_fresh_folds
 from tuner.evidence.trainings import Trainings
 from tuner.search.coordinator import Coordinator

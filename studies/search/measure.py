@@ -125,8 +125,9 @@ def one_study(
             fixed={},
             plan=Plan.for_machine(images=dataset.pixels is not None),
         )
-        study, config = open_study(f"sqlite:///{work}/studies.db", "one", config, PRUNERS[pruner]())
-        make = SAMPLERS[sampler]
+        prunes, make = PRUNERS[pruner](), SAMPLERS[sampler]
+        url = f"sqlite:///{work}/studies.db"
+        study, config = open_study(url, "one", config, lambda _: prunes)
         coordinator = Coordinator(
             Mirror(study),
             config,

@@ -1,6 +1,6 @@
 """Measure samplers on the problems of `problems.py`: the mean normalised regret after 50 trials.
 
-    PYTHONPATH=. python studies/search/regret.py --seeds 1 2 3 --out studies/search/regret.csv
+    python studies/search/regret.py --seeds 1 2 3 --out studies/search/regret.csv
 
 A line of the CSV is one study without noise and pruning, one trial at a time. `regret` is 0 for the
 best of 2,000 random draws and 1 for their median. Interrupted, it goes on where it was.
@@ -18,8 +18,8 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 import optuna
+import problems
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from studies.search import problems
 
 from tuner.search.sampler import SAMPLER, Samplers
 from tuner.seeds import derive

@@ -35,6 +35,7 @@ from tuner.search.mirror import Mirror
 from tuner.seeds import derive
 from tuner.study.configuration import StudyConfig
 from tuner.study.opening import open_study
+from tuner.study.trials import sign_of_study
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
     from optuna.pruners import BasePruner
     from optuna.trial import FrozenTrial
+
+    from tuner.case.metric import Direction
 
 TOP = 5
 
@@ -60,8 +63,8 @@ def trainings(reference: str, count: int, folder: Path, data_dir: Path | None) -
         fixed={},
         plan=Plan.for_machine(images=dataset.pixels is not None),
     )
-    study, config = open_study(f"sqlite:///{folder}/{dataset.name}.db", dataset.name, config)
-    study.pruner = NopPruner()
+    url = f"sqlite:///{folder}/{dataset.name}.db"
+    study, config = open_study(url, dataset.name, config, lambda _: NopPruner())
     Coordinator(
         Mirror(study),
         config,
@@ -72,7 +75,7 @@ def trainings(reference: str, count: int, folder: Path, data_dir: Path | None) -
 
 
 def replay(
-    trials: Sequence[FrozenTrial], direction: str, make: Callable[[], BasePruner]
+    trials: Sequence[FrozenTrial], direction: Direction, make: Callable[[], BasePruner]
 ) -> dict[int, float]:
     """Give trials to a pruner one after the other; return what share of each one's work is done."""
     study = optuna.create_study(direction=direction, pruner=make(), sampler=RandomSampler(seed=0))
@@ -94,7 +97,7 @@ def replay(
 
 def measure(study: optuna.Study, name: str, replicates: int) -> dict[str, Any]:
     """Replay one pruner over many orders."""
-    direction = study.direction.name.lower()
+    direction: Direction = "maximize" if sign_of_study(study) > 0 else "minimize"
     complete = [t for t in study.trials if t.state == TrialState.COMPLETE]
     sign = -1 if direction == "maximize" else 1
     ranked = [t.number for t in sorted(complete, key=lambda trial: sign * trial.values[0])]

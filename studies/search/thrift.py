@@ -39,7 +39,6 @@ from tuner.study.opening import open_study
 from tuner.study.samplers import COOLING, GAUSSIAN, THRIFTY
 from tuner.study.schema import HYPERPARAMETERS, WORK
 from tuner.study.trials import scored_guesses, sign_of_study
-from tuner.training.fitting import ReportPoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +65,7 @@ def fresh(config: StudyConfig, hyperparameters: dict[str, Any], splits: Sequence
             replicas=(Replica(seed=split, split_seed=split),),
             plan=config.plan,
         )
-        points = [one for one in run(job, Reader()) if isinstance(one, ReportPoint)]
+        points = list(run(job, Reader()))
         last = points[-max(1, len(points) // SHARE_OF_SCORE) :]
         scores.append(fmean(one.validation for one in last if one.validation is not None))
     return fmean(scores)

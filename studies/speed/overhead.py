@@ -44,12 +44,14 @@ from tuner.models.mlp import MLPHyperparameters, build_mlp
 from tuner.report.writing import write_report
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
+from tuner.search.pruner import pruner_named
 from tuner.search.sampler import SAMPLER, Samplers
 from tuner.search.scoring import stage
 from tuner.study.configuration import StudyConfig
 from tuner.study.opening import open_study
 from tuner.training.fitting import ReportPoint
 from tuner.training.plan import Plan
+from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -173,7 +175,8 @@ def tuner(trials: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         config = make_brief(Path(folder))
         began = time.perf_counter()
-        study, config = open_study(f"sqlite:///{folder}/studies.db", NAME, config)
+        url = f"sqlite:///{folder}/studies.db"
+        study, config = open_study(url, NAME, config, pruner_named)
         Coordinator(Mirror(study), config, PretendEngine()).search(trials)
         return time.perf_counter() - began
 
@@ -242,13 +245,14 @@ def growth(sizes: list[int], seed: int) -> Iterator[tuple[str, int, float]]:
     """Yield what was measured, on how many trials, and its seconds, on a study that grows."""
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/studies.db"
-        study, config = open_study(url, NAME, make_brief(Path(folder)))
+        workplace = Workplace.at(Path(folder))
+        url = workplace.url
+        study, config = open_study(url, NAME, make_brief(Path(folder)), pruner_named)
         Coordinator(Mirror(study), config, PretendEngine()).search(2)  # the given ones
         for size in sizes:
             study.add_trials([random_trial(draw) for _ in range(size - len(study.trials))])
             began = time.perf_counter()
-            reopened, config = open_study(url, NAME, config)
+            reopened, config = open_study(url, NAME, config, pruner_named)
             mirror = Mirror(reopened)
             yield "open", size, time.perf_counter() - began
             yield "sampler", size, _sampler(study.trials)
@@ -257,7 +261,7 @@ def growth(sizes: list[int], seed: int) -> Iterator[tuple[str, int, float]]:
             yield "between", size, median(engine.between)
             yield "report", size, median(engine.report)
             began = time.perf_counter()
-            write_report(study, url, Path(folder) / "report")
+            write_report(study, workplace, Path(folder) / "report")
             yield "write", size, time.perf_counter() - began
 
 

@@ -26,8 +26,7 @@ from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import ThisMachine
 from tuner.engines.job import Finished, run_all
 from tuner.evidence.comparison import compare
-from tuner.evidence.confirmation import configuration_of
-from tuner.evidence.jobs import fresh_replica, job_of
+from tuner.evidence.jobs import configuration_of, fresh_replica, job_of
 from tuner.search.scoring import fold_scores
 from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig

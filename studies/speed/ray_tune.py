@@ -36,7 +36,7 @@ from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import folds
 from tuner.machine import usable_cores
-from tuner.search.scoring import STAGES, Course
+from tuner.search.scoring import STAGES, History
 from tuner.seeds import derive
 from tuner.training.fitting import fit
 from tuner.training.plan import Plan
@@ -59,13 +59,13 @@ def train(config: dict[str, Any], name: str, data: Path, seed: int, plan: Plan) 
     torch.set_num_threads(plan.threads)
     case, dataset = load_case(name), cache.load(data)
     hyperparameters = case.hyperparameters(config["hyperparameters"])
-    course = Course(case, hyperparameters.epochs)
+    history = History(case, hyperparameters.epochs)
     parts = folds(dataset.development, dataset.validation, seed)
     own = derive(seed, "trial", config["number"])
     for point in fit(case, hyperparameters, dataset, parts, own, plan):
-        if (stage := course.take(point)) is not None:
-            tune.report({METRIC: course.stages[stage], STAGE: stage})
-    best = course.best()
+        if (stage := history.take(point)) is not None:
+            tune.report({METRIC: history.stages[stage], STAGE: stage})
+    best = history.best()
     tune.report({METRIC: best.mean, STAGE: ENDED, "best_epoch": best.epoch})
 
 
