@@ -36,7 +36,7 @@ class Conditions:
                 of = list(known)
                 tree = DecisionTreeClassifier(random_state=0)
                 if of and shares[column] > 0:
-                    tree.fit(_seen(rows[:, of]), present[:, column])
+                    tree.fit(_seen(rows[:, of]), present[:, column], check_input=False)
                     self._rules.append((int(column), of, tree.tree_))
                 known.append(int(column))
 

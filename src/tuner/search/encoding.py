@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -52,7 +53,7 @@ class Choices:
         return rng.integers(len(self), size=count).astype(float)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Range:
     """A hyperparameter with a range. One on a grid has the same room around each of its values."""
 
@@ -84,7 +85,7 @@ class Range:
         """Draw uniformly."""
         return rng.random(count)
 
-    @property
+    @cached_property
     def step(self) -> float:
         """The distance between neighbours of the grid; 0: there is none, or it is not even."""
         own = self.distribution
@@ -92,7 +93,7 @@ class Range:
             return 0.0
         return float(own.step / (own.high - own.low + own.step))
 
-    @property
+    @cached_property
     def _ends(self) -> tuple[float, float]:
         own = self.distribution
         half = (own.step or 0.0) / 2

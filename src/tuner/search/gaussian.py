@@ -50,22 +50,27 @@ class Gaussian:
 
     def at(self, features: Numbers) -> tuple[Numbers, Numbers]:
         """Return mean and standard deviation, shape (m,) each, at points of shape (m, f)."""
-        covariance = self.scale * _matern(_squared(features * self.roots, self.points))[0]
+        covariance = self._across(features)
         half = covariance @ self.inverse.T
         variance = self.scale - np.einsum("mn,mn->m", half, half)
         return covariance @ self.solved, np.sqrt(np.maximum(variance, 1e-12))
 
     def means(self, features: Numbers) -> Numbers:
         """Return the means alone, in a fraction of the time."""
-        covariance = self.scale * _matern(_squared(features * self.roots, self.points))[0]
-        found: Numbers = covariance @ self.solved
+        found: Numbers = self._across(features) @ self.solved
         return found
+
+    def _across(self, features: Numbers) -> Numbers:
+        """Return the covariance of the function there and where it is known, shape (m, n)."""
+        kernel = _matern(*_decay(_squared(features * self.roots, self.points)))
+        kernel *= self.scale
+        return kernel
 
     def believing(self, features: Numbers) -> Gaussian:
         """Return what would be known if the values at these points were as expected."""
         points = features * self.roots
-        across = self.scale * _matern(_squared(points, self.points))[0]
-        among = self.scale * _matern(_squared(points, points))[0]
+        across = self._across(features)
+        among = self.scale * _matern(*_decay(_squared(points, points)))
         half = across @ self.inverse.T
         rest = _inverse(_factor(among - half @ half.T, 0.0, np.full(len(points), BELIEVED)))
         above = np.hstack([self.inverse, np.zeros((len(self.inverse), len(points)))])
@@ -90,19 +95,21 @@ def fit(features: Numbers, owners: Places, values: Numbers, doubts: Numbers) -> 
         doubts: variance of each value beside the noise that all have, shape (n,).
     """
     count = int(owners.max()) + 1
+    squares, one_each = (features**2).T, np.eye(len(values))
     means = np.array([*[WEIGHT] * count, SCALE, NOISE])
     spreads = np.array([*[WEIGHT_SPREAD] * count, SCALE_SPREAD, NOISE_SPREAD])
 
     def loss(logs: Numbers) -> tuple[float, Numbers]:
         weights, scale, noise = np.exp(logs[:count])[owners], np.exp(logs[-2]), np.exp(logs[-1])
         points = features * np.sqrt(weights)
-        kernel, slope = _matern(_squared(points, points))
+        root, decay = _decay(_squared(points, points))
+        kernel, slope = _matern(root, decay), _slope(root, decay)
         factor = _factor(scale * kernel, noise, doubts)
-        inverse = cho_solve((factor, True), np.eye(len(values)), check_finite=False)
+        inverse = cho_solve((factor, True), one_each, check_finite=False)
         solved = inverse @ values
         outer = inverse - np.outer(solved, solved)  # twice the derivative by the covariance
         bend = scale * outer * slope
-        moved = (features**2).T @ bend.sum(axis=1)
+        moved = squares @ bend.sum(axis=1)
         moved -= np.einsum("nf,nf->f", features, bend @ features)
         off = (logs - means) / spreads
         value = np.log(np.diag(factor)).sum() + (values @ solved + off @ off) / 2
@@ -123,7 +130,8 @@ def learn(
     """Learn values at points; arguments as `fit` has them, `logs` as it returns them."""
     roots, scale = np.exp(logs[:-2] / 2)[owners], float(np.exp(logs[-2]))
     points = features * roots
-    factor = _factor(scale * _matern(_squared(points, points))[0], np.exp(logs[-1]), doubts)
+    kernel = _matern(*_decay(_squared(points, points)))
+    factor = _factor(scale * kernel, np.exp(logs[-1]), doubts)
     return Gaussian(
         roots=roots,
         scale=scale,
@@ -146,13 +154,31 @@ def _inverse(factor: Numbers) -> Numbers:
 
 def _squared(one: Numbers, other: Numbers) -> Numbers:
     """Return squared distances, shape (n, m), between points of shape (n, f) and (m, f)."""
-    sums = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)
-    squared: Numbers = np.maximum(sums - 2 * one @ other.T, 0.0)
-    return squared
+    squared: Numbers = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)
+    squared -= 2 * one @ other.T
+    return np.maximum(squared, 0.0, out=squared)
 
 
-def _matern(squared: Numbers) -> tuple[Numbers, Numbers]:
-    """Return Matérn's kernel of smoothness 5/2 and its derivative by the squared distance."""
-    root = np.sqrt(5 * squared)
-    decay = np.exp(-root)
-    return (1 + root + root**2 / 3) * decay, -5 / 6 * (1 + root) * decay
+# In place where it can be: new arrays of that size cost more than what is computed in them.
+def _decay(squared: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the root of five times the squared distances, in their place, and how it decays."""
+    squared *= 5
+    root = np.sqrt(squared, out=squared)
+    return root, np.exp(-root)
+
+
+def _matern(root: Numbers, decay: Numbers) -> Numbers:
+    """Return Matérn's kernel of smoothness 5/2."""
+    kernel: Numbers = root**2
+    kernel /= 3
+    kernel += 1 + root
+    kernel *= decay
+    return kernel
+
+
+def _slope(root: Numbers, decay: Numbers) -> Numbers:
+    """Return its derivative by the squared distance."""
+    slope: Numbers = 1 + root
+    slope *= -5 / 6
+    slope *= decay
+    return slope

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -42,6 +43,7 @@ def worths(trials: Sequence[FrozenTrial], sign: int) -> tuple[Numbers, Numbers]:
     finals = normalized(_finite(np.array([-sign * (trial.value or 0.0) for trial in complete])))
     found = {one.number: float(value) for one, value in zip(complete, finals, strict=True)}
     best_first, then = np.sort(finals), _Then(complete, sign)
+    places = _evenly(len(best_first))
     behind: list[tuple[float, float, int]] = []
     for trial in trials:
         if trial.state == TrialState.COMPLETE:
@@ -52,9 +54,8 @@ def worths(trials: Sequence[FrozenTrial], sign: int) -> tuple[Numbers, Numbers]:
             continue
         score, others = -sign * trial.intermediate_values[stage], then.at(stage)  # may be nan
         if len(others) and score <= others[-1]:
-            shares = np.linspace(0, 1, len(others)), np.linspace(0, 1, len(best_first))
-            there = np.interp(np.interp(score, others, shares[0]), shares[1], best_first)
-            found[trial.number] = float(there)
+            share = np.interp(score, others, _evenly(len(others)))
+            found[trial.number] = float(np.interp(share, places, best_first))
         else:
             behind.append((-stage, np.nan_to_num(score, nan=np.inf), trial.number))
     for place, (_, _, number) in enumerate(sorted(behind), start=1):
@@ -86,6 +87,12 @@ def normalized(values: Numbers) -> Numbers:
         found = bent[np.argmax(np.where(np.isfinite(likely), likely, -np.inf))]
     usable = np.isfinite(found).all() and (np.diff(found[np.argsort(plain)]) >= 0).all()
     return _standardized(found) if usable and found.std() > 0 else plain
+
+
+@lru_cache(maxsize=64)  # some for the stages of trainings
+def _evenly(count: int) -> Numbers:
+    """Return so many places from 0 to 1."""
+    return np.linspace(0, 1, count)
 
 
 def _finite(values: Numbers) -> Numbers:
