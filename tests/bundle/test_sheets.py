@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -152,6 +154,45 @@ def test_a_cell_of_a_frame_is_that_of_the_file(
 ) -> None:
     expected = of_file(column, tmp_path, *[text] * len(cells))
     np.testing.assert_array_equal(of_frame(column, *cells), expected)
+
+
+@pytest.mark.parametrize("form", ["", ",", "thousands"])
+def test_a_number_of_parquet_is_what_it_is(form: str, tmp_path: Path) -> None:
+    path, values = tmp_path / "new.parquet", [1.248, -0.248, 12345.0, 1e-7, float("nan")]
+    pq.write_table(pa.table({"size": values, "n": [1, 2, 3, 4, 5]}), path)
+    ((_, features),) = Sheets(path, a_table(number(form=form)), ()).parts(100)
+    np.testing.assert_array_equal(features.numpy()[:, 0], values)
+
+
+@pytest.mark.parametrize("form", ["ymd", "dmy", "mdy"])
+def test_a_date_of_parquet_is_what_it_is(form: str, tmp_path: Path) -> None:
+    path, moments = tmp_path / "new.parquet", [datetime(2024, 3, 1, 7, 30), None]
+    pq.write_table(pa.table({"sold": moments, "n": [1, 2]}), path)
+    ((_, features),) = Sheets(path, a_table(sold(form)), ()).parts(100)
+    np.testing.assert_array_equal(features.numpy(), of_frame(sold(form), *moments))
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1.248", "12.5", "7"], [1.248, 12.5, 7]),  # as pandas writes what it has read
+        (["1,248", "12,5", "7"], [1.248, 12.5, 7]),  # in quotes
+        (["1.248", "12,5", "7"], [1248, 12.5, 7]),
+        (["1.248", "7"], [1.248, 7]),
+    ],
+)
+def test_points_are_decimal_where_commas_separate_cells_and_are_in_no_number(
+    cells: list[str], values: list[float], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "new.csv", [["n", "size"], *[["1", cell] for cell in cells]])
+    ((_, features),) = Sheets(path, a_table(number(form=",")), ()).parts(100)
+    assert features[:, 0].tolist() == values
+
+
+def test_only_a_number_that_is_too_large_is_said_to_be_so(tmp_path: Path) -> None:
+    for cell, said in (("1e999", "is too large for a number"), ("0.5", "does not fit the column")):
+        with pytest.raises(DataError, match=said):
+            of_file(number(form=","), tmp_path, "1,5", cell)
 
 
 @pytest.mark.parametrize("pair", [("no", "yes"), ("false", "true"), ("n", "y")])

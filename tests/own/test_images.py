@@ -250,6 +250,7 @@ def test_a_number_in_the_list_is_a_regression() -> None:
         (["1,5", "NA", "1.200,5"], "\t", [1.5, 1200.5]),
         (["0,125", "1,250"], ";", [0.125, 1.25]),
         (["1,200.5", "950", "none"], ",", [950, 1200.5]),
+        (["950", *[f"{n}.200" for n in range(1, 21)]], ";", [950, *range(1200, 21200, 1000)]),
     ],
 )
 def test_targets_are_numbers_as_a_table_reads_them(
@@ -281,6 +282,9 @@ def test_another_column_decides_what_a_comma_is() -> None:
     [
         (["0", "1", "NA"], ("0", "1")),
         (["cat", "dog", "NA"], ("NA", "cat", "dog")),
+        (["no", "yes", "NA"], ("no", "yes")),
+        (["no", "no", "No", "yes", "YES", "yes"], ("no", "yes")),
+        (["0", "0", "0.0", "1"], ("0", "1")),
         (["1,200", "2,400"], ("1,200", "2,400")),
         (["nan", "NA"], ("NA", "nan")),
     ],

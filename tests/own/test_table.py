@@ -19,9 +19,10 @@ from tuner.case.space import check_arms, check_inside
 from tuner.data import cache
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
-from tuner.data.sources.kinds import as_part, decide
+from tuner.data.sources.dates import as_moments, as_part
+from tuner.data.sources.kinds import decide
 from tuner.data.splits import GroupFolds, KFold, TimeFolds
-from tuner.errors import UsageError
+from tuner.errors import DataError, UsageError
 from tuner.own.options import read
 from tuner.own.table import Given
 from tuner.own.table_space import make_case, settle
@@ -54,6 +55,11 @@ def columns_of(data: Dataset) -> dict[str, Column]:
         (["NA", "DE", "US"], "category", "text, 3 values"),
         (["1,234", "1,234,567.5", "12"], "number", "commas between thousands"),
         (["1,5", "2", "3"], "category", "text, 3 values"),
+        ([f"{n},{n}5" for n in range(12)], "number", "numbers with decimal commas"),
+        ([f"{n + 1}.234.567" for n in range(12)], "number", "numbers with decimal commas"),
+        ([f"{n},{n},{n}" for n in range(12)], "category", "text, 12 values"),
+        ([f"{n + 1}.234" for n in range(12)], "number", "three decimals each: no points between"),
+        ([f"{n + 1}.234" for n in range(9)], "number", "all are numbers"),
         (["yes", "No", "", "YES"], "yes or no", "no is 0, yes is 1"),
         (["yes", "no", "perhaps"], "category", "text, 3 values"),
         (["TRUE", "false"], "yes or no", "false is 0, true is 1"),
@@ -62,6 +68,12 @@ def columns_of(data: Dataset) -> dict[str, Column]:
         (["31.12.2024", "01.02.2024", ""], "date", "day, month, year"),
         (["12/31/2024", "1/2/2024"], "date", "month, day, year"),
         (["13/2/2024", "1/2/2024"], "date", "day, month, year"),
+        (["1/2/2024", "3/1/2024"], "date", "day, month, year; month, day, year would fit too"),
+        (["8/7/2024", "9/7/2024", "1/8/2024"], "date", "written day, month, year;"),
+        (["7/8/2024", "7/9/2024", "8/1/2024"], "date", "written month, day, year;"),
+        (["8/1/2024", "7/9/2024", "7/8/2024"], "date", "written month, day, year;"),
+        ([f"{n % 12 + 1}/1/{2012 + n // 12}" for n in range(36)], "date", "month, day, year;"),
+        ([f"1/{n % 12 + 1}/{2012 + n // 12}" for n in range(36)], "date", "day, month, year;"),
         (["2024-02-30", "2024-01-01"], "category", "text, 2 values"),
         (["12/31/2024", "31/12/2024"], "category", "text, 2 values"),
         (["", " ", "NaN"], "left out", "no row has a value"),
@@ -86,6 +98,39 @@ def test_what_a_column_is_is_decided_by_all_its_rows(
 def test_with_decimal_commas_a_point_stands_between_thousands() -> None:
     found = decide("column", pa.array(["1.234,5", "7", "2.000"]), commas=True)
     assert (found.kind, found.form) == ("number", ",")
+
+
+NUMBERS = [878, 1701, 5526, 12300, 999, 1000, 250, 2001, 3002, 4003, 5004, 6005, 7006, 8007]
+
+
+@pytest.mark.parametrize("numbers", [NUMBERS, [n * 1000 + 1 for n in NUMBERS]])
+def test_points_between_thousands_are_seen(numbers: list[int], tmp_path: Path) -> None:
+    """In a file of semicolons without any comma: 878 and 1.701, and 1.701.001."""
+    cells = [f"{numbers[n % len(numbers)]:,}".replace(",", ".") for n in range(60)]
+    rows = with_column(without(houses(), "size", "price"), "count", cells)
+    data = loaded(write(tmp_path / "table.csv", rows, ";"), target="dear")
+    assert columns_of(data)["count"].why == "numbers with decimal commas"
+    values = data.development.features[:, data.columns.index("count")].tolist()
+    assert set(values) <= set(numbers)
+    target = loaded(tmp_path / "table.csv", target="count", task="regression").development.targets
+    assert set(target.flatten().tolist()) <= set(numbers)
+
+
+def test_a_target_with_three_decimals_is_pointed_at(tmp_path: Path) -> None:
+    rows = with_column(houses(), "price", [f"{n + 1}.{n * 7 + 100}" for n in range(60)])
+    table = loaded(write(tmp_path / "table.csv", rows, ";")).table
+    assert table is not None
+    assert "remove the points" in table.notes[-1]
+
+
+@pytest.mark.parametrize("high", [1e39, -1.7976931348623157e308])
+@pytest.mark.parametrize("target", ["price", "dear"])
+def test_a_column_may_have_numbers_that_float32_has_not(
+    high: float, target: str, tmp_path: Path
+) -> None:
+    rows = with_column(houses(90), "mark", [high if n % 9 else n for n in range(90)])
+    data = loaded(write(tmp_path / "table.csv", rows), target=target)
+    assert columns_of(data)["mark"].kind == "number"
 
 
 def test_parts_of_a_date() -> None:
@@ -185,6 +230,32 @@ def test_the_latest_rows_are_the_test(tmp_path: Path) -> None:
     by_number = loaded(write(tmp_path / "table.csv", shuffled), time="id")
     assert by_number.test.identity() != data.test.identity()
     assert len(by_number.development) == len(data.development)
+
+
+def test_seconds_and_time_zones_order_the_rows(tmp_path: Path) -> None:
+    seconds = [f"2024-03-01 10:00:{n / 2:04.1f}" for n in range(60)]
+    data = loaded(write(tmp_path / "table.csv", with_column(houses(), "t", seconds)), time="t")
+    assert data.test.rows == 12
+    hours = [
+        f"2024-03-01 {12 + n % 2:02}:00:00{'+00:00' if n % 2 else '+09:00'}" for n in range(60)
+    ]
+    column = decide("t", pa.array(hours), commas=False)
+    assert as_moments(column, pa.array(hours)).tolist() == pytest.approx(
+        [19783 + (13 if n % 2 else 3) / 24 for n in range(60)]
+    )
+    west = pa.array(["2024-03-01 23:30-0130", "2024-03-01T23:30:15.5Z"])
+    there = [19783 + 25 / 24, 19783 + 23.5 / 24 + 15.5 / 86400]
+    assert as_moments(column, west).tolist() == pytest.approx(there, abs=1e-9)
+
+
+def test_time_whose_day_and_month_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:
+    days = [f"{n % 12 + 1}/{n % 11 + 1}/2024" for n in range(60)]
+    path = write(tmp_path / "table.csv", with_column(houses(), "t", days))
+    with pytest.raises(DataError, match="day and month may be either"):
+        loaded(path, time="t")
+    by_month = sorted(days, key=lambda day: [int(one) for one in day.split("/")])
+    data = loaded(write(tmp_path / "table.csv", with_column(houses(), "t", by_month)), time="t")
+    assert data.test.rows >= 12
 
 
 def test_parquet_is_the_same_data(path: Path, tmp_path: Path) -> None:

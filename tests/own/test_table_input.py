@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zipfile
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 import pytest
 import torch
 
 from tests.own.tables import houses, loaded, with_column, without, write
-from tuner.errors import TunerError
+from tuner.errors import DataError, TunerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -261,6 +262,48 @@ def test_classes_of_numbers_are_in_their_order(tmp_path: Path) -> None:
     cells = numbered(["10", "9", "100"])  # type: ignore[arg-type]
     path = write(tmp_path / "table.csv", with_column(ROWS, "price", cells))
     assert loaded(path).classes == ("9", "10", "100")
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes", "left"),
+    [
+        (["yes", "no", "NA"], ("no", "yes"), 40),
+        (["True", "False", "nan"], ("False", "True"), 40),
+        (["Yes", "yes", "yes", "no", "No", "no"], ("no", "yes"), 60),
+        (["1", "1.0", "1", "0", "0.0", "0"], ("0", "1"), 60),
+        (["cat", "dog", "NA"], ("NA", "cat", "dog"), 60),
+    ],
+)
+def test_a_class_has_one_spelling_and_yes_or_no_may_be_missing(
+    cells: list[str], classes: tuple[str, ...], left: int, tmp_path: Path
+) -> None:
+    values = [cells[n % len(cells)] for n in range(COUNT)]
+    data = loaded(write(tmp_path / "table.csv", with_column(ROWS, "price", values)))
+    assert data.classes == classes
+    assert len(data.development) + data.test.rows == left * COUNT // 60
+    assert data.table is not None
+    told = " ".join(data.table.notes)
+    assert ("'NA' is a class" in told) == ("NA" in classes)
+    assert ("rows without a target 'price' were left out" in told) == (left < 60)
+
+
+@pytest.mark.parametrize("other", ["Cat", "\uff43\uff41\uff54", "CAT"])
+def test_classes_that_differ_in_case_alone_are_refused(other: str, tmp_path: Path) -> None:
+    values = ["cat", "dog", other] * (COUNT // 3)
+    path = write(tmp_path / "table.csv", with_column(ROWS, "price", values))
+    with pytest.raises(DataError, match="differ in case or spaces alone; write them alike"):
+        loaded(path)
+
+
+def test_an_umlaut_may_be_written_as_one_character_or_two(tmp_path: Path) -> None:
+    rows = with_column(ROWS, "Gr\u00f6\u00dfe", numbered("\u00e4\u00f6\u00fc"))
+    rows[0][0] = "Fl\u00e4che"
+    split = [[normalize("NFD", cell) for cell in row] for row in rows]
+    one, two = (
+        loaded(write(tmp_path / f"{place}.csv", table)) for place, table in enumerate((rows, split))
+    )
+    assert rows != split
+    assert one.fingerprint == two.fingerprint
 
 
 def test_an_id_can_be_a_target_if_that_is_asked_for(tmp_path: Path) -> None:

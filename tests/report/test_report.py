@@ -30,6 +30,8 @@ from tests.report.studies import (
 from tuner.commands.concluding import score_line
 from tuner.commands.report import main
 from tuner.errors import StoreError, UsageError
+from tuner.evidence.predictions import keep_targets
+from tuner.evidence.trainings import open_evidence
 from tuner.report.charts.curves import draw_curves
 from tuner.report.document import document
 from tuner.report.facts import gather
@@ -326,6 +328,25 @@ def test_a_regression_with_a_wild_value(tmp_path: Path) -> None:
     text, facts = written(study, tmp_path)
     assert facts["arms"]["best"]["test"].keys() == {"mae", "mse"}
     assert "in standardised units" in text
+
+
+def test_the_constant_answer_meets_the_rows_that_the_models_met(tmp_path: Path) -> None:
+    """Not those they were developed on: with a trend, these have quite another median."""
+    target = {"mean": 3.0, "std": 100.0, "trivial_mae": 80.0}
+    study = make_study(tmp_path, "housing", task="regression", data={"target": target})
+    add_trial(study, value=0.07, arm="baseline", epochs=20)
+    fill(study, 30)
+    confirm(study, baseline=[0.07, 0.08, 0.075], best=[0.02, 0.03, 0.02])
+    text, facts = written(study, tmp_path)
+    assert facts["constant"] is None
+    assert "always giving the median has 80.0 on the development rows" in text
+    evidence = open_evidence(study)
+    rows = np.array([4.0, 5.0, 5.5, 9.0, 30.0], np.float32)
+    keep_targets(evidence, "the rows", rows)
+    text, facts = written(study, tmp_path)
+    best = min(float(np.abs(rows - level).mean()) for level in np.linspace(0, 30, 301))
+    assert facts["constant"] == pytest.approx(best)
+    assert f"always giving the median of these rows has {100 * best:.0f}." in text
 
 
 @pytest.mark.parametrize("trials", [0, 1, 2, 3])

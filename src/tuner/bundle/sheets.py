@@ -10,21 +10,25 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
-from tuner.data.sources.kinds import COMMAS, NUMBER, PAIRS, THOUSANDS, features_of, trimmed
+from tuner.data.sources.cells import trimmed
+from tuner.data.sources.kinds import COMMAS, NUMBER, PAIRS, THOUSANDS, features_of
 from tuner.data.sources.sheets import read_sheet
 from tuner.data.table import MISSING
 from tuner.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -60,6 +64,7 @@ class Sheets:
         self.path, self._table = path, table
         used = [column.name for column in _used(table)]
         self._sheet = read_sheet(path, needed=used)
+        self._typed = self._sheet.typed
         self.header = list(self._sheet.names)
         if missing := [name for name in used if name not in self.header]:
             raise UsageError(
@@ -84,14 +89,34 @@ class Sheets:
         def cells_of(name: str) -> Any:
             return bare[name]
 
+        table = replace(self._table, columns=tuple(self._as_written(cells_of)))
         try:
-            features = torch.from_numpy(features_of(self._table, cells_of))
+            features = torch.from_numpy(features_of(table, cells_of))
         except DataError as error:
             raise DataError(f"{self.path}: {error}") from error
         columns = [column.to_pylist() for column in self._sheet.cells]
         cells = [list(row) for row in zip(*columns, strict=True)]
         for start in range(0, len(cells), rows):
             yield cells[start : start + rows], features[start : start + rows]
+
+    def _as_written(self, cells_of: Callable[[str], Any]) -> Iterator[Column]:
+        """Yield the model's columns as this file writes them.
+
+        Numbers and dates of Parquet are what they are. Where commas separate the cells and none is
+        in a number, there are no decimal commas, so a point stands for one and not in thousands.
+        """
+        columns = self._table.columns
+        commas = [one.name for one in columns if one.kind == "number" and one.form == ","]
+        plain = self._sheet.separator == "," and not any(
+            pc.any(pc.match_substring(cells_of(name), ",")).as_py() for name in commas
+        )
+        for column in columns:
+            if column.kind == "number" and column.form == ",":
+                yield replace(column, form="") if plain or column.name in self._typed else column
+            elif column.kind == "date" and column.name in self._typed:
+                yield replace(column, form="ymd")
+            else:
+                yield column
 
 
 def features_of_frame(table: Table, frame: Any) -> Tensor:
@@ -131,16 +156,21 @@ def _keys_of(frame: Any, names: Sequence[str]) -> dict[str, Any]:
     for place, key in enumerate(frame.columns):
         if str(key) == f"Unnamed: {place}":  # pandas, where the header has no name
             keys[f"column {place + 1}"] = key
-    keys |= {str(key).strip(): key for key in frame.columns}  # as names are read from a file
+    keys |= {_named(key): key for key in frame.columns}
     if missing := [name for name in names if name not in keys]:
         raise UsageError(f"the rows have no column {', '.join(map(repr, missing))}")
-    counts = Counter(str(key).strip() for key in frame.columns)
+    counts = Counter(map(_named, frame.columns))
     if twice := [name for name in names if counts[name] > 1]:
         raise UsageError(
             f"the rows have more than one column {', '.join(map(repr, twice))}; rename or remove "
             "all but one"
         )
     return {name: keys[name] for name in names}
+
+
+def _named(key: object) -> str:
+    """Return the name of a frame's column as it is read from a file."""
+    return normalize("NFC", str(key).strip())
 
 
 def _texts(column: Column, cells: Any) -> list[str]:

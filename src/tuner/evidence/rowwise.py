@@ -72,6 +72,16 @@ class Kept:
         targets = kept_targets(attributes)
         return None if targets is None else cls(attributes, targets, None)
 
+    def constant_error(self) -> float | None:
+        """Return the lowest mean absolute error of an answer that is the same for all test rows.
+
+        In standardised units; None where targets are no numbers. That answer is their median.
+        """
+        if not np.issubdtype(self.targets.dtype, np.floating):
+            return None
+        targets = self.targets.astype(np.float64)
+        return float(np.abs(targets - np.median(targets)).mean())
+
     def said(self, trial: int | str) -> Predictions | None:
         """Return what models of a trial's configuration said."""
         return kept_predictions(self.attributes, trial, self.targets)

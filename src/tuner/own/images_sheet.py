@@ -15,6 +15,7 @@ from tuner.errors import DataError, UsageError
 from tuner.language import said
 from tuner.own.images_cells import MULTILABEL, SEVERAL, labels_in_cell, labels_in_columns
 from tuner.own.images_listing import Listing, Picture, called, named
+from tuner.own.spelling import check_words, one_spelling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -84,8 +85,8 @@ def open_sheet(given: Given) -> OpenSheet:
 def list_sheet(given: Given) -> Listing:
     """Find the pictures that a CSV file names, with their targets and groups.
 
-    Paths are relative to the folder of the CSV. Targets to measure are written with a decimal
-    point, however the file has them.
+    Paths are relative to the folder of the CSV, with slashes or, as Windows has them, backslashes.
+    Targets to measure are written with a decimal point, however the file has them.
 
     Raises:
         UsageError: a column is not there, or was not named.
@@ -103,7 +104,7 @@ def list_sheet(given: Given) -> Listing:
         if not file or target is None:
             found.left_out[said("rows without a file or a target")] += 1
             continue
-        path = given.data.parent / file
+        path = _path_of(given.data.parent, file)
         picture = Picture(
             path,
             called(path, given.data.parent),
@@ -121,6 +122,12 @@ def list_sheet(given: Given) -> Listing:
     if given.task is None or given.task == "classification":
         _refuse_several(given, found.pictures)
     return found
+
+
+def _path_of(folder: Path, file: str) -> Path:
+    """Return where a picture is, by the name that a file has for it."""
+    path = folder / file
+    return folder / file.replace("\\", "/") if "\\" in file and not path.exists() else path
 
 
 def _target_of(given: Given, header: Sequence[str]) -> Callable[[int, list[str]], str | None]:
@@ -154,7 +161,7 @@ def _checked(path: Path, sheet: OpenSheet) -> list[tuple[int, list[str]]]:
 
 def _group_of(sheet: OpenSheet, line: int, row: Sequence[str]) -> str | None:
     """Return the group of a row: one of its own where the file has none."""
-    from tuner.data.sources.kinds import MARKS  # imports pyarrow
+    from tuner.data.sources.cells import MARKS  # imports pyarrow
 
     if sheet.group is None:
         return None
@@ -167,9 +174,14 @@ def _with_numbers(
 ) -> list[str | None]:
     """Return the target of each row, as a table has it: among numbers, NA is no target.
 
-    Among words it is a class. Numbers to measure get a decimal point; classes keep their text.
+    So it is among yes and no; among other words it is a class. Numbers to measure get a decimal
+    point; a class has one spelling.
+
+    Raises:
+        DataError: classes that are words differ in case or spaces alone.
     """
-    from tuner.data.sources.kinds import MARKS, WRITTEN  # imports pyarrow
+    from tuner.data.sources.cells import MARKS  # imports pyarrow
+    from tuner.data.sources.kinds import PAIRS, WRITTEN
 
     known = {
         text
@@ -180,29 +192,42 @@ def _with_numbers(
         forms = list(map(re.compile, WRITTEN.values()))
         known = {text for text in known if any(form.match(text) for form in forms)}
     form = _form_of(sheet, rows, sorted(known))
-    if not known or (form is None and not regression):
+    pair = {text.casefold() for text in known} in map(set, PAIRS)
+    if not known or (form is None and not regression and not pair):
+        check_words(str(given.target), Counter(text for text in targets if text is not None))
         return list(targets)
     found = [None if text is None or text.lower() in MARKS else text for text in targets]
-    if not form:
-        return found
-    point = {text: _with_point(text, form) for text in known}
-    if not regression and (given.task is not None or not is_numeric(list(point.values()))):
-        return found
-    return [None if text is None else point.get(text, text) for text in found]
+    point = {text: _with_point(text, form or "") for text in known}
+    if regression or (given.task is None and not pair and is_numeric(list(point.values()))):
+        return [None if text is None else point.get(text, text) for text in found]
+    counts = Counter(text for text in found if text is not None)
+
+    def meaning(text: str) -> str | float | None:
+        return text.casefold() if pair else _number(point.get(text, text))
+
+    spelling = one_spelling(counts, meaning)
+    return [None if text is None else spelling[text] for text in found]
 
 
 def _form_of(sheet: OpenSheet, rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> str | None:
     """Return how numbers are written, as `tuner.data.sources.kinds` calls it; None: not all are."""
     import pyarrow as pa
 
-    from tuner.data.sources.kinds import form_of, has_decimal_commas
-
-    if all(_number(text) is not None for text in numbers):
-        return ""
-    commas = sheet.separator != "," and any(
-        has_decimal_commas(pa.array([cell.strip() for cell in column], pa.string()))
-        for column in (numbers, *zip(*rows, strict=True))
+    from tuner.data.sources.kinds import (
+        form_of,
+        has_decimal_commas,
+        has_points_between_thousands,
     )
+
+    columns = [
+        pa.array([cell.strip() for cell in column], pa.string())
+        for column in (numbers, *zip(*rows, strict=True))
+    ]
+    commas = sheet.separator != "," and any(
+        has_decimal_commas(column) or has_points_between_thousands(column) for column in columns
+    )
+    if not commas and all(_number(text) is not None for text in numbers):
+        return ""
     return form_of(pa.array(numbers, pa.string()), commas=commas)
 
 
@@ -210,7 +235,7 @@ def _with_point(text: str, form: str) -> str:
     """Return a number with a decimal point and nothing between thousands."""
     if form == ",":
         return text.replace(".", "").replace(",", ".")
-    return text.replace(",", "")
+    return text.replace(",", "") if form else text
 
 
 def _number(text: str) -> float | None:

@@ -13,14 +13,14 @@ from scipy.stats import skew
 
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
+from tuner.data.sources.cells import has_no_value, trimmed
+from tuner.data.sources.dates import are_unclear_dates, as_moments, as_part
 from tuner.data.sources.kinds import (
     as_numbers,
-    as_part,
     decide,
     features_of,
     has_decimal_commas,
-    has_no_value,
-    trimmed,
+    has_points_between_thousands,
 )
 from tuner.data.sources.sheets import read_sheet
 from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
@@ -92,7 +92,9 @@ def _made(
     separator: str,
 ) -> Dataset:
     bare = [trimmed(one) for one in cells]
-    commas = separator != "," and any(map(has_decimal_commas, bare))
+    commas = separator != "," and any(
+        has_decimal_commas(one) or has_points_between_thousands(one) for one in bare
+    )
     sheet = _Cells(cells=dict(zip(names, bare, strict=True)), commas=commas)
     _check_number(len(bare[0]), "")
     target = read_target(given, sheet.of(given.target), commas=commas)
@@ -174,7 +176,12 @@ def _moments(name: str, sheet: _Cells) -> NDArray[np.float64]:
     cells = sheet.of(name)
     column = decide(name, cells, commas=sheet.commas)
     if column.kind == "date":
-        found = as_part(column, cells, "days")
+        if are_unclear_dates(cells):
+            raise DataError(
+                f"--time {name} has dates such as {cells[0].as_py()!r}, in which day and month may "
+                "be either, and the rows are not in its order; write them like 2024-12-31"
+            )
+        found = as_moments(column, cells)
     elif column.kind == "number" or "whole number" in column.why:
         found = as_numbers(replace(column, kind="number"), cells)
     else:

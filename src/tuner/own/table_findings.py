@@ -14,7 +14,7 @@ from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tuner.data.findings import GIVES_NUMBER, gives_number
-from tuner.data.sources.kinds import as_part
+from tuner.data.sources.dates import as_part
 from tuner.language import said
 from tuner.seeds import Stream, derive
 
@@ -33,6 +33,7 @@ MOST_COLUMNS = 200  # that are looked through
 ALMOST_ALL = 0.98  # of the target: of its variance, or of what guessing the classes gets wrong
 LEAVES = 128
 FOLDS = 3
+LARGEST = float(np.finfo(np.float32).max)  # that a tree of scikit-learn takes
 BELONGING = re.compile(
     r"(?:^|[_\W])(?:id|patient|subject|person|user|customer|client|group|family|household|"
     r"session|site|hospital|school|device|machine|batch|account)(?:$|[_\W]|_?id)",
@@ -66,6 +67,8 @@ def _suspects(table: Table, rows: Examples) -> dict[str, float]:
     for place, name in enumerate(table.features[:MOST_COLUMNS]):
         values = features[:, place]
         known = np.nan_to_num(values, nan=np.nanmin(values) - 1 if (values == values).any() else 0)
+        if np.abs(known).max() > LARGEST:
+            known = rankdata(known)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # classes with fewer rows than folds
             given = _given(known[:, None], targets, classes=classes, codes=place >= count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,9 @@ def _by_group(labels: NDArray[np.float64] | None, groups: NDArray[np.int64]) -> 
         development, test = next(splitter.split(nothing, groups=groups))
     else:
         folds = StratifiedGroupKFold(5, shuffle=True, random_state=SEED)
-        development, test = next(folds.split(nothing, labels, groups))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # classes with fewer rows than folds
+            development, test = next(folds.split(nothing, labels, groups))
     own = len(np.unique(groups[test]))
     return Rows(
         development=development,

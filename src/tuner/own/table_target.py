@@ -9,10 +9,12 @@ import numpy as np
 import pyarrow.compute as pc
 import torch
 
-from tuner.data.sources.kinds import INFINITE, NUMBER, as_numbers, decide
+from tuner.data.sources.cells import INFINITE, has_no_value
+from tuner.data.sources.kinds import as_numbers, decide, has_three_decimals, is_too_large
 from tuner.data.table import MISSING, Column
 from tuner.errors import DataError
 from tuner.language import nsaid, said
+from tuner.own.spelling import check_words, one_spelling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,7 +116,7 @@ def _numbers(column: Column, cells: Any) -> Target:
     except ValueError as error:
         place = error.args[-1]
         cell = cells[place].as_py()
-        wrong = "too large for a number" if NUMBER.fullmatch(cell) else "not a number"
+        wrong = "too large for a number" if is_too_large(cell) else "not a number"
         raise DataError(
             f"row {place + 1} of target {column.name!r} is {cell!r}, which is {wrong}; correct it, "
             "or use --task classification"
@@ -124,23 +126,32 @@ def _numbers(column: Column, cells: Any) -> Target:
     if len(np.unique(known)) < 2:
         raise DataError(f"target {column.name!r} has one value, so there is nothing to learn")
     why = said("a number")
+    notes = _without(len(values) - len(rows), column.name)
+    if not number.form and has_three_decimals(cells):
+        notes.append(
+            said(
+                "The numbers of target {name!r} have three decimals each. If a point stands "
+                "between thousands there, remove the points.",
+                name=column.name,
+            )
+        )
     return Target(
         column=Column(name=column.name, kind="number", why=why, form=number.form),
         rows=rows,
         values=known,
         classes=(),
-        notes=_without(len(values) - len(rows), column.name),
+        notes=notes,
     )
 
 
 def _classes(given: Given, column: Column, cells: Any) -> Target:
     name = column.name
     notes: list[str] = []
-    if column.kind == "number":
+    if column.kind in {"number", "yes or no"}:
         values = as_numbers(column, cells)
         rows = np.flatnonzero(~np.isnan(values))
         texts = cells.take(_array(rows.tolist()))
-        if given.task is None:
+        if given.task is None and column.kind == "number":
             count = len(np.unique(values[rows]))
             notes.append(
                 said(
@@ -153,6 +164,8 @@ def _classes(given: Given, column: Column, cells: Any) -> Target:
     else:
         rows = np.flatnonzero(pc.not_equal(cells, MISSING).to_numpy(zero_copy_only=False))
         texts = cells.take(_array(rows.tolist()))
+        notes += _marked(name, texts)
+    texts = _spelled_alike(column, texts)
     counts = {one["values"]: one["counts"] for one in pc.value_counts(texts).to_pylist()}
     if len(counts) > min(MOST_CLASSES, max(len(rows) // 2, 2)):
         raise DataError(
@@ -179,6 +192,35 @@ def _classes(given: Given, column: Column, cells: Any) -> Target:
         classes=tuple(labels),
         notes=[*notes, *_without(len(cells) - len(rows), name)],
     )
+
+
+def _spelled_alike(column: Column, texts: Any) -> Any:
+    """Return the target with one spelling a class: of 1 and 1.0, of Yes and yes the more frequent.
+
+    Raises:
+        DataError: classes that are words differ in case or spaces alone.
+    """
+    counts = {one["values"]: one["counts"] for one in pc.value_counts(texts).to_pylist()}
+    if column.kind not in {"number", "yes or no"}:
+        check_words(column.name, counts)
+        return texts
+    values = dict(zip(counts, as_numbers(column, _array(counts)).tolist(), strict=True))
+    spelling = one_spelling(counts, lambda text: values[text])
+    return _array(spelling.values()).take(pc.index_in(texts, _array(spelling)))
+
+
+def _marked(name: str, texts: Any) -> list[str]:
+    """Say which class may be no class."""
+    marks = pc.unique(pc.filter(texts, has_no_value(texts))).to_pylist()
+    return [
+        said(
+            "{mark!r} is a class of target {name!r}. If it stands for a missing value, leave these "
+            "cells empty: rows without a target are left out.",
+            mark=mark,
+            name=name,
+        )
+        for mark in sorted(marks)
+    ]
 
 
 def _in_order(column: Column, labels: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,12 +46,14 @@ class Sheet:
         names: of the columns.
         cells: a pyarrow array of text a column; an empty text where there is no value.
         separator: between the cells of the file; a comma for Parquet.
+        typed: columns of numbers or dates in a Parquet file, which are text in no way of their own.
         notes: what was not plain about the file, a sentence each.
     """
 
     names: tuple[str, ...]
     cells: tuple[Any, ...]
     separator: str
+    typed: frozenset[str] = frozenset()
     notes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -73,13 +76,14 @@ def read_sheet(path: Path, needed: Sequence[str] = ()) -> Sheet:
     """
     content = content_of(path)
     if content.startswith(PARQUET):
-        names, cells = _parquet(path, content)
+        names, cells, typed = _parquet(path, content)
         separator, notes = ",", list[str]()
     else:
         text, notes = decoded(path, content)
         if empty := EMPTY_LINES.match(text):
             text = text[empty.end() :]  # else the first of them would be the header
         names, cells, separator = _csv(path, text)
+        typed = [False] * len(names)
         if separator != ",":
             notes.append(SEPARATORS[separator])
     names, renamed = _checked(path, names, needed)
@@ -87,7 +91,11 @@ def read_sheet(path: Path, needed: Sequence[str] = ()) -> Sheet:
         why = "there is nothing to predict" if needed else "a study needs rows to learn from"
         raise DataError(f"{path} has a header and no rows; {why}")
     return Sheet(
-        names=tuple(names), cells=tuple(cells), separator=separator, notes=(*notes, *renamed)
+        names=tuple(names),
+        cells=tuple(cells),
+        separator=separator,
+        typed=frozenset(name for name, own in zip(names, typed, strict=True) if own),
+        notes=(*notes, *renamed),
     )
 
 
@@ -133,8 +141,8 @@ def _csv(path: Path, text: str) -> tuple[list[str], list[Any], str]:
     return header, cells, separator
 
 
-def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any]]:
-    """Return names and cells of a Parquet file, as a CSV file would have them."""
+def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any], list[bool]]:
+    """Return names and cells of a Parquet file, as a CSV file has them, and which are typed."""
     try:
         table = pa.parquet.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError) as error:
@@ -143,7 +151,7 @@ def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any]]:
         ) from error
     if not table.num_columns:
         raise DataError(f"{path} has no columns; name a table with a target")
-    cells = []
+    cells, typed = [], []
     for name, column in zip(table.column_names, table.columns, strict=True):
         whole = column.combine_chunks()
         if pa.types.is_dictionary(whole.type):
@@ -156,12 +164,15 @@ def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any]]:
                 "date; leave it out of the file"
             ) from error
         cells.append(pc.fill_null(text, ""))
-    return list(table.column_names), cells
+        typed.append(
+            not pa.types.is_string(whole.type) and not pa.types.is_large_string(whole.type)
+        )
+    return list(table.column_names), cells, typed
 
 
 def _checked(path: Path, header: list[str], needed: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the names of the columns without spaces around them, and what had to be repaired."""
-    names = [name.strip() for name in header]
+    names = [normalize("NFC", name.strip()) for name in header]  # one character an umlaut
     unnamed = [place for place, name in enumerate(names) if not name]
     for place in unnamed:
         names[place] = f"column {place + 1}"

@@ -10,6 +10,7 @@ from tuner.case.metric import metric_of
 from tuner.depot.contract import ARTIFACTS, BUNDLES
 from tuner.evidence.health import check_health
 from tuner.evidence.parts import judge_part, parts_of
+from tuner.evidence.rowwise import Kept
 from tuner.evidence.verdicts import against_rivals, verdicts
 from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts, rival_facts
 from tuner.report.facts.audited import audit_facts
@@ -141,8 +142,9 @@ def _evidence(
 ) -> dict[str, Any]:
     """Return what the arms came to, and what has been measured of them since."""
     confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
-    metric = metric_of(made)
+    metric, kept = metric_of(made), Kept.of(study) if confirmation else None
     return {
+        "constant": kept and kept.constant_error(),
         "arms": {
             name: facts_of_arm(trial, name, confirmation, made) for name, trial in arms.items()
         },

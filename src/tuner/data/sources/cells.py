@@ -1,0 +1,62 @@
+"""Cells of text in a column: which have a value, and what all of them look like.
+
+All are pyarrow arrays of text. Spaces around are not looked for: `trimmed` takes them away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MARKS = ("na", "n/a", "#n/a", "nan", "null", "none", "-", "?", ".", "nil", "nat", "<na>")
+INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
+
+
+def trimmed(cells: Any) -> Any:
+    """Return cells of text without the spaces around them; an umlaut is one character."""
+    return pc.utf8_trim_whitespace(pc.utf8_normalize(cells, form="NFC"))
+
+
+def has_no_value(cells: Any) -> Any:
+    """Return which cells are empty or one of `MARKS`, a pyarrow array of bool."""
+    return pc.is_in(pc.utf8_lower(cells), pa.array(["", *MARKS], pa.string()))
+
+
+def complete(found: NDArray[np.float64], cells: Any) -> NDArray[np.float64]:
+    """Return what was read of cells (N,), where nan is a cell without a value.
+
+    Raises:
+        ValueError: a cell is something else; its place is the second argument of the error.
+    """
+    wrong = np.isnan(found) & ~is_missing(cells).to_numpy(zero_copy_only=False)
+    if wrong.any():
+        raise ValueError("a cell does not fit its column", int(wrong.argmax()))
+    return found
+
+
+def is_missing(cells: Any) -> Any:
+    """Return which cells have no value among numbers and dates, an infinite one among them."""
+    marks = pa.array(["", *MARKS, *INFINITE], pa.string())
+    return pc.is_in(pc.utf8_lower(cells), marks)
+
+
+def values_of(cells: Any) -> Any:
+    """Return the different cells that are not missing."""
+    distinct = pc.unique(cells)
+    return pc.filter(distinct, pc.invert(is_missing(distinct)))
+
+
+def all_match(values: Any, pattern: str) -> bool:
+    """Whether a regular expression is found in all of these."""
+    return bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
+
+
+def any_match(values: Any, pattern: str) -> bool:
+    """Whether a regular expression is found in one of these."""
+    return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())
