@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -12,8 +13,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psutil
 import pytest
+import torch
 
 from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.engines.job import Failed, Finished, LoopJob
@@ -253,6 +256,45 @@ def test_the_seed_decides_and_is_told(tmp_path: Path) -> None:
     assert [run.events[0] for run in runs] == [Noted("seed", seed) for seed in (1, 1, 2**32 - 1)]
 
 
+def test_what_a_file_draws_when_it_is_imported_is_alike_in_each_call(tmp_path: Path) -> None:
+    """In each process, that is: a split at its top is the same one for all trials of a study."""
+    text = (
+        "import random, numpy as np, torch\n"
+        "DRAWN = [random.random(), np.random.rand(), torch.rand(()).item()]\n"
+        "def loop(trial):\n  trial.set_user_attr('drawn', DRAWN)\n  return random.random()"
+    )
+    loop = write(tmp_path, text)
+    with closing(LoopEngine(2)) as engine:
+        runs = follow(engine, {0: job_of(loop, seed=1), 1: job_of(loop, seed=2)})
+    random.seed(0)
+    expected = [random.random(), np.random.RandomState(0).rand()]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        expected.append(torch.rand(()).item())
+    assert [run.events[0] for run in runs] == 2 * [Noted("drawn", expected)]
+    values = [run.ended.outcome.value for run in runs if isinstance(run.ended, Finished)]  # type: ignore[union-attr]
+    assert values[0] != values[1]
+
+
+@pytest.mark.slow
+def test_the_program_that_runs_a_study_is_not_run_again(tmp_path: Path) -> None:
+    """Without `if __name__ == "__main__"`, which Python asks for and people forget."""
+    write(tmp_path, body("return trial.suggest_float('a', 0, 1)"))
+    (tmp_path / "program.py").write_text(
+        "print('begun')\nimport tuner\n"
+        "for case in ('loop.py:loop', 'housing'):\n"
+        "    more = {'direction': 'maximize'} if ':' in case else {}\n"
+        "    print(len(tuner.run_study(case, trials=2, seeds=0, workers=2, **more).facts))\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == "begun"
+    assert len(done.stdout.splitlines()) == 3
+
+
 def test_nothing_of_a_call_reaches_the_next(tmp_path: Path) -> None:
     loop = write(
         tmp_path,
@@ -388,12 +430,13 @@ def test_what_a_loop_notes_is_handed_over_as_plain_values(tmp_path: Path, name: 
 @pytest.mark.parametrize("preset", [None, {}])
 def test_choices_of_any_kind(tmp_path: Path, preset: dict[str, Any] | None) -> None:
     text = (
-        "import warnings\nwarnings.simplefilter('ignore')\nclass A: pass\nclass B: pass\n"
+        "import numpy, warnings\nwarnings.simplefilter('ignore')\nclass A: pass\nclass B: pass\n"
         "def loop(trial):\n"
         "  a = trial.suggest_categorical('a', [A, B])\n"
         "  b = trial.suggest_categorical('b', [(1, 2), None])\n"
         "  c = trial.suggest_categorical('c', [B])\n"
-        "  assert trial.params == {'a': a, 'b': b, 'c': c}\n"
+        "  d = trial.suggest_categorical('d', list(numpy.arange(3)))\n"
+        "  assert trial.params == {'a': a, 'b': b, 'c': c, 'd': d}\n"
         "  return (a is A) + (b == (1, 2)) + (c is B)\n"
     )
     with closing(LoopEngine(1)) as engine:
@@ -402,7 +445,7 @@ def test_choices_of_any_kind(tmp_path: Path, preset: dict[str, Any] | None) -> N
     assert isinstance(run.ended, Finished), run.ended
     assert run.ended.outcome is not None
     assert run.ended.outcome.value == run.ended.outcome.again[0].value == 3
-    assert run.ended.outcome.params == {"a": "A", "b": "(1, 2)", "c": "B"}
+    assert run.ended.outcome.params == {"a": "A", "b": "(1, 2)", "c": "B", "d": 0}
 
 
 PROCESSES: dict[str, str] = {

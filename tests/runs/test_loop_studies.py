@@ -20,14 +20,17 @@ from tests.disturbing import end_well
 from tests.forked import Command
 from tests.making import DATABASE
 from tests.waiting import SECONDS_TO_HANG
+from tuner.bundle.model import load
+from tuner.case.assignments import parse_pairs, split_pairs, written_out
 from tuner.commands.ablate import main as ablate
 from tuner.commands.check import main as check
 from tuner.commands.retrain import main as retrain
 from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
-from tuner.errors import CaseError, StudyError, UsageError
+from tuner.errors import BundleError, CaseError, StudyError, UsageError
 from tuner.evidence.loops import seeds_for
 from tuner.runs.library import run_study
+from tuner.runs.typed import assigned
 from tuner.study.schema import CONFIRMATION, OPENINGS, SEED_MATTERS
 from tuner.study.store import load_study
 
@@ -223,6 +226,8 @@ def test_a_changed_loop_is_another_study(made: Path, tmp_path: Path) -> None:
         Path("train.py").write_text(LOOP.replace("(6)", "(7)"), encoding="utf-8")
         with pytest.raises(StudyError, match=r"code of its case has changed in train\.py"):
             study(["train.py:objective", "--trials", "4", "--seeds", "0"])
+        with pytest.raises(StudyError, match="its direction is maximize, not minimize"):
+            study(["train.py:objective", "--direction", "minimize", "--accept-changes"])
         with pytest.raises(StudyError, match=r"its baseline has lr=0\.001, not lr=0\.01"):
             study(["train.py:objective", "--baseline", "lr=0.01", "--baseline", "layers=1"])
 
@@ -244,6 +249,30 @@ def test_test_rows_are_opened_once_and_decide(tmp_path: Path) -> None:
     score = facts["arms"]["best"]["test"]["score"]["mean"]
     assert score == pytest.approx((4 + best // 2) / 10)
     assert pair["gain"] == pytest.approx((best // 2) / 10)
+
+
+@pytest.mark.slow
+def test_a_script_with_a_test_function_of_its_own_is_searched_and_confirmed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The shape of PyTorch's own examples: `test(model, device, loader)` beside an objective."""
+    script = (
+        "import random\ndef test(model, device, loader): ...\n"
+        "def objective(trial): return trial.suggest_float('a', 0, 1) + random.random() / 10"
+    )
+    with chdir(tmp_path):
+        Path("train.py").write_text(script, encoding="utf-8")
+        assert check(["train.py:objective", "--seconds", "5"]) in {0, 1}
+        assert "The function `test` of the file is not used: the loop yields no scores" in (
+            capsys.readouterr().out
+        )
+        command = ["train.py:objective", "--direction", "maximize", "--trials", "7", "--seeds", "2"]
+        assert study(command) == 0
+        facts = json.loads(Path("storage/reports/train/report.json").read_text())
+        assert retrain(["train", "--case", "train.py", "--out", "made"]) == 0
+        with pytest.raises(BundleError, match=r"made holds what the loop train:objective wrote"):
+            load("made")
+    assert facts["comparison"]["best_vs_baseline"]["covers"] == "seeds"
 
 
 @pytest.mark.slow
@@ -291,7 +320,25 @@ def test_what_is_typed_wrong(tmp_path: Path) -> None:
             limited(max_parameters=9)
         with pytest.raises(UsageError, match="--baseline is for a training loop of your own"):
             run_study("housing", baseline={"width": 3})
+        wrongs: tuple[dict[str, Any], ...]
+        wrongs = {"direction": "up"}, {"trials": "auto"}, {"trials": 0}, {"workers": -1}
+        for other in wrongs:
+            (name,) = other
+            given: dict[str, Any] = {"direction": "maximize", **other}
+            with pytest.raises(UsageError, match=f"{name} is "):
+                run_study("train.py:objective", **given)
+        with pytest.raises(UsageError, match="is a function, and its calls are made in other proc"):
+            run_study(test_what_is_typed_wrong)  # type: ignore[arg-type]
         assert not Path("storage").exists()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["18", "None", "adam,fused", "a'b,\"c", "x=1", "(1,", "relu", 18, True, None, 0.5, (0.9, 0.99)],
+)
+def test_a_value_of_python_is_read_as_it_was(value: Any) -> None:
+    typed = ",".join(assigned({"a": value, "b": 1}))
+    assert parse_pairs(split_pairs(typed), "--try") == {"a": written_out(value), "b": 1}
 
 
 def test_a_baseline_that_crashes_ends_the_study_at_once(tmp_path: Path) -> None:
@@ -431,9 +478,12 @@ def objective(trial):
             marks=pytest.mark.slow,
         ),
         pytest.param(
-            "kind=no", "kind=no is not one of its choices: True, None, relu", marks=pytest.mark.slow
+            "kind=no",
+            "kind=no is not one of its choices: True, None, relu, 18",
+            marks=pytest.mark.slow,
         ),
-        ("kind=true", "kind=true is a text; write True"),
+        ("kind=true", 'kind=true is none of its choices: it is a text; write "kind=True"'),
+        ("kind=18", "kind=18 is none of its choices: its choices are texts; write \"kind='18'\""),
         ("rate=1", "it names rate, and the loop asked for kind, layers, lr; correct the names"),
     ],
 )
@@ -442,7 +492,7 @@ def test_a_value_that_the_loop_does_not_take_is_refused_by_name(
 ) -> None:
     text = """
 def objective(trial):
-    trial.suggest_categorical("kind", [True, None, "relu"])
+    trial.suggest_categorical("kind", [True, None, "relu", "18"])
     return trial.suggest_int("layers", 1, 3) + trial.suggest_float("lr", 1e-4, 1e-1, log=True)
 """
     with chdir(tmp_path):

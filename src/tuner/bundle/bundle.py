@@ -111,11 +111,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         text = (folder / MANIFEST).read_bytes()
         weights = sha256_of_file(folder / WEIGHTS)
     except OSError as error:
-        raise BundleError(
-            f"{folder} is not a bundle: {error.strerror} ({error.filename}); name a folder that "
-            "tuner retrain has written"
-        ) from error
+        plainly = f"{folder} is not a bundle: {error.strerror} ({error.filename})"
+        what = _of_loop(folder) or f"{plainly}; name a folder that tuner retrain has written"
+        raise BundleError(what) from error
     return checked_manifest(text, str(folder), weights)
+
+
+def _of_loop(folder: Path) -> str:
+    """Say that a folder holds what a loop wrote, which its own code loads; empty: it does not."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        loop, files = str(manifest["loop"]), ", ".join(map(str, manifest["files"])) or "none"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return (
+        f"{folder} holds what the loop {loop} wrote (files: {files}); tuner does not know its "
+        "model, so load these files with the loop's own code"
+    )
 
 
 def checked_manifest(text: bytes, where: str, weights: str | None) -> dict[str, Any]:

@@ -76,8 +76,39 @@ def parse_pairs(assignments: Sequence[str], option: str) -> dict[str, Any] | Non
             raise UsageError(f"{option} {assignment} has no value; write {option} NAME=VALUE")
         if name in values:
             raise UsageError(f"{option} names {name} twice; give it one value")
-        values[name] = literal(text)
+        values[name] = written_out(literal(text))
     return values or None
+
+
+def split_pairs(typed: str) -> list[str]:
+    """Return the pairs of NAME=VALUE,NAME=VALUE; a comma in brackets or quotes is of a value.
+
+    >>> split_pairs("betas=(0.9, 0.99),name='a,b'")
+    ['betas=(0.9, 0.99)', "name='a,b'"]
+    """
+    pairs, depth, quote, escaped = [""], 0, "", False
+    for letter in typed:
+        if quote:
+            quote = "" if letter == quote and not escaped else quote
+            escaped = letter == "\\" and not escaped
+        elif letter in "'\"":
+            quote = letter
+        else:
+            depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and not depth and not quote:
+            pairs.append("")
+        else:
+            pairs[-1] += letter
+    return typed.split(",") if depth or quote else pairs  # one alone is part of a text
+
+
+def written_out(value: Any) -> Any:
+    """Return a tuple, list or dictionary as its text: so a loop's choices of that kind are named.
+
+    >>> written_out((0.9,  0.99)), written_out(3)
+    ('(0.9, 0.99)', 3)
+    """
+    return " ".join(repr(value).split()) if isinstance(value, tuple | list | dict | set) else value
 
 
 def taken(typed: str, drawn: Drawn) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuner.case.outline import contents_of
 from tuner.case.reference import is_file, is_loop
 from tuner.commands.options import MOST_SECONDS, whole_number
 from tuner.commands.parsing import Parser
@@ -68,7 +70,8 @@ def _loop(typed: str) -> str:
         read_loop(typed)
         return typed
     if is_file(typed):
-        for function in USUAL:
+        takes_a_trial = contents_of(Path(typed)).loops
+        for function in sorted(USUAL, key=lambda name: name not in takes_a_trial):
             with suppress(UsageError):
                 read_loop(f"{typed}:{function}")
                 return f"{typed}:{function}"

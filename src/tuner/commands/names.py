@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.case.assignments import parse_assignments
+from tuner.case.assignments import parse_assignments, split_pairs
 from tuner.case.loading import check_reference, refuse_without_case
 from tuner.case.metric_names import check_metric
 from tuner.case.outline import outline_of
@@ -63,7 +63,7 @@ def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> N
     if outline is not None:
         parse_assignments(outline, arguments.fix)
         for tried in arguments.tries:
-            parse_assignments(outline, tried.split(","), "--try")
+            parse_assignments(outline, split_pairs(tried), "--try")
 
 
 def check_inputs(paths: Sequence[Path]) -> None:

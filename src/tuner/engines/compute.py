@@ -30,6 +30,8 @@ class Compute:
         Raises:
             UsageError: an address without Ray, or more workers than this machine can take.
         """
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"workers is {self.workers}; it takes a whole number from 1 on")
         if self.engine == "ray":
             return
         if self.address is not None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import multiprocessing
 import platform
 import signal
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tuner.interrupts import held_back
@@ -38,6 +40,22 @@ def without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Have processes started here hear no Ctrl-C, and leave the program that was started alone.
+
+    Python would run that program's file again in each of them, as far as no
+    `if __name__ == "__main__"` keeps it from that. Nothing of it is used there.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        with without_interrupts():
+            yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def start_importing() -> None:
@@ -79,6 +97,8 @@ def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | N
     made = ProcessPoolExecutor(processes, FORKSERVER, prepare)
     try:
         try:
+            with starting():
+                made.submit(int).result()  # starts them all
             yield made
             made.shutdown()
         except BaseException:

@@ -16,7 +16,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.engines.forking import without_interrupts, worker_context
+from tuner.engines.forking import starting, worker_context
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.engines.loop_process import last_lines, serve
 from tuner.engines.remote import LostError, Remote, RemoteEngine
@@ -101,7 +101,7 @@ class _Call:
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=serve, args=(theirs, job, self._output, card), daemon=False
         )
-        with without_interrupts():
+        with starting():
             self.process.start()
         theirs.close()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
-from tuner.engines.forking import without_interrupts, worker_context
+from tuner.engines.forking import starting, worker_context
 from tuner.engines.hosting import host
 from tuner.engines.job import Event, Failed, Finished, Job
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
@@ -125,7 +125,7 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         process = context.Process(target=host, args=(theirs, card), daemon=True)  # type: ignore[attr-defined]
         self.process: BaseProcess = process
-        with without_interrupts():
+        with starting():
             self.process.start()
         theirs.close()
 

@@ -223,6 +223,14 @@ def _pruning(first: _Seen) -> Finding:
 
 
 def _test_rows(loop: LoopFile) -> Iterator[Finding]:
+    if loop.other_test:
+        yield Finding(
+            True,
+            f"The function `test` of the file is not used: {loop.other_test}. To have models meet "
+            "test rows, yield scores, return the model, and have test(model) return a score for "
+            "each test row.",
+        )
+        return
     if not loop.has_test:
         yield Finding(
             True,

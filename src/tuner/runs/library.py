@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tuner.case.reference import is_file, is_loop
 from tuner.engines.compute import Compute
+from tuner.errors import UsageError
 from tuner.runs.handle import Study
 from tuner.runs.inventory import studies_of
 from tuner.runs.settings import DEFAULT_TRIALS, StudySettings
@@ -92,6 +93,11 @@ def run_study(
     Raises:
         TunerError: as `tuner study` ends; the database then holds all that finished.
     """
+    if callable(case):
+        raise UsageError(
+            f"{case!r} is a function, and its calls are made in other processes; write it into a "
+            "file, and name both: run_study('train.py:train')"
+        )
     place = workplace(home, storage)
     settings = StudySettings(
         case=str(case),

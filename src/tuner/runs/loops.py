@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.pruners import MedianPruner
 
-from tuner.case.assignments import parse_pairs
+from tuner.case.assignments import parse_pairs, split_pairs
 from tuner.case.source import source_of
 from tuner.engines.cards import card_facts, in_words, visible_cards
 from tuner.engines.job import LoopJob
@@ -99,7 +99,7 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
     loop = read_loop(settings.case)
     name = folder_name(settings.name or loop.path.stem)
     config = _config(settings, loop)
-    tries = [parse_pairs([*typed.split(",")], "--try") for typed in settings.tries]
+    tries = [parse_pairs(split_pairs(typed), "--try") for typed in settings.tries]
     machine = LoopMachine.of(settings.compute)
     workplace = settings.workplace
     with at_work(workplace, name):

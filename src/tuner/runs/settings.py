@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tuner.case.assignments import parse_pairs
+from tuner.case.assignments import parse_pairs, split_pairs
 from tuner.case.reference import is_loop
 from tuner.engines.compute import Compute
 from tuner.errors import UsageError
-from tuner.own.loops.file import read_loop
+from tuner.own.loops.file import DIRECTIONS, read_loop
 from tuner.study.limits import Limits
 
 if TYPE_CHECKING:
@@ -94,6 +94,14 @@ class StudySettings:
             CaseError: the file of a loop cannot be read.
         """
         self.compute.check()
+        trials: object = self.trials  # a notebook holds nobody to types
+        if trials is not None and not (isinstance(trials, int) and trials > 0):
+            raise UsageError(
+                f"trials is {self.trials!r}; it takes a whole number from 1 on, or None for as "
+                "many as are worth it"
+            )
+        if self.direction not in {None, *DIRECTIONS}:
+            raise UsageError(f"direction is {self.direction!r}; it takes 'maximize' or 'minimize'")
         if is_loop(self.case):
             self._check_loop()
             return
@@ -121,7 +129,7 @@ class StudySettings:
         for name in ("baseline", "recipe", "fix"):
             parse_pairs(getattr(self, name), f"--{name}")
         for tried in self.tries:
-            parse_pairs(tried.split(","), "--try")
+            parse_pairs(split_pairs(tried), "--try")
 
 
 def direction_of(loop: LoopFile, asked: Direction | None) -> Direction:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FixedTrial, TrialState
 
+from tuner.case.assignments import split_pairs
 from tuner.case.space import parse_fixed
 from tuner.errors import UsageError
 from tuner.study.schema import SESSIONS, TRIED
@@ -50,7 +51,7 @@ def parse_tries(case: Case, fixed: Mapping[str, Any], tries: Iterable[str]) -> l
 
 
 def _parse(case: Case, fixed: Mapping[str, Any], typed: str) -> Try:
-    values = parse_fixed(case, typed.split(","), "--try")
+    values = parse_fixed(case, split_pairs(typed), "--try")
     for name, value in values.items():
         if name in fixed and fixed[name] != value:
             raise UsageError(

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from tuner.case.assignments import literal, split_pairs
 from tuner.runs.settings import StudySettings
 
 if TYPE_CHECKING:
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
 
 def assigned(values: Mapping[str, object] | None) -> tuple[str, ...]:
     """Return values by name as NAME=VALUE each."""
-    return tuple(f"{name}={value}" for name, value in (values or {}).items())
+    return tuple(f"{name}={_typed(value)}" for name, value in (values or {}).items())
+
+
+def _typed(value: object) -> str:
+    """Return a value as it is typed: a text that would be read as something else is in quotes."""
+    plain = str(value)
+    if not isinstance(value, str):
+        return plain
+    alone = literal(plain) == value and split_pairs(f"{plain},{plain}") == [plain, plain]
+    return plain if alone else repr(plain)
 
 
 def command_of(settings: StudySettings, home: str | Path | None, storage: str | None) -> str:

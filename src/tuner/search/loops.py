@@ -251,7 +251,11 @@ def _check(asked: Suggest, value: Any, option: str = "") -> None:
         return
     known = taken(f"{option}{asked.name}={value}", drawn)
     if known != value:
-        raise UsageError(f"{option}{asked.name}={value} is a text; write {known}")
+        kind = "its choices are texts" if isinstance(known, str) else "it is a text"
+        raise UsageError(
+            f"{option}{asked.name}={value} is none of its choices: {kind}; write "
+            f'"{asked.name}={known!r}"'
+        )
 
 
 def search_call(

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.assignments import parse_assignments
+from tuner.case.assignments import parse_assignments, split_pairs
 from tuner.depot.contract import MOST_MODELS
 from tuner.errors import UsageError, unknown_name
 from tuner.language import said
@@ -128,7 +128,7 @@ def check_try(shelf: Shelf, case: str, typed: object) -> str:
     text = _text("try", typed)
     space = shelf.space(case)
     if space is not None:
-        parse_assignments(space, text.split(","), "--try")
+        parse_assignments(space, split_pairs(text), "--try")
     return text
 
 

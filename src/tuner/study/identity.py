@@ -56,6 +56,7 @@ def changes(
         *typed("case", stored["case"], wanted["case"]),
         *typed("task", stored["task"], wanted["task"]),
         *typed("metric", stored["metric"], wanted["metric"]),
+        *typed("direction", stored["direction"], wanted["direction"]),
         *changes_in_data(stored["data"], wanted["data"]),
         *typed("limit", *(Limits.of(one).in_words() or "none" for one in (stored, wanted))),
         *typed("seed", stored["seed"], wanted["seed"]),

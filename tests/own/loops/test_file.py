@@ -43,6 +43,64 @@ def test_what_a_file_says(tmp_path: Path) -> None:
     )
 
 
+def test_the_loop_of_the_readme_is_one(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (block,) = (one for one in re.findall(r"```python\n(.*?)```", readme, re.S) if "yield" in one)
+    path = tmp_path / "train.py"
+    path.write_text(block, encoding="utf-8")
+    found = read_loop(f"{path}:train")
+    assert (found.direction, found.metric, found.has_test) == ("maximize", "accuracy", True)
+    assert found.baseline == {"lr": 0.001, "width": 32}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DIRECTION, METRIC = 'maximize', 'f1'",
+        "[DIRECTION, (x, METRIC)] = 'maximize', (1, 'f1')",
+        "METRIC = y = 'f1'\nDIRECTION = 'maximize'",
+    ],
+)
+def test_names_may_be_given_values_together(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(f"{text}\ndef train(trial): ...", encoding="utf-8")
+    found = read_loop(f"{path}:train")
+    assert (found.direction, found.metric) == ("maximize", "f1")
+
+
+YIELDS = "def train(trial):\n  yield 1\n"
+RETURNS = "def train(trial):\n  def inner(): yield 1\n  return sum(inner())\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "has_test"),
+    [
+        (f"def test(model): ...\n{YIELDS}", True),
+        (f"def test(model, *, rows=3): ...\n{YIELDS}", True),
+        (f"def test(*models): ...\n{YIELDS}", True),
+        (f"from scores import test\n{YIELDS}", True),
+        (f"test = lambda model: 1\n{YIELDS}", True),
+        ("def test(model): ...\ndef run(t): yield 1\ndef train(trial): return run(trial)", True),
+        ("def test(model): ...\nfrom mine import train", True),
+        (f"def test(model, device, loader): ...\n{YIELDS}", False),
+        (f"def test(): ...\n{YIELDS}", False),
+        (f"def test(model, *, rows): ...\n{YIELDS}", False),
+        (f"class test: ...\n{YIELDS}", False),
+        (f"def test(model): ...\n{RETURNS}", False),
+        ("def test(model): ...\ndef run(t): return 1\ndef train(trial): return run(trial)", False),
+        (YIELDS, False),
+    ],
+)
+def test_only_what_takes_the_model_of_a_generator_is_its_test(
+    text: str, has_test: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(text, encoding="utf-8")
+    found = read_loop(f"{path}:train")
+    assert found.has_test == has_test
+    assert bool(found.other_test) == (not has_test and "test" in text)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -56,7 +114,7 @@ def test_what_a_file_says(tmp_path: Path) -> None:
         ("METRIC = 3\ndef train(t): ...", "METRIC is 3; it takes the name of the score"),
         ("\nBASELINE = make()\ndef train(t): ...", "line 2: BASELINE is computed; write it out"),
         ("BASELINE = [1]\ndef train(t): ...", r"BASELINE is \[1\]; it takes values by name"),
-        ("BASELINE = {'a': [1]}\ndef train(t): ...", r"BASELINE has a = \[1\]; a hyperparameter"),
+        ("BASELINE = {'a': b'1'}\ndef train(t): ...", r"BASELINE has a = b'1'; a hyperparameter"),
         ("RECIPE = {1: 2}\ndef train(t): ...", "RECIPE is {1: 2}; it takes values by name"),
     ],
 )

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from tuner.own.loops.trial import Channel, LoopTrial
 
 MODEL = "model.safetensors"  # weights of a module that a loop returns
+AT_IMPORT = 0  # seeds what a file draws when it is imported, such as a split: alike in each call
+NO_MODEL = object()  # of a loop that returns its score
 TEST = "test"  # the function that scores on test rows what a loop returns
 
 
@@ -63,18 +65,19 @@ def call(
     """
     begin(Call(seed, folder))
     sys.argv[:] = [str(path)]  # as if the file was started: a loop may read its arguments
+    set_seeds(AT_IMPORT)
     module = import_file(path)
     loop = getattr(module, function, None)
     if not callable(loop):
         raise CaseError(f"{path}: {function} is not a function")
     trial, storage = make_trial(channel, number, direction)
     try:
-        value, result = _run(loop, trial, storage, seed)
+        value, model = _run(loop, trial, storage, seed)
     except TrialPruned:
         return None
-    found = _tested(module, result, direction) if test else None
-    if isinstance(result, torch.nn.Module):
-        save_tensors(result.state_dict(), folder / MODEL)
+    found = _tested(module, model, direction) if test and model is not NO_MODEL else None
+    if isinstance(model, torch.nn.Module):
+        save_tensors(model.state_dict(), folder / MODEL)
     files = tuple(
         sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file())
     )
@@ -106,12 +109,12 @@ class _Known:
 def _run(
     loop: Callable[[LoopTrial], Any], trial: LoopTrial, storage: Any, seed: int
 ) -> tuple[float, Any]:
-    """Call a loop; return its score, and what a generator has returned."""
+    """Call a loop; return its score, and what a generator has returned; `NO_MODEL`: it is none."""
     set_seeds(seed)
     result = loop(trial)
     if inspect.isgenerator(result):
         return _follow(result, trial, storage)
-    return score_of(result), None
+    return score_of(result), NO_MODEL
 
 
 def _again(
@@ -174,6 +177,8 @@ def _follow(loop: Generator[Any, Any, Any], trial: LoopTrial, storage: Any) -> t
 def _tested(module: Any, result: Any, direction: str) -> Any:
     """Return what was done on test rows; None where the loop has none."""
     function: Callable[[Any], Any] | None = getattr(module, TEST, None)
+    if not _takes_one(function):
+        function = None  # another `test`, as of a usual training script
     if function is None and (result is None or isinstance(result, torch.nn.Module)):
         return None
     if function is not None and result is None:
@@ -182,6 +187,19 @@ def _tested(module: Any, result: Any, direction: str) -> Any:
             "return the model at its end"
         )
     return tested(function(result) if function is not None else result, direction)
+
+
+def _takes_one(function: object) -> bool:
+    """Whether something can be called with one argument."""
+    if not callable(function):
+        return False
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # it does not say what it takes
+        return True
+    return True
 
 
 def quieten() -> None:

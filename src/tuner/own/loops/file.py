@@ -7,11 +7,12 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.assignments import written_out
 from tuner.case.reference import parts_of_loop
 from tuner.errors import CaseError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tuner.case.metric import Direction
@@ -32,7 +33,9 @@ class LoopFile:
         baseline: what to beat, values by name; None: the file does not say.
         recipe: what a textbook would change by hand, if anything.
         guesses: what to try before the search draws, values by name each.
-        has_test: whether a function `test` stands beside it.
+        has_test: whether a function `test` stands beside it that takes what the loop returns: a
+            generator's model.
+        other_test: why a function of that name does not, if so.
     """
 
     path: Path
@@ -43,6 +46,7 @@ class LoopFile:
     recipe: dict[str, Any] | None = field(default=None)
     guesses: tuple[dict[str, Any], ...] = ()
     has_test: bool = False
+    other_test: str = ""
 
 
 def read_loop(reference: str) -> LoopFile:
@@ -70,6 +74,7 @@ def read_loop(reference: str) -> LoopFile:
     node = defined[function]
     if isinstance(node, ast.AsyncFunctionDef):
         raise CaseError(f"{path}:{function} is an async function; write it as a plain one")
+    other_test = _other_test(node, defined["test"], defined) if "test" in defined else ""
     said = {name: _literal(path, name, defined[name]) for name in NAMES if name in defined}
     return LoopFile(
         path=path,
@@ -79,8 +84,49 @@ def read_loop(reference: str) -> LoopFile:
         baseline=_values(path, "BASELINE", said.get("BASELINE")),
         recipe=_values(path, "RECIPE", said.get("RECIPE")),
         guesses=_guesses(path, said.get("GUESSES")),
-        has_test=isinstance(defined.get("test"), ast.FunctionDef),
+        has_test="test" in defined and not other_test,
+        other_test=other_test,
     )
+
+
+def _other_test(loop: ast.AST, test: ast.AST, defined: Mapping[str, ast.AST]) -> str:
+    """Say why `test` cannot be what scores a loop's model; empty: it can, as far as is seen."""
+    if not _may_yield(loop, defined):
+        return "the loop yields no scores, so it returns its score and no model"
+    if isinstance(test, ast.ClassDef | ast.AsyncFunctionDef | ast.Constant):
+        return "it is no plain function"
+    if isinstance(test, ast.FunctionDef):
+        takes = test.args
+        every = [*takes.posonlyargs, *takes.args]
+        needed = len(every) - len(takes.defaults)
+        needed_by_name = sum(default is None for default in takes.kw_defaults)
+        if needed > 1 or needed_by_name or not (every or takes.vararg):
+            return "it does not take one argument"
+    return ""
+
+
+def _may_yield(loop: ast.AST, defined: Mapping[str, ast.AST]) -> bool:
+    """Whether a loop is a generator, returns one of the file's, or cannot be seen into."""
+    if not isinstance(loop, ast.FunctionDef):
+        return True
+    for node in _own_nodes(loop):
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Call):
+            helper = defined.get(getattr(node.value.func, "id", ""), loop)
+            if helper is not loop and _may_yield(helper, {}):
+                return True
+    return False
+
+
+def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """Yield what a function does itself: not what functions within it do."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _defined(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
@@ -89,11 +135,24 @@ def _defined(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name, node
         elif isinstance(node, ast.Assign):
-            yield from ((one.id, node.value) for one in node.targets if isinstance(one, ast.Name))
+            for target in node.targets:
+                yield from _named(target, node.value)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
             yield node.target.id, node.value
         elif isinstance(node, ast.ImportFrom):
             yield from ((alias.asname or alias.name, node) for alias in node.names)
+
+
+def _named(target: ast.AST, value: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the names of an assignment: of `a, b = 1, 2` each has its own value."""
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Tuple | ast.List):
+        parts = value.elts if isinstance(value, ast.Tuple | ast.List) else []
+        fits = len(parts) == len(target.elts)
+        starred = any(isinstance(one, ast.Starred) for one in (*target.elts, *parts))
+        for place, one in enumerate(target.elts):
+            yield from _named(one, parts[place] if fits and not starred else value)
 
 
 def _literal(path: Path, name: str, node: ast.AST) -> object:
@@ -142,10 +201,11 @@ def _values(path: Path, name: str, said: object) -> dict[str, Any] | None:
         return None
     if not isinstance(said, dict) or not all(isinstance(key, str) for key in said):
         raise CaseError(f"{path}: {name} is {said!r}; it takes values by name: {{'lr': 0.001}}")
-    for key, value in said.items():
+    values = {key: written_out(value) for key, value in said.items()}
+    for key, value in values.items():
         if not isinstance(value, bool | int | float | str | None):
             raise CaseError(
                 f"{path}: {name} has {key} = {value!r}; a hyperparameter is a bool, int, float, "
-                "str or None"
+                "str or None, or a tuple or list that is one of its choices"
             )
-    return said
+    return values

@@ -51,6 +51,8 @@ def with_plain_choices(distribution: BaseDistribution) -> BaseDistribution:
         return distribution
     choices: list[Any] = []
     for one in distribution.choices:
+        number = _numbers(one)
+        one = number if isinstance(number, bool | int | float) else one  # of NumPy
         known = one is None or isinstance(one, bool | int | float | str)
         text = as_plain(one) if known else _name(one)
         choices.append(f"{text} ({len(choices)})" if not known and text in choices else text)

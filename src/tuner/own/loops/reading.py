@@ -146,6 +146,7 @@ def _array(value: Any) -> NDArray[Any]:
     """Return numbers of any library as NumPy's."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
+        value = value.float() if value.is_floating_point() and value.itemsize < 4 else value
     try:
         found = np.asarray(value)
     except Exception as error:
