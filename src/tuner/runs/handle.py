@@ -106,7 +106,7 @@ class Study:
     ) -> Path | str:
         """Train a model to keep; return its bundle's folder, or its URL where bundles are in S3.
 
-        `tuner.load` takes either, but not what a loop of your own has written: its own code loads that.
+        `tuner.load` takes either. What a loop of your own has written, its own code loads.
 
         Args:
             arm: baseline, recipe or best.
