@@ -9,6 +9,7 @@ import pytest
 from tests.evidence.test_confirmation import Counting, kept, quiet
 from tests.making import make_engine, open_as_command, search
 from tuner.case.metric import ACCURACY
+from tuner.evidence import final
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import kept_predictions, kept_targets
@@ -101,6 +102,42 @@ def test_a_study_interrupted_between_its_looks_makes_the_second(
     assert study.user_attrs[CONFIRMATION] == other.user_attrs[CONFIRMATION]
     assert len(study.user_attrs[OPENINGS]) == 2
     assert looks_at(study, config.dataset.test.identity()) == 1
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "record_opening",
+        "keep_targets",
+        pytest.param("keep_moments", marks=pytest.mark.slow),
+        pytest.param("_tested", marks=pytest.mark.slow),
+    ],
+)
+def test_a_study_interrupted_after_its_rows_were_opened_makes_the_same_test(
+    config: StudyConfig,
+    url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
+    """Before its scores are kept nobody has seen them: that is no second test of these rows."""
+    other = with_a_good_trial(f"sqlite:///{tmp_path}/other.db", config)
+    confirm(other, config, make_engine(1), None, tmp_path / "other", quiet)
+    study, original = with_a_good_trial(url, config), getattr(final, moment)
+
+    def interrupted(*given: Any, **named: Any) -> None:
+        original(*given, **named)
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        monkeypatch.setattr(final, moment, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            confirm(study, config, make_engine(1), None, tmp_path / "one", quiet)
+        monkeypatch.undo()
+    assert confirm(study, config, Counting(interrupt_at=0), None, tmp_path / "one", quiet)
+    assert study.user_attrs[CONFIRMATION] == other.user_attrs[CONFIRMATION]
+    assert looks_at(study, config.dataset.test.identity()) == 1
+    assert [one.get("again", False) for one in study.user_attrs[OPENINGS]] == [False, True, True]
 
 
 @pytest.mark.slow

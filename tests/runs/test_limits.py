@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from tests.making import DATABASE, TINY, history, make_brief, search
 from tests.runs.test_metrics import facts, run
 from tuner.case.loading import load_case
-from tuner.commands.study import parser
+from tuner.commands.study import main, parser
 from tuner.data.sources.folders import Folders
 from tuner.errors import CaseError, StudyError, UsageError
 from tuner.report.facts.counting import counts
@@ -55,6 +55,18 @@ def test_parameters_are_counted_and_time_is_measured() -> None:
 
 def vars_of(hyperparameters: Any) -> dict[str, Any]:
     return asdict(hyperparameters)
+
+
+def test_the_same_command_again_trains_no_more(here: Workplace) -> None:
+    """What is passed over is none of the trials that were asked for."""
+    command = [TINY, "--trials", "8", "--seeds", "0", "--workers", "1", "--max-parameters", "40"]
+    assert main(command) == 0
+    first = load_study(DATABASE, "tiny").get_trials()
+    assert any(map(was_passed_over, first)), "else this tests nothing"
+    assert finished(load_study(DATABASE, "tiny")) == 8
+    assert main(command) == 0
+    again = load_study(DATABASE, "tiny").get_trials()
+    assert [one.number for one in again] == [one.number for one in first]
 
 
 def test_what_is_over_a_limit_is_not_trained(here: Workplace) -> None:

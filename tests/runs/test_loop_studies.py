@@ -29,6 +29,7 @@ from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
 from tuner.errors import BundleError, CaseError, StudyError, UsageError
 from tuner.evidence.loops import seeds_for
+from tuner.evidence.odometer import looks_at
 from tuner.runs.library import run_study
 from tuner.runs.typed import assigned
 from tuner.study.schema import CONFIRMATION, OPENINGS, SEED_MATTERS
@@ -249,6 +250,41 @@ def test_test_rows_are_opened_once_and_decide(tmp_path: Path) -> None:
     score = facts["arms"]["best"]["test"]["score"]["mean"]
     assert score == pytest.approx((4 + best // 2) / 10)
     assert pair["gain"] == pytest.approx((best // 2) / 10)
+
+
+@pytest.mark.slow
+def test_test_rows_of_a_confirmation_that_failed_are_opened_once(tmp_path: Path) -> None:
+    failing = TESTED.replace(
+        "def test(model):\n", "def test(model):\n    import os\n    os.stat('there')\n"
+    )
+    with chdir(tmp_path):
+        Path("train.py").write_text(
+            failing.replace("'there'", repr(str(tmp_path / "there"))), encoding="utf-8"
+        )
+        command = ["train.py:train", "--trials", "4", "--baseline", "width=1", "--seeds", "3"]
+        for _ in range(2):
+            with pytest.raises(StudyError, match="there"):
+                study(command)
+        Path("there").touch()
+        found = load_study(DATABASE, "train")
+        assert found.user_attrs[OPENINGS][0]["test"]["count"] == 3
+        assert looks_at(found, found.user_attrs[OPENINGS][0]["rows"]) == 1
+
+
+def test_a_try_keeps_what_is_fixed(tmp_path: Path) -> None:
+    text = """
+def objective(trial):
+    return trial.suggest_float("lr", 0, 1) + trial.suggest_int("depth", 1, 3)
+"""
+    with chdir(tmp_path):
+        Path("train.py").write_text(text, encoding="utf-8")
+        command = ["train.py:objective", "--direction", "maximize", "--seeds", "0"]
+        command += ["--trials", "1", "--workers", "1", "--baseline", "lr=0.9", "--fix", "lr=0.5"]
+        assert study([*command, "--try", "depth=3"]) == 0
+        trials = load_study(DATABASE, "train").get_trials()
+        with pytest.raises(UsageError, match=r"--try lr=0\.1: this study fixes lr=0\.5; leave lr"):
+            study([*command, "--try", "lr=0.1"])
+    assert trials[-1].params == {"lr": 0.5, "depth": 3}
 
 
 @pytest.mark.slow

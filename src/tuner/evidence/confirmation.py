@@ -9,7 +9,7 @@ from tuner.errors import StudyError
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.evidence.jobs import configuration_of
 from tuner.evidence.looks import Plan
-from tuner.evidence.odometer import looks_at
+from tuner.evidence.odometer import is_open, looks_at
 from tuner.evidence.price import price_of_test
 from tuner.evidence.proof import Proof
 from tuner.evidence.racing import race_on_fresh_folds
@@ -92,6 +92,7 @@ def confirm(
         engine=engine,
         configurations=configurations,
         chosen=chosen,
+        asked=asked,
         folder=folder,
         say=say,
     )
@@ -111,7 +112,8 @@ def _prove(
     if (begun := _begun(before, proof.chosen, asked)) is not None:
         proof.make(begun, {**facts, **{name: before[name] for name in OF_PLAN if name in before}})
         return
-    tests = looks_at(proof.study, facts["rows"])
+    # One that was interrupted before its scores were kept is the same test, and is counted.
+    tests = looks_at(proof.study, facts["rows"]) - is_open(proof.study, proof.test)
     plan, price = _planned(proof.config, race, proof.chosen["baseline"], asked, tests)
     proof.say(price.words)
     proof.make(plan, {**facts, "price": asdict(price)})

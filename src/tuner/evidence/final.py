@@ -81,6 +81,7 @@ def score_on_test(
     say: Callable[[str], None],
     rivals: Mapping[str, Rival] | None = None,
     look: int = 1,
+    test: Mapping[str, Any] | None = None,
 ) -> dict[T | str, Tested]:
     """Train each configuration on so many seeds of its own, then open the test split for all.
 
@@ -91,6 +92,7 @@ def score_on_test(
         count: of seeds; models of an earlier look are among them.
         rivals: that meet the test with them, by their names.
         look: of a test of two, which is recorded.
+        test: what tells this test from others of the study, as for `record_opening`.
 
     Returns:
         What the models do on the test split, of each configuration and of each rival.
@@ -106,7 +108,7 @@ def score_on_test(
     }
     train(jobs_of_missing(config, configurations, files, folder), engine, say)
     _keep_digests(study, files)
-    opened = _open(study, config, configurations, files, rivals or {}, look)
+    opened = _open(study, config, configurations, files, rivals or {}, look, test)
     _keep(evidence, config, opened)
     keep_moments(evidence, config.case.metric, list(opened.outputs))
     return {one: _tested(config, opened, one) for one in (*configurations, *(rivals or {}))}
@@ -158,6 +160,7 @@ def _open(
     files: Mapping[tuple[T, int], Path],
     rivals: Mapping[str, Rival],
     look: int,
+    kind: Mapping[str, Any] | None,
 ) -> _Opened:
     """Open the test split, on the record, and apply every model to it."""
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
@@ -184,7 +187,7 @@ def _open(
             )
         if look > 1:
             reason = said("second look, which was planned: {evaluation}", evaluation=reason)
-        record_opening(study, identity, reason, look)
+        record_opening(study, identity, reason, look, kind)
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
     test = config.dataset.test.open(record)

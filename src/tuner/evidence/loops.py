@@ -181,7 +181,8 @@ def _final(
     """
     if calls.config.has_test:
         reason = f"final evaluation of {len(configurations)} configurations on {count} seeds"
-        record_opening(study, name_of_test_rows(calls.config), reason)
+        test = {"configurations": sorted(configurations), "count": count}
+        record_opening(study, name_of_test_rows(calls.config), reason, test=test)
     calls.train((one, index) for index in range(count) for one in configurations.values())
     found = {}
     for number, one in configurations.items():

@@ -29,21 +29,44 @@ KEPT_OF = text(f"{KEPT.text} AND s.study_name IN :names").bindparams(
 )
 
 
-def record_opening(study: optuna.Study, identity: str, reason: str, look: int = 1) -> None:
+LEDGER = "deleted/studies"  # whose looks still count; no study can have that name
+
+
+def record_opening(
+    study: optuna.Study,
+    identity: str,
+    reason: str,
+    look: int = 1,
+    test: Mapping[str, Any] | None = None,
+) -> None:
     """Note that the test split is opened now.
 
     Args:
         identity: of the rows, as `LockedSplit.identity` has it.
         reason: for the record.
         look: of the test that it is made for.
+        test: what tells that test from others of the study. Where the last one was the same, and
+            its scores were not kept, it is opened again and counts once. None: nothing does.
     """
+    again = look == 1 and test is not None and is_open(study, test)
     opening = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "reason": reason,
         "rows": identity,
         **({"look": look} if look > 1 else {}),
+        **({"test": test} if test is not None and look == 1 else {}),
+        **({"again": True} if again else {}),
     }
     study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
+
+
+def is_open(study: optuna.Study, test: Mapping[str, Any]) -> bool:
+    """Whether the last test that a study has begun is this one.
+
+    Whoever asks has found no scores of it: it was interrupted after its rows were opened.
+    """
+    begun = [one for one in study.user_attrs.get(OPENINGS, []) if one.get("look", 1) <= 1]
+    return bool(begun) and begun[-1].get("test") == test
 
 
 def keep_looks(study: optuna.Study) -> None:
@@ -52,10 +75,10 @@ def keep_looks(study: optuna.Study) -> None:
     if not openings:
         return
     ledger = optuna.create_study(
-        study_name=evidence_name("deleted studies"), storage=storage_of(study), load_if_exists=True
+        study_name=evidence_name(LEDGER), storage=storage_of(study), load_if_exists=True
     )
     if EVIDENCE not in ledger.user_attrs:
-        ledger.set_user_attr(EVIDENCE, "deleted studies")
+        ledger.set_user_attr(EVIDENCE, LEDGER)
     ledger.set_user_attr(OPENINGS, [*ledger.user_attrs.get(OPENINGS, []), *openings])
 
 
@@ -147,9 +170,13 @@ class Looks:
 
 
 def _rows_of(attributes: Mapping[str, Any]) -> list[str | None]:
-    """Return the identity of the rows of each opening; a second look is a part of the first."""
+    """Return the identity of the rows of each opening that counts.
+
+    A second look is a part of the first, and a test that was interrupted is no other test.
+    """
     openings = attributes.get(OPENINGS, [])
-    return [opening.get("rows") for opening in openings if opening.get("look", 1) <= 1]
+    first = (one for one in openings if one.get("look", 1) <= 1 and not one.get("again"))
+    return [opening.get("rows") for opening in first]
 
 
 def _fingerprint(attributes: Mapping[str, Any]) -> str | None:

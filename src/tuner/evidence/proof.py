@@ -38,6 +38,7 @@ class Proof:
         engine: that trains.
         configurations: by trial.
         chosen: the trial of each arm.
+        asked: models an arm; None: as many as the plan says.
         folder: keeps the weights of each model until the last look.
         say: tells a person what happens.
     """
@@ -48,8 +49,14 @@ class Proof:
     engine: Engine
     configurations: Mapping[int, Configuration]
     chosen: Mapping[str, int]
+    asked: int | None
     folder: Path
     say: Callable[[str], None]
+
+    @property
+    def test(self) -> dict[str, Any]:
+        """What tells this test from others of the study."""
+        return {"chosen": dict(self.chosen), "asked": self.asked}
 
     def make(self, plan: Plan, facts: Mapping[str, Any]) -> None:
         """Make the looks of a plan that are left, until one proves a gain or there is no other.
@@ -108,6 +115,7 @@ class Proof:
             self.say,
             rivals,
             plan.made,
+            self.test,
         )
         arms = {number: tested[number] for number in self.chosen.values()}
         self._keep_mistakes(arms)

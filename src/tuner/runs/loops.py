@@ -31,7 +31,7 @@ from tuner.runs.observer import (
 from tuner.runs.record import Record
 from tuner.runs.settings import direction_of, refuse_ray_for_loop
 from tuner.runs.steps import measure_importance, report_on
-from tuner.runs.tries import with_trials_of
+from tuner.runs.tries import refuse_other_than_fixed, with_trials_of
 from tuner.search.loop_samplers import SAMPLER
 from tuner.search.loops import PRUNER
 from tuner.study.arms import arms_of
@@ -100,6 +100,8 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
     name = folder_name(settings.name or loop.path.stem)
     config = _config(settings, loop)
     tries = [parse_pairs(split_pairs(typed), "--try") for typed in settings.tries]
+    for typed, values in zip(settings.tries, tries, strict=True):
+        refuse_other_than_fixed(typed, values or {}, config.fixed)
     machine = LoopMachine.of(settings.compute)
     workplace = settings.workplace
     with at_work(workplace, name):
@@ -117,7 +119,7 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
                     "you have now with --baseline NAME=VALUE, or BASELINE = {...} in the file."
                 )
             )
-        _enqueue(study, config.baseline, tries)
+        _enqueue(study, {**config.baseline, **config.fixed}, tries)
         try:
             return name, _run(study, config, machine, settings, observer)
         except (KeyboardInterrupt, StopRequested):
@@ -157,7 +159,7 @@ def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
 def _enqueue(
     study: optuna.Study, baseline: Mapping[str, Any], tries: Iterable[dict[str, Any] | None]
 ) -> None:
-    """Queue configurations of a person's own, each once; the rest of each is the baseline's."""
+    """Queue configurations of a person's own, each once; the rest is fixed, or the baseline's."""
     known = [trial.user_attrs.get(TRIED) for trial in study.get_trials(deepcopy=False)]
     for values in tries:
         if values not in known:

@@ -52,12 +52,7 @@ def parse_tries(case: Case, fixed: Mapping[str, Any], tries: Iterable[str]) -> l
 
 def _parse(case: Case, fixed: Mapping[str, Any], typed: str) -> Try:
     values = parse_fixed(case, split_pairs(typed), "--try")
-    for name, value in values.items():
-        if name in fixed and fixed[name] != value:
-            raise UsageError(
-                f"--try {typed}: this study fixes {name}={fixed[name]}; leave {name} out, or "
-                "try it in a study without that --fix"
-            )
+    refuse_other_than_fixed(typed, values, fixed)
     trial = FixedTrial({**asdict(case.baseline), **fixed, **values})
     try:
         with warnings.catch_warnings():
@@ -100,13 +95,29 @@ def with_trials_of(study: optuna.Study, settings: StudySettings) -> StudySetting
     return replace(settings, trials=last.get("trials") or done)
 
 
+def refuse_other_than_fixed(
+    typed: str, values: Mapping[str, Any], fixed: Mapping[str, Any]
+) -> None:
+    """Refuse to try what a study fixes at another value.
+
+    Raises:
+        UsageError: it does.
+    """
+    for name, value in values.items():
+        if name in fixed and fixed[name] != value:
+            raise UsageError(
+                f"--try {typed}: this study fixes {name}={fixed[name]}; leave {name} out, or "
+                "try it in a study without that --fix"
+            )
+
+
 def total_with_tries(study: optuna.Study, total: int) -> int:
     """Return how many trials a study ends with, so that those asked for are among them."""
     trials = study.get_trials(deepcopy=False)
     waiting = [trial.number for trial in trials if trial.state == TrialState.WAITING]
     asked = [trial.number for trial in trials if TRIED in trial.user_attrs]
     ahead = sum(number <= max(asked) for number in waiting) if set(asked) & set(waiting) else 0
-    return max(total, sum(trial.state.is_finished() for trial in trials) + ahead)
+    return max(total, finished(study) + ahead) if ahead else total
 
 
 def _number_of(study: optuna.Study, one: Try) -> int | None:

@@ -202,11 +202,20 @@ class Session(TypedDict):
 
 
 class Opening(TypedDict):
-    """One opening of the test split; `when` is UTC, ISO 8601, `rows` the identity of its rows."""
+    """One opening of the test split; `when` is UTC, ISO 8601, `rows` the identity of its rows.
+
+    Attributes:
+        look: of a test of two looks, from the second one on.
+        test: what tells that test from others of the study.
+        again: whether it was interrupted after it was opened, so that this is no other test.
+    """
 
     when: str
     reason: str
     rows: NotRequired[str]
+    look: NotRequired[int]
+    test: NotRequired[dict[str, Any]]
+    again: NotRequired[bool]
 
 
 class SearchTrial(TypedDict):
