@@ -13,6 +13,7 @@ from tests.making import DATABASE, TINY, make_brief
 from tests.report.studies import make_study
 from tuner.commands.delete import main as delete
 from tuner.commands.placebo import main
+from tuner.commands.rename import main as rename
 from tuner.commands.verify import main as verify
 from tuner.data.shuffling import shuffled
 from tuner.errors import UsageError
@@ -78,9 +79,15 @@ def test_a_placebo_from_its_search_to_its_deletion(
     assert "with the targets of its development rows shuffled" in text
     shutil.rmtree("storage/cache")
     assert verify(["tiny-placebo", "--case", TINY, "--all", "--workers", "1"]) == 0
-    planned = plan_deletion(Workplace.at(), "tiny")
-    assert planned.trials == len(trials("tiny")) + 3
-    assert delete(["tiny", "--yes"]) == 0
-    assert not Path("storage/reports/tiny-placebo").exists()
-    with pytest.raises(UsageError):
-        load_study(DATABASE, "tiny-placebo")
+    assert rename(["tiny", "other"]) == 0
+    assert load_study(DATABASE, "other").user_attrs[PLACEBO]["study"] == "other-placebo"
+    facts = json.loads(Path("storage/reports/other/report.json").read_text("utf-8"))
+    assert facts["placebo"]["study"] == "other-placebo"
+    assert len(trials("other-placebo")) == 3
+    planned = plan_deletion(Workplace.at(), "other")
+    assert planned.trials == len(trials("other")) + 3
+    assert delete(["other", "--yes"]) == 0
+    assert not Path("storage/reports/other-placebo").exists()
+    for name in ("tiny-placebo", "other-placebo"):
+        with pytest.raises(UsageError):
+            load_study(DATABASE, name)

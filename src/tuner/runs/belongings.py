@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tuner.study.schema import FACTS
+from tuner.study.store import placebo_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -49,6 +52,13 @@ def bundles_of(workplace: Workplace, name: str) -> list[Belonging]:
         for one in depot.studies()
         if one.study == name
     ]
+
+
+def placebo_of(catalogue: Catalogue, name: str) -> str | None:
+    """Return the study that repeats a study's search on shuffled targets; None: there is none."""
+    placebo = placebo_name(name)
+    facts = catalogue.studies.get(placebo, {}).get(FACTS, {})
+    return placebo if facts.get("shuffled") else None
 
 
 def belongings_of(workplace: Workplace, catalogue: Catalogue, name: str) -> list[Belonging]:

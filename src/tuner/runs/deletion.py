@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuner.evidence.odometer import keep_looks
-from tuner.runs.belongings import belongings_of
+from tuner.runs.belongings import belongings_of, placebo_of
 from tuner.runs.holding import at_work
 from tuner.study.catalogue import Catalogue
-from tuner.study.schema import FACTS
-from tuner.study.store import open_storage, placebo_name
+from tuner.study.store import open_storage
 
 if TYPE_CHECKING:
     from tuner.runs.belongings import Belonging
@@ -80,6 +79,5 @@ def delete_study(workplace: Workplace, name: str) -> None:
 
 def _with_placebo(catalogue: Catalogue, name: str) -> list[str]:
     """Return the study, and the one that repeats its search on shuffled targets, if there is."""
-    placebo = placebo_name(name)
-    facts = catalogue.studies.get(placebo, {}).get(FACTS, {})
-    return [name, placebo] if facts.get("shuffled") else [name]
+    placebo = placebo_of(catalogue, name)
+    return [name] if placebo is None else [name, placebo]

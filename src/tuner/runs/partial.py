@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +117,8 @@ def confirm_partial(
         told = f"It is not confirmed: {why_not}."
         tell(told)
         return Confirmed(None, told)
-    folder = workplace.confirmation(folder_name(study.study_name, FOR_FOLDER))
+    whole = workplace.confirmation(folder_name(study.study_name, FOR_FOLDER))
+    folder = whole / "part"  # beside the weights of a confirmation that has another look to come
     with at_work(workplace, study.study_name), closing(InProcessEngine()) as engine:
         found = confirm_part(
             study,
@@ -129,7 +130,9 @@ def confirm_partial(
             folder,
             tell,
         )
-    shutil.rmtree(folder, ignore_errors=True)  # scored, and the scores are stored
+        shutil.rmtree(folder, ignore_errors=True)  # scored, and the scores are stored
+        with suppress(OSError):  # it is not there, or has other weights
+            whole.rmdir()
     facts = judge_part(study, name_of_part(partial.configuration), found)
     words = part_in_words(config.case.metric, facts)
     tell(words)

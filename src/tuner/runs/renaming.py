@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from tuner.bundle.bundle import rename_study_in
 from tuner.depot.contract import MANIFEST
 from tuner.errors import StudyError
-from tuner.runs.belongings import folders_of
+from tuner.runs.belongings import folders_of, placebo_of
 from tuner.runs.holding import at_work
 from tuner.runs.publishing import write_and_publish
 from tuner.study.catalogue import Catalogue
-from tuner.study.store import open_storage
+from tuner.study.store import open_storage, placebo_name
 
 if TYPE_CHECKING:
     from tuner.depot.contract import Depot
@@ -28,7 +28,8 @@ MOST_MANIFEST = 2**22  # bytes; what is larger is not looked into
 def rename_study(workplace: Workplace, name: str, new: str) -> None:
     """Give a study another name: in the database, of its folders, in its report and its bundles.
 
-    The database comes last: where it is interrupted before, the same command does the rest.
+    Its placebo comes first, and the database last: where it is interrupted before, the same
+    command does the rest.
 
     Raises:
         UsageError: there is no study of that name, or the new one cannot be taken.
@@ -38,6 +39,9 @@ def rename_study(workplace: Workplace, name: str, new: str) -> None:
     catalogue = Catalogue(open_storage(workplace.url, create=False))
     catalogue.check(name)
     catalogue.refuse_taken(new)
+    if (placebo := placebo_of(catalogue, name)) is not None:
+        rename_study(workplace, placebo, placebo_name(new))
+        catalogue = Catalogue(catalogue.storage)
     moves = list(zip(folders_of(workplace, name), folders_of(workplace, new), strict=True))
     with ExitStack() as held:
         for one in sorted((name, new)):

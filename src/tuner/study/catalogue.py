@@ -17,9 +17,9 @@ from tuner.naming import folder_name
 from tuner.study.arms import TELLING
 from tuner.study.dashboard import on_record
 from tuner.study.limits import BREAKS
-from tuner.study.schema import EVIDENCE, FACTS, OPENINGS, SESSIONS
+from tuner.study.schema import EVIDENCE, FACTS, OPENINGS, PLACEBO, SESSIONS
 from tuner.study.service_tables import forget_rows, rename_rows
-from tuner.study.store import evidence_name
+from tuner.study.store import evidence_name, placebo_name
 from tuner.unpromised.by_optuna import row_of_study, row_of_trial
 
 if TYPE_CHECKING:
@@ -230,6 +230,9 @@ class Catalogue:
             connection.execute(RENAME, {"old": name, "new": new})
             rename_rows(connection, name, new)
             retell(row_of_study(study), SESSIONS, sessions)
+            if PLACEBO in study.user_attrs and "study" in study.user_attrs[PLACEBO]:
+                found = {**study.user_attrs[PLACEBO], "study": placebo_name(new)}
+                retell(row_of_study(study), PLACEBO, found)
             for one in self.evidence.get(name, []):
                 connection.execute(RENAME, {"old": one, "new": evidence_name(new)})
                 retell(row_of_study(self._all[one]), EVIDENCE, new)
