@@ -200,8 +200,9 @@ def test_a_name_that_is_not_utf8_is_refused_at_once(tmp_path: Path, name: bytes)
 def test_a_module_beside_that_is_not_python_is_named(tmp_path: Path, content: bytes) -> None:
     file = written(tmp_path, 5)
     (tmp_path / "sizes.py").write_bytes(content)
+    kinds = "(SyntaxError|ValueError)"  # of Python before 3.11.4, where there is a null byte
     with pytest.raises(
-        CaseError, match=r"sizes\.py cannot be imported: (line \d+: )?SyntaxError: [^<]+$"
+        CaseError, match=rf"sizes\.py cannot be imported: (line \d+: )?{kinds}: [^<]+$"
     ):
         load_case(file)
 
