@@ -149,6 +149,25 @@ def test_a_guess_that_nobody_has_begun_waits_once_the_time_is_over(config: Study
     assert finished(study) == 4
 
 
+def test_what_a_person_asks_for_is_trained_though_a_guess_waits_before_it(
+    config: StudyConfig,
+) -> None:
+    study, config = open_as_command(DATABASE, "tiny", guessing(config, CHEAP, DEAR))
+
+    def enough(study: optuna.Study) -> str | None:
+        return None if finished(study) < 3 else "enough"
+
+    Coordinator(Mirror(study), config, InProcessEngine()).search(20, enough=enough)
+    asked = {**study.trials[0].params, "dropout": 0.25}
+    study.enqueue_trial(asked, user_attrs={TRIED: {"dropout": 0.25}})
+    assert [trial.state.name for trial in study.trials[3:]] == ["WAITING", "WAITING"]
+    Coordinator(Mirror(study), config, InProcessEngine()).search(20, enough=enough)
+    guess, tried = study.trials[3:]
+    assert guess.state.is_finished()
+    assert (tried.state, tried.params) == (TrialState.COMPLETE, asked)
+    assert finished(study) == 5
+
+
 def test_a_limit_that_was_typed_is_as_any_other(config: StudyConfig) -> None:
     limited = replace(guessing(config, DEAR), limits=Limits(cost=0.6))
     study = search(DATABASE, limited, 5, name="tiny")

@@ -146,13 +146,15 @@ class VirtualTimeSearch(ABC, Generic[R]):
     ) -> bool:
         """Whether one more trial is wanted: up to the total, what is queued always is.
 
-        A guess that nobody has tried is not, once the search has done enough.
+        A guess that nobody has tried is not, once the search has done enough, unless something else
+        waits behind it: trials begin in the order of their numbers.
         """
         done = finished(self.study)
         if done + len(self.lineup) >= total:
             return False
-        waiting = self._waiting()
-        if waiting is not None and not is_new_guess(waiting):
+        trials = self.study.get_trials(deepcopy=False)
+        waiting = (trial for trial in trials if trial.state == TrialState.WAITING)
+        if not all(map(is_new_guess, waiting)):
             return True
         stopped = self.study.user_attrs.get(STOPPED)
         if stopped is None and enough and (reason := enough(self.study)):
