@@ -58,7 +58,7 @@ def vars_of(hyperparameters: Any) -> dict[str, Any]:
 
 
 def test_the_same_command_again_trains_no_more(here: Workplace) -> None:
-    """What is passed over is none of the trials that were asked for."""
+    """A configuration that is passed over does not count among the trials that were asked for."""
     command = [TINY, "--trials", "8", "--seeds", "0", "--workers", "1", "--max-parameters", "40"]
     assert main(command) == 0
     first = load_study(DATABASE, "tiny").get_trials()

@@ -518,8 +518,11 @@ def objective(trial):
             "kind=no is not one of its choices: True, None, relu, 18",
             marks=pytest.mark.slow,
         ),
-        ("kind=true", 'kind=true is none of its choices: it is a text; write "kind=True"'),
-        ("kind=18", "kind=18 is none of its choices: its choices are texts; write \"kind='18'\""),
+        ("kind=true", 'kind=true is not one of its choices: it is a text; write "kind=True"'),
+        (
+            "kind=18",
+            "kind=18 is not one of its choices: its choices are texts; write \"kind='18'\"",
+        ),
         ("rate=1", "it names rate, and the loop asked for kind, layers, lr; correct the names"),
     ],
 )

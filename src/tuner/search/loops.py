@@ -253,7 +253,7 @@ def _check(asked: Suggest, value: Any, option: str = "") -> None:
     if known != value:
         kind = "its choices are texts" if isinstance(known, str) else "it is a text"
         raise UsageError(
-            f"{option}{asked.name}={value} is none of its choices: {kind}; write "
+            f"{option}{asked.name}={value} is not one of its choices: {kind}; write "
             f'"{asked.name}={known!r}"'
         )
 

@@ -109,7 +109,7 @@ class _Known:
 def _run(
     loop: Callable[[LoopTrial], Any], trial: LoopTrial, storage: Any, seed: int
 ) -> tuple[float, Any]:
-    """Call a loop; return its score, and what a generator has returned; `NO_MODEL`: it is none."""
+    """Call a loop; return its score, and what it returned if it is a generator, else `NO_MODEL`."""
     set_seeds(seed)
     result = loop(trial)
     if inspect.isgenerator(result):
