@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
-from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +22,7 @@ import torch
 
 from tuner.data.sources.cells import trimmed
 from tuner.data.sources.kinds import COMMAS, NUMBER, PAIRS, THOUSANDS, features_of
-from tuner.data.sources.sheets import read_sheet
+from tuner.data.sources.sheets import name_of, read_sheet
 from tuner.data.table import MISSING
 from tuner.errors import DataError, UsageError
 
@@ -64,7 +63,6 @@ class Sheets:
         self.path, self._table = path, table
         used = [column.name for column in _used(table)]
         self._sheet = read_sheet(path, needed=used)
-        self._typed = self._sheet.typed
         self.header = list(self._sheet.names)
         if missing := [name for name in used if name not in self.header]:
             raise UsageError(
@@ -105,15 +103,15 @@ class Sheets:
         Numbers and dates of Parquet are what they are. Where commas separate the cells and none is
         in a number, there are no decimal commas, so a point stands for one and not in thousands.
         """
-        columns = self._table.columns
+        columns, typed = self._table.columns, self._sheet.typed
         commas = [one.name for one in columns if one.kind == "number" and one.form == ","]
         plain = self._sheet.separator == "," and not any(
             pc.any(pc.match_substring(cells_of(name), ",")).as_py() for name in commas
         )
         for column in columns:
             if column.kind == "number" and column.form == ",":
-                yield replace(column, form="") if plain or column.name in self._typed else column
-            elif column.kind == "date" and column.name in self._typed:
+                yield replace(column, form="") if plain or column.name in typed else column
+            elif column.kind == "date" and column.name in typed:
                 yield replace(column, form="ymd")
             else:
                 yield column
@@ -156,21 +154,16 @@ def _keys_of(frame: Any, names: Sequence[str]) -> dict[str, Any]:
     for place, key in enumerate(frame.columns):
         if str(key) == f"Unnamed: {place}":  # pandas, where the header has no name
             keys[f"column {place + 1}"] = key
-    keys |= {_named(key): key for key in frame.columns}
+    keys |= {name_of(str(key)): key for key in frame.columns}
     if missing := [name for name in names if name not in keys]:
         raise UsageError(f"the rows have no column {', '.join(map(repr, missing))}")
-    counts = Counter(map(_named, frame.columns))
+    counts = Counter(name_of(str(key)) for key in frame.columns)
     if twice := [name for name in names if counts[name] > 1]:
         raise UsageError(
             f"the rows have more than one column {', '.join(map(repr, twice))}; rename or remove "
             "all but one"
         )
     return {name: keys[name] for name in names}
-
-
-def _named(key: object) -> str:
-    """Return the name of a frame's column as it is read from a file."""
-    return normalize("NFC", str(key).strip())
 
 
 def _texts(column: Column, cells: Any) -> list[str]:

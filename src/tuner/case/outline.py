@@ -59,9 +59,14 @@ def contents_of(path: Path) -> Contents:
 
 def _takes_a_trial(function: ast.FunctionDef) -> bool:
     """Whether a function has one argument that must be given, and that can be a trial."""
-    arguments = [*function.args.posonlyargs, *function.args.args]
-    needed = arguments[: len(arguments) - len(function.args.defaults)]
+    needed = needed_arguments(function)
     return len(needed) == 1 and (needed[0].arg == "trial" or function.name in LOOPS)
+
+
+def needed_arguments(function: ast.FunctionDef) -> list[ast.arg]:
+    """Return the arguments that a function has to be given by their places."""
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    return arguments[: len(arguments) - len(function.args.defaults)]
 
 
 def outline_of(path: Path) -> dict[str, Drawn | None] | None:

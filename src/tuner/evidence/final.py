@@ -160,7 +160,7 @@ def _open(
     files: Mapping[tuple[T, int], Path],
     rivals: Mapping[str, Rival],
     look: int,
-    kind: Mapping[str, Any] | None,
+    test: Mapping[str, Any] | None,
 ) -> _Opened:
     """Open the test split, on the record, and apply every model to it."""
     trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
@@ -187,13 +187,13 @@ def _open(
             )
         if look > 1:
             reason = said("second look, which was planned: {evaluation}", evaluation=reason)
-        record_opening(study, identity, reason, look, kind)
+        record_opening(study, identity, reason, look, test)
 
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
-    test = config.dataset.test.open(record)
+    rows = config.dataset.test.open(record)
     by_trial: dict[int | str, list[Tensor]] = {}
     for (trial, _), one in fitted.items():
-        by_trial.setdefault(trial, []).append(one.outputs(test.features, config.plan).cpu())
+        by_trial.setdefault(trial, []).append(one.outputs(rows.features, config.plan).cpu())
     # Every model was trained on all development rows, so all have the same scaler.
     targets = next(iter(fitted.values())).targets.to(torch.device("cpu"))
     outputs = {trial: [targets.in_units(one) for one in own] for trial, own in by_trial.items()}
@@ -201,11 +201,11 @@ def _open(
         trial: targets.in_units(together(own, config.case.task)) for trial, own in by_trial.items()
     }
     for name, rival in rivals.items():
-        outputs[name] = [model(test.features) for model in rival.models]
+        outputs[name] = [model(rows.features) for model in rival.models]
     if config.case.task != "regression":
-        return _Opened(outputs, joint, test, None)
+        return _Opened(outputs, joint, rows, None)
     scaler = plain_of(targets)
-    return _Opened(outputs, joint, replace(test, targets=scaler(test.targets)), scaler)
+    return _Opened(outputs, joint, replace(rows, targets=scaler(rows.targets)), scaler)
 
 
 def _tested(config: StudyConfig, opened: _Opened, one: int | str) -> Tested:

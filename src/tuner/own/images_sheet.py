@@ -213,19 +213,13 @@ def _form_of(sheet: OpenSheet, rows: Sequence[Sequence[str]], numbers: Sequence[
     """Return how numbers are written, as `tuner.data.sources.kinds` calls it; None: not all are."""
     import pyarrow as pa
 
-    from tuner.data.sources.kinds import (
-        form_of,
-        has_decimal_commas,
-        has_points_between_thousands,
-    )
+    from tuner.data.sources.kinds import file_has_decimal_commas, form_of
 
-    columns = [
+    columns = (
         pa.array([cell.strip() for cell in column], pa.string())
         for column in (numbers, *zip(*rows, strict=True))
-    ]
-    commas = sheet.separator != "," and any(
-        has_decimal_commas(column) or has_points_between_thousands(column) for column in columns
     )
+    commas = file_has_decimal_commas(columns, sheet.separator)
     if not commas and all(_number(text) is not None for text in numbers):
         return ""
     return form_of(pa.array(numbers, pa.string()), commas=commas)

@@ -19,8 +19,7 @@ from tuner.data.sources.kinds import (
     as_numbers,
     decide,
     features_of,
-    has_decimal_commas,
-    has_points_between_thousands,
+    file_has_decimal_commas,
 )
 from tuner.data.sources.sheets import read_sheet
 from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
@@ -92,9 +91,7 @@ def _made(
     separator: str,
 ) -> Dataset:
     bare = [trimmed(one) for one in cells]
-    commas = separator != "," and any(
-        has_decimal_commas(one) or has_points_between_thousands(one) for one in bare
-    )
+    commas = file_has_decimal_commas(bare, separator)
     sheet = _Cells(cells=dict(zip(names, bare, strict=True)), commas=commas)
     _check_number(len(bare[0]), "")
     target = read_target(given, sheet.of(given.target), commas=commas)

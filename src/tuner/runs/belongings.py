@@ -55,7 +55,7 @@ def bundles_of(workplace: Workplace, name: str) -> list[Belonging]:
 
 
 def placebo_of(catalogue: Catalogue, name: str) -> str | None:
-    """Return the study that repeats a study's search on shuffled targets; None: there is none."""
+    """Return the study that repeats a study's search on shuffled targets, if there is one."""
     placebo = placebo_name(name)
     facts = catalogue.studies.get(placebo, {}).get(FACTS, {})
     return placebo if facts.get("shuffled") else None

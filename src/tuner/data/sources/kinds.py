@@ -42,7 +42,7 @@ from tuner.errors import DataError
 from tuner.language import said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -64,6 +64,18 @@ POINTS = r"^[+-]?(?:[0-9]{1,3}|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)$"
 MANY = 10  # different numbers, from which on what all have in common is no chance
 WORDS = 4  # on average, from which text is sentences
 FEW = 20  # different texts are a category, however long
+
+
+def file_has_decimal_commas(columns: Iterable[Any], separator: str) -> bool:
+    """Whether a file has decimal commas: one of its columns proves them, and its cells allow them.
+
+    Args:
+        columns: pyarrow arrays of text, without spaces around.
+        separator: between the cells of the file.
+    """
+    return separator != "," and any(
+        has_decimal_commas(one) or has_points_between_thousands(one) for one in columns
+    )
 
 
 def has_decimal_commas(cells: Any) -> bool:

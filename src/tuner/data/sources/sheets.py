@@ -46,7 +46,7 @@ class Sheet:
         names: of the columns.
         cells: a pyarrow array of text a column; an empty text where there is no value.
         separator: between the cells of the file; a comma for Parquet.
-        typed: columns of numbers or dates in a Parquet file, which are text in no way of their own.
+        typed: columns of a Parquet file that hold numbers, dates or truths, and no text.
         notes: what was not plain about the file, a sentence each.
     """
 
@@ -97,6 +97,11 @@ def read_sheet(path: Path, needed: Sequence[str] = ()) -> Sheet:
         typed=frozenset(name for name, own in zip(names, typed, strict=True) if own),
         notes=(*notes, *renamed),
     )
+
+
+def name_of(header: str) -> str:
+    """Return the name of a column, by its cell in the header: an umlaut is one character."""
+    return normalize("NFC", header.strip())
 
 
 def _csv(path: Path, text: str) -> tuple[list[str], list[Any], str]:
@@ -172,7 +177,7 @@ def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any], list[boo
 
 def _checked(path: Path, header: list[str], needed: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the names of the columns without spaces around them, and what had to be repaired."""
-    names = [normalize("NFC", name.strip()) for name in header]  # one character an umlaut
+    names = [name_of(name) for name in header]
     unnamed = [place for place, name in enumerate(names) if not name]
     for place in unnamed:
         names[place] = f"column {place + 1}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.assignments import written_out
+from tuner.case.outline import needed_arguments
 from tuner.case.reference import parts_of_loop
 from tuner.errors import CaseError, unknown_name
 
@@ -97,10 +98,9 @@ def _other_test(loop: ast.AST, test: ast.AST, defined: Mapping[str, ast.AST]) ->
         return "it is no plain function"
     if isinstance(test, ast.FunctionDef):
         takes = test.args
-        every = [*takes.posonlyargs, *takes.args]
-        needed = len(every) - len(takes.defaults)
-        needed_by_name = sum(default is None for default in takes.kw_defaults)
-        if needed > 1 or needed_by_name or not (every or takes.vararg):
+        takes_any = takes.posonlyargs or takes.args or takes.vararg
+        needed_by_name = any(default is None for default in takes.kw_defaults)
+        if len(needed_arguments(test)) > 1 or needed_by_name or not takes_any:
             return "it does not take one argument"
     return ""
 

@@ -32,20 +32,17 @@ def in_target_units(facts: Facts) -> str:
     if not {"baseline", "best"} <= errors.keys() or metric.of_target is None:
         return ""
     was, now = (significant(errors[name] * target["std"], 3) for name in ("baseline", "best"))
+    parts = {"metric": title_in_words(metric.of_target), "was": was, "now": now}
     if facts["constant"] is None:  # the test rows were not kept, as they were not at first
         return phrase(
             "In the units of the target, the {metric} went from {was} to {now}; always giving the "
             "median has {trivial} on the development rows.",
-            metric=title_in_words(metric.of_target),
-            was=was,
-            now=now,
+            **parts,
             trivial=significant(target["trivial_mae"], 3),
         )
     return phrase(
         "In the units of the target, the {metric} went from {was} to {now}; always giving the "
         "median of these rows has {trivial}.",
-        metric=title_in_words(metric.of_target),
-        was=was,
-        now=now,
+        **parts,
         trivial=significant(facts["constant"] * target["std"], 3),
     )
