@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import sqlalchemy
@@ -13,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tuner.errors import StoreError, StudyError, first_line
 from tuner.naming import folder_name
+from tuner.study.fence import held
 from tuner.study.sqlite import kept_whole
 from tuner.study.store import refuse_another_database
 from tuner.study.url import parse_url, without_secrets
@@ -73,23 +73,25 @@ def _beside(database: Path, name: str) -> Iterator[None]:
 
 @contextmanager
 def _on_the_server(url: URL, name: str) -> Iterator[None]:
-    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
     try:
-        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        engine = sqlalchemy.create_engine(
+            url, poolclass=sqlalchemy.NullPool, connect_args=_kept_alive(url)
+        )
         connection = engine.connect()
     except (SQLAlchemyError, ImportError) as error:
         reason = without_secrets(first_line(error), url.render_as_string(hide_password=False))
         raise StoreError(f"the storage cannot be opened: {reason}") from error
-    with connection.execution_options(isolation_level="AUTOCOMMIT"):
-        taken = sqlalchemy.select(sqlalchemy.func.pg_try_advisory_lock(key))
-        if not connection.execute(taken).scalar():
+    connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+    with connection, held(connection, name) as taken:
+        if not taken:
             raise _busy(name, "another process")
-        try:
-            yield
-        finally:
-            # Not left to the end of the connection, which the server may notice only later.
-            with suppress(SQLAlchemyError):  # a server that is gone has let go of it
-                connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_unlock(key)))
+        yield
+
+
+def _kept_alive(url: URL) -> dict[str, int]:
+    """Have the system ask each minute whether the server is there: what is idle gets dropped."""
+    by_libpq = url.get_driver_name() in ("psycopg", "psycopg2")
+    return {"keepalives_idle": 60} if by_libpq and "keepalives_idle" not in url.query else {}
 
 
 def _busy(name: str, holder: str) -> StudyError:

@@ -17,6 +17,7 @@ from sqlalchemy import NullPool, create_engine, event, func, inspect, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from tuner.errors import StoreError, first_line, unknown_name
+from tuner.study.fence import refuse_if_lost
 from tuner.study.schema import EVIDENCE, FACTS
 from tuner.study.sqlite import (
     SECONDS_TO_WAIT_FOR_A_LOCK,
@@ -79,6 +80,8 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
         event.listen(storage.engine, "checkout", opener.check)
         storage.engine.dispose()  # so that connections made before this line have it too
         close_at_the_end(storage.engine)
+    else:
+        event.listen(storage.engine, "commit", refuse_if_lost)
     return storage
 
 
