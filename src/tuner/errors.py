@@ -67,6 +67,18 @@ class DivergedError(TrainingError):
     """A training produced a loss or a score that is not a finite number."""
 
 
+class UnreliableError(StudyError):
+    """Trainings of a configuration diverge on more seeds than are wanted of it.
+
+    Attributes:
+        trial: its number; or the name of a part.
+    """
+
+    def __init__(self, message: str, trial: int | str) -> None:
+        super().__init__(message)
+        self.trial = trial
+
+
 class EngineError(TunerError):
     """An engine cannot run fits any more."""
 

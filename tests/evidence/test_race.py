@@ -103,6 +103,15 @@ def test_a_candidate_that_diverges_is_dropped() -> None:
     assert found.scores[1] == [None] * DEFAULT_SEEDS
 
 
+def test_a_baseline_that_diverges_now_and_then_is_compared_and_does_not_win() -> None:
+    def score(trials: Sequence[int], index: int) -> list[float | None]:
+        return [None if trial == 0 and index % 2 else 1.0 - trial / 10 for trial in trials]
+
+    found = race([7, 8], 0, [], design.Race.before(2, 6), "maximize", score)
+    assert found.winner == 7
+    assert found.scores[0] == [1.0, None, 1.0, None, 1.0, None]
+
+
 @pytest.mark.parametrize(
     ("means", "message"),
     [

@@ -633,11 +633,12 @@ def test_a_confirmation_made_by_hand_has_the_parts_of_a_real_one(
     """But for what studies did not keep before predictions on the test rows were stored."""
     real = load_study(f"sqlite:///{workplace}/storage/studies.db", "tiny").user_attrs[CONFIRMATION]
     ours = usual_study(tmp_path, trials=5).user_attrs[CONFIRMATION]
-    assert real.keys() - ours.keys() == {"plan", "price", "rows", "stream", "trained_on"}
+    new = {"plan", "price", "rows", "stream", "trained_on", "untested"}
+    assert real.keys() - ours.keys() == new
     assert ours.keys() <= real.keys()
     assert ours["arms"].keys() == real["arms"].keys()
     for name, arm in ours["arms"].items():
-        assert real["arms"][name].keys() - arm.keys() == {"seeds", "stream", "ensemble"}
+        assert real["arms"][name].keys() - arm.keys() == {"seeds", "stream", "ensemble", "diverged"}
         assert arm["scores"][0].keys() == real["arms"][name]["scores"][0].keys()
 
 

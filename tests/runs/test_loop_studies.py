@@ -28,10 +28,12 @@ from tuner.commands.retrain import main as retrain
 from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
 from tuner.errors import BundleError, CaseError, StudyError, UsageError
+from tuner.evidence.jobs import seed_of
 from tuner.evidence.loops import seeds_for
 from tuner.evidence.odometer import looks_at
 from tuner.runs.library import run_study
 from tuner.runs.typed import assigned
+from tuner.seeds import Stream
 from tuner.study.schema import CONFIRMATION, OPENINGS, SEED_MATTERS
 from tuner.study.store import load_study
 
@@ -269,6 +271,46 @@ def test_test_rows_of_a_confirmation_that_failed_are_opened_once(tmp_path: Path)
         found = load_study(DATABASE, "train")
         assert found.user_attrs[OPENINGS][0]["test"]["count"] == 3
         assert looks_at(found, found.user_attrs[OPENINGS][0]["rows"]) == 1
+
+
+@pytest.mark.slow
+def test_a_round_in_which_a_call_gives_up_is_left_out(tmp_path: Path) -> None:
+    """Of the seeds of the test the third and the fifth are a multiple of three."""
+    text = TESTED.replace("import torch\n", "import optuna, torch, tuner\n").replace(
+        "    return torch.nn",
+        "    if tuner.seed() % 3 == 0: raise optuna.TrialPruned\n    return torch.nn",
+    )
+    with chdir(tmp_path):
+        Path("train.py").write_text(text, encoding="utf-8")
+        command = ["train.py:train", "--trials", "4", "--baseline", "width=1", "--seeds", "4"]
+        assert study(command) == 0
+        found = load_study(DATABASE, "train").user_attrs[CONFIRMATION]
+        report = Path("storage/reports/train/report.md").read_text()
+    assert found["seeds"] == [seed_of(0, index, Stream.TEST) for index in (0, 1, 3, 5)]
+    assert {len(arm["scores"]) for arm in found["arms"].values()} == {4}
+    assert "2 rounds of calls were left out" in " ".join(report.split())
+
+
+@pytest.mark.slow
+def test_a_recipe_whose_calls_mostly_give_up_is_not_compared(tmp_path: Path) -> None:
+    """It is searched and raced on other seeds than those of the test."""
+    seeds = {seed_of(0, index, Stream.TEST) for index in range(20)}
+    text = TESTED.replace("import torch\n", "import optuna, torch, tuner\nRECIPE = {'width': 2}\n")
+    text = text.replace(
+        "    return torch.nn",
+        f"    if width == 2 and tuner.seed() in {seeds}: raise optuna.TrialPruned\n"
+        "    return torch.nn",
+    )
+    with chdir(tmp_path):
+        Path("train.py").write_text(text, encoding="utf-8")
+        command = ["train.py:train", "--trials", "5", "--baseline", "width=1", "--seeds", "3"]
+        assert study(command) == 0
+        found = load_study(DATABASE, "train").user_attrs[CONFIRMATION]
+        assert found["arms"].keys() == {"baseline", "best"}
+        report = Path("storage/reports/train/report.md").read_text()
+        assert study(command) == 0
+        assert load_study(DATABASE, "train").user_attrs[CONFIRMATION] == found
+    assert "the test score went from 0.40 to 0.60" in report
 
 
 def test_a_try_keeps_what_is_fixed(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tuner.own.loops.events import Question, Reported, Told
 from tuner.seeds import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     import optuna
@@ -50,9 +50,9 @@ class Calls(Rounds[LoopJob, Question | Told]):
         super().__init__(study, f"{config.basis} {stream}", config.metric, engine, say)
         self.config, self.stream, self.final = config, stream, final
 
-    def trials_of(self, configuration: Configuration, count: int) -> list[FrozenTrial]:
-        """Return the stored calls of a configuration in the first rounds, where they have ended."""
-        wanted = {self._key(configuration, index) for index in range(count)}
+    def trials_of(self, configuration: Configuration, rounds: Iterable[int]) -> list[FrozenTrial]:
+        """Return the stored calls of a configuration in these rounds, where they have ended."""
+        wanted = {self._key(configuration, index) for index in rounds}
         found = [
             trial
             for trial in self.study.get_trials(deepcopy=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import StudyError
 from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.evidence.final_trainings import Diverged
 from tuner.evidence.jobs import configuration_of
 from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import is_open, looks_at
@@ -60,7 +61,8 @@ def confirm(
         Whether the test split was opened.
 
     Raises:
-        StudyError: there is no baseline to compare with, or a training failed.
+        StudyError: there is no baseline to compare with, a training failed, or most new trainings
+            of the baseline or the best diverged.
     """
     arms, candidates = entrants_of(study)
     before: dict[str, Any] = study.user_attrs.get(CONFIRMATION, {})
@@ -80,7 +82,12 @@ def confirm(
     fewest = ROUNDS if asked is None else asked
     barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
     found = race_on_fresh_folds(trainings, configurations, candidates, fixed, fewest, barred)
-    chosen = {**fixed, "best": found.winner}
+    chosen = {
+        name: number
+        for name, number in {**fixed, "best": found.winner}.items()
+        if number in (fixed["baseline"], found.winner)
+        or not Diverged.of(trainings.study, config, number).given_up
+    }
     facts = {**entered, "fewest": fewest, **_facts_of(found, config)}
     if enough and (kept := _test_before(before, chosen)):
         study.set_user_attr(CONFIRMATION, {**facts, **kept})
@@ -158,7 +165,8 @@ def _begun(before: Mapping[str, Any], chosen: Mapping[str, int], asked: int | No
     plan = Plan.read(before.get("plan"))
     if plan is None or plan.is_over or asked is not None:
         return None
-    return plan if {name: arm["trial"] for name, arm in before["arms"].items()} == chosen else None
+    tested = {name: arm["trial"] for name, arm in before["arms"].items()}
+    return plan if chosen.items() <= tested.items() else None
 
 
 def _planned(

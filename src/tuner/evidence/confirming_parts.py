@@ -113,7 +113,7 @@ def confirm_part(
     before = study.user_attrs[CONFIRMATION]["arms"]["baseline"]["scores"]
     found = {
         **_facts_of(study, configuration, changes),
-        "seeds": seeds_of(config, name, count),
+        "seeds": seeds_of(evidence, config, name, count),
         "stream": stream_of(name),
         "plan": asdict(replace(plan, made=1)),
         "scores": tested[name].scores,

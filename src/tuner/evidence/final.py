@@ -10,7 +10,8 @@ import torch
 from tuner.case.metric import scores
 from tuner.data.tensors import checksum_in
 from tuner.evidence.ensembles import ensemble_facts, together
-from tuner.evidence.final_models import T, file_of, jobs_of_missing, load_fitted, train
+from tuner.evidence.final_models import load_fitted
+from tuner.evidence.final_trainings import Diverged, FinalTrainings, T
 from tuner.evidence.jobs import seed_of, stream_of
 from tuner.evidence.label_mistakes import label_mistakes
 from tuner.evidence.mistakes import classification_mistakes, residuals
@@ -89,7 +90,8 @@ def score_on_test(
 
     Args:
         evidence: the study of the trainings after the search, which keeps it.
-        count: of seeds; models of an earlier look are among them.
+        count: of seeds; models of an earlier look are among them. A seed with which the training
+            diverges is left out, and the next one takes its place.
         rivals: that meet the test with them, by their names.
         look: of a test of two, which is recorded.
         test: what tells this test from others of the study, as for `record_opening`.
@@ -99,14 +101,11 @@ def score_on_test(
 
     Raises:
         StudyError: a training failed.
+        UnreliableError: more of a configuration's diverged than `count`.
         BundleError: weights on disk are damaged; the same command trains them again.
     """
-    files = {
-        (trial, index): file_of(folder, config, configuration, trial, index)
-        for trial, configuration in configurations.items()
-        for index in range(count)
-    }
-    train(jobs_of_missing(config, configurations, files, folder), engine, say)
+    trainings = FinalTrainings(evidence, config, engine, configurations, folder, say)
+    files = trainings.models(count)
     _keep_digests(study, files)
     opened = _open(study, config, configurations, files, rivals or {}, look, test)
     _keep(evidence, config, opened)
@@ -133,7 +132,7 @@ def _keep(evidence: optuna.Study, config: StudyConfig, opened: _Opened) -> None:
     probable = config.case.metric.needs_probability
     keep_targets(evidence, config.dataset.test.identity(), targets, opened.scaler)
     for trial, own in opened.outputs.items():
-        seeds = tuple(seeds_of(config, trial, len(own)))
+        seeds = tuple(seeds_of(evidence, config, trial, len(own)))
         said = torch.stack(list(own))  # (seeds, rows, outputs)
         if labels:
             values, likely = (said > 0).long(), said.double().sigmoid()
@@ -144,13 +143,18 @@ def _keep(evidence: optuna.Study, config: StudyConfig, opened: _Opened) -> None:
         keep_predictions(evidence, trial, Predictions(seeds, values.numpy(), shares), targets)
 
 
-def seeds_of(config: StudyConfig, trial: int | str, count: int) -> list[int]:
+def seeds_of(
+    evidence: optuna.Study, config: StudyConfig, trial: int | str, count: int
+) -> list[int]:
     """Return the seeds of a configuration's models that meet the test.
 
     Args:
+        evidence: the study of the trainings after the search.
         trial: its number; or the name of a part or of a rival.
     """
-    return [seed_of(config.seed, index, stream_of(trial)) for index in range(count)]
+    stream = stream_of(trial)
+    numbers = Diverged.of(evidence, config, trial).first(count)
+    return [seed_of(config.seed, number, stream) for number in numbers]
 
 
 def _open(
@@ -163,8 +167,8 @@ def _open(
     test: Mapping[str, Any] | None,
 ) -> _Opened:
     """Open the test split, on the record, and apply every model to it."""
-    trials, seeds = (len(set(part)) for part in zip(*files, strict=True))
-
+    trials = len({trial for trial, _ in files})
+    seeds = len(files) // trials
     identity = config.dataset.test.identity()
 
     def record() -> None:

@@ -34,7 +34,7 @@ from tuner.study.arms import entrants_of
 from tuner.study.schema import CONFIRMATION, ROW_LOSSES, SEED_MATTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import optuna
 
@@ -72,19 +72,23 @@ def confirm_loop(
     count = _seeds(found, fixed["baseline"], config, fewest) if matters else fewest
     chosen = {**fixed, "best": found.winner}
     final = Calls(study, config, engine, say, final=True)
-    scores = _final(study, final, {n: configurations[n] for n in chosen.values()}, count)
+    needed = (fixed["baseline"], found.winner)
+    compared = {number: configurations[number] for number in chosen.values()}
+    rounds, scores = _final(study, final, compared, needed, count)
     facts = {
         **asked,
         "fewest": fewest,
         "most": most_seeds(fewest),
         **_facts_of(found),
-        "seeds": [seed_of(config.seed, index, Stream.TEST) for index in range(count)],
+        "seeds": [seed_of(config.seed, index, Stream.TEST) for index in rounds],
         "arms": {
             name: _arm(number, configurations[number], scores[number], config.metric)
             for name, number in chosen.items()
+            if number in scores
         },
         "trained_on": None,
-        "rows": _keep_rows(final, configurations, chosen.values(), count),
+        "left_out": rounds[-1] + 1 - count,
+        "rows": _keep_rows(final, configurations, scores, rounds),
         "price": None,
     }
     study.set_user_attr(CONFIRMATION, facts)
@@ -172,30 +176,69 @@ def seeds_for(gain: float, spread: float, fewest: int) -> int:
 
 
 def _final(
-    study: optuna.Study, calls: Calls, configurations: Mapping[int, Configuration], count: int
-) -> dict[int, list[float]]:
-    """Call each configuration on new seeds; return its scores, those on test rows if there are any.
+    study: optuna.Study,
+    calls: Calls,
+    configurations: Mapping[int, Configuration],
+    needed: Collection[int],
+    count: int,
+) -> tuple[list[int], dict[int, list[float]]]:
+    """Call each configuration on new seeds: these rounds, and its scores in them.
+
+    Scores are those on test rows, if there are any. A round in which a call comes to no score, as
+    it diverged or gave up, is left out for all, and one more is called. A configuration of which
+    more calls come to no score than are wanted is left out itself, unless it is needed.
 
     Raises:
-        StudyError: a call failed or came to no score.
+        StudyError: a call failed, or more of a configuration that is needed came to no score.
     """
     if calls.config.has_test:
         reason = f"final evaluation of {len(configurations)} configurations on {count} seeds"
         test = {"configurations": sorted(configurations), "count": count}
         record_opening(study, name_of_test_rows(calls.config), reason, test=test)
-    calls.train((one, index) for index in range(count) for one in configurations.values())
+    rounds, with_scores = _rounds_with_scores(calls, configurations, needed, count)
     found = {}
-    for number, one in configurations.items():
-        own = calls.trials_of(one, count)
-        failed = [trial.user_attrs["failure"] for trial in own if trial.values is None]
-        if failed:
-            raise StudyError(f"trial {number}, called on a fresh seed: {failed[0]}")
+    for number in with_scores:
+        one = configurations[number]
+        own = calls.trials_of(one, rounds)
         tested = [trial.user_attrs[TESTED] for trial in own]
         found[number] = [
             test["score"] if test else trial.values[0]
             for test, trial in zip(tested, own, strict=True)
         ]
-    return found
+    return rounds, found
+
+
+def _rounds_with_scores(
+    calls: Calls,
+    configurations: Mapping[int, Configuration],
+    needed: Collection[int],
+    count: int,
+) -> tuple[list[int], list[int]]:
+    """Call until each has come to a score in so many rounds; return these, and who has."""
+    left, rounds, called = dict(configurations), list[int](), 0
+    while len(rounds) < count:
+        new = range(called, called + count - len(rounds))
+        calls.train((one, index) for index in new for one in left.values())
+        called, failed = new.stop, set[int]()
+        for number, one in list(left.items()):
+            own = [
+                trial.user_attrs
+                for trial in calls.trials_of(one, range(called))
+                if trial.values is None
+            ]
+            if len(own) <= count:
+                failed |= {attributes["round"] for attributes in own}
+                continue
+            told = f"{len(own)} new calls of trial {number} came to no score"
+            if number in needed:
+                raise StudyError(
+                    f"{told}, more than the {count} that were to be compared. The first one: "
+                    f"{own[0]['failure']}"
+                )
+            calls.say(f"{told}; it is left out of the comparison.")
+            del left[number]
+        rounds = [index for index in range(called) if index not in failed]
+    return rounds[:count], list(left)
 
 
 def name_of_test_rows(config: LoopConfig) -> str:
@@ -206,15 +249,17 @@ def name_of_test_rows(config: LoopConfig) -> str:
 def _keep_rows(
     calls: Calls,
     configurations: Mapping[int, Configuration],
-    numbers: Sequence[int] | Any,
-    count: int,
+    numbers: Iterable[int],
+    rounds: Sequence[int],
 ) -> str | None:
     """Keep the losses of the test rows, where the loop gave a score a row; return their name."""
     sign, kept = sign_of(calls.config.direction), {}
-    for number in set(numbers):
-        own = [trial.user_attrs[TESTED] for trial in calls.trials_of(configurations[number], count)]
+    for number in numbers:
+        own = [
+            trial.user_attrs[TESTED] for trial in calls.trials_of(configurations[number], rounds)
+        ]
         rows = [unpacked(test["rows"]) for test in own if test and test["rows"]]
-        if len(rows) < count or len({len(one) for one in rows}) > 1:
+        if len(rows) < len(rounds) or len({len(one) for one in rows}) > 1:
             return name_of_test_rows(calls.config) if calls.config.has_test else None
         kept[number] = -sign * np.stack(rows)
     for number, losses in kept.items():

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tuner.errors import UnreliableError
 from tuner.evidence.final import score_on_test, seeds_of
+from tuner.evidence.final_trainings import Diverged
 from tuner.evidence.jobs import stream_of
 from tuner.evidence.mistakes import one_class_in_words
 from tuner.evidence.odometer import looks_at
@@ -66,11 +68,19 @@ class Proof:
 
         Args:
             facts: of the confirmation, without what the test tells.
+
+        Raises:
+            StudyError: a training failed.
+            UnreliableError: most new trainings of the baseline or the best diverged.
         """
         rivals: Mapping[str, Any] = facts.get("rivals", {})
         while not plan.is_over:
-            plan = replace(plan, made=plan.made + 1)
-            tested = self._look(plan)
+            before, plan = plan, replace(plan, made=plan.made + 1)
+            try:
+                tested = self._look(plan)
+            except UnreliableError as error:
+                self._without(error).make(before, facts)
+                return
             rivals = rivals or {
                 name: {**one.facts, "scores": one.tested.scores} for name, one in tested.rivals
             }
@@ -86,6 +96,7 @@ class Proof:
                     "seeds": self._seeds("best", plan),
                     "arms": {name: self._arm(name, plan, own) for name, own in arms.items()},
                     "plan": asdict(plan),
+                    "untested": self._untested(facts["fixed"]),
                     **({"rivals": rivals} if rivals else {}),
                 },
             )
@@ -96,11 +107,25 @@ class Proof:
                     "the second and last look, which was planned before the first."
                 )
 
+    def _without(self, error: UnreliableError) -> Proof:
+        """Leave the recipe out of the test if it was the recipe: it is no part of the verdict.
+
+        Raises:
+            UnreliableError: it was the baseline or the best.
+        """
+        others = {name: trial for name, trial in self.chosen.items() if name != "recipe"}
+        if error.trial in others.values():
+            raise error
+        known = Diverged.of(self.evidence, self.config, error.trial)
+        replace(known, given_up=True).keep(self.evidence, self.config, error.trial)
+        self.say(f"{len(known.numbers)} new trainings of the recipe diverged; it is not tested.")
+        return replace(self, chosen=others)
+
     def _look(self, plan: Plan) -> _Look:
         """Train what is missing, open the test split, and keep what the models say of it."""
         count = plan.models[plan.made - 1]
         rivals = (
-            train_rivals(self.config, lambda name: seeds_of(self.config, name, count), self.say)
+            train_rivals(self.config, lambda name: self._seeds_of(name, count), self.say)
             if plan.made == 1
             else {}
         )
@@ -144,11 +169,29 @@ class Proof:
             "seeds": self._seeds(name, plan),
             "stream": stream_of(trial),
             "scores": tested.scores,
+            "diverged": self._diverged(trial, plan),
             **({"ensemble": tested.ensemble} if tested.ensemble else {}),
         }
 
     def _seeds(self, name: str, plan: Plan) -> list[int]:
-        return seeds_of(self.config, self.chosen[name], plan.models[plan.made - 1])
+        return self._seeds_of(self.chosen[name], plan.models[plan.made - 1])
+
+    def _seeds_of(self, trial: int | str, count: int) -> list[int]:
+        return seeds_of(self.evidence, self.config, trial, count)
+
+    def _untested(self, fixed: Mapping[str, int]) -> dict[str, int]:
+        """Return the arms that were given up, with how many of their trainings diverged."""
+        known = {
+            name: Diverged.of(self.evidence, self.config, trial)
+            for name, trial in fixed.items()
+            if name not in self.chosen
+        }
+        return {name: len(one.numbers) for name, one in known.items()}
+
+    def _diverged(self, trial: int, plan: Plan) -> int:
+        """Return how many trainings diverged until there were as many models as the look needs."""
+        count = plan.models[plan.made - 1]
+        return Diverged.of(self.evidence, self.config, trial).first(count)[-1] + 1 - count
 
     def _keep_mistakes(self, tested: Mapping[int, Tested]) -> None:
         """Keep what the best gets wrong, and say so where an arm gives one answer to everything."""

@@ -91,9 +91,10 @@ def race(
 
     After each round the worst candidates are dropped, as `rules` say, until one is left. It is then
     compared with baseline and others, on the rounds that all of them were in: those win if they are
-    ahead, or not behind. The folds of the search take no part in that: the candidates were the best
-    of many there, and baseline and others were not chosen by them. The models of the rounds are
-    chosen by their own validation scores, so none of them meets the test (see `finalists`).
+    ahead, or not behind, and none of their trainings has diverged. The folds of the search take no
+    part in that: the candidates were the best of many there, and baseline and others were not
+    chosen by them. The models of the rounds are chosen by their own validation scores, so none of
+    them meets the test (see `finalists`).
 
     Args:
         score: trains these trials' configurations in this round; returns their validation scores.
@@ -103,7 +104,7 @@ def race(
         ranking: by what all are ranked in place of their scores; None: by these.
 
     Raises:
-        StudyError: every candidate, or the baseline, has diverged.
+        StudyError: every candidate has diverged, or the baseline in each round.
     """
     ranked = Ranking(direction, score) if ranking is None else ranking
     runners, standing = list(candidates), _Standing(ranked.direction, searched or {})
@@ -119,11 +120,17 @@ def race(
             standing.scores.setdefault(trial, []).append(rank)
         runners.sort(key=standing.level)
         runners = [trial for trial in runners if math.isfinite(standing.level(trial))]
-        if not runners or not math.isfinite(standing.level(baseline)):
+        if not runners:
             raise StudyError(
-                f"{'the baseline' if runners else 'every candidate'} diverged on fresh seeds, so "
-                "there is nothing to compare; continue the search (a larger --trials)"
+                "every candidate diverged on fresh seeds, so there is nothing to compare; continue "
+                "the search (a larger --trials)"
             )
+    if all(one is None for one in standing.scores[baseline]):
+        raise StudyError(
+            "the baseline diverged in every round on fresh seeds, so there is nothing to compare "
+            "the best with. Start a new study with a baseline that trains, for example with a "
+            "smaller learning rate"
+        )
     able = [one for one in (baseline, *others, runners[0]) if one not in barred]
     common = min(len(standing.scores[one]) for one in able)
     winner = min(able, key=lambda trial: standing.fresh(trial, common))  # of equal ones the first

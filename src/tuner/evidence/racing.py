@@ -37,7 +37,7 @@ def race_on_fresh_folds(
         barred: of baseline and recipe, those that may not win.
 
     Raises:
-        StudyError: a training failed, or every candidate, or the baseline, has diverged.
+        StudyError: a training failed, every candidate has diverged, or the baseline in each round.
     """
     config = trainings.config
     rules = config.design.race_of(len(candidates), rounds)

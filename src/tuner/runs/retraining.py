@@ -178,13 +178,18 @@ def _seeds(config: StudyConfig, tested: ModelsOfTest, settings: RetrainingSettin
     """Return the seeds of the models: the one that is asked for, or the first of the test."""
     if settings.seed is not None:
         return [settings.seed]
-    return _in_order(config, tested, settings.models)[: settings.models]
+    return list(_numbers(config, tested))[: settings.models]
 
 
-def _in_order(config: StudyConfig, tested: ModelsOfTest, count: int) -> list[int]:
-    """Return the seeds of the test, followed by further ones of their stream up to `count`."""
-    further = range(len(tested.seeds), count)
-    return [*tested.seeds, *(seed_of(config.seed, index, tested.stream) for index in further)]
+def _numbers(config: StudyConfig, tested: ModelsOfTest) -> dict[int, int]:
+    """Return the seeds of the test and those after them, each with its number in their stream.
+
+    A number in between belongs to a training that diverged.
+    """
+    most = MOST_MODELS + 2 * len(tested.seeds)  # each may have one that diverged before it
+    numbers = {seed_of(config.seed, n, tested.stream): n for n in range(most)}
+    last = max(numbers[seed] for seed in tested.seeds)
+    return {seed: n for seed, n in numbers.items() if seed in tested.seeds or n > last}
 
 
 def _train(
@@ -198,18 +203,28 @@ def _train(
     Args:
         files: for the weights of each model, by its seed.
     """
+    diverged: list[Job] = []
 
-    def on_end(_key: int, event: Finished | Failed, _points: Sequence[ReportPoint]) -> None:
-        if isinstance(event, Failed):
-            advice = "Try another --seed." if event.diverged else event.what_to_do
-            raise StudyError(f"retraining failed: {event.reason}. {advice}")
+    def on_end(key: int, event: Finished | Failed, _points: Sequence[ReportPoint]) -> None:
+        if isinstance(event, Finished):
+            return
+        if event.diverged and len(jobs[key].replicas) > 1:
+            diverged.append(jobs[key])
+            return
+        another = "Try another --seed." if len(files) == 1 else "Ask for fewer --models."
+        advice = another if event.diverged else event.what_to_do
+        raise StudyError(f"retraining failed: {event.reason}. {advice}")
 
     jobs = _jobs(config, configuration, files, tested)
-    if len(jobs) == 1:
-        run_all(InProcessEngine(), dict(enumerate(jobs)), on_end)
-        return
-    with closing(ThisMachine().engine(config.plan, at_most=len(jobs))) as engine:
-        run_all(engine, dict(enumerate(jobs)), on_end)
+    while jobs:
+        alone = len(jobs) == 1
+        made = InProcessEngine() if alone else ThisMachine().engine(config.plan, at_most=len(jobs))
+        with closing(made) as engine:
+            run_all(engine, dict(enumerate(jobs)), on_end)
+        # One of six has diverged: those that are wanted are trained by themselves, as for the test.
+        runs = [(job, run) for job in diverged for run in job.replicas if run.weights is not None]
+        jobs = [replace(job, replicas=(run,)) for job, run in runs]
+        diverged.clear()
 
 
 def _jobs(
@@ -223,11 +238,11 @@ def _jobs(
     One with a seed of the test is trained with those that it met the test with: so it is the same,
     bit for bit.
     """
-    known = _in_order(config, tested, MOST_MODELS)
-    if not set(files) <= set(known):
+    known = _numbers(config, tested)
+    if not files.keys() <= known.keys():
         runs = [Replica(seed=seed, split_seed=None, weights=file) for seed, file in files.items()]
         return [job_of(config, configuration, runs)]
-    wanted = {known.index(seed): file for seed, file in files.items()}
+    wanted = {known[seed]: file for seed, file in files.items()}
     blocks = dict.fromkeys(trained_with(config, configuration, index) for index in wanted)
     return [
         final_job(

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.confirming_parts import name_of_part
-from tuner.evidence.final import seeds_of
-from tuner.evidence.jobs import stream_of
+from tuner.evidence.jobs import seed_of, stream_of
 from tuner.evidence.parts import parts_of
 from tuner.seeds import Stream
 from tuner.study.schema import CONFIRMATION, TESTED_WEIGHTS
@@ -72,7 +71,8 @@ def tested_models(
     """Return which models have met the test: of a trial, or of a part of the changes."""
     digests = study.user_attrs.get(TESTED_WEIGHTS, {})
     name = name_of_part(partial.configuration) if partial else trial.number
-    fresh = ModelsOfTest(seeds_of(config, name, 1), stream_of(name), (), ())
+    stream = stream_of(name)
+    fresh = ModelsOfTest([seed_of(config.seed, 0, stream)], stream, (), ())
     if partial:
         part = parts_of(study).get(str(name))
         if part is None:

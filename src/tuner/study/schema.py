@@ -32,6 +32,7 @@ OPENINGS = "test_openings"  # list[Opening]: when and why the test split was ope
 PARENT = "parent"  # whose trials it began with: its name, its identity, how many were taken
 
 # Attributes of the evidence study, each with the number of a trial behind it.
+DIVERGED_FINALS = "diverged:"  # or of a part: its seeds that gave no model for the test
 ROW_LOSSES = "row_losses:"  # of a loop: what models of that trial's configuration lose a test row
 
 # What was concluded from trainings: empty again once a change has been accepted.

@@ -41,6 +41,9 @@ def confirmation_of(
         "rivals": stored.get("rivals", {}),
         "scores": {name: stored["arms"][name]["scores"] for name in current},
         "ensembles": {name: stored["arms"][name].get("ensemble") for name in current},
+        "diverged": {name: stored["arms"][name].get("diverged", 0) for name in current},
+        "left_out": stored.get("left_out", 0),
+        "untested": stored.get("untested", {}),
         "outdated": {
             name: number
             for name, number in confirmed.items()
@@ -82,7 +85,10 @@ def race_facts(
         for number in dict.fromkeys((*confirmation["candidates"], *arms))
         if number in known
     ]
-    kept = ("seeds", "outdated", "winner", "fewest", "most", "trained_on", "price", "plan")
+    kept = (
+        *("seeds", "outdated", "winner", "fewest", "most", "trained_on", "price", "plan"),
+        *("diverged", "left_out", "untested"),
+    )
     return {
         **{name: confirmation[name] for name in kept},
         "with_search": bool((made.get("race") or {}).get("with_search")),

@@ -11,6 +11,7 @@ from tuner.report.scored import metric_in
 from tuner.report.sections.figures import figures
 from tuner.report.sections.loop import has_test, is_of_loop
 from tuner.report.wording import (
+    arm_word,
     difference,
     p_value,
     per_cent,
@@ -18,7 +19,7 @@ from tuner.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     Facts = Mapping[str, Any]
 
@@ -59,7 +60,8 @@ def how_sure(facts: Facts) -> str:
             )
         )
     why = _why_not_proven(facts, pair) if pair["verdict"] == "no proven gain" else ""
-    return joined(begin, why, looks_taken(facts), covered(facts, pair), *_certainty(pair))
+    taken = joined(looks_taken(facts), *_left_out(facts))
+    return joined(begin, why, taken, covered(facts, pair), *_certainty(pair))
 
 
 def seeds_per_arm(pair: Facts) -> str:
@@ -86,6 +88,39 @@ def looks_taken(facts: Facts) -> str:
         first=first,
         both=both,
     )
+
+
+def _left_out(facts: Facts) -> Iterator[str]:
+    """Say which trainings for the test came to nothing, and what that means for the verdict."""
+    confirmation = facts["confirmation"] or {}
+    for name, diverged in confirmation.get("diverged", {}).items():
+        if diverged:
+            yield nphrase(
+                "{count} training of the {arm} for the test diverged. The next seed took its "
+                "place, so this holds for trainings that do not diverge.",
+                "{count} trainings of the {arm} for the test diverged. The next seeds took their "
+                "place, so this holds for trainings that do not diverge.",
+                diverged,
+                count=diverged,
+                arm=arm_word(name),
+            )
+    for name, diverged in confirmation.get("untested", {}).items():
+        yield nphrase(
+            "The {arm} was not tested: {count} new training of it diverged.",
+            "The {arm} was not tested: {count} new trainings of it diverged.",
+            diverged,
+            count=diverged,
+            arm=arm_word(name),
+        )
+    if rounds := confirmation.get("left_out", 0):
+        yield nphrase(
+            "{count} round of calls was left out, as a call in it came to no score. Another took "
+            "its place, so this holds for calls that come to one.",
+            "{count} rounds of calls were left out, as a call in each came to no score. Others "
+            "took their place, so this holds for calls that come to one.",
+            rounds,
+            count=rounds,
+        )
 
 
 def covered(facts: Facts, pair: Facts) -> str:
