@@ -166,6 +166,27 @@ def test_a_case_may_move_and_be_renamed(tmp_path: Path) -> None:
     assert source_of(str(moved.rename(moved.with_name("other.py")))).digest == before.digest
 
 
+def test_a_case_in_a_package_imports_relative_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    for project, size in (("one", 6), ("two", 7)):
+        inner = tmp_path / project / "mine" / "studies"
+        file = written(inner, size, "from ..sizes import width")
+        (inner / "sizes.py").rename(inner.parent / "sizes.py")
+        for folder in (inner, inner.parent):
+            (folder / "__init__.py").touch()
+        assert width_of(load_case(file)) == size
+        assert set(source_of(file).modules) == {"mine", "mine.studies", "mine.sizes"}
+        sent = files_of(file)
+        assert next(iter(sent)) == "mine/studies/case.py"
+        there = tmp_path / "there" / project
+        for name, content in sent.items():
+            (there / name).parent.mkdir(parents=True, exist_ok=True)
+            (there / name).write_bytes(content)
+        assert width_of(load_case(str(there / "mine/studies/case.py"))) == size
+
+
 def test_the_files_of_a_case_import_each_other_elsewhere(tmp_path: Path) -> None:
     """So they are sent to a cluster's nodes."""
     file = Path(written(tmp_path / "here", 6, "from parts.more import width"))

@@ -203,6 +203,8 @@ def test_the_time_that_is_left_decides_between_two_looks_and_one(
     allowing(study, 9)
     two_looks = budget_with(study, SECONDS).kept(study)
     assert budget_with(study, SECONDS).models_that_fit(study) is None
+    assert budget_with(study, 0).models_that_fit(study) is None, "that is decided, too"
+    allowing(study, 9)
     assert budget_with(study, 0).models_that_fit(study) == 4
     assert "one look at 4 models an arm" in capsys.readouterr().out
     assert budget_with(study, SECONDS).models_that_fit(study) == 4, "it is decided"

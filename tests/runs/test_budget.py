@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
@@ -16,6 +17,7 @@ from tests.report.studies import add_session, add_trial, make_study
 from tuner.commands.study import main, parser, settings_of
 from tuner.evidence.duration import in_words
 from tuner.evidence.looks import Plan
+from tuner.evidence.trainings import open_evidence
 from tuner.runs.budget import Budget, enough_by, forget_the_end, seconds_spent
 from tuner.runs.observer import Silent
 from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
@@ -23,9 +25,6 @@ from tuner.study.design import Design, Race
 from tuner.study.schema import BUDGET, STOPPED
 from tuner.study.store import facts_of, load_study
 from tuner.workplace import Workplace
-
-if TYPE_CHECKING:
-    import optuna
 
 
 class Clock:
@@ -215,9 +214,29 @@ def test_a_search_that_has_stopped_goes_on_where_more_is_asked_for(tmp_path: Pat
 
 
 def test_earlier_runs_count(tmp_path: Path, clock: Clock) -> None:
-    sessions = [{"search_seconds": 100.0, "confirmation_seconds": 50.0}, {}, {"audit_seconds": 1.0}]
-    assert seconds_spent(sessions) == 151
     study, said = make_study(tmp_path), list[str]()
+    ended = [
+        {"search_seconds": 100.0, "confirmation_seconds": 50.0},
+        {},
+        {"audit_seconds": 1.0},
+    ]
+    started = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    *sessions, own = (
+        {"started": (started + timedelta(hours=hour)).isoformat(), **parts}
+        for hour, parts in enumerate([*ended, {}])
+    )
+    assert seconds_spent(study, sessions, own) == 151
+    killed = (started + timedelta(hours=1)).astimezone().replace(tzinfo=None)
+    for seconds in (20, 70, 3700):  # the last is of the next run, which has kept what it took
+        trial = optuna.trial.create_trial(value=0.5)
+        trial.datetime_complete = killed + timedelta(seconds=seconds)
+        study.add_trial(trial)
+    assert seconds_spent(study, sessions, own) == 151 - 1 + 70 + 100
+    trial.datetime_complete = killed + timedelta(seconds=90)
+    open_evidence(study).add_trial(trial)
+    assert seconds_spent(study, sessions, own) == 151 - 1 + 90 + 100
+    (tmp_path / "other").mkdir()
+    study = make_study(tmp_path / "other")
     add_trial(study, value=0.6, arm="baseline")
     assert budget_of(study, said).reason_to_stop(study) is None
     assert budget_of(study, said, spent=500).reason_to_stop(study)

@@ -12,6 +12,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.making import HERE, TINY
+from tuner.commands.rename import main as rename
 from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
 from tuner.errors import StudyError, UsageError
@@ -101,6 +102,16 @@ def test_fewer_trials_than_are_taken_over_are_said_to_be_so(
     assert f"ask for more than {len(found)} with --trials" in said
     run("--name", "other", "--from", "parent", "--trials", str(len(found) + 1), *CALM)
     assert "They count among" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_parent_may_be_renamed(parent: Path) -> None:
+    run("--name", "child", "--from", "parent", "--trials", "6", *CALM)
+    assert rename(["parent", "mother"]) == 0
+    assert len(run("--name", "child", "--from", "mother", "--trials", "7", *CALM)) == 7
+    run("--name", "parent", "--seed", "1", "--trials", "2", *CALM)
+    with pytest.raises(StudyError):
+        run("--name", "child", "--from", "parent", "--trials", "8", *CALM)
 
 
 @pytest.mark.slow

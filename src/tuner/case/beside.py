@@ -13,7 +13,7 @@ from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.case.source import INSTALLED, modules_of
+from tuner.case.source import INSTALLED, modules_of, package_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,12 +67,15 @@ def make_importable(file: Path) -> None:
         CaseError: a file cannot be read, or is not Python.
     """
     folder = str(file.resolve().parent)
+    package, root = package_of(file)
+    top = frozenset(filter(None, [package.partition(".")[0]]))
     here = {path.name.partition(".")[0] for path in Path(folder).iterdir()}
     names = frozenset({name.partition(".")[0] for name in modules_of(file)} & here)
     old = [finder for finder in sys.meta_path if isinstance(finder, _Beside)]
-    _forget(names.union(*(finder.found for finder in old)))
+    _forget(names.union(top, *(finder.found for finder in old)))
     others = [finder for finder in sys.meta_path if finder not in old]
-    sys.meta_path[:] = [_Beside(folder, names), *others, _Beside(folder, None)]
+    first = [_Beside(str(root), top), _Beside(folder, names)]
+    sys.meta_path[:] = [*first, *others, _Beside(folder, None)]
     importlib.invalidate_caches()
 
 

@@ -15,6 +15,7 @@ from tuner.case.beside import make_importable
 from tuner.case.contract import Case, in_one_line
 from tuner.case.outline import contents_of
 from tuner.case.reference import DOORS, door_of, is_file, options_of
+from tuner.case.source import package_of
 from tuner.errors import CaseError, unknown_name
 
 
@@ -142,6 +143,8 @@ def import_file(path: Path) -> Any:
     module = ModuleType(name)
     module.__file__ = str(path)
     make_importable(path)
+    if package := package_of(path)[0]:
+        module.__package__ = package  # what the file's relative imports begin at
     sys.modules[name] = module  # dataclasses look their module up by name
     try:
         # Compiled here: bytecode kept on disk is trusted by the second of the last change.

@@ -97,9 +97,10 @@ def modules_of(file: Path) -> dict[str, Path]:
     Found by reading, not by running: an import within a function counts as well. One that is made
     of a string at run time is not seen.
     """
-    roots = [str(file.parent), *_own_folders()]
+    package, root = package_of(file)
+    roots = [str(file.parent), str(root), *_own_folders()]
     found: dict[str, Path] = {}
-    waiting = list(_read(file).imports(""))
+    waiting = [*_with_parents(package), *_read(file).imports(package)]
     while waiting:
         name = waiting.pop()
         if name in found:
@@ -108,9 +109,27 @@ def modules_of(file: Path) -> dict[str, Path]:
         if path is None or path == file:
             continue
         found[name] = path
-        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        waiting += _read(path).imports(package)
+        inside = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        waiting += _read(path).imports(inside)
     return found
+
+
+def package_of(file: Path) -> tuple[str, Path]:
+    """Return the package that a case file is a module of, and the folder that has this package.
+
+    It is one where the file imports relative to it (`from .model import Net`), and its folder has
+    an `__init__.py`. A file on its own is in none: an empty name, and the file's own folder.
+
+    Raises:
+        CaseError: the file cannot be read, or is not Python.
+    """
+    names, folder = list[str](), file.resolve().parent
+    if not any(level for level, _, _ in _read(file).imported):
+        return "", folder
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(names), folder
 
 
 def files_of(reference: str) -> dict[str, bytes]:
@@ -119,11 +138,12 @@ def files_of(reference: str) -> dict[str, bytes]:
     In that folder they import each other as they do here.
     """
     file = file_of(reference)
-    found = {file.name: file.read_bytes()}
+    package, _ = package_of(file)
+    found = {"/".join([*filter(None, package.split(".")), file.name]): file.read_bytes()}
     for name, path in modules_of(file).items():
         folder, _, last = name.replace(".", "/").rpartition("/")
-        package = path.name.startswith("__init__.")
-        place = [folder, last, path.name] if package else [folder, path.name]
+        is_package = path.name.startswith("__init__.")
+        place = [folder, last, path.name] if is_package else [folder, path.name]
         found["/".join(filter(None, place))] = path.read_bytes()
     return found
 
@@ -152,8 +172,13 @@ class _Module:
                 parts = package.split(".") if package else []
                 base = ".".join([*parts[: len(parts) - level + 1], *filter(None, [module])])
             for whole in [base, *(f"{base}.{name}" for name in names)]:
-                parts = whole.lstrip(".").split(".")
-                yield from (".".join(parts[: n + 1]) for n in range(len(parts)))
+                yield from _with_parents(whole.lstrip("."))
+
+
+def _with_parents(name: str) -> Iterator[str]:
+    """Yield the names of the packages that a module is in, the outermost first, and its own."""
+    parts = name.split(".")
+    yield from (".".join(parts[: n + 1]) for n in range(len(parts)))
 
 
 def _read(path: Path) -> _Module:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from optuna.trial import TrialState
 
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
 from tuner.evidence.duration import in_words
+from tuner.evidence.rowwise import evidence_of
 from tuner.runs.observer import telling
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.design import Design, folds_trained
@@ -103,12 +106,12 @@ class Budget:
         if settings.budget is None:
             return None
         made, models = facts_of(study), models if settings.confirms else 0
-        *before, _ = study.user_attrs[SESSIONS]  # this run's own is the last
+        *before, own = study.user_attrs[SESSIONS]
         return cls(
             study=study,
             facts=made,
             seconds=settings.budget,
-            spent=seconds_spent(before),
+            spent=seconds_spent(study, before, own),
             models=models,
             fewest=(fewest or models) if models else 0,
             most=(most or models) if models else 0,
@@ -179,13 +182,15 @@ class Budget:
         if allowed is None:
             return None
         if allowed["seconds"] == self.seconds and allowed["models"] is not None:
-            return int(allowed["models"])
+            return int(allowed["models"]) or None
         counts = range(self.models, self.fewest - 1, -1)
         left = self.left
         fits = (n for n in counts if ROOM * self._confirmation(study, n) <= left)
-        if (models := next(fits, self.fewest)) == self.models:
+        models = next(fits, self.fewest)
+        as_planned = models == self.models
+        study.set_user_attr(ALLOWED, {**allowed, "models": 0 if as_planned else models})
+        if as_planned:
             return None
-        study.set_user_attr(ALLOWED, {**allowed, "models": models})
         self.say(
             f"{in_words(max(0.0, left))} are left of {in_words(self.seconds)}: that is enough for "
             f"one look at {models} models an arm, where two looks at up to {self.models} were "
@@ -273,9 +278,30 @@ class Budget:
         return f" If the gain is hard to tell, the confirmation takes up to {in_words(over)} more."
 
 
-def seconds_spent(sessions: Sequence[Mapping[str, Any]]) -> float:
-    """Return the seconds that earlier runs have taken; one that was killed has left none."""
-    return math.fsum(one.get(part) or 0.0 for one in sessions for part in PARTS)
+def seconds_spent(
+    study: optuna.Study, sessions: Sequence[Mapping[str, Any]], own: Mapping[str, Any]
+) -> float:
+    """Return the seconds that earlier runs have taken.
+
+    One that was killed has kept nothing of the part that it was in. It has taken at least as long
+    as until its last trial, or its last training after the search, had ended.
+
+    Args:
+        own: the session of this run.
+    """
+    ended = [
+        trial.datetime_complete.astimezone()
+        for one in (study, evidence_of(study))
+        for trial in (one.get_trials(deepcopy=False) if one is not None else ())
+        if trial.datetime_complete is not None
+    ]
+    begun = [datetime.fromisoformat(one["started"]) for one in (*sessions, own)]
+    spent = 0.0
+    for session, (start, following) in zip(sessions, pairwise(begun), strict=True):
+        known = math.fsum(session.get(part) or 0.0 for part in PARTS)
+        last = max((one for one in ended if start <= one < following), default=start)
+        spent += max(known, (last - start).total_seconds())
+    return spent
 
 
 def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None) -> None:

@@ -97,13 +97,14 @@ def take_over(study: optuna.Study, parent: optuna.Study, config: StudyConfig) ->
             f"study {study.study_name!r} has begun without --from; leave it out, or choose "
             "another name with --name"
         )
-    if told is not None and told["study"] != parent.study_name:
+    begun = {"study": parent.study_name, "identity": facts_of(parent).get("identity")}
+    renamed = told is not None and told["identity"] and told["identity"] == begun["identity"]
+    if told is not None and told["study"] != parent.study_name and not renamed:
         raise StudyError(
             f"study {study.study_name!r} was begun --from {told['study']}, not "
             f"{parent.study_name}; name that one, or choose another name with --name"
         )
     if told is None or "taken" not in told:
-        begun = {"study": parent.study_name, "identity": facts_of(parent).get("identity")}
         study.set_user_attr(PARENT, begun)
         taken, left = _add_fitting(study, parent, config)
         told = {**begun, "taken": taken, "left": left}

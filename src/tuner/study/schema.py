@@ -172,7 +172,8 @@ class Allowed(TypedDict):
     """What a time budget has decided, so that the study fits into it.
 
     `cost` is what a trial may compute at most, as a multiple of the baseline, which takes
-    `baseline_seconds`; `models` an arm meet the test in one look, None: in two, as planned.
+    `baseline_seconds`; `models` an arm meet the test in one look, 0: in two, as planned,
+    None: not decided yet.
     """
 
     seconds: float
