@@ -375,6 +375,19 @@ def test_what_a_call_printed_last_is_kept_where_it_crashed(tmp_path: Path, end: 
     assert "line 70" not in run.ended.traceback
 
 
+def test_the_traceback_of_a_file_that_cannot_be_imported_begins_in_it(tmp_path: Path) -> None:
+    text = "def helper(): raise ValueError('no')\n\nhelper()\n" + body("return 1")
+    loop = write(tmp_path, text)
+    with closing(LoopEngine(1)) as engine:
+        (run,) = follow(engine, {0: job_of(loop)})
+    assert isinstance(run.ended, Failed)
+    assert run.ended.reason.endswith("cannot be imported: line 1: ValueError: no")
+    first, place, *_, last = run.ended.traceback.splitlines()
+    assert first.startswith("Traceback")
+    assert "line 3, in <module>" in place
+    assert last == "ValueError: no"
+
+
 def test_a_preset_call_asks_nothing(tmp_path: Path) -> None:
     loop = write(
         tmp_path,

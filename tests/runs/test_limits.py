@@ -17,6 +17,7 @@ from tuner.data.sources.folders import Folders
 from tuner.errors import CaseError, StudyError, UsageError
 from tuner.report.facts.counting import counts
 from tuner.runs.inventory import studies_of
+from tuner.search import coordinator
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.limits import BREAKS, LATENCY, PARAMETERS, Limits, was_passed_over
 from tuner.study.store import load_study
@@ -100,9 +101,15 @@ def test_a_limited_study_repeats_and_continues(here: Workplace, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_space_that_keeps_no_limit_ends_the_search(here: Workplace) -> None:
-    with pytest.raises(StudyError, match="100 configurations in a row need more than 5 parameters"):
-        search(DATABASE, limited(Path(), Limits(parameters=5)), 6)
+def test_a_space_that_keeps_no_limit_ends_the_search(
+    here: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After so many in a row, in however many runs."""
+    for most in (30, 100, 100):
+        monkeypatch.setattr(coordinator, "MOST_IN_A_ROW", most)
+        with pytest.raises(StudyError, match=f"{most} configurations in a row need more than 5 p"):
+            search(DATABASE, limited(Path(), Limits(parameters=5)), 6, name="tiny")
+        assert sum(map(was_passed_over, load_study(DATABASE, "tiny").get_trials())) == most
 
 
 @pytest.mark.slow

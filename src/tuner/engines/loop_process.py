@@ -168,5 +168,6 @@ def _crashed(error: BaseException, printed: str) -> Failed:
     may_pass = may_pass and not isinstance(error, FileNotFoundError)
     said = f"\nIt printed last:\n{printed}" if printed else ""
     reason = str(error) if isinstance(error, CaseError) else f"crashed: {blame(error)}"
-    trace = trace_of(error) + said
+    raised = (isinstance(error, CaseError) and error.__cause__) or error  # while it was imported
+    trace = trace_of(raised) + said
     return Failed(reason, may_pass=may_pass, out_of_memory=lacks_memory, traceback=trace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import asdict, replace
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
@@ -19,7 +20,7 @@ from tuner.search.scoring import History
 from tuner.search.tpe import STARTUP
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
-from tuner.study.limits import BREAKS, COST, LATENCY, PARAMETERS
+from tuner.study.limits import BREAKS, COST, LATENCY, PARAMETERS, was_passed_over
 from tuner.study.opening import enqueue_arm
 from tuner.study.schema import ALLOWED, ARM, BUDGET, GUESS, STOPPED
 from tuner.study.trials import finished, guesses_before, scored_guesses
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     import optuna
     from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
 
     from tuner.engines.job import Engine
     from tuner.search.mirror import Mirror
@@ -144,7 +146,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
             StudyError: a hundred in a row are over a limit that a person has set.
         """
         config = self.config
-        for _ in range(MOST_IN_A_ROW):
+        for _ in range(self._over_in_a_row(), MOST_IN_A_ROW):
             trial = self._ask()
             try:
                 with warnings.catch_warnings():
@@ -166,6 +168,21 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
             self.study.tell(trial, state=TrialState.PRUNED)
         self._give_up()
         return None
+
+    def _over_in_a_row(self) -> int:
+        """Count the last configurations that are over the limits, also those of earlier runs."""
+        trials = reversed(self.study.get_trials(deepcopy=False))
+        return sum(1 for _ in takewhile(self._is_still_over, trials))
+
+    def _is_still_over(self, trial: FrozenTrial) -> bool:
+        """Whether a trial was passed over, and would be by the limits of now."""
+        if not was_passed_over(trial):
+            return False
+        try:
+            excess = self.config.limits.of_trial(trial.user_attrs).excess(trial.user_attrs)
+        except KeyError:  # what is limited now was not measured then
+            return False
+        return any(share > 0 for share in excess.values())
 
     def _give_up(self) -> None:
         """End the search, as nothing that is drawn is within the limits.
