@@ -32,8 +32,8 @@ from tuner.errors import DataError
 from tuner.own import images_backbone
 from tuner.own.images_alike import find_alike
 from tuner.own.images_pixels import choose_shape, statistics_of
-from tuner.own.images_sheet import is_numeric
 from tuner.own.images_space import Scale
+from tuner.own.images_targets import is_numeric
 
 if TYPE_CHECKING:
     from tuner.case.contract import Case

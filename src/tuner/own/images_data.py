@@ -33,8 +33,9 @@ from tuner.own.images_pixels import (
     refuse_too_many,
     statistics_of,
 )
-from tuner.own.images_sheet import as_numbers, is_numeric, list_sheet
+from tuner.own.images_sheet import list_sheet
 from tuner.own.images_split import about_scheme, parts_of, scheme_for
+from tuner.own.images_targets import as_numbers, is_numeric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

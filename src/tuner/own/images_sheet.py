@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
-import re
 from collections import Counter
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -15,7 +13,7 @@ from tuner.errors import DataError, UsageError
 from tuner.language import said
 from tuner.own.images_cells import MULTILABEL, SEVERAL, labels_in_cell, labels_in_columns
 from tuner.own.images_listing import Listing, Picture, called, named
-from tuner.own.spelling import check_words, one_spelling
+from tuner.own.images_targets import with_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +27,6 @@ SEPARATORS = {
     "\t": said("a CSV file, its cells separated by tabs"),
 }
 WIDE = ("\xff\xfe", "\xfe\xff")  # how a UTF-16 file begins, read as Latin-1
-# A number is a target to measure, not a class, from so many different values on.
-MOST_CLASSES_OF_NUMBERS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +92,8 @@ def list_sheet(given: Given) -> Listing:
     rows = _checked(given.data, sheet)
     targets = [sheet.target_of(line, row) for line, row in rows]
     if given.task != MULTILABEL:
-        targets = _with_numbers(given, sheet, [row for _, row in rows], targets)
+        cells = [row for _, row in rows]
+        targets = with_numbers(given, sheet.image, sheet.separator, cells, targets)
     found = Listing(SEPARATORS[sheet.separator], [])
     seen: dict[str, Picture] = {}
     for (line, row), target in zip(rows, targets, strict=True):
@@ -167,109 +164,6 @@ def _group_of(sheet: OpenSheet, line: int, row: Sequence[str]) -> str | None:
         return None
     group = row[sheet.group].strip()
     return f"line {line}" if not group or group.lower() in MARKS else group
-
-
-def _with_numbers(
-    given: Given, sheet: OpenSheet, rows: Sequence[Sequence[str]], targets: Sequence[str | None]
-) -> list[str | None]:
-    """Return the target of each row, as a table has it: among numbers, NA is no target.
-
-    So it is among yes and no; among other words it is a class. Numbers to measure get a decimal
-    point; a class has one spelling.
-
-    Raises:
-        DataError: classes that are words differ in case or spaces alone.
-    """
-    from tuner.data.sources.cells import MARKS  # imports pyarrow
-    from tuner.data.sources.kinds import PAIRS, WRITTEN
-
-    known = {
-        text
-        for row, text in zip(rows, targets, strict=True)
-        if text is not None and row[sheet.image].strip() and text.lower() not in MARKS
-    }
-    if regression := given.task == "regression":  # a word among them is refused later, by its name
-        forms = list(map(re.compile, WRITTEN.values()))
-        known = {text for text in known if any(form.match(text) for form in forms)}
-    form = _form_of(sheet, rows, sorted(known))
-    pair = {text.casefold() for text in known} in map(set, PAIRS)
-    if not known or (form is None and not regression and not pair):
-        check_words(str(given.target), Counter(text for text in targets if text is not None))
-        return list(targets)
-    found = [None if text is None or text.lower() in MARKS else text for text in targets]
-    point = {text: _with_point(text, form or "") for text in known}
-    if regression or (given.task is None and not pair and is_numeric(list(point.values()))):
-        return [None if text is None else point.get(text, text) for text in found]
-    counts = Counter(text for text in found if text is not None)
-
-    def meaning(text: str) -> str | float | None:
-        return text.casefold() if pair else _number(point.get(text, text))
-
-    spelling = one_spelling(counts, meaning)
-    return [None if text is None else spelling[text] for text in found]
-
-
-def _form_of(sheet: OpenSheet, rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> str | None:
-    """Return how numbers are written, as `tuner.data.sources.kinds` calls it; None: not all are."""
-    import pyarrow as pa
-
-    from tuner.data.sources.kinds import file_has_decimal_commas, form_of
-
-    columns = (
-        pa.array([cell.strip() for cell in column], pa.string())
-        for column in (numbers, *zip(*rows, strict=True))
-    )
-    commas = file_has_decimal_commas(columns, sheet.separator)
-    if not commas and all(_number(text) is not None for text in numbers):
-        return ""
-    return form_of(pa.array(numbers, pa.string()), commas=commas)
-
-
-def _with_point(text: str, form: str) -> str:
-    """Return a number with a decimal point and nothing between thousands."""
-    if form == ",":
-        return text.replace(".", "").replace(",", ".")
-    return text.replace(",", "") if form else text
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return None if math.isnan(number) else number
-
-
-def is_numeric(targets: Sequence[str]) -> bool:
-    """Whether targets are numbers to measure, rather than classes that are called by numbers.
-
-    They are where each is a number, and one has a decimal point or there are more than
-    MOST_CLASSES_OF_NUMBERS different ones. An infinite one is no class either:
-    `as_numbers` refuses it.
-    """
-    numbers = [number for text in targets if (number := _number(text)) is not None]
-    if len(numbers) < len(targets):
-        return False
-    whole = all(number.is_integer() for number in numbers)
-    return not whole or len(set(numbers)) > MOST_CLASSES_OF_NUMBERS
-
-
-def as_numbers(data: Path, pictures: Sequence[Picture]) -> list[float]:
-    """Return the targets as numbers.
-
-    Raises:
-        DataError: one is not a finite number; its picture is named.
-    """
-    found = []
-    for one in pictures:
-        number = _number(one.target)
-        if number is None or math.isinf(number):
-            raise DataError(
-                f"{data}: the target of {one.name} is {one.target!r}, which is not a number; fix "
-                "it, or ask for --task classification"
-            )
-        found.append(number)
-    return found
 
 
 def _read(
