@@ -18,8 +18,9 @@ from tuner.commands.study import main, parser, settings_of
 from tuner.evidence.duration import in_words
 from tuner.evidence.looks import Plan
 from tuner.evidence.trainings import open_evidence
-from tuner.runs.budget import Budget, enough_by, forget_the_end, seconds_spent
+from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.observer import Silent
+from tuner.runs.record import seconds_spent
 from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
 from tuner.study.design import Design, Race
 from tuner.study.schema import BUDGET, STOPPED

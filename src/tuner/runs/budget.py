@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +17,8 @@ from optuna.trial import TrialState
 
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
 from tuner.evidence.duration import in_words
-from tuner.evidence.rowwise import evidence_of
 from tuner.runs.observer import telling
+from tuner.runs.record import seconds_spent
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.design import Design, folds_trained
 from tuner.study.durations import seconds_on
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
     Enough = Callable[[optuna.Study], str | None]
 
 ROOM = 1.2  # of what is kept for the confirmation: its last models train on more rows
-PARTS = ("search_seconds", "confirmation_seconds", "audit_seconds")
 MOST_FOR_PROOF = 0.5  # of the budget, that two looks at the test may take to be planned for
 
 
@@ -276,32 +273,6 @@ class Budget:
         if not over:
             return ""
         return f" If the gain is hard to tell, the confirmation takes up to {in_words(over)} more."
-
-
-def seconds_spent(
-    study: optuna.Study, sessions: Sequence[Mapping[str, Any]], own: Mapping[str, Any]
-) -> float:
-    """Return the seconds that earlier runs have taken.
-
-    One that was killed has kept nothing of the part that it was in. It has taken at least as long
-    as until its last trial, or its last training after the search, had ended.
-
-    Args:
-        own: the session of this run.
-    """
-    ended = [
-        trial.datetime_complete.astimezone()
-        for one in (study, evidence_of(study))
-        for trial in (one.get_trials(deepcopy=False) if one is not None else ())
-        if trial.datetime_complete is not None
-    ]
-    begun = [datetime.fromisoformat(one["started"]) for one in (*sessions, own)]
-    spent = 0.0
-    for session, (start, following) in zip(sessions, pairwise(begun), strict=True):
-        known = math.fsum(session.get(part) or 0.0 for part in PARTS)
-        last = max((one for one in ended if start <= one < following), default=start)
-        spent += max(known, (last - start).total_seconds())
-    return spent
 
 
 def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None) -> None:

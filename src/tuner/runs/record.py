@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tuner.evidence.rowwise import evidence_of
 from tuner.machine import machine
 from tuner.revision import full_version
 from tuner.study.schema import SESSIONS
 from tuner.study.url import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import optuna
 
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
         def facts(self) -> dict[str, Any]:
             """Return what a study has to remember of them."""
+
+
+PARTS = ("search_seconds", "confirmation_seconds", "audit_seconds")  # of a run
 
 
 class Record:
@@ -70,3 +76,29 @@ class Record:
 
     def _write(self) -> None:
         self.study.set_user_attr(SESSIONS, [*self.before, self.entry])
+
+
+def seconds_spent(
+    study: optuna.Study, sessions: Sequence[Mapping[str, Any]], own: Mapping[str, Any]
+) -> float:
+    """Return the seconds that earlier runs have taken.
+
+    One that was killed has kept nothing of the part that it was in. It has taken at least as long
+    as until its last trial, or its last training after the search, had ended.
+
+    Args:
+        own: the session of this run.
+    """
+    ended = [
+        trial.datetime_complete.astimezone()
+        for one in (study, evidence_of(study))
+        for trial in (one.get_trials(deepcopy=False) if one is not None else ())
+        if trial.datetime_complete is not None
+    ]
+    begun = [datetime.fromisoformat(one["started"]) for one in (*sessions, own)]
+    spent = 0.0
+    for session, (start, following) in zip(sessions, pairwise(begun), strict=True):
+        known = math.fsum(session.get(part) or 0.0 for part in PARTS)
+        last = max((one for one in ended if start <= one < following), default=start)
+        spent += max(known, (last - start).total_seconds())
+    return spent
