@@ -187,6 +187,40 @@ def test_a_case_in_a_package_imports_relative_to_it(
         assert width_of(load_case(str(there / "mine/studies/case.py"))) == size
 
 
+def in_package(folder: Path, size: int, how: str) -> Path:
+    file = Path(written(folder, size, how))
+    (folder / "__init__.py").touch()
+    return file
+
+
+@pytest.mark.parametrize("name", ["code", "queue", "tuner", "sklearn", "torch"])
+def test_a_package_may_not_have_the_name_of_another(tmp_path: Path, name: str) -> None:
+    """It would be imported in the other's place, or not be seen."""
+    file = in_package(tmp_path / name, 6, "from .sizes import width")
+    with pytest.raises(CaseError, match=f"another package '{name}' .* rename the folder"):
+        source_of(str(file))
+    with pytest.raises(CaseError, match="rename the folder"):
+        load_case(str(file))
+
+
+def test_a_package_may_have_a_module_of_its_own_name(tmp_path: Path) -> None:
+    file = in_package(tmp_path / "net", 6, "from .net import width")
+    (file.parent / "sizes.py").rename(file.parent / "net.py")
+    assert set(files_of(str(file))) == {"net/case.py", "net/__init__.py", "net/net.py"}
+    before = source_of(str(file)).digest
+    (file.parent / "__init__.py").write_text("MORE = 1\n", encoding="utf-8")
+    assert source_of(str(file)).digest != before
+
+
+def test_a_package_may_import_its_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = in_package(tmp_path / "mine", 6, "from .sizes import width")
+    (file.parent / "__init__.py").write_text("from . import case\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.py").symlink_to(file)
+    assert source_of("mine/case.py").digest == source_of(str(file)).digest
+    assert source_of("link.py").digest == source_of(str(file)).digest
+
+
 def test_the_files_of_a_case_import_each_other_elsewhere(tmp_path: Path) -> None:
     """So they are sent to a cluster's nodes."""
     file = Path(written(tmp_path / "here", 6, "from parts.more import width"))

@@ -219,7 +219,7 @@ def test_earlier_runs_count(tmp_path: Path, clock: Clock) -> None:
     ended = [
         {"search_seconds": 100.0, "confirmation_seconds": 50.0},
         {},
-        {"audit_seconds": 1.0},
+        {"search_seconds": 0.0, "audit_seconds": 1.0},
     ]
     started = datetime(2026, 11, 1, 12, tzinfo=UTC)
     *sessions, own = (
@@ -232,10 +232,10 @@ def test_earlier_runs_count(tmp_path: Path, clock: Clock) -> None:
         trial = optuna.trial.create_trial(value=0.5)
         trial.datetime_complete = killed + timedelta(seconds=seconds)
         study.add_trial(trial)
-    assert seconds_spent(study, sessions, own) == 151 - 1 + 70 + 100
-    trial.datetime_complete = killed + timedelta(seconds=90)
+    assert seconds_spent(study, sessions, own) == 151 + 70
+    trial.datetime_complete = killed + timedelta(seconds=90)  # as of an ablation, which is no run
     open_evidence(study).add_trial(trial)
-    assert seconds_spent(study, sessions, own) == 151 - 1 + 90 + 100
+    assert seconds_spent(study, sessions, own) == 151 + 70
     (tmp_path / "other").mkdir()
     study = make_study(tmp_path / "other")
     add_trial(study, value=0.6, arm="baseline")

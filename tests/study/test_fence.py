@@ -63,6 +63,38 @@ def test_who_has_lost_a_study_writes_nothing_more_of_it(postgres: str) -> None:
     assert not read.user_attrs
 
 
+def test_what_only_reads_is_not_refused(postgres: str) -> None:
+    reader = open_storage(postgres, create=True)
+    with only_writer(postgres, "one"):
+        drop_holders(postgres)
+        assert optuna.get_all_study_names(reader) == []
+        with pytest.raises(StoreError, match="held study 'one'"):
+            optuna.create_study(study_name="two", storage=reader)
+
+
+def test_a_study_may_be_let_go_while_another_thread_commits(postgres: str) -> None:
+    storage = open_storage(postgres, create=True)
+    asks, may_ask = Event(), Event()
+
+    def linger(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "pg_try_advisory_xact_lock_shared" in statement:
+            asks.set()
+            assert may_ask.wait(60)
+
+    def write() -> None:
+        with storage.engine.begin() as connection:
+            connection.execute(text("INSERT INTO studies (study_name) VALUES ('two')"))
+
+    event.listen(storage.engine, "before_cursor_execute", linger)
+    with only_writer(postgres, "one"):
+        writer = Thread(target=write)
+        writer.start()
+        assert asks.wait(60)
+    may_ask.set()
+    writer.join(60)
+    assert optuna.get_all_study_names(open_storage(postgres, create=False)) == ["two"]
+
+
 def test_what_is_not_held_is_written_as_ever(postgres: str) -> None:
     storage = open_storage(postgres, create=True)
     with only_writer(postgres, "one"):
@@ -106,16 +138,15 @@ def test_a_commit_that_was_allowed_is_waited_for(postgres: str) -> None:
 
 
 def test_a_commit_that_does_not_end_is_waited_for_no_longer_than_that(
-    postgres: str, monkeypatch: pytest.MonkeyPatch
+    postgres: str,
 ) -> None:
-    monkeypatch.setattr(fence, "SECONDS_TO_WAIT_FOR_COMMITS", 1)
     open_storage(postgres, create=True)
     with other(postgres) as connection:
         key = fence._key("one/commits")
         connection.execute(text(f"SELECT pg_advisory_lock_shared({key})"))
         with (
             pytest.raises(StudyError, match="is at work on study 'one'"),
-            only_writer(postgres, "one"),
+            only_writer(postgres, "one", 0.1),
         ):
             pytest.fail("a commit is on its way")
     with only_writer(postgres, "one"):

@@ -98,15 +98,17 @@ def modules_of(file: Path) -> dict[str, Path]:
     of a string at run time is not seen.
     """
     package, root = package_of(file)
-    roots = [str(file.parent), str(root), *_own_folders()]
+    top = package.partition(".")[0]
+    roots = [str(file.parent), *_own_folders()]
     found: dict[str, Path] = {}
     waiting = [*_with_parents(package), *_read(file).imports(package)]
     while waiting:
         name = waiting.pop()
         if name in found:
             continue
-        path = _find(name, roots)
-        if path is None or path == file:
+        within = top and name.partition(".")[0] == top
+        path = _find(name, [str(root)] if within else roots)
+        if path is None or path.resolve() == file.resolve():
             continue
         found[name] = path
         inside = name if path.name == "__init__.py" else name.rpartition(".")[0]
@@ -121,7 +123,7 @@ def package_of(file: Path) -> tuple[str, Path]:
     an `__init__.py`. A file on its own is in none: an empty name, and the file's own folder.
 
     Raises:
-        CaseError: the file cannot be read, or is not Python.
+        CaseError: the file cannot be read or is not Python, or its package has the name of another.
     """
     names, folder = list[str](), file.resolve().parent
     if not any(level for level, _, _ in _read(file).imported):
@@ -129,7 +131,21 @@ def package_of(file: Path) -> tuple[str, Path]:
     while (folder / "__init__.py").is_file():
         names.insert(0, folder.name)
         folder = folder.parent
+    if names and _is_taken(names[0]):
+        raise CaseError(
+            f"{file} imports relative to its package, {folder / names[0]}, and there is another "
+            f"package {names[0]!r} in Python or installed; rename the folder"
+        )
     return ".".join(names), folder
+
+
+def _is_taken(name: str) -> bool:
+    """Whether a package of this name is tuner's, Python's, or installed."""
+    if name == "tuner" or name in sys.stdlib_module_names:
+        return True
+    spec = PathFinder.find_spec(name)
+    places = [*(spec.submodule_search_locations or ()), spec.origin or ""] if spec else []
+    return any(INSTALLED & set(Path(place).parts) for place in places)
 
 
 def files_of(reference: str) -> dict[str, bytes]:

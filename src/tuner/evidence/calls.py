@@ -60,6 +60,14 @@ class Calls(Rounds[LoopJob, Question | Told]):
         ]
         return sorted(found, key=lambda trial: trial.user_attrs["round"])
 
+    def without_score(self, configuration: Configuration) -> dict[int, str]:
+        """Return why stored calls of a configuration came to no score, by their rounds."""
+        return {
+            trial.user_attrs["round"]: trial.user_attrs["failure"]
+            for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+            if trial.user_attrs.get("key") == self._key(configuration, trial.user_attrs["round"])
+        }
+
     def _together(self, configuration: Configuration, index: int) -> range:
         del configuration
         return range(index, index + 1)

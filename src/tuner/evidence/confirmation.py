@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 6  # of the race, where nobody asks for another number of seeds
 OF_PLAN = ("price", "rivals")  # of a confirmation, when it continues between its looks
-OF_TEST = ("seeds", "stream", "most", "price", "plan", "rivals")  # of a confirmation
+OF_TEST = ("seeds", "stream", "most", "price", "plan", "rivals", "untested")  # of a confirmation
 
 
 def confirm(

@@ -1,4 +1,4 @@
-"""So many models of each configuration that meets the test, each on a seed that it trains with.
+"""Trains the models that meet the test, so many of each configuration.
 
 A training whose loss is no longer finite leaves no model. Whoever meets that takes another seed,
 and so does this: scores and verdict are those of trainings that end. How many did not is kept.
@@ -40,7 +40,7 @@ class Diverged:
         given_up: there were too many, and it does not meet the test.
     """
 
-    numbers: tuple[int, ...] = ()
+    numbers: frozenset[int] = frozenset()
     given_up: bool = False
 
     @classmethod
@@ -54,12 +54,16 @@ class Diverged:
         kept = evidence.user_attrs.get(f"{DIVERGED_FINALS}{trial}")
         if kept is None or kept["basis"] != config.basis:
             return cls()
-        return cls(tuple(kept["numbers"]), kept["given_up"])
+        return cls(frozenset(kept["numbers"]), kept["given_up"])
 
     def keep(self, evidence: optuna.Study, config: StudyConfig, trial: int | str) -> None:
         """Store it."""
-        facts = {"basis": config.basis, "numbers": self.numbers, "given_up": self.given_up}
+        facts = {"basis": config.basis, "numbers": sorted(self.numbers), "given_up": self.given_up}
         evidence.set_user_attr(f"{DIVERGED_FINALS}{trial}", facts)
+
+    def before(self, models: int) -> int:
+        """Return how many diverge until there are so many models."""
+        return self.first(models)[-1] + 1 - models
 
     def first(self, models: int) -> list[int]:
         """Return the numbers of the seeds of so many models."""
@@ -106,19 +110,18 @@ class FinalTrainings(Generic[T]):
             blocks = self._missing(files)
             if not blocks:
                 return files
-            for trial, numbers in self._train(blocks):
-                self._note_divergence(trial, numbers)
+            self._note_divergence(self._train(blocks))
 
     def _diverged(self, trial: T) -> Diverged:
         return Diverged.of(self.evidence, self.config, trial)
 
     def _refuse_unreliable(self, wanted: int) -> None:
         for trial, configuration in self.configurations.items():
-            if (diverged := len(self._diverged(trial).numbers)) > wanted:
+            if (diverged := self._diverged(trial).before(wanted)) > wanted:
                 raise UnreliableError(
                     f"{diverged} new trainings of {configuration.label} diverged, more than the "
-                    f"{wanted} models that were to meet the test. It cannot be relied on: start a "
-                    "new study with --name that leaves it out, for example with smaller learning "
+                    f"{wanted} models that were to meet the test, so it cannot be relied on. Start "
+                    "a new study with --name in which it trains, for example with smaller learning "
                     "rates",
                     trial,
                 )
@@ -135,10 +138,10 @@ class FinalTrainings(Generic[T]):
         for (trial, number), file in files.items():
             if file.exists():
                 continue
-            alone = (trial, number) in self._alone
-            together = range(number, number + 1)
-            if not alone:
-                together = trained_with(self.config, self.configurations[trial], number)
+            together = trained_with(self.config, self.configurations[trial], number)
+            diverges = not self._diverged(trial).numbers.isdisjoint(together)
+            if diverges or (trial, number) in self._alone:
+                together = range(number, number + 1)
             blocks[trial, together] = None
         return sorted(blocks, key=lambda block: (block[1].start, f"{block[0]:>9}"))
 
@@ -171,16 +174,24 @@ class FinalTrainings(Generic[T]):
         return diverged
 
     def _job(self, trial: T, numbers: range) -> Job:
-        files = {number: self._file(trial, number) for number in numbers}
+        files = {
+            number: None if (file := self._file(trial, number)).exists() else file
+            for number in numbers
+        }
         return final_job(self.config, self.configurations[trial], files, stream_of(trial))
 
-    def _note_divergence(self, trial: T, numbers: range) -> None:
-        """Have a block trained one by one, to see which diverge; keep it of a single training."""
-        label = self.configurations[trial].label
-        if len(numbers) > 1:
-            self._alone |= {(trial, number) for number in numbers}
-            self.say(f"One of {len(numbers)} trainings of {label} diverged; each is trained alone.")
-            return
-        known = self._diverged(trial).numbers
-        Diverged((*known, *numbers)).keep(self.evidence, self.config, trial)
-        self.say(f"A final training of {label} diverged; the next seed takes its place.")
+    def _note_divergence(self, blocks: Sequence[Block[T]]) -> None:
+        """Have blocks trained one by one, to see which diverge; keep it of single trainings."""
+        found: dict[T, set[int]] = {}
+        for trial, numbers in blocks:
+            label = self.configurations[trial].label
+            if len(numbers) > 1:
+                self._alone |= {(trial, number) for number in numbers}
+                told = f"One of {len(numbers)} trainings of {label} diverged"
+                self.say(f"{told}; each is trained alone.")
+            else:
+                found.setdefault(trial, set()).update(numbers)
+                self.say(f"A final training of {label} diverged; the next seed takes its place.")
+        for trial, new in found.items():
+            known = self._diverged(trial).numbers
+            Diverged(known | new).keep(self.evidence, self.config, trial)

@@ -87,6 +87,11 @@ def confirm_loop(
             if number in scores
         },
         "trained_on": None,
+        "untested": {
+            name: len(final.without_score(configurations[number]))
+            for name, number in chosen.items()
+            if number not in scores
+        },
         "left_out": rounds[-1] + 1 - count,
         "rows": _keep_rows(final, configurations, scores, rounds),
         "price": None,
@@ -221,19 +226,16 @@ def _rounds_with_scores(
         calls.train((one, index) for index in new for one in left.values())
         called, failed = new.stop, set[int]()
         for number, one in list(left.items()):
-            own = [
-                trial.user_attrs
-                for trial in calls.trials_of(one, range(called))
-                if trial.values is None
-            ]
+            stored = calls.without_score(one)
+            own = {index: stored[index] for index in sorted(stored) if index < called}
             if len(own) <= count:
-                failed |= {attributes["round"] for attributes in own}
+                failed |= own.keys()
                 continue
             told = f"{len(own)} new calls of trial {number} came to no score"
             if number in needed:
                 raise StudyError(
                     f"{told}, more than the {count} that were to be compared. The first one: "
-                    f"{own[0]['failure']}"
+                    f"{own[min(own)]}"
                 )
             calls.say(f"{told}; it is left out of the comparison.")
             del left[number]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UnreliableError
 from tuner.evidence.final import score_on_test, seeds_of
-from tuner.evidence.final_trainings import Diverged
+from tuner.evidence.final_trainings import Diverged, FinalTrainings
 from tuner.evidence.jobs import stream_of
 from tuner.evidence.mistakes import one_class_in_words
 from tuner.evidence.odometer import looks_at
@@ -73,39 +73,55 @@ class Proof:
             StudyError: a training failed.
             UnreliableError: most new trainings of the baseline or the best diverged.
         """
-        rivals: Mapping[str, Any] = facts.get("rivals", {})
+        kept, proof = dict(facts), self
         while not plan.is_over:
-            before, plan = plan, replace(plan, made=plan.made + 1)
-            try:
-                tested = self._look(plan)
-            except UnreliableError as error:
-                self._without(error).make(before, facts)
-                return
-            rivals = rivals or {
-                name: {**one.facts, "scores": one.tested.scores} for name, one in tested.rivals
-            }
-            arms = {name: tested.arms[trial] for name, trial in self.chosen.items()}
-            scores = {name: arm.scores for name, arm in arms.items()}
-            proven = self._proves(plan, scores)
-            plan = replace(plan, settled=proven or self.chosen["best"] == self.chosen["baseline"])
-            self.study.set_user_attr(
-                CONFIRMATION,
-                {
-                    **facts,
-                    "most": plan.models[-1],
-                    "seeds": self._seeds("best", plan),
-                    "arms": {name: self._arm(name, plan, own) for name, own in arms.items()},
-                    "plan": asdict(plan),
-                    "untested": self._untested(facts["fixed"]),
-                    **({"rivals": rivals} if rivals else {}),
-                },
-            )
+            plan = replace(plan, made=plan.made + 1)
+            proof = proof._of_those_that_train(plan.models[plan.made - 1])
+            plan, kept = proof._make(plan, kept)
             if not plan.is_over:
                 more = plan.models[plan.made] - plan.models[plan.made - 1]
                 self.say(
                     f"The first look has proven nothing. {more} more models an arm are trained for "
                     "the second and last look, which was planned before the first."
                 )
+
+    def _make(self, plan: Plan, facts: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
+        """Make a look and store what it has shown; return the plan after it, and what is stored."""
+        tested = self._look(plan)
+        rivals: Mapping[str, Any] = facts.get("rivals") or {
+            name: {**one.facts, "scores": one.tested.scores} for name, one in tested.rivals
+        }
+        arms = {name: tested.arms[trial] for name, trial in self.chosen.items()}
+        proven = self._proves(plan, {name: arm.scores for name, arm in arms.items()})
+        plan = replace(plan, settled=proven or self.chosen["best"] == self.chosen["baseline"])
+        kept = {
+            **facts,
+            "most": plan.models[-1],
+            "seeds": self._seeds("best", plan),
+            "arms": {name: self._arm(name, plan, own) for name, own in arms.items()},
+            "plan": asdict(plan),
+            "untested": self._untested(facts["fixed"]),
+            **({"rivals": rivals} if rivals else {}),
+        }
+        self.study.set_user_attr(CONFIRMATION, kept)
+        return plan, kept
+
+    def _of_those_that_train(self, models: int) -> Proof:
+        """Train so many models of each arm; return the proof without a recipe that diverges.
+
+        Raises:
+            StudyError: a training failed.
+            UnreliableError: most new trainings of the baseline or the best diverged.
+        """
+        wanted = {number: self.configurations[number] for number in self.chosen.values()}
+        trainings = FinalTrainings(
+            self.evidence, self.config, self.engine, wanted, self.folder, self.say
+        )
+        try:
+            trainings.models(models)
+        except UnreliableError as error:
+            return self._without(error)._of_those_that_train(models)
+        return self
 
     def _without(self, error: UnreliableError) -> Proof:
         """Leave the recipe out of the test if it was the recipe: it is no part of the verdict.
@@ -118,11 +134,11 @@ class Proof:
             raise error
         known = Diverged.of(self.evidence, self.config, error.trial)
         replace(known, given_up=True).keep(self.evidence, self.config, error.trial)
-        self.say(f"{len(known.numbers)} new trainings of the recipe diverged; it is not tested.")
+        self.say(f"{len(known.numbers)} new trainings of the recipe diverged; it is left out.")
         return replace(self, chosen=others)
 
     def _look(self, plan: Plan) -> _Look:
-        """Train what is missing, open the test split, and keep what the models say of it."""
+        """Open the test split, and keep what the models say of it."""
         count = plan.models[plan.made - 1]
         rivals = (
             train_rivals(self.config, lambda name: self._seeds_of(name, count), self.say)
@@ -190,8 +206,8 @@ class Proof:
 
     def _diverged(self, trial: int, plan: Plan) -> int:
         """Return how many trainings diverged until there were as many models as the look needs."""
-        count = plan.models[plan.made - 1]
-        return Diverged.of(self.evidence, self.config, trial).first(count)[-1] + 1 - count
+        known = Diverged.of(self.evidence, self.config, trial)
+        return known.before(plan.models[plan.made - 1])
 
     def _keep_mistakes(self, tested: Mapping[int, Tested]) -> None:
         """Keep what the best gets wrong, and say so where an arm gives one answer to everything."""

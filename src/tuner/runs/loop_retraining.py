@@ -16,6 +16,7 @@ from tuner.naming import FOR_FOLDER, folder_name
 from tuner.runs.keeping import making, place_of
 from tuner.seeds import Stream
 from tuner.study.loop_reopening import loop_config_of
+from tuner.study.schema import CONFIRMATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,9 @@ def retrain_loop(
         CaseError: the loop's file is not named, or is gone.
     """
     config = loop_config_of(study, settings.stored.case_file)
-    seed = seed_of(config.seed, 0, Stream.TEST) if settings.seed is None else settings.seed
+    tested = (study.user_attrs.get(CONFIRMATION) or {}).get("seeds")
+    first = tested[0] if tested else seed_of(config.seed, 0, Stream.TEST)
+    seed = first if settings.seed is None else settings.seed
     name, label = folder_name(study.study_name, FOR_FOLDER), f"{label}-seed-{seed}"
     with making(settings.out, depot, name, label) as folder:
         _refuse_to_replace(folder)

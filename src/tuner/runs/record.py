@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tuner.evidence.rowwise import evidence_of
 from tuner.machine import machine
 from tuner.revision import full_version
 from tuner.study.schema import SESSIONS
@@ -83,22 +82,22 @@ def seconds_spent(
 ) -> float:
     """Return the seconds that earlier runs have taken.
 
-    One that was killed has kept nothing of the part that it was in. It has taken at least as long
-    as until its last trial, or its last training after the search, had ended.
+    One that was killed in its search has kept nothing of that. It has taken at least as long as
+    until its last trial had ended.
 
     Args:
         own: the session of this run.
     """
     ended = [
         trial.datetime_complete.astimezone()
-        for one in (study, evidence_of(study))
-        for trial in (one.get_trials(deepcopy=False) if one is not None else ())
+        for trial in study.get_trials(deepcopy=False)
         if trial.datetime_complete is not None
     ]
     begun = [datetime.fromisoformat(one["started"]) for one in (*sessions, own)]
     spent = 0.0
     for session, (start, following) in zip(sessions, pairwise(begun), strict=True):
-        known = math.fsum(session.get(part) or 0.0 for part in PARTS)
-        last = max((one for one in ended if start <= one < following), default=start)
-        spent += max(known, (last - start).total_seconds())
+        spent += math.fsum(session.get(part) or 0.0 for part in PARTS)
+        if PARTS[0] not in session:
+            last = max((one for one in ended if start <= one < following), default=start)
+            spent += (last - start).total_seconds()
     return spent

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +15,13 @@ from tuner.data.tensors import checksum_in
 from tuner.depot.contract import MOST_MODELS
 from tuner.depot.use import files_in_use
 from tuner.engines.cards import card_facts, refuse_missing
-from tuner.engines.choosing import ThisMachine
-from tuner.engines.inprocess import InProcessEngine
-from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import DepotError, StoreError, StudyError, UsageError
-from tuner.evidence.ensembles import Ensemble
-from tuner.evidence.final_models import final_job, load_fitted
-from tuner.evidence.jobs import configuration_of, job_of, seed_of, trained_with
+from tuner.evidence.jobs import configuration_of
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.runs.keeping import making, place_of
 from tuner.runs.loop_retraining import retrain_loop
+from tuner.runs.models import as_one, numbers_by_seed, train_again
 from tuner.runs.partial import confirm_partial, partial_of
 from tuner.runs.tested import tested_models
 from tuner.study.arms import arms_of
@@ -38,18 +32,15 @@ from tuner.study.store import facts_of, is_read_only, load_study
 from tuner.training.device import CARD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import optuna
     from optuna.trial import FrozenTrial
 
     from tuner.data.dataset import Dataset
-    from tuner.engines.job import Job
-    from tuner.evidence.jobs import Configuration
     from tuner.runs.settings import RetrainingSettings
     from tuner.runs.tested import ModelsOfTest
     from tuner.study.configuration import StudyConfig
-    from tuner.training.fitting import ReportPoint
     from tuner.workplace import Workplace
 
 
@@ -107,6 +98,11 @@ def _retrain(settings: RetrainingSettings, tell: Callable[[str], None]) -> Path 
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
     refuse_missing(config.plan)
     partial = partial_of(study, config.case, settings.only) if settings.only else None
+    told = {}
+    if partial:
+        if settings.out is not None:
+            refuse_to_replace(settings.out)  # before an hour of training, not after
+        told = partial.manifest(confirm_partial(study, config, partial, settings, tell))
     tested = tested_models(study, config, chosen, partial)
     seeds = _seeds(config, tested, settings)
     called = folder_name(partial.label, FOR_FOLDER) if partial else label
@@ -114,19 +110,16 @@ def _retrain(settings: RetrainingSettings, tell: Callable[[str], None]) -> Path 
     label = f"{called}{number}-seed-{seeds[0]}"
     with making(settings.out, depot, name, label) as bundle:
         refuse_to_replace(bundle)  # before an hour of training, not after
-        manifest = _manifest(study, config, chosen, seeds)
-        if partial:
-            manifest |= partial.manifest(confirm_partial(study, config, partial, settings, tell))
-            tested = tested_models(study, config, chosen, partial)
+        manifest = {**_manifest(study, config, chosen, seeds), **told}
         configuration = partial.configuration if partial else configuration_of(chosen)
         bundle.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:
             files = {seed: Path(work) / f"seed-{seed}" for seed in seeds}
-            _train(config, configuration, files, tested)
+            train_again(config, configuration, files, tested)
             scores, why_not = tested.scores_of(
                 {seed: checksum_in(file) for seed, file in files.items()}
             )
-            weights = _as_one(config, configuration, list(files.values()))
+            weights = as_one(config, configuration, list(files.values()))
             validation = None if partial else {config.case.metric.name: chosen.value}
             manifest["metrics"] = {"validation": validation, "test": scores, "why_no_test": why_not}
             write_bundle(bundle, weights, manifest)
@@ -178,89 +171,7 @@ def _seeds(config: StudyConfig, tested: ModelsOfTest, settings: RetrainingSettin
     """Return the seeds of the models: the one that is asked for, or the first of the test."""
     if settings.seed is not None:
         return [settings.seed]
-    return list(_numbers(config, tested))[: settings.models]
-
-
-def _numbers(config: StudyConfig, tested: ModelsOfTest) -> dict[int, int]:
-    """Return the seeds of the test and those after them, each with its number in their stream.
-
-    A number in between belongs to a training that diverged.
-    """
-    most = MOST_MODELS + 2 * len(tested.seeds)  # each may have one that diverged before it
-    numbers = {seed_of(config.seed, n, tested.stream): n for n in range(most)}
-    last = max(numbers[seed] for seed in tested.seeds)
-    return {seed: n for seed, n in numbers.items() if seed in tested.seeds or n > last}
-
-
-def _train(
-    config: StudyConfig,
-    configuration: Configuration,
-    files: Mapping[int, Path],
-    tested: ModelsOfTest,
-) -> None:
-    """Train as a confirmation does with these seeds, or on all development data with a new one.
-
-    Args:
-        files: for the weights of each model, by its seed.
-    """
-    diverged: list[Job] = []
-
-    def on_end(key: int, event: Finished | Failed, _points: Sequence[ReportPoint]) -> None:
-        if isinstance(event, Finished):
-            return
-        if event.diverged and len(jobs[key].replicas) > 1:
-            diverged.append(jobs[key])
-            return
-        another = "Try another --seed." if len(files) == 1 else "Ask for fewer --models."
-        advice = another if event.diverged else event.what_to_do
-        raise StudyError(f"retraining failed: {event.reason}. {advice}")
-
-    jobs = _jobs(config, configuration, files, tested)
-    while jobs:
-        alone = len(jobs) == 1
-        made = InProcessEngine() if alone else ThisMachine().engine(config.plan, at_most=len(jobs))
-        with closing(made) as engine:
-            run_all(engine, dict(enumerate(jobs)), on_end)
-        # One of six has diverged: those that are wanted are trained by themselves, as for the test.
-        runs = [(job, run) for job in diverged for run in job.replicas if run.weights is not None]
-        jobs = [replace(job, replicas=(run,)) for job, run in runs]
-        diverged.clear()
-
-
-def _jobs(
-    config: StudyConfig,
-    configuration: Configuration,
-    files: Mapping[int, Path],
-    tested: ModelsOfTest,
-) -> list[Job]:
-    """Return what trains these models.
-
-    One with a seed of the test is trained with those that it met the test with: so it is the same,
-    bit for bit.
-    """
-    known = _numbers(config, tested)
-    if not files.keys() <= known.keys():
-        runs = [Replica(seed=seed, split_seed=None, weights=file) for seed, file in files.items()]
-        return [job_of(config, configuration, runs)]
-    wanted = {known[seed]: file for seed, file in files.items()}
-    blocks = dict.fromkeys(trained_with(config, configuration, index) for index in wanted)
-    return [
-        final_job(
-            config, configuration, {index: wanted.get(index) for index in block}, tested.stream
-        )
-        for block in blocks
-    ]
-
-
-def _as_one(config: StudyConfig, configuration: Configuration, files: Sequence[Path]) -> Path:
-    """Return the file of the only model, or write one of an ensemble of all beside them."""
-    if len(files) == 1:
-        return files[0]
-    fitted = [load_fitted(config, configuration, file) for file in files]
-    ensemble = Ensemble((one.model for one in fitted), config.case.task)
-    weights = files[0].with_name("ensemble")
-    replace(fitted[0], model=ensemble).save(weights)  # the scalers of all are the same
-    return weights
+    return list(numbers_by_seed(config, tested))[: settings.models]
 
 
 def _manifest(

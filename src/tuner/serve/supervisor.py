@@ -162,7 +162,7 @@ class Supervisor:
         if not study:
             return True
         try:
-            with only_writer(self.workplace.url, study):
+            with only_writer(self.workplace.url, study, patience=0):
                 return True
         except StudyError:
             return False

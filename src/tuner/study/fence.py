@@ -1,10 +1,9 @@
-"""What of a study on a server is written only by the process that holds it, to the last commit.
+"""Of a study on a server, only the process that holds it commits anything.
 
-A server forgets a lock with the connection that took it, and whoever took it is not told: a proxy
-drops what is idle, or the server starts again. So each transaction asks, just before its commit,
-whether its process still holds what it took; and who takes a study after another waits for commits
-that have had their answer. (Fencing: Kleppmann 2017, Designing
-Data-Intensive Applications, p. 303.)
+A server forgets a lock with the connection that took it, and the process is not told: a proxy drops
+what is idle, or the server starts again. So each transaction asks, just before its commit, whether
+its process still holds what it took. The next process to take the study waits for such commits to
+end. (Fencing: Kleppmann 2017, Designing Data-Intensive Applications, p. 303.)
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine import URL
 
-SECONDS_TO_WAIT_FOR_COMMITS = 30
+LOCK_NOT_AVAILABLE = "55P03"  # of PostgreSQL: lock_timeout is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +41,18 @@ _CHANGING = Lock()
 
 
 @contextmanager
-def held(connection: Connection, study: str) -> Iterator[bool]:
+def held(connection: Connection, study: str, patience: float) -> Iterator[bool]:
     """Try to take a study, by a connection that does nothing else and commits by itself.
+
+    Args:
+        patience: seconds to wait for commits of the process that held it before.
 
     Yields:
         Whether it is taken. It then is until the end, or until the server drops the connection.
     """
     hold = _Hold(study, _database(connection.engine.url), secrets.randbits(63))
     try:
-        taken = _take(connection, hold)
+        taken = _take(connection, hold, patience)
         if taken:
             with _CHANGING:
                 _HELD.add(hold)
@@ -63,15 +65,17 @@ def held(connection: Connection, study: str) -> Iterator[bool]:
             connection.execute(select(func.pg_advisory_unlock_all()))
 
 
-def _take(connection: Connection, hold: _Hold) -> bool:
+def _take(connection: Connection, hold: _Hold, patience: float) -> bool:
     if not connection.scalar(select(func.pg_try_advisory_lock(_key(hold.study)))):
         return False
-    patience = f"{SECONDS_TO_WAIT_FOR_COMMITS}s"
-    connection.execute(select(func.set_config("lock_timeout", patience, False)))
+    wait = f"{max(1, round(1000 * patience))}ms"  # 0 would be for ever
+    connection.execute(select(func.set_config("lock_timeout", wait, False)))
     try:
         connection.execute(select(func.pg_advisory_lock(_commits_of(hold))))
-    except OperationalError:  # a commit of who held it before does not end
-        return False
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        return False  # a commit of who held it before does not end
     connection.execute(select(func.pg_advisory_unlock(_commits_of(hold))))
     connection.execute(select(func.pg_advisory_lock(hold.token)))
     return True
@@ -86,9 +90,14 @@ def refuse_if_lost(connection: Connection) -> None:
     database = _database(connection.engine.url)
     with _CHANGING:
         mine = [hold for hold in _HELD if hold.database == database]
-    for hold in mine:
+    if not mine or connection.scalar(select(func.pg_current_xact_id_if_assigned())) is None:
+        return  # nothing was written
+    for hold in sorted(mine, key=lambda one: one.study):
         connection.execute(select(func.pg_advisory_xact_lock_shared(_commits_of(hold))))
-        if connection.scalar(select(func.pg_try_advisory_xact_lock_shared(hold.token))):
+        is_lost = connection.scalar(select(func.pg_try_advisory_xact_lock_shared(hold.token)))
+        with _CHANGING:
+            is_held = hold in _HELD  # another thread may have let go of it meanwhile
+        if is_lost and is_held:
             raise StoreError(
                 f"the server has dropped the connection by which this process held study "
                 f"{hold.study!r}, so another may be at work on it. Finished work is kept. Run the "

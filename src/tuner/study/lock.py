@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 
+SECONDS_TO_WAIT_FOR_COMMITS = 30.0  # of a process that has lost a study
+
+
 @contextmanager
-def only_writer(url: str, name: str) -> Iterator[None]:
+def only_writer(
+    url: str, name: str, patience: float = SECONDS_TO_WAIT_FOR_COMMITS
+) -> Iterator[None]:
     """Hold the study against every other process that would write it.
 
     Two coordinators would queue each other's running trials again. The lock is the operating
@@ -36,6 +41,7 @@ def only_writer(url: str, name: str) -> Iterator[None]:
 
     Args:
         url: of the storage. SQLite has a file beside the database; PostgreSQL an advisory lock.
+        patience: seconds to wait for commits of a process that has lost the study on a server.
 
     Raises:
         StudyError: another process holds it.
@@ -47,7 +53,7 @@ def only_writer(url: str, name: str) -> Iterator[None]:
         with _beside(file, name), kept_whole(file):
             yield
     else:
-        with _on_the_server(parsed, name):
+        with _on_the_server(parsed, name, patience):
             yield
 
 
@@ -72,7 +78,7 @@ def _beside(database: Path, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _on_the_server(url: URL, name: str) -> Iterator[None]:
+def _on_the_server(url: URL, name: str, patience: float) -> Iterator[None]:
     try:
         engine = sqlalchemy.create_engine(
             url, poolclass=sqlalchemy.NullPool, connect_args=_kept_alive(url)
@@ -82,7 +88,7 @@ def _on_the_server(url: URL, name: str) -> Iterator[None]:
         reason = without_secrets(first_line(error), url.render_as_string(hide_password=False))
         raise StoreError(f"the storage cannot be opened: {reason}") from error
     connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-    with connection, held(connection, name) as taken:
+    with connection, held(connection, name, patience) as taken:
         if not taken:
             raise _busy(name, "another process")
         yield

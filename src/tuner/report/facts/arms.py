@@ -41,7 +41,7 @@ def confirmation_of(
         "rivals": stored.get("rivals", {}),
         "scores": {name: stored["arms"][name]["scores"] for name in current},
         "ensembles": {name: stored["arms"][name].get("ensemble") for name in current},
-        "diverged": {name: stored["arms"][name].get("diverged", 0) for name in current},
+        "diverged": _diverged({name: stored["arms"][name] for name in current}),
         "left_out": stored.get("left_out", 0),
         "untested": stored.get("untested", {}),
         "outdated": {
@@ -50,6 +50,12 @@ def confirmation_of(
             if name not in current and name in arms
         },
     }
+
+
+def _diverged(arms: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many trainings of each trial diverged, under one of the names that it has."""
+    by_trial = {arm["trial"]: (name, arm.get("diverged", 0)) for name, arm in arms.items()}
+    return dict(by_trial.values())
 
 
 def race_facts(

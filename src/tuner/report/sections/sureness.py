@@ -31,7 +31,7 @@ def how_sure(facts: Facts) -> str:
         return _why_unsure(facts)
     seeds = seeds_per_arm(pair)
     if pair["same_trial"]:
-        return _sure_of_the_baseline(facts, seeds)
+        return joined(_sure_of_the_baseline(facts, seeds), *_left_out(facts))
     _, _, interval = figures(facts, "best")
     metric, worse = metric_in(facts), pair["verdict"] == "worse"
     gain = -pair["gain"] if worse else pair["gain"]
@@ -106,8 +106,8 @@ def _left_out(facts: Facts) -> Iterator[str]:
             )
     for name, diverged in confirmation.get("untested", {}).items():
         yield nphrase(
-            "The {arm} was not tested: {count} new training of it diverged.",
-            "The {arm} was not tested: {count} new trainings of it diverged.",
+            "The {arm} is not compared: {count} new training of it came to no score.",
+            "The {arm} is not compared: {count} new trainings of it came to no score.",
             diverged,
             count=diverged,
             arm=arm_word(name),
