@@ -12,6 +12,7 @@ import pytest
 
 from tests.making import TINY, make_brief
 from tuner.case.loading import check_reference, load_case, refuse_without_case
+from tuner.case.reference import is_file
 from tuner.case.source import files_of, source_of
 from tuner.engines.worker import Reader, run
 from tuner.errors import CaseError
@@ -185,6 +186,17 @@ def test_a_case_in_a_package_imports_relative_to_it(
             (there / name).parent.mkdir(parents=True, exist_ok=True)
             (there / name).write_bytes(content)
         assert width_of(load_case(str(there / "mine/studies/case.py"))) == size
+
+
+def test_a_relative_import_outside_a_package_says_what_to_do(tmp_path: Path) -> None:
+    file = written(tmp_path / "mine", 6, "from .sizes import width")
+    with pytest.raises(CaseError, match=r"Put an empty __init__\.py beside case\.py"):
+        load_case(file)
+
+
+@pytest.mark.parametrize(("reference", "file"), [("mine.py", True), ("images --data a.py", False)])
+def test_a_door_is_no_file_whatever_its_options_end_in(reference: str, file: bool) -> None:
+    assert is_file(reference) is file
 
 
 def in_package(folder: Path, size: int, how: str) -> Path:

@@ -95,8 +95,12 @@ def test_damage_of_any_kind_is_an_image_or_a_data_error(
 def test_what_is_not_an_image_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("not a picture", encoding="utf-8")
     (tmp_path / "folder.jpg").mkdir()
-    for name in ("text.jpg", "folder.jpg", "missing.jpg"):
-        with pytest.raises(DataError, match=f"{name} cannot be read as an image"):
+    for name, said in (
+        ("text.jpg", "cannot be read as an image"),
+        ("missing.jpg", "cannot be read as an image"),
+        ("folder.jpg", "is a folder; name the images in it, such as"),
+    ):
+        with pytest.raises(DataError, match=f"{name} {said}"):
             read_image(tmp_path / name, (3, 8, 8))
 
 

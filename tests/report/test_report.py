@@ -752,3 +752,6 @@ def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> No
         "has 20.0 %. So about 10.0 points of a search score are luck there. On its own targets the "
         "search improved on the baseline by "
     ) in text
+    facts["placebo"]["gain"] = -0.002
+    told = "On its own targets the search was 0.2 points worse than the baseline."
+    assert told in " ".join(document(facts, []).split())

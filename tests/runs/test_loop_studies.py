@@ -461,6 +461,7 @@ def test_limits_are_kept(tmp_path: Path) -> None:
         ("import torch; return torch.rand(()).item()", "Two calls with the same seed are equal", 1),
         ("import time; return time.time_ns() % 10007", "first differ in the score", 1),
         ("return 1", "Another seed changes nothing", 1),
+        ("import tuner; return tuner.seed() > 2", "Another seed gives another result", 1),
         ("SEEN.append(1); return len(SEEN)", "SEEN grows with each call", 1),
         ("import random as r; trial.report(r.random(), 0); return r.random()", "It reports", 0),
         ("trial.report(1, 0); return 1", "(1 times within", 1),

@@ -152,6 +152,11 @@ def import_file(path: Path) -> Any:
         exec(code, module.__dict__)  # noqa: S102 - the user names this file to have it run
     except (Exception, SystemExit) as error:
         reason = in_one_line(error, str(path))
+        if "no known parent package" in reason or "can't resolve package" in reason:
+            reason += (
+                f". Put an empty __init__.py beside {path.name}, or import what stands beside it "
+                "without the dot"
+            )
         raise CaseError(f"{path} cannot be imported: {reason}") from error
     return module
 

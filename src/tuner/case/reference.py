@@ -22,7 +22,7 @@ DOORS: tuple[str, ...] = ("images", "table")  # a module of `tuner.own` each
 
 def is_file(reference: str) -> bool:
     """Whether a case is a file of the user's."""
-    return reference.endswith(".py")
+    return reference.endswith(".py") and door_of(reference) is None
 
 
 def is_loop(reference: str) -> bool:

@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_stored_study(arguments)
     from tuner.commands.tables import agrees, console, size
     from tuner.runs.deletion import delete_study, plan_deletion  # imports Optuna
+    from tuner.runs.quiet import quieten_optuna
 
+    quieten_optuna()
     workplace, screen = workplace_of(arguments), console()
     planned = plan_deletion(workplace, arguments.study)
     screen.print(

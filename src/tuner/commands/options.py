@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tuner.engines import forking
 from tuner.engines.compute import Compute
+from tuner.errors import UsageError
 from tuner.runs.settings import Stored
 from tuner.workplace import Workplace
 
@@ -85,7 +86,13 @@ def add_workplace(parser: argparse.ArgumentParser) -> None:
 
 
 def workplace_of(arguments: argparse.Namespace) -> Workplace:
-    """Return the workplace that --home and --storage name."""
+    """Return the workplace that --home and --storage name.
+
+    Raises:
+        UsageError: --home names a file.
+    """
+    if arguments.home is not None and Path(arguments.home).is_file():
+        raise UsageError(f"--home {arguments.home} is a file; name a folder")
     return Workplace.at(arguments.home, arguments.storage)
 
 

@@ -172,8 +172,10 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """Open an image file; what goes wrong with it names it.
 
     Raises:
-        DataError: whatever Pillow raises.
+        DataError: it is a folder, or whatever Pillow raises.
     """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name the images in it, such as {path}/*.jpg")
     try:
         with Image.open(path, formats=FORMATS) as image:
             yield image

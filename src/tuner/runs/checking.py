@@ -17,7 +17,7 @@ from tuner.own.loops.names import read_by_both
 from tuner.report.wording import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tuner.case.metric import Direction
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tuner.own.loops.file import LoopFile
 
 SEEDS = (1, 1, 2)  # two calls that have to be equal, and one that may differ
+MORE_SEEDS = (3, 4)  # where that one does not
 LEAK = 1.05  # of the memory, by which each further call adds to it
 MIB = 2**20
 
@@ -70,26 +71,29 @@ def check_loop(
     """
     loop = read_loop(reference)
     way: Direction = direction or loop.direction or "maximize"
-    jobs = [
-        LoopJob(
+
+    def called_with(seed: int, repeats: int = 0) -> LoopJob:
+        return LoopJob(
             loop=reference,
             number=0,
             seed=seed,
             direction=way,
             preset=loop.baseline or {},
             folder=folder,
-            repeats=2 if place == 0 else 0,
+            repeats=repeats,
         )
-        for place, seed in enumerate(SEEDS)
-    ]
+
     with closing(LoopEngine(2)) as engine:
-        first, same, other = _seen(engine, jobs, seconds)
+        jobs = [called_with(SEEDS[0], repeats=2), *map(called_with, SEEDS[1:])]
+        first, same, *others = _seen(engine, jobs, seconds)
+        if not _seed_matters(first, others).good:  # two seeds may come to the same by chance
+            others += _seen(engine, [*map(called_with, MORE_SEEDS)], seconds)
     if isinstance(first.ended, Failed):
         raise CaseError(f"{reference}: {first.ended.reason}\n{first.ended.traceback}".rstrip())
     return [
         _cost(first, seconds),
         _repeats(first, same),
-        _seed_matters(first, other),
+        _seed_matters(first, others),
         *_left_behind(first),
         _pruning(first),
         *_test_rows(loop),
@@ -155,8 +159,8 @@ def _repeats(first: _Seen, same: _Seen) -> Finding:
     )
 
 
-def _seed_matters(first: _Seen, other: _Seen) -> Finding:
-    if next(_differences(first, other), None) is not None:
+def _seed_matters(first: _Seen, others: Sequence[_Seen]) -> Finding:
+    if any(next(_differences(first, other), None) is not None for other in others):
         return Finding(True, "Another seed gives another result, as it should.")
     if not first.reports and first.outcome is None:
         return Finding(True, "Whether the seed matters cannot be told yet.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from optuna.trial import TrialState
+
 from tuner.evidence.odometer import keep_looks
 from tuner.runs.belongings import belongings_of, placebo_of
 from tuner.runs.holding import at_work
@@ -14,6 +16,8 @@ from tuner.study.store import open_storage
 if TYPE_CHECKING:
     from tuner.runs.belongings import Belonging
     from tuner.workplace import Workplace
+
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def plan_deletion(workplace: Workplace, name: str) -> Deletion:
     files: list[Belonging] = []
     for study in _with_placebo(catalogue, name):
         first, *rest = [
-            catalogue.storage.get_n_trials(catalogue.storage.get_study_id_from_name(one))
+            catalogue.storage.get_n_trials(catalogue.storage.get_study_id_from_name(one), ENDED)
             for one in catalogue.family(study)
         ]
         trials, trainings = trials + first, trainings + sum(rest)

@@ -190,15 +190,16 @@ def refuse_another_database(path: Path) -> None:
 
 
 def counts_of(path: Path) -> dict[str, int]:
-    """Return how many trials each study in a file has; the trainings after a search not counted.
+    """Return how many trials of each study in a file have ended, those of its search.
 
     Raises:
         StoreError: it is not an Optuna database.
     """
     with connected(path) as connection:
         rows = connection.execute(
-            "SELECT study_name, count(trial_id) FROM studies LEFT JOIN trials USING (study_id) "
-            "GROUP BY study_id ORDER BY study_name"
+            "SELECT study_name, count(trial_id) FROM studies LEFT JOIN trials "
+            "ON trials.study_id = studies.study_id AND state NOT IN ('RUNNING', 'WAITING') "
+            "GROUP BY studies.study_id ORDER BY study_name"
         ).fetchall()
     return {name: count for name, count in rows if not name.endswith(evidence_name(""))}
 

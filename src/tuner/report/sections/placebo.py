@@ -42,6 +42,10 @@ def placebo_in_words(facts: Mapping[str, Any]) -> str:
     )
     if found["gain"] is None:
         return joined(text, luck)
+    if found["gain"] < 0:
+        loss = difference(metric, -found["gain"])
+        own = phrase("On its own targets the search was {loss} worse than the baseline.", loss=loss)
+        return joined(text, luck, own)
     own = phrase(
         "On its own targets the search improved on the baseline by {gain}.",
         gain=difference(metric, found["gain"]),
