@@ -167,7 +167,8 @@ def test_a_backup_under_writes_is_whole(writer: Writer, tmp_path: Path) -> None:
         counts.append(count)
         study = optuna.load_study(study_name=None, storage=open_storage(other.url, create=False))
         trials = study.get_trials(deepcopy=False)
-        assert [trial.number for trial in trials] == list(range(count))
+        assert [trial.number for trial in trials] == list(range(len(trials)))
+        assert sum(trial.state.is_finished() for trial in trials) == count
         artifacts = [
             json.loads(value)["artifact_id"]
             for trial in trials

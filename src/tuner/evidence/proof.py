@@ -76,8 +76,8 @@ class Proof:
         kept, proof = dict(facts), self
         while not plan.is_over:
             plan = replace(plan, made=plan.made + 1)
-            proof = proof._of_those_that_train(plan.models[plan.made - 1])
-            plan, kept = proof._make(plan, kept)
+            proof = proof.trained(plan.models[plan.made - 1])
+            plan, kept = proof.take_look(plan, kept)
             if not plan.is_over:
                 more = plan.models[plan.made] - plan.models[plan.made - 1]
                 self.say(
@@ -85,7 +85,7 @@ class Proof:
                     "the second and last look, which was planned before the first."
                 )
 
-    def _make(self, plan: Plan, facts: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
+    def take_look(self, plan: Plan, facts: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
         """Make a look and store what it has shown; return the plan after it, and what is stored."""
         tested = self._look(plan)
         rivals: Mapping[str, Any] = facts.get("rivals") or {
@@ -106,7 +106,7 @@ class Proof:
         self.study.set_user_attr(CONFIRMATION, kept)
         return plan, kept
 
-    def _of_those_that_train(self, models: int) -> Proof:
+    def trained(self, models: int) -> Proof:
         """Train so many models of each arm; return the proof without a recipe that diverges.
 
         Raises:
@@ -120,7 +120,7 @@ class Proof:
         try:
             trainings.models(models)
         except UnreliableError as error:
-            return self._without(error)._of_those_that_train(models)
+            return self._without(error).trained(models)
         return self
 
     def _without(self, error: UnreliableError) -> Proof:

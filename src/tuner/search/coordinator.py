@@ -175,7 +175,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         return sum(1 for _ in takewhile(self._is_still_over, trials))
 
     def _is_still_over(self, trial: FrozenTrial) -> bool:
-        """Whether a trial was passed over, and would be by the limits of now."""
+        """Whether a trial was passed over, and the present limits would pass it over again."""
         if not was_passed_over(trial):
             return False
         try:
