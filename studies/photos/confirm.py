@@ -59,6 +59,7 @@ BEFORE = FlowersHyperparameters(
 NOW = replace(BEFORE, head="both", closer=True)
 POOLED = replace(NOW, pool_first=True)
 LONG = replace(POOLED, augmentation=0.7, epochs=160)
+MUON = replace(LONG, optimizer="muon", learning_rate=6e-3)
 ARMS = {
     "before": BEFORE,
     "closer, both": NOW,
@@ -71,6 +72,10 @@ ARMS = {
     "learning rate 6e-3": replace(LONG, learning_rate=6e-3),
     "3 blocks, 32 channels": replace(LONG, depth=3, width=32),
     "4 blocks, 32 channels": replace(LONG, width=32),
+    "Muon": MUON,
+    "Muon, learning rate 1e-2": replace(MUON, learning_rate=1e-2),
+    "Muon, 120 epochs": replace(MUON, epochs=120),
+    "Muon, 80 epochs": replace(MUON, epochs=80),
     "augmentation 0.8, 160 epochs": replace(NOW, augmentation=0.8, epochs=160),
 }
 

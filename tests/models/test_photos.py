@@ -84,11 +84,12 @@ def test_both_poolings_stand_side_by_side() -> None:
         ("head", ("flatten", "average", "both"), "both"),
         ("head", ("flatten", "average"), "average"),
         ("closer", (False, True), True),
+        ("optimizer", ("adam", "adamw", "muon"), "muon"),
     ],
 )
 def test_a_guess_takes_up_what_a_space_names(
     name: str, choices: tuple[object, ...], likeliest: object
 ) -> None:
-    seen = Situation(rows=80, classes=5, features=3 * 64 * 64, side=64, decoupled=True)
+    seen = Situation(rows=80, classes=5, features=3 * 64 * 64, side=64, optimizer="muon")
     prior = cnn_priors(seen)[name]
     assert max(choices, key=lambda one: prior.weight(one, 0, 0)) == likeliest

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tuner import Dataset
     from tuner.study.configuration import StudyConfig
 
-SEEN = Situation(rows=48, classes=2, features=2, side=None, decoupled=True)
+SEEN = Situation(rows=48, classes=2, features=2, side=None, optimizer="adamw")
 
 
 def with_guesses(config: StudyConfig, guesses: Any) -> StudyConfig:
@@ -318,8 +318,8 @@ def test_a_prior_speaks_of_how_the_decay_is_meant() -> None:
     """AdamW's decay is stronger than one in the loss, for every family."""
     for baseline in (MLPHyperparameters(), OwnHyperparameters()):
         apart, together = (
-            priors_for(baseline, replace(SEEN, decoupled=decoupled))["weight_decay"].centre(0, 1)
-            for decoupled in (True, False)
+            priors_for(baseline, replace(SEEN, optimizer=optimizer))["weight_decay"].centre(0, 1)
+            for optimizer in ("adamw", "adam")
         )
         assert apart is not None
         assert together is not None

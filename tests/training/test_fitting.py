@@ -387,7 +387,9 @@ def test_outputs_of_another_shape_are_refused(
 
 def test_an_optimizer_that_is_not_known_is_named(tiny: Dataset) -> None:
     other = replace(TINY_CASE.baseline, optimizer="sgd")
-    with pytest.raises(TrainingError, match="optimizer is 'sgd'; the trainer knows 'adam' and"):
+    with pytest.raises(
+        TrainingError, match="optimizer is 'sgd'; the trainer knows 'adam', 'adamw' and 'muon'"
+    ):
         run(TINY_CASE, other, tiny, three_folds(tiny), 0, Plan())
 
 

@@ -165,7 +165,7 @@ BROKEN: dict[str, tuple[Case, str]] = {
     ),
     "optimizer of an arm": (
         replace(TINY_CASE, recipe=replace(TINY_CASE.recipe, optimizer="sgd")),
-        "optimizer is 'sgd'; the trainer knows 'adam' and 'adamw'",
+        "optimizer is 'sgd'; the trainer knows 'adam', 'adamw' and 'muon'",
     ),
 }
 

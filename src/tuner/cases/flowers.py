@@ -50,7 +50,7 @@ def suggest(trial: BaseTrial) -> FlowersHyperparameters:
         label_smoothing=trial.suggest_float("label_smoothing", 0.0, 0.2),
         learning_rate=trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
         weight_decay=trial.suggest_categorical("weight_decay", (0.0, 1e-4, 1e-3, 1e-2, 5e-2)),
-        optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw")),
+        optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw", "muon")),
         # Not 4: an epoch takes a quarter longer (studies/photos), and searches spent most on those.
         batch_size=trial.suggest_categorical("batch_size", (8, 16, 32)),
         epochs=trial.suggest_int("epochs", 10, 160, step=5),

@@ -50,7 +50,7 @@ def suggest(trial: BaseTrial) -> MnistHyperparameters:
         label_smoothing=trial.suggest_float("label_smoothing", 0.0, 0.1),
         learning_rate=trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
         weight_decay=trial.suggest_categorical("weight_decay", (0.0, 1e-4, 1e-3, 1e-2, 5e-2)),
-        optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw")),
+        optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw", "muon")),
         batch_size=trial.suggest_categorical("batch_size", (64, 128, 256)),
         step_lr=step_lr,
         step_size=trial.suggest_int("step_size", 1, 4) if step_lr else baseline.step_size,

@@ -136,7 +136,7 @@ class Scale:
             else baseline.label_smoothing,
             learning_rate=trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
             weight_decay=trial.suggest_categorical("weight_decay", (0.0, 1e-4, 1e-3, 1e-2, 5e-2)),
-            optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw")),
+            optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw", "muon")),
             batch_size=trial.suggest_categorical("batch_size", self.batches),
             epochs=trial.suggest_int("epochs", self.least_epochs, self.epochs, step=self.step),
             step_lr=step_lr,

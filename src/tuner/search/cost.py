@@ -10,6 +10,7 @@ from tuner.data.splits import folds
 from tuner.errors import CaseError
 from tuner.training.blame import blame
 from tuner.training.inference import applied_by
+from tuner.training.optimizing import uses_muon
 from tuner.training.randomness import undisturbed
 from tuner.training.work import Work
 
@@ -56,7 +57,15 @@ class Costs:
         except Exception as error:
             raise CaseError(f"case {case.name!r}: build fails: {blame(error)}") from error
         kind, applied = self._data.development.features.dtype, applied_by(case, hyperparameters)
-        one = Work.count(model, inputs.inputs, 1, kind, applied, self._plan.device)
+        one = Work.count(
+            model,
+            inputs.inputs,
+            1,
+            kind,
+            applied,
+            self._plan.device,
+            muon=uses_muon(case, hyperparameters),
+        )
         steps = math.ceil(self._rows / hyperparameters.batch_size)
         validation = one.validation_row * self._held_out + one.validation
         epoch = one.training_row * self._rows + one.step * steps

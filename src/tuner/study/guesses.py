@@ -22,7 +22,7 @@ from optuna.distributions import CategoricalDistribution
 
 from tuner.case.space import check_inside, drawn_by, space
 from tuner.data.splits import folds
-from tuner.models.priors import is_known_family, priors_for
+from tuner.models.priors import is_known_family, optimizer_for, priors_for
 from tuner.models.priors.situation import Situation
 from tuner.own.loops.trial import OneByOneSampler, middle
 from tuner.seeds import Stream, derive
@@ -87,15 +87,15 @@ def priors_of(case: Case, data: Dataset, seed: int, fixed: Mapping[str, Any]) ->
     if "learning_rate" not in drawn or case.optimizer is not None or case.step is not None:
         return {}
     optimizers = drawn.get("optimizer")
-    able = isinstance(optimizers, CategoricalDistribution) and "adamw" in optimizers.choices
-    chosen = fixed.get("optimizer", "adamw" if able else case.baseline.optimizer)
+    choices = optimizers.choices if isinstance(optimizers, CategoricalDistribution) else ()
+    likely = optimizer_for(case.baseline, choices) or case.baseline.optimizer
     shape = data.row_shape
     situation = Situation(
         rows=len(folds(data.development, data.validation, seed)[0].training),
         classes=len(data.classes),
         features=data.table.width if data.table else math.prod(shape),
         side=min(shape[1:]) if len(shape) == 3 else None,
-        decoupled=chosen == "adamw",
+        optimizer=fixed.get("optimizer", likely),
     )
     known = priors_for(case.baseline, situation)
     return {name: prior for name, prior in known.items() if name in drawn}

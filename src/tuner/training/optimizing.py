@@ -10,20 +10,19 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau,
 from tuner.case.batch import Optimization
 from tuner.errors import TrainingError
 from tuner.training.device import CARD
+from tuner.training.muon import Muon
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import nn
 
     from tuner.case.contract import Case, Hyperparameters
+    from tuner.training.plan import Plan
 
 RISE = 0.2  # share of a one-cycle schedule in which the learning rate rises
 NOTHING_TO_TRAIN = "the model has no parameter that requires a gradient, so it cannot learn"
-OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-}
+ADAM: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+MUON = "muon"
+OPTIMIZERS = (*ADAM, MUON)
 
 
 def check(hyperparameters: Hyperparameters, case: Case) -> None:
@@ -53,33 +52,45 @@ def unknown_optimizer(name: object) -> str | None:
     """Say what is wrong with the name of an optimizer; None: it is known."""
     if name in OPTIMIZERS:
         return None
-    return f"optimizer is {name!r}; the trainer knows {' and '.join(map(repr, OPTIMIZERS))}"
+    *others, last = map(repr, OPTIMIZERS)
+    return f"optimizer is {name!r}; the trainer knows {', '.join(others)} and {last}"
+
+
+def uses_muon(case: Case, hyperparameters: Hyperparameters) -> bool:
+    """Whether a training takes steps of Muon."""
+    return case.optimizer is None and hyperparameters.optimizer == MUON
 
 
 def make_optimizer(
-    weights: Sequence[nn.Parameter], hyperparameters: Hyperparameters
+    model: nn.Module, hyperparameters: Hyperparameters, plan: Plan
 ) -> torch.optim.Optimizer:
     """Make the optimizer that the hyperparameters name.
 
     Raises:
         TrainingError: there is nothing to train.
     """
+    weights = list(model.parameters())
     if not any(weight.requires_grad for weight in weights):
         raise TrainingError(NOTHING_TO_TRAIN)
     on_card = weights[0].device.type == CARD
     # A recorded step reads the rate where it was: a schedule has to change it there.
     rate = torch.tensor(hyperparameters.learning_rate, device=CARD) if on_card else None
-    return OPTIMIZERS[hyperparameters.optimizer](
+    lr = hyperparameters.learning_rate if rate is None else rate
+    decay = hyperparameters.weight_decay
+    if hyperparameters.optimizer == MUON:
+        kind = torch.bfloat16 if plan.precision == "bfloat16" else torch.float32
+        return Muon(model, lr, decay, kind)
+    return ADAM[hyperparameters.optimizer](
         weights,
-        lr=hyperparameters.learning_rate if rate is None else rate,
-        weight_decay=hyperparameters.weight_decay,
+        lr=lr,
+        weight_decay=decay,
         fused=True,
         capturable=on_card,
     )
 
 
 def make_optimization(
-    case: Case, model: nn.Module, hyperparameters: Hyperparameters, steps: int
+    case: Case, model: nn.Module, hyperparameters: Hyperparameters, steps: int, plan: Plan
 ) -> tuple[torch.optim.Optimizer, Schedule]:
     """Make optimizer and schedule, as the hyperparameters name them or as the case makes them.
 
@@ -90,7 +101,7 @@ def make_optimization(
         TrainingError: there is nothing to train, or the case's own function returns something else.
     """
     if case.optimizer is None:
-        optimizer = make_optimizer(list(model.parameters()), hyperparameters)
+        optimizer = make_optimizer(model, hyperparameters, plan)
         return optimizer, _schedule(optimizer, hyperparameters, steps)
     made: object = case.optimizer(model, hyperparameters, steps)
     if isinstance(made, torch.optim.Optimizer):

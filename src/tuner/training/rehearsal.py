@@ -206,7 +206,7 @@ def _trained(
         raise type(error)(f"{error} (see {where})" if where else str(error)) from error
     loss.backward()
     if case.optimizer is not None:
-        optimizer, schedule = make_optimization(case, forward.module, hyperparameters, 1)
+        optimizer, schedule = make_optimization(case, forward.module, hyperparameters, 1, plan)
         optimizer.step()
         schedule.end_batch()
         schedule.end_epoch()

@@ -11,7 +11,7 @@ from tuner.training.forward import Forward
 from tuner.training.inference import Fitted, applied_by
 from tuner.training.lanes import Lane
 from tuner.training.networks import gather
-from tuner.training.optimizing import make_optimization
+from tuner.training.optimizing import make_optimization, uses_muon
 from tuner.training.recording import recorder_for
 from tuner.training.tally import Tally
 from tuner.training.work import Work
@@ -48,7 +48,15 @@ class Trainer:
         asked = applied_by(case, hyperparameters)
         kind = data.development.features.dtype
         inputs = shape_of(data).inputs
-        self.costs = Work.count(first, inputs, len(learners), kind, asked, plan.device)
+        self.costs = Work.count(
+            first,
+            inputs,
+            len(learners),
+            kind,
+            asked,
+            plan.device,
+            muon=uses_muon(case, hyperparameters),
+        )
         self.work = 0.0
         originals = [learner.network for learner in learners]
         self.recorder = recorder_for(case, originals, self.lane, sources)
@@ -59,7 +67,7 @@ class Trainer:
             order = torch.arange(size, device=plan.device)
             steps = len(self._batches([order] * len(learners)))
             self.optimizer, self.schedule = make_optimization(
-                case, self.forward.module, hyperparameters, steps
+                case, self.forward.module, hyperparameters, steps, plan
             )
             self.tally = Tally(case.metric, self.forward.rows.scalers, plan.device)
 

@@ -26,6 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tuner.data.scaling import WHOLE
 from tuner.training.device import CARD
 from tuner.training.inference import call
+from tuner.training.muon import hidden_weights, operations
 from tuner.training.randomness import seed_others, undisturbed
 from tuner.unpromised.by_torch import leaves
 
@@ -42,6 +43,7 @@ OPERATIONS_PER_STEP = 1.5e8  # a third of a millisecond, however small the netwo
 # of which a layer has some in a step. In the same unit, so that a millisecond is 4.5e8.
 ON_CARD_PER_LAYER = 7e6  # in a step, forward and backward; a validation has a third of it
 ON_CARD_PER_STEP = 6e7  # batch, loss, optimizer
+ON_CARD_PER_MATRIX = 2e7  # of Muon, some 30 kernels; not measured
 ON_CARD_PER_PRODUCT = 0.01
 ON_CARD_PER_ACTIVATION = 2.0
 
@@ -71,6 +73,8 @@ class Work:
         kind: torch.dtype = torch.float32,
         apply: Apply | None = None,
         device: str = "cpu",
+        *,
+        muon: bool = False,
     ) -> Self:
         """Count it on a model, which is left as it is; so are all random generators.
 
@@ -84,6 +88,7 @@ class Work:
             kind: of the features; whole numbers but pixels reach the model as they are.
             apply: how a case applies its model; None: it is called with a batch.
             device: that it is trained on. What is counted is the same, what it costs is not.
+            muon: whether its optimizer is Muon.
         """
         rows = torch.zeros(2, *row_shape, dtype=kind if kind in WHOLE else torch.float32)
         weights = sum(weight.numel() for weight in model.parameters())
@@ -97,13 +102,17 @@ class Work:
                 + 2 * ON_CARD_PER_ACTIVATION * trained.activations,
                 validation_row=ON_CARD_PER_PRODUCT * used.products
                 + ON_CARD_PER_ACTIVATION * used.activations,
-                step=ON_CARD_PER_LAYER * trained.layers + ON_CARD_PER_STEP,
+                step=ON_CARD_PER_LAYER * trained.layers
+                + ON_CARD_PER_STEP
+                + (ON_CARD_PER_MATRIX * len(hidden_weights(model)) if muon else 0.0),
                 validation=ON_CARD_PER_LAYER / 3 * used.layers,
             )
         return cls(
             training_row=3 * trained.products + 2 * OPERATIONS_PER_ACTIVATION * trained.activations,
             validation_row=used.products + OPERATIONS_PER_ACTIVATION * used.activations,
-            step=OPERATIONS_PER_WEIGHT * weights * copies + OPERATIONS_PER_STEP,
+            step=OPERATIONS_PER_WEIGHT * weights * copies
+            + OPERATIONS_PER_STEP
+            + (operations(model, copies) if muon else 0.0),
         )
 
 

@@ -16,7 +16,7 @@ from tuner.models.priors.mlp import mlp_priors
 from tuner.models.priors.training import training_priors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tuner.case.contract import Hyperparameters
     from tuner.models.priors.kinds import Prior
@@ -35,6 +35,16 @@ def priors_for(baseline: Hyperparameters, situation: Situation) -> Mapping[str, 
     if isinstance(baseline, MLPHyperparameters):
         return mlp_priors(situation)
     return training_priors(situation)
+
+
+def optimizer_for(baseline: Hyperparameters, choices: Sequence[object]) -> str | None:
+    """Return which of some optimizers is known to do best; None: nothing is known of these.
+
+    Args:
+        baseline: of the case: its class tells the family of models.
+    """
+    ranked = ("muon", "adamw") if isinstance(baseline, CNNHyperparameters) else ("adamw",)
+    return next((one for one in ranked if one in choices), None)
 
 
 def is_known_family(baseline: Hyperparameters) -> bool:

@@ -13,6 +13,8 @@ nets" | AdamW in one cycle up to 3e-3 |
 | Tan and Le 2019, arXiv:1905.11946 | dropout of 0.2 before the output of the smallest network |
 | Jordan 2024, arXiv:2404.00498, and its `airbench94` | 10 epochs of 50,000 images; the mean over \
 an image and its mirror image in use; convolution, pooling and BatchNorm, in this order |
+| Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks" | Muon, which his \
+`airbench94` takes for its kernels |
 | Howard and Gugger 2020, arXiv:2002.04688 | average and largest value of each map, side by side |
 | Simonyan and Zisserman 2015, arXiv:1409.1556, section 4.2 | the mean over several scales in use |
 | Brigato et al. 2021, arXiv:2108.13122 | few images: many epochs, small batches and a tuned \
@@ -20,8 +22,9 @@ weight decay make plain cross entropy as good as methods made for few images |
 | Steiner et al. 2022, arXiv:2106.10270 | the fewer images, the more augmentation and the longer \
 trainings pay |
 
-The rows on pooling and on scales, the last one, and the order of pooling and BatchNorm were added
-later, after tests on classes of Flowers-102 that no case has (`studies/photos`).
+The rows on pooling and on scales, on Muon, whose learning rate is from there, the last one, and the
+order of pooling and BatchNorm were added later, after tests on classes of Flowers-102 that no case
+has (`studies/photos`).
 
 Rules of thumb: as many poolings as leave maps of about 4 pixels a side; augmentation in the middle
 of its range, or above it for few images; epochs at the end of the range of a case, which has been
@@ -50,7 +53,7 @@ def cnn_priors(situation: Situation) -> dict[str, Prior]:
     blocks = math.log2(max((situation.side or 32) / LAST_MAP, 2))
     return {
         **training_priors(situation),
-        "learning_rate": Around(3e-3, 1.8),
+        "learning_rate": Around(6e-3 if situation.optimizer == "muon" else 3e-3, 1.8),
         "weight_decay": decay,
         "epochs": Upper(share=1.0, most=30 if situation.rows >= MANY else math.inf),
         "depth": Near(round(blocks), 0.7),

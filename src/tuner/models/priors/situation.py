@@ -14,11 +14,16 @@ class Situation:
         classes: how many there are; 0: the target is a number.
         features: columns of a table; of images all values of one.
         side: pixels of an image's shorter side; None: the rows are not images.
-        decoupled: whether the weight decay is that of AdamW, and not a term of the loss.
+        optimizer: by name.
     """
 
     rows: int
     classes: int
     features: int
     side: int | None
-    decoupled: bool
+    optimizer: str
+
+    @property
+    def decoupled(self) -> bool:
+        """Whether the weight decay is that of AdamW, and not a term of the loss."""
+        return self.optimizer in ("adamw", "muon")

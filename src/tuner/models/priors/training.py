@@ -34,7 +34,7 @@ def training_priors(situation: Situation) -> dict[str, Prior]:
     decay = Around(1e-2, 4, zero=0.05) if situation.decoupled else Around(1e-4, 4, zero=0.3)
     return {
         "learning_rate": Around(1e-3, 2.5),
-        "optimizer": Share({"adamw": 1.0}),
+        "optimizer": Share({situation.optimizer: 1.0}),
         "weight_decay": decay,
         "batch_size": Around(math.sqrt(situation.rows / 2), 1.6),
         "epochs": Upper(),

@@ -1,0 +1,152 @@
+"""Muon: steps of hidden layers' weights that are as long in each direction of a matrix.
+
+| source | what is taken from it |
+| --- | --- |
+| Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks" | the steps, and \
+the iteration that makes them; kernels as matrices; the output and all that is no matrix by AdamW |
+| Liu et al. 2025, arXiv:2502.16982, section 2.2 | the length of a step, by which learning rate \
+and weight decay are those of AdamW |
+
+`torch.optim.Muon` computes the same. It takes matrices alone, not kernels or stacks of networks,
+and a card could not record its steps, as it reads the learning rate in Python.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from tuner.training.stacking import StackedLinear
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+MOMENTUM = 0.95
+COEFFICIENTS = 3.4445, -4.7750, 2.0315  # of the iteration, Jordan et al.
+ITERATIONS = 5
+LENGTH = 0.2  # root mean square of AdamW's steps, Liu et al.
+SMALLEST = 1e-7  # length of a gradient
+# Each in floating-point operations of a product that take as long: see `tuner.training.work`.
+OPERATIONS_PER_MATRIX = 2.5e8
+OPERATIONS_PER_PRODUCT = 2.0
+
+
+class Muon(torch.optim.Optimizer):
+    """Steps of hidden weights by Muon, and of all others by AdamW, at the same learning rate.
+
+    Args:
+        module: what is trained; weights that need no gradient are left out.
+        lr: learning rate; a tensor of no dimensions on a card, so that steps can be recorded.
+        weight_decay: apart from the loss, as AdamW's.
+        kind: that products are computed in.
+    """
+
+    def __init__(
+        self, module: nn.Module, lr: float | Tensor, weight_decay: float, kind: torch.dtype
+    ) -> None:
+        hidden = hidden_weights(module)
+        taken = {id(weight) for weight, _ in hidden}
+        others = [one for one in module.parameters() if one.requires_grad and id(one) not in taken]
+        recorded = isinstance(lr, torch.Tensor)
+        self._others = torch.optim.AdamW(
+            [{"params": others}],
+            lr=lr.clone() if isinstance(lr, torch.Tensor) else lr,
+            weight_decay=weight_decay,
+            fused=True,
+            capturable=recorded,
+        )
+        self._kind = kind
+        groups: list[dict[str, Any]] = [
+            {"params": [weight for weight, one in hidden if one == stacked], "stacked": stacked}
+            for stacked in (False, True)
+        ]
+        super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
+        self._own = self.param_groups
+        # A schedule changes the rate of all groups that it is shown.
+        self.param_groups = [*self._own, *self._others.param_groups]
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Take a step."""
+        del closure
+        for group in self._own:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    self._step(weight, weight.grad, group)
+        self._others.step()
+
+    def _step(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state, rate = self.state[weight], group["lr"]
+        if not state:
+            state["momentum"] = torch.zeros_like(gradient)
+        state["momentum"].lerp_(gradient, 1 - MOMENTUM)
+        ahead = gradient.lerp(state["momentum"], MOMENTUM)
+        matrices = ahead if group["stacked"] else ahead.flatten(1)
+        length = LENGTH * math.sqrt(max(matrices.shape[-2:]))
+        step = orthogonal(matrices.to(self._kind)).to(weight.dtype).view_as(ahead)
+        weight.mul_(1 - rate * group["weight_decay"])
+        weight.sub_(step * (rate * length))
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Return matrices of the same singular vectors, whose singular values are all near 1.
+
+    They are from 0.7 to 1.2: it is fast, and does a training no harm (Jordan et al. 2024).
+
+    >>> made = orthogonal(torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.5, 0.0]]))
+    >>> bool(((0.6 < made.diag()) & (made.diag() < 1.3)).all())
+    True
+
+    Args:
+        matrices: (..., rows, columns).
+    """
+    first, second, third = COEFFICIENTS
+    wide = matrices.shape[-2] <= matrices.shape[-1]
+    made: Tensor = matrices if wide else matrices.mT
+    made = made / torch.linalg.vector_norm(made, dim=(-2, -1), keepdim=True).clamp(min=SMALLEST)
+    for _ in range(ITERATIONS):
+        square = made @ made.mT
+        made = first * made + (second * square + third * square @ square) @ made
+    return made if wide else made.mT
+
+
+def hidden_weights(module: nn.Module) -> list[tuple[nn.Parameter, bool]]:
+    """Return the weights that are matrices between hidden layers, and which are stacked.
+
+    Those are of convolutions and linear layers. The last of all is the output's, and left out.
+    """
+    layers = list(_layers(module))
+    found = {
+        id(layer.weight): (layer.weight, isinstance(layer, StackedLinear))
+        for layer in layers[:-1]
+        if isinstance(layer.weight, nn.Parameter) and layer.weight.requires_grad
+    }
+    if layers:
+        found.pop(id(layers[-1].weight), None)  # shared with the output
+    return list(found.values())
+
+
+def _layers(module: nn.Module) -> Iterator[Any]:
+    for layer in module.modules():
+        convolution = isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and layer.groups == 1
+        if convolution or isinstance(layer, nn.Linear | StackedLinear):
+            yield layer
+
+
+def operations(module: nn.Module, copies: int) -> float:
+    """Return what a step takes beside that of AdamW, in the unit of `tuner.training.work`.
+
+    Args:
+        copies: how many networks like this one it is taken for.
+    """
+    total = 0.0
+    for weight, _ in hidden_weights(module):
+        rows, columns = sorted((len(weight), weight.numel() // len(weight)))
+        products = ITERATIONS * (4.0 * rows**2 * columns + 2.0 * rows**3)
+        total += OPERATIONS_PER_MATRIX + OPERATIONS_PER_PRODUCT * copies * products
+    return total

@@ -1,0 +1,193 @@
+"""Muon: against torch's own on matrices, what it leaves to AdamW, schedules, and what it costs."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
+
+from tuner.case.contract import Shape
+from tuner.models.cnn import CNNHyperparameters, build_cnn
+from tuner.training.muon import Muon, hidden_weights, operations, orthogonal
+from tuner.training.stacking import Stack
+from tuner.training.work import Work
+
+SHAPE = Shape((3, 16, 16), 5)
+RATE, DECAY = 1e-2, 0.1
+
+
+def linear() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+
+
+def cnn() -> nn.Module:
+    torch.manual_seed(0)
+    made = CNNHyperparameters(width=4, hidden=8, batch_norm=True, pool_first=True)
+    return build_cnn(made, SHAPE)
+
+
+def batch(seed: int, *shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def steps(model: nn.Module, optimizer: torch.optim.Optimizer, rows: Tensor, count: int = 5) -> None:
+    """Take steps of any loss that is not flat."""
+    for _ in range(count):
+        optimizer.zero_grad()
+        model(rows).square().mean().backward()
+        optimizer.step()
+
+
+def test_matrices_take_the_steps_of_torchs_muon() -> None:
+    ours, theirs = linear(), linear()
+    rows = batch(1, 20, 6)
+    steps(ours, Muon(ours, RATE, DECAY, torch.bfloat16), rows)
+    hidden = [weight for weight, _ in hidden_weights(theirs)]
+    others = [one for one in theirs.parameters() if all(one is not two for two in hidden)]
+    muon = torch.optim.Muon(
+        hidden, lr=RATE, weight_decay=DECAY, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+    )
+    adamw = torch.optim.AdamW(others, lr=RATE, weight_decay=DECAY, fused=True)
+    for _ in range(5):
+        muon.zero_grad()
+        adamw.zero_grad()
+        theirs(rows).square().mean().backward()
+        muon.step()
+        adamw.step()
+    start = linear()
+    for own, other, before in zip(
+        ours.parameters(), theirs.parameters(), start.parameters(), strict=True
+    ):
+        moved = (other - before).norm()
+        assert moved > 0
+        # Rounded to bfloat16 in another order.
+        assert (own - other).norm() < 0.03 * moved
+
+
+def test_a_kernel_is_the_matrix_of_its_channels() -> None:
+    """Whatever the memory format: a step of a kernel is that of the matrix that it is."""
+    kernel, flat = nn.Conv2d(3, 4, 3, bias=False), nn.Linear(27, 4, bias=False)
+    flat.weight.data.copy_(kernel.weight.data.flatten(1))
+    gradient = batch(2, 4, 3, 3, 3)
+    for last in (False, True):
+        alone, matrix = deepcopy(kernel), deepcopy(flat)
+        if last:
+            alone.to(memory_format=torch.channels_last)
+        alone.weight.grad = gradient.clone()
+        matrix.weight.grad = gradient.flatten(1)
+        for layer in (alone, matrix):
+            network = nn.Sequential(layer, nn.Linear(4, 1))
+            Muon(network, RATE, DECAY, torch.float32).step()
+        assert torch.allclose(alone.weight.flatten(1), matrix.weight)
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (3, 5, 7), (16, 16), (1, 6)])
+def test_singular_values_are_near_one(shape: tuple[int, ...]) -> None:
+    matrices = batch(3, *shape)
+    made = orthogonal(matrices)
+    values = torch.linalg.svdvals(made)
+    assert values.min() > 0.6
+    assert values.max() < 1.3
+    before = torch.linalg.svd(matrices, full_matrices=False)
+    turned = before.U.mT @ made @ before.Vh.mT
+    assert torch.allclose(turned, torch.diag_embed(turned.diagonal(dim1=-2, dim2=-1)), atol=1e-3)
+
+
+def test_a_gradient_of_nothing_moves_nothing() -> None:
+    assert torch.equal(orthogonal(torch.zeros(3, 5)), torch.zeros(3, 5))
+
+
+def test_a_step_is_as_long_as_one_of_adamw() -> None:
+    """Root mean square 0.2, as Liu et al. 2025 found AdamW's to be, within what is not exact."""
+    model = linear()
+    (_, (weight, _)) = hidden_weights(model)
+    before = weight.detach().clone()
+    steps(model, Muon(model, RATE, 0.0, torch.float32), batch(4, 20, 6), 1)
+    length = (weight - before).square().mean().sqrt().item()
+    assert length == pytest.approx(0.2 * RATE, rel=0.3)
+
+
+def shared() -> nn.Module:
+    """The output has the weights of a hidden layer."""
+    first, second, output = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+    output.weight = second.weight
+    return nn.Sequential(first, second, output)
+
+
+def frozen() -> nn.Module:
+    model = linear()
+    model[0].weight.requires_grad_(False)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "count"),
+    [
+        (linear(), 2),
+        (frozen(), 1),
+        (shared(), 1),
+        (cnn(), 3),
+        (nn.Sequential(nn.Conv2d(4, 4, 3, groups=2), nn.Linear(4, 2)), 0),
+        (nn.Sequential(nn.Embedding(5, 4), nn.LSTM(4, 4)), 0),
+        (nn.Linear(4, 2), 0),
+        (Stack([linear(), linear()], []), 2),
+    ],
+    ids=["linear", "frozen", "shared", "cnn", "groups", "others", "one", "stack"],
+)
+def test_what_lies_between_hidden_layers(model: nn.Module, count: int) -> None:
+    """Not the output, nor what needs no gradient; each weight once."""
+    found = hidden_weights(model)
+    assert len(found) == count
+    optimizer = Muon(model, RATE, DECAY, torch.float32)
+    held = [id(one) for group in optimizer.param_groups for one in group["params"]]
+    trained = [id(one) for one in model.parameters() if one.requires_grad]
+    assert sorted(held) == sorted(trained)
+
+
+def test_a_stack_takes_the_steps_that_its_members_would_take() -> None:
+    members = [linear(), linear()]
+    for number, member in enumerate(members):
+        for weight in member.parameters():
+            weight.data.add_(0.1 * number)
+    alone = [deepcopy(member) for member in members]
+    stack, rows = Stack(members, []), batch(5, 2, 20, 6)
+    optimizer = Muon(stack, RATE, DECAY, torch.float32)
+    for _ in range(3):
+        optimizer.zero_grad()
+        (2 * stack(rows).square().mean()).backward()
+        optimizer.step()
+    for place, (member, other) in enumerate(zip(stack.unstack(), alone, strict=True)):
+        steps(other, Muon(other, RATE, DECAY, torch.float32), rows[place], 3)
+        for one, two in zip(member.parameters(), other.parameters(), strict=True):
+            assert torch.allclose(one, two, atol=1e-5)
+
+
+@pytest.mark.parametrize("asked", [StepLR, OneCycleLR])
+def test_a_schedule_changes_the_rate_of_all_weights(asked: type[LRScheduler]) -> None:
+    model = cnn()
+    optimizer = Muon(model, RATE, DECAY, torch.float32)
+    made = (
+        StepLR(optimizer, 1, 0.0)
+        if asked is StepLR
+        else OneCycleLR(optimizer, RATE, total_steps=3, cycle_momentum=False, final_div_factor=1e30)
+    )
+    rows = batch(6, 4, 3, 16, 16)
+    for _ in range(1 if asked is StepLR else 2):
+        steps(model, optimizer, rows, 1)
+        made.step()
+    assert all(group["lr"] < 1e-20 for group in optimizer.param_groups)
+    before = [weight.clone() for weight in model.parameters()]
+    steps(model, optimizer, rows, 1)
+    assert all(map(torch.equal, before, model.parameters()))
+
+
+def test_what_it_costs_is_counted() -> None:
+    plain, ours = (Work.count(cnn(), SHAPE.inputs, 3, muon=one) for one in (False, True))
+    assert ours.training_row == plain.training_row
+    assert ours.step - plain.step == operations(cnn(), 3) > 0
+    on_card = [Work.count(cnn(), SHAPE.inputs, device="cuda", muon=one) for one in (False, True)]
+    assert on_card[1].step > on_card[0].step
