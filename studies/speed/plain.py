@@ -32,6 +32,7 @@ from torchvision.datasets import MNIST, Flowers102
 
 from tuner.case.contract import Shape
 from tuner.case.loading import load_case
+from tuner.training.muon import Muon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,10 +102,7 @@ def objective(
     load, shape = DATA[case.name]
     training, validation = load(hp, data_dir, seed)
     model = case.build(hp, shape).to(device)
-    optimizers = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    optimizer = optimizers[hp.optimizer](
-        model.parameters(), lr=hp.learning_rate, weight_decay=hp.weight_decay
-    )
+    optimizer = optimizer_of(model, hp)
     schedule: LRScheduler | None = None
     if hp.step_lr:
         schedule = StepLR(optimizer, hp.step_size, hp.gamma)
@@ -133,6 +131,13 @@ def objective(
             break
     trial.set_user_attr("best_epoch", best_epoch)
     return best
+
+
+def optimizer_of(model: nn.Module, hp: Any) -> torch.optim.Optimizer:
+    if hp.optimizer == "muon":  # torch's own does not take kernels
+        return Muon(model, hp.learning_rate, hp.weight_decay, torch.float32)
+    made: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    return made[hp.optimizer](model.parameters(), lr=hp.learning_rate, weight_decay=hp.weight_decay)
 
 
 def train(

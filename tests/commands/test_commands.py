@@ -220,20 +220,21 @@ def files(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "option",
+    "words",
     [
-        ("--trials", "0"),
-        ("--trials", "x"),
-        ("--workers", "0"),
-        ("--seeds", "-1"),
-        ("--seed", str(2**32)),
+        (TINY, "--trials", "0"),
+        (TINY, "--trials", "x"),
+        (TINY, "--workers", "0"),
+        (TINY, "--seeds", "-1"),
+        (TINY, "--seed", str(2**32)),
+        ("images", "--data", "photos", "--size", "x"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(
-    option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        study_main([TINY, *option])
+        study_main([*words])
     assert end.value.code == 2
     assert "it takes a whole number" in capsys.readouterr().err
 

@@ -50,7 +50,13 @@ def data_of(name: str) -> Dataset:
 
 def drawing(name: str) -> Any:
     """The baseline, with all that draws."""
-    wanted = {"dropout": 0.3, "augmentation": 0.5, "batch_norm": True, "batch_size": 8}
+    wanted = {
+        "dropout": 0.3,
+        "augmentation": 0.5,
+        "batch_norm": True,
+        "batch_size": 8,
+        "optimizer": "muon" if name in ("flowers", "housing") else "adam",
+    }
     baseline = CASES[name].baseline
     return replace(baseline, **{key: v for key, v in wanted.items() if hasattr(baseline, key)})
 

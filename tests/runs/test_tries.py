@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import optuna
 import pytest
 
 from tests.making import DATABASE, HERE, TINY
+from tuner.case.contract import Case
 from tuner.case.loading import load_case
 from tuner.commands.study import main
 from tuner.errors import UsageError
@@ -14,6 +16,10 @@ from tuner.runs.settings import StudySettings
 from tuner.runs.tries import parse_tries, with_trials_of
 from tuner.study.schema import SESSIONS, TRIED
 from tuner.study.store import load_study
+
+if TYPE_CHECKING:
+    from tuner.data.dataset import Dataset
+    from tuner.data.sources.folders import Folders
 
 LINE = [TINY, "--trials", "3", "--seeds", "0", "--workers", "1"]
 
@@ -107,3 +113,28 @@ def test_what_follows_is_a_function_of_what_was_typed(
 def test_what_cannot_be_tried_is_refused(typed: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_tries(load_case(TINY), {"dropout": 0.1}, [typed])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([TINY, "--fix", "widht=3"], "no hyperparameter 'widht'; did you mean 'width'"),
+        ([TINY, "--fix", "width=99"], "--fix width=99 is out of range"),
+        ([TINY, "--try", "width=99"], "--try width=99 is out of range"),
+        (["images", "--data", "photos", "--fix", "depht=3"], "did you mean 'depth'"),
+        (["images", "--data", "photos", "--try", "depth=3,epoch=9"], "did you mean 'epochs'"),
+    ],
+)
+def test_what_no_data_can_make_right_is_refused_before_any_is_read(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of pictures takes minutes to read."""
+
+    def read(case: Case, folders: Folders) -> Dataset:
+        raise AssertionError(f"the data of {case.name} is read from {folders}")
+
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    monkeypatch.setattr(Case, "dataset", read)
+    with pytest.raises(UsageError, match=said):
+        main([*words, "--seeds", "0"])

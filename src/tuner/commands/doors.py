@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import to_door
+from tuner.commands.options import whole_number
 from tuner.own.options import options_for, write
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def add_door(parser: argparse.ArgumentParser, door: str) -> None:
     for one in options_for(_given(door)):
         group.add_argument(
             f"--{one.name}",
-            type=one.kind,
+            type=whole_number(1) if one.kind is int else one.kind,
             required=one.required,
             choices=one.choices or None,
             metavar=one.metavar or None,

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.assignments import split_pairs
 from tuner.case.loading import load_case
 from tuner.case.reference import is_loop
 from tuner.case.source import source_of
-from tuner.case.space import parse_fixed
+from tuner.case.space import check_names, parse_fixed
 from tuner.case.space import remarks as space_remarks
 from tuner.data import cache, reading
 from tuner.data.sources.folders import Folders
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     import optuna
 
+    from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
     from tuner.engines.choosing import Backend
     from tuner.runs.observer import Observer
@@ -125,6 +127,7 @@ def _config(settings: StudySettings, observer: Observer) -> StudyConfig:
     case = load_case(settings.case)
     source = source_of(settings.case)
     workplace = settings.workplace
+    _check_typed(case, settings)
     dataset = case.dataset(Folders(given=settings.data_dir, own=workplace.data))
     case = case.settled(dataset).scored_by(settings.metric)
     if dataset.table is not None:
@@ -146,6 +149,21 @@ def _config(settings: StudySettings, observer: Observer) -> StudyConfig:
         metric=settings.metric,
         limits=settings.limits,
     )
+
+
+def _check_typed(case: Case, settings: StudySettings) -> None:
+    """Refuse what no data can make right, before any is read: pictures may take minutes.
+
+    Raises:
+        UsageError: --fix or --try names or asks for what cannot be.
+        CaseError: `suggest` fails.
+    """
+    if case.settle is None:  # the search space does not depend on the data
+        parse_tries(case, parse_fixed(case, settings.fix), settings.tries)
+        return
+    check_names(case, settings.fix, "--fix")
+    for typed in settings.tries:
+        check_names(case, split_pairs(typed), "--try")
 
 
 def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) -> Rehearsal:
