@@ -228,6 +228,7 @@ def files(folder: Path) -> set[str]:
         (TINY, "--seeds", "-1"),
         (TINY, "--seed", str(2**32)),
         ("images", "--data", "photos", "--size", "x"),
+        ("images", "--data", "photos", "--backbone", "resnet18", "--unfreeze", "1.5"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(

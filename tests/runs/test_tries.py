@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
@@ -18,6 +18,8 @@ from tuner.study.schema import SESSIONS, TRIED
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
     from tuner.data.dataset import Dataset
     from tuner.data.sources.folders import Folders
 
@@ -122,7 +124,10 @@ def test_what_cannot_be_tried_is_refused(typed: str, message: str) -> None:
         ([TINY, "--fix", "width=99"], "--fix width=99 is out of range"),
         ([TINY, "--try", "width=99"], "--try width=99 is out of range"),
         (["images", "--data", "photos", "--fix", "depht=3"], "did you mean 'depth'"),
+        (["images", "--data", "photos", "--fix", "patience=5"], "no hyperparameter 'patience'"),
+        (["images", "--data", "photos", "--fix", "depth=99"], "--fix depth=99 is out of range"),
         (["images", "--data", "photos", "--try", "depth=3,epoch=9"], "did you mean 'epochs'"),
+        (["images", "--data", "photos", "--try", "optimizer=sgd"], "--try optimizer=sgd"),
     ],
 )
 def test_what_no_data_can_make_right_is_refused_before_any_is_read(
@@ -138,3 +143,23 @@ def test_what_no_data_can_make_right_is_refused_before_any_is_read(
     monkeypatch.setattr(Case, "dataset", read)
     with pytest.raises(UsageError, match=said):
         main([*words, "--seeds", "0"])
+
+
+def test_a_space_may_need_what_loading_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    case, seen = load_case(TINY), []
+
+    def load(folders: Folders) -> Dataset:
+        seen.append(folders)
+        return case.load(folders)
+
+    def suggest(trial: BaseTrial) -> Any:
+        assert seen, "what load sets is not there"
+        return case.suggest(trial)
+
+    monkeypatch.setattr(
+        "tuner.runs.study.load_case", lambda _: replace(case, load=load, suggest=suggest)
+    )
+    assert main([*LINE, "--fix", "width=3"]) == 0

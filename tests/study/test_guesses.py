@@ -11,16 +11,26 @@ import pytest
 import torch
 from optuna.trial import FixedTrial, TrialState
 
+from tests.case.test_contract import made_up
 from tests.making import TINY, InterruptsAt, history, make_brief, open_as_command, search
 from tests.sampling import one_in
-from tuner import Case, Examples, Hyperparameters, KFold, MLPHyperparameters, make_dataset
+from tuner import (
+    Case,
+    CNNHyperparameters,
+    Examples,
+    Hyperparameters,
+    KFold,
+    MLPHyperparameters,
+    make_dataset,
+)
+from tuner.case.loading import load_case
 from tuner.case.space import space
 from tuner.errors import CaseError
 from tuner.evidence.repetition import missing_trials
-from tuner.models.priors import priors_for
+from tuner.models.priors import optimizer_for, priors_for
 from tuner.models.priors.kinds import Around, Near, Share, Upper
 from tuner.models.priors.situation import Situation
-from tuner.study.guesses import DRAWS, GuessSampler, guesses_of
+from tuner.study.guesses import DRAWS, Guess, GuessSampler, guesses_of, priors_of
 from tuner.study.samplers import SAMPLERS
 from tuner.study.schema import FACTS, GUESS
 from tuner.study.store import load_study
@@ -255,6 +265,47 @@ def test_an_absurd_guess_costs_its_own_trial_and_no_more(
     study = search(url, with_guesses(config, [guess, other]), 12)
     assert [t.params for t in study.trials[4:]] == [t.params for t in without.trials[2:]]
     assert guesses_before(study, 4) == 2
+
+
+PICTURES = ("adam", "adamw", "muon")
+
+
+@pytest.mark.parametrize(
+    ("baseline", "choices", "best"),
+    [
+        (CNNHyperparameters(), PICTURES, "muon"),
+        (CNNHyperparameters(), ("adam", "adamw"), "adamw"),
+        (CNNHyperparameters(), ("adam", "sgd"), None),
+        (MLPHyperparameters(), PICTURES, "adamw"),
+        (OwnHyperparameters(), PICTURES, "adamw"),
+    ],
+)
+def test_the_optimizer_of_a_guess(
+    baseline: Hyperparameters, choices: tuple[str, ...], best: str | None
+) -> None:
+    assert optimizer_for(baseline, choices) == best
+
+
+@pytest.mark.parametrize(
+    ("fixed", "rate", "decay"),
+    [
+        ({}, 6e-3, 5e-2),
+        ({"optimizer": "muon"}, 6e-3, 5e-2),
+        ({"optimizer": "adamw"}, 3e-3, 5e-2),
+        ({"optimizer": "adam"}, 3e-3, 5e-4),
+    ],
+    ids=repr,
+)
+def test_the_rate_of_a_guess_is_that_of_its_optimizer(
+    fixed: dict[str, Any], rate: float, decay: float
+) -> None:
+    case = load_case("flowers")
+    known = priors_of(case, made_up("flowers"), 0, fixed)
+    assert known["learning_rate"].centre(0, 1) == pytest.approx(rate)
+    assert known["weight_decay"].centre(0, 1) == pytest.approx(decay)
+    params, _ = Guess(asdict(case.baseline), known).replayed(case, 0, fixed)
+    assert params["optimizer"] == fixed.get("optimizer", "muon")
+    assert params["learning_rate"] == pytest.approx(rate)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import deepcopy
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 
 from tuner.case.contract import Shape
@@ -118,34 +120,80 @@ def shared() -> nn.Module:
     return nn.Sequential(first, second, output)
 
 
-def frozen() -> nn.Module:
-    model = linear()
-    model[0].weight.requires_grad_(False)
-    return model
+def tied() -> nn.Module:
+    """An embedding whose weights a linear layer has, too."""
+    words, hidden = nn.Embedding(6, 4), nn.Linear(4, 6)
+    hidden.weight = words.weight
+    return nn.Sequential(words, hidden, nn.Linear(6, 2))
+
+
+def normalised() -> nn.Module:
+    """Weights that are computed; looking at them changes the layer."""
+    torch.manual_seed(0)
+    return nn.Sequential(spectral_norm(nn.Linear(6, 4)), nn.Linear(4, 2))
 
 
 @pytest.mark.parametrize(
     ("model", "count"),
     [
         (linear(), 2),
-        (frozen(), 1),
         (shared(), 1),
+        (tied(), 0),
+        (normalised(), 0),
+        (nn.Sequential(nn.Linear(4, 4, dtype=torch.complex64), nn.Linear(4, 2)), 0),
         (cnn(), 3),
         (nn.Sequential(nn.Conv2d(4, 4, 3, groups=2), nn.Linear(4, 2)), 0),
         (nn.Sequential(nn.Embedding(5, 4), nn.LSTM(4, 4)), 0),
         (nn.Linear(4, 2), 0),
         (Stack([linear(), linear()], []), 2),
     ],
-    ids=["linear", "frozen", "shared", "cnn", "groups", "others", "one", "stack"],
+    ids=[
+        "linear",
+        "shared",
+        "tied",
+        "normalised",
+        "complex",
+        "cnn",
+        "groups",
+        "others",
+        "one",
+        "stack",
+    ],
 )
 def test_what_lies_between_hidden_layers(model: nn.Module, count: int) -> None:
-    """Not the output, nor what needs no gradient; each weight once."""
+    """Not the output, nor what it or an embedding shares; all else goes to AdamW, each once."""
     found = hidden_weights(model)
     assert len(found) == count
     optimizer = Muon(model, RATE, DECAY, torch.float32)
     held = [id(one) for group in optimizer.param_groups for one in group["params"]]
-    trained = [id(one) for one in model.parameters() if one.requires_grad]
-    assert sorted(held) == sorted(trained)
+    assert sorted(held) == sorted(map(id, model.parameters()))
+
+
+def test_a_layer_that_is_thawed_later_trains() -> None:
+    model = linear()
+    model.requires_grad_(requires_grad=False)[4].requires_grad_()
+    optimizer, rows = Muon(model, RATE, DECAY, torch.float32), batch(7, 20, 6)
+    before = [weight.detach().clone() for weight in model.parameters()]
+    steps(model, optimizer, rows, 1)
+    assert all(map(torch.equal, before[:4], model.parameters()))
+    model.requires_grad_()
+    steps(model, optimizer, rows, 1)
+    assert not any(map(torch.equal, before, model.parameters()))
+
+
+def test_counting_leaves_a_model_as_it_is() -> None:
+    model = normalised()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    Work.count(model, (6,), muon=True)
+    Muon(model, RATE, DECAY, torch.float32)
+    after = model.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_a_layer_without_outputs_costs_no_products() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of a tensor without elements
+        assert operations(nn.Sequential(nn.Linear(4, 0), nn.Linear(0, 2)), 1) > 0
 
 
 def test_a_stack_takes_the_steps_that_its_members_would_take() -> None:

@@ -18,7 +18,7 @@ from tuner.errors import CaseError
 from tuner.training.lanes import Lane
 from tuner.training.plan import Plan
 from tuner.training.recording import AsItIs, Recorder, does_the_same_each_time, recorder_for
-from tuner.training.rehearsal import _of_the_recording
+from tuner.training.remarks import _of_the_recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -191,6 +191,21 @@ def test_an_unknown_optimizer_of_the_space_is_named_with_the_line_of_suggest() -
         check(replace(TINY_CASE, suggest=suggest))
 
 
+@pytest.mark.parametrize(("layers", "said"), [(1, True), (2, False)])
+def test_where_muon_has_nothing_to_do_is_said(layers: int, said: bool) -> None:
+    def build(hyperparameters: Any, shape: Any) -> nn.Module:
+        del hyperparameters, shape
+        hidden = [nn.Linear(2, 2) for _ in range(layers - 1)]
+        return nn.Sequential(*hidden, nn.Linear(2, 2))
+
+    def suggest(trial: Any) -> Any:
+        optimizer = trial.suggest_categorical("optimizer", ("adam", "adamw", "muon"))
+        return replace(TINY_CASE.baseline, optimizer=optimizer)
+
+    found = check(replace(TINY_CASE, suggest=suggest, build=build)).remarks
+    assert any("optimizer='muon' is the same as 'adamw'" in one for one in found) == said
+
+
 def test_the_recipe_is_rehearsed_too() -> None:
     def build(hyperparameters: Any, shape: Any) -> nn.Module:
         return nn.Linear(2, 2 if hyperparameters.width == TINY_CASE.baseline.width else 5)

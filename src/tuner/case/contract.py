@@ -47,7 +47,7 @@ class Hyperparameters:
 
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
-    optimizer: str = "adam"  # or "adamw" or "muon"
+    optimizer: str = "adam"  # or "adamw", or "muon": see tuner.training.muon
     batch_size: int = 64
     epochs: int = 5
     step_lr: bool = False

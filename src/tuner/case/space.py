@@ -196,15 +196,6 @@ def parse_fixed(case: Case, assignments: Sequence[str], option: str = "--fix") -
     return parse_assignments(drawn, assignments, option)
 
 
-def check_names(case: Case, assignments: Sequence[str], option: str) -> None:
-    """Read NAME=VALUE pairs whose values depend on data that is not read yet.
-
-    Raises:
-        UsageError: a name that is no hyperparameter of the case, or comes twice.
-    """
-    parse_assignments({one.name: None for one in fields(case.baseline)}, assignments, option)
-
-
 def drawn_by(distribution: BaseDistribution) -> Drawn:
     """Return what a distribution of Optuna's can draw."""
     if isinstance(distribution, CategoricalDistribution):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tuner.case.reference import to_door
-from tuner.commands.options import whole_number
 from tuner.own.options import options_for, write
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def add_door(parser: argparse.ArgumentParser, door: str) -> None:
@@ -19,12 +16,20 @@ def add_door(parser: argparse.ArgumentParser, door: str) -> None:
     for one in options_for(_given(door)):
         group.add_argument(
             f"--{one.name}",
-            type=whole_number(1) if one.kind is int else one.kind,
+            type=_whole if one.kind is int else one.kind,
             required=one.required,
             choices=one.choices or None,
             metavar=one.metavar or None,
             help=one.help,
         )
+
+
+def _whole(text: str) -> int:
+    """Read a whole number; the door says which ones will do."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}; it takes a whole number") from None
 
 
 def reference_of(arguments: argparse.Namespace, door: str) -> str:

@@ -12,12 +12,12 @@ from tuner.case.assignments import split_pairs
 from tuner.case.loading import load_case
 from tuner.case.reference import is_loop
 from tuner.case.source import source_of
-from tuner.case.space import check_names, parse_fixed
+from tuner.case.space import parse_fixed
 from tuner.case.space import remarks as space_remarks
 from tuner.data import cache, reading
 from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
-from tuner.errors import StoreError, UsageError
+from tuner.errors import CaseError, StoreError, UsageError
 from tuner.evidence.audit import audit
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.repetition import other_machine
@@ -152,18 +152,17 @@ def _config(settings: StudySettings, observer: Observer) -> StudyConfig:
 
 
 def _check_typed(case: Case, settings: StudySettings) -> None:
-    """Refuse what no data can make right, before any is read: pictures may take minutes.
+    """Refuse names and values that no data can make right, before any is read: it may take minutes.
+
+    Before a case is settled by its data, its space has all that it can have for any.
 
     Raises:
         UsageError: --fix or --try names or asks for what cannot be.
-        CaseError: `suggest` fails.
     """
-    if case.settle is None:  # the search space does not depend on the data
-        parse_tries(case, parse_fixed(case, settings.fix), settings.tries)
-        return
-    check_names(case, settings.fix, "--fix")
-    for typed in settings.tries:
-        check_names(case, split_pairs(typed), "--try")
+    with suppress(CaseError):  # `suggest` may need what `load` sets
+        parse_fixed(case, settings.fix)
+        for typed in settings.tries:
+            parse_fixed(case, split_pairs(typed), "--try")
 
 
 def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) -> Rehearsal:

@@ -40,7 +40,7 @@ class Muon(torch.optim.Optimizer):
     """Steps of hidden weights by Muon, and of all others by AdamW, at the same learning rate.
 
     Args:
-        module: what is trained; weights that need no gradient are left out.
+        module: what is trained. Weights that need no gradient now may do so later.
         lr: learning rate; a tensor of no dimensions on a card, so that steps can be recorded.
         weight_decay: apart from the loss, as AdamW's.
         kind: that products are computed in.
@@ -51,7 +51,7 @@ class Muon(torch.optim.Optimizer):
     ) -> None:
         hidden = hidden_weights(module)
         taken = {id(weight) for weight, _ in hidden}
-        others = [one for one in module.parameters() if one.requires_grad and id(one) not in taken]
+        others = [one for one in module.parameters() if id(one) not in taken]
         recorded = isinstance(lr, torch.Tensor)
         self._others = torch.optim.AdamW(
             [{"params": others}],
@@ -118,24 +118,33 @@ def orthogonal(matrices: Tensor) -> Tensor:
 def hidden_weights(module: nn.Module) -> list[tuple[nn.Parameter, bool]]:
     """Return the weights that are matrices between hidden layers, and which are stacked.
 
-    Those are of convolutions and linear layers. The last of all is the output's, and left out.
+    Those are of convolutions without groups and of linear layers, but of the last one in the order
+    of `module.modules()`, which is taken for the output. A weight that other layers share, or that
+    is computed from others (weight normalisation), is none of them.
     """
     layers = list(_layers(module))
-    found = {
-        id(layer.weight): (layer.weight, isinstance(layer, StackedLinear))
-        for layer in layers[:-1]
-        if isinstance(layer.weight, nn.Parameter) and layer.weight.requires_grad
-    }
-    if layers:
-        found.pop(id(layers[-1].weight), None)  # shared with the output
+    if not layers:
+        return []
+    apart = [layers[-1], *(one for one in module.modules() if isinstance(one, nn.Embedding))]
+    shared = {id(_weight(layer)) for layer in apart}
+    found: dict[int, tuple[nn.Parameter, bool]] = {}
+    for layer in layers:
+        weight = _weight(layer)
+        if weight is not None and weight.is_floating_point() and id(weight) not in shared:
+            found[id(weight)] = weight, isinstance(layer, StackedLinear)
     return list(found.values())
 
 
-def _layers(module: nn.Module) -> Iterator[Any]:
+def _layers(module: nn.Module) -> Iterator[nn.Module]:
     for layer in module.modules():
         convolution = isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and layer.groups == 1
         if convolution or isinstance(layer, nn.Linear | StackedLinear):
             yield layer
+
+
+def _weight(layer: nn.Module) -> nn.Parameter | None:
+    # `layer.weight` may compute one, and change the layer by that, as spectral normalisation does.
+    return dict(layer.named_parameters(recurse=False)).get("weight")
 
 
 def operations(module: nn.Module, copies: int) -> float:
@@ -146,7 +155,7 @@ def operations(module: nn.Module, copies: int) -> float:
     """
     total = 0.0
     for weight, _ in hidden_weights(module):
-        rows, columns = sorted((len(weight), weight.numel() // len(weight)))
+        rows, columns = sorted((len(weight), math.prod(weight.shape[1:])))
         products = ITERATIONS * (4.0 * rows**2 * columns + 2.0 * rows**3)
         total += OPERATIONS_PER_MATRIX + OPERATIONS_PER_PRODUCT * copies * products
     return total

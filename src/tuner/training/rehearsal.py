@@ -21,11 +21,11 @@ from tuner.errors import BundleError, CaseError, DivergedError, TrainingError
 from tuner.training.blame import blame, place_of
 from tuner.training.device import CARD, computing, without_repeats
 from tuner.training.forward import Forward, wrong_shape
-from tuner.training.inference import Fitted, applied_by, autocast, call, scaled_batch
+from tuner.training.inference import Fitted, applied_by
 from tuner.training.networks import gather
 from tuner.training.optimizing import NOTHING_TO_TRAIN, check, make_optimization, unknown_optimizer
 from tuner.training.randomness import undisturbed
-from tuner.training.recording import unknown_parts
+from tuner.training.remarks import in_use, remarks_on_model
 from tuner.training.seed_effect import effect_of_the_seed, untrained
 
 if TYPE_CHECKING:
@@ -48,11 +48,6 @@ NO_GRADIENT = (
 NOT_REPEATABLE = (
     "PyTorch has no deterministic algorithm on this GPU for {}. The same study twice may differ in "
     "its last digits, and `tuner verify` may find other numbers."
-)
-NOT_RECORDED = (
-    "The GPU gets operations one by one, because tuner does not know whether these do the same "
-    "in each step: {}. If they neither count calls nor draw from Python's or NumPy's "
-    "generators, write cuda_graph=True into the case: small models then train much faster."
 )
 
 
@@ -98,8 +93,7 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                     f"case {case.name!r}: its {arm} cannot be trained: {_reason(case, error)}"
                 ) from error
         effect, said = effect_of_the_seed(case, data, plan)
-        said += _of_the_outputs(case, data, plan)
-        said += _of_the_recording(case, data, plan)
+        said += remarks_on_model(case, data, plan)
     # Features that the user's `read` has computed, or that stay as they are, are not looked at.
     own = data.pixels or data.raw or data.table or case.accepts is not None
     columns = [] if own else remarks(data.development.features, data.columns)
@@ -170,7 +164,7 @@ def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Pl
     fitted = Fitted(learner.network, learner.features, learner.targets, applied)
     for part in (rows, rows[:1]) if len(numbers) == ROWS else (rows,):
         try:
-            said = _in_use(fitted, part, plan)
+            said = in_use(fitted, part, plan)
         except Exception as error:
             if case.step is None:
                 raise
@@ -213,15 +207,6 @@ def _trained(
     return learner
 
 
-def _in_use(fitted: Fitted, rows: Tensor, plan: Plan) -> object:
-    """Apply the model as in use; return whatever it returns."""
-    model, device = fitted.model.to(plan.device).eval(), torch.device(plan.device)
-    batch = scaled_batch(rows.to(device), fitted.features.to(device), plan)
-    with torch.inference_mode(), autocast(plan):
-        made: object = (fitted.apply or call)(model, batch)
-    return made
-
-
 def _check_saving(
     case: Case,
     hyperparameters: Hyperparameters,
@@ -262,41 +247,3 @@ def _check_saving(
             "saved and loaded again, the model gives other outputs: build keeps or draws something "
             "outside its parameters and buffers; use nn.Parameter or register_buffer for it"
         )
-
-
-def _of_the_recording(case: Case, data: Dataset, plan: Plan) -> list[str]:
-    """Say why a GPU trains the baseline slowly, where a word in the case could change that."""
-    if plan.device != CARD or case.cuda_graph is not None or case.optimizer is not None:
-        return []
-    (learner,) = untrained(case, case.baseline, data, seed=1)
-    parts = unknown_parts(case, [learner.network])
-    return [NOT_RECORDED.format(", ".join(parts))] if parts else []
-
-
-def _of_the_outputs(case: Case, data: Dataset, plan: Plan) -> list[str]:
-    """Say what is odd about the outputs of the baseline: shares, where logits belong."""
-    if not data.classes or case.loss is not None or case.step is not None:
-        return []  # a loss of the user's may take what it likes
-    (learner,) = untrained(case, case.baseline, data, seed=1)
-    rows = data.development.features[: case.baseline.batch_size]
-    fitted = Fitted(learner.network, learner.features, learner.targets)
-    try:
-        made = _in_use(fitted, rows, plan)
-    except Exception:  # what a whole batch breaks, the first trial breaks on and tells
-        return []
-    if not isinstance(made, torch.Tensor):
-        return []
-    if data.task == "multilabel":
-        if made.min() < 0 or made.max() > 1:
-            return []
-        return [
-            "The model's outputs are shares, as after a sigmoid. The loss takes logits and has a "
-            "sigmoid of its own, so leave yours out; with both, training is slow."
-        ]
-    sums = made.float().sum(dim=-1)
-    if made.min() < 0 or not torch.allclose(sums, torch.ones_like(sums), atol=1e-2):
-        return []
-    return [
-        "The model's outputs are shares that sum to 1, as after a softmax. The loss takes logits "
-        "and has a softmax of its own, so leave yours out; with both, training is slow."
-    ]
