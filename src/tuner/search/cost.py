@@ -9,8 +9,6 @@ from tuner.case.contract import shape_of
 from tuner.data.splits import folds
 from tuner.errors import CaseError
 from tuner.training.blame import blame
-from tuner.training.inference import applied_by
-from tuner.training.optimizing import uses_muon
 from tuner.training.randomness import undisturbed
 from tuner.training.work import Work
 
@@ -50,22 +48,13 @@ class Costs:
         Raises:
             CaseError: its model cannot be built.
         """
-        case, inputs = self._case, shape_of(self._data)
+        case, data = self._case, self._data
         try:
             with undisturbed():
-                model = case.build(hyperparameters, inputs)
+                model = case.build(hyperparameters, shape_of(data))
         except Exception as error:
             raise CaseError(f"case {case.name!r}: build fails: {blame(error)}") from error
-        kind, applied = self._data.development.features.dtype, applied_by(case, hyperparameters)
-        one = Work.count(
-            model,
-            inputs.inputs,
-            1,
-            kind,
-            applied,
-            self._plan.device,
-            muon=uses_muon(case, hyperparameters),
-        )
+        one = Work.of(case, hyperparameters, data, model, self._plan.device)
         steps = math.ceil(self._rows / hyperparameters.batch_size)
         validation = one.validation_row * self._held_out + one.validation
         epoch = one.training_row * self._rows + one.step * steps

@@ -119,8 +119,8 @@ def hidden_weights(module: nn.Module) -> list[tuple[nn.Parameter, bool]]:
     """Return the weights that are matrices between hidden layers, and which are stacked.
 
     Those are of convolutions without groups and of linear layers, but of the last one in the order
-    of `module.modules()`, which is taken for the output. A weight that other layers share, or that
-    is computed from others (weight normalisation), is none of them.
+    of `module.modules()`, which is taken for the output. A weight that the output or an embedding
+    shares, or that is computed from others (weight normalisation), is left out.
     """
     layers = list(_layers(module))
     if not layers:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.case.contract import shape_of
 from tuner.training.forward import Forward
-from tuner.training.inference import Fitted, applied_by
+from tuner.training.inference import Fitted
 from tuner.training.lanes import Lane
 from tuner.training.networks import gather
-from tuner.training.optimizing import make_optimization, uses_muon
+from tuner.training.optimizing import make_optimization
 from tuner.training.recording import recorder_for
 from tuner.training.tally import Tally
 from tuner.training.work import Work
@@ -45,18 +44,7 @@ class Trainer:
         sources = [learner.random for learner in learners]
         self.lane = Lane(plan.device, sources[0].initial_seed())
         first = learners[0].network.to(plan.device)
-        asked = applied_by(case, hyperparameters)
-        kind = data.development.features.dtype
-        inputs = shape_of(data).inputs
-        self.costs = Work.count(
-            first,
-            inputs,
-            len(learners),
-            kind,
-            asked,
-            plan.device,
-            muon=uses_muon(case, hyperparameters),
-        )
+        self.costs = Work.of(case, hyperparameters, data, first, plan.device, len(learners))
         self.work = 0.0
         originals = [learner.network for learner in learners]
         self.recorder = recorder_for(case, originals, self.lane, sources)

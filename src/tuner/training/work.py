@@ -23,16 +23,20 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from tuner.case.contract import shape_of
 from tuner.data.scaling import WHOLE
 from tuner.training.device import CARD
-from tuner.training.inference import call
+from tuner.training.inference import applied_by, call
 from tuner.training.muon import hidden_weights, operations
+from tuner.training.optimizing import uses_muon
 from tuner.training.randomness import seed_others, undisturbed
 from tuner.unpromised.by_torch import leaves
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from tuner.case.contract import Case, Hyperparameters
+    from tuner.data.dataset import Dataset
     from tuner.training.inference import Apply
 
 # Each in floating-point operations of a product that take as long.
@@ -63,6 +67,27 @@ class Work:
     validation_row: float
     step: float
     validation: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        case: Case,
+        hyperparameters: Hyperparameters,
+        data: Dataset,
+        model: nn.Module,
+        device: str,
+        copies: int = 1,
+    ) -> Self:
+        """Count it on a model that a case has built for its data, as `count` does."""
+        return cls.count(
+            model,
+            shape_of(data).inputs,
+            copies,
+            data.development.features.dtype,
+            applied_by(case, hyperparameters),
+            device,
+            muon=uses_muon(case, hyperparameters),
+        )
 
     @classmethod
     def count(
