@@ -25,7 +25,8 @@ from tuner.data.splits import folds
 from tuner.errors import TunerError
 from tuner.search.scoring import History
 from tuner.seeds import derive
-from tuner.study.guesses import Guess, priors_of
+from tuner.study.guess import Guess
+from tuner.study.guesses import priors_of
 from tuner.training.fitting import fit
 from tuner.training.plan import plan_for
 

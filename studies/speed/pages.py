@@ -31,7 +31,8 @@ from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import folds
 from tuner.machine import keep_memory
-from tuner.study.guesses import Guess, priors_of
+from tuner.study.guess import Guess
+from tuner.study.guesses import priors_of
 from tuner.training.learner import make_learners
 from tuner.training.plan import plan_for
 from tuner.training.step import make_trainers

@@ -30,7 +30,8 @@ from tuner.evidence.repetition import missing_trials
 from tuner.models.priors import optimizer_for, priors_for
 from tuner.models.priors.kinds import Around, Near, Share, Upper
 from tuner.models.priors.situation import Situation
-from tuner.study.guesses import DRAWS, Guess, GuessSampler, guesses_of, priors_of
+from tuner.study.guess import Guess, GuessSampler
+from tuner.study.guesses import DRAWS, guesses_of, priors_of
 from tuner.study.samplers import SAMPLERS
 from tuner.study.schema import FACTS, GUESS
 from tuner.study.store import load_study

@@ -11,7 +11,7 @@ from optuna.trial import FixedTrial
 from tuner.case.contract import Hyperparameters
 from tuner.case.space import OUT_OF_RANGE, drawn_by
 from tuner.evidence.jobs import Configuration
-from tuner.study.guesses import nearest
+from tuner.study.guess import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -10,7 +10,7 @@ from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import price_of
 from tuner.evidence.stopping import CEILING, reason_to_stop
-from tuner.runs.allowance import allow, seconds_of_guesses
+from tuner.runs.allowance import allow, fit_guesses, seconds_of_guesses
 from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.observer import Message, Opened, SearchEnded, Searching
 from tuner.runs.tries import total_with_tries
@@ -108,8 +108,9 @@ def search(
     tests = looks_at(study, config.dataset.test.identity()) + 1  # the mirror has this study alone
     budget = _budget(mirror.study, tests, engine, settings, observer)
     if budget is not None:
-        config = allow(study, config, engine, budget.seconds, budget.say)
-        budget.guesses = seconds_of_guesses(study, config)
+        config = allow(mirror.study, config, engine, budget.seconds, budget.say)
+        fit_guesses(mirror.study, config, budget.say)
+        budget.guesses = seconds_of_guesses(mirror.study, config)
     observer.tell(
         Opened(
             mirror.study,

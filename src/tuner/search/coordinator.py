@@ -13,13 +13,13 @@ from optuna.trial import TrialState
 from tuner.engines.job import Failed, Finished, Job, Replica
 from tuner.errors import CaseError, StudyError
 from tuner.search.bayesian import QUEUED
-from tuner.search.cost import Costs
 from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
 from tuner.search.scoring import History
 from tuner.search.tpe import STARTUP
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
+from tuner.study.cost import Costs
 from tuner.study.limits import BREAKS, COST, LATENCY, PARAMETERS, was_passed_over
 from tuner.study.opening import enqueue_arm
 from tuner.study.schema import ALLOWED, ARM, BUDGET, GUESS, STOPPED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -73,7 +73,11 @@ def open_study(
         plan = choose() if choose else config.plan
         _remove_what_is_left(storage, name)
         study = study or _created(storage, name, config)
-        own = {"plan": asdict(plan), "identity": uuid4().hex, "guesses": config.guessed()}
+        own = {
+            "plan": asdict(plan),
+            "identity": uuid4().hex,
+            "guesses": replace(config, plan=plan).guessed(),
+        }
         stored = {**facts, **own}
         study.set_user_attr(FACTS, stored)
     if begin is not None:

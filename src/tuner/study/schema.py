@@ -173,13 +173,14 @@ class Allowed(TypedDict):
 
     `cost` is what a trial may compute at most, as a multiple of the baseline, which takes
     `baseline_seconds`; `models` an arm meet the test in one look, 0: in two, as planned,
-    None: not decided yet.
+    None: not decided yet; `fitted` is whether the guesses that wait keep `cost`.
     """
 
     seconds: float
     cost: float
     baseline_seconds: float
     models: int | None
+    fitted: NotRequired[bool]  # a study that lacks it keeps the guesses that it has
 
 
 class Session(TypedDict):

@@ -11,7 +11,7 @@ from tests.making import STAMPS, TINY, make_brief
 from tuner.engines.job import Job, Replica
 from tuner.engines.worker import run
 from tuner.errors import CaseError
-from tuner.search.cost import Costs
+from tuner.study.cost import Costs
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
