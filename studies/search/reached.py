@@ -1,14 +1,16 @@
 """After how much work a search had what fresh folds say is as good as an earlier study's winner.
 
     python studies/search/reached.py
+    python studies/search/reached.py mnist=storage/studies.db   # another one made since
 
 Reads the three studies in `studies/scale`, made before guesses, and those made since. Of each it
-takes the work of the search until a trial had ended that was raced and is as good, and that of the
-whole race after it. Nothing is trained.
+takes the work of the search until a trial had ended that was raced and is as good, that of the
+whole search, and that of the whole race after it. Nothing is trained.
 """
 
 from __future__ import annotations
 
+import sys
 from math import fsum
 from pathlib import Path
 from statistics import fmean
@@ -49,9 +51,11 @@ def work_until(study: Study, number: int) -> float:
 
 def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    print("case", *("trial", "fresh", "search", "race") * 2, sep="\t")
-    for case in ("flowers", "mnist", "housing"):
-        files = STUDIES / "scale" / f"{case}.db", STUDIES / case / "study.db"
+    print("case", *("trial", "fresh", "until", "search", "race") * 2, sep="\t")
+    made = {case: STUDIES / case / "study.db" for case in ("flowers", "mnist", "housing")}
+    given = {case: Path(file) for case, _, file in (one.partition("=") for one in sys.argv[1:])}
+    for case, file in (given or made).items():
+        files = STUDIES / "scale" / f"{case}.db", file
         before, since = (
             optuna.load_study(study_name=case, storage=f"sqlite:///{file}") for file in files
         )
@@ -61,7 +65,8 @@ def main() -> None:
         first = min(number for number, fresh in new.items() if sign * (fresh - old[winner]) >= 0)
         row = [case]
         for study, scores, number in ((before, old, winner), (since, new, first)):
-            parts = work_until(study, number), work_of_race(study)
+            last = len(study.trials) - 1
+            parts = work_until(study, number), work_until(study, last), work_of_race(study)
             row += [str(number), f"{scores[number]:.4f}", *(f"{part:.2e}" for part in parts)]
         print(*row, sep="\t")
 

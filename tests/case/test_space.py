@@ -37,6 +37,8 @@ def test_the_space_has_what_only_a_condition_asks_for() -> None:
         (["step_lr=true", "step_size=2"], {"step_lr": True, "step_size": 2}),
         (["step_lr=False"], {"step_lr": False}),
         (["learning_rate=1e-3"], {"learning_rate": 1e-3}),
+        (["width=3,dropout=0"], {"width": 3, "dropout": 0.0}),
+        (["width=3,dropout=0", "step_lr=False"], {"width": 3, "dropout": 0.0, "step_lr": False}),
         ([], {}),
     ],
 )
@@ -56,6 +58,9 @@ def test_fixed_hyperparameters_are_read(given_: list[str], expected: dict[str, o
         ("width=True", "is not a number"),
         ("dropout=nan", "is not a number"),
         ("dropout=1e999", "out of range"),
+        ("width=2,3", "width=2,3 is not a number"),
+        ("width=2,width=3", "--fix names width twice"),
+        ("width=2,wdith=3", "no hyperparameter 'wdith'"),
         ("step_lr=maybe", "is not one of its choices: False, True"),
         ("width=__import__('os')", "is not a number"),
     ],

@@ -50,7 +50,7 @@ def parse_assignments(
         UsageError: no such hyperparameter, or a value that it cannot take.
     """
     values: dict[str, Any] = {}
-    for assignment in assignments:
+    for assignment in _one_by_one(assignments):
         name, equals, text = assignment.partition("=")
         if not equals:
             raise UsageError(f"{option} {assignment} has no value; write {option} NAME=VALUE")
@@ -70,7 +70,7 @@ def parse_pairs(assignments: Sequence[str], option: str) -> dict[str, Any] | Non
         UsageError: a pair has no value, or a name comes twice.
     """
     values: dict[str, Any] = {}
-    for assignment in assignments:
+    for assignment in _one_by_one(assignments):
         name, equals, text = assignment.partition("=")
         if not equals or not name:
             raise UsageError(f"{option} {assignment} has no value; write {option} NAME=VALUE")
@@ -78,6 +78,15 @@ def parse_pairs(assignments: Sequence[str], option: str) -> dict[str, Any] | Non
             raise UsageError(f"{option} names {name} twice; give it one value")
         values[name] = written_out(literal(text))
     return values or None
+
+
+def _one_by_one(assignments: Sequence[str]) -> list[str]:
+    """Divide NAME=VALUE,NAME=VALUE; what has another kind of comma in it stays as it is."""
+    found = list[str]()
+    for typed in assignments:
+        pairs = split_pairs(typed)
+        found += pairs if all("=" in pair for pair in pairs) else [typed]
+    return found
 
 
 def split_pairs(typed: str) -> list[str]:

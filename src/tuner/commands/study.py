@@ -109,7 +109,7 @@ def add_space(made: argparse.ArgumentParser) -> None:
         "--fix",
         action="append",
         default=[],
-        metavar="NAME=VALUE",
+        metavar="NAME=VALUE,...",
         help="use this value and do not search it (can be repeated); baseline and recipe stay as "
         "they are",
     )
@@ -205,7 +205,7 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
         "--baseline",
         action="append",
         default=[],
-        metavar="NAME=VALUE",
+        metavar="NAME=VALUE,...",
         help="what you have now, to be beaten (can be repeated; or BASELINE = {...} in the "
         "file); what is not named has the middle of its range",
     )
@@ -213,7 +213,7 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         action="append",
         default=[],
-        metavar="NAME=VALUE",
+        metavar="NAME=VALUE,...",
         help="what a textbook would change by hand (can be repeated; or RECIPE = {...})",
     )
 
