@@ -74,6 +74,12 @@ OF_WHAT_IS_GIVEN = [
     (SHEET, "--image is missing"),
     ([*SHEET, "--image", "twon", "--target", "price"], "did you mean 'town'?"),
     ([*SHEET, "--image", "town", "--target", "prise"], "did you mean 'price'?"),
+    (["study", "my photos"], "type: tuner study images --data 'my photos'"),
+    (["study", "houses.csv"], "type: tuner study table --data houses.csv --target COLUMN"),
+    (["study", "train"], "There is a file of that name; type: tuner study train.py"),
+    (["study", "cases"], "name its file; type: tuner study cases/b.py"),
+    (["study", "loops"], "name its file; type: tuner study loops/train.py:objective"),
+    (["study", ""], "no case ''"),
     (["study", LOOP], "which way is the score of train.py:train better?"),
     (["study", LOOP, "--direction", "maximize", "--baseline", "lr"], "--baseline lr has no value"),
     (["study", LOOP, "--direction", "maximize", "--recipe", "a=1", "--recipe", "a=2"], "twice"),
@@ -104,13 +110,17 @@ def said_of(refused: Refused, heavy: Sequence[str], cwd: Path) -> list[str]:
 
 @pytest.fixture
 def given(tmp_path: Path) -> Path:
-    """A folder with a table, a folder of pictures, a loop, and a bundle."""
+    """A folder with a table, folders of pictures, cases and loops, a loop, and a bundle."""
     (tmp_path / "houses.csv").write_text("town; price ;size\nA;1;2\nB;2;3\n", encoding="utf-8")
     (tmp_path / "book.csv").write_bytes(b"PK\x03\x04 and so on")
-    for folder in ("photos", "bundle"):
+    for folder in ("photos", "bundle", "my photos", "cases", "loops"):
         (tmp_path / folder).mkdir()
     (tmp_path / "bundle" / "manifest.json").write_text("{}", encoding="utf-8")
     (tmp_path / "train.py").write_text("def train(trial):\n    yield 1\n", encoding="utf-8")
+    (tmp_path / "cases" / "a.py").write_text("A = 1\n", encoding="utf-8")
+    (tmp_path / "cases" / "b.py").write_text("CASE = 1\n", encoding="utf-8")
+    loop = "def objective(trial):\n    return 1\n"
+    (tmp_path / "loops" / "train.py").write_text(loop, encoding="utf-8")
     return tmp_path
 
 

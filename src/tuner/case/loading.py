@@ -7,6 +7,7 @@ import importlib
 import os
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ from tuner.case.contract import Case, in_one_line
 from tuner.case.outline import contents_of
 from tuner.case.reference import DOORS, door_of, is_file, options_of
 from tuner.case.source import package_of
-from tuner.errors import CaseError, unknown_name
+from tuner.errors import CaseError, UsageError, unknown_name
 
 
 def case_names() -> list[str]:
@@ -36,7 +37,9 @@ def check_reference(reference: str) -> None:
         return
     if not is_file(reference):
         if reference not in case_names():
-            raise unknown_name("case", "cases", reference, [*case_names(), *DOORS])
+            raise _instead(reference) or unknown_name(
+                "case", "cases", reference, [*case_names(), *DOORS]
+            )
         return
     try:
         found = Path(reference).is_file()
@@ -51,6 +54,33 @@ def check_reference(reference: str) -> None:
             f"case file {os.fsencode(reference)!r}: its name is not UTF-8, so a study cannot keep "
             "it; rename the file"
         ) from error
+
+
+def _instead(reference: str) -> UsageError | None:
+    """Build the error for a name that is a folder or a file, with what to type; None: it is not."""
+    path, found = Path(reference), None
+    with suppress(OSError, ValueError):  # a name that no file can have
+        if reference and path.is_dir():
+            found = _of_folder(path)
+        elif path.is_file():
+            command = shlex.join(["tuner", "study", "table", "--data", reference])
+            found = f"is a file. For rows of a table, type: {command} --target COLUMN"
+        elif path.with_name(f"{path.name}.py").is_file():
+            command = shlex.join(["tuner", "study", f"{reference}.py"])
+            found = f"is no case. There is a file of that name; type: {command}"
+    return None if found is None else UsageError(f"{reference} {found}")
+
+
+def _of_folder(folder: Path) -> str:
+    """Say what to type for a folder: its first case or loop, or the way of pictures."""
+    for path in sorted(folder.glob("*.py")):
+        within = contents_of(path)
+        named = str(path) if within.may_have_case else f"{path}:{next(iter(within.loops), '')}"
+        if within.may_have_case or within.loops:
+            command = shlex.join(["tuner", "study", named])
+            return f"is a folder. For the case or loop in it, name its file; type: {command}"
+    command = shlex.join(["tuner", "study", "images", "--data", str(folder)])
+    return f"is a folder. For pictures in a folder of each class, type: {command}"
 
 
 def refuse_without_case(reference: str) -> None:
