@@ -48,7 +48,8 @@ def configurations(case: Case, data: Dataset, seed: int) -> Iterator[tuple[str, 
     known = priors_of(case, data, seed, {})
     for draw in (None, *range(DRAWS)):
         guess = Guess(asdict(case.baseline), known, draw)
-        _, values = guess.replayed(case, 0, {})  # the same draws on all data: a portfolio needs it
+        # The same draws on all data: a portfolio needs it.
+        values = guess.replayed(case, 0, {}).hyperparameters
         yield "guess" if draw is None else "draw", draw or 0, case.hyperparameters(values)
     for number in range(RANDOM):
         sampler = RandomSampler(seed=derive(seed, "random", number))

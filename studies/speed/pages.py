@@ -50,7 +50,8 @@ WARM_UP = 6  # steps, which allocate
 
 def guess_of(case: Case, data: Dataset) -> Any:
     """Return the hyperparameters of a case's first guess."""
-    _, values = Guess(asdict(case.baseline), priors_of(case, data, 0, {})).replayed(case, 0, {})
+    guess = Guess(asdict(case.baseline), priors_of(case, data, 0, {}))
+    values = guess.replayed(case, 0, {}).hyperparameters
     return case.hyperparameters(values)
 
 

@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import optuna
 import pytest
 from optuna.trial import TrialState
 
 from tests.making import DATABASE, TINY, history, make_brief, open_as_command, search
 from tuner.commands.study import main
 from tuner.engines.inprocess import InProcessEngine
-from tuner.runs.allowance import allow, fit_guesses, seconds_of_baseline, seconds_of_guesses
+from tuner.runs.allowance import allow, seconds_of_baseline, seconds_of_guesses
 from tuner.runs.budget import Budget
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
@@ -26,6 +25,8 @@ from tuner.study.trials import finished, is_new_guess
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
+    import optuna
+
     from tuner.study.configuration import StudyConfig
 
 CHEAP = {"epochs": 5, "learning_rate": 0.1}
@@ -254,7 +255,7 @@ def test_the_command_of_its_report_makes_the_same_study_without_a_clock(
     trials = made.get_trials(deepcopy=False)
     assert any(was_passed_over(one) for one in trials)
     assert not any(was_passed_over(one) for one in trials if GUESS in one.user_attrs)
-    assert "So the first guess has epochs=6." in capsys.readouterr().out
+    assert "the first of these has epochs=7." in capsys.readouterr().out
     report = Workplace.at().report("tiny").joinpath("report.md").read_text("utf-8")
     assert "its time budget of 1 min 0 s, a trial may compute no more than the baseline." in (
         " ".join(report.split())
@@ -268,60 +269,3 @@ def test_the_command_of_its_report_makes_the_same_study_without_a_clock(
     assert "A trial may compute no more than the baseline." in " ".join(report.split())
     facts = json.loads(Path("storage-again/reports/tiny/report.json").read_text("utf-8"))
     assert facts["limits"]["limits"]["cost"] == 1
-
-
-def interrupted(*_: object) -> None:
-    """As Ctrl-C does it."""
-    raise KeyboardInterrupt
-
-
-def guessed(study: optuna.Study) -> list[dict[str, Any]]:
-    """What waits as a guess."""
-    return [t.system_attrs["fixed_params"] for t in filter(is_new_guess, study.get_trials())]
-
-
-def test_guesses_that_would_take_too_long_are_made_smaller(
-    config: StudyConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As in a study that was made with the limit, once for each budget, and killed in between."""
-    config = replace(config, case=replace(config.case, guesses=None))
-    tight = open_as_command("sqlite:///tight.db", "tiny", replace(config, limits=Limits(cost=0.5)))
-    study, config = open_as_command(DATABASE, "tiny", config)
-    free, said = guessed(study), list[str]()
-    monkeypatch.setattr("tuner.runs.allowance.seconds_of_baseline", lambda *_: 10)
-    allowing(study, 0.5)
-    limited = replace(config, limits=limits_of(study.user_attrs))
-    fit_guesses(study, limited, said.append)
-    assert guessed(study) == free, "a study decided before guesses were fitted keeps its own"
-    study.set_user_attr(ALLOWED, {**study.user_attrs[ALLOWED], "fitted": False})
-    with monkeypatch.context() as patch:
-        patch.setattr(optuna.Study, "set_user_attr", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            fit_guesses(study, limited, said.append)
-    for _ in range(2):
-        fit_guesses(study, limited, said.append)
-    assert guessed(study) == guessed(tight[0]) != free
-    assert facts_of(study)["guesses"] == guessed(study)
-    (line,) = said
-    changed = {name for name in free[0] if free[0][name] != guessed(study)[0].get(name)}
-    assert line.startswith("So the first guess has ")
-    assert {one.split("=")[0] for one in line[23:-1].split(", ")} == changed
-    longer = allow(study, config, InProcessEngine(), 10 * SECONDS, said.append)
-    fit_guesses(study, longer, said.append)
-    assert guessed(study) == free, "a longer budget has room for them"
-
-
-def test_a_guess_that_has_begun_stays(config: StudyConfig) -> None:
-    config = replace(config, case=replace(config.case, guesses=None))
-    study, config = open_as_command(DATABASE, "tiny", config)
-    Coordinator(Mirror(study), config, InProcessEngine()).search(4)
-    before = study.get_trials()
-    allowing(study, 0.3)
-    study.set_user_attr(ALLOWED, {**study.user_attrs[ALLOWED], "fitted": False})
-    mirror = Mirror(study)
-    fit_guesses(mirror.study, replace(config, limits=limits_of(study.user_attrs)), print)
-    after = study.get_trials()
-    assert [t.state for t in after] == [t.state for t in before]
-    assert [t.params for t in after[:4]] == [t.params for t in before[:4]]
-    assert guessed(mirror.study) == guessed(study) != [t.system_attrs for t in before[4:]]
-    assert facts_of(study)["guesses"][2:] == guessed(study)

@@ -306,7 +306,7 @@ def test_the_rate_of_a_guess_is_that_of_its_optimizer(
     known = priors_of(case, made_up("flowers"), 0, fixed)
     assert known["learning_rate"].centre(0, 1) == pytest.approx(rate)
     assert known["weight_decay"].centre(0, 1) == pytest.approx(decay)
-    params, _ = Guess(asdict(case.baseline), known).replayed(case, 0, fixed)
+    params = Guess(asdict(case.baseline), known).replayed(case, 0, fixed).params
     assert params["optimizer"] == fixed.get("optimizer", "muon")
     assert params["learning_rate"] == pytest.approx(rate)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +13,7 @@ from tests.making import TINY, make_brief
 from tests.study.test_guesses import own_case, suggest_own, with_guesses
 from tuner.case.space import space
 from tuner.study.cost import Costs
-from tuner.study.guess import Guess
+from tuner.study.guess import likelihood
 from tuner.study.guesses import guesses_of, priors_of
 from tuner.study.limited_guesses import Excess, within_limits
 from tuner.study.limits import GUESSES_MAY, Limits
@@ -60,12 +60,13 @@ def test_guesses_keep_the_limits_or_are_left_as_they_are(
     reference: str, limits: Limits, tmp_path: Path
 ) -> None:
     config = with_guesses(make_brief(reference, tmp_path), None)
-    free, found = guesses_of(config), guesses_of(replace(config, limits=limits))
-    assert found == guesses_of(replace(config, limits=limits)), "the same each time"
-    for params in found:
-        assert keeps(config, limits, params) or params in free
-    if all(keeps(config, limits, one) for one in free):
-        assert found == free
+    free, limited = guesses_of(config), replace(config, limits=limits)
+    found = within_limits(free, limited)
+    assert found == within_limits(free, limited), "the same each time"
+    assert len(found) == len(free), "each in its place"
+    for before, params in zip(free, found, strict=True):
+        assert params == before or not keeps(config, limits, before)
+        assert keeps(config, limits, params) or params == before
     can_be_kept = reference == TINY or (limits.cost or 0) >= 1
     assert not can_be_kept or all(keeps(config, limits, one) for one in found)
     assert not can_be_kept or not found or found[0]["learning_rate"] == free[0]["learning_rate"]
@@ -75,42 +76,37 @@ def test_what_is_given_up_costs_the_least_likelihood(config: StudyConfig) -> Non
     """Among all networks and lengths of TINY, whatever else is as it was."""
     config = replace(config, limits=Limits(cost=0.4))
     case, drawn = config.case, space(config.case)
-    guess = Guess(vars_of(config), priors_of(case, config.dataset, config.seed, {}))
+    known = priors_of(case, config.dataset, config.seed, {})
+    free = guesses_of(config)[0]
+    (found,) = within_limits([free], config)
     excess = Excess(config)
-    found, _ = within_limits(guess, config, excess)
-    all_of_them = [
-        guess.replayed(case, config.seed, {"width": width, "epochs": epochs})
-        for width in range(2, 9)
-        for epochs in range(2, 7)
+    everything = [{**free, "width": w, "epochs": e} for w in range(2, 9) for e in range(2, 7)]
+    within = [
+        one
+        for one in everything
+        if excess.of({**asdict(case.suggest(FixedTrial(one))), "batch_size": 16}) == 0
     ]
-    within = [one for one, made in all_of_them if excess.of(made) == 0]
-    assert 0 < len(within) < len(all_of_them)
-    best = max(guess.likelihood(one, drawn) for one in within)
-    free, _ = guess.replayed(case, config.seed, {})
-    assert guess.likelihood(free, drawn) > guess.likelihood(found, drawn) >= best - 1
+    assert 0 < len(within) < len(everything)
+    best = max(likelihood(one, known, drawn) for one in within)
+    assert likelihood(free, known, drawn) > likelihood(found, known, drawn) == best
     assert found in within
-
-
-def vars_of(config: StudyConfig) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(config.case.baseline)
 
 
 def test_what_is_fixed_or_written_by_hand_stays(config: StudyConfig) -> None:
     tight = replace(config, limits=Limits(cost=0.4), fixed={"epochs": 6})
-    found = guesses_of(tight)
+    found = within_limits(guesses_of(tight), tight)
     assert found
     assert all(one["epochs"] == 6 for one in found)
     own = replace(config.case.baseline, width=8, epochs=6)
-    first, *drawn = guesses_of(replace(with_guesses(config, [own]), limits=Limits(cost=0.4)))
+    written = replace(with_guesses(config, [own]), limits=Limits(cost=0.4))
+    first, *drawn = within_limits(guesses_of(written), written)
     assert config.case.suggest(FixedTrial(first)) == own, "a person's guess is as it was written"
     assert all(keeps(config, Limits(cost=0.4), one) for one in drawn)
 
 
 def test_both_limits_are_kept(config: StudyConfig) -> None:
     both = replace(SMALL, cost=0.5)
-    for params in guesses_of(replace(config, limits=both)):
+    for params in within_limits(guesses_of(config), replace(config, limits=both)):
         assert keeps(config, both, params)
         assert params["width"] <= 6
 
@@ -118,17 +114,18 @@ def test_both_limits_are_kept(config: StudyConfig) -> None:
 def test_where_nothing_keeps_them_a_guess_is_left_as_it_is(config: StudyConfig) -> None:
     free = guesses_of(config)
     for impossible in (Limits(parameters=3), Limits(cost=0.001)):
-        assert guesses_of(replace(config, limits=impossible)) == free
+        assert within_limits(free, replace(config, limits=impossible)) == free
 
 
 def test_a_model_that_cannot_be_built_is_left_to_its_training(config: StudyConfig) -> None:
     broken = replace(config, fixed={"breaks": True})
     limited = replace(broken, limits=Limits(cost=0.4, parameters=10))
-    assert guesses_of(limited) == guesses_of(broken)
+    assert within_limits(guesses_of(limited), limited) == guesses_of(broken)
 
 
 def test_latency_is_not_looked_at(config: StudyConfig) -> None:
-    assert guesses_of(replace(config, limits=Limits(latency_ms=1e-9))) == guesses_of(config)
+    limited, free = replace(config, limits=Limits(latency_ms=1e-9)), guesses_of(config)
+    assert within_limits(free, limited) == within_limits(free, config) == free
 
 
 def test_of_an_unknown_model_the_training_is_shortened(config: StudyConfig) -> None:
@@ -140,6 +137,86 @@ def test_of_an_unknown_model_the_training_is_shortened(config: StudyConfig) -> N
         return config.case.build(config.case.baseline, shape)
 
     own = own_case(config, suggest, build=build)
-    (free,), (found,) = guesses_of(own), guesses_of(replace(own, limits=Limits(cost=0.5)))
+    (free,) = guesses_of(own)
+    (found,) = within_limits([free], replace(own, limits=Limits(cost=0.5)))
     assert (free["epochs"], found["epochs"]) == (6, 4)
     assert {**found, "epochs": 6} == free
+
+
+def spaced(config: StudyConfig, suggest: Any, baseline: Any, recipe: Any) -> StudyConfig:
+    """TINY with another search space."""
+    case = replace(config.case, suggest=suggest, baseline=baseline, recipe=recipe)
+    return replace(config, case=case)
+
+
+def test_numbers_end_as_near_as_the_limit_allows(config: StudyConfig) -> None:
+    """A step of a third is too long where a limit is just missed, or kept exactly."""
+    own = config.case.baseline
+
+    def suggest(trial: Any) -> Any:
+        rate = trial.suggest_float("learning_rate", 1e-4, 1.0, log=True)
+        return replace(own, learning_rate=rate, epochs=trial.suggest_int("epochs", 2, 40))
+
+    long = spaced(config, suggest, own, replace(own, epochs=5))
+    free = guesses_of(long)
+    for most in (7.2, 7.0):  # times an epoch's quarter: 28 epochs
+        found = within_limits(free, replace(long, limits=Limits(cost=most / 2)))
+        wanted = [min(one["epochs"], 28) for one in free]
+        kept = [one["epochs"] for one in found]
+        assert kept == wanted or len({repr(one) for one in found}) < len(free)
+        assert max(kept) == 28
+    exact = replace(long, limits=Limits(cost=free[0]["epochs"] / own.epochs / GUESSES_MAY))
+    assert within_limits(free[:1], exact) == free[:1]
+
+
+def test_a_number_can_go_up_and_choices_can_be_none(config: StudyConfig) -> None:
+    own = replace(config.case.baseline, batch_size=40)
+
+    def suggest(trial: Any) -> Any:
+        width = trial.suggest_categorical("width", (4, 8, 2, None))
+        return replace(
+            own,
+            width=width or 6,
+            learning_rate=trial.suggest_float("learning_rate", 1e-4, 1.0, log=True),
+            batch_size=trial.suggest_int("batch_size", 4, 40, log=True),
+        )
+
+    dear = spaced(config, suggest, own, replace(own, width=8, batch_size=20))
+    free = guesses_of(dear)
+    limited = replace(dear, limits=Limits(cost=0.6))
+    found = within_limits(free, limited)
+    assert found[0]["batch_size"] > free[0]["batch_size"]
+    assert keeps(limited, limited.limits, found[0])
+
+
+def test_ranges_that_depend_on_what_else_was_drawn(config: StudyConfig) -> None:
+    own = replace(config.case.baseline, width=64)
+
+    def suggest(trial: Any) -> Any:
+        wide = trial.suggest_categorical("step_lr", (False, True))
+        low, high, step = (4, 64, 4) if wide else (64, 512, 64)
+        return replace(
+            own,
+            step_lr=wide,
+            width=trial.suggest_int("width", low, high, step=step),
+            learning_rate=trial.suggest_float("learning_rate", 1e-4, 1.0, log=True),
+        )
+
+    wide = spaced(config, suggest, own, replace(own, learning_rate=0.1))
+    free, limits = guesses_of(wide), Limits(parameters=1_000)
+    assert not keeps(wide, limits, free[0])
+    found = within_limits(free, replace(wide, limits=limits))
+    assert keeps(wide, limits, found[0])
+    assert found[0]["width"] == 192, "201 units would have 1,007 parameters"
+
+
+def test_what_is_tried_already_is_not_tried_twice(config: StudyConfig) -> None:
+    free = guesses_of(config)
+    tight = replace(config, limits=Limits(cost=0.4))
+    found = within_limits(free, tight)
+    made = [asdict(config.case.suggest(FixedTrial(one))) for one in found]
+    assert found[0] != free[0]
+    again = within_limits(free, tight, tried=made[:1])
+    assert again[0] == free[0], "over the limit, so it is passed over, and costs nothing"
+    twice = within_limits([free[0], dict(free[0])], tight)
+    assert twice == [found[0], free[0]]

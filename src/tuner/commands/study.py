@@ -165,7 +165,8 @@ def add_repeatability(made: argparse.ArgumentParser) -> None:
         "--max-parameters",
         type=whole_number(1),
         metavar="N",
-        help="train no model with more parameters; baseline and recipe are trained anyway",
+        help="train no model with more parameters; guesses are made smaller, baseline and recipe "
+        "are trained anyway",
     )
     made.add_argument(
         "--max-latency-ms",
@@ -179,8 +180,8 @@ def add_repeatability(made: argparse.ArgumentParser) -> None:
         type=above_zero,
         metavar="X",
         help="train nothing that computes more than X times what the baseline does (counted from "
-        "shapes and epochs), no guess more than twice that; recipe and --try are trained anyway. "
-        "With --budget it is decided from the speed of this machine",
+        "shapes and epochs); guesses are made smaller than twice that; recipe and --try are "
+        "trained anyway. With --budget it is decided from the speed of this machine",
     )
     made.add_argument(
         "--accept-changes",

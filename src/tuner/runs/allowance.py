@@ -21,10 +21,8 @@ from tuner.search.bayesian import QUEUED
 from tuner.search.coordinator import search_job
 from tuner.study.cost import Costs
 from tuner.study.limits import limits_of
-from tuner.study.schema import ALLOWED, FACTS, GUESS
-from tuner.study.store import facts_of
+from tuner.study.schema import ALLOWED, GUESS
 from tuner.study.trials import is_new_guess
-from tuner.unpromised.by_optuna import row_of_trial, storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,19 +61,13 @@ def allow(
             return config
         most = seconds * min(SHARE_OF_WORK * engine.slots, SHARE_OF_TIME)
         cost = max(1.0, float(f"{most / taken:.2g}"))
-        known = {
-            "seconds": seconds,
-            "cost": cost,
-            "baseline_seconds": taken,
-            "models": None,
-            "fitted": False,
-        }
+        known = {"seconds": seconds, "cost": cost, "baseline_seconds": taken, "models": None}
         study.set_user_attr(ALLOWED, known)
         more = f" than {cost:g} times as much ({in_words(cost * taken)})" if cost > 1 else ""
         say(
             f"A trial like the baseline takes about {in_words(taken)} here. One that computes "
             f"more{more} would leave too little of {in_words(seconds)} for others, so it is not "
-            "trained. A guess may take twice that, and is made smaller where it would take longer."
+            "trained. A guess may take twice as long as that."
         )
     return replace(config, limits=limits_of(study.user_attrs))
 
@@ -122,35 +114,6 @@ def _measure(engine: Engine, key: int, epochs: int, most: float, at_least: float
         elif now - first[0] >= SECONDS_TO_MEASURE:
             return (now - first[0]) / (event.epoch - first[1]) * epochs
     return at_least
-
-
-def fit_guesses(study: optuna.Study, config: StudyConfig, say: Callable[[str], None]) -> None:
-    """Let the guesses that wait be those of a study that was made with the limit of the budget.
-
-    Once for each budget, and not in studies whose budget was decided before guesses were fitted.
-
-    Args:
-        config: with that limit.
-        say: is told of the first that becomes another.
-    """
-    allowed: Allowed | None = study.user_attrs.get(ALLOWED)
-    if allowed is None or allowed.get("fitted", True):
-        return
-    guesses, fitting, told = list(facts_of(study).get("guesses", ())), config.guessed(), False
-    for trial in filter(is_new_guess, study.get_trials(deepcopy=False)):
-        place, before = trial.user_attrs[GUESS], trial.system_attrs.get(QUEUED, {})
-        if place >= len(fitting):
-            continue
-        now = guesses[place] = fitting[place]
-        if now == before:
-            continue
-        storage_of(study).set_trial_system_attr(row_of_trial(trial), QUEUED, now)
-        if not told:
-            changes = (f"{name}={now[name]}" for name in now if before.get(name) != now[name])
-            say(f"So the first guess has {', '.join(changes)}.")
-            told = True
-    study.set_user_attr(FACTS, {**facts_of(study), "guesses": guesses})
-    study.set_user_attr(ALLOWED, {**allowed, "fitted": True})
 
 
 def seconds_of_guesses(study: optuna.Study, config: StudyConfig) -> dict[int, float]:

@@ -10,12 +10,13 @@ from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import price_of
 from tuner.evidence.stopping import CEILING, reason_to_stop
-from tuner.runs.allowance import allow, fit_guesses, seconds_of_guesses
+from tuner.runs.allowance import allow, seconds_of_guesses
 from tuner.runs.budget import Budget, enough_by, forget_the_end
-from tuner.runs.observer import Message, Opened, SearchEnded, Searching
+from tuner.runs.observer import Message, Opened, SearchEnded, Searching, telling
 from tuner.runs.tries import total_with_tries
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
+from tuner.search.waiting_guesses import fit_guesses
 from tuner.study.design import folds_trained
 from tuner.study.schema import BUDGET, STOPPED
 from tuner.study.store import facts_of, settle
@@ -109,7 +110,8 @@ def search(
     budget = _budget(mirror.study, tests, engine, settings, observer)
     if budget is not None:
         config = allow(mirror.study, config, engine, budget.seconds, budget.say)
-        fit_guesses(mirror.study, config, budget.say)
+    fit_guesses(mirror.study, config, telling(observer))
+    if budget is not None:
         budget.guesses = seconds_of_guesses(mirror.study, config)
     observer.tell(
         Opened(

@@ -7,7 +7,7 @@ import warnings
 from bisect import bisect
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import optuna
@@ -31,6 +31,20 @@ FINEST = 200  # steps into which a range is divided
 LEAST = 1e-300  # of a weight: its logarithm is finite
 
 
+class Replayed(NamedTuple):
+    """What `suggest` makes of a guess; all is empty where its values do not go together.
+
+    Attributes:
+        params: what it has drawn.
+        hyperparameters: what it gives.
+        ranges: the distributions that it has drawn from.
+    """
+
+    params: dict[str, Any]
+    hyperparameters: dict[str, Any]
+    ranges: dict[str, BaseDistribution]
+
+
 @dataclass(frozen=True, slots=True)
 class Guess:
     """What a guess is made of.
@@ -45,13 +59,8 @@ class Guess:
     priors: Mapping[str, Prior] = field(default_factory=dict)
     draw: int | None = None
 
-    def replayed(
-        self, case: Case, seed: int, fixed: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Let `suggest` draw it; return what it has drawn, and the hyperparameters it gives.
-
-        Both are empty where the values do not go together, whatever is drawn.
-        """
+    def replayed(self, case: Case, seed: int, fixed: Mapping[str, Any]) -> Replayed:
+        """Let `suggest` draw it."""
         for attempt in range(1 if self.draw is None else ATTEMPTS):
             own = None if self.draw is None else derive(seed, Stream.GUESS, self.draw, attempt)
             sampler = GuessSampler(fixed, self.values, self.priors, own)
@@ -63,26 +72,8 @@ class Guess:
                 check_inside(case, made, "a guess")
             except Exception:  # noqa: S112 - a case may refuse values together, in its own way
                 continue
-            return dict(trial.params), asdict(made)
-        return {}, {}
-
-    def likelihood(self, params: Mapping[str, Any], drawn: Mapping[str, BaseDistribution]) -> float:
-        """Return the logarithm of how likely what `suggest` has drawn is to be good, by the priors.
-
-        The likeliest value of each hyperparameter counts as 0.
-
-        Args:
-            drawn: the distributions of the search space.
-        """
-        found = list[float]()
-        for name, prior in self.priors.items():
-            if name not in params:
-                continue
-            values = drawn_by(drawn[name])
-            own = prior.weight(params[name], *_ends(values))
-            most = max(weight for _, weight in _weighed(prior, drawn[name], values))
-            found.append(math.log(max(own, LEAST) / max(most, LEAST)))
-        return math.fsum(found)
+            return Replayed(dict(trial.params), asdict(made), dict(trial.distributions))
+        return Replayed({}, {}, {})
 
 
 class GuessSampler(OneByOneSampler):
@@ -178,3 +169,26 @@ def nearest(distribution: BaseDistribution, drawn: Drawn, value: Any) -> Any:
 def _has(drawn: Drawn, value: Any) -> bool:
     """Whether a range or a list of choices has a value."""
     return value in drawn.choices if drawn.choices is not None else drawn.contains(value)
+
+
+def likelihood(
+    params: Mapping[str, Any],
+    priors: Mapping[str, Prior],
+    drawn: Mapping[str, BaseDistribution],
+) -> float:
+    """Return the logarithm of how likely what `suggest` has drawn is to be good, by the priors.
+
+    The likeliest value of each hyperparameter counts as 0.
+
+    Args:
+        drawn: the distributions of the search space.
+    """
+    found = list[float]()
+    for name, prior in priors.items():
+        if name not in params:
+            continue
+        values = drawn_by(drawn[name])
+        own = prior.weight(params[name], *_ends(values))
+        most = max(weight for _, weight in _weighed(prior, drawn[name], values))
+        found.append(math.log(max(own, LEAST) / max(most, LEAST)))
+    return math.fsum(found)

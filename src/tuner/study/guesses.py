@@ -1,11 +1,11 @@
 """Guesses: what is tried first after baseline and recipe, from what textbooks know.
 
 The first guess has the likeliest value of each hyperparameter (`tuner.models.priors`), the others
-are draws around it; what is over a limit of the study is made smaller. They are drawn once, when a
-study is made or its time budget decides what a trial may cost, and kept with its facts. The search
-draws as many trials at random as without them, and the same ones, so a bad guess costs its own
-training and nothing else (PriorBand, Mallik et al. 2023, arXiv:2306.12370, takes priors early and
-never alone for the same reason).
+are draws around it. They are drawn once, when a study is made, and kept with its facts; one that is
+over a limit is made smaller before it is tried (`tuner.study.limited_guesses`). The search draws as
+many trials at random as without them, and the same ones, so a bad guess costs its own training and
+nothing else (PriorBand, Mallik et al. 2023, arXiv:2306.12370, takes priors early and never alone
+for the same reason).
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from tuner.data.splits import folds
 from tuner.models.priors import is_known_family, optimizer_for, priors_for
 from tuner.models.priors.situation import Situation
 from tuner.study.guess import Guess
-from tuner.study.limited_guesses import Excess, within_limits
-from tuner.study.schema import GUESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,15 +52,10 @@ def guesses_of(config: StudyConfig) -> list[dict[str, Any]]:
     if known and case.task == "classification" and is_known_family(case.baseline):
         draws = DRAWS if given is None or len(given) == 1 else 0
         made += [Guess(asdict(case.baseline), known, draw) for draw in range(draws)]
-    limits, found = config.limits.of_trial({GUESS}), list[dict[str, Any]]()
-    excess = Excess(config) if limits.parameters or limits.cost else None
+    found: list[dict[str, Any]] = []
     seen = [asdict(case.baseline), asdict(case.recipe)]
     for one in made:
-        params, hyperparameters = (
-            one.replayed(case, config.seed, config.fixed)
-            if excess is None
-            else within_limits(one, config, excess)
-        )
+        params, hyperparameters, _ = one.replayed(case, config.seed, config.fixed)
         if params and hyperparameters not in seen:
             found.append(params)
             seen.append(hyperparameters)

@@ -9,27 +9,69 @@ its trial begins, and is not looked at here.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuner.case.space import drawn_by, space
 from tuner.errors import CaseError
 from tuner.study.cost import Costs
-from tuner.study.guess import nearest
+from tuner.study.guess import Guess, Replayed, likelihood, nearest
+from tuner.study.guesses import priors_of
 from tuner.study.limits import COST, PARAMETERS
 from tuner.study.schema import GUESS
 from tuner.training.cost import parameters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from optuna.distributions import BaseDistribution
 
     from tuner.study.configuration import StudyConfig
-    from tuner.study.guess import Guess
 
-A_STEP = 2 / 3  # of a number, or the next one below it
+A_STEP = 2 / 3  # of a number, or the next one below it; above it 3 / 2
+HALVINGS = 6  # of a step that may have been too long
 NEGLIGIBLE = 0.01  # of the logarithm of what is saved
+TOLERANCE = 1e-9  # of rounding, in the logarithm of what is over a limit
+
+
+def within_limits(
+    guesses: Sequence[Mapping[str, Any]],
+    config: StudyConfig,
+    tried: Sequence[Mapping[str, Any]] = (),
+) -> list[dict[str, Any]]:
+    """Return guesses that keep the limits of a study, each the likeliest near the one in its place.
+
+    One stays as it is where nothing near it keeps them, where it would become one that is tried
+    already, and where a person has written it.
+
+    Args:
+        guesses: as what `suggest` draws of each.
+        config: with the limits.
+        tried: hyperparameters of trials that the study has besides.
+
+    Raises:
+        CaseError: `suggest` fails.
+    """
+    case, found = config.case, [dict(one) for one in guesses]
+    excess = Excess(config)
+    if not excess.is_limited or not found:
+        return found
+    written = [
+        Guess(asdict(one)).replayed(case, config.seed, config.fixed).params
+        for one in case.guesses or ()
+    ]
+    known = priors_of(case, config.dataset, config.seed, config.fixed)
+    likeliest = Guess(asdict(case.baseline), known)
+    descents = [_Descent(config, likeliest, excess, one) for one in found]
+    seen = [asdict(case.baseline), asdict(case.recipe), *tried]
+    seen += [one.now.hyperparameters for one in descents if one.over == 0]
+    for place, descent in enumerate(descents):
+        if descent.over == 0 or found[place] in written or not descent.arrives():
+            continue
+        if descent.now.hyperparameters not in seen:
+            found[place] = descent.now.params
+            seen.append(descent.now.hyperparameters)
+    return found
 
 
 class Excess:
@@ -42,10 +84,15 @@ class Excess:
         self._costs = Costs(config.case, config.dataset, config.plan) if cost else None
         self._known: dict[str, dict[str, float]] = {}  # COST is that of an epoch
 
-    def of(self, hyperparameters: Mapping[str, Any]) -> float:
-        """Return the logarithm of how many times too much it is, summed over limits; 0: it is not.
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is such a limit."""
+        return self._limits.parameters is not None or self._costs is not None
 
-        A model that cannot be built is over none: its training fails, and tells why.
+    def of(self, hyperparameters: Mapping[str, Any]) -> float:
+        """Return the logarithms of how many times the limits it needs, summed; 0: it keeps them.
+
+        A model that cannot be built keeps them: its training fails, and tells why.
         """
         epochs = hyperparameters["epochs"]
         key = repr({**hyperparameters, "epochs": None})
@@ -57,7 +104,8 @@ class Excess:
             shares.append(found[PARAMETERS] / self._limits.parameters)
         if self._limits.cost is not None and COST in found:
             shares.append(found[COST] * epochs / self._limits.cost)
-        return math.fsum(math.log(share) for share in shares if share > 1)
+        over = (math.log(share) for share in shares if share > 1)
+        return math.fsum(one for one in over if one > TOLERANCE)
 
     def _measured(self, hyperparameters: Mapping[str, Any]) -> dict[str, float]:
         config, found = self._config, dict[str, float]()
@@ -72,36 +120,19 @@ class Excess:
         return found
 
 
-def within_limits(
-    guess: Guess, config: StudyConfig, excess: Excess
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a guess as `Guess.replayed` does, or the likeliest one near it that keeps the limits.
-
-    Where there is none, it is returned as it is.
-    """
-    first = guess.replayed(config.case, config.seed, config.fixed)
-    if not first[0] or excess.of(first[1]) == 0:
-        return first
-    descent = _Descent(guess, config, excess, dict(config.fixed), first)
-    while descent.over > 0:
-        if not descent.go_down():
-            return first
-    return descent.now
-
-
 class _Step(NamedTuple):
     """A value that saves something.
 
     Attributes:
         price: likelihood that it costs for what it saves, both as logarithms.
-        now: the guess with this value, as `Guess.replayed` returns it.
+        now: the guess with this value.
         over: what it still is over the limits.
     """
 
     price: float
     name: str
     value: Any
-    now: tuple[dict[str, Any], dict[str, Any]]
+    now: Replayed
     over: float
 
 
@@ -110,38 +141,69 @@ class _Descent:
     """A guess on its way to the limits.
 
     Attributes:
-        fixed: what it has given up, and what the search does not vary.
-        now: what it is, as `Guess.replayed` returns it.
-        over: what it still is over the limits.
+        likeliest: the first guess, with what is known.
+        values: of this one.
+        pinned: those in which it differs from the likeliest one. The others may become likelier
+            than they are, where what was given up leaves room for it.
+        changed: what it has given up.
+        now: what `suggest` makes of it.
+        over: what it is over the limits.
         waiting: the cheapest step of each hyperparameter, as it was when it was looked at last.
     """
 
-    guess: Guess
     config: StudyConfig
+    likeliest: Guess
     excess: Excess
-    fixed: dict[str, Any]
-    now: tuple[dict[str, Any], dict[str, Any]]
+    values: Mapping[str, Any]
+    pinned: dict[str, Any] = field(default_factory=dict)
+    changed: dict[str, Any] = field(default_factory=dict)
+    now: Replayed = field(init=False)
     over: float = field(init=False)
     waiting: dict[str, _Step] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.over = self.excess.of(self.now[1])
+        likely = self._with({}).params
+        different = {name: one for name, one in self.values.items() if likely.get(name) != one}
+        for pinned in (different, dict(self.values)):
+            self.pinned = pinned
+            self.now = self._with({})
+            if self.now.params == self.values:
+                break
+        self.over = self._over(self.now)
 
-    def go_down(self) -> bool:
+    def arrives(self) -> bool:
+        """Go down to the limits, then up again as far as they allow; False: they are not kept."""
+        while self.over > 0:
+            if not self._goes_down():
+                return False
+        for name in reversed(self.changed):
+            self._give_back(name)
+        return True
+
+    def _with(self, changed: Mapping[str, Any]) -> Replayed:
+        """Return the guess with other values."""
+        config = self.config
+        fixed = {**self.pinned, **self.changed, **changed, **config.fixed}
+        return self.likeliest.replayed(config.case, config.seed, fixed)
+
+    def _over(self, one: Replayed) -> float:
+        return self.excess.of(one.hyperparameters) if one.params else 0.0
+
+    def _goes_down(self) -> bool:
         """Take the step that is cheapest for what it saves; return whether there was one.
 
         What a step saves hardly depends on the others, so only those that look cheapest are looked
         at again (lazy greedy: Minoux 1978, "Accelerated greedy algorithms").
         """
         if not self.waiting:
-            for name in self.guess.priors:
+            for name in self.likeliest.priors:
                 self._look_at(name)
         while self.waiting:
             name = _cheapest(self.waiting)
             self._look_at(name)
             if name in self.waiting and _cheapest(self.waiting) == name:
                 step = self.waiting[name]
-                self.fixed[name], self.now, self.over = step.value, step.now, step.over
+                self.changed[name], self.now, self.over = step.value, step.now, step.over
                 self._look_at(name)
                 return True
         return False
@@ -154,32 +216,63 @@ class _Descent:
             self.waiting[name] = min(steps, key=lambda step: step.price)
 
     def _steps(self, name: str) -> list[_Step]:
-        params, drawn, found = self.now[0], space(self.config.case), list[_Step]()
+        params, found = self.now.params, list[_Step]()
         if name in self.config.fixed or name not in params:
             return found
-        likely = self.guess.likelihood(params, drawn)
-        for value in _others(drawn[name], params[name]):
-            fixed = {**self.fixed, name: value}
-            now = self.guess.replayed(self.config.case, self.config.seed, fixed)
-            if now[0].get(name) != value:
+        likely = self._likelihood(params)
+        near, far = _others(self.now.ranges[name], params[name])
+        for value in (*near, *far):
+            if value in far and found:
+                break
+            now = self._with({name: value})
+            if name not in now.params or now.params[name] != value:
                 continue  # with the rest, the search space does not have it
-            over = self.excess.of(now[1])
+            over = self._over(now)
             if (saved := self.over - over) > min(NEGLIGIBLE, self.over / 2):
-                price = (likely - self.guess.likelihood(now[0], drawn)) / saved
+                price = (likely - self._likelihood(now.params)) / saved
                 found.append(_Step(price, name, value, now, over))
         return found
+
+    def _likelihood(self, params: Mapping[str, Any]) -> float:
+        return likelihood(params, self.likeliest.priors, space(self.config.case))
+
+    def _give_back(self, name: str) -> None:
+        """Bring a number as near to what it was as the limits allow: a step may be too long."""
+        wanted, bound = self.values.get(name), self.changed[name]
+        drawn = self.now.ranges.get(name)
+        if drawn is None or not (_is_number(wanted) and _is_number(bound)):
+            return
+        for _ in range(HALVINGS):
+            value = nearest(drawn, drawn_by(drawn), (wanted + bound) / 2)
+            if value in (wanted, bound):
+                return
+            now = self._with({name: value})
+            if now.params.get(name) == value and self._over(now) == 0:
+                self.changed[name], self.now, bound = value, now, value
+            else:
+                wanted = value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _cheapest(waiting: Mapping[str, _Step]) -> str:
     return min(waiting, key=lambda name: (waiting[name].price, name))
 
 
-def _others(distribution: BaseDistribution, value: Any) -> list[Any]:
-    """Return the choices besides a value, or the number that is a step below it."""
+def _others(distribution: BaseDistribution, value: Any) -> tuple[list[Any], list[Any]]:
+    """Return the choices besides a value, or the numbers that are a step below and above it.
+
+    Besides, the ends of its range: there is something to save, though a step may save nothing.
+    """
     drawn = drawn_by(distribution)
     if drawn.choices is not None:
-        return [one for one in drawn.choices if repr(one) != repr(value)]
-    lower = nearest(distribution, drawn, A_STEP * value)
-    if lower >= value and drawn.step:
-        lower = nearest(distribution, drawn, value - drawn.step)
-    return [lower] if lower < value else []
+        return [one for one in drawn.choices if repr(one) != repr(value)], []
+    lower, higher = (nearest(distribution, drawn, value * by) for by in (A_STEP, 1 / A_STEP))
+    if drawn.step:
+        lower = min(lower, nearest(distribution, drawn, value - drawn.step))
+        higher = max(higher, nearest(distribution, drawn, value + drawn.step))
+    near = [one for one in (lower, higher) if one != value]
+    ends = (nearest(distribution, drawn, end) for end in (drawn.low, drawn.high))
+    return near, [one for one in ends if one != value and one not in near]

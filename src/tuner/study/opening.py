@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -76,7 +76,8 @@ def open_study(
         own = {
             "plan": asdict(plan),
             "identity": uuid4().hex,
-            "guesses": replace(config, plan=plan).guessed(),
+            "guesses": config.guessed(),
+            "guesses_keep_limits": True,
         }
         stored = {**facts, **own}
         study.set_user_attr(FACTS, stored)

@@ -127,7 +127,8 @@ class Facts(TypedDict):
     of each configuration but baseline and recipe; `race` is a `tuner.study.design.Race`. A study
     without them keeps the rules before: all folds, and a race of three. `guesses` are what was
     tried before the search, as values by name; a study that was made before there were any has
-    none. `shuffled`: it is a placebo.
+    none. With `guesses_keep_limits`, those that wait are made smaller where they are over a limit.
+    `shuffled`: it is a placebo.
     """
 
     version: str
@@ -154,6 +155,7 @@ class Facts(TypedDict):
     asked_metric: NotRequired[str | None]
     limits: NotRequired[dict[str, float | None] | None]
     guesses: NotRequired[list[dict[str, Any]]]
+    guesses_keep_limits: NotRequired[bool]
     source: NotRequired[StoredSource]
     rules: NotRequired[dict[str, str]]
     shuffled: NotRequired[bool]
@@ -173,14 +175,13 @@ class Allowed(TypedDict):
 
     `cost` is what a trial may compute at most, as a multiple of the baseline, which takes
     `baseline_seconds`; `models` an arm meet the test in one look, 0: in two, as planned,
-    None: not decided yet; `fitted` is whether the guesses that wait keep `cost`.
+    None: not decided yet.
     """
 
     seconds: float
     cost: float
     baseline_seconds: float
     models: int | None
-    fitted: NotRequired[bool]  # a study that lacks it keeps the guesses that it has
 
 
 class Session(TypedDict):

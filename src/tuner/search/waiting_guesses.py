@@ -1,0 +1,54 @@
+"""The guesses of a study that wait to be tried, as its limits of this run allow them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.search.bayesian import QUEUED
+from tuner.study.limited_guesses import within_limits
+from tuner.study.schema import GUESS, HYPERPARAMETERS, TAKEN
+from tuner.study.store import facts_of
+from tuner.study.trials import is_new_guess
+from tuner.unpromised.by_optuna import row_of_trial, storage_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import optuna
+
+    from tuner.study.configuration import StudyConfig
+
+
+def fit_guesses(study: optuna.Study, config: StudyConfig, say: Callable[[str], None]) -> None:
+    """Let the guesses that wait be as large as the limits of a run allow.
+
+    What they become depends on the study's facts and on these limits alone, so it does not matter
+    how often this is done. A study that was begun before there was this keeps its guesses.
+
+    Args:
+        config: with the limits, those of a time budget included.
+        say: is told where some are made smaller.
+
+    Raises:
+        CaseError: `suggest` fails.
+    """
+    facts, trials = facts_of(study), study.get_trials(deepcopy=False)
+    waiting = {trial.user_attrs[GUESS]: trial for trial in trials if is_new_guess(trial)}
+    if not waiting or not facts.get("guesses_keep_limits"):
+        return
+    taken = (trial.user_attrs for trial in trials if TAKEN in trial.user_attrs)
+    tried = [told[HYPERPARAMETERS] for told in taken if HYPERPARAMETERS in told]
+    wanted = facts["guesses"]
+    fitting, changed = within_limits(wanted, config, tried), False
+    for place, trial in sorted(waiting.items()):
+        if trial.system_attrs.get(QUEUED) != fitting[place]:
+            storage_of(study).set_trial_system_attr(row_of_trial(trial), QUEUED, fitting[place])
+            changed = True
+    smaller = [place for place in sorted(waiting) if fitting[place] != wanted[place]]
+    if changed and smaller:
+        now, before = fitting[smaller[0]], wanted[smaller[0]]
+        values = (f"{name}={now[name]}" for name in now if before.get(name) != now[name])
+        say(
+            "Guesses that are over a limit are made smaller; the first of these has "
+            f"{', '.join(values)}."
+        )
