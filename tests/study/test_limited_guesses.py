@@ -50,7 +50,9 @@ def keeps(config: StudyConfig, limits: Limits, params: Mapping[str, Any]) -> boo
 @pytest.mark.parametrize(
     ("reference", "limits"),
     [
-        *((name, limits) for name in (TINY, "housing") for limits in SIZES),
+        *((TINY, limits) for limits in SIZES),
+        ("housing", Limits(cost=1)),
+        *(pytest.param("housing", limits, marks=pytest.mark.slow) for limits in SIZES[2:]),
         pytest.param("mnist", Limits(cost=1), marks=pytest.mark.slow),
         pytest.param("mnist", Limits(parameters=50_000), marks=pytest.mark.slow),
         pytest.param("flowers", Limits(cost=2), marks=pytest.mark.slow),
