@@ -76,7 +76,7 @@ OF_WHAT_IS_GIVEN = [
     ([*SHEET, "--image", "town", "--target", "prise"], "did you mean 'price'?"),
     (["study", "my photos"], "type: tuner study images --data 'my photos'"),
     (["study", "houses.csv"], "type: tuner study table --data houses.csv --target COLUMN"),
-    (["study", "train"], "There is a file of that name; type: tuner study train.py"),
+    (["study", "train"], "not a case, but there is such a file; type: tuner study train.py"),
     (["study", "cases"], "name its file; type: tuner study cases/b.py"),
     (["study", "loops"], "name its file; type: tuner study loops/train.py:objective"),
     (["study", ""], "no case ''"),

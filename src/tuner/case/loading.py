@@ -67,7 +67,7 @@ def _instead(reference: str) -> UsageError | None:
             found = f"is a file. For rows of a table, type: {command} --target COLUMN"
         elif path.with_name(f"{path.name}.py").is_file():
             command = shlex.join(["tuner", "study", f"{reference}.py"])
-            found = f"is no case. There is a file of that name; type: {command}"
+            found = f"is not a case, but there is such a file; type: {command}"
     return None if found is None else UsageError(f"{reference} {found}")
 
 

@@ -9,7 +9,7 @@ its trial begins, and is not looked at here.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuner.case.space import drawn_by, space
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 A_STEP = 2 / 3  # of a number, or the next one below it; above it 3 / 2
 HALVINGS = 6  # of a step that may have been too long
 NEGLIGIBLE = 0.01  # of the logarithm of what is saved
-TOLERANCE = 1e-9  # of rounding, in the logarithm of what is over a limit
+TOLERANCE = 1e-9  # of rounding, as a share of a limit
 
 
 def within_limits(
@@ -79,7 +79,7 @@ class Excess:
 
     def __init__(self, config: StudyConfig) -> None:
         self._config = config
-        self._limits = config.limits.of_trial({GUESS})
+        self._limits = replace(config.limits.of_trial({GUESS}), latency_ms=None)
         cost = self._limits.cost is not None
         self._costs = Costs(config.case, config.dataset, config.plan) if cost else None
         self._known: dict[str, dict[str, float]] = {}  # COST is that of an epoch
@@ -87,25 +87,21 @@ class Excess:
     @property
     def is_limited(self) -> bool:
         """Whether there is such a limit."""
-        return self._limits.parameters is not None or self._costs is not None
+        return bool(self._limits)
 
     def of(self, hyperparameters: Mapping[str, Any]) -> float:
         """Return the logarithms of how many times the limits it needs, summed; 0: it keeps them.
 
         A model that cannot be built keeps them: its training fails, and tells why.
         """
-        epochs = hyperparameters["epochs"]
         key = repr({**hyperparameters, "epochs": None})
         if key not in self._known:
             self._known[key] = self._measured(hyperparameters)
-        found = self._known[key]
-        shares = []
-        if self._limits.parameters is not None and PARAMETERS in found:
-            shares.append(found[PARAMETERS] / self._limits.parameters)
-        if self._limits.cost is not None and COST in found:
-            shares.append(found[COST] * epochs / self._limits.cost)
-        over = (math.log(share) for share in shares if share > 1)
-        return math.fsum(one for one in over if one > TOLERANCE)
+        if not (known := self._known[key]):
+            return 0.0
+        found = {**known, COST: known.get(COST, 0.0) * hyperparameters["epochs"]}
+        shares = self._limits.excess(found).values()
+        return math.fsum(math.log1p(share) for share in shares if share > TOLERANCE)
 
     def _measured(self, hyperparameters: Mapping[str, Any]) -> dict[str, float]:
         config, found = self._config, dict[str, float]()
