@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -96,8 +96,7 @@ def test_what_has_begun_stays_and_the_search_sees_the_rest(config: StudyConfig, 
     assert [(t.state, t.params) for t in after] == [(t.state, t.params) for t in before]
     assert guessed(mirror.study) == guessed(study)
     assert guessed(study) != [t.system_attrs[QUEUED] for t in before[4:]]
-    place = len(before[:4]) - 2
-    assert len(guessed(study)) == len(facts_of(study)["guesses"]) - place
+    assert len(guessed(study)) == len(facts_of(study)["guesses"]) - 2
     Coordinator(mirror, tight, InProcessEngine()).search(5)
     trained = study.get_trials()[4]
     assert {**trained.params, "breaks": False} == {**after[4].system_attrs[QUEUED], "breaks": False}
@@ -128,6 +127,4 @@ def test_what_a_parent_has_trained_is_not_trained_again(config: StudyConfig, url
 
 
 def _made(config: StudyConfig, params: dict[str, Any]) -> dict[str, Any]:
-    from dataclasses import asdict
-
     return asdict(config.case.suggest(optuna.trial.FixedTrial(params)))

@@ -75,8 +75,8 @@ def _of_folder(folder: Path) -> str:
     """Say what to type for a folder: its first case or loop, or the way of pictures."""
     for path in sorted(folder.glob("*.py")):
         within = contents_of(path)
-        named = str(path) if within.may_have_case else f"{path}:{next(iter(within.loops), '')}"
         if within.may_have_case or within.loops:
+            named = str(path) if within.may_have_case else f"{path}:{within.loops[0]}"
             command = shlex.join(["tuner", "study", named])
             return f"is a folder. For the case or loop in it, name its file; type: {command}"
     command = shlex.join(["tuner", "study", "images", "--data", str(folder)])

@@ -132,7 +132,7 @@ def _weighed(prior: Prior, distribution: BaseDistribution, drawn: Drawn) -> list
 
 
 def _ends(drawn: Drawn) -> tuple[float, float]:
-    """Return the lowest and the highest number of a range, or among choices; 0: there is none."""
+    """Return the lowest and the highest number of a range, or among choices; 0 without any."""
     if drawn.choices is None:
         return drawn.low, drawn.high
     numbers = [one for one in drawn.choices if isinstance(one, int | float)]

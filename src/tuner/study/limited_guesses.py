@@ -126,7 +126,6 @@ class _Step(NamedTuple):
     """
 
     price: float
-    name: str
     value: Any
     now: Replayed
     over: float
@@ -226,7 +225,7 @@ class _Descent:
             over = self._over(now)
             if (saved := self.over - over) > min(NEGLIGIBLE, self.over / 2):
                 price = (likely - self._likelihood(now.params)) / saved
-                found.append(_Step(price, name, value, now, over))
+                found.append(_Step(price, value, now, over))
         return found
 
     def _likelihood(self, params: Mapping[str, Any]) -> float:
