@@ -147,6 +147,13 @@ def test_run_all_runs_more_jobs_than_slots(engine: Engine, job: Job, tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2", "3"]
 
 
+def test_run_all_begins_no_more_jobs_once_it_may_not(engine: Engine, job: Job) -> None:
+    asked, ended = iter([True, True, False]), []
+    jobs = {n: rerun(job, seed=n) for n in range(4)}
+    run_all(engine, jobs, lambda key, *_: ended.append(key), lambda: next(asked))
+    assert sorted(ended) == [0, 1], "those that run are let end"
+
+
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(
     engine: Engine, job: Job, tmp_path: Path
 ) -> None:

@@ -217,6 +217,36 @@ def test_a_budget_ends_it_and_what_was_measured_is_told() -> None:
     assert (facts["complete"], facts["smallest"], facts["without"]) == (False, None, {})
 
 
+def test_what_is_certain_is_trained_at_once_and_told_where_the_time_ran_out() -> None:
+    trained: set[tuple[Subset, int]] = set()
+    waits: list[set[tuple[Subset, int]]] = []
+    effects = Effects({"a": 0.1, "b": 0.3, "c": 0.2})
+
+    def train(wanted: Sequence[tuple[Subset, int]]) -> None:
+        for one in wanted:
+            if len(waits) == 2 and len(waits[1] & trained) == 2:  # so many without a change
+                raise OutOfTime
+            trained.add(one)
+
+    def ahead(wanted: Sequence[tuple[Subset, int]]) -> None:
+        waits.append(set(wanted) - trained)
+        train([one for one in wanted if one not in trained])
+
+    def score(subsets: Sequence[Subset], index: int) -> list[float | None]:
+        train([(one, index) for one in subsets if (one, index) not in trained])
+        return effects(subsets, index)
+
+    ablation = Ablation(changes(*"abc"), 2, "maximize", score, ahead=ahead)
+    ablation.run()
+    ends: tuple[Subset, Subset] = (frozenset(), frozenset("abc"))
+    assert waits[0] == {(end, index) for end in ends for index in range(2)}, "all at once"
+    assert len(waits[1]) == 3, "two without b, one without c, which was tried on the path"
+    assert ablation.path == ["b", "c", "a"]
+    assert not ablation.complete
+    without = facts_of_ablation(ablation, 0, 7)["without"]
+    assert list(without) == ["a", "b"], "those that have all their rounds"
+
+
 def test_what_promises_most_is_tried_first_and_the_rest_only_where_that_fails() -> None:
     names = "abcdefghij"
     effects = Effects({**dict.fromkeys(names, 0.001), "i": 0.3, "j": 0.2})

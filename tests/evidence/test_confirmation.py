@@ -153,7 +153,7 @@ def test_a_score_on_a_fresh_fold_is_that_of_the_training(
 def test_a_slot_that_would_be_idle_trains_what_is_wanted_later(url: str, tmp_path: Path) -> None:
     config = make_brief(STAMPS, tmp_path)  # its networks are not stacked: a job is one training
     study, engine = search(url, config, 2), Counting()
-    baseline, recipe = (configuration_of(trial) for trial in study.trials)
+    baseline, recipe = (replace(configuration_of(trial), seconds=1.0) for trial in study.trials)
     third = replace(baseline, epochs=1)
     alone = Trainings(search(url, config, 2, name="other"), config, make_engine(1), quiet)
     engine.slots = 2
@@ -165,7 +165,8 @@ def test_a_slot_that_would_be_idle_trains_what_is_wanted_later(url: str, tmp_pat
         ([baseline, recipe], 2, [2, 2]),
     ):
         before = len(kept(study).trials)
-        assert trainings.scores(wanted, index, later) == alone.scores(wanted, index)
+        assert trainings.train([(one, index) for one in wanted], later)
+        assert trainings.scores(wanted, index) == alone.scores(wanted, index)
         trained = kept(study).trials[before:]
         assert [trial.user_attrs["round"] for trial in trained] == rounds
     assert len(engine.jobs) == len(kept(study).trials) == 8

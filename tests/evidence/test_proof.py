@@ -8,6 +8,7 @@ import pytest
 
 from tests.evidence.test_confirmation import Counting, kept, quiet
 from tests.making import make_engine, open_as_command, search
+from tests.sampling import one_in
 from tuner.case.metric import ACCURACY
 from tuner.evidence import final
 from tuner.evidence.confirmation import confirm
@@ -105,13 +106,7 @@ def test_a_study_interrupted_between_its_looks_makes_the_second(
 
 
 @pytest.mark.parametrize(
-    "moment",
-    [
-        "record_opening",
-        "keep_targets",
-        pytest.param("keep_moments", marks=pytest.mark.slow),
-        pytest.param("_tested", marks=pytest.mark.slow),
-    ],
+    "moment", one_in(4, ["keep_targets", "record_opening", "keep_moments", "_tested"])
 )
 def test_a_study_interrupted_after_its_rows_were_opened_makes_the_same_test(
     config: StudyConfig,

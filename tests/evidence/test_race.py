@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tuner.errors import StudyError
-from tuner.evidence.race import Race, Ranking, race
-from tuner.study import design
+from tuner.evidence.race import Coming, Race, Ranking, race
+from tuner.study import design, designing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -122,6 +123,37 @@ def test_a_baseline_that_diverges_now_and_then_is_compared_and_does_not_win() ->
 def test_nothing_left_to_compare(means: dict[int, float | None], message: str) -> None:
     with pytest.raises(StudyError, match=message):
         run_race(means)
+
+
+@pytest.mark.parametrize("diverging", [(), (7,)])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        *(design.Race.before(3, rounds) for rounds in (1, 2, 6)),
+        *(designing.ON_FOLDS, designing.ON_ONE_PART, designing.ON_STACKS),
+    ],
+)
+@pytest.mark.parametrize("candidates", [(8,), (8, 0), (8, 7, 0), (9, 7, 8)])
+def test_what_is_trained_ahead_is_what_the_rounds_need(
+    rules: design.Race, candidates: tuple[int, ...], diverging: tuple[int, ...]
+) -> None:
+    trained, needed, waits = set[tuple[int, int]](), set[tuple[int, int]](), list[bool]()
+
+    def ahead(coming: Coming) -> None:
+        waits.append(not trained.issuperset(coming.now))
+        trained.update(coming.now)
+        assert trained.isdisjoint(coming.later)
+
+    def score(trials: Sequence[int], index: int) -> list[float | None]:
+        needed.update((trial, index) for trial in trials)
+        assert needed <= trained
+        return [None if trial in diverging else trial / 10 for trial in trials]
+
+    race(candidates, BASELINE, [RECIPE], rules, "maximize", score, ahead=ahead)
+    if not diverging:
+        assert trained == needed
+        drops = sum(few < min(many, len(candidates)) for many, few in pairwise(rules.entered))
+        assert sum(waits) == 1 + drops, "only where somebody is dropped a round waits"
 
 
 SIX = (4, 5, 6, 7, 8, 9)

@@ -578,9 +578,10 @@ def objective(trial):
             marks=pytest.mark.slow,
         ),
         ("kind=true", 'kind=true is not one of its choices: it is a text; write "kind=True"'),
-        (
+        pytest.param(
             "kind=18",
             "kind=18 is not one of its choices: its choices are texts; write \"kind='18'\"",
+            marks=pytest.mark.slow,
         ),
         ("rate=1", "it names rate, and the loop asked for kind, layers, lr; correct the names"),
     ],

@@ -39,6 +39,7 @@ def guessed(study: optuna.Study) -> list[dict[str, Any]]:
     return [t.system_attrs[QUEUED] for t in filter(is_new_guess, study.get_trials())]
 
 
+@pytest.mark.slow
 def test_they_are_fitted_to_the_limits_of_each_run(config: StudyConfig, url: str) -> None:
     study, config = open_as_command(url, "tiny", config)
     free, said = guessed(study), list[str]()
@@ -111,6 +112,7 @@ def test_a_study_that_was_begun_before_keeps_its_own(config: StudyConfig, url: s
     assert guessed(study) == before
 
 
+@pytest.mark.slow
 def test_what_a_parent_has_trained_is_not_trained_again(config: StudyConfig, url: str) -> None:
     study, config = open_as_command(url, "tiny", config)
     tight, free = replace(config, limits=TIGHT), guessed(study)

@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import FixedTrial
 
 from tests.making import TINY, make_brief
+from tests.sampling import one_in
 from tests.study.test_guesses import own_case, suggest_own, with_guesses
 from tuner.case.space import space
 from tuner.study.cost import Costs
@@ -50,7 +51,7 @@ def keeps(config: StudyConfig, limits: Limits, params: Mapping[str, Any]) -> boo
 @pytest.mark.parametrize(
     ("reference", "limits"),
     [
-        *((TINY, limits) for limits in SIZES),
+        *one_in(2, [(TINY, limits) for limits in SIZES]),
         ("housing", Limits(cost=1)),
         *(pytest.param("housing", limits, marks=pytest.mark.slow) for limits in SIZES[2:]),
         pytest.param("mnist", Limits(cost=1), marks=pytest.mark.slow),
@@ -106,6 +107,7 @@ def test_what_is_fixed_or_written_by_hand_stays(config: StudyConfig) -> None:
     assert all(keeps(config, Limits(cost=0.4), one) for one in drawn)
 
 
+@pytest.mark.slow
 def test_both_limits_are_kept(config: StudyConfig) -> None:
     both = replace(SMALL, cost=0.5)
     for params in within_limits(guesses_of(config), replace(config, limits=both)):
@@ -113,6 +115,7 @@ def test_both_limits_are_kept(config: StudyConfig) -> None:
         assert params["width"] <= 6
 
 
+@pytest.mark.slow
 def test_where_nothing_keeps_them_a_guess_is_left_as_it_is(config: StudyConfig) -> None:
     free = guesses_of(config)
     for impossible in (Limits(parameters=3), Limits(cost=0.001)):
@@ -191,6 +194,7 @@ def test_a_number_can_go_up_and_choices_can_be_none(config: StudyConfig) -> None
     assert keeps(limited, limited.limits, found[0])
 
 
+@pytest.mark.slow
 def test_ranges_that_depend_on_what_else_was_drawn(config: StudyConfig) -> None:
     own = replace(config.case.baseline, width=64)
 
@@ -212,6 +216,7 @@ def test_ranges_that_depend_on_what_else_was_drawn(config: StudyConfig) -> None:
     assert found[0]["width"] == 192, "201 units would have 1,007 parameters"
 
 
+@pytest.mark.slow
 def test_what_is_tried_already_is_not_tried_twice(config: StudyConfig) -> None:
     free = guesses_of(config)
     tight = replace(config, limits=Limits(cost=0.4))

@@ -188,11 +188,14 @@ def run_all(
     engine: AnyEngine[SomeJob, SomeEvent],
     jobs: Mapping[int, SomeJob],
     on_end: Callable[[int, Finished | Failed, Sequence[SomeEvent]], None],
+    may_begin: Callable[[], bool] = lambda: True,
 ) -> None:
     """Run jobs on every slot of an engine, and say how each ended as soon as it is known.
 
     Args:
+        jobs: in the order in which they are begun.
         on_end: is told a job's key, how it ended, and its points.
+        may_begin: is asked before each job; once it says no, those that run are the last.
 
     On any exception all fits that still run are stopped.
     """
@@ -201,6 +204,9 @@ def run_all(
     try:
         while waiting or running:
             while waiting and len(running) < engine.slots:
+                if not may_begin():
+                    waiting.clear()
+                    break
                 key = waiting.pop(0)
                 engine.start(key, jobs[key])
                 running[key] = []

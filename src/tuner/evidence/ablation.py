@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ class Ablation:
         *,
         promise: Callable[[Subset], float] | None = None,
         probe: Callable[[Sequence[Subset]], Sequence[float | None] | None] | None = None,
+        ahead: Callable[[Sequence[tuple[Subset, int]]], None] | None = None,
         held_out: float = 0.0,
     ) -> None:
         """Take what there is to measure, and how.
@@ -62,10 +64,11 @@ class Ablation:
             promise: what a subset can be expected to come to, more is better: the changes that
                 promise most are tried first. None: all are tried at each step.
             probe: scores subsets after a share of their training; None: they are too short for it.
+            ahead: trains subsets in several rounds at once; None: each waits for the one before.
             held_out: rows held out over rows trained on, in one round.
         """
         self.changes, self.rounds, self.direction, self.score = changes, rounds, direction, score
-        self.promise, self.probe, self.held_out = promise, probe, held_out
+        self.promise, self.probe, self.ahead, self.held_out = promise, probe, ahead, held_out
         self.everything: Subset = frozenset(changes)
         self.scores: dict[Subset, list[float | None]] = {}
         self.path: list[str] = []
@@ -199,8 +202,12 @@ class Ablation:
         return contenders[0]
 
     def _measure(self, subsets: Collection[Subset]) -> None:
-        for index in range(self.rounds):
-            self._score(subsets, index)
+        rounds = [(subset, index) for subset in subsets for index in range(self.rounds)]
+        if self.ahead is not None:
+            with suppress(OutOfTime):  # those that have all their rounds by then are measured
+                self.ahead(rounds)
+        for subset, index in rounds:
+            self._score([subset], index)
 
     def _score(self, subsets: Collection[Subset], index: int) -> None:
         missing = [one for one in subsets if len(self.scores.get(one, [])) == index]

@@ -71,7 +71,8 @@ class Mixture:
             for a in (self.baseline, self.best)
             if a.hyperparameters["epochs"] == values["epochs"]
         ]
-        return Configuration(values, max(lengths), f"with {', '.join(sorted(taken))}")
+        seconds = max(self.baseline.seconds, self.best.seconds)
+        return Configuration(values, max(lengths), f"with {', '.join(sorted(taken))}", seconds)
 
     def _change(self, name: str) -> Change:
         alone = self.configuration({name}).hyperparameters
@@ -156,7 +157,8 @@ class LoopMixture:
             return self.baseline
         kept = {name: was[name] for name in was if name not in taken}
         label = f"with {', '.join(sorted(taken))}"
-        return Configuration({**now, **kept}, self.best.epochs, label)
+        seconds = max(self.baseline.seconds, self.best.seconds)
+        return Configuration({**now, **kept}, self.best.epochs, label, seconds)
 
 
 def _hangs_on(

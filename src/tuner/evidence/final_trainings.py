@@ -11,6 +11,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Generic, Self, TypeAlias, TypeVar
 
 from tuner.engines.job import Failed, Finished, run_all
+from tuner.engines.packing import longest_first
 from tuner.errors import StudyError, UnreliableError
 from tuner.evidence.final_models import file_of, final_job
 from tuner.evidence.jobs import stream_of, trained_with
@@ -130,7 +131,7 @@ class FinalTrainings(Generic[T]):
         return file_of(self.folder, self.config, self.configurations[trial], trial, number)
 
     def _missing(self, files: Mapping[tuple[T, int], Path]) -> list[Block[T]]:
-        """Return what trains the weights that are not there yet.
+        """Return what trains the weights that are not there yet, the longest first.
 
         What is trained together is kept together: a second look finds there what it needs of it.
         """
@@ -143,7 +144,8 @@ class FinalTrainings(Generic[T]):
             if diverges or (trial, number) in self._alone:
                 together = range(number, number + 1)
             blocks[trial, together] = None
-        return sorted(blocks, key=lambda block: (block[1].start, f"{block[0]:>9}"))
+        in_turn = sorted(blocks, key=lambda block: (block[1].start, f"{block[0]:>9}"))
+        return longest_first({one: self.configurations[one[0]].seconds for one in in_turn})
 
     def _train(self, blocks: Sequence[Block[T]]) -> list[Block[T]]:
         """Train blocks; return those that have diverged.

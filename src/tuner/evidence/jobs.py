@@ -12,6 +12,7 @@ from tuner.data.splits import number_of_folds
 from tuner.engines.job import Job, Replica
 from tuner.machine import machine
 from tuner.seeds import Stream, derive
+from tuner.study.schema import FOLD_SCORES, SECONDS
 from tuner.training.networks import stackable
 
 if TYPE_CHECKING:
@@ -27,18 +28,25 @@ TOGETHER = 6  # always the same: what comes of a training must not depend on how
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What is trained: hyperparameters, for how many epochs, and what it is called."""
+    """What is trained: hyperparameters, for how many epochs, and what it is called.
+
+    Attributes:
+        seconds: that a training may take, against others; it decides what is begun first.
+    """
 
     hyperparameters: Mapping[str, Any]
     epochs: int
     label: str = field(compare=False)
+    seconds: float = field(default=1.0, compare=False)
 
 
 def configuration_of(trial: FrozenTrial) -> Configuration:
     """Return what a complete trial has trained or called, for its own best number of epochs."""
     facts = trial.user_attrs
     label = f"trial {trial.number}" + (f" ({facts['arm']})" if "arm" in facts else "")
-    return Configuration(facts["hyperparameters"], facts["best_epoch"], label)
+    folds = max(1, len(facts.get(FOLD_SCORES, ())))
+    seconds = float(facts.get(SECONDS, folds)) / folds
+    return Configuration(facts["hyperparameters"], facts["best_epoch"], label, seconds)
 
 
 def job_of(config: StudyConfig, configuration: Configuration, runs: Iterable[Replica]) -> Job:

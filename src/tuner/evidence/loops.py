@@ -28,6 +28,7 @@ from tuner.evidence.jobs import Configuration, configuration_of, seed_of
 from tuner.evidence.odometer import record_opening
 from tuner.evidence.predictions import packed, unpacked
 from tuner.evidence.race import race
+from tuner.evidence.racing import training_ahead
 from tuner.seeds import Stream
 from tuner.study import design
 from tuner.study.arms import entrants_of
@@ -130,7 +131,8 @@ def _race(
     others = [number for name, number in fixed.items() if name != "baseline"]
     direction = calls.config.direction
     rules = design.Race.before(len(candidates), rounds)
-    found = race(candidates, fixed["baseline"], others, rules, direction, score)
+    ahead = training_ahead(calls, configurations)
+    found = race(candidates, fixed["baseline"], others, rules, direction, score, ahead=ahead)
     say(
         f"On fresh seeds trial {found.winner} is best ({rounds} round{'' if rounds == 1 else 's'})."
     )

@@ -50,6 +50,45 @@ class Ranking:
     scoring: Scoring
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """What is trained for certain from a round of a race on: trials, each with its round.
+
+    Attributes:
+        now: this round, and those before which nobody can be dropped.
+        later: the rounds after these, as far as they are certain.
+    """
+
+    now: Sequence[tuple[int, int]]
+    later: Sequence[tuple[int, int]]
+
+    @classmethod
+    def of(
+        cls, index: int, rules: design.Race, runners: Sequence[int], arms: Sequence[int]
+    ) -> Coming:
+        """Return it for a round that these candidates run.
+
+        Args:
+            arms: baseline and others, which run as many rounds as the rules say.
+        """
+        following = range(index, len(rules.entered))
+        dropping = (one for one in following if rules.entered[one] < len(runners))
+        until = next(dropping, len(rules.entered))
+        now = [
+            (trial, one)
+            for one in range(index, until)
+            for trial in _entered(one, rules, runners, arms)
+        ]
+        return cls(now, [(arm, one) for one in range(until, rules.arms) for arm in arms])
+
+
+def _entered(
+    index: int, rules: design.Race, runners: Sequence[int], arms: Sequence[int]
+) -> list[int]:
+    """Return the trials of a round, each once."""
+    return list(dict.fromkeys((*(arms if index < rules.arms else ()), *runners)))
+
+
 @dataclass(slots=True)
 class _Standing:
     """What trials are ranked by so far, and who is ahead. Less is better of a level.
@@ -83,6 +122,7 @@ def race(
     direction: Direction,
     score: Scoring,
     *,
+    ahead: Callable[[Coming], None] | None = None,
     barred: Collection[int] = (),
     searched: Mapping[int, Sequence[float]] | None = None,
     ranking: Ranking | None = None,
@@ -98,6 +138,7 @@ def race(
 
     Args:
         score: trains these trials' configurations in this round; returns their validation scores.
+        ahead: trains more than one round at once, before each; None: each is trained by itself.
         barred: of baseline and others, those that may not win.
         searched: scores of candidates on the folds of the search, with which they are ranked; None:
             by their fresh scores alone.
@@ -106,13 +147,14 @@ def race(
     Raises:
         StudyError: every candidate has diverged, or the baseline in each round.
     """
-    ranked = Ranking(direction, score) if ranking is None else ranking
-    runners, standing = list(candidates), _Standing(ranked.direction, searched or {})
-    scores: dict[int, list[float | None]] = {}
+    ranked_in = direction if ranking is None else ranking.direction
+    runners, standing = list(candidates), _Standing(ranked_in, searched or {})
+    arms, scores = (baseline, *others), dict[int, list[float | None]]()
     for index, places in enumerate(rules.entered):
         runners = runners[:places]
-        arms = (baseline, *others) if index < rules.arms else ()
-        entered = list(dict.fromkeys((*arms, *runners)))
+        entered = _entered(index, rules, runners, arms)
+        if ahead is not None:
+            ahead(Coming.of(index, rules, runners, arms))
         found = score(entered, index)
         ranks = found if ranking is None else ranking.scoring(entered, index)
         for trial, one, rank in zip(entered, found, ranks, strict=True):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.race import Race, Ranking, race
 from tuner.study.schema import FOLD_SCORES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from optuna.trial import FrozenTrial
 
     from tuner.evidence.jobs import Configuration
-    from tuner.evidence.trainings import Trainings
+    from tuner.evidence.race import Coming
+    from tuner.evidence.trainings import Rounds, Trainings
 
 
 def race_on_fresh_folds(
@@ -44,12 +45,7 @@ def race_on_fresh_folds(
     searched = {trial.number: trial.user_attrs[FOLD_SCORES] for trial in candidates}
 
     def score(numbers: Sequence[int], index: int) -> list[float | None]:
-        later = [
-            (configurations[number], round_)
-            for round_ in range(index + 1, rules.arms)
-            for number in fixed.values()
-        ]
-        return trainings.scores([configurations[number] for number in numbers], index, later)
+        return trainings.scores([configurations[number] for number in numbers], index)
 
     def surrogates(numbers: Sequence[int], index: int) -> list[float | None]:
         return trainings.surrogates([configurations[number] for number in numbers], index)
@@ -62,6 +58,7 @@ def race_on_fresh_folds(
         rules,
         config.case.direction,
         score,
+        ahead=training_ahead(trainings, configurations),
         barred=barred,
         searched=searched if rules.with_search else None,
         ranking=Ranking(surrogate.direction, surrogates) if surrogate else None,
@@ -69,6 +66,20 @@ def race_on_fresh_folds(
     others = [trial.number for trial in candidates if trial.number != found.winner]
     trainings.say(_in_words(found.winner, others, len(rules.entered)))
     return found
+
+
+def training_ahead(
+    trainings: Rounds[Any, Any], configurations: Mapping[int, Configuration]
+) -> Callable[[Coming], None]:
+    """Return what trains a race's rounds together, as far as they do not wait for each other."""
+
+    def configured(pairs: Iterable[tuple[int, int]]) -> list[tuple[Configuration, int]]:
+        return [(configurations[number], index) for number, index in pairs]
+
+    def ahead(coming: Coming) -> None:
+        trainings.train(configured(coming.now), configured(coming.later))
+
+    return ahead
 
 
 def _in_words(winner: int, others: Sequence[int], rounds: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import optuna
@@ -12,6 +11,7 @@ from optuna.trial import TrialState, create_trial
 
 from tuner.case.figures import score_text
 from tuner.engines.job import Failed, Finished, Job, LoopJob, run_all
+from tuner.engines.packing import longest_first, that_fit_beside
 from tuner.errors import StudyError
 from tuner.evidence.jobs import fresh_replica, job_of, trained_with
 from tuner.search.scoring import fold_scores, fold_surrogates
@@ -74,39 +74,48 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
             for trial in self.study.get_trials(deepcopy=False, states=states)
         }
 
-    def scores(
-        self,
-        wanted: Sequence[Configuration],
-        index: int,
-        later: Iterable[tuple[Configuration, int]] = (),
-    ) -> list[float | None]:
+    def scores(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
         """Return what each configuration comes to in round `index`; None where it diverged.
-
-        Args:
-            later: what will be wanted for certain in rounds to come, the next first. Some of it is
-                trained now, where the last slots would have nothing to do.
 
         Raises:
             StudyError: a training failed for another reason than its numbers.
         """
-        self.train(((configuration, index) for configuration in wanted), later)
+        self.train((configuration, index) for configuration in wanted)
         return [self.known[self._key(configuration, index)] for configuration in wanted]
 
     def train(
         self,
         wanted: Iterable[tuple[Configuration, int]],
         later: Iterable[tuple[Configuration, int]] = (),
-    ) -> None:
+        may_begin: Callable[[], bool] = lambda: True,
+    ) -> bool:
         """Train what has not been trained before, on every slot of the engine.
+
+        Args:
+            wanted: configurations and rounds. The longest trainings are begun first.
+            later: what will be wanted for certain, the next first. Of it is trained what ends while
+                the last of the others still trains.
+            may_begin: is asked before each training is begun.
+
+        Returns:
+            Whether all that is wanted is known now.
 
         Raises:
             StudyError: a training failed for another reason than its numbers.
         """
         blocks = self._blocks(wanted)
-        idle = -len(blocks) % self.engine.slots
+        seconds = {key: block[0].seconds for key, block in blocks.items()}
+        order = longest_first(seconds)
         others = {key: block for key, block in self._blocks(later).items() if key not in blocks}
-        diverged = self._train([*blocks.values(), *islice(others.values(), idle)])
-        self._train([(one, [index]) for one, rounds in diverged for index in rounds])
+        beside = that_fit_beside(
+            [seconds[key] for key in order],
+            {key: block[0].seconds for key, block in others.items()},
+            self.engine.slots,
+        )
+        chosen = [blocks[key] for key in order] + [others[key] for key in beside]
+        diverged = self._train(chosen, may_begin)
+        self._train([(one, [index]) for one, rounds in diverged for index in rounds], may_begin)
+        return not self._blocks((one, index) for one, rounds in blocks.values() for index in rounds)
 
     def _blocks(self, wanted: Iterable[tuple[Configuration, int]]) -> dict[str, Block]:
         """Return what has to be trained for this, without what is known."""
@@ -117,7 +126,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
                 blocks[self._key(configuration, together[0])] = configuration, together
         return blocks
 
-    def _train(self, blocks: Sequence[Block]) -> list[Block]:
+    def _train(self, blocks: Sequence[Block], may_begin: Callable[[], bool]) -> list[Block]:
         """Train blocks; return those that are to be trained one by one, to see which diverge."""
         diverged = []
         jobs = {n: self._job(*block) for n, block in enumerate(blocks)}
@@ -139,7 +148,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
                     self.known[key] = trial.values and trial.values[0]
                     self.say(_in_words(trial, configuration.label, self.metric))
 
-        run_all(self.engine, jobs, on_end)
+        run_all(self.engine, jobs, on_end, may_begin)
         return diverged
 
     def _key(self, configuration: Configuration, index: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.engines.choosing import choose_backend
@@ -15,7 +15,7 @@ from tuner.evidence.ablation import SHARE, Ablation, OutOfTime, facts_of_ablatio
 from tuner.evidence.calls import Calls
 from tuner.evidence.changes import LoopMixture, Mixture
 from tuner.evidence.expectation import expectation
-from tuner.evidence.jobs import Configuration, configuration_of
+from tuner.evidence.jobs import configuration_of
 from tuner.evidence.rounds import share_held_out
 from tuner.evidence.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
@@ -32,12 +32,13 @@ from tuner.study.store import facts_of, load_study
 from tuner.study.trials import scored_trials, sign_of_study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import optuna
 
     from tuner.evidence.ablation import Subset
+    from tuner.evidence.jobs import Configuration
     from tuner.evidence.trainings import Rounds
     from tuner.runs.observer import Observer
     from tuner.runs.settings import AblationSettings
@@ -94,6 +95,7 @@ def _measure(study: optuna.Study, settings: AblationSettings, observer: Observer
             scorer.score,
             promise=_promise(study, mixture),
             probe=None if is_of_loop(study) else scorer.probe,
+            ahead=scorer.train,
             held_out=share_held_out(facts_of(study)["data"]["sizes"]),
         )
         ablation.run()
@@ -173,6 +175,10 @@ class _Scorer:
         """Return what subsets come to in a round."""
         return self._scores([self.mixture.configuration(one) for one in subsets], index)
 
+    def train(self, wanted: Sequence[tuple[Subset, int]]) -> None:
+        """Train subsets, each in its round."""
+        self._train((self.mixture.configuration(subset), index) for subset, index in wanted)
+
     def probe(self, subsets: Sequence[Subset]) -> list[float | None] | None:
         """Return what subsets come to after a share of their training; None: it is too short."""
         whole = [self.mixture.configuration(subset) for subset in subsets]
@@ -182,15 +188,19 @@ class _Scorer:
         return self._scores(begun, 0)
 
     def _scores(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
-        at_once = self.trainings.engine.slots
-        for start in range(0, len(wanted), at_once):
-            if self.deadline is not None and time.monotonic() > self.deadline:
-                raise OutOfTime
-            self.trainings.train((one, index) for one in wanted[start : start + at_once])
+        self._train((one, index) for one in wanted)
         return self.trainings.scores(wanted, index)
+
+    def _train(self, wanted: Iterable[tuple[Configuration, int]]) -> None:
+        if not self.trainings.train(wanted, may_begin=self._has_time):
+            raise OutOfTime
+
+    def _has_time(self) -> bool:
+        return self.deadline is None or time.monotonic() <= self.deadline
 
 
 def _begun(whole: Configuration) -> Configuration:
     """Return the beginning of a training: the same, ended after a share of its epochs."""
     epochs = math.ceil(SHARE * whole.hyperparameters["epochs"])
-    return Configuration(whole.hyperparameters, epochs, f"{whole.label}, to epoch {epochs}")
+    label = f"{whole.label}, to epoch {epochs}"
+    return replace(whole, epochs=epochs, label=label, seconds=SHARE * whole.seconds)
