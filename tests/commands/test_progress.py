@@ -63,6 +63,7 @@ def test_on_a_pipe_there_is_one_plain_line_a_finished_trial(config: StudyConfig,
     }, "every kind of line has been looked at"
 
 
+@pytest.mark.slow
 def test_the_last_best_so_far_is_the_best(config: StudyConfig, url: str) -> None:
     shown, study = watched_search(config, url, TOTAL, terminal=False)
     (*_, last) = (line for line in shown.splitlines() if "the best so far" in line)

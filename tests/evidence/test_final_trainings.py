@@ -158,6 +158,7 @@ def test_a_second_look_trains_what_is_missing_alone(
     assert [len(job.replicas) for job in own] == [TOGETHER, 1, 1, 1, 1, 1, 1]
 
 
+@pytest.mark.slow
 def test_a_recipe_that_mostly_diverges_is_left_out_of_the_test(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from tests.evidence.test_confirmation import Counting, kept, quiet
 from tests.making import make_engine, open_as_command, search
-from tests.sampling import one_in
 from tuner.case.metric import ACCURACY
 from tuner.evidence import final
 from tuner.evidence.confirmation import confirm
@@ -105,9 +104,8 @@ def test_a_study_interrupted_between_its_looks_makes_the_second(
     assert looks_at(study, config.dataset.test.identity()) == 1
 
 
-@pytest.mark.parametrize(
-    "moment", one_in(4, ["keep_targets", "record_opening", "keep_moments", "_tested"])
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["keep_targets", "record_opening", "keep_moments", "_tested"])
 def test_a_study_interrupted_after_its_rows_were_opened_makes_the_same_test(
     config: StudyConfig,
     url: str,

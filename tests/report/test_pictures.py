@@ -75,6 +75,7 @@ def test_letters_that_no_font_has_become_numbers() -> None:
     assert drawable(["rose", "\U0010fffd"]) == ["1", "2"]  # no font has a private letter
 
 
+@pytest.mark.slow
 def test_a_picture_is_dark_on_a_dark_page(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     write_report(study, Workplace.at(url=url_in(tmp_path)), tmp_path / "out")

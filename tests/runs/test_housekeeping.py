@@ -302,6 +302,7 @@ def test_weights_wait_for_a_confirmation_that_is_due(own_workplace: Path) -> Non
     assert waste() == {}
 
 
+@pytest.mark.slow
 def test_a_study_with_something_fixed_is_a_study_of_its_own(own_workplace: Path) -> None:
     assert own_workplace.is_dir()
     line = [TINY, "--trials", "2", "--seeds", "0", "--workers", "1"]

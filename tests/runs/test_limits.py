@@ -58,6 +58,7 @@ def vars_of(hyperparameters: Any) -> dict[str, Any]:
     return asdict(hyperparameters)
 
 
+@pytest.mark.slow
 def test_the_same_command_again_trains_no_more(here: Workplace) -> None:
     """A configuration that is passed over does not count among the trials that were asked for."""
     command = [TINY, "--trials", "8", "--seeds", "0", "--workers", "1", "--max-parameters", "40"]

@@ -483,6 +483,7 @@ def test_how_many_seeds_show_a_gain() -> None:
     assert 6 < seeds_for(1.5, 1.0, 6) < 24
 
 
+@pytest.mark.slow
 def test_a_failure_of_the_machine_takes_no_trials_place(tmp_path: Path) -> None:
     once = """
 from pathlib import Path
@@ -539,6 +540,7 @@ def test_a_baseline_that_gives_up_ends_the_study_at_once(tmp_path: Path) -> None
     assert TrialState.RUNNING not in states
 
 
+@pytest.mark.slow
 def test_what_a_database_cannot_hold_is_kept_as_text(tmp_path: Path) -> None:
     text = """
 import warnings, numpy as np
@@ -577,13 +579,21 @@ def objective(trial):
             "kind=no is not one of its choices: True, None, relu, 18",
             marks=pytest.mark.slow,
         ),
-        ("kind=true", 'kind=true is not one of its choices: it is a text; write "kind=True"'),
+        pytest.param(
+            "kind=true",
+            'kind=true is not one of its choices: it is a text; write "kind=True"',
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             "kind=18",
             "kind=18 is not one of its choices: its choices are texts; write \"kind='18'\"",
             marks=pytest.mark.slow,
         ),
-        ("rate=1", "it names rate, and the loop asked for kind, layers, lr; correct the names"),
+        pytest.param(
+            "rate=1",
+            "it names rate, and the loop asked for kind, layers, lr; correct the names",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_value_that_the_loop_does_not_take_is_refused_by_name(
@@ -644,6 +654,7 @@ def objective(trial):
     assert (without in after) is (option == "--recipe")
 
 
+@pytest.mark.slow
 def test_what_a_try_does_not_name_is_the_baselines(made: Path, tmp_path: Path) -> None:
     with chdir(tmp_path):
         Path("train.py").write_text(LOOP, encoding="utf-8")

@@ -210,6 +210,7 @@ def test_a_sampler_of_a_later_version_is_refused() -> None:
         Samplers("Oracle")
 
 
+@pytest.mark.slow
 def test_of_configurations_that_promise_the_same_it_tries_what_computes_less() -> None:
     """What `dear` is makes no score better, and a training sixteen times as long."""
 

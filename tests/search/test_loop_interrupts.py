@@ -16,7 +16,6 @@ from optuna.pruners import MedianPruner
 from optuna.trial import TrialState, create_trial
 
 from tests.making import history
-from tests.sampling import one_in
 from tuner.case.source import source_of
 from tuner.engines.job import Finished, LoopJob
 from tuner.own.loops.events import Outcome, Reported, ShouldPrune, Suggest
@@ -115,10 +114,8 @@ def remembered(study: optuna.Study) -> list[dict[str, Any]]:
     return [one for one in history(study) if one["state"].is_finished()]
 
 
-@pytest.mark.parametrize(
-    ("slots", "every"),
-    one_in(4, [(2, 14), (2, 3), (3, 9), (1, 9)]),
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("slots", "every"), [(2, 14), (2, 3), (3, 9), (1, 9)])
 def test_interrupted_at_any_event(tmp_path: Path, slots: int, every: int) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()

@@ -60,9 +60,8 @@ def test_they_are_fitted_to_the_limits_of_each_run(config: StudyConfig, url: str
     assert guessed(study) == free == facts_of(study)["guesses"]
 
 
-@pytest.mark.parametrize(
-    "writes", [3, *(pytest.param(at, marks=pytest.mark.slow) for at in (0, 1, 2, 4, 5))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("writes", range(6))
 def test_killed_in_between_they_become_the_same(
     writes: int, config: StudyConfig, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

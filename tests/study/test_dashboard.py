@@ -96,6 +96,7 @@ def test_the_latest_bundle_is_shown(own_workplace: Path) -> None:
     assert artifacts(detail()) == found, "a new report leaves it there"
 
 
+@pytest.mark.slow
 def test_an_ablation_is_shown_too(own_workplace: Path) -> None:
     study = load_study(DATABASE, "tiny")
     stored = study.user_attrs[CONFIRMATION]

@@ -52,8 +52,7 @@ def keeps(config: StudyConfig, limits: Limits, params: Mapping[str, Any]) -> boo
     ("reference", "limits"),
     [
         *one_in(2, [(TINY, limits) for limits in SIZES]),
-        ("housing", Limits(cost=1)),
-        *(pytest.param("housing", limits, marks=pytest.mark.slow) for limits in SIZES[2:]),
+        *(pytest.param("housing", limits, marks=pytest.mark.slow) for limits in SIZES[1:]),
         pytest.param("mnist", Limits(cost=1), marks=pytest.mark.slow),
         pytest.param("mnist", Limits(parameters=50_000), marks=pytest.mark.slow),
         pytest.param("flowers", Limits(cost=2), marks=pytest.mark.slow),
@@ -174,6 +173,7 @@ def test_numbers_end_as_near_as_the_limit_allows(config: StudyConfig) -> None:
     assert within_limits(free[:1], exact) == free[:1]
 
 
+@pytest.mark.slow
 def test_a_number_can_go_up_and_choices_can_be_none(config: StudyConfig) -> None:
     own = replace(config.case.baseline, batch_size=40)
 

@@ -213,7 +213,7 @@ CHANGES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("changes", one_in(3, CHANGES), ids=repr)
+@pytest.mark.parametrize("changes", one_in(6, CHANGES), ids=repr)
 def test_a_stacked_member_trains_as_it_would_alone(
     housing: Dataset, changes: dict[str, Any]
 ) -> None:
