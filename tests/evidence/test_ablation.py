@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tuner.case.contract import Case
-    from tuner.evidence.ablation import Subset
+    from tuner.evidence.ablation import InRounds, Subset
     from tuner.evidence.comparison import Direction
 
 
@@ -222,14 +222,16 @@ def test_what_is_certain_is_trained_at_once_and_told_where_the_time_ran_out() ->
     waits: list[set[tuple[Subset, int]]] = []
     effects = Effects({"a": 0.1, "b": 0.3, "c": 0.2})
 
-    def train(wanted: Sequence[tuple[Subset, int]]) -> None:
+    def train(wanted: InRounds) -> None:
         for one in wanted:
             if len(waits) == 2 and len(waits[1] & trained) == 2:  # so many without a change
                 raise OutOfTime
             trained.add(one)
 
-    def ahead(wanted: Sequence[tuple[Subset, int]]) -> None:
-        waits.append(set(wanted) - trained)
+    def ahead(wanted: InRounds, later: InRounds) -> None:
+        assert not later
+        if len({subset for subset, _ in wanted}) > 1:
+            waits.append(set(wanted) - trained)
         train([one for one in wanted if one not in trained])
 
     def score(subsets: Sequence[Subset], index: int) -> list[float | None]:
@@ -245,6 +247,25 @@ def test_what_is_certain_is_trained_at_once_and_told_where_the_time_ran_out() ->
     assert not ablation.complete
     without = facts_of_ablation(ablation, 0, 7)["without"]
     assert list(without) == ["a", "b"], "those that have all their rounds"
+
+
+def test_all_that_is_trained_at_once_is_wanted() -> None:
+    effects = Effects({"a": 0.01, "b": 0.2, "c": 0.1, "d": -0.05})
+    certain: list[InRounds] = []
+    likely: list[InRounds] = []
+
+    def ahead(first: InRounds, second: InRounds) -> None:
+        certain.append(first)
+        likely.append(second)
+
+    ablation = Ablation(changes(*"abcd"), 4, "maximize", effects, ahead=ahead)
+    ablation.run()
+    alone = Ablation(changes(*"abcd"), 4, "maximize", Effects(effects.effects))
+    alone.run()
+    assert facts_of_ablation(ablation, 0, 7) == facts_of_ablation(alone, 0, 7)
+    assert {one for several in certain for one in several} <= set(effects.asked)
+    assert [(frozenset("b"), 2), (frozenset("b"), 3)] in certain, "two of four, one of two, alone"
+    assert [(frozenset("c"), index) for index in (1, 2, 3)] in likely, "perhaps c alone is enough"
 
 
 def test_what_promises_most_is_tried_first_and_the_rest_only_where_that_fails() -> None:

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
     Subset = frozenset[str]
     Score = Callable[[Sequence[Subset], int], Sequence[float | None]]
+    InRounds = Sequence[tuple[Subset, int]]
+    Ahead = Callable[[InRounds, InRounds], None]
 
 ENOUGH = 0.95  # of the whole gain
 UNCLEAR = 0.25  # of the whole gain: so much may be left, if it cannot be told from nothing
 AT_ONCE = 4  # changes that are tried together, where it is known which promise most
 HOPELESS = 0.75  # of the whole gain, after two rounds
+NONE = range(0)
 SHARE = 1 / 4  # of a training, after which half of the changes tried are dropped
 
 
@@ -54,7 +57,7 @@ class Ablation:
         *,
         promise: Callable[[Subset], float] | None = None,
         probe: Callable[[Sequence[Subset]], Sequence[float | None] | None] | None = None,
-        ahead: Callable[[Sequence[tuple[Subset, int]]], None] | None = None,
+        ahead: Ahead | None = None,
         held_out: float = 0.0,
     ) -> None:
         """Take what there is to measure, and how.
@@ -64,7 +67,9 @@ class Ablation:
             promise: what a subset can be expected to come to, more is better: the changes that
                 promise most are tried first. None: all are tried at each step.
             probe: scores subsets after a share of their training; None: they are too short for it.
-            ahead: trains subsets in several rounds at once; None: each waits for the one before.
+            ahead: trains the first of these, subsets in their rounds, all at once; and beside them
+                the second, which may be wanted next, where nothing waits for that. None: each round
+                waits for the one before.
             held_out: rows held out over rows trained on, in one round.
         """
         self.changes, self.rounds, self.direction, self.score = changes, rounds, direction, score
@@ -172,6 +177,7 @@ class Ablation:
     def _comes_to(self, subset: Subset, goal: float) -> bool:
         """Whether a subset has so much gain; given up as soon as it has no hope of it."""
         for index in range(self.rounds):
+            self._train_ahead([subset], range(index, index + 1), range(index + 1, self.rounds))
             self._score([subset], index)
             if None in self.scores[subset] or (index > 0 and self._is_hopeless(subset, goal)):
                 return False
@@ -195,6 +201,8 @@ class Ablation:
             contenders.sort(key=lambda one: badness[one])
             contenders = contenders[: math.ceil(len(contenders) / 2)]
         for index in range(self.rounds):
+            if len(contenders) == 1:
+                self._train_ahead(contenders, range(index, self.rounds))
             self._score(contenders, index)
             contenders.sort(key=self._badness)
             if index < self.rounds - 1:
@@ -202,12 +210,22 @@ class Ablation:
         return contenders[0]
 
     def _measure(self, subsets: Collection[Subset]) -> None:
-        rounds = [(subset, index) for subset in subsets for index in range(self.rounds)]
+        with suppress(OutOfTime):  # those that have all their rounds by then are measured
+            self._train_ahead(subsets, range(self.rounds))
+        for subset in subsets:
+            for index in range(self.rounds):
+                self._score([subset], index)
+
+    def _train_ahead(
+        self, subsets: Collection[Subset], certain: range, likely: range = NONE
+    ) -> None:
+        """Train subsets in the rounds that are certain; in the likely ones where nothing waits."""
         if self.ahead is not None:
-            with suppress(OutOfTime):  # those that have all their rounds by then are measured
-                self.ahead(rounds)
-        for subset, index in rounds:
-            self._score([subset], index)
+            first, second = (
+                [(subset, index) for subset in subsets for index in rounds]
+                for rounds in (certain, likely)
+            )
+            self.ahead(first, second)
 
     def _score(self, subsets: Collection[Subset], index: int) -> None:
         missing = [one for one in subsets if len(self.scores.get(one, [])) == index]

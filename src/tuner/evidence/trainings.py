@@ -93,7 +93,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
 
         Args:
             wanted: configurations and rounds. The longest trainings are begun first.
-            later: what will be wanted for certain, the next first. Of it is trained what ends while
+            later: what is wanted next, or may be, the next first. Of it is trained what ends while
                 the last of the others still trains.
             may_begin: is asked before each training is begun.
 

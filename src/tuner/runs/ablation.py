@@ -32,16 +32,18 @@ from tuner.study.store import facts_of, load_study
 from tuner.study.trials import scored_trials, sign_of_study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import optuna
 
-    from tuner.evidence.ablation import Subset
+    from tuner.evidence.ablation import InRounds, Subset
     from tuner.evidence.jobs import Configuration
     from tuner.evidence.trainings import Rounds
     from tuner.runs.observer import Observer
     from tuner.runs.settings import AblationSettings
+
+    Blocks = Sequence[tuple[Configuration, int]]
 
 
 def run_ablation(settings: AblationSettings, observer: Observer) -> Path | None:
@@ -175,9 +177,9 @@ class _Scorer:
         """Return what subsets come to in a round."""
         return self._scores([self.mixture.configuration(one) for one in subsets], index)
 
-    def train(self, wanted: Sequence[tuple[Subset, int]]) -> None:
-        """Train subsets, each in its round."""
-        self._train((self.mixture.configuration(subset), index) for subset, index in wanted)
+    def train(self, wanted: InRounds, later: InRounds) -> None:
+        """Train subsets, each in its round, and beside them those that may be wanted later."""
+        self._train(self._configured(wanted), self._configured(later))
 
     def probe(self, subsets: Sequence[Subset]) -> list[float | None] | None:
         """Return what subsets come to after a share of their training; None: it is too short."""
@@ -188,12 +190,15 @@ class _Scorer:
         return self._scores(begun, 0)
 
     def _scores(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
-        self._train((one, index) for one in wanted)
+        self._train([(one, index) for one in wanted])
         return self.trainings.scores(wanted, index)
 
-    def _train(self, wanted: Iterable[tuple[Configuration, int]]) -> None:
-        if not self.trainings.train(wanted, may_begin=self._has_time):
+    def _train(self, wanted: Blocks, later: Blocks = ()) -> None:
+        if not self.trainings.train(wanted, later, self._has_time):
             raise OutOfTime
+
+    def _configured(self, wanted: InRounds) -> Blocks:
+        return [(self.mixture.configuration(subset), index) for subset, index in wanted]
 
     def _has_time(self) -> bool:
         return self.deadline is None or time.monotonic() <= self.deadline
