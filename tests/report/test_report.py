@@ -493,6 +493,26 @@ def test_the_ablation_is_told_with_its_picture(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "ablation.svg").exists()
 
 
+def test_many_changes_are_counted_and_their_share_of_the_gain_is_told(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    ablated(study)
+    kept, names = study.user_attrs["ablation"], ["a", "b", "c", "d", "e", "f"]
+    change = {"was": 0, "now": 1, "group": "training", "follows": {}}
+    facts = {
+        **kept,
+        "changes": {**kept["changes"], **dict.fromkeys(names, change)},
+        "path": [*names, *kept["path"]],
+        "path_scores": [[0.60, 0.62]] * 7 + [[0.84, 0.86], [0.90, 0.92]],
+        "smallest": sorted(["learning_rate", *names]),
+        "smallest_scores": [0.81, 0.83],
+        "without": {},
+    }
+    study.set_user_attr("ablation", facts)
+    text = written(study, tmp_path)[0]
+    assert "On fresh folds, 7 of the 8 changes alone bring 70 % of the gain." in text
+    assert "(70 % of the gain of all 8 changes)" in text
+
+
 def test_a_page_that_needs_no_other_file(tmp_path: Path) -> None:
     study = usual_study(tmp_path, name="<b>odd</b>", trials=12)
     ablated(study)

@@ -112,13 +112,16 @@ def most_of_it(facts: Facts) -> str:
     names = [
         one["change"] for one in found["path"] if one["change"] in found["smallest"]["changes"]
     ]
-    if len(names) > MOST_NAMED:
-        return phrase(
-            "{needed} of the {changes} are needed.",
-            needed=len(names),
+    which = (
+        listed([code(name) for name in names])
+        if len(names) <= MOST_NAMED
+        else phrase(
+            "{some} of the {changes}",
+            some=len(names),
             changes=count(len(found["changes"]), "change"),
         )
-    told = {"names": listed([code(name) for name in names]), "share": of_the_gain(part / whole)}
+    )
+    told = {"names": which, "share": of_the_gain(part / whole)}
     if is_of_loop(facts):
         return nphrase(
             "On fresh seeds, {names} alone brings {share}.",
