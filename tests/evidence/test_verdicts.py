@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import optuna
 import pytest
+from optuna.trial import create_trial
 
 from tests.making import TINY, make_brief, make_engine, search
 from tuner.case.metric import ACCURACY
@@ -15,6 +16,7 @@ from tuner.evidence.confirmation import confirm
 from tuner.evidence.looks import most_looks
 from tuner.evidence.odometer import keep_looks, looks_at
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
+from tuner.evidence.rowwise import evidence_of
 from tuner.evidence.trainings import Trainings
 from tuner.evidence.verdicts import verdicts
 from tuner.study.arms import arms_of
@@ -57,6 +59,34 @@ def always(rows: int, *, but: int = 0) -> np.ndarray[Any, np.dtype[np.bool_]]:
     wrong[:, :rows] = True
     wrong[:but, rows - 1] = False
     return wrong
+
+
+def test_what_more_models_take_is_told_by_trainings_of_these_arms_alone(
+    config: StudyConfig, url: str
+) -> None:
+    draw = np.random.default_rng(1)
+    wrong = {"baseline": draw.random((4, ROWS)) < 0.3, "recipe": draw.random((4, ROWS)) < 0.3}
+    study, confirmation = with_predictions(url, config, wrong)
+    evidence, arms = evidence_of(study), arms_of(study)
+    assert evidence is not None
+
+    def took(seconds: float, epochs: int, arm: str) -> None:
+        hyperparameters = arms[arm].user_attrs["hyperparameters"]
+        facts = {"hyperparameters": hyperparameters, "epochs": epochs, "seconds": seconds}
+        evidence.add_trial(create_trial(value=0.5, user_attrs=facts))
+
+    def hour() -> int | None:
+        pair = verdicts(study, arms, confirmation, ACCURACY)["recipe_vs_baseline"]
+        assert pair is not None
+        seeds: int | None = pair["hour"]["seeds"]
+        return seeds
+
+    assert hour() is None, "it is not known"
+    took(60.0, arms["baseline"].user_attrs["best_epoch"], "baseline")
+    took(540.0, arms["recipe"].user_attrs["best_epoch"], "recipe")
+    assert hour() == 6, "a pair takes 600 s"
+    took(9000.0, 77, "recipe")  # as an ablation trains a configuration for other epochs
+    assert hour() == 6
 
 
 def test_a_gain_of_one_row_in_171_proves_nothing(config: StudyConfig, url: str) -> None:

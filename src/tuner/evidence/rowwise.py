@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +19,7 @@ from tuner.evidence.moments import kept_moments, losses, moments
 from tuner.evidence.predictions import Predictions, kept_predictions, kept_scale, kept_targets
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
+from tuner.study.schema import BEST_EPOCH, HYPERPARAMETERS
 from tuner.study.store import evidence_name
 from tuner.unpromised.by_optuna import storage_of
 
@@ -45,12 +47,12 @@ class Kept:
     Attributes:
         attributes: of that study.
         targets: of the test rows.
-        seconds: that a training took, on the mean; None: not known.
+        seconds: that a training of a trial took after the search, on the mean, by its number.
     """
 
     attributes: Mapping[str, Any]
     targets: NDArray[np.generic]
-    seconds: float | None
+    seconds: Mapping[int | str, float]
 
     @classmethod
     def of(cls, study: optuna.Study) -> Self | None:
@@ -62,15 +64,13 @@ class Kept:
         targets = kept_targets(attributes)
         if targets is None:
             return None
-        trials = evidence.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        times = [trial.user_attrs["seconds"] for trial in trials if trial.user_attrs.get("seconds")]
-        return cls(attributes, targets, fmean(times) if times else None)
+        return cls(attributes, targets, _seconds_by_trial(study, evidence))
 
     @classmethod
     def among(cls, attributes: Mapping[str, Any]) -> Self | None:
         """Take it from attributes that were read; None where no rows were kept."""
         targets = kept_targets(attributes)
-        return None if targets is None else cls(attributes, targets, None)
+        return None if targets is None else cls(attributes, targets, {})
 
     def constant_error(self) -> float | None:
         """Return the lowest mean absolute error of an answer that is the same for all test rows.
@@ -94,6 +94,22 @@ def evidence_of(study: optuna.Study) -> optuna.Study | None:
         return optuna.load_study(study_name=name, storage=storage_of(study))
     except KeyError:  # to ask for all names first would read every study of the store
         return None
+
+
+def _seconds_by_trial(study: optuna.Study, evidence: optuna.Study) -> dict[int | str, float]:
+    """Return what trainings after the search took on the mean, by the trial that they repeat."""
+    complete = (TrialState.COMPLETE,)
+    took: dict[str, list[float]] = {}
+    for one in evidence.get_trials(deepcopy=False, states=complete):
+        if seconds := one.user_attrs.get("seconds"):
+            what = one.user_attrs["hyperparameters"], one.user_attrs["epochs"]
+            took.setdefault(json.dumps(what, sort_keys=True), []).append(seconds)
+    found: dict[int | str, float] = {}
+    for trial in study.get_trials(deepcopy=False, states=complete):
+        what = trial.user_attrs.get(HYPERPARAMETERS), trial.user_attrs.get(BEST_EPOCH)
+        if times := took.get(json.dumps(what, sort_keys=True)):
+            found[trial.number] = fmean(times)
+    return found
 
 
 def by_losses(
@@ -150,7 +166,8 @@ def by_row(
         return None
     if not outlook:
         return _facts(gain)
-    able = after(gain, seconds=kept.seconds)
+    both = [kept.seconds[trial] for trial in trials if trial in kept.seconds]
+    able = after(gain, seconds=fmean(both) if len(both) == len(trials) else None)
     return {
         **_facts(gain),
         "covers": "rows",
