@@ -165,11 +165,73 @@ def test_a_slot_that_would_be_idle_trains_what_is_wanted_later(url: str, tmp_pat
         ([baseline, recipe], 2, [2, 2]),
     ):
         before = len(kept(study).trials)
-        assert trainings.train([(one, index) for one in wanted], later)
+        trainings.train_ahead([(one, index) for one in wanted], later)
         assert trainings.scores(wanted, index) == alone.scores(wanted, index)
         trained = kept(study).trials[before:]
         assert [trial.user_attrs["round"] for trial in trained] == rounds
     assert len(engine.jobs) == len(kept(study).trials) == 8
+
+
+class Breaking(Counting):
+    """A fit with one of these seeds fails."""
+
+    def __init__(self, seeds: set[int], *, diverged: bool) -> None:
+        super().__init__()
+        self.seeds, self.diverged, self.broken = seeds, diverged, set[int]()
+
+    def start(self, key: int, job: Job) -> None:
+        super().start(key, job)
+        if self.seeds & {run.seed for run in job.replicas}:
+            self.broken.add(key)
+
+    def next(self, key: int, timeout: float) -> Event:
+        if key not in self.broken:
+            return super().next(key, timeout)
+        self.broken.discard(key)
+        self.stop(key)
+        return Failed("it does not end", diverged=self.diverged)
+
+
+def test_of_a_stack_that_diverges_all_is_known_even_where_the_time_is_over(
+    config: StudyConfig, url: str
+) -> None:
+    study = search(url, config, 2)
+    engine = Breaking({seed_of(config.seed, 3)}, diverged=True)
+    trainings, times = Trainings(study, config, engine, quiet), iter([True])
+    one = configuration_of(study.trials[0])
+    assert trainings.train([(one, 1)], lambda: next(times, False))
+    assert len(engine.jobs) == 1 + TOGETHER
+    assert [trainings.scores([one], index)[0] is None for index in range(TOGETHER)] == [
+        index == 3 for index in range(TOGETHER)
+    ]
+    assert len(engine.jobs) == 1 + TOGETHER, "nothing is trained again"
+
+
+def test_what_fails_ahead_fails_where_it_is_needed(url: str, tmp_path: Path) -> None:
+    config = make_brief(STAMPS, tmp_path)  # its networks are not stacked: a job is one training
+    study = search(url, config, 2)
+    engine = Breaking({seed_of(config.seed, 1)}, diverged=False)
+    trainings = Trainings(study, config, engine, quiet)
+    one = configuration_of(study.trials[0])
+    trainings.train_ahead([(one, 0), (one, 1)], [(one, 2)])
+    assert [trial.user_attrs["round"] for trial in kept(study).trials] == [0]
+    assert trainings.scores([one], 0) == [kept(study).trials[0].value]
+    with pytest.raises(StudyError, match="training in round 2 failed: it does not end"):
+        trainings.scores([one], 1)
+
+
+def test_how_long_a_training_takes_is_told_by_the_search(config: StudyConfig, url: str) -> None:
+    trial = search(url, config, 1).trials[0]
+    facts = {**trial.user_attrs, "seconds": 24.0, "fold_scores": [0.5, 0.6, 0.7], "best_epoch": 2}
+    kinds = {
+        2.0: facts | {"curve": [[1, 8.0, 0, 0, 0]]},
+        8.0: facts | {"curve": []},
+        24.0: {name: facts[name] for name in facts.keys() - {"fold_scores", "curve"}},
+        1.0: {name: facts[name] for name in facts.keys() - {"seconds"}},
+    }
+    for seconds, known in kinds.items():
+        trial.user_attrs = known
+        assert configuration_of(trial).seconds == seconds
 
 
 class Failing(InProcessEngine):

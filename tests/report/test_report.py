@@ -493,6 +493,18 @@ def test_the_ablation_is_told_with_its_picture(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "ablation.svg").exists()
 
 
+def test_what_mattered_most_is_told_once_all_are_measured(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    ablated(study)
+    assert "**`learning_rate` mattered most:**" in written(study, tmp_path)[0]
+    ablated(study, complete=False)
+    kept = study.user_attrs["ablation"]
+    study.set_user_attr("ablation", {**kept, "without": {"dropout": [0.84, 0.86]}})
+    text = written(study, tmp_path)[0]
+    assert "mattered most" not in text
+    assert "| 2 | `dropout` 0 → 0.3, with `rate` 2 |" in text
+
+
 def test_many_changes_are_counted_and_their_share_of_the_gain_is_told(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     ablated(study)

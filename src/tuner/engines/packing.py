@@ -23,11 +23,11 @@ def longest_first(seconds: Mapping[K, float]) -> list[K]:
 def that_fit_beside(
     wanted: Iterable[float], others: Mapping[K, float], slots: int
 ) -> dict[K, float]:
-    """Return those of other fits that slots have time for, which would wait for the last else.
+    """Return the other fits for slots that would otherwise wait for the last one that is wanted.
 
     Args:
-        wanted: seconds of fits, in the order in which they are begun.
-        others: seconds by key; the first one is taken first, where it fits.
+        wanted: seconds that fits are expected to take, in the order in which they are begun.
+        others: the same of other fits, by key. The first one is taken first, where it fits.
         slots: fits that run at once.
     """
     free_at = [0.0] * slots  # a heap: the next free slot is the first

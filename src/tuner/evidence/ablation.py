@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,6 @@ ENOUGH = 0.95  # of the whole gain
 UNCLEAR = 0.25  # of the whole gain: so much may be left, if it cannot be told from nothing
 AT_ONCE = 4  # changes that are tried together, where it is known which promise most
 HOPELESS = 0.75  # of the whole gain, after two rounds
-NONE = range(0)
 SHARE = 1 / 4  # of a training, after which half of the changes tried are dropped
 
 
@@ -67,9 +65,9 @@ class Ablation:
             promise: what a subset can be expected to come to, more is better: the changes that
                 promise most are tried first. None: all are tried at each step.
             probe: scores subsets after a share of their training; None: they are too short for it.
-            ahead: trains the first of these, subsets in their rounds, all at once; and beside them
-                the second, which may be wanted next, where nothing waits for that. None: each round
-                waits for the one before.
+            ahead: is told subsets with their rounds before they are scored: those that are certain,
+                to be trained all at once, and those that are likely to come next, to be trained on
+                what would be idle. None: each round is trained by itself.
             held_out: rows held out over rows trained on, in one round.
         """
         self.changes, self.rounds, self.direction, self.score = changes, rounds, direction, score
@@ -210,22 +208,24 @@ class Ablation:
         return contenders[0]
 
     def _measure(self, subsets: Collection[Subset]) -> None:
-        with suppress(OutOfTime):  # those that have all their rounds by then are measured
-            self._train_ahead(subsets, range(self.rounds))
+        """Score subsets in all rounds; where the time is over, those that were trained in all."""
+        self._train_ahead(subsets, range(self.rounds))
+        over: OutOfTime | None = None
         for subset in subsets:
-            for index in range(self.rounds):
-                self._score([subset], index)
+            try:
+                for index in range(self.rounds):
+                    self._score([subset], index)
+            except OutOfTime as error:
+                over = error
+        if over is not None:
+            raise over
 
     def _train_ahead(
-        self, subsets: Collection[Subset], certain: range, likely: range = NONE
+        self, subsets: Collection[Subset], certain: range, likely: range = range(0)
     ) -> None:
         """Train subsets in the rounds that are certain; in the likely ones where nothing waits."""
         if self.ahead is not None:
-            first, second = (
-                [(subset, index) for subset in subsets for index in rounds]
-                for rounds in (certain, likely)
-            )
-            self.ahead(first, second)
+            self.ahead(_in_rounds(subsets, certain), _in_rounds(subsets, likely))
 
     def _score(self, subsets: Collection[Subset], index: int) -> None:
         missing = [one for one in subsets if len(self.scores.get(one, [])) == index]
@@ -240,6 +240,10 @@ class Ablation:
         if len(known) < len(scores):
             return math.inf
         return -sign_of(self.direction) * fmean(known)
+
+
+def _in_rounds(subsets: Collection[Subset], rounds: range) -> InRounds:
+    return [(subset, index) for subset in subsets for index in rounds]
 
 
 def facts_of_ablation(ablation: Ablation, baseline: int, best: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tuner.data.splits import number_of_folds
 from tuner.engines.job import Job, Replica
 from tuner.machine import machine
 from tuner.seeds import Stream, derive
-from tuner.study.schema import FOLD_SCORES, SECONDS
+from tuner.study.schema import BEST_EPOCH, CURVE, FOLD_SCORES, SECONDS
 from tuner.training.networks import stackable
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class Configuration:
     """What is trained: hyperparameters, for how many epochs, and what it is called.
 
     Attributes:
-        seconds: that a training may take, against others; it decides what is begun first.
+        seconds: that one fold of it took in the search; 1: not known. It decides what is begun
+            first, and nothing else.
     """
 
     hyperparameters: Mapping[str, Any]
@@ -44,9 +45,17 @@ def configuration_of(trial: FrozenTrial) -> Configuration:
     """Return what a complete trial has trained or called, for its own best number of epochs."""
     facts = trial.user_attrs
     label = f"trial {trial.number}" + (f" ({facts['arm']})" if "arm" in facts else "")
-    folds = max(1, len(facts.get(FOLD_SCORES, ())))
-    seconds = float(facts.get(SECONDS, folds)) / folds
-    return Configuration(facts["hyperparameters"], facts["best_epoch"], label, seconds)
+    return Configuration(facts["hyperparameters"], facts["best_epoch"], label, _seconds_of(trial))
+
+
+def _seconds_of(trial: FrozenTrial) -> float:
+    """Return what one fold of a trial took until its best epoch; 1: that is not known."""
+    facts = trial.user_attrs
+    if not facts.get(SECONDS):
+        return 1.0
+    folds, curve = max(1, len(facts.get(FOLD_SCORES, ()))), facts.get(CURVE)
+    share = facts[BEST_EPOCH] / curve[-1][1] if curve else 1.0
+    return float(facts[SECONDS]) / folds * min(1.0, share)
 
 
 def job_of(config: StudyConfig, configuration: Configuration, runs: Iterable[Replica]) -> Job:
@@ -69,11 +78,19 @@ def trained_with(config: StudyConfig, configuration: Configuration, index: int) 
     Where networks can be stacked, six cost little more than one. Always the same six, so that what
     comes of one does not depend on what was asked for, or known, before.
     """
+    stacked = is_stacked(config, configuration)
+    return together_with(index) if stacked else range(index, index + 1)
+
+
+def is_stacked(config: StudyConfig, configuration: Configuration) -> bool:
+    """Whether several trainings of a configuration are one job."""
     data = config.dataset
     hyperparameters = config.case.hyperparameters(configuration.hyperparameters)
-    model = config.case.build(hyperparameters, shape_of(data))
-    if not stackable(model, data, config.case):
-        return range(index, index + 1)
+    return stackable(config.case.build(hyperparameters, shape_of(data)), data, config.case)
+
+
+def together_with(index: int) -> range:
+    """Return the numbers of the trainings of a stack, this one among them."""
     start = index - index % TOGETHER
     return range(start, start + TOGETHER)
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Scoring = Callable[[Sequence[int], int], Scores]
 
 
+AT_ONCE = 2  # rounds: a candidate that diverges in the first has trained the second in vain
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Race:
     """How a race went.
@@ -52,11 +55,11 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """What is trained for certain from a round of a race on: trials, each with its round.
+    """What a race trains from a round on, unless a training diverges: trials, each with its round.
 
     Attributes:
-        now: this round, and those before which nobody can be dropped.
-        later: the rounds after these, as far as they are certain.
+        now: this round, and the next one where nobody is to be dropped before it.
+        later: baseline and others in the rounds after these.
     """
 
     now: Sequence[tuple[int, int]]
@@ -71,9 +74,9 @@ class Coming:
         Args:
             arms: baseline and others, which run as many rounds as the rules say.
         """
-        following = range(index, len(rules.entered))
+        following = range(index, min(index + AT_ONCE, len(rules.entered)))
         dropping = (one for one in following if rules.entered[one] < len(runners))
-        until = next(dropping, len(rules.entered))
+        until = next(dropping, following.stop)
         now = [
             (trial, one)
             for one in range(index, until)
@@ -138,7 +141,8 @@ def race(
 
     Args:
         score: trains these trials' configurations in this round; returns their validation scores.
-        ahead: trains more than one round at once, before each; None: each is trained by itself.
+        ahead: trains what is coming, a round or two, before it is scored; None: each round is
+            trained by itself.
         barred: of baseline and others, those that may not win.
         searched: scores of candidates on the folds of the search, with which they are ranked; None:
             by their fresh scores alone.
@@ -149,12 +153,15 @@ def race(
     """
     ranked_in = direction if ranking is None else ranking.direction
     runners, standing = list(candidates), _Standing(ranked_in, searched or {})
-    arms, scores = (baseline, *others), dict[int, list[float | None]]()
+    scores: dict[int, list[float | None]] = {}
+    arms, trained = (baseline, *others), 0
     for index, places in enumerate(rules.entered):
         runners = runners[:places]
         entered = _entered(index, rules, runners, arms)
-        if ahead is not None:
-            ahead(Coming.of(index, rules, runners, arms))
+        if ahead is not None and index >= trained:
+            coming = Coming.of(index, rules, runners, arms)
+            ahead(coming)
+            trained = 1 + max(round_ for _, round_ in coming.now)
         found = score(entered, index)
         ranks = found if ranking is None else ranking.scoring(entered, index)
         for trial, one, rank in zip(entered, found, ranks, strict=True):

@@ -77,7 +77,7 @@ def training_ahead(
         return [(configurations[number], index) for number, index in pairs]
 
     def ahead(coming: Coming) -> None:
-        trainings.train(configured(coming.now), configured(coming.later))
+        trainings.train_ahead(configured(coming.now), configured(coming.later))
 
     return ahead
 

@@ -13,7 +13,7 @@ from tuner.case.figures import score_text
 from tuner.engines.job import Failed, Finished, Job, LoopJob, run_all
 from tuner.engines.packing import longest_first, that_fit_beside
 from tuner.errors import StudyError
-from tuner.evidence.jobs import fresh_replica, job_of, trained_with
+from tuner.evidence.jobs import fresh_replica, is_stacked, job_of, together_with
 from tuner.search.scoring import fold_scores, fold_surrogates
 from tuner.study.schema import EVIDENCE, SURROGATE
 from tuner.study.store import evidence_name
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 SomeJob = TypeVar("SomeJob", bound=Job | LoopJob)
 SomeEvent = TypeVar("SomeEvent")
+
+
+def always() -> bool:
+    """Say that a training may begin."""
+    return True
 
 
 def open_evidence(study: optuna.Study) -> optuna.Study:
@@ -86,15 +91,12 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
     def train(
         self,
         wanted: Iterable[tuple[Configuration, int]],
-        later: Iterable[tuple[Configuration, int]] = (),
-        may_begin: Callable[[], bool] = lambda: True,
+        may_begin: Callable[[], bool] = always,
     ) -> bool:
         """Train what has not been trained before, on every slot of the engine.
 
         Args:
             wanted: configurations and rounds. The longest trainings are begun first.
-            later: what is wanted next, or may be, the next first. Of it is trained what ends while
-                the last of the others still trains.
             may_begin: is asked before each training is begun.
 
         Returns:
@@ -102,6 +104,28 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
 
         Raises:
             StudyError: a training failed for another reason than its numbers.
+        """
+        asked = list(wanted)
+        blocks = self._blocks(asked)
+        order = longest_first({key: block[0].seconds for key, block in blocks.items()})
+        self._train_all([blocks[key] for key in order], may_begin, needed=True)
+        return all(self._key(*one) in self.known for one in asked)
+
+    def train_ahead(
+        self,
+        wanted: Iterable[tuple[Configuration, int]],
+        later: Iterable[tuple[Configuration, int]] = (),
+        may_begin: Callable[[], bool] = always,
+    ) -> None:
+        """Train at once what is going to be wanted in several rounds, on every slot.
+
+        What fails is left to `train`, as it may not be needed after all.
+
+        Args:
+            wanted: configurations and rounds. The longest trainings are begun first.
+            later: what may be wanted after it, the next first. Of it is trained what is expected to
+                end while the last of the others still trains.
+            may_begin: is asked before each training is begun.
         """
         blocks = self._blocks(wanted)
         seconds = {key: block[0].seconds for key, block in blocks.items()}
@@ -113,9 +137,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
             self.engine.slots,
         )
         chosen = [blocks[key] for key in order] + [others[key] for key in beside]
-        diverged = self._train(chosen, may_begin)
-        self._train([(one, [index]) for one, rounds in diverged for index in rounds], may_begin)
-        return not self._blocks((one, index) for one, rounds in blocks.values() for index in rounds)
+        self._train_all(chosen, may_begin, needed=False)
 
     def _blocks(self, wanted: Iterable[tuple[Configuration, int]]) -> dict[str, Block]:
         """Return what has to be trained for this, without what is known."""
@@ -126,14 +148,38 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
                 blocks[self._key(configuration, together[0])] = configuration, together
         return blocks
 
-    def _train(self, blocks: Sequence[Block], may_begin: Callable[[], bool]) -> list[Block]:
-        """Train blocks; return those that are to be trained one by one, to see which diverge."""
+    def _train_all(
+        self, blocks: Sequence[Block], may_begin: Callable[[], bool], *, needed: bool
+    ) -> None:
+        """Train blocks, and one by one what diverged together, to see which of it does.
+
+        That is part of what was begun: left for another time, all would be trained together anew.
+        """
+        diverged = self._train(blocks, may_begin, needed=needed)
+        alone = [
+            (one, [index])
+            for one, rounds in diverged
+            for index in rounds
+            if self._key(one, index) not in self.known
+        ]
+        self._train(alone, always, needed=needed)
+
+    def _train(
+        self, blocks: Sequence[Block], may_begin: Callable[[], bool], *, needed: bool
+    ) -> list[Block]:
+        """Train blocks; return those of several rounds that have diverged.
+
+        Args:
+            needed: a failure for another reason is an error; else it is left out.
+        """
         diverged = []
         jobs = {n: self._job(*block) for n, block in enumerate(blocks)}
 
         def on_end(n: int, event: Finished | Failed, points: Sequence[SomeEvent]) -> None:
             configuration, rounds = blocks[n]
             if isinstance(event, Failed) and not event.diverged:
+                if not needed:
+                    return
                 raise StudyError(
                     f"training in round {rounds[0] + 1} failed: {event.reason}. {event.what_to_do}"
                 )
@@ -198,6 +244,7 @@ class Trainings(Rounds[Job, ReportPoint]):
     ) -> None:
         super().__init__(study, config.basis, config.case.metric.name, engine, say)
         self.config = config
+        self._stacked: dict[str, bool] = {}  # by hyperparameters: to know it, a model is built
 
     def surrogates(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
         """Return what configurations that were scored in round `index` come to by the surrogate.
@@ -211,7 +258,10 @@ class Trainings(Rounds[Job, ReportPoint]):
         return [kept.get(self._key(configuration, index)) for configuration in wanted]
 
     def _together(self, configuration: Configuration, index: int) -> range:
-        return trained_with(self.config, configuration, index)
+        key = json.dumps(dict(configuration.hyperparameters), sort_keys=True)
+        if key not in self._stacked:
+            self._stacked[key] = is_stacked(self.config, configuration)
+        return together_with(index) if self._stacked[key] else range(index, index + 1)
 
     def _job(self, configuration: Configuration, rounds: Sequence[int]) -> Job:
         runs = [fresh_replica(self.config, index) for index in rounds]

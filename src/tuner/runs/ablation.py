@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from tuner.runs.observer import Observer
     from tuner.runs.settings import AblationSettings
 
-    Blocks = Sequence[tuple[Configuration, int]]
-
 
 def run_ablation(settings: AblationSettings, observer: Observer) -> Path | None:
     """Measure which change bought the gain; return the report, or None where it was stopped.
@@ -97,7 +95,7 @@ def _measure(study: optuna.Study, settings: AblationSettings, observer: Observer
             scorer.score,
             promise=_promise(study, mixture),
             probe=None if is_of_loop(study) else scorer.probe,
-            ahead=scorer.train,
+            ahead=scorer.ahead,
             held_out=share_held_out(facts_of(study)["data"]["sizes"]),
         )
         ablation.run()
@@ -177,9 +175,13 @@ class _Scorer:
         """Return what subsets come to in a round."""
         return self._scores([self.mixture.configuration(one) for one in subsets], index)
 
-    def train(self, wanted: InRounds, later: InRounds) -> None:
-        """Train subsets, each in its round, and beside them those that may be wanted later."""
-        self._train(self._configured(wanted), self._configured(later))
+    def ahead(self, certain: InRounds, likely: InRounds) -> None:
+        """Train subsets, each in its round, and beside them those that are likely to come next."""
+        certainly, perhaps = (
+            [(self.mixture.configuration(subset), index) for subset, index in pairs]
+            for pairs in (certain, likely)
+        )
+        self.trainings.train_ahead(certainly, perhaps, self._has_time)
 
     def probe(self, subsets: Sequence[Subset]) -> list[float | None] | None:
         """Return what subsets come to after a share of their training; None: it is too short."""
@@ -190,15 +192,9 @@ class _Scorer:
         return self._scores(begun, 0)
 
     def _scores(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
-        self._train([(one, index) for one in wanted])
-        return self.trainings.scores(wanted, index)
-
-    def _train(self, wanted: Blocks, later: Blocks = ()) -> None:
-        if not self.trainings.train(wanted, later, self._has_time):
+        if not self.trainings.train(((one, index) for one in wanted), self._has_time):
             raise OutOfTime
-
-    def _configured(self, wanted: InRounds) -> Blocks:
-        return [(self.mixture.configuration(subset), index) for subset, index in wanted]
+        return self.trainings.scores(wanted, index)
 
     def _has_time(self) -> bool:
         return self.deadline is None or time.monotonic() <= self.deadline

@@ -86,11 +86,10 @@ def _not_measured(facts: Facts) -> str:
 
 
 def _most(found: Facts, metric: Metric) -> str:
-    """Say which change mattered most."""
-    ranked = sorted(
-        (step for step in found["path"] if step["worth"] is not None),
-        key=lambda step: -step["worth"],
-    )
+    """Say which change mattered most, once that is known of all on the path."""
+    if any(step["worth"] is None for step in found["path"]):
+        return ""
+    ranked = sorted(found["path"], key=lambda step: -step["worth"])
     if not ranked or not ranked[0]["worth"] > 0:
         return ""
     first = ranked[0]
