@@ -25,10 +25,10 @@ def test_the_longest_is_first_and_equal_ones_stay_in_their_order() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_it_is_within_a_third_of_the_best_order(seed: int) -> None:
     draw, slots = random.Random(seed), 2 + seed % 3
-    seconds = {key: draw.choice([1.0, draw.uniform(1, 9)]) for key in range(6)}
-    orders = (list(order) for order in itertools.permutations(seconds.values()))
+    lengths = {key: draw.choice([1.0, draw.uniform(1, 9)]) for key in range(6)}
+    orders = (list(order) for order in itertools.permutations(lengths.values()))
     best = min(ends_after(order, slots) for order in orders)
-    ordered = [seconds[key] for key in longest_first(seconds)]
+    ordered = [lengths[key] for key in longest_first(lengths)]
     assert ends_after(ordered, slots) <= (4 / 3 - 1 / (3 * slots)) * best + 1e-9
 
 

@@ -153,7 +153,7 @@ def test_a_score_on_a_fresh_fold_is_that_of_the_training(
 def test_a_slot_that_would_be_idle_trains_what_is_wanted_later(url: str, tmp_path: Path) -> None:
     config = make_brief(STAMPS, tmp_path)  # its networks are not stacked: a job is one training
     study, engine = search(url, config, 2), Counting()
-    baseline, recipe = (replace(configuration_of(trial), seconds=1.0) for trial in study.trials)
+    baseline, recipe = (replace(configuration_of(trial), work=1.0) for trial in study.trials)
     third = replace(baseline, epochs=1)
     alone = Trainings(search(url, config, 2, name="other"), config, make_engine(1), quiet)
     engine.slots = 2
@@ -220,18 +220,18 @@ def test_what_fails_ahead_fails_where_it_is_needed(url: str, tmp_path: Path) -> 
         trainings.scores([one], 1)
 
 
-def test_how_long_a_training_takes_is_told_by_the_search(config: StudyConfig, url: str) -> None:
+def test_what_a_training_computes_is_told_by_the_search(config: StudyConfig, url: str) -> None:
     trial = search(url, config, 1).trials[0]
-    facts = {**trial.user_attrs, "seconds": 24.0, "fold_scores": [0.5, 0.6, 0.7], "best_epoch": 2}
+    facts = {**trial.user_attrs, "work": 24.0, "fold_scores": [0.5, 0.6, 0.7], "best_epoch": 2}
     kinds = {
         2.0: facts | {"curve": [[1, 8.0, 0, 0, 0]]},
         8.0: facts | {"curve": []},
         24.0: {name: facts[name] for name in facts.keys() - {"fold_scores", "curve"}},
-        1.0: {name: facts[name] for name in facts.keys() - {"seconds"}},
+        1.0: {name: facts[name] for name in facts.keys() - {"work"}},
     }
-    for seconds, known in kinds.items():
+    for work, known in kinds.items():
         trial.user_attrs = known
-        assert configuration_of(trial).seconds == seconds
+        assert configuration_of(trial).work == work
 
 
 class Failing(InProcessEngine):

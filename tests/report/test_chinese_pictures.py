@@ -68,6 +68,7 @@ def of_every_kind(folder: Path) -> tuple[optuna.Study, Facts]:
     return optuna.load_study(study_name=facts["study"], storage=url_in(folder)), facts
 
 
+@pytest.mark.slow
 def test_no_english_word_is_left_in_a_picture(tmp_path: Path) -> None:
     study, facts = of_every_kind(tmp_path)
     words = [*facts["mistakes"]["classes"], *facts["arms"]["best"]["hyperparameters"]]

@@ -172,6 +172,7 @@ def test_a_study_at_work_is_kept(own_workplace: Path) -> None:
     assert HERE.report("tiny").exists()
 
 
+@pytest.mark.slow
 def test_rename_moves_the_study_with_all_that_names_it(own_workplace: Path) -> None:
     assert own_workplace.is_dir()
     bundle = retrained("tiny", case_file=TINY)

@@ -220,6 +220,7 @@ def test_verify_notices_a_loop_that_changed(made: Path, tmp_path: Path) -> None:
             retrain(["train", "--case", str(other), "--models", "2"])
 
 
+@pytest.mark.slow
 def test_a_changed_loop_is_another_study(made: Path, tmp_path: Path) -> None:
     with chdir(tmp_path):
         Path("train.py").write_text(LOOP, encoding="utf-8")

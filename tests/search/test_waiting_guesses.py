@@ -87,6 +87,7 @@ def test_killed_in_between_they_become_the_same(
     assert guessed(other) == guessed(made)
 
 
+@pytest.mark.slow
 def test_what_has_begun_stays_and_the_search_sees_the_rest(config: StudyConfig, url: str) -> None:
     study, config = open_as_command(url, "tiny", config)
     Coordinator(Mirror(study), config, InProcessEngine()).search(4)

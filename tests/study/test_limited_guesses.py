@@ -94,6 +94,7 @@ def test_what_is_given_up_costs_the_least_likelihood(config: StudyConfig) -> Non
     assert found in within
 
 
+@pytest.mark.slow
 def test_what_is_fixed_or_written_by_hand_stays(config: StudyConfig) -> None:
     tight = replace(config, limits=Limits(cost=0.4), fixed={"epochs": 6})
     found = within_limits(guesses_of(tight), tight)

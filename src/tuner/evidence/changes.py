@@ -71,8 +71,8 @@ class Mixture:
             for a in (self.baseline, self.best)
             if a.hyperparameters["epochs"] == values["epochs"]
         ]
-        seconds = max(self.baseline.seconds, self.best.seconds)
-        return Configuration(values, max(lengths), f"with {', '.join(sorted(taken))}", seconds)
+        work = max(self.baseline.work, self.best.work)
+        return Configuration(values, max(lengths), f"with {', '.join(sorted(taken))}", work)
 
     def _change(self, name: str) -> Change:
         alone = self.configuration({name}).hyperparameters
@@ -157,8 +157,8 @@ class LoopMixture:
             return self.baseline
         kept = {name: was[name] for name in was if name not in taken}
         label = f"with {', '.join(sorted(taken))}"
-        seconds = max(self.baseline.seconds, self.best.seconds)
-        return Configuration({**now, **kept}, self.best.epochs, label, seconds)
+        work = max(self.baseline.work, self.best.work)
+        return Configuration({**now, **kept}, self.best.epochs, label, work)
 
 
 def _hangs_on(

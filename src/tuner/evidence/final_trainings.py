@@ -145,7 +145,7 @@ class FinalTrainings(Generic[T]):
                 together = range(number, number + 1)
             blocks[trial, together] = None
         in_turn = sorted(blocks, key=lambda block: (block[1].start, f"{block[0]:>9}"))
-        return longest_first({one: self.configurations[one[0]].seconds for one in in_turn})
+        return longest_first({one: self.configurations[one[0]].work for one in in_turn})
 
     def _train(self, blocks: Sequence[Block[T]]) -> list[Block[T]]:
         """Train blocks; return those that have diverged.

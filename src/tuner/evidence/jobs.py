@@ -12,7 +12,7 @@ from tuner.data.splits import number_of_folds
 from tuner.engines.job import Job, Replica
 from tuner.machine import machine
 from tuner.seeds import Stream, derive
-from tuner.study.schema import BEST_EPOCH, CURVE, FOLD_SCORES, SECONDS
+from tuner.study.schema import BEST_EPOCH, CURVE, FOLD_SCORES, WORK
 from tuner.training.networks import stackable
 
 if TYPE_CHECKING:
@@ -31,31 +31,31 @@ class Configuration:
     """What is trained: hyperparameters, for how many epochs, and what it is called.
 
     Attributes:
-        seconds: that one fold of it took in the search; 1: not known. It decides what is begun
-            first, and nothing else.
+        work: of one fold of it in the search, as it is counted there; 1: not known. It decides what
+            is begun first, and nothing else. (Seconds would differ from run to run.)
     """
 
     hyperparameters: Mapping[str, Any]
     epochs: int
     label: str = field(compare=False)
-    seconds: float = field(default=1.0, compare=False)
+    work: float = field(default=1.0, compare=False)
 
 
 def configuration_of(trial: FrozenTrial) -> Configuration:
     """Return what a complete trial has trained or called, for its own best number of epochs."""
     facts = trial.user_attrs
     label = f"trial {trial.number}" + (f" ({facts['arm']})" if "arm" in facts else "")
-    return Configuration(facts["hyperparameters"], facts["best_epoch"], label, _seconds_of(trial))
+    return Configuration(facts["hyperparameters"], facts["best_epoch"], label, _work_of(trial))
 
 
-def _seconds_of(trial: FrozenTrial) -> float:
-    """Return what one fold of a trial took until its best epoch; 1: that is not known."""
+def _work_of(trial: FrozenTrial) -> float:
+    """Return the work of one fold of a trial until its best epoch; 1: that is not known."""
     facts = trial.user_attrs
-    if not facts.get(SECONDS):
+    if not facts.get(WORK):
         return 1.0
     folds, curve = max(1, len(facts.get(FOLD_SCORES, ()))), facts.get(CURVE)
     share = facts[BEST_EPOCH] / curve[-1][1] if curve else 1.0
-    return float(facts[SECONDS]) / folds * min(1.0, share)
+    return float(facts[WORK]) / folds * min(1.0, share)
 
 
 def job_of(config: StudyConfig, configuration: Configuration, runs: Iterable[Replica]) -> Job:

@@ -107,7 +107,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         """
         asked = list(wanted)
         blocks = self._blocks(asked)
-        order = longest_first({key: block[0].seconds for key, block in blocks.items()})
+        order = longest_first({key: block[0].work for key, block in blocks.items()})
         self._train_all([blocks[key] for key in order], may_begin, needed=True)
         return all(self._key(*one) in self.known for one in asked)
 
@@ -128,12 +128,12 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
             may_begin: is asked before each training is begun.
         """
         blocks = self._blocks(wanted)
-        seconds = {key: block[0].seconds for key, block in blocks.items()}
-        order = longest_first(seconds)
+        work = {key: block[0].work for key, block in blocks.items()}
+        order = longest_first(work)
         others = {key: block for key, block in self._blocks(later).items() if key not in blocks}
         beside = that_fit_beside(
-            [seconds[key] for key in order],
-            {key: block[0].seconds for key, block in others.items()},
+            [work[key] for key in order],
+            {key: block[0].work for key, block in others.items()},
             self.engine.slots,
         )
         chosen = [blocks[key] for key in order] + [others[key] for key in beside]

@@ -204,4 +204,4 @@ def _begun(whole: Configuration) -> Configuration:
     """Return the beginning of a training: the same, ended after a share of its epochs."""
     epochs = math.ceil(SHARE * whole.hyperparameters["epochs"])
     label = f"{whole.label}, to epoch {epochs}"
-    return replace(whole, epochs=epochs, label=label, seconds=SHARE * whole.seconds)
+    return replace(whole, epochs=epochs, label=label, work=SHARE * whole.work)
