@@ -223,13 +223,15 @@ def test_what_fails_ahead_fails_where_it_is_needed(url: str, tmp_path: Path) -> 
 def test_what_a_training_computes_is_told_by_the_search(config: StudyConfig, url: str) -> None:
     trial = search(url, config, 1).trials[0]
     facts = {**trial.user_attrs, "work": 24.0, "fold_scores": [0.5, 0.6, 0.7], "best_epoch": 2}
-    kinds = {
-        2.0: facts | {"curve": [[1, 8.0, 0, 0, 0]]},
-        8.0: facts | {"curve": []},
-        24.0: {name: facts[name] for name in facts.keys() - {"fold_scores", "curve"}},
-        1.0: {name: facts[name] for name in facts.keys() - {"work"}},
-    }
-    for work, known in kinds.items():
+    curve = [[1, 8.0, 0, 0, 0]]
+    of_a_loop = facts | {"fold_scores": [0.5]}
+    kinds = [
+        (2.0, facts | {"curve": curve}),
+        (8.0, facts | {"curve": curve, "best_epoch": 9}),
+        (24.0, of_a_loop | {"curve": [[1, 0, None, None, 0.5]]}),
+        (1.0, {name: facts[name] for name in facts.keys() - {"work", "curve"}}),
+    ]
+    for work, known in kinds:
         trial.user_attrs = known
         assert configuration_of(trial).work == work
 

@@ -49,13 +49,17 @@ def configuration_of(trial: FrozenTrial) -> Configuration:
 
 
 def _work_of(trial: FrozenTrial) -> float:
-    """Return the work of one fold of a trial until its best epoch; 1: that is not known."""
+    """Return the work of one fold of a trial until its best epoch; 1: that is not known.
+
+    Of a loop it is that of the whole call: its steps are numbered as it likes.
+    """
     facts = trial.user_attrs
-    if not facts.get(WORK):
-        return 1.0
-    folds, curve = max(1, len(facts.get(FOLD_SCORES, ()))), facts.get(CURVE)
-    share = facts[BEST_EPOCH] / curve[-1][1] if curve else 1.0
-    return float(facts[WORK]) / folds * min(1.0, share)
+    work, folds, curve = float(facts.get(WORK) or 1.0), facts.get(FOLD_SCORES), facts.get(CURVE)
+    if not folds or not curve:
+        return work
+    _, last, loss, *_ = curve[-1]
+    share = 1.0 if loss is None else min(1.0, float(facts[BEST_EPOCH] / last))
+    return share * work / len(folds)
 
 
 def job_of(config: StudyConfig, configuration: Configuration, runs: Iterable[Replica]) -> Job:
