@@ -175,8 +175,8 @@ def test_a_slot_that_would_be_idle_trains_what_is_wanted_later(url: str, tmp_pat
 class Breaking(Counting):
     """A fit with one of these seeds fails."""
 
-    def __init__(self, seeds: set[int], *, diverged: bool) -> None:
-        super().__init__()
+    def __init__(self, seeds: set[int], *, diverged: bool, interrupt_at: int | None = None) -> None:
+        super().__init__(interrupt_at)
         self.seeds, self.diverged, self.broken = seeds, diverged, set[int]()
 
     def start(self, key: int, job: Job) -> None:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.evidence.test_confirmation import Counting, kept, quiet
+from tests.evidence.test_confirmation import Breaking, Counting, kept, quiet
 from tests.evidence.test_proof import best_against_baseline, with_a_good_trial
 from tests.making import DATABASE, HERE, TINY, retrained
 from tests.sampling import one_in
-from tuner.engines.job import Failed
 from tuner.errors import StudyError
 from tuner.evidence import confirmation
 from tuner.evidence.confirmation import confirm
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
     import optuna
 
-    from tuner.engines.job import Event, Job
     from tuner.evidence.jobs import Configuration
     from tuner.evidence.looks import Plan
     from tuner.study.configuration import StudyConfig
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
 BEST = 2  # the number of the trial that wins
 
 
-class Diverging(Counting):
+class Diverging(Breaking):
     """Trainings of a trial for the test diverge on some of its seeds, given by their numbers."""
 
     def __init__(
@@ -54,21 +52,8 @@ class Diverging(Counting):
         interrupt_at: int | None = None,
         trial: int | str = BEST,
     ) -> None:
-        super().__init__(interrupt_at)
-        self.diverge = {seed_of(config.seed, number, stream_of(trial)) for number in numbers}
-        self.lost: set[int] = set()
-
-    def start(self, key: int, job: Job) -> None:
-        super().start(key, job)
-        if self.diverge & {run.seed for run in job.replicas}:
-            self.lost.add(key)
-
-    def next(self, key: int, timeout: float) -> Event:
-        if key not in self.lost:
-            return super().next(key, timeout)
-        self.lost.discard(key)
-        self.stop(key)
-        return Failed("the loss is not finite", diverged=True)
+        lost = {seed_of(config.seed, number, stream_of(trial)) for number in numbers}
+        super().__init__(lost, diverged=True, interrupt_at=interrupt_at)
 
 
 def seeds(config: StudyConfig, numbers: Collection[int]) -> list[int]:
@@ -99,7 +84,7 @@ def test_the_next_seed_takes_the_place_of_one_that_diverges(
     assert sum("the next seed takes its place" in line for line in said) == len(met)
     assert len(study.user_attrs[OPENINGS]) == 1
     assert best_against_baseline(study)["verdict"] == "better"
-    own = [job for job in engine.final if engine.diverge & {run.seed for run in job.replicas}]
+    own = [job for job in engine.final if engine.seeds & {run.seed for run in job.replicas}]
     assert [len(job.replicas) for job in own] == [TOGETHER] + [1] * len(met)
 
 

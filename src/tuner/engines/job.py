@@ -184,11 +184,16 @@ Engine: TypeAlias = AnyEngine[Job, ReportPoint]
 LoopRunner: TypeAlias = AnyEngine[LoopJob, Question | Told]
 
 
+def always() -> bool:
+    """Say that a job may begin."""
+    return True
+
+
 def run_all(
     engine: AnyEngine[SomeJob, SomeEvent],
     jobs: Mapping[int, SomeJob],
     on_end: Callable[[int, Finished | Failed, Sequence[SomeEvent]], None],
-    may_begin: Callable[[], bool] = lambda: True,
+    may_begin: Callable[[], bool] = always,
 ) -> None:
     """Run jobs on every slot of an engine, and say how each ended as soon as it is known.
 

@@ -71,8 +71,7 @@ class Mixture:
             for a in (self.baseline, self.best)
             if a.hyperparameters["epochs"] == values["epochs"]
         ]
-        work = max(self.baseline.work, self.best.work)
-        return Configuration(values, max(lengths), f"with {', '.join(sorted(taken))}", work)
+        return _between(self.baseline, self.best, taken, values, max(lengths))
 
     def _change(self, name: str) -> Change:
         alone = self.configuration({name}).hyperparameters
@@ -156,9 +155,20 @@ class LoopMixture:
         if not taken:
             return self.baseline
         kept = {name: was[name] for name in was if name not in taken}
-        label = f"with {', '.join(sorted(taken))}"
-        work = max(self.baseline.work, self.best.work)
-        return Configuration({**now, **kept}, self.best.epochs, label, work)
+        values = {**now, **kept}
+        return _between(self.baseline, self.best, taken, values, self.best.epochs)
+
+
+def _between(
+    baseline: Configuration,
+    best: Configuration,
+    taken: Collection[str],
+    values: Mapping[str, Any],
+    epochs: int,
+) -> Configuration:
+    """Return the configuration with these changes. What it computes is known of its ends alone."""
+    work = max(baseline.work, best.work)
+    return Configuration(values, epochs, f"with {', '.join(sorted(taken))}", work)
 
 
 def _hangs_on(

@@ -77,13 +77,8 @@ def job_of(config: StudyConfig, configuration: Configuration, runs: Iterable[Rep
 
 
 def trained_with(config: StudyConfig, configuration: Configuration, index: int) -> range:
-    """Return the numbers of the trainings, this one among them, that are one job.
-
-    Where networks can be stacked, six cost little more than one. Always the same six, so that what
-    comes of one does not depend on what was asked for, or known, before.
-    """
-    stacked = is_stacked(config, configuration)
-    return together_with(index) if stacked else range(index, index + 1)
+    """Return the numbers of the trainings, this one among them, that are one job."""
+    return together_with(index, stacked=is_stacked(config, configuration))
 
 
 def is_stacked(config: StudyConfig, configuration: Configuration) -> bool:
@@ -93,8 +88,14 @@ def is_stacked(config: StudyConfig, configuration: Configuration) -> bool:
     return stackable(config.case.build(hyperparameters, shape_of(data)), data, config.case)
 
 
-def together_with(index: int) -> range:
-    """Return the numbers of the trainings of a stack, this one among them."""
+def together_with(index: int, *, stacked: bool) -> range:
+    """Return the numbers of the trainings, this one among them, that are one job.
+
+    Where networks can be stacked, six cost little more than one. Always the same six, so that what
+    comes of one does not depend on what was asked for, or known, before.
+    """
+    if not stacked:
+        return range(index, index + 1)
     start = index - index % TOGETHER
     return range(start, start + TOGETHER)
 

@@ -60,10 +60,12 @@ class Coming:
     Attributes:
         now: this round, and the next one where nobody is to be dropped before it.
         later: baseline and others in the rounds after these.
+        until: the first of the rounds after these.
     """
 
     now: Sequence[tuple[int, int]]
     later: Sequence[tuple[int, int]]
+    until: int
 
     @classmethod
     def of(
@@ -82,7 +84,7 @@ class Coming:
             for one in range(index, until)
             for trial in _entered(one, rules, runners, arms)
         ]
-        return cls(now, [(arm, one) for one in range(until, rules.arms) for arm in arms])
+        return cls(now, [(arm, one) for one in range(until, rules.arms) for arm in arms], until)
 
 
 def _entered(
@@ -161,7 +163,7 @@ def race(
         if ahead is not None and index >= trained:
             coming = Coming.of(index, rules, runners, arms)
             ahead(coming)
-            trained = 1 + max(round_ for _, round_ in coming.now)
+            trained = coming.until
         found = score(entered, index)
         ranks = found if ranking is None else ranking.scoring(entered, index)
         for trial, one, rank in zip(entered, found, ranks, strict=True):

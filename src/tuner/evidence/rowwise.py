@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +15,13 @@ from tuner.evidence.certainty import after, in_words
 from tuner.evidence.crossed import compare_rows, judge, unproven
 from tuner.evidence.looks import Share, is_used_up, most_looks
 from tuner.evidence.moments import kept_moments, losses, moments
-from tuner.evidence.predictions import Predictions, kept_predictions, kept_scale, kept_targets
+from tuner.evidence.predictions import (
+    PREDICTIONS,
+    Predictions,
+    kept_predictions,
+    kept_scale,
+    kept_targets,
+)
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.study.schema import BEST_EPOCH, HYPERPARAMETERS
@@ -98,16 +103,15 @@ def evidence_of(study: optuna.Study) -> optuna.Study | None:
 
 def _seconds_by_trial(study: optuna.Study, evidence: optuna.Study) -> dict[int | str, float]:
     """Return what trainings after the search took on the mean, by the trial that they repeat."""
-    complete = (TrialState.COMPLETE,)
-    took: dict[str, list[float]] = {}
-    for one in evidence.get_trials(deepcopy=False, states=complete):
-        if seconds := one.user_attrs.get("seconds"):
-            what = one.user_attrs["hyperparameters"], one.user_attrs["epochs"]
-            took.setdefault(json.dumps(what, sort_keys=True), []).append(seconds)
+    complete, attributes = (TrialState.COMPLETE,), evidence.user_attrs
+    trained = [one.user_attrs for one in evidence.get_trials(deepcopy=False, states=complete)]
     found: dict[int | str, float] = {}
     for trial in study.get_trials(deepcopy=False, states=complete):
+        if f"{PREDICTIONS}{trial.number}" not in attributes:
+            continue  # it has not met the test
         what = trial.user_attrs.get(HYPERPARAMETERS), trial.user_attrs.get(BEST_EPOCH)
-        if times := took.get(json.dumps(what, sort_keys=True)):
+        alike = (one for one in trained if (one.get("hyperparameters"), one.get("epochs")) == what)
+        if times := [one["seconds"] for one in alike if one.get("seconds")]:
             found[trial.number] = fmean(times)
     return found
 

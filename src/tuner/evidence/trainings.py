@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from tuner.case.figures import score_text
-from tuner.engines.job import Failed, Finished, Job, LoopJob, run_all
+from tuner.engines.job import Failed, Finished, Job, LoopJob, always, run_all
 from tuner.engines.packing import longest_first, that_fit_beside
 from tuner.errors import StudyError
 from tuner.evidence.jobs import fresh_replica, is_stacked, job_of, together_with
@@ -33,11 +33,6 @@ if TYPE_CHECKING:
 
 SomeJob = TypeVar("SomeJob", bound=Job | LoopJob)
 SomeEvent = TypeVar("SomeEvent")
-
-
-def always() -> bool:
-    """Say that a training may begin."""
-    return True
 
 
 def open_evidence(study: optuna.Study) -> optuna.Study:
@@ -106,9 +101,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
             StudyError: a training failed for another reason than its numbers.
         """
         asked = list(wanted)
-        blocks = self._blocks(asked)
-        order = longest_first({key: block[0].work for key, block in blocks.items()})
-        self._train_all([blocks[key] for key in order], may_begin, needed=True)
+        self._train_all(self._in_turn(asked), may_begin, needed=True)
         return all(self._key(*one) in self.known for one in asked)
 
     def train_ahead(
@@ -127,17 +120,22 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
                 end while the last of the others still trains.
             may_begin: is asked before each training is begun.
         """
+        self._train_all(self._in_turn(wanted, later), may_begin, needed=False)
+
+    def _in_turn(
+        self,
+        wanted: Iterable[tuple[Configuration, int]],
+        later: Iterable[tuple[Configuration, int]] = (),
+    ) -> list[Block]:
+        """Return what has to be trained in its order: the longest first, then what fits beside."""
         blocks = self._blocks(wanted)
-        work = {key: block[0].work for key, block in blocks.items()}
-        order = longest_first(work)
         others = {key: block for key, block in self._blocks(later).items() if key not in blocks}
+        work = {key: block[0].work for key, block in (blocks | others).items()}
+        order = longest_first({key: work[key] for key in blocks})
         beside = that_fit_beside(
-            [work[key] for key in order],
-            {key: block[0].work for key, block in others.items()},
-            self.engine.slots,
+            [work[key] for key in order], {key: work[key] for key in others}, self.engine.slots
         )
-        chosen = [blocks[key] for key in order] + [others[key] for key in beside]
-        self._train_all(chosen, may_begin, needed=False)
+        return [*(blocks[key] for key in order), *(others[key] for key in beside)]
 
     def _blocks(self, wanted: Iterable[tuple[Configuration, int]]) -> dict[str, Block]:
         """Return what has to be trained for this, without what is known."""
@@ -261,7 +259,7 @@ class Trainings(Rounds[Job, ReportPoint]):
         key = json.dumps(dict(configuration.hyperparameters), sort_keys=True)
         if key not in self._stacked:
             self._stacked[key] = is_stacked(self.config, configuration)
-        return together_with(index) if self._stacked[key] else range(index, index + 1)
+        return together_with(index, stacked=self._stacked[key])
 
     def _job(self, configuration: Configuration, rounds: Sequence[int]) -> Job:
         runs = [fresh_replica(self.config, index) for index in rounds]
