@@ -7,11 +7,12 @@ import pytest
 from rich.console import Console
 
 from tests.making import HERE
-from tests.report.studies import make_study
+from tests.report.studies import add_trial, make_study
 from tuner.commands.forecast import Forecast, about
 from tuner.commands.heartbeat import SECONDS, Heartbeat
 from tuner.commands.progress import _filled
 from tuner.commands.watching import ConsoleObserver
+from tuner.evidence.duration import Expected
 from tuner.runs.observer import FitEnded, Opened, SearchEnded, Stage
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def test_every_stage_says_what_happens() -> None:
 @pytest.mark.parametrize(
     ("stage", "said"),
     [
-        (Stage("confirming on fresh seeds", confirms=True), "about 4 min 40 s left"),
+        (Stage("confirming on fresh seeds", confirms=True), "about 3 min 10 s left"),
         (Stage("training pruned trials to their end"), None),
         (Stage("training the best again on fresh folds"), None),
     ],
@@ -62,7 +63,9 @@ def test_only_of_a_confirmation_is_it_told_how_long_it_may_take(
 ) -> None:
     observer = ConsoleObserver(Console(file=io.StringIO(), width=80), HERE)
     study = make_study(tmp_path)
-    observer.tell(Opened(study, "accuracy", "data", 0, 4, at_most=False, seeds=4, folds=5))
+    add_trial(study, value=0.6, arm="baseline", seconds=50.0)  # 10 s a fold
+    opened = Opened(study, "accuracy", "data", 1, 1, at_most=False, rounds=4, models=(4, 8))
+    observer.tell(opened)
     observer.tell(SearchEnded())
     observer.tell(stage)
     observer.tell(FitEnded(1))
@@ -72,20 +75,19 @@ def test_only_of_a_confirmation_is_it_told_how_long_it_may_take(
 
 
 def test_time_left_covers_the_confirmation_and_is_corrected() -> None:
-    one = Forecast(total=50, done_before=10, seeds=6, raced=24, slots=2, folds=5, began=100.0)
+    one = Forecast(total=50, done_before=10, slots=2, began=100.0)
     assert one.left(10, 130.0) is None
     assert about(None) == "time left unknown"
     assert one.left(20, 200.0) == 300.0  # the search alone: nothing is known of a whole trial
-    one.complete = [50.0, 30.0]
-    whole = one.left(20, 200.0)
-    assert whole == 300.0 + (24 + 3 * 6) * 40.0 / 5 / 2
-    assert one.left(50, 500.0) == one.confirmation()
-    assert one.confirming(12, 60.0) == 60.0 / 12 * (42 - 12)
-    assert one.confirming(200, 60.0) == 0.0
-    without = Forecast(
-        total=4, done_before=0, seeds=0, raced=0, slots=1, folds=1, began=0.0, complete=[9.0]
-    )
-    assert without.left(4, 36.0) == 0.0
+    assert one.confirming(3, 5.0) is None
+    one.looks = [Expected(30, 400.0), Expected(42, 600.0)]
+    assert one.left(20, 200.0) == 300.0 + 200.0  # a second look may not be needed
+    assert one.left(50, 500.0) == 200.0
+    assert one.confirming(12, 60.0) == 140.0
+    assert one.confirming(30, 190.0) == 10.0
+    assert one.confirming(31, 190.0) == 110.0, "the second look"
+    assert one.confirming(12, 200.0) is None, "it takes longer than the search has told"
+    assert one.confirming(43, 290.0) == 10.0
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 160])

@@ -199,8 +199,6 @@ def test_a_limit_that_was_typed_is_as_any_other(config: StudyConfig) -> None:
 
 
 def budget_with(study: optuna.Study, left: float) -> Budget:
-    from tuner.study.design import Design
-
     return Budget(
         study=study,
         facts=facts_of(study),
@@ -210,7 +208,6 @@ def budget_with(study: optuna.Study, left: float) -> Budget:
         fewest=4,
         most=8,
         rounds=6,
-        design=Design(),
         folds=3,
         slots=1,
         audits=True,
@@ -232,7 +229,7 @@ def test_the_time_that_is_left_decides_between_two_looks_and_one(
     assert "one look at 4 models an arm" in capsys.readouterr().out
     assert budget_with(study, SECONDS).models_that_fit(study) == 4, "it is decided"
     allowing(study, 9)
-    some = budget_with(study, 0.9 * two_looks).models_that_fit(study)
+    some = budget_with(study, 0.7 * two_looks).models_that_fit(study)
     assert some is not None
     assert 4 <= some < 8
 

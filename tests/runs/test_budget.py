@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -22,10 +23,12 @@ from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.observer import Silent
 from tuner.runs.record import seconds_spent
 from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
-from tuner.study.design import Design, Race
+from tuner.study.design import Race
 from tuner.study.schema import BUDGET, STOPPED
 from tuner.study.store import facts_of, load_study
 from tuner.workplace import Workplace
+
+RACE = Race(entered=(6, 5, 4, 3, 2), arms=5)
 
 
 class Clock:
@@ -47,14 +50,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def budget_of(study: optuna.Study, said: list[str], seconds: float = 600, **told: float) -> Budget:
     return Budget(
         study=study,
-        facts=facts_of(study),
+        facts={**facts_of(study), "race": asdict(RACE)},
         seconds=seconds,
         spent=told.get("spent", 0),
         models=int(told.get("models", 6)),
         fewest=int(told.get("fewest", told.get("models", 6))),
         most=int(told.get("most", told.get("models", 6))),
         rounds=5,
-        design=Design(race=Race(entered=(6, 5, 4, 3, 2), arms=5)),
         folds=5,
         slots=int(told.get("slots", 1)),
         audits=True,
@@ -73,11 +75,12 @@ def test_it_stops_asking_when_one_more_would_not_fit(tmp_path: Path, clock: Cloc
     add_trial(study, value=0.6, arm="baseline")  # 12.5 s
     clock.now += 12.5
     budget.tell()
-    confirmation = 1.2 * 48 * 12.5 / 5
+    # One more trial in five rounds, baseline and recipe too, and six models of all three.
+    confirmation = 1.2 * 33 * 12.5 / 5
     assert budget.kept(study) == pytest.approx(confirmation + 1.25), "and an audit"
     assert said == [
         "Time budget: 12 s of 10 min are used. A trial takes about 12 s, and what follows the "
-        "search takes about 2 min 25 s. So there is time for about 35 more trials."
+        "search takes about 1 min 40 s. So there is time for about 38 more trials."
     ]
     assert budget.reason_to_stop(study) is None
     clock.now = 1000 + 600 - confirmation - 1.25 - 12.5
@@ -131,8 +134,11 @@ def test_time_is_kept_for_a_baseline_that_takes_far_longer_than_the_others(
     for _ in range(9):
         add_trial(study, value=0.5, seconds=5.0)
     mean = (500 + 9 * 5) / 10
-    race, arms, best = 20 * mean, 11 * (500 + mean), 6 * 500
-    assert budget_of(study, said).kept(study) >= 1.2 * (race + arms + best) / 5
+    race = 5 * mean  # one that may come: the others have the configuration of the baseline
+    arms, best = 11 * (500 + mean), 6 * 500
+    audit = budget_of(study, said, models=0).kept(study)
+    kept = budget_of(study, said).kept(study)
+    assert kept == pytest.approx(1.2 * (race + arms + best) / 5 + audit)
 
 
 def test_time_is_kept_for_guesses_that_are_in_training(tmp_path: Path, clock: Clock) -> None:
@@ -143,8 +149,9 @@ def test_time_is_kept_for_guesses_that_are_in_training(tmp_path: Path, clock: Cl
     before = budget.kept(study)
     number = study.ask().number
     budget.guesses = {number: 100.0, number + 1: 40.0}
-    more = (5 + 6) * 90 / 5  # in all rounds of the race, and six models of it
+    more = (5 * 100 + 6 * 90) / 5  # in all rounds of the race, and six models of it
     assert budget.kept(study) == pytest.approx(before + 1.2 * more)
+    # A guess takes the place of the trial that would have been asked for.
     assert budget.kept(study, 40.0) == pytest.approx(before + 1.2 * (more + 5 * 30 / 5))
     study.tell(number, state=TrialState.FAIL)
     assert budget.kept(study) == before

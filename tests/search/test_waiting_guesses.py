@@ -103,11 +103,14 @@ def test_what_has_begun_stays_and_the_search_sees_the_rest(config: StudyConfig, 
     assert {**trained.params, "breaks": False} == {**after[4].system_attrs[QUEUED], "breaks": False}
 
 
-def test_a_study_that_was_begun_before_keeps_its_own(config: StudyConfig, url: str) -> None:
+@pytest.mark.parametrize("rule", [None, True])
+def test_a_study_that_was_begun_before_keeps_its_own(
+    rule: bool | None, config: StudyConfig, url: str
+) -> None:
     study, config = open_as_command(url, "tiny", config)
     before = guessed(study)
     facts = facts_of(study)
-    study.set_user_attr(FACTS, {k: v for k, v in facts.items() if k != "guesses_keep_limits"})
+    study.set_user_attr(FACTS, {**facts, "guesses_keep_limits": rule})
     fit_guesses(study, replace(config, limits=TIGHT), print)
     assert guessed(study) == before
 

@@ -228,3 +228,22 @@ def test_what_is_tried_already_is_not_tried_twice(config: StudyConfig) -> None:
     assert again[0] == free[0], "over the limit, so it is passed over, and costs nothing"
     twice = within_limits([free[0], dict(free[0])], tight)
     assert twice == [found[0], free[0]]
+
+
+@pytest.mark.slow
+def test_width_goes_before_depth_and_comes_back_where_there_is_room(tmp_path: Path) -> None:
+    """Of `mnist`, whose widths depend on how many convolutions a block has."""
+    config = with_guesses(make_brief("mnist", tmp_path), None)
+    free = guesses_of(config)[0]
+    whole, _ = measured(config, free)
+
+    def made(share: float) -> tuple[int, int, int]:
+        limited = replace(config, limits=Limits(cost=share * whole / GUESSES_MAY))
+        (found,) = within_limits([free], limited)
+        assert keeps(config, limited.limits, found)
+        return found["convolutions"], found["depth"], found["width"]
+
+    assert made(1.0) == (2, free["depth"], 24)
+    assert made(0.8) == (2, free["depth"], 16)
+    # Of one convolution the widest fits again: what was given up first is not needed any more.
+    assert made(0.5) == (1, free["depth"], 32)

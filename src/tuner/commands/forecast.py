@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tuner.evidence.duration import in_words, seconds_of, trainings_of
+from tuner.evidence.duration import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tuner.evidence.duration import Expected
 
 
 @dataclass(slots=True)
@@ -14,48 +20,47 @@ class Forecast:
     Attributes:
         total: trials that the search ends with.
         done_before: of these, by earlier runs.
-        seeds: of the confirmation.
-        raced: trainings of the race on fresh folds, at most.
         slots: fits that run at once.
-        folds: trained in a trial that is neither baseline nor recipe.
         began: seconds on any clock; the same clock is asked later.
-        complete: seconds that complete trials took, for so many folds.
         budget: seconds left for all of it when it began; None: the total decides.
+        looks: what the confirmation trains until each of its looks, as far as trials tell.
     """
 
     total: int
     done_before: int
-    seeds: int
-    raced: int
     slots: int
-    folds: int
     began: float
-    complete: list[float] = field(default_factory=list)
     budget: float | None = None
+    looks: Sequence[Expected] = ()
 
     def left(self, done: int, now: float) -> float | None:
-        """Return the seconds left while the search is going on; None while nothing is known."""
+        """Return the seconds left while the search is going on; None while nothing is known.
+
+        Of a confirmation in two looks the second is not counted: it may not be needed.
+        """
         if self.budget is not None:
             return max(0.0, self.budget - (now - self.began))
         here = done - self.done_before
         if here <= 0:
             return None
         search = (now - self.began) / here * max(self.total - done, 0)
-        return search + self.confirmation()
+        return search + next((look.seconds for look in self.looks), 0.0) / self.slots
 
-    def confirmation(self) -> float:
-        """Return the seconds that the confirmation takes, as far as the search tells."""
-        return seconds_of(self.trainings(), self.complete, self.folds, self.slots)
+    def confirming(self, trained: int, seconds: float) -> float | None:
+        """Return the seconds left until the look that a confirmation trains for.
 
-    def trainings(self) -> int:
-        """Return how many trainings the confirmation has, as far as it can be told before."""
-        return trainings_of(self.seeds, self.raced)
+        Args:
+            trained: how many have ended.
+            seconds: since the confirmation began.
 
-    def confirming(self, trained: int, seconds: float) -> float:
-        """Return the seconds left of a confirmation that has taken so many for its trainings."""
-        if not trained:
-            return max(self.confirmation() - seconds, 0.0)
-        return seconds / trained * max(self.trainings() - trained, 0)
+        Returns:
+            None where it takes longer than the search has told.
+        """
+        if not self.looks:
+            return None
+        look = next((one for one in self.looks if trained <= one.trainings), self.looks[-1])
+        left = look.seconds / self.slots - seconds
+        return left if left > 0 else None
 
 
 def about(seconds: float | None) -> str:

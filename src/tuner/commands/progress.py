@@ -13,8 +13,7 @@ from rich.text import Text
 
 from tuner.case.figures import score_text
 from tuner.commands.forecast import Forecast, about
-from tuner.study.design import Design
-from tuner.study.durations import seconds_on
+from tuner.evidence.duration import expected_confirmation
 from tuner.study.limits import breaks_limits, was_passed_over
 from tuner.study.schema import FACTS, GUESS, TRIED
 from tuner.study.trials import FINISHED, finished, sign_of_study
@@ -39,9 +38,9 @@ class Progress:
         metric: what the score is called.
         total: trials that the study is to end with.
         remark: what there is to say of a trial that has ended, if anything.
-        seeds: of the confirmation that follows; 0: there is none.
+        rounds: at most, of the race on fresh seeds and folds.
+        models: an arm, at each look of the confirmation that follows; empty: there is none.
         slots: fits that run at once.
-        folds: trained in a trial.
         budget: seconds that decide how many trials there are; None: the total does.
     """
 
@@ -53,18 +52,17 @@ class Progress:
         console: Console,
         remark: Callable[[FrozenTrial], str | None] = lambda _: None,
         *,
-        seeds: int = 0,
+        rounds: int = 0,
+        models: Sequence[int] = (),
         slots: int = 1,
-        folds: int = 1,
         budget: float | None = None,
     ) -> None:
         self.study, self.metric, self.total, self.console = study, metric, total, console
         self.remark = remark
-        done = finished(study)
-        self._facts = study.user_attrs.get(FACTS)
-        raced = Design.of(self._facts or {}).trainings_of_race(seeds)
-        self.forecast = Forecast(total, done, seeds, raced, slots, folds, time.monotonic())
-        self.forecast.budget = budget
+        self.rounds, self.models = rounds, models
+        self._facts, self._sign = study.user_attrs.get(FACTS), sign_of_study(study)
+        self._forecast = Forecast(total, finished(study), slots, time.monotonic(), budget)
+        self._news: list[FrozenTrial] | None = None  # complete trials, if the forecast lacks some
         self.is_live = console.is_terminal and not console.is_dumb_terminal
         self._drawn = 0.0
         self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -91,6 +89,25 @@ class Progress:
             self._drawn = now
             self._live.update(self._panel(running), refresh=True)
 
+    @property
+    def forecast(self) -> Forecast:
+        """How much longer it takes, as far as the trials of now tell."""
+        if self._news is not None and self._facts is not None:
+            more = max(0, self.total - sum(self.counts.values()))
+            self._forecast.looks = [
+                expected_confirmation(
+                    self._news,
+                    self._facts,
+                    self._sign,
+                    rounds=self.rounds,
+                    models=models,
+                    more=more,
+                )
+                for models in self.models
+            ]
+            self._news = None
+        return self._forecast
+
     def standing(self) -> str:
         """Say in a line where the search stands."""
         return " · ".join(self._parts())
@@ -102,10 +119,9 @@ class Progress:
         baselines = [trial for trial in complete if trial.user_attrs.get("arm") == "baseline"]
         self.baseline = baselines[-1].value if baselines else None
         able = [trial for trial in complete if not breaks_limits(trial)]
-        signed = [(sign_of_study(self.study) * one.values[0], -one.number, one) for one in able]
+        signed = [(self._sign * one.values[0], -one.number, one) for one in able]
         self.best = max(signed)[2] if signed else None
-        folds = self.forecast.folds
-        self.forecast.complete = [seconds_on(folds, trial, self._facts) for trial in complete]
+        self._news = complete
 
     def _line(self, ended: FrozenTrial) -> str:
         """Say of a finished trial what came of it, and how long it took."""
@@ -121,7 +137,7 @@ class Progress:
         else:
             outcome = f"failed: {ended.user_attrs.get('failure', 'no reason recorded')}"
         done = sum(self.counts.values())
-        of = "" if self.forecast.budget is not None else f"/{self.total}"
+        of = "" if self._forecast.budget is not None else f"/{self.total}"
         return f"[{done}{of}] {name}: {outcome} ({ended.user_attrs['seconds']:.1f} s)"
 
     def _where(self, ended: FrozenTrial) -> str:
@@ -148,7 +164,7 @@ class Progress:
         done = sum(self.counts.values())
         return [
             f"{done} trials"
-            if self.forecast.budget is not None
+            if self._forecast.budget is not None
             else f"{done} of {self.total} trials",
             f"{self.counts[TrialState.PRUNED]} pruned",
             f"{self.counts[TrialState.FAIL]} failed",

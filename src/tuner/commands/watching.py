@@ -101,9 +101,9 @@ class ConsoleObserver:
                 event.total,
                 self.console,
                 remark,
-                seeds=event.seeds,
+                rounds=event.rounds,
+                models=event.models,
                 slots=event.slots,
-                folds=event.folds,
                 budget=event.budget,
             )
             self._searching = True

@@ -16,15 +16,20 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
-from tuner.evidence.duration import in_words
+from tuner.evidence.duration import expected_confirmation, in_words
 from tuner.runs.observer import telling
 from tuner.runs.record import seconds_spent
-from tuner.study.arms import arms_of, candidates_of
-from tuner.study.design import Design, folds_trained
+from tuner.study.design import folds_trained
 from tuner.study.durations import seconds_on
 from tuner.study.schema import ALLOWED, BUDGET, SECONDS, SESSIONS, STOPPED
 from tuner.study.store import facts_of
-from tuner.study.trials import complete_trials, finished, is_new_guess, scored_trials
+from tuner.study.trials import (
+    complete_trials,
+    finished,
+    is_new_guess,
+    scored_trials,
+    sign_of_study,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +58,6 @@ class Budget:
         fewest: models an arm that it takes where there is no time for more.
         most: models an arm that it may take, where the gain is hard to tell.
         rounds: of the race at most; there are no more of them than models an arm.
-        design: of the study: what its race is like.
         folds: trained in a trial that is neither baseline nor recipe.
         slots: fits that run at once.
         audits: whether pruned trials are trained to their end afterwards.
@@ -70,7 +74,6 @@ class Budget:
     fewest: int
     most: int
     rounds: int
-    design: Design
     folds: int
     slots: int
     audits: bool
@@ -113,7 +116,6 @@ class Budget:
             fewest=(fewest or models) if models else 0,
             most=(most or models) if models else 0,
             rounds=rounds,
-            design=Design.of(made),
             folds=folds_trained(made, arm=False),
             slots=slots,
             audits=audits,
@@ -154,9 +156,10 @@ class Budget:
         """
         complete = [self._as_the_others(trial) for trial in complete_trials(study)]
         coming = [*self._in_training(study).values(), *([] if guess is None else [guess])]
-        confirmation = ROOM * self._confirmation(study, self.models, coming)
+        more = self.slots if guess is None else 0
+        confirmation = ROOM * self._confirmation(study, self.models, coming, more)
         if confirmation > MOST_FOR_PROOF * self.seconds:
-            confirmation = ROOM * self._confirmation(study, self.fewest, coming)
+            confirmation = ROOM * self._confirmation(study, self.fewest, coming, more)
         if not (self.audits and complete):
             return confirmation
         search = math.fsum(_seconds(scored_trials(study))) / self.slots
@@ -196,27 +199,20 @@ class Budget:
         return models
 
     def _confirmation(
-        self, study: optuna.Study, models: int, coming: Sequence[float] = ()
+        self, study: optuna.Study, models: int, coming: Sequence[float] = (), more: int = 0
     ) -> float:
-        """Return what a confirmation takes with so many models an arm, as far as trials tell.
-
-        Baseline and recipe take what they took in the search, which may be far more than the others
-        do, and so do the best; those that are not there yet take the average.
-
-        Args:
-            coming: seconds of guesses that have not ended, and may be the best.
-        """
-        if not models or not (complete := complete_trials(study)):
-            return 0.0
-        mean = fmean(self._as_the_others(trial) for trial in complete)
-        arms = {name: self._as_the_others(trial) for name, trial in arms_of(study).items()}
-        fixed = arms.get("baseline", mean) + arms.get("recipe", mean)
-        tested = fixed + max(mean, arms.get("best", mean), *coming)
-        race = self.design.race_of(self.design.candidates, min(self.rounds, models))
-        best = [*coming, *(self._as_the_others(trial) for trial in candidates_of(study))]
-        best += [mean] * (self.design.candidates - len(best))
-        raced = math.fsum(sum(best[:entered]) for entered in race.entered) + race.arms * fixed
-        return (raced + models * tested) / self.folds / self.slots
+        """Return the seconds that a confirmation takes, as `expected_confirmation` expects it."""
+        complete, sign = complete_trials(study), sign_of_study(study)
+        found = expected_confirmation(
+            complete,
+            self.facts,
+            sign,
+            rounds=min(self.rounds, models),
+            models=models,
+            coming=coming,
+            more=more,
+        )
+        return found.seconds / self.slots
 
     def _as_the_others(self, trial: optuna.trial.FrozenTrial) -> float:
         """Return what a trial took, or would have taken on as many folds as the others."""

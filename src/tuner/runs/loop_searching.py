@@ -73,7 +73,8 @@ def search_loop(
             finished(study),
             total,
             at_most=auto or budget is not None,
-            seeds=calls_at_least(settings),
+            rounds=seeds,
+            models=(seeds, most_seeds(seeds)) if settings.confirms else (),
             slots=engine.slots,
             budget=None if budget is None else budget.left,
         )

@@ -35,9 +35,9 @@ class Opened:
         done: finished trials before this run.
         total: finished trials that it ends with, or at most.
         at_most: whether it may end with fewer by itself.
-        seeds: fresh seeds that the confirmation begins with; 0: there is none.
+        rounds: at most, of the race on fresh seeds and folds.
+        models: an arm, at each look of the confirmation; empty: there is none.
         slots: fits that run at once.
-        folds: trained in a trial.
         budget: seconds left for this run, which may end the search sooner; None: there is none.
         stands_in_for: the data that could not be downloaded, where other data replaces it.
     """
@@ -48,9 +48,9 @@ class Opened:
     done: int
     total: int
     at_most: bool
-    seeds: int = 0
+    rounds: int = 0
+    models: tuple[int, ...] = ()
     slots: int = 1
-    folds: int = 1
     budget: float | None = None
     stands_in_for: str | None = None
 

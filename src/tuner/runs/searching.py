@@ -17,9 +17,8 @@ from tuner.runs.tries import total_with_tries
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.waiting_guesses import fit_guesses
-from tuner.study.design import folds_trained
 from tuner.study.schema import BUDGET, STOPPED
-from tuner.study.store import facts_of, settle
+from tuner.study.store import settle
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
@@ -107,7 +106,8 @@ def search(
     forget_the_end(study, settings.trials, settings.budget)
     mirror = Mirror(study)
     tests = looks_at(study, config.dataset.test.identity()) + 1  # the mirror has this study alone
-    budget = _budget(mirror.study, tests, engine, settings, observer)
+    models = Plan.of(tests, settings.seeds).models if settings.confirms else ()
+    budget = _budget(mirror.study, models, engine, settings, observer)
     if budget is not None:
         config = allow(mirror.study, config, engine, budget.seconds, budget.say)
     fit_guesses(mirror.study, config, telling(observer))
@@ -121,9 +121,9 @@ def search(
             finished(study),
             total,
             at_most=auto or budget is not None,
-            seeds=_rounds(settings),
+            rounds=_rounds(settings),
+            models=models,
             slots=engine.slots,
-            folds=folds_trained(facts_of(study), arm=False),
             budget=None if budget is None else budget.left,
             stands_in_for=config.dataset.stands_in_for,
         )
@@ -142,7 +142,7 @@ def search(
 
 def _budget(
     study: optuna.Study,
-    tests: int,
+    models: tuple[int, ...],
     engine: Engine,
     settings: StudySettings,
     observer: Observer,
@@ -150,17 +150,16 @@ def _budget(
     """Return the time that a study has; a part of it is for its confirmation.
 
     Args:
-        tests: looks at its test rows, the one to come included.
+        models: an arm, at each look of the confirmation.
     """
-    models = Plan.of(tests, settings.seeds).models
     return Budget.of(
         study,
         settings,
         engine.slots,
         observer,
         rounds=_rounds(settings),
-        models=models[-1],
-        fewest=models[0],
+        models=max(models, default=0),
+        fewest=min(models, default=0),
     )
 
 

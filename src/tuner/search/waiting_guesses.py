@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tuner.search.bayesian import QUEUED
 from tuner.study.limited_guesses import within_limits
-from tuner.study.schema import GUESS, HYPERPARAMETERS, TAKEN
+from tuner.study.schema import GUESS, HYPERPARAMETERS, KEEPS_LIMITS, TAKEN
 from tuner.study.store import facts_of
 from tuner.study.trials import is_new_guess
 from tuner.unpromised.by_optuna import row_of_trial, storage_of
@@ -23,7 +23,8 @@ def fit_guesses(study: optuna.Study, config: StudyConfig, say: Callable[[str], N
     """Let the guesses that wait be as large as the limits of a run allow.
 
     What they become depends on the study's facts and on these limits alone, so it does not matter
-    how often this is done. A study that was begun before there was this keeps its guesses.
+    how often this is done. A study that was begun by another rule, or before there was one, keeps
+    its guesses as they are.
 
     Args:
         config: with the limits, those of a time budget included.
@@ -34,7 +35,7 @@ def fit_guesses(study: optuna.Study, config: StudyConfig, say: Callable[[str], N
     """
     facts, trials = facts_of(study), study.get_trials(deepcopy=False)
     waiting = {trial.user_attrs[GUESS]: trial for trial in trials if is_new_guess(trial)}
-    if not waiting or not facts.get("guesses_keep_limits"):
+    if not waiting or facts.get("guesses_keep_limits") != KEEPS_LIMITS:
         return
     taken = (trial.user_attrs for trial in trials if TAKEN in trial.user_attrs)
     tried = [told[HYPERPARAMETERS] for told in taken if HYPERPARAMETERS in told]

@@ -16,7 +16,7 @@ from tuner.errors import unknown_name
 from tuner.evidence.diagnosis import diagnose, in_words
 from tuner.evidence.signs import curve_of
 from tuner.serve.finding import catalogue_of
-from tuner.serve.forecasting import SEEDS, seconds_left
+from tuner.serve.forecasting import seconds_left
 from tuner.serve.listing import Listing
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.searches import Searches
@@ -99,7 +99,7 @@ class Browser:
         found: dict[str, Any] = self._fresh(("study", name), lambda: self._live(name))
         return found
 
-    def earlier(self, case: str, trials: int, seeds: int, slots: int) -> tuple[str, float] | None:
+    def earlier(self, case: str, trials: int, slots: int) -> tuple[str, float] | None:
         """Return an earlier study of a case, and what another would take by it, in seconds.
 
         None where there is none that tells.
@@ -113,7 +113,7 @@ class Browser:
         number, attributes = study
         done = self.storage.get_all_trials(number, deepcopy=False)
         total = sum(one.state.is_finished() for one in done) + trials
-        found = seconds_left(done, attributes[FACTS], total=total, seeds=seeds, slots=slots)
+        found = seconds_left(done, attributes[FACTS], total=total, seeds=None, slots=slots)
         return None if found is None else (name, found)
 
     def trials(self, name: str) -> list[dict[str, Any]]:
@@ -279,7 +279,7 @@ def points_of(trial: FrozenTrial) -> list[list[float | None]]:
 def _left(trials: list[FrozenTrial], facts: Mapping[str, Any], job: Job) -> float | None:
     """Return the seconds that a search and its confirmation still take."""
     options = job.options
-    seeds, slots = options.get("seeds", SEEDS), job.slots or 1
+    seeds, slots = options.get("seeds"), job.slots or 1
     left = seconds_left(trials, facts, total=options["trials"], seeds=seeds, slots=slots)
     budget = options.get("budget")
     return left if left is None or budget is None else min(left, budget)

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
-from tuner.commands.forecast import Forecast
+from tuner.case.metric import metric_of
+from tuner.evidence.confirmation import ROUNDS
+from tuner.evidence.duration import expected_confirmation
 from tuner.language import Message, said
-from tuner.study.design import Design, folds_trained
-from tuner.study.schema import ARM, SECONDS
+from tuner.study.design import folds_trained
+from tuner.study.durations import seconds_on
+from tuner.study.schema import SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 MINUTE, HOUR = 60, 3600
-SEEDS = 4  # models an arm at the first of two looks, where nobody asks for another number
+AT_FIRST = 4  # models an arm at the first of two looks, on rows that nobody has tested on
 
 
 def seconds_left(
@@ -26,7 +29,7 @@ def seconds_left(
     facts: Mapping[str, Any],
     *,
     total: int,
-    seeds: int,
+    seeds: int | None,
     slots: int,
 ) -> float | None:
     """Return the seconds that a search and its confirmation still take; None: nothing is known.
@@ -35,36 +38,23 @@ def seconds_left(
         trials: of the study, so far.
         facts: of the study.
         total: finished trials that it ends with.
+        seeds: models an arm; None: two looks, of which the first is counted.
         slots: trainings that run at once.
     """
     finished = [one for one in trials if one.state.is_finished()]
-    times = [_seconds(one, facts) for one in finished if one.user_attrs.get(SECONDS)]
+    folds = folds_trained(facts, arm=False)
+    timed = [one for one in finished if one.user_attrs.get(SECONDS)]
+    times = [seconds_on(folds, one, facts) for one in timed]
     if not times:
         return None
-    complete = [
-        _seconds(one, facts)
-        for one in finished
-        if one.state == TrialState.COMPLETE and one.user_attrs.get(SECONDS)
-    ]
-    forecast = Forecast(
-        total=total,
-        done_before=0,
-        seeds=seeds,
-        raced=Design.of(facts).trainings_of_race(seeds),
-        slots=max(slots, 1),
-        folds=folds_trained(facts, arm=False),
-        began=0.0,
-        complete=complete,
+    complete = [one for one in timed if one.state == TrialState.COMPLETE]
+    more = max(total - len(finished), 0)
+    rounds, models = (ROUNDS, AT_FIRST) if seeds is None else (seeds, seeds)
+    sign = metric_of(facts).sign
+    confirmation = expected_confirmation(
+        complete, facts, sign, rounds=rounds, models=models, more=more
     )
-    search = fmean(times) * max(total - len(finished), 0) / max(slots, 1)
-    return search + forecast.confirmation()
-
-
-def _seconds(trial: FrozenTrial, facts: Mapping[str, Any]) -> float:
-    """Return what a trial took, or would have taken on as many folds as the search trains."""
-    trained = folds_trained(facts, arm=ARM in trial.user_attrs)
-    seconds: float = trial.user_attrs[SECONDS]
-    return seconds / trained * folds_trained(facts, arm=False)
+    return (fmean(times) * more + confirmation.seconds) / max(slots, 1)
 
 
 def in_words(seconds: float) -> Message:

@@ -9,7 +9,6 @@ from tuner.case.reference import to_door
 from tuner.errors import DataError, UsageError
 from tuner.language import reason_of, said
 from tuner.serve import actions
-from tuner.serve.forecasting import SEEDS
 from tuner.serve.rendering import page, to_study
 from tuner.serve.requests import MOST_SECONDS, whole
 from tuner.serve.routing import route
@@ -86,7 +85,7 @@ def _form(asked: Asked, query: Mapping[str, str], typed: Mapping[str, str], wron
         "name": typed.get("name") or _name(door, case, query),
         "trials": TRIALS,
         "slots": service.supervisor.slots,
-        "earlier": service.browser.earlier(case, TRIALS, SEEDS, service.supervisor.slots)
+        "earlier": service.browser.earlier(case, TRIALS, service.supervisor.slots)
         if case
         else None,
         "typed": typed,

@@ -79,7 +79,16 @@ def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
     A baseline or recipe whose model is over a limit is none of them.
     """
     design = Design.of(study.user_attrs.get(FACTS, {}))
-    return _candidates(_trained(complete_trials(study)), sign_of_study(study), design)
+    return candidates_among(complete_trials(study), sign_of_study(study), design)
+
+
+def candidates_among(complete: Iterable[T], sign: int, design: Design) -> list[T]:
+    """Return the candidates among the complete trials of a study, given by number.
+
+    Args:
+        sign: 1 where more of the score is better, -1 where less is.
+    """
+    return _candidates(_trained(complete), sign, design)
 
 
 def entrants_of(study: optuna.Study) -> tuple[dict[str, FrozenTrial], list[FrozenTrial]]:

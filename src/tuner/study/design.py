@@ -100,11 +100,6 @@ class Design:
         """Return the race of so many candidates, in so many rounds at most."""
         return self.race.cut(rounds) if self.race else Race.before(candidates, rounds)
 
-    def trainings_of_race(self, rounds: int) -> int:
-        """Return how many trainings a race has at most, with baseline and recipe in it."""
-        race = self.race_of(self.candidates, rounds)
-        return sum(race.entered) + 2 * race.arms
-
 
 # What a study keeps of its rules when it is continued with a change that was accepted.
 KEPT = ("folds_in_search", "race")

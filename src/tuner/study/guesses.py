@@ -62,12 +62,15 @@ def guesses_of(config: StudyConfig) -> list[dict[str, Any]]:
     return found
 
 
-def priors_of(case: Case, data: Dataset, seed: int, fixed: Mapping[str, Any]) -> dict[str, Prior]:
+def priors_of(
+    case: Case, data: Dataset, seed: int, fixed: Mapping[str, Any], *, limited: bool = False
+) -> dict[str, Prior]:
     """Return what is known of the hyperparameters that a case's search draws; empty: too little.
 
     Args:
         seed: of the split into folds.
         fixed: hyperparameters that the search does not vary.
+        limited: whether a limit keeps models from being as large as they would be.
 
     Raises:
         CaseError: `suggest` fails.
@@ -85,6 +88,7 @@ def priors_of(case: Case, data: Dataset, seed: int, fixed: Mapping[str, Any]) ->
         features=data.table.width if data.table else math.prod(shape),
         side=min(shape[1:]) if len(shape) == 3 else None,
         optimizer=fixed.get("optimizer", likely),
+        limited=limited,
     )
     known = priors_for(case.baseline, situation)
     return {name: prior for name, prior in known.items() if name in drawn}

@@ -60,7 +60,7 @@ def within_limits(
         Guess(asdict(one)).replayed(case, config.seed, config.fixed).params
         for one in case.guesses or ()
     ]
-    known = priors_of(case, config.dataset, config.seed, config.fixed)
+    known = priors_of(case, config.dataset, config.seed, config.fixed, limited=True)
     likeliest = Guess(asdict(case.baseline), known)
     descents = [_Descent(config, likeliest, excess, one) for one in found]
     seen = [asdict(case.baseline), asdict(case.recipe), *tried]
@@ -171,7 +171,7 @@ class _Descent:
         while self.over > 0:
             if not self._goes_down():
                 return False
-        for name in reversed(self.changed):
+        for name in reversed(tuple(self.changed)):
             self._give_back(name)
         return True
 
@@ -232,9 +232,17 @@ class _Descent:
         return likelihood(params, self.likeliest.priors, space(self.config.case))
 
     def _give_back(self, name: str) -> None:
-        """Bring a number as near to what it was as the limits allow: a step may be too long."""
-        wanted, bound = self.values.get(name), self.changed[name]
-        drawn = self.now.ranges.get(name)
+        """Take back what was given up if there is room for it now, or as much of a number as fits.
+
+        A step may be too long, or needless once another one has been taken.
+        """
+        bound = self.changed.pop(name)
+        free = self._with({})
+        if self._over(free) == 0:
+            self.now = free
+            return
+        self.changed[name] = bound
+        wanted, drawn = free.params.get(name), self.now.ranges.get(name)
         if drawn is None or not (_is_number(wanted) and _is_number(bound)):
             return
         for _ in range(HALVINGS):

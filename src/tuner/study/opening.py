@@ -14,7 +14,7 @@ from tuner.study.configuration import StudyConfig
 from tuner.study.design import KEPT
 from tuner.study.identity import changes, refuse
 from tuner.study.loops import LoopConfig
-from tuner.study.schema import ARM, CHANGES, CONCLUSIONS, FACTS, GUESS
+from tuner.study.schema import ARM, CHANGES, CONCLUSIONS, FACTS, GUESS, KEEPS_LIMITS
 from tuner.study.store import evidence_name, facts_of, open_storage, settle
 from tuner.study.trials import finished
 from tuner.unpromised.by_optuna import storage_of
@@ -77,7 +77,7 @@ def open_study(
             "plan": asdict(plan),
             "identity": uuid4().hex,
             "guesses": config.guessed(),
-            "guesses_keep_limits": True,
+            "guesses_keep_limits": KEEPS_LIMITS,
         }
         stored = {**facts, **own}
         study.set_user_attr(FACTS, stored)

@@ -47,6 +47,7 @@ BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failu
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY = "key"
 SURROGATE = "surrogate"  # of a training after the search: its score by the metric's surrogate
+KEEPS_LIMITS = 2  # the rule by which guesses keep limits; True, the first, gave up depth first
 GUESS = "guess"  # the number, from 0 on, of a guess: what is tried before the search draws
 TRIED = "tried"  # what a person asked for with --try: values by name
 TAKEN = "taken_over"  # of a trial of another study: that study, its number there, that of its seed
@@ -127,8 +128,8 @@ class Facts(TypedDict):
     of each configuration but baseline and recipe; `race` is a `tuner.study.design.Race`. A study
     without them keeps the rules before: all folds, and a race of three. `guesses` are what was
     tried before the search, as values by name; a study that was made before there were any has
-    none. With `guesses_keep_limits`, those that wait are made smaller where they are over a limit.
-    `shuffled`: it is a placebo.
+    none. `guesses_keep_limits` is the rule by which those that wait are made smaller where they are
+    over a limit; without the rule of now, they stay as they are. `shuffled`: it is a placebo.
     """
 
     version: str
@@ -155,7 +156,7 @@ class Facts(TypedDict):
     asked_metric: NotRequired[str | None]
     limits: NotRequired[dict[str, float | None] | None]
     guesses: NotRequired[list[dict[str, Any]]]
-    guesses_keep_limits: NotRequired[bool]
+    guesses_keep_limits: NotRequired[int]
     source: NotRequired[StoredSource]
     rules: NotRequired[dict[str, str]]
     shuffled: NotRequired[bool]

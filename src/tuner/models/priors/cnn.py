@@ -15,6 +15,8 @@ nets" | AdamW in one cycle up to 3e-3 |
 an image and its mirror image in use; convolution, pooling and BatchNorm, in this order |
 | Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks" | Muon, which his \
 `airbench94` takes for its kernels |
+| He and Sun 2015, arXiv:1412.1710, section 3 | of networks that take the same time, deep and \
+narrow ones do better than shallow and wide ones |
 | Howard and Gugger 2020, arXiv:2002.04688 | average and largest value of each map, side by side |
 | Simonyan and Zisserman 2015, arXiv:1409.1556, section 4.2 | the mean over several scales in use |
 | Brigato et al. 2021, arXiv:2108.13122 | few images: many epochs, small batches and a tuned \
@@ -49,6 +51,8 @@ LAST_MAP = 4  # pixels of a side
 
 def cnn_priors(situation: Situation) -> dict[str, Prior]:
     """Return what is known of the hyperparameters of `tuner.models.cnn`, by name."""
+    # Under a limit width goes first, and blocks go last (`studies/guesses`).
+    spread_of_width, spread_of_depth = (4, 0.3) if situation.limited else (1.6, 0.7)
     decay = Around(5e-2, 4, zero=0.02) if situation.decoupled else Around(5e-4, 4, zero=0.1)
     blocks = math.log2(max((situation.side or 32) / LAST_MAP, 2))
     return {
@@ -56,8 +60,8 @@ def cnn_priors(situation: Situation) -> dict[str, Prior]:
         "learning_rate": Around(6e-3 if situation.optimizer == "muon" else 3e-3, 1.8),
         "weight_decay": decay,
         "epochs": Upper(share=1.0, most=30 if situation.rows >= MANY else math.inf),
-        "depth": Near(round(blocks), 0.7),
-        "width": Around(64, 1.6),
+        "depth": Near(round(blocks), spread_of_depth),
+        "width": Around(64, spread_of_width),
         "convolutions": Share({2: 0.6, 1: 0.3, 3: 0.1}),
         "padding": Share({True: 0.9, False: 0.1}),
         "batch_norm": Share({True: 0.95, False: 0.05}),

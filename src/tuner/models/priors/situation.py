@@ -15,6 +15,7 @@ class Situation:
         features: columns of a table; of images all values of one.
         side: pixels of an image's shorter side; None: the rows are not images.
         optimizer: by name.
+        limited: whether a limit keeps the model from being as large as it would be.
     """
 
     rows: int
@@ -22,6 +23,7 @@ class Situation:
     features: int
     side: int | None
     optimizer: str
+    limited: bool = False
 
     @property
     def decoupled(self) -> bool:

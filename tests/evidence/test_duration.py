@@ -1,0 +1,84 @@
+"""How long a confirmation takes, as far as the trials of the search tell."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from optuna.trial import TrialState
+
+import tuner
+from tests.making import TINY
+from tests.report.studies import add_trial, make_study
+from tuner.evidence.confirmation import ROUNDS
+from tuner.evidence.duration import NOTHING, Expected, expected_confirmation
+from tuner.runs.observer import FitEnded, Silent, Stage
+from tuner.study.arms import arms_of
+from tuner.study.design import Race
+from tuner.study.store import facts_of, load_study
+from tuner.study.trials import complete_trials
+
+if TYPE_CHECKING:
+    import optuna
+
+    from tuner.runs.observer import Event
+
+RACE = Race(entered=(3, 1), arms=2)
+
+
+def expected(study: optuna.Study, **told: Any) -> Expected:
+    facts = {**facts_of(study), "race": asdict(RACE)}
+    return expected_confirmation(
+        complete_trials(study), facts, 1, **{"rounds": 6, "models": 4, **told}
+    )
+
+
+def test_each_training_takes_what_it_took_in_the_search(tmp_path: Path) -> None:
+    study = make_study(tmp_path)  # five folds a trial
+    assert expected(study) == NOTHING
+    add_trial(study, value=0.5, arm="baseline", seconds=10.0)  # 2 s a fold
+    add_trial(study, value=0.6, arm="recipe", seconds=20.0)
+    add_trial(study, TrialState.PRUNED, 0.4, stop=2, seconds=1000.0)
+    assert expected(study, models=0) == NOTHING
+    # Two rounds and four models of baseline and recipe; the recipe is the best of now.
+    assert expected(study) == Expected(4 + 12, 6 * (2 + 4) + 4 * 4)
+    add_trial(study, value=0.9, seconds=50.0, hyperparameters={"epochs": 9})
+    assert expected(study) == Expected(2 + 4 + 12, 2 * 10 + 6 * (2 + 4) + 4 * 10)
+    # What may come: one that takes 30 s a fold, and two like the others of now, of which one is in.
+    mean = (2 + 4 + 10) / 3
+    found = expected(study, coming=[150.0], more=2)
+    assert found.trainings == (3 + 1) + 4 + 12
+    assert found.seconds == pytest.approx((30 + 10 + mean + 30) + 6 * (2 + 4) + 4 * 30)
+    assert expected(study, rounds=1) == Expected(1 + 2 + 12, 10 + 5 * (2 + 4) + 4 * 10)
+
+
+class Counting(Silent):
+    """Counts the trainings of each stage."""
+
+    def __init__(self) -> None:
+        self.stage, self.trainings = "", dict[str, int]()
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, Stage):
+            self.stage = event.doing
+        elif isinstance(event, FitEnded):
+            known = self.trainings.get(self.stage, 0)
+            self.trainings[self.stage] = known + event.trainings
+
+
+@pytest.mark.slow
+def test_as_many_trainings_are_told_as_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six models an arm, as so many of a network that is stacked are trained together."""
+    monkeypatch.chdir(tmp_path)
+    observer = Counting()
+    tuner.run_study(TINY, trials=9, seeds=ROUNDS, workers=2, observer=observer)
+    study = load_study("sqlite:///storage/studies.db", Path(TINY).stem)
+    complete = complete_trials(study)
+    numbers = {trial.number for trial in arms_of(study).values()}
+    assert len(numbers) == 3, "the best is neither baseline nor recipe"
+    told = expected_confirmation(complete, facts_of(study), 1, rounds=ROUNDS, models=ROUNDS)
+    assert observer.trainings["confirming on fresh seeds"] == told.trainings
