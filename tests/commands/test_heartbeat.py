@@ -53,7 +53,7 @@ def test_every_stage_says_what_happens() -> None:
 @pytest.mark.parametrize(
     ("stage", "said"),
     [
-        (Stage("confirming on fresh seeds", confirms=True), "about 3 min 10 s left"),
+        (Stage("confirming on fresh seeds", confirms=True), "about 2 min 30 s left"),
         (Stage("training pruned trials to their end"), None),
         (Stage("training the best again on fresh folds"), None),
     ],

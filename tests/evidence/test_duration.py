@@ -13,7 +13,7 @@ import tuner
 from tests.making import TINY
 from tests.report.studies import add_trial, make_study
 from tuner.evidence.confirmation import ROUNDS
-from tuner.evidence.duration import NOTHING, Expected, expected_confirmation
+from tuner.evidence.duration import Expected, Lengths, lengths_of
 from tuner.runs.observer import FitEnded, Silent, Stage
 from tuner.study.arms import arms_of
 from tuner.study.design import Race
@@ -28,30 +28,39 @@ if TYPE_CHECKING:
 RACE = Race(entered=(3, 1), arms=2)
 
 
-def expected(study: optuna.Study, **told: Any) -> Expected:
-    facts = {**facts_of(study), "race": asdict(RACE)}
-    return expected_confirmation(
-        complete_trials(study), facts, 1, **{"rounds": 6, "models": 4, **told}
-    )
+def lengths(study: optuna.Study, **told: Any) -> Lengths:
+    facts = {**facts_of(study), "race": asdict(RACE), **told.pop("facts", {})}
+    found = lengths_of(complete_trials(study), facts, 1, **told)
+    assert found is not None
+    return found
 
 
 def test_each_training_takes_what_it_took_in_the_search(tmp_path: Path) -> None:
     study = make_study(tmp_path)  # five folds a trial
-    assert expected(study) == NOTHING
+    assert lengths_of([], facts_of(study), 1) is None
     add_trial(study, value=0.5, arm="baseline", seconds=10.0)  # 2 s a fold
     add_trial(study, value=0.6, arm="recipe", seconds=20.0)
     add_trial(study, TrialState.PRUNED, 0.4, stop=2, seconds=1000.0)
-    assert expected(study, models=0) == NOTHING
+    assert lengths(study).confirmation(6, 0) == Expected(0, 0.0)
     # Two rounds and four models of baseline and recipe; the recipe is the best of now.
-    assert expected(study) == Expected(4 + 12, 6 * (2 + 4) + 4 * 4)
+    assert lengths(study).confirmation(6, 4) == Expected(4 + 8, 6 * (2 + 4))
     add_trial(study, value=0.9, seconds=50.0, hyperparameters={"epochs": 9})
-    assert expected(study) == Expected(2 + 4 + 12, 2 * 10 + 6 * (2 + 4) + 4 * 10)
+    assert lengths(study).confirmation(6, 4) == Expected(2 + 12 + 4, 2 * 10 + 6 * (2 + 4) + 4 * 10)
     # What may come: one that takes 30 s a fold, and two like the others of now, of which one is in.
     mean = (2 + 4 + 10) / 3
-    found = expected(study, coming=[150.0], more=2)
-    assert found.trainings == (3 + 1) + 4 + 12
+    found = lengths(study, coming=[150.0], more=2).confirmation(6, 4)
+    assert found.trainings == (3 + 1) + 12 + 4
     assert found.seconds == pytest.approx((30 + 10 + mean + 30) + 6 * (2 + 4) + 4 * 30)
-    assert expected(study, rounds=1) == Expected(1 + 2 + 12, 10 + 5 * (2 + 4) + 4 * 10)
+    assert lengths(study).confirmation(1, 4) == Expected(1 + 10 + 4, 10 + 5 * (2 + 4) + 4 * 10)
+
+
+def test_a_loop_without_a_recipe_has_two_arms(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    loop: dict[str, Any] = {"recipe": {}}
+    add_trial(study, value=0.5, arm="baseline", seconds=10.0)
+    assert lengths(study, facts=loop).confirmation(6, 4) == Expected(2 + 4, 6 * 2)
+    add_trial(study, value=0.9, seconds=50.0, hyperparameters={"epochs": 9})
+    assert lengths(study, facts=loop).confirmation(6, 4) == Expected(2 + 6 + 4, 6 * (2 + 10))
 
 
 class Counting(Silent):
@@ -80,5 +89,7 @@ def test_as_many_trainings_are_told_as_there_are(
     complete = complete_trials(study)
     numbers = {trial.number for trial in arms_of(study).values()}
     assert len(numbers) == 3, "the best is neither baseline nor recipe"
-    told = expected_confirmation(complete, facts_of(study), 1, rounds=ROUNDS, models=ROUNDS)
+    known = lengths_of(complete, facts_of(study), 1)
+    assert known is not None
+    told = known.confirmation(ROUNDS, ROUNDS)
     assert observer.trainings["confirming on fresh seeds"] == told.trainings

@@ -229,7 +229,7 @@ def test_the_time_that_is_left_decides_between_two_looks_and_one(
     assert "one look at 4 models an arm" in capsys.readouterr().out
     assert budget_with(study, SECONDS).models_that_fit(study) == 4, "it is decided"
     allowing(study, 9)
-    some = budget_with(study, 0.7 * two_looks).models_that_fit(study)
+    some = budget_with(study, 0.5 * two_looks).models_that_fit(study)
     assert some is not None
     assert 4 <= some < 8
 

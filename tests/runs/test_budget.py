@@ -135,7 +135,7 @@ def test_time_is_kept_for_a_baseline_that_takes_far_longer_than_the_others(
         add_trial(study, value=0.5, seconds=5.0)
     mean = (500 + 9 * 5) / 10
     race = 5 * mean  # one that may come: the others have the configuration of the baseline
-    arms, best = 11 * (500 + mean), 6 * 500
+    arms, best = 11 * (500 + mean), 6 * mean
     audit = budget_of(study, said, models=0).kept(study)
     kept = budget_of(study, said).kept(study)
     assert kept == pytest.approx(1.2 * (race + arms + best) / 5 + audit)

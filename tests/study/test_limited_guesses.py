@@ -21,7 +21,7 @@ from tuner.study.limits import GUESSES_MAY, Limits
 from tuner.training.cost import parameters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tuner.study.configuration import StudyConfig
@@ -247,3 +247,45 @@ def test_width_goes_before_depth_and_comes_back_where_there_is_room(tmp_path: Pa
     assert made(0.8) == (2, free["depth"], 16)
     # Of one convolution the widest fits again: what was given up first is not needed any more.
     assert made(0.5) == (1, free["depth"], 32)
+
+
+def with_space(config: StudyConfig, suggest: Callable[[Any], Any]) -> StudyConfig:
+    return replace(config, case=replace(config.case, suggest=suggest))
+
+
+def test_a_number_among_choices_is_as_large_as_the_limits_allow(config: StudyConfig) -> None:
+    own, widths = config.case.baseline, (2, 3, 5, 8, 13, 21)
+
+    def suggest(trial: Any) -> Any:
+        width = trial.suggest_categorical("width", widths)
+        rate = trial.suggest_float("learning_rate", 1e-4, 1.0, log=True)
+        return replace(own, width=width, learning_rate=rate)
+
+    wide = with_space(config, suggest)
+    free = guesses_of(wide)[0]
+    for parameters in (2_000, 60, 45, 33, 20):
+        limits = Limits(parameters=parameters)
+        (found,) = within_limits([free], replace(wide, limits=limits))
+        fits = [w for w in widths if keeps(wide, limits, {**found, "width": w})]
+        assert found["width"] == max(fits)
+
+
+@pytest.mark.parametrize("cost", [1.0, 0.5])
+def test_what_the_space_refuses_is_not_taken_back(cost: float, config: StudyConfig) -> None:
+    own = config.case.baseline
+
+    def suggest(trial: Any) -> Any:
+        trial.suggest_int("depth", 1, 4)  # so that no draw looks into the corner beforehand
+        width = trial.suggest_int("width", 8, 256, log=True)
+        epochs = trial.suggest_int("epochs", 4, 40)
+        if width > 236 and epochs <= 6:
+            raise ValueError("so wide a network needs more epochs")
+        rate = trial.suggest_float("learning_rate", 1e-4, 1.0, log=True)
+        return replace(own, width=width, epochs=epochs, learning_rate=rate)
+
+    refusing = with_space(config, suggest)
+    free = guesses_of(refusing)
+    limits = Limits(cost=cost)
+    found = within_limits(free, replace(refusing, limits=limits))
+    assert free
+    assert all(one and (keeps(refusing, limits, one) or one in free) for one in found)

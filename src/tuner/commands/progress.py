@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from tuner.case.figures import score_text
 from tuner.commands.forecast import Forecast, about
-from tuner.evidence.duration import expected_confirmation
+from tuner.evidence.duration import lengths_of
 from tuner.study.limits import breaks_limits, was_passed_over
 from tuner.study.schema import FACTS, GUESS, TRIED
 from tuner.study.trials import FINISHED, finished, sign_of_study
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tuner.search.lineup import Running
 
 SECONDS_BETWEEN_DRAWINGS = 0.25
+SECONDS_BETWEEN_FORECASTS = 1.0  # of a study of thousands of trials it takes a while
 WIDEST_BAR = 40
 SAID = ((TRIED, "yours"), (GUESS, "guess"))  # of a trial that the search has not drawn
 
@@ -63,6 +65,7 @@ class Progress:
         self._facts, self._sign = study.user_attrs.get(FACTS), sign_of_study(study)
         self._forecast = Forecast(total, finished(study), slots, time.monotonic(), budget)
         self._news: list[FrozenTrial] | None = None  # complete trials, if the forecast lacks some
+        self._told = -math.inf  # when it was made last
         self.is_live = console.is_terminal and not console.is_dumb_terminal
         self._drawn = 0.0
         self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -92,20 +95,16 @@ class Progress:
     @property
     def forecast(self) -> Forecast:
         """How much longer it takes, as far as the trials of now tell."""
-        if self._news is not None and self._facts is not None:
+        now = time.monotonic()
+        if self._news and self._facts and now >= self._told + SECONDS_BETWEEN_FORECASTS:
+            news, self._news = self._news, None  # the search may have more by the end of this
             more = max(0, self.total - sum(self.counts.values()))
-            self._forecast.looks = [
-                expected_confirmation(
-                    self._news,
-                    self._facts,
-                    self._sign,
-                    rounds=self.rounds,
-                    models=models,
-                    more=more,
-                )
-                for models in self.models
-            ]
-            self._news = None
+            lengths = lengths_of(news, self._facts, self._sign, more=more)
+            if lengths is not None:
+                self._forecast.looks = [
+                    lengths.confirmation(self.rounds, models) for models in self.models
+                ]
+            self._told = now
         return self._forecast
 
     def standing(self) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
-from tuner.evidence.duration import expected_confirmation, in_words
+from tuner.evidence.duration import in_words, lengths_of
 from tuner.runs.observer import telling
 from tuner.runs.record import seconds_spent
 from tuner.study.design import folds_trained
@@ -168,8 +168,11 @@ class Budget:
 
     def over(self, study: optuna.Study) -> float:
         """Return the seconds by which the confirmation may take longer than what is kept for it."""
-        more = self._confirmation(study, self.most) - self._confirmation(study, self.models)
-        return ROOM * more
+        most, planned = (
+            self._confirmation(study, models, more=self.slots)
+            for models in (self.most, self.models)
+        )
+        return ROOM * (most - planned)
 
     def models_that_fit(self, study: optuna.Study) -> int | None:
         """Return how many models an arm are to meet the test in one look, once the search is over.
@@ -201,18 +204,12 @@ class Budget:
     def _confirmation(
         self, study: optuna.Study, models: int, coming: Sequence[float] = (), more: int = 0
     ) -> float:
-        """Return the seconds that a confirmation takes, as `expected_confirmation` expects it."""
+        """Return the seconds that a confirmation takes, as far as trials tell."""
         complete, sign = complete_trials(study), sign_of_study(study)
-        found = expected_confirmation(
-            complete,
-            self.facts,
-            sign,
-            rounds=min(self.rounds, models),
-            models=models,
-            coming=coming,
-            more=more,
-        )
-        return found.seconds / self.slots
+        lengths = lengths_of(complete, self.facts, sign, coming=coming, more=more)
+        if lengths is None:
+            return 0.0
+        return lengths.confirmation(min(self.rounds, models), models).seconds / self.slots
 
     def _as_the_others(self, trial: optuna.trial.FrozenTrial) -> float:
         """Return what a trial took, or would have taken on as many folds as the others."""

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import metric_of
 from tuner.evidence.confirmation import ROUNDS
-from tuner.evidence.duration import expected_confirmation
+from tuner.evidence.duration import lengths_of
 from tuner.language import Message, said
 from tuner.study.design import folds_trained
 from tuner.study.durations import seconds_on
@@ -51,10 +51,9 @@ def seconds_left(
     more = max(total - len(finished), 0)
     rounds, models = (ROUNDS, AT_FIRST) if seeds is None else (seeds, seeds)
     sign = metric_of(facts).sign
-    confirmation = expected_confirmation(
-        complete, facts, sign, rounds=rounds, models=models, more=more
-    )
-    return (fmean(times) * more + confirmation.seconds) / max(slots, 1)
+    lengths = lengths_of(complete, facts, sign, more=more)
+    confirmation = 0.0 if lengths is None else lengths.confirmation(rounds, models).seconds
+    return (fmean(times) * more + confirmation) / max(slots, 1)
 
 
 def in_words(seconds: float) -> Message:

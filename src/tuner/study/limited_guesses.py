@@ -238,22 +238,46 @@ class _Descent:
         """
         bound = self.changed.pop(name)
         free = self._with({})
-        if self._over(free) == 0:
+        if self._fits(free):
             self.now = free
             return
         self.changed[name] = bound
-        wanted, drawn = free.params.get(name), self.now.ranges.get(name)
-        if drawn is None or not (_is_number(wanted) and _is_number(bound)):
+        wanted, distribution = free.params.get(name), self.now.ranges.get(name)
+        if distribution is None or not (_is_number(wanted) and _is_number(bound)):
+            return
+        drawn = drawn_by(distribution)
+        if drawn.choices is not None:
+            self._take_choice(name, drawn.choices, wanted)
             return
         for _ in range(HALVINGS):
-            value = nearest(drawn, drawn_by(drawn), (wanted + bound) / 2)
+            value = nearest(distribution, drawn, (wanted + bound) / 2)
             if value in (wanted, bound):
                 return
-            now = self._with({name: value})
-            if now.params.get(name) == value and self._over(now) == 0:
-                self.changed[name], self.now, bound = value, now, value
+            if self._takes(name, value):
+                bound = value
             else:
                 wanted = value
+
+    def _take_choice(self, name: str, choices: Sequence[Any], wanted: Any) -> None:
+        """Take the nearest to a wanted number that fits, of those between it and that of now."""
+        bound = self.changed[name]
+        low, high = min(wanted, bound), max(wanted, bound)
+        between = [one for one in choices if _is_number(one) and low < one < high]
+        for value in sorted(between, key=lambda one: abs(one - wanted)):
+            if self._takes(name, value):
+                return
+
+    def _takes(self, name: str, value: Any) -> bool:
+        """Change a value if the limits allow it; return whether they do."""
+        now = self._with({name: value})
+        if now.params.get(name) != value or not self._fits(now):
+            return False
+        self.changed[name], self.now = value, now
+        return True
+
+    def _fits(self, one: Replayed) -> bool:
+        """Whether the search space has a guess, and it keeps the limits."""
+        return bool(one.params) and self._over(one) == 0
 
 
 def _is_number(value: object) -> bool:
