@@ -64,7 +64,8 @@ def test_only_of_a_confirmation_is_it_told_how_long_it_may_take(
     observer = ConsoleObserver(Console(file=io.StringIO(), width=80), HERE)
     study = make_study(tmp_path)
     add_trial(study, value=0.6, arm="baseline", seconds=50.0)  # 10 s a fold
-    opened = Opened(study, "accuracy", "data", 1, 1, at_most=False, rounds=4, models=(4, 8))
+    # The search may end before its hundred trials: then no other candidate comes.
+    opened = Opened(study, "accuracy", "data", 1, 100, at_most=True, rounds=4, models=(4, 8))
     observer.tell(opened)
     observer.tell(SearchEnded())
     observer.tell(stage)

@@ -64,7 +64,8 @@ class Progress:
         self.rounds, self.models = rounds, models
         self._facts, self._sign = study.user_attrs.get(FACTS), sign_of_study(study)
         self._forecast = Forecast(total, finished(study), slots, time.monotonic(), budget)
-        self._news: list[FrozenTrial] | None = None  # complete trials, if the forecast lacks some
+        self._complete: list[FrozenTrial] = []
+        self._is_news = False  # for the forecast
         self._told = -math.inf  # when it was made last
         self.is_live = console.is_terminal and not console.is_dumb_terminal
         self._drawn = 0.0
@@ -77,9 +78,11 @@ class Progress:
             self._live.start()
 
     def stop(self) -> None:
-        """Leave the terminal as it was."""
+        """Leave the terminal as it was; no more trials come."""
         if self.is_live:
             self._live.stop()
+        self.total = sum(self.counts.values())
+        self._is_news, self._told = True, -math.inf
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         """Show what has changed."""
@@ -96,10 +99,10 @@ class Progress:
     def forecast(self) -> Forecast:
         """How much longer it takes, as far as the trials of now tell."""
         now = time.monotonic()
-        if self._news and self._facts and now >= self._told + SECONDS_BETWEEN_FORECASTS:
-            news, self._news = self._news, None  # the search may have more by the end of this
+        if self._is_news and self._facts and now >= self._told + SECONDS_BETWEEN_FORECASTS:
+            self._is_news = False  # there may be more by the end of this
             more = max(0, self.total - sum(self.counts.values()))
-            lengths = lengths_of(news, self._facts, self._sign, more=more)
+            lengths = lengths_of(self._complete, self._facts, self._sign, more=more)
             if lengths is not None:
                 self._forecast.looks = [
                     lengths.confirmation(self.rounds, models) for models in self.models
@@ -120,7 +123,7 @@ class Progress:
         able = [trial for trial in complete if not breaks_limits(trial)]
         signed = [(self._sign * one.values[0], -one.number, one) for one in able]
         self.best = max(signed)[2] if signed else None
-        self._news = complete
+        self._complete, self._is_news = complete, True
 
     def _line(self, ended: FrozenTrial) -> str:
         """Say of a finished trial what came of it, and how long it took."""
