@@ -270,7 +270,7 @@ def test_a_number_among_choices_is_as_large_as_the_limits_allow(config: StudyCon
         assert found["width"] == max(fits)
 
 
-@pytest.mark.parametrize("cost", [1.0, 0.5])
+@pytest.mark.parametrize("cost", [1.0, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_what_the_space_refuses_is_not_taken_back(cost: float, config: StudyConfig) -> None:
     own = config.case.baseline
 
