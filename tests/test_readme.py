@@ -109,6 +109,17 @@ def test_what_it_says_of_a_table_is_in_the_report() -> None:
         assert f"| {number} |" in beside
 
 
+def test_what_it_prints_is_what_the_report_says() -> None:
+    """Each sentence of the shortened output, up to where it was cut."""
+    (printed,) = re.findall(r"```text\n(Study 'housing'.*?)```", README, re.DOTALL)
+    report = (ROOT / "studies" / "housing" / "report.md").read_text(encoding="utf-8")
+    told = " ".join(report.replace("*", "").split())
+    parts = [" ".join(part.split()) for part in re.split(r"\.\.\.|\n\n|\n(?=Score)", printed)]
+    said = [part for part in parts if part.startswith(("Better:", "How sure:"))]
+    assert len(said) == 2
+    assert [part for part in said if part not in told] == []
+
+
 def test_its_times_are_those_of_the_reports() -> None:
     """Search and confirmation, and at most 12 seconds more to start and to write the report."""
     said = re.findall(r"(\d+) (second|minute)s on `(\w+)`", README)
