@@ -97,7 +97,7 @@ class Progress:
 
     @property
     def forecast(self) -> Forecast:
-        """How much longer it takes, as far as the trials of now tell."""
+        """How much longer it takes, as far as the trials that have ended tell."""
         now = time.monotonic()
         if self._is_news and self._facts and now >= self._told + SECONDS_BETWEEN_FORECASTS:
             self._is_news = False  # there may be more by the end of this

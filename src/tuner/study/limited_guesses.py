@@ -259,7 +259,7 @@ class _Descent:
                 wanted = value
 
     def _take_choice(self, name: str, choices: Sequence[Any], wanted: Any) -> None:
-        """Take the nearest to a wanted number that fits, of those between it and that of now."""
+        """Take the number that fits and is nearest to a wanted one, if any is nearer."""
         bound = self.changed[name]
         low, high = min(wanted, bound), max(wanted, bound)
         between = [one for one in choices if _is_number(one) and low < one < high]

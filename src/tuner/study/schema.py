@@ -129,7 +129,7 @@ class Facts(TypedDict):
     without them keeps the rules before: all folds, and a race of three. `guesses` are what was
     tried before the search, as values by name; a study that was made before there were any has
     none. `guesses_keep_limits` is the rule by which those that wait are made smaller where they are
-    over a limit; without the rule of now, they stay as they are. `shuffled`: it is a placebo.
+    over a limit; with another than KEEPS_LIMITS they stay as they are. `shuffled`: it is a placebo.
     """
 
     version: str
