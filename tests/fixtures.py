@@ -10,6 +10,7 @@ from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import optuna
 import pytest
 import torch
@@ -174,3 +175,17 @@ def own_workplace(workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shutil.copytree(workplace, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+STATES: dict[str, Any] = {}  # of numpy's generators, by module, before its first test
+
+
+@pytest.fixture(autouse=True)
+def _drawn_from_the_beginning(request: pytest.FixtureRequest) -> None:
+    """Let a test draw the same whatever ran before it: modules call their generator RANDOM."""
+    random = getattr(request.module, "RANDOM", None)
+    if isinstance(random, torch.Generator):
+        random.manual_seed(random.initial_seed())
+    elif isinstance(random, np.random.Generator):
+        begun = STATES.setdefault(request.module.__name__, random.bit_generator.state)
+        random.bit_generator.state = begun

@@ -136,6 +136,7 @@ def test_what_a_door_or_a_loop_cannot_use_is_refused_without_torch(given: Path) 
         assert message in told, words
 
 
+@pytest.mark.slow
 def test_a_metric_that_nothing_has_is_refused_without_torch(given: Path) -> None:
     said = said_of(METRICS, ("torch", "optuna"), given)
     for (words, message), told in zip(METRICS, said, strict=True):

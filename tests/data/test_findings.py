@@ -126,7 +126,7 @@ def test_columns_that_say_nothing_or_everything_are_named() -> None:
     targets = torch.arange(200) % 3
     features = noise(200, 5)
     features[:, 1] = 7.25
-    features[:, 2] = targets.float() * 10 + 0.2 * noise(200, 1)[:, 0]
+    features[:, 2] = targets.float() * 10 + 0.3 * noise(200, 1)[:, 0]
     features[:, 3] = torch.randperm(200, generator=RANDOM) + 1000.0
     found = classification(features, targets, classes=3)
     assert found.constant == ["x1"]

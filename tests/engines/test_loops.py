@@ -332,6 +332,7 @@ def test_a_killed_call_begins_again_and_is_answered_as_before(tmp_path: Path) ->
     assert ended.outcome.value == 8
 
 
+@pytest.mark.slow
 def test_a_call_that_hangs_is_given_up(tmp_path: Path) -> None:
     loop = write(tmp_path, body("import time; time.sleep(600)"))
     with closing(LoopEngine(1, patience=0.5)) as engine:

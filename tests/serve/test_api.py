@@ -168,6 +168,7 @@ def test_it_says_how_it_is(client: TestClient) -> None:
     assert seconds > 0
 
 
+@pytest.mark.slow
 def test_events_are_resumed_by_their_id(service: Service) -> None:
     async def first(last: str | None) -> str | None:
         with anyio.move_on_after(1):

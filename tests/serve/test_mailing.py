@@ -189,6 +189,7 @@ def test_a_service_tells_those_that_its_own_start_has_named(
 
 @pytest.mark.parametrize("port", [{"tls": True, "auth_require_tls": True}], indirect=True)
 @pytest.mark.parametrize(("password", "good"), [(SECRET, True), ("guess", False)])
+@pytest.mark.slow
 def test_a_password_goes_over_tls(
     monkeypatch: pytest.MonkeyPatch,
     empty: Service,

@@ -25,6 +25,7 @@ SECONDS = 0.6
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])  # as it is left, and as tuner restore leaves it
 @pytest.mark.parametrize("begin", one_in(2, ["EXCLUSIVE", "IMMEDIATE"]))
+@pytest.mark.slow
 def test_it_waits_for_a_writer(
     mode: str, begin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

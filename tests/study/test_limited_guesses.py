@@ -51,7 +51,7 @@ def keeps(config: StudyConfig, limits: Limits, params: Mapping[str, Any]) -> boo
 @pytest.mark.parametrize(
     ("reference", "limits"),
     [
-        *one_in(2, [(TINY, limits) for limits in SIZES]),
+        *one_in(3, [(TINY, limits) for limits in SIZES]),
         *(pytest.param("housing", limits, marks=pytest.mark.slow) for limits in SIZES[1:]),
         pytest.param("mnist", Limits(cost=1), marks=pytest.mark.slow),
         pytest.param("mnist", Limits(parameters=50_000), marks=pytest.mark.slow),
@@ -270,7 +270,8 @@ def test_a_number_among_choices_is_as_large_as_the_limits_allow(config: StudyCon
         assert found["width"] == max(fits)
 
 
-@pytest.mark.parametrize("cost", [1.0, pytest.param(0.5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cost", [1.0, 0.5])
+@pytest.mark.slow
 def test_what_the_space_refuses_is_not_taken_back(cost: float, config: StudyConfig) -> None:
     own = config.case.baseline
 

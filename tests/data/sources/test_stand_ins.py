@@ -35,6 +35,7 @@ def test_the_digits_are_all_there_and_split_by_class(made: dict[str, Dataset]) -
     assert bool(((shares - 0.8).abs() < 0.01).all())
 
 
+@pytest.mark.slow
 def test_the_drawn_flowers_are_balanced(made: dict[str, Dataset]) -> None:
     data, test = made["drawn"], opened(made["drawn"])
     assert (data.name, data.stands_in_for) == ("flowers-drawn", "flowers")
