@@ -28,7 +28,7 @@ from unittest.mock import patch
 import numpy as np
 import optuna
 import torch
-from measure import SCORES, scores
+from measure import SCORES, continued, scores
 
 from data import FOLDS, all_data
 from tuner.case.source import Source
@@ -153,14 +153,7 @@ def main() -> None:
     if not known:
         show(arguments.out)
         return
-    done = set()
-    if arguments.out.exists():
-        with arguments.out.open(encoding="utf-8") as file:
-            done = {tuple(row[name] for name in FIELDS[:4]) for row in csv.DictReader(file)}
-    with arguments.out.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if not done:
-            writer.writerow(FIELDS)
+    with continued(arguments.out, FIELDS) as (done, add):
         for seed in arguments.seeds:
             for name, make in known.items():
                 case, data = make()
@@ -175,8 +168,7 @@ def main() -> None:
                         trained[repr(values)] = found, f"{time.process_time() - began:.1f}"
                     found, seconds = trained[repr(values)]
                     told = (f"{cost:.3f}", asdict(values))
-                    writer.writerow([name, seed, share, priors, *found, seconds, *told])
-                    file.flush()
+                    add([name, seed, share, priors, *found, seconds, *told])
 
 
 if __name__ == "__main__":

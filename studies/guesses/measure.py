@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import time
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ from tuner.training.fitting import fit
 from tuner.training.plan import plan_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
@@ -69,6 +70,27 @@ def scores(case: Case, data: Dataset, seed: int, values: Any) -> list[float]:
     return list(history.best().folds)
 
 
+@contextmanager
+def continued(
+    file: Path, fields: Sequence[str]
+) -> Iterator[tuple[set[tuple[str, ...]], Callable[[Iterable[Any]], None]]]:
+    """Lend what a CSV has already, the first four values of each line, and what adds a line."""
+    done = set[tuple[str, ...]]()
+    if file.exists():
+        with file.open(encoding="utf-8") as opened:
+            done = {tuple(row[name] for name in fields[:4]) for row in csv.DictReader(opened)}
+    with file.open("a", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened, lineterminator="\n")
+        if not done:
+            writer.writerow(fields)
+
+        def add(values: Iterable[Any]) -> None:
+            writer.writerow(list(values))
+            opened.flush()
+
+        yield done, add
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
@@ -78,14 +100,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    done = set()
-    if arguments.out.exists():
-        with arguments.out.open(encoding="utf-8") as file:
-            done = {tuple(row[name] for name in FIELDS[:4]) for row in csv.DictReader(file)}
-    with arguments.out.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if not done:
-            writer.writerow(FIELDS)
+    with continued(arguments.out, FIELDS) as (done, add):
         for seed in arguments.seeds:
             known = all_data(arguments.data_dir)
             for name in arguments.only or known:
@@ -97,8 +112,7 @@ def main() -> None:
                     found = scores(case, data, seed, values)
                     seconds = f"{time.process_time() - began:.1f}"
                     written = map(str, found) if found else [""] * FOLDS
-                    writer.writerow([name, seed, kind, number, *written, seconds, asdict(values)])
-                    file.flush()
+                    add([name, seed, kind, number, *written, seconds, asdict(values)])
 
 
 if __name__ == "__main__":

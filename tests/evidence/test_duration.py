@@ -42,11 +42,11 @@ def test_each_training_takes_what_it_took_in_the_search(tmp_path: Path) -> None:
     add_trial(study, value=0.6, arm="recipe", seconds=20.0)
     add_trial(study, TrialState.PRUNED, 0.4, stop=2, seconds=1000.0)
     assert lengths(study).confirmation(6, 0) == Expected(0, 0.0)
-    # Two rounds and four models of baseline and recipe; the recipe is the best of now.
+    # Two rounds and four models of baseline and recipe; the recipe is the best so far.
     assert lengths(study).confirmation(6, 4) == Expected(4 + 8, 6 * (2 + 4))
     add_trial(study, value=0.9, seconds=50.0, hyperparameters={"epochs": 9})
     assert lengths(study).confirmation(6, 4) == Expected(2 + 12 + 4, 2 * 10 + 6 * (2 + 4) + 4 * 10)
-    # What may come: one that takes 30 s a fold, and two like the others of now, of which one is in.
+    # What may come: one that takes 30 s a fold, and two like the others, of which one is in.
     mean = (2 + 4 + 10) / 3
     found = lengths(study, coming=[150.0], more=2).confirmation(6, 4)
     assert found.trainings == (3 + 1) + 12 + 4

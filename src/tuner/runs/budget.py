@@ -157,9 +157,8 @@ class Budget:
         complete = [self._as_the_others(trial) for trial in complete_trials(study)]
         coming = [*self._in_training(study).values(), *([] if guess is None else [guess])]
         more = self.slots if guess is None else 0
-        confirmation = ROOM * self._confirmation(study, self.models, coming, more)
-        if confirmation > MOST_FOR_PROOF * self.seconds:
-            confirmation = ROOM * self._confirmation(study, self.fewest, coming, more)
+        planned, least = self._confirmations(study, (self.models, self.fewest), coming, more)
+        confirmation = planned if planned <= MOST_FOR_PROOF * self.seconds else least
         if not (self.audits and complete):
             return confirmation
         search = math.fsum(_seconds(scored_trials(study))) / self.slots
@@ -168,11 +167,9 @@ class Budget:
 
     def over(self, study: optuna.Study) -> float:
         """Return the seconds by which the confirmation may take longer than what is kept for it."""
-        most, planned = (
-            self._confirmation(study, models, more=self.slots)
-            for models in (self.most, self.models)
-        )
-        return ROOM * (most - planned)
+        counts = self.most, self.models
+        most, planned = self._confirmations(study, counts, more=self.slots)
+        return most - planned
 
     def models_that_fit(self, study: optuna.Study) -> int | None:
         """Return how many models an arm are to meet the test in one look, once the search is over.
@@ -188,8 +185,8 @@ class Budget:
             return int(allowed["models"]) or None
         counts = range(self.models, self.fewest - 1, -1)
         left = self.left
-        fits = (n for n in counts if ROOM * self._confirmation(study, n) <= left)
-        models = next(fits, self.fewest)
+        taken = zip(counts, self._confirmations(study, counts), strict=True)
+        models = next((n for n, seconds in taken if seconds <= left), self.fewest)
         as_planned = models == self.models
         study.set_user_attr(ALLOWED, {**allowed, "models": 0 if as_planned else models})
         if as_planned:
@@ -201,15 +198,20 @@ class Budget:
         )
         return models
 
-    def _confirmation(
-        self, study: optuna.Study, models: int, coming: Sequence[float] = (), more: int = 0
-    ) -> float:
-        """Return the seconds that a confirmation takes, as far as trials tell."""
+    def _confirmations(
+        self,
+        study: optuna.Study,
+        counts: Sequence[int],
+        coming: Sequence[float] = (),
+        more: int = 0,
+    ) -> list[float]:
+        """Return the seconds to keep for a confirmation with each of these numbers of models."""
         complete, sign = complete_trials(study), sign_of_study(study)
         lengths = lengths_of(complete, self.facts, sign, coming=coming, more=more)
         if lengths is None:
-            return 0.0
-        return lengths.confirmation(min(self.rounds, models), models).seconds / self.slots
+            return [0.0 for _ in counts]
+        expected = (lengths.confirmation(min(self.rounds, models), models) for models in counts)
+        return [ROOM * one.seconds / self.slots for one in expected]
 
     def _as_the_others(self, trial: optuna.trial.FrozenTrial) -> float:
         """Return what a trial took, or would have taken on as many folds as the others."""
