@@ -63,10 +63,11 @@ def test_nothing_is_said_of_sound_data_and_that_it_was_looked_for_is_kept() -> N
 def test_development_rows_in_the_test_split_are_counted(images: bool, shared: int) -> None:
     rows = torch.randint(0, 256, (60, 1, 4, 4), generator=RANDOM, dtype=torch.uint8)
     features = rows if images else rows.flatten(1).float()
-    targets = torch.arange(30) % 2
+    targets = torch.arange(60) % 2
+    there = slice(30 - shared, 60 - shared)
     found = find(
-        Examples(features=features[:30], targets=targets),
-        Examples(features=features[30 - shared : 60 - shared], targets=targets),
+        Examples(features=features[:30], targets=targets[:30]),
+        Examples(features=features[there], targets=targets[there]),
         Holdout(5),
         ("a", "b"),
         () if images else tuple(map(str, range(16))),
@@ -79,15 +80,45 @@ def test_development_rows_in_the_test_split_are_counted(images: bool, shared: in
 
 def test_repeated_rows_are_counted_in_each_part() -> None:
     features = noise(50)
-    features[10:14] = features[0]
+    features[10:18:2] = features[0]
     test = Examples(features=noise(40), targets=torch.arange(40) % 2)
-    test.features[1] = test.features[0]
+    test.features[2] = test.features[0]
     found = classification(features, torch.arange(50) % 2, test)
     assert (found.repeated, found.repeated_in_test, found.in_test) == (4, 1, 0)
     assert [said.split(".")[0] for said in found.remarks()] == [
-        "4 rows of the development data repeat earlier rows",
-        "1 row of the test split repeats another test row, so some rows count more than once",
+        "4 rows of the development data equal an earlier row, target included",
+        "1 row of the test split equals another test row, target included",
     ]
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        torch.arange(60) % 2,
+        torch.arange(120).reshape(60, 2) % 3 % 2,
+        noise(60, 1).round(),
+    ],
+    ids=["classes", "labels", "numbers"],
+)
+def test_rows_that_are_alike_by_chance_are_no_copies(targets: Tensor) -> None:
+    """Two columns of a few values: most rows meet others with the same ones, as new rows will."""
+    features = torch.randint(0, 4, (60, 2), generator=RANDOM).float()
+    classes = () if targets.is_floating_point() else ("a", "b")
+    pairs = [tuple(row) for row in torch.cat([features, targets.reshape(60, -1)], dim=1).tolist()]
+    found = find(
+        Examples(features=features[:40], targets=targets[:40]),
+        Examples(features=features[40:], targets=targets[40:]),
+        KFold(2),
+        classes,
+        ("x", "y"),
+    )
+    assert found.repeated == 40 - len(set(pairs[:40]))
+    assert found.repeated_in_test == 20 - len(set(pairs[40:]))
+    assert found.in_test == sum(pair in set(pairs[40:]) for pair in pairs[:40])
+    assert 0 < found.in_test < 40
+    said = " ".join(found.remarks())
+    assert "may be alike by chance" in said
+    assert said.count("copies") == 3
 
 
 def test_a_class_without_test_rows_is_named() -> None:

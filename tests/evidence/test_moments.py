@@ -141,14 +141,14 @@ def test_moments_are_kept_for_a_pair_in_either_order() -> None:
     keep_predictions(study, 5, STRONG, TRUTH)
     keep_moments(study, metric, [5, 3])
     attributes = study.user_attrs
-    there = kept_moments(attributes, metric, (3, WEAK), (5, STRONG))
-    back = kept_moments(attributes, metric, (5, STRONG), (3, WEAK))
+    there = kept_moments(attributes, metric, (3, WEAK), (5, STRONG), 60)
+    back = kept_moments(attributes, metric, (5, STRONG), (3, WEAK), 60)
     assert there is not None
     assert back is not None
     assert there == moments(metric, WEAK, STRONG, TRUTH)
     assert (back.gain, back.means, back.rest) == (-there.gain, there.means[::-1], there.rest[::-1])
     other = Predictions((9, *WEAK.seeds[1:]), WEAK.values, WEAK.probabilities)
-    assert kept_moments(attributes, metric, (3, other), (5, STRONG)) is None
-    assert kept_moments(attributes, MACRO_F1, (3, WEAK), (5, STRONG)) is None
+    assert kept_moments(attributes, metric, (3, other), (5, STRONG), 60) is None
+    assert kept_moments(attributes, MACRO_F1, (3, WEAK), (5, STRONG), 60) is None
     keep_moments(study, ACCURACY, [5, 3])
-    assert kept_moments(study.user_attrs, ACCURACY, (3, WEAK), (5, STRONG)) is None
+    assert kept_moments(study.user_attrs, ACCURACY, (3, WEAK), (5, STRONG), 60) is None

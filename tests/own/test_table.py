@@ -202,6 +202,11 @@ def test_groups_stay_on_one_side(tmp_path: Path) -> None:
     assert data.development.groups is not None
     held = 23 - len(data.development.groups.unique())
     assert f"all rows of {held} of 23 groups" in data.source
+    assert (data.test.groups, data.test.units) == (held, held)
+    groups = opened(data).groups
+    assert groups is not None
+    assert len(groups.unique()) == held
+    assert not set(groups.tolist()) & set(data.development.groups.tolist())
 
 
 @pytest.mark.parametrize("mark", ["", "NA", "nan", "-"])

@@ -24,12 +24,15 @@ from tests.own.tables import houses, with_column, without, write
 from tuner.bundle.bundle import WEIGHTS, open_bundle, write_bundle
 from tuner.bundle.prediction import predict_tables
 from tuner.case.reference import to_door
+from tuner.commands.report import main as report
 from tuner.commands.study import main
 from tuner.commands.verify import main as verify
 from tuner.data.splits import TimeFolds, folds
 from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, DataError, UsageError
+from tuner.evidence.predictions import TARGETS
 from tuner.evidence.rivals import train_rivals
+from tuner.evidence.rowwise import evidence_of
 from tuner.study.reopening import config_of
 from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import load_study
@@ -424,3 +427,27 @@ def test_the_study_keeps_what_the_rivals_said(own: Path) -> None:
     assert len(study.user_attrs[OPENINGS]) == 1
     assert run(own, "--target", "dear", "--name", "classes")
     assert load_study(DATABASE, "classes").user_attrs[CONFIRMATION]["rivals"] == rivals
+
+
+def test_rows_of_a_group_count_as_one_in_the_verdict(tmp_path: Path) -> None:
+    owners = [f"owner {n % 23}" for n in range(200)]
+    write(tmp_path / "houses.csv", with_column(houses(200), "owner", owners))
+    out = run(tmp_path, "--target", "dear", "--group", "owner", "--name", "owned")
+    (said,) = [line for line in out.splitlines() if "What the test can show" in line]
+    groups = int(said.partition("With ")[2].partition(" groups of test rows")[0])
+    assert 3 <= groups <= 6
+    folder = tmp_path / "storage/reports/owned"
+    pair = json.loads((folder / "report.json").read_text("utf-8"))["comparison"]["best_vs_baseline"]
+    assert pair["groups"] == groups < pair["rows"]
+    text = f"new groups of test rows (there were {groups}, of {pair['rows']} rows)"
+    assert text in (folder / "report.md").read_text("utf-8")
+
+    evidence = evidence_of(load_study(f"sqlite:///{tmp_path}/storage/studies.db", "owned"))
+    assert evidence is not None
+    kept = evidence.user_attrs[TARGETS]
+    evidence.set_user_attr(TARGETS, {key: kept[key] for key in kept if key != "groups"})
+    with chdir(tmp_path), redirect_stdout(io.StringIO()):
+        assert report(["owned"]) == 0
+    told = (folder / "report.md").read_text("utf-8")
+    assert f"new test rows (there were {pair['rows']})" in told
+    assert "**But each row counts by itself**, though rows of one `--group` may be alike" in told

@@ -169,7 +169,10 @@ FEW, MANY = ["one only"], [f"class {number}" for number in range(10)]
 @pytest.mark.parametrize("names", [FEW, MANY], ids=["one", "many"])
 @pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize("count", [1, 7])
-def test_remarks_on_data_are_told(names: list[str], count: int, *, several: bool) -> None:
+@pytest.mark.parametrize("by_chance", [False, True])
+def test_remarks_on_data_are_told(
+    names: list[str], count: int, *, several: bool, by_chance: bool
+) -> None:
     found = Findings(
         rows=1000,
         in_test=count,
@@ -183,6 +186,7 @@ def test_remarks_on_data_are_told(names: list[str], count: int, *, several: bool
         numbering=names,
         target=None,
         several=several,
+        by_chance=by_chance,
         told=remarks(UNKNOWN),
     )
     with speaking("zh"):

@@ -15,7 +15,14 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that names the option which a mistyped one was meant to be."""
+    """A parser that names the option which a mistyped one was meant to be.
+
+    An option is written out: what begins like one, as `--data` does like `--data-dir`, is often
+    an option of another command.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **{**named, "allow_abbrev": False})
 
     def parse_known_args(  # type: ignore[override]  # not overloaded; asked for subcommands too
         self, args: Sequence[str] | None = None, namespace: Any = None
@@ -39,7 +46,7 @@ class Parser(argparse.ArgumentParser):
             option = word.partition("=")[0]
             if word == "--":
                 break
-            if not word.startswith("--") or any(one.startswith(option) for one in known):
+            if not word.startswith("--") or option in known:
                 continue
             near = get_close_matches(option, [*known, "--help"], n=1)
             told.append(f"no option {option}" + (f"; did you mean {near[0]}?" if near else ""))

@@ -69,7 +69,11 @@ def load(folder: Path) -> Dataset:
             name=facts["name"],
             source=facts["source"],
             development=Examples.load(folder / DEVELOPMENT),
-            test=LockedSplit(facts["test_rows"], lambda: Examples.load(folder / TEST)),
+            test=LockedSplit(
+                facts["test_rows"],
+                lambda: Examples.load(folder / TEST),
+                facts.get("test_groups"),
+            ),
             validation=_scheme(facts["validation"]),
             classes=tuple(facts["classes"]),
             columns=tuple(facts["columns"]),
@@ -129,6 +133,7 @@ def _describe(dataset: Dataset) -> dict[str, object]:
         "validation": scheme,
         "stands_in_for": dataset.stands_in_for,
         "test_rows": dataset.test.rows,
+        "test_groups": dataset.test.groups,
         **({"raw": True} if dataset.raw else {}),
         **({"table": dataset.table.facts()} if dataset.table else {}),
     }

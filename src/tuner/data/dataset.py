@@ -28,12 +28,22 @@ if TYPE_CHECKING:
 
 
 class LockedSplit:
-    """The test split: its size is known, its rows are not, until it is opened on the record."""
+    """The test split: its size is known, its rows are not, until it is opened on the record.
 
-    def __init__(self, rows: int, read: Callable[[], Examples]) -> None:
-        self.rows = rows
+    Args:
+        rows: of it.
+        groups: how many of those there are, where some rows belong together; None: none do.
+    """
+
+    def __init__(self, rows: int, read: Callable[[], Examples], groups: int | None = None) -> None:
+        self.rows, self.groups = rows, groups
         self._read = read
         self._identity = ""
+
+    @property
+    def units(self) -> int:
+        """How many rows there are that count by themselves; or groups, of which each does."""
+        return self.rows if self.groups is None else self.groups
 
     def open(self, record: Callable[[], None]) -> Examples:
         """Return the test examples after `record` has noted that they were opened."""
@@ -215,7 +225,7 @@ def make_dataset(
         name=name,
         source=source,
         development=development,
-        test=LockedSplit(len(test), lambda: test),
+        test=LockedSplit(len(test), lambda: test, test.number_of_groups),
         validation=validation,
         classes=classes,
         columns=columns,

@@ -33,7 +33,8 @@ class Examples:
             rows (N, ...) int64, int32 or float32, which it sees as they are.
         targets: classes (N,) int64; labels (N, classes) int64 of 0 and 1, where a row has any
             number of them; or numbers (N, 1) float32 or float64.
-        groups: (N,) int64: rows of one number stay on one side of a split; None: all may be parted.
+        groups: (N,) int64: rows of one number stay on one side of a split, and those of the test
+            count as one in a verdict; None: all may be parted.
         names: what each row is called: its file; empty: rows have only numbers.
     """
 
@@ -69,6 +70,11 @@ class Examples:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.features)
+
+    @property
+    def number_of_groups(self) -> int | None:
+        """How many groups of rows there are; None where rows have none."""
+        return None if self.groups is None else len(self.groups.unique())
 
     def counts(self, classes: int) -> list[int]:
         """Return how many rows each class or label has; of numbers, none."""

@@ -37,7 +37,8 @@ def find(
     Args:
         columns: names of the features, to look at each (N, F); empty: they are not looked at.
     """
-    own, others = row_digests(development.features), row_digests(test.features)
+    by_chance = development.features.dim() == 2
+    own, others = (_digests(part, targets=by_chance) for part in (development, test))
     known = set(others)
     constant, suspects, numbering = _columns(development, classes, columns)
     return Findings(
@@ -53,7 +54,14 @@ def find(
         numbering=numbering,
         target=None if classes else _target(development),
         several=development.targets.dim() == 2 and bool(classes),
+        by_chance=by_chance,
     )
+
+
+def _digests(rows: Examples, *, targets: bool) -> list[tuple[bytes, ...]]:
+    """Return what is equal for rows of equal features and, if asked, equal targets."""
+    parts = [rows.features, *([rows.targets.reshape(len(rows), -1)] if targets else [])]
+    return list(zip(*map(row_digests, parts), strict=True))
 
 
 def _counts(rows: Examples, classes: tuple[str, ...]) -> dict[str, int]:

@@ -37,8 +37,9 @@ class Findings:
 
     Attributes:
         rows: development rows.
-        in_test: development rows whose features equal those of a test row.
-        repeated: development rows whose features equal those of an earlier one.
+        in_test: development rows that equal a test row: in their features, and where rows may be
+            alike by chance in their target, too.
+        repeated: development rows that equal an earlier one.
         repeated_in_test: the same among test rows.
         development: rows of each class, by its name; empty for a regression; so is `test`.
         folds: of the validation scheme; 1 where rows are held out once.
@@ -47,6 +48,7 @@ class Findings:
         numbering: columns with another whole number in each row: an id, or a clock.
         target: of a regression.
         several: whether a row may have several labels, or none.
+        by_chance: whether different examples may be alike: rows of a few numbers, but no pictures.
         told: what else a source of data has found, a sentence or two each.
     """
 
@@ -62,6 +64,7 @@ class Findings:
     numbering: list[str]
     target: Target | None
     several: bool = False
+    by_chance: bool = False
     told: list[str] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
@@ -76,13 +79,50 @@ class Findings:
     def remarks(self) -> list[str]:
         """Say what a person should know, a sentence or two each; nothing where all is well."""
         return [
-            *self._about_rows(),
+            *(self._about_rows_alike() if self.by_chance else self._about_copies()),
             *self._about_classes(),
             *self._about_columns(),
             *self.told,
         ]
 
-    def _about_rows(self) -> Iterator[str]:
+    def _about_rows_alike(self) -> Iterator[str]:
+        if self.in_test:
+            yield nsaid(
+                "{count} row of {rows} in the development data ({share}) equals a test row, target "
+                "included. If it is a copy, test scores are too optimistic: remove it from one of "
+                "the two. Different examples may be alike by chance, where columns have few "
+                "values; then leave it.",
+                "{count} rows of {rows} in the development data ({share}) equal a test row, target "
+                "included. If they are copies, test scores are too optimistic: remove them from "
+                "one of the two. Different examples may be alike by chance, where columns have few "
+                "values; then leave them.",
+                self.in_test,
+                count=self.in_test,
+                rows=self.rows,
+                share=_percent(self.in_test / self.rows),
+            )
+        if self.repeated:
+            yield nsaid(
+                "{count} row of the development data equals an earlier row, target included. If it "
+                "is a copy, and one is trained on while another validates, validation scores are "
+                "too optimistic.",
+                "{count} rows of the development data equal an earlier row, target included. If "
+                "they are copies, and one is trained on while another validates, validation scores "
+                "are too optimistic.",
+                self.repeated,
+                count=self.repeated,
+            )
+        if self.repeated_in_test:
+            yield nsaid(
+                "{count} row of the test split equals another test row, target included. If it is "
+                "a copy, this row counts more than once.",
+                "{count} rows of the test split equal another test row, target included. If they "
+                "are copies, these rows count more than once.",
+                self.repeated_in_test,
+                count=self.repeated_in_test,
+            )
+
+    def _about_copies(self) -> Iterator[str]:
         if self.in_test:
             yield nsaid(
                 "{count} row of {rows} in the development data ({share}) is in the test split as "

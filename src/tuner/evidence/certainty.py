@@ -33,7 +33,7 @@ class Certainty:
     """What a test of this size can show.
 
     Attributes:
-        rows: of the test.
+        rows: of the test; or groups of rows, where each counts as one.
         seeds: an arm.
         share: of the 5 % that the last look may use.
         smallest: true gain that is seen in 80 % of studies.
@@ -47,6 +47,7 @@ class Certainty:
             where their time is unknown.
         hour_smallest: `smallest` with those added.
         hour_seconds: that their training takes: an hour at most.
+        grouped: whether `rows` are groups.
     """
 
     rows: int
@@ -61,6 +62,7 @@ class Certainty:
     hour_seeds: int | None
     hour_smallest: float | None
     hour_seconds: float | None
+    grouped: bool = False
 
 
 def smallest_gain(
@@ -138,16 +140,18 @@ def before(
     wanted: float | None = None,
     share: Share = WHOLE,
     seconds: float | None = None,
+    grouped: bool = False,
 ) -> Certainty:
     """Say what a test can show, from guessed components (see `guess`).
 
     Args:
         components: guessed, or those of an earlier study of the same kind.
-        rows: of the test.
+        rows: of the test; or groups of them, as if all rows of one were the same.
         seeds: an arm.
         wanted: the gain hoped for.
         share: of the 5 % that the last look may use.
         seconds: one training takes.
+        grouped: whether `rows` are groups.
 
     Raises:
         ValueError: fewer than two rows or seeds.
@@ -177,6 +181,7 @@ def before(
         hour_seeds=more,
         hour_smallest=None if more is None else smallest(seeds + more),
         hour_seconds=None if more is None or seconds is None else 2 * seconds * more,
+        grouped=grouped,
     )
 
 
@@ -193,11 +198,12 @@ def after(gain: Gain, *, seconds: float | None = None) -> Certainty | None:
         return None
     return before(
         gain.components,
-        gain.rows,
+        gain.units,
         min(gain.seeds),
         wanted=gain.gain,
         share=gain.share,
         seconds=seconds,
+        grouped=gain.groups is not None,
     )
 
 
@@ -213,9 +219,8 @@ def in_words(found: Certainty, write: Callable[[float], str]) -> str:
         first = _with_more_seeds(found, smallest, write(found.hour_smallest))
     else:
         first = said(
-            "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be "
-            "missed.",
-            rows=found.rows,
+            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed.",
+            rows=_tested(found.rows, found),
             seeds=found.seeds,
             smallest=smallest,
         )
@@ -227,22 +232,25 @@ def in_words(found: Certainty, write: Callable[[float], str]) -> str:
 def _with_more_seeds(found: Certainty, smallest: str, lower: str) -> str:
     """Say what can be shown, and what one more hour would show, or as much of it as is of use."""
     seconds, more = found.hour_seconds or 0.0, found.hour_seeds or 1
-    told = {"rows": found.rows, "seeds": found.seeds, "smallest": smallest, "lower": lower}
+    told = {
+        "rows": _tested(found.rows, found),
+        "seeds": found.seeds,
+        "smallest": smallest,
+        "lower": lower,
+    }
     if seconds * (1 + 1 / more) > HOUR:  # with one more it would be over
         return nsaid(
-            "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be "
-            "missed; one more hour of training, for {more:,} more seed per arm, would lower this "
-            "to {lower}.",
-            "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be "
-            "missed; one more hour of training, for {more:,} more seeds per arm, would lower this "
-            "to {lower}.",
+            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; one more "
+            "hour of training, for {more:,} more seed per arm, would lower this to {lower}.",
+            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; one more "
+            "hour of training, for {more:,} more seeds per arm, would lower this to {lower}.",
             more,
             more=more,
             **told,
         )
     return said(
-        "With {rows:,} test rows and {seeds} seeds, a gain under {smallest} will often be missed; "
-        "{more:,} more seeds per arm, which take {time} to train, would lower this to {lower}.",
+        "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; {more:,} more "
+        "seeds per arm, which take {time} to train, would lower this to {lower}.",
         more=more,
         time=duration.in_words(seconds),
         **told,
@@ -252,27 +260,42 @@ def _with_more_seeds(found: Certainty, smallest: str, lower: str) -> str:
 def _needed(found: Certainty, gain: str) -> str:
     """Say how many rows or seeds would show the gain that was wanted."""
     rows, seeds = found.rows_needed, found.seeds_needed
+    of_what = said("groups") if found.grouped else said("rows")
     if rows is not None and seeds is not None:
         return said(
-            "To show a gain of {gain}, use {rows:,} test rows or {seeds:,} seeds.",
+            "To show a gain of {gain}, use {rows} or {seeds:,} seeds.",
             gain=gain,
-            rows=rows,
+            rows=_tested(rows, found),
             seeds=seeds,
         )
     if rows is not None:
         return said(
-            "To show a gain of {gain}, use {rows:,} test rows; more seeds alone cannot help "
-            "enough.",
+            "To show a gain of {gain}, use {rows}; more seeds alone cannot help enough.",
             gain=gain,
-            rows=rows,
+            rows=_tested(rows, found),
         )
     if seeds is not None:
         return said(
-            "To show a gain of {gain}, use {seeds:,} seeds; more rows alone cannot help enough.",
+            "To show a gain of {gain}, use {seeds:,} seeds; more {of_what} alone cannot help "
+            "enough.",
             gain=gain,
             seeds=seeds,
+            of_what=of_what,
         )
-    return said("To show a gain of {gain}, use both more rows and more seeds.", gain=gain)
+    return said(
+        "To show a gain of {gain}, use both more {of_what} and more seeds.",
+        gain=gain,
+        of_what=of_what,
+    )
+
+
+def _tested(rows: int, found: Certainty) -> str:
+    """Write a number of test rows, or of groups of them."""
+    if found.grouped:
+        return nsaid(
+            "{count:,} group of test rows", "{count:,} groups of test rows", rows, count=rows
+        )
+    return nsaid("{count:,} test row", "{count:,} test rows", rows, count=rows)
 
 
 def _fewest(smallest: Callable[[int], float], gain: float, most: int) -> int | None:

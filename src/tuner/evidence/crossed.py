@@ -26,6 +26,8 @@ simulation (studies/verdict):
   there are few seeds, losses are skewed, or a variance component was cut off at zero.
 
 A gain is proven where an exact test over seeds says so too: see `joint`.
+
+Where rows belong together, all of a group count as one: see `grouped`.
 """
 
 from __future__ import annotations
@@ -38,12 +40,14 @@ import numpy as np
 from tuner.evidence.comparison import FEWEST_TO_PROVE, verdict_of
 from tuner.evidence.components import Components, satterthwaite
 from tuner.evidence.exact import deal, fewest_models
+from tuner.evidence.grouped import by_group
 from tuner.evidence.joint import Joint
 from tuner.evidence.looks import ALPHA, WHOLE, Share
 
 if TYPE_CHECKING:
     from tuner.evidence.comparison import Verdict
     from tuner.evidence.components import Array, Counts, Pair
+    from tuner.evidence.grouped import Groups
 
 MARGIN = 1.05  # on the standard error
 FEWEST = fewest_models(ALPHA)  # models an arm that prove anything: 4
@@ -70,6 +74,7 @@ class Gain:
         rows: of the test.
         seeds: of the baseline and of the arm.
         share: of the 5 % that this look may use.
+        groups: of the rows, where some belong together: each counts as one; None: each row does.
     """
 
     gain: float
@@ -82,6 +87,12 @@ class Gain:
     rows: int
     seeds: Counts
     share: Share
+    groups: int | None = None
+
+    @property
+    def units(self) -> int:
+        """What is drawn again with new data, of which there were so many: rows, or groups."""
+        return self.rows if self.groups is None else self.groups
 
     @property
     def seed_share(self) -> float | None:
@@ -100,7 +111,7 @@ class Moments:
 
     Attributes:
         gain: of the arm.
-        rows: of the test, at least two.
+        rows: of the test, at least two; or groups of rows, where each counts as one.
         seeds: of each arm, at least two.
         differences: variance over rows of the difference of the arms' means, n - 1.
         means: variance over seeds of a model's mean loss, n - 1, of each arm.
@@ -121,7 +132,12 @@ class Moments:
 
 
 def compare_rows(
-    baseline: Array, other: Array, share: Share = WHOLE, *, exact: bool = True
+    baseline: Array,
+    other: Array,
+    share: Share = WHOLE,
+    *,
+    exact: bool = True,
+    groups: Groups | None = None,
 ) -> Gain:
     """Compare two arms by their losses on the same test rows.
 
@@ -131,6 +147,7 @@ def compare_rows(
         share: of the 5 % that this look may use.
         exact: whether the exact interval over seeds has to agree; studies made before had six
             seeds and Student's distribution alone.
+        groups: of each row (rows,), as `grouped.numbered` has them; None: none belong together.
 
     Raises:
         ValueError: no losses, not the same rows, or a loss that is not a finite number.
@@ -144,20 +161,22 @@ def compare_rows(
         raise ValueError("a loss is not a finite number, so no gain can be computed")
     arms = baseline.astype(np.float64), other.astype(np.float64)
     seeds, rows = (len(baseline), len(other)), baseline.shape[1]
+    unit, of_models = _unit(*arms), [tuple((-one.mean(axis=1)).tolist()) for one in arms]
+    if groups is not None:
+        arms = by_group(arms[0], groups), by_group(arms[1], groups)
     difference = arms[0].mean(axis=0) - arms[1].mean(axis=0)
     rounding = 1e-12 * max(float(np.abs(one).max()) for one in arms)
     difference[np.abs(difference) < rounding] = 0
     gain = float(difference.mean())
     gain = 0.0 if abs(gain) < rounding else gain
-    if rows < 2 or min(seeds) < 2:
-        return unproven(gain, rows, seeds, share)
-    unit = _unit(*arms)
+    units = len(difference)
+    if units < 2 or min(seeds) < 2:
+        return unproven(gain, rows, seeds, share, groups=None if groups is None else units)
     differing = int(np.count_nonzero(difference))
-    of_models = [tuple((-one.mean(axis=1)).tolist()) for one in arms]
     return judge(
         Moments(
             gain=gain,
-            rows=rows,
+            rows=units,
             seeds=seeds,
             differences=float(difference.var(ddof=1)),
             means=(_spread(arms[0]), _spread(arms[1])),
@@ -167,12 +186,20 @@ def compare_rows(
         ),
         share,
         exact=exact,
+        grouped=None if groups is None else rows,
     )
 
 
-def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
-    """Say what may be claimed of a gain with these moments; arguments are as in `compare_rows`."""
+def judge(
+    found: Moments, share: Share = WHOLE, *, exact: bool = True, grouped: int | None = None
+) -> Gain:
+    """Say what may be claimed of a gain with these moments; arguments are as in `compare_rows`.
+
+    Args:
+        grouped: how many rows are in the groups that the moments are of; None: they are of rows.
+    """
     rows, seeds = found.rows, found.seeds
+    groups, tested = (None, rows) if grouped is None else (rows, grouped)
     rest = [one / (n * rows) for one, n in zip(found.rest, seeds, strict=True)]
     means = [one / n for one, n in zip(found.means, seeds, strict=True)]
     of_rows = found.differences / rows + found.unseen / rows**2
@@ -186,7 +213,7 @@ def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
         unseen=found.unseen,
     )
     if variance == 0:  # all losses of both arms are one and the same number
-        return unproven(found.gain, rows, seeds, share)
+        return unproven(found.gain, tested, seeds, share, groups=groups)
     by_rows = components.rows / rows + found.unseen / rows**2
     joint = Joint(
         gain=found.gain,
@@ -206,9 +233,10 @@ def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
         degrees=joint.degrees,
         row_share=min(1.0, by_rows / variance),
         components=components,
-        rows=rows,
+        rows=tested,
         seeds=seeds,
         share=share,
+        groups=groups,
     )
 
 
@@ -250,7 +278,9 @@ def compare_models(baseline: Array, other: Array, share: Share = WHOLE) -> Gain:
     )
 
 
-def unproven(gain: float, rows: int, seeds: Counts, share: Share) -> Gain:
+def unproven(
+    gain: float, rows: int, seeds: Counts, share: Share, *, groups: int | None = None
+) -> Gain:
     """Return a gain of which nothing can be said: nothing varies, or there is one seed or row."""
     return Gain(
         gain=gain,
@@ -263,6 +293,7 @@ def unproven(gain: float, rows: int, seeds: Counts, share: Share) -> Gain:
         rows=rows,
         seeds=seeds,
         share=share,
+        groups=groups,
     )
 
 

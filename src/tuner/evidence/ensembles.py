@@ -17,6 +17,7 @@ from torch.nn.functional import logsigmoid
 
 from tuner.case.metric import scores
 from tuner.errors import TrainingError
+from tuner.evidence.grouped import error_of_mean, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -109,7 +110,7 @@ def ensemble_facts(
         return None
     metric = metrics[0]
     found = scores(metrics, joint, test.targets, undo)
-    gain, error = _by_row(metric, joint, alone, test.targets)
+    gain, error = _by_row(metric, joint, alone, test)
     if gain is None:
         apart = [scores([metric], one, test.targets, undo)[metric.name] for one in alone]
         gain = metric.sign * (found[metric.name] - fmean(apart))
@@ -117,21 +118,20 @@ def ensemble_facts(
 
 
 def _by_row(
-    metric: Metric, joint: Tensor, alone: Sequence[Tensor], targets: Tensor
+    metric: Metric, joint: Tensor, alone: Sequence[Tensor], test: Examples
 ) -> tuple[float | None, float | None]:
     """Return the mean gain over the rows and its standard error; None where no row has a loss."""
     try:
-        of_joint = metric.by_row(joint, targets)
-        apart = [metric.by_row(one, targets) for one in alone]
+        of_joint = metric.by_row(joint, test.targets)
+        apart = [metric.by_row(one, test.targets) for one in alone]
     except TrainingError:
         return None, None
     known = [one.double() for one in apart if one is not None]
     if of_joint is None or not known:
         return None, None
     gains = torch.stack(known).mean(dim=0) - of_joint.double()
-    if len(gains) < 2:
-        return gains.mean().item(), None
-    return gains.mean().item(), (gains.std() / len(gains) ** 0.5).item()
+    groups = None if test.groups is None else numbered(test.groups.numpy())
+    return gains.mean().item(), error_of_mean(gains.numpy(), groups)
 
 
 def _log_mean(logarithms: Tensor) -> Tensor:

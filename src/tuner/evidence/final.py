@@ -130,7 +130,8 @@ def _keep(evidence: optuna.Study, config: StudyConfig, opened: _Opened) -> None:
     labels, test = config.case.task == "multilabel", opened.test
     targets = (test.targets if labels else test.targets.flatten()).numpy()
     probable = config.case.metric.needs_probability
-    keep_targets(evidence, config.dataset.test.identity(), targets, opened.scaler)
+    groups = None if test.groups is None else test.groups.numpy()
+    keep_targets(evidence, config.dataset.test.identity(), targets, opened.scaler, groups)
     for trial, own in opened.outputs.items():
         seeds = tuple(seeds_of(evidence, config, trial, len(own)))
         said = torch.stack(list(own))  # (seeds, rows, outputs)

@@ -14,7 +14,7 @@ import numpy as np
 
 from tuner.errors import TrainingError
 from tuner.evidence.crossed import Moments
-from tuner.evidence.predictions import kept_predictions, kept_scale, kept_targets
+from tuner.evidence.predictions import kept_groups, kept_predictions, kept_scale, kept_targets
 from tuner.evidence.resampling import RESAMPLES, moments_of_scores
 from tuner.evidence.scores import auc, macro_f1, unit_of_auc, unit_of_macro_f1
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Metric
     from tuner.evidence.components import Array
+    from tuner.evidence.grouped import Groups
     from tuner.evidence.predictions import Predictions
     from tuner.evidence.scores import Score
 
@@ -61,12 +62,14 @@ def moments(
     other: Predictions,
     targets: Values,
     scale: tuple[float, float] | None = None,
+    groups: Groups | None = None,
 ) -> Moments | None:
     """Return the moments of a gain by a metric without a loss a row, by drawing rows again.
 
     Args:
         targets: of the test rows, classes or numbers in standardised units.
         scale: mean and standard deviation of numbers in the target's own units.
+        groups: of the rows that belong together, as in `crossed.compare_rows`.
 
     Returns:
         None where nothing can be said: one seed or row, or a metric that cannot be computed.
@@ -86,6 +89,7 @@ def moments(
         targets.astype(np.float64),
         direction=metric.direction,
         unit=unit,
+        groups=groups,
         resamples=resamples,
     )
 
@@ -100,12 +104,12 @@ def keep_moments(evidence: optuna.Study, metric: Metric, trials: Iterable[int | 
     targets = kept_targets(attributes)
     if metric.rows is not None or targets is None:
         return
-    scale = kept_scale(attributes)
+    scale, groups = kept_scale(attributes), kept_groups(attributes)
     said = {one: kept_predictions(attributes, one, targets) for one in sorted(trials, key=str)}
     for (first, one), (second, two) in combinations(said.items(), 2):
         if one is None or two is None:
             continue
-        found = moments(metric, one, two, targets, scale)
+        found = moments(metric, one, two, targets, scale, groups)
         entry = {"seeds": [list(one.seeds), list(two.seeds)], "moments": found and asdict(found)}
         evidence.set_user_attr(_name(metric, first, second), entry)
 
@@ -115,18 +119,22 @@ def kept_moments(
     metric: Metric,
     baseline: tuple[int | str, Predictions],
     other: tuple[int | str, Predictions],
+    units: int,
 ) -> Moments | None:
     """Return the moments of a gain between two trials, if they are kept for these predictions.
 
     Args:
         attributes: of an evidence study.
         baseline: number of the trial, and what its models said; so is `other`.
+        units: rows that were drawn again, or groups of them.
     """
     turned = str(baseline[0]) > str(other[0])
     first, second = (other, baseline) if turned else (baseline, other)
     entry = attributes.get(_name(metric, first[0], second[0]))
     seeds = [list(first[1].seeds), list(second[1].seeds)]
     if entry is None or entry["seeds"] != seeds or entry["moments"] is None:
+        return None
+    if entry["moments"]["rows"] != units:
         return None
     pairs = {name: tuple(entry["moments"][name]) for name in ("seeds", "means", "rest")}
     if of_models := entry["moments"].get("scores"):

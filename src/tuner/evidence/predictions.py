@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuner.evidence.grouped import numbered
 from tuner.study.schema import ROW_LOSSES
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tuner.data.scaling import Scaler
+    from tuner.evidence.grouped import Groups
 
 TARGETS = "test_targets"  # of the test rows
 PREDICTIONS = "test_predictions:"  # and a trial's number, or a name: what its models said
@@ -67,6 +69,7 @@ def keep_targets(
     identity: str,
     targets: NDArray[np.generic],
     scaler: Scaler | None = None,
+    groups: Groups | None = None,
 ) -> None:
     """Keep the test targets: (rows,) classes or numbers in standardised units, or (rows, labels).
 
@@ -74,9 +77,14 @@ def keep_targets(
         evidence: the study of the trainings after the search.
         identity: of the test rows.
         scaler: what has standardised them.
+        groups: of the rows (rows,), where some belong together.
     """
-    scale = scaler and {"mean": scaler.mean.item(), "std": scaler.std.item()}
-    evidence.set_user_attr(TARGETS, {"rows": identity, "scale": scale, **packed(targets)})
+    entry = {
+        "rows": identity,
+        "scale": scaler and {"mean": scaler.mean.item(), "std": scaler.std.item()},
+        "groups": None if groups is None else packed(numbered(groups)),
+    }
+    evidence.set_user_attr(TARGETS, {**entry, **packed(targets)})
 
 
 def keep_predictions(
@@ -111,6 +119,12 @@ def kept_scale(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
     return scale and (scale["mean"], scale["std"])
 
 
+def kept_groups(attributes: Mapping[str, Any]) -> Groups | None:
+    """Return the group of each test row (rows,), from zero; None: each row is one by itself."""
+    groups = (attributes.get(TARGETS) or {}).get("groups")
+    return groups and unpacked(groups).astype(np.int64)
+
+
 def kept_predictions(
     attributes: Mapping[str, Any], trial: int | str, targets: NDArray[np.generic]
 ) -> Predictions | None:
@@ -132,9 +146,12 @@ def kept_predictions(
 
 
 def packed(values: NDArray[np.generic]) -> dict[str, Any]:
-    """Return numbers as they are stored: floats as float32, whole numbers as int16."""
-    numbers = np.issubdtype(values.dtype, np.floating)
-    stored = values.astype("<f4" if numbers else "<i2")
+    """Return numbers as they are stored: floats as float32, whole numbers as int16 or int32."""
+    if np.issubdtype(values.dtype, np.floating):
+        stored = values.astype("<f4")
+    else:
+        small = not values.size or abs(values).max() <= np.iinfo(np.int16).max
+        stored = values.astype("<i2" if small else "<i4")
     packed = zlib.compress(np.ascontiguousarray(stored).tobytes(), level=9)
     return {
         "type": stored.dtype.str,

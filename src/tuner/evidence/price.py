@@ -16,6 +16,7 @@ from tuner.language import nsaid, said
 
 if TYPE_CHECKING:
     from tuner.case.metric import Metric
+    from tuner.data.dataset import LockedSplit
     from tuner.evidence.race import Race
     from tuner.study.configuration import StudyConfig
 
@@ -47,7 +48,8 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
         plan: of the looks.
         tests: of the rows, the coming one included.
     """
-    rows, most = config.dataset.test.rows, plan.models[-1]
+    test, most = config.dataset.test, plan.models[-1]
+    rows = test.units
     if most < 2 or rows < 2:
         words = nsaid(
             "The test has {rows} rows and {seeds} seed.",
@@ -72,7 +74,14 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
     spread = seed_spread(list(scores.values()), of_rows)
     components = guess(error, classes=metric.spread is None, seed_spread=spread)
     gains = paired_gains(found.scores[baseline], found.scores[found.winner], metric.direction)
-    can = before(components, rows, most, wanted=fmean(gains), share=Share(tests, plan.parts[-1]))
+    can = before(
+        components,
+        rows,
+        most,
+        wanted=fmean(gains),
+        share=Share(tests, plan.parts[-1]),
+        grouped=test.groups is not None,
+    )
     return Price(
         smallest=can.smallest,
         wanted=can.wanted,
@@ -81,23 +90,26 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
     )
 
 
-def price_of(metric: Metric, score: float, *, rows: int, plan: Plan, tests: int) -> str | None:
+def price_of(
+    metric: Metric, score: float, *, test: LockedSplit, plan: Plan, tests: int
+) -> str | None:
     """Say what a test of this size can show, from the score of the baseline alone.
 
     Args:
         score: of the baseline on validation rows.
+        test: of which nothing but the size is used.
         plan: of the looks.
         tests: of the rows, the coming one included.
     """
-    seeds = plan.models[-1]
+    rows, seeds = test.units, plan.models[-1]
     error = metric.loss(score)
     if metric.perfect is None or rows < 2 or seeds < 2 or not 0 < error < math.inf:
         return None
     classes = metric.spread is None  # a row is right or wrong
     components = guess(min(error, 0.5) if classes else error, classes=classes)
-    return in_words(
-        before(components, rows, seeds, share=Share(tests, plan.parts[-1])), metric.write_difference
-    )
+    share, grouped = Share(tests, plan.parts[-1]), test.groups is not None
+    found = before(components, rows, seeds, share=share, grouped=grouped)
+    return in_words(found, metric.write_difference)
 
 
 def _rows_held_out(config: StudyConfig) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 
 from tuner.case.metric import sign_of
 from tuner.evidence.crossed import Gain, Moments, judge, unproven
+from tuner.evidence.grouped import count
 from tuner.evidence.looks import WHOLE, Share
 from tuner.seeds import Stream, derive
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from tuner.evidence.comparison import Direction
     from tuner.evidence.components import Array, Pair
+    from tuner.evidence.grouped import Groups
     from tuner.evidence.scores import Score
 
 RESAMPLES = 2_000
@@ -92,6 +94,7 @@ def compare_scores(
     unit: float = 1.0,
     share: Share = WHOLE,
     exact: bool = True,
+    groups: Groups | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Gain:
@@ -110,7 +113,7 @@ def compare_scores(
         unit: how much the metric moves when one row of N is predicted otherwise, times N. For a
             metric between 0 and 1 about one; see `scores.unit_of_macro_f1`.
         share: of the 5 % that this look may use.
-        exact: as in `crossed.compare_rows`.
+        exact: as in `crossed.compare_rows`; so are the groups, which are drawn whole.
         seed: of the study.
         resamples: how often rows are drawn.
 
@@ -130,12 +133,13 @@ def compare_scores(
         targets,
         direction=direction,
         unit=unit,
+        groups=groups,
         seed=seed,
         resamples=resamples,
     )
     if found is None:
-        return unproven(gain, rows, seeds, share)
-    return judge(found, share, exact=exact)
+        return unproven(gain, rows, seeds, share, groups=None if groups is None else count(groups))
+    return judge(found, share, exact=exact, grouped=None if groups is None else rows)
 
 
 def _check_shapes(
@@ -174,6 +178,7 @@ def moments_of_scores(
     *,
     direction: Direction = "maximize",
     unit: float = 1.0,
+    groups: Groups | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Moments | None:
@@ -183,16 +188,19 @@ def moments_of_scores(
     there is one seed or row, or where a score is not defined on the rows as they are, or on most
     draws.
     """
-    rows, seeds = len(targets), (len(baseline), len(other))
+    seeds, rows = (len(baseline), len(other)), len(targets) if groups is None else count(groups)
     if rows < 2 or min(seeds) < 2:
         return None
     sign = sign_of(direction)
-    whole = np.ones((1, rows))
+    whole = np.ones((1, len(targets)))
     scores = [sign * score(one, targets, whole)[0] for one in (baseline, other)]
     gain = float(scores[1].mean() - scores[0].mean())
     redrawn = [
         np.concatenate(
-            [sign * score(one, targets, weights) for weights in _weights(rows, resamples, seed)]
+            [
+                sign * score(one, targets, weights if groups is None else weights[:, groups])
+                for weights in _weights(rows, resamples, seed)
+            ]
         )
         for one in (baseline, other)
     ]
@@ -209,7 +217,7 @@ def moments_of_scores(
         differences=of_rows * rows,
         means=(float(scores[0].var(ddof=1)), float(scores[1].var(ddof=1))),
         rest=(wider * rows * _alone(redrawn[0]), wider * rows * _alone(redrawn[1])),
-        unseen=(of_rows * rows**2 + unit**2) / (_differing(baseline, other) + 1),
+        unseen=(of_rows * rows**2 + unit**2) / (_differing(baseline, other, groups) + 1),
         scores=(tuple(scores[0].tolist()), tuple(scores[1].tolist())),
     )
 
@@ -257,8 +265,10 @@ def _alone(redrawn: Array) -> float:
     return float(own.var(axis=0).mean()) * n / (n - 1)
 
 
-def _differing(baseline: NDArray[np.generic], other: NDArray[np.generic]) -> int:
-    """Count the rows on which not all models of both arms predict the same."""
+def _differing(
+    baseline: NDArray[np.generic], other: NDArray[np.generic], groups: Groups | None
+) -> int:
+    """Count the rows, or groups, on which not all models of both arms predict the same."""
     both = np.concatenate((baseline, other))
-    same = (both == both[0]).reshape(*both.shape[:2], -1).all(axis=(0, 2))
-    return int(np.count_nonzero(~same))
+    differ = ~(both == both[0]).reshape(*both.shape[:2], -1).all(axis=(0, 2))
+    return int(np.count_nonzero(differ)) if groups is None else len(np.unique(groups[differ]))

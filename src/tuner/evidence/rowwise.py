@@ -13,11 +13,14 @@ from optuna.trial import TrialState
 from tuner.case.metric import MACRO_F1, MSE
 from tuner.evidence.certainty import after, in_words
 from tuner.evidence.crossed import compare_rows, judge, unproven
+from tuner.evidence.grouped import count
 from tuner.evidence.looks import Share, is_used_up, most_looks
 from tuner.evidence.moments import kept_moments, losses, moments
 from tuner.evidence.predictions import (
     PREDICTIONS,
+    TARGETS,
     Predictions,
+    kept_groups,
     kept_predictions,
     kept_scale,
     kept_targets,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Metric
     from tuner.evidence.crossed import Gain
+    from tuner.evidence.grouped import Groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,16 @@ class Kept:
         targets = self.targets.astype(np.float64)
         return float(np.abs(targets - np.median(targets)).mean())
 
+    @property
+    def groups(self) -> Groups | None:
+        """Of the test rows that belong together, as in `crossed.compare_rows`."""
+        return kept_groups(self.attributes)
+
+    @property
+    def knows_groups(self) -> bool:
+        """Whether groups would be kept if there were any; studies tested before kept none."""
+        return "groups" in self.attributes[TARGETS]
+
     def said(self, trial: int | str) -> Predictions | None:
         """Return what models of a trial's configuration said."""
         return kept_predictions(self.attributes, trial, self.targets)
@@ -136,8 +150,8 @@ def by_losses(
     return {
         **_facts(gain),
         "covers": "rows",
-        "most_looks": most_looks(gain.rows),
-        "used_up": is_used_up(rule.share.tests, gain.rows),
+        "most_looks": most_looks(gain.units),
+        "used_up": is_used_up(rule.share.tests, gain.units),
         "certainty": able and in_words(able, metric.write_difference),
         "also": {},
     }
@@ -175,14 +189,15 @@ def by_row(
     return {
         **_facts(gain),
         "covers": "rows",
-        "most_looks": most_looks(gain.rows),
-        "used_up": is_used_up(rule.share.tests, gain.rows),
+        "most_looks": most_looks(gain.units),
+        "used_up": is_used_up(rule.share.tests, gain.units),
         "certainty": able and in_words(able, metric.write_difference),
+        "knows_groups": kept.knows_groups,
         "smallest_gain": able and able.smallest,
         "rows_needed": able and able.rows_needed,
         "seeds_needed": able and able.seeds_needed,
         "hour": able and {"seeds": able.hour_seeds, "smallest_gain": able.hour_smallest},
-        "also": _also(baseline, other, kept.targets, rule, but=metric) if further else {},
+        "also": _also(baseline, other, kept, rule, but=metric) if further else {},
     }
 
 
@@ -194,35 +209,40 @@ def _gain(
     rule: Rule,
 ) -> Gain | None:
     """Compare by one metric; None where what it asks for was not kept."""
-    said = baseline[1], other[1]
+    said, rows, groups = (baseline[1], other[1]), len(kept.targets), kept.groups
     seeds = len(said[0].seeds), len(said[1].seeds)
     if metric.rows is not None:
         a, b = (losses(metric, one, kept.targets) for one in said)
-        return None if a is None or b is None else compare_rows(a, b, rule.share, exact=rule.exact)
+        if a is None or b is None:
+            return None
+        return compare_rows(a, b, rule.share, exact=rule.exact, groups=groups)
+    of = None if groups is None else count(groups)
     if baseline[0] == other[0]:
-        return unproven(0.0, len(kept.targets), seeds, rule.share)
-    found = kept_moments(kept.attributes, metric, baseline, other) or moments(
-        metric, *said, kept.targets, kept_scale(kept.attributes)
+        return unproven(0.0, rows, seeds, rule.share, groups=of)
+    found = kept_moments(kept.attributes, metric, baseline, other, of or rows) or moments(
+        metric, *said, kept.targets, kept_scale(kept.attributes), groups
     )
-    return None if found is None else judge(found, rule.share, exact=rule.exact)
+    if found is None:
+        return None
+    return judge(found, rule.share, exact=rule.exact, grouped=None if of is None else rows)
 
 
 def _also(
     baseline: Predictions,
     other: Predictions,
-    targets: NDArray[np.generic],
+    kept: Kept,
     rule: Rule,
     *,
     but: Metric,
 ) -> dict[str, Any]:
     """Compare by the further metric of the task, macro F1 or squared error, unless by it."""
+    targets, groups = kept.targets, kept.groups
     if np.issubdtype(targets.dtype, np.floating):
         squared = [losses(MSE, one, targets) for one in (baseline, other)]
         if but == MSE or squared[0] is None or squared[1] is None:
             return {}
-        return {
-            MSE.name: _facts(compare_rows(squared[0], squared[1], rule.share, exact=rule.exact))
-        }
+        gain = compare_rows(squared[0], squared[1], rule.share, exact=rule.exact, groups=groups)
+        return {MSE.name: _facts(gain)}
     if but == MACRO_F1 or targets.ndim == 2:  # of labels the metric of the search is enough
         return {}
     truth = targets.astype(np.float64)
@@ -235,6 +255,7 @@ def _also(
         unit=unit,
         share=rule.share,
         exact=rule.exact,
+        groups=groups,
     )
     return {MACRO_F1.name: _facts(gain)}
 
@@ -249,6 +270,7 @@ def _facts(gain: Gain) -> dict[str, Any]:
         "share_of_rows": gain.row_share,
         "share_of_seeds": gain.seed_share,
         "rows": gain.rows,
+        "groups": gain.groups,
         "seeds": list(gain.seeds),
         "n": min(gain.seeds),
         "looks": gain.share.tests,

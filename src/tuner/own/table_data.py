@@ -250,7 +250,7 @@ def _dataset(
             targets=target.tensor(own),
             groups=None if groups is None else torch.from_numpy(groups),
         )
-        for own, groups in ((rows.development, rows.groups), (rows.test, None))
+        for own, groups in ((rows.development, rows.groups), (rows.test, rows.test_groups))
     ]
     made = make_dataset(
         name=path.stem.strip() or "table",

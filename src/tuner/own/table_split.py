@@ -29,6 +29,7 @@ class Rows:
         development: in the order of the file; or of time.
         test: the rows that are held back.
         groups: of the development rows: of each its group, or its moment; None: all may be parted.
+        test_groups: of the test rows, where rows of a group stay together.
         how: they were chosen, in words.
     """
 
@@ -36,6 +37,7 @@ class Rows:
     test: NDArray[np.int64]
     groups: NDArray[np.int64] | None
     how: str
+    test_groups: NDArray[np.int64] | None = None
 
 
 def split_rows(
@@ -111,6 +113,7 @@ def _by_group(labels: NDArray[np.float64] | None, groups: NDArray[np.int64]) -> 
         development=development,
         test=test,
         groups=groups[development],
+        test_groups=groups[test],
         how=said(
             "{count}, all rows of {own} of {different} groups drawn at random",
             count=len(test),

@@ -80,9 +80,8 @@ class CaseWatch(SearchWatch):
         test, metric = self.config.dataset.test, self.config.case.metric
         tests = looks_at(self.study, test.identity()) + 1
         score = baseline.values[0]
-        price = price_of(
-            metric, score, rows=test.rows, plan=Plan.of(tests, self.seeds), tests=tests
-        )
+        plan = Plan.of(tests, self.seeds)
+        price = price_of(metric, score, test=test, plan=plan, tests=tests)
         if price is not None:
             self.observer.tell(Message(f"What the test can show: {price}"))
 

@@ -182,9 +182,13 @@ def _gain(
     """Compare by the metric; None where what it asks for was not kept."""
     if metric.rows is not None:
         a, b = (losses(metric, one, kept.targets) for one in (current, candidate))
-        return None if a is None or b is None else compare_rows(a, b, Share(looks))
-    found = moments(metric, current, candidate, kept.targets, kept_scale(kept.attributes))
-    return None if found is None else judge(found, Share(looks))
+        if a is None or b is None:
+            return None
+        return compare_rows(a, b, Share(looks), groups=kept.groups)
+    scale, groups = kept_scale(kept.attributes), kept.groups
+    found = moments(metric, current, candidate, kept.targets, scale, groups)
+    grouped = None if groups is None else len(groups)
+    return None if found is None else judge(found, Share(looks), grouped=grouped)
 
 
 def _kept(storage: RDBStorage, name: str) -> tuple[optuna.Study, Kept] | None:

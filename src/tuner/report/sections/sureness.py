@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.reference import as_words
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.language import joined, nphrase, phrase
 from tuner.report.recalling import recalled
@@ -140,19 +141,7 @@ def covered(facts: Facts, pair: Facts) -> str:
             "This covers the luck of training, not the choice of the {rows:,} test rows.",
             rows=facts["data"]["sizes"]["test"],
         )
-    rows, seeds = pair.get("share_of_rows"), pair.get("share_of_seeds")
-    if rows is not None and seeds is not None:
-        text = phrase(
-            "This covers new trainings and new test rows (there were {rows:,}); {of_rows} of the "
-            "uncertainty comes from the rows and {of_seeds} from the seeds.",
-            rows=pair["rows"],
-            of_rows=per_cent(rows),
-            of_seeds=per_cent(seeds),
-        )
-    else:
-        text = phrase(
-            "This covers new trainings and new test rows (there were {rows:,}).", rows=pair["rows"]
-        )
+    text = _covered_by_groups(pair) if pair.get("groups") else _covered_by_rows(facts, pair)
     looks = pair.get("looks") or 1
     used = phrase(
         "The test rows have been used {looks} times, and the interval is wider for that.",
@@ -160,6 +149,48 @@ def covered(facts: Facts, pair: Facts) -> str:
     )
     up = phrase("**These test rows are used up**: find new ones before you trust another verdict.")
     return joined(text, used if looks > 1 else "", up if pair.get("used_up") else "")
+
+
+def _covered_by_rows(facts: Facts, pair: Facts) -> str:
+    told = {"rows": pair["rows"]}
+    rows, seeds = pair.get("share_of_rows"), pair.get("share_of_seeds")
+    if rows is not None and seeds is not None:
+        text = phrase(
+            "This covers new trainings and new test rows (there were {rows:,}); {of_rows} of the "
+            "uncertainty comes from the rows and {of_seeds} from the seeds.",
+            of_rows=per_cent(rows),
+            of_seeds=per_cent(seeds),
+            **told,
+        )
+    else:
+        text = phrase("This covers new trainings and new test rows (there were {rows:,}).", **told)
+    if pair.get("knows_groups", True) or "--group" not in as_words(facts["reference"]):
+        return text
+    counted = phrase(
+        "**But each row counts by itself**, though rows of one `--group` may be alike: where they "
+        "are, the interval is too narrow. Studies made now count a group as one; make this one "
+        "anew, with `--name`."
+    )
+    return joined(text, counted)
+
+
+def _covered_by_groups(pair: Facts) -> str:
+    told = {"rows": pair["rows"], "groups": pair["groups"]}
+    rows, seeds = pair.get("share_of_rows"), pair.get("share_of_seeds")
+    if rows is None or seeds is None:
+        return phrase(
+            "This covers new trainings and new groups of test rows (there were {groups:,}, of "
+            "{rows:,} rows): rows of a group count as one.",
+            **told,
+        )
+    return phrase(
+        "This covers new trainings and new groups of test rows (there were {groups:,}, of {rows:,} "
+        "rows): rows of a group count as one. {of_rows} of the uncertainty comes from the groups "
+        "and {of_seeds} from the seeds.",
+        of_rows=per_cent(rows),
+        of_seeds=per_cent(seeds),
+        **told,
+    )
 
 
 def _certainty(pair: Facts) -> list[str]:
