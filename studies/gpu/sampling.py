@@ -30,7 +30,7 @@ class Samples:
     def facts(self) -> dict[str, Any]:
         """What they come to; nothing, where nobody looked."""
         if not self.busy:
-            return {"card_busy": "not measured: no nvidia-smi here"}
+            return {"card_busy": "not measured: nvidia-smi told nothing"}
         return {
             "card_busy_per_cent": round(fmean(self.busy), 1),
             "card_memory_peak_mib": max(self.mebibytes),

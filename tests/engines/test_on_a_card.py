@@ -106,7 +106,8 @@ def test_networks_side_by_side_train_as_each_would_alone(name: str) -> None:
     assert_equal(together, alone)
 
 
-def test_what_cannot_be_recorded_runs_as_it_is() -> None:
+@pytest.mark.parametrize("always", [True, False])
+def test_what_cannot_be_recorded_runs_as_it_is(always: bool) -> None:
     class Waits(nn.Module):
         def __init__(self, network: nn.Module) -> None:
             super().__init__()
@@ -114,6 +115,8 @@ def test_what_cannot_be_recorded_runs_as_it_is() -> None:
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
             made: torch.Tensor = self.network(inputs)
+            if self.training and not always:  # its steps are recorded, its validation cannot be
+                return made
             return made * float(made.detach().abs().max() >= 0)  # reads a number of the card
 
     def build(hyperparameters: Any, shape: Any) -> nn.Module:
@@ -123,6 +126,7 @@ def test_what_cannot_be_recorded_runs_as_it_is() -> None:
     again, others = trained("mnist", build=build, cuda_graph=False)
     assert points == again
     assert_equal(models, others)
+    release_card()  # before PyTorch 2.13 a process whose recording has failed cannot go on
 
 
 def test_a_fit_leaves_the_card_as_it_was() -> None:
@@ -235,10 +239,11 @@ def build(hyperparameters, shape):
 CASE = replace(tiny.CASE, build=build)
 """
 FULL = "torch.empty(2**43, dtype=torch.uint8, device='cuda')"
-ASSERT = "torch.zeros(1, device='cuda')[torch.tensor([5], device='cuda')].cpu()"
+LATE = "torch.zeros(1, device='cuda')[torch.tensor([5], device='cuda')]"
+ASSERT = f"{LATE}.cpu()"
 
 
-@pytest.mark.parametrize(("fault", "full"), [(FULL, True), (ASSERT, False)])
+@pytest.mark.parametrize(("fault", "full"), [(FULL, True), (ASSERT, False), (LATE, False)])
 def test_a_fit_that_breaks_on_the_card_costs_itself_alone(
     job: Job, tmp_path: Path, fault: str, full: bool
 ) -> None:

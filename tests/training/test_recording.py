@@ -133,7 +133,10 @@ class Graph:
 class Generators:
     """A lane, and a generator, of a recording that may fail."""
 
-    renewed = 0
+    renewed = finished = 0
+
+    def finish(self) -> None:
+        self.finished += 1
 
     def renew(self) -> None:
         self.renewed += 1
@@ -188,6 +191,27 @@ def test_what_cannot_be_recorded_is_done_as_it_is_each_time() -> None:
         assert torch.equal(recorder("double", double, batch), batch * 2)
     assert len(calls) == 5, "once in vain"
     assert (lane.renewed, source.renewed, Graph.replays) == (1, 1, 0)
+
+
+@pytest.mark.usefixtures("graphs")
+def test_after_that_nothing_recorded_before_is_replayed() -> None:
+    """Its generators have another state now, from which a graph would not draw."""
+    calls: list[int] = []
+    double, lane, source = doubled(calls), Generators(), Generators()
+    recorder = Recorder(lane, [source])  # type: ignore[arg-type, list-item]
+    batch = torch.arange(5)
+    for _ in range(3):
+        recorder("step", double, batch)
+    assert (len(calls), Graph.replays) == (2, 2)
+    recorder("validation", double, batch)
+    Graph.refusal = RuntimeError("operation not permitted when stream is capturing")
+    recorder("validation", double, batch)
+    Graph.refusal = None
+    for _ in range(3):
+        assert torch.equal(recorder("step", double, batch), batch * 2)
+        assert torch.equal(recorder("validation", double, batch), batch * 2)
+    assert Graph.replays == 2
+    assert (lane.finished, lane.renewed, source.renewed) == (1, 1, 1)
 
 
 @pytest.mark.usefixtures("graphs")

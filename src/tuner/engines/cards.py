@@ -8,6 +8,7 @@ is told one name. A list of MIG slices counts as it is written: CUDA itself show
 from __future__ import annotations
 
 import os
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import torch
 
 from tuner.errors import EngineError
 from tuner.training.device import CARD
+from tuner.unpromised.by_torch import forget_workspaces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,9 +62,14 @@ def fits_at_once(cards: Sequence[str]) -> int:
     """
     if not cards:
         return 0
-    seen = range(torch.cuda.device_count())
-    least = min(torch.cuda.get_device_properties(one).total_memory for one in seen)
+    least = int(min(one.total_memory for one in _properties()))
     return len(cards) * max(1, min(FITS_A_CARD, least // MEMORY_OF_A_FIT))
+
+
+def _properties() -> list[Any]:
+    """Return what is known of each card that CUDA shows: of MIG slices, the first alone."""
+    torch.cuda.init()  # until then it counts all cards that the driver has
+    return [torch.cuda.get_device_properties(one) for one in range(torch.cuda.device_count())]
 
 
 def see_only(card: str) -> None:
@@ -90,7 +97,11 @@ def release_card() -> bool:
     if not is_usable():
         return False
     if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+        try:
+            forget_workspaces()
+            torch.cuda.empty_cache()
+        except RuntimeError:  # as after a recording that has failed, before PyTorch 2.13
+            return False
     return True
 
 
@@ -106,7 +117,7 @@ def refuse_missing(plan: Plan) -> None:
 
 def card_facts() -> dict[str, Any]:
     """Return what a result on this machine's cards depends on: models, driver and libraries."""
-    seen = [torch.cuda.get_device_properties(one) for one in range(torch.cuda.device_count())]
+    seen = _properties()
     slices = len(visible_cards()) - len(seen)  # of MIG, of which CUDA shows the first alone
     shown = [*seen, *seen[:1] * slices]
     return {
@@ -116,6 +127,21 @@ def card_facts() -> dict[str, Any]:
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
     }
+
+
+def of_all(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what results depend on that come from the cards of several machines.
+
+    Args:
+        facts: as `card_facts` has them, of each machine; one at least.
+    """
+    shown = {name: [one[name] for one in facts] for name in facts[0]}
+    listed = {name: list(chain(*shown.pop(name))) for name in ("names", "memory_gib")}
+    told = {
+        name: values[0] if len(set(values)) == 1 else " and ".join(sorted(set(map(str, values))))
+        for name, values in shown.items()
+    }
+    return {**listed, **told}
 
 
 def other_cards(sessions: Sequence[Mapping[str, Any]]) -> list[str]:

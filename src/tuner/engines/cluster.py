@@ -17,7 +17,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from tuner.engines.cards import NO_CARD
+from tuner.engines.cards import NO_CARD, card_facts, of_all, visible_cards
 from tuner.engines.tasks import RayEngine, in_short
 from tuner.errors import EngineError, UsageError, first_line
 from tuner.machine import PACKAGES, machine
@@ -61,6 +61,8 @@ class RayCluster:
             if node["Alive"] and (node["Resources"].keys() & {"CPU", "GPU"})
         }
         self.machines = self._ask(machine)
+        found = self._ask(_cards).values() if self._gpus else ()
+        self.cards = [one for one in found if one is not None]
         here = machine()
         for node, there in self.machines.items():
             others = [name for name in ("python", *PACKAGES) if there[name] != here[name]]
@@ -110,15 +112,19 @@ class RayCluster:
         workers = min(workers, at_most or workers)
         return RayEngine(workers, plan, sharing=math.ceil(workers / room))
 
+    @property
+    def _gpus(self) -> int:
+        return sum(int(resources.get("GPU", 0)) for resources in self.nodes.values())
+
     def in_words(self, workers: int) -> str | None:
         """Say how many GPUs of the cluster the fits share; None: it has none."""
-        gpus = sum(int(resources.get("GPU", 0)) for resources in self.nodes.values())
-        return f"GPUs: {gpus} of the cluster; {workers} workers." if gpus else None
+        return f"GPUs: {self._gpus} of the cluster; {workers} workers." if self._gpus else None
 
     def facts(self) -> dict[str, Any]:
         """Return what a study has to remember of the cluster."""
         processors = sorted({one["processor"] for one in self.machines.values()})
-        return {"cluster": {"nodes": len(self.nodes), "processors": processors}}
+        cards = {"cards": of_all(self.cards)} if self.cards else {}
+        return {"cluster": {"nodes": len(self.nodes), "processors": processors}, **cards}
 
     def _ask(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         """Have every node call a function; return the answers by node."""
@@ -143,6 +149,11 @@ class RayCluster:
 @ray.remote(num_cpus=0, max_retries=0)
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments)
+
+
+def _cards() -> dict[str, Any] | None:
+    """Return what is known of the cards of a node; None: PyTorch can use none there."""
+    return card_facts() if visible_cards() else None
 
 
 def _plan(images: bool) -> Plan:

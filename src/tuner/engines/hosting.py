@@ -15,7 +15,7 @@ import torch
 
 from tuner.engines.cards import is_usable, release_card, see_only
 from tuner.engines.job import Failed, Finished
-from tuner.engines.worker import Reader, advance, run_in_turns
+from tuner.engines.worker import Reader, advance, failed_by, run_in_turns
 from tuner.machine import keep_memory
 from tuner.training.device import quieten_alerts
 from tuner.training.lanes import Turn
@@ -62,8 +62,15 @@ def host(pipe: Connection, card: str | None) -> None:
     try:
         while True:
             while not hosted or pipe.poll():
+                if not hosted and card is not None and not release_card():
+                    return
                 _take(pipe, reader, hosted)
-            one = _next(hosted)
+            try:
+                one = _next(hosted)
+            except torch.AcceleratorError as error:  # of steps that were queued some turns ago
+                if len(hosted) == 1:
+                    pipe.send((hosted[0].ticket, failed_by(error)))
+                return
             event = one.advance()
             if isinstance(event, Turn):
                 one.turn = event
@@ -78,8 +85,6 @@ def host(pipe: Connection, card: str | None) -> None:
             if not isinstance(event, Finished | Failed):
                 one.turn = Turn()
                 hosted.append(one)
-            elif card is not None and not hosted and not release_card():
-                return
     except (EOFError, OSError):
         return
 

@@ -122,15 +122,20 @@ def advance(running: Generator[EventT, None, Finished]) -> EventT | Finished | F
     except StopIteration as end:
         finished: Finished = end.value
         return finished
-    except TrainingError as error:
-        return Failed(str(error), diverged=isinstance(error, DivergedError))
     except (Exception, SystemExit) as error:
-        return Failed(
-            _same_each_time(blame(error)),
-            may_pass=_may_pass(error),
-            out_of_memory=is_out_of_memory(error),
-            traceback=trace_of(error),
-        )
+        return failed_by(error)
+
+
+def failed_by(error: BaseException) -> Failed:
+    """Return how a job ends that has raised this."""
+    if isinstance(error, TrainingError):
+        return Failed(str(error), diverged=isinstance(error, DivergedError))
+    return Failed(
+        _same_each_time(blame(error)),
+        may_pass=_may_pass(error),
+        out_of_memory=is_out_of_memory(error),
+        traceback=trace_of(error),
+    )
 
 
 def _same_each_time(reason: str) -> str:

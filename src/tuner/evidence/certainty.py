@@ -249,8 +249,8 @@ def _with_more_seeds(found: Certainty, smallest: str, lower: str) -> str:
             **told,
         )
     return said(
-        "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; {more:,} more "
-        "seeds per arm, which take {time} to train, would lower this to {lower}.",
+        "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; {more:,} "
+        "more seeds per arm, which take {time} to train, would lower this to {lower}.",
         more=more,
         time=duration.in_words(seconds),
         **told,

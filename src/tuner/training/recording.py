@@ -40,6 +40,9 @@ class Recorder:
     The first call runs as it is, for libraries choose algorithms and optimizers make their state
     then. What a replayed call returns is overwritten by the next one.
 
+    After a recording that has failed all runs as it is. Generators are given a new state then, and
+    what was recorded before would go on drawing from the old one.
+
     Args:
         lane: in which they are called.
         sources: all other generators that the functions draw from.
@@ -48,8 +51,9 @@ class Recorder:
     def __init__(self, lane: Lane, sources: Sequence[Generator]) -> None:
         self._lane, self._sources = lane, sources
         self._seen: set[tuple[str, torch.Size]] = set()
-        self._recorded: dict[tuple[str, torch.Size], _Recorded | None] = {}
+        self._recorded: dict[tuple[str, torch.Size], _Recorded] = {}
         self._pool = torch.cuda.graph_pool_handle()
+        self._can_record = True
 
     def __call__(self, name: str, function: Callable[[Tensor], T], numbers: Tensor) -> T:
         """Call `function` with row numbers, or do what it did.
@@ -61,11 +65,12 @@ class Recorder:
         if key not in self._seen:
             self._seen.add(key)
             return function(numbers)
-        if key not in self._recorded:
-            self._recorded[key] = self._record(function, numbers)
-        found = self._recorded[key]
+        found = self._recorded.get(key)
+        if found is None and self._can_record:
+            found = self._record(function, numbers)
         if found is None:
             return function(numbers)
+        self._recorded[key] = found
         found.numbers.copy_(numbers)
         found.graph.replay()
         made: T = found.made
@@ -87,11 +92,18 @@ class Recorder:
             # It waits for the card, say. Nothing of it has been done; so it runs as it is.
             if is_out_of_memory(error):
                 raise
-            for source in self._sources:  # which believe that they are still being recorded
-                source.graphsafe_set_state(source.clone_state())
-            self._lane.renew()
+            self._stop_recording()
             return None
         return _Recorded(graph, inputs, made)
+
+    def _stop_recording(self) -> None:
+        """Run as it is whatever comes next, after a recording that has failed."""
+        self._can_record = False
+        self._lane.finish()  # the card may be replaying
+        self._recorded.clear()
+        for source in self._sources:  # which believe that they are still being recorded
+            source.graphsafe_set_state(source.clone_state())
+        self._lane.renew()
 
 
 class AsItIs:

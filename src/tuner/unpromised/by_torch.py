@@ -1,4 +1,4 @@
-"""Private names of PyTorch: what a processor computes in, and what a module or tensor carries."""
+"""Private names of PyTorch: what a processor computes in, and what modules and libraries keep."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ __all__ = [
     "TENSORS",
     "carries_hooks",
     "computes_in_bfloat16",
+    "forget_workspaces",
     "is_hooked",
     "leaves",
     "normalises_batches",
@@ -27,6 +28,11 @@ TENSORS = frozenset({"_parameters", "_buffers"})
 def computes_in_bfloat16() -> bool:
     """Whether this machine's CPU computes in bfloat16. PyTorch says so in public for CUDA alone."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def forget_workspaces() -> None:
+    """Give back the memory that cuBLAS keeps on a card for each stream; nothing may be running."""
+    torch._C._cuda_clearCublasWorkspaces()
 
 
 def normalises_batches(layer: nn.Module) -> bool:
