@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner.evidence.comparison import compare, compare_alone
+from tuner.evidence.looks import Share
 
 scores = st.lists(
     st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32)), min_size=1, max_size=8
@@ -149,3 +150,14 @@ def test_verdicts_of_scores_alone(baseline: list[float], other: list[float], ver
 def test_scores_that_are_not_finite_are_not_compared() -> None:
     with pytest.raises(ValueError, match="finite"):
         compare_alone([0.5, math.nan], [0.5, 0.6], "maximize")
+
+
+def test_further_looks_at_a_loops_test_widen_the_interval() -> None:
+    baseline, other = [0.5, 0.51, 0.52, 0.5, 0.51, 0.5], [0.51, 0.52, 0.53, 0.51, 0.52, 0.52]
+    one = compare_alone(baseline, other, "maximize")
+    twenty = compare_alone(baseline, other, "maximize", Share(20))
+    assert one.interval is not None
+    assert twenty.interval is not None
+    assert twenty.interval[0] < one.interval[0] < one.interval[1] < twenty.interval[1]
+    assert twenty.p_value == pytest.approx(20 * one.p_value)
+    assert (one.verdict, twenty.verdict) == ("better", "no proven gain")

@@ -12,7 +12,7 @@ from scipy.stats import sem, ttest_ind
 from tests.evidence.rates import TWO_LOOKS, draws, of_looks, of_race, of_sizes
 from tests.evidence.worlds import CLASSES, WORLDS, World
 from tuner.evidence.crossed import MARGIN, compare_models, compare_rows
-from tuner.evidence.looks import Plan, Share
+from tuner.evidence.looks import FIRST, Plan, Share
 
 if TYPE_CHECKING:
     from tuner.evidence.components import Array
@@ -113,7 +113,7 @@ def test_it_does_not_matter_where_losses_begin(by: float) -> None:
 def test_every_row_is_enough() -> None:
     found = compare_rows(np.ones((6, 20)), np.zeros((6, 20)))
     assert (found.gain, found.verdict) == (1, "better")
-    assert found.p_value < 1e-6
+    assert found.p_value == found.least_p_value == 2 / 924, "of 6 and 6 models"
 
 
 def test_a_gain_of_one_row_in_171_is_no_proven_gain() -> None:
@@ -193,11 +193,35 @@ def test_interval_p_value_and_verdict_agree(losses: st.SearchStrategy[Array]) ->
             assert there.verdict == "no proven gain"
             return
         assert there.interval == pytest.approx((-back.interval[1], -back.interval[0]))
-        assert (there.p_value < 0.05) == (there.verdict != "no proven gain")
+        assert (there.p_value <= 0.05 * (1 + 1e-9)) == (there.verdict != "no proven gain")
+        assert there.p_value >= there.least_p_value
         assert there.row_share is not None
         assert 0 <= there.row_share <= 1
 
     check()
+
+
+@pytest.mark.parametrize(("seeds", "part", "least"), [(4, FIRST, 0.05), (8, 1 - FIRST, 3.7e-4)])
+def test_p_is_no_less_than_so_few_models_can_show(seeds: int, part: float, least: float) -> None:
+    draw = draws("least p")
+    one, other = ((draw.random((seeds, 900)) < level).astype(float) for level in (0.3, 0.05))
+    found = compare_rows(one, other, Share(1, part))
+    assert found.verdict == "better"
+    assert found.p_value == found.least_p_value == pytest.approx(least, rel=0.03)
+    again = compare_rows(one, other, Share(40, part))
+    assert again.least_p_value <= 0.05 * (1 + 1e-9), "read again, they have proven it all the same"
+
+
+def test_small_p_values_of_equal_arms_are_as_rare_as_they_say() -> None:
+    """Where trainings end in one of two ways, by Student's alone 8 of 1,000 were under 0.001."""
+    draw, worlds, small = draws("two ways of ending"), 600, 0
+    for _ in range(worlds):
+        arms = []
+        for _ in range(2):
+            bad = (draw.random((4, 1)) < 0.25) * 0.2
+            arms.append((draw.random((4, 983)) < 0.05 + bad).astype(float))
+        small += compare_rows(arms[0], arms[1], Share(1, FIRST)).p_value < 0.01
+    assert small / worlds <= 0.01
 
 
 @pytest.mark.parametrize("world", [CLASSES, WORLDS["absolute"]])

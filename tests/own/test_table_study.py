@@ -133,6 +133,8 @@ def test_rivals_stand_beside_the_network_in_every_report(
         assert rival["test"][metric]["n"] == len(facts["confirmation"]["seeds"])
         assert rival["validation"]["n"] == facts["data"]["sizes"]["folds"]
         assert rival["against_best"]["rows"] == facts["data"]["sizes"]["test"]
+        together = 1 - 0.05 / len(facts["rivals"])
+        assert rival["against_best"]["confidence"] == pytest.approx(together)
     assert len(facts["test_openings"]) == 1
     assert "beside linear model and gradient boosting" in facts["test_openings"][0]["reason"]
 

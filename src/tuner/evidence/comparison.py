@@ -12,6 +12,7 @@ from scipy.stats import bootstrap, permutation_test, ttest_ind
 
 from tuner.case.metric import Direction as Direction
 from tuner.case.metric import sign_of
+from tuner.evidence.looks import ALPHA, WHOLE, Share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,10 +89,10 @@ class Alone:
 
     Attributes:
         gain: difference of the means, above zero is better, whatever the direction.
-        interval: 95 % interval of the gain (Welch 1947, "The Generalization of Student's Problem
-            when Several Different Population Variances are Involved"); None with one seed, or
-            where no score differs from another of its arm.
-        p_value: of the same test, two-sided.
+        interval: of the gain, at 95 % over all looks at the same test rows (Welch 1947, "The
+            Generalization of Student's Problem when Several Different Population Variances are
+            Involved"); None with one seed, or where no score differs from another of its arm.
+        p_value: of the same test, two-sided, times what the 5 % were split by.
         n: seeds an arm.
     """
 
@@ -106,10 +107,18 @@ class Alone:
         return verdict_of(None if self.n < FEWEST_TO_PROVE else self.interval)
 
 
-def compare_alone(baseline: Sequence[float], other: Sequence[float], direction: Direction) -> Alone:
+def compare_alone(
+    baseline: Sequence[float],
+    other: Sequence[float],
+    direction: Direction,
+    share: Share = WHOLE,
+) -> Alone:
     """Compare two arms by scores of seeds of their own: that of equal seeds is no pair.
 
     Measured, equal seeds of two arms correlate at most weakly, so pairing them buys nothing.
+
+    Args:
+        share: of the 5 % that this look may use.
 
     Raises:
         ValueError: no scores, or one that is not finite.
@@ -125,8 +134,9 @@ def compare_alone(baseline: Sequence[float], other: Sequence[float], direction: 
         sign * np.array(baseline, dtype=np.float64),
         equal_var=False,
     )
-    low, high = found.confidence_interval(CONFIDENCE)
-    return Alone(gain=gain, interval=(float(low), float(high)), p_value=float(found.pvalue), n=n)
+    low, high = found.confidence_interval(1 - share.alpha)
+    p_value = min(1.0, float(found.pvalue) * ALPHA / share.alpha)
+    return Alone(gain=gain, interval=(float(low), float(high)), p_value=p_value, n=n)
 
 
 def paired_gains(

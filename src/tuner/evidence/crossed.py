@@ -63,8 +63,9 @@ class Gain:
             with fewer than four seeds in an arm (six by Student's distribution alone), with a
             single row, or where all losses are one number.
         p_value: two-sided, times what the 5 % were split by, one at most: the gain is proven where
-            it is under 0.05, which is where the interval excludes zero. One where there is no
+            it is 0.05 or less, which is where the interval excludes zero. One where there is no
             interval.
+        least_p_value: that so few models can show.
         standard_error: of the gain, the margin included; None with a single
             seed or row, or where all losses are one number.
         degrees: of freedom of Student's distribution; None as the standard error.
@@ -88,6 +89,7 @@ class Gain:
     seeds: Counts
     share: Share
     groups: int | None = None
+    least_p_value: float = 0.0
 
     @property
     def units(self) -> int:
@@ -237,6 +239,7 @@ def judge(
         seeds=seeds,
         share=share,
         groups=groups,
+        least_p_value=joint.least_p_value(share.alpha),
     )
 
 
@@ -275,6 +278,7 @@ def compare_models(baseline: Array, other: Array, share: Share = WHOLE) -> Gain:
         rows=0,
         seeds=seeds,
         share=share,
+        least_p_value=joint.least_p_value(share.alpha),
     )
 
 

@@ -266,6 +266,7 @@ def _facts(gain: Gain) -> dict[str, Any]:
         "interval": gain.interval,
         "confidence": 1 - gain.share.alpha,
         "p_value": gain.p_value,
+        "least_p_value": gain.least_p_value,
         "standard_error": gain.standard_error,
         "share_of_rows": gain.row_share,
         "share_of_seeds": gain.seed_share,

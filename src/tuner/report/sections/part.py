@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, phrase
 from tuner.report.scored import metric_in
-from tuner.report.sections.sureness import seeds_per_arm
+from tuner.report.sections.sureness import by_so_many, seeds_per_arm
 from tuner.report.wording import (
     as_clause,
     between,
@@ -97,5 +97,5 @@ def _sure(metric: Metric, pair: Facts) -> str:
         "95 % interval {interval}, {p}, {seeds}",
         interval=between(*(number(metric.factor * end, decimals) for end in (low, high))),
         p=p_value(pair["p_value"]),
-        seeds=seeds,
+        seeds=by_so_many(pair),
     )

@@ -44,7 +44,7 @@ NOTES = (
     ),
     said(
         "- *Gain over the best network*: above zero, the rival is better. Intervals cover new "
-        "trainings and new test rows."
+        "trainings and new test rows, and hold for all rivals together."
     ),
 )
 

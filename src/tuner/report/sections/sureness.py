@@ -19,6 +19,8 @@ from tuner.report.wording import (
     sentence,
 )
 
+ROUNDING = 1e-9  # of a p-value
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -48,7 +50,7 @@ def how_sure(facts: Facts) -> str:
             )
         )
     else:
-        told |= {"interval": interval, "p": p_value(pair["p_value"])}
+        told |= {"interval": interval, "p": p_value(pair["p_value"]), "seeds": by_so_many(pair)}
         begin = (
             phrase(
                 "the loss is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).",
@@ -68,6 +70,14 @@ def how_sure(facts: Facts) -> str:
 def seeds_per_arm(pair: Facts) -> str:
     """Write how many models an arm of a comparison has."""
     return nphrase("{count:,} seed per arm", "{count:,} seeds per arm", pair["n"], count=pair["n"])
+
+
+def by_so_many(pair: Facts) -> str:
+    """Write how many models an arm of a comparison has, and whether they can show no lower p."""
+    seeds = seeds_per_arm(pair)
+    if pair["p_value"] > pair.get("least_p_value", 0.0) * (1 + ROUNDING):
+        return seeds
+    return phrase("the least that {seeds} can show", seeds=seeds)
 
 
 def looks_taken(facts: Facts) -> str:
