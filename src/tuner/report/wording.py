@@ -30,6 +30,7 @@ TITLES = {
     "rows with a wrong label": said("rows with a wrong label"),
     "mean absolute error": said("mean absolute error"),
 }
+SMALLEST_P = 0.001  # that is written out
 NOUNS = {
     "seed": plural("{count:,} seed", "{count:,} seeds"),
     "change": plural("{count:,} change", "{count:,} changes"),
@@ -119,7 +120,7 @@ def per_cent(share: float, decimals: int = 0) -> str:
 
 def p_value(value: float) -> str:
     """Write the p-value of a test."""
-    return f"p = {value:.3f}" if value >= 0.001 else "p < 0.001"
+    return f"p = {value:.3f}" if value >= SMALLEST_P else f"p < {SMALLEST_P}"
 
 
 def number(value: float, decimals: int) -> str:

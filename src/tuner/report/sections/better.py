@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import CONFIDENCE
 from tuner.evidence.verdicts import PAIRS
-from tuner.language import phrase, said, translated
+from tuner.language import joined, phrase, said, translated
 from tuner.report.recalling import recalled
 from tuner.report.scored import metric_in
 from tuner.report.sections.figures import gain_interval
@@ -14,11 +14,13 @@ from tuner.report.sections.loop import has_test, is_of_loop, on_test
 from tuner.report.sections.sureness import covered, fewest_seeds, seeds_per_arm
 from tuner.report.wording import (
     BLANK,
+    SMALLEST_P,
     arm_word,
     as_clause,
     between,
     decimals_of_differences,
     number,
+    p_value,
     per_cent,
     table,
     verdict_word,
@@ -59,7 +61,7 @@ def better_section(facts: Facts) -> str:
                 with_unit(metric, number(metric.factor * pair["gain"], decimals)),
                 with_unit(metric, between(*ends)) if ends else BLANK,
                 per_cent(pair["probability_of_improvement"]),
-                f"{pair['p_value']:.3f}" if pair["p_value"] >= 0.001 else "< 0.001",
+                p_value(pair["p_value"]).removeprefix("p ").removeprefix("= "),
             ]
         )
     header = [
@@ -102,7 +104,10 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
             "- *Improved*: the share of pairs of models, one of each arm, in which the first one "
             "did better; ties count half."
         ),
-        phrase("- *p*: how often chance alone would show a difference this large."),
+        joined(
+            phrase("- *p*: how often chance alone would show a difference this large."),
+            *_least_p(pair),
+        ),
         phrase(
             "- A gain is called proven when {proven}. Fewer than {fewest} seeds prove nothing.",
             proven=proven,
@@ -121,6 +126,15 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
     if not by_row:
         notes.append(_on_seeds_alone(facts))
     return notes
+
+
+def _least_p(pair: Facts) -> list[str]:
+    """Say how small a p can be, where that decides what is shown."""
+    least = pair.get("least_p_value", 0.0)
+    if least < SMALLEST_P:
+        return []
+    seeds = seeds_per_arm(pair)
+    return [phrase("With {seeds} it is {least:.3f} or more.", seeds=seeds, least=least)]
 
 
 def _on_looks(facts: Facts, pair: Facts) -> list[str]:
