@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.random import SFC64, Generator
 
-from tests.evidence.worlds import level_for
+from tests.evidence.worlds import SIZES, equal_on_new_groups, level_for
 from tuner.evidence.crossed import compare_rows
 from tuner.evidence.looks import Plan, Share
 from tuner.evidence.race import race
@@ -129,6 +129,22 @@ def of_sizes(world: World, rows: int, plan: Plan, errors: float, worlds: int) ->
         arms = two_arms(draw, world, level, rows, plan.models[-1])
         found, count = tested(compare_rows, *arms, plan, 1)
         tally.add(found.verdict, found.interval, truth, count)
+    return tally
+
+
+def of_groups(sizes: str, worlds: int, *, as_one: bool) -> Tally:
+    """Test two equal arms on rows that belong together.
+
+    Args:
+        sizes: of groups, as `worlds.SIZES` names them.
+        as_one: whether all rows of a group count as one; else each counts by itself.
+    """
+    draw, tally = draws("groups", sizes), Tally(worlds)
+    for _ in range(worlds):
+        one, other, groups = equal_on_new_groups(draw, SIZES[sizes](draw))
+        compare = partial(compare_rows, groups=groups if as_one else None)
+        found, count = tested(compare, one, other, TWO_LOOKS, 1)
+        tally.add(found.verdict, found.interval, 0.0, count)
     return tally
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.random import Generator
 
     from tuner.evidence.components import Array
+    from tuner.evidence.grouped import Groups
 
 
 class World(Protocol):
@@ -155,3 +158,31 @@ WORLDS: dict[str, World] = {
     "absolute": Regression(),
     "squared": Regression(squared=True, seed=0.4),
 }
+
+
+# How many rows each group of a test has.
+SIZES: dict[str, Callable[[Generator], Any]] = {
+    "20 of 20": lambda draw: np.full(20, 20),
+    "40 of 10": lambda draw: np.full(40, 10),
+    "12 unequal": lambda draw: draw.geometric(0.05, 12),
+    "few together": lambda draw: np.where(draw.random(200) < 0.1, 5, 1),
+}
+
+
+def equal_on_new_groups(draw: Generator, sizes: Any, seeds: int = 8) -> tuple[Array, Array, Groups]:
+    """Draw losses of two arms that do as well on new groups, each better on groups of its own.
+
+    Args:
+        sizes: of the groups of the test.
+
+    Returns:
+        Whether models (seeds, rows) of each arm are wrong, and the group of each row.
+    """
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    hard = draw.normal(-1, 0.7, len(sizes))[groups] + draw.normal(0, 0.7, len(groups))
+    arms = []
+    for _ in range(2):
+        own, models = draw.normal(0, 0.7, len(sizes)), draw.normal(0, 0.1, (seeds, 1))
+        rest = draw.normal(0, 0.5, (seeds, len(groups)))
+        arms.append((hard + own[groups] + models + rest > 0).astype(float))
+    return arms[0], arms[1], groups
