@@ -456,6 +456,7 @@ def test_without_a_baseline_there_is_nothing_to_compare(
         confirm(study, config, make_engine(1), 1, tmp_path, quiet)
 
 
+@pytest.mark.slow
 def test_every_stream_of_the_product_is_on_the_list() -> None:
     calls = [
         (path.name, node.args[1])

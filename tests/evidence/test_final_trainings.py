@@ -106,6 +106,7 @@ def test_interrupted_it_ends_as_it_would_have(
     assert arm_of_the_best(study)["diverged"] == 1
 
 
+@pytest.mark.slow
 def test_where_most_diverge_the_study_is_not_confirmed(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:

@@ -155,6 +155,7 @@ def test_a_class_that_is_gone_is_an_error_and_no_shift(here: Path) -> None:
         open_as_command(URL, "photos", brief(PIXELS))
 
 
+@pytest.mark.slow
 def test_one_command_from_pictures_to_a_report(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

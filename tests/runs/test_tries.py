@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LINE = [TINY, "--trials", "3", "--seeds", "0", "--workers", "1"]
 
 
+@pytest.mark.slow
 def test_a_configuration_of_ones_own_is_the_next_trial_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -134,6 +134,7 @@ def test_interrupted_at_any_event(tmp_path: Path, slots: int, every: int) -> Non
         assert remembered(study) == remembered(undisturbed), f"interrupted at event {event}"
 
 
+@pytest.mark.slow
 def test_interrupted_again_and_again(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()

@@ -41,6 +41,7 @@ def copied(service: Service, name: str, wrong: float, seed: int, rows: str = "ro
         keep_predictions(evidence, trial, Predictions(tuple(range(6)), said), targets)
 
 
+@pytest.mark.slow
 def test_trials_of_studies_stand_beside_each_other(service: Service, client: TestClient) -> None:
     copied(service, "worse", 0.3, 1)
     copied(service, "better", 0.05, 3)

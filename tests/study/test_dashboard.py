@@ -85,6 +85,7 @@ def test_a_new_report_takes_the_place_of_the_old_one(own_workplace: Path) -> Non
     assert not (own_workplace / HERE.root / "artifacts" / artifacts(before)["history.svg"]).exists()
 
 
+@pytest.mark.slow
 def test_the_latest_bundle_is_shown(own_workplace: Path) -> None:
     bundles = [retrained("tiny", case_file=TINY, arm="baseline", seed=seed) for seed in (1, 2)]
     found = artifacts(detail())
