@@ -11,12 +11,13 @@ import torch
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.findings import find
-from tuner.data.splits import Holdout, KFold, folds
+from tuner.data.splits import GroupFolds, Holdout, KFold, folds
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.data.remarks import Findings
+    from tuner.data.splits import Scheme
 
 RANDOM = torch.Generator().manual_seed(0)
 
@@ -119,6 +120,26 @@ def test_rows_that_are_alike_by_chance_are_no_copies(targets: Tensor) -> None:
     said = " ".join(found.remarks())
     assert "may be alike by chance" in said
     assert said.count("copies") == 3
+
+
+@pytest.mark.parametrize(
+    ("scheme", "groups", "counted"),
+    [
+        (GroupFolds(3), [0, 0, 0, 1, 1, 2], 0),
+        (GroupFolds(3), [0, 0, 1, 1, 1, 2], 1),
+        (GroupFolds(3), [0, 1, 2, 3, 4, 5], 3),
+        (KFold(3), [0, 0, 0, 1, 1, 2], 3),
+    ],
+)
+def test_copies_that_stay_together_are_not_spoken_of(
+    scheme: Scheme, groups: list[int], counted: int
+) -> None:
+    features = torch.tensor([[1.0], [1.0], [1.0], [2.0], [2.0], [3.0]])
+    rows = Examples(features=features, targets=features, groups=torch.tensor(groups))
+    test = Examples(features=features + 9, targets=features, groups=torch.tensor(groups))
+    found = find(rows, test, scheme, (), ("x",))
+    assert found.repeated == counted
+    assert found.repeated_in_test == (0 if isinstance(scheme, KFold) else counted)
 
 
 def test_a_class_without_test_rows_is_named() -> None:

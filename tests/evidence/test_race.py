@@ -118,7 +118,7 @@ def test_a_baseline_that_diverges_now_and_then_is_compared_and_does_not_win() ->
     ("means", "message"),
     [
         ({0: None, 1: 0.5, 7: 0.5, 8: 0.6, 9: 0.7}, "the baseline diverged"),
-        ({0: 0.5, 1: 0.5, 7: None, 8: None, 9: None}, "every candidate diverged"),
+        ({0: 0.5, 1: 0.5, 7: None, 8: None, 9: None}, "every candidate came to no score"),
     ],
 )
 def test_nothing_left_to_compare(means: dict[int, float | None], message: str) -> None:

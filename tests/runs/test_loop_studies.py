@@ -31,6 +31,7 @@ from tuner.errors import BundleError, CaseError, StudyError, UsageError
 from tuner.evidence.jobs import seed_of
 from tuner.evidence.loops import seeds_for
 from tuner.evidence.odometer import looks_at
+from tuner.evidence.rowwise import evidence_of
 from tuner.runs.library import run_study
 from tuner.runs.typed import assigned
 from tuner.seeds import Stream
@@ -275,11 +276,20 @@ def test_test_rows_of_a_confirmation_that_failed_are_opened_once(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_round_in_which_a_call_gives_up_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        "raise optuna.TrialPruned",
+        "raise RuntimeError('linalg.svd: did not converge')",
+        "raise SystemExit(3)",
+        "import os; os.kill(os.getpid(), 11)",
+    ],
+)
+def test_a_round_in_which_a_call_comes_to_no_score_is_left_out(tmp_path: Path, end: str) -> None:
     """Of the seeds of the test the third and the fifth are a multiple of three."""
     text = TESTED.replace("import torch\n", "import optuna, torch, tuner\n").replace(
         "    return torch.nn",
-        "    if tuner.seed() % 3 == 0: raise optuna.TrialPruned\n    return torch.nn",
+        f"    if tuner.seed() % 3 == 0: {end}\n    return torch.nn",
     )
     with chdir(tmp_path):
         Path("train.py").write_text(text, encoding="utf-8")
@@ -290,6 +300,24 @@ def test_a_round_in_which_a_call_gives_up_is_left_out(tmp_path: Path) -> None:
     assert found["seeds"] == [seed_of(0, index, Stream.TEST) for index in (0, 1, 3, 5)]
     assert {len(arm["scores"]) for arm in found["arms"].values()} == {4}
     assert "2 rounds of calls were left out" in " ".join(report.split())
+
+
+@pytest.mark.slow
+def test_a_crash_in_test_ends_the_study_before_more_is_called(tmp_path: Path) -> None:
+    """It is that of each call: what they trained would be lost, one after the other."""
+    text = TESTED.replace("def test(model):\n", "def test(model):\n    model.nothing_like_it\n")
+    with chdir(tmp_path):
+        Path("train.py").write_text(text, encoding="utf-8")
+        command = ["train.py:train", "--trials", "4", "--baseline", "width=1", "--workers", "1"]
+        with pytest.raises(
+            StudyError, match=r"nothing_like_it.*run the same command with --accept"
+        ):
+            study(command)
+        evidence = evidence_of(load_study(DATABASE, "train"))
+        assert evidence is not None
+        assert not [one for one in evidence.get_trials() if one.user_attrs["final"]]
+        Path("train.py").write_text(TESTED, encoding="utf-8")
+        assert study([*command, "--accept-changes"]) == 0
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from tuner.data.remarks import Findings, Target
-from tuner.data.splits import number_of_folds
+from tuner.data.splits import KFold, number_of_folds
 from tuner.data.tensors import row_digests
 from tuner.seeds import Stream, derive
 
@@ -44,8 +44,8 @@ def find(
     return Findings(
         rows=len(development),
         in_test=sum(digest in known for digest in own),
-        repeated=len(own) - len(set(own)),
-        repeated_in_test=len(others) - len(known),
+        repeated=_parted(own, None if isinstance(validation, KFold) else development.groups),
+        repeated_in_test=_parted(others, test.groups),
         development=_counts(development, classes),
         test=_counts(test, classes),
         folds=number_of_folds(validation),
@@ -62,6 +62,12 @@ def _digests(rows: Examples, *, targets: bool) -> list[tuple[bytes, ...]]:
     """Return what is equal for rows of equal features and, if asked, equal targets."""
     parts = [rows.features, *([rows.targets.reshape(len(rows), -1)] if targets else [])]
     return list(zip(*map(row_digests, parts), strict=True))
+
+
+def _parted(digests: list[tuple[bytes, ...]], groups: Tensor | None) -> int:
+    """Count rows that equal an earlier one, but for those that stay together as of one group."""
+    of_groups = range(len(digests)) if groups is None else groups.tolist()
+    return len(set(zip(digests, of_groups, strict=True))) - len(set(digests))
 
 
 def _counts(rows: Examples, classes: tuple[str, ...]) -> dict[str, int]:

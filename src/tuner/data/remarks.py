@@ -39,8 +39,9 @@ class Findings:
         rows: development rows.
         in_test: development rows that equal a test row: in their features, and where rows may be
             alike by chance in their target, too.
-        repeated: development rows that equal an earlier one.
-        repeated_in_test: the same among test rows.
+        repeated: development rows that equal an earlier one, and may be parted from it: rows of a
+            group are not.
+        repeated_in_test: the same among test rows, where a group counts as one.
         development: rows of each class, by its name; empty for a regression; so is `test`.
         folds: of the validation scheme; 1 where rows are held out once.
         constant: columns with one value in all development rows.

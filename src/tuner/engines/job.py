@@ -119,6 +119,8 @@ class Failed:
         may_pass: the reason lies in the machine (no memory, a lost worker, a full disk), so the
             same fit may end well another time; else it fails each time.
         out_of_memory: its card or the machine had no memory left: alone, it may have enough.
+        crashed: a person's loop raised, exited, or died of a signal, in its training: that is how
+            this call ends, and others may not.
         traceback: of what was raised; empty for what tuner itself refused.
     """
 
@@ -126,6 +128,7 @@ class Failed:
     diverged: bool = False
     may_pass: bool = False
     out_of_memory: bool = False
+    crashed: bool = False
     traceback: str = field(default="", compare=False)
 
     @property
@@ -144,8 +147,8 @@ class Failed:
                 "for example its learning rates, and start a new study with --name."
             )
         return (
-            "It will fail in the same way each time. Fix the code, and start a new study with "
-            "--name."
+            "It will fail in the same way each time. Fix the code, and run the same command with "
+            "--accept-changes, which keeps the trials; or start a new study with --name."
         )
 
 

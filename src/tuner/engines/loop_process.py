@@ -24,7 +24,7 @@ from tuner.case.source import source_of
 from tuner.engines.cards import see_only
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.errors import CaseError, DivergedError, TrainingError
-from tuner.own.loops.calling import call, into_file, quieten
+from tuner.own.loops.calling import CrashedTestError, call, into_file, quieten
 from tuner.own.loops.events import Answer, Question, ShouldPrune, Told
 from tuner.own.loops.trial import middle
 from tuner.training.blame import blame, trace_of
@@ -104,7 +104,8 @@ def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None) -> Non
     except TrainingError as error:
         event = Failed(str(error), diverged=isinstance(error, DivergedError))
     except SystemExit as error:
-        event = Failed(f"crashed: it called sys.exit({error.code!r})", traceback=trace_of(error))
+        reason = f"crashed: it called sys.exit({error.code!r})"
+        event = Failed(reason, crashed=True, traceback=trace_of(error))
     except BaseException as error:
         event = _crashed(error, last_lines(output / "printed"))
     if os.getpid() == channel.owner:
@@ -162,12 +163,19 @@ def _called(job: LoopJob, channel: _Pipe, folder: Path, began: float) -> Finishe
     return Finished(time.perf_counter() - began, outcome)
 
 
-def _crashed(error: BaseException, printed: str) -> Failed:
+def _crashed(raised: BaseException, printed: str) -> Failed:
+    in_test = isinstance(raised, CrashedTestError)
+    error = (in_test and raised.__cause__) or raised
     lacks_memory = is_out_of_memory(error)
     may_pass = lacks_memory or isinstance(error, OSError)
     may_pass = may_pass and not isinstance(error, FileNotFoundError)
     said = f"\nIt printed last:\n{printed}" if printed else ""
     reason = str(error) if isinstance(error, CaseError) else f"crashed: {blame(error)}"
-    raised = (isinstance(error, CaseError) and error.__cause__) or error  # while it was imported
-    trace = trace_of(raised) + said
-    return Failed(reason, may_pass=may_pass, out_of_memory=lacks_memory, traceback=trace)
+    first = (isinstance(error, CaseError) and error.__cause__) or error  # while it was imported
+    return Failed(
+        reason,
+        may_pass=may_pass,
+        out_of_memory=lacks_memory,
+        crashed=not (may_pass or in_test or isinstance(error, CaseError)),
+        traceback=trace_of(first) + said,
+    )

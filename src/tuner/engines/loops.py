@@ -119,7 +119,8 @@ class _Call:
             self.abandon()
             if code in {None, -signal.SIGKILL, -signal.SIGTERM}:
                 raise LostError(f"ended with exit code {code}; -9 is often lack of memory") from end
-            return Failed(f"crashed: its process ended with {_in_words(code)}", traceback=said)
+            reason = f"crashed: its process ended with {_in_words(code)}"
+            return Failed(reason, crashed=True, traceback=said)
         if isinstance(event, Suggest | ShouldPrune) and self._known:
             self.send(self._known.pop(0))
         if isinstance(event, Finished | Failed):

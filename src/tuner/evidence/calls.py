@@ -68,6 +68,9 @@ class Calls(Rounds[LoopJob, Question | Told]):
             if trial.user_attrs.get("key") == self._key(configuration, trial.user_attrs["round"])
         }
 
+    def _is_result(self, event: Failed) -> bool:
+        return event.diverged or event.crashed
+
     def _together(self, configuration: Configuration, index: int) -> range:
         del configuration
         return range(index, index + 1)

@@ -192,8 +192,8 @@ def _final(
     """Call each configuration on new seeds: these rounds, and its scores in them.
 
     Scores are those on test rows, if there are any. A round in which a call comes to no score, as
-    it diverged or gave up, is left out for all, and one more is called. A configuration of which
-    more calls come to no score than are wanted is left out itself, unless it is needed.
+    it diverged, crashed or gave up, is left out for all, and one more is called. A configuration of
+    which more calls come to no score than are wanted is left out itself, unless it is needed.
 
     Raises:
         StudyError: a call failed, or more of a configuration that is needed came to no score.

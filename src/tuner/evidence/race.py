@@ -173,14 +173,14 @@ def race(
         runners = [trial for trial in runners if math.isfinite(standing.level(trial))]
         if not runners:
             raise StudyError(
-                "every candidate diverged on fresh seeds, so there is nothing to compare; continue "
-                "the search (a larger --trials)"
+                "every candidate came to no score on fresh seeds, so there is nothing to compare; "
+                "continue the search (a larger --trials)"
             )
     if all(one is None for one in standing.scores[baseline]):
         raise StudyError(
-            "the baseline diverged in every round on fresh seeds, so there is nothing to compare "
-            "the best with. Start a new study with a baseline that trains, for example with a "
-            "smaller learning rate"
+            "the baseline came to no score in any round on fresh seeds, so there is nothing to "
+            "compare the best with. Start a new study with a baseline that trains, for example "
+            "with a smaller learning rate"
         )
     able = [one for one in (baseline, *others, runners[0]) if one not in barred]
     common = min(len(standing.scores[one]) for one in able)

@@ -75,7 +75,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         }
 
     def scores(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
-        """Return what each configuration comes to in round `index`; None where it diverged.
+        """Return what each configuration comes to in round `index`; None where it has no score.
 
         Raises:
             StudyError: a training failed for another reason than its numbers.
@@ -175,7 +175,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
 
         def on_end(n: int, event: Finished | Failed, points: Sequence[SomeEvent]) -> None:
             configuration, rounds = blocks[n]
-            if isinstance(event, Failed) and not event.diverged:
+            if isinstance(event, Failed) and not self._is_result(event):
                 if not needed:
                     return
                 raise StudyError(
@@ -194,6 +194,10 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
 
         run_all(self.engine, jobs, on_end, may_begin)
         return diverged
+
+    def _is_result(self, event: Failed) -> bool:
+        """Whether it is how a training ends, without a score, and no error of the study."""
+        return event.diverged
 
     def _key(self, configuration: Configuration, index: int) -> str:
         """Name a training by what is trained and all that it depends on, this study included."""

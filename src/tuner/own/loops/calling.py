@@ -174,6 +174,10 @@ def _follow(loop: Generator[Any, Any, Any], trial: LoopTrial, storage: Any) -> t
             raise TrialPruned
 
 
+class CrashedTestError(Exception):
+    """The function `test` has raised what this comes from: it would do so in each call."""
+
+
 def _tested(module: Any, result: Any, direction: str) -> Any:
     """Return what was done on test rows; None where the loop has none."""
     function: Callable[[Any], Any] | None = getattr(module, TEST, None)
@@ -186,7 +190,11 @@ def _tested(module: Any, result: Any, direction: str) -> Any:
             "no test score: the file has a function `test`, and the loop returns nothing to test; "
             "return the model at its end"
         )
-    return tested(function(result) if function is not None else result, direction)
+    try:
+        said = function(result) if function is not None else result
+    except (Exception, SystemExit) as error:
+        raise CrashedTestError from error
+    return tested(said, direction)
 
 
 def _takes_one(function: object) -> bool:
