@@ -181,13 +181,30 @@ def test_rows_that_a_rival_cannot_learn_from_leave_it_out_with_a_word(
     moments = torch.arange(len(targets))
     rows = replace(data.development, targets=targets, groups=moments)
     said: list[str] = []
+    missing: dict[str, str] = {}
     found = train_rivals(
         replace(config, dataset=replace(data, development=rows, validation=TimeFolds(3))),
         lambda _: [1],
         said.append,
+        missing.__setitem__,
     )
     assert "linear" not in found
-    assert said[0].startswith("Rival, linear model, cannot be trained on these rows: ")
+    assert said[0] == (
+        f"Rival, linear model, cannot be trained on these rows: {missing['linear model']}"
+    )
+
+
+def test_a_rival_that_is_missing_is_in_the_report(tmp_path: Path) -> None:
+    """Squares of such numbers are infinite, which a linear model does not stand."""
+    rows = without(houses(200), "town", "plan", "built", "garden", "dear", "id")
+    huge = [f"{(n * 37 % 200 - 100) / 50}e155" for n in range(200)]
+    write(tmp_path / "houses.csv", with_column(rows, "distance", huge))
+    run(tmp_path, "--target", "price", "--name", "far")
+    facts, text = report_of(tmp_path, "far")
+    assert facts["untrained_rivals"].keys() == {"linear model"}
+    assert facts["rivals"].keys() >= {"boosting"}
+    assert "- The linear model is missing: it cannot be trained on these rows (" in text
+    assert "The linear model and gradient boosting are scikit-learn's" not in text
 
 
 def test_boosting_of_few_rows_works_with_one_thread(

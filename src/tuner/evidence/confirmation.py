@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
 
 ROUNDS = 6  # of the race, where nobody asks for another number of seeds
-OF_PLAN = ("price", "rivals")  # of a confirmation, when it continues between its looks
-OF_TEST = ("seeds", "stream", "most", "price", "plan", "rivals", "untested")  # of a confirmation
+# Of a confirmation, when it continues between its looks; and what it keeps of its test.
+OF_PLAN = ("price", "rivals", "untrained_rivals")
+OF_TEST = (*OF_PLAN, "seeds", "stream", "most", "plan", "untested")
 
 
 def confirm(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UnreliableError
@@ -91,6 +91,7 @@ class Proof:
         rivals: Mapping[str, Any] = facts.get("rivals") or {
             name: {**one.facts, "scores": one.tested.scores} for name, one in tested.rivals
         }
+        untrained = facts.get("untrained_rivals") or tested.untrained
         arms = {name: tested.arms[trial] for name, trial in self.chosen.items()}
         proven = self._proves(plan, {name: arm.scores for name, arm in arms.items()})
         plan = replace(plan, settled=proven or self.chosen["best"] == self.chosen["baseline"])
@@ -102,6 +103,7 @@ class Proof:
             "plan": asdict(plan),
             "untested": self._untested(facts["fixed"]),
             **({"rivals": rivals} if rivals else {}),
+            **({"untrained_rivals": dict(untrained)} if untrained else {}),
         }
         self.study.set_user_attr(CONFIRMATION, kept)
         return plan, kept
@@ -140,8 +142,14 @@ class Proof:
     def _look(self, plan: Plan) -> _Look:
         """Open the test split, and keep what the models say of it."""
         count = plan.models[plan.made - 1]
+        untrained: dict[str, str] = {}
         rivals = (
-            train_rivals(self.config, lambda name: self._seeds_of(name, count), self.say)
+            train_rivals(
+                self.config,
+                lambda name: self._seeds_of(name, count),
+                self.say,
+                untrained.__setitem__,
+            )
             if plan.made == 1
             else {}
         )
@@ -161,7 +169,7 @@ class Proof:
         arms = {number: tested[number] for number in self.chosen.values()}
         self._keep_mistakes(arms)
         found = [(name, _Rival(one.facts(), tested[name])) for name, one in rivals.items()]
-        return _Look(arms, found)
+        return _Look(arms, found, untrained)
 
     def _proves(self, plan: Plan, scores: Mapping[str, list[dict[str, float]]]) -> bool:
         """Whether the best is better or worse than the baseline for sure, after this look."""
@@ -232,7 +240,12 @@ class _Rival:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What one look has shown: of each trial, and of the rivals that met the test with them."""
+    """What one look has shown: of each trial, and of the rivals that met the test with them.
+
+    Attributes:
+        untrained: rivals that these rows could not train, by their titles, and why.
+    """
 
     arms: Mapping[int, Tested]
     rivals: list[tuple[str, _Rival]]
+    untrained: Mapping[str, str] = field(default_factory=dict)

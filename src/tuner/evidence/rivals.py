@@ -91,12 +91,16 @@ class Rival:
 
 
 def train_rivals(
-    config: StudyConfig, seeds: Callable[[str], Sequence[int]], say: Callable[[str], None]
+    config: StudyConfig,
+    seeds: Callable[[str], Sequence[int]],
+    say: Callable[[str], None],
+    give_up: Callable[[str, str], None] = lambda _name, _reason: None,
 ) -> dict[str, Rival]:
     """Train the rivals of a study on a table; there are none for other data.
 
     Args:
         seeds: of the models that will meet the test, by the rival's name.
+        give_up: is told the name of a rival that these rows cannot train, and why.
     """
     table = config.dataset.table
     if table is None:
@@ -108,7 +112,9 @@ def train_rivals(
         try:
             found[name] = rival = _trained(config, table, name, seeds(name))
         except ValueError as error:  # as where the rows of a fold have one class
-            say(f"Rival, {TITLES[name]}, cannot be trained on these rows: {first_line(error)}")
+            reason = first_line(error)
+            say(f"Rival, {TITLES[name]}, cannot be trained on these rows: {reason}")
+            give_up(TITLES[name], reason)
             continue
         score = fmean(rival.validation)
         say(

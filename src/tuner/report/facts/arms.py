@@ -39,6 +39,7 @@ def confirmation_of(
         "plan": stored.get("plan"),
         "ranked_by": stored.get("ranked_by"),
         "rivals": stored.get("rivals", {}),
+        "untrained_rivals": stored.get("untrained_rivals", {}),
         "scores": {name: stored["arms"][name]["scores"] for name in current},
         "ensembles": {name: stored["arms"][name].get("ensemble") for name in current},
         "diverged": _diverged({name: stored["arms"][name] for name in current}),

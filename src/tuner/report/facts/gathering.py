@@ -152,6 +152,7 @@ def _evidence(
         "confirmation": confirmation and race_facts(confirmation, trials, made),
         "comparison": verdicts(study, arms, confirmation, metric, further=further),
         "rivals": rival_facts(confirmation, against_rivals(study, arms, confirmation, metric)),
+        "untrained_rivals": (confirmation or {}).get("untrained_rivals", {}),
         "ablation": ablation_facts(attributes.get(ABLATION), arms, metric, made["data"]["sizes"]),
         "audit": audit_facts(
             attributes.get(AUDIT), trials, candidates_of(study), sign_of_study(study)

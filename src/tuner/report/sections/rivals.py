@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 HEADING = said("## Is a network the right model for this table?")
 JUDGED = {"worse": said("proven worse"), "no proven gain": said("no difference is proven")}
 NAMES = {"linear model": said("linear model"), "gradient boosting": said("gradient boosting")}
+OF_ONE = said(
+    "- A rival of scikit-learn gets the same rows, and the same folds to choose its setting by. A "
+    "few settings were tried; the network was searched."
+)
 NOTES = (
     said(
         "- The linear model and gradient boosting are scikit-learn's. They get the same rows, and "
@@ -102,8 +106,9 @@ def _name(rival: Facts) -> str:
 def rivals_section(facts: Facts) -> str:
     """Return the section: network and rivals side by side; empty where there are none."""
     rivals, metric = facts.get("rivals") or {}, metric_in(facts)
+    untrained = "\n".join(_untrained(facts))
     if not rivals:
-        return ""
+        return f"{translated(HEADING)}\n\n{untrained}" if untrained else ""
     arms = {
         phrase("network, {arm}", arm=arm_word(name)): one
         for name, one in facts["arms"].items()
@@ -137,9 +142,27 @@ def rivals_section(facts: Facts) -> str:
         phrase("95 % interval"),
         phrase("verdict"),
     ]
-    notes = "\n".join(translated(one) for one in NOTES)
+    notes = "\n".join(filter(None, (untrained, *map(translated, _notes(rivals)))))
     parts = (translated(HEADING), _answer(facts), table(header, rows, left=2), notes)
     return "\n\n".join(parts)
+
+
+def _untrained(facts: Facts) -> list[str]:
+    """Say which rivals are missing, and why."""
+    return [
+        phrase(
+            "- The {rival} is missing: it cannot be trained on these rows ({reason}).",
+            rival=translated(NAMES.get(title, title)),
+            reason=reason,
+        )
+        for title, reason in (facts.get("untrained_rivals") or {}).items()
+    ]
+
+
+def _notes(rivals: Facts) -> tuple[str, ...]:
+    """Return what holds for the rivals that there are."""
+    own = {"linear", "boosting"} & set(rivals)
+    return NOTES if len(own) > 1 else (OF_ONE, *NOTES[1:]) if own else NOTES[1:]
 
 
 def _answer(facts: Facts) -> str:
@@ -155,6 +178,8 @@ def _answer(facts: Facts) -> str:
         return phrase(
             "It does as well as the {rivals}; no difference is proven.", rivals=listed(level)
         )
+    if len(rivals) == 1:
+        return phrase("Yes: it is proven better than its rival.")
     if len(rivals) == 2:
         return phrase("Yes: it is proven better than both rivals.")
     return phrase("Yes: it is proven better than all rivals.")
