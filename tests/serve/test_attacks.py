@@ -6,21 +6,26 @@ import logging
 import re
 import shutil
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import httpx2 as httpx
 import pytest
 
 from tests.making import TINY
 from tests.sampling import one_in
 from tests.serve.making import client_of, form_key, listening, make_service
-from tests.waiting import SECONDS_TO_HANG
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.errors import StoreError, UsageError
-from tuner.serve import access, connections
+from tuner.serve import access, bulkhead, connections
 from tuner.serve.access import COOKIE
+from tuner.serve.bulkhead import MOST_WAITING
 from tuner.serve.connections import OUT_OF_FILES, OnceAMinute
+from tuner.serve.outlining import Outline, Outliner
 from tuner.serve.requests import study_request, words_of
 from tuner.serve.shelf import Shelf
 from tuner.workplace import Workplace
@@ -473,6 +478,34 @@ def test_asyncio_complains_once_a_minute_that_no_file_is_left() -> None:
     assert [bool(seldom.filter(one)) for one in (line, line, other)] == [True, False, True]
     line.created += 61
     assert seldom.filter(line)
+
+
+def test_many_that_have_data_read_hold_nobody_else(
+    shared: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, answers = threading.Event(), []
+    found = Outline({}, frozenset(), {}, [])
+
+    def slow(*_: object) -> Outline:
+        over.wait(SECONDS_TO_HANG)
+        return found
+
+    monkeypatch.setattr(Outliner, "_run", slow)
+    monkeypatch.setattr(bulkhead, "SECONDS_TO_WAIT", SECONDS_TO_HANG)
+    many = 50  # more than all requests have threads
+    with listening(shared) as url, ThreadPoolExecutor(many) as pool:
+
+        def ask() -> None:
+            page = f"{url}/tuner/new?case=tiny&read=1"
+            answers.append(httpx.get(page, timeout=SECONDS_TO_HANG).status_code)
+
+        for _ in range(many):
+            pool.submit(ask)
+        wait_until(lambda: len(answers) == many - 1 - MOST_WAITING)
+        assert set(answers) == {400}
+        assert httpx.get(f"{url}/healthz", timeout=SECONDS_TO_HANG).text == "ok\n"
+        over.set()
+    assert answers.count(200) == 1 + MOST_WAITING, "the others are told what the first has read"
 
 
 def test_two_lengths_and_two_hosts_are_refused(shared: Service) -> None:
