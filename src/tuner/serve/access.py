@@ -117,11 +117,11 @@ class Gate:
         given = request.headers.get("authorization")
         if given is not None:
             address = address_of(request)
-            if self.failures.too_many(address):
-                return Refusal(429, said("too many wrong tokens; try again in a minute"))
             kind, _, token = given.partition(" ")
             person = self.service.tokens.find(token.strip()) if kind.lower() == "bearer" else None
-            if person is None:
+            if person is None:  # others behind the same address, with good tokens, need not wait
+                if self.failures.too_many(address):
+                    return Refusal(429, said("too many wrong tokens; try again in a minute"))
                 self.failures.note(address)
                 return Refusal(401, said("the token is not known, or has expired; ask for another"))
             state["person"] = person
