@@ -434,7 +434,7 @@ def test_who_sends_half_a_request_is_dropped(
 def test_who_sends_on_after_the_answer_is_dropped(
     shared: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "SECONDS_FOR_THE_REST", 0.3)
+    monkeypatch.setattr(connections, "SECONDS_FOR_MORE", 0.3)
     with listening(shared) as url, connect(url) as connection:
         connection.sendall(
             b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
@@ -450,7 +450,10 @@ def test_who_does_not_read_is_dropped(shared: Service, monkeypatch: pytest.Monke
             connection.sendall(asked * 100)
 
 
-@pytest.mark.parametrize("sent", ["", HALF, f"{HALF}Content-Length: 9\r\n\r\n{{"])
+BEGUN = "POST /tuner/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", ["", HALF, f"{HALF}Content-Length: 9\r\n\r\n{{", BEGUN])
 def test_silent_connections_make_room_for_one_that_asks(shared: Service, sent: str) -> None:
     with listening(shared, most=5) as url, ExitStack() as silent:
         for _ in range(30):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 SECONDS_FOR_A_HEAD = 15.0  # from the beginning of a connection, or from the answer before
-SECONDS_FOR_THE_REST = 30.0  # of a body whose request is answered already
+SECONDS_FOR_MORE = 30.0  # of a body whose request is answered already
 SECONDS_TO_READ = 60.0  # an answer, as long as none of it is read
 MOST_CONNECTIONS = 1000
 OPEN_FILES = 4096  # what the process asks the system for
@@ -88,14 +88,18 @@ class Connection(H11Protocol):
                 timer.cancel()
 
     def _expect_more(self) -> None:
-        """Set the deadline, unless it is set; it is off while a request is served."""
-        if self.conn.our_state in {h11.SEND_RESPONSE, h11.SEND_BODY}:
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
-        elif self._deadline is None:
-            rest = self.conn.their_state is h11.SEND_BODY
-            seconds = SECONDS_FOR_THE_REST if rest else SECONDS_FOR_A_HEAD
+        """Set the deadline for a head, unless it is set; while a request is served there is none.
+
+        Who still sends a body that nobody reads may do so, piece by piece: only then do most
+        programs read the answer, and it says why their file was refused.
+        """
+        is_served = self.conn.our_state in {h11.SEND_RESPONSE, h11.SEND_BODY}
+        is_rest = self.conn.their_state is h11.SEND_BODY
+        if self._deadline is not None and (is_served or is_rest):
+            self._deadline.cancel()
+            self._deadline = None
+        if self._deadline is None and not is_served:
+            seconds = SECONDS_FOR_MORE if is_rest else SECONDS_FOR_A_HEAD
             self._deadline = self.loop.call_later(seconds, self._drop)
 
     def _drop(self) -> None:
