@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from tests.making import TINY
 from tuner.serve.app import application
+from tuner.serve.connections import MOST_CONNECTIONS, configuration
 from tuner.serve.service import Service
 
 if TYPE_CHECKING:
@@ -52,11 +53,14 @@ def form_key(client: TestClient, path: str) -> str:
 
 
 @contextmanager
-def listening(service: Service) -> Iterator[str]:
-    """Serve over a socket; its jobs wait, as nothing runs them."""
-    server = uvicorn.Server(
-        uvicorn.Config(application(service), port=0, lifespan="off", log_level="error")
-    )
+def listening(service: Service, most: int = MOST_CONNECTIONS) -> Iterator[str]:
+    """Serve over a socket; its jobs wait, as nothing runs them.
+
+    Args:
+        most: connections at once.
+    """
+    options = {"port": 0, "lifespan": "off", "log_level": "error"}
+    server = uvicorn.Server(configuration(application(service), most, **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

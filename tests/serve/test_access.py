@@ -189,7 +189,7 @@ def test_a_session_ends_with_its_token_and_by_logging_out(empty: Service) -> Non
 
 
 @pytest.mark.parametrize("by", ["header", "form"])
-def test_guessers_have_to_wait(empty: Service, by: str) -> None:
+def test_guessers_have_to_wait_and_a_good_token_opens_meanwhile(empty: Service, by: str) -> None:
     token = empty.tokens.create("ann", "viewer")
     client = client_of(empty)
 
@@ -202,7 +202,10 @@ def test_guessers_have_to_wait(empty: Service, by: str) -> None:
         return client.post("/tuner/login", data=form).status_code
 
     assert [guess(f"tuner_{number}") for number in range(MOST_FAILURES)] == [401] * MOST_FAILURES
-    assert guess(token) == 429
+    assert guess("tuner_x") == 429
+    assert guess(token) == (200 if by == "header" else 303)
+    client.cookies.clear()
+    assert guess("tuner_x") == 429, "and says nothing for those that do not open"
 
 
 def test_large_bodies_are_refused(empty: Service) -> None:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import socket
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
-from tests.serve.making import client_of
+from tests.serve.making import client_of, listening
 from tuner.commands.clean import main as clean
+from tuner.errors import StoreError, TunerError, UsageError
 from tuner.runs.backup import back_up
+from tuner.serve import events
+from tuner.serve.browsing import Browser
 from tuner.serve.events import stream
 from tuner.serve.messenger import Messenger
 from tuner.serve.supervisor import Supervisor
@@ -183,6 +187,52 @@ def test_events_are_resumed_by_their_id(service: Service) -> None:
     assert data.startswith('data: {"study": "tiny"')
     assert anyio.run(first, mark.removeprefix("id: ")) is None
     assert anyio.run(first, "another") == event
+
+
+@pytest.mark.parametrize("error", [UsageError("no study 'tiny'"), StoreError("it is away")])
+def test_events_end_where_a_study_can_be_seen_no_more(
+    service: Service, error: TunerError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> dict[str, object]:
+        raise error
+
+    async def watched() -> int:
+        seen = 0
+        async for _ in stream(service.browser, "tiny", None, lambda: True).body_iterator:
+            seen += 1
+            monkeypatch.setattr(Browser, "study", gone)
+        return seen
+
+    monkeypatch.setattr(events, "SECONDS_BETWEEN_LOOKS", 0.0)
+    assert anyio.run(watched) == 1
+
+
+LEAVING = {"Host": "localhost", "Content-Length": "1000"}
+SENDERS = [
+    ("GET", "/healthz", {}),
+    ("GET", f"{V1}/studies", {}),
+    ("POST", f"{V1}/studies", {"Content-Type": "application/json"}),
+    ("POST", f"{V1}/data?name=x.csv", {"Content-Type": "application/octet-stream"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "headers"), SENDERS)
+def test_who_leaves_before_a_body_is_whole_leaves_no_traceback(
+    empty: Service,
+    capfd: pytest.CaptureFixture[str],
+    method: str,
+    path: str,
+    headers: dict[str, str],
+) -> None:
+    lines = [f"{name}: {value}" for name, value in (LEAVING | headers).items()]
+    head = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])
+    with listening(empty) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(f"{head}begun".encode())
+    assert "Traceback" not in capfd.readouterr().err
+    folder = empty.workplace.root / "uploads"
+    assert not folder.exists() or list(folder.iterdir()) == []
 
 
 def test_housekeeping_works_beside_the_services_tables(

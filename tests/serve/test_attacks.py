@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import httpx2 as httpx
 import pytest
 
 from tests.making import TINY
 from tests.sampling import one_in
 from tests.serve.making import client_of, form_key, listening, make_service
-from tests.waiting import SECONDS_TO_HANG
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.errors import StoreError, UsageError
-from tuner.serve import access
+from tuner.serve import access, bulkhead, connections
 from tuner.serve.access import COOKIE
+from tuner.serve.bulkhead import MOST_WAITING
+from tuner.serve.connections import OUT_OF_FILES, OnceAMinute
+from tuner.serve.outlining import Outline, Outliner
 from tuner.serve.requests import study_request, words_of
 from tuner.serve.shelf import Shelf
 from tuner.workplace import Workplace
@@ -396,6 +404,113 @@ def test_a_slow_body_is_cut_off(shared: Service, monkeypatch: pytest.MonkeyPatch
     assert "the body comes too slowly" in answer
 
 
+HALF = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"  # the empty line after it is to come
+
+
+def connect(url: str) -> socket.socket:
+    host, port = url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=SECONDS_TO_HANG)
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """What comes until the other side closes."""
+    found = b""
+    with suppress(ConnectionResetError):
+        while part := connection.recv(65536):
+            found += part
+    return found
+
+
+@pytest.mark.parametrize("before", ["", f"{HALF}\r\n"])
+def test_who_sends_half_a_request_is_dropped(
+    shared: Service, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SECONDS_FOR_A_HEAD", 0.3)
+    with listening(shared) as url, connect(url) as connection:
+        connection.sendall(f"{before}{HALF}".encode())
+        assert until_closed(connection).count(b"200 OK") == bool(before)
+
+
+def test_who_sends_on_after_the_answer_is_dropped(
+    shared: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SECONDS_FOR_MORE", 0.3)
+    with listening(shared) as url, connect(url) as connection:
+        connection.sendall(
+            b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
+        )
+        assert b"405 Method" in until_closed(connection)
+
+
+def test_who_does_not_read_is_dropped(shared: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SECONDS_TO_READ", 0.3)
+    asked = f"{HALF.replace('healthz', 'tuner/static/tuner.js')}\r\n".encode()
+    with listening(shared) as url, connect(url) as connection, suppress(ConnectionError):
+        while True:  # until nobody takes it any more
+            connection.sendall(asked * 100)
+
+
+BEGUN = "POST /tuner/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", ["", HALF, f"{HALF}Content-Length: 9\r\n\r\n{{", BEGUN])
+def test_silent_connections_make_room_for_one_that_asks(shared: Service, sent: str) -> None:
+    with listening(shared, most=5) as url, ExitStack() as silent:
+        for _ in range(30):
+            silent.enter_context(connect(url)).sendall(sent.encode())
+        with connect(url) as connection:
+            connection.sendall(f"{HALF}Connection: close\r\n\r\n".encode())
+            assert b"200 OK" in until_closed(connection)
+
+
+def test_an_upload_goes_after_those_that_have_asked_nothing(shared: Service) -> None:
+    with listening(shared, most=5) as url, ExitStack() as silent:
+        sending = silent.enter_context(connect(url))
+        sending.sendall(f"{HALF.replace('GET', 'POST')}Content-Length: 2\r\n\r\n".encode())
+        assert b"405 Method" in sending.recv(65536)
+        for _ in range(30):
+            silent.enter_context(connect(url))
+        sending.sendall(f"{{}}{HALF}Connection: close\r\n\r\n".encode())
+        assert b"200 OK" in until_closed(sending)
+
+
+def test_asyncio_complains_once_a_minute_that_no_file_is_left() -> None:
+    line = logging.LogRecord("asyncio", logging.ERROR, "", 0, OUT_OF_FILES, None, None)
+    other = logging.LogRecord("asyncio", logging.ERROR, "", 0, "anything else", None, None)
+    seldom = OnceAMinute()
+    assert [bool(seldom.filter(one)) for one in (line, line, other)] == [True, False, True]
+    line.created += 61
+    assert seldom.filter(line)
+
+
+def test_many_that_have_data_read_hold_nobody_else(
+    shared: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, answers = threading.Event(), []
+    found = Outline({}, frozenset(), {}, [])
+
+    def slow(*_: object) -> Outline:
+        over.wait(SECONDS_TO_HANG)
+        return found
+
+    monkeypatch.setattr(Outliner, "_run", slow)
+    monkeypatch.setattr(bulkhead, "SECONDS_TO_WAIT", SECONDS_TO_HANG)
+    many = 50  # more than all requests have threads
+    with listening(shared) as url, ThreadPoolExecutor(many) as pool:
+
+        def ask() -> None:
+            page = f"{url}/tuner/new?case=tiny&read=1"
+            answers.append(httpx.get(page, timeout=SECONDS_TO_HANG).status_code)
+
+        for _ in range(many):
+            pool.submit(ask)
+        wait_until(lambda: len(answers) == many - 1 - MOST_WAITING)
+        assert set(answers) == {400}
+        assert httpx.get(f"{url}/healthz", timeout=SECONDS_TO_HANG).text == "ok\n"
+        over.set()
+    assert answers.count(200) == 1 + MOST_WAITING, "the others are told what the first has read"
+
+
 def test_two_lengths_and_two_hosts_are_refused(shared: Service) -> None:
     """Request smuggling: a proxy and the service would read different requests."""
     head = f"POST {V1}/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -410,8 +525,7 @@ def test_two_lengths_and_two_hosts_are_refused(shared: Service) -> None:
 
 def raw(url: str, text: str) -> str:
     """Send bytes over a socket; return what comes back until the other side closes."""
-    host, port = url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=SECONDS_TO_HANG) as connection:
+    with connect(url) as connection:
         connection.sendall(text.encode())
         found = b""
         while part := connection.recv(65536):

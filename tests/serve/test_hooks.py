@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 import threading
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.serve.making import client_of, form_key
-from tests.waiting import wait_until
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.errors import UsageError
 from tuner.serve.hooks import PAUSES, PREFIX, Hooks, place_of
 from tuner.serve.messenger import Messenger
@@ -89,18 +90,68 @@ def end(service: Service, state: Any, at: float) -> None:
     queue.end(job.id, "a service", state, "last words")
 
 
+def look(hooks: Hooks) -> None:
+    """Find what has ended, and tell it, without the messenger's threads."""
+    for hook in hooks.due():
+        hooks.deliver(hook)
+
+
+@contextmanager
+def trickling(first: bytes, tls: bool) -> Iterator[int]:
+    """The port of a server that begins an answer, and never comes to its end."""
+    over = threading.Event()
+
+    def answer(taken: socket.socket) -> None:
+        with taken, suppress(OSError):
+            taken.sendall(first)
+            while not over.wait(0.05):
+                taken.sendall(b"a")
+
+    def take(server: socket.socket) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(PEM)
+        with suppress(OSError):  # it is closed
+            while True:
+                taken, _ = server.accept()
+                if tls:
+                    taken = context.wrap_socket(taken, server_side=True)
+                threading.Thread(target=answer, args=(taken,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=take, args=(server,), daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        over.set()
+
+
+BEGINNINGS = [b"", b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+def test_an_answer_that_never_ends_is_cut_off(
+    hooks: Hooks, beginning: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
+    monkeypatch.setattr("tuner.serve.posting.SECONDS_IN_ALL", 0.5)
+    monkeypatch.setattr("tuner.serve.posting.LONGEST_ANSWER", 5000)
+    with trickling(beginning, tls=True) as port:
+        hook = hooks.add(f"https://127.0.0.1:{port}/", "ann")
+        sent = hooks.try_out(hook.id, "ann")
+    assert (sent.state, sent.answer) == ("failed", "there was no whole answer within 0.5 s")
+
+
 @pytest.mark.parametrize("state", ["done", "failed"])
 def test_the_end_of_a_study_is_told_once_and_signed(
     empty: Service, hooks: Hooks, listener: Listener, now: list[float], state: str
 ) -> None:
     end(empty, "done", now[0] - 1)  # before there was a hook
     hook = hooks.add(listener.url, "ann")
-    hooks.look()
+    look(hooks)
     assert listener.got == []
     end(empty, state, now[0] + 1)
     now[0] += 2
     for _ in range(2):
-        hooks.look()
+        look(hooks)
     ((headers, body),) = listener.got
     assert json.loads(body) == {
         "type": f"study.{state}",
@@ -123,31 +174,31 @@ def test_it_is_sent_again_later_and_later_until_it_is_given_up(
     end(empty, "done", now[0])
     listener.statuses = [500, 302] + [503] * len(PAUSES)
     for pause in PAUSES:
-        hooks.look()
+        look(hooks)
         (sent,) = hooks.log(hook.id)
         assert (sent.state, sent.due) == ("waiting", now[0] + pause)
         now[0] += pause - 0.5
-        hooks.look()
+        look(hooks)
         assert hooks.log(hook.id)[0].attempts == sent.attempts, "not before it is due"
         now[0] += 0.5
-    hooks.look()
+    look(hooks)
     (sent,) = hooks.log(hook.id)
     assert (sent.state, sent.attempts, sent.answer[:3]) == ("failed", len(PAUSES) + 1, "503")
     assert len({headers["webhook-id"] for headers, _ in listener.got}) == 1
     now[0] += 1e6
-    hooks.look()
+    look(hooks)
     assert len(listener.got) == len(PAUSES) + 1
 
 
 def test_a_message_is_sent_by_one_of_two_services(
     empty: Service, hooks: Hooks, listener: Listener, now: list[float]
 ) -> None:
-    hooks.add(listener.url, "ann")
+    hook = hooks.add(listener.url, "ann")
     end(empty, "done", now[0])
     other = Hooks(hooks.engine, hooks.allowed, hooks.clock)
     hooks._find(hooks.all())
     other._find(other.all())
-    (one,), (same,) = hooks._due(), other._due()
+    (one,), (same,) = (all_of._due(hook) for all_of in (hooks, other))
     assert [hooks._claim(one), other._claim(same)] == [True, False]
 
 
@@ -273,6 +324,54 @@ def test_a_thread_sends(empty: Service, listener: Listener) -> None:
     assert not messenger.is_well
 
 
+def test_a_hook_that_answers_slowly_keeps_no_other_waiting(
+    empty: Service, hooks: Hooks, listener: Listener, now: list[float], monkeypatch: Any
+) -> None:
+    slow, other = (hooks.add(f"{listener.url}&n={number}", "ann") for number in (1, 2))
+    honest, answered, asked = Hooks._post, threading.Event(), []
+
+    def post(self: Hooks, hook: Hook, one: Delivery, now: float) -> tuple[bool, str]:
+        if hook.id == slow.id:
+            asked.append(one.id)
+            answered.wait(SECONDS_TO_HANG)
+        return honest(self, hook, one, now)
+
+    monkeypatch.setattr(Hooks, "_post", post)
+    messenger = Messenger(hooks)
+    for times in (1, 2):  # the second ends while the first is told
+        end(empty, "done", now[0] + 1)
+        now[0] += 2
+        messenger.look()
+        wait_until(lambda: [one.state for one in hooks.log(other.id)] == ["delivered"] * times)  # noqa: B023
+    assert len(asked) == 1, "one message to a hook at a time"
+    assert [one.state for one in hooks.log(slow.id)] == ["waiting"] * 2
+    answered.set()
+
+    def told() -> bool:
+        messenger.look()
+        return [one.state for one in hooks.log(slow.id)] == ["delivered"] * 2
+
+    wait_until(told)
+
+
+def test_a_look_that_hangs_is_told(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def hanging(_hooks: Hooks) -> list[Hook]:
+        over.wait(SECONDS_TO_HANG)
+        return []
+
+    monkeypatch.setattr(Hooks, "due", hanging)
+    monkeypatch.setattr("tuner.serve.messenger.SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr("tuner.serve.looking.SECONDS_FOR_A_LOOK", 0.2)
+    messenger = Messenger(hooks)
+    messenger.start()
+    wait_until(lambda: not messenger.is_well)
+    over.set()
+    wait_until(lambda: messenger.is_well)
+    messenger.close()
+
+
 def test_one_message_that_fails_keeps_no_other_from_being_sent(
     empty: Service,
     hooks: Hooks,
@@ -291,7 +390,7 @@ def test_one_message_that_fails_keeps_no_other_from_being_sent(
         return honest(self, hook, one, now)
 
     monkeypatch.setattr(Hooks, "_post", post)
-    hooks.look()
+    look(hooks)
     (failed,), (sent,) = hooks.log(first.id), hooks.log(second.id)
     assert (failed.state, failed.attempts) == ("waiting", 1), "it is tried again later"
     assert "nobody has thought of this" in failed.answer
@@ -307,7 +406,7 @@ def test_the_messenger_outlives_what_it_does_not_expect(
         looks.append(1)
         raise RuntimeError("what nobody has thought of")
 
-    monkeypatch.setattr(Hooks, "look", broken)
+    monkeypatch.setattr(Hooks, "due", broken)
     monkeypatch.setattr("tuner.serve.messenger.SECONDS_BETWEEN_LOOKS", 0.01)
     messenger = Messenger(hooks)
     assert messenger.is_well

@@ -14,10 +14,11 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from tests.serve.making import client_of, form_key
-from tests.serve.test_hooks import PEM, end
+from tests.serve.test_hooks import PEM, end, look, trickling
 from tests.waiting import SECONDS_TO_HANG
 from tuner.commands.serve import parser
 from tuner.errors import UsageError
+from tuner.serve import mailing
 from tuner.serve.hooks import PAUSES, Hooks
 from tuner.serve.mailing import Mail, mail_of
 
@@ -108,7 +109,7 @@ def test_the_end_of_a_study_is_told_once(
     end(empty, state, now[0] + 1)
     now[0] += 2
     for _ in range(2):
-        hooks.look()
+        look(hooks)
     ((recipients, letter),) = box.got
     assert (recipients, letter["To"], letter["From"]) == ([ANN], ANN, "tuner@example.org")
     assert letter["Subject"].startswith(f"tuner: study 'tiny' {words}")
@@ -131,12 +132,12 @@ def test_it_is_sent_again_with_the_same_id_until_it_is_given_up(
     box.answers = ["451 later", "554 5.7.1 not from you"] + ["450 no"] * len(PAUSES)
     said = []
     for pause in PAUSES:
-        hooks.look()
+        look(hooks)
         (sent,) = hooks.log(1)
         assert (sent.state, sent.due) == ("waiting", now[0] + pause)
         said.append(sent.answer)
         now[0] += pause
-    hooks.look()
+    look(hooks)
     (sent,) = hooks.log(1)
     assert (sent.state, sent.attempts) == ("failed", len(PAUSES) + 1)
     assert said[:2] == ["451 later", "554 5.7.1 not from you"]
@@ -178,7 +179,7 @@ def test_a_service_tells_those_that_its_own_start_has_named(
     others = hooks_of(empty, replace(mail, recipients=(BOB,)), now)
     end(empty, "done", now[0] + 1)
     now[0] += 2
-    others.look()
+    look(others)
     assert [recipients for recipients, _ in box.got] == [[BOB]]
     assert others.log(1) == [], "the service that knows ann tells her"
     sent = others.try_out(1, "ann")
@@ -235,6 +236,20 @@ def test_no_name_adds_a_header(mail: Mail) -> None:
     assert read.keys() == mail.letter(ANN, 1, 0.0, {**told, "data": facts | {"study": "a"}}).keys()
 
 
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("beginning", [b"", b"220 hello\r\n", b"220 hello\r\n250 a\r\n250 b\r\n"])
+def test_an_answer_that_never_ends_is_cut_off(
+    mail: Mail, beginning: bytes, tls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
+    monkeypatch.setattr(mailing, "SECONDS_IN_ALL", 0.5)
+    told = '{"type": "test", "timestamp": "now", "data": {"who": "ann"}}'
+    with trickling(beginning, tls) as port:
+        monkeypatch.setattr(mailing, "TLS_FROM_THE_START", port if tls else 465)
+        with pytest.raises(OSError, match=r"no whole answer within 0\.5 s"):
+            replace(mail, port=port).send(ANN, 1, 0.0, told)
+
+
 def test_a_name_of_any_language_arrives(
     empty: Service, box: Box, mail: Mail, now: list[float]
 ) -> None:
@@ -244,7 +259,7 @@ def test_a_name_of_any_language_arrives(
     job = queue.claim("a service")
     assert job is not None
     queue.end(job.id, "a service", "done", "")
-    hooks.look()
+    look(hooks)
     ((_, letter),) = box.got
     assert letter["Subject"] == "tuner: study 'häuser 房子' is done"
     assert "häuser 房子" in letter.get_content()

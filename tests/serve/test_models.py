@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +16,15 @@ import pytest
 
 from tests.making import TINY, retrained
 from tests.serve.making import client_of, form_key, make_service
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.bundle.bundle import read_manifest
 from tuner.errors import BundleError, UsageError
 from tuner.evidence.predictions import TARGETS, Predictions, keep_predictions, keep_targets
+from tuner.serve import bulkhead
+from tuner.serve.bulkhead import MOST_WAITING
 from tuner.serve.ledger import Ledger
 from tuner.serve.proof import gain_over
+from tuner.serve.takeaway import Predictor
 from tuner.study.store import evidence_name
 from tuner.workplace import Workplace
 
@@ -165,6 +171,31 @@ def test_promotion_by_forms(service: Service) -> None:
     assert client.get(f"{V1}/cases/tiny/current?at=soon").status_code == 400
     rolled = client.post("/tuner/cases/tiny/roll-back", data={"form_key": key, "reason": "x"})
     assert rolled.status_code == 400
+
+
+def test_few_wait_for_a_prediction_and_the_others_are_refused_at_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, answers = threading.Event(), []
+
+    def slow(*_: object) -> list[dict[str, object]]:
+        over.wait(SECONDS_TO_HANG)
+        return []
+
+    def ask() -> None:
+        answers.append(client_of(service).post(model, content="3,3"))
+
+    monkeypatch.setattr(Predictor, "_run", slow)
+    monkeypatch.setattr(bulkhead, "SECONDS_TO_WAIT", SECONDS_TO_HANG)
+    model = f"{V1}/models/tiny/{bundle_of(service, 'best')}/predict"
+    with ThreadPoolExecutor(10) as pool:
+        for _ in range(10):
+            pool.submit(ask)
+        wait_until(lambda: len(answers) == 10 - 1 - MOST_WAITING)
+        assert {one.status_code for one in answers} == {400}
+        assert "other predictions are at work" in answers[0].json()["detail"]
+        over.set()
+    assert [one.status_code for one in answers[-4:]] == [200] * 4
 
 
 @pytest.mark.slow  # imports torch in a process of its own

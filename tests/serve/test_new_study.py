@@ -16,7 +16,7 @@ from tests.sampling import one_in
 from tests.serve.making import client_of, form_key
 from tests.waiting import wait_until
 from tuner.errors import UsageError
-from tuner.serve import access, uploads
+from tuner.serve import access, unpacking, uploads
 from tuner.serve.datashelf import DataShelf
 from tuner.serve.outlining import outline
 from tuner.serve.requests import study_request, words_of
@@ -26,7 +26,7 @@ from tuner.serve.unpacking import unpack
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from starlette.testclient import TestClient
@@ -66,7 +66,9 @@ def send(client: TestClient, name: str, content: bytes, **headers: str) -> tuple
     return answer.status_code, answer.text
 
 
-def send_by_api(client: TestClient, name: str, content: bytes, **headers: str) -> tuple[int, str]:
+def send_by_api(
+    client: TestClient, name: str, content: bytes | Iterator[bytes], **headers: str
+) -> tuple[int, str]:
     told = {"Content-Type": "application/octet-stream", **headers}
     answer = client.post(API, params={"name": name}, content=content, headers=told)
     return answer.status_code, answer.text
@@ -145,8 +147,32 @@ def test_an_archive_that_could_do_harm_is_refused_whole(
     archive.write_bytes(content)
     folder.mkdir(parents=True)
     with pytest.raises(UsageError, match=said):
-        unpack(archive, folder)
+        unpack(archive, folder, roomy)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [archive]
+
+
+def roomy(_size: int) -> None:
+    """Say that there is room on the disk."""
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "said"),
+    [
+        ("MOST_FILES", 9, "has 10 entries; it may have 9"),
+        ("LARGEST_LIST", 400, "the list of what is in the ZIP file is larger than"),
+    ],
+)
+@pytest.mark.parametrize("large", [False, True])
+def test_a_list_that_is_too_long_is_not_taken_apart(
+    tmp_path: Path, limit: str, most: int, said: str, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:  # the end of the archive is then another: ZIP64
+        monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+    (tmp_path / "x.zip").write_bytes(zipped(*(f"a/{number}.png" for number in range(10))))
+    monkeypatch.setattr(unpacking, limit, most)
+    monkeypatch.setattr(zipfile, "ZipInfo", None)
+    with pytest.raises(UsageError, match=said):
+        unpack(tmp_path / "x.zip", tmp_path / "folder", roomy)
 
 
 def test_an_archive_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> None:
@@ -158,7 +184,7 @@ def test_an_archive_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> N
     folder = tmp_path / "folder"
     folder.mkdir()
     with pytest.raises(UsageError):
-        unpack(tmp_path / "x.zip", folder)
+        unpack(tmp_path / "x.zip", folder, roomy)
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 10
 
 
@@ -213,7 +239,7 @@ def test_a_damaged_archive_of_any_kind_is_refused(tmp_path: Path, kind: int) -> 
     (tmp_path / "x.zip").write_bytes(content)
     (tmp_path / "folder").mkdir()
     with pytest.raises(UsageError, match="the ZIP file cannot be read"):
-        unpack(tmp_path / "x.zip", tmp_path / "folder")
+        unpack(tmp_path / "x.zip", tmp_path / "folder", roomy)
 
 
 def test_a_disk_that_is_full_is_told(empty: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,12 +261,50 @@ def test_an_upload_needs_its_headers_a_role_and_room(
     assert send(client, "x.csv", content, Origin="http://evil.example")[0] == 403
     empty.room.look = lambda _: Disk(100, 4)
     assert "nothing is taken in" in send(client, "x.csv", content)[1]
-    empty.room.look = lambda _: Disk(100, 40)
+    empty.room.look = lambda _: Disk(10**6, 4 * 10**5)
     monkeypatch.setattr(access, "LARGEST_UPLOAD", 100)
     assert send(client, "x.csv", content)[0] == 413
     assert list((empty.workplace.root / "uploads").iterdir()) == []
     viewer = client_of(empty, empty.tokens.create("ann", "viewer"))
     assert viewer.post(UPLOAD, content=content).status_code == 403
+
+
+def test_what_does_not_fit_on_the_disk_is_refused_before_it_comes(empty: Service) -> None:
+    empty.room.look = lambda _: Disk(100 * 2**20, 6 * 2**20)
+    for sending in (send, send_by_api):
+        status, text = sending(client_of(empty), "x.csv", bytes(2**21))
+        assert (status, "2 MiB do not fit on the disk" in text) == (400, True)
+    assert not (empty.workplace.root / "uploads").exists()
+
+
+@pytest.mark.parametrize(("name", "until"), [("x.csv", 2**20), ("x.zip", 6 * 2**20)])
+def test_a_disk_that_others_fill_meanwhile_is_not_filled_further(
+    empty: Service, name: str, until: int
+) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a/1.png", bytes(2**22))
+    folder = empty.workplace.root / "uploads"
+
+    def look(_: Path) -> Disk:
+        written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return Disk(100 * 2**20, (50 if written < until else 4) * 2**20)
+
+    empty.room.look = look
+    content = made.getvalue() if name == "x.zip" else (b"a,b\n" * 2**15 for _ in range(32))
+    status, text = send_by_api(client_of(empty), name, content)
+    assert (status, "nothing is taken in" in text) == (400, True)
+    assert list(folder.iterdir()) == []
+
+
+def test_pictures_that_do_not_fit_are_not_unpacked(empty: Service) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/1.png", bytes(2**22))
+    empty.room.look = lambda _: Disk(100 * 2**20, 6 * 2**20)
+    status, text = send_by_api(client_of(empty), "x.zip", made.getvalue())
+    assert (status, "4 MiB do not fit on the disk" in text) == (400, True)
+    assert list((empty.workplace.root / "uploads").iterdir()) == []
 
 
 def test_the_api_takes_data_as_the_page_does(
@@ -251,7 +315,7 @@ def test_the_api_takes_data_as_the_page_does(
     assert send_by_api(client, "x.csv", content, Origin="http://evil.example")[0] == 403
     empty.room.look = lambda _: Disk(100, 4)
     assert "nothing is taken in" in send_by_api(client, "x.csv", content)[1]
-    empty.room.look = lambda _: Disk(100, 40)
+    empty.room.look = lambda _: Disk(10**6, 4 * 10**5)
     assert send_by_api(client, "x.csv", content) == (201, '{"data":"uploads/x.csv"}')
     assert send_by_api(client, "pets.zip", zipped("cats/1.png", "dogs/1.png"))[0] == 201
     monkeypatch.setattr(access, "LARGEST_UPLOAD", 100)

@@ -130,6 +130,24 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
             main(["--home", str(tmp_path / "home"), "--port", port])
 
 
+LIMITS = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, int(sys.argv[1])))
+from tuner.serve.connections import most_connections
+print(most_connections(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+@pytest.mark.parametrize(("hard", "told"), [(4096, "1000 4096"), (400, "100 400")])
+def test_it_asks_for_more_open_files_and_takes_fewer_connections_than_that(
+    hard: int, told: str
+) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such limit")
+    words = [sys.executable, "-c", LIMITS, str(hard)]
+    assert subprocess.check_output(words, text=True).strip() == told
+
+
 def test_tokens_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = ["--home", str(tmp_path / "home")]
     assert token_main(["create", "ann", "--role", "admin", "--days", "9", *home]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 import sys
 from pathlib import Path
@@ -122,6 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         import uvicorn
 
         from tuner.serve.app import application
+        from tuner.serve.connections import OnceAMinute, configuration, most_connections
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "tuner":
             raise
@@ -136,12 +138,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         service = _service(arguments)
     listening = _listen(arguments.host, arguments.port)
     _greet(arguments, listening)
+    logging.getLogger("asyncio").addFilter(OnceAMinute())
     server = uvicorn.Server(
-        uvicorn.Config(
+        configuration(
             application(service),
+            most_connections(),
             log_level="warning",
             timeout_graceful_shutdown=SECONDS_TO_CLOSE,
-            server_header=False,
         )
     )
     try:

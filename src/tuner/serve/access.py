@@ -117,11 +117,11 @@ class Gate:
         given = request.headers.get("authorization")
         if given is not None:
             address = address_of(request)
-            if self.failures.too_many(address):
-                return Refusal(429, said("too many wrong tokens; try again in a minute"))
             kind, _, token = given.partition(" ")
             person = self.service.tokens.find(token.strip()) if kind.lower() == "bearer" else None
-            if person is None:
+            if person is None:  # others behind the same address, with good tokens, need not wait
+                if self.failures.too_many(address):
+                    return Refusal(429, said("too many wrong tokens; try again in a minute"))
                 self.failures.note(address)
                 return Refusal(401, said("the token is not known, or has expired; ask for another"))
             state["person"] = person
@@ -184,13 +184,17 @@ def protect(headers: MutableHeaders) -> None:
     headers.setdefault("Cache-Control", "no-store")
 
 
+def declared_length(request: Request) -> int:
+    """Return how many bytes a body is said to have; 0 where nothing usable is said."""
+    length = Headers(scope=request.scope).get("content-length", "0")
+    return int(length) if length.isdecimal() and len(length) < 20 else 0
+
+
 def _limited(request: Request, receive: Receive) -> Receive:
     """Count what comes in, and stop at what the route takes, or when it comes too slowly."""
     most = LARGEST_INPUT if request.url.path.endswith("/predict") else LARGEST_BODY
     most = LARGEST_UPLOAD if request.url.path in {UPLOAD, API_DATA} else most
-    length = Headers(scope=request.scope).get("content-length", "0")
-    declared = int(length) if length.isdecimal() and len(length) < 20 else 0
-    seen, whole = 0, False
+    declared, seen, whole = declared_length(request), 0, False
     until = time.monotonic() + SECONDS_FOR_A_BODY
 
     async def counted() -> Message:

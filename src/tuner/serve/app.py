@@ -11,13 +11,14 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from tuner.errors import TunerError
 from tuner.serve import api, hookpages, pages
 from tuner.serve.access import Gate
-from tuner.serve.problems import on_error, on_http_error
+from tuner.serve.problems import on_error, on_http_error, on_leaving
 from tuner.serve.rendering import STATIC
 
 if TYPE_CHECKING:
@@ -52,7 +53,11 @@ def application(service: Service) -> Starlette:
             Mount("/tuner/static", StaticFiles(directory=STATIC), name="static"),
         ],
         middleware=[Middleware(Gate, service=service)],
-        exception_handlers={TunerError: on_error, HTTPException: on_http_error},
+        exception_handlers={
+            TunerError: on_error,
+            HTTPException: on_http_error,
+            ClientDisconnect: on_leaving,
+        },
         lifespan=running,
     )
     made.state.service = service

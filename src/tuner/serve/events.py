@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
+
+from tuner.errors import TunerError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -48,8 +50,7 @@ async def _events(
     browser: Browser, name: str, last: str | None, may_see: Callable[[], bool]
 ) -> AsyncIterator[str]:
     quiet = 0
-    while await run_in_threadpool(may_see):
-        found = await run_in_threadpool(browser.study, name)
+    while (found := await run_in_threadpool(_seen, browser, name, may_see)) is not None:
         text = json.dumps(found, ensure_ascii=False)
         mark = hashlib.sha256(text.encode()).hexdigest()[:16]
         quiet += 1
@@ -60,3 +61,14 @@ async def _events(
             quiet = 0
             yield ": nothing new\n\n"
         await anyio.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _seen(browser: Browser, name: str, may_see: Callable[[], bool]) -> dict[str, Any] | None:
+    """Return a study as it is now; None where the stream ends, as its answer has begun.
+
+    Who watches comes again, and is then told that the study was deleted, or what else there is.
+    """
+    try:
+        return browser.study(name) if may_see() else None
+    except TunerError:
+        return None

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -31,7 +31,7 @@ from tuner.serve.times import iso
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Engine
+    from sqlalchemy import ColumnElement, Engine
 
     from tuner.serve.mailing import Mail
 
@@ -143,15 +143,25 @@ class Hooks:
         with self._session() as session:
             return session.get_one(Delivery, sent.id)
 
-    def look(self) -> None:
-        """Queue messages of what has ended, and send those that are due."""
+    def due(self) -> list[Hook]:
+        """Queue messages of what has ended; return the hooks with a message that is due.
+
+        The one whose message waits longest comes first.
+        """
         hooks = {hook.id: hook for hook in self.all() if self._serves(hook)}
         if not hooks:
-            return
+            return []
         self._find(list(hooks.values()))
-        for one in self._due():
-            if one.hook in hooks and self._claim(one):
-                self._send(hooks[one.hook], one)
+        waiting = select(Delivery.hook).where(*self._is_due()).group_by(Delivery.hook)
+        with self._session() as session:
+            found = session.scalars(waiting.order_by(func.min(Delivery.due))).all()
+        return [hooks[number] for number in found if number in hooks]
+
+    def deliver(self, hook: Hook) -> None:
+        """Send the messages to a hook that are due, one after the other."""
+        for one in self._due(hook):
+            if self._claim(one):
+                self._send(hook, one)
 
     def _find(self, hooks: Sequence[Hook]) -> None:
         since = max(min(hook.made for hook in hooks), self.clock() - LOOK_BACK)
@@ -194,8 +204,11 @@ class Hooks:
                 return None
             return made
 
-    def _due(self) -> Sequence[Delivery]:
-        wanted = select(Delivery).where(Delivery.state == "waiting", Delivery.due <= self.clock())
+    def _is_due(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return Delivery.state == "waiting", Delivery.due <= self.clock()
+
+    def _due(self, hook: Hook) -> Sequence[Delivery]:
+        wanted = select(Delivery).where(Delivery.hook == hook.id, *self._is_due())
         with self._session() as session:
             return session.scalars(wanted.order_by(Delivery.due).limit(20)).all()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from tuner.errors import TunerError
@@ -11,6 +12,7 @@ from tuner.errors import TunerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SECONDS_FOR_A_LOOK = 120.0  # one that takes longer hangs
 log = logging.getLogger("tuner.serve")
 
 
@@ -24,12 +26,15 @@ class Looking:
     def __init__(self, name: str, seconds: float, look: Callable[[], None]) -> None:
         self._name, self._seconds, self._look = name, seconds, look
         self._over = threading.Event()
+        self._begun: float | None = None  # the look that is under way
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
     def is_well(self) -> bool:
-        """Whether its thread runs, or was not begun."""
-        return self._thread.ident is None or self._thread.is_alive()
+        """Whether its thread runs and comes to an end with its looks, or was not begun."""
+        begun = self._begun
+        hangs = begun is not None and time.monotonic() - begun > SECONDS_FOR_A_LOOK
+        return self._thread.ident is None or (self._thread.is_alive() and not hangs)
 
     def start(self) -> None:
         """Begin."""
@@ -46,6 +51,7 @@ class Looking:
 
     def _run(self) -> None:
         while not self._over.wait(self._seconds):
+            self._begun = time.monotonic()
             try:
                 self._look()
             except TunerError as error:  # the database is away for a moment; a lease may run out
@@ -54,3 +60,4 @@ class Looking:
                 log.exception(
                     "the %s met an error that it did not expect, and continues", self._name
                 )
+            self._begun = None

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tuner.errors import UsageError, first_line
+from tuner.serve.deadlines import cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-SECONDS = 10.0  # for each step of a delivery
+SECONDS, SECONDS_IN_ALL = 10.0, 30.0  # for each step of a delivery, and for the whole of it
 TLS_FROM_THE_START, USUAL = 465, 587  # ports (RFC 8314, RFC 6409)
 ADDRESS = re.compile(r'[^@\s<>,;:"\\()\[\]]{1,64}@[^@\s<>,;:"\\()\[\]]{1,255}')
 SCHEME = "mailto:"
@@ -58,12 +59,16 @@ class Mail:
             body: as JSON.
 
         Raises:
-            OSError: the server cannot be reached, or does not take it.
+            OSError: the server cannot be reached, is too slow, or does not take it.
             UsageError: the password would go in the clear, or cannot be sent.
         """
         letter = self.letter(recipient, number, made, json.loads(body))
+        begun: list[smtplib.SMTP] = []
         try:
-            with self._connected() as server:
+            with (
+                cut_off(SECONDS_IN_ALL, lambda: begun[0].sock if begun else None),
+                self._connected(begun) as server,
+            ):
                 server.send_message(letter)
         except smtplib.SMTPException as error:
             raise OSError(_reason(error)) from None
@@ -104,13 +109,13 @@ class Mail:
         return f"tuner: study {study!r} {ending}", "\n".join([*lines, ""])
 
     @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
+    def _connected(self, begun: list[smtplib.SMTP]) -> Iterator[smtplib.SMTP]:
         tls = ssl.create_default_context()
         secure = self.port == TLS_FROM_THE_START
         server = (
-            smtplib.SMTP_SSL(self.host, self.port, timeout=SECONDS, context=tls)
+            _OverTLS(self.host, self.port, tls, begun)
             if secure
-            else smtplib.SMTP(self.host, self.port, timeout=SECONDS)
+            else _Plain(self.host, self.port, begun)
         )
         with server:
             server.ehlo()
@@ -126,6 +131,24 @@ class Mail:
                     )
                 server.login(self.user, self.password)
             yield server
+
+
+class _Plain(smtplib.SMTP):
+    """A connection that is known before it connects and is greeted, which smtplib does at once."""
+
+    def __init__(self, host: str, port: int, begun: list[smtplib.SMTP]) -> None:
+        begun.append(self)
+        super().__init__(host, port, timeout=SECONDS)
+
+
+class _OverTLS(smtplib.SMTP_SSL):
+    """The same, with TLS from the start."""
+
+    def __init__(
+        self, host: str, port: int, tls: ssl.SSLContext, begun: list[smtplib.SMTP]
+    ) -> None:
+        begun.append(self)
+        super().__init__(host, port, timeout=SECONDS, context=tls)
 
 
 def mail_of(

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.assignments import Drawn
 from tuner.case.reference import door_of
-from tuner.errors import DataError, TunerError, UsageError
+from tuner.errors import DataError, TunerError
+from tuner.language import said
+from tuner.serve.bulkhead import Bulkhead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
 SECONDS = 180  # most of it goes into importing, and reading the data
-SECONDS_TO_WAIT = 30  # for the one before
+BUSY = said("other data is being read; try again in a moment")
 MOST_KEPT = 200
 
 
@@ -53,7 +54,7 @@ class Outliner:
     shelf: Shelf
     workplace: Workplace
     _kept: dict[str, tuple[Any, Outline]] = field(default_factory=dict)
-    _one: threading.Lock = field(default_factory=threading.Lock)
+    _bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(BUSY))
 
     def known(self, case: str) -> Outline | None:
         """Return what was read before; None: nothing, or the file has changed since."""
@@ -69,18 +70,20 @@ class Outliner:
         """
         if (found := self.known(case)) is not None:
             return found
+        with self._bulkhead.entered():
+            if (found := self.known(case)) is not None:  # the one before has read it
+                return found
+            return self._read(case)
+
+    def _read(self, case: str) -> Outline:
         mark = self._mark(case)
-        if not self._one.acquire(timeout=SECONDS_TO_WAIT):
-            raise UsageError("other data is being read; try again in a moment")
         try:
             outline = self._run(self.shelf.reference(case))
         except DataError as error:
             if door_of(case) is None:
                 raise
-            said = str(error).replace(self.shelf.data_of(case).as_posix(), "the data")
-            raise DataError(said) from error
-        finally:
-            self._one.release()
+            reason = str(error).replace(self.shelf.data_of(case).as_posix(), "the data")
+            raise DataError(reason) from error
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
         self._kept[case] = mark, outline
@@ -108,8 +111,8 @@ class Outliner:
         except subprocess.TimeoutExpired as error:
             raise DataError(f"reading it took longer than {SECONDS} s; start the study") from error
         if ended.returncode:
-            said = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-            raise DataError(said[0].removeprefix("tuner: "))
+            last = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+            raise DataError(last[0].removeprefix("tuner: "))
         found = json.loads(ended.stdout)
         return Outline(
             {name: Drawn(**_tuple(one)) for name, one in found["space"].items()},
@@ -135,21 +138,21 @@ def outline(reference: str, data: Path) -> dict[str, Any]:
     from tuner.data.sources.folders import Folders
 
     case = load_case(reference)
-    said: list[list[str]] = []
+    told: list[list[str]] = []
     if door_of(reference):  # data decides what is searched; elsewhere it need not be there yet
         dataset = case.dataset(Folders(own=data))
         case = case.settled(dataset)
         if dataset.table is not None:
-            said.append(["table", dataset.table.in_words()])
-        said += [list(one) for one in dataset.inspection or ()]
+            told.append(["table", dataset.table.in_words()])
+        told += [list(one) for one in dataset.inspection or ()]
         remarks = dataset.findings.remarks() if dataset.findings else []
-        said += [["remark", one] for one in remarks]
+        told += [["remark", one] for one in remarks]
     drawn = space(case)
     return {
         "space": {name: asdict(drawn_by(one)) for name, one in drawn.items()},
         "logarithmic": [name for name, one in drawn.items() if getattr(one, "log", False)],
         "baseline": asdict(case.baseline),
-        "said": said,
+        "said": told,
     }
 
 

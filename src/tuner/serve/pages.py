@@ -219,10 +219,10 @@ def _login(asked: Asked) -> Response:
 def _log_in(asked: Asked) -> Response:
     token = asked.form().get("token", [""])[0].strip()
     failures, address = asked.request.state.failures, address_of(asked.request)
-    if failures.too_many(address):
+    person = asked.service.tokens.find(token)
+    if person is None and failures.too_many(address):
         wrong = said("There were too many wrong tokens. Try again in a minute.")
         return page(asked.request, "login.html", {"wrong": wrong}, status=429)
-    person = asked.service.tokens.find(token)
     if person is None:
         failures.note(address)
         wrong = said("This token is not known, or it has expired. Ask for another.")

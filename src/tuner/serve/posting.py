@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 
 from tuner.errors import UsageError, first_line
 from tuner.language import said
+from tuner.serve.deadlines import cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
-SECONDS = 10.0  # for each step of a post
+SECONDS, SECONDS_IN_ALL = 10.0, 30.0  # for each step of a post, and for the whole of it
 LONGEST_URL, LONGEST_ANSWER = 2000, 200
 
 
@@ -103,13 +104,14 @@ def post(target: Target, address: str, body: bytes, headers: Mapping[str, str]) 
     Redirects are not followed.
 
     Raises:
-        OSError: the other side cannot be reached, or its certificate is not good.
+        OSError: the other side cannot be reached or is too slow, or its certificate is not good.
     """
     connection = _Pinned(target, address)
     try:
-        connection.request("POST", target.path, body, dict(headers))
-        answer = connection.getresponse()
-        said = answer.read(LONGEST_ANSWER).decode(errors="replace")
+        with cut_off(SECONDS_IN_ALL, lambda: connection.sock):
+            connection.request("POST", target.path, body, dict(headers))
+            answer = connection.getresponse()
+            said = answer.read(LONGEST_ANSWER).decode(errors="replace")
     except http.client.HTTPException as error:
         raise OSError(f"the answer is not HTTP: {type(error).__name__}") from error
     finally:

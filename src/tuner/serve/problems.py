@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 API = "/api/"
 FOR_PROGRAMS = ("/healthz", "/readyz", "/metrics")
+CLIENT_CLOSED_REQUEST = 499  # as nginx has it
 STATUS: dict[type[TunerError], int] = {
     UsageError: 400,
     DataError: 400,
@@ -64,6 +65,12 @@ def on_error(request: Request, error: Exception) -> Response:
     if str(error).startswith("no ") and status == HTTPStatus.BAD_REQUEST:
         status = 404 if request.method in {"GET", "HEAD"} else status
     return answer(request, status, reason_of(error))
+
+
+def on_leaving(request: Request, error: Exception) -> Response:
+    """Answer nobody: the other side has left before its request was whole."""
+    del request, error
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 def on_http_error(request: Request, error: Exception) -> Response:

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuner.errors import DepotError
+from tuner.errors import DepotError, UsageError
+from tuner.language import said
 from tuner.runs.belongings import bundles_of, folders_of, size_of
 from tuner.workplace import database_file
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 LEAST_FREE = 0.05  # of the disk: below that nothing that trains is started
 SECONDS_FRESH = 30.0  # for which what was measured is shown again
 LARGEST = 20  # studies that are shown
+FULL = said("less than 5 % of the disk is free, so nothing is taken in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,26 @@ class Room:
             if folder is not None and folder != self.workplace.root:
                 disks.append(self.look(folder))
         return min(disks, key=lambda one: one.free / max(1, one.total))
+
+    def check(self, size: int = 0) -> None:
+        """Look whether so many bytes more fit into the storage folder.
+
+        Raises:
+            UsageError: they do not, or so little is free that nothing is taken in.
+        """
+        disk = self.look(self.workplace.root)
+        if disk.is_full:
+            raise UsageError(FULL)
+        left = int(disk.free - LEAST_FREE * disk.total)
+        if size > left:
+            raise UsageError(
+                said(
+                    "{size} MiB do not fit on the disk: {left} MiB are left above the 5 % that "
+                    "stay free; send less, or have something removed",
+                    size=-(-size // 2**20),
+                    left=left // 2**20,
+                )
+            )
 
     def of_study(self, name: str) -> int:
         """Return the bytes of the reports, models and weights of a study.

@@ -184,7 +184,7 @@ def route(
         if role is not None and request.state.person is None and is_page:
             return RedirectResponse(LOGIN, 303)
         check_role(request, role)
-        body = await request.body()
+        body = b"" if method == "GET" else await request.body()
         return await run_in_threadpool(handler, Asked(request, body))
 
     return RoleRoute(path, endpoint, role, method, operation)

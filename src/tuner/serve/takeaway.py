@@ -8,13 +8,13 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.errors import BundleError, DataError, UsageError
+from tuner.errors import BundleError, DataError
 from tuner.language import said
+from tuner.serve.bulkhead import Bulkhead
 
 if TYPE_CHECKING:
     from tuner.depot.contract import Depot
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tuner.serve.shelf import Shelf
 
 SECONDS = 120  # for a prediction; most of it goes into importing
-SECONDS_TO_WAIT = 30  # for the prediction before
+BUSY = said("other predictions are at work; try again in a moment")
 
 
 def packed(model: Model, depot: Depot) -> Path:
@@ -49,7 +49,7 @@ class Predictor:
     """Predicts in a process of its own, one after the other: the web process runs no model."""
 
     shelf: Shelf
-    _one: threading.Lock = field(default_factory=threading.Lock)
+    _bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(BUSY))
 
     def predict(self, model: Model, body: bytes) -> list[dict[str, Any]]:
         """Return what a model says of an image, or of the rows of a table (CSV).
@@ -65,15 +65,13 @@ class Predictor:
             raise BundleError(model.damage)
         columns = [str(one) for one in model.manifest["preprocessing"]["columns"]]
         text = _with_header(body, columns) if columns else body
-        if not self._one.acquire(timeout=SECONDS_TO_WAIT):
-            raise UsageError(said("other predictions are at work; try again in a moment"))
-        try:
-            with tempfile.TemporaryDirectory(prefix="tuner-predict-") as folder:
-                path = Path(folder) / ("input.csv" if columns else "input.png")
-                path.write_bytes(text)
-                return self._run(model, path)
-        finally:
-            self._one.release()
+        with (
+            self._bulkhead.entered(),
+            tempfile.TemporaryDirectory(prefix="tuner-predict-") as folder,
+        ):
+            path = Path(folder) / ("input.csv" if columns else "input.png")
+            path.write_bytes(text)
+            return self._run(model, path)
 
     def _run(self, model: Model, path: Path) -> list[dict[str, Any]]:
         name = self.shelf.name_of(str(model.manifest["reference"]))

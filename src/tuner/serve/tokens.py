@@ -164,7 +164,10 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Failed attempts by address: after a few, the address has to wait a minute."""
+    """Failed attempts by address: after a few, what is wrong gets 429 for a minute.
+
+    What is right is let in: a program with an old token may share its address with others.
+    """
 
     clock: Callable[[], float] = time.monotonic
     seen: dict[str, deque[float]] = field(default_factory=dict)

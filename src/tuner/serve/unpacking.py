@@ -7,6 +7,7 @@ be in it. Only pictures are unpacked; what else is there is left out.
 
 from __future__ import annotations
 
+import io
 import lzma
 import stat
 import unicodedata
@@ -20,10 +21,12 @@ from tuner.language import said
 from tuner.own.images_listing import SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MOST_FILES = 200_000
 MOST_BYTES = 8 * 2**30  # unpacked
+LARGEST_LIST = 64 * 2**20  # of all entries, with their names
+SIGNATURE = b"PK\x01\x02"  # of an entry in that list
 DEEPEST, LONGEST_PART = 8, 200
 CHUNK = 2**20
 ENCRYPTED = 0x1  # a flag of an entry
@@ -34,17 +37,53 @@ UNREADABLE = (
 SYSTEM = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
-def unpack(archive: Path, folder: Path) -> int:
+class _Archive(io.FileIO):
+    """A ZIP file that is read with care.
+
+    zipfile reads the list of all entries at one go, and makes an object of each, before it can be
+    asked how many there are. They are counted here by their signature.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read as zipfile asks.
+
+        Raises:
+            UsageError: the list is too long.
+        """
+        if size is not None and size > LARGEST_LIST:
+            raise UsageError(
+                said(
+                    "the list of what is in the ZIP file is larger than {most} MiB; send fewer "
+                    "files, or shorten their names",
+                    most=LARGEST_LIST // 2**20,
+                )
+            )
+        found = super().read(size)
+        if (count := found.count(SIGNATURE)) > MOST_FILES:
+            raise UsageError(
+                said(
+                    "the ZIP file has {count} entries; it may have {most_files}",
+                    count=count,
+                    most_files=MOST_FILES,
+                )
+            )
+        return found
+
+
+def unpack(archive: Path, folder: Path, check_room: Callable[[int], None]) -> int:
     """Unpack the pictures of a ZIP file into an empty folder; return how many there are.
 
     A folder that holds all that is in it is left out of the names.
 
+    Args:
+        check_room: raises a UsageError where so many bytes more do not fit on the disk.
+
     Raises:
-        UsageError: it is not a ZIP file, is damaged, or holds what is refused.
+        UsageError: it is not a ZIP file, is damaged, holds what is refused, or does not fit.
         OSError: the folder cannot be written.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with _Archive(archive) as file, zipfile.ZipFile(file) as opened:
             wanted = _stripped(list(_pictures(opened)))
             if not wanted:
                 raise UsageError(
@@ -53,8 +92,9 @@ def unpack(archive: Path, folder: Path) -> int:
                         "folder"
                     )
                 )
+            check_room(sum(entry.file_size for entry, _ in wanted))
             for entry, name in wanted:
-                _write(opened, entry, folder.joinpath(*name.parts))
+                _write(opened, entry, folder.joinpath(*name.parts), check_room)
     except UNREADABLE as error:
         raise UsageError(said("the ZIP file cannot be read: {error}", error=error)) from error
     return len(wanted)
@@ -63,14 +103,6 @@ def unpack(archive: Path, folder: Path) -> int:
 def _pictures(opened: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
     """Yield what is to be unpacked, once every entry has been looked at."""
     entries = opened.infolist()
-    if len(entries) > MOST_FILES:
-        raise UsageError(
-            said(
-                "the ZIP file has {count} entries; it may have {most_files}",
-                count=len(entries),
-                most_files=MOST_FILES,
-            )
-        )
     if sum(one.file_size for one in entries) > MOST_BYTES:
         raise UsageError(said("the ZIP file holds more than {most} GiB", most=MOST_BYTES // 2**30))
     spelt: dict[str, str] = {}
@@ -153,7 +185,12 @@ def _stripped(
     return found
 
 
-def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
+def _write(
+    opened: zipfile.ZipFile,
+    entry: zipfile.ZipInfo,
+    path: Path,
+    check_room: Callable[[int], None],
+) -> None:
     """Write one file; it has no more bytes than its entry says."""
     path.parent.mkdir(parents=True, exist_ok=True)
     left = entry.file_size
@@ -167,6 +204,7 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
                         filename=entry.filename,
                     )
                 )
+            check_room(len(chunk))  # others write too
             target.write(chunk)
 
 

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, RedirectResponse
 from tuner.errors import UsageError
 from tuner.language import said
 from tuner.naming import folder_name
-from tuner.serve.access import UPLOAD
+from tuner.serve.access import UPLOAD, declared_length
+from tuner.serve.room import FULL
 from tuner.serve.routing import RoleRoute, check_role, route
 from tuner.serve.unpacking import unpack
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from tuner.serve.room import Room
     from tuner.serve.routing import Asked
     from tuner.serve.service import Service
 
@@ -61,12 +63,13 @@ async def receive(request: Request) -> Response:
             415, said("send the bytes of the file, with Content-Type: {bytes}", bytes=BYTES)
         )
     name = _name(service, request.query_params.get("name", ""))
+    service.room.check(declared_length(request))
     try:
         with _beside(service) as path:
             with path.open("wb") as file:
                 async for piece in request.stream():
-                    await run_in_threadpool(file.write, piece)
-            kept = await run_in_threadpool(_keep, path, name)
+                    await run_in_threadpool(_write, file, piece, service.room)
+            kept = await run_in_threadpool(_keep, path, name, service.room)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise HTTPException(
@@ -96,7 +99,7 @@ def _name(service: Service, typed: str) -> str:
     if len(there) >= MOST_UPLOADS:
         raise UsageError(said("there are too many uploads; have some removed"))
     if service.room.disk().is_full:
-        raise UsageError(said("less than 5 % of the disk is free, so nothing is taken in"))
+        raise UsageError(FULL)
     return name
 
 
@@ -115,11 +118,16 @@ def _beside(service: Service) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def _keep(path: Path, name: str) -> str:
+def _write(file: BinaryIO, piece: bytes, room: Room) -> None:
+    room.check(len(piece))  # others write too, and not every body says how long it is
+    file.write(piece)
+
+
+def _keep(path: Path, name: str, room: Room) -> str:
     """Check what was sent, and put it among the uploads; return what it is called there.
 
     Raises:
-        UsageError: it is not what its name says.
+        UsageError: it is not what its name says, or there is no room to unpack it.
     """
     folder = path.parent
     if (suffix := Path(name).suffix.lower()) in TABLES:
@@ -130,7 +138,7 @@ def _keep(path: Path, name: str) -> str:
         return f"uploads/{place.name}"
     made = Path(tempfile.mkdtemp(prefix=".upload.", dir=folder))
     try:
-        unpack(path, made)
+        unpack(path, made, room.check)
         made.chmod(0o755)
         place = folder / Path(name).stem
         _put(made, place)
