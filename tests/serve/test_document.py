@@ -148,7 +148,7 @@ def test_every_route_of_the_application_is_in_it(empty: Service, document: dict[
     found = [one for one in every if isinstance(one, RoleRoute)]
     assert len(found) + len(mounted) == len(every)
     programs = [one for one in found if not one.path.startswith("/tuner") and one.path != "/"]
-    assert {(one.path, one.method.lower()) for one in programs} == {
+    assert {(one.path_format, one.method.lower()) for one in programs} == {
         (path, method) for path, methods in document["paths"].items() for method in methods
     }
     assert all(one.operation is not None for one in programs)

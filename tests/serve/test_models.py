@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import optuna
 import pytest
+from sqlalchemy.orm import Session
 
 from tests.making import TINY, retrained
-from tests.serve.making import client_of, form_key, make_service
+from tests.serve.making import client_of, form_key, listening, make_service
 from tuner.bundle.bundle import read_manifest
+from tuner.client import Client
 from tuner.errors import BundleError, UsageError
 from tuner.evidence.predictions import TARGETS, Predictions, keep_predictions, keep_targets
 from tuner.serve.ledger import Ledger
 from tuner.serve.proof import gain_over
+from tuner.serve.tables import Promotion
 from tuner.study.store import evidence_name
 from tuner.workplace import Workplace
 
@@ -165,6 +168,29 @@ def test_promotion_by_forms(service: Service) -> None:
     assert client.get(f"{V1}/cases/tiny/current?at=soon").status_code == 400
     rolled = client.post("/tuner/cases/tiny/roll-back", data={"form_key": key, "reason": "x"})
     assert rolled.status_code == 400
+
+
+def test_the_case_of_a_model_may_have_a_slash(service: Service) -> None:
+    case = "table rents.csv /price/m2"
+    with Session(service.storage.engine) as session:
+        for at, arm in enumerate(("best", "baseline")):
+            model = service.ledger.model("tiny", bundle_of(service, arm))
+            weights = str(model.manifest["weights_sha256"])
+            told = {"alias": "current", "act": "promote", "proof": "", "reason": "x", "who": "ann"}
+            line = {"case": case, "study": "tiny", "bundle": model.bundle, "weights": weights}
+            session.add(Promotion(at=float(at), **line, **told))
+        session.commit()
+    with listening(service) as url:
+        client = Client(url)
+        assert client.current(case)["bundle"] == bundle_of(service, "baseline")
+        assert client.roll_back(case, "it was not")["bundle"] == bundle_of(service, "best")
+    browser = client_of(service)
+    page = browser.get("/tuner/models").text
+    (action,) = re.findall(r'action="(/tuner/cases/[^"]+)"', page)
+    fields = {"form_key": form_key(browser, "/tuner/models"), "reason": "once more"}
+    refused = browser.post(action, data=fields)
+    assert refused.status_code == 400
+    assert "there is nothing to go to" in refused.text
 
 
 @pytest.mark.slow  # imports torch in a process of its own
