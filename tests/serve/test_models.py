@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
+import psutil
 import pytest
 from sqlalchemy.orm import Session
 
 from tests.making import TINY, retrained
 from tests.serve.making import client_of, form_key, listening, make_service
-from tuner.bundle.bundle import read_manifest
+from tests.serve.test_new_study import TABLE
+from tests.serve.test_server import served
+from tuner.bundle.manifest import read_manifest
 from tuner.client import Client
 from tuner.errors import BundleError, UsageError
 from tuner.evidence.predictions import TARGETS, Predictions, keep_predictions, keep_targets
@@ -191,6 +194,28 @@ def test_the_case_of_a_model_may_have_a_slash(service: Service) -> None:
     refused = browser.post(action, data=fields)
     assert refused.status_code == 400
     assert "there is nothing to go to" in refused.text
+
+
+@pytest.mark.slow
+def test_the_web_process_answers_without_torch(with_bundles: Path, tmp_path: Path) -> None:
+    shutil.copytree(with_bundles, tmp_path / "storage")
+    with served(tmp_path / "storage") as (process, client):
+        (tmp_path / "houses.csv").write_text(TABLE, encoding="utf-8")
+        data = Client(str(client.base_url)).send(tmp_path / "houses.csv")
+        door = f"data={data}&target=price"
+        (model, *_) = client.get(f"{V1}/models").json()["models"]
+        tried = f"{V1}/models/tiny/{model['bundle']}"
+        assert client.post(f"{tried}/predict", content="3,3").status_code == 200
+        assert client.post(f"{tried}/promote", json={"reason": "x"}).status_code == 201
+        for path in (
+            *("/tuner/", "/tuner/studies/tiny", "/tuner/studies/tiny/report", "/tuner/machine"),
+            *("/tuner/models", tried, f"{tried}/download", f"{V1}/studies/tiny", "/metrics"),
+            *("/tuner/new?case=tiny&read=1", f"/tuner/new?door=table&{door}&read=1"),
+        ):
+            assert client.get(path).status_code == 200, path
+        mapped = {one.path for one in psutil.Process(process.pid).memory_maps()}
+        assert not [path for path in mapped if "libtorch" in path]
+        assert [path for path in mapped if "_sqlite3" in path], "libraries are seen so"
 
 
 @pytest.mark.slow  # imports torch in a process of its own

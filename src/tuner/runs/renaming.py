@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.bundle.bundle import rename_study_in
+from tuner.bundle.manifest import rename_study_in
 from tuner.depot.contract import MANIFEST
 from tuner.errors import StudyError
 from tuner.naming import option_words
