@@ -92,10 +92,10 @@ class DepotError(TunerError):
 
 
 class ServiceError(TunerError):
-    """A service refuses what it was asked for, or cannot be reached.
+    """A service refuses what it was asked for, cannot be reached, or is something else.
 
     Attributes:
-        status: of HTTP; None: it was not reached.
+        status: of the answer, by HTTP; None: there was none, or it broke off.
     """
 
     def __init__(self, reason: str, status: int | None = None) -> None:

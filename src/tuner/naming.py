@@ -1,4 +1,4 @@
-"""Names of studies as names of folders, and the name by which commands are called."""
+"""Names of studies as names of folders, and as words of the commands that a person types."""
 
 from __future__ import annotations
 
@@ -43,6 +43,27 @@ def default_name(data: str, fixed: Mapping[str, Any]) -> str:
     """
     parts = [data, *(f"{name}-{value}" for name, value in sorted(fixed.items()))]
     return re.sub(r"[/\\\s]", "_", "-".join(parts))
+
+
+def option_words(option: str, value: object) -> list[str]:
+    """Return an option with its value as words of a command line.
+
+    A word that begins with a dash is an option to argparse, unless it stands behind an `=`.
+
+    >>> option_words("--target", "price"), option_words("--target", "-price")
+    (['--target', 'price'], ['--target=-price'])
+    """
+    text = str(value)
+    return [f"{option}={text}"] if text.startswith("-") else [option, text]
+
+
+def last_words(value: str) -> list[str]:
+    """Return what is given without an option as the last words of a command line.
+
+    >>> last_words("houses"), last_words("-houses")
+    (['houses'], ['--', '-houses'])
+    """
+    return ["--", value] if value.startswith("-") else [value]
 
 
 def in_one_form(command: str | None) -> str | None:

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.making import TINY
-from tuner.bundle.bundle import open_bundle, read_manifest, write_bundle
+from tuner.bundle.bundle import open_bundle
+from tuner.bundle.manifest import read_manifest, write_bundle
 from tuner.case.contract import Shape
 from tuner.case.loading import load_case
 from tuner.data.scaling import Scaler

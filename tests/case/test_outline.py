@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,11 +10,12 @@ import pytest
 from tests.making import TINY
 from tuner.case.assignments import Drawn
 from tuner.case.loading import case_names, load_case
-from tuner.case.outline import outline_of
+from tuner.case.outline import contents_of, outline_of
 from tuner.case.source import file_of
 from tuner.case.space import space
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -60,3 +64,42 @@ def test_a_file_that_does_not_tell_is_not_an_error(tmp_path: Path, text: str) ->
     path.write_text(text)
     assert outline_of(path) is None
     assert outline_of(tmp_path / "missing.py") is None
+
+
+@pytest.fixture
+def threads_that_take_turns() -> Iterator[None]:
+    """Python switches threads wherever it can, as it may at a bad moment: while it collects."""
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        del phase  # any code of Python's will do: a thread is switched as it runs
+
+    interval, threshold = sys.getswitchinterval(), gc.get_threshold()
+    gc.callbacks.append(note)
+    gc.set_threshold(50)
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+    gc.set_threshold(*threshold)
+    gc.callbacks.remove(note)
+
+
+@pytest.mark.usefixtures("threads_that_take_turns")
+def test_many_threads_read_files_at_once(tmp_path: Path) -> None:
+    lines = "".join(f"    trial.suggest_int('a{n}', 1, {n} + 9)\n" for n in range(200))
+    paths = [tmp_path / f"mine{n}.py" for n in range(32)]
+    for path in paths:
+        text = f"def suggest(trial):\n{lines}\nCASE = Case(suggest=suggest)\n# {path.stem}\n"
+        path.write_text(text)
+    with ThreadPoolExecutor(8) as threads:
+        assert all(found is not None for found in threads.map(outline_of, paths))
+        assert all(found.may_have_case for found in threads.map(contents_of, paths))
+
+
+def test_a_file_is_parsed_again_only_when_it_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    text = "def suggest(trial):\n    return trial.suggest_int('a', 1, 9)\n\nCase(suggest=suggest)\n"
+    path.write_text(text)
+    found = outline_of(path)
+    assert outline_of(path) is found
+    path.write_text(text.replace("9", "8"))
+    assert outline_of(path) == {"a": Drawn(None, 1, 8, 1, True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -10,8 +11,9 @@ import pytest
 
 from tests.sampling import one_in
 from tests.serve.making import listening
+from tests.serve.test_new_study import TABLE
 from tests.serve.test_server import served
-from tuner.client import Client, StudyOptions
+from tuner.client import Client, StudyOptions, answers, transport
 from tuner.commands.cancel import main as cancel
 from tuner.commands.submit import OPTIONS
 from tuner.commands.submit import main as submit
@@ -116,6 +118,9 @@ def answering(*answers: bytes) -> Iterator[str]:
                 with connection:
                     connection.recv(65536)
                     connection.sendall(one)
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(65536):
+                        pass  # what is left unread would reset the connection
 
         thread = threading.Thread(target=answer)
         thread.start()
@@ -124,6 +129,15 @@ def answering(*answers: bytes) -> Iterator[str]:
 
 
 HEAD = b"HTTP/1.1 %s\r\nConnection: close\r\n"
+OF_JSON, OF_HTML, OF_EVENTS, OF_TEXT = (
+    HEAD % b"200 OK" + b"Content-Type: %s\r\n\r\n" % kind
+    for kind in (
+        b"application/json",
+        b"text/html; charset=utf-8",
+        b"text/event-stream",
+        b"text/plain",
+    )
+)
 ELSEWHERE = HEAD % b"302 Found" + b"Location: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -132,7 +146,7 @@ ELSEWHERE = HEAD % b"302 Found" + b"Location: http://127.0.0.1:1/\r\nContent-Len
     [
         (ELSEWHERE, "answered 302"),
         (HEAD % b"500 Oops" + b"Content-Length: 2\r\n\r\nno", "not as a service of tuner's does"),
-        (HEAD % b"200 OK" + b"Content-Length: 999\r\n\r\n{", "broke off"),
+        (OF_JSON.replace(b"\r\n\r\n", b"\r\nContent-Length: 999\r\n\r\n{"), "broke off"),
         (b"", "cannot be reached"),
     ],
 )
@@ -142,6 +156,59 @@ def test_an_answer_that_is_none_is_told(sent: bytes, said: str) -> None:
             Client(url, "tuner_secret").studies()
 
 
+ASKED: list[Callable[[Client, Path], object]] = [
+    lambda client, _: client.submit("tiny"),
+    lambda client, _: client.cancel("tiny"),
+    lambda client, _: client.studies(),
+    lambda client, _: client.archive("tiny"),
+    lambda client, folder: client.send(folder / "houses.csv"),
+    lambda client, _: list(client.watch("tiny")),
+    lambda client, _: client.report("tiny"),
+    lambda client, folder: client.download("tiny", "best", folder / "model.zip"),
+]
+
+
+@pytest.mark.parametrize(
+    ("sent", "got"),
+    [
+        (OF_HTML + b"<p>Welcome!", "text/html"),
+        (OF_JSON + b"<p>Welcome!", "something that is not JSON"),
+        (OF_JSON + b"\xff", "something that is not JSON"),
+        (OF_JSON + b"[" * 2_000, "something that is not JSON"),
+        (OF_JSON + b"[]", "JSON that is not an object"),
+        (OF_JSON + b'{"hello": "world"}', r"JSON without \w+"),
+    ],
+    ids=["page", "text", "bytes", "deep", "list", "other"],
+)
+def test_something_else_at_the_address_is_told(tmp_path: Path, sent: bytes, got: str) -> None:
+    (tmp_path / "houses.csv").write_text(TABLE, encoding="utf-8")
+    for url in answering(*[sent] * len(ASKED)):
+        said = rf"{url} answered ({got}|application/json).* not as a service of tuner's does; check"
+        for asked in ASKED:
+            with pytest.raises(ServiceError, match=said):
+                asked(Client(url), tmp_path)
+    assert not (tmp_path / "model.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("sent", "got"),
+    [
+        (OF_EVENTS + b"id: a\ndata: hello\n\n", "something that is not JSON"),
+        (OF_EVENTS + b'id: a\ndata: {"hello": 1}\n\n', "JSON without"),
+    ],
+)
+def test_events_of_something_else_are_told(sent: bytes, got: str) -> None:
+    for url in answering(sent):
+        with pytest.raises(ServiceError, match=got):
+            list(Client(url).watch("tiny"))
+
+
+def test_a_report_that_is_no_text_is_told() -> None:
+    for url in answering(OF_TEXT + b"\xff"):
+        with pytest.raises(ServiceError, match="answered bytes that are no text"):
+            Client(url).report("tiny")
+
+
 def test_a_service_that_is_not_there_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -149,12 +216,36 @@ def test_a_service_that_is_not_there_is_told() -> None:
         Client(f"http://127.0.0.1:{port}").studies()
 
 
+def event(mark: str, **known: object) -> bytes:
+    study = {**dict.fromkeys(answers.Study.__required_keys__), **known}
+    return f"id: {mark}\nevent: study\ndata: {json.dumps(study)}\n\n".encode()
+
+
 def test_events_are_taken_up_after_a_break() -> None:
-    head = HEAD % b"200 OK" + b"Content-Type: text/event-stream\r\n\r\n"
-    one = b'id: a\nevent: study\ndata: {"job": null, "finished": 1}\n\n: a sign of life\n\n'
-    two = b'id: b\nevent: study\ndata: {"job": {"state": "done"}, "finished": 2}\n\n'
-    for url in answering(head + one + two[:20], head + two):
+    one = event("a", finished=1) + b": a sign of life\n\n"
+    two = event("b", finished=2, job={"state": "done"})
+    for url in answering(OF_EVENTS + one + two[:20], OF_EVENTS + two):
         assert [study["finished"] for study in Client(url).watch("tiny")] == [1, 2]
+
+
+def test_events_that_end_at_once_are_not_asked_for_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport, "LONGEST_PAUSE", 0.0)
+    attempts = transport.MOST_ATTEMPTS + 1
+    for url in answering(*[OF_EVENTS] * attempts):
+        with pytest.raises(ServiceError, match=f"has gone: .* {attempts} times in a row"):
+            list(Client(url).watch("tiny"))
+
+
+def test_a_stream_with_signs_of_life_is_asked_for_as_long_as_nothing_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport, "LONGEST_PAUSE", 0.0)
+    quiet = [OF_EVENTS + b": nothing new\n\n"] * (2 * transport.MOST_ATTEMPTS)
+    done = event("a", finished=2, job={"state": "done"})
+    for url in answering(*quiet, OF_EVENTS + done):
+        assert [study["finished"] for study in Client(url).watch("tiny")] == [2]
 
 
 def test_commands_submit_and_cancel(url: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,7 @@ def facts(
         (facts("no proven gain"), "tuner study housing --seeds 2 --trials 100"),
         (facts("better"), "tuner ablate 'my study'"),
         (facts("better", ablation={"path": []}), "tuner retrain 'my study'"),
+        ({**facts("better"), "study": "-x", "where": "--home y"}, "tuner ablate --home y -- -x"),
     ],
 )
 def test_the_next_command_follows_from_the_verdict(found: dict[str, Any], expected: str) -> None:

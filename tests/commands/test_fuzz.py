@@ -21,7 +21,8 @@ from PIL import Image
 
 from tests.bundle.test_bundle import CASE, FACTS
 from tests.making import TINY
-from tuner.bundle.bundle import open_bundle, write_bundle
+from tuner.bundle.bundle import open_bundle
+from tuner.bundle.manifest import write_bundle
 from tuner.bundle.prediction import predict_tables
 from tuner.case.contract import Shape
 from tuner.case.loading import load_case

@@ -37,6 +37,10 @@ def test_every_command_names_the_option_that_was_meant(
         (["study", "housing", "--trial=5"], "no option --trial; did you mean --trials?"),
         (["token", "list", "--hom", "x"], "no option --hom; did you mean --home?"),
         (["list", "-x"], "no argument -x; leave it out"),
+        (
+            ["study", "table", "--data", "a", "--target", "-price"],
+            "expected one argument. A value that begins with a dash is written --target=-price",
+        ),
         (["study", "--helpp"], "no option --helpp; did you mean --help?"),
     ],
 )

@@ -20,7 +20,7 @@ from tests.making import HERE, TINY
 from tests.s3_server import BUCKET, SECRET, settings, wire_that_kills
 from tests.sampling import one_in
 from tests.serve.making import client_of, make_service
-from tuner.bundle.bundle import write_bundle
+from tuner.bundle.manifest import write_bundle
 from tuner.commands import clean, delete, files, predict, rename, retrain
 from tuner.commands.backup import main as backup
 from tuner.commands.restore import main as restore

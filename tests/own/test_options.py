@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tuner.case.reference import options_of, to_door
+from tuner.case.reference import as_words, options_of, to_door
 from tuner.errors import UsageError
 from tuner.own.options import option, options_for, read, write
 
@@ -29,6 +30,20 @@ class Given:
 )
 def test_what_is_given_comes_back_from_its_reference(given: Given) -> None:
     assert read(Given, options_of(to_door("table", write(given)))) == given
+
+
+def test_a_reference_is_typed_as_it_is_read() -> None:
+    given = Given(data=Path("-x.csv"), group_of="--odd=name", task="two")
+    reference = to_door("table", write(given))
+    words = as_words(reference)
+    assert words == ["table", "--data=-x.csv", "--group-of=--odd=name", "--task", "two"]
+    assert options_of(shlex.join(words)) == options_of(reference)
+
+
+@pytest.mark.parametrize("reference", ["table --data", "table --data x --target"])
+def test_an_option_without_a_value_is_refused(reference: str) -> None:
+    with pytest.raises(ValueError, match="has no value"):
+        options_of(reference)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from threadpoolctl import ThreadpoolController
 
 from tests.making import DATABASE, InterruptsAt, history, make_brief, make_engine, retrained, search
 from tests.own.tables import houses, with_column, without, write
-from tuner.bundle.bundle import WEIGHTS, open_bundle, write_bundle
+from tuner.bundle.bundle import open_bundle
+from tuner.bundle.manifest import WEIGHTS, write_bundle
 from tuner.bundle.prediction import predict_tables
 from tuner.case.reference import to_door
 from tuner.commands.report import main as report

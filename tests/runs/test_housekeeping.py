@@ -11,7 +11,8 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from tests.making import DATABASE, HERE, TINY, make_brief, retrained, search
-from tuner.bundle.bundle import open_bundle, read_manifest
+from tuner.bundle.bundle import open_bundle
+from tuner.bundle.manifest import read_manifest
 from tuner.commands import best, clean, compare, delete, rename
 from tuner.commands.list import main as list_main
 from tuner.commands.study import main as study_main

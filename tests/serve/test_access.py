@@ -35,7 +35,8 @@ def routes_of(service: Service) -> list[RoleRoute]:
 
 
 def filled(route: RoleRoute) -> str:
-    return route.path.format(**{part: PARTS.get(part, "none") for part in route.param_convertors})
+    parts = {part: PARTS.get(part, "none") for part in route.param_convertors}
+    return route.path_format.format(**parts)
 
 
 def ask(client: TestClient, route: RoleRoute) -> int:

@@ -146,7 +146,6 @@ def test_no_code_comes_by_the_name_of_a_case(attacked: TestClient, case: str) ->
     [
         {"name": "--home=elsewhere"},
         {"name": "-x"},
-        {"metric": "--storage=sqlite:///x"},
         {"name": "$(touch x); `touch y`"},
     ],
 )
@@ -157,7 +156,7 @@ def test_no_value_becomes_an_option_or_a_command(asked: dict[str, str], tmp_path
     assert words[-2:] == ["--", "housing"]
     for value in asked.values():
         (word,) = [one for one in words if value in one]
-        assert re.fullmatch(rf"--(name|metric)={re.escape(value)}", word)
+        assert word == f"--name={value}"
 
 
 @pytest.mark.parametrize("fix", ["__class__=1", "width=__import__('os')", "width=(1).__class__"])

@@ -148,7 +148,7 @@ def test_every_route_of_the_application_is_in_it(empty: Service, document: dict[
     found = [one for one in every if isinstance(one, RoleRoute)]
     assert len(found) + len(mounted) == len(every)
     programs = [one for one in found if not one.path.startswith("/tuner") and one.path != "/"]
-    assert {(one.path, one.method.lower()) for one in programs} == {
+    assert {(one.path_format, one.method.lower()) for one in programs} == {
         (path, method) for path, methods in document["paths"].items() for method in methods
     }
     assert all(one.operation is not None for one in programs)
@@ -240,6 +240,7 @@ def test_the_types_of_requests_are_the_options_of_forms() -> None:
         ({"case": "tiny", "accept_changes": "no"}, "it takes true or false"),
         ({"case": "tiny", "case ": 1}, "no option 'case '; did you mean 'case'"),
         ({"case": "tiny", "budget": 0}, "budget: got 0; it takes a whole number, 1 to"),
+        ({"case": "tiny", "metric": ""}, "metric: got ''; it takes a text of 1 to 2000 letters"),
         ({"case": 5}, "case: got 5; it takes a text of at most 2000 letters"),
         ({"case": "x" * 3000}, r"case: got 'x{79}\.\.\.; it takes"),
         ({"case": "tiny", "name": "\ud800"}, "a character that no text has"),

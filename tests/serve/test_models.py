@@ -12,18 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
+import psutil
 import pytest
+from sqlalchemy.orm import Session
 
 from tests.making import TINY, retrained
-from tests.serve.making import client_of, form_key, make_service
+from tests.serve.making import client_of, form_key, listening, make_service
+from tests.serve.test_new_study import TABLE
+from tests.serve.test_server import served
 from tests.waiting import SECONDS_TO_HANG, wait_until
-from tuner.bundle.bundle import read_manifest
+from tuner.bundle.manifest import read_manifest
+from tuner.client import Client
 from tuner.errors import BundleError, UsageError
 from tuner.evidence.predictions import TARGETS, Predictions, keep_predictions, keep_targets
 from tuner.serve import bulkhead
 from tuner.serve.bulkhead import MOST_WAITING
 from tuner.serve.ledger import Ledger
 from tuner.serve.proof import gain_over
+from tuner.serve.tables import Promotion
 from tuner.serve.takeaway import Predictor
 from tuner.study.store import evidence_name
 from tuner.workplace import Workplace
@@ -196,6 +202,51 @@ def test_few_wait_for_a_prediction_and_the_others_are_refused_at_once(
         assert "other predictions are at work" in answers[0].json()["detail"]
         over.set()
     assert [one.status_code for one in answers[-4:]] == [200] * 4
+
+
+def test_the_case_of_a_model_may_have_a_slash(service: Service) -> None:
+    case = "table rents.csv /price/m2"
+    with Session(service.storage.engine) as session:
+        for at, arm in enumerate(("best", "baseline")):
+            model = service.ledger.model("tiny", bundle_of(service, arm))
+            weights = str(model.manifest["weights_sha256"])
+            told = {"alias": "current", "act": "promote", "proof": "", "reason": "x", "who": "ann"}
+            line = {"case": case, "study": "tiny", "bundle": model.bundle, "weights": weights}
+            session.add(Promotion(at=float(at), **line, **told))
+        session.commit()
+    with listening(service) as url:
+        client = Client(url)
+        assert client.current(case)["bundle"] == bundle_of(service, "baseline")
+        assert client.roll_back(case, "it was not")["bundle"] == bundle_of(service, "best")
+    browser = client_of(service)
+    page = browser.get("/tuner/models").text
+    (action,) = re.findall(r'action="(/tuner/cases/[^"]+)"', page)
+    fields = {"form_key": form_key(browser, "/tuner/models"), "reason": "once more"}
+    refused = browser.post(action, data=fields)
+    assert refused.status_code == 400
+    assert "there is nothing to go to" in refused.text
+
+
+@pytest.mark.slow
+def test_the_web_process_answers_without_torch(with_bundles: Path, tmp_path: Path) -> None:
+    shutil.copytree(with_bundles, tmp_path / "storage")
+    with served(tmp_path / "storage") as (process, client):
+        (tmp_path / "houses.csv").write_text(TABLE, encoding="utf-8")
+        data = Client(str(client.base_url)).send(tmp_path / "houses.csv")
+        door = f"data={data}&target=price"
+        (model, *_) = client.get(f"{V1}/models").json()["models"]
+        tried = f"{V1}/models/tiny/{model['bundle']}"
+        assert client.post(f"{tried}/predict", content="3,3").status_code == 200
+        assert client.post(f"{tried}/promote", json={"reason": "x"}).status_code == 201
+        for path in (
+            *("/tuner/", "/tuner/studies/tiny", "/tuner/studies/tiny/report", "/tuner/machine"),
+            *("/tuner/models", tried, f"{tried}/download", f"{V1}/studies/tiny", "/metrics"),
+            *("/tuner/new?case=tiny&read=1", f"/tuner/new?door=table&{door}&read=1"),
+        ):
+            assert client.get(path).status_code == 200, path
+        mapped = {one.path for one in psutil.Process(process.pid).memory_maps()}
+        assert not [path for path in mapped if "libtorch" in path]
+        assert [path for path in mapped if "_sqlite3" in path], "libraries are seen so"
 
 
 @pytest.mark.slow  # imports torch in a process of its own

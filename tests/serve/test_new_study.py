@@ -15,6 +15,8 @@ from tests.making import TINY
 from tests.sampling import one_in
 from tests.serve.making import client_of, form_key
 from tests.waiting import wait_until
+from tuner.commands.doors import reference_of
+from tuner.commands.study import parser as study_parser
 from tuner.errors import UsageError
 from tuner.serve import access, unpacking, uploads
 from tuner.serve.datashelf import DataShelf
@@ -355,9 +357,22 @@ def test_a_door_takes_no_path_and_no_option_that_it_should_not(
 def test_a_study_of_a_case_has_its_options_before_the_case(empty: Service) -> None:
     job = empty.queue.submit(study_request({"case": "tiny", "trials": 3}, empty.shelf), "ann")
     words = words_of(job, empty.workplace, empty.shelf, 1)
-    assert as_typed(words, {}) == words
     typed = as_typed(words, {"parent": "--help", "budget": 60})
-    assert typed == [*words[:-2], "--from=--help", "--budget=60", "--", words[-1]]
+    assert typed == ["study", words[-1], *words[1:-2], "--from=--help", "--budget=60"]
+    arguments = study_parser().parse_args(typed[1:])
+    assert (arguments.case, arguments.parent, arguments.trials) == (words[-1], "--help", 3)
+
+
+def test_a_column_that_begins_with_a_dash_is_searched_for(empty: Service) -> None:
+    client = client_of(empty)
+    send(client, "dash.csv", TABLE.replace("price", "-price").encode())
+    door = "table --data uploads/dash.csv --target"
+    for name, case in (("one", f"{door} -price"), ("two", f"{door}=-price")):
+        job = empty.queue.submit(study_request({"case": case, "name": name}, empty.shelf), "ann")
+        typed = as_typed(words_of(job, empty.workplace, empty.shelf, 1), job.options)
+        arguments = study_parser("table").parse_args(typed[2:])
+        assert arguments.target == "-price"
+        assert reference_of(arguments, "table") == empty.shelf.reference(case)
 
 
 def test_what_the_owner_has_put_there_is_offered(tmp_path: Path) -> None:

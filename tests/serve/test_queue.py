@@ -19,6 +19,8 @@ from tuner.study.store import open_storage, refuse_another_database
 from tuner.workplace import Workplace, database_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import Engine
 
 
@@ -246,6 +248,9 @@ def test_an_unknown_job_is_named(queue: Queue) -> None:
         ({"case": "housing", "fix": "depth=1"}, "fix takes a list"),
         ({"case": "housing", "fix": ["nonsense=1"]}, "no hyperparameter 'nonsense'"),
         ({"case": "housing", "tries": ["dropout=7"]}, "--try dropout=7 is out of range"),
+        ({"case": "housing", "metric": ""}, "metric: got ''; it takes a name"),
+        ({"case": "housing", "metric": "acuracy"}, "no metric 'acuracy'; did you mean 'accuracy'?"),
+        ({"case": "housing", "metric": "--storage=sqlite:///x"}, "no metric '--storage=sqlite"),
         ({"case": "housing", "storage": "x"}, "no option 'storage'"),
         ({"case": "../../x.py"}, "no case '../../x.py'"),
     ],
@@ -254,6 +259,15 @@ def test_what_cannot_be_run_is_refused_at_once(asked: dict[str, object], said: s
     with pytest.raises(UsageError) as refused:
         study_request(asked, Shelf())
     assert said in str(refused.value)
+
+
+def test_the_file_of_an_owner_may_have_metrics_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").touch()
+    shelf = Shelf(tmp_path)
+    request = study_request({"case": "mine", "metric": "of my own"}, shelf)
+    assert request.options["metric"] == "of my own"
+    with pytest.raises(UsageError, match="it takes a name"):
+        study_request({"case": "mine", "metric": " "}, shelf)
 
 
 def test_no_value_is_taken_for_an_option(queue: Queue) -> None:

@@ -58,6 +58,12 @@ def until_done(client: httpx.Client, study: str = "tiny") -> dict[str, Any]:
     return found
 
 
+def test_the_web_process_starts_without_torch() -> None:
+    code = "import sys, tuner.commands.serve, tuner.serve.app; print('torch' in sys.modules)"
+    words = [sys.executable, "-c", code]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
 @pytest.mark.slow
 def test_a_watcher_does_not_hold_its_end(tmp_path: Path) -> None:
     with served(tmp_path / "home") as (process, client):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.bundle.bundle import checked_manifest, read_manifest
+from tuner.bundle.manifest import checked_manifest, read_manifest
 from tuner.depot.bucket import PACKED, take
 from tuner.depot.packing import unpack
 from tuner.depot.s3 import is_s3

@@ -18,6 +18,7 @@ from tuner.case.outline import contents_of
 from tuner.case.reference import DOORS, door_of, is_file, options_of
 from tuner.case.source import package_of
 from tuner.errors import CaseError, UsageError, unknown_name
+from tuner.naming import last_words, option_words
 
 
 def case_names() -> list[str]:
@@ -63,10 +64,10 @@ def _instead(reference: str) -> UsageError | None:
         if reference and path.is_dir():
             found = _of_folder(path)
         elif path.is_file():
-            command = shlex.join(["tuner", "study", "table", "--data", reference])
+            command = shlex.join(["tuner", "study", "table", *option_words("--data", reference)])
             found = f"is a file. For rows of a table, type: {command} --target COLUMN"
         elif path.with_name(f"{path.name}.py").is_file():
-            command = shlex.join(["tuner", "study", f"{reference}.py"])
+            command = shlex.join(["tuner", "study", *last_words(f"{reference}.py")])
             found = f"is not a case, but there is such a file; type: {command}"
     return None if found is None else UsageError(f"{reference} {found}")
 
@@ -77,9 +78,9 @@ def _of_folder(folder: Path) -> str:
         within = contents_of(path)
         if within.may_have_case or within.loops:
             named = str(path) if within.may_have_case else f"{path}:{within.loops[0]}"
-            command = shlex.join(["tuner", "study", named])
+            command = shlex.join(["tuner", "study", *last_words(named)])
             return f"is a folder. For the case or loop in it, name its file; type: {command}"
-    command = shlex.join(["tuner", "study", "images", "--data", str(folder)])
+    command = shlex.join(["tuner", "study", "images", *option_words("--data", folder)])
     return f"is a folder. For pictures in a folder of each class, type: {command}"
 
 

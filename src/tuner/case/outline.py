@@ -8,17 +8,21 @@ nothing is said, and the case has to be imported to know.
 from __future__ import annotations
 
 import ast
-import warnings
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.assignments import Drawn
+from tuner.case.syntax import syntax_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 LOOPS = ("objective", "train")  # what the function of a loop is usually called
 ORDER = ("low", "high", "step")  # of the arguments after the name, as far as they may stand
+# Importing the file says which of them it was, and why.
+UNREADABLE = (OSError, ValueError, SyntaxError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,9 @@ class Contents:
 
 def contents_of(path: Path) -> Contents:
     """Return what a file defines; one that cannot be read may define a case."""
-    tree = _tree_of(path)
-    if tree is None:
+    try:
+        tree = syntax_of(path.read_bytes())
+    except UNREADABLE:
         return Contents(may_have_case=True)
     names = {
         name
@@ -69,24 +74,22 @@ def needed_arguments(function: ast.FunctionDef) -> list[ast.arg]:
     return arguments[: len(arguments) - len(function.args.defaults)]
 
 
-def outline_of(path: Path) -> dict[str, Drawn | None] | None:
+def outline_of(path: Path) -> Mapping[str, Drawn | None] | None:
     """Return what each hyperparameter of a case file can be; None where the file does not tell.
 
-    A value is None where the file computes what the hyperparameter can be.
+    A value is None where the file computes what the hyperparameter can be. An unchanged file is
+    parsed once: a server is asked for the same few again and again.
     """
-    tree = _tree_of(path)
-    suggest = None if tree is None else _suggest_of(tree)
-    return None if suggest is None else _drawn_in(suggest)
-
-
-def _tree_of(path: Path) -> ast.Module | None:
-    """Return a file's syntax; None: it cannot be read, and importing it will say why."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(path.read_bytes(), str(path))
-    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return _outline_in(path.read_bytes())
+    except UNREADABLE:
         return None
+
+
+@lru_cache(maxsize=256)
+def _outline_in(content: bytes) -> Mapping[str, Drawn | None] | None:
+    suggest = _suggest_of(syntax_of(content))
+    return None if suggest is None else _drawn_in(suggest)
 
 
 def _suggest_of(tree: ast.Module) -> ast.FunctionDef | None:

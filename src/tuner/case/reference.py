@@ -13,6 +13,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuner.naming import option_words
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -57,14 +59,24 @@ def to_door(door: str, options: Mapping[str, str]) -> str:
 def options_of(reference: str) -> dict[str, str]:
     """Return the options that a reference to a door gives it, by their names.
 
+    Each is written as `--name value`, as `to_door` does, or as `--name=value`.
+
     Raises:
-        ValueError: the text was not written by `to_door`.
+        ValueError: the text is not written so.
     """
-    words = shlex.split(reference)[1:]
-    names, values = words[::2], words[1::2]
-    return {name.removeprefix("--"): value for name, value in zip(names, values, strict=True)}
+    words, options = shlex.split(reference)[1:], dict[str, str]()
+    while words:
+        name, joined, value = words.pop(0).removeprefix("--").partition("=")
+        if not joined and not words:
+            raise ValueError(f"--{name} has no value")
+        options[name] = value if joined else words.pop(0)
+    return options
 
 
 def as_words(reference: str) -> list[str]:
     """Return a reference as the words of a command line."""
-    return shlex.split(reference) if door_of(reference) else [reference]
+    door = door_of(reference)
+    if door is None:
+        return [reference]
+    given = options_of(reference).items()
+    return [door, *(word for name, value in given for word in option_words(f"--{name}", value))]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import door_of, is_file, is_loop, parts_of_loop
+from tuner.case.syntax import syntax_of
 from tuner.errors import CaseError
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _read(path: Path) -> _Module:
 def _parsed(content: bytes, suffix: str) -> _Module:
     if suffix != ".py":
         return _Module(hashlib.sha256(content).hexdigest()[:DIGITS], ())
-    tree = ast.parse(content)
+    tree = syntax_of(content)
     imported: list[tuple[int, str, tuple[str, ...]]] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

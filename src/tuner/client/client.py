@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal, Unpack, cast
 
 from typing_extensions import TypedDict
 
-from tuner.client.transport import SECONDS, Transport
+from tuner.client import answers
+from tuner.client.transport import JSON, SECONDS, Transport
 from tuner.client.uploading import upload
 
 if TYPE_CHECKING:
@@ -14,9 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from tuner.client import answers
-
 LOCAL = "http://127.0.0.1:8080"
+REPORTS = {"md": "text/plain", "html": "text/html", "json": JSON}  # media types
 AT_REST = frozenset({"paused", "done", "failed", "cancelled"})  # states of a job
 
 
@@ -47,8 +47,8 @@ class StudyOptions(TypedDict, total=False):
 class Client:
     """Asks one service. What it returns is typed in `tuner.client.answers`.
 
-    Every method raises ServiceError where the service refuses, in the words of the command line, or
-    cannot be reached.
+    Every method raises ServiceError where the service refuses, in the words of the command line,
+    cannot be reached, or is something else.
 
     Args:
         url: address of the service.
@@ -80,11 +80,11 @@ class Client:
         """
         headers = {} if key is None else {"Idempotency-Key": key}
         body = {**({} if case is None else {"case": case}), **options}
-        return cast("answers.Job", self._to.post("studies", body=body, headers=headers))
+        return self._to.post(answers.Job, "studies", body=body, headers=headers)
 
     def data(self) -> list[str]:
         """Return the data for tables and pictures that the service has, by name."""
-        found: answers.Data = self._to.get("data")
+        found = self._to.get(answers.Data, "data")
         return found["data"]
 
     def send(self, path: Path) -> str:
@@ -116,19 +116,18 @@ class Client:
     ) -> Iterator[answers.StudyRow]:
         """Yield the studies that `studies` returns; the service is asked as they are needed."""
         asked = {"q": words, "state": state, "tag": tag, "archived": str(archived).lower()}
-        return cast("Iterator[answers.StudyRow]", self._to.rows("studies", asked))
+        return cast("Iterator[answers.StudyRow]", self._to.rows(answers.Studies, "studies", asked))
 
     def study(self, name: str) -> answers.Study:
         """Return a study as it is now."""
-        return cast("answers.Study", self._to.get("studies", name))
+        return self._to.get(answers.Study, "studies", name)
 
     def watch(self, name: str) -> Iterator[answers.Study]:
         """Yield a study as it is now, and each time it has changed, until its job is at rest.
 
         A broken connection is made again, and misses nothing that lasts.
         """
-        for event in self._to.events("studies", name, "events"):
-            study = cast("answers.Study", event.data)
+        for study in self._to.events(answers.Study, "studies", name, "events"):
             yield study
             if study["job"] and study["job"]["state"] in AT_REST:
                 return
@@ -147,12 +146,11 @@ class Client:
 
     def extend(self, name: str, trials: int) -> answers.Job:
         """Have a study end with this number of finished trials."""
-        found = self._to.post("studies", name, "total", body={"trials": trials})
-        return cast("answers.Job", found)
+        return self._to.post(answers.Job, "studies", name, "total", body={"trials": trials})
 
     def add_try(self, name: str, values: str) -> answers.Job:
         """Have a configuration, NAME=VALUE,..., trained as the next trial."""
-        return cast("answers.Job", self._to.post("studies", name, "tries", body={"try": values}))
+        return self._to.post(answers.Job, "studies", name, "tries", body={"try": values})
 
     def begin_child(
         self, name: str, child: str, fix: Sequence[str] = (), *, accept_changes: bool = False
@@ -167,50 +165,50 @@ class Client:
             accept_changes: take trials over although the code of the case has changed since.
         """
         body = {"name": child, "fix": list(fix), "accept_changes": accept_changes}
-        return cast("answers.Job", self._to.post("studies", name, "children", body=body))
+        return self._to.post(answers.Job, "studies", name, "children", body=body)
 
     def prioritise(self, name: str, priority: Literal["low", "normal", "high"]) -> answers.Job:
         """Have a study start before those of a lower priority; only an admin gives high."""
-        found = self._to.post("studies", name, "priority", body={"priority": priority})
-        return cast("answers.Job", found)
+        body = {"priority": priority}
+        return self._to.post(answers.Job, "studies", name, "priority", body=body)
 
     def tag(self, name: str, *tags: str) -> list[str]:
         """Give a study tags, in place of those it has; return them sorted."""
-        found: answers.Tags = self._to.post("studies", name, "tags", body={"tags": tags})
+        found = self._to.post(answers.Tags, "studies", name, "tags", body={"tags": tags})
         return found["tags"]
 
     def archive(self, name: str) -> None:
         """Put a study out of the way."""
-        self._to.post("studies", name, "archive", body={})
+        self._to.post(answers.Archived, "studies", name, "archive", body={})
 
     def unarchive(self, name: str) -> None:
         """Have an archived study in the list again."""
-        self._to.post("studies", name, "unarchive", body={})
+        self._to.post(answers.Archived, "studies", name, "unarchive", body={})
 
     def plan_deletion(self, name: str) -> answers.Deletion:
         """Return what the deletion of a study would take away and free; delete nothing."""
-        return cast("answers.Deletion", self._to.get("studies", name, "deletion"))
+        return self._to.get(answers.Deletion, "studies", name, "deletion")
 
     def delete(self, name: str) -> answers.Job:
         """Have a study deleted, with all that belongs to it."""
-        return cast("answers.Job", self._to.post("studies", name, "deletion", body={}))
+        return self._to.post(answers.Job, "studies", name, "deletion", body={})
 
     def machine(self) -> answers.Machine:
         """Return workers, queue and disk."""
-        return cast("answers.Machine", self._to.get("machine"))
+        return self._to.get(answers.Machine, "machine")
 
     def waste(self, days: int = 0) -> answers.WasteFound:
         """Return what may go and was not changed for so many days; remove nothing."""
-        return cast("answers.WasteFound", self._to.get("machine", "waste", days=str(days)))
+        return self._to.get(answers.WasteFound, "machine", "waste", days=str(days))
 
     def clean(self, days: int = 0, what: Sequence[str] | None = None) -> answers.Job:
         """Have removed what may go, or only what is named of it."""
         body = {"days": days, **({} if what is None else {"what": list(what)})}
-        return cast("answers.Job", self._to.post("machine", "clean", body=body))
+        return self._to.post(answers.Job, "machine", "clean", body=body)
 
     def upkeep(self) -> answers.Upkeep:
         """Return when the service cleans up by itself, and how much a study may keep."""
-        return cast("answers.Upkeep", self._to.get("machine", "upkeep"))
+        return self._to.get(answers.Upkeep, "machine", "upkeep")
 
     def set_upkeep(self, *, every: int, older_than: int, budget: int) -> answers.Upkeep:
         """Set it.
@@ -221,7 +219,7 @@ class Client:
             budget: MiB that a study may keep; 0: any.
         """
         body = {"every": every, "older_than": older_than, "budget": budget}
-        return cast("answers.Upkeep", self._to.post("machine", "upkeep", body=body))
+        return self._to.post(answers.Upkeep, "machine", "upkeep", body=body)
 
     def retrain(
         self,
@@ -236,27 +234,27 @@ class Client:
             models: networks in it that differ in their seeds alone; from 2 on it is an ensemble.
         """
         body = {"arm": arm, "models": models}
-        return cast("answers.Job", self._to.post("studies", name, "models", body=body))
+        return self._to.post(answers.Job, "studies", name, "models", body=body)
 
     def trials(self, name: str) -> list[answers.Trial]:
         """Return all trials of a study."""
-        found: answers.Trials = self._to.get("studies", name, "trials")
+        found = self._to.get(answers.Trials, "studies", name, "trials")
         return found["trials"]
 
     def trials_csv(self, name: str) -> str:
         """Return all trials of a study as a table."""
-        return self._to.bytes_of("studies", name, "trials.csv").decode()
+        return self._to.text_of("text/csv", "studies", name, "trials.csv")
 
     def report(self, name: str, kind: Literal["md", "html", "json"] = "md") -> str:
         """Return the report of a study that has ended."""
-        return self._to.bytes_of("studies", name, "reports", f"report.{kind}").decode()
+        return self._to.text_of(REPORTS[kind], "studies", name, "reports", f"report.{kind}")
 
     def compare(self, first: str, second: str, *more: str) -> answers.Comparison:
         """Return what differs between studies, eight at most, and which are better than the first.
 
         An interval allows for as many comparisons as are made at once.
         """
-        return cast("answers.Comparison", self._to.get("compare", study=[first, second, *more]))
+        return self._to.get(answers.Comparison, "compare", study=[first, second, *more])
 
     def jobs(self) -> list[answers.Job]:
         """Return all jobs, newest first."""
@@ -264,24 +262,24 @@ class Client:
 
     def each_job(self) -> Iterator[answers.Job]:
         """Yield all jobs, newest first; the service is asked as they are needed."""
-        return cast("Iterator[answers.Job]", self._to.rows("jobs", {}))
+        return cast("Iterator[answers.Job]", self._to.rows(answers.Jobs, "jobs", {}))
 
     def models(self) -> list[answers.Model]:
         """Return all models."""
-        found: answers.Models = self._to.get("models")
+        found = self._to.get(answers.Models, "models")
         return found["models"]
 
     def model(self, study: str, bundle: str) -> answers.ModelDetails:
         """Return a model with its manifest, and whether its gain is proven."""
-        return cast("answers.ModelDetails", self._to.get("models", study, bundle))
+        return self._to.get(answers.ModelDetails, "models", study, bundle)
 
     def download(self, study: str, bundle: str, path: Path) -> None:
         """Write a model into a ZIP file."""
-        path.write_bytes(self._to.bytes_of("models", study, bundle, "download"))
+        path.write_bytes(self._to.bytes_of("application/zip", "models", study, bundle, "download"))
 
     def predict(self, study: str, bundle: str, file: bytes) -> list[dict[str, Any]]:
         """Return what a model says of an image, or of the rows of a CSV."""
-        found: answers.Predictions = self._to.post("models", study, bundle, "predict", body=file)
+        found = self._to.post(answers.Predictions, "models", study, bundle, "predict", body=file)
         return found["predictions"]
 
     def promote(
@@ -293,25 +291,23 @@ class Client:
     ) -> answers.Promotion:
         """Have an alias mean a model; a reason is needed where its gain is not proven."""
         body = {"alias": alias, "reason": reason}
-        return cast(
-            "answers.Promotion", self._to.post("models", study, bundle, "promote", body=body)
-        )
+        return self._to.post(answers.Promotion, "models", study, bundle, "promote", body=body)
 
     def roll_back(self, case: str, reason: str) -> answers.Promotion:
         """Have the model of a case be current again that was so before."""
-        found = self._to.post("cases", case, "roll-back", body={"reason": reason})
-        return cast("answers.Promotion", found)
+        body = {"reason": reason}
+        return self._to.post(answers.Promotion, "cases", case, "roll-back", body=body)
 
     def current(self, case: str, at: str | None = None) -> answers.Promotion:
         """Return which model of a case is current, or was at a date or a time (ISO 8601)."""
         when = {} if at is None else {"at": at}
-        return cast("answers.Promotion", self._to.get("cases", case, "current", **when))
+        return self._to.get(answers.Promotion, "cases", case, "current", **when)
 
     def ledger(self, case: str | None = None) -> list[answers.Promotion]:
         """Return the ledger of promotions, newest first."""
         which = {} if case is None else {"case": case}
-        found: answers.Ledger = self._to.get("ledger", **which)
+        found = self._to.get(answers.Ledger, "ledger", **which)
         return found["ledger"]
 
     def _steer(self, name: str, act: str) -> answers.Job:
-        return cast("answers.Job", self._to.post("studies", name, act, body={}))
+        return self._to.post(answers.Job, "studies", name, act, body={})

@@ -6,12 +6,14 @@ import http.client
 import ipaddress
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
+from tuner.client.reading import A, another, read
 from tuner.errors import ServiceError, UsageError, first_line
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ SECONDS = 60.0  # without a byte; a stream of events has one every 15 seconds
 MOST_ATTEMPTS = 6  # to reach a service again that was watched
 LONGEST_PAUSE = 15.0  # seconds between two of them
 JSON, BYTES = "application/json", "application/octet-stream"
+EVENTS = "text/event-stream"
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -38,10 +41,11 @@ class Event:
 
     Attributes:
         id: with which a later request continues after it.
+        data: JSON.
     """
 
     id: str
-    data: Any
+    data: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,43 +79,56 @@ class Transport:
         object.__setattr__(self, "top", self.top.rstrip("/"))
         object.__setattr__(self, "_opener", build_opener(_NoRedirects, *proxies))
 
-    def get(self, *parts: str, **query: str | Sequence[str]) -> Any:
+    def get(self, shape: type[A], *parts: str, **query: str | Sequence[str]) -> A:
         """Return the JSON at a path.
 
         Raises:
-            ServiceError: the service refuses, or cannot be reached.
+            ServiceError: the service refuses, cannot be reached, or is something else.
         """
-        return json.loads(self.bytes_of(*parts, **query))
+        with self._open(self._request(parts, query), JSON) as answer:
+            return self._read_json(shape, answer)
 
-    def rows(self, what: str, asked: Mapping[str, str]) -> Iterator[Any]:
+    def rows(self, shape: type[A], what: str, asked: Mapping[str, str]) -> Iterator[Any]:
         """Yield the rows of a long list; the service is asked for a part when it is needed.
 
         Raises:
             ServiceError: as `get` does.
         """
-        query, cursor = {**asked, "limit": str(ROWS)}, None
+        query = {**asked, "limit": str(ROWS)}
         while True:
-            found = self.get(what, **query, **({} if cursor is None else {"cursor": cursor}))
+            found = self.get(shape, what, **query)
             yield from found[what]
-            cursor = found["next"]
-            if cursor is None:
+            if found["next"] is None:
                 return
+            query["cursor"] = str(found["next"])
 
-    def bytes_of(self, *parts: str, **query: str | Sequence[str]) -> bytes:
+    def bytes_of(self, kind: str, *parts: str) -> bytes:
         """Return the bytes at a path.
+
+        Args:
+            kind: that they have to be of: a media type.
 
         Raises:
             ServiceError: as `get` does.
         """
-        with self._open(self._request(parts, query)) as answer:
+        with self._open(self._request(parts, {}), kind) as answer:
             return self._read(answer)
+
+    def text_of(self, kind: str, *parts: str) -> str:
+        """Return the text at a path, as `bytes_of` does."""
+        with self._open(self._request(parts, {}), kind) as answer:
+            try:
+                return self._read(answer).decode()
+            except UnicodeDecodeError:
+                raise another(self.top, "bytes that are no text", answer.status) from None
 
     def post(
         self,
+        shape: type[A],
         *parts: str,
         body: Mapping[str, Any] | bytes,
         headers: Mapping[str, str] | None = None,
-    ) -> Any:
+    ) -> A:
         """Send JSON, or bytes as they are; return the JSON that comes back.
 
         Raises:
@@ -123,10 +140,10 @@ class Transport:
         request.add_header("Content-Type", BYTES if raw else JSON)
         for name, value in (headers or {}).items():
             request.add_header(name, value)
-        with self._open(request) as answer:
-            return json.loads(self._read(answer))
+        with self._open(request, JSON) as answer:
+            return self._read_json(shape, answer)
 
-    def send(self, file: BinaryIO, size: int, *parts: str, **query: str) -> Any:
+    def send(self, shape: type[A], file: BinaryIO, size: int, *parts: str, **query: str) -> A:
         """Send a file as it is, piece by piece; return the JSON that comes back.
 
         Raises:
@@ -136,31 +153,38 @@ class Transport:
         request.data = file
         request.add_header("Content-Type", BYTES)
         request.add_header("Content-Length", str(size))
-        with self._open(request) as answer:
-            return json.loads(self._read(answer))
+        with self._open(request, JSON) as answer:
+            return self._read_json(shape, answer)
 
-    def events(self, *parts: str, last: str | None = None) -> Iterator[Event]:
-        """Yield events as they come; after a break, those that were missed, without an end.
+    def events(self, shape: type[A], *parts: str, last: str | None = None) -> Iterator[A]:
+        """Yield what events say as they come; after a break, those that were missed, without end.
 
         Raises:
-            ServiceError: the service refuses, or cannot be reached again.
+            ServiceError: the service refuses, cannot be reached again, or is something else.
         """
-        failed = 0
+        failed = 0  # in a row: a stream that broke off, or that ended without a sign of life
         while True:
             request = self._request(parts, {})
             if last is not None:
                 request.add_header("Last-Event-ID", last)
             try:
-                with self._open(request) as answer:
+                with (
+                    suppress(OSError, http.client.HTTPException),
+                    self._open(request, EVENTS) as answer,
+                ):
                     for event in _events(answer):
-                        failed, last = 0, event.id
-                        yield event
+                        failed = 0
+                        if event is not None:
+                            last = event.id
+                            yield read(shape, event.data, self.top, answer.status)
             except ServiceError as error:
                 if error.status is not None or failed >= MOST_ATTEMPTS:
                     raise
-            except (OSError, http.client.HTTPException):
-                if failed >= MOST_ATTEMPTS:
-                    raise ServiceError(f"the service at {self.top} has gone") from None
+            if failed >= MOST_ATTEMPTS:
+                raise ServiceError(
+                    f"the service at {self.top} has gone: its stream of events has ended "
+                    f"{failed + 1} times in a row"
+                )
             time.sleep(min(LONGEST_PAUSE, 2.0**failed / 2))
             failed += 1
 
@@ -172,12 +196,13 @@ class Transport:
             request.add_unredirected_header("Authorization", f"Bearer {self.token}")
         return request
 
-    def _open(self, request: Request) -> HTTPResponse:
+    def _open(self, request: Request, kind: str) -> HTTPResponse:
+        """Return an answer that has this media type."""
         try:
             answer: HTTPResponse = self._opener.open(request, timeout=self.timeout)
         except HTTPError as error:
             with error:
-                raise ServiceError(_reason(error, self.top), error.code) from None
+                raise _refusal(error, self.top) from None
         except (OSError, http.client.HTTPException) as error:
             why = error.reason if isinstance(error, URLError) else error
             said = first_line(why) if isinstance(why, BaseException) else str(why)
@@ -185,7 +210,13 @@ class Transport:
                 f"the service at {self.top} cannot be reached: {said}. Is it running? Start it "
                 "with: tuner serve"
             ) from None
+        if (found := answer.headers.get_content_type()) != kind:
+            with answer:
+                raise another(self.top, found, answer.status)
         return answer
+
+    def _read_json(self, shape: type[A], answer: HTTPResponse) -> A:
+        return read(shape, self._read(answer), self.top, answer.status)
 
     def _read(self, answer: HTTPResponse) -> bytes:
         try:
@@ -196,27 +227,31 @@ class Transport:
             ) from None
 
 
-def _events(answer: HTTPResponse) -> Iterator[Event]:
-    """Read a stream (HTML Living Standard, 9.2) as the service writes it: one line of data each."""
+def _events(answer: HTTPResponse) -> Iterator[Event | None]:
+    """Read a stream (HTML Living Standard, 9.2) as the service writes it: one line of data each.
+
+    What is not an event, yielded as None, is a sign of life.
+    """
     mark, data = "", ""
     for raw in answer:
-        line = raw.decode().rstrip("\n")
+        line = raw.decode(errors="replace").rstrip("\n")
         if line.startswith("id: "):
             mark = line.removeprefix("id: ")
         elif line.startswith("data: "):
             data = line.removeprefix("data: ")
         elif not line and data:
-            yield Event(mark, json.loads(data))
+            yield Event(mark, data)
             data = ""
+        elif line.startswith(":"):
+            yield None
 
 
-def _reason(error: HTTPError, top: str) -> str:
+def _refusal(error: HTTPError, top: str) -> ServiceError:
     """Return what a problem document says, or what there is in place of one."""
     try:
-        found = json.loads(error.read())
-        return str(found["detail"])
-    except (OSError, ValueError, LookupError, TypeError, http.client.HTTPException):
-        return f"{top} answered {error.code} {error.reason}, and not as a service of tuner's does"
+        return ServiceError(str(json.loads(error.read())["detail"]), error.code)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, http.client.HTTPException):
+        return another(top, f"{error.code} {error.reason}", error.code)
 
 
 def _is_this_machine(host: str) -> bool:

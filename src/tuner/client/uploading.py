@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from tuner.client import answers
 from tuner.errors import UsageError, first_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tuner.client import answers
     from tuner.client.transport import Transport
 
 LETTERS = 12  # of a file's SHA-256, in the name that it is sent under
@@ -28,7 +28,7 @@ def upload(to: Transport, path: Path) -> str:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:LETTERS]
             size = file.tell()
             name = f"{path.stem}-{digest}{path.suffix.lower()}"
-            there: answers.Data = to.get("data")
+            there = to.get(answers.Data, "data")
             kept = f"uploads/{name.removesuffix('.zip')}"
             if kept in there["data"]:
                 return kept
@@ -38,7 +38,7 @@ def upload(to: Transport, path: Path) -> str:
                     f"{there['most_bytes'] / 2**20:.0f} MiB at most"
                 )
             file.seek(0)
-            sent: answers.Sent = to.send(file, size, "data", name=name)
+            sent = to.send(answers.Sent, file, size, "data", name=name)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {first_line(error)}") from error
     return sent["data"]

@@ -7,7 +7,7 @@ import math
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.reference import is_file, is_loop
+from tuner.case.reference import is_loop
 from tuner.commands.tables import text_of
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.report.scored import metric_in
@@ -166,13 +166,9 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
         else:
             more = ["--trials", str(2 * facts["trials"]["total"])]
         return f"{shlex.join([*words, *more])}   # continue the search"
-    where = f" {facts['where']}" if facts["where"] else ""
-    case = facts["reference"]
-    own = f" --case {shlex.quote(case)}" if is_file(case) or is_loop(case) else ""
-    study = shlex.quote(facts["study"])
     if not facts["ablation"]:
-        return f"tuner ablate {study}{own}{where}   # which change made the difference?"
-    return f"tuner retrain {study}{own}{where}   # save the model"
+        return f"{ablate_command(facts)}   # which change made the difference?"
+    return f"{retrain_command(facts)}   # save the model"
 
 
 def _without_tries(command: str, trials: int) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+WITHOUT_VALUE = re.compile(r"argument (?P<options>\S+): expected one argument")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
@@ -37,7 +38,22 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the program with what is wrong, and with the options that do not exist."""
-        super().error(". ".join(filter(None, (message, *self._unknown_options()))))
+        said = (message, *self._dashed_values(message), *self._unknown_options())
+        super().error(". ".join(filter(None, said)))
+
+    def _dashed_values(self, message: str) -> list[str]:
+        """Say how a value that begins with a dash is written, where one was typed."""
+        wanting = WITHOUT_VALUE.fullmatch(message)
+        if wanting is None:
+            return []
+        known = (*OPTION.findall(self.format_usage()), "-h", "--help", "--")
+        return [
+            f"A value that begins with a dash is written {option}={value}"
+            for option, value in zip(self._typed, self._typed[1:], strict=False)
+            if option in wanting["options"].split("/")
+            and value.startswith("-")
+            and value.partition("=")[0] not in known
+        ]
 
     def _unknown_options(self) -> list[str]:
         """Say which options were typed that there are not, and which were meant."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tuner.commands.names import check_stored_study
 from tuner.commands.options import add_workplace, workplace_of
 from tuner.commands.parsing import Parser
-from tuner.naming import folder_name
+from tuner.naming import folder_name, option_words
 
 if TYPE_CHECKING:
     import argparse
@@ -40,6 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     rename_study(workplace_of(arguments), arguments.study, arguments.new)
     console().print(
         f"Study {arguments.study!r} is now {arguments.new!r}. To continue it, add "
-        f"--name {shlex.quote(arguments.new)} to its command."
+        f"{shlex.join(option_words('--name', arguments.new))} to its command."
     )
     return 0

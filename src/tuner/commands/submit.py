@@ -14,6 +14,7 @@ from tuner.commands.parsing import Parser
 from tuner.commands.sending import with_data
 from tuner.commands.study import add_budget, add_repeatability, add_space
 from tuner.errors import UsageError
+from tuner.naming import last_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.watch:
         return follow(client.watch(job["study"]))
     where = [] if arguments.url == made.get_default("url") else ["--url", arguments.url]
-    print(f"To watch it:\n  {shlex.join(['tuner', 'watch', *where, job['study']])}")
+    print(f"To watch it:\n  {shlex.join(['tuner', 'watch', *where, *last_words(job['study'])])}")
     return 0
 
 

@@ -13,6 +13,7 @@ from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import is_open, looks_at
 from tuner.evidence.price import price_of_test
 from tuner.evidence.proof import Proof
+from tuner.evidence.race import ROUNDS
 from tuner.evidence.racing import race_on_fresh_folds
 from tuner.evidence.trainings import Trainings
 from tuner.seeds import Stream
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from tuner.evidence.race import Race
     from tuner.study.configuration import StudyConfig
 
-ROUNDS = 6  # of the race, where nobody asks for another number of seeds
+
 # Of a confirmation, when it continues between its looks; and what it keeps of its test.
 OF_PLAN = ("price", "rivals", "untrained_rivals")
 OF_TEST = (*OF_PLAN, "seeds", "stream", "most", "plan", "untested")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Scores = Sequence[float | None]
     Scoring = Callable[[Sequence[int], int], Scores]
 
-
+ROUNDS = 6  # of a race, where nobody asks for another number of seeds
 AT_ONCE = 2  # rounds: a candidate that diverges in the first has trained the second in vain
 
 

@@ -9,9 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.bundle.bundle import rename_study_in
+from tuner.bundle.manifest import rename_study_in
 from tuner.depot.contract import MANIFEST
 from tuner.errors import StudyError
+from tuner.naming import option_words
 from tuner.runs.belongings import folders_of, placebo_of
 from tuner.runs.holding import at_work
 from tuner.runs.publishing import write_and_publish
@@ -111,4 +112,4 @@ def _renamed(command: str, new: str) -> str:
             next(words, None)
         elif not word.startswith("--name="):
             kept.append(word)
-    return shlex.join([*kept, "--name", new])
+    return shlex.join([*kept, *option_words("--name", new)])

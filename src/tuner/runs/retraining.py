@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
-from tuner.bundle.bundle import refuse_to_replace, write_bundle
+from tuner.bundle.manifest import refuse_to_replace, write_bundle
 from tuner.case.contract import shape_of
 from tuner.data.reading import BY_CASE, BY_COLUMNS, UNKNOWN
 from tuner.data.tensors import checksum_in

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tuner.evidence.confirmation import ROUNDS
 from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.price import price_of
+from tuner.evidence.race import ROUNDS
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.runs.allowance import allow, seconds_of_guesses
 from tuner.runs.budget import Budget, enough_by, forget_the_end

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tuner.case.assignments import literal, split_pairs
+from tuner.naming import option_words
 from tuner.runs.settings import StudySettings
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def command_of(settings: StudySettings, home: str | Path | None, storage: str | 
         value = getattr(settings, name)
         within_time = name == "trials" and settings.budget is not None  # --budget has another
         if value != default[name] or within_time:
-            option = name.replace("_", "-")
-            words += [f"--{option}", "auto" if value is None else str(value)]
+            option = f"--{name.replace('_', '-')}"
+            words += option_words(option, "auto" if value is None else value)
     if settings.budget is not None:
         words += ["--budget", f"{math.ceil(settings.budget)}s"]
     several = {
@@ -47,10 +48,12 @@ def command_of(settings: StudySettings, home: str | Path | None, storage: str | 
         "--baseline": settings.baseline,
         "--recipe": settings.recipe,
     }
-    words += [word for name, ones in several.items() for one in ones for word in (name, one)]
+    words += [
+        word for name, ones in several.items() for one in ones for word in option_words(name, one)
+    ]
     for name, limit in asdict(settings.limits).items():
         if limit is not None:
             words += [f"--max-{name.replace('_', '-')}", str(limit)]
     typed = {"--workers": settings.compute.workers, "--home": home, "--storage": storage}
-    words += [word for name, value in typed.items() if value for word in (name, str(value))]
+    words += [word for name, value in typed.items() if value for word in option_words(name, value)]
     return shlex.join([*words, *(["--accept-changes"] if settings.accept_changes else [])])

@@ -271,7 +271,7 @@ def routes() -> list[RoleRoute]:
         route(model, _model, "viewer"),
         route(f"{model}/download", download, "viewer"),
         route(f"{model}/promote", _promote, "operator", "POST"),
-        route("/tuner/cases/{case}/roll-back", _roll_back, "operator", "POST"),
+        route("/tuner/cases/{case:path}/roll-back", _roll_back, "operator", "POST"),
         route("/tuner/acts", _acts, "admin"),
         route(LOGIN, _login, None),
         route(LOGIN, _log_in, None, "POST"),

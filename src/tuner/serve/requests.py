@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.assignments import parse_assignments, split_pairs
+from tuner.case.metric_names import check_metric
 from tuner.depot.contract import MOST_MODELS
 from tuner.errors import UsageError, unknown_name
 from tuner.language import said
@@ -69,6 +70,8 @@ def study_request(asked: Mapping[str, Any], shelf: Shelf) -> Request:
     if asked.get("seeds") not in (None, ""):
         options["seeds"] = whole("seeds", asked["seeds"], 0, MOST_SEEDS)
     options |= _rarer(asked)
+    if "metric" in options and not shelf.is_own(case):  # a file may have metrics of its own
+        check_metric(options["metric"])
     space = shelf.space(case)
     if space is not None:
         parse_assignments(space, options["fix"])
@@ -88,7 +91,7 @@ def _rarer(asked: Mapping[str, Any]) -> dict[str, Any]:
         if name in given:
             found[name] = _one_of(name, given[name], values)
     if "metric" in given:
-        found["metric"] = _text("metric", given["metric"])
+        found["metric"] = _named("metric", given["metric"])
     if "max_parameters" in given:
         limit = whole("max_parameters", given["max_parameters"], 1, MOST_PARAMETERS)
         found["max_parameters"] = limit
@@ -199,6 +202,13 @@ def _one_of(name: str, value: object, values: Sequence[str]) -> str:
             )
         )
     return str(value)
+
+
+def _named(name: str, value: object) -> str:
+    text = _text(name, value)
+    if not text.strip():
+        raise UsageError(said("{name}: got {value!r}; it takes a name", name=name, value=value))
+    return text
 
 
 def _above_zero(name: str, value: object) -> float:

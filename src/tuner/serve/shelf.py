@@ -140,7 +140,8 @@ def as_typed(words: Sequence[str], options: Mapping[str, Any]) -> list[str]:
     """Return the words of a command as a person types them.
 
     Args:
-        words: whose last is a case; a door becomes words of its own.
+        words: whose last is a case; it becomes the first, and a door words of its own. What is
+            added later to the command, as a report does, must not stand behind a `--`.
         options: of the job; a study begins with the trials of its `parent`, and has a `budget`.
     """
     if words[0] != "study":
@@ -150,6 +151,4 @@ def as_typed(words: Sequence[str], options: Mapping[str, Any]) -> list[str]:
         for key, name in (("parent", "from"), ("budget", "budget"))
         if options.get(key)
     ]
-    if door_of(words[-1]) is None:
-        return [*words[:-2], *further, *words[-2:]]
     return [words[0], *as_words(words[-1]), *words[1:-2], *further]

@@ -1,6 +1,8 @@
 """What the service answers, as types: its API document is made of them, and clients read them.
 
 Times are seconds since 1970 where they are numbers, ISO 8601 where they are texts; both UTC.
+A client refuses an answer without a field that its type requires. So a field that is added later is
+NotRequired: older services do not have it.
 """
 
 from tuner.client.answers.models import Ledger as Ledger

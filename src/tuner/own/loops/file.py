@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.assignments import written_out
 from tuner.case.outline import needed_arguments
 from tuner.case.reference import parts_of_loop
+from tuner.case.syntax import syntax_of
 from tuner.errors import CaseError, unknown_name
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ def read_loop(reference: str) -> LoopFile:
     """
     path, function = parts_of_loop(reference)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # running it will say so
-            tree = ast.parse(path.read_bytes())
+        tree = syntax_of(path.read_bytes())
     except OSError as error:
         raise CaseError(f"no file {path}; name a Python file and a function: {path}:train") from (
             error

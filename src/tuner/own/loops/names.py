@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from tuner.case.syntax import syntax_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,7 +16,7 @@ def read_by_both(path: Path, function: str, other: str) -> list[str]:
 
     Functions, classes and imported names do not count: what they give is seen only when they run.
     """
-    tree = ast.parse(path.read_bytes())
+    tree = syntax_of(path.read_bytes())
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     variables = {
         target.id

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from tuner.depot.contract import ARTIFACTS
-from tuner.naming import in_one_form
+from tuner.naming import in_one_form, option_words
 from tuner.study.dashboard import dashboard_command
 from tuner.study.store import shown
 from tuner.workplace import Workplace
@@ -24,7 +24,7 @@ def where(workplace: Workplace) -> str:
         return ""
     words = ["--storage", shown(workplace.url)]
     if workplace != Workplace.at(url=workplace.url):
-        words += ["--home", str(workplace.root)]
+        words += option_words("--home", workplace.root)
     return shlex.join(words)
 
 

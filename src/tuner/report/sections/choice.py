@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import is_file, is_loop
 from tuner.language import phrase
+from tuner.naming import last_words
 from tuner.report.sections.ensembles import ensemble_in_words, ensemble_to_use
 from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import code, shell
@@ -118,6 +119,5 @@ def option_for_place(facts: Facts) -> str:
 
 
 def study_word(facts: Facts) -> str:
-    """Return the study's name as a word of a command line."""
-    name = shlex.quote(facts["study"])
-    return f"-- {name}" if facts["study"].startswith("-") else name
+    """Return the study's name as it ends a command line."""
+    return shlex.join(last_words(facts["study"]))

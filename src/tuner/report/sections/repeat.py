@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import as_words
 from tuner.language import phrase
+from tuner.naming import option_words
 from tuner.report.wording import count, in_a_row, shell
 from tuner.study.dashboard import dashboard_command
 
@@ -86,7 +87,7 @@ def _words(facts: Facts) -> list[str]:
     if typed:
         return shlex.split(typed)
     words = ["tuner", "study", *as_words(facts["reference"])]
-    words += ["--name", facts["study"]]
+    words += option_words("--name", facts["study"])
     return [*words, "--seed", str(facts["seed"]), *shlex.split(facts["where"])]
 
 

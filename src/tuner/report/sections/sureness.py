@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.reference import as_words
+from tuner.case.reference import door_of, options_of
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.language import joined, nphrase, phrase
 from tuner.report.recalling import recalled
@@ -174,7 +174,8 @@ def _covered_by_rows(facts: Facts, pair: Facts) -> str:
         )
     else:
         text = phrase("This covers new trainings and new test rows (there were {rows:,}).", **told)
-    if pair.get("knows_groups", True) or "--group" not in as_words(facts["reference"]):
+    door = door_of(facts["reference"])
+    if pair.get("knows_groups", True) or not door or "group" not in options_of(facts["reference"]):
         return text
     counted = phrase(
         "**But each row counts by itself**, though rows of one `--group` may be alike: where they "

@@ -80,7 +80,9 @@ class StudyWish(TypedDict):
     tries: NotRequired[Annotated[Texts, Field(description="NAME=VALUE,... each: trained next")]]
     order: NotRequired[Literal["work", "arrival"]]
     precision: NotRequired[Literal["float32", "bfloat16"] | None]
-    metric: NotRequired[Annotated[Text, Field(description="what is searched for")] | None]
+    metric: NotRequired[
+        Annotated[Text, Field(min_length=1, description="what is searched for")] | None
+    ]
     max_parameters: NotRequired[Annotated[int, Field(ge=1, le=MOST_PARAMETERS)] | None]
     max_latency_ms: NotRequired[
         Annotated[float, Field(gt=0, allow_inf_nan=False, description="for one row")] | None

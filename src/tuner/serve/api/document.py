@@ -52,7 +52,8 @@ def document(routes: Sequence[RoleRoute]) -> dict[str, Any]:
     schemas = {name: schema for (name, _), schema in made.items()}
     paths: dict[str, dict[str, Any]] = {}
     for one, operation in operations:
-        paths.setdefault(one.path, {})[one.method.lower()] = _described(one, operation, schemas)
+        path = paths.setdefault(one.path_format, {})
+        path[one.method.lower()] = _described(one, operation, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "tuner", "version": __version__, "description": WORDS},
@@ -68,7 +69,7 @@ def document(routes: Sequence[RoleRoute]) -> dict[str, Any]:
 def _described(
     route: RoleRoute, operation: Operation, schemas: Mapping[str, Any]
 ) -> dict[str, Any]:
-    name = re.sub(r"\W+", "_", f"{route.method} {route.path}").strip("_").lower()
+    name = re.sub(r"\W+", "_", f"{route.method} {route.path_format}").strip("_").lower()
     found: dict[str, Any] = {
         "operationId": name,
         "summary": operation.words,

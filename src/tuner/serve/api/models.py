@@ -160,13 +160,14 @@ LEDGER = Operation(
 def routes(top: str) -> list[RoleRoute]:
     """Return the routes, under a path."""
     model = f"{top}/models/{{study}}/{{bundle}}"
+    of_case = f"{top}/cases/{{case:path}}"  # a column may have a slash: `table rents.csv price/m2`
     return [
         get(f"{top}/models", _models, "viewer", LISTING),
         get(model, _model, "viewer", SHOWING),
         get(f"{model}/download", download, "viewer", TAKING),
         post(f"{model}/predict", _predict, "viewer", PREDICTING),
         post(f"{model}/promote", _promote, "operator", PROMOTING),
-        get(f"{top}/cases/{{case}}/current", _current, "viewer", CURRENT),
-        post(f"{top}/cases/{{case}}/roll-back", _roll_back, "operator", ROLLING_BACK),
+        get(f"{of_case}/current", _current, "viewer", CURRENT),
+        post(f"{of_case}/roll-back", _roll_back, "operator", ROLLING_BACK),
         get(f"{top}/ledger", _ledger, "viewer", LEDGER),
     ]

@@ -83,4 +83,5 @@ def takes(schema: Mapping[str, Any]) -> str:
             like = " like NAME=VALUE" if "NAME=VALUE" in schema.get("description", "") else ""
             return f"a list of at most {schema['maxItems']} texts{like}"
         case _:
-            return f"a text of at most {schema['maxLength']} letters"
+            least = f"{schema['minLength']} to" if "minLength" in schema else "at most"
+            return f"a text of {least} {schema['maxLength']} letters"
