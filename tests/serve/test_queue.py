@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from threading import Barrier, BrokenBarrierError
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,6 +93,28 @@ def test_a_study_has_one_open_job(queue: Queue) -> None:
         queue.submit(REQUEST, "ann")
     queue.cancel(job.id)
     assert queue.submit(REQUEST, "ann").id != job.id
+
+
+@pytest.mark.parametrize("key", [None, "a key"])
+def test_submissions_at_the_same_moment_make_one_job(engine: Engine, key: str | None) -> None:
+    both = Barrier(2)
+
+    def meet() -> float:
+        """Let both make their job at once, if one does not have to wait for the other."""
+        with suppress(BrokenBarrierError):
+            both.wait(1)
+        return 1000.0
+
+    def submit(who: str) -> int | None:
+        with suppress(UsageError):
+            return Queue(engine, meet).submit(REQUEST, who, key).id
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(submit, ["ann", "bob"]))
+    (job,) = Queue(engine).all()
+    assert found.count(job.id) == (1 if key is None else 2)
+    assert found.count(None) == (1 if key is None else 0)
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import func, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import false, func, select, update
 
 from tuner.errors import UsageError
 from tuner.language import said
 from tuner.serve.leases import AFTER, ENDED, Leases
+from tuner.serve.refusals import refuse_another, refuse_unless, taken
 from tuner.serve.tables import Job
 from tuner.serve.turns import CHORES
-from tuner.serve.words import either, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 Options: TypeAlias = Mapping[str, Any]
 MOST_STARTS = 3  # of a process that dies each time
 SHOWN_CHORES = 10
+SUBMITTING = 0x7375626D6974  # names the lock on a server under which jobs are made: "submit"
 
 
 class Queue(Leases):
@@ -43,13 +43,12 @@ class Queue(Leases):
             UsageError: another job is at work on that study, or the key belongs to another request.
         """
         with self._session() as session:
+            _alone(session)
             if key is not None and (known := session.scalar(select(Job).where(Job.key == key))):
-                return _same(known, request)
-            open_one = session.scalar(
-                select(Job).where(Job.study == request.study, Job.state.not_in(ENDED))
-            )
-            if open_one:
-                raise _taken(open_one)
+                refuse_another(known, request)
+                return known
+            if (other := _open_job(session, request.study)) is not None:
+                raise taken(other)
             job = Job(
                 key=key,
                 kind=request.kind,
@@ -65,12 +64,7 @@ class Queue(Leases):
                 priority=priority,
             )
             session.add(job)
-            try:
-                session.commit()
-            except IntegrityError:  # the same key at the same moment
-                session.rollback()
-                return _same(session.scalars(select(Job).where(Job.key == key)).one(), request)
-            return job
+            return _saved(session, job)
 
     def all(self) -> Sequence[Job]:
         """Return all jobs, newest first."""
@@ -150,7 +144,7 @@ class Queue(Leases):
         """
         with self._session() as session:
             job = _held(session, number)
-            _refuse(job, {"paused", *ENDED}, "resumed")
+            refuse_unless(job, {"paused", *ENDED}, "resumed")
             return self._queued(session, job)
 
     def change(self, number: int, change: Callable[[Options], Options]) -> Job:
@@ -178,7 +172,7 @@ class Queue(Leases):
         """
         with self._session() as session:
             job = _held(session, number)
-            _refuse(job, {"queued", "running", "paused"}, "given another priority")
+            refuse_unless(job, {"queued", "running", "paused"}, "given another priority")
             job.priority = priority
             return _saved(session, job)
 
@@ -206,7 +200,7 @@ class Queue(Leases):
     def _wish(self, number: int, wish: Wish, allowed: set[str]) -> Job:
         with self._session() as session:
             job = _held(session, number)
-            _refuse(job, allowed, {"pause": "paused", "cancel": "cancelled"}[wish])
+            refuse_unless(job, allowed, {"pause": "paused", "cancel": "cancelled"}[wish])
             if job.state == "running":
                 job.wish = wish
             else:
@@ -217,26 +211,6 @@ class Queue(Leases):
     def _queued(self, session: Session, job: Job) -> Job:
         job.state, job.wish, job.starts, job.ended = "queued", "", 0, None
         return _saved(session, job)
-
-
-def _taken(job: Job) -> UsageError:
-    if not job.study:
-        return UsageError(
-            said(
-                "job {id} is {state} and cleans up; wait for its end",
-                id=job.id,
-                state=word(job.state),
-            )
-        )
-    return UsageError(
-        said(
-            "job {id} is {state} for study {study!r}; change or cancel that job, or choose "
-            "another name",
-            id=job.id,
-            state=word(job.state),
-            study=job.study,
-        )
-    )
 
 
 def _saved(session: Session, job: Job) -> Job:
@@ -264,25 +238,24 @@ def _held(session: Session, number: int) -> Job:
     return _job(session, number)
 
 
-def _same(job: Job, request: Request) -> Job:
-    if (job.kind, job.study, job.case) != (request.kind, request.study, request.case):
-        raise UsageError(
-            said(
-                "the idempotency key belongs to job {id}, which is another request; use a new key",
-                id=job.id,
-            )
-        )
-    return job
+def _alone(session: Session) -> None:
+    """Let nobody else submit or resume a job until this session ends.
+
+    Whether a study has a job at work is read first, and its job made or queued after that. On
+    SQLite an update takes the whole database, also one of no row.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(SUBMITTING)))
+    else:
+        connection.execute(update(Job).where(false()).values(id=Job.id))
 
 
-def _refuse(job: Job, allowed: set[str], act: str) -> None:
-    if job.state not in allowed:
-        raise UsageError(
-            said(
-                "job {id} is {state}; only a job that is {allowed} can be {act}",
-                id=job.id,
-                state=word(job.state),
-                allowed=either([word(one) for one in sorted(allowed)]),
-                act=word(act),
-            )
-        )
+def _open_job(session: Session, study: str, besides: int | None = None) -> Job | None:
+    """Return the job of a study that has not ended, if there is one.
+
+    Args:
+        besides: number of a job that is not meant.
+    """
+    wanted = select(Job).where(Job.study == study, Job.state.not_in(ENDED))
+    return session.scalar(wanted if besides is None else wanted.where(Job.id != besides))
