@@ -250,6 +250,29 @@ def test_a_study_takes_its_rows_with_it(queue: Queue, known: bool) -> None:
     assert not tidying.is_archived(name)
     assert queue.get(number).state == "done"
     assert queue.get(1).state == "queued", "another study's"
+    assert queue.of_study(name) is None
+    assert queue.studies_of("housing") == {"child"}
+    for act in (queue.resume, lambda job: queue.change(job, lambda _: {"trials": 9})):
+        with pytest.raises(UsageError, match=f"study '{name}' was deleted"):
+            act(number)
+    again = queue.submit(replace(REQUEST, study=name), "bob").id
+    found = queue.of_study(name)
+    assert found is not None
+    assert found.id == again
+
+
+def test_what_another_job_works_on_is_neither_resumed_nor_changed(queue: Queue) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    queue.claim("a")
+    queue.end(number, "a", "done", "")
+    deletion = queue.submit(Request("delete", "housing", "housing", {"bytes": 1}), "ann").id
+    for act in (queue.resume, lambda job: queue.change(job, lambda _: {"trials": 9})):
+        with pytest.raises(UsageError, match=f"job {deletion} is queued for study 'housing'; wait"):
+            act(number)
+    job = queue.get(number)
+    assert (job.state, job.options) == ("done", dict(REQUEST.options))
+    queue.cancel(deletion)
+    assert queue.resume(number).state == "queued"
 
 
 def test_an_unknown_job_is_named(queue: Queue) -> None:

@@ -65,6 +65,31 @@ def test_a_deletion_is_planned_then_done(service: Service) -> None:
     assert not any((place.root / path).exists() for path in planned["paths"])
 
 
+def test_a_study_that_was_deleted_is_gone(service: Service) -> None:
+    """Nobody gets it back by its job, which stays in the list of jobs."""
+    queue = service.queue
+    with listening(service) as url:
+        client = Client(url)
+        number = client.submit("tiny", trials=5)["id"]
+        queue.claim("a service")
+        queue.end(number, "a service", "done", "")
+        client.delete("tiny")
+        for act in (client.resume, lambda name: client.extend(name, 9)):
+            with pytest.raises(ServiceError, match="is queued for study 'tiny'; wait for its end"):
+                act("tiny")
+        deletion = queue.claim("a service")
+        assert deletion is not None
+        assert delete(words_of_chore(deletion, service.workplace)[1:]) == 0
+        queue.end(deletion.id, "a service", "done", "")
+        service.browser.forget()
+        assert client.studies() == []
+        assert {one["state"] for one in client.jobs()} == {"done"}
+        for ask in (client.study, client.resume, lambda name: client.extend(name, 9)):
+            with pytest.raises(ServiceError, match="no study 'tiny'"):
+                ask("tiny")
+        assert client.submit("tiny", trials=5)["state"] == "queued"
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_a_clean_up_is_shown_then_done(service: Service, named: bool) -> None:
     old, new = (service.workplace.cache / name for name in ("nobodys", "younger"))

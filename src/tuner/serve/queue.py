@@ -10,8 +10,8 @@ from sqlalchemy import false, func, select, update
 from tuner.errors import UsageError
 from tuner.language import said
 from tuner.serve.leases import AFTER, ENDED, Leases
-from tuner.serve.refusals import refuse_another, refuse_unless, taken
-from tuner.serve.tables import Job
+from tuner.serve.refusals import busy, refuse_another, refuse_deleted, refuse_unless, taken
+from tuner.serve.tables import HAS_ITS_STUDY, Job
 from tuner.serve.turns import CHORES
 
 if TYPE_CHECKING:
@@ -91,11 +91,14 @@ class Queue(Leases):
         return found or self.of_study(name)
 
     def of_study(self, name: str) -> Job | None:
-        """Return the newest job that searches in a study; None: the service has never run it."""
+        """Return the newest job that searches in a study; None: the service has never run it.
+
+        A job of a study of that name that was deleted is not one.
+        """
         with self._session() as session:
             return session.scalar(
                 select(Job)
-                .where(Job.study == name, Job.kind == "study")
+                .where(Job.study == name, Job.kind == "study", HAS_ITS_STUDY)
                 .order_by(Job.id.desc())
                 .limit(1)
             )
@@ -103,7 +106,7 @@ class Queue(Leases):
     def studies_of(self, case: str) -> set[str]:
         """Return the studies of a case, named as it was asked for: a door with its data."""
         with self._session() as session:
-            wanted = select(Job.study).where(Job.case == case, Job.kind == "study")
+            wanted = select(Job.study).where(Job.case == case, Job.kind == "study", HAS_ITS_STUDY)
             return set(session.scalars(wanted))
 
     def newest(self, limit: int, before: int | None = None) -> Sequence[Job]:
@@ -140,10 +143,10 @@ class Queue(Leases):
         """Queue a job again that was paused or has ended.
 
         Raises:
-            UsageError: it is queued or running already.
+            UsageError: it is queued or running already, or another job has its study.
         """
         with self._session() as session:
-            job = _held(session, number)
+            job = _held_alone(session, number)
             refuse_unless(job, {"paused", *ENDED}, "resumed")
             return self._queued(session, job)
 
@@ -155,9 +158,12 @@ class Queue(Leases):
         Args:
             change: is given the options, as they are while nobody else can change them, and returns
                 what is to be another.
+
+        Raises:
+            UsageError: another job has its study.
         """
         with self._session() as session:
-            job = _held(session, number)
+            job = _held_alone(session, number)
             job.options = {**job.options, **change(job.options)}
             if job.state == "running":
                 job.wish = job.wish or "restart"  # pause and cancel still hold
@@ -249,6 +255,20 @@ def _alone(session: Session) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(SUBMITTING)))
     else:
         connection.execute(update(Job).where(false()).values(id=Job.id))
+
+
+def _held_alone(session: Session, number: int) -> Job:
+    """Return a job that may be queued, while nobody else queues one for its study.
+
+    Raises:
+        UsageError: another job has its study, as one that deletes it, or it was deleted.
+    """
+    _alone(session)
+    job = _held(session, number)
+    refuse_deleted(job)
+    if (other := _open_job(session, job.study, besides=job.id)) is not None:
+        raise busy(other)
+    return job
 
 
 def _open_job(session: Session, study: str, besides: int | None = None) -> Job | None:

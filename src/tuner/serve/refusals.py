@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tuner.errors import UsageError
 from tuner.language import said
 from tuner.serve.words import either, word
+from tuner.study.service_tables import DELETED
 
 if TYPE_CHECKING:
     from tuner.serve.requests import Request
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def taken(job: Job) -> UsageError:
-    """Build the error for a study that a job is at work on."""
+    """Build the error for a new job of a study that has one."""
     if not job.study:
         return UsageError(
             said(
@@ -32,6 +33,31 @@ def taken(job: Job) -> UsageError:
             study=job.study,
         )
     )
+
+
+def busy(job: Job) -> UsageError:
+    """Build the error for a job that is to be queued again, though its study has another one."""
+    return UsageError(
+        said(
+            "job {id} is {state} for study {study!r}; wait for its end or cancel it, then ask "
+            "again",
+            id=job.id,
+            state=word(job.state),
+            study=job.study,
+        )
+    )
+
+
+def refuse_deleted(job: Job) -> None:
+    """Refuse to do something with a job whose study was deleted.
+
+    Raises:
+        UsageError: it was.
+    """
+    if job.options.get(DELETED):
+        raise UsageError(
+            said("study {study!r} was deleted; submit it anew to search again", study=job.study)
+        )
 
 
 def refuse_another(job: Job, request: Request) -> None:
