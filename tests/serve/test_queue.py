@@ -148,6 +148,40 @@ def test_a_beat_keeps_a_lease(queue: Queue, clock: Clock) -> None:
     assert queue.recover() == []
 
 
+@pytest.mark.parametrize("seconds", [3 * LEASE, 3600.0])
+def test_a_job_is_held_no_longer_where_the_clock_is_set_back(
+    queue: Queue, clock: Clock, seconds: float
+) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    clock.now += seconds
+    queue.claim("gone")
+    clock.now -= seconds
+    assert queue.recover() == [number]
+    assert queue.get(number).state == "queued"
+
+
+def test_a_beat_keeps_a_lease_where_the_clock_is_set_back(queue: Queue, clock: Clock) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    queue.claim("a")
+    for _ in range(3):
+        clock.now -= 3600
+        assert queue.beat(number, "a") == ""
+        assert queue.get(number).lease == clock.now + LEASE
+        assert queue.recover() == []
+    clock.now += LEASE + 1
+    assert queue.recover() == [number]
+
+
+def test_services_whose_clocks_differ_by_a_lease_leave_each_other_their_jobs(
+    queue: Queue, engine: Engine, clock: Clock
+) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    other = Queue(engine, Clock(clock.now - LEASE))
+    queue.claim("a")
+    assert other.recover() == []
+    assert queue.beat(number, "a") == ""
+
+
 @pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
 def test_what_has_ended_can_be_resumed_and_not_paused(queue: Queue, state: str) -> None:
     number = queue.submit(REQUEST, "ann").id

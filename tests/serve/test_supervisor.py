@@ -297,6 +297,23 @@ def test_a_retraining_is_no_study_to_be_paused(queue: Queue, workplace: Workplac
     assert until(supervisor, model, ended).state in {"failed", "done"}
 
 
+@pytest.mark.parametrize("seconds", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_leaves_a_service_its_jobs(
+    queue: Queue, workplace: Workplace, seconds: float
+) -> None:
+    clock_is_off = [0.0]
+    queue = Queue(queue.engine, lambda: time.time() + clock_is_off[0])
+    supervisor = Supervisor(queue, workplace, SHELF, 1)
+    number = submit(queue, seeds=0)
+    until(supervisor, number, lambda job: job.state == "running")
+    process = process_of(supervisor)
+    clock_is_off[0] = seconds
+    supervisor.look()
+    assert process_of(supervisor) is process
+    job = until(supervisor, number, ended)
+    assert (job.state, process.status()) == ("done", 0), job.last_words
+
+
 def test_what_was_asked_for_holds_when_the_service_ends(queue: Queue, workplace: Workplace) -> None:
     number = submit(queue, seeds=0)
     supervisor = Supervisor(queue, workplace, SHELF, 1)

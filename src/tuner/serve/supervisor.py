@@ -106,10 +106,10 @@ class Supervisor:
 
     def look(self) -> None:
         """Do what is due now."""
-        for number in self.queue.recover():
-            log.info("job %d is queued again: its service has ended", number)
         for current in list(self._running.values()):
             self._watch(current)
+        for number in self.queue.recover():  # not our own, whose leases are renewed now
+            log.info("job %d is queued again: its service has ended", number)
         is_full = self.room.disk().is_full
         while self._take(chores_only=is_full):
             pass
