@@ -87,6 +87,23 @@ def test_the_same_key_is_the_same_job(queue: Queue) -> None:
         queue.submit(replace(REQUEST, study="other"), "ann", "key")
 
 
+def test_a_key_stands_for_what_was_submitted(queue: Queue) -> None:
+    """Not for other options, and not for those that people have given the job since."""
+    first = queue.submit(REQUEST, "ann", "key")
+    longer = replace(REQUEST, options={**REQUEST.options, "trials": 9})
+    limited = replace(REQUEST, options={**REQUEST.options, "budget": 60})
+    for _ in range(2):
+        for other in (longer, limited):
+            with pytest.raises(UsageError, match="which is another request"):
+                queue.submit(other, "ann", "key")
+        assert queue.submit(REQUEST, "ann", "key").id == first.id
+        queue.change(first.id, lambda options: {"trials": options["trials"] + 6})
+    queue.cancel(first.id)
+    with queue.engine.begin() as connection:
+        forget_rows(connection, "housing")
+    assert queue.submit(REQUEST, "ann", "key").id == first.id
+
+
 def test_a_study_has_one_open_job(queue: Queue) -> None:
     job = queue.submit(REQUEST, "ann")
     with pytest.raises(UsageError, match=f"job {job.id} is queued for study 'housing'"):

@@ -127,11 +127,13 @@ def test_what_an_admin_sets_is_read_and_shown(service: Service) -> None:
 def test_a_child_and_a_priority_from_python(empty: Service) -> None:
     with listening(empty) as url:
         client = Client(url)
-        client.submit("tiny", name="old", budget=600, fix=["width=3"])
+        client.submit("tiny", name="old", key="a key", budget=600, fix=["width=3"])
+        client.extend("old", 60)
         assert client.prioritise("old", "high")["priority"] == 1, "the owner is an admin"
         job = client.begin_child("old", "new", ["width=4"])
         assert job["options"]["parent"] == "old"
         assert (job["options"]["fix"], job["options"]["budget"]) == (["width=4"], 600)
+        assert job["options"]["trials"] == 60
         assert job["priority"] == 1
         states = {one["study"]: one["state"] for one in client.jobs()}
         assert states == {"old": "cancelled", "new": "queued"}

@@ -10,7 +10,14 @@ from sqlalchemy import false, func, select, update
 from tuner.errors import UsageError
 from tuner.language import said
 from tuner.serve.leases import AFTER, ENDED, Leases
-from tuner.serve.refusals import busy, refuse_another, refuse_deleted, refuse_unless, taken
+from tuner.serve.refusals import (
+    SUBMITTED,
+    busy,
+    refuse_another,
+    refuse_deleted,
+    refuse_unless,
+    taken,
+)
 from tuner.serve.tables import HAS_ITS_STUDY, Job
 from tuner.serve.turns import CHORES
 
@@ -164,7 +171,7 @@ class Queue(Leases):
         """
         with self._session() as session:
             job = _held_alone(session, number)
-            job.options = {**job.options, **change(job.options)}
+            _change(job, change(job.options))
             if job.state == "running":
                 job.wish = job.wish or "restart"  # pause and cancel still hold
                 return _saved(session, job)
@@ -217,6 +224,15 @@ class Queue(Leases):
     def _queued(self, session: Session, job: Job) -> Job:
         job.state, job.wish, job.starts, job.ended = "queued", "", 0, None
         return _saved(session, job)
+
+
+def _change(job: Job, changes: Options) -> None:
+    """Change options of a job; what was submitted of them, which a key stands for, is kept."""
+    submitted = job.options.get(SUBMITTED, {})
+    if job.key is not None:
+        submitted = {name: job.options[name] for name in changes} | submitted
+    kept = {SUBMITTED: submitted} if submitted else {}
+    job.options = {**job.options, **changes, **kept}
 
 
 def _saved(session: Session, job: Job) -> Job:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tuner.serve.requests import Request
     from tuner.serve.tables import Job
 
+SUBMITTED = "submitted"  # among the options of a job: what they were, of those changed since
+NOTES = {SUBMITTED, DELETED}
+
 
 def taken(job: Job) -> UsageError:
     """Build the error for a new job of a study that has one."""
@@ -66,7 +69,10 @@ def refuse_another(job: Job, request: Request) -> None:
     Raises:
         UsageError: it is not.
     """
-    if (job.kind, job.study, job.case) != (request.kind, request.study, request.case):
+    submitted = {name: value for name, value in job.options.items() if name not in NOTES}
+    submitted |= job.options.get(SUBMITTED, {})
+    same = (job.kind, job.study, job.case) == (request.kind, request.study, request.case)
+    if not (same and submitted == request.options):
         raise UsageError(
             said(
                 "the idempotency key belongs to job {id}, which is another request; use a new key",
