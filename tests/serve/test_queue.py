@@ -312,6 +312,30 @@ def test_a_study_takes_its_rows_with_it(queue: Queue, known: bool) -> None:
     assert found.id == again
 
 
+@pytest.mark.parametrize("at_work", [False, True])
+def test_what_is_submitted_instead_of_a_job_cancels_it_if_it_is_made(
+    queue: Queue, at_work: bool
+) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    if at_work:
+        queue.claim("a")
+    child = Request("study", "child", "housing", {"parent": "housing"})
+    taken = queue.submit(replace(REQUEST, study="taken"), "ann").id
+    with pytest.raises(UsageError, match=f"job {taken} is queued for study 'taken'"):
+        queue.submit(replace(child, study="taken"), "ann", instead_of=number)
+    assert (queue.get(number).state, queue.get(number).wish) == (
+        ("running", "") if at_work else ("queued", "")
+    )
+    assert queue.submit(child, "ann", instead_of=number).state == "queued"
+    assert (queue.get(number).state, queue.get(number).wish) == (
+        ("running", "cancel") if at_work else ("cancelled", "")
+    )
+    if at_work:
+        queue.end(number, "a", "done", "it was faster")
+    assert queue.submit(replace(child, study="other"), "ann", instead_of=number).state == "queued"
+    assert queue.get(number).state == ("done" if at_work else "cancelled")
+
+
 def test_what_another_job_works_on_is_neither_resumed_nor_changed(queue: Queue) -> None:
     number = queue.submit(REQUEST, "ann").id
     queue.claim("a")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from tuner.client import Client
 from tuner.commands.clean import main as clean
 from tuner.commands.delete import main as delete
 from tuner.errors import ServiceError
+from tuner.serve.actions import begin_child, submit
 from tuner.serve.chores import words_of_chore
 
 if TYPE_CHECKING:
@@ -139,6 +142,21 @@ def test_a_child_and_a_priority_from_python(empty: Service) -> None:
         assert states == {"old": "cancelled", "new": "queued"}
         with pytest.raises(ServiceError, match="for study 'new'; change or cancel that job"):
             client.begin_child("old", "new")
+
+
+def test_children_that_begin_at_the_same_moment_are_all_told_so(empty: Service) -> None:
+    submit(empty, "ann", {"case": "tiny", "name": "old", "trials": 3})
+    names = [f"child {number}" for number in range(6)]
+    ready = Barrier(len(names))
+
+    def begin(name: str) -> str:
+        ready.wait()
+        return begin_child(empty, "ann", "old", name, ["width=4"]).study
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        assert list(pool.map(begin, names)) == names
+    states = {one.study: one.state for one in empty.queue.all()}
+    assert states == {"old": "cancelled"} | dict.fromkeys(names, "queued")
 
 
 def test_the_page_begins_a_child_of_a_study_with_a_budget(empty: Service) -> None:

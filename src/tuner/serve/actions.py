@@ -148,9 +148,9 @@ def begin_child(
     asked = {**kept, "case": job.case, "name": child, "fix": list(fix)}
     request = study_request(asked, service.shelf)
     options = {**request.options, "parent": name, **({"accept_changes": True} if accept else {})}
-    begun = service.queue.submit(replace(request, options=options), who, priority=job.priority)
-    if job.state in {"queued", "running", "paused"}:
-        service.queue.cancel(job.id)
+    begun = service.queue.submit(
+        replace(request, options=options), who, priority=job.priority, instead_of=job.id
+    )
     return _noted(service, who, f"begin with the trials of {name}", begun)
 
 

@@ -40,11 +40,20 @@ class Queue(Leases):
 
     __slots__ = ()
 
-    def submit(self, request: Request, who: str, key: str | None = None, priority: int = 0) -> Job:
+    def submit(
+        self,
+        request: Request,
+        who: str,
+        key: str | None = None,
+        priority: int = 0,
+        *,
+        instead_of: int | None = None,
+    ) -> Job:
         """Queue a job; the same key twice is the same job.
 
         Args:
             priority: jobs of a higher one start first.
+            instead_of: number of a job that is cancelled with that, unless it has ended.
 
         Raises:
             UsageError: another job is at work on that study, or the key belongs to another request.
@@ -56,6 +65,10 @@ class Queue(Leases):
                 return known
             if (other := _open_job(session, request.study)) is not None:
                 raise taken(other)
+            if instead_of is not None:
+                earlier = _held(session, instead_of)
+                if earlier.state not in ENDED:
+                    self._ask(earlier, "cancel")
             job = Job(
                 key=key,
                 kind=request.kind,
@@ -214,12 +227,16 @@ class Queue(Leases):
         with self._session() as session:
             job = _held(session, number)
             refuse_unless(job, allowed, {"pause": "paused", "cancel": "cancelled"}[wish])
-            if job.state == "running":
-                job.wish = wish
-            else:
-                job.state = AFTER[wish]
-                job.ended = self.clock() if job.state in ENDED else None
+            self._ask(job, wish)
             return _saved(session, job)
+
+    def _ask(self, job: Job, wish: Wish) -> None:
+        """Have a job do what a person wishes: at once, or as soon as its process has stopped."""
+        if job.state == "running":
+            job.wish = wish
+        else:
+            job.state = AFTER[wish]
+            job.ended = self.clock() if job.state in ENDED else None
 
     def _queued(self, session: Session, job: Job) -> Job:
         job.state, job.wish, job.starts, job.ended = "queued", "", 0, None
