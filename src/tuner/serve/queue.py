@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import false, func, select, update
+from sqlalchemy import func, select
 
-from tuner.errors import UsageError
-from tuner.language import said
+from tuner.serve.holding import alone, held, held_alone, job_in, open_job
 from tuner.serve.leases import AFTER, ENDED, Leases
-from tuner.serve.refusals import (
-    SUBMITTED,
-    busy,
-    refuse_another,
-    refuse_deleted,
-    refuse_unless,
-    taken,
-)
+from tuner.serve.refusals import SUBMITTED, refuse_another, refuse_unless, taken
 from tuner.serve.tables import HAS_ITS_STUDY, Job
 from tuner.serve.turns import CHORES
 
@@ -32,7 +24,6 @@ if TYPE_CHECKING:
 Options: TypeAlias = Mapping[str, Any]
 MOST_STARTS = 3  # of a process that dies each time
 SHOWN_CHORES = 10
-SUBMITTING = 0x7375626D6974  # names the lock on a server under which jobs are made: "submit"
 
 
 class Queue(Leases):
@@ -59,14 +50,14 @@ class Queue(Leases):
             UsageError: another job is at work on that study, or the key belongs to another request.
         """
         with self._session() as session:
-            _alone(session)
+            alone(session)
             if key is not None and (known := session.scalar(select(Job).where(Job.key == key))):
                 refuse_another(known, request)
                 return known
-            if (other := _open_job(session, request.study)) is not None:
+            if (other := open_job(session, request.study)) is not None:
                 raise taken(other)
             if instead_of is not None:
-                earlier = _held(session, instead_of)
+                earlier = held(session, instead_of)
                 if earlier.state not in ENDED:
                     self._ask(earlier, "cancel")
             job = Job(
@@ -98,7 +89,7 @@ class Queue(Leases):
             UsageError: there is none of that number.
         """
         with self._session() as session:
-            return _job(session, number)
+            return job_in(session, number)
 
     def at_hand(self, name: str) -> Job | None:
         """Return what is queued, running or paused for a study, else what `of_study` returns."""
@@ -166,7 +157,7 @@ class Queue(Leases):
             UsageError: it is queued or running already, or another job has its study.
         """
         with self._session() as session:
-            job = _held_alone(session, number)
+            job = held_alone(session, number)
             refuse_unless(job, {"paused", *ENDED}, "resumed")
             return self._queued(session, job)
 
@@ -183,7 +174,7 @@ class Queue(Leases):
             UsageError: another job has its study.
         """
         with self._session() as session:
-            job = _held_alone(session, number)
+            job = held_alone(session, number)
             _change(job, change(job.options))
             if job.state == "running":
                 job.wish = job.wish or "restart"  # pause and cancel still hold
@@ -197,7 +188,7 @@ class Queue(Leases):
             UsageError: it has ended.
         """
         with self._session() as session:
-            job = _held(session, number)
+            job = held(session, number)
             refuse_unless(job, {"queued", "running", "paused"}, "given another priority")
             job.priority = priority
             return _saved(session, job)
@@ -225,7 +216,7 @@ class Queue(Leases):
 
     def _wish(self, number: int, wish: Wish, allowed: set[str]) -> Job:
         with self._session() as session:
-            job = _held(session, number)
+            job = held(session, number)
             refuse_unless(job, allowed, {"pause": "paused", "cancel": "cancelled"}[wish])
             self._ask(job, wish)
             return _saved(session, job)
@@ -255,60 +246,3 @@ def _change(job: Job, changes: Options) -> None:
 def _saved(session: Session, job: Job) -> Job:
     session.commit()
     return job
-
-
-def _job(session: Session, number: int) -> Job:
-    job = session.get(Job, number)
-    if job is None:
-        raise UsageError(
-            said("no job {number}; the list of studies shows those there are", number=number)
-        )
-    return job
-
-
-def _held(session: Session, number: int) -> Job:
-    """Return a job that nobody else can change until this session ends.
-
-    An update that changes nothing takes the row, on SQLite the whole database: what is read before
-    one may be old already when something is made of it.
-    """
-    session.execute(update(Job).where(Job.id == number).values(id=Job.id))
-    session.expire_all()
-    return _job(session, number)
-
-
-def _alone(session: Session) -> None:
-    """Let nobody else submit or resume a job until this session ends.
-
-    Whether a study has a job at work is read first, and its job made or queued after that. On
-    SQLite an update takes the whole database, also one of no row.
-    """
-    connection = session.connection()
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(SUBMITTING)))
-    else:
-        connection.execute(update(Job).where(false()).values(id=Job.id))
-
-
-def _held_alone(session: Session, number: int) -> Job:
-    """Return a job that may be queued, while nobody else queues one for its study.
-
-    Raises:
-        UsageError: another job has its study, as one that deletes it, or it was deleted.
-    """
-    _alone(session)
-    job = _held(session, number)
-    refuse_deleted(job)
-    if (other := _open_job(session, job.study, besides=job.id)) is not None:
-        raise busy(other)
-    return job
-
-
-def _open_job(session: Session, study: str, besides: int | None = None) -> Job | None:
-    """Return the job of a study that has not ended, if there is one.
-
-    Args:
-        besides: number of a job that is not meant.
-    """
-    wanted = select(Job).where(Job.study == study, Job.state.not_in(ENDED))
-    return session.scalar(wanted if besides is None else wanted.where(Job.id != besides))
