@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,17 +12,20 @@ from ast import literal_eval
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from tests.making import TINY, history
 from tests.sampling import one_in
 from tests.waiting import SECONDS_TO_HANG
 from tuner import __main__ as tuner_main
 from tuner.commands.study import main as study_main
+from tuner.errors import DepotError
 from tuner.machine import most_workers
 from tuner.revision import full_version
-from tuner.study.store import load_study
+from tuner.study.store import load_study, open_storage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 RAY = ("--engine", "ray", "--address")
@@ -264,6 +268,47 @@ def test_ctrl_c_settles_and_says_how_to_go_on(tmp_path: Path) -> None:
     states = {trial.state.name for trial in study.trials}
     assert "RUNNING" not in states
     assert "COMPLETE" in states
+
+
+def fill_a_database(folder: Path) -> None:
+    with open_storage(f"sqlite:///{folder}/studies.db", create=True).engine.begin() as connection:
+        connection.execute(text("PRAGMA max_page_count = 1"))  # no less than it has
+        connection.execute(text("CREATE TABLE large AS SELECT zeroblob(1000000)"))
+
+
+def fill_a_disk(_folder: Path) -> None:
+    try:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    except OSError as error:
+        raise DepotError("the model cannot be kept") from error
+
+
+def refuse(_folder: Path) -> None:
+    raise DepotError("the model cannot be kept")
+
+
+@pytest.mark.parametrize(
+    ("fail", "status"), [(fill_a_database, 75), (fill_a_disk, 75), (refuse, 2)]
+)
+def test_a_full_disk_may_have_a_status_of_its_own(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    fail: Callable[[Path], None],
+    status: int,
+) -> None:
+    from tuner.commands.ending import run
+
+    def main(_: object) -> int:
+        fail(tmp_path)
+        return 0
+
+    with pytest.raises(SystemExit) as end:
+        run(main, no_room=75)
+    assert end.value.code == status
+    with pytest.raises(SystemExit) as end:
+        run(main)
+    assert end.value.code == 2, "what a person has typed"
+    assert capsys.readouterr().err.count("\n") == 2
 
 
 def test_what_no_text_can_hold_is_printed_all_the_same() -> None:

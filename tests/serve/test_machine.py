@@ -10,8 +10,10 @@ import pytest
 
 from tests.serve.making import client_of, form_key
 from tuner.commands.clean import main as clean
+from tuner.errors import UsageError
 from tuner.runs.backup import back_up
 from tuner.runs.cleaning import find_waste, older_than
+from tuner.serve.actions import submit
 from tuner.serve.chores import words_of_chore
 from tuner.serve.logs import log_of
 from tuner.serve.room import Disk, Room
@@ -123,6 +125,22 @@ def test_a_clean_up_on_a_schedule_is_made_once_in_its_days(service: Service) -> 
     old.unlink()
     now[0] += 7 * SECONDS_OF_A_DAY
     assert look() == 2, "nothing is there to go"
+
+
+def test_no_key_of_a_person_is_that_of_a_scheduled_clean_up(service: Service) -> None:
+    """Whoever guesses it would switch the clean-up off."""
+    made_old(service.workplace.cache / "nobodys")
+    upkeep = Upkeep(every=7, older_than=30)
+    upkeep.keep(service.storage.engine)
+    for days in (0, 7):  # those of now may end meanwhile
+        key = upkeep.key(service.queue.clock() + days * SECONDS_OF_A_DAY)
+        assert key is not None
+        with pytest.raises(UsageError, match="the idempotency key takes 1 to"):
+            submit(service, "ann", {"case": "tiny", "name": "first"}, key)
+        submit(service, "ann", {"case": "tiny", "name": f"study {days}"}, key.strip())
+    service.supervisor._looked_after = float("-inf")
+    service.supervisor._look_after()
+    assert [one.who for one in service.queue.chores()] == ["schedule"]
 
 
 def test_an_admin_sets_the_upkeep(service: Service, client: TestClient) -> None:

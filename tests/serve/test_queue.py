@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from threading import Barrier, BrokenBarrierError
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,12 +89,51 @@ def test_the_same_key_is_the_same_job(queue: Queue) -> None:
         queue.submit(replace(REQUEST, study="other"), "ann", "key")
 
 
+def test_a_key_stands_for_what_was_submitted(queue: Queue) -> None:
+    """Not for other options, and not for those that people have given the job since."""
+    first = queue.submit(REQUEST, "ann", "key")
+    longer = replace(REQUEST, options={**REQUEST.options, "trials": 9})
+    limited = replace(REQUEST, options={**REQUEST.options, "budget": 60})
+    for _ in range(2):
+        for other in (longer, limited):
+            with pytest.raises(UsageError, match="which is another request"):
+                queue.submit(other, "ann", "key")
+        assert queue.submit(REQUEST, "ann", "key").id == first.id
+        queue.change(first.id, lambda options: {"trials": options["trials"] + 6})
+    queue.cancel(first.id)
+    with queue.engine.begin() as connection:
+        forget_rows(connection, "housing")
+    assert queue.submit(REQUEST, "ann", "key").id == first.id
+
+
 def test_a_study_has_one_open_job(queue: Queue) -> None:
     job = queue.submit(REQUEST, "ann")
     with pytest.raises(UsageError, match=f"job {job.id} is queued for study 'housing'"):
         queue.submit(REQUEST, "ann")
     queue.cancel(job.id)
     assert queue.submit(REQUEST, "ann").id != job.id
+
+
+@pytest.mark.parametrize("key", [None, "a key"])
+def test_submissions_at_the_same_moment_make_one_job(engine: Engine, key: str | None) -> None:
+    both = Barrier(2)
+
+    def meet() -> float:
+        """Let both make their job at once, if one does not have to wait for the other."""
+        with suppress(BrokenBarrierError):
+            both.wait(1)
+        return 1000.0
+
+    def submit(who: str) -> int | None:
+        with suppress(UsageError):
+            return Queue(engine, meet).submit(REQUEST, who, key).id
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(submit, ["ann", "bob"]))
+    (job,) = Queue(engine).all()
+    assert found.count(job.id) == (1 if key is None else 2)
+    assert found.count(None) == (1 if key is None else 0)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +165,40 @@ def test_a_beat_keeps_a_lease(queue: Queue, clock: Clock) -> None:
         clock.now += LEASE * 0.9
         assert queue.beat(number, "a") == ""
     assert queue.recover() == []
+
+
+@pytest.mark.parametrize("seconds", [3 * LEASE, 3600.0])
+def test_a_job_is_held_no_longer_where_the_clock_is_set_back(
+    queue: Queue, clock: Clock, seconds: float
+) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    clock.now += seconds
+    queue.claim("gone")
+    clock.now -= seconds
+    assert queue.recover() == [number]
+    assert queue.get(number).state == "queued"
+
+
+def test_a_beat_keeps_a_lease_where_the_clock_is_set_back(queue: Queue, clock: Clock) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    queue.claim("a")
+    for _ in range(3):
+        clock.now -= 3600
+        assert queue.beat(number, "a") == ""
+        assert queue.get(number).lease == clock.now + LEASE
+        assert queue.recover() == []
+    clock.now += LEASE + 1
+    assert queue.recover() == [number]
+
+
+def test_services_whose_clocks_differ_by_a_lease_leave_each_other_their_jobs(
+    queue: Queue, engine: Engine, clock: Clock
+) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    other = Queue(engine, Clock(clock.now - LEASE))
+    queue.claim("a")
+    assert other.recover() == []
+    assert queue.beat(number, "a") == ""
 
 
 @pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
@@ -228,6 +303,53 @@ def test_a_study_takes_its_rows_with_it(queue: Queue, known: bool) -> None:
     assert not tidying.is_archived(name)
     assert queue.get(number).state == "done"
     assert queue.get(1).state == "queued", "another study's"
+    assert queue.of_study(name) is None
+    assert queue.studies_of("housing") == {"child"}
+    for act in (queue.resume, lambda job: queue.change(job, lambda _: {"trials": 9})):
+        with pytest.raises(UsageError, match=f"study '{name}' was deleted"):
+            act(number)
+    again = queue.submit(replace(REQUEST, study=name), "bob").id
+    found = queue.of_study(name)
+    assert found is not None
+    assert found.id == again
+
+
+@pytest.mark.parametrize("at_work", [False, True])
+def test_what_is_submitted_instead_of_a_job_cancels_it_if_it_is_made(
+    queue: Queue, at_work: bool
+) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    if at_work:
+        queue.claim("a")
+    child = Request("study", "child", "housing", {"parent": "housing"})
+    taken = queue.submit(replace(REQUEST, study="taken"), "ann").id
+    with pytest.raises(UsageError, match=f"job {taken} is queued for study 'taken'"):
+        queue.submit(replace(child, study="taken"), "ann", instead_of=number)
+    assert (queue.get(number).state, queue.get(number).wish) == (
+        ("running", "") if at_work else ("queued", "")
+    )
+    assert queue.submit(child, "ann", instead_of=number).state == "queued"
+    assert (queue.get(number).state, queue.get(number).wish) == (
+        ("running", "cancel") if at_work else ("cancelled", "")
+    )
+    if at_work:
+        queue.end(number, "a", "done", "it was faster")
+    assert queue.submit(replace(child, study="other"), "ann", instead_of=number).state == "queued"
+    assert queue.get(number).state == ("done" if at_work else "cancelled")
+
+
+def test_what_another_job_works_on_is_neither_resumed_nor_changed(queue: Queue) -> None:
+    number = queue.submit(REQUEST, "ann").id
+    queue.claim("a")
+    queue.end(number, "a", "done", "")
+    deletion = queue.submit(Request("delete", "housing", "housing", {"bytes": 1}), "ann").id
+    for act in (queue.resume, lambda job: queue.change(job, lambda _: {"trials": 9})):
+        with pytest.raises(UsageError, match=f"job {deletion} is queued for study 'housing'; wait"):
+            act(number)
+    job = queue.get(number)
+    assert (job.state, job.options) == ("done", dict(REQUEST.options))
+    queue.cancel(deletion)
+    assert queue.resume(number).state == "queued"
 
 
 def test_an_unknown_job_is_named(queue: Queue) -> None:

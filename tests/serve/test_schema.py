@@ -13,6 +13,7 @@ from sqlalchemy import inspect, text
 from tuner.commands.upgrade import main as upgrade_main
 from tuner.errors import StoreError, UsageError
 from tuner.runs.archive import is_archive
+from tuner.serve.leases import LEASE
 from tuner.serve.ledger import Ledger
 from tuner.serve.queue import Queue
 from tuner.serve.schema import MIGRATIONS, known, newest, prepare, upgrade, version_in
@@ -137,10 +138,13 @@ def test_a_version_that_is_not_known_is_refused(storage: RDBStorage) -> None:
 def test_it_is_not_upgraded_under_a_service_that_works(storage: RDBStorage) -> None:
     first_version(storage.engine)
     with storage.engine.begin() as connection:
-        lease = {"lease": time.time() + 100}
+        lease = {"lease": time.time() + LEASE}
         connection.execute(text("UPDATE tuner_jobs SET state = 'running', lease = :lease"), lease)
     with pytest.raises(StoreError, match="a service is at work"):
         upgrade(storage.engine)
+    with storage.engine.begin() as connection:
+        connection.execute(text("UPDATE tuner_jobs SET lease = lease + 3600"))
+    upgrade(storage.engine)  # the service died, and then the clock was set back
 
 
 def test_the_command_makes_a_backup_first(

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.disks import leave
 from tests.disturbing import SLOW
 from tests.making import TINY, history
 from tests.waiting import wait_until
 from tuner.commands.study import main
+from tuner.errors import StoreError
 from tuner.runs.deletion import delete_study
+from tuner.serve.child import NO_ROOM
 from tuner.serve.chores import delete_request
 from tuner.serve.leases import LEASE
 from tuner.serve.logs import log_of, tail_of
@@ -190,6 +194,54 @@ def test_a_full_disk_stops_a_study_until_there_is_room(queue: Queue, workplace: 
     assert until(supervisor, number, ended).state == "done"
 
 
+@pytest.mark.parametrize("asked", [False, True], ids=["by itself", "asked to make way"])
+def test_a_process_that_ends_on_a_full_disk_starts_again_once_there_is_room(
+    queue: Queue, workplace: Workplace, asked: bool
+) -> None:
+    free = [100]
+    supervisor = Supervisor(
+        queue, workplace, SHELF, 1, Room(workplace, lambda _: Disk(1000, free[0]))
+    )
+    number = submit(queue, tries=["step_size=2"])  # it ends with the status of what is refused
+    until(supervisor, number, lambda job: job.starts == 1)
+    process_of(supervisor).wait()
+    if asked:
+        queue.ask_again(number, supervisor.owner)
+    free[0] = 49
+    supervisor.look()
+    job = queue.get(number)
+    assert (job.state, job.starts) == ("queued", 0)
+    assert "it continues by itself once there is room" in " ".join(job.last_words.split())
+    free[0] = 100
+    assert until(supervisor, number, ended).state == "failed", "it was not the disk"
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["seen", "not seen"])
+def test_a_study_that_meets_a_full_disk_ends_well(small_disk: Path, seen: bool) -> None:
+    """Where it lacks more than 5 % of the disk, it has the few starts of a process that dies."""
+    workplace = Workplace.at(small_disk / "home")
+    engine = open_storage(workplace.url, create=True).engine
+    prepare(engine)
+    queue = Queue(engine)
+    room = Room(workplace) if seen else Room(workplace, lambda _: Disk(1000, 1000))
+    supervisor = Supervisor(queue, workplace, SHELF, 1, room)
+    number = submit(queue, case="slow", name="tiny", trials=20)
+    until(supervisor, number, lambda _: "[2/" in tail_of(log_of(workplace, number)))
+    process = process_of(supervisor)
+    with suppress(OSError):  # others fill it, too, and it is as full
+        leave(small_disk, 0)
+    if seen:
+        process.wait()
+        with suppress(StoreError):  # the service's own tables are on that disk
+            supervisor.look()
+    else:
+        assert process.wait() == NO_ROOM
+    leave(small_disk, 10 * MEBIBYTE)
+    job = until(supervisor, number, ended)
+    assert job.state == "done", job.last_words
+    engine.dispose()
+
+
 def test_a_study_over_its_budget_is_paused(queue: Queue, workplace: Workplace) -> None:
     Upkeep(budget=1).keep(queue.engine)
     supervisor = Supervisor(queue, workplace, SHELF, 1)
@@ -243,6 +295,23 @@ def test_a_retraining_is_no_study_to_be_paused(queue: Queue, workplace: Workplac
     assert queue.get(model).wish == ""
     os.kill(process_of(supervisor).pid, signal.SIGTERM)
     assert until(supervisor, model, ended).state in {"failed", "done"}
+
+
+@pytest.mark.parametrize("seconds", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_leaves_a_service_its_jobs(
+    queue: Queue, workplace: Workplace, seconds: float
+) -> None:
+    clock_is_off = [0.0]
+    queue = Queue(queue.engine, lambda: time.time() + clock_is_off[0])
+    supervisor = Supervisor(queue, workplace, SHELF, 1)
+    number = submit(queue, seeds=0)
+    until(supervisor, number, lambda job: job.state == "running")
+    process = process_of(supervisor)
+    clock_is_off[0] = seconds
+    supervisor.look()
+    assert process_of(supervisor) is process
+    job = until(supervisor, number, ended)
+    assert (job.state, process.status()) == ("done", 0), job.last_words
 
 
 def test_what_was_asked_for_holds_when_the_service_ends(queue: Queue, workplace: Workplace) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from tuner.client import Client
 from tuner.commands.clean import main as clean
 from tuner.commands.delete import main as delete
 from tuner.errors import ServiceError
+from tuner.serve.actions import begin_child, submit
 from tuner.serve.chores import words_of_chore
 
 if TYPE_CHECKING:
@@ -65,6 +68,31 @@ def test_a_deletion_is_planned_then_done(service: Service) -> None:
     assert not any((place.root / path).exists() for path in planned["paths"])
 
 
+def test_a_study_that_was_deleted_is_gone(service: Service) -> None:
+    """Nobody gets it back by its job, which stays in the list of jobs."""
+    queue = service.queue
+    with listening(service) as url:
+        client = Client(url)
+        number = client.submit("tiny", trials=5)["id"]
+        queue.claim("a service")
+        queue.end(number, "a service", "done", "")
+        client.delete("tiny")
+        for act in (client.resume, lambda name: client.extend(name, 9)):
+            with pytest.raises(ServiceError, match="is queued for study 'tiny'; wait for its end"):
+                act("tiny")
+        deletion = queue.claim("a service")
+        assert deletion is not None
+        assert delete(words_of_chore(deletion, service.workplace)[1:]) == 0
+        queue.end(deletion.id, "a service", "done", "")
+        service.browser.forget()
+        assert client.studies() == []
+        assert {one["state"] for one in client.jobs()} == {"done"}
+        for ask in (client.study, client.resume, lambda name: client.extend(name, 9)):
+            with pytest.raises(ServiceError, match="no study 'tiny'"):
+                ask("tiny")
+        assert client.submit("tiny", trials=5)["state"] == "queued"
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_a_clean_up_is_shown_then_done(service: Service, named: bool) -> None:
     old, new = (service.workplace.cache / name for name in ("nobodys", "younger"))
@@ -102,16 +130,33 @@ def test_what_an_admin_sets_is_read_and_shown(service: Service) -> None:
 def test_a_child_and_a_priority_from_python(empty: Service) -> None:
     with listening(empty) as url:
         client = Client(url)
-        client.submit("tiny", name="old", budget=600, fix=["width=3"])
+        client.submit("tiny", name="old", key="a key", budget=600, fix=["width=3"])
+        client.extend("old", 60)
         assert client.prioritise("old", "high")["priority"] == 1, "the owner is an admin"
         job = client.begin_child("old", "new", ["width=4"])
         assert job["options"]["parent"] == "old"
         assert (job["options"]["fix"], job["options"]["budget"]) == (["width=4"], 600)
+        assert job["options"]["trials"] == 60
         assert job["priority"] == 1
         states = {one["study"]: one["state"] for one in client.jobs()}
         assert states == {"old": "cancelled", "new": "queued"}
         with pytest.raises(ServiceError, match="for study 'new'; change or cancel that job"):
             client.begin_child("old", "new")
+
+
+def test_children_that_begin_at_the_same_moment_are_all_told_so(empty: Service) -> None:
+    submit(empty, "ann", {"case": "tiny", "name": "old", "trials": 3})
+    names = [f"child {number}" for number in range(6)]
+    ready = Barrier(len(names))
+
+    def begin(name: str) -> str:
+        ready.wait()
+        return begin_child(empty, "ann", "old", name, ["width=4"]).study
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        assert list(pool.map(begin, names)) == names
+    states = {one.study: one.state for one in empty.queue.all()}
+    assert states == {"old": "cancelled"} | dict.fromkeys(names, "queued")
 
 
 def test_the_page_begins_a_child_of_a_study_with_a_budget(empty: Service) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import itertools
 import os
 import signal
+import sqlite3
 import sys
 from typing import TYPE_CHECKING
 
@@ -16,16 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
+REFUSED = 2
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-def run(main: Callable[[Sequence[str] | None], int]) -> None:
-    """Run a command to its exit status: an error of tuner's is one line on stderr, and 2."""
+def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> None:
+    """Run a command to its exit status: an error of tuner's is one line on stderr, and 2.
+
+    Args:
+        no_room: exit status where the error is that of a full disk.
+    """
     # Imports make a million objects, all of which stay: half a second would go into collecting.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
     try:
-        status = _status_of(main)
+        status = _status_of(main, no_room)
         _insist_from_now_on()
     except KeyboardInterrupt:  # the second one, which came before the first one was dealt with
         _insist_from_now_on()
@@ -35,7 +43,17 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
     sys.exit(status)
 
 
-def _status_of(main: Callable[[Sequence[str] | None], int]) -> int:
+def lacks_room(error: BaseException) -> bool:
+    """Whether an error, or one that it comes from, is that of a disk that is full."""
+    cause = error.__cause__ or error.__context__
+    return (
+        (isinstance(error, OSError) and error.errno in NO_SPACE)
+        or getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) == sqlite3.SQLITE_FULL
+        or (cause is not None and lacks_room(cause))
+    )
+
+
+def _status_of(main: Callable[[Sequence[str] | None], int], no_room: int) -> int:
     """Run a command; return its exit status, and say in a line what went wrong."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have what no text can
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -45,7 +63,7 @@ def _status_of(main: Callable[[Sequence[str] | None], int]) -> int:
             sys.stdout.flush()
     except TunerError as error:
         print(f"tuner: {error}", file=sys.stderr)
-        return 2
+        return no_room if lacks_room(error) else REFUSED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -55,7 +73,7 @@ def _status_of(main: Callable[[Sequence[str] | None], int]) -> int:
     except OSError as error:  # a full disk, a folder that may not be written
         reason = f"{error}. Finished work is kept. Fix the problem and run the same command again."
         print(f"tuner: {reason}", file=sys.stderr)
-        return 2
+        return no_room if lacks_room(error) else REFUSED
     return status
 
 

@@ -143,14 +143,14 @@ def begin_child(
                 child=child,
             )
         )
-    dropped = {"fix", "tries", "parent", "accept_changes"}
-    kept = {key: value for key, value in job.options.items() if key not in dropped}
+    taken_over = KNOWN - NOT_TAKEN - {"fix", "tries"}
+    kept = {key: value for key, value in job.options.items() if key in taken_over}
     asked = {**kept, "case": job.case, "name": child, "fix": list(fix)}
     request = study_request(asked, service.shelf)
     options = {**request.options, "parent": name, **({"accept_changes": True} if accept else {})}
-    begun = service.queue.submit(replace(request, options=options), who, priority=job.priority)
-    if job.state in {"queued", "running", "paused"}:
-        service.queue.cancel(job.id)
+    begun = service.queue.submit(
+        replace(request, options=options), who, priority=job.priority, instead_of=job.id
+    )
     return _noted(service, who, f"begin with the trials of {name}", begun)
 
 

@@ -3,6 +3,9 @@
 Its standard input is a pipe from the service. The first line is the command as JSON, so that no
 password of a storage URL is in a list of processes. The end of the pipe means stop: the service
 has closed it, or has died. Either way the command ends as by Ctrl-C, and what is finished is kept.
+
+A command that meets a full disk ends with a status of its own: unlike what else it refuses, the
+same can be done later.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import threading
 from tuner.commands.ending import run
 
 COMMANDS = ("clean", "delete", "predict", "retrain", "study")
+NO_ROOM = 75  # EX_TEMPFAIL of sysexits.h, which Windows does not have
 
 
 def main() -> None:
@@ -27,7 +31,7 @@ def main() -> None:
     if name not in COMMANDS:
         raise SystemExit(f"tuner: the service runs no command {name!r}")
     threading.Thread(target=_stop_at_the_end_of, args=(pipe,), daemon=True).start()
-    run(lambda _: int(importlib.import_module(f"tuner.commands.{name}").main(words)))
+    run(lambda _: int(importlib.import_module(f"tuner.commands.{name}").main(words)), NO_ROOM)
 
 
 def _stop_at_the_end_of(pipe: int) -> None:

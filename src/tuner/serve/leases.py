@@ -1,7 +1,8 @@
 """Jobs claimed, held by a lease that their owner renews, and given back.
 
 A lease that runs out means that its service has died: the job is queued again, and the study
-continues where it was.
+continues where it was. So does one that ends much later than any that is given now: the clock was
+set back since.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Float, and_, case, cast, func, literal, null, select, update
+from sqlalchemy import Float, and_, case, cast, func, literal, not_, null, select, update
 from sqlalchemy.orm import Session
 
 from tuner.serve.tables import Job
@@ -19,7 +20,7 @@ from tuner.serve.turns import CHORES, in_turn, share
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from sqlalchemy import Engine
+    from sqlalchemy import ColumnElement, Engine
 
     from tuner.serve.tables import State, Wish
 
@@ -95,7 +96,7 @@ class Leases:
                 return None
             wish: Wish = job.wish  # type: ignore[assignment]
             lease = self.clock() + LEASE
-            if job.lease is None or lease - job.lease > SECONDS_BETWEEN_RENEWALS:
+            if job.lease is None or abs(lease - job.lease) > SECONDS_BETWEEN_RENEWALS:
                 session.execute(
                     update(Job)
                     .where(Job.id == number, Job.owner == owner, Job.state == "running")
@@ -147,7 +148,7 @@ class Leases:
         """Queue jobs again whose service has died; return their numbers."""
         found = []
         with self._session() as session:
-            dead = select(Job).where(Job.state == "running", Job.lease < self.clock())
+            dead = select(Job).where(Job.state == "running", not_(held_at(self.clock())))
             for job in session.scalars(dead):
                 job.state = AFTER.get(job.wish, "queued")
                 job.wish, job.owner, job.lease = "", None, None
@@ -185,6 +186,14 @@ class Leases:
 
     def _session(self) -> Session:
         return Session(self.engine, expire_on_commit=False)
+
+
+def held_at(now: float) -> ColumnElement[bool]:
+    """Return whether jobs that run are held at a time in seconds since 1970, for a query.
+
+    Services on one database may have clocks that differ, by a lease either way.
+    """
+    return Job.lease.between(now, now + 2 * LEASE)
 
 
 def _slots(job: Job, slots: int, free: int, waiting: Sequence[Job], ours: Sequence[Job]) -> int:

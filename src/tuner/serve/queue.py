@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import func, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, select
 
-from tuner.errors import UsageError
-from tuner.language import said
+from tuner.serve.holding import alone, held, held_alone, job_in, open_job
 from tuner.serve.leases import AFTER, ENDED, Leases
-from tuner.serve.tables import Job
+from tuner.serve.refusals import SUBMITTED, refuse_another, refuse_unless, taken
+from tuner.serve.tables import HAS_ITS_STUDY, Job
 from tuner.serve.turns import CHORES
-from tuner.serve.words import either, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,23 +31,35 @@ class Queue(Leases):
 
     __slots__ = ()
 
-    def submit(self, request: Request, who: str, key: str | None = None, priority: int = 0) -> Job:
+    def submit(
+        self,
+        request: Request,
+        who: str,
+        key: str | None = None,
+        priority: int = 0,
+        *,
+        instead_of: int | None = None,
+    ) -> Job:
         """Queue a job; the same key twice is the same job.
 
         Args:
             priority: jobs of a higher one start first.
+            instead_of: number of a job that is cancelled with that, unless it has ended.
 
         Raises:
             UsageError: another job is at work on that study, or the key belongs to another request.
         """
         with self._session() as session:
+            alone(session)
             if key is not None and (known := session.scalar(select(Job).where(Job.key == key))):
-                return _same(known, request)
-            open_one = session.scalar(
-                select(Job).where(Job.study == request.study, Job.state.not_in(ENDED))
-            )
-            if open_one:
-                raise _taken(open_one)
+                refuse_another(known, request)
+                return known
+            if (other := open_job(session, request.study)) is not None:
+                raise taken(other)
+            if instead_of is not None:
+                earlier = held(session, instead_of)
+                if earlier.state not in ENDED:
+                    self._ask(earlier, "cancel")
             job = Job(
                 key=key,
                 kind=request.kind,
@@ -65,12 +75,7 @@ class Queue(Leases):
                 priority=priority,
             )
             session.add(job)
-            try:
-                session.commit()
-            except IntegrityError:  # the same key at the same moment
-                session.rollback()
-                return _same(session.scalars(select(Job).where(Job.key == key)).one(), request)
-            return job
+            return _saved(session, job)
 
     def all(self) -> Sequence[Job]:
         """Return all jobs, newest first."""
@@ -84,7 +89,7 @@ class Queue(Leases):
             UsageError: there is none of that number.
         """
         with self._session() as session:
-            return _job(session, number)
+            return job_in(session, number)
 
     def at_hand(self, name: str) -> Job | None:
         """Return what is queued, running or paused for a study, else what `of_study` returns."""
@@ -97,11 +102,14 @@ class Queue(Leases):
         return found or self.of_study(name)
 
     def of_study(self, name: str) -> Job | None:
-        """Return the newest job that searches in a study; None: the service has never run it."""
+        """Return the newest job that searches in a study; None: the service has never run it.
+
+        A job of a study of that name that was deleted is not one.
+        """
         with self._session() as session:
             return session.scalar(
                 select(Job)
-                .where(Job.study == name, Job.kind == "study")
+                .where(Job.study == name, Job.kind == "study", HAS_ITS_STUDY)
                 .order_by(Job.id.desc())
                 .limit(1)
             )
@@ -109,7 +117,7 @@ class Queue(Leases):
     def studies_of(self, case: str) -> set[str]:
         """Return the studies of a case, named as it was asked for: a door with its data."""
         with self._session() as session:
-            wanted = select(Job.study).where(Job.case == case, Job.kind == "study")
+            wanted = select(Job.study).where(Job.case == case, Job.kind == "study", HAS_ITS_STUDY)
             return set(session.scalars(wanted))
 
     def newest(self, limit: int, before: int | None = None) -> Sequence[Job]:
@@ -146,11 +154,11 @@ class Queue(Leases):
         """Queue a job again that was paused or has ended.
 
         Raises:
-            UsageError: it is queued or running already.
+            UsageError: it is queued or running already, or another job has its study.
         """
         with self._session() as session:
-            job = _held(session, number)
-            _refuse(job, {"paused", *ENDED}, "resumed")
+            job = held_alone(session, number)
+            refuse_unless(job, {"paused", *ENDED}, "resumed")
             return self._queued(session, job)
 
     def change(self, number: int, change: Callable[[Options], Options]) -> Job:
@@ -161,10 +169,13 @@ class Queue(Leases):
         Args:
             change: is given the options, as they are while nobody else can change them, and returns
                 what is to be another.
+
+        Raises:
+            UsageError: another job has its study.
         """
         with self._session() as session:
-            job = _held(session, number)
-            job.options = {**job.options, **change(job.options)}
+            job = held_alone(session, number)
+            _change(job, change(job.options))
             if job.state == "running":
                 job.wish = job.wish or "restart"  # pause and cancel still hold
                 return _saved(session, job)
@@ -177,8 +188,8 @@ class Queue(Leases):
             UsageError: it has ended.
         """
         with self._session() as session:
-            job = _held(session, number)
-            _refuse(job, {"queued", "running", "paused"}, "given another priority")
+            job = held(session, number)
+            refuse_unless(job, {"queued", "running", "paused"}, "given another priority")
             job.priority = priority
             return _saved(session, job)
 
@@ -205,84 +216,33 @@ class Queue(Leases):
 
     def _wish(self, number: int, wish: Wish, allowed: set[str]) -> Job:
         with self._session() as session:
-            job = _held(session, number)
-            _refuse(job, allowed, {"pause": "paused", "cancel": "cancelled"}[wish])
-            if job.state == "running":
-                job.wish = wish
-            else:
-                job.state = AFTER[wish]
-                job.ended = self.clock() if job.state in ENDED else None
+            job = held(session, number)
+            refuse_unless(job, allowed, {"pause": "paused", "cancel": "cancelled"}[wish])
+            self._ask(job, wish)
             return _saved(session, job)
+
+    def _ask(self, job: Job, wish: Wish) -> None:
+        """Have a job do what a person wishes: at once, or as soon as its process has stopped."""
+        if job.state == "running":
+            job.wish = wish
+        else:
+            job.state = AFTER[wish]
+            job.ended = self.clock() if job.state in ENDED else None
 
     def _queued(self, session: Session, job: Job) -> Job:
         job.state, job.wish, job.starts, job.ended = "queued", "", 0, None
         return _saved(session, job)
 
 
-def _taken(job: Job) -> UsageError:
-    if not job.study:
-        return UsageError(
-            said(
-                "job {id} is {state} and cleans up; wait for its end",
-                id=job.id,
-                state=word(job.state),
-            )
-        )
-    return UsageError(
-        said(
-            "job {id} is {state} for study {study!r}; change or cancel that job, or choose "
-            "another name",
-            id=job.id,
-            state=word(job.state),
-            study=job.study,
-        )
-    )
+def _change(job: Job, changes: Options) -> None:
+    """Change options of a job; what was submitted of them, which a key stands for, is kept."""
+    submitted = job.options.get(SUBMITTED, {})
+    if job.key is not None:
+        submitted = {name: job.options[name] for name in changes} | submitted
+    kept = {SUBMITTED: submitted} if submitted else {}
+    job.options = {**job.options, **changes, **kept}
 
 
 def _saved(session: Session, job: Job) -> Job:
     session.commit()
     return job
-
-
-def _job(session: Session, number: int) -> Job:
-    job = session.get(Job, number)
-    if job is None:
-        raise UsageError(
-            said("no job {number}; the list of studies shows those there are", number=number)
-        )
-    return job
-
-
-def _held(session: Session, number: int) -> Job:
-    """Return a job that nobody else can change until this session ends.
-
-    An update that changes nothing takes the row, on SQLite the whole database: what is read before
-    one may be old already when something is made of it.
-    """
-    session.execute(update(Job).where(Job.id == number).values(id=Job.id))
-    session.expire_all()
-    return _job(session, number)
-
-
-def _same(job: Job, request: Request) -> Job:
-    if (job.kind, job.study, job.case) != (request.kind, request.study, request.case):
-        raise UsageError(
-            said(
-                "the idempotency key belongs to job {id}, which is another request; use a new key",
-                id=job.id,
-            )
-        )
-    return job
-
-
-def _refuse(job: Job, allowed: set[str], act: str) -> None:
-    if job.state not in allowed:
-        raise UsageError(
-            said(
-                "job {id} is {state}; only a job that is {allowed} can be {act}",
-                id=job.id,
-                state=word(job.state),
-                allowed=either([word(one) for one in sorted(allowed)]),
-                act=word(act),
-            )
-        )

@@ -17,6 +17,7 @@ from sqlalchemy import Table as CoreTable
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from tuner.errors import StoreError
+from tuner.serve.leases import held_at
 from tuner.serve.tables import VERSION, Job, Table, Version
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _alone(connection: Connection) -> None:
 
 
 def _refuse_a_running_service(connection: Connection) -> None:
-    held = select(Job.id).where(Job.state == "running", Job.lease > time.time()).limit(1)
+    held = select(Job.id).where(Job.state == "running", held_at(time.time())).limit(1)
     number = connection.scalar(held)
     if number is not None:
         raise StoreError(

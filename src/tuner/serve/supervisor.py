@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tuner.commands.ending import INTERRUPTED
+from tuner.commands.ending import INTERRUPTED, REFUSED
 from tuner.errors import DepotError, StudyError, TunerError, UsageError
 from tuner.machine import usable_cores
 from tuner.serve.chores import clean_request, words_of_chore
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_UNTIL_FREE = 3.0  # before a study is tried again that another process works on
 SECONDS_BETWEEN_MEASURES = 20.0  # of what a study uses of the disk
-REFUSED = 2  # exit status of a command that says what is wrong: a second start says the same
 FULL = (
     "Less than 5 % of the disk is free, so the study stops. What is finished is kept, and it "
     "continues by itself once there is room."
@@ -107,10 +106,10 @@ class Supervisor:
 
     def look(self) -> None:
         """Do what is due now."""
-        for number in self.queue.recover():
-            log.info("job %d is queued again: its service has ended", number)
         for current in list(self._running.values()):
             self._watch(current)
+        for number in self.queue.recover():  # not our own, whose leases are renewed now
+            log.info("job %d is queued again: its service has ended", number)
         is_full = self.room.disk().is_full
         while self._take(chores_only=is_full):
             pass
@@ -180,9 +179,12 @@ class Supervisor:
             self._forget(current)
         elif status == 0 or (status == REFUSED and self._is_deleted(current.job)):
             self._end(current, "done")
+        elif self._lacked_room(current.job, status):
+            self._say(current.job.id, FULL)
+            self._end(current, AFTER.get(wish, "queued"))
         elif wish in AFTER and status != REFUSED:
             self._end(current, AFTER[wish])
-        elif status == REFUSED:
+        elif status == REFUSED:  # a second start says the same
             self._end(current, "failed")
         elif status == INTERRUPTED:
             # Somebody has stopped the process itself, and meant it. Only a study can be resumed.
@@ -195,6 +197,18 @@ class Supervisor:
     def _is_deleted(self, job: Job) -> bool:
         """Whether a deletion has nothing left to do: it was killed after its last step."""
         return job.kind == "delete" and not is_there(self._storage, job.study)
+
+    def _lacked_room(self, job: Job, status: int) -> bool:
+        """Whether a process has ended as the disk is full: its job starts again once there is room.
+
+        One that ended by itself has met the full disk before it was asked to make way, and one that
+        was asked has met it on its last steps. A chore takes no worker and is not kept waiting for
+        room, so it has its few starts. So has what needs more than there is, though the disk is not
+        full when it has ended.
+        """
+        return (
+            job.kind not in CHORES and status not in (0, INTERRUPTED) and self.room.disk().is_full
+        )
 
     @property
     def _storage(self) -> RDBStorage:

@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 from sqlalchemy import JSON, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from tuner.study.service_tables import DELETED
+
 VERSION = 2  # of these tables: the number of the newest migration
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Wish = Literal["", "pause", "cancel", "restart"]
@@ -37,7 +39,8 @@ class Job(Table):
     Attributes:
         key: what the submitter calls it; a second submission with the same key is the same job.
         study: the study's name.
-        options: how the command is to be called, as `tuner.serve.requests` checked it.
+        options: how the command is to be called, as `tuner.serve.requests` checked it; and what
+            was changed since, where the job has a key, and whether its study was deleted.
         wish: what a person has asked a running job to do.
         starts: how often it was started since it last ended as it should.
         owner: the service that runs it; it holds the job until `lease`, and renews that.
@@ -67,6 +70,10 @@ class Job(Table):
     last_words: Mapped[str]
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
     slots: Mapped[int | None]
+
+
+# Of jobs, in a query: their study was not deleted.
+HAS_ITS_STUDY = Job.options[DELETED].as_boolean().is_not(True)
 
 
 class Tag(Table):

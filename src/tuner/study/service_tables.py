@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 OF_ONE = ("tuner_tags", "tuner_archived")  # keyed by the study: another of that name begins anew
 JOBS, PROMOTIONS = "tuner_jobs", "tuner_promotions"
 OVER = ("paused", "done", "failed", "cancelled")
+DELETED = "deleted"  # among the options of a job: its study was
 
 
 def rename_rows(connection: Connection, old: str, new: str) -> None:
@@ -35,13 +36,18 @@ def rename_rows(connection: Connection, old: str, new: str) -> None:
 def forget_rows(connection: Connection, name: str) -> None:
     """Forget what was put in order about a study; its jobs that are over count as done.
 
+    They remember that it was deleted, so that none of them searches in a study of that name again.
+
     The ledger of models stays as it is: what was current is history.
     """
     for found in _there(connection, OF_ONE):
         connection.execute(delete(found).where(found.c.study == name))
     for jobs in _there(connection, (JOBS,)):
         over = jobs.c.study == name, jobs.c.state.in_(OVER)
-        connection.execute(update(jobs).where(*over).values(state="done"))
+        for number, options in connection.execute(select(jobs.c.id, jobs.c.options).where(*over)):
+            told = {**options, DELETED: True}
+            changed = update(jobs).where(jobs.c.id == number).values(state="done", options=told)
+            connection.execute(changed)
 
 
 def jobs_in(connection: Connection) -> list[tuple[int, str, str]]:
