@@ -157,7 +157,7 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
         words = _without(_without_tries(command, facts["trials"]["total"]), "--seeds")
         return f"{shlex.join(words)}   # is it really better?"
     if pair["same_trial"] or pair["verdict"] != "better":
-        if facts["outlook"]["more_trials"] == "no":
+        if facts["outlook"]["more_trials"] in {"no", "limited"}:
             return ""
         words = _without(_without(shlex.split(command), "--trials"), "--try")
         if facts["budget"]:

@@ -104,6 +104,13 @@ def _wider_ranges(facts: Facts) -> list[str]:
 
 def _search(facts: Facts) -> list[str]:
     found = facts["outlook"]
+    if found["more_trials"] == "limited":
+        return [
+            phrase(
+                "Search on in a new study: with another `--name` and higher limits, or with "
+                "`--fix` for what makes a model too large."
+            )
+        ]
     if found["more_trials"] == "no":
         return [
             phrase(
