@@ -203,19 +203,27 @@ def test_the_race_of_the_candidates(tmp_path: Path) -> None:
     assert "was found later and has not been in this comparison" in worded(study, tmp_path)[0]
 
 
-def test_a_search_that_has_tried_all_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("reference", "step"),
+    [
+        ("flowers", "Widen the search space in the case's `suggest`"),
+        ("table --data k.csv --target y", "Fix fewer hyperparameters (`--fix`), and start a new"),
+    ],
+)
+def test_a_search_that_has_tried_all_says_so(tmp_path: Path, reference: str, step: str) -> None:
     stored = {"low": 10, "high": 11, "step": 1, "log": False}
     space = {"epochs": {"name": "IntDistribution", "attributes": stored}}
-    study = make_study(tmp_path, space=space)
+    study = make_study(tmp_path, space=space, reference=reference)
     for epochs, arm in ((10, "baseline"), (11, "recipe")):
         add_trial(study, value=0.1 * epochs - 0.5, epochs=epochs, arm=arm)
     confirm(study, baseline=[0.5] * 6, recipe=[0.6] * 6, best=[0.6] * 6)
-    text, _ = written(study, tmp_path)
+    text, _ = worded(study, tmp_path)
     assert (
         "**More trials cannot help**: the search space has 2 configurations, and the search has "
         "tried all of them."
     ) in text
-    assert "Widen the search space in the case's `suggest`" in text
+    assert step in text
+    assert ("`suggest`" in text) == (reference == "flowers")
     assert "Run at least 20" not in text
 
 
