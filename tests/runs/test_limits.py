@@ -20,7 +20,9 @@ from tests.making import (
     search,
 )
 from tests.runs.test_metrics import facts, run
+from tuner import open_study
 from tuner.case.loading import load_case
+from tuner.commands.concluding import best_line, next_command
 from tuner.commands.study import main, parser
 from tuner.data.sources.folders import Folders
 from tuner.errors import CaseError, StudyError, UsageError
@@ -30,7 +32,7 @@ from tuner.runs.inventory import studies_of
 from tuner.search import coordinator
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
-from tuner.study.arms import arms_of, candidates_of
+from tuner.study.arms import arms_of, candidates_of, why_no_changes
 from tuner.study.limits import BREAKS, LATENCY, PARAMETERS, Limits, was_passed_over
 from tuner.study.schema import OVER_LIMITS, STOPPED
 from tuner.study.store import load_study
@@ -179,6 +181,27 @@ def test_a_study_whose_limits_end_the_search_has_its_report(
     assert "larger `--trials`" not in text
     assert "--trials auto" not in text
     assert "--trials 2 --max-cost 1e-06" in text
+
+
+def test_a_study_without_a_model_within_its_limits_has_its_report(
+    here: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Baseline and recipe are over them as well, so there is no best."""
+    monkeypatch.setattr(coordinator, "MOST_IN_A_ROW", 5)
+    run(TINY, here, trials=6, limits=Limits(parameters=5), fix=("breaks=False",), name="tiny")
+    found = facts(here)
+    assert list(found["arms"]) == ["baseline", "recipe"]
+    text = here.report("tiny").joinpath("report.md").read_text(encoding="utf-8")
+    assert "**No verdict: no model that was trained is within the limits of the study.**" in text
+    assert "within the limits of the study, so there is nothing to use." in text
+    assert "No complete trial is within the limits, so there is no best trial" in text
+    for wrong in ("Confirm the result", "tuner ablate", "tuner retrain"):
+        assert wrong not in text
+    assert next_command(found, f"tuner study {TINY}") == ""
+    assert best_line(found) == ""
+    study = load_study(here.url, "tiny")
+    assert why_no_changes(arms_of(study)) == "no model that was trained is within its limits"
+    assert "within the limits" in open_study("tiny").verdict
 
 
 @pytest.mark.slow
