@@ -352,9 +352,26 @@ def test_the_constant_answer_meets_the_rows_that_the_models_met(tmp_path: Path) 
     rows = np.array([4.0, 5.0, 5.5, 9.0, 30.0], np.float32)
     keep_targets(evidence, "the rows", rows)
     text, facts = written(study, tmp_path)
+    assert "the mean absolute error went from 7.50 to 2.33; always" in text
     best = min(float(np.abs(rows - level).mean()) for level in np.linspace(0, 30, 301))
     assert facts["constant"] == pytest.approx(best)
     assert f"always giving the median of these rows has {100 * best:.0f}." in text
+
+
+@pytest.mark.parametrize(
+    ("best", "said"),
+    [
+        ([0.075], "the mean absolute error is 7.50; always"),
+        ([0.07499], "the mean absolute error went from 7.500 to 7.499; always"),
+    ],
+)
+def test_errors_in_units_that_differ_show_it(tmp_path: Path, best: list[float], said: str) -> None:
+    target = {"mean": 3.0, "std": 100.0, "trivial_mae": 80.0}
+    study = make_study(tmp_path, "housing", task="regression", data={"target": target})
+    add_trial(study, value=0.07, arm="baseline")
+    add_trial(study, value=0.06)
+    confirm(study, baseline=[0.075] * 6, best=best * 6)
+    assert said in worded(study, tmp_path)[0]
 
 
 @pytest.mark.parametrize("trials", [0, 1, 2, 3])

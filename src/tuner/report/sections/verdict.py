@@ -175,10 +175,10 @@ def _unconfirmed(facts: Facts) -> str:
         level_or_none(metric, facts["arms"][name]["validation"]["mean"])
         for name in ("baseline", "best")
     )
-    if facts["arms"]["baseline"]["trial"] == best or was is None or now is None:
+    if was is None or now is None or was == now:  # the best may be the baseline itself
         in_search = phrase("in the search, nothing was better than the baseline.")
     else:
-        decimals = decimals_of(metric, was, now)
+        decimals = decimals_of(metric, was, now, now - was)
         in_search = phrase(
             "in the search, tuning took the validation {metric} from {was} to {now}.",
             metric=title_in_words(metric.level_title),
