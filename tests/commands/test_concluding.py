@@ -122,6 +122,7 @@ def test_a_search_that_a_time_budget_has_ended_continues_in_twice_the_time() -> 
 
 def test_a_search_that_has_tried_all_is_not_continued() -> None:
     assert next_command(facts("no proven gain", more_trials="no"), COMMAND) == ""
+    assert next_command(facts("no proven gain", more_trials="limited"), COMMAND) == ""
     assert next_command(facts("better", more_trials="no"), COMMAND)
 
 

@@ -80,6 +80,7 @@ TABLE = {"columns": ("x", "y")}
 GREY_ROWS = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
 TWO_CLASSES = torch.tensor([0, 1, 0, 1])
 NUMBERS = torch.zeros(4, 1)
+FOUR = torch.arange(4, dtype=torch.float64)[:, None]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,13 @@ NUMBERS = torch.zeros(4, 1)
         (torch.zeros(4, 2), TWO_CLASSES, TABLE, "targets are torch.int64 of shape"),
         (torch.zeros(4, 2), NUMBERS, TABLE, "all development rows have the same target"),
         (GREY_ROWS, TWO_CLASSES * 0, {**GREY, "classes": ("one",)}, "have the same target"),
+        (
+            torch.zeros(4, 2),
+            FOUR * 1e155,
+            TABLE,
+            r"too large to .* between 0 and 3e\+155, .*divide",
+        ),
+        (torch.zeros(4, 2), FOUR * 1e-200, TABLE, r"too small to .* and 3e-200, .* multiply all"),
     ],
 )
 def test_rows_of_another_kind_are_refused(

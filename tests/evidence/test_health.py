@@ -30,6 +30,7 @@ MADE: dict[str, Any] = {
 DISTRIBUTIONS: dict[str, optuna.distributions.BaseDistribution] = {
     "learning_rate": FloatDistribution(1e-4, 1e-1, log=True),
     "depth": IntDistribution(1, 5),
+    "width": IntDistribution(16, 512, log=True),
     "dropout": FloatDistribution(0.0, 0.5),
 }
 
@@ -37,7 +38,7 @@ DISTRIBUTIONS: dict[str, optuna.distributions.BaseDistribution] = {
 def trial(
     value: float | None, state: TrialState = TrialState.COMPLETE, **params: Any
 ) -> FrozenTrial:
-    params = {"learning_rate": 1e-3, "depth": 3, "dropout": 0.1, **params}
+    params = {"learning_rate": 1e-3, "depth": 3, "width": 64, "dropout": 0.1, **params}
     curve = [[step, step, 0.5, 0.9, 0.8] for step in range(1, 11)]
     return create_trial(
         state=state,
@@ -77,7 +78,7 @@ def test_a_sound_search_needs_nothing() -> None:
         ({"learning_rate": 0.095}, "learning_rate 0.095 (up to 0.1)"),
         ({"learning_rate": 1.1e-4}, "learning_rate 0.00011 (from 0.0001)"),
         ({"depth": 5}, "depth 5 (up to 5)"),
-        ({"depth": 1}, "depth 1 (from 1)"),
+        ({"width": 16}, "width 16 (from 16)"),
     ],
 )
 def test_the_best_at_the_edge_of_a_range(params: dict[str, Any], said: str) -> None:
@@ -86,8 +87,36 @@ def test_the_best_at_the_edge_of_a_range(params: dict[str, Any], said: str) -> N
     assert said in check.found
 
 
-def test_zero_is_no_edge_that_could_be_wider() -> None:
-    assert checks([*steady(), trial(0.99, dropout=0.0)])["edges"].good
+@pytest.mark.parametrize("params", [{"dropout": 0.0}, {"depth": 1}])
+def test_a_natural_end_is_no_edge_that_could_be_wider(params: dict[str, Any]) -> None:
+    check = checks([*steady(), trial(0.99, **params)])["edges"]
+    assert check.good
+    assert check.found == "no value of the best trial is at the edge of its range"
+
+
+DOOR = "table --data k.csv --target y"
+
+
+def test_ranges_that_nobody_can_change_are_no_step_to_take() -> None:
+    """A table or pictures have no case file: their ranges are tuner's own."""
+    edges = checks([*steady(), trial(0.99, depth=5)], reference=DOOR)["edges"]
+    assert (edges.good, edges.advice) == (True, "")
+    assert edges.found == (
+        "the best trial has values at the edge of their range: depth 5 (up to 5); these ranges are "
+        "tuner's own, by the size of the data"
+    )
+
+
+def test_no_advice_for_a_table_is_to_change_a_case() -> None:
+    trials = [*steady(30), trial(0.99, depth=5), *steady(16)]
+    trials += [trial(0.5)] * 10 + [trial(None, TrialState.FAIL)] * 12
+    by_door, by_file = checks(trials, reference=DOOR), checks(trials, reference="mine.py")
+    for name in ("edges", "failed", "progress", "duplicates"):
+        assert not by_file[name].good
+        assert by_door[name].good == (name == "edges")
+        for word in ("case", "suggest", "widen", "change"):
+            assert word not in by_door[name].advice
+    assert "in the case's `suggest`" in by_file["edges"].advice
 
 
 def test_many_failures() -> None:

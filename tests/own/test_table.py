@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -336,6 +337,16 @@ def test_a_group_and_a_clock_that_were_not_named_are_pointed_at(tmp_path: Path) 
     assert "Column 'built' looks like a clock, and the rows are in its order." in said
     assert "looks like" not in told(loaded(path, time="built"))
     assert "looks like" not in told(loaded(path, group="owner_id"))
+
+
+@pytest.mark.parametrize("unit", ["e-120", "", "e120"])
+def test_a_long_tail_is_one_in_any_unit(tmp_path: Path, unit: str) -> None:
+    """Third powers of such numbers are nothing, or no numbers."""
+    rows = houses()
+    long = [f"{math.exp(float(row[6]) / 20):.3f}{unit}" for row in rows[1:]]
+    table = loaded(write(tmp_path / "houses.csv", with_column(rows, "price", long))).table
+    assert table is not None
+    assert table.skewed
 
 
 def test_the_case_is_scaled_to_its_data_and_any_of_them_is_inside_its_widest_space(

@@ -120,6 +120,16 @@ WRONG: dict[str, tuple[Any, dict[str, str], str]] = {
     ),
     "infinite target": (text(in_column(9, "-inf")), {}, "row 9 of target 'price' is infinite"),
     "a target too large": (text(in_column(9, "1e999")), {}, "row 9 .* too large for a number"),
+    "targets too large to compute with": (
+        text(with_column(ROWS, "price", [f"{n}.5e155" for n in range(COUNT)])),
+        {},
+        r"the numbers of target 'price' are too large .* 5e\+154 and 5.95e\+156, .*; divide all",
+    ),
+    "targets too small to compute with": (
+        text(with_column(ROWS, "price", [f"{n}.5e-200" for n in range(COUNT)])),
+        {},
+        "the numbers of target 'price' are too small .* 5e-201 and 5.95e-199, .*; multiply all",
+    ),
     "a number too large": (
         text(in_column(9, "1e999", "size")),
         {},

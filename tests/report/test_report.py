@@ -203,19 +203,27 @@ def test_the_race_of_the_candidates(tmp_path: Path) -> None:
     assert "was found later and has not been in this comparison" in worded(study, tmp_path)[0]
 
 
-def test_a_search_that_has_tried_all_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("reference", "step"),
+    [
+        ("flowers", "Widen the search space in the case's `suggest`"),
+        ("table --data k.csv --target y", "Fix fewer hyperparameters (`--fix`), and start a new"),
+    ],
+)
+def test_a_search_that_has_tried_all_says_so(tmp_path: Path, reference: str, step: str) -> None:
     stored = {"low": 10, "high": 11, "step": 1, "log": False}
     space = {"epochs": {"name": "IntDistribution", "attributes": stored}}
-    study = make_study(tmp_path, space=space)
+    study = make_study(tmp_path, space=space, reference=reference)
     for epochs, arm in ((10, "baseline"), (11, "recipe")):
         add_trial(study, value=0.1 * epochs - 0.5, epochs=epochs, arm=arm)
     confirm(study, baseline=[0.5] * 6, recipe=[0.6] * 6, best=[0.6] * 6)
-    text, _ = written(study, tmp_path)
+    text, _ = worded(study, tmp_path)
     assert (
         "**More trials cannot help**: the search space has 2 configurations, and the search has "
         "tried all of them."
     ) in text
-    assert "Widen the search space in the case's `suggest`" in text
+    assert step in text
+    assert ("`suggest`" in text) == (reference == "flowers")
     assert "Run at least 20" not in text
 
 
@@ -344,9 +352,26 @@ def test_the_constant_answer_meets_the_rows_that_the_models_met(tmp_path: Path) 
     rows = np.array([4.0, 5.0, 5.5, 9.0, 30.0], np.float32)
     keep_targets(evidence, "the rows", rows)
     text, facts = written(study, tmp_path)
+    assert "the mean absolute error went from 7.50 to 2.33; always" in text
     best = min(float(np.abs(rows - level).mean()) for level in np.linspace(0, 30, 301))
     assert facts["constant"] == pytest.approx(best)
     assert f"always giving the median of these rows has {100 * best:.0f}." in text
+
+
+@pytest.mark.parametrize(
+    ("best", "said"),
+    [
+        ([0.075], "the mean absolute error is 7.50; always"),
+        ([0.07499], "the mean absolute error went from 7.500 to 7.499; always"),
+    ],
+)
+def test_errors_in_units_that_differ_show_it(tmp_path: Path, best: list[float], said: str) -> None:
+    target = {"mean": 3.0, "std": 100.0, "trivial_mae": 80.0}
+    study = make_study(tmp_path, "housing", task="regression", data={"target": target})
+    add_trial(study, value=0.07, arm="baseline")
+    add_trial(study, value=0.06)
+    confirm(study, baseline=[0.075] * 6, best=best * 6)
+    assert said in worded(study, tmp_path)[0]
 
 
 @pytest.mark.parametrize("trials", [0, 1, 2, 3])

@@ -166,6 +166,24 @@ def test_nothing_confirmed(tmp_path: Path) -> None:
     assert "never opened" in text
 
 
+@pytest.mark.parametrize(
+    ("task", "was", "now", "text"),
+    [
+        ("regression", 0.7508, 0.7494, "took the validation MAE from 0.7508 to 0.7494."),
+        ("regression", 0.75, 0.25, "took the validation MAE from 0.75 to 0.25."),
+        ("classification", 0.75, 0.7504, "took the validation error from 25.00 % to 24.96 %."),
+        ("regression", 0.75, 0.75, "nothing was better than the baseline."),
+    ],
+)
+def test_what_the_search_gained_shows_in_the_digits(
+    tmp_path: Path, task: str, was: float, now: float, text: str
+) -> None:
+    study = make_study(tmp_path, task=task)
+    add_trial(study, value=now)  # the first of two that are alike is the best
+    add_trial(study, value=was, arm="baseline")
+    assert said(study, tmp_path).endswith(text)
+
+
 def test_a_confirmation_that_was_overtaken_is_not_used(tmp_path: Path) -> None:
     study = arms(tmp_path)
     confirm(study, baseline=[0.6] * 6, recipe=[0.6] * 6, best=[0.9] * 6)

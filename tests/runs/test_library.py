@@ -128,6 +128,7 @@ def test_the_command_makes_the_same_settings() -> None:
         data_dir=Path("-rows"),
         fix=("depth=2",),
         direction="minimize",
+        score="loss",
         baseline=("width=4", "depth=1"),
         recipe=("width=8",),
         tries=("width=4,depth=2",),
@@ -229,8 +230,10 @@ def test_a_loop_is_searched_as_a_case_is(here: Path) -> None:
         seeds=0,
         workers=1,
         direction="minimize",
+        score="square",
         baseline={"x": 0.0},
     )
+    assert study.facts["metric"]["name"] == "square"
     assert study.facts["trials"]["total"] == 4
     assert study.facts["arms"]["baseline"]["validation"]["mean"] == 0.25
     assert "<table>" in study._repr_html_()

@@ -9,17 +9,32 @@ from typing import TYPE_CHECKING
 import pytest
 from optuna.trial import TrialState
 
-from tests.making import DATABASE, TINY, history, make_brief, search
+from tests.making import (
+    DATABASE,
+    TINY,
+    InterruptsAt,
+    history,
+    make_brief,
+    make_engine,
+    open_as_command,
+    search,
+)
 from tests.runs.test_metrics import facts, run
+from tuner import open_study
 from tuner.case.loading import load_case
+from tuner.commands.concluding import best_line, next_command
 from tuner.commands.study import main, parser
 from tuner.data.sources.folders import Folders
 from tuner.errors import CaseError, StudyError, UsageError
 from tuner.report.facts.counting import counts
+from tuner.runs.budget import forget_the_end
 from tuner.runs.inventory import studies_of
 from tuner.search import coordinator
-from tuner.study.arms import arms_of, candidates_of
+from tuner.search.coordinator import Coordinator
+from tuner.search.mirror import Mirror
+from tuner.study.arms import arms_of, candidates_of, why_no_changes
 from tuner.study.limits import BREAKS, LATENCY, PARAMETERS, Limits, was_passed_over
+from tuner.study.schema import OVER_LIMITS, STOPPED
 from tuner.study.store import load_study
 from tuner.study.trials import finished
 from tuner.training.cost import latency_of, parameters_of
@@ -105,12 +120,88 @@ def test_a_limited_study_repeats_and_continues(here: Workplace, tmp_path: Path) 
 def test_a_space_that_keeps_no_limit_ends_the_search(
     here: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After so many in a row, in however many runs."""
+    """After so many in a row, in however many runs; baseline and recipe are trained anyway."""
     for most in (30, 100, 100):
         monkeypatch.setattr(coordinator, "MOST_IN_A_ROW", most)
-        with pytest.raises(StudyError, match=f"{most} configurations in a row need more than 5 p"):
-            search(DATABASE, limited(Path(), Limits(parameters=5)), 6, name="tiny")
-        assert sum(map(was_passed_over, load_study(DATABASE, "tiny").get_trials())) == most
+        study = search(DATABASE, limited(Path(), Limits(parameters=5)), 6, name="tiny")
+        reason = f"after 2 trials: {most} configurations in a row need more than 5 parameters"
+        assert study.user_attrs[STOPPED] == {"reason": reason, "trials": 2, OVER_LIMITS: most}
+        assert sum(map(was_passed_over, study.get_trials())) == most
+        assert list(arms_of(study)) == ["baseline", "recipe"]
+        forget_the_end(study, trials=6, budget=None)
+
+
+def test_an_arm_that_was_interrupted_is_trained_before_the_search_gives_up(
+    here: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number is before those of all that were passed over meanwhile."""
+    monkeypatch.setattr(coordinator, "MOST_IN_A_ROW", 5)
+    config = limited(Path(), Limits(cost=1e-6))
+    study, opened = open_as_command(DATABASE, "tiny", config)
+    engine = make_engine(3)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Coordinator(Mirror(study), opened, engine, InterruptsAt(1)).search(6)
+        trials = load_study(DATABASE, "tiny").get_trials()
+        assert [trial.state for trial in trials[:2]] == [TrialState.RUNNING] * 2
+        assert sum(map(was_passed_over, trials)) == 5
+    finally:
+        engine.close()
+    study = search(DATABASE, config, 6, name="tiny")
+    assert [trial.state for trial in study.get_trials()[:2]] == [TrialState.COMPLETE] * 2
+    assert len(study.get_trials()) == 7
+    assert study.user_attrs[STOPPED]["trials"] == 2
+
+
+def test_a_study_whose_limits_end_the_search_has_its_report(
+    here: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinator, "MOST_IN_A_ROW", 5)
+    wanted: dict[str, Any] = {
+        "trials": 6,
+        "seeds": 2,
+        "limits": Limits(cost=1e-6),
+        "fix": ("breaks=False",),
+        "name": "tiny",
+    }
+    for _ in range(2):  # the same command again says the same
+        messages = run(TINY, here, **wanted).messages
+        (why,) = [text for text in messages if text.startswith("Stopped by")]
+        assert why == (
+            "Stopped by the limits of the study after 2 trials: 5 configurations in a row need "
+            "more than 1e-06 times the baseline's computing. To search on, start a new study: with "
+            "another --name and higher limits, or with --fix for what makes a model too large."
+        )
+    found = facts(here)
+    assert found["trials"]["complete"] == 2
+    assert found["confirmation"]
+    text = here.report("tiny").joinpath("report.md").read_text(encoding="utf-8")
+    assert "5 configurations in a row were over the limits, so it ended after 2 trials." in text
+    assert "Search on in a new study: with another `--name` and higher limits" in text
+    assert "larger `--trials`" not in text
+    assert "--trials auto" not in text
+    assert "--trials 2 --max-cost 1e-06" in text
+
+
+def test_a_study_without_a_model_within_its_limits_has_its_report(
+    here: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Baseline and recipe are over them as well, so there is no best."""
+    monkeypatch.setattr(coordinator, "MOST_IN_A_ROW", 5)
+    run(TINY, here, trials=6, limits=Limits(parameters=5), fix=("breaks=False",), name="tiny")
+    found = facts(here)
+    assert list(found["arms"]) == ["baseline", "recipe"]
+    text = here.report("tiny").joinpath("report.md").read_text(encoding="utf-8")
+    assert "**No verdict: no model that was trained is within the limits of the study.**" in text
+    assert "within the limits of the study, so there is nothing to use." in text
+    assert "No complete trial is within the limits, so there is no best trial" in text
+    for wrong in ("Confirm the result", "tuner ablate", "tuner retrain"):
+        assert wrong not in text
+    assert next_command(found, f"tuner study {TINY}") == ""
+    assert best_line(found) == ""
+    study = load_study(here.url, "tiny")
+    assert why_no_changes(arms_of(study)) == "no model that was trained is within its limits"
+    assert "within the limits" in open_study("tiny").verdict
 
 
 @pytest.mark.slow

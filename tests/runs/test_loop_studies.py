@@ -429,6 +429,8 @@ def test_what_is_typed_wrong(tmp_path: Path) -> None:
             ("--max-parameters", "9"): "--max-parameters does not work with a training loop: the",
             ("--max-latency-ms", "9"): "--max-latency-ms does not work with a training loop: the",
             ("--precision", "float32"): "--precision does not work with a training loop: it comp",
+            ("--metric", "accuracy"): "--metric accuracy does not work .*, or use --score to say",
+            ("--max-cost", "2"): "--max-cost does not work with a training loop: what it computes",
             ("--data-dir", "."): "--data-dir does not work with a training loop: it reads its own",
         }.items():
             command = ["train.py:objective", "--direction", "maximize", *wrong]
@@ -441,6 +443,10 @@ def test_what_is_typed_wrong(tmp_path: Path) -> None:
         limited = partial(run_study, "train.py:objective", direction="maximize")
         with pytest.raises(UsageError, match="--max-parameters does not work with a training loop"):
             limited(max_parameters=9)
+        with pytest.raises(UsageError, match="--metric accuracy does not work with a training lo"):
+            limited(metric="accuracy")
+        with pytest.raises(UsageError, match="the metric of case 'housing' is chosen with --metr"):
+            run_study("housing", score="mae")
         with pytest.raises(UsageError, match="--baseline is for a training loop of your own"):
             run_study("housing", baseline={"width": 3})
         wrongs: tuple[dict[str, Any], ...]

@@ -151,13 +151,13 @@ def score_line(facts: Mapping[str, Any]) -> str:
 def next_command(facts: Mapping[str, Any], command: str) -> str:
     """Return the command that a person wants next, and what for; empty where there is none."""
     pair = facts["comparison"]["best_vs_baseline"]
-    if "baseline" not in facts["arms"]:
+    if not {"baseline", "best"} <= facts["arms"].keys():
         return ""
     if pair is None or pair["n"] < pair.get("fewest", FEWEST_TO_PROVE):
         words = _without(_without_tries(command, facts["trials"]["total"]), "--seeds")
         return f"{shlex.join(words)}   # is it really better?"
     if pair["same_trial"] or pair["verdict"] != "better":
-        if facts["outlook"]["more_trials"] == "no":
+        if facts["outlook"]["more_trials"] in {"no", "limited"}:
             return ""
         words = _without(_without(shlex.split(command), "--trials"), "--try")
         if facts["budget"]:

@@ -16,7 +16,7 @@ from tuner.commands.options import compute_of, workplace_of
 from tuner.data.sources.folders import Folders
 from tuner.depot.contract import MANIFEST
 from tuner.depot.s3 import is_s3
-from tuner.errors import BundleError, DataError, UsageError, unknown_name
+from tuner.errors import BundleError, DataError, unknown_name
 from tuner.naming import folder_name
 from tuner.own.loops.file import read_loop
 from tuner.study.glance import check_study, check_url, hyperparameters_of
@@ -42,11 +42,6 @@ def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> N
     """
     check_file(arguments.case)
     refuse_without_case(arguments.case)
-    if arguments.score is not None and not is_loop(arguments.case):
-        raise UsageError(
-            "--score is for a training loop of your own (FILE.py:FUNCTION); the metric of case "
-            f"{arguments.case!r} is chosen with --metric"
-        )
     if arguments.name is not None:
         folder_name(arguments.name)
     check_url(workplace_of(arguments).url)

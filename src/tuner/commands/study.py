@@ -159,7 +159,8 @@ def add_repeatability(made: argparse.ArgumentParser) -> None:
         "--metric",
         metavar="NAME",
         help="what to search for, and to report first: the name of one of scikit-learn's scorers "
-        "(roc_auc, f1_macro, neg_root_mean_squared_error, ...), or one of the case's own",
+        "(roc_auc, f1_macro, neg_root_mean_squared_error, ...), or one of the case's own; a "
+        "training loop reports its own score (see --score)",
     )
     made.add_argument(
         "--max-parameters",
@@ -287,7 +288,8 @@ def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
             cost=arguments.max_cost,
         ),
         direction=arguments.direction,
-        metric=arguments.score or arguments.metric,
+        score=arguments.score,
+        metric=arguments.metric,
         baseline=tuple(arguments.baseline),
         recipe=tuple(arguments.recipe),
         compute=compute_of(arguments),

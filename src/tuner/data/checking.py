@@ -123,7 +123,8 @@ def check_targets(name: str, development: Examples, classes: tuple[str, ...]) ->
     """Check that there is something to learn.
 
     Raises:
-        DataError: a class has no development rows, or all of these have one target.
+        DataError: a class has no development rows; all of these have one target; or targets are
+            numbers too large or too small to compute with.
     """
     counts = development.counts(len(classes))
     absent = [one for one, count in zip(classes, counts, strict=True) if not count]
@@ -137,6 +138,21 @@ def check_targets(name: str, development: Examples, classes: tuple[str, ...]) ->
             f"{name}: all development rows have the same target, so there is nothing to learn; "
             "add rows with other targets"
         )
+    if not classes and (wrong := fault_of_numbers(development.targets)):
+        raise DataError(f"{name}: the targets of the development rows are {wrong}")
+
+
+def fault_of_numbers(targets: Tensor) -> str | None:
+    """Say why different numbers cannot be brought to a standard deviation of 1; None: they can."""
+    spread = targets.double().std(correction=0)
+    if spread.isfinite() and spread > 0:
+        return None
+    what, advice = ("small", "multiply") if spread == 0 else ("large", "divide")
+    return (
+        f"too {what} to compute with: they lie between {targets.min():.3g} and "
+        f"{targets.max():.3g}, and the square of their standard deviation does not fit into a "
+        f"64-bit number; {advice} all of them by the same number"
+    )
 
 
 def plain_names(name: str, what: str, names: Iterable[object]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
 from tuner.case.metric import LOOP, metric_of
+from tuner.case.reference import door_of
 from tuner.evidence.signs import curve_of, read_signs
 from tuner.language import nsaid, said
 from tuner.study.limits import was_passed_over
@@ -64,10 +65,10 @@ def check_health(
         return []
     return [
         *_edges(best, made),
-        _failed(finished),
+        _failed(finished, made),
         _pruned(finished),
         _progress(finished, made),
-        _duplicates(finished),
+        _duplicates(finished, made),
         _dimensions(finished, made),
         *_validation(finished, made, best),
     ]
@@ -84,7 +85,7 @@ def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
         scale = math.log if space.get("log") else float
         low, high = scale(space["low"]), scale(space["high"])
         place = (scale(value) - low) / (high - low)
-        if place <= EDGE and space["low"] > 0:  # zero is where it ends by nature
+        if place <= EDGE and not _ends_by_nature(space["low"], value):
             at_edge.append(
                 said("{name} {value:.4g} (from {low:g})", name=name, value=value, low=space["low"])
             )
@@ -100,14 +101,19 @@ def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
     if not at_edge:
         found = said("no value of the best trial is at the edge of its range")
         return [Check("edges", True, found)]
+    values = ", ".join(at_edge)
+    if _is_of_door(made):
+        found = said(
+            "the best trial has values at the edge of their range: {values}; these ranges are "
+            "tuner's own, by the size of the data",
+            values=values,
+        )
+        return [Check("edges", True, found)]
     return [
         Check(
             "edges",
             False,
-            said(
-                "the best trial has values at the edge of their range: {values}",
-                values=", ".join(at_edge),
-            ),
+            said("the best trial has values at the edge of their range: {values}", values=values),
             said(
                 "the best value may lie outside; widen the range in {place} and start a new study "
                 "with `--name`",
@@ -117,17 +123,22 @@ def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
     ]
 
 
-def _failed(finished: Sequence[FrozenTrial]) -> Check:
+def _ends_by_nature(low: float, value: float) -> bool:
+    """Whether nothing makes sense below a range: it begins at zero, or counts from one."""
+    return low <= 0 or (low == 1 and isinstance(value, int))
+
+
+def _failed(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
     failed = sum(trial.state == TrialState.FAIL for trial in finished)
     found = said("{failed} of {trials} trials failed", failed=failed, trials=len(finished))
     if failed <= MOST_FAILED * len(finished):
         return Check("failed", True, found)
-    return Check(
-        "failed",
-        False,
-        found,
-        said("read the reasons below, then fix the case or its search space"),
+    advice = (
+        said("read the reasons below; in a new study `--fix` leaves out what fails")
+        if _is_of_door(made)
+        else said("read the reasons below, then fix the case or its search space")
     )
+    return Check("failed", False, found, advice)
 
 
 def _pruned(finished: Sequence[FrozenTrial]) -> Check:
@@ -170,23 +181,27 @@ def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check
             "{trials} trials are too few to tell whether more would help", trials=len(finished)
         )
         return Check("progress", True, found)
-    return Check(
-        "progress",
-        False,
+    found = said(
+        "the last {since} of {trials} trials found nothing better",
+        since=since,
+        trials=len(finished),
+    )
+    advice = (
         said(
-            "the last {since} of {trials} trials found nothing better",
-            since=since,
-            trials=len(finished),
-        ),
-        said(
+            "more trials of this search will probably not help; search again with another `--seed` "
+            "and `--name`"
+        )
+        if _is_of_door(made)
+        else said(
             "more trials of this search will probably not help; change the ranges in {place}, or "
             "search again with another `--seed` and `--name`",
             place=_where(made),
-        ),
+        )
     )
+    return Check("progress", False, found, advice)
 
 
-def _duplicates(finished: Sequence[FrozenTrial]) -> Check:
+def _duplicates(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
     configurations = Counter(
         json.dumps(trial.user_attrs.get("hyperparameters", trial.params), sort_keys=True)
         for trial in finished
@@ -197,7 +212,11 @@ def _duplicates(finished: Sequence[FrozenTrial]) -> Check:
     found = said("{double} trials repeat the configuration of an earlier one", double=double)
     if double <= MOST_REPEATED * len(finished):
         return Check("duplicates", True, found)
-    advice = said("there is little left to try: stop, or widen the search space")
+    advice = (
+        said("there is little left to try: stop, or fix less with `--fix` in a new study")
+        if _is_of_door(made)
+        else said("there is little left to try: stop, or widen the search space")
+    )
     return Check("duplicates", False, found, advice)
 
 
@@ -265,6 +284,11 @@ def _validation(
             ),
         )
     ]
+
+
+def _is_of_door(made: Mapping[str, Any]) -> bool:
+    """Whether the ranges are tuner's own, for data without code, so that nobody can change them."""
+    return door_of(made.get("reference", "")) is not None
 
 
 def _where(made: Mapping[str, Any]) -> str:

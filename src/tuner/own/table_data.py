@@ -237,7 +237,11 @@ def _is_skewed(target: Target, rows: Rows) -> bool:
     if target.classes:
         return False
     own = target.values[rows.development]
-    return len(np.unique(own)) > 1 and abs(float(skew(own))) > 1
+    if len(np.unique(own)) < 2:
+        return False
+    # By a power of two, which changes no digit: third powers of 1e120 are no numbers any more.
+    near_one = np.ldexp(own, -np.frexp(np.abs(own).max())[1])
+    return abs(float(skew(near_one))) > 1
 
 
 def _dataset(

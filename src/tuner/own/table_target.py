@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 import torch
 
+from tuner.data.checking import fault_of_numbers
 from tuner.data.sources.cells import INFINITE, has_no_value
 from tuner.data.sources.kinds import as_numbers, decide, has_three_decimals, is_too_large
 from tuner.data.table import MISSING, Column
@@ -59,7 +60,7 @@ def read_target(given: Given, cells: Any, *, commas: bool) -> Target:
 
     Raises:
         DataError: it cannot be learnt: another type than was asked for, an id, one class, a class
-            with one row, infinite numbers.
+            with one row, infinite numbers, or numbers too large or too small to compute with.
     """
     name = given.target
     infinite = pc.is_in(pc.utf8_lower(cells), _array(INFINITE)).to_numpy(zero_copy_only=False)
@@ -125,6 +126,8 @@ def _numbers(column: Column, cells: Any) -> Target:
     known = values[rows]
     if len(np.unique(known)) < 2:
         raise DataError(f"target {column.name!r} has one value, so there is nothing to learn")
+    if fault := fault_of_numbers(torch.from_numpy(known)):
+        raise DataError(f"the numbers of target {column.name!r} are {fault}")
     why = said("a number")
     notes = _without(len(values) - len(rows), column.name)
     if not number.form and has_three_decimals(cells):

@@ -24,7 +24,7 @@ from tuner.runs.holding import at_work
 from tuner.runs.loops import LoopMachine
 from tuner.runs.observer import Message, StoppableEngine, StopRequested, telling
 from tuner.runs.publishing import write_and_publish
-from tuner.study.arms import arms_of
+from tuner.study.arms import arms_of, why_no_changes
 from tuner.study.loop_reopening import is_of_loop, loop_config_of
 from tuner.study.reopening import config_of
 from tuner.study.schema import ABLATION
@@ -76,11 +76,10 @@ def _measure(study: optuna.Study, settings: AblationSettings, observer: Observer
     """Train what the ablation asks for, and store what came of it on the study."""
     stored = settings.stored
     arms = arms_of(study)
-    if "baseline" not in arms or arms["baseline"].number == arms["best"].number:
+    if why := why_no_changes(arms):
         raise StudyError(
-            f"study {stored.study!r} has no gain to explain: "
-            + ("its best is the baseline" if arms.get("baseline") else "its baseline is missing")
-            + "; continue the search (a larger --trials)"
+            f"study {stored.study!r} has no gain to explain: {why}; continue the search (a larger "
+            "--trials)"
         )
     say = telling(observer)
     deadline = settings.budget and time.monotonic() + settings.budget

@@ -69,7 +69,7 @@ class Study:
     def verdict(self) -> str:
         """Whether the best is really better than the baseline, in a sentence."""
         facts = self.facts
-        return verdict(facts) if "best" in facts["arms"] else "no trial is complete yet"
+        return verdict(facts) if facts["arms"] else "no trial is complete yet"
 
     @property
     def best(self) -> dict[str, Any]:

@@ -45,6 +45,7 @@ def run_study(
     max_latency_ms: float | None = None,
     max_cost: float | None = None,
     direction: Direction | None = None,
+    score: str | None = None,
     baseline: Mapping[str, object] | None = None,
     recipe: Mapping[str, object] | None = None,
     timeout: float | None = None,
@@ -71,13 +72,13 @@ def run_study(
         seeds: models an arm that meet the test in one look; None: 4, and 4 more where those prove
             nothing; 0: confirm nothing, keep the test split closed. A loop is called on 6 to 24
             fresh seeds where it is None, or on as many to four times as many.
-        metric: that is searched for; None: that of the case.
+        metric: that is searched for; None: that of the case. A loop reports its own score.
         fix: hyperparameters that are not searched, with their values.
         tries: configurations to be trained next; what is not named is as in the baseline.
         max_parameters: of a model; a configuration over it is not trained.
         max_latency_ms: of a model for one row, measured here before its training.
         max_cost: of a training, as a multiple of what the baseline computes.
-        direction: of a loop's score, where its file does not say.
+        direction: of a loop's score, where its file does not say; so is `score`, its name.
         baseline: what to beat, by name, for a loop whose file does not say; so is `recipe`.
         timeout: seconds after which the search ends; None: no limit.
         budget: seconds for all runs of the study together, confirmation included; the search stops
@@ -111,6 +112,7 @@ def run_study(
         metric=metric,
         fix=assigned(fix),
         direction=direction,
+        score=score,
         baseline=assigned(baseline),
         recipe=assigned(recipe),
         tries=tuple(",".join(assigned(one)) for one in tries),

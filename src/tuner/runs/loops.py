@@ -141,7 +141,7 @@ def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
         reference=settings.case,
         source=source_of(settings.case),
         name=f"{loop.path.stem}:{loop.function}",
-        metric=settings.metric or loop.metric or SCORE,
+        metric=settings.score or loop.metric or SCORE,
         direction=direction,
         baseline=named or {},
         made_up=named is None,

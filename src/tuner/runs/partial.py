@@ -16,7 +16,7 @@ from tuner.evidence.parts import judge_part
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.report.sections.part import part_in_words
 from tuner.runs.holding import at_work
-from tuner.study.arms import arms_of
+from tuner.study.arms import arms_of, why_no_changes
 from tuner.study.schema import ABLATION
 from tuner.study.store import is_read_only
 
@@ -147,8 +147,7 @@ def partial_of(study: optuna.Study, case: Case, names: Sequence[str]) -> Partial
         UsageError: one is not a change of the best.
     """
     arms = arms_of(study)
-    if "baseline" not in arms or arms["baseline"].number == arms["best"].number:
-        why = "its best is the baseline" if "baseline" in arms else "its baseline is missing"
+    if why := why_no_changes(arms):
         raise StudyError(
             f"study {study.study_name!r} has no changes to choose from: {why}; continue the search "
             "(a larger --trials)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
@@ -17,12 +17,12 @@ from tuner.runs.tries import total_with_tries
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.waiting_guesses import fit_guesses
-from tuner.study.schema import BUDGET, STOPPED
+from tuner.study.schema import BUDGET, OVER_LIMITS, STOPPED
 from tuner.study.store import settle
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import optuna
     from optuna.trial import FrozenTrial
@@ -134,9 +134,19 @@ def search(
     if settle(study):
         observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
     elif stopped := study.user_attrs.get(STOPPED):
-        by = "--budget" if study.user_attrs.get(BUDGET) else "--trials auto"
-        observer.tell(Message(f"Stopped by {by} {stopped['reason']}."))
+        observer.tell(Message(_why_stopped(stopped, by_time=bool(study.user_attrs.get(BUDGET)))))
     return budget
+
+
+def _why_stopped(stopped: Mapping[str, Any], *, by_time: bool) -> str:
+    """Say why a search has ended by itself, and how to go on where more trials alone do not."""
+    if OVER_LIMITS in stopped:
+        return (
+            f"Stopped by the limits of the study {stopped['reason']}. To search on, start a new "
+            "study: with another --name and higher limits, or with --fix for what makes a model "
+            "too large."
+        )
+    return f"Stopped by {'--budget' if by_time else '--trials auto'} {stopped['reason']}."
 
 
 def _budget(

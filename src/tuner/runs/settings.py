@@ -48,12 +48,12 @@ class StudySettings:
         data_dir: folder with the raw data; None: the workplace's own.
         fix: NAME=VALUE of hyperparameters that are not searched.
         accept_changes: continue a study with what has changed since it was begun, and note that.
-        metric: that is searched for; None: that of the case.
+        metric: that is searched for; None: that of the case. A loop reports its own score.
         limits: of what is trained.
         parent: study whose finished trials a new one begins with, as far as they fit; None: none.
         tries: configurations to be trained next, each NAME=VALUE,...; what is not named is as in
             the baseline.
-        direction: of a loop's score, where its file does not say; so is `metric`, its name.
+        direction: of a loop's score, where its file does not say; so is `score`, its name.
         baseline: NAME=VALUE of what to beat, for a loop; so is `recipe`.
     """
 
@@ -76,6 +76,7 @@ class StudySettings:
     parent: str | None = None
     limits: Limits = field(default_factory=Limits)
     direction: Direction | None = None
+    score: str | None = None
     metric: str | None = None
     baseline: tuple[str, ...] = ()
     recipe: tuple[str, ...] = ()
@@ -105,6 +106,11 @@ class StudySettings:
         if is_loop(self.case):
             self._check_loop()
             return
+        if self.score is not None:
+            raise UsageError(
+                "--score is for a training loop of your own (FILE.py:FUNCTION); the metric of case "
+                f"{self.case!r} is chosen with --metric"
+            )
         for option in ("direction", "baseline", "recipe"):
             if getattr(self, option):
                 raise UsageError(
@@ -125,6 +131,12 @@ class StudySettings:
                 raise UsageError(
                     f"--{option} does not work with a training loop: {reason}; leave it out"
                 )
+        if self.metric is not None:
+            raise UsageError(
+                f"--metric {self.metric} does not work with a training loop: the score that it "
+                "reports is searched for; leave it out, or use --score to say what that score is "
+                "called"
+            )
         direction_of(read_loop(self.case), self.direction)
         for name in ("baseline", "recipe", "fix"):
             parse_pairs(getattr(self, name), f"--{name}")

@@ -34,7 +34,8 @@ def command_of(settings: StudySettings, home: str | Path | None, storage: str | 
     """Return the command that makes the same study, for its record and its report."""
     default = {name: field.default for name, field in StudySettings.__dataclass_fields__.items()}
     words = ["tuner", "study", settings.case]
-    for name in ("trials", "name", "seed", "seeds", "metric", "direction", "timeout", "data_dir"):
+    plain = ("trials", "name", "seed", "seeds", "metric", "direction", "score", "timeout")
+    for name in (*plain, "data_dir"):
         value = getattr(settings, name)
         within_time = name == "trials" and settings.budget is not None  # --budget has another
         if value != default[name] or within_time:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.engines.job import Failed, Finished, Job, Replica
-from tuner.errors import CaseError, StudyError
+from tuner.errors import CaseError
 from tuner.search.bayesian import QUEUED
 from tuner.search.running import RunningTrial
 from tuner.search.sampler import Samplers
@@ -22,7 +22,7 @@ from tuner.seeds import Stream, derive
 from tuner.study.cost import Costs
 from tuner.study.limits import BREAKS, COST, LATENCY, PARAMETERS, was_passed_over
 from tuner.study.opening import enqueue_arm
-from tuner.study.schema import ALLOWED, ARM, BUDGET, GUESS, STOPPED
+from tuner.study.schema import ALLOWED, ARM, BUDGET, GUESS, OVER_LIMITS, STOPPED
 from tuner.study.trials import finished, guesses_before, scored_guesses
 from tuner.training.cost import latency_of, parameters_of
 
@@ -139,14 +139,14 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
 
         Returns:
             None where a trial that somebody has enqueued has ended as one that cannot be used, and
-            where the search ends because nothing that is drawn fits into its time budget.
+            where the search ends because a hundred in a row are over the limits.
 
         Raises:
             CaseError: `suggest` or `build` fails.
-            StudyError: a hundred in a row are over a limit that a person has set.
         """
         config = self.config
-        for _ in range(self._over_in_a_row(), MOST_IN_A_ROW):
+        # What is queued comes first: an arm that was interrupted may stand before all of these.
+        while self._waiting() or self._over_in_a_row() < MOST_IN_A_ROW:
             trial = self._ask()
             try:
                 with warnings.catch_warnings():
@@ -185,20 +185,16 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         return any(share > 0 for share in excess.values())
 
     def _give_up(self) -> None:
-        """End the search, as nothing that is drawn is within the limits.
-
-        Raises:
-            StudyError: they are a person's, and not what a time budget allows.
-        """
+        """End the search, as nothing that is drawn is within the limits; what runs is let end."""
         limits, allowed = self.config.limits, self.study.user_attrs.get(ALLOWED)
+        trials = finished(self.study) + len(self.lineup)
         over = f"{MOST_IN_A_ROW} configurations in a row need more than {limits.in_words()}"
-        if not allowed or allowed["cost"] != limits.cost:
-            raise StudyError(f"{over}. Allow more, or narrow the search space of the case")
-        done = finished(self.study)
-        self.study.set_user_attr(BUDGET, {"seconds": allowed["seconds"]})
-        self.study.set_user_attr(
-            STOPPED, {"reason": f"after {done} trials: {over}", "trials": done}
-        )
+        stopped = {"reason": f"after {trials} trials: {over}", "trials": trials}
+        if allowed and allowed["cost"] == limits.cost:
+            self.study.set_user_attr(BUDGET, {"seconds": allowed["seconds"]})
+        else:
+            stopped[OVER_LIMITS] = MOST_IN_A_ROW
+        self.study.set_user_attr(STOPPED, stopped)
 
     def _is_within_limits(self, trial: optuna.Trial, chosen: Any) -> bool:
         """Measure a model, unless an interrupted run has, and keep what was found.

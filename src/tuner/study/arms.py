@@ -72,6 +72,16 @@ def arms_among(
     return {name: found[name] for name in ARMS if name in found}
 
 
+def why_no_changes(arms: Mapping[str, FrozenTrial]) -> str | None:
+    """Say why there is nothing that the best has changed about the baseline; None: there is."""
+    if "baseline" not in arms:
+        return "its baseline is missing"
+    if "best" not in arms:
+        return "no model that was trained is within its limits"
+    same = arms["baseline"].number == arms["best"].number
+    return "its best is the baseline" if same else None
+
+
 def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
     """Return the complete trials that did best in the search, each configuration once.
 

@@ -14,6 +14,7 @@ FACTS = "tuner"  # Facts: what the study was made with; it makes an Optuna study
 CHANGES = "changes_accepted"  # list[AcceptedChange]: what was accepted since, oldest first
 SESSIONS = "sessions"  # list[Session]: the runs of the study command
 STOPPED = "stopped"  # why the search has ended by itself; None: it has not
+OVER_LIMITS = "over_limits"  # of STOPPED: so many in a row were over limits that a person has set
 BUDGET = "budget"  # the time budget that has ended the search; None: none has
 ALLOWED = "allowed"  # Allowed: what a time budget has decided
 CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split

@@ -185,7 +185,7 @@ def _levels(
             label=said("best score so far"),
         )
         # The best is what won on fresh folds; its own score need not be the lowest here.
-        best = facts["arms"]["best"]["trial"]
+        best = arms.get("best", {}).get("trial")
         if (own := dict(complete).get(best)) is not None:
             axes.scatter(
                 [best], [axis.place(own)], s=130, facecolor="none", edgecolor=INK, zorder=5

@@ -73,7 +73,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         **_search(attributes, trials),
         **_evidence(study, made, attributes, trials, arms, further=further),
         "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],
-        "outlook": outlook(trials, made),
+        "outlook": outlook(trials, made, attributes.get(STOPPED)),
         "test_openings": attributes.get(OPENINGS, []),
         "wall_seconds": wall_seconds(sessions, trials),
         "manifest": manifest(made, sessions),

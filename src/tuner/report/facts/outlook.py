@@ -10,6 +10,7 @@ from tuner.case.metric import sign_of
 from tuner.evidence.health import FEWEST_TO_JUDGE
 from tuner.evidence.stopping import all_tried, recent
 from tuner.study.limits import was_passed_over
+from tuner.study.schema import OVER_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,11 +20,17 @@ if TYPE_CHECKING:
     from tuner.case.metric import Direction
 
 
-def outlook(trials: Sequence[FrozenTrial], made: Mapping[str, Any]) -> dict[str, Any]:
+def outlook(
+    trials: Sequence[FrozenTrial], made: Mapping[str, Any], stopped: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """Judge whether more trials of this search would help.
 
+    Args:
+        stopped: why the search has ended by itself; None: it has not.
+
     Returns:
-        `more_trials` is "no" where every configuration of the search space has been tried, and
+        `more_trials` is "limited" where nothing that the search draws keeps the limits that a
+        person has set; "no" where every configuration of the search space has been tried, and
         `configurations` then says how many there are; "unknown" where there are too few trials to
         tell; "hardly" where the last half of them gained less than the best score is uncertain by,
         or the last third nothing; else "perhaps". `last` trials gained `gain`, and the best score
@@ -41,6 +48,8 @@ def outlook(trials: Sequence[FrozenTrial], made: Mapping[str, Any]) -> dict[str,
         "since_best": since,
         "configurations": all_tried(finished, made),
     }
+    if stopped and OVER_LIMITS in stopped:
+        return {"more_trials": "limited", **found}
     if found["configurations"]:
         return {"more_trials": "no", **found}
     if len(finished) < FEWEST_TO_JUDGE or since is None:

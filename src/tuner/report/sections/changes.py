@@ -70,7 +70,9 @@ def ablate_command(facts: Facts) -> str:
 
 def _not_measured(facts: Facts) -> str:
     arms = facts["arms"]
-    if "baseline" not in arms or arms["baseline"]["trial"] == arms["best"]["trial"]:
+    if not {"baseline", "best"} <= arms.keys():
+        return ""
+    if arms["baseline"]["trial"] == arms["best"]["trial"]:
         return ""
     return "\n\n".join(
         (

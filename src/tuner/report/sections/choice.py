@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 def chosen_arm(facts: Facts) -> str | None:
     """Return the arm to use: one that is proven better, else the baseline.
 
-    Without a confirmation it is the best of the search; None while there is no complete trial.
+    Without a confirmation it is the best of the search; None while there is no complete trial, and
+    where all models that were trained are over a limit.
     """
     arms, compared = facts["arms"], facts["comparison"]
-    if not arms:
+    if "best" not in arms:
         return None
     if compared["best_vs_baseline"] is None:
         return "best"
@@ -38,6 +39,11 @@ def chosen_arm(facts: Facts) -> str | None:
 def reason(facts: Facts) -> str:
     """Say which arm to use, and why."""
     arm = chosen_arm(facts)
+    if arm is None and facts["arms"]:
+        return phrase(
+            "No model that was trained is within the limits of the study, so there is nothing to "
+            "use."
+        )
     if arm is None:
         return phrase("There is no complete trial yet, so there is nothing to use.")
     trial = facts["arms"][arm]["trial"]

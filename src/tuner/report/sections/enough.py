@@ -119,13 +119,15 @@ def _stopped(facts: Facts) -> str:
             "bit",
             budget=duration(budget["seconds"]),
         )
-    if not stopped:
+    if not stopped or facts["outlook"]["more_trials"] == "limited":  # that is told above
         return ""
     return phrase("- Stopped by `--trials auto` {reason}", reason=recalled(stopped["reason"]))
 
 
 def _best(facts: Facts) -> str:
     if "best" not in facts["arms"]:
+        if facts["limits"] and facts["trials"]["complete"]:
+            return phrase("- No complete trial is within the limits, so there is no best trial")
         return phrase("- No trial is complete, so there is no best trial")
     number = facts["arms"]["best"]["trial"]
     same = [

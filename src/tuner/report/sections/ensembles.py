@@ -46,7 +46,7 @@ def row_of_ensembles(facts: Facts, arms: Mapping[str, Facts]) -> list[list[str]]
 
 def note_on_ensembles(facts: Facts) -> str:
     """Say what an ensemble is, and how much better that of the best is than its models."""
-    best = facts["arms"]["best"].get("ensemble")
+    best = facts["arms"].get("best", {}).get("ensemble")
     if not best or best["gain"] is None:
         return ""
     told = {"models": best["models"], "gain": _gain(facts, best)}

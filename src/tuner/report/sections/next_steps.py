@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.reference import door_of
 from tuner.language import joined, phrase
 from tuner.report.recalling import recalled
 from tuner.report.sections.changes import ablate_command
@@ -104,6 +105,20 @@ def _wider_ranges(facts: Facts) -> list[str]:
 
 def _search(facts: Facts) -> list[str]:
     found = facts["outlook"]
+    if found["more_trials"] == "limited":
+        return [
+            phrase(
+                "Search on in a new study: with another `--name` and higher limits, or with "
+                "`--fix` for what makes a model too large."
+            )
+        ]
+    if found["more_trials"] == "no" and door_of(facts["reference"]):
+        return [
+            phrase(
+                "Fix fewer hyperparameters (`--fix`), and start a new study with `--name`: every "
+                "configuration has been tried."
+            )
+        ]
     if found["more_trials"] == "no":
         return [
             phrase(
@@ -131,7 +146,7 @@ def _data(facts: Facts) -> list[str]:
                 "does much better on its training rows than on new ones."
             )
         )
-    elif best and best["try_first"]:
+    elif best and best["try_first"] and not door_of(facts["reference"]):
         names = [code(name) for group in best["try_first"].values() for name in group]
         steps.append(
             phrase(

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 def more_trials(facts: Facts) -> str:
     """Say whether more trials of this search would help, and why."""
     found, metric = facts["outlook"], metric_in(facts)
+    if found["more_trials"] == "limited":
+        return phrase(
+            "**More trials of this search are not possible**: {most} configurations in a row were "
+            "over the limits, so it ended after {trials}.",
+            most=facts["stopped"]["over_limits"],
+            trials=count(facts["stopped"]["trials"], "trial"),
+        )
     if found["more_trials"] == "no":
         return nphrase(
             "**More trials cannot help**: the search space has {count:,} configuration, and the "

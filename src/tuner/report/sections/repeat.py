@@ -60,7 +60,8 @@ def repeat_command(facts: Facts) -> str:
     """Return the command that makes the same study in an empty folder, workers included."""
     elsewhere = ("--storage", "--home", "--timeout", "--budget", "--seeds", "--workers")
     words = _without(_words(facts), elsewhere)
-    if not facts["stopped"] or facts["budget"]:
+    limited = facts["outlook"]["more_trials"] == "limited"
+    if not facts["stopped"] or facts["budget"] or limited:
         words = [*_without(words, ("--trials",)), "--trials", str(facts["trials"]["total"] or 1)]
     limits = facts["limits"]
     if limits and (cost := limits["limits"].get("cost")) is not None:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.language import phrase
 from tuner.report.scored import metric_in
-from tuner.report.wording import significant, title_in_words
+from tuner.report.wording import in_turn, significant, title_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     Facts = Mapping[str, Any]
+
+MOST_DIGITS = 6  # of an error; two that are alike in all of them are taken as the same
 
 
 def in_target_units(facts: Facts) -> str:
@@ -31,18 +33,32 @@ def in_target_units(facts: Facts) -> str:
     }
     if not {"baseline", "best"} <= errors.keys() or metric.of_target is None:
         return ""
-    was, now = (significant(errors[name] * target["std"], 3) for name in ("baseline", "best"))
-    parts = {"metric": title_in_words(metric.of_target), "was": was, "now": now}
+    was, now = _apart(*(errors[name] * target["std"] for name in ("baseline", "best")))
+    parts = {"metric": title_in_words(metric.of_target), "now": now}
+    errors_are = (
+        phrase("In the units of the target, the {metric} is {now}", **parts)
+        if was == now
+        else phrase(
+            "In the units of the target, the {metric} went from {was} to {now}", **parts, was=was
+        )
+    )
     if facts["constant"] is None:  # the test rows were not kept, as they were not at first
-        return phrase(
-            "In the units of the target, the {metric} went from {was} to {now}; always giving the "
-            "median has {trivial} on the development rows.",
-            **parts,
+        trivial = phrase(
+            "always giving the median has {trivial} on the development rows.",
             trivial=significant(target["trivial_mae"], 3),
         )
-    return phrase(
-        "In the units of the target, the {metric} went from {was} to {now}; always giving the "
-        "median of these rows has {trivial}.",
-        **parts,
-        trivial=significant(facts["constant"] * target["std"], 3),
-    )
+    else:
+        trivial = phrase(
+            "always giving the median of these rows has {trivial}.",
+            trivial=significant(facts["constant"] * target["std"], 3),
+        )
+    return in_turn([errors_are, trivial])
+
+
+def _apart(one: float, other: float) -> tuple[str, str]:
+    """Write two numbers with three digits, or with as many more as tell them apart."""
+    for digits in range(3, MOST_DIGITS + 1):
+        first, second = significant(one, digits), significant(other, digits)
+        if first != second:
+            return first, second
+    return significant(one, 3), significant(other, 3)

@@ -36,6 +36,8 @@ def verdict(facts: Facts) -> str:
         return phrase(
             "No verdict yet: the baseline has no complete trial ({trials}).", trials=_trials(facts)
         )
+    if "best" not in arms:
+        return phrase("No verdict: no model that was trained is within the limits of the study.")
     if pair is None:
         return _unconfirmed(facts)
     if pair["same_trial"]:
@@ -146,7 +148,8 @@ def of_the_gain(share: float) -> str:
 
 def is_unconfirmed(facts: Facts) -> bool:
     """Whether a confirmation would add something."""
-    return "baseline" in facts["arms"] and facts["comparison"]["best_vs_baseline"] is None
+    compared = facts["comparison"]["best_vs_baseline"]
+    return {"baseline", "best"} <= facts["arms"].keys() and compared is None
 
 
 def _unconfirmed(facts: Facts) -> str:
@@ -162,7 +165,7 @@ def _unconfirmed(facts: Facts) -> str:
             best=best,
             before=confirmation["outdated"]["best"],
         )
-    elif confirmation["outdated"] or "best" not in facts["arms"]:
+    elif confirmation["outdated"]:
         begin = phrase("Not all current arms have been confirmed")
     else:
         going_on = False
@@ -172,10 +175,10 @@ def _unconfirmed(facts: Facts) -> str:
         level_or_none(metric, facts["arms"][name]["validation"]["mean"])
         for name in ("baseline", "best")
     )
-    if facts["arms"]["baseline"]["trial"] == best or was is None or now is None:
+    if was is None or now is None or was == now:  # the best may be the baseline itself
         in_search = phrase("in the search, nothing was better than the baseline.")
     else:
-        decimals = decimals_of(metric, was, now)
+        decimals = decimals_of(metric, was, now, now - was)
         in_search = phrase(
             "in the search, tuning took the validation {metric} from {was} to {now}.",
             metric=title_in_words(metric.level_title),
