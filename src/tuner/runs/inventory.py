@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tuner.case.metric import Metric
-    from tuner.study.catalogue import Complete, Overview
+    from tuner.study.catalogue import Ended, Overview
     from tuner.workplace import Workplace
 
 
@@ -176,7 +176,7 @@ def _best_and_baseline(
     catalogue: Catalogue,
     name: str,
     metric: Metric,
-    arms: Mapping[str, Complete],
+    arms: Mapping[str, Ended],
     confirmation: Mapping[str, Any] | None,
     looks: Looks,
 ) -> dict[str, Any] | None:
