@@ -86,6 +86,9 @@ def test_a_row_of_the_list_is_what_the_report_says(own_workplace: Path) -> None:
     assert [one.state for one in studies_of(HERE)] == ["searched", "confirmed"]
     begun = catalogue().load("tiny")
     begun.ask()  # the queued one
+    with only_writer(DATABASE, "tiny"):
+        assert [one.state for one in studies_of(HERE)] == ["searched", "running"]
+    assert [one.state for one in studies_of(HERE)] == ["searched", "interrupted"]  # it was killed
     settle(begun)
     assert [one.state for one in studies_of(HERE)] == ["searched", "interrupted"]
 
