@@ -121,6 +121,25 @@ def test_best_is_what_the_study_says(
     assert all(name in shown for name in found["hyperparameters"])
 
 
+def test_none_as_a_value_is_told_from_a_value_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop.py").write_text(
+        "DIRECTION = 'maximize'\nBASELINE = {'kind': 'a'}\n"
+        "def loop(trial):\n"
+        "    kind = trial.suggest_categorical('kind', ['a', None])\n"
+        "    return 0.0 if kind else trial.suggest_float('more', 1, 1)\n"
+    )
+    words = ["loop.py:loop", "--trials", "2", "--seeds", "0", "--workers", "1"]
+    assert study_main([*words, "--try", "kind=None"]) == 0
+    assert "kind=None (was a)" in capsys.readouterr().out
+    assert best.main(["loop"]) == 0
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["kind", "None", "a", "changed"] in shown
+    assert ["more", "1", "-", "changed"] in shown
+
+
 @pytest.mark.slow
 def test_compare_tells_whether_scores_can_be_compared(
     own_workplace: Path, capsys: pytest.CaptureFixture[str]
