@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+import psutil
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,3 +27,11 @@ def wait_until(look: Callable[[], T], said: Callable[[], object] = str) -> T:
             raise AssertionError(f"nothing for {SECONDS_TO_HANG:g} s {said()}".rstrip())
         time.sleep(0.05)
     return found
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is no more, or waits only to be asked how it ended."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -128,6 +128,9 @@ def test_a_search_that_has_tried_all_is_not_continued() -> None:
 
 def test_the_best_is_said_by_what_it_changes() -> None:
     assert best_line(facts("better")) == "Best:   trial 9: depth=2 (was 1)"
+    none = facts("better")
+    none["arms"]["best"]["hyperparameters"]["depth"] = None
+    assert best_line(none) == "Best:   trial 9: depth=None (was 1)"
     same = facts("better")
     same["arms"]["best"] = same["arms"]["baseline"]
     assert best_line(same) == "", "the report has said so"

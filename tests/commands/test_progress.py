@@ -5,7 +5,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 from rich.console import Console
 
 from tests.making import HERE, make_engine, open_as_command
@@ -14,6 +14,7 @@ from tuner.commands.watching import ConsoleObserver, say_stopped
 from tuner.runs.observer import Message, Opened
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
+from tuner.study.schema import LOST
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
@@ -72,6 +73,13 @@ def test_the_last_best_so_far_is_the_best(config: StudyConfig, url: str) -> None
 
 def test_a_study_taken_up_again_counts_on(config: StudyConfig, url: str) -> None:
     watched_search(config, url, 2, terminal=False)
+    shown, _ = watched_search(config, url, 4, terminal=False)
+    assert [line.split()[0] for line in shown.splitlines()] == ["[3/4]", "[4/4]"]
+
+
+def test_a_trial_that_the_machine_lost_is_not_counted(config: StudyConfig, url: str) -> None:
+    _, study = watched_search(config, url, 2, terminal=False)
+    study.add_trial(create_trial(state=TrialState.FAIL, user_attrs={LOST: True}))
     shown, _ = watched_search(config, url, 4, terminal=False)
     assert [line.split()[0] for line in shown.splitlines()] == ["[3/4]", "[4/4]"]
 

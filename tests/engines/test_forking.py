@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
-from tests.waiting import SECONDS_TO_HANG
+from tests.waiting import SECONDS_TO_HANG, has_ended, wait_until
+from tuner.engines.forking import pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 # What the study command does while it measures importance, with something slower to compute.
 PROGRAM = """
@@ -56,3 +65,86 @@ def test_ctrl_c_pressed_twice_ends_what_is_computed_beside_training(apart: float
     assert running.returncode == 130
     # Twice in the same moment, Python's own threads may say once that they were interrupted, too.
     assert errors == "" or apart == 0
+
+
+# Ctrl-C comes while the first process is being started: it runs, and Python has not noted it yet.
+# The system tells another thread, in which it is not blocked; its handler runs in the main one.
+INTERRUPTED = """
+import multiprocessing, os, signal, sys, threading, time
+from multiprocessing import forkserver
+from pathlib import Path
+from tuner.engines import forking
+from tuner.engines.job import LoopJob
+from tuner.engines.loops import LoopEngine
+
+forking.IMPORTED = []
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+read = forkserver.read_signed
+
+def interrupted(file):
+    forkserver.read_signed = read
+    number = read(file)
+    print(number, flush=True)
+    time.sleep(1)  # it reads what its parent would remove by ending
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.1)  # the handler runs here
+    return number
+
+forkserver.read_signed = interrupted
+loops = LoopEngine(1)
+try:
+    if sys.argv[1] == "pool":
+        with forking.pool(2, int):
+            print("it was not interrupted")
+    else:
+        reference = f"{sys.argv[2]}:loop"
+        loops.start(0, LoopJob(loop=reference, number=0, seed=1, direction="maximize"))
+except KeyboardInterrupt:
+    loops.close()
+    print("interrupted", flush=True)
+input()
+"""
+
+
+@pytest.mark.parametrize("what", ["pool", "loop"])
+def test_ctrl_c_while_a_process_starts_leaves_none_behind(tmp_path: Path, what: str) -> None:
+    loop = tmp_path / "loop.py"
+    loop.write_text("import time\ndef loop(trial):\n    time.sleep(600)\n")
+    with _program(INTERRUPTED, what, str(loop)) as running:
+        assert running.stdout is not None
+        started = int(running.stdout.readline())
+        assert running.stdout.readline() == "interrupted\n"
+        wait_until(lambda: has_ended(started))
+
+
+def test_processes_beside_training_end_with_the_program_that_is_killed() -> None:
+    with _program(PROGRAM) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "begun\n"
+        started = psutil.Process(running.pid).children(recursive=True)
+        running.kill()
+        wait_until(lambda: all(has_ended(one.pid) for one in started), lambda: str(started))
+
+
+def test_all_processes_of_a_pool_are_started_with_it() -> None:
+    before = len(multiprocessing.active_children())
+    with pool(3, int):
+        assert len(multiprocessing.active_children()) == before + 3
+
+
+@contextmanager
+def _program(text: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program in a session of its own; all of it ends with this."""
+    running = subprocess.Popen(
+        [sys.executable, "-c", text, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with running:
+        try:
+            yield running
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 import pytest
 import torch
 
-from tests.waiting import SECONDS_TO_HANG, wait_until
+from tests.waiting import SECONDS_TO_HANG, has_ended, wait_until
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.engines.loops import LoopEngine
 from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
@@ -528,10 +527,3 @@ def test_a_call_ends_with_whoever_runs_it(tmp_path: Path) -> None:
     running.kill()
     running.wait()
     wait_until(lambda: all(has_ended(pid) for pid in pids))
-
-
-def has_ended(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True

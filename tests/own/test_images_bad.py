@@ -69,6 +69,13 @@ def an_empty_class() -> None:
     Path("photos/eel").mkdir()
 
 
+def a_class_of_notes() -> None:
+    an_empty_class()
+    Path("photos/eel/inner").mkdir()
+    for name in ("cat/.hidden", "cat/notes.txt", "eel/notes.txt", "eel/inner/notes.txt"):
+        Path("photos", name).touch()
+
+
 def pictures_without_a_folder() -> None:
     draw(Path("photos/a.png"), 1)
 
@@ -293,6 +300,7 @@ REFUSED: list[tuple[Make, str]] = [
     (once_more_inside, "with 'cat', 'dog' in it; did you mean --data photos/animals?"),
     (one_picture_a_class, "class 'cat', 'dog' have fewer than 3 different pictures (1, 1)"),
     (an_empty_class, "there is no picture in 'eel'; add files, or remove the folder"),
+    (a_class_of_notes, "no picture in 'eel' (left out: not a picture by its name: 2); add"),
     (pictures_without_a_folder, "photos has 1 pictures and no folder; put the"),
     (mostly_broken, "4 of 12 files cannot be read (cat/0.png: it is not in one"),
     (a_zip, "is an archive. Unpack it into a folder (unzip photos.zip -d photos), and name that"),

@@ -19,16 +19,19 @@ from tuner.commands.study import main as study_main
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.odometer import looks_among, looks_at, openings_in
 from tuner.report.facts import gather
+from tuner.runs.backup import back_up
 from tuner.runs.cleaning import find_waste, take_away
 from tuner.runs.contrast import contrast
-from tuner.runs.deletion import delete_study
+from tuner.runs.deletion import delete_study, plan_deletion
 from tuner.runs.holding import at_work
 from tuner.runs.inventory import short_verdict, studies_of
 from tuner.runs.renaming import rename_study
 from tuner.study.catalogue import Catalogue
+from tuner.study.limits import BREAKS
 from tuner.study.lock import only_writer
-from tuner.study.schema import CONFIRMATION
+from tuner.study.schema import ARM, CONFIRMATION, LOST
 from tuner.study.store import load_study, open_storage, settle
+from tuner.study.trials import finished
 from tuner.workplace import Workplace
 
 LONG_AGO = 1_000_000_000
@@ -84,8 +87,25 @@ def test_a_row_of_the_list_is_what_the_report_says(own_workplace: Path) -> None:
     assert [one.state for one in studies_of(HERE)] == ["searched", "confirmed"]
     begun = catalogue().load("tiny")
     begun.ask()  # the queued one
+    with only_writer(DATABASE, "tiny"):
+        assert [one.state for one in studies_of(HERE)] == ["searched", "running"]
+    assert [one.state for one in studies_of(HERE)] == ["searched", "interrupted"]  # it was killed
     settle(begun)
     assert [one.state for one in studies_of(HERE)] == ["searched", "interrupted"]
+
+
+def test_a_trial_that_was_not_trained_or_was_lost_is_not_counted(own_workplace: Path) -> None:
+    study = catalogue().load("tiny")
+    for state, attributes, score in (
+        (TrialState.PRUNED, {BREAKS: [0.5]}, 0.5),  # over a limit
+        (TrialState.FAIL, {LOST: True}, None),
+        (TrialState.FAIL, {ARM: "recipe", BREAKS: [0.5]}, None),  # an arm is trained anyway
+    ):
+        study.add_trial(create_trial(state=state, value=score, user_attrs=attributes))
+    assert finished(study) == 6
+    assert [one.trials for one in studies_of(HERE)] == [6]
+    assert plan_deletion(HERE, "tiny").trials == 6
+    assert back_up(HERE, own_workplace / "copy.zip").trials == {"tiny": 6}
 
 
 def test_best_is_what_the_study_says(
@@ -100,6 +120,25 @@ def test_best_is_what_the_study_says(
     shown = capsys.readouterr().out
     assert found["sentence"] in shown
     assert all(name in shown for name in found["hyperparameters"])
+
+
+def test_none_as_a_value_is_told_from_a_value_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop.py").write_text(
+        "DIRECTION = 'maximize'\nBASELINE = {'kind': 'a'}\n"
+        "def loop(trial):\n"
+        "    kind = trial.suggest_categorical('kind', ['a', None])\n"
+        "    return 0.0 if kind else trial.suggest_float('more', 1, 1)\n"
+    )
+    words = ["loop.py:loop", "--trials", "2", "--seeds", "0", "--workers", "1"]
+    assert study_main([*words, "--try", "kind=None"]) == 0
+    assert "kind=None (was a)" in capsys.readouterr().out
+    assert best.main(["loop"]) == 0
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["kind", "None", "a", "changed"] in shown
+    assert ["more", "1", "-", "changed"] in shown
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ from tests.waiting import wait_until
 from tuner.commands.ablate import main as ablate
 from tuner.commands.study import main as study_main
 from tuner.errors import StoreError, StudyError
-from tuner.study.lock import only_writer
+from tuner.study.lock import is_held, only_writer
+from tuner.study.store import open_storage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,25 @@ def test_the_second_writer_is_refused_until_the_first_is_gone(url: str) -> None:
         return False
 
     wait_until(is_free)  # a server notices a moment later
+
+
+def test_who_looks_whether_a_study_is_held_takes_nothing(url: str) -> None:
+    storage = open_storage(url, create=True)
+    assert not is_held(storage, "one")
+    with hold(url, "one") as other:
+        assert is_held(storage, "one")
+        assert not is_held(storage, "two")
+        other.send_signal(signal.SIGKILL)
+    wait_until(lambda: not is_held(storage, "one"))  # a server notices a moment later
+    with only_writer(url, "one"):
+        assert is_held(storage, "one")
+    assert not is_held(storage, "one")
+
+
+def test_a_lock_that_may_not_be_touched_counts_as_held(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/studies.db", create=True)
+    (tmp_path / "studies.db.one.lock").mkdir()
+    assert is_held(storage, "one")
 
 
 def test_a_link_to_a_database_is_the_same_database(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
     check_stored_study(arguments)
-    from tuner.commands.tables import console, show_table, summary_text, write_json
+    from tuner.commands.tables import console, show_table, summary_text, value_text, write_json
     from tuner.runs.inventory import best_of  # imports Optuna
 
     best = best_of(workplace_of(arguments), arguments.study)
@@ -41,9 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     screen.print(best["sentence"])
     mark = ", a guess, tried before the search" if best["is_guess"] else ""
     screen.print(f"\nBest of study {best['study']!r}: trial {best['trial']}{mark}")
-    was = best["baseline"]
+    was = best["baseline"] or {}
     rows = [
-        (name, value, was and was.get(name), "changed" if name in best["changed"] else "")
+        (
+            name,
+            value_text(value),
+            value_text(was[name]) if name in was else None,
+            "changed" if name in best["changed"] else "",
+        )
         for name, value in best["hyperparameters"].items()
     ]
     show_table(screen, ("hyperparameter", "best", "baseline", ""), rows)

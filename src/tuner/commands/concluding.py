@@ -8,7 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import is_loop
-from tuner.commands.tables import text_of
+from tuner.commands.tables import value_text
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.report.scored import metric_in
 from tuner.report.sections.changes import ablate_command
@@ -79,7 +79,7 @@ def smallest_line(facts: Mapping[str, Any]) -> str:
         )
     changes = listed(
         [
-            f"{name}={text_of(one['now'])} (was {text_of(one['was'])})"
+            f"{name}={value_text(one['now'])} (was {value_text(one['was'])})"
             for name in smallest["changes"]
             for one in (found["changes"][name],)
         ]
@@ -120,7 +120,7 @@ def best_line(facts: Mapping[str, Any]) -> str:
     now = best["hyperparameters"]
     was = arms["baseline"]["hyperparameters"] if "baseline" in arms else {}
     changed = [
-        f"{name}={text_of(value)}" + (f" (was {text_of(was[name])})" if name in was else "")
+        f"{name}={value_text(value)}" + (f" (was {value_text(was[name])})" if name in was else "")
         for name, value in now.items()
         if was.get(name) != value
     ]

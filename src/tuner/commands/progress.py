@@ -15,9 +15,9 @@ from rich.text import Text
 from tuner.case.figures import score_text
 from tuner.commands.forecast import Forecast, about
 from tuner.evidence.duration import lengths_of
-from tuner.study.limits import breaks_limits, was_passed_over
+from tuner.study.limits import breaks_limits
 from tuner.study.schema import FACTS, GUESS, TRIED
-from tuner.study.trials import FINISHED, finished, sign_of_study
+from tuner.study.trials import FINISHED, counts, finished, sign_of_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -115,7 +115,7 @@ class Progress:
         return " · ".join(self._parts())
 
     def _refresh_counts(self) -> None:
-        trials = [t for t in self.study.get_trials(deepcopy=False) if not was_passed_over(t)]
+        trials = [trial for trial in self.study.get_trials(deepcopy=False) if counts(trial)]
         self.counts = {state: sum(trial.state == state for trial in trials) for state in FINISHED}
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
         baselines = [trial for trial in complete if trial.user_attrs.get("arm") == "baseline"]

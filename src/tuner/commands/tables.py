@@ -46,6 +46,11 @@ def text_of(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def value_text(value: object) -> str:
+    """Write the value of a hyperparameter; None is one, too."""
+    return str(value) if value is None else text_of(value)
+
+
 def setting(value: object) -> str:
     """Write an input of a study: several names with values stand beside each other."""
     if isinstance(value, dict):

@@ -8,12 +8,14 @@ Linux, libraries of the system do not survive a fork, and each worker imports fo
 from __future__ import annotations
 
 import multiprocessing
+import os
 import platform
 import signal
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import connection, forkserver, resource_tracker
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from multiprocessing.context import BaseContext
     from multiprocessing.process import BaseProcess
+    from multiprocessing.synchronize import Semaphore
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 CAN_FORK = platform.system() == "Linux"
@@ -33,13 +36,18 @@ IMPORTED = [OPTIMIZING, "tuner.engines.processes", "tuner.engines.loops"]
 
 @contextmanager
 def without_interrupts() -> Iterator[None]:
-    """Have processes started here never be told of Ctrl-C, which is the coordinator's to handle."""
-    resource_tracker.ensure_running()  # starting it later would lift the mask
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    """Have processes started here never be told of Ctrl-C, which is the coordinator's to handle.
+
+    Here it waits for the end of this: a process whose start was cut in two runs, and nobody knows
+    of it. The mask does not see to that, as the system may tell another thread.
+    """
+    with held_back():
+        resource_tracker.ensure_running()  # starting it later would lift the mask
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -94,11 +102,15 @@ def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | N
         return
     start_importing()
     others = set(multiprocessing.active_children())
-    made = ProcessPoolExecutor(processes, FORKSERVER, prepare)
+    gate = FORKSERVER.Semaphore(0)
+    made = ProcessPoolExecutor(processes, FORKSERVER, _begin, (prepare, gate))
     try:
         try:
             with starting():
-                made.submit(int).result()  # starts them all
+                for _ in range(processes):
+                    made.submit(int)  # starts a process, as none is idle before the gate opens
+                for _ in range(processes):
+                    gate.release()
             yield made
             made.shutdown()
         except BaseException:
@@ -107,6 +119,23 @@ def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | N
     except BaseException:
         _kill(made, others)  # a second Ctrl-C may come before the first one holds others back
         raise
+
+
+def _begin(prepare: Callable[[], object], gate: Semaphore) -> None:
+    """Prepare a process of a pool, once all are started."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    gate.acquire()
+    prepare()
+
+
+def _end_with_parent() -> None:
+    """Wait until the parent process is gone, killed perhaps; then end this one.
+
+    It holds both ends of the queue that it takes its work from, so that it never sees an end of it.
+    """
+    if (parent := multiprocessing.parent_process()) is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _kill(made: ProcessPoolExecutor, others: Collection[BaseProcess]) -> None:

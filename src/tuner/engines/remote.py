@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from tuner.engines.job import Failed, Finished
+from tuner.interrupts import held_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,7 +152,8 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             if self._waiting[0].alone and free < self.slots:
                 return
             fit = self._waiting.popleft()
-            fit.remote = self._begin(fit.job)
+            with held_back():  # what runs and is not written down here, nothing would end
+                fit.remote = self._begin(fit.job)
             free = 0 if fit.alone else free - 1
 
     def _collect(self, timeout: float) -> None:

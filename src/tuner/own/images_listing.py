@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 import zipfile
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -146,7 +146,7 @@ def list_folder(root: Path) -> Listing:
     found.left_out[said("pictures beside the folders of classes")] += loose
     for name, folder in classes.items():
         found.pictures.extend(_pictures(root, folder, name, None, inside, found))
-    _refuse_empty(root, classes, found.pictures, found.left_out)
+    _refuse_empty(root, classes, found.pictures, inside)
     return found
 
 
@@ -186,7 +186,7 @@ def _with_parts(root: Path, tops: list[Path], inside: _Inside, found: Listing) -
         for name, inner in classes.items():
             own.extend(_pictures(root, inner, name, part, inside, found))
         if part == "train":
-            _refuse_empty(folder, classes, own, found.left_out)
+            _refuse_empty(folder, classes, own, inside)
         elif not own:
             raise DataError(f"{folder} holds no picture; add some, or remove the folder")
         found.pictures.extend(own)
@@ -267,11 +267,15 @@ def told(left_out: Counter[str]) -> str:
 
 
 def _refuse_empty(
-    root: Path, classes: dict[str, Path], pictures: list[Picture], left_out: Counter[str]
+    root: Path, classes: dict[str, Path], pictures: list[Picture], inside: _Inside
 ) -> None:
     counts = Counter(one.target for one in pictures)
     if empty := [name for name in classes if not counts[name]]:
-        why = f" (left out: {told(left_out)})" if told(left_out) else ""
+        there = _Inside(inside.root, Counter())  # what these alone hold that is no picture
+        for name in empty:
+            deque(there.files(classes[name]), maxlen=0)
+        left_out = told(there.left_out)
+        why = f" (left out: {left_out})" if left_out else ""
         raise DataError(
             f"{root}: there is no picture in {named(empty)}{why}; add files, or remove the folder. "
             f"tuner reads {' '.join(sorted(SUFFIXES))}"

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from optuna.trial import TrialState
-
 from tuner.evidence.odometer import keep_looks
 from tuner.runs.belongings import belongings_of, placebo_of
 from tuner.runs.holding import at_work
 from tuner.study.catalogue import Catalogue
 from tuner.study.store import open_storage
+from tuner.study.trials import FINISHED, finished
 
 if TYPE_CHECKING:
     from tuner.runs.belongings import Belonging
     from tuner.workplace import Workplace
-
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class Deletion:
     """What goes with a study.
 
     Attributes:
-        trials: of the search.
+        trials: of the search that were asked for.
         trainings: after the search, on fresh seeds.
         paths: of files and folders; what is in S3 is named by its URL.
         bytes: of these.
@@ -51,11 +48,12 @@ def plan_deletion(workplace: Workplace, name: str) -> Deletion:
     trials, trainings = 0, 0
     files: list[Belonging] = []
     for study in _with_placebo(catalogue, name):
-        first, *rest = [
-            catalogue.storage.get_n_trials(catalogue.storage.get_study_id_from_name(one), ENDED)
-            for one in catalogue.family(study)
-        ]
-        trials, trainings = trials + first, trainings + sum(rest)
+        _, *evidence = catalogue.family(study)
+        trials += finished(catalogue.load(study))
+        trainings += sum(
+            catalogue.storage.get_n_trials(catalogue.storage.get_study_id_from_name(one), FINISHED)
+            for one in evidence
+        )
         files += belongings_of(workplace, catalogue, study)
     paths = [one.where for one in files]
     return Deletion(name, trials, trainings, paths, sum(one.bytes for one in files))

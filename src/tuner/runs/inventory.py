@@ -23,6 +23,7 @@ from tuner.report.sections.verdict import verdict
 from tuner.study.arms import arms_among
 from tuner.study.catalogue import Catalogue
 from tuner.study.design import Design
+from tuner.study.lock import is_held
 from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, SEED_MATTERS, SESSIONS
 from tuner.study.store import evidence_name, load_study, open_storage
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tuner.case.metric import Metric
-    from tuner.study.catalogue import Complete, Overview
+    from tuner.study.catalogue import Ended, Overview
     from tuner.workplace import Workplace
 
 
@@ -151,7 +152,7 @@ def _entry(catalogue: Catalogue, name: str, trials: Overview, looks: Looks) -> E
         name=name,
         case=made["case"],
         trials=trials.finished,
-        state=_state(trials, confirmed=pair is not None),
+        state=_state(catalogue, name, trials, confirmed=pair is not None),
         metric=metric.name,
         best=_finite(scores.get("best")),
         baseline=_finite(scores.get("baseline")),
@@ -176,7 +177,7 @@ def _best_and_baseline(
     catalogue: Catalogue,
     name: str,
     metric: Metric,
-    arms: Mapping[str, Complete],
+    arms: Mapping[str, Ended],
     confirmation: Mapping[str, Any] | None,
     looks: Looks,
 ) -> dict[str, Any] | None:
@@ -199,9 +200,10 @@ def _best_and_baseline(
     return test.compare("best", "baseline", further=False, outlook=False)
 
 
-def _state(trials: Overview, *, confirmed: bool) -> str:
-    if trials.states[TrialState.RUNNING]:
+def _state(catalogue: Catalogue, name: str, trials: Overview, *, confirmed: bool) -> str:
+    begun = trials.states[TrialState.RUNNING]
+    if begun and is_held(catalogue.storage, name):
         return "running"
-    if trials.states[TrialState.WAITING]:
+    if begun or trials.states[TrialState.WAITING]:  # begun by a process that was killed
         return "interrupted"
     return "confirmed" if confirmed else "searched"

@@ -16,10 +16,10 @@ from tuner.errors import UsageError, unknown_name
 from tuner.naming import folder_name
 from tuner.study.arms import TELLING
 from tuner.study.dashboard import on_record
-from tuner.study.limits import BREAKS
 from tuner.study.schema import EVIDENCE, FACTS, OPENINGS, PLACEBO, SESSIONS
 from tuner.study.service_tables import forget_rows, rename_rows
 from tuner.study.store import evidence_name, placebo_name
+from tuner.study.trials import COUNTING, counts
 from tuner.unpromised.by_optuna import row_of_study, row_of_trial
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ TRIALS = text(  # but those that are queued and have not begun, as a guess is
 )
 TOLD = text(
     "SELECT a.trial_id, a.key, a.value_json FROM trial_user_attributes a "
-    "JOIN trials t ON t.trial_id = a.trial_id WHERE t.state = 'COMPLETE' AND a.key IN :keys"
-).bindparams(bindparam("keys", expanding=True))
+    "JOIN trials t ON t.trial_id = a.trial_id WHERE (t.state = 'COMPLETE' AND a.key IN :telling "
+    "OR t.state IN ('PRUNED', 'FAIL') AND a.key IN :counting)"
+).bindparams(*(bindparam(name, expanding=True) for name in ("telling", "counting")))
 TRIALS_OF = text(f"{TRIALS.text.partition(' ORDER')[0]} AND t.study_id IN :ids ORDER BY t.trial_id")
 TOLD_OF = text(f"{TOLD.text} AND t.study_id IN :ids")
 STUDIES_OF = text("SELECT study_id, study_name FROM studies WHERE study_id IN :ids")
@@ -49,13 +50,18 @@ KEPT_OF = text("SELECT study_id, key, value_json FROM study_user_attributes WHER
 TRIALS_OF, STUDIES_OF, KEPT_OF = (
     one.bindparams(bindparam("ids", expanding=True)) for one in (TRIALS_OF, STUDIES_OF, KEPT_OF)
 )
-TOLD_OF = TOLD_OF.bindparams(bindparam("keys", expanding=True), bindparam("ids", expanding=True))
+TOLD_OF = TOLD_OF.bindparams(
+    *(bindparam(name, expanding=True) for name in ("telling", "counting", "ids"))
+)
 INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
 @dataclass(slots=True)
-class Complete:
-    """A complete trial, as far as it tells the arms (`tuner.study.arms.Trained`)."""
+class Ended:
+    """A trial that has ended, as far as it tells whether it counts (`tuner.study.trials.counts`).
+
+    One that is complete tells the arms besides (`tuner.study.arms.Trained`).
+    """
 
     number: int
     values: list[float]
@@ -64,18 +70,19 @@ class Complete:
 
 @dataclass(slots=True)
 class Overview:
-    """What became of the trials of a study: how many are in each state, and those complete.
+    """What became of the trials of a study.
 
     A trial that waits was begun and interrupted; one that is queued and has not begun is left out.
     """
 
     states: Counter[TrialState] = field(default_factory=Counter)
-    complete: list[Complete] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+    complete: list[Ended] = field(default_factory=list)
 
     @property
     def finished(self) -> int:
-        """How many have ended, however they ended."""
-        return sum(count for state, count in self.states.items() if state.is_finished())
+        """How many of those that were asked for have ended, however they ended."""
+        return sum(map(counts, self.ended))
 
 
 @dataclass(slots=True)
@@ -157,26 +164,24 @@ class Catalogue:
         """Return what became of the trials of tuner's studies, by name, in two queries."""
         found = {name: Overview() for name in self.studies}
         by_id = {row_of_study(self._all[name]): one for name, one in found.items()}
-        complete: dict[int, Complete] = {}
-        pruned: dict[int, Overview] = {}
+        ended: dict[int, Ended] = {}
         some = {} if self._only is None else {"ids": list(self._only)}
+        keys = {"telling": TELLING, "counting": COUNTING}
         trials, told = (TRIALS, TOLD) if self._only is None else (TRIALS_OF, TOLD_OF)
         with self.storage.engine.connect() as connection:
             for study, trial, number, state, value, kind in connection.execute(trials, some):
                 if study not in by_id:
                     continue
                 by_id[study].states[TrialState[state]] += 1
-                if state == TrialState.PRUNED.name:
-                    pruned[trial] = by_id[study]
-                if state == TrialState.COMPLETE.name:
+                if TrialState[state].is_finished():
                     score = INFINITE.get(kind, value)
-                    complete[trial] = Complete(number, [math.nan if score is None else score])
-                    by_id[study].complete.append(complete[trial])
-            for trial, key, value in connection.execute(told, {"keys": TELLING, **some}):
-                if trial in complete:
-                    complete[trial].user_attrs[key] = json.loads(value)
-                elif trial in pruned and key == BREAKS and max(json.loads(value)) > 0:
-                    pruned[trial].states[TrialState.PRUNED] -= 1  # it was not trained
+                    ended[trial] = Ended(number, [math.nan if score is None else score])
+                    by_id[study].ended.append(ended[trial])
+                if state == TrialState.COMPLETE.name:
+                    by_id[study].complete.append(ended[trial])
+            for trial, key, value in connection.execute(told, {**keys, **some}):
+                if trial in ended:
+                    ended[trial].user_attrs[key] = json.loads(value)
         return found
 
     def artifacts(self, name: str | None = None) -> dict[str, tuple[int, bool]]:

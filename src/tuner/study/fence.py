@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from tuner.errors import StoreError
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine import URL
 
+# PostgreSQL shows a lock's number in two halves, and that it is one number by a 1.
+TAKEN = text(
+    "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND objsubid = 1 AND (CAST(classid AS bigint) << 32) | CAST(objid AS bigint) = :key)"
+)
 LOCK_NOT_AVAILABLE = "55P03"  # of PostgreSQL: lock_timeout is over
 
 
@@ -79,6 +85,11 @@ def _take(connection: Connection, hold: _Hold, patience: float) -> bool:
     connection.execute(select(func.pg_advisory_unlock(_commits_of(hold))))
     connection.execute(select(func.pg_advisory_lock(hold.token)))
     return True
+
+
+def is_taken(connection: Connection, study: str) -> bool:
+    """Whether a process holds a study of this database; nothing is taken to find out."""
+    return bool(connection.scalar(TAKEN, {"key": _key(study)}))
 
 
 def refuse_if_lost(connection: Connection) -> None:

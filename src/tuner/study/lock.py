@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy
@@ -12,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tuner.errors import StoreError, StudyError, first_line
 from tuner.naming import folder_name
-from tuner.study.fence import held
+from tuner.study.fence import held, is_taken
 from tuner.study.sqlite import kept_whole
 from tuner.study.store import refuse_another_database
 from tuner.study.url import parse_url, without_secrets
@@ -20,12 +21,12 @@ from tuner.workplace import database_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from optuna.storages import RDBStorage
     from sqlalchemy.engine import URL
 
-
 SECONDS_TO_WAIT_FOR_COMMITS = 30.0  # of a process that has lost a study
+SECONDS_OF_A_LOOK = 0.2  # longer than `is_held` holds a lock that is free
 
 
 @contextmanager
@@ -57,14 +58,39 @@ def only_writer(
             yield
 
 
+def is_held(storage: RDBStorage, name: str) -> bool:
+    """Whether a process works on a study: one that was killed has left it as if it did.
+
+    Where the lock may not be touched, in a folder that is only read, one is taken to.
+
+    Raises:
+        StoreError: the server cannot be asked.
+    """
+    if storage.engine.dialect.name != "sqlite":
+        with storage.engine.connect() as connection:
+            return is_taken(connection, name)
+    path = _lock_file(Path(str(storage.engine.url.database)), name)
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, blocking=False):
+            return False
+    except (Timeout, OSError):
+        return True
+
+
+def _lock_file(database: Path, name: str) -> Path:
+    database = database.resolve()  # one lock a file, by whatever link it is named
+    return database.with_name(f"{database.name}.{folder_name(name)}.lock")
+
+
 @contextmanager
 def _beside(database: Path, name: str) -> Iterator[None]:
-    database = database.resolve()  # one lock a file, by whatever link it is named
-    path = database.with_name(f"{database.name}.{folder_name(name)}.lock")
+    path = _lock_file(database, name)
     lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=SECONDS_OF_A_LOOK)
     except Timeout as error:
         holder = path.read_text(encoding="utf-8") or "another process"
         raise _busy(name, holder) from error

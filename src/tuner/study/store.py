@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +30,7 @@ from tuner.study.sqlite import (
     may_be_written,
     remove_log_of_deleted,
 )
+from tuner.study.trials import COUNTING, counts
 from tuner.study.url import parse_url, without_secrets
 from tuner.study.url import shown as shown
 from tuner.study.whole_calls import WholeStorage
@@ -189,19 +192,40 @@ def refuse_another_database(path: Path) -> None:
         raise StoreError(f"{path} was not made by Optuna; name another file with --storage")
 
 
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A trial that has ended, as far as it tells whether it counts."""
+
+    user_attrs: dict[str, Any] = field(default_factory=dict)
+
+
 def counts_of(path: Path) -> dict[str, int]:
-    """Return how many trials of each study in a file have ended, those of its search.
+    """Return how many trials of each study in a file have ended, those that were asked for.
 
     Raises:
         StoreError: it is not an Optuna database.
     """
+    found: dict[str, dict[int, _Ended]] = {}
     with connected(path) as connection:
         rows = connection.execute(
-            "SELECT study_name, count(trial_id) FROM studies LEFT JOIN trials "
-            "ON trials.study_id = studies.study_id AND state NOT IN ('RUNNING', 'WAITING') "
-            "GROUP BY studies.study_id ORDER BY study_name"
-        ).fetchall()
-    return {name: count for name, count in rows if not name.endswith(evidence_name(""))}
+            "SELECT study_name, t.trial_id, key, value_json FROM studies s "
+            "LEFT JOIN trials t ON t.study_id = s.study_id AND state NOT IN ('RUNNING', 'WAITING') "
+            "LEFT JOIN trial_user_attributes a "
+            "ON a.trial_id = t.trial_id AND key IN (SELECT value FROM json_each(?)) "
+            "ORDER BY study_name",
+            (json.dumps(COUNTING),),
+        )
+        for name, trial, key, value in rows:
+            trials = found.setdefault(name, {})
+            if trial is not None:
+                ended = trials.setdefault(trial, _Ended())
+                if key is not None:
+                    ended.user_attrs[key] = json.loads(value)
+    return {
+        name: sum(map(counts, trials.values()))
+        for name, trials in found.items()
+        if not name.endswith(evidence_name(""))
+    }
 
 
 def _explain(url: str, context: ExceptionContext) -> None:

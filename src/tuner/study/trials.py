@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from tuner.study.limits import was_passed_over
-from tuner.study.schema import GUESS, LOST, SEED
+from tuner.study.limits import BREAKS, was_passed_over
+from tuner.study.schema import ARM, GUESS, LOST, SEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
+    from tuner.study.limits import Measured
+
 SCORED = (TrialState.COMPLETE, TrialState.PRUNED)  # to their end, or as far as they got
 FINISHED = (*SCORED, TrialState.FAIL)
+COUNTING = (ARM, BREAKS, LOST)  # attributes that tell whether a finished trial counts
 
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
@@ -68,8 +71,17 @@ def scored_guesses(study: optuna.Study) -> int:
 
 
 def finished(study: optuna.Study) -> int:
-    """How many trials have ended, however they ended, but for those that the machine lost."""
-    return sum(LOST not in trial.user_attrs for trial in finished_trials(study))
+    """How many of the trials that were asked for have ended, however they ended."""
+    return sum(counts(trial) for trial in study.get_trials(deepcopy=False, states=FINISHED))
+
+
+def counts(trial: Measured) -> bool:
+    """Whether a finished trial is one of those that were asked for.
+
+    One that was not trained, because its model is over a limit, is none of them; nor is one that
+    the machine lost, as another takes its place.
+    """
+    return not was_passed_over(trial) and LOST not in trial.user_attrs
 
 
 def sign_of_study(study: optuna.Study) -> Literal[1, -1]:
