@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
@@ -184,6 +184,15 @@ def test_a_study_that_is_made_again_under_its_name_is_not_the_old_one(service: S
     assert study([TINY, "--trials", "3", "--seeds", "0", "--workers", "1"]) == 0
     service.browser.forget()
     assert service.browser.study("tiny")["finished"] == 3
+
+
+@pytest.mark.parametrize("attributes", [{"breaks": [0.5]}, {"lost": "its worker was lost"}])
+def test_a_trial_that_was_not_trained_or_was_lost_is_not_counted(
+    service: Service, attributes: dict[str, Any]
+) -> None:
+    made = optuna.load_study(study_name="tiny", storage=service.storage)
+    made.add_trial(optuna.trial.create_trial(state=TrialState.FAIL, user_attrs=attributes))
+    assert service.browser.study("tiny")["finished"] == 5
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from tuner.serve.listing import Listing
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.searches import Searches
 from tuner.study.schema import ARM, EVIDENCE, FACTS, GUESS, PARENT, SESSIONS, TRIED
+from tuner.study.trials import ended_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -112,7 +113,7 @@ class Browser:
             return None
         number, attributes = study
         done = self.storage.get_all_trials(number, deepcopy=False)
-        total = sum(one.state.is_finished() for one in done) + trials
+        total = len(ended_of(done)) + trials
         found = seconds_left(done, attributes[FACTS], total=total, seeds=None, slots=slots)
         return None if found is None else (name, found)
 
@@ -222,7 +223,7 @@ class Browser:
                 "direction": metric.direction,
                 "per_cent": metric.per_cent,
             },
-            "finished": sum(one.state.is_finished() for one in trials),
+            "finished": len(ended_of(trials)),
             "states": {
                 state.name.lower(): sum(one.state == state for one in trials)
                 for state in TrialState

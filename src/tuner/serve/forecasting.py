@@ -14,6 +14,7 @@ from tuner.language import Message, said
 from tuner.study.design import folds_trained
 from tuner.study.durations import seconds_on
 from tuner.study.schema import SECONDS
+from tuner.study.trials import ended_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +42,7 @@ def seconds_left(
         seeds: models an arm; None: two looks, of which the first is counted.
         slots: trainings that run at once.
     """
-    finished = [one for one in trials if one.state.is_finished()]
+    finished = ended_of(trials)
     folds = folds_trained(facts, arm=False)
     timed = [one for one in finished if one.user_attrs.get(SECONDS)]
     times = [seconds_on(folds, one, facts) for one in timed]

@@ -72,7 +72,12 @@ def scored_guesses(study: optuna.Study) -> int:
 
 def finished(study: optuna.Study) -> int:
     """How many of the trials that were asked for have ended, however they ended."""
-    return sum(counts(trial) for trial in study.get_trials(deepcopy=False, states=FINISHED))
+    return len(ended_of(study.get_trials(deepcopy=False, states=FINISHED)))
+
+
+def ended_of(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Return those that were asked for and have ended, however they ended."""
+    return [trial for trial in trials if trial.state.is_finished() and counts(trial)]
 
 
 def counts(trial: Measured) -> bool:
