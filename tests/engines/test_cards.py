@@ -371,7 +371,7 @@ def test_a_worker_that_can_use_its_card_no_more_ends(
 def test_a_worker_ends_whose_memory_cannot_be_given_back(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a recording that has failed: PyTorch 2.12 believes that it goes on."""
+    """As after a recording that has failed: PyTorch 2.12 believes that it still records."""
     monkeypatch.setenv(VISIBLE, "")
     pipe = Pipe(job, times=2)
 

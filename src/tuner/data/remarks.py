@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import nsaid, said
+from tuner.language import nsaid, plural, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +13,56 @@ if TYPE_CHECKING:
 UNEVEN = 3  # times as many rows in the largest class as in the smallest: worth a word
 RARE = 0.05  # share of the rows that have a label, or have not: worth a word
 MOST_NAMED = 8
+# Of rows that equal others: development rows in the test, among themselves, test rows among
+# themselves.
+ALIKE = (
+    plural(
+        "{count} row of {rows} in the development data ({share}) equals a test row, target "
+        "included. If it is a copy, test scores are too optimistic: remove it from one of "
+        "the two. Different examples may be alike by chance, where columns have few "
+        "values; then leave it.",
+        "{count} rows of {rows} in the development data ({share}) equal a test row, target "
+        "included. If they are copies, test scores are too optimistic: remove them from "
+        "one of the two. Different examples may be alike by chance, where columns have few "
+        "values; then leave them.",
+    ),
+    plural(
+        "{count} row of the development data equals an earlier row, target included. If it "
+        "is a copy, and one is trained on while another validates, validation scores are "
+        "too optimistic.",
+        "{count} rows of the development data equal an earlier row, target included. If "
+        "they are copies, and one is trained on while another validates, validation scores "
+        "are too optimistic.",
+    ),
+    plural(
+        "{count} row of the test split equals another test row, target included. If it is "
+        "a copy, this row counts more than once.",
+        "{count} rows of the test split equal another test row, target included. If they "
+        "are copies, these rows count more than once.",
+    ),
+)
+COPIES = (
+    plural(
+        "{count} row of {rows} in the development data ({share}) is in the test split as "
+        "well, value for value. Test scores are too optimistic; remove these rows from one "
+        "of the two.",
+        "{count} rows of {rows} in the development data ({share}) are in the test split as "
+        "well, value for value. Test scores are too optimistic; remove these rows from one "
+        "of the two.",
+    ),
+    plural(
+        "{count} row of the development data repeats an earlier row. Where one copy is "
+        "trained on and another validates, validation scores are too optimistic.",
+        "{count} rows of the development data repeat earlier rows. Where one copy is "
+        "trained on and another validates, validation scores are too optimistic.",
+    ),
+    plural(
+        "{count} row of the test split repeats another test row, so some rows count more "
+        "than once.",
+        "{count} rows of the test split repeat another test row, so some rows count more "
+        "than once.",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,81 +130,18 @@ class Findings:
     def remarks(self) -> list[str]:
         """Say what a person should know, a sentence or two each; nothing where all is well."""
         return [
-            *(self._about_rows_alike() if self.by_chance else self._about_copies()),
+            *self._about_rows(),
             *self._about_classes(),
             *self._about_columns(),
             *self.told,
         ]
 
-    def _about_rows_alike(self) -> Iterator[str]:
-        if self.in_test:
-            yield nsaid(
-                "{count} row of {rows} in the development data ({share}) equals a test row, target "
-                "included. If it is a copy, test scores are too optimistic: remove it from one of "
-                "the two. Different examples may be alike by chance, where columns have few "
-                "values; then leave it.",
-                "{count} rows of {rows} in the development data ({share}) equal a test row, target "
-                "included. If they are copies, test scores are too optimistic: remove them from "
-                "one of the two. Different examples may be alike by chance, where columns have few "
-                "values; then leave them.",
-                self.in_test,
-                count=self.in_test,
-                rows=self.rows,
-                share=_percent(self.in_test / self.rows),
-            )
-        if self.repeated:
-            yield nsaid(
-                "{count} row of the development data equals an earlier row, target included. If it "
-                "is a copy, and one is trained on while another validates, validation scores are "
-                "too optimistic.",
-                "{count} rows of the development data equal an earlier row, target included. If "
-                "they are copies, and one is trained on while another validates, validation scores "
-                "are too optimistic.",
-                self.repeated,
-                count=self.repeated,
-            )
-        if self.repeated_in_test:
-            yield nsaid(
-                "{count} row of the test split equals another test row, target included. If it is "
-                "a copy, this row counts more than once.",
-                "{count} rows of the test split equal another test row, target included. If they "
-                "are copies, these rows count more than once.",
-                self.repeated_in_test,
-                count=self.repeated_in_test,
-            )
-
-    def _about_copies(self) -> Iterator[str]:
-        if self.in_test:
-            yield nsaid(
-                "{count} row of {rows} in the development data ({share}) is in the test split as "
-                "well, value for value. Test scores are too optimistic; remove these rows from one "
-                "of the two.",
-                "{count} rows of {rows} in the development data ({share}) are in the test split as "
-                "well, value for value. Test scores are too optimistic; remove these rows from one "
-                "of the two.",
-                self.in_test,
-                count=self.in_test,
-                rows=self.rows,
-                share=_percent(self.in_test / self.rows),
-            )
-        if self.repeated:
-            yield nsaid(
-                "{count} row of the development data repeats an earlier row. Where one copy is "
-                "trained on and another validates, validation scores are too optimistic.",
-                "{count} rows of the development data repeat earlier rows. Where one copy is "
-                "trained on and another validates, validation scores are too optimistic.",
-                self.repeated,
-                count=self.repeated,
-            )
-        if self.repeated_in_test:
-            yield nsaid(
-                "{count} row of the test split repeats another test row, so some rows count more "
-                "than once.",
-                "{count} rows of the test split repeat another test row, so some rows count more "
-                "than once.",
-                self.repeated_in_test,
-                count=self.repeated_in_test,
-            )
+    def _about_rows(self) -> Iterator[str]:
+        found = self.in_test, self.repeated, self.repeated_in_test
+        share = _percent(self.in_test / self.rows)
+        for (one, many), count in zip(ALIKE if self.by_chance else COPIES, found, strict=True):
+            if count:
+                yield nsaid(one, many, count, count=count, rows=self.rows, share=share)
 
     def _about_classes(self) -> Iterator[str]:
         if absent := self.absent:
