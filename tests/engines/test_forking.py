@@ -106,6 +106,7 @@ input()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["pool", "loop"])
 def test_ctrl_c_while_a_process_starts_leaves_none_behind(tmp_path: Path, what: str) -> None:
     loop = tmp_path / "loop.py"

@@ -153,6 +153,7 @@ def test_an_arm_that_was_interrupted_is_trained_before_the_search_gives_up(
     assert study.user_attrs[STOPPED]["trials"] == 2
 
 
+@pytest.mark.slow
 def test_a_study_whose_limits_end_the_search_has_its_report(
     here: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_with_one_worker_the_order_is_the_same(config: StudyConfig, tmp_path: Pa
     assert history(studies[0]) == history(studies[1])
 
 
+@pytest.mark.slow
 def test_by_arrival_nothing_is_lost_with_two_workers(tmp_path: Path, url: str) -> None:
     config = replace(make_brief(TINY, tmp_path), order="arrival")
     engine = make_engine(2)

@@ -441,6 +441,7 @@ def test_who_sends_on_after_the_answer_is_dropped(
         assert b"405 Method" in until_closed(connection)
 
 
+@pytest.mark.slow
 def test_who_does_not_read_is_dropped(shared: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "SECONDS_TO_READ", 0.3)
     asked = f"{HALF.replace('healthz', 'tuner/static/tuner.js')}\r\n".encode()
@@ -482,6 +483,7 @@ def test_asyncio_complains_once_a_minute_that_no_file_is_left() -> None:
     assert seldom.filter(line)
 
 
+@pytest.mark.slow
 def test_many_that_have_data_read_hold_nobody_else(
     shared: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def until_done(client: httpx.Client, study: str = "tiny") -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_the_web_process_starts_without_torch() -> None:
     code = "import sys, tuner.commands.serve, tuner.serve.app; print('torch' in sys.modules)"
     words = [sys.executable, "-c", code]

@@ -51,7 +51,7 @@ def keeps(config: StudyConfig, limits: Limits, params: Mapping[str, Any]) -> boo
 @pytest.mark.parametrize(
     ("reference", "limits"),
     [
-        *one_in(3, [(TINY, limits) for limits in SIZES]),
+        *one_in(5, [(TINY, limits) for limits in SIZES]),
         *(pytest.param("housing", limits, marks=pytest.mark.slow) for limits in SIZES[1:]),
         pytest.param("mnist", Limits(cost=1), marks=pytest.mark.slow),
         pytest.param("mnist", Limits(parameters=50_000), marks=pytest.mark.slow),
