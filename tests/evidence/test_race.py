@@ -114,6 +114,20 @@ def test_a_baseline_that_diverges_now_and_then_is_compared_and_does_not_win() ->
     assert found.scores[0] == [1.0, None, 1.0, None, 1.0, None]
 
 
+@pytest.mark.parametrize("bad", [{0}, {2}, {5}, {0, 1, 4}])
+def test_a_seed_with_which_nobody_comes_to_a_score_is_left_out(bad: set[int]) -> None:
+    def score(trials: Sequence[int], index: int) -> list[float | None]:
+        return [None if index in bad else 0.5 + trial / 100 for trial in trials]
+
+    found = race([7, 8, 9], BASELINE, [RECIPE], design.Race.before(3, 6), "maximize", score)
+    assert found.winner == 9
+    assert found.scores[BASELINE] == [0.5] * (6 - len(bad))
+    with pytest.raises(StudyError, match="every candidate came to no score"):
+        race(
+            [7], 0, [], design.Race.before(1, 2), "maximize", lambda trials, _: [None] * len(trials)
+        )
+
+
 @pytest.mark.parametrize(
     ("means", "message"),
     [

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     Scores = Sequence[float | None]
     Scoring = Callable[[Sequence[int], int], Scores]
 
+NO_CANDIDATE = (
+    "every candidate came to no score on fresh seeds, so there is nothing to compare; continue the "
+    "search (a larger --trials)"
+)
 ROUNDS = 6  # of a race, where nobody asks for another number of seeds
 AT_ONCE = 2  # rounds: a candidate that diverges in the first has trained the second in vain
 
@@ -134,7 +138,8 @@ def race(
 ) -> Race:
     """Score candidates, baseline and others round by round, on the same seed and fold each.
 
-    After each round the worst candidates are dropped, as `rules` say, until one is left. It is then
+    After each round the worst candidates are dropped, as `rules` say, until one is left. A round in
+    which nobody comes to a score is left out: a seed with which a loop crashes, say. The last is
     compared with baseline and others, on the rounds that all of them were in: those win if they are
     ahead, or not behind, and none of their trainings has diverged. The folds of the search take no
     part in that: the candidates were the best of many there, and baseline and others were not
@@ -157,14 +162,18 @@ def race(
     runners, standing = list(candidates), _Standing(ranked_in, searched or {})
     scores: dict[int, list[float | None]] = {}
     arms, trained = (baseline, *others), 0
-    for index, places in enumerate(rules.entered):
-        runners = runners[:places]
+    counted = 0  # rounds that somebody has come to a score in: only those drop a candidate
+    for index in range(len(rules.entered)):
+        runners = runners[: rules.entered[counted]]
         entered = _entered(index, rules, runners, arms)
         if ahead is not None and index >= trained:
             coming = Coming.of(index, rules, runners, arms)
             ahead(coming)
             trained = coming.until
         found = score(entered, index)
+        if len(found) > 1 and all(one is None for one in found):
+            continue  # it is the seed that comes to nothing
+        counted += 1
         ranks = found if ranking is None else ranking.scoring(entered, index)
         for trial, one, rank in zip(entered, found, ranks, strict=True):
             scores.setdefault(trial, []).append(one)
@@ -172,10 +181,9 @@ def race(
         runners.sort(key=standing.level)
         runners = [trial for trial in runners if math.isfinite(standing.level(trial))]
         if not runners:
-            raise StudyError(
-                "every candidate came to no score on fresh seeds, so there is nothing to compare; "
-                "continue the search (a larger --trials)"
-            )
+            raise StudyError(NO_CANDIDATE)
+    if not scores:
+        raise StudyError(NO_CANDIDATE)
     if all(one is None for one in standing.scores[baseline]):
         raise StudyError(
             "the baseline came to no score in any round on fresh seeds, so there is nothing to "
