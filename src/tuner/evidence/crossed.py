@@ -121,6 +121,7 @@ class Moments:
         unseen: as in `Components`.
         scores: of each model of each arm, more is better; None in studies made before they were
             kept, which are judged by Student's distribution alone.
+        in_groups: rows of the test, where `rows` are groups of them; None: they are not.
     """
 
     gain: float
@@ -131,6 +132,7 @@ class Moments:
     rest: Pair
     unseen: float
     scores: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    in_groups: int | None = None
 
 
 def compare_rows(
@@ -185,23 +187,17 @@ def compare_rows(
             rest=(_rest(arms[0]), _rest(arms[1])),
             unseen=(float(difference @ difference) + unit**2) / (differing + 1),
             scores=(of_models[0], of_models[1]),
+            in_groups=None if groups is None else rows,
         ),
         share,
         exact=exact,
-        grouped=None if groups is None else rows,
     )
 
 
-def judge(
-    found: Moments, share: Share = WHOLE, *, exact: bool = True, grouped: int | None = None
-) -> Gain:
-    """Say what may be claimed of a gain with these moments; arguments are as in `compare_rows`.
-
-    Args:
-        grouped: how many rows are in the groups that the moments are of; None: they are of rows.
-    """
+def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
+    """Say what may be claimed of a gain with these moments; arguments are as in `compare_rows`."""
     rows, seeds = found.rows, found.seeds
-    groups, tested = (None, rows) if grouped is None else (rows, grouped)
+    groups, tested = (None, rows) if found.in_groups is None else (rows, found.in_groups)
     rest = [one / (n * rows) for one, n in zip(found.rest, seeds, strict=True)]
     means = [one / n for one, n in zip(found.means, seeds, strict=True)]
     of_rows = found.differences / rows + found.unseen / rows**2

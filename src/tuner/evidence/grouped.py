@@ -47,16 +47,8 @@ def by_group(losses: Array, groups: Groups) -> Array:
         (seeds, groups).
     """
     means = losses.mean(axis=1, keepdims=True)
-    left = summed(losses - means, groups)
-    found: Array = means + left * (count(groups) / losses.shape[1])
-    return found
-
-
-def summed(values: Array, groups: Groups) -> Array:
-    """Return sums over the rows of each group: (..., rows) -> (..., groups)."""
-    found = np.zeros((*values.shape[:-1], count(groups)))
-    for place, own in enumerate(values.reshape(-1, values.shape[-1])):
-        found.reshape(-1, found.shape[-1])[place] = np.bincount(groups, own, found.shape[-1])
+    sums = np.stack([np.bincount(groups, own) for own in losses - means])
+    found: Array = means + sums * (count(groups) / losses.shape[1])
     return found
 
 

@@ -139,7 +139,7 @@ def compare_scores(
     )
     if found is None:
         return unproven(gain, rows, seeds, share, groups=None if groups is None else count(groups))
-    return judge(found, share, exact=exact, grouped=None if groups is None else rows)
+    return judge(found, share, exact=exact)
 
 
 def _check_shapes(
@@ -219,6 +219,7 @@ def moments_of_scores(
         rest=(wider * rows * _alone(redrawn[0]), wider * rows * _alone(redrawn[1])),
         unseen=(of_rows * rows**2 + unit**2) / (_differing(baseline, other, groups) + 1),
         scores=(tuple(scores[0].tolist()), tuple(scores[1].tolist())),
+        in_groups=None if groups is None else len(targets),
     )
 
 

@@ -222,9 +222,7 @@ def _gain(
     found = kept_moments(kept.attributes, metric, baseline, other, of or rows) or moments(
         metric, *said, kept.targets, kept_scale(kept.attributes), groups
     )
-    if found is None:
-        return None
-    return judge(found, rule.share, exact=rule.exact, grouped=None if of is None else rows)
+    return None if found is None else judge(found, rule.share, exact=rule.exact)
 
 
 def _also(

@@ -185,10 +185,9 @@ def _gain(
         if a is None or b is None:
             return None
         return compare_rows(a, b, Share(looks), groups=kept.groups)
-    scale, groups = kept_scale(kept.attributes), kept.groups
-    found = moments(metric, current, candidate, kept.targets, scale, groups)
-    grouped = None if groups is None else len(groups)
-    return None if found is None else judge(found, Share(looks), grouped=grouped)
+    scale = kept_scale(kept.attributes)
+    found = moments(metric, current, candidate, kept.targets, scale, kept.groups)
+    return None if found is None else judge(found, Share(looks))
 
 
 def _kept(storage: RDBStorage, name: str) -> tuple[optuna.Study, Kept] | None:
