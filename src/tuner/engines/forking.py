@@ -123,19 +123,21 @@ def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | N
 
 def _begin(prepare: Callable[[], object], gate: Semaphore) -> None:
     """Prepare a process of a pool, once all are started."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # It holds both ends of the queue that it takes its work from, so it never sees an end of it.
+    once_the_parent_is_gone(lambda: os._exit(1))
     gate.acquire()
     prepare()
 
 
-def _end_with_parent() -> None:
-    """Wait until the parent process is gone, killed perhaps; then end this one.
+def once_the_parent_is_gone(act: Callable[[], object]) -> None:
+    """Have a thread wait until the parent process is gone, killed perhaps, and then act."""
 
-    It holds both ends of the queue that it takes its work from, so that it never sees an end of it.
-    """
-    if (parent := multiprocessing.parent_process()) is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+    def wait() -> None:
+        if (parent := multiprocessing.parent_process()) is not None:
+            connection.wait([parent.sentinel])
+            act()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _kill(made: ProcessPoolExecutor, others: Collection[BaseProcess]) -> None:

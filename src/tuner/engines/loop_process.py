@@ -8,11 +8,9 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,7 @@ from tuner.case.loading import module_name
 from tuner.case.reference import parts_of_loop
 from tuner.case.source import source_of
 from tuner.engines.cards import see_only
+from tuner.engines.forking import once_the_parent_is_gone
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.errors import CaseError, DivergedError, TrainingError
 from tuner.own.loops.calling import CrashedTestError, call, into_file, quieten
@@ -85,7 +84,8 @@ class _Pipe:
 def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None) -> None:
     """Make one call, and say how it went."""
     os.setsid()  # so that processes of its own end with it
-    threading.Thread(target=_end_with_parent, args=(output,), daemon=True).start()
+    # A loop that reports nothing for hours would notice only then that nobody listens.
+    once_the_parent_is_gone(lambda: _end(output))
     if card is not None:
         see_only(card)
     torch.set_num_threads(job.plan.threads)
@@ -115,15 +115,10 @@ def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None) -> Non
     os._exit(0)  # threads and handlers of the loop do not hold the process
 
 
-def _end_with_parent(output: Path) -> None:
-    """Wait until the parent process is gone, killed perhaps; then end this call and its processes.
-
-    A loop that reports nothing for hours would notice only then that nobody listens.
-    """
-    if (parent := multiprocessing.parent_process()) is not None:
-        connection.wait([parent.sentinel])
-        shutil.rmtree(output, ignore_errors=True)
-        os.killpg(os.getpid(), signal.SIGKILL)
+def _end(output: Path) -> None:
+    """End this call, with the processes that it has started."""
+    shutil.rmtree(output, ignore_errors=True)
+    os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def _let_it_have_processes(job: LoopJob, output: Path) -> None:
