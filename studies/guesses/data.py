@@ -25,9 +25,9 @@ from tuner.data.sources.flowers102 import IMAGENET, IMAGES, LABELS, PARTS
 from tuner.data.splits import KFold
 from tuner.models.cnn import augment_photos
 from tuner.models.photos import build_photo_cnn
-from tuner.own.images_space import Scale
-from tuner.own.table import Given
-from tuner.own.table_space import settle
+from tuner.own.images.space import Scale
+from tuner.own.table.given import Given
+from tuner.own.table.space import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tuner.data.sources.folders import Folders
-from tuner.own.table import Given
-from tuner.own.table_data import load
+from tuner.own.table.data import load
+from tuner.own.table.given import Given
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -29,11 +29,11 @@ from tuner.data.reading import BY_CASE, READ_IMAGE
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import GroupFolds, Holdout, KFold, folds, hold_out_groups
 from tuner.errors import DataError
-from tuner.own import images_backbone
-from tuner.own.images_alike import find_alike
-from tuner.own.images_pixels import choose_shape, statistics_of
-from tuner.own.images_space import Scale
-from tuner.own.images_targets import is_numeric
+from tuner.own.images import backbone as images_backbone
+from tuner.own.images.alike import find_alike
+from tuner.own.images.pixels import choose_shape, statistics_of
+from tuner.own.images.space import Scale
+from tuner.own.images.targets import is_numeric
 
 if TYPE_CHECKING:
     from tuner.case.contract import Case
@@ -166,7 +166,7 @@ def test_held_out_groups_are_whole_and_leave_some_of_each_class(
 
 @pytest.mark.parametrize(("each", "scheme"), [(3, KFold(2)), (12, KFold(5)), (700, Holdout(224))])
 def test_the_scheme_follows_the_number_of_rows(each: int, scheme: object) -> None:
-    from tuner.own.images_split import scheme_for
+    from tuner.own.images.split import scheme_for
 
     rows = 2 * each * 4 // 5
     examples = Examples(

@@ -26,9 +26,8 @@ from tuner.commands.verify import main as verify
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import folds
 from tuner.errors import StudyError, UsageError
-from tuner.own import images_backbone
-from tuner.own.images import BACKBONES
-from tuner.own.images_finetuning import (
+from tuner.own.images import backbone as images_backbone
+from tuner.own.images.finetuning import (
     FineTuned,
     FineTuningHyperparameters,
     FineTuningSpace,
@@ -36,6 +35,7 @@ from tuner.own.images_finetuning import (
     optimizer,
     stages_of,
 )
+from tuner.own.images.given import BACKBONES
 from tuner.training.fitting import fit
 from tuner.training.plan import plan_for
 

@@ -25,8 +25,8 @@ from tuner.data.sources.kinds import decide
 from tuner.data.splits import GroupFolds, KFold, TimeFolds
 from tuner.errors import DataError, UsageError
 from tuner.own.options import read
-from tuner.own.table import Given
-from tuner.own.table_space import make_case, settle
+from tuner.own.table.given import Given
+from tuner.own.table.space import make_case, settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -389,7 +389,7 @@ def test_batches_grow_with_rows(rows: int) -> None:
 
 @pytest.mark.slow
 def test_a_new_case_of_images_is_guessed_by_its_size(tmp_path: Path) -> None:
-    from tuner.own.images_space import Scale
+    from tuner.own.images.space import Scale
 
     small, large = (images(side) for side in (16, 64))
     depths = []

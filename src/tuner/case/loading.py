@@ -159,7 +159,7 @@ def load_named_case(name: str, reference: str, file: str | None) -> Case:
 
 
 def _through(door: str, reference: str) -> Case:
-    module = importlib.import_module(f"tuner.own.{door}")
+    module = importlib.import_module(f"tuner.own.{door}.door")
     case: Case = module.case_of(options_of(reference))
     return case
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOOP = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)", re.DOTALL)
-DOORS: tuple[str, ...] = ("images", "table")  # a module of `tuner.own` each
+DOORS: tuple[str, ...] = ("images", "table")  # a folder of `tuner.own` each
 
 
 def is_file(reference: str) -> bool:

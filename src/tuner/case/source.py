@@ -67,9 +67,10 @@ def source_of(reference: str) -> Source:
         CaseError: a file cannot be read, or is not Python.
     """
     file = file_of(reference)
-    found = _of_door(file) if door_of(reference) else modules_of(file)
+    door = door_of(reference)
+    found = _of_door(door, file) if door else modules_of(file)
     return Source(
-        file=file.name,
+        file=f"{door}.py" if door else file.name,
         main=hash_of_code(file),
         modules={name: hash_of_code(path) for name, path in sorted(found.items())},
     )
@@ -83,13 +84,13 @@ def file_of(reference: str) -> Path:
         return Path(reference)
     package = Path(__file__).parents[1]
     if door := door_of(reference):
-        return package / "own" / f"{door}.py"
+        return package / "own" / door / "door.py"
     return package / "cases" / f"{reference}.py"
 
 
-def _of_door(file: Path) -> dict[str, Path]:
-    """Return the modules of a door besides its own file, whose names begin with its, by name."""
-    return {path.stem: path for path in file.parent.glob(f"{file.stem}_*.py")}
+def _of_door(door: str, file: Path) -> dict[str, Path]:
+    """Return the modules of a door besides its own file, by the names that studies know them by."""
+    return {f"{door}_{path.stem}": path for path in file.parent.glob("*.py") if path != file}
 
 
 def modules_of(file: Path) -> dict[str, Path]:

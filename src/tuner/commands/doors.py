@@ -47,4 +47,4 @@ def options_of_door(door: str) -> list[Any]:
 
 
 def _given(door: str) -> Any:
-    return importlib.import_module(f"tuner.own.{door}").Given
+    return importlib.import_module(f"tuner.own.{door}.given").Given

@@ -47,7 +47,8 @@ def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> N
     check_url(workplace_of(arguments).url)
     folders = Folders(given=arguments.data_dir)
     if door := door_of(arguments.case):
-        importlib.import_module(f"tuner.own.{door}").check(options_of(arguments.case), folders)
+        module = importlib.import_module(f"tuner.own.{door}.door")
+        module.check(options_of(arguments.case), folders)
     if arguments.metric is not None and not (is_loop(arguments.case) or is_file(arguments.case)):
         check_metric(arguments.metric)
     if arguments.parent is not None:

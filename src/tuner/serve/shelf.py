@@ -113,7 +113,7 @@ class Shelf:
             if option not in OPEN[door]:
                 raise unknown_name("option", "options", option, OPEN[door])
         path = self.data.path(words.get("data", ""))
-        given = importlib.import_module(f"tuner.own.{door}").Given
+        given = importlib.import_module(f"tuner.own.{door}.given").Given
         return to_door(door, write(read(given, {**words, "data": path.as_posix()})))
 
     def _own(self) -> dict[str, Path]:

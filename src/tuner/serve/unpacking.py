@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from tuner.errors import UsageError
 from tuner.language import said
-from tuner.own.images_listing import SUFFIXES
+from tuner.own.images.listing import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

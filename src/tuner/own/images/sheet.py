@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from tuner.errors import DataError, UsageError
 from tuner.language import said
-from tuner.own.images_cells import MULTILABEL, SEVERAL, labels_in_cell, labels_in_columns
-from tuner.own.images_listing import Listing, Picture, called, named
-from tuner.own.images_targets import with_numbers
+from tuner.own.images.cells import MULTILABEL, SEVERAL, labels_in_cell, labels_in_columns
+from tuner.own.images.listing import Listing, Picture, called, named
+from tuner.own.images.targets import with_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from tuner.own.images import Given
+    from tuner.own.images.given import Given
 
 SEPARATORS = {
     ",": said("a CSV file, its cells separated by commas"),

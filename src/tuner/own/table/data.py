@@ -26,10 +26,10 @@ from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
 from tuner.data.table import Column, Table
 from tuner.errors import DataError, unknown_name
 from tuner.language import said
-from tuner.own.table import path_of
-from tuner.own.table_findings import look_through
-from tuner.own.table_split import Rows, split_rows
-from tuner.own.table_target import Target, read_target
+from tuner.own.table.findings import look_through
+from tuner.own.table.given import path_of
+from tuner.own.table.split import Rows, split_rows
+from tuner.own.table.target import Target, read_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
     from tuner.data.sources.folders import Folders
     from tuner.data.splits import Scheme
-    from tuner.own.table import Given
+    from tuner.own.table.given import Given
 
 FEWEST = 20  # rows with a target
 FEWEST_OF_VALUE = 3  # rows that are trained on, for a value of a category to count

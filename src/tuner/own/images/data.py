@@ -14,16 +14,16 @@ from tuner.data.examples import Examples
 from tuner.data.sources.flowers102 import IMAGENET
 from tuner.errors import DataError
 from tuner.language import nsaid, said
-from tuner.own.images_alike import find_alike
-from tuner.own.images_cells import MULTILABEL
-from tuner.own.images_labels import (
+from tuner.own.images.alike import find_alike
+from tuner.own.images.cells import MULTILABEL
+from tuner.own.images.labels import (
     about_labels,
     label_targets,
     marks_of,
     strata_of,
 )
-from tuner.own.images_listing import check_place, list_folder, named, refuse_for_folder, told
-from tuner.own.images_pixels import (
+from tuner.own.images.listing import check_place, list_folder, named, refuse_for_folder, told
+from tuner.own.images.pixels import (
     about_broken,
     about_looks,
     choose_shape,
@@ -33,9 +33,9 @@ from tuner.own.images_pixels import (
     refuse_too_many,
     statistics_of,
 )
-from tuner.own.images_sheet import list_sheet
-from tuner.own.images_split import about_scheme, parts_of, scheme_for
-from tuner.own.images_targets import as_numbers, is_numeric
+from tuner.own.images.sheet import list_sheet
+from tuner.own.images.split import about_scheme, parts_of, scheme_for
+from tuner.own.images.targets import as_numbers, is_numeric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from tuner.data.examples import PixelStatistics
     from tuner.data.images import Look
     from tuner.data.sources.folders import Folders
-    from tuner.own.images import Given
-    from tuner.own.images_alike import Alike
-    from tuner.own.images_backbone import Backbone
-    from tuner.own.images_listing import Listing, Picture
+    from tuner.own.images.alike import Alike
+    from tuner.own.images.backbone import Backbone
+    from tuner.own.images.given import Given
+    from tuner.own.images.listing import Listing, Picture
 
 FEW = 10  # pictures of a class: fewer are worth a word
 
@@ -135,7 +135,7 @@ def _backbone(given: Given) -> Backbone | None:
     """Return the backbone that was asked for, before anything else takes time."""
     if given.backbone is None:
         return None
-    from tuner.own.images_backbone import backbone_of  # imports torchvision
+    from tuner.own.images.backbone import backbone_of  # imports torchvision
 
     return backbone_of(given)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tuner.data.examples import Examples
     from tuner.data.table import Column, Table
-    from tuner.own.table import Given
+    from tuner.own.table.given import Given
 
 SAMPLE = 2000  # rows that columns are compared with the target on
 FEWEST = 60

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from tuner.case.contract import Case
 from tuner.models.tabular import TabularHyperparameters, build_tabular
-from tuner.own.table_data import load
+from tuner.own.table.data import load
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
     from tuner.data.dataset import Dataset
-    from tuner.own.table import Given
+    from tuner.own.table.given import Given
 
 MOST_NUMBERS = 200  # columns; with more, waves would be most of the work
 FEWEST_FOR_WAVES = 500  # rows

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tuner.own.images import Given
+    from tuner.own.images.given import Given
 
 Part: TypeAlias = Literal["train", "val", "test"]
 PARTS: dict[str, Part] = {

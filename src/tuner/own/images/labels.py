@@ -10,7 +10,7 @@ import torch
 from tuner.data.examples import Examples
 from tuner.errors import DataError
 from tuner.language import said
-from tuner.own.images_cells import BETWEEN
+from tuner.own.images.cells import BETWEEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,8 +18,8 @@ from torchvision.models import get_model
 from tuner.case.batch import Optimization
 from tuner.case.contract import Hyperparameters
 from tuner.models.cnn import Mirrored
-from tuner.own.images_backbone import cut_head
-from tuner.own.images_space import Scale
+from tuner.own.images.backbone import cut_head
+from tuner.own.images.space import Scale
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tuner.case.contract import Shape
     from tuner.data.dataset import Dataset
-    from tuner.own.images_backbone import Backbone
+    from tuner.own.images.backbone import Backbone
 
 # Where the second last and the last stage begin: names of layers, or places among `features`.
 BEGINNINGS: dict[str, tuple[str | int, str | int]] = {

@@ -1,20 +1,11 @@
-"""A case made of pictures: `tuner study images --data photos/`, or of a CSV that names them."""
+"""The options of the door of pictures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  # options are read from the types
-from typing import TYPE_CHECKING
 
-from tuner.own.images_listing import check_place, refuse_for_folder
-from tuner.own.images_sheet import open_sheet
-from tuner.own.options import option, read
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tuner.case.contract import Case
-    from tuner.data.sources.folders import Folders
+from tuner.own.options import option
 
 BACKBONES = ("resnet18", "resnet34", "resnet50", "mobilenet_v3_small", "efficientnet_b0")
 
@@ -86,30 +77,3 @@ class Given:
         default=None,
         metavar="STAGES",
     )
-
-
-def check(options: Mapping[str, str], folders: Folders) -> None:
-    """Refuse a place with no pictures, and a column that is not there; torch is not imported.
-
-    Raises:
-        DataError: there is no such folder or CSV file, or the file cannot be read.
-        UsageError: an option does not fit the data, or there is no such column.
-    """
-    del folders  # the door reads no other
-    given = read(Given, options)
-    check_place(given.data)
-    if given.data.is_file():
-        open_sheet(given)
-    else:
-        refuse_for_folder(given)
-
-
-def case_of(options: Mapping[str, str]) -> Case:
-    """Return the case that these options make; its data is read when it is asked for.
-
-    Raises:
-        UsageError: the options do not fit each other, or the data.
-    """
-    from tuner.own.images_case import make_case  # imports torch
-
-    return make_case(read(Given, options))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from tuner.own.table import Given
+    from tuner.own.table.given import Given
 
 FEW_NUMBERS = 10  # different whole numbers are taken as classes
 MOST_CLASSES = 1000

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.data.images import Look
-    from tuner.own.images_listing import Picture
+    from tuner.own.images.listing import Picture
 
 SIZES = (32, 48, 64)  # of pictures that are resized; more take a processor too long
 SMALL = 64  # pixels a side, up to which pictures that are all of one size stay as they are

@@ -12,7 +12,7 @@ import torch
 from tuner.data.splits import GroupFolds, Holdout, KFold, hold_out_groups, number_of_folds
 from tuner.errors import DataError
 from tuner.language import said
-from tuner.own.images_listing import named
+from tuner.own.images.listing import named
 from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from tuner.data.examples import Examples
     from tuner.data.splits import Scheme
-    from tuner.own.images import Given
-    from tuner.own.images_alike import Alike
-    from tuner.own.images_listing import Picture
+    from tuner.own.images.alike import Alike
+    from tuner.own.images.given import Given
+    from tuner.own.images.listing import Picture
 
 TEST_SHARE = 0.2
 FOLDS = 5

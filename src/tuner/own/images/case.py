@@ -10,8 +10,8 @@ from tuner.errors import UsageError
 from tuner.models.cnn import augment_photos
 from tuner.models.mlp import build_mlp
 from tuner.models.photos import build_photo_cnn
-from tuner.own.images_data import load
-from tuner.own.images_space import HEAD, HEAD_RECIPE, Scale, suggest_head
+from tuner.own.images.data import load
+from tuner.own.images.space import HEAD, HEAD_RECIPE, Scale, suggest_head
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from tuner.data.dataset import Dataset
-    from tuner.own.images import Given
+    from tuner.own.images.given import Given
 
 NAME = "images"
 MOST_UNFROZEN = 2  # stages of a backbone
@@ -86,8 +86,8 @@ def _fine_tuned(given: Given, data: Dataset | None) -> Case:
 
     Its weights are read once the data is there: a bundle has its own.
     """
-    from tuner.own import images_finetuning as tuning  # imports torchvision
-    from tuner.own.images_backbone import backbone_of
+    from tuner.own.images import finetuning as tuning  # imports torchvision
+    from tuner.own.images.backbone import backbone_of
 
     scale = tuning.FineTuningSpace.of(given.unfreeze or 0, data)
     return Case(
@@ -108,21 +108,21 @@ def _fine_tuned(given: Given, data: Dataset | None) -> Case:
 
 
 def _start(given: Given, network: nn.Module) -> None:
-    from tuner.own.images_backbone import backbone_of
-    from tuner.own.images_finetuning import start_from
+    from tuner.own.images.backbone import backbone_of
+    from tuner.own.images.finetuning import start_from
 
     start_from(backbone_of(given), network)
 
 
 def _read(given: Given, path: Path) -> Tensor:
     """Return the features of one picture (F,)."""
-    from tuner.own.images_backbone import backbone_of  # imports torchvision
+    from tuner.own.images.backbone import backbone_of  # imports torchvision
 
     return backbone_of(given).read(path)
 
 
 def _accepts(given: Given, columns: tuple[str, ...]) -> str | None:
-    from tuner.own.images_backbone import backbone_of
+    from tuner.own.images.backbone import backbone_of
 
     backbone = backbone_of(given)
     if backbone.columns == columns:

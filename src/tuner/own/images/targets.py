@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tuner.own.images import Given
-    from tuner.own.images_listing import Picture
+    from tuner.own.images.given import Given
+    from tuner.own.images.listing import Picture
 
 # A number is a target to measure, not a class, from so many different values on.
 MOST_CLASSES_OF_NUMBERS = 20

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from tuner.own.images import Given
-    from tuner.own.images_listing import Picture
+    from tuner.own.images.given import Given
+    from tuner.own.images.listing import Picture
 
 SIZE = 224  # pixels a side, as ImageNet's networks are trained on
 BATCH = 32

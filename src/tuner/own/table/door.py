@@ -1,0 +1,43 @@
+"""A case made of a table: `tuner study table --data houses.csv --target price`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.data.sources.plain import header_of
+from tuner.errors import unknown_name
+from tuner.own.options import read
+from tuner.own.table.given import Given, path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuner.case.contract import Case
+    from tuner.data.sources.folders import Folders
+
+
+def check(options: Mapping[str, str], folders: Folders) -> None:
+    """Refuse a file that is not there, and a column that it does not have; torch is not imported.
+
+    Raises:
+        DataError: the file cannot be read, or is not a table.
+        UsageError: the options do not fit each other, or there is no such column.
+    """
+    given = read(Given, options)
+    header = header_of(path_of(given, folders))
+    for name in filter(None, (given.target, given.group, given.time)):
+        if header is not None and name not in header:
+            raise unknown_name("column", "columns", name, header)
+
+
+def case_of(options: Mapping[str, str]) -> Case:
+    """Return the case that these options make; its data is read when it is asked for.
+
+    Its task is settled by its data, as baseline, recipe and search space are.
+
+    Raises:
+        UsageError: the options do not fit each other.
+    """
+    from tuner.own.table.space import make_case  # imports torch
+
+    return make_case(read(Given, options))
