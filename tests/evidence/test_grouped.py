@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from tests.evidence.worlds import SIZES, equal_on_new_groups
 from tuner.case.metric import ACCURACY, MAE
 from tuner.case.scorers import named
 from tuner.data.examples import Examples
-from tuner.evidence.certainty import after, in_words
+from tuner.evidence.certainty import after, before, guess, in_words
+from tuner.evidence.components import Components
 from tuner.evidence.crossed import compare_rows
 from tuner.evidence.ensembles import ensemble_facts
 from tuner.evidence.grouped import by_group, count, error_of_mean, numbered
@@ -122,6 +124,37 @@ def test_groups_of_other_sizes_have_the_variance_of_a_ratio() -> None:
         means.append(values.mean())
         errors.append(error_of_mean(values, groups) or 0.0)
     assert np.mean(errors) == pytest.approx(np.std(means), rel=0.07)
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.3, 1.0])
+def test_before_a_test_the_error_lies_between_what_groups_and_what_rows_give(alike: float) -> None:
+    """Drawn with rows of a group that are alike by this correlation."""
+    groups, size = 40, 5
+    draw, means = draws(f"alike {alike}"), []
+    for _ in range(4_000):
+        shared = np.repeat(draw.normal(0, math.sqrt(alike), groups), size)
+        means.append(np.mean(shared + draw.normal(0, math.sqrt(1 - alike), groups * size)))
+    of_a_row = Components(rows=1.0, seeds=(0.0, 0.0), interaction=(0.0, 0.0), unseen=0.0)
+    found = before(of_a_row, groups, 6, grouped=True, members=groups * size)
+    assert found.smallest_apart is not None
+    true = np.std(means) * found.smallest * math.sqrt(groups)  # the gain of that standard error
+    expected = {0.0: found.smallest_apart, 1.0: found.smallest}
+    if alike in expected:
+        assert true == pytest.approx(expected[alike], rel=0.05)
+    assert found.smallest_apart * 0.95 < true < found.smallest * 1.05
+
+
+def test_before_a_test_of_groups_both_ends_are_told() -> None:
+    components = guess(0.2, classes=True)
+    text = in_words(before(components, 12, 6, grouped=True, members=100), "{:.2f}".format)
+    rows, groups = (before(components, n, 6).smallest for n in (100, 12))
+    assert text == (
+        f"With 12 groups of test rows and 6 seeds, a gain under {groups:.2f} will often be missed "
+        f"if all rows of a group are the same, and one under {rows:.2f} if they are as different "
+        "as any."
+    )
+    alone = in_words(before(components, 99, 6, grouped=True, members=100), "{:.1f}".format)
+    assert alone.endswith("seeds, a gain under 0.1 will often be missed.")
 
 
 def test_what_would_help_is_told_in_groups() -> None:

@@ -48,6 +48,8 @@ class Certainty:
         hour_smallest: `smallest` with those added.
         hour_seconds: that their training takes: an hour at most.
         grouped: whether `rows` are groups.
+        smallest_apart: `smallest`, were rows of a group no more alike than others; None where that
+            is not asked.
     """
 
     rows: int
@@ -63,6 +65,7 @@ class Certainty:
     hour_smallest: float | None
     hour_seconds: float | None
     grouped: bool = False
+    smallest_apart: float | None = None
 
 
 def smallest_gain(
@@ -141,6 +144,7 @@ def before(
     share: Share = WHOLE,
     seconds: float | None = None,
     grouped: bool = False,
+    members: int | None = None,
 ) -> Certainty:
     """Say what a test can show, from guessed components (see `guess`).
 
@@ -152,6 +156,8 @@ def before(
         share: of the 5 % that the last look may use.
         seconds: one training takes.
         grouped: whether `rows` are groups.
+        members: rows of all groups, where components are guessed of a row: nobody knows yet how
+            alike rows of a group are (Cochran 1977, "Sampling Techniques", section 9.4).
 
     Raises:
         ValueError: fewer than two rows or seeds.
@@ -168,6 +174,7 @@ def before(
     counts = seeds, seeds
     by_rows = components.rows / rows + components.unseen / rows**2
     variance = components.variance(rows, counts)
+    apart = None if members is None else smallest_gain(components, members, seeds, share)
     return Certainty(
         rows=rows,
         seeds=seeds,
@@ -182,6 +189,7 @@ def before(
         hour_smallest=None if more is None else smallest(seeds + more),
         hour_seconds=None if more is None or seconds is None else 2 * seconds * more,
         grouped=grouped,
+        smallest_apart=apart,
     )
 
 
@@ -215,6 +223,16 @@ def in_words(found: Certainty, write: Callable[[float], str]) -> str:
         write: a gain with its unit, such as "3.1 points".
     """
     smallest = write(found.smallest)
+    apart = smallest if found.smallest_apart is None else write(found.smallest_apart)
+    if apart != smallest:
+        return said(
+            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed if all "
+            "rows of a group are the same, and one under {apart} if they are as different as any.",
+            rows=_tested(found.rows, found),
+            seeds=found.seeds,
+            smallest=smallest,
+            apart=apart,
+        )
     if found.hour_seeds and found.hour_smallest is not None:
         first = _with_more_seeds(found, smallest, write(found.hour_smallest))
     else:

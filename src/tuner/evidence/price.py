@@ -81,6 +81,7 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
         wanted=fmean(gains),
         share=Share(tests, plan.parts[-1]),
         grouped=test.groups is not None,
+        members=None if test.groups is None else test.rows,
     )
     return Price(
         smallest=can.smallest,
@@ -108,7 +109,8 @@ def price_of(
     classes = metric.spread is None  # a row is right or wrong
     components = guess(min(error, 0.5) if classes else error, classes=classes)
     share, grouped = Share(tests, plan.parts[-1]), test.groups is not None
-    found = before(components, rows, seeds, share=share, grouped=grouped)
+    members = test.rows if grouped else None
+    found = before(components, rows, seeds, share=share, grouped=grouped, members=members)
     return in_words(found, metric.write_difference)
 
 
