@@ -23,6 +23,11 @@ NO_CANDIDATE = (
     "every candidate came to no score on fresh seeds, so there is nothing to compare; continue the "
     "search (a larger --trials)"
 )
+NO_BASELINE = (
+    "the baseline came to no score in any round on fresh seeds, so there is nothing to compare the "
+    "best with. Start a new study with a baseline that trains, for example with a smaller learning "
+    "rate"
+)
 ROUNDS = 6  # of a race, where nobody asks for another number of seeds
 AT_ONCE = 2  # rounds: a candidate that diverges in the first has trained the second in vain
 
@@ -114,9 +119,10 @@ class _Standing:
         """Return what a candidate is worth, on all folds that count."""
         return self._mean([*self.searched.get(trial, ()), *self.scores[trial]])
 
-    def fresh(self, trial: int, rounds: int) -> float:
-        """Return what a trial is worth in the first rounds, on fresh folds alone."""
-        return self._mean(self.scores[trial][:rounds])
+    def ahead(self, trials: Sequence[int]) -> int:
+        """Return who did best on the fresh folds that all were on; of equal ones the first."""
+        common = min(len(self.scores[trial]) for trial in trials)
+        return min(trials, key=lambda trial: self._mean(self.scores[trial][:common]))
 
     def _mean(self, scores: Scores) -> float:
         known = [one for one in scores if one is not None]
@@ -185,12 +191,6 @@ def race(
     if not scores:
         raise StudyError(NO_CANDIDATE)
     if all(one is None for one in standing.scores[baseline]):
-        raise StudyError(
-            "the baseline came to no score in any round on fresh seeds, so there is nothing to "
-            "compare the best with. Start a new study with a baseline that trains, for example "
-            "with a smaller learning rate"
-        )
-    able = [one for one in (baseline, *others, runners[0]) if one not in barred]
-    common = min(len(standing.scores[one]) for one in able)
-    winner = min(able, key=lambda trial: standing.fresh(trial, common))  # of equal ones the first
+        raise StudyError(NO_BASELINE)
+    winner = standing.ahead([one for one in (*arms, runners[0]) if one not in barred])
     return Race(winner=winner, scores=scores, ranked_by=standing.scores if ranking else None)
