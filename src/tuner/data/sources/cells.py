@@ -6,6 +6,7 @@ All are pyarrow arrays of text. Spaces around are not looked for: `trimmed` take
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,15 @@ INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
 
 def trimmed(cells: Any) -> Any:
     """Return cells of text without the spaces around them; an umlaut is one character."""
-    return pc.utf8_trim_whitespace(pc.utf8_normalize(cells, form="NFC"))
+    return pc.utf8_trim_whitespace(_composed(cells))
+
+
+def _composed(cells: Any) -> Any:
+    """Return cells in Unicode's normal form C, which pyarrow before 26 takes for form D."""
+    if pc.all(pc.string_is_ascii(cells), min_count=0).as_py():
+        return cells
+    texts = [None if one is None else normalize("NFC", one) for one in cells.to_pylist()]
+    return pa.array(texts, cells.type)
 
 
 def has_no_value(cells: Any) -> Any:
