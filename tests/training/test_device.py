@@ -236,6 +236,18 @@ def test_what_somebody_has_chosen_for_products_comes_back(workspace: None, new: 
         torch.set_float32_matmul_precision("highest")
 
 
+def test_what_pytorch_2_9_warns_of_is_not_passed_on(
+    workspace: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def warned() -> str:
+        warnings.warn("Please use the new API settings to control TF32", UserWarning, stacklevel=2)
+        return "highest"
+
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", warned)
+    with computing(CARD):
+        assert torch.are_deterministic_algorithms_enabled()
+
+
 def test_a_processor_computes_as_ever(workspace: None) -> None:
     before = settings()
     with computing(Plan(precision="bfloat16")):

@@ -53,17 +53,20 @@ def computing(plan: Plan) -> Iterator[None]:
 
 
 # PyTorch has two sets of switches for TF32. The older one, set here, sets both, and can be read by
-# `torch.compile`. But it cannot be read after somebody has set the newer one alone.
+# `torch.compile`. But it cannot be read after somebody has set the newer one alone. Some versions
+# of PyTorch warn of the older one.
 def _round(products: str, *, convolutions: bool) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some versions of PyTorch ask for the newer one
+        warnings.simplefilter("ignore")
         torch.set_float32_matmul_precision(products)
         torch.backends.cudnn.allow_tf32 = convolutions
 
 
 def _precision_of_products() -> str:
     try:
-        return torch.get_float32_matmul_precision()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.get_float32_matmul_precision()
     except RuntimeError:
         settings: Any = torch.backends  # of which torch annotates only a part
         return "high" if settings.cuda.matmul.fp32_precision == "tf32" else "highest"
