@@ -20,6 +20,7 @@ from tuner.engines.cards import (
     VISIBLE,
     card_facts,
     fits_at_once,
+    give_back_if_scarce,
     in_words,
     of_all,
     other_cards,
@@ -471,6 +472,78 @@ def test_memory_is_given_back_after_a_fit_that_was_given_up(
     assert pipe.given_up
     assert released[0] == 0
     assert released[-1] > 0, "when it had nothing left to do"
+
+
+def test_memory_is_given_back_while_others_train(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an ended fit has left behind: with several in a process, it may never be idle."""
+    monkeypatch.setenv(VISIBLE, "")
+    pipe, looked = Several([job, replace(job, stop_after=1)]), list[int]()
+
+    def look() -> None:
+        looked.append(sum(isinstance(event, Finished) for _, event in pipe.sent))
+
+    monkeypatch.setattr(hosting, "give_back_if_scarce", look)
+    host(pipe, "0")  # type: ignore[arg-type]
+    assert looked == [1], "after the first; after the last one nothing is left that trains"
+
+
+class GivesUp(Several):
+    """The end of a pipe that sends two jobs, and gives the first up once both train."""
+
+    given_up = False
+
+    def recv(self) -> tuple[int, Job]:
+        if self.jobs or self.given_up:
+            return super().recv()
+        self.given_up = True
+        return 2, None  # type: ignore[return-value]
+
+    def poll(self) -> bool:
+        return bool(self.jobs) or (len(self.sent) == 2 and not self.given_up)
+
+
+def test_memory_of_a_fit_that_was_given_up_is_given_back_while_others_train(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VISIBLE, "")
+    pipe, looked = GivesUp([job, job]), list[bool]()
+    monkeypatch.setattr(hosting, "give_back_if_scarce", lambda: looked.append(pipe.given_up))
+    host(pipe, "0")  # type: ignore[arg-type]
+    assert looked == [True]
+    assert sum(isinstance(event, Finished) for _, event in pipe.sent) == 1
+
+
+@pytest.mark.parametrize(("free", "given_back"), [(100, 0), (30, 1)])
+def test_memory_is_given_back_only_where_much_of_it_is_taken(
+    monkeypatch: pytest.MonkeyPatch, free: int, given_back: int
+) -> None:
+    emptied: list[int] = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free * 2**30, 139 * 2**30))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(free))
+    # Recorded steps of fits that go on write into the workspaces.
+    monkeypatch.setattr(cards, "forget_workspaces", lambda: pytest.fail("others are training"))
+    give_back_if_scarce()
+    assert len(emptied) == given_back
+
+
+def test_an_error_that_comes_while_memory_is_given_back_is_left_to_whom_it_concerns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", fail)
+    give_back_if_scarce()
+
+
+def test_a_process_that_has_not_used_its_card_has_nothing_to_give_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: pytest.fail("it would start CUDA"))
+    give_back_if_scarce()
 
 
 def test_what_cards_of_several_machines_are_is_told_as_one() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.engines.cards import is_usable, release_card, see_only
+from tuner.engines.cards import give_back_if_scarce, is_usable, release_card, see_only
 from tuner.engines.job import Failed, Finished
 from tuner.engines.worker import Reader, advance, failed_by, run_in_turns
 from tuner.machine import keep_memory
@@ -64,7 +64,8 @@ def host(pipe: Connection, card: str | None) -> None:
             while not hosted or pipe.poll():
                 if not hosted and card is not None and not release_card():
                     return
-                _take(pipe, reader, hosted)
+                if _take(pipe, reader, hosted) and hosted and card is not None:
+                    give_back_if_scarce()
             try:
                 one = _next(hosted)
             except torch.AcceleratorError as error:  # of steps that were queued some turns ago
@@ -85,19 +86,27 @@ def host(pipe: Connection, card: str | None) -> None:
             if not isinstance(event, Finished | Failed):
                 one.turn = Turn()
                 hosted.append(one)
+            elif hosted and card is not None:
+                give_back_if_scarce()
     except (EOFError, OSError):
         return
 
 
-def _take(pipe: Connection, reader: Reader, hosted: deque[_Hosted]) -> None:
-    """Take a message: a job to train, or None to give one up, which may have ended by itself."""
+def _take(pipe: Connection, reader: Reader, hosted: deque[_Hosted]) -> bool:
+    """Take a message: a job to train, or None to give one up, which may have ended by itself.
+
+    Returns:
+        Whether one was given up.
+    """
     ticket, job = pipe.recv()
     if job is not None:
         hosted.append(_Hosted(ticket, job.plan.threads, run_in_turns(job, reader)))
-        return
-    for one in [one for one in hosted if one.ticket == ticket]:
+        return False
+    given_up = [one for one in hosted if one.ticket == ticket]
+    for one in given_up:
         hosted.remove(one)
         one.running.close()
+    return bool(given_up)
 
 
 def _next(hosted: deque[_Hosted]) -> _Hosted:
