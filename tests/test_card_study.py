@@ -118,7 +118,7 @@ def test_the_figures_come_before_what_is_measured_besides(check: Any) -> None:
     assert set(names[: len(figures)]) == figures
     trainings = (FOLDER / "trainings.py").read_text(encoding="utf-8")
     parts = [name for name in names if f'"{name}": {name},' in trainings]
-    assert parts == ["baseline", "sharing", "steps", "work", "profile"]
+    assert parts == ["baseline", "sharing", "turns", "steps", "work", "profile"]
 
 
 @pytest.mark.slow

@@ -460,6 +460,7 @@ CHECKS: dict[str, Callable[[Checks], None]] = {  # in this order: first what has
     "memory": memory,
     "tests": tests,
     "sharing": in_process("sharing", 150),
+    "turns": in_process("turns", 90),
     "equality": equality,
     "steps": in_process("steps", 60),
     "work": in_process("work", 60),
