@@ -22,7 +22,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 site="$folder/site"
 mkdir "$site"
-if compgen -G 'wheels/*.whl' >/dev/null; then
+if compgen -G 'wheels/*.whl' >/dev/null && ! "$found" -c 'import optuna_dashboard' 2>/dev/null; then
     "$found" -m pip install -q --no-index --no-deps --no-compile --target "$site" wheels/*.whl
 fi
 if [ -f wheels/data.tar.gz ] && [[ " $* " != *" --data-dir"* ]]; then
