@@ -559,22 +559,26 @@ def test_what_cards_of_several_machines_are_is_told_as_one() -> None:
     }
 
 
-@pytest.mark.parametrize("over", [[True, True], [False, True], [False, False]])
-def test_the_next_turn_is_one_that_has_something_to_do(over: list[bool]) -> None:
-    waited: list[int] = []
+@pytest.mark.parametrize(
+    ("looks", "first"),
+    [((0, 0), 0), ((1, 0), 1), ((2, 2), 0), ((3, 2), 1), ((200, 1), 1)],
+)
+def test_the_next_turn_is_the_first_that_has_something_to_do(
+    looks: tuple[int, int], first: int
+) -> None:
+    """Of two fits, each of which has to be looked at so often until the card is done with it."""
 
     class Mark:
-        def __init__(self, place: int) -> None:
-            self.place = place
+        def __init__(self, left: int) -> None:
+            self.left = left
 
         def query(self) -> bool:
-            return over[self.place]
+            self.left -= 1
+            return self.left < 0
 
-        def synchronize(self) -> None:
-            waited.append(self.place)
-
-    turns = deque(hosting._Hosted(place, 1, iter(()), turn=Turn([Mark(place)])) for place in (0, 1))  # type: ignore[arg-type]
-    first = hosting._next(turns)
-    assert first.ticket == (1 if over == [False, True] else 0)
-    assert waited == ([] if any(over) else [0])
-    assert len(turns) == 1
+    turns = deque(
+        hosting._Hosted(place, 1, iter(()), turn=Turn([Mark(left)]))  # type: ignore[arg-type]
+        for place, left in enumerate(looks)
+    )
+    assert hosting._next(turns).ticket == first
+    assert [one.ticket for one in turns] == [1 - first]

@@ -7,6 +7,7 @@ different processes do not: a card gives each process its time in turn.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     from tuner.engines.job import Event
     from tuner.training.fitting import ReportPoint
+
+
+SECONDS_BETWEEN_LOOKS = 5e-5  # a step takes some times as long
 
 
 @dataclass(slots=True)
@@ -110,12 +114,14 @@ def _take(pipe: Connection, reader: Reader, hosted: deque[_Hosted]) -> bool:
 
 
 def _next(hosted: deque[_Hosted]) -> _Hosted:
-    """Take out the one that waits longest of those that have something to do; wait, if none has."""
-    for one in hosted:
-        if one.turn.is_over:
-            break
-    else:
-        one = hosted[0]
-        one.turn.wait()
-    hosted.remove(one)
-    return one
+    """Take out the one that waits longest of those that have something to do.
+
+    Where none has, it is the first that has: one whose point is made has nothing queued, so its
+    part of the card would be idle while another were waited for.
+    """
+    while True:
+        for one in hosted:
+            if one.turn.is_over:
+                hosted.remove(one)
+                return one
+        time.sleep(SECONDS_BETWEEN_LOOKS)
