@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -24,8 +25,14 @@ from sampling import sampled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NEEDED = (
+    import optuna
+
+NEEDED = (  # alembic, bottle, colorlog and mako are Optuna's and its dashboard's
+    "alembic",
+    "bottle",
+    "colorlog",
     "filelock",
+    "mako",
     "markdown_it",
     "matplotlib",
     "numpy",
@@ -51,11 +58,25 @@ DATA = (ROOT / "storage" / "data", ROOT / "shared" / "data", ROOT.parent / "shar
 
 
 class Run(NamedTuple):
-    """How a command ended."""
+    """How a command ended.
+
+    Attributes:
+        seconds: until it ended, or was told to.
+        ended: by itself, and well.
+        until: time.time() then.
+    """
 
     seconds: float
-    ended: bool  # by itself, and well
+    ended: bool
     output: str
+    until: float
+
+
+class Searched(NamedTuple):
+    """What a search has trained: epochs of its trials, in so many seconds."""
+
+    epochs: float
+    seconds: float
 
 
 class Checks:
@@ -68,6 +89,7 @@ class Checks:
         self.data: Path | None = given.data_dir
         self.until = time.monotonic() + given.seconds
         self.folder = Path(tempfile.mkdtemp(prefix="tuner-gpu-"))
+        self.searched: dict[str, Searched] = {}
         self.out.mkdir(parents=True, exist_ok=True)
 
     def tell(self, check: str, **result: Any) -> None:
@@ -87,7 +109,10 @@ class Checks:
             os.fsync(file.fileno())
 
     def run(self, words: list[str], at_most: float) -> Run:
-        """Run a command; press Ctrl-C after so many seconds, or when all time is over."""
+        """Run a command; press Ctrl-C after so many seconds, or when all time is over.
+
+        All that it says is kept in outputs.log.
+        """
         limit = max(min(at_most, self.until - time.monotonic()), 1.0)
         began = time.monotonic()
         process = subprocess.Popen(
@@ -101,8 +126,10 @@ class Checks:
         in_time = True
         try:
             output, _ = process.communicate(timeout=limit)
+            seconds, until = time.monotonic() - began, time.time()
         except subprocess.TimeoutExpired:
             in_time = False
+            seconds, until = time.monotonic() - began, time.time()
             process.send_signal(signal.SIGINT)
             try:
                 output, _ = process.communicate(timeout=SECONDS_TO_LEAVE)
@@ -112,7 +139,9 @@ class Checks:
         except KeyboardInterrupt:
             os.killpg(process.pid, signal.SIGKILL)
             raise
-        return Run(time.monotonic() - began, in_time and process.returncode == 0, output)
+        with (self.out / "outputs.log").open("a", encoding="utf-8") as file:
+            file.write(f"\n$ {' '.join(words)}\n{output}")
+        return Run(seconds, in_time and process.returncode == 0, output, until)
 
     def study(self, case: str, home: str, at_most: float, *more: str) -> Run:
         """Run the study command in a folder of its own."""
@@ -121,16 +150,18 @@ class Checks:
             words += ["--data-dir", str(self.data)]
         return self.run(words, at_most)
 
-    def trials(self, home: str) -> list[dict[str, Any]]:
-        """All that has to repeat of the finished trials of the only study there."""
+    def study_in(self, home: str) -> optuna.Study | None:
+        """The only study there; None where none was made."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         url = f"sqlite:///{self.folder / home / 'studies.db'}"
-        names = optuna.get_all_study_names(url)
-        if not names:
-            return []
-        found = optuna.load_study(study_name=names[0], storage=url).get_trials()
+        names = [one for one in optuna.get_all_study_names(url) if not one.endswith("/evidence")]
+        return optuna.load_study(study_name=names[0], storage=url) if names else None
+
+    def trials(self, home: str) -> list[dict[str, Any]]:
+        """All that has to repeat of the finished trials of the only study there."""
+        study = self.study_in(home)
         return [
             {
                 "number": one.number,
@@ -138,10 +169,19 @@ class Checks:
                 "values": one.values,
                 "params": one.params,
                 "points": one.intermediate_values,
+                "failure": one.user_attrs.get("failure"),
             }
-            for one in found
+            for one in (study.get_trials() if study else ())
             if one.state.is_finished()
         ]
+
+    def keep(self, home: str, name: str) -> None:
+        """Keep the database of a study beside the results: where its time went is in it."""
+        kept = self.out / f"{name}.db"
+        kept.unlink(missing_ok=True)
+        with sqlite3.connect(self.folder / home / "studies.db") as database:
+            database.execute("VACUUM INTO ?", (str(kept),))
+        database.close()
 
     @property
     def images(self) -> tuple[str, str]:
@@ -193,11 +233,21 @@ def tests(checks: Checks) -> None:
         checks.tell("tests", not_run=f"this Python lacks {', '.join(missing)}")
         return
     at_once = str(min(4, max(1, (os.cpu_count() or 1) // 4)))  # most of it is imports
-    words = ["-m", "pytest", "-n", at_once, "-q", "-m", "gpu", "-p", "no:cacheprovider"]
-    done = checks.run([*words, "tests/engines/test_on_a_card.py"], 120)
+    words = ["-m", "pytest", "-n", at_once, "-v", "-m", "gpu", "-p", "no:cacheprovider"]
+    done = checks.run([*words, "--durations=8", "tests/engines/test_on_a_card.py"], 150)
     lines = done.output.strip().splitlines()
-    (checks.out / "tests.log").write_text(done.output, encoding="utf-8")
-    checks.tell("tests", seconds=done.seconds, passed=done.ended, last=lines[-1:] or None)
+    ends = {
+        end: [line.rpartition("::")[2] for line in lines if f" {end} tests/" in line]
+        for end in ("PASSED", "FAILED", "ERROR")
+    }
+    checks.tell(
+        "tests",
+        seconds=done.seconds,
+        passed=done.ended,
+        count=len(ends["PASSED"]),
+        failed=[*ends["FAILED"], *ends["ERROR"]],
+        last=lines[-1:] or None,
+    )
 
 
 def equality(checks: Checks) -> None:
@@ -242,8 +292,13 @@ def in_process(part: str, at_most: float) -> Callable[[Checks], None]:
     return check
 
 
-def whole(case: str, at_most: float) -> Callable[[Checks], None]:
-    """A whole study of 50 trials, confirmation and report included, as far as time allows."""
+def whole(case: str, goal: float) -> Callable[[Checks], None]:
+    """A whole study of 50 trials, confirmation and report included, as far as time allows.
+
+    Args:
+        goal: seconds that it is to take. It may take half as many again: what it comes to is told
+            then, and how far it is from the goal.
+    """
 
     def check(checks: Checks) -> None:
         name = "housing" if checks.quick else case
@@ -255,22 +310,53 @@ def whole(case: str, at_most: float) -> Callable[[Checks], None]:
             "2" if checks.quick else "8",
         )
         with sampled() as samples:
-            done = checks.study(name, home, at_most, *words)
+            done = checks.study(name, home, 1.5 * goal, *words)
+        study = checks.study_in(home)
         trials = checks.trials(home)
         report = next((checks.folder / home).glob("reports/*/report.json"), None)
         arms = scores_in(json.loads(report.read_text(encoding="utf-8"))) if report else None
+        spent = parts_of(study)
+        if study and "search_seconds" in spent:
+            checks.searched[name] = Searched(epochs_of(study), spent["search_seconds"])
         checks.tell(
             f"whole {case}",
             case=name,
             seconds=done.seconds,
+            goal=goal,
+            reached=done.ended and done.seconds < goal,
             ended=done.ended,
             trials=len(trials),
+            **spent,
+            failures=sorted({one["failure"] for one in trials if one["failure"]}),
             arms=arms,
             said=said(done.output),
-            **samples.facts(),
+            **samples.facts(search_of(study)),
         )
+        if study:
+            checks.keep(home, case)
 
     return check
+
+
+def parts_of(study: optuna.Study | None) -> dict[str, float]:
+    """Return how many seconds search, confirmation and audit of a study took, as far as it came."""
+    sessions = study.user_attrs.get("sessions") if study else None
+    last = sessions[-1] if sessions else {}
+    return {name: round(last[name], 1) for name in last if name.endswith("_seconds")}
+
+
+def search_of(study: optuna.Study | None) -> tuple[float, float] | None:
+    """Return when the first trial of a study began, and when the last one ended."""
+    trials = study.get_trials() if study else ()
+    began = [one.datetime_start.timestamp() for one in trials if one.datetime_start]
+    ended = [one.datetime_complete.timestamp() for one in trials if one.datetime_complete]
+    return (min(began), max(ended)) if began and ended else None
+
+
+def epochs_of(study: optuna.Study) -> float:
+    """Return how many epochs the trials of a study were trained for; of folds, each one's."""
+    curves = [one.user_attrs.get("curve") for one in study.get_trials()]
+    return sum(float(curve[-1][1]) for curve in curves if curve)
 
 
 def said(output: str) -> list[str]:
@@ -294,29 +380,55 @@ def _mean(scores: dict[str, Any]) -> Any:
 
 
 def plain(checks: Checks) -> None:
-    """Plain Optuna with a DataLoader on the same device, for a while: seconds a trial."""
-    for case, at_most in dict(zip(checks.images, (20, 15), strict=True)).items():
+    """Plain Optuna with a DataLoader on the same device, for a while: seconds an epoch.
+
+    A trial of it may take longer than there is time, so epochs are counted. For as many as tuner's
+    search has trained it would take `would_take`; of folds, tuner trains several in an epoch.
+    """
+    for case, at_most in dict(zip(checks.images, (35, 20), strict=True)).items():
         url = f"sqlite:///{checks.folder / f'plain-{case}.db'}"
         words = ["studies/speed/plain.py", case, "--trials", "2" if checks.quick else "50"]
         words += ["--storage", url, "--device", checks.device]
         if checks.data is not None:
             words += ["--data-dir", str(checks.data)]
         done = checks.run(words, at_most)
-        import optuna
-
-        try:
-            trials = optuna.load_study(study_name=case, storage=url).get_trials()
-        except KeyError:
-            trials = []
-        ended = [one for one in trials if one.state.is_finished() and one.duration]
-        spent = [one.duration.total_seconds() for one in ended if one.duration]
         checks.tell(
             f"plain {case}",
-            seconds=done.seconds,
-            trials=len(ended),
-            seconds_a_trial=sum(spent) / len(spent) if spent else None,
+            **epochs_in(case, url, done, checks.searched.get(case)),
             last=done.output.strip().splitlines()[-1:],
         )
+
+
+def epochs_in(case: str, url: str, done: Run, searched: Searched | None) -> dict[str, Any]:
+    """Return what plain Optuna has trained, and how long it would take for what tuner has."""
+    import optuna
+    from optuna.trial import TrialState
+
+    try:
+        trials = optuna.load_study(study_name=case, storage=url).get_trials()
+    except KeyError:
+        trials = []
+    begun = [one.datetime_start.timestamp() for one in trials if one.datetime_start]
+    epochs = sum(len(one.intermediate_values) for one in trials)
+    if not epochs:
+        return {"epochs": 0}
+    # One that was stopped was in the middle of an epoch.
+    seconds_an_epoch = (done.until - min(begun)) / (epochs + (0.0 if done.ended else 0.5))
+    ends = TrialState.COMPLETE, TrialState.PRUNED
+    found = {
+        "epochs": epochs,
+        "trials": sum(one.state in ends for one in trials),
+        "seconds_an_epoch": round(seconds_an_epoch, 3),
+    }
+    if searched is None:
+        return found
+    would_take = searched.epochs * seconds_an_epoch
+    return {
+        **found,
+        "epochs_of_tuner": searched.epochs,
+        "would_take": round(would_take),
+        "times_as_long_as_tuner": round(would_take / searched.seconds, 1),
+    }
 
 
 def memory(checks: Checks) -> None:
@@ -325,26 +437,30 @@ def memory(checks: Checks) -> None:
     words = ("--trials", str(2 * workers), "--seeds", "0", "--workers", str(workers))
     with sampled() as samples:
         done = checks.study(checks.images[0], "memory", 40, *words)
-    states = [one["state"] for one in checks.trials("memory")]
+    trials = checks.trials("memory")
+    states = [one["state"] for one in trials]
     checks.tell(
         "memory",
         workers=workers,
         seconds=done.seconds,
         finished=len(states),
         failed=states.count("FAIL"),
+        failures=sorted({one["failure"] for one in trials if one["failure"]}),
         last=done.output.strip().splitlines()[-3:],
         **samples.facts(),
     )
 
 
-CHECKS: dict[str, Callable[[Checks], None]] = {
+CHECKS: dict[str, Callable[[Checks], None]] = {  # in this order: first what has a figure to reach
     "environment": environment,
     "baseline": in_process("baseline", 40),
-    "tests": tests,
-    "flowers": whole("flowers", 125),
-    "mnist": whole("mnist", 185),
-    "memory": memory,
+    "flowers": whole("flowers", 120),
+    "mnist": whole("mnist", 180),
     "plain": plain,
+    "memory": memory,
+    "tests": tests,
+    "sharing": in_process("sharing", 150),
+    "turns": in_process("turns", 90),
     "equality": equality,
     "steps": in_process("steps", 60),
     "work": in_process("work", 60),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,24 +19,49 @@ QUERY = [
     "--format=csv,noheader,nounits",
     "--loop-ms=250",
 ]
+SECONDS_OF_A_MEAN = 5
+
+
+class Look(NamedTuple):
+    """What a card was doing.
+
+    Attributes:
+        at: time.time().
+        busy: per cent of the time since the look before.
+        mebibytes: of its memory that are taken.
+    """
+
+    at: float
+    busy: float
+    mebibytes: float
 
 
 @dataclass
 class Samples:
     """Four looks a second at all cards together."""
 
-    busy: list[float] = field(default_factory=list)  # per cent of the time between two looks
-    mebibytes: list[float] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
 
-    def facts(self) -> dict[str, Any]:
-        """What they come to; nothing, where nobody looked."""
-        if not self.busy:
+    def facts(self, search: tuple[float, float] | None = None) -> dict[str, Any]:
+        """What they come to; nothing, where nobody looked.
+
+        Args:
+            search: when the search began and ended: the rest of a command has other things to do.
+        """
+        if not self.looks:
             return {"card_busy": "not measured: nvidia-smi told nothing"}
-        return {
-            "card_busy_per_cent": round(fmean(self.busy), 1),
-            "card_memory_peak_mib": max(self.mebibytes),
-            "looks": len(self.busy),
+        began = self.looks[0].at
+        each: dict[int, list[float]] = {}
+        for look in self.looks:
+            each.setdefault(int(look.at - began) // SECONDS_OF_A_MEAN, []).append(look.busy)
+        found = {
+            "card_busy_per_cent": round(fmean(look.busy for look in self.looks), 1),
+            "card_memory_peak_mib": max(look.mebibytes for look in self.looks),
+            "looks": len(self.looks),
+            f"busy_by_{SECONDS_OF_A_MEAN}_s": [round(fmean(busy)) for busy in each.values()],
         }
+        during = [look.busy for look in self.looks if search and search[0] <= look.at <= search[1]]
+        return found | ({"busy_in_search_per_cent": round(fmean(during), 1)} if during else {})
 
 
 @contextmanager
@@ -60,5 +86,4 @@ def _read(looking: subprocess.Popen[str], samples: Samples) -> None:
     for line in looking.stdout or ():
         busy, _, memory = line.partition(",")
         if busy.strip().isdecimal() and memory.strip().isdecimal():
-            samples.busy.append(float(busy))
-            samples.mebibytes.append(float(memory))
+            samples.looks.append(Look(time.time(), float(busy), float(memory)))

@@ -1,6 +1,6 @@
-"""Trainings in one process, measured: what a step takes, recorded or not, alone or side by side.
+"""Trainings, measured: what a step takes, recorded or not, alone, side by side, in processes.
 
-    python studies/gpu/trainings.py baseline steps work profile --data-dir DIR
+    python studies/gpu/trainings.py baseline steps sharing turns work profile --data-dir DIR
 
 Prints a line of JSON for each result.
 """
@@ -14,7 +14,7 @@ import math
 import pstats
 import statistics
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,19 +22,31 @@ from typing import TYPE_CHECKING, Any
 import optuna
 import torch
 
+from sampling import sampled
 from tuner.case.loading import load_case
+from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import everything, folds
+from tuner.engines.cards import visible_cards
+from tuner.engines.hosting import host
+from tuner.engines.job import Failed, Finished, Job, Replica, run_all
+from tuner.engines.processes import ProcessEngine
+from tuner.training import fitting
 from tuner.training.fitting import fit
 from tuner.training.plan import plan_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
     from tuner.data.splits import Fold
     from tuner.training.plan import Plan
+
+
+# Trainings at once, and processes that they are in: the first as `--workers 4` has them.
+SHARING = ((4, 1), (1, 1), (8, 1), (8, 2), (16, 1), (16, 2))
+SHARING_CORES = ((1, 1), (2, 2))
 
 
 class Bench:
@@ -110,7 +122,7 @@ def steps(given: argparse.Namespace) -> None:
             hyperparameters = bench.drawn(number, epochs=epochs)
             count = bench.steps(hyperparameters, bench.splits(1)[0], epochs - 1)
             took: dict[str, float] = {}
-            for together in (1, 2, 5):
+            for together in (1, 2, 5, 10):
                 seconds, _ = bench.train(hyperparameters, bench.splits(together))
                 took[f"recorded, {together}"] = round(1e6 * seconds / count)
             recorded, bench.case = bench.case, slow
@@ -163,9 +175,98 @@ def profile(given: argparse.Namespace) -> None:
     )
 
 
+def jobs_of(bench: Bench, given: argparse.Namespace) -> dict[int, Job]:
+    """The same trainings for all who are compared: of configurations drawn from the space."""
+    data = cache.store(bench.data, given.own / "cache")
+    epochs = 2 if bench.case.name == "mnist" else 24
+    return {
+        number: Job(
+            case=bench.case.name,
+            hyperparameters=asdict(bench.drawn(number, epochs=epochs)),
+            data=data,
+            replicas=(Replica(seed=number, split_seed=0, folds=2),),
+            plan=bench.plan,
+        )
+        for number in range(4 if given.quick else 16)
+    }
+
+
+def sharing(given: argparse.Namespace) -> None:
+    """Seconds for the same trainings, by how many share the card and in how many processes."""
+    cards = visible_cards()
+    for name in given.images:
+        jobs = jobs_of(Bench(name, given), given)
+        for at_once, processes in SHARING if cards else SHARING_CORES:
+            with closing(ProcessEngine(at_once, cards=cards, processes=processes)) as engine:
+                run_all(engine, dict.fromkeys(range(processes), jobs[0]), _nothing)  # CUDA's start
+                with sampled() as samples:
+                    began = time.perf_counter()
+                    run_all(engine, jobs, _nothing)
+                    seconds = time.perf_counter() - began
+            tell(
+                case=name,
+                trainings=len(jobs),
+                at_once=at_once,
+                processes=processes,
+                seconds=round(seconds, 2),
+                **samples.facts(),
+            )
+
+
+def _nothing(key: int, end: Finished | Failed, points: object) -> None:
+    del points
+    if isinstance(end, Failed):
+        tell(sharing=key, failed=end.reason)
+
+
+class Jobs:
+    """The end of a pipe over which jobs come, so many at once."""
+
+    def __init__(self, jobs: Mapping[int, Job], at_once: int) -> None:
+        self.waiting, self.free = list(jobs.items()), at_once
+
+    def poll(self) -> bool:
+        return bool(self.waiting) and self.free > 0
+
+    def recv(self) -> tuple[int, Job]:
+        if not self.waiting:
+            raise EOFError
+        self.free -= 1
+        return self.waiting.pop(0)
+
+    def send(self, message: tuple[int, Any]) -> None:
+        key, event = message
+        if isinstance(event, Finished | Failed):
+            self.free += 1
+            _nothing(key, event, ())
+
+
+def turns(given: argparse.Namespace) -> None:
+    """Seconds for the same trainings in this process, by how many steps one queues in its turn."""
+    cards = visible_cards()
+    for name in given.images:
+        jobs = jobs_of(Bench(name, given), given)
+        host(Jobs({0: jobs[0]}, 1), cards[0] if cards else None)  # CUDA's start
+        for steps_in_turn in (8, 16, 32, 4):
+            fitting.STEPS_IN_TURN = steps_in_turn
+            with sampled() as samples:
+                began = time.perf_counter()
+                host(Jobs(jobs, 8), cards[0] if cards else None)
+                seconds = time.perf_counter() - began
+            tell(
+                case=name,
+                trainings=len(jobs),
+                steps_in_turn=steps_in_turn,
+                seconds=round(seconds, 2),
+                **samples.facts(),
+            )
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "baseline": baseline,
     "steps": steps,
+    "sharing": sharing,
+    "turns": turns,
     "work": work,
     "profile": profile,
 }

@@ -20,6 +20,7 @@ from tuner.engines.cards import (
     VISIBLE,
     card_facts,
     fits_at_once,
+    give_back_if_scarce,
     in_words,
     of_all,
     other_cards,
@@ -473,6 +474,78 @@ def test_memory_is_given_back_after_a_fit_that_was_given_up(
     assert released[-1] > 0, "when it had nothing left to do"
 
 
+def test_memory_is_given_back_while_others_train(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an ended fit has left behind: with several in a process, it may never be idle."""
+    monkeypatch.setenv(VISIBLE, "")
+    pipe, looked = Several([job, replace(job, stop_after=1)]), list[int]()
+
+    def look() -> None:
+        looked.append(sum(isinstance(event, Finished) for _, event in pipe.sent))
+
+    monkeypatch.setattr(hosting, "give_back_if_scarce", look)
+    host(pipe, "0")  # type: ignore[arg-type]
+    assert looked == [1], "after the first; after the last one nothing is left that trains"
+
+
+class GivesUp(Several):
+    """The end of a pipe that sends two jobs, and gives the first up once both train."""
+
+    given_up = False
+
+    def recv(self) -> tuple[int, Job]:
+        if self.jobs or self.given_up:
+            return super().recv()
+        self.given_up = True
+        return 2, None  # type: ignore[return-value]
+
+    def poll(self) -> bool:
+        return bool(self.jobs) or (len(self.sent) == 2 and not self.given_up)
+
+
+def test_memory_of_a_fit_that_was_given_up_is_given_back_while_others_train(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VISIBLE, "")
+    pipe, looked = GivesUp([job, job]), list[bool]()
+    monkeypatch.setattr(hosting, "give_back_if_scarce", lambda: looked.append(pipe.given_up))
+    host(pipe, "0")  # type: ignore[arg-type]
+    assert looked == [True]
+    assert sum(isinstance(event, Finished) for _, event in pipe.sent) == 1
+
+
+@pytest.mark.parametrize(("free", "given_back"), [(100, 0), (30, 1)])
+def test_memory_is_given_back_only_where_much_of_it_is_taken(
+    monkeypatch: pytest.MonkeyPatch, free: int, given_back: int
+) -> None:
+    emptied: list[int] = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free * 2**30, 139 * 2**30))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(free))
+    # Recorded steps of fits that go on write into the workspaces.
+    monkeypatch.setattr(cards, "forget_workspaces", lambda: pytest.fail("others are training"))
+    give_back_if_scarce()
+    assert len(emptied) == given_back
+
+
+def test_an_error_that_comes_while_memory_is_given_back_is_left_to_whom_it_concerns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", fail)
+    give_back_if_scarce()
+
+
+def test_a_process_that_has_not_used_its_card_has_nothing_to_give_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: pytest.fail("it would start CUDA"))
+    give_back_if_scarce()
+
+
 def test_what_cards_of_several_machines_are_is_told_as_one() -> None:
     first = {"names": ["H100"], "memory_gib": [79.2], "driver": "580", "cuda": "13.0", "cudnn": 91}
     other = {**first, "names": ["A100", "A100"], "memory_gib": [39.4, 39.4], "driver": "575"}
@@ -486,22 +559,26 @@ def test_what_cards_of_several_machines_are_is_told_as_one() -> None:
     }
 
 
-@pytest.mark.parametrize("over", [[True, True], [False, True], [False, False]])
-def test_the_next_turn_is_one_that_has_something_to_do(over: list[bool]) -> None:
-    waited: list[int] = []
+@pytest.mark.parametrize(
+    ("looks", "first"),
+    [((0, 0), 0), ((1, 0), 1), ((2, 2), 0), ((3, 2), 1), ((200, 1), 1)],
+)
+def test_the_next_turn_is_the_first_that_has_something_to_do(
+    looks: tuple[int, int], first: int
+) -> None:
+    """Of two fits, each of which has to be looked at so often until the card is done with it."""
 
     class Mark:
-        def __init__(self, place: int) -> None:
-            self.place = place
+        def __init__(self, left: int) -> None:
+            self.left = left
 
         def query(self) -> bool:
-            return over[self.place]
+            self.left -= 1
+            return self.left < 0
 
-        def synchronize(self) -> None:
-            waited.append(self.place)
-
-    turns = deque(hosting._Hosted(place, 1, iter(()), turn=Turn([Mark(place)])) for place in (0, 1))  # type: ignore[arg-type]
-    first = hosting._next(turns)
-    assert first.ticket == (1 if over == [False, True] else 0)
-    assert waited == ([] if any(over) else [0])
-    assert len(turns) == 1
+    turns = deque(
+        hosting._Hosted(place, 1, iter(()), turn=Turn([Mark(left)]))  # type: ignore[arg-type]
+        for place, left in enumerate(looks)
+    )
+    assert hosting._next(turns).ticket == first
+    assert [one.ticket for one in turns] == [1 - first]

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from copy import deepcopy
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tuner.case.contract import Shape
 from tuner.models.cnn import CNNHyperparameters, build_cnn
-from tuner.training.muon import Muon, hidden_weights, operations, orthogonal
+from tuner.training.muon import (
+    Muon,
+    hidden_weights,
+    nearer,
+    nearer_in_few_kernels,
+    operations,
+    orthogonal,
+)
 from tuner.training.stacking import Stack
 from tuner.training.work import Work
 
@@ -97,6 +108,47 @@ def test_singular_values_are_near_one(shape: tuple[int, ...]) -> None:
     before = torch.linalg.svd(matrices, full_matrices=False)
     turned = before.U.mT @ made @ before.Vh.mT
     assert torch.allclose(turned, torch.diag_embed(turned.diagonal(dim1=-2, dim2=-1)), atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (3, 5, 8)])
+def test_a_card_computes_the_same_in_fewer_kernels(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    matrices = torch.randn(shape, dtype=torch.float64)
+    assert torch.allclose(nearer_in_few_kernels(matrices), nearer(matrices), rtol=1e-10)
+
+
+class Kernels(TorchDispatchMode):
+    """Counts operations by name."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        self.counts[function.overloadpacket.__name__] += 1
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("device", "shape", "products"),
+    [
+        ("cuda", (4, 9), {"mm": 5, "addmm": 10}),
+        ("cuda", (9, 4), {"mm": 5, "addmm": 10}),
+        ("cuda", (3, 4, 9), {"bmm": 5, "baddbmm": 10}),
+        ("cpu", (4, 9), {"mm": 15, "mul": 15, "add": 10}),
+    ],
+)
+def test_which_kernels_a_device_is_given(
+    device: str, shape: tuple[int, ...], products: dict[str, int]
+) -> None:
+    """Of a card, made up: its tensors have no numbers."""
+    with FakeTensorMode(), Kernels() as kernels:
+        made = orthogonal(torch.empty(shape, dtype=torch.bfloat16, device=device))
+    assert made.shape == shape
+    wanted = ("mm", "bmm", "addmm", "baddbmm", "mul", "add")
+    assert {name: kernels.counts[name] for name in wanted if kernels.counts[name]} == products
 
 
 def test_a_gradient_of_nothing_moves_nothing() -> None:

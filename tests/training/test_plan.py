@@ -1,12 +1,21 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
+from torch import Tensor, nn
 
+from tests.case.test_contract import made_up
 from tests.making import open_as_command
+from tuner.case.loading import load_case
+from tuner.data.scaling import Scaler
+from tuner.data.splits import KFold, folds
 from tuner.errors import StudyError, UsageError
 from tuner.study.store import load_study
+from tuner.training.fitting import fit
+from tuner.training.inference import Fitted
 from tuner.training.plan import (
     Plan,
     Precision,
@@ -71,6 +80,62 @@ def test_the_plan_of_images_and_of_tables() -> None:
     assert images.channels_last
     tables = plan_for("classification", images=False)
     assert (tables.precision, tables.channels_last) == ("float32", False)
+
+
+@pytest.mark.parametrize(
+    ("row", "rows"),
+    [
+        ((1, 28, 28), 5000),
+        ((3, 64, 64), 1365),
+        ((3, 224, 224), 111),
+        ((3, 9000, 9000), 1),
+        ((), 5000),
+    ],
+)
+def test_a_card_has_room_for_what_it_evaluates_at_once(row: tuple[int, ...], rows: int) -> None:
+    assert Plan(device="cuda", evaluation_batch=5000).rows_at_once(row) == rows
+    assert Plan(evaluation_batch=100).rows_at_once(row) == 100, "what a processor computes stays"
+
+
+class Sizes(nn.Module):
+    """Notes how many rows it is applied to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        self.layer = nn.Linear(2, 1)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        self.sizes.append(len(rows))
+        made: Tensor = self.layer(rows)
+        return made
+
+
+def test_rows_are_evaluated_as_many_at_once_as_the_plan_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Plan, "rows_at_once", lambda _plan, row: 2 + len(row))
+    model = Sizes()
+    fitted = Fitted(model, Scaler.identity(), Scaler.identity())
+    assert fitted.outputs(torch.rand(7, 2), Plan()).shape == (7, 1)
+    assert model.sizes == [3, 3, 1]
+
+
+def test_so_are_those_of_a_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Plan, "rows_at_once", lambda _plan, row: 2 + len(row))
+    case, data = load_case("mnist"), made_up("mnist")
+    sizes: list[int] = []
+
+    def build(hyperparameters: Any, shape: Any) -> nn.Module:
+        network: nn.Module = load_case("mnist").build(hyperparameters, shape)
+        network.register_forward_hook(lambda layer, given, _made: sizes.append(len(given[0])))
+        return network
+
+    (fold, *_) = folds(data.development, KFold(3), 0)
+    running = fit(replace(case, build=build), case.baseline, data, [fold], 0, Plan())
+    next(running)
+    parts = [len(part) for part in fold.validation.split(5)]
+    assert sizes[-len(parts) :] == parts
 
 
 def counting(plan: Plan, calls: list[int]) -> Callable[[], Plan]:

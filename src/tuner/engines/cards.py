@@ -8,6 +8,7 @@ is told one name. A list of MIG slices counts as it is written: CUDA itself show
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ SLICE = "MIG-"
 DECISIVE = {"names": "GPU", "driver": "GPU driver", "cuda": "CUDA", "cudnn": "cuDNN"}
 FITS_A_CARD = 4
 MEMORY_OF_A_FIT = 8 * 2**30  # bytes
+SCARCE = 0.5  # with less of a card's memory free, what fits have left behind is given back
 NO_CARD = (
     "it was begun on a GPU (an NVIDIA card that PyTorch can use), and this machine has none. A "
     "processor would compute other numbers. Run the command on a machine with a GPU"
@@ -103,6 +105,22 @@ def release_card() -> bool:
         except RuntimeError:  # as after a recording that has failed, before PyTorch 2.13
             return False
     return True
+
+
+def give_back_if_scarce() -> None:
+    """Give memory that ended fits have left behind back while others train, where much is taken.
+
+    What a recorded step has used, no other fit can use. And while one is recorded nothing can be
+    given back: a card that is full then is out of memory. Whoever does this waits for the card, so
+    it is not done after each fit. Workspaces stay: recorded steps of other fits write into them.
+    """
+    if not torch.cuda.is_initialized():
+        return
+    # An error of steps that were queued before is told again where it belongs.
+    with suppress(RuntimeError):
+        free, total = torch.cuda.mem_get_info()
+        if free < SCARCE * total:
+            torch.cuda.empty_cache()
 
 
 def refuse_missing(plan: Plan) -> None:

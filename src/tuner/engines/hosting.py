@@ -7,13 +7,14 @@ different processes do not: a card gives each process its time in turn.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
-from tuner.engines.cards import is_usable, release_card, see_only
+from tuner.engines.cards import give_back_if_scarce, is_usable, release_card, see_only
 from tuner.engines.job import Failed, Finished
 from tuner.engines.worker import Reader, advance, failed_by, run_in_turns
 from tuner.machine import keep_memory
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     from tuner.engines.job import Event
     from tuner.training.fitting import ReportPoint
+
+
+SECONDS_BETWEEN_LOOKS = 5e-5  # a step takes some times as long
 
 
 @dataclass(slots=True)
@@ -64,7 +68,8 @@ def host(pipe: Connection, card: str | None) -> None:
             while not hosted or pipe.poll():
                 if not hosted and card is not None and not release_card():
                     return
-                _take(pipe, reader, hosted)
+                if _take(pipe, reader, hosted) and hosted and card is not None:
+                    give_back_if_scarce()
             try:
                 one = _next(hosted)
             except torch.AcceleratorError as error:  # of steps that were queued some turns ago
@@ -85,28 +90,38 @@ def host(pipe: Connection, card: str | None) -> None:
             if not isinstance(event, Finished | Failed):
                 one.turn = Turn()
                 hosted.append(one)
+            elif hosted and card is not None:
+                give_back_if_scarce()
     except (EOFError, OSError):
         return
 
 
-def _take(pipe: Connection, reader: Reader, hosted: deque[_Hosted]) -> None:
-    """Take a message: a job to train, or None to give one up, which may have ended by itself."""
+def _take(pipe: Connection, reader: Reader, hosted: deque[_Hosted]) -> bool:
+    """Take a message: a job to train, or None to give one up, which may have ended by itself.
+
+    Returns:
+        Whether one was given up.
+    """
     ticket, job = pipe.recv()
     if job is not None:
         hosted.append(_Hosted(ticket, job.plan.threads, run_in_turns(job, reader)))
-        return
-    for one in [one for one in hosted if one.ticket == ticket]:
+        return False
+    given_up = [one for one in hosted if one.ticket == ticket]
+    for one in given_up:
         hosted.remove(one)
         one.running.close()
+    return bool(given_up)
 
 
 def _next(hosted: deque[_Hosted]) -> _Hosted:
-    """Take out the one that waits longest of those that have something to do; wait, if none has."""
-    for one in hosted:
-        if one.turn.is_over:
-            break
-    else:
-        one = hosted[0]
-        one.turn.wait()
-    hosted.remove(one)
-    return one
+    """Take out the one that waits longest of those that have something to do.
+
+    Where none has, it is the first that has: one whose point is made has nothing queued, so its
+    part of the card would be idle while another were waited for.
+    """
+    while True:
+        for one in hosted:
+            if one.turn.is_over:
+                hosted.remove(one)
+                return one
+        time.sleep(SECONDS_BETWEEN_LOOKS)

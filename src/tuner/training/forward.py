@@ -152,7 +152,8 @@ class Forward:
     def _outputs(self, numbers: Tensor) -> Tensor:
         """Apply the networks to rows: -> (rows, outputs), or a stack of these."""
         # Rows may be mapped: a part of them is copied at a time.
-        parts = (self.rows.features[some] for some in numbers.split(self.plan.evaluation_batch))
+        at_once = self.plan.rows_at_once(self.rows.features.shape[1:])
+        parts = (self.rows.features[some] for some in numbers.split(at_once))
         return outputs_of(self.module, parts, self.rows.scaler, self.plan, self.asked)
 
 

@@ -45,7 +45,7 @@ class Fitted:
             (N, outputs) float32, on the plan's device: logits, or numbers in scaled units.
         """
         scaler = self.features.to(torch.device(plan.device))
-        parts = features.to(plan.device).split(plan.evaluation_batch)
+        parts = features.to(plan.device).split(plan.rows_at_once(features.shape[1:]))
         with computing(plan):
             return outputs_of(self.model, parts, scaler, plan, self.apply)
 

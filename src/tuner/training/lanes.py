@@ -94,11 +94,6 @@ class Turn:
         """Whether all of it has happened."""
         return all(mark.query() for mark in self.marks)
 
-    def wait(self) -> None:
-        """Wait until it has."""
-        for mark in self.marks:
-            mark.synchronize()
-
 
 def without_turns(running: Generator[EventT | Turn, None, EndT]) -> Generator[EventT, None, EndT]:
     """Run a training for whoever has no others: its turns are passed over."""

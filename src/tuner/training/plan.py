@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Self
 
 import torch
 
 from tuner.errors import UsageError
+from tuner.training.device import CARD
 from tuner.unpromised import by_torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tuner.case.metric import Task
 
@@ -20,6 +22,9 @@ Precision = Literal["float32", "bfloat16"]
 # take from the system goes back after each call, so their speed depends on what it did before
 # (10,000 or 20,000 rows a second for mnist's baseline in batches of 500, 20,000 always in 100).
 EVALUATION_BATCH = {"cpu": 100, "cuda": 5000}
+# Of rows that are evaluated at once on a card: of 224x224 photos 111. What a network makes of a
+# photo takes a hundred times its room, and 5,000 of them would fill most cards.
+NUMBERS_AT_ONCE = 2**24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +36,7 @@ class Plan:
         precision: of matrix products and convolutions; weights and optimizer stay float32.
         channels_last: memory format of image batches and convolutions.
         threads: of one fit.
-        evaluation_batch: rows evaluated at once.
+        evaluation_batch: rows evaluated at once, at most.
     """
 
     device: str = "cpu"
@@ -39,6 +44,20 @@ class Plan:
     channels_last: bool = False
     threads: int = 1
     evaluation_batch: int = 500
+
+    def rows_at_once(self, row: Sequence[int]) -> int:
+        """Return how many rows are evaluated at once.
+
+        >>> card = Plan(device="cuda", evaluation_batch=5000)
+        >>> card.rows_at_once((1, 28, 28)), card.rows_at_once((3, 224, 224))
+        (5000, 111)
+
+        Args:
+            row: the shape of one.
+        """
+        if self.device != CARD:
+            return self.evaluation_batch
+        return max(1, min(self.evaluation_batch, NUMBERS_AT_ONCE // max(1, math.prod(row))))
 
     @classmethod
     def for_machine(cls, *, images: bool) -> Self:

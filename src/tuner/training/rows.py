@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import ReferenceType, ref
 
 import torch
 
@@ -68,7 +69,7 @@ class Rows:
         folds = [learner.fold for learner in learners]
         pairs = list(zip(folds, starts, strict=True))
         return cls(
-            features.to(device),
+            copied(features, device),
             targets.to(device),
             scaler.to(device),
             tuple(learner.targets.to(device) for learner in learners),
@@ -85,3 +86,24 @@ class Rows:
         if size > 1 and len(batches) > 1 and batches[-1].shape[-1] == 1:
             batches.pop()
         return batches
+
+
+_last_copy: list[ReferenceType[Tensor]] = []  # what was copied last, and its copy
+
+
+def copied(source: Tensor, device: torch.device) -> Tensor:
+    """Copy rows to a device; learners of the same rows share a copy, as long as one of them lives.
+
+    That pixels lie on a card once for all folds and fits there matters for photos: 10,000 of
+    224x224 are 1.5 GB. Nobody writes into them.
+    """
+    known = [one() for one in _last_copy]
+    if known and known[0] is source:
+        copy = known[1]
+        if copy is not None and copy.device.type == device.type:
+            return copy
+    made = source.to(device)
+    if made.is_cuda:
+        torch.cuda.current_stream().synchronize()  # other lanes do not wait for this one
+    _last_copy[:] = [ref(source), ref(made)]
+    return made

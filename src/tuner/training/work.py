@@ -30,6 +30,7 @@ from tuner.training.inference import applied_by, call
 from tuner.training.muon import hidden_weights, operations
 from tuner.training.optimizing import uses_muon
 from tuner.training.randomness import seed_others, undisturbed
+from tuner.training.structure import structure_of
 from tuner.unpromised.by_torch import leaves
 
 if TYPE_CHECKING:
@@ -77,17 +78,22 @@ class Work:
         model: nn.Module,
         device: str,
         copies: int = 1,
-    ) -> Self:
-        """Count it on a model that a case has built for its data, as `count` does."""
-        return cls.count(
-            model,
-            shape_of(data).inputs,
-            copies,
-            data.development.features.dtype,
-            applied_by(case, hyperparameters),
-            device,
-            muon=uses_muon(case, hyperparameters),
-        )
+    ) -> Work:
+        """Count it on a model that a case has built for its data, as `count` does.
+
+        It takes as long as ten steps. So models of one structure, as folds and seeds have, are
+        counted once in a process.
+        """
+        inputs, kind = shape_of(data).inputs, data.development.features.dtype
+        apply, muon = applied_by(case, hyperparameters), uses_muon(case, hyperparameters)
+        structure = structure_of(model) if apply is None else None
+        key = structure, inputs, copies, kind, device, muon
+        if structure is not None and (known := _counted.get(key)) is not None:
+            return known
+        found = cls.count(model, inputs, copies, kind, apply, device, muon=muon)
+        if structure is not None:
+            _counted[key] = found
+        return found
 
     @classmethod
     def count(
@@ -139,6 +145,9 @@ class Work:
             + OPERATIONS_PER_STEP
             + (operations(model, copies) if muon else 0.0),
         )
+
+
+_counted: dict[object, Work] = {}  # of models whose structure is known
 
 
 class _Counted(NamedTuple):
