@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, Double, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tuner.study.service_tables import DELETED
@@ -22,7 +22,7 @@ STATES: tuple[State, ...] = get_args(State)
 class Table(DeclarativeBase):
     """Base of the tables."""
 
-    type_annotation_map = {dict[str, Any]: JSON}  # noqa: RUF012 - SQLAlchemy reads it so
+    type_annotation_map = {dict[str, Any]: JSON, float: Double}  # noqa: RUF012 - SQLAlchemy reads it so
 
 
 class Version(Table):
