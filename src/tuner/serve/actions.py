@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.errors import UsageError, unknown_name
 from tuner.language import said
 from tuner.serve.chores import clean_request, delete_request
+from tuner.serve.continuing import refuse_another_study
 from tuner.serve.finding import catalogue_of, is_there
 from tuner.serve.requests import (
     KNOWN,
@@ -38,11 +39,12 @@ def submit(service: Service, who: str, asked: Mapping[str, Any], key: str | None
     """Queue a new study, or one that the service has not run yet.
 
     Raises:
-        UsageError: what is asked for cannot be run, or another job has that study.
+        UsageError: what is asked for cannot be run, or another job or another study has that name.
     """
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         raise UsageError(f"the idempotency key takes 1 to {LONGEST_KEY} printable characters")
     request = study_request(_with_settings(service, asked), service.shelf)
+    refuse_another_study(service.storage, service.shelf, request)
     job = service.queue.submit(request, who, key)
     return _noted(service, who, "submit", job)
 
