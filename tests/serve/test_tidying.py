@@ -61,7 +61,7 @@ def test_a_deletion_is_planned_then_done(service: Service) -> None:
         assert client.jobs() == [], "looking deletes nothing"
         job = client.delete("tiny")
         assert (job["kind"], job["options"]["bytes"]) == ("delete", planned["bytes"])
-        with pytest.raises(ServiceError, match="for study 'tiny'; change or cancel that job"):
+        with pytest.raises(ServiceError, match="for study 'tiny'; wait for its end or cancel it"):
             client.delete("tiny")
     name, *words = words_of_chore(service.queue.all()[0], place)
     assert (name, delete(words)) == ("delete", 0)

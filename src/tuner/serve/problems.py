@@ -18,6 +18,7 @@ from tuner.errors import (
     UsageError,
 )
 from tuner.language import reason_of
+from tuner.serve.addresses import form_page
 from tuner.serve.rendering import page
 
 if TYPE_CHECKING:
@@ -54,9 +55,13 @@ def answer(
     if is_for_programs(request):
         body = {"type": "about:blank", "title": title, "status": status, "detail": reason}
         return JSONResponse(body, status, media_type="application/problem+json", headers=headers)
-    return page(
-        request, "problem.html", {"title": title, "reason": reason}, status=status, headers=headers
-    )
+    context = {
+        "title": title,
+        "reason": reason,
+        "is_unknown": status == HTTPStatus.UNAUTHORIZED,
+        "back": form_page(request) if request.method == "POST" else "",
+    }
+    return page(request, "problem.html", context, status=status, headers=headers)
 
 
 def on_error(request: Request, error: Exception) -> Response:
