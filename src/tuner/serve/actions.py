@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tuner.serve.upkeep import Upkeep
 
 LONGEST_KEY = 200
+AT_WORK = {"queued", "running"}
 NOT_TAKEN = {"accept_changes"}  # that was said of the earlier study alone
 
 
@@ -232,7 +233,7 @@ def archive(service: Service, who: str, name: str, *, away: bool) -> None:
         UsageError: there is no such study, or it is at work.
     """
     job = service.browser.study(name)["job"]
-    if away and job and job["state"] in {"queued", "running"}:
+    if away and job and job["state"] in AT_WORK:
         raise UsageError(
             said(
                 "study {name!r} is {state}; pause or cancel it, then archive it",
@@ -306,6 +307,8 @@ def job_of(service: Service, name: str) -> Job:
 
 
 def _noted(service: Service, who: str, what: str, job: Job) -> Job:
+    if job.kind == "study" and job.state in AT_WORK:
+        service.tidying.bring_back(job.study)  # what is at work is in the list
     _note(service, who, what, job.study)
     return job
 
