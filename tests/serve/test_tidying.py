@@ -89,7 +89,8 @@ def test_another_error_of_the_service_stays_one(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> object:
-        return {}["a fault of our own"]
+        nothing: dict[str, object] = {}
+        return nothing["a fault of our own"]
 
     monkeypatch.setattr("tuner.runs.deletion.belongings_of", broken)
     with pytest.raises(KeyError, match="a fault of our own"):
