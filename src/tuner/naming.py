@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError
+from tuner.language import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,12 @@ def folder_name(study: str, remedy: str = FOR_STUDY) -> str:
     wrong = _wrong(study)
     if wrong:
         raise UsageError(
-            f"the study name {study!r} {wrong}, so no folder can have this name. {remedy}"
+            said(
+                "the study name {study!r} {wrong}, so no folder can have this name. {remedy}",
+                study=study,
+                wrong=wrong,
+                remedy=remedy,
+            )
         )
     return study
 
@@ -78,15 +84,15 @@ def in_one_form(command: str | None) -> str | None:
 def _wrong(name: str) -> str:
     """Say what keeps `name` from being a folder's name; empty when nothing does."""
     if not name:
-        return "is empty"
+        return said("is empty")
     if any(sign in "/\\" for sign in name):
-        return "has a slash"
+        return said("has a slash")
     if not all(sign.isprintable() for sign in name):
-        return "has a character that cannot be printed"
+        return said("has a character that cannot be printed")
     if name != name.strip():
-        return "begins or ends with a space"
+        return said("begins or ends with a space")
     if name.startswith("."):
-        return "begins with a dot"
+        return said("begins with a dot")
     if len(name.encode()) > LONGEST:
-        return f"is longer than {LONGEST} bytes"
+        return said("is longer than {longest} bytes", longest=LONGEST)
     return ""

@@ -415,6 +415,23 @@ def test_a_second_opening_and_another_machine_are_said(tmp_path: Path) -> None:
     assert "An earlier one had another machine" in text
 
 
+def test_a_search_by_another_number_of_workers_is_not_said_to_be_the_same(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=5)
+    same = "it gives the same scores, bit for bit"
+    assert same in worded(study, tmp_path)[0]
+    add_session(study, started="2999-01-01T00:00:00+00:00", workers=1)  # no trial ended in it
+    assert same in worded(study, tmp_path)[0]
+    first, last = study.get_trials()[0], study.get_trials()[-1]
+    assert first.datetime_complete is not None
+    assert last.datetime_start is not None
+    began = last.datetime_start.astimezone().isoformat()
+    study.set_user_attr("sessions", study.user_attrs["sessions"][:1])
+    add_session(study, started=began, workers=1)
+    text = worded(study, tmp_path)[0]
+    assert same not in text
+    assert "the number of workers changed while it searched (2 and 1)" in text
+
+
 def test_a_cluster_is_named_with_its_processors(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=4)
     add_session(study, cluster={"nodes": 3, "processors": ["A", "B"]})

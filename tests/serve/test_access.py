@@ -161,6 +161,30 @@ def test_a_form_needs_the_key_of_its_session(empty: Service) -> None:
     assert client.get(f"{V1}/studies").status_code == 200, "no token is left: it is open again"
 
 
+def test_who_logs_in_comes_to_the_page_they_asked_for(empty: Service) -> None:
+    token = empty.tokens.create("ann", "operator")
+    client = client_of(empty)
+    login = client.get("/tuner/new?case=tiny").headers["location"]
+    assert login == "/tuner/login?next=%2Ftuner%2Fnew%3Fcase%3Dtiny"
+    assert 'name="next" value="/tuner/new?case=tiny"' in client.get(login).text
+    fields = {"form_key": form_key_of_nobody(empty), "token": "wrong", "next": "/tuner/new?case=a"}
+    assert 'name="next" value="/tuner/new?case=a"' in client.post("/tuner/login", data=fields).text
+    for address in ("//evil.example/", "https://evil.example/tuner/", "/\\evil.example", "/x"):
+        told = client.post("/tuner/login", data={**fields, "token": token, "next": address})
+        assert told.headers["location"] == "/tuner/"
+        client.cookies.clear()
+    told = client.post("/tuner/login", data={**fields, "token": token})
+    assert told.headers["location"] == "/tuner/new?case=a"
+
+
+def test_a_form_of_who_is_logged_out_says_to_log_in(empty: Service) -> None:
+    empty.tokens.create("ann", "operator")
+    answer = client_of(empty).post("/tuner/new", data={"case": "tiny"})
+    assert answer.status_code == 401
+    assert "you are logged out, so nothing was done; log in again" in answer.text
+    assert '<a href="/tuner/login">Log in</a>' in answer.text
+
+
 def form_key_of_nobody(service: Service) -> str:
     return service.form_key("")
 

@@ -17,7 +17,7 @@ from tuner.serve.app import application
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
     from tuner.serve.service import Service
 
@@ -133,8 +133,8 @@ def test_a_study_is_begun_by_keyboard(service: Service, browser: Browser, addres
         page.keyboard.press("Tab")
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
-    page.wait_for_url(f"{address}/tuner/studies/tiny")
-    assert [job.study for job in service.queue.all()] == ["tiny"]
+    page.wait_for_url(f"{address}/tuner/studies/tiny%202")
+    assert [job.study for job in service.queue.all()] == ["tiny 2"]
 
 
 def test_a_file_is_uploaded_from_the_page(
@@ -152,6 +152,47 @@ def test_a_file_is_uploaded_from_the_page(
     page.set_input_files("input[type=file]", table)
     page.get_by_role("button", name="Upload", exact=True).click()
     page.get_by_text("there is already data named").wait_for()
+
+
+def test_what_can_be_done_with_a_study_comes_as_it_ends(
+    service: Service, browser: Browser, address: str
+) -> None:
+    from tuner.serve.requests import study_request
+
+    service.queue.submit(study_request({"case": "tiny", "trials": 40}, service.shelf), "ann")
+    page = page_of(browser)
+    opened(page, f"{address}/tuner/studies/tiny")
+    page.get_by_label("Try a configuration").fill("dropout=0.5")
+    assert not page.get_by_role("button", name="Archive it").is_visible()
+    page.locator(".uplot").wait_for()  # the first event has come
+    job = service.queue.claim("a service")
+    assert job is not None
+    service.queue.end(job.id, "a service", "done", "")
+    page.get_by_role("button", name="Archive it").wait_for()
+    assert page.get_by_label("Try a configuration").input_value() == "dropout=0.5"
+
+
+def test_an_answer_never_stands_below_other_rows(browser: Browser, address: str) -> None:
+    page = page_of(browser)
+    form = """<form id="predict" data-predict="/predict"><textarea name="rows"></textarea>
+        <button>Predict</button><output id="prediction"></output></form>
+        <script src="/tuner/static/tuner.js"></script>"""
+    page.route("**/form", lambda route: route.fulfill(body=form, content_type="text/html"))
+    held: list[Route] = []
+    page.route("**/predict", lambda route: held.append(route))
+    opened(page, f"{address}/form")
+    predict = page.get_by_role("button", name="Predict")
+    page.fill("textarea", "first")
+    with page.expect_request("**/predict"):
+        predict.click()
+    page.fill("textarea", "second")
+    with page.expect_event("requestfailed") as given_up:
+        predict.click()
+    assert given_up.value.post_data == "first"
+    while len(held) < 2:
+        page.wait_for_timeout(10)
+    held[1].fulfill(json={"predictions": [{"prediction": held[1].request.post_data}]})
+    page.locator("#prediction", has_text="second").wait_for()
 
 
 def submit(service: Service) -> None:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from tuner.serve.service import Service
 
 
-def copied(service: Service, name: str, wrong: float, seed: int, rows: str = "rows") -> None:
+def copied(
+    service: Service, name: str, wrong: float, seed: int, rows: str = "rows", models: int = 6
+) -> None:
     """Copy the study `tiny`; the models of its trials 0 and 1 err on a share of 300 test rows."""
     optuna.copy_study(
         from_study_name="tiny",
@@ -36,9 +38,9 @@ def copied(service: Service, name: str, wrong: float, seed: int, rows: str = "ro
     targets = np.arange(300) % 2
     keep_targets(evidence, rows, targets)
     for trial in (0, 1):
-        errs = np.random.default_rng(seed + trial).random((6, 300)) < wrong
+        errs = np.random.default_rng(seed + trial).random((models, 300)) < wrong
         said = np.where(errs, 1 - targets, targets)
-        keep_predictions(evidence, trial, Predictions(tuple(range(6)), said), targets)
+        keep_predictions(evidence, trial, Predictions(tuple(range(models)), said), targets)
 
 
 @pytest.mark.slow
@@ -81,6 +83,15 @@ def test_several_comparisons_share_the_error_rate(service: Service) -> None:
         assert gain.interval is not None
         widths.append(gain.interval[1] - gain.interval[0])
     assert widths[0] < widths[1]
+
+
+def test_too_few_models_prove_nothing_in_a_sentence(service: Service, client: TestClient) -> None:
+    copied(service, "one", 0.3, 1, models=2)
+    copied(service, "two", 0.2, 3, models=2)
+    page = client.get("/tuner/compare?study=one%230&study=two%230").text
+    told = " ".join(re.sub(r"<[^>]+>", "", page).split())
+    assert "not known: too few models of both were tested (2 and 2)." in told
+    assert "An interval covers" not in told, "there is none"
 
 
 @pytest.mark.parametrize(

@@ -466,3 +466,41 @@ def test_a_study_of_an_upload_runs_and_makes_a_model(empty: Service) -> None:
     assert promoted.status_code == 201, promoted.text
     current = client.get("/api/v1/cases/table%20houses.csv%20price/current").json()
     assert current["study"] == "houses"
+
+
+def test_a_study_that_is_there_is_not_begun_as_another(service: Service) -> None:
+    client = client_of(service)
+    same = {"case": "tiny", "seed": 0, "trials": 30}
+    for other, told in (
+        ({"seed": 9}, "its seed is 0, not 9"),
+        ({"case": "housing"}, "its case is tiny, not housing"),
+        ({"fix": ["width=4"]}, "its set of fixed values is none, not width=4"),
+        ({"metric": "r2"}, "its metric is accuracy, not r2"),
+        ({"precision": "bfloat16"}, "its precision is float32, not bfloat16"),
+    ):
+        answer = client.post("/api/v1/studies", json={**same, "name": "tiny", **other})
+        assert answer.status_code == 400
+        assert f"there is already a study 'tiny', and {told}; choose" in answer.json()["detail"]
+    assert service.queue.all() == [], "the study that is there is as it was"
+    assert client.post("/api/v1/studies", json=same).status_code == 201
+    assert [job.options["trials"] for job in service.queue.all()] == [30]
+
+
+def test_a_new_study_is_offered_a_name_that_is_free(service: Service) -> None:
+    client = client_of(service)
+    assert 'name="name" value="tiny 2"' in client.get(f"{NEW}?case=tiny").text
+    client.post("/api/v1/studies", json={"case": "tiny", "name": "tiny 2"})
+    assert 'name="name" value="tiny 3"' in client.get(f"{NEW}?case=tiny").text
+    assert 'name="name" value="housing"' in client.get(f"{NEW}?case=housing").text
+
+
+def test_a_name_that_cannot_be_one_is_told_in_the_words_of_the_page(empty: Service) -> None:
+    client = client_of(empty)
+    fields = {"form_key": form_key(client, f"{NEW}?case=tiny"), "case": "tiny", "name": "a/b"}
+    told = client.post(NEW, data={**fields, "trials": "3", "seed": "0"}).text
+    assert "has a slash" in told
+    assert "Choose another name." in told
+    client.headers["Accept-Language"] = "zh"
+    told = client.post(NEW, data={**fields, "trials": "3", "seed": "0"}).text
+    assert "含有斜杠" in told
+    assert "请另取一个名称" in told

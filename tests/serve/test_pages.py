@@ -4,10 +4,11 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+import optuna
 import pytest
 
 from tests.serve.making import client_of, form_key
-from tuner.serve.rendering import STATIC
+from tuner.serve.rendering import STATIC, csv_cell
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -116,3 +117,41 @@ def test_a_child_study_goes_on_with_another_space(service: Service) -> None:
     assert child.options["fix"] == ["width=4", "dropout=0.25"]
     assert (child.options["trials"], child.options["seeds"]) == (20, 3)
     assert "begins with the finished trials of" in client.get("/tuner/studies/narrow").text
+
+
+def test_a_cell_of_a_table_is_written_as_it_is_read() -> None:
+    written = [csv_cell(one) for one in ("size, cm", 'a "b"', "price")]
+    assert written == ['"size, cm"', '"a ""b"""', "price"]
+
+
+def test_a_model_that_is_being_made_can_be_cancelled(service: Service) -> None:
+    client = client_of(service)
+    study = "/tuner/studies/tiny"
+    fields = {"form_key": form_key(client, study), "arm": "best", "models": "1"}
+    assert client.post(f"{study}/models", data=fields).status_code == 303
+    for path in ("/tuner/models", study):
+        assert f'action="{study}/cancel"' in client.get(path).text
+    again = client.post(f"{study}/models", data=fields, headers=came_from(study))
+    assert "wait for its end or cancel it" in again.text
+    assert f'<a href="{study}">Back</a>' in again.text
+    assert client.post(f"{study}/cancel", data=fields).status_code == 303
+    assert [job.state for job in service.queue.all()] == ["cancelled"]
+    assert f'action="{study}/cancel"' not in client.get("/tuner/models").text
+
+
+def came_from(path: str) -> dict[str, str]:
+    """What a browser tells of the page whose form it sends."""
+    return {"Referer": f"http://localhost:8080{path}"}
+
+
+def test_what_is_done_waits_for_nothing(service: Service) -> None:
+    client = client_of(service)
+    client.post("/api/v1/studies", json={"case": "tiny", "trials": 20})
+    guess = {"width": 4, "dropout": 0.0}
+    optuna.load_study(study_name="tiny", storage=service.storage).enqueue_trial(guess)
+    assert "1 waiting" in client.get("/tuner/studies/tiny").text
+    job = service.queue.claim("a service")
+    assert job is not None
+    service.queue.end(job.id, "a service", "done", "")
+    service.browser.forget()
+    assert "waiting" not in client.get("/tuner/studies/tiny").text

@@ -70,9 +70,12 @@ def test_a_watcher_does_not_hold_its_end(tmp_path: Path) -> None:
     with served(tmp_path / "home") as (process, client):
         assert client.post("/api/v1/studies", json=STUDY).status_code == 201
         with client.stream("GET", "/api/v1/studies/tiny/events") as watched:
-            assert next(watched.iter_lines()).startswith("id: ")
+            lines = watched.iter_lines()  # kept: without it the connection would be closed
+            assert next(lines).startswith("id: ")
             process.send_signal(signal.SIGTERM)
             assert process.wait(SECONDS_TO_HANG) == 0
+        assert process.stdout is not None
+        assert "Traceback" not in process.stdout.read()
 
 
 @pytest.mark.slow

@@ -278,6 +278,24 @@ def test_a_study_at_work_is_not_archived(empty: Service) -> None:
     assert "pause or cancel it, then archive it" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [("total", {"trials": "30"}), ("tries", {"try": "dropout=0.5"}), ("resume", {})],
+)
+def test_an_archived_study_that_goes_on_is_in_the_list(
+    service: Service, act: str, told: dict[str, str]
+) -> None:
+    client = client_of(service)
+    client.post("/api/v1/studies", json={"case": "tiny"})
+    page = "/tuner/studies/tiny"
+    key = {"form_key": form_key(client, page)}
+    client.post(f"{page}/cancel", data=key)
+    client.post(f"{page}/archive", data={**key, "away": "1"})
+    assert page not in client.get("/tuner/").text
+    assert client.post(f"{page}/{act}", data={**key, **told}).status_code == 303
+    assert page in client.get("/tuner/").text
+
+
 def test_a_long_list_has_pages(empty: Service) -> None:
     client = client_of(empty)
     for number in range(ROWS + 3):

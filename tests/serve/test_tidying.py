@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TYPE_CHECKING
 
+import optuna
 import pytest
 
 from tests.serve.making import client_of, form_key, listening
@@ -15,6 +16,7 @@ from tuner.client import Client
 from tuner.commands.clean import main as clean
 from tuner.commands.delete import main as delete
 from tuner.errors import ServiceError
+from tuner.runs.belongings import belongings_of
 from tuner.serve.actions import begin_child, submit
 from tuner.serve.chores import words_of_chore
 
@@ -61,11 +63,38 @@ def test_a_deletion_is_planned_then_done(service: Service) -> None:
         assert client.jobs() == [], "looking deletes nothing"
         job = client.delete("tiny")
         assert (job["kind"], job["options"]["bytes"]) == ("delete", planned["bytes"])
-        with pytest.raises(ServiceError, match="for study 'tiny'; change or cancel that job"):
+        with pytest.raises(ServiceError, match="for study 'tiny'; wait for its end or cancel it"):
             client.delete("tiny")
     name, *words = words_of_chore(service.queue.all()[0], place)
     assert (name, delete(words)) == ("delete", 0)
     assert not any((place.root / path).exists() for path in planned["paths"])
+
+
+def test_a_study_that_is_deleted_while_it_is_read_is_not_found(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*given: object) -> object:
+        optuna.delete_study(study_name="tiny", storage=service.storage)
+        return belongings_of(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("tuner.runs.deletion.belongings_of", late)
+    answer = client_of(service).get(f"{V1}/studies/tiny/deletion")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        404,
+        "study 'tiny' was deleted meanwhile",
+    )
+
+
+def test_another_error_of_the_service_stays_one(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> object:
+        nothing: dict[str, object] = {}
+        return nothing["a fault of our own"]
+
+    monkeypatch.setattr("tuner.runs.deletion.belongings_of", broken)
+    with pytest.raises(KeyError, match="a fault of our own"):
+        client_of(service).get(f"{V1}/studies/tiny/deletion")
 
 
 def test_a_study_that_was_deleted_is_gone(service: Service) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tuner.serve.service import Service
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-SECONDS_TO_CLOSE = 2  # for connections that watch a study, when the service ends
+SECONDS_TO_CLOSE = 5  # for what is being answered when the service ends
 
 
 def parser() -> argparse.ArgumentParser:
@@ -120,10 +120,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(f"--data {arguments.data} is not a folder; name one with tables")
     try:
         import babel  # noqa: F401  # asked for with the first page
-        import uvicorn
 
         from tuner.serve.app import application
-        from tuner.serve.connections import OnceAMinute, configuration, most_connections
+        from tuner.serve.connections import OnceAMinute, Server, configuration, most_connections
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "tuner":
             raise
@@ -139,14 +138,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     listening = _listen(arguments.host, arguments.port)
     _greet(arguments, listening)
     logging.getLogger("asyncio").addFilter(OnceAMinute())
-    server = uvicorn.Server(
-        configuration(
-            application(service),
-            most_connections(),
-            log_level="warning",
-            timeout_graceful_shutdown=SECONDS_TO_CLOSE,
-        )
+    options = configuration(
+        application(service),
+        most_connections(),
+        log_level="warning",
+        timeout_graceful_shutdown=SECONDS_TO_CLOSE,
     )
+    server = Server(options, service.ending)
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.errors import UsageError, unknown_name
 from tuner.language import said
 from tuner.serve.chores import clean_request, delete_request
+from tuner.serve.continuing import refuse_another_study
 from tuner.serve.finding import catalogue_of, is_there
 from tuner.serve.requests import (
     KNOWN,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tuner.serve.upkeep import Upkeep
 
 LONGEST_KEY = 200
+AT_WORK = {"queued", "running"}
 NOT_TAKEN = {"accept_changes"}  # that was said of the earlier study alone
 
 
@@ -38,11 +40,12 @@ def submit(service: Service, who: str, asked: Mapping[str, Any], key: str | None
     """Queue a new study, or one that the service has not run yet.
 
     Raises:
-        UsageError: what is asked for cannot be run, or another job has that study.
+        UsageError: what is asked for cannot be run, or another job or another study has that name.
     """
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         raise UsageError(f"the idempotency key takes 1 to {LONGEST_KEY} printable characters")
     request = study_request(_with_settings(service, asked), service.shelf)
+    refuse_another_study(service.storage, service.shelf, request)
     job = service.queue.submit(request, who, key)
     return _noted(service, who, "submit", job)
 
@@ -230,7 +233,7 @@ def archive(service: Service, who: str, name: str, *, away: bool) -> None:
         UsageError: there is no such study, or it is at work.
     """
     job = service.browser.study(name)["job"]
-    if away and job and job["state"] in {"queued", "running"}:
+    if away and job and job["state"] in AT_WORK:
         raise UsageError(
             said(
                 "study {name!r} is {state}; pause or cancel it, then archive it",
@@ -304,6 +307,8 @@ def job_of(service: Service, name: str) -> Job:
 
 
 def _noted(service: Service, who: str, what: str, job: Job) -> Job:
+    if job.kind == "study" and job.state in AT_WORK:
+        service.tidying.bring_back(job.study)  # what is at work is in the list
     _note(service, who, what, job.study)
     return job
 

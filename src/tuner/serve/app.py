@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from tuner.errors import TunerError
 from tuner.serve import api, hookpages, pages
 from tuner.serve.access import Gate
-from tuner.serve.problems import on_error, on_http_error, on_leaving
+from tuner.serve.problems import on_error, on_http_error, on_leaving, on_vanished
 from tuner.serve.rendering import STATIC
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def application(service: Service) -> Starlette:
             TunerError: on_error,
             HTTPException: on_http_error,
             ClientDisconnect: on_leaving,
+            KeyError: on_vanished,
         },
         lifespan=running,
     )

@@ -18,6 +18,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    import threading
+    from types import FrameType
 
     from starlette.types import ASGIApp
 
@@ -113,6 +115,23 @@ class Connection(H11Protocol):
             oldest = min(waiting, key=lambda one: one.rank)
             self.connections.discard(oldest)  # it counts until it is lost, and that takes a moment
             oldest.transport.abort()
+
+
+class Server(uvicorn.Server):
+    """A server that says at once that it is being ended, not only when all is answered.
+
+    Args:
+        ending: set then.
+    """
+
+    def __init__(self, config: uvicorn.Config, ending: threading.Event) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end, at a signal."""
+        self._ending.set()
+        super().handle_exit(sig, frame)
 
 
 class OnceAMinute(logging.Filter):

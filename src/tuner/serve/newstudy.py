@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from tuner.serve.routing import route
 from tuner.serve.shelf import OPEN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from starlette.responses import Response
 
@@ -82,7 +83,7 @@ def _form(asked: Asked, query: Mapping[str, str], typed: Mapping[str, str], wron
         "columns": columns,
         "outline": outline,
         "fields": _fields(service, case, outline),
-        "name": typed.get("name") or _name(door, case, query),
+        "name": typed.get("name") or _free(service, _name(door, case, query)),
         "trials": TRIALS,
         "slots": service.supervisor.slots,
         "earlier": service.browser.earlier(case, TRIALS, service.supervisor.slots)
@@ -131,6 +132,19 @@ def _name(door: str, case: str, query: Mapping[str, str]) -> str:
     if door == CASE:
         return case
     return query.get("data", "").partition("/")[2].partition(".")[0][:LONGEST_NAME]
+
+
+def _free(service: Service, name: str) -> str:
+    """Return a name that no study has: with that of another, that one would continue."""
+    browser = service.browser
+    taken = {row.name for away in (False, True) for row in browser.studies(archived=away)}
+    return next(one for one in _numbered(name) if one not in taken)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    for number in itertools.count(2):
+        yield f"{name} {number}"
 
 
 def _submit(asked: Asked) -> Response:

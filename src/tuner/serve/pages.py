@@ -13,6 +13,7 @@ from tuner.language import reason_of, said
 from tuner.report.facts.origin import dashboard_of
 from tuner.serve import actions, machine, newstudy, uploads
 from tuner.serve.access import COOKIE, address_of
+from tuner.serve.addresses import HOME, own_page
 from tuner.serve.api import download, report_file
 from tuner.serve.comparing import MOST, compare
 from tuner.serve.rendering import page, to_study
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from tuner.serve.ledger import Model
     from tuner.serve.routing import Asked, RoleRoute
 
-HOME = "/tuner/"
 ROWS = 50  # of a list, on one page
 SUGGESTED = 200  # names of studies that a field offers
 FURTHER_STATES = ("confirmed", "searched", "interrupted")  # of studies without an open job
@@ -75,6 +75,7 @@ def _study(asked: Asked) -> Response:
         "now": found,
         "has_report": (service.workplace.report(name) / "report.html").is_file(),
         "models": models,
+        "making": [one for one in service.queue.retrainings() if one.study == name],
         "arms": ARMS,
         "most_models": MOST_MODELS,
         "tags": service.tidying.tags_of(name),
@@ -213,21 +214,27 @@ def _acts(asked: Asked) -> Response:
 
 
 def _login(asked: Asked) -> Response:
-    return page(asked.request, "login.html", {"wrong": ""})
+    return _login_page(asked, asked.request.query_params.get("next", HOME))
+
+
+def _login_page(asked: Asked, next_page: str, wrong: str = "", status: int = 200) -> Response:
+    context = {"wrong": wrong, "next_page": next_page}
+    return page(asked.request, "login.html", context, status=status)
 
 
 def _log_in(asked: Asked) -> Response:
-    token = asked.form().get("token", [""])[0].strip()
+    fields = asked.form()
+    token, next_page = (fields.get(name, [""])[0].strip() for name in ("token", "next"))
     failures, address = asked.request.state.failures, address_of(asked.request)
     person = asked.service.tokens.find(token)
     if person is None and failures.too_many(address):
         wrong = said("There were too many wrong tokens. Try again in a minute.")
-        return page(asked.request, "login.html", {"wrong": wrong}, status=429)
+        return _login_page(asked, next_page, wrong, 429)
     if person is None:
         failures.note(address)
         wrong = said("This token is not known, or it has expired. Ask for another.")
-        return page(asked.request, "login.html", {"wrong": wrong}, status=401)
-    answer = RedirectResponse(HOME, 303)
+        return _login_page(asked, next_page, wrong, 401)
+    answer = RedirectResponse(own_page(next_page), 303)
     answer.set_cookie(
         COOKIE,
         asked.service.sessions.begin(person),

@@ -17,7 +17,9 @@ from tuner.errors import (
     TunerError,
     UsageError,
 )
-from tuner.language import reason_of
+from tuner.language import reason_of, said
+from tuner.serve.addresses import form_page
+from tuner.serve.finding import is_there
 from tuner.serve.rendering import page
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 API = "/api/"
 FOR_PROGRAMS = ("/healthz", "/readyz", "/metrics")
+NAMES = ("name", "study")  # of a study, in the paths of routes
 CLIENT_CLOSED_REQUEST = 499  # as nginx has it
 STATUS: dict[type[TunerError], int] = {
     UsageError: 400,
@@ -54,9 +57,13 @@ def answer(
     if is_for_programs(request):
         body = {"type": "about:blank", "title": title, "status": status, "detail": reason}
         return JSONResponse(body, status, media_type="application/problem+json", headers=headers)
-    return page(
-        request, "problem.html", {"title": title, "reason": reason}, status=status, headers=headers
-    )
+    context = {
+        "title": title,
+        "reason": reason,
+        "is_unknown": status == HTTPStatus.UNAUTHORIZED,
+        "back": form_page(request) if request.method == "POST" else "",
+    }
+    return page(request, "problem.html", context, status=status, headers=headers)
 
 
 def on_error(request: Request, error: Exception) -> Response:
@@ -65,6 +72,14 @@ def on_error(request: Request, error: Exception) -> Response:
     if str(error).startswith("no ") and status == HTTPStatus.BAD_REQUEST:
         status = 404 if request.method in {"GET", "HEAD"} else status
     return answer(request, status, reason_of(error))
+
+
+def on_vanished(request: Request, error: Exception) -> Response:
+    """Answer where a study was deleted while it was read: to Optuna, its records are keys."""
+    name = next((request.path_params[one] for one in NAMES if one in request.path_params), None)
+    if name is None or is_there(request.app.state.service.storage, name):
+        raise error
+    return answer(request, 404, said("study {name!r} was deleted meanwhile", name=name))
 
 
 def on_leaving(request: Request, error: Exception) -> Response:

@@ -96,6 +96,11 @@ class Pair:
         """Of the second against the first: better, no proven gain, or worse."""
         return self.gain.verdict if self.gain and self.matters else "no proven gain"
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether there is a gain with an interval; `in_words` says why, where there is none."""
+        return self.gain is not None and self.gain.interval is not None
+
     def in_words(self) -> str:
         """Write the gain with its interval; why there is none, where there is none."""
         if self.gain is None or self.metric is None:
@@ -167,11 +172,10 @@ def gain_over(
             said("Against the current model, the gain is {gain}.", gain=pair.in_words()),
         )
     words = pair.in_words()
-    known = pair.gain is not None and pair.gain.interval is not None
     return Proof(
         False,
         said("Its gain over the current model is not proven: it is {words}.", words=words)
-        if known
+        if pair.is_measured
         else said("Its gain over the current model is not proven: {words}.", words=words),
     )
 

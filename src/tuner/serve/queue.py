@@ -55,7 +55,7 @@ class Queue(Leases):
                 refuse_another(known, request)
                 return known
             if (other := open_job(session, request.study)) is not None:
-                raise taken(other)
+                raise taken(other, request.kind)
             if instead_of is not None:
                 earlier = held(session, instead_of)
                 if earlier.state not in ENDED:

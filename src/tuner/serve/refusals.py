@@ -17,8 +17,12 @@ SUBMITTED = "submitted"  # among the options of a job: what they were, of those 
 NOTES = {SUBMITTED, DELETED}
 
 
-def taken(job: Job) -> UsageError:
-    """Build the error for a new job of a study that has one."""
+def taken(job: Job, kind: str = "study") -> UsageError:
+    """Build the error for a new job of a study that has one.
+
+    Args:
+        kind: of the new job: only a new study can have another name.
+    """
     if not job.study:
         return UsageError(
             said(
@@ -27,6 +31,8 @@ def taken(job: Job) -> UsageError:
                 state=word(job.state),
             )
         )
+    if kind != "study":
+        return busy(job)
     return UsageError(
         said(
             "job {id} is {state} for study {study!r}; change or cancel that job, or choose "
@@ -39,7 +45,7 @@ def taken(job: Job) -> UsageError:
 
 
 def busy(job: Job) -> UsageError:
-    """Build the error for a job that is to be queued again, though its study has another one."""
+    """Build the error for what is to be done with a study that has another job."""
     return UsageError(
         said(
             "job {id} is {state} for study {study!r}; wait for its end or cancel it, then ask "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ from tuner.language import (
     words_of_scripts,
 )
 from tuner.report.wording import setting
+from tuner.serve.addresses import form_page, here
 from tuner.serve.forecasting import in_words
 from tuner.serve.times import minute
 from tuner.serve.turns import priority_word
@@ -74,6 +77,13 @@ def valued(text: str) -> Markup:
     return Markup("") if spoken() == ENGLISH else Markup(' value="{}"').format(text)
 
 
+def csv_cell(text: str) -> str:
+    """Write a cell as it stands in a CSV file: one with a comma in it has quotes around it."""
+    row = io.StringIO()
+    csv.writer(row, lineterminator="").writerow([text])
+    return row.getvalue()
+
+
 def in_english() -> Markup:
     """Write the attribute of an element that holds English in a page of another language."""
     return Markup("") if spoken() == ENGLISH else Markup(' lang="en"')
@@ -94,6 +104,7 @@ def _environment() -> Environment:
     made.filters["size"] = size
     made.filters["priority"] = priority_word
     made.filters["moment"] = minute
+    made.filters["csv_cell"] = csv_cell
     made.filters["segment"] = lambda text: quote(str(text), safe="")
     made.filters["setting"] = setting
     made.filters["word"] = lambda text: translated(word(text))
@@ -120,7 +131,6 @@ def page(
     person = getattr(request.state, "person", None)
     service = getattr(request.app.state, "service", None) if "app" in request.scope else None
     key = service.form_key(person.session if person else "") if service else ""
-    query = f"?{request.url.query}" if request.url.query else ""
     return TEMPLATES.TemplateResponse(
         request,
         template,
@@ -128,7 +138,7 @@ def page(
             "person": person,
             "form_key": key,
             "path": request.url.path,
-            "here": quote(request.scope["path"]) + query if request.method == "GET" else "",
+            "here": here(request) if request.method == "GET" else form_page(request),
             "language": spoken(),
             "languages": languages(),
             "script_words": words_of_scripts(spoken()),

@@ -60,7 +60,7 @@ def study_request(asked: Mapping[str, Any], shelf: Shelf) -> Request:
             raise unknown_name("option", "options", str(name), KNOWN)
     case = _text("case", asked.get("case") or "")
     shelf.reference(case)
-    study = folder_name(_text("name", asked.get("name") or case))
+    study = folder_name(_text("name", asked.get("name") or case), said("Choose another name"))
     options: dict[str, Any] = {
         "trials": whole("trials", asked.get("trials", 50), 1, MOST_TRIALS),
         "seed": whole("seed", asked.get("seed", 0), 0, LARGEST),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from typing import TYPE_CHECKING, Any, overload
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from tuner.errors import UsageError
 from tuner.language import said
+from tuner.serve.addresses import HOME, here
 from tuner.serve.problems import is_for_programs
 from tuner.serve.words import word
 
@@ -153,6 +154,8 @@ def check_role(request: Request, role: Role | None) -> None:
     """
     person: Person | None = request.state.person
     if role is not None and person is None:
+        if not is_for_programs(request):
+            raise HTTPException(401, said("you are logged out, so nothing was done; log in again"))
         raise HTTPException(401, said("send a token: Authorization: Bearer TOKEN"))
     if role is not None and person is not None and not person.may(role):
         raise HTTPException(
@@ -182,7 +185,9 @@ def route(
     async def endpoint(request: Request) -> Response:
         is_page = request.method == "GET" and not is_for_programs(request)
         if role is not None and request.state.person is None and is_page:
-            return RedirectResponse(LOGIN, 303)
+            wanted = here(request)
+            after = f"?{urlencode({'next': wanted})}" if wanted != HOME else ""
+            return RedirectResponse(LOGIN + after, 303)
         check_role(request, role)
         body = b"" if method == "GET" else await request.body()
         return await run_in_threadpool(handler, Asked(request, body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -46,6 +47,7 @@ class Service:
         hosts: names under which the service may be asked for, without a port.
         loopback: whether only this machine can reach it.
         secret: of this start; a form carries what was made with it.
+        ending: set once it is being ended: streams of events are not waited for.
     """
 
     workplace: Workplace
@@ -68,6 +70,7 @@ class Service:
     outliner: Outliner
     sessions: Sessions = field(default_factory=Sessions)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    ending: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
     def at(

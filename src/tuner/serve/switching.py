@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse
 
 from tuner.errors import unknown_name
 from tuner.language import ENGLISH, languages
+from tuner.serve.addresses import own_page
 from tuner.serve.problems import is_for_programs
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 COOKIE = "tuner_language"
 SECONDS = 365 * 24 * 3600  # for which a browser keeps the choice
-HOME = "/tuner/"
 
 
 def language_of(request: Request) -> str:
@@ -66,9 +66,7 @@ def switch(asked: Asked) -> Response:
     language = fields.get("language", [""])[0]
     if language not in languages():
         raise unknown_name("language", "languages", language, languages())
-    back = fields.get("back", [""])[0]
-    ours = back.startswith(HOME) and back.isascii() and back.isprintable() and "\\" not in back
-    answer = RedirectResponse(back if ours else HOME, 303)
+    answer = RedirectResponse(own_page(fields.get("back", [""])[0]), 303)
     answer.set_cookie(
         COOKIE,
         language,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tuner.serve.routing import Asked
     from tuner.serve.service import Service
 
+FOR_FILE = said("Rename the file")
 BYTES = "application/octet-stream"  # which no form of another site can send
 MOST_UPLOADS = 1000
 PARQUET, SHORTEST_PARQUET = b"PAR1", 12  # at both ends, and the length of what is before the second
@@ -85,14 +86,14 @@ def _name(service: Service, typed: str) -> str:
     Raises:
         UsageError: it cannot be one, there is such data already, or no room for more.
     """
-    name = folder_name(typed, "Rename the file")
+    name = folder_name(typed, FOR_FILE)
     suffix = Path(name).suffix.lower()
     if suffix not in {*TABLES, ".zip"}:
         raise UsageError(
             said("got {name!r}; send a table (.csv, .parquet), or pictures (.zip)", name=name)
         )
     kept = Path(name).stem if suffix == ".zip" else name
-    folder_name(kept, "Rename the file")
+    folder_name(kept, FOR_FILE)
     there = service.shelf.data.names()
     if any(kept.casefold() == one.partition("/")[2].casefold() for one in there):
         raise UsageError(said("there is already data named {kept!r}; rename the file", kept=kept))

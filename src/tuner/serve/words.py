@@ -38,7 +38,7 @@ WORDS = {
         # what a study was made with, where two differ
         *(said("case"), said("metric"), said("seed"), said("sampler"), said("pruner")),
         *(said("plan"), said("data name"), said("data fingerprint"), said("search space")),
-        said("differs"),
+        *(said("differs"), said("precision"), said("set of fixed values")),
         # kinds of names
         *(said("study"), said("studies"), said("cases"), said("data"), said("model")),
         *(said("option"), said("options"), said("arm"), said("arms"), said("alias")),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
@@ -110,3 +112,17 @@ def wall_seconds(
         "sessions": len(sessions),
         "sessions_without_time": sum("search_seconds" not in session for session in sessions),
     }
+
+
+def workers_of_search(
+    sessions: Sequence[Mapping[str, Any]], trials: Iterable[FrozenTrial]
+) -> list[int]:
+    """Return with how many workers the search ran, each number once, in the order of its runs.
+
+    A run in which no trial ended has searched nothing: it only confirmed, or was stopped at once.
+    """
+    begun = [datetime.fromisoformat(one["started"]) for one in sessions]
+    ended = [one.datetime_complete.astimezone() for one in trials if one.datetime_complete]
+    searched = sorted({bisect_right(begun, moment) - 1 for moment in ended} - {-1})
+    told = (sessions[number].get("workers") for number in searched)
+    return list(dict.fromkeys(workers for workers in told if workers))

@@ -14,7 +14,14 @@ from tuner.evidence.rowwise import Kept
 from tuner.evidence.verdicts import against_rivals, verdicts
 from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts, rival_facts
 from tuner.report.facts.audited import audit_facts
-from tuner.report.facts.counting import counts, guesses_of, tries_of, wall_seconds, work_of
+from tuner.report.facts.counting import (
+    counts,
+    guesses_of,
+    tries_of,
+    wall_seconds,
+    work_of,
+    workers_of_search,
+)
 from tuner.report.facts.importances import importance_facts
 from tuner.report.facts.labels import diagnoses
 from tuner.report.facts.limits import limits_facts
@@ -77,6 +84,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "test_openings": attributes.get(OPENINGS, []),
         "wall_seconds": wall_seconds(sessions, trials),
         "manifest": manifest(made, sessions),
+        "search_workers": workers_of_search(sessions, trials),
         "sessions": sessions,
     }
     plain: dict[str, Any] = _plain(facts)

@@ -21,28 +21,37 @@ ELSEWHERE = "storage-again"  # a folder of its own, so that the study is made fr
 
 def repeat_section(facts: Facts) -> str:
     """Return the section: the command that makes the study again, then what it ran on."""
-    by_chance = facts["order"] == "arrival" and (facts["manifest"]["workers"] or 1) > 1
-    again = (
-        phrase(
-            "This command makes a similar study, not the same one: with `--order arrival` the "
-            "speed of the workers decides which trials come next."
-        )
-        if by_chance
-        else phrase(
-            "This command makes the same study again, in a folder of its own. On a machine and "
-            "versions like these it gives the same scores, bit for bit."
-        )
-    )
     browse = dashboard_command(facts["storage"], facts["artifacts"], facts["where"])
     parts = [
         phrase("## How can I repeat it?"),
-        again,
+        _how_alike(facts),
         shell(repeat_command(facts)),
         phrase("To browse every trial:"),
         shell(browse),
         _machine(facts),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _how_alike(facts: Facts) -> str:
+    """Say whether the command makes the same study."""
+    if facts["order"] == "arrival" and (facts["manifest"]["workers"] or 1) > 1:
+        return phrase(
+            "This command makes a similar study, not the same one: with `--order arrival` the "
+            "speed of the workers decides which trials come next."
+        )
+    # A report of an earlier version does not know.
+    if len(numbers := facts.get("search_workers", [])) > 1:
+        return phrase(
+            "This command makes a similar study, not the same one: the number of workers changed "
+            "while it searched ({numbers}), and a trial is drawn and pruned by what those that "
+            "run beside it have shown by then.",
+            numbers=_several([str(number) for number in numbers]),
+        )
+    return phrase(
+        "This command makes the same study again, in a folder of its own. On a machine and "
+        "versions like these it gives the same scores, bit for bit."
+    )
 
 
 def _way(plan: Facts) -> str:

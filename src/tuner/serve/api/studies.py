@@ -59,12 +59,13 @@ def _study(asked: Asked) -> Response:
 
 def _events(asked: Asked) -> Response:
     service, person = asked.service, asked.person
-    return stream(
-        service.browser,
-        asked.path("name"),
-        asked.request.headers.get("last-event-id"),
-        lambda: person is not None and service.tokens.still_open(person),
-    )
+
+    def may_see() -> bool:
+        is_known = person is not None and service.tokens.still_open(person)
+        return is_known and not service.ending.is_set()
+
+    last = asked.request.headers.get("last-event-id")
+    return stream(service.browser, asked.path("name"), last, may_see)
 
 
 def _trials(asked: Asked) -> Response:

@@ -49,7 +49,7 @@ function draw(place, series) {
 
 function watch(place) {
   const source = new EventSource(place.dataset.events);
-  let known = null;
+  let known = null, forms = null;
   source.addEventListener("study", (event) => {
     const now = JSON.parse(event.data);
     draw(place, [
@@ -66,21 +66,37 @@ function watch(place) {
     const mark = JSON.stringify([now.finished, now.states, now.job && [now.job.state, now.job.wish]]);
     if (known !== null && known !== mark) document.body.dispatchEvent(new Event("tuner:changed"));
     known = mark;
+    const offered = JSON.stringify([now.job && now.job.state, now.leaders.length > 0, now.metric !== null]);
+    if (forms !== null && forms !== offered) document.body.dispatchEvent(new Event("tuner:other-forms"));
+    forms = offered;
+  });
+  const connection = document.getElementById("connection");
+  source.addEventListener("open", () => { connection.textContent = ""; });
+  source.addEventListener("error", () => {
+    connection.textContent = source.readyState === EventSource.CLOSED
+      ? _("What is shown is not kept up to date any more. Load the page again.")
+      : _("The service does not answer, so what is shown may be old. The page tries again.");
   });
   addEventListener("pagehide", () => source.close());
 }
 
+let prediction = null; // that is waited for: an answer to earlier rows must not stand below others
+
 async function predict(form, output) {
+  if (prediction) prediction.abort();
+  const asked = prediction = new AbortController();
   const image = form.elements.image;
   const body = image ? image.files[0] : form.elements.rows.value;
   output.textContent = _("Predicting …");
   try {
     const answer = await fetch(form.dataset.predict, {
-      method: "POST", body, headers: { "Content-Type": image ? "application/octet-stream" : "text/csv" },
+      method: "POST", body, signal: asked.signal,
+      headers: { "Content-Type": image ? "application/octet-stream" : "text/csv" },
     });
     const said = await answer.json();
     output.textContent = answer.ok ? said.predictions.map(inWords).join("\n") : said.detail;
   } catch (error) {
+    if (asked.signal.aborted) return;
     output.textContent = _("The service did not answer: {error}", { error: error.message });
   }
 }
@@ -135,4 +151,10 @@ if (uploading) {
     event.preventDefault();
     upload(uploading);
   });
+}
+
+const reference = document.querySelector("rapi-doc");
+if (reference && matchMedia("(prefers-color-scheme: dark)").matches) {
+  reference.setAttribute("theme", "dark");
+  reference.setAttribute("primary-color", ink("--accent"));
 }
