@@ -788,6 +788,22 @@ def test_a_number_of_trials_that_came_from_a_time(tmp_path: Path) -> None:
     assert "python -m" not in text, "one form, also of what earlier versions kept"
 
 
+def test_an_arm_over_a_limit_is_not_said_to_need_no_more_than_it(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    facts = worded(study, tmp_path)[1]
+    facts["limits"] = {
+        "limits": {"parameters": 1000, "latency_ms": None},
+        "arms": {name: {"parameters": 2000, "breaks": True} for name in facts["arms"]},
+    }
+    text = " ".join(document(facts, []).split())
+    assert (
+        "The model may have 1,000 parameters at most. No configuration was left out for that."
+    ) in text
+    facts["trials"]["passed_over"] = 2
+    text = " ".join(document(facts, []).split())
+    assert "at most. 2 configurations needed more, and were not trained." in text
+
+
 def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     found = {
