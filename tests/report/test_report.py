@@ -828,3 +828,19 @@ def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> No
     facts["placebo"]["gain"] = -0.002
     told = "On its own targets the search was 0.2 points worse than the baseline."
     assert told in " ".join(document(facts, []).split())
+
+
+def test_a_placebo_is_neither_confirmed_nor_used(tmp_path: Path) -> None:
+    study = make_study(tmp_path, "flowers-placebo", shuffled=True)
+    add_trial(study, value=0.20, arm="baseline")
+    add_trial(study, value=0.21, arm="recipe", dropout=0.3)
+    fill(study, 12)
+    add_session(study, "tuner placebo flowers --trials 12")
+    found = {"trials": 12, "best": 4, "score": 0.31, "fresh": [0.2], "chance": 0.2}
+    study.set_user_attr("placebo", found)
+    text = worded(study, tmp_path)[0]
+    assert "**No verdict: this is a placebo, a search on shuffled targets, where there is" in text
+    for advice in ("```sh\ntuner", "tuner study", "tuner retrain", "tuner ablate", "To confirm it"):
+        assert advice not in text
+    assert "A placebo is made again with its study" in " ".join(text.split())
+    assert "1. Nothing here." in text

@@ -14,6 +14,7 @@ from tuner.report.sections.placebo import placebo_in_words
 from tuner.report.sections.pruning import pruning_cost
 from tuner.report.wording import (
     arm_word,
+    assignments,
     code,
     count,
     duration,
@@ -46,6 +47,7 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
     pictures = [f"![{captions[name]}]({name})" for name in plots if name in captions]
     lines = [
         _trials(facts),
+        _taken_over(facts),
         _stopped(facts),
         _best(facts),
         _guesses(facts),
@@ -108,6 +110,20 @@ def _trials(facts: Facts) -> str:
             count=trials["unfinished"],
         )
     return line
+
+
+def _taken_over(facts: Facts) -> str:
+    """Say how many trials were trained in another study; empty where all are its own."""
+    parent = facts.get("parent")
+    if not parent:
+        return ""
+    return nphrase(
+        "- {count} of these trials was taken over from study {name} (`--from`)",
+        "- {count} of these trials were taken over from study {name} (`--from`)",
+        parent["taken"],
+        count=parent["taken"],
+        name=code(parent["study"]),
+    )
 
 
 def _stopped(facts: Facts) -> str:
@@ -209,7 +225,7 @@ def _tries(facts: Facts) -> list[str]:
     metric = metric_in(facts)
     lines = []
     for one in facts.get("tries") or []:
-        typed = ",".join(f"{name}={value}" for name, value in one["values"].items())
+        typed = assignments(one["values"])
         state = said("complete") if one["state"] == "complete" else said("pruned")
         came_to = phrase("{state} before its end", state=state)
         if one["state"] == "fail":
