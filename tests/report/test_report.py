@@ -32,6 +32,7 @@ from tuner.commands.report import main
 from tuner.errors import StoreError, UsageError
 from tuner.evidence.predictions import keep_targets
 from tuner.evidence.trainings import open_evidence
+from tuner.language import speaking
 from tuner.report.charts.curves import draw_curves
 from tuner.report.document import document
 from tuner.report.facts import gather
@@ -786,6 +787,29 @@ def test_a_number_of_trials_that_came_from_a_time(tmp_path: Path) -> None:
     )
     assert "tuner study flowers --trials 12" in text
     assert "python -m" not in text, "one form, also of what earlier versions kept"
+
+
+@pytest.mark.parametrize(
+    ("state", "score", "came_to"),
+    [
+        ("complete", 0.7, "validation accuracy 70.0 %"),
+        ("pruned", 0.7, "pruned (ended early) at validation accuracy 70.0 %"),
+        ("pruned", None, "pruned before its first score"),
+        ("fail", None, "failed"),
+        ("waiting", None, "not finished yet"),
+    ],
+)
+def test_what_came_of_a_configuration_of_ones_own(
+    tmp_path: Path, state: str, score: float | None, came_to: str
+) -> None:
+    facts = worded(usual_study(tmp_path, trials=12), tmp_path)[1]
+    facts["tries"] = [{"trial": 7, "values": {"depth": 2}, "state": state, "score": score}]
+    text = document(facts, [])
+    assert f"- Your own configuration, trial 7 (`depth=2`): {came_to}\n" in text
+    with speaking("zh"):
+        told = re.findall(r"试验 7（`depth=2`）：(.*)", document(facts, []))
+    assert told
+    assert not re.search("pruned|failed|finished|validation", told[0])
 
 
 def test_an_arm_over_a_limit_is_not_said_to_need_no_more_than_it(tmp_path: Path) -> None:
