@@ -206,7 +206,8 @@ def with_everything(folder: Path) -> Facts:
     facts["manifest"]["not_repeatable"] = ["put_", "scatter"]
     facts["manifest"]["cluster"] = {"nodes": 2, "processors": ["`a`", "`b`"]}
     facts["manifest"]["cards"] = {"names": ["`H`"], "driver": 1, "cuda": 2, "cudnn": 3}
-    facts["changes_accepted"] = ["x", {"y": 1}]
+    change = {"when": "2026-11-30T14:54:02+00:00", "what": "data", "was": "a", "now": "b"}
+    facts["changes_accepted"] = ["x", {"y": 1}, change]
     best = facts["arms"]["best"]["trial"]
     facts["guesses"] = [{"trial": best, "state": "complete", "score": 0.9}]
     facts["tries"] = [

@@ -45,7 +45,9 @@ def test_a_study_of_one_run_is_made_again(facts: dict[str, Any]) -> None:
 def test_what_no_command_makes_again_is_not_promised(
     facts: dict[str, Any], changes: dict[str, Any], why: str
 ) -> None:
+    facts["manifest"]["command"] += " --accept-changes"
     text = said(facts | changes)
+    assert "flowers --trials 12 --seeds" in text
     assert SIMILAR + why in text
     assert "bit for bit" not in text
 

@@ -108,7 +108,7 @@ def repeat_command(facts: Facts) -> str:
     One that begins with trials of another study has to be made beside that, under another name.
     """
     here = ("--storage", "--home", "--timeout", "--budget", "--seeds", "--workers", "--try")
-    words = _without(_words(facts), here)
+    words = [word for word in _without(_words(facts), here) if word != "--accept-changes"]
     for one in facts.get("tries") or ():
         words += option_words("--try", assignments(one["values"]))
     limited = facts["outlook"]["more_trials"] == "limited"
