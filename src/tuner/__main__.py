@@ -58,7 +58,8 @@ def main() -> None:
     sys.argv = [f"tuner {name}", *arguments[1:]]
     from tuner.commands.ending import run
 
-    run(importlib.import_module(f"tuner.commands.{name}").main)
+    # Its imports take a while: Ctrl-C may come in them, too.
+    run(lambda given: int(importlib.import_module(f"tuner.commands.{name}").main(given)))
 
 
 if __name__ == "__main__":

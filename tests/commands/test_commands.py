@@ -270,6 +270,24 @@ def test_ctrl_c_settles_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "COMPLETE" in states
 
 
+def test_ctrl_c_while_a_command_is_imported_leaves_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "pressed.py").write_text(
+        "import importlib, os, signal\n"
+        "importlib.import_module = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
+        "from tuner.__main__ import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "pressed.py", "study", "housing"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_TO_HANG,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
 def fill_a_database(folder: Path) -> None:
     with open_storage(f"sqlite:///{folder}/studies.db", create=True).engine.begin() as connection:
         connection.execute(text("PRAGMA max_page_count = 1"))  # no less than it has

@@ -11,7 +11,7 @@ import torch
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.findings import find
-from tuner.data.splits import GroupFolds, Holdout, KFold, folds
+from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds, folds
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -140,6 +140,22 @@ def test_copies_that_stay_together_are_not_spoken_of(
     found = find(rows, test, scheme, (), ("x",))
     assert found.repeated == counted
     assert found.repeated_in_test == (0 if isinstance(scheme, KFold) else counted)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "rows_a_moment", "moments"),
+    [(TimeFolds(2), 5, 12), (TimeFolds(2), 1, None), (GroupFolds(2), 5, None)],
+)
+def test_rows_of_one_moment_that_count_by_themselves_are_spoken_of(
+    scheme: Scheme, rows_a_moment: int, moments: int | None
+) -> None:
+    groups = torch.arange(60) // rows_a_moment
+    rows = Examples(features=noise(60), targets=noise(60, 1), groups=groups)
+    test = Examples(features=noise(20), targets=noise(20, 1))
+    found = find(rows, test, scheme, (), ("x",))
+    assert found.moments == moments
+    said = " ".join(found.remarks())
+    assert ("60 development rows are of 12 moments" in said) == (moments is not None)
 
 
 def test_a_class_without_test_rows_is_named() -> None:

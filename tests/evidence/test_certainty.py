@@ -108,6 +108,12 @@ def test_no_more_seeds_are_named_than_are_of_use(seconds: float) -> None:
     assert found.hour_seconds == pytest.approx(2 * seconds * found.hour_seeds)
 
 
+def test_seeds_that_lower_nothing_that_is_written_are_not_named() -> None:
+    found = before(guess(0.1, classes=True, seed_spread=0.02), 171, 4, seconds=2.0)
+    assert "more seeds per arm" in in_words(found, points)
+    assert "more seeds per arm" not in in_words(found, "{:.0f}".format)
+
+
 def test_where_nothing_was_measured_nothing_is_said() -> None:
     assert after(compare_rows(np.ones((1, 5)), np.zeros((6, 5)))) is None
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MADE: dict[str, Any] = {
     "metric": "accuracy",
     "direction": "maximize",
-    "data": {"sizes": {"validation": 1000, "folds": 1}},
+    "data": {"sizes": {"development": 6000, "validation": 1000, "folds": 1}},
     "trivial": {"metric": 0.5, "loss": 0.7},
     "fixed": {},
     "space": {
@@ -166,7 +166,7 @@ def test_too_few_trials_for_the_space() -> None:
 
 
 def test_a_validation_set_that_cannot_tell_the_best_apart() -> None:
-    few = {"sizes": {"validation": 20, "folds": 5}}
+    few = {"sizes": {"development": 100, "validation": 20, "folds": 5}}
     check = checks(steady(), data=few)["validation"]
     assert not check.good
     assert check.found == (

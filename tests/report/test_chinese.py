@@ -206,7 +206,8 @@ def with_everything(folder: Path) -> Facts:
     facts["manifest"]["not_repeatable"] = ["put_", "scatter"]
     facts["manifest"]["cluster"] = {"nodes": 2, "processors": ["`a`", "`b`"]}
     facts["manifest"]["cards"] = {"names": ["`H`"], "driver": 1, "cuda": 2, "cudnn": 3}
-    facts["changes_accepted"] = ["x", {"y": 1}]
+    change = {"when": "2026-11-30T14:54:02+00:00", "what": "data", "was": "a", "now": "b"}
+    facts["changes_accepted"] = ["x", {"y": 1}, change]
     best = facts["arms"]["best"]["trial"]
     facts["guesses"] = [{"trial": best, "state": "complete", "score": 0.9}]
     facts["tries"] = [
@@ -362,13 +363,32 @@ def of_few_folds(folder: Path) -> Facts:
     return facts_of(usual_study(folder, trials=12, folds_in_search=2), folder)
 
 
+def of_a_placebo(folder: Path) -> Facts:
+    facts = unconfirmed(folder)
+    facts["shuffled"] = True
+    return facts
+
+
+def of_trials_of_another(folder: Path) -> Facts:
+    facts = usual(folder)
+    facts["parent"] = {"study": "before", "taken": 8, "left": 2}
+    return facts
+
+
+def told_later(folder: Path) -> Facts:
+    facts = usual(folder)
+    facts["tries"] = [{"trial": 7, "values": {"depth": 2}, "state": "complete", "score": 0.7}]
+    facts["sessions"] = [*facts["sessions"], *facts["sessions"]]
+    return facts
+
+
 KINDS: tuple[Callable[[Path], Facts], ...] = (
     *(nothing, without_a_baseline, unfinished, unconfirmed, overtaken, usual, unproven, worse),
     *(with_ensembles, with_ensembles_of_auc),
     *(of_one_seed, baseline_is_best, recipe_is_best, regression, with_everything, half_ablated),
     *(of_a_loop, of_a_loop_with_test_rows, with_rivals_that_win, with_rivals_that_tie),
     *(with_rivals_that_lose, with_rivals_not_compared, with_limits, with_parts, with_two_looks),
-    of_few_folds,
+    *(of_few_folds, of_a_placebo, of_trials_of_another, told_later),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tuner.data.splits import KFold, TimeFolds
 from tuner.report.sections.data import data_section
 from tuner.report.sections.errors import MOST_SUSPECTS, errors_section
 
@@ -66,3 +67,24 @@ def test_what_was_found_in_the_files_is_listed() -> None:
     assert "- copies: `1 equal in all pixels`" in text
     del facts["data"]["inspection"]
     assert "What was found in the files" not in data_section(facts)
+
+
+def test_folds_in_the_order_of_time_are_not_said_to_be_alike() -> None:
+    sizes = {"training": 35, "validation": 40, "development": 240, "test": 60, "folds": 5}
+    facts: dict[str, Any] = {
+        "data": {
+            "name": "sales",
+            "source": "sales.csv",
+            "fingerprint": "0" * 64,
+            "sizes": sizes,
+            "validation": {"kind": TimeFolds.__name__, "k": 5},
+        },
+        "test_openings": [],
+    }
+    text = data_section(facts)
+    assert (
+        "240 development rows in the order of time (5 folds: each validates on about 40, and "
+        "trains on all before them; the first on 35), 60 test rows" in text
+    )
+    facts["data"]["validation"] = {"kind": KFold.__name__, "k": 5}
+    assert "(5 folds, each with 35 to train and 40 to validate)" in data_section(facts)

@@ -32,6 +32,7 @@ from tuner.commands.report import main
 from tuner.errors import StoreError, UsageError
 from tuner.evidence.predictions import keep_targets
 from tuner.evidence.trainings import open_evidence
+from tuner.language import speaking
 from tuner.report.charts.curves import draw_curves
 from tuner.report.document import document
 from tuner.report.facts import gather
@@ -805,6 +806,45 @@ def test_a_number_of_trials_that_came_from_a_time(tmp_path: Path) -> None:
     assert "python -m" not in text, "one form, also of what earlier versions kept"
 
 
+@pytest.mark.parametrize(
+    ("state", "score", "came_to"),
+    [
+        ("complete", 0.7, "validation accuracy 70.0 %"),
+        ("pruned", 0.7, "pruned (ended early) at validation accuracy 70.0 %"),
+        ("pruned", None, "pruned before its first score"),
+        ("fail", None, "failed"),
+        ("waiting", None, "not finished yet"),
+    ],
+)
+def test_what_came_of_a_configuration_of_ones_own(
+    tmp_path: Path, state: str, score: float | None, came_to: str
+) -> None:
+    facts = worded(usual_study(tmp_path, trials=12), tmp_path)[1]
+    facts["tries"] = [{"trial": 7, "values": {"depth": 2}, "state": state, "score": score}]
+    text = document(facts, [])
+    assert f"- Your own configuration, trial 7 (`depth=2`): {came_to}\n" in text
+    with speaking("zh"):
+        told = re.findall(r"试验 7（`depth=2`）：(.*)", document(facts, []))
+    assert told
+    assert not re.search("pruned|failed|finished|validation", told[0])
+
+
+def test_an_arm_over_a_limit_is_not_said_to_need_no_more_than_it(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    facts = worded(study, tmp_path)[1]
+    facts["limits"] = {
+        "limits": {"parameters": 1000, "latency_ms": None},
+        "arms": {name: {"parameters": 2000, "breaks": True} for name in facts["arms"]},
+    }
+    text = " ".join(document(facts, []).split())
+    assert (
+        "The model may have 1,000 parameters at most. No configuration was left out for that."
+    ) in text
+    facts["trials"]["passed_over"] = 2
+    text = " ".join(document(facts, []).split())
+    assert "at most. 2 configurations needed more, and were not trained." in text
+
+
 def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     found = {
@@ -829,3 +869,19 @@ def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> No
     facts["placebo"]["gain"] = -0.002
     told = "On its own targets the search was 0.2 points worse than the baseline."
     assert told in " ".join(document(facts, []).split())
+
+
+def test_a_placebo_is_neither_confirmed_nor_used(tmp_path: Path) -> None:
+    study = make_study(tmp_path, "flowers-placebo", shuffled=True)
+    add_trial(study, value=0.20, arm="baseline")
+    add_trial(study, value=0.21, arm="recipe", dropout=0.3)
+    fill(study, 12)
+    add_session(study, "tuner placebo flowers --trials 12")
+    found = {"trials": 12, "best": 4, "score": 0.31, "fresh": [0.2], "chance": 0.2}
+    study.set_user_attr("placebo", found)
+    text = worded(study, tmp_path)[0]
+    assert "**No verdict: this is a placebo, a search on shuffled targets, where there is" in text
+    for advice in ("```sh\ntuner", "tuner study", "tuner retrain", "tuner ablate", "To confirm it"):
+        assert advice not in text
+    assert "A placebo is made again with its study" in " ".join(text.split())
+    assert "1. Nothing here." in text

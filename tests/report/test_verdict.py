@@ -14,8 +14,10 @@ from tests.report.studies import (
     url_in,
     usual_study,
 )
+from tuner.case.metric import ACCURACY
 from tuner.report.document import document
 from tuner.report.facts import gather
+from tuner.report.sections.part import part_in_words
 from tuner.report.sections.repeat import study_command
 from tuner.report.sections.sureness import how_sure, looks_taken
 from tuner.report.sections.verdict import recipe_verdict, verdict
@@ -245,3 +247,18 @@ def test_how_many_looks_it_took(made: int, settled: bool, said: str) -> None:
 def test_of_one_look_nothing_is_said(plan: dict[str, Any] | None) -> None:
     assert looks_taken({"confirmation": {"plan": plan}}) == ""
     assert looks_taken({"confirmation": None}) == ""
+
+
+@pytest.mark.parametrize(("models", "why"), [(4, True), (5, False)])
+def test_too_few_models_of_a_part_are_said_to_be(models: int, why: bool) -> None:
+    over = {
+        "gain": 0.05,
+        "interval": [0.04, 0.06],
+        "p_value": 0.05,
+        "n": models,
+        "fewest": 5,
+        "verdict": "no proven gain",
+    }
+    text = part_in_words(ACCURACY, {"over_baseline": over, "best_over": None})
+    told = "Fewer than 5 seeds cannot tell a gain from chance; run again with `--seeds 5` or more."
+    assert (told in text) == why

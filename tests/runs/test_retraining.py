@@ -273,6 +273,9 @@ def test_a_part_of_the_changes_is_confirmed_once(own_workplace: Path) -> None:
     before = weights(first)
     assert weights(retrained("tiny", case_file=TINY, only=(name,))) == before
     assert len(load_study(DATABASE, "tiny").user_attrs[OPENINGS]) == 2, "what is known is kept"
+    text = (HERE.report("tiny") / "report.md").read_text()
+    assert f"**With only `{name}`:** it is not proven better" in text
+    assert "The test split was opened 2 times" in text, "it was written again"
     text = write_report(load_study(DATABASE, "tiny"), HERE, own_workplace / "out").read_text()
     assert f"**With only `{name}`:** it is not proven better" in text
 

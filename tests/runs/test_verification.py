@@ -164,7 +164,7 @@ def prune(*removed: str) -> Callable[[FrozenTrial], None]:
         2,
         [
             (set_attribute("seed", 1), "seed: 1 stored"),
-            (other_width, "hyperparameters: "),
+            (other_width, "hyperparameters: {'width': "),
             (other_range, "parameters: "),
             (set_state(TrialState.FAIL), "state: FAIL stored, COMPLETE now"),
             (set_state(TrialState.PRUNED), "best epoch: "),

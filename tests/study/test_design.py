@@ -30,7 +30,7 @@ from tuner.runs.verification import run_verification
 from tuner.search.coordinator import search_job
 from tuner.search.pruner import pruner_named
 from tuner.study.arms import arms_of, candidates_of
-from tuner.study.design import SQUARE, Design, Race, folds_trained
+from tuner.study.design import SQUARE, Design, Race, folds_trained, rows_validated
 from tuner.study.designing import design_for
 from tuner.study.schema import CONFIRMATION, FACTS
 from tuner.study.store import facts_of, load_study
@@ -268,3 +268,11 @@ def test_its_race_goes_as_it_went(name: str, tmp_path: Path) -> None:
     assert found.winner == told["winner"]
     for trial, own in found.scores.items():
         assert own == told["validation"][str(trial)][: told["fewest"]]
+
+
+@pytest.mark.parametrize(("folds", "rows"), [(1, 80), (2, 160), (5, 398)])
+def test_no_more_rows_are_counted_than_there_are(folds: int, rows: int) -> None:
+    """The first of five folds of 398 rows has 80, and the last one 79."""
+    assert (
+        rows_validated({"data": {"sizes": {"validation": 80, "development": 398}}}, folds) == rows
+    )

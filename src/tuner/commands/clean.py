@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="only files of this kind (can be repeated)",
+        help="only this, as the list has it under what (can be repeated)",
     )
     add_yes(made, "remove what is listed")
     return made
@@ -60,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.older_than:
         found = older_than(found, arguments.older_than)
     if arguments.what:
+        for name in sorted({*arguments.what} - {one.what for one in found}):
+            screen.print(f"{name!r} is not on the list of what may go.")
         found = [one for one in found if one.what in arguments.what]
     if is_shared(workplace):
         screen.print(

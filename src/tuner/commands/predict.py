@@ -23,16 +23,18 @@ def parser() -> argparse.ArgumentParser:
         description="Use a model that tuner retrain has written. Images: name image files; each "
         "gets a line with its class and the probability of that class. Tables: name CSV files "
         "with the model's columns (UTF-8, commas between cells, decimal points); for a model of "
-        "`tuner study table`, files like the one it was trained on. The same rows are written "
-        "with a column 'prediction' added, and for classes a column 'probability', that of the "
-        "predicted class. --json has the probabilities of all classes.",
+        "`tuner study table`, CSV or Parquet files like the one it was trained on. The same rows "
+        "are written as CSV, with a column 'prediction' added, and for classes a column "
+        "'probability', that of the predicted class. --json has the probabilities of all classes.",
     )
     made.add_argument(
         "bundle",
         metavar="BUNDLE",
         help="the bundle's folder, the ZIP file of it that the service gives out, or its URL in S3",
     )
-    made.add_argument("inputs", metavar="INPUT", type=Path, nargs="+", help="image or CSV files")
+    made.add_argument(
+        "inputs", metavar="INPUT", type=Path, nargs="+", help="image, CSV or Parquet files"
+    )
     made.add_argument("--json", action="store_true", help="write JSON instead")
     add_case(made)
     return made

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from tuner.data.remarks import Findings, Target
-from tuner.data.splits import KFold, number_of_folds
+from tuner.data.splits import KFold, TimeFolds, number_of_folds
 from tuner.data.tensors import row_digests
 from tuner.seeds import Stream, derive
 
@@ -22,6 +22,7 @@ FEWEST = 20  # rows; of fewer, a column may number the rows or give the target b
 SAMPLE = 2000  # rows that columns are compared with the target on
 # Of the target's variance, or of the column's variance between classes: almost all.
 GIVES_NUMBER, GIVES_CLASS = 0.998, 0.98
+ITS_OWN_MOMENT = 0.9  # moments a row: a few clocks that tick at once make no word
 EXPECTED_PAIRS = 5  # of equal values; none of them is less than 1 % likely then
 
 
@@ -55,7 +56,17 @@ def find(
         target=None if classes else _target(development),
         several=development.targets.dim() == 2 and bool(classes),
         by_chance=by_chance,
+        moments=_moments(development, test, validation),
     )
+
+
+def _moments(development: Examples, test: Examples, validation: Scheme) -> int | None:
+    """Count the moments of the rows where several are of one; None: they have none, or groups."""
+    groups = development.groups
+    if not isinstance(validation, TimeFolds) or groups is None or test.groups is not None:
+        return None
+    count = len(groups.unique())
+    return count if count < ITS_OWN_MOMENT * len(groups) else None
 
 
 def _digests(rows: Examples, *, targets: bool) -> list[tuple[bytes, ...]]:

@@ -100,6 +100,8 @@ class Findings:
         target: of a regression.
         several: whether a row may have several labels, or none.
         by_chance: whether different examples may be alike: rows of a few numbers, but no pictures.
+        moments: how many the development rows are of, where several are of one and yet each test
+            row counts by itself; None: they are not.
         told: what else a source of data has found, a sentence or two each.
     """
 
@@ -116,6 +118,7 @@ class Findings:
     target: Target | None
     several: bool = False
     by_chance: bool = False
+    moments: int | None = None
     told: list[str] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
@@ -142,6 +145,14 @@ class Findings:
         for (one, many), count in zip(ALIKE if self.by_chance else COPIES, found, strict=True):
             if count:
                 yield nsaid(one, many, count, count=count, rows=self.rows, share=share)
+        if self.moments is not None:
+            yield said(
+                "Several rows are of the same moment: {rows:,} development rows are of {moments:,} "
+                "moments. In a verdict each test row counts by itself. If models are right or "
+                "wrong on the rows of a moment together, its interval is too narrow.",
+                rows=self.rows,
+                moments=self.moments,
+            )
 
     def _about_classes(self) -> Iterator[str]:
         if absent := self.absent:

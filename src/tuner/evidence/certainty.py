@@ -233,8 +233,9 @@ def in_words(found: Certainty, write: Callable[[float], str]) -> str:
             smallest=smallest,
             apart=apart,
         )
-    if found.hour_seeds and found.hour_smallest is not None:
-        first = _with_more_seeds(found, smallest, write(found.hour_smallest))
+    lower = smallest if found.hour_smallest is None else write(found.hour_smallest)
+    if found.hour_seeds and lower != smallest:  # else the seeds lower it by less than is written
+        first = _with_more_seeds(found, smallest, lower)
     else:
         first = said(
             "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed.",

@@ -107,6 +107,7 @@ def confirm_part(
     say(
         f"Training it with {count} fresh seeds, to compare it with the baseline on the test rows. "
         f"They are then used {looks} times, and every interval of this study allows for that."
+        + ("" if count >= plan.fewest else f" To prove a gain there, it takes {plan.fewest} seeds.")
     )
     tested = score_on_test(study, evidence, config, engine, wanted, count, folder, say)
     again = tested.get(baseline.number)

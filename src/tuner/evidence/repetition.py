@@ -85,11 +85,22 @@ def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
     try:
         for name, there, here in pairs:
             # Stored as JSON, which tells every float apart, and knows no tuples.
-            if there != json.loads(json.dumps(here)):
-                return f"{name}: {there} stored, {here} now"
+            now = json.loads(json.dumps(here))
+            if there != now:
+                was, now = _where_they_differ(there, now)
+                return f"{name}: {was} stored, {now} now"
     except ALTERED as error:
         return unreadable(error)
     return None
+
+
+def _where_they_differ(there: Any, here: Any) -> tuple[Any, Any]:
+    """Return both; of two mappings only what is not in both."""
+    if not (isinstance(there, dict) and isinstance(here, dict)):
+        return there, here
+    alike = {name for name in there.keys() & here.keys() if there[name] == here[name]}
+    was, now = ({n: v for n, v in one.items() if n not in alike} for one in (there, here))
+    return was, now
 
 
 def _untrained(config: StudyConfig, trial: FrozenTrial) -> Iterator[tuple[str, Any, Any]]:

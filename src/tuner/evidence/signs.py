@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import metric_of
 from tuner.search.scoring import counts
-from tuner.study.design import folds_trained
+from tuner.study.design import folds_trained, rows_validated
 from tuner.study.schema import ARM
 
 if TYPE_CHECKING:
@@ -73,12 +73,11 @@ def curve_of(
     diverged = trial.user_attrs.get("diverged", False)
     if not points and not diverged:
         return None
-    sizes = facts["data"]["sizes"]
     folds = folds_trained(facts, arm=ARM in trial.user_attrs and not of_score)
     return Curve(
         points=points,
         metric=metric,
-        validation_rows=sizes["validation"] * folds,
+        validation_rows=rows_validated(facts, folds),
         trivial=trivial,
         trivial_loss=facts["trivial"]["loss"],
         diverged=diverged,

@@ -234,6 +234,11 @@ def setting(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def assignments(values: Mapping[str, Any]) -> str:
+    """Write a configuration as --try takes it."""
+    return ",".join(f"{name}={value}" for name, value in values.items())
+
+
 def code(text: str, limit: int = 300) -> str:
     """Write text of a user as one code span, in which no Markdown takes effect."""
     line = " ".join(text.split())

@@ -191,12 +191,17 @@ class Budget:
         study.set_user_attr(ALLOWED, {**allowed, "models": 0 if as_planned else models})
         if as_planned:
             return None
-        self.say(
-            f"{in_words(max(0.0, left))} are left of {in_words(self.seconds)}: that is enough for "
-            f"one look at {models} models an arm, where two looks at up to {self.models} were "
-            "planned."
-        )
+        self.say(self._one_look(models, left))
         return models
+
+    def _one_look(self, models: int, left: float) -> str:
+        """Say why there is one look, and how many models an arm it has."""
+        looks = f"one look at {models} models an arm"
+        planned = f"where two looks at up to {self.models} were planned."
+        whole = in_words(self.seconds)
+        if left <= 0:
+            return f"The time budget of {whole} is used up, so {looks} is taken, {planned}"
+        return f"The rest of {whole}, {in_words(left)}, is enough for {looks}, {planned}"
 
     def _confirmations(
         self,

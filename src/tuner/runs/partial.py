@@ -16,6 +16,7 @@ from tuner.evidence.parts import judge_part
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.report.sections.part import part_in_words
 from tuner.runs.holding import at_work
+from tuner.runs.publishing import write_and_publish
 from tuner.study.arms import arms_of, why_no_changes
 from tuner.study.schema import ABLATION
 from tuner.study.store import is_read_only
@@ -117,7 +118,8 @@ def confirm_partial(
         told = f"It is not confirmed: {why_not}."
         tell(told)
         return Confirmed(None, told)
-    whole = workplace.confirmation(folder_name(study.study_name, FOR_FOLDER))
+    name = folder_name(study.study_name, FOR_FOLDER)
+    whole = workplace.confirmation(name)
     folder = whole / "part"  # beside the weights of a confirmation that has another look to come
     with at_work(workplace, study.study_name), closing(InProcessEngine()) as engine:
         found = confirm_part(
@@ -133,6 +135,7 @@ def confirm_partial(
         shutil.rmtree(folder, ignore_errors=True)  # scored, and the scores are stored
         with suppress(OSError):  # it is not there, or has other weights
             whole.rmdir()
+        write_and_publish(study, workplace, workplace.report(name), tell)
     facts = judge_part(study, name_of_part(partial.configuration), found)
     words = part_in_words(config.case.metric, facts)
     tell(words)

@@ -105,6 +105,15 @@ class Design:
 KEPT = ("folds_in_search", "race")
 
 
+def rows_validated(facts: Mapping[str, Any], folds: int) -> int:
+    """Return how many rows the scores of so many folds are of: no row is held out twice.
+
+    The first fold, whose rows a study keeps, may have one more than others.
+    """
+    sizes = facts["data"]["sizes"]
+    return min(int(sizes["validation"]) * folds, int(sizes["development"]))
+
+
 def folds_trained(facts: Mapping[str, Any], *, arm: bool) -> int:
     """Return on how many folds a trial of this study was trained: baseline and recipe on all."""
     k: int = facts["data"]["sizes"].get("folds", 1)

@@ -41,6 +41,7 @@ from tuner.study.schema import (
     IMPORTANCE,
     MISTAKES,
     OPENINGS,
+    PARENT,
     PLACEBO,
     REMARKS,
     SESSIONS,
@@ -114,6 +115,7 @@ def _made_of(
         "has_recipe": bool(made.get("recipe", True)),
         "made_up": made.get("made_up", False),
         "data": made["data"],
+        "shuffled": made.get("shuffled", False),
         "remarks": attributes.get(REMARKS, []),
         "changes_accepted": attributes.get(CHANGES, []),
         "metric": {"name": made["metric"], "direction": made["direction"]},
@@ -131,6 +133,7 @@ def _search(attributes: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> dic
     """Return how the search went."""
     return {
         "trials": counts(trials),
+        "parent": attributes.get(PARENT),
         "tries": tries_of(trials),
         "guesses": guesses_of(trials),
         "stopped": attributes.get(STOPPED),

@@ -181,7 +181,9 @@ def _plan(facts: Facts) -> Facts | None:
 
 def _nothing_compared(facts: Facts) -> str:
     pair = facts["comparison"]["best_vs_baseline"]
-    if pair and pair["same_trial"]:
+    if facts.get("shuffled"):
+        told = phrase("No: on shuffled targets nothing is better than anything else.")
+    elif pair and pair["same_trial"]:
         told = phrase("No: the best trial is the baseline itself.")
     elif not facts["arms"]:
         told = phrase("This is not known yet: no trial is complete.")

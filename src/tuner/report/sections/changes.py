@@ -70,7 +70,7 @@ def ablate_command(facts: Facts) -> str:
 
 def _not_measured(facts: Facts) -> str:
     arms = facts["arms"]
-    if not {"baseline", "best"} <= arms.keys():
+    if not {"baseline", "best"} <= arms.keys() or facts.get("shuffled"):
         return ""
     if arms["baseline"]["trial"] == arms["best"]["trial"]:
         return ""

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 def chosen_arm(facts: Facts) -> str | None:
     """Return the arm to use: one that is proven better, else the baseline.
 
-    Without a confirmation it is the best of the search; None while there is no complete trial, and
-    where all models that were trained are over a limit.
+    Without a confirmation it is the best of the search; None while there is no complete trial,
+    where all models that were trained are over a limit, and where targets were shuffled.
     """
     arms, compared = facts["arms"], facts["comparison"]
-    if "best" not in arms:
+    if "best" not in arms or facts.get("shuffled"):
         return None
     if compared["best_vs_baseline"] is None:
         return "best"
@@ -39,6 +39,8 @@ def chosen_arm(facts: Facts) -> str | None:
 def reason(facts: Facts) -> str:
     """Say which arm to use, and why."""
     arm = chosen_arm(facts)
+    if facts.get("shuffled"):
+        return phrase("Nothing: the models of a placebo have learned shuffled targets.")
     if arm is None and facts["arms"]:
         return phrase(
             "No model that was trained is within the limits of the study, so there is nothing to "

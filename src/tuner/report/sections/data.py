@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
+IN_TIME = "TimeFolds"  # a split scheme; to import the class would import PyTorch
 MOST_COLUMNS = 60
 MOST_SAID = 600  # letters
 # What stores of earlier versions hold, so that the catalogues have it.
@@ -79,7 +80,7 @@ def data_section(facts: Facts) -> str:
         return f"{phrase('## What data was it?')}\n\n" + "\n".join(lines)
     lines = [
         f"- {code(data['name'])}: {code(known(data['source'], DATA))}",
-        _split(sizes),
+        _split(sizes, in_time=(data.get("validation") or {}).get("kind") == IN_TIME),
         *_opened(facts),
     ]
     if target := data.get("target"):
@@ -103,13 +104,25 @@ def data_section(facts: Facts) -> str:
     return f"{heading}\n\n" + "\n".join(lines) + _columns(data) + _inspection(data)
 
 
-def _split(sizes: Facts) -> str:
+def _split(sizes: Facts, *, in_time: bool) -> str:
+    """Say how many rows there are, and how many a fold has.
+
+    Args:
+        in_time: each fold trains on all rows before those that it validates on.
+    """
     told = {
         "development": count(sizes["development"], "development row"),
         "training": sizes["training"],
         "validation": sizes["validation"],
         "test": count(sizes["test"], "test row"),
     }
+    if in_time:
+        return phrase(
+            "- {development} in the order of time ({folds} folds: each validates on about "
+            "{validation:,}, and trains on all before them; the first on {training:,}), {test}",
+            **told,
+            folds=sizes["folds"],
+        )
     if sizes.get("folds", 1) > 1:
         return phrase(
             "- {development} ({folds} folds, each with {training:,} to train and {validation:,} to "

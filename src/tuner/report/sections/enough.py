@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.language import nphrase, phrase, said
+from tuner.language import nphrase, phrase
 from tuner.report.recalling import recalled
 from tuner.report.scored import metric_in
 from tuner.report.sections.guesses import guesses_in_words, is_guess
@@ -14,6 +14,7 @@ from tuner.report.sections.placebo import placebo_in_words
 from tuner.report.sections.pruning import pruning_cost
 from tuner.report.wording import (
     arm_word,
+    assignments,
     code,
     count,
     duration,
@@ -27,6 +28,8 @@ from tuner.report.wording import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from tuner.case.metric import Metric
 
     Facts = Mapping[str, Any]
 
@@ -46,6 +49,7 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
     pictures = [f"![{captions[name]}]({name})" for name in plots if name in captions]
     lines = [
         _trials(facts),
+        _taken_over(facts),
         _stopped(facts),
         _best(facts),
         _guesses(facts),
@@ -103,11 +107,25 @@ def _trials(facts: Facts) -> str:
         )
     if trials["unfinished"]:
         line = phrase(
-            "{line}; {count} more not finished: the study was interrupted, or is running now",
+            "{line}; {count} more not finished: the search was stopped, or is running now",
             line=line,
             count=trials["unfinished"],
         )
     return line
+
+
+def _taken_over(facts: Facts) -> str:
+    """Say how many trials were trained in another study; empty where all are its own."""
+    parent = facts.get("parent")
+    if not parent:
+        return ""
+    return nphrase(
+        "- {count} of these trials was taken over from study {name} (`--from`)",
+        "- {count} of these trials were taken over from study {name} (`--from`)",
+        parent["taken"],
+        count=parent["taken"],
+        name=code(parent["study"]),
+    )
 
 
 def _stopped(facts: Facts) -> str:
@@ -209,27 +227,31 @@ def _tries(facts: Facts) -> list[str]:
     metric = metric_in(facts)
     lines = []
     for one in facts.get("tries") or []:
-        typed = ",".join(f"{name}={value}" for name, value in one["values"].items())
-        state = said("complete") if one["state"] == "complete" else said("pruned")
-        came_to = phrase("{state} before its end", state=state)
-        if one["state"] == "fail":
-            came_to = phrase("failed")
-        elif one["state"] in {"waiting", "running"}:
-            came_to = phrase("not finished yet")
-        elif one["score"] is not None:
-            (score,) = means_and_stds(metric, [{"mean": one["score"], "std": None}])
-            came_to = phrase(
-                "validation {metric} {score}", metric=title_in_words(metric.title), score=score
-            )
+        typed = assignments(one["values"])
         lines.append(
             phrase(
                 "- Your own configuration, trial {trial} ({typed}): {came_to}",
                 trial=one["trial"],
                 typed=code(typed),
-                came_to=came_to,
+                came_to=_came_to(metric, one),
             )
         )
     return lines
+
+
+def _came_to(metric: Metric, tried: Facts) -> str:
+    """Say how a trial ended; the score of one that was pruned is not what it would have come to."""
+    if tried["state"] == "fail":
+        return phrase("failed")
+    if tried["state"] in {"waiting", "running"}:
+        return phrase("not finished yet")
+    if tried["score"] is None:
+        return phrase("pruned before its first score")
+    (score,) = means_and_stds(metric, [{"mean": tried["score"], "std": None}])
+    told = {"metric": title_in_words(metric.title), "score": score}
+    if tried["state"] == "pruned":
+        return phrase("pruned (ended early) at validation {metric} {score}", **told)
+    return phrase("validation {metric} {score}", **told)
 
 
 def _seed(facts: Facts) -> str:

@@ -29,6 +29,7 @@ from tuner.report.wording import (
     shell,
     table,
 )
+from tuner.study.schema import AcceptedChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +99,16 @@ def _remarks(facts: Facts) -> str:
 
 
 def _in_words(change: Any) -> str:
+    """Say what has changed; earlier versions kept it in forms of their own."""
+    if isinstance(change, dict) and AcceptedChange.__required_keys__ <= change.keys():
+        what, was, now = (code(str(change[name])) for name in ("what", "was", "now"))
+        return phrase(
+            "{what} was {was}, and is {now} since {when}",
+            what=what,
+            was=was,
+            now=now,
+            when=change["when"],
+        )
     if isinstance(change, dict):
         return ", ".join(f"{name} {code(str(value))}" for name, value in change.items())
     return code(str(change))

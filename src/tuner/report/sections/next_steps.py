@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 def next_section(facts: Facts) -> str:
     """Return the section: numbered steps, each with the command or the place to change."""
-    steps = [
+    steps = [] if facts.get("shuffled") else _steps(facts)
+    if not steps:
+        steps = [_nothing(facts)]
+    numbered = "\n".join(f"{place}. {step}" for place, step in enumerate(steps, 1))
+    heading = phrase("## What should I try next?")
+    return f"{heading}\n\n{numbered}"
+
+
+def _steps(facts: Facts) -> list[str]:
+    return [
         *_finish(facts),
         *_wider_ranges(facts),
         *_measure(facts),
@@ -32,13 +41,14 @@ def next_section(facts: Facts) -> str:
         *_search(facts),
         *_data(facts),
     ]
-    if not steps:
-        steps = [
-            phrase("Nothing is left to fix in this search. Use the model, or try it on new data.")
-        ]
-    numbered = "\n".join(f"{place}. {step}" for place, step in enumerate(steps, 1))
-    heading = phrase("## What should I try next?")
-    return f"{heading}\n\n{numbered}"
+
+
+def _nothing(facts: Facts) -> str:
+    if facts.get("shuffled"):
+        return phrase(
+            "Nothing here. The report of the study that it was made of says what it shows."
+        )
+    return phrase("Nothing is left to fix in this search. Use the model, or try it on new data.")
 
 
 def _finish(facts: Facts) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, phrase
 from tuner.report.scored import metric_in
-from tuner.report.sections.sureness import by_so_many, seeds_per_arm
+from tuner.report.sections.sureness import by_so_many, fewest_seeds, seeds_per_arm
 from tuner.report.wording import (
     as_clause,
     between,
@@ -69,7 +69,20 @@ def part_in_words(metric: Metric, found: Facts) -> str:
             "({sure}).",
             **told,
         )
+        text = joined(text, _too_few(over))
     return text if rest is None else joined(text, _rest_in_words(metric, rest))
+
+
+def _too_few(over: Facts) -> str:
+    """Say why nothing could be proven, where that is so; the interval may exclude zero yet."""
+    fewest = fewest_seeds(over)
+    if over["n"] >= fewest:
+        return ""
+    return phrase(
+        "Fewer than {fewest} seeds cannot tell a gain from chance; {with_more}.",
+        fewest=fewest,
+        with_more=phrase("run again with `--seeds {fewest}` or more", fewest=fewest),
+    )
 
 
 def _rest_in_words(metric: Metric, rest: Facts) -> str:
@@ -90,7 +103,9 @@ def _rest_in_words(metric: Metric, rest: Facts) -> str:
 def _sure(metric: Metric, pair: Facts) -> str:
     seeds = seeds_per_arm(pair)
     if not pair["interval"]:
-        return phrase("{seeds}; fewer than 6 prove nothing", seeds=seeds)
+        return phrase(
+            "{seeds}; fewer than {fewest} prove nothing", seeds=seeds, fewest=fewest_seeds(pair)
+        )
     low, high = pair["interval"]
     decimals = decimals_of_differences(metric, (high - low) / 2)
     return phrase(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, nphrase, phrase
 from tuner.report.scored import metric_in
-from tuner.report.wording import code, count, difference, listed
+from tuner.report.wording import assignments, code, count, difference, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,13 +39,13 @@ def _cost(facts: Facts, found: Facts) -> str:
             "again.",
             trial=top["trial"],
             by=difference(metric_in(facts), abs(top["score"] - found["best_of_search"])),
-            option=code("--try " + _typed(top["values"])),
+            option=code("--try " + assignments(top["values"])),
         )
     if better := found["candidates"]["trials"]:
         return nphrase(
             "**Pruning cost the race {count:,} candidate, not the best.** Trial {numbers} would "
             "have been among the {candidates} candidates, and behind the best of the search.",
-            "**Pruning cost the race {count:,} candidates, not the best.** Trial {numbers} would "
+            "**Pruning cost the race {count:,} candidates, not the best.** Trials {numbers} would "
             "have been among the {candidates} candidates, and behind the best of the search.",
             len(better),
             count=len(better),
@@ -91,12 +91,11 @@ def _differing(found: Facts) -> str:
     numbers = [str(one["trial"]) for one in found["trials"] if one["differs"]]
     if not numbers:
         return ""
-    return phrase(
+    return nphrase(
         "Trial {numbers} did not begin as it did in the search, so this study does not repeat bit "
         "for bit here.",
+        "Trials {numbers} did not begin as they did in the search, so this study does not repeat "
+        "bit for bit here.",
+        len(numbers),
         numbers=listed(numbers),
     )
-
-
-def _typed(values: Facts) -> str:
-    return ",".join(f"{name}={value}" for name, value in values.items())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.reference import as_words
 from tuner.language import phrase
 from tuner.naming import option_words
-from tuner.report.wording import count, in_a_row, shell
+from tuner.report.wording import assignments, code, count, in_a_row, shell
 from tuner.study.dashboard import dashboard_command
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ def repeat_section(facts: Facts) -> str:
     browse = dashboard_command(facts["storage"], facts["artifacts"], facts["where"])
     parts = [
         phrase("## How can I repeat it?"),
-        _how_alike(facts),
-        shell(repeat_command(facts)),
+        *_again(facts),
         phrase("To browse every trial:"),
         shell(browse),
         _machine(facts),
@@ -33,8 +32,34 @@ def repeat_section(facts: Facts) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _how_alike(facts: Facts) -> str:
-    """Say whether the command makes the same study."""
+def _again(facts: Facts) -> list[str]:
+    """Say what makes the study again, and how like it that is."""
+    if facts.get("shuffled"):
+        return [
+            phrase(
+                "A placebo is made again with its study: make that again, then run `tuner placebo` "
+                "for it, with as many `--trials`."
+            )
+        ]
+    return [_only_similar(facts) or _the_same(facts), shell(repeat_command(facts))]
+
+
+def _the_same(facts: Facts) -> str:
+    if parent := facts.get("parent"):
+        return phrase(
+            "This command makes the same study again, under another name and beside study "
+            "{parent}, with whose trials it begins. While that study has the trials that it had, "
+            "it gives the same scores, on a machine and versions like these: bit for bit.",
+            parent=code(parent["study"]),
+        )
+    return phrase(
+        "This command makes the same study again, in a folder of its own. On a machine and "
+        "versions like these it gives the same scores, bit for bit."
+    )
+
+
+def _only_similar(facts: Facts) -> str:
+    """Say why no command makes the same study again; empty where one does."""
     if facts["order"] == "arrival" and (facts["manifest"]["workers"] or 1) > 1:
         return phrase(
             "This command makes a similar study, not the same one: with `--order arrival` the "
@@ -48,10 +73,30 @@ def _how_alike(facts: Facts) -> str:
             "run beside it have shown by then.",
             numbers=_several([str(number) for number in numbers]),
         )
-    return phrase(
-        "This command makes the same study again, in a folder of its own. On a machine and "
-        "versions like these it gives the same scores, bit for bit."
-    )
+    if facts["limits"] and facts["limits"]["limits"].get("latency_ms") is not None:
+        return phrase(
+            "This command makes a similar study, not the same one: the time for one row is "
+            "measured again, so it may leave out other configurations."
+        )
+    if facts.get("changes_accepted"):
+        return phrase(
+            "This command makes a similar study, not the same one: this study was continued after "
+            "a change (`--accept-changes`), and a new one begins with it."
+        )
+    if _was_told_later(facts):
+        return phrase(
+            "This command makes a similar study, not the same one: this study was told to `--try` "
+            "a configuration when it had begun, and a new one begins with it."
+        )
+    return ""
+
+
+def _was_told_later(facts: Facts) -> bool:
+    """Whether a configuration of a person's own came in a later run than the first."""
+    first, *later = facts["sessions"] or [{}]
+    words = shlex.split(first.get("command") or "")
+    told_at_once = sum(word.partition("=")[0] == "--try" for word in words)
+    return bool(later) and told_at_once < len(facts.get("tries") or ())
 
 
 def _way(plan: Facts) -> str:
@@ -66,9 +111,14 @@ def _several(names: Sequence[str]) -> str:
 
 
 def repeat_command(facts: Facts) -> str:
-    """Return the command that makes the same study in an empty folder, workers included."""
-    elsewhere = ("--storage", "--home", "--timeout", "--budget", "--seeds", "--workers")
-    words = _without(_words(facts), elsewhere)
+    """Return the command that makes the same study in an empty folder, workers included.
+
+    One that begins with trials of another study has to be made beside that, under another name.
+    """
+    here = ("--storage", "--home", "--timeout", "--budget", "--seeds", "--workers", "--try")
+    words = [word for word in _without(_words(facts), here) if word != "--accept-changes"]
+    for one in facts.get("tries") or ():
+        words += option_words("--try", assignments(one["values"]))
     limited = facts["outlook"]["more_trials"] == "limited"
     if not facts["stopped"] or facts["budget"] or limited:
         words = [*_without(words, ("--trials",)), "--trials", str(facts["trials"]["total"] or 1)]
@@ -82,6 +132,10 @@ def repeat_command(facts: Facts) -> str:
         words += ["--seeds", str(confirmation["fewest"])]
     if workers := facts["manifest"]["workers"]:
         words += ["--workers", str(workers)]
+    if facts.get("parent"):
+        words = _without(words, ("--name",))
+        words += [*shlex.split(facts["where"]), *option_words("--name", f"{facts['study']}-again")]
+        return shlex.join(words)
     return shlex.join([*words, "--home", ELSEWHERE])
 
 

@@ -112,12 +112,13 @@ def _of_validation(facts: Facts) -> str:
     shown = facts["arms"][next(iter(facts["arms"]))]["validation"]
     if not _is_of_few_folds(facts) or shown.get("standard_error") is None:
         return phrase(
-            "- *Validation*: the mean over the last tenth of the training. These scores picked the "
-            "best, so **they are optimistic**."
+            "- *Validation*: the mean over the tenth of the training that ends with the epoch that "
+            "was kept. These scores picked the best, so **they are optimistic**."
         )
     return phrase(
-        "- *Validation*: the mean over the last tenth of the training on {folds}, {rows:,} rows, ± "
-        "its standard error. These scores picked the best, so **they are optimistic**.",
+        "- *Validation*: the mean over the tenth of the training that ends with the epoch that was "
+        "kept, on {folds}, {rows:,} rows, ± its standard error. These scores picked the best, so "
+        "**they are optimistic**.",
         folds=folds_of_search(facts),
         rows=shown["rows"],
     )

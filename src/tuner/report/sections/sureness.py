@@ -236,6 +236,10 @@ def _why_not_proven(facts: Facts, pair: Facts) -> str:
 
 def _why_unsure(facts: Facts) -> str:
     arms, unfinished = facts["arms"], facts["trials"]["unfinished"]
+    if facts.get("shuffled"):
+        return phrase(
+            "what it finds is luck. Its test split stays closed, and there is nothing to confirm."
+        )
     if "baseline" not in arms:
         more = phrase("Run the same command again to continue.") if unfinished else ""
         return joined(phrase("there is nothing to compare with yet."), more)

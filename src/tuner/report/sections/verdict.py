@@ -30,6 +30,11 @@ MOST_NAMED = 4  # changes in a sentence
 def verdict(facts: Facts) -> str:
     """Say in one sentence whether tuning has paid."""
     arms, pair = facts["arms"], facts["comparison"]["best_vs_baseline"]
+    if facts.get("shuffled"):
+        return phrase(
+            "No verdict: this is a placebo, a search on shuffled targets, where there is nothing "
+            "to find."
+        )
     if not arms:
         return phrase("No verdict yet: {trials}, none of them complete.", trials=_trials(facts))
     if "baseline" not in arms:
@@ -148,6 +153,8 @@ def of_the_gain(share: float) -> str:
 
 def is_unconfirmed(facts: Facts) -> bool:
     """Whether a confirmation would add something."""
+    if facts.get("shuffled"):
+        return False
     compared = facts["comparison"]["best_vs_baseline"]
     return {"baseline", "best"} <= facts["arms"].keys() and compared is None
 
