@@ -271,6 +271,7 @@ MISTAKEN: dict[str, tuple[dict[str, Any], str]] = {
     "budget below zero": ({"budget": -1}, "budget is -1; it takes a number of seconds"),
     "timeout": ({"timeout": float("nan")}, "timeout is nan; it takes a number of seconds"),
     "max_parameters": ({"max_parameters": 0.5}, "max_parameters is 0.5; it takes a whole number"),
+    "home": ({"home": TINY}, "home is '.*tiny.py', which is a file; name a folder"),
     "max_cost": ({"max_cost": "x"}, "max_cost is 'x'; it takes a number above zero"),
 }
 

@@ -196,5 +196,12 @@ def list_studies(*, home: str | Path | None = None, storage: str | None = None) 
 
 
 def workplace(home: str | Path | None, storage: str | None) -> Workplace:
-    """Return the workplace of these studies."""
+    """Return the workplace of these studies.
+
+    Raises:
+        UsageError: the home folder is a file.
+        StoreError: the URL names no database.
+    """
+    if home is not None and Path(home).is_file():
+        raise UsageError(f"home is {str(home)!r}, which is a file; name a folder")
     return Workplace.at(None if home is None else Path(home), storage)
