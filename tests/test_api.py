@@ -58,3 +58,14 @@ def test_importing_tuner_imports_nothing_heavy() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "set()"
+
+
+def test_using_tuner_for_the_first_time_draws_no_number_of_the_callers() -> None:
+    program = "import random; before = random.getstate(); import tuner; tuner.run_study"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{program}; print(random.getstate() == before)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.strip() == "True"

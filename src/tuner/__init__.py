@@ -6,6 +6,8 @@ imported when it is first used, so `import tuner` costs nothing.
 
 from __future__ import annotations
 
+import random
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +91,19 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     if name in _HOME_OF:
-        return getattr(import_module(_HOME_OF[name]), name)
+        return getattr(_imported(_HOME_OF[name]), name)
     raise AttributeError(f"module 'tuner' has no attribute {name!r}")
+
+
+def _imported(module: str) -> Any:
+    """Import a module; what libraries draw at random as they are imported, the caller has still."""
+    if module in sys.modules:  # or on its way there, in another thread
+        return import_module(module)
+    before = random.getstate()
+    try:
+        return import_module(module)
+    finally:
+        random.setstate(before)
 
 
 def __dir__() -> list[str]:

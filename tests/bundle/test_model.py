@@ -16,6 +16,7 @@ from tests.runs.test_metrics import NUMBERS, run
 from tuner.bundle.bundle import open_bundle
 from tuner.bundle.files import reader_of
 from tuner.bundle.prediction import predict, predict_files, predict_tables
+from tuner.commands.predict import main
 from tuner.errors import BundleError, CaseError, UsageError
 from tuner.workplace import Workplace
 
@@ -156,6 +157,22 @@ def test_of_a_data_frame_columns_are_taken_by_their_names(bundles: Any) -> None:
 def test_other_rows_are_refused(bundles: Any, name: str, rows: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         opened(bundles, name)[0].predict(rows)
+
+
+def test_code_that_has_changed_since_the_model_was_saved_is_told(
+    bundles: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, file = bundles["classes"]
+    text = Path(file).read_text(encoding="utf-8")
+    same, other = tmp_path / "same.py", tmp_path / "other.py"
+    same.write_text(f"{text}\n# a comment\n", encoding="utf-8")
+    other.write_text(f"{text}\nSCALE = 2\n", encoding="utf-8")
+    tuner.load(folder, same)
+    with pytest.warns(UserWarning, match=r"code of its case has changed .*, in other.py"):
+        tuner.load(folder, other)
+    for path, is_told in ((same, False), (other, True)):
+        main([str(folder), str(csv_of(tmp_path)), "--case", str(path)])
+        assert ("the code of its case has changed" in capsys.readouterr().err) is is_told
 
 
 def test_a_bundle_that_cannot_be_used_is_refused(bundles: Any, tmp_path: Path) -> None:

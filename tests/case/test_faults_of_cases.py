@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
+from torch import nn
 
 from tests.making import TINY
 from tuner.case.contract import Case, Hyperparameters
@@ -48,6 +51,41 @@ def own_case(**changes: Any) -> Case:
 def test_a_field_that_is_not_a_scalar_is_refused(value: object) -> None:
     with pytest.raises(CaseError, match=r"recipe\.width is a .* bool, int, float or str"):
         own_case(recipe=Own(width=value))
+
+
+class Activation(StrEnum):
+    RELU = "relu"
+
+
+class Depth(Enum):
+    SHALLOW = 1
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        (Activation.RELU, "Keep its value, 'relu'"),
+        (Depth.SHALLOW, "Keep its value, 1"),
+        (np.int64(8), r"Write int\(...\)"),
+        ((8, 16), "width_0, width_1"),
+        (nn.ReLU, "Keep its name as text"),
+    ],
+)
+def test_a_value_that_a_study_cannot_keep_is_met_with_what_to_write(
+    value: object, advice: str
+) -> None:
+    with pytest.raises(CaseError, match=f"baseline.width is a .*{advice}"):
+        own_case(baseline=Own(width=value))
+    plain = getattr(value, "value", 8)
+    case = own_case(
+        baseline=Own(width=plain), recipe=Own(width=plain), suggest=lambda _: Own(width=value)
+    )
+    with pytest.raises(CaseError, match=f"suggest returns what cannot be kept: .*{advice}"):
+        check_arms(case)
+
+
+def test_a_number_of_numpys_that_is_a_float_is_one() -> None:
+    check_arms(own_case(suggest=lambda _: Own(learning_rate=np.float64(1e-3))))
 
 
 def test_fields_of_a_class_without_the_decorator_are_refused() -> None:

@@ -77,6 +77,7 @@ def test_targets_name_classes(development: list[int], test: list[int], says: str
 
 GREY = {"pixels": PIXELS, "classes": ("no", "yes")}
 TABLE = {"columns": ("x", "y")}
+FOUR_CHANNELS = {**GREY, "pixels": PixelStatistics(mean=(0.5,) * 4, std=(0.5,) * 4)}
 GREY_ROWS = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
 TWO_CLASSES = torch.tensor([0, 1, 0, 1])
 NUMBERS = torch.zeros(4, 1)
@@ -97,8 +98,16 @@ FOUR = torch.arange(4, dtype=torch.float64)[:, None]
         (torch.zeros(4, 3), NUMBERS, TABLE, "`columns` has 2 names; give a name to each"),
         (torch.zeros(4, 2), NUMBERS, {"columns": ("x", "x")}, "columns has a name twice: x"),
         (torch.zeros(4, 2).half(), NUMBERS, TABLE, "features are torch.float16; without `pix"),
-        (torch.zeros(4, 2) / 0, NUMBERS, TABLE, "a feature is not finite"),
-        (torch.zeros(4, 2), NUMBERS / 0, TABLE, "a target is not finite"),
+        (torch.zeros(4, 2) / 0, NUMBERS, TABLE, "a feature is not finite: row 0 .* has nan at col"),
+        (
+            torch.tensor([[0.0, 1.0], [2.0, 3.0], [4.0, torch.inf], [5.0, 6.0]]),
+            NUMBERS,
+            TABLE,
+            r"not finite: row 2 \(the first is 0\) has inf at column y",
+        ),
+        (torch.zeros(4, 2), NUMBERS / 0, TABLE, "a target is not finite: row 0 .* at place 0"),
+        (torch.zeros(4, 2), NUMBERS.expand(4, 2), TABLE, "one number of a row, so make a study of"),
+        (GREY_ROWS.expand(4, 4, 2, 2), TWO_CLASSES, FOUR_CHANNELS, "as they are: raw=True"),
         (torch.zeros(4, 2), NUMBERS[:, 0], TABLE, r"shape \(4,\); without class names"),
         (torch.zeros(4, 2), TWO_CLASSES, TABLE, "targets are torch.int64 of shape"),
         (torch.zeros(4, 2), NUMBERS, TABLE, "all development rows have the same target"),
@@ -285,3 +294,11 @@ def test_rows_that_are_no_tensor_are_named(part: str, given: Any) -> None:
     kind = type(given).__name__
     with pytest.raises(DataError, match=rf"Examples: {part} is .* {kind}; give a tensor"):
         Examples(**{**parts, part: given})
+
+
+def test_features_of_several_parts_are_told_what_to_do() -> None:
+    parts: Any = {"ids": torch.zeros(4, 2), "numbers": torch.zeros(4, 3)}
+    with pytest.raises(
+        DataError, match=r"type dict; give a tensor of all parts side by side \(torch.cat\)"
+    ):
+        Examples(features=parts, targets=NUMBERS)

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
@@ -323,6 +324,28 @@ def test_fits_of_one_process_draw_what_each_would_alone(job: Job, tmp_path: Path
             engine.start(key, own)
         found = {key: drain(engine, key)[:-1] for key in jobs}
     assert found == {key: list(run(own)) for key, own in jobs.items()}
+
+
+def test_fits_of_several_engines_in_one_process_draw_what_each_would_alone(
+    job: Job, tmp_path: Path
+) -> None:
+    file = tmp_path / "draws.py"
+    file.write_text(DRAWS)
+    jobs = [replace(rerun(job, seed=key), case=str(file), source=None) for key in range(3)]
+    alone = [list(run(own)) for own in jobs]
+
+    def trained(own: Job) -> list[Event]:
+        with closing(InProcessEngine()) as engine:
+            engine.start(0, own)
+            return drain(engine, 0)[:-1]
+
+    with closing(InProcessEngine()) as one, closing(InProcessEngine()) as other:
+        one.start(0, jobs[0])
+        other.start(0, jobs[1])
+        by_turns = [(one.next(0, 0.1), other.next(0, 0.1)) for _ in alone[0]]
+    assert [list(points) for points in zip(*by_turns, strict=True)] == alone[:2]
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(trained, jobs)) == alone
 
 
 def test_fits_that_are_lost_together_are_begun_again_one_after_the_other(job: Job) -> None:

@@ -13,7 +13,9 @@ import psutil
 import pytest
 
 from tests.waiting import SECONDS_TO_HANG, has_ended, wait_until
-from tuner.engines.forking import pool
+from tuner.engines.forking import FORKSERVER, pool
+from tuner.engines.processes import ProcessEngine
+from tuner.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,3 +151,21 @@ def _program(text: str, *words: str) -> Iterator[subprocess.Popen[str]]:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
+
+
+def made_in_a_daemon() -> tuple[str, bool]:
+    """What a process of multiprocessing.Pool is told that wants processes of its own."""
+    with pool(2, int) as made:
+        alone = made is None
+    try:
+        ProcessEngine(2)
+    except EngineError as error:
+        return str(error), alone
+    return "nothing", alone
+
+
+def test_a_process_that_may_start_no_others_is_told_what_to_do() -> None:
+    with FORKSERVER.Pool(1) as daemons:
+        told, alone = daemons.apply(made_in_a_daemon)
+    assert "concurrent.futures.ProcessPoolExecutor" in told
+    assert alone

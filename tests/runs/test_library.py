@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,20 @@ def test_a_failed_call_leaves_the_process_as_it_was(own_workplace: Path) -> None
     with pytest.raises(UsageError, match="no metric"):
         tuner.run_study(TINY, metric="acuracy", workers=1)
     assert state() == before
+
+
+def test_studies_in_threads_are_what_each_is_alone(own_workplace: Path) -> None:
+    home, before = own_workplace / "of threads", state()
+
+    def search(number: int) -> tuner.Study:
+        return tuner.run_study(
+            TINY, name=f"study {number}", trials=4, seeds=0, workers=1, home=home
+        )
+
+    with ThreadPoolExecutor(3) as threads:
+        studies = list(threads.map(search, range(3)))
+    assert state() == before
+    assert [study.verify() for study in studies] == [True] * 3
 
 
 @pytest.mark.slow
@@ -243,3 +258,47 @@ def test_a_loop_is_searched_as_a_case_is(here: Path) -> None:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+MISTAKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "fix": ({"fix": ["width=9"]}, r"fix is \['width=9'\]; it takes values by name"),
+    "tries, one alone": ({"tries": {"width": 9}}, r"tries is {'width': 9}; it takes a list"),
+    "tries": ({"tries": ["width=9"]}, "one of tries is 'width=9'; it takes values by name"),
+    "seed": ({"seed": "a"}, "seed is 'a'; it takes a whole number, 0 to 4294967295"),
+    "seeds": ({"seeds": -1}, "seeds is -1; it takes a whole number, 0 or more"),
+    "workers": ({"workers": "2"}, "workers is '2'; it takes a whole number from 1 on"),
+    "budget": ({"budget": "5m"}, "budget is '5m'; it takes a number of seconds above zero"),
+    "budget below zero": ({"budget": -1}, "budget is -1; it takes a number of seconds"),
+    "timeout": ({"timeout": float("nan")}, "timeout is nan; it takes a number of seconds"),
+    "max_parameters": ({"max_parameters": 0.5}, "max_parameters is 0.5; it takes a whole number"),
+    "home": ({"home": TINY}, "home is '.*tiny.py', which is a file; name a folder"),
+    "max_cost": ({"max_cost": "x"}, "max_cost is 'x'; it takes a number above zero"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKEN)
+def test_an_argument_of_another_kind_is_refused_by_name(name: str, own_workplace: Path) -> None:
+    arguments, message = MISTAKEN[name]
+    with pytest.raises(UsageError, match=message):
+        tuner.run_study(TINY, **arguments)
+
+
+MISTAKEN_CALLS: dict[str, tuple[Callable[[Any], object], str]] = {
+    "arm": (lambda study: study.retrain("bst"), "arm is 'bst'; it takes 'baseline', 'recipe', 'b"),
+    "trial": (lambda study: study.retrain(trial="0"), "trial is '0'; it takes a whole number"),
+    "only": (lambda study: study.retrain(only="width"), r"only is 'width'; it takes a list"),
+    "seed": (lambda study: study.retrain(seed=1.5), "seed is 1.5; it takes a whole number"),
+    "a seed below zero": (lambda study: study.retrain(seed=-1), "seed is -1; it takes a whole"),
+    "models": (lambda study: study.retrain(models="2"), "models is '2'; it takes a whole number"),
+    "rounds": (lambda study: study.ablate(seeds=0), "seeds is 0; it takes a whole number, 1 or"),
+    "budget": (lambda study: study.ablate(budget="5m"), "budget is '5m'; it takes a number of se"),
+    "sample": (lambda study: study.verify(sample=0), "sample is 0; it takes a whole number, 1 or"),
+    "trial again": (lambda study: study.verify(trial="1"), "trial is '1'; it takes a whole number"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKEN_CALLS)
+def test_an_argument_of_another_kind_is_refused_by_a_study(name: str, study: tuner.Study) -> None:
+    call, message = MISTAKEN_CALLS[name]
+    with pytest.raises(UsageError, match=message):
+        call(study)

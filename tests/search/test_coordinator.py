@@ -130,6 +130,21 @@ def test_a_baseline_that_fails_three_times_ends_the_study(tmp_path: Path, url: s
     assert [trial.state for trial in attempts] == [TrialState.FAIL] * 3
 
 
+def test_a_baseline_that_the_machine_lost_is_trained_where_the_total_is_reached(
+    config: StudyConfig, url: str
+) -> None:
+    study, opened = open_as_command(url, "study", config)
+    lost = study.ask()
+    lost.set_user_attr("failure", "its worker was lost twice")
+    study.tell(lost, state=TrialState.FAIL)
+    for _ in range(2):  # the same command again adds nothing
+        Coordinator(Mirror(study), opened, make_engine(1)).search(1)
+        trials = study.get_trials()
+        attempts = [trial.state for trial in trials if trial.user_attrs.get("arm") == "baseline"]
+        assert attempts == [TrialState.FAIL, TrialState.COMPLETE]
+        assert len(trials) == 3  # the recipe was queued before it
+
+
 def failing_case(folder: Path, line: str) -> Path:
     """The tiny case with a `build` that has this line in the place of its MemoryError."""
     text = Path(TINY).read_text(encoding="utf-8")

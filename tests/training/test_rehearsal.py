@@ -142,6 +142,10 @@ BROKEN: dict[str, tuple[Case, str]] = {
         "saved weights cannot be loaded into the model that build makes with another seed",
     ),
     "drawn outside its weights": (with_build(forgetful), "saved and loaded again, the model gives"),
+    "layers without a size": (
+        with_build(lambda: nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(2))),
+        r"layers without a size \(LazyLinear\), .* Have build apply it to one row",
+    ),
     "what cannot be saved": (with_build(lambda: Unsaved(2, 2)), "its weights cannot be saved"),
     "augment": (
         replace(TINY_CASE, augment=lambda rows, *_: rows[:1]),

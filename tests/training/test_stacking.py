@@ -276,6 +276,10 @@ def test_settings_are_part_of_the_layout() -> None:
     assert layout(plain()) == layout(plain())
 
 
+def test_layers_without_a_size_are_not_stacked() -> None:
+    assert layout(nn.Sequential(nn.LazyLinear(5), nn.ReLU(), nn.LazyLinear(1))) is None
+
+
 def test_old_weight_normalisation_is_not_stacked() -> None:
     assert not can_stack(nn.Sequential(old_style(), nn.ReLU()))
 

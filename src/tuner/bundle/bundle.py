@@ -10,6 +10,7 @@ import torch
 from tuner.bundle.interface import Interface
 from tuner.bundle.manifest import WEIGHTS, read_manifest
 from tuner.case.loading import load_named_case
+from tuner.case.source import Source, source_of
 from tuner.case.space import check_inside
 from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, CaseError
@@ -34,6 +35,7 @@ class Bundle:
         manifest: the facts that came with the weights.
         plan: how to compute here, in the precision the model was trained in.
         case: what the model was trained for; it may have a `read` of its own.
+        remark: what a person should know before trusting its answers; None: nothing.
     """
 
     manifest: Mapping[str, Any]
@@ -41,6 +43,7 @@ class Bundle:
     fitted: Fitted
     plan: Plan
     case: Case
+    remark: str | None = None
 
 
 def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
@@ -59,6 +62,7 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
         interface = Interface.read(manifest)
         plan = _plan(manifest["plan"], images=interface.kinds == (torch.uint8,))
         case = load_named_case(manifest["case"], manifest["reference"], case_file)
+        remark = _changes_of_code(manifest, case_file)
         hyperparameters = case.hyperparameters(manifest["hyperparameters"])
         if case.accepts and (wrong := case.accepts(interface.columns)):
             raise BundleError(f"the model of {folder} cannot be used: {wrong}")
@@ -80,7 +84,24 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
     if applied is not None and interface.models > 1:
         applied = of_each(applied, interface.task)
     fitted = Fitted.load(model, folder / WEIGHTS, interface.row, interface.table, applied)
-    return Bundle(manifest, interface, fitted, plan, case)
+    return Bundle(manifest, interface, fitted, plan, case, remark)
+
+
+def _changes_of_code(manifest: Mapping[str, Any], case_file: str | None) -> str | None:
+    """Say which files of the user's have changed since; None: none, or nobody knows.
+
+    The weights may fit a model that computes something else with them, so nothing else would tell.
+    """
+    if case_file is None or "source" not in manifest:  # a bundle of an earlier version has none
+        return None
+    changed = source_of(case_file).changed_since(Source(**manifest["source"]))
+    if not changed:
+        return None
+    return (
+        f"the code of its case has changed since the model was saved, in {', '.join(changed)}. "
+        "Where that is how rows are read or what the model computes, its answers are wrong: use "
+        "the files as they were, or retrain it"
+    )
 
 
 def _built(case: Case, hyperparameters: Hyperparameters, interface: Interface) -> nn.Module:

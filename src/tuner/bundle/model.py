@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -194,4 +195,7 @@ def load(bundle: str | Path, case: str | Path | None = None) -> Model:
         DepotError: S3 cannot be reached.
     """
     with at_hand(bundle) as folder, undisturbed():  # the model is drawn before it is filled
-        return Model(open_bundle(folder, None if case is None else str(case)))
+        opened = open_bundle(folder, None if case is None else str(case))
+        if opened.remark is not None:
+            warnings.warn(f"{bundle}: {opened.remark}", stacklevel=2)
+        return Model(opened)

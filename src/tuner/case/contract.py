@@ -10,11 +10,14 @@ import sys
 import traceback
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
+from enum import Enum
 from inspect import get_annotations
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import METRICS_OF, Metric
 from tuner.errors import CaseError, TunerError
+from tuner.generators import ONE_AT_A_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -290,12 +293,8 @@ class Case:
                 )
         for field in fields(value):
             got = getattr(value, field.name)
-            if not isinstance(got, SCALARS):
-                raise CaseError(
-                    f"case {self.name!r}: {arm}.{field.name} is a {type(got).__name__}, {got!r}; a "
-                    "hyperparameter is a bool, int, float or str. Write a list as several fields, "
-                    f"{field.name}_0, {field.name}_1, ..."
-                )
+            if wrong := fault_of_value(field.name, got):
+                raise CaseError(f"case {self.name!r}: {arm}.{wrong}")
 
     @property
     def metric(self) -> Metric:
@@ -340,7 +339,7 @@ class Case:
         from tuner.data.reading import how_read, witnessed
 
         try:
-            with witnessed() as seen:
+            with ONE_AT_A_TIME, witnessed() as seen:
                 found = self.load(folders)
         except TunerError:
             raise
@@ -370,6 +369,28 @@ class Case:
     def blame(self, error: BaseException) -> str:
         """Say what was raised, and by which line of the case's file."""
         return in_one_line(error, sys.modules[type(self.baseline).__module__].__file__)
+
+
+def fault_of_value(name: str, value: object) -> str | None:
+    """Say why a hyperparameter cannot have a value, and what to write; None: it can.
+
+    A member of an `Enum` is refused even where it is a text or a number as well: a study keeps
+    texts and numbers, and gives them back as such.
+    """
+    if isinstance(value, SCALARS) and not isinstance(value, Enum):
+        return None
+    if isinstance(value, Enum):
+        advice = f"Keep its value, {value.value!r}, and have `build` look the member up"
+    elif isinstance(value, Real):  # of NumPy's
+        advice = "Write int(...) or float(...) around it"
+    elif isinstance(value, list | tuple):
+        advice = f"Write it as several fields, {name}_0, {name}_1, ..."
+    else:
+        advice = "Keep its name as text, and have `build` make it"
+    return (
+        f"{name} is a {type(value).__name__}, {value!r}; a hyperparameter is a bool, int, float or "
+        f"str. {advice}"
+    )
 
 
 def in_one_line(error: BaseException, file: str | None) -> str:

@@ -18,6 +18,7 @@ from tuner.case.outline import contents_of
 from tuner.case.reference import DOORS, door_of, is_file, options_of
 from tuner.case.source import package_of
 from tuner.errors import CaseError, UsageError, unknown_name
+from tuner.generators import ONE_AT_A_TIME
 from tuner.naming import last_words, option_words
 
 
@@ -180,7 +181,8 @@ def import_file(path: Path) -> Any:
     try:
         # Compiled here: bytecode kept on disk is trusted by the second of the last change.
         code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-        exec(code, module.__dict__)  # noqa: S102 - the user names this file to have it run
+        with ONE_AT_A_TIME:  # it may seed a generator and draw its data
+            exec(code, module.__dict__)  # noqa: S102 - the user names this file to have it run
     except (Exception, SystemExit) as error:
         reason = in_one_line(error, str(path))
         if "no known parent package" in reason or "can't resolve package" in reason:

@@ -14,6 +14,7 @@ from optuna.study import create_study
 from optuna.trial import FixedTrial
 
 from tuner.case.assignments import Drawn, parse_assignments
+from tuner.case.contract import fault_of_value
 from tuner.errors import CaseError
 
 if TYPE_CHECKING:
@@ -159,6 +160,9 @@ def check_inside(case: Case, hyperparameters: Hyperparameters, what: str) -> Non
             f"{type(hyperparameters).__name__}, as {what} is"
         )
     given, wanted = asdict(got), asdict(hyperparameters)
+    for name, value in given.items():
+        if fault := fault_of_value(name, value):
+            raise CaseError(f"case {case.name!r}: suggest returns what cannot be kept: {fault}")
     wrong = [name for name in wanted if repr(given[name]) != repr(wanted[name])]
     if got != hyperparameters and wrong:
         listed = ", ".join(f"{name} {given[name]!r} in place of {wanted[name]!r}" for name in wrong)
@@ -183,7 +187,7 @@ def _depends_on_values_alone(case: Case, hyperparameters: Hyperparameters) -> bo
             later = case.suggest(FixedTrial(asdict(hyperparameters), number=LATER))
         except Exception:
             return False
-    return repr(later) == repr(hyperparameters)
+    return bool(later == hyperparameters) or repr(later) == repr(hyperparameters)
 
 
 def parse_fixed(case: Case, assignments: Sequence[str], option: str = "--fix") -> dict[str, Any]:

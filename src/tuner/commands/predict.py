@@ -53,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         with at_hand(arguments.bundle) as folder:
             bundle = open_bundle(folder, arguments.case)
+        if bundle.remark is not None:
+            sys.stderr.write(f"tuner: {bundle.remark}\n")
         read = reader_of(bundle)
         if read is None:
             result = predict_tables(bundle, arguments.inputs, as_json=arguments.json)

@@ -196,7 +196,9 @@ def _images(rows: Examples, pixels: PixelStatistics, columns: tuple[str, ...]) -
     if len(shape) != 4 or shape[1] != channels or channels not in MODES:
         yield (
             f"features have shape {shape}; with {channels} channels in `pixels` they have to have "
-            f"(N, {channels}, H, W), and {' or '.join(map(str, MODES))} channels can be read"
+            f"(N, {channels}, H, W), and {' or '.join(map(str, MODES))} channels can be read. Rows "
+            "of any other shape go to the model as they are: raw=True, as torch.float32, without "
+            "`pixels`"
         )
     if columns:
         yield "`columns` is for tables, and `pixels` for images"
@@ -208,15 +210,34 @@ def _raw(rows: Examples, columns: tuple[str, ...], pixels: PixelStatistics | Non
         yield f"features are {kind}; with raw=True they have to be {' or '.join(map(str, RAW))}"
     elif len(shape) < 2:
         yield f"features have shape {shape}; a row needs a dimension of its own: (N, ...)"
-    elif kind.is_floating_point and not _all_finite(rows.features):
-        yield "a feature is not finite"
+    elif kind.is_floating_point and (place := _not_finite(rows.features)):
+        yield f"a feature is not finite: {_value_at(rows.features, place)}"
     if columns or pixels:
         yield "`columns` is for tables and `pixels` for images; leave them out with raw=True"
 
 
-def _all_finite(rows: Tensor) -> bool:
-    """Whether all values are finite; of what is mapped, a part at a time is looked at."""
-    return all(bool(part.isfinite().all()) for part in rows.split(AT_A_TIME))
+def _not_finite(rows: Tensor, *, gaps: bool = False) -> tuple[int, ...] | None:
+    """Return the place of the first value that is not finite; None: all are.
+
+    Of what is mapped, a part at a time is looked at.
+
+    Args:
+        gaps: whether nan may be.
+    """
+    for number, part in enumerate(rows.split(AT_A_TIME)):
+        wrong = ~(part.isfinite() | part.isnan()) if gaps else ~part.isfinite()
+        if wrong.any():
+            row, *rest = wrong.nonzero()[0].tolist()
+            return number * AT_A_TIME + row, *rest
+    return None
+
+
+def _value_at(rows: Tensor, place: tuple[int, ...], columns: tuple[str, ...] = ()) -> str:
+    """Say what a row has where; rows and places in them are counted as in Python."""
+    row, *rest = place
+    named = len(rest) == 1 and rest[0] < len(columns)
+    where = f"column {columns[rest[0]]}" if named else f"place {', '.join(map(str, rest))}"
+    return f"row {row} (the first is 0) has {rows[place].item()} at {where}"
 
 
 def _table(rows: Examples, columns: tuple[str, ...], *, gaps: bool) -> Iterator[str]:
@@ -226,8 +247,8 @@ def _table(rows: Examples, columns: tuple[str, ...], *, gaps: bool) -> Iterator[
             f"features are {rows.features.dtype}; without `pixels` they have to be torch.float32, "
             "or torch.float64"
         )
-    elif not (rows.features.isfinite() | (rows.features.isnan() & gaps)).all():
-        yield "a feature is not finite"
+    elif place := _not_finite(rows.features, gaps=gaps):
+        yield f"a feature is not finite: {_value_at(rows.features, place, columns)}"
     if shape[1:] != (len(columns),):
         yield (
             f"features have shape {shape}, and `columns` has {len(columns)} names; give a name to "
@@ -265,5 +286,7 @@ def _numbers(rows: Examples) -> Iterator[str]:
             f"targets are {rows.targets.dtype} of shape {shape}; without class names they have to "
             "be torch.float32, or torch.float64, of shape (N, 1)"
         )
-    elif not rows.targets.isfinite().all():
-        yield "a target is not finite"
+        if len(shape) == 2 and shape[1] > 1:
+            yield "one study predicts one number of a row, so make a study of each"
+    elif place := _not_finite(rows.targets):
+        yield f"a target is not finite: {_value_at(rows.targets, place)}"

@@ -45,11 +45,17 @@ class Examples:
 
     def __post_init__(self) -> None:
         """Refuse what is not a tensor, and parts of rows that do not fit."""
-        for what, given in (("features", self.features), ("targets", self.targets)):
+        parts: dict[str, object] = {"features": self.features, "targets": self.targets}
+        for what, given in parts.items():
             if not isinstance(given, Tensor):
+                advice = (
+                    "of all parts side by side (torch.cat), which the model takes apart again"
+                    if isinstance(given, dict)
+                    else "(torch.as_tensor makes one of an array or a list)"
+                )
                 raise DataError(
                     f"Examples: {what} is an object of type {type(given).__name__}; give a tensor "
-                    "(torch.as_tensor makes one of an array or a list)"
+                    f"{advice}"
                 )
         if self.groups is not None and self.groups.shape != (len(self.features),):
             raise DataError(

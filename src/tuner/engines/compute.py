@@ -30,8 +30,9 @@ class Compute:
         Raises:
             UsageError: an address without Ray, or more workers than this machine can take.
         """
-        if self.workers is not None and self.workers < 1:
-            raise UsageError(f"workers is {self.workers}; it takes a whole number from 1 on")
+        workers: object = self.workers  # a notebook holds nobody to types
+        if workers is not None and not (isinstance(workers, int) and workers > 0):
+            raise UsageError(f"workers is {workers!r}; it takes a whole number from 1 on")
         if self.engine == "ray":
             return
         if self.address is not None:

@@ -19,6 +19,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from tuner.errors import EngineError
 from tuner.interrupts import held_back
 from tuner.unpromised import OPTIMIZING
 
@@ -80,16 +81,30 @@ def worker_context() -> BaseContext:
 
     Workers for a GPU are forked too: the server has never used CUDA, which a process that has could
     not hand on to its children.
+
+    Raises:
+        EngineError: this process is a daemon, which Python lets start no others.
     """
+    if _is_daemon():
+        raise EngineError(
+            "trainings run in processes of their own, and a process of multiprocessing.Pool may "
+            "start none; call from one of concurrent.futures.ProcessPoolExecutor, which may, or "
+            "train a case with workers=1"
+        )
     if not CAN_FORK:
         return multiprocessing.get_context("spawn")
     start_importing()
     return FORKSERVER
 
 
+def _is_daemon() -> bool:
+    """Whether this process is one of a kind that Python lets start no others."""
+    return multiprocessing.current_process().daemon
+
+
 @contextmanager
 def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | None]:
-    """Make processes for what is computed beside training; None where one is enough.
+    """Make processes for what is computed beside training; None: one is enough, or none may be.
 
     They are killed where this ends by an error or by Ctrl-C: an executor that waits for what they
     compute would hold the end of the program, and a second Ctrl-C in that wait leaves it hanging.
@@ -97,7 +112,7 @@ def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | N
     Args:
         prepare: called once in each of them.
     """
-    if processes == 1 or not CAN_FORK:
+    if processes == 1 or not CAN_FORK or _is_daemon():
         yield None
         return
     start_importing()

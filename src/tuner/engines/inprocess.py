@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
 from tuner.engines.job import Event, Failed, Finished, Job
 from tuner.engines.worker import Reader, advance, run
+from tuner.training.randomness import OwnGenerators
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from tuner.training.fitting import ReportPoint
+
+
+@dataclass(slots=True)
+class _Fit:
+    """A fit that has begun."""
+
+    threads: int
+    running: Generator[ReportPoint, None, Finished]
+    generators: OwnGenerators = field(default_factory=OwnGenerators)
+
+    def advance(self) -> Event:
+        with self.generators.in_use():  # other threads may have fits of other studies
+            torch.set_num_threads(self.threads)
+            return advance(self.running)
 
 
 class InProcessEngine:
@@ -22,17 +38,16 @@ class InProcessEngine:
 
     def __init__(self) -> None:
         self._reader = Reader()
-        self._fits: dict[int, Generator[ReportPoint, None, Finished]] = {}
+        self._fits: dict[int, _Fit] = {}
 
     def start(self, key: int, job: Job) -> None:
         """Begin a fit."""
-        torch.set_num_threads(job.plan.threads)
-        self._fits[key] = run(job, self._reader)
+        self._fits[key] = _Fit(job.plan.threads, run(job, self._reader))
 
     def next(self, key: int, timeout: float) -> Event:
         """Train to the next point. A point takes what it takes: `timeout` is not looked at."""
         del timeout
-        event = advance(self._fits[key])
+        event = self._fits[key].advance()
         if isinstance(event, Finished | Failed):
             del self._fits[key]
         return event
@@ -40,7 +55,7 @@ class InProcessEngine:
     def stop(self, key: int) -> None:
         """Drop a fit where it stands."""
         if key in self._fits:
-            self._fits.pop(key).close()
+            self._fits.pop(key).running.close()
 
     def close(self) -> None:
         """Drop all fits."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuner.depot.contract import MOST_MODELS
 from tuner.engines.compute import Compute
 from tuner.report.facts import gather
 from tuner.report.sections.verdict import verdict
 from tuner.report.summary import summary
 from tuner.report.writing import write_report
 from tuner.runs.ablation import run_ablation
+from tuner.runs.arguments import check_arm, check_seconds, check_several, check_whole
 from tuner.runs.inventory import best_in
 from tuner.runs.retraining import retrain
 from tuner.runs.settings import (
@@ -22,6 +24,7 @@ from tuner.runs.settings import (
 from tuner.runs.unaffected import unaffected
 from tuner.runs.verification import run_verification
 from tuner.runs.watching import observer_here
+from tuner.seeds import LARGEST
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
@@ -120,6 +123,11 @@ class Study:
         Raises:
             TunerError: as `tuner retrain` ends.
         """
+        check_arm(arm)
+        check_whole("trial", trial, 0)
+        check_several("only", only, "['epochs', 'learning_rate']")
+        check_whole("seed", seed, 0, LARGEST)
+        check_whole("models", models, 1, MOST_MODELS)
         settings = RetrainingSettings(
             stored=self._stored,
             arm=arm,
@@ -142,6 +150,8 @@ class Study:
         Raises:
             TunerError: as `tuner ablate` ends.
         """
+        check_whole("seeds", seeds, 1)
+        check_seconds("budget", budget)
         with unaffected():
             return run_ablation(
                 AblationSettings(
@@ -160,6 +170,8 @@ class Study:
         Raises:
             TunerError: as `tuner verify` ends.
         """
+        check_whole("trial", trial, 0)
+        check_whole("sample", sample, 1)
         with unaffected():
             return run_verification(
                 VerificationSettings(

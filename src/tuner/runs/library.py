@@ -13,6 +13,13 @@ from typing import TYPE_CHECKING, Literal
 from tuner.case.reference import is_file, is_loop
 from tuner.engines.compute import Compute
 from tuner.errors import UsageError
+from tuner.runs.arguments import (
+    check_by_name,
+    check_number,
+    check_seconds,
+    check_several,
+    check_whole,
+)
 from tuner.runs.handle import Study
 from tuner.runs.inventory import studies_of
 from tuner.runs.settings import DEFAULT_TRIALS, StudySettings
@@ -20,6 +27,7 @@ from tuner.runs.study import run_study as run
 from tuner.runs.typed import assigned, command_of
 from tuner.runs.unaffected import unaffected
 from tuner.runs.watching import observer_here
+from tuner.seeds import LARGEST
 from tuner.study.limits import Limits
 from tuner.workplace import Workplace
 
@@ -99,6 +107,18 @@ def run_study(
             f"{case!r} is a function, and its calls are made in other processes; write it into a "
             "file, and name both: run_study('train.py:train')"
         )
+    for what, several in (("fix", fix), ("baseline", baseline), ("recipe", recipe)):
+        check_by_name(what, several)
+    check_several("tries", tries, "[{'learning_rate': 0.01}]")
+    for one in tries:
+        check_by_name("one of tries", one)
+    check_whole("seed", seed, 0, LARGEST)
+    check_whole("seeds", seeds, 0)
+    check_seconds("timeout", timeout)
+    check_seconds("budget", budget)
+    check_whole("max_parameters", max_parameters, 1)
+    check_number("max_latency_ms", max_latency_ms)
+    check_number("max_cost", max_cost)
     place = workplace(home, storage)
     settings = StudySettings(
         case=str(case),
@@ -176,5 +196,12 @@ def list_studies(*, home: str | Path | None = None, storage: str | None = None) 
 
 
 def workplace(home: str | Path | None, storage: str | None) -> Workplace:
-    """Return the workplace of these studies."""
+    """Return the workplace of these studies.
+
+    Raises:
+        UsageError: the home folder is a file.
+        StoreError: the URL names no database.
+    """
+    if home is not None and Path(home).is_file():
+        raise UsageError(f"home is {str(home)!r}, which is a file; name a folder")
     return Workplace.at(None if home is None else Path(home), storage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from optuna.trial import TrialState
 
 from tuner.bundle.manifest import refuse_to_replace, write_bundle
 from tuner.case.contract import shape_of
+from tuner.case.reference import is_file
 from tuner.data.reading import BY_CASE, BY_COLUMNS, UNKNOWN
 from tuner.data.tensors import checksum_in
 from tuner.depot.contract import MOST_MODELS
@@ -183,6 +185,7 @@ def _manifest(
     return {
         "case": config.case.name,
         "reference": config.reference,
+        **({"source": asdict(config.source)} if is_file(config.reference) else {}),
         "study": study.study_name,
         "trial": trial.number,
         "seed": seeds[0],

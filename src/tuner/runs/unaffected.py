@@ -3,27 +3,63 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import optuna
 import torch
 
 from tuner.runs.quiet import quieten_optuna
-from tuner.training.randomness import undisturbed
+from tuner.training.randomness import put_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class _Calls:
+    """The calls that are under way in this process; several are where threads make them."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._under_way = 0
+        self._put_back = ExitStack()
+
+    def begin(self) -> None:
+        with self._lock:
+            if self._under_way == 0:
+                self._put_back.enter_context(_process_as_it_is())
+            self._under_way += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._under_way -= 1
+            if self._under_way == 0:
+                self._put_back.close()
+
+
+_calls = _Calls()
 
 
 @contextmanager
 def unaffected() -> Iterator[None]:
     """Put back torch's threads, all random generators, Optuna's logging and the warnings.
 
-    Meanwhile Optuna reports only what goes wrong, as in a command.
+    Meanwhile Optuna reports only what goes wrong, as in a command. Of calls in several threads, the
+    last to end puts back what the first one found: each by itself would take the settings of
+    another call for those of the caller.
     """
+    _calls.begin()
+    try:
+        yield
+    finally:
+        _calls.end()
+
+
+@contextmanager
+def _process_as_it_is() -> Iterator[None]:
     threads, verbosity = torch.get_num_threads(), optuna.logging.get_verbosity()
-    with undisturbed(), warnings.catch_warnings():
+    with put_back(), warnings.catch_warnings():
         quieten_optuna()
         try:
             yield

@@ -19,7 +19,7 @@ from tuner.errors import StudyError
 from tuner.search.lineup import Lineup, most_ahead
 from tuner.search.replay import ALONGSIDE, Replay, stages_alongside
 from tuner.study.opening import only_failures
-from tuner.study.schema import STOPPED
+from tuner.study.schema import ARM, STOPPED
 from tuner.study.trials import finished, is_new_guess
 
 if TYPE_CHECKING:
@@ -146,14 +146,17 @@ class VirtualTimeSearch(ABC, Generic[R]):
     ) -> bool:
         """Whether one more trial is wanted: up to the total, what is queued always is.
 
+        So is a baseline that has failed and waits for its next attempt, beyond the total too:
+        without its score all others are of no use.
+
         A guess that nobody has tried is not, once the search has done enough, unless something else
         waits behind it: trials begin in the order of their numbers.
         """
         done = finished(self.study)
-        if done + len(self.lineup) >= total:
-            return False
         trials = self.study.get_trials(deepcopy=False)
-        waiting = (trial for trial in trials if trial.state == TrialState.WAITING)
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        if done + len(self.lineup) >= total:
+            return any(trial.user_attrs.get(ARM) == "baseline" for trial in waiting)
         if not all(map(is_new_guess, waiting)):
             return True
         stopped = self.study.user_attrs.get(STOPPED)

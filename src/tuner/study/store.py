@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import get_native_id
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -144,7 +145,7 @@ def _prepare_sqlite(path: Path, *, create: bool) -> None:
 
 def _make(path: Path) -> None:
     """Make a database beside its place and move it in: another process sees none or all of it."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    beside = path.with_name(f"{path.name}.{get_native_id()}.new")  # each thread its own
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:

@@ -3,17 +3,20 @@
 A training draws from torch's global generator, as any PyTorch code does. A user's `build` may seed
 it (`torch.manual_seed(0)`, often left over from a script), and would then give every training the
 same stream.
+
+All threads of a process share these generators, so one at a time uses them.
 """
 
 from __future__ import annotations
 
 import random
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from tuner.generators import ONE_AT_A_TIME
 from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
@@ -45,13 +48,25 @@ def keep_seeded(seed: int) -> Iterator[None]:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Leave the global generators after this block as they were before it."""
-    python, numpy = random.getstate(), np.random.get_state()
+    with ONE_AT_A_TIME, put_back():
+        yield
+
+
+@contextmanager
+def put_back() -> Iterator[None]:
+    """Leave the generators as `undisturbed` does, while other threads may use them meanwhile."""
+    torch_generators = ExitStack()
+    with ONE_AT_A_TIME:
+        python, numpy = random.getstate(), np.random.get_state()
+        devices = [torch.cuda.current_device()] if _on_gpu() else []
+        torch_generators.enter_context(torch.random.fork_rng(devices=devices))
     try:
-        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if _on_gpu() else []):
-            yield
+        yield
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
+        with ONE_AT_A_TIME:
+            torch_generators.close()
+            random.setstate(python)
+            np.random.set_state(numpy)
 
 
 class OwnGenerators:
@@ -63,14 +78,15 @@ class OwnGenerators:
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Have the generators in this block as the block before left them, and then as before."""
-        others = _states()
-        if self._states is not None:
-            _set(self._states)
-        try:
-            yield
-        finally:
-            self._states = _states()
-            _set(others)
+        with ONE_AT_A_TIME:
+            others = _states()
+            if self._states is not None:
+                _set(self._states)
+            try:
+                yield
+            finally:
+                self._states = _states()
+                _set(others)
 
 
 def _states() -> tuple[Any, Any, torch.Tensor]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from tuner.case.space import space
 from tuner.data.scaling import remarks
@@ -29,7 +30,7 @@ from tuner.training.remarks import in_use, remarks_on_model
 from tuner.training.seed_effect import effect_of_the_seed, untrained
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from tuner.case.contract import Case, Hyperparameters
     from tuner.data.dataset import Dataset
@@ -185,6 +186,8 @@ def _trained(
     Making an optimizer has torch import its compiler, which takes two seconds.
     """
     (learner,) = untrained(case, hyperparameters, data, 1, plan.device)
+    if wrong := _without_size(learner.network):
+        raise TrainingError(wrong)
     ((_, networks),) = gather([learner], data, case)
     forward = Forward(case, hyperparameters, data, [learner], networks, plan)
     if not any(weight.requires_grad for weight in forward.module.parameters()):
@@ -205,6 +208,20 @@ def _trained(
         schedule.end_batch()
         schedule.end_epoch()
     return learner
+
+
+def _without_size(network: nn.Module) -> str | None:
+    """Say which layers of a network have no size before they have met a row; None: none has."""
+    layers = [layer for layer in network.modules() if isinstance(layer, LazyModuleMixin)]
+    waiting = [layer for layer in layers if layer.has_uninitialized_params()]
+    if not waiting:
+        return None
+    names = ", ".join(sorted({type(layer).__name__ for layer in waiting}))
+    return (
+        f"the model that build returns has layers without a size ({names}), so it has no weights "
+        "to seed or to load yet. Have build apply it to one row before it returns it: "
+        "model.eval()(torch.zeros(1, *shape.inputs))"
+    )
 
 
 def _check_saving(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from tuner.unpromised.by_torch import TENSORS, carries_hooks
 
@@ -124,6 +125,8 @@ def layout(network: nn.Module) -> Layout | None:
         return None
     layers = list(network)
     weights = [weight for layer in layers for weight in layer.parameters()]
+    if any(map(is_lazy, weights)):
+        return None  # they have no size yet
     if len({weight.untyped_storage().data_ptr() for weight in weights}) < len(weights):
         return None  # tied
     found = []

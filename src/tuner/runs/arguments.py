@@ -1,0 +1,85 @@
+"""What a program hands over, checked as the commands check what is typed.
+
+A notebook holds nobody to types, and a wrong one would be met far from where it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tuner.errors import UsageError
+from tuner.study.arms import ARMS
+
+
+def check_whole(what: str, value: object, least: int, most: int | None = None) -> None:
+    """Check that an argument is a whole number in a range, or None.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if value is None:
+        return
+    whole = value if isinstance(value, int) and not isinstance(value, bool) else None
+    if whole is not None and least <= whole and (most is None or whole <= most):
+        return
+    range_ = f"{least} or more" if most is None else f"{least} to {most}"
+    raise UsageError(f"{what} is {value!r}; it takes a whole number, {range_}")
+
+
+def check_number(what: str, value: object, takes: str = "a number above zero") -> None:
+    """Check that an argument is a number above zero, or None.
+
+    Args:
+        takes: what it takes, in words.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if value is None:
+        return
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+        raise UsageError(f"{what} is {value!r}; it takes {takes}")
+
+
+def check_seconds(what: str, value: object) -> None:
+    """Check that an argument is a time in seconds, or None.
+
+    Raises:
+        UsageError: it is not.
+    """
+    check_number(what, value, "a number of seconds above zero")
+
+
+def check_by_name(what: str, value: object) -> None:
+    """Check that an argument has values by name, or is None.
+
+    Raises:
+        UsageError: it is something else, such as NAME=VALUE as a command takes it.
+    """
+    if value is not None and not isinstance(value, Mapping):
+        raise UsageError(
+            f"{what} is {value!r}; it takes values by name, such as {{'learning_rate': 0.01}}"
+        )
+
+
+def check_several(what: str, value: object, such_as: str) -> None:
+    """Check that an argument is a list or a tuple.
+
+    Args:
+        such_as: an example of it.
+
+    Raises:
+        UsageError: it is one thing alone.
+    """
+    if not isinstance(value, list | tuple):
+        raise UsageError(f"{what} is {value!r}; it takes a list, such as {such_as}")
+
+
+def check_arm(name: object) -> None:
+    """Check that there is an arm of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in ARMS:
+        raise UsageError(f"arm is {name!r}; it takes {', '.join(map(repr, ARMS))}")
