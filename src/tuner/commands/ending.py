@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import io
 import itertools
 import os
 import signal
-import sqlite3
 import sys
 from typing import TYPE_CHECKING
 
-from tuner.errors import TunerError
+from tuner.errors import TunerError, lacks_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 REFUSED = 2
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> None:
@@ -41,16 +38,6 @@ def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()  # or the interpreter looks through all of them again before it ends: over a second
     sys.exit(status)
-
-
-def lacks_room(error: BaseException) -> bool:
-    """Whether an error, or one that it comes from, is that of a disk that is full."""
-    cause = error.__cause__ or error.__context__
-    return (
-        (isinstance(error, OSError) and error.errno in NO_SPACE)
-        or getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) == sqlite3.SQLITE_FULL
-        or (cause is not None and lacks_room(cause))
-    )
 
 
 def _status_of(main: Callable[[Sequence[str] | None], int], no_room: int) -> int:
