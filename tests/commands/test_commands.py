@@ -270,6 +270,37 @@ def test_ctrl_c_settles_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "COMPLETE" in states
 
 
+DROPPED = """
+import signal, time, weakref
+from tuner.commands.ending import run
+
+
+class Thing:
+    pass
+
+
+def main(_):
+    thing = Thing()
+    watched = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    del thing
+    time.sleep(600)
+
+
+run(main)
+"""
+
+
+def test_ctrl_c_is_not_lost_where_python_drops_it() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", DROPPED],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS_TO_HANG,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
 def fill_a_database(folder: Path) -> None:
     with open_storage(f"sqlite:///{folder}/studies.db", create=True).engine.begin() as connection:
         connection.execute(text("PRAGMA max_page_count = 1"))  # no less than it has

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tuner.errors import TunerError, lacks_room
+from tuner.interrupts import come_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> 
     # Imports make a million objects, all of which stay: half a second would go into collecting.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
+    sys.unraisablehook = come_again
     try:
         status = _status_of(main, no_room)
         _insist_from_now_on()
