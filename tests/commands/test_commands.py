@@ -290,6 +290,30 @@ run(main)
 """
 
 
+WHILE_IT_IMPORTS = """
+import signal, sys
+from tuner.__main__ import main
+
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "tuner.commands.list":
+            signal.raise_signal(signal.SIGINT)
+
+
+sys.meta_path.insert(0, Finder())
+sys.argv[1:] = ["list"]
+main()
+"""
+
+
+def test_ctrl_c_while_a_command_is_imported_leaves_no_traceback() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", WHILE_IT_IMPORTS], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
 def test_ctrl_c_is_not_lost_where_python_drops_it() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", DROPPED],
