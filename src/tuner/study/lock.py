@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tuner.errors import StoreError, StudyError
 from tuner.naming import folder_name
 from tuner.study.fence import held, is_taken
-from tuner.study.sqlite import kept_whole
+from tuner.study.sqlite import kept_whole, may_be_written
 from tuner.study.store import refuse_another_database
 from tuner.study.url import parse_url, why_not
 from tuner.workplace import database_file
@@ -95,7 +95,10 @@ def _beside(database: Path, name: str) -> Iterator[None]:
         holder = path.read_text(encoding="utf-8") or "another process"
         raise _busy(name, holder) from error
     except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error}") from error
+        hint = ""
+        if database.exists() and not may_be_written(database):
+            hint = ". Copy the folder to where you may write, and name the copy with --home"
+        raise StoreError(f"{path} cannot be written: {error}{hint}") from error
     try:
         with suppress(OSError):  # a full disk: what makes room on it has to hold the study, too
             path.write_text(f"process {os.getpid()}", encoding="utf-8")
