@@ -58,8 +58,8 @@ def main() -> None:
     sys.argv = [f"tuner {name}", *arguments[1:]]
     from tuner.commands.ending import run
 
-    # Its imports take a while: Ctrl-C may come in them, too.
-    run(lambda given: int(importlib.import_module(f"tuner.commands.{name}").main(given)))
+    # Imported in it, so that Ctrl-C meanwhile ends as it does later.
+    run(lambda words: int(importlib.import_module(f"tuner.commands.{name}").main(words)))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ A message says what was got, what would do, and what to do next.
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,10 @@ from tuner.language import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+# The second: not even the small file has room that a database in write-ahead mode is read with.
+NO_SPACE_IN_SQLITE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
 class TunerError(Exception):
@@ -106,6 +112,16 @@ class ServiceError(TunerError):
 def first_line(error: BaseException) -> str:
     """Return the first line of what somebody else's error says; empty when it says nothing."""
     return str(error).strip().partition("\n")[0]
+
+
+def lacks_room(error: BaseException) -> bool:
+    """Whether an error, or one that it comes from, is that of a disk that is full."""
+    cause = error.__cause__ or error.__context__
+    return (
+        (isinstance(error, OSError) and error.errno in NO_SPACE)
+        or getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) in NO_SPACE_IN_SQLITE
+        or (cause is not None and lacks_room(cause))
+    )
 
 
 def unknown_name(kind: str, plural: str, got: str, known: Iterable[str]) -> UsageError:

@@ -1,8 +1,9 @@
-"""Ctrl-C, where a moment must not be cut in two."""
+"""Ctrl-C, where a moment must not be cut in two, and where Python would drop it."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from sys import UnraisableHookArgs
+
+SECONDS_UNTIL_IT_COMES_AGAIN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +64,21 @@ def let_in() -> None:
                 signal.raise_signal(sent)
             finally:
                 signal.signal(sent, holding)
+
+
+def come_again(dropped: UnraisableHookArgs) -> None:
+    """Have Ctrl-C come again where Python drops it; for `sys.unraisablehook`.
+
+    What is raised in a destructor, or when a weak reference ends, goes nowhere. In the first second
+    of a command, when it imports, this is a common moment.
+    """
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
+        return
+    # From another thread, a moment later: raised here, it would be dropped again.
+    main = threading.main_thread().ident
+    timer = threading.Timer(
+        SECONDS_UNTIL_IT_COMES_AGAIN, signal.pthread_kill, (main, signal.SIGINT)
+    )
+    timer.daemon = True
+    timer.start()

@@ -270,20 +270,57 @@ def test_ctrl_c_settles_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "COMPLETE" in states
 
 
-def test_ctrl_c_while_a_command_is_imported_leaves_no_traceback(tmp_path: Path) -> None:
-    (tmp_path / "pressed.py").write_text(
-        "import importlib, os, signal\n"
-        "importlib.import_module = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
-        "from tuner.__main__ import main\n"
-        "main()\n"
-    )
+DROPPED = """
+import signal, time, weakref
+from tuner.commands.ending import run
+
+
+class Thing:
+    pass
+
+
+def main(_):
+    thing = Thing()
+    watched = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    del thing
+    time.sleep(600)
+
+
+run(main)
+"""
+
+
+WHILE_IT_IMPORTS = """
+import signal, sys
+from tuner.__main__ import main
+
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "tuner.commands.list":
+            signal.raise_signal(signal.SIGINT)
+
+
+sys.meta_path.insert(0, Finder())
+sys.argv[1:] = ["list"]
+main()
+"""
+
+
+def test_ctrl_c_while_a_command_is_imported_leaves_no_traceback() -> None:
     ended = subprocess.run(
-        [sys.executable, "pressed.py", "study", "housing"],
-        cwd=tmp_path,
+        [sys.executable, "-c", WHILE_IT_IMPORTS], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
+def test_ctrl_c_is_not_lost_where_python_drops_it() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", DROPPED],
         capture_output=True,
         text=True,
-        timeout=SECONDS_TO_HANG,
         check=False,
+        timeout=SECONDS_TO_HANG,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
 

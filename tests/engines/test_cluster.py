@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -289,6 +290,47 @@ def test_what_answers_and_is_not_a_cluster_is_not_waited_for(answer: bytes) -> N
 def test_what_a_cluster_answers_is_known(nodes: Cluster) -> None:
     host, _, port = nodes.address.rpartition(":")
     assert _answers_as_ray(host, int(port))
+
+
+WITH_A_TOKEN = """
+import ray, sys
+ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+print(ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_cluster_that_asks_for_a_token(tmp_path: Path) -> None:
+    """Ray itself sends one to an address only if it is told to, and then has to have one."""
+    mine = {name: what for name, what in os.environ.items() if not name.startswith("RAY_")}
+    mine |= {"HOME": str(tmp_path), "RAY_worker_niceness": "0"}
+    asks = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
+    command = [sys.executable, "-m", "tuner.study", TINY, "--engine", "ray", "--trials", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-c", WITH_A_TOKEN],
+        env=mine | asks,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as cluster:
+        assert cluster.stdout is not None
+        command += ["--seeds", "0", "--address", cluster.stdout.readline().strip()]
+        for set_here, said in (
+            ({}, "the Ray cluster cannot be joined: Failed to connect"),
+            ({"RAY_AUTH_MODE": "token"}, "no authentication token was found"),
+        ):
+            refused = subprocess.run(
+                command,
+                cwd=tmp_path,
+                env=mine | set_here,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
+            assert "set RAY_AUTH_MODE=token here" in refused.stderr.splitlines()[-1]
+            assert "Traceback" not in refused.stderr
+        subprocess.run(command, cwd=tmp_path, env=mine | asks, capture_output=True, check=True)
 
 
 def test_a_gpu_plan_needs_gpus(nodes: Cluster) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from tests.disks import leave
 from tests.making import DATABASE, HERE, TINY, make_brief, retrained, search
 from tuner.bundle.bundle import open_bundle
 from tuner.bundle.manifest import read_manifest
@@ -26,6 +28,7 @@ from tuner.runs.deletion import delete_study, plan_deletion
 from tuner.runs.holding import at_work
 from tuner.runs.inventory import short_verdict, studies_of
 from tuner.runs.renaming import rename_study
+from tuner.runs.restore import restore
 from tuner.study.catalogue import Catalogue
 from tuner.study.limits import BREAKS
 from tuner.study.lock import only_writer
@@ -210,6 +213,22 @@ def test_a_study_at_work_is_kept(own_workplace: Path) -> None:
     assert weights.exists()
     assert catalogue().artifacts("tiny") == before
     assert HERE.report("tiny").exists()
+
+
+@pytest.mark.slow
+def test_a_full_disk_can_be_emptied(own_workplace: Path, small_disk: Path) -> None:
+    there = Workplace.at(small_disk / "storage")
+    restore(there, back_up(HERE, own_workplace / "backup.zip").path)
+    weights = there.confirmation("tiny") / "model"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(bytes(100_000))
+    leave(small_disk, 0)
+    assert take_away(there, find_waste(there)) == []
+    assert not weights.exists()
+    leave(small_disk, 0)
+    delete_study(there, "tiny")
+    assert Catalogue(open_storage(there.url, create=False)).studies == {}
+    assert shutil.disk_usage(small_disk).free > 0
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ import optuna
 import pytest
 from sqlalchemy import NullPool, create_engine, inspect, text
 
-from tuner.errors import StoreError
+from tests.disks import leave
+from tuner.errors import StoreError, lacks_room
 from tuner.study.lock import only_writer
 from tuner.study.sqlite import SECONDS_TO_WAIT_FOR_A_LOCK
 from tuner.study.store import is_read_only, load_study, open_storage
@@ -98,6 +99,14 @@ def test_a_servers_database_of_something_else_is_left_as_it_was(postgres: str) -
         open_storage(postgres, create=True)
     with engine.connect() as connection:
         assert inspect(connection).get_table_names() == ["people"]
+
+
+def test_a_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    url = "postgresql+psycopg://host/db"
+    for use in (lambda: open_storage(url, create=True), only_writer(url, "one").__enter__):
+        with pytest.raises(StoreError, match=r"pip install -e '\.\[postgres\]'"):
+            use()
 
 
 def test_a_password_is_not_shown() -> None:
@@ -327,5 +336,23 @@ def test_a_store_that_may_only_be_read_is_read(read_only: Path) -> None:
     assert {path.name for path in read_only.iterdir()} == {"studies.db", "studies.db.one.lock"}
     assert is_read_only(url)
     assert optuna.get_all_study_names(open_storage(url, create=False)) == ["one"]
-    with pytest.raises(StoreError, match="cannot be written"), only_writer(url, "one"):
+    with (
+        pytest.raises(
+            StoreError, match=r"cannot be written: .*\. Copy the folder to where you may"
+        ),
+        only_writer(url, "one"),
+    ):
         pytest.fail("it may only be read")
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_not_taken_for_a_damaged_database(small_disk: Path) -> None:
+    """There is no room for the file that a database in write-ahead mode is read with."""
+    url = f"sqlite:///{small_disk}/studies.db"
+    open_storage(url, create=True).engine.dispose()
+    leave(small_disk, 0)
+    with pytest.raises(StoreError, match=r"the disk of .*studies\.db is full") as refused:
+        open_storage(url, create=False)
+    assert lacks_room(refused.value)
+    (small_disk / "filler").unlink()
+    assert optuna.get_all_study_names(open_storage(url, create=False)) == []

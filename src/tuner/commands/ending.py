@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import io
 import itertools
 import os
 import signal
-import sqlite3
 import sys
 from typing import TYPE_CHECKING
 
-from tuner.errors import TunerError
+from tuner.errors import TunerError, lacks_room
+from tuner.interrupts import come_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 REFUSED = 2
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> None:
@@ -32,6 +30,7 @@ def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> 
     # Imports make a million objects, all of which stay: half a second would go into collecting.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
+    sys.unraisablehook = come_again
     try:
         status = _status_of(main, no_room)
         _insist_from_now_on()
@@ -41,16 +40,6 @@ def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()  # or the interpreter looks through all of them again before it ends: over a second
     sys.exit(status)
-
-
-def lacks_room(error: BaseException) -> bool:
-    """Whether an error, or one that it comes from, is that of a disk that is full."""
-    cause = error.__cause__ or error.__context__
-    return (
-        (isinstance(error, OSError) and error.errno in NO_SPACE)
-        or getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) == sqlite3.SQLITE_FULL
-        or (cause is not None and lacks_room(cause))
-    )
 
 
 def _status_of(main: Callable[[Sequence[str] | None], int], no_room: int) -> int:

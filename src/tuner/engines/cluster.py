@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import AuthenticationError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuner.engines.cards import NO_CARD, card_facts, of_all, visible_cards
@@ -37,6 +37,11 @@ SECONDS_TO_ANSWER = 600.0  # a node's first task imports torch, and Ray's proces
 # of settings, whose length comes first (RFC 9113, 3.4 and 6.5).
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 SETTINGS = 4
+# Ray sends no token to an address that somebody names, unless it is told to.
+ASKS_FOR_ONE = (
+    "If it asks for a token, as `ray start` says, set RAY_AUTH_MODE=token here, and have its token "
+    "in ~/.ray/auth_token or RAY_AUTH_TOKEN (https://docs.ray.io/en/latest/ray-security)"
+)
 
 
 class RayCluster:
@@ -169,9 +174,12 @@ def _join(address: str | None) -> None:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = "on this machine" if address in {None, "auto"} else f"at {address}"
-        raise EngineError(f"there is no Ray cluster {where}: {first_line(error)}") from error
+    except (AuthenticationError, ConnectionError, RuntimeError, ValueError) as error:
+        if address in {None, "auto"} and not isinstance(error, AuthenticationError):
+            reason = f"there is no Ray cluster on this machine: {first_line(error)}"
+        else:  # it answers
+            reason = f"the Ray cluster cannot be joined: {first_line(error)}. {ASKS_FOR_ONE}"
+        raise EngineError(reason) from error
     finally:
         signal.signal(signal.SIGTERM, handler)  # Ray's own would end this process where it stands
 

@@ -19,6 +19,9 @@ from tuner.workplace import database_file
 if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
+# The list of what is in a ZIP file is at its end.
+NO_ARCHIVE = "it is not a backup made by tuner, or its end is missing; use another copy"
+
 
 def restore(workplace: Workplace, path: Path) -> dict[str, int]:
     """Put a backup into a storage folder; return how many trials each study has.
@@ -43,7 +46,7 @@ def restore(workplace: Workplace, path: Path) -> dict[str, int]:
         with zipfile.ZipFile(path) as opened:
             return _restore(opened, path, workplace, database)
     except (UsageError, zipfile.BadZipFile, NotImplementedError) as error:
-        reason = error if isinstance(error, UsageError) else "it is not a backup made by tuner"
+        reason = error if isinstance(error, UsageError) else NO_ARCHIVE
         raise UsageError(f"{path} cannot be restored: {reason}") from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,12 @@ import sqlalchemy
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
-from tuner.errors import StoreError, StudyError, first_line
+from tuner.errors import StoreError, StudyError
 from tuner.naming import folder_name
 from tuner.study.fence import held, is_taken
-from tuner.study.sqlite import kept_whole
+from tuner.study.sqlite import kept_whole, may_be_written
 from tuner.study.store import refuse_another_database
-from tuner.study.url import parse_url, without_secrets
+from tuner.study.url import parse_url, why_not
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:
@@ -95,9 +95,13 @@ def _beside(database: Path, name: str) -> Iterator[None]:
         holder = path.read_text(encoding="utf-8") or "another process"
         raise _busy(name, holder) from error
     except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error}") from error
+        hint = ""
+        if database.exists() and not may_be_written(database):
+            hint = ". Copy the folder to where you may write, and name the copy with --home"
+        raise StoreError(f"{path} cannot be written: {error}{hint}") from error
     try:
-        path.write_text(f"process {os.getpid()}", encoding="utf-8")
+        with suppress(OSError):  # a full disk: what makes room on it has to hold the study, too
+            path.write_text(f"process {os.getpid()}", encoding="utf-8")
         yield
     finally:
         lock.release()
@@ -111,7 +115,7 @@ def _on_the_server(url: URL, name: str, patience: float) -> Iterator[None]:
         )
         connection = engine.connect()
     except (SQLAlchemyError, ImportError) as error:
-        reason = without_secrets(first_line(error), url.render_as_string(hide_password=False))
+        reason = why_not(error, url.render_as_string(hide_password=False))
         raise StoreError(f"the storage cannot be opened: {reason}") from error
     connection = connection.execution_options(isolation_level="AUTOCOMMIT")
     with connection, held(connection, name, patience) as taken:

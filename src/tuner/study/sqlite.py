@@ -18,7 +18,7 @@ from weakref import WeakSet
 
 from filelock import FileLock
 
-from tuner.errors import StoreError
+from tuner.errors import StoreError, lacks_room
 from tuner.interrupts import let_in
 
 if TYPE_CHECKING:
@@ -170,6 +170,11 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(connect(path, _Waiting)) as connection:
             yield connection
     except sqlite3.Error as error:
+        if lacks_room(error):
+            raise StoreError(
+                f"the disk of {path} is full, so it cannot be used now ({error}). Nothing in it is "
+                "lost. Make room, then run the same command again"
+            ) from error
         hint = ""
         if not may_be_written(path) and _log(path).exists():
             hint = (

@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from sqlalchemy import NullPool, create_engine, event, func, inspect, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from tuner.errors import StoreError, first_line, unknown_name
+from tuner.errors import StoreError, first_line, lacks_room, unknown_name
 from tuner.study.fence import refuse_if_lost
 from tuner.study.schema import EVIDENCE, FACTS
 from tuner.study.sqlite import (
@@ -32,7 +32,7 @@ from tuner.study.sqlite import (
     remove_log_of_deleted,
 )
 from tuner.study.trials import COUNTING, counts
-from tuner.study.url import parse_url, without_secrets
+from tuner.study.url import parse_url, why_not, without_secrets
 from tuner.study.url import shown as shown
 from tuner.study.whole_calls import WholeStorage
 from tuner.unpromised.by_optuna import row_of_trial, storage_of
@@ -74,7 +74,7 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
             storage = _rdb(url, options, WholeStorage if file else RDBStorage)
     except (SQLAlchemyError, RuntimeError, ImportError, ValueError) as error:
         raise StoreError(
-            f"the storage {shown(url)} cannot be opened: {without_secrets(first_line(error), url)}"
+            f"the storage {shown(url)} cannot be opened: {why_not(error, url)}"
         ) from error
     # Ctrl-C in a query: the pool logs it as an error, drops the connection, and raises it.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
@@ -245,6 +245,8 @@ def _explain(url: str, context: ExceptionContext) -> None:
             f"{reason}: another process has been writing to it for "
             f"{SECONDS_TO_WAIT_FOR_A_LOCK:g} s, and this has waited for it"
         )
+    elif lacks_room(context.original_exception):
+        reason = f"its disk is full ({reason})"
     raise StoreError(
         f"the storage {shown(url)} failed: {reason}. Finished work is kept. Fix the problem and "
         "run the same command again"

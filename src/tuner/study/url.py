@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from tuner.errors import StoreError
+from tuner.errors import StoreError, first_line
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:
@@ -98,6 +98,17 @@ def without_secrets(text: str, url: str | None = None) -> str:
             pattern = rf"(?<![^\W_]){pattern}(?![^\W_])"
         text = re.sub(pattern, HIDDEN, text)
     return A_URL.sub(lambda found: _shown_in_a_text(found.group()), text)
+
+
+def why_not(error: BaseException, url: str) -> str:
+    """Return, in a line without secrets, why a storage cannot be opened."""
+    reason = without_secrets(first_line(error), url)
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"{reason}. PostgreSQL needs a driver: pip install -e '.[postgres]', and a URL that "
+            "begins with postgresql+psycopg://"
+        )
+    return reason
 
 
 def _shown_in_a_text(url: str) -> str:
