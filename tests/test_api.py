@@ -60,6 +60,7 @@ def test_importing_tuner_imports_nothing_heavy() -> None:
     assert ran.stdout.strip() == "set()"
 
 
+@pytest.mark.slow
 def test_using_tuner_for_the_first_time_draws_no_number_of_the_callers() -> None:
     program = "import random; before = random.getstate(); import tuner; tuner.run_study"
     ran = subprocess.run(

@@ -31,6 +31,7 @@ def checks(check: Any, tmp_path: Path) -> Any:
     return check.Checks(given)
 
 
+@pytest.mark.slow
 def test_a_command_that_takes_too_long_is_stopped_and_what_it_said_is_kept(checks: Any) -> None:
     done = checks.run(["-c", "import time; print('half', flush=True); time.sleep(60)"], 2)
     assert not done.ended

@@ -83,6 +83,7 @@ def threads_that_take_turns() -> Iterator[None]:
     gc.callbacks.remove(note)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("threads_that_take_turns")
 def test_many_threads_read_files_at_once(tmp_path: Path) -> None:
     lines = "".join(f"    trial.suggest_int('a{n}', 1, {n} + 9)\n" for n in range(200))

@@ -96,6 +96,7 @@ def test_a_failed_call_leaves_the_process_as_it_was(own_workplace: Path) -> None
     assert state() == before
 
 
+@pytest.mark.slow
 def test_studies_in_threads_are_what_each_is_alone(own_workplace: Path) -> None:
     home, before = own_workplace / "of threads", state()
 

@@ -41,7 +41,7 @@ from tuner.study.store import load_study
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.xdist_group("loop studies")  # that share a study
+pytestmark = pytest.mark.xdist_group("loops")  # that share a study, and a process to start others
 
 LOOP = """
 import optuna, torch, tuner

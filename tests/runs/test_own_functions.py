@@ -77,6 +77,7 @@ def test_its_model_reads_new_files(here: Workplace, tmp_path: Path) -> None:
             type(opened.interface).read(altered)
 
 
+@pytest.mark.slow
 def test_an_ensemble_applies_each_network_as_the_case_does(here: Workplace, tmp_path: Path) -> None:
     folders = {count: tmp_path / f"of-{count}" for count in (1, 2)}
     one, both = (

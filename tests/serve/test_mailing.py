@@ -13,6 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from tests.sampling import one_in
 from tests.serve.making import client_of, form_key
 from tests.serve.test_hooks import PEM, end, look, trickling
 from tests.waiting import SECONDS_TO_HANG
@@ -228,6 +229,9 @@ def test_a_password_is_not_sent_in_the_clear(
     assert (box.got, box.logins) == ([], [])
 
 
+BEGINNINGS = [b"", b"220 hello\r\n", b"220 hello\r\n250 a\r\n250 b\r\n"]
+
+
 def test_no_name_adds_a_header(mail: Mail) -> None:
     facts = {"study": "a\r\nBcc: evil@example.org", "case": "c", "who": "w", "state": "done"}
     told = {"type": "study.done", "timestamp": "now", "data": facts}
@@ -236,8 +240,8 @@ def test_no_name_adds_a_header(mail: Mail) -> None:
     assert read.keys() == mail.letter(ANN, 1, 0.0, {**told, "data": facts | {"study": "a"}}).keys()
 
 
-@pytest.mark.parametrize("tls", [False, True])
-@pytest.mark.parametrize("beginning", [b"", b"220 hello\r\n", b"220 hello\r\n250 a\r\n250 b\r\n"])
+@pytest.mark.parametrize("tls", one_in(2, [False, True]))
+@pytest.mark.parametrize("beginning", one_in(3, BEGINNINGS))
 def test_an_answer_that_never_ends_is_cut_off(
     mail: Mail, beginning: bytes, tls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

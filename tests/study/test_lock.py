@@ -111,6 +111,7 @@ def test_what_cannot_be_locked_is_an_error(tmp_path: Path) -> None:
         pytest.fail("there is no such server")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_workplace")
 def test_study_and_ablate_are_writers() -> None:
     with hold(DATABASE, "tiny") as other:
