@@ -322,7 +322,7 @@ class Pipe:
         self.job, self.times, self.sent = job, times, list[Any]()
         self.seen: str | None = None
 
-    def recv(self) -> tuple[int, Job]:
+    def recv(self) -> tuple[int, Job | None]:
         self.seen = os.environ.get(VISIBLE)
         ends = [event for _, event in self.sent if isinstance(event, Finished)]
         if len(ends) == self.times:
@@ -343,7 +343,7 @@ def test_a_worker_sees_its_card_alone_before_anything_else(
     """In this process: what a worker does before it takes its first job."""
     monkeypatch.setenv(VISIBLE, "all of them")
     pipe = Pipe(job, times=1)
-    host(pipe, card)  # type: ignore[arg-type]
+    host(pipe, card)
     assert pipe.seen == (card or "all of them")
 
 
@@ -363,7 +363,7 @@ def test_a_worker_that_can_use_its_card_no_more_ends(
     monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
     monkeypatch.setattr(cards, "forget_workspaces", lambda: None)
-    host(pipe, "0")  # type: ignore[arg-type]
+    host(pipe, "0")
     ends = [event for _, event in pipe.sent if isinstance(event, Finished)]
     assert len(ends) == (1 if broken else 2)
     assert len(emptied) == (1 if broken else 3), "whenever there is nothing to do"
@@ -384,7 +384,7 @@ def test_a_worker_ends_whose_memory_cannot_be_given_back(
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     monkeypatch.setattr(torch.cuda, "empty_cache", empty_cache)
     monkeypatch.setattr(cards, "forget_workspaces", lambda: None)
-    host(pipe, "0")  # type: ignore[arg-type]
+    host(pipe, "0")
     assert sum(isinstance(event, Finished) for _, event in pipe.sent) == 1
 
 
@@ -395,7 +395,7 @@ class Several(Pipe):
         super().__init__(jobs[0], times=0)
         self.jobs = jobs
 
-    def recv(self) -> tuple[int, Job]:
+    def recv(self) -> tuple[int, Job | None]:
         if not self.jobs:
             raise EOFError
         return len(self.jobs), self.jobs.pop()
@@ -414,7 +414,7 @@ def test_of_several_fits_none_is_blamed_for_what_broke_the_card(
     monkeypatch.setattr(hosting, "release_card", lambda: True)
     failing = replace(job, hyperparameters={**job.hyperparameters, "breaks": True})
     pipe = Several([job, failing, job])
-    host(pipe, "0")  # type: ignore[arg-type]
+    host(pipe, "0")
     ends = [event for _, event in pipe.sent if isinstance(event, Finished | Failed)]
     assert len(ends) == (0 if broken else 3)
     assert sum(isinstance(event, Failed) for event in ends) == (0 if broken else 1)
@@ -434,7 +434,7 @@ def test_an_error_that_the_card_tells_late_is_that_of_the_fit_if_it_is_alone(
     monkeypatch.setenv(VISIBLE, "")
     monkeypatch.setattr(hosting, "run_in_turns", lambda *_given: iter([Turn([Late()])]))
     pipe = Several([job] * count)
-    host(pipe, "0")  # type: ignore[arg-type]
+    host(pipe, "0")
     told = [event for _, event in pipe.sent]
     assert len(told) == (1 if count == 1 else 0), "of several it is nobody's"
     assert all(isinstance(one, Failed) and "device-side assert" in one.reason for one in told)
@@ -443,12 +443,12 @@ def test_an_error_that_the_card_tells_late_is_that_of_the_fit_if_it_is_alone(
 class Listens(Several):
     """The end of a pipe that sends a job, and then that it is given up."""
 
-    def recv(self) -> tuple[int, Job]:
+    def recv(self) -> tuple[int, Job | None]:
         if self.jobs:
             return 1, self.jobs.pop()
         if not self.given_up:
             self.given_up = True
-            return 1, None  # type: ignore[return-value]
+            return 1, None
         raise EOFError
 
     given_up = False
@@ -468,7 +468,7 @@ def test_memory_is_given_back_after_a_fit_that_was_given_up(
         return True
 
     monkeypatch.setattr(hosting, "release_card", release_card)
-    host(pipe, "0")  # type: ignore[arg-type]
+    host(pipe, "0")
     assert pipe.given_up
     assert released[0] == 0
     assert released[-1] > 0, "when it had nothing left to do"
@@ -483,7 +483,7 @@ def test_memory_is_given_back_while_others_train(job: Job, monkeypatch: pytest.M
         looked.append(sum(isinstance(event, Finished) for _, event in pipe.sent))
 
     monkeypatch.setattr(hosting, "give_back_if_scarce", look)
-    host(pipe, "0")  # type: ignore[arg-type]
+    host(pipe, "0")
     assert looked == [1], "after the first; after the last one nothing is left that trains"
 
 
@@ -492,11 +492,11 @@ class GivesUp(Several):
 
     given_up = False
 
-    def recv(self) -> tuple[int, Job]:
+    def recv(self) -> tuple[int, Job | None]:
         if self.jobs or self.given_up:
             return super().recv()
         self.given_up = True
-        return 2, None  # type: ignore[return-value]
+        return 2, None
 
     def poll(self) -> bool:
         return bool(self.jobs) or (len(self.sent) == 2 and not self.given_up)
@@ -508,7 +508,7 @@ def test_memory_of_a_fit_that_was_given_up_is_given_back_while_others_train(
     monkeypatch.setenv(VISIBLE, "")
     pipe, looked = GivesUp([job, job]), list[bool]()
     monkeypatch.setattr(hosting, "give_back_if_scarce", lambda: looked.append(pipe.given_up))
-    host(pipe, "0")  # type: ignore[arg-type]
+    host(pipe, "0")
     assert looked == [True]
     assert sum(isinstance(event, Finished) for _, event in pipe.sent) == 1
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -24,13 +24,25 @@ from tuner.training.randomness import OwnGenerators
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from multiprocessing.connection import Connection
 
-    from tuner.engines.job import Event
+    from tuner.engines.job import Event, Job
     from tuner.training.fitting import ReportPoint
 
 
 SECONDS_BETWEEN_LOOKS = 5e-5  # a step takes some times as long
+
+
+class Pipe(Protocol):
+    """The end of a pipe at which jobs come, each with its ticket, and their events go."""
+
+    def poll(self) -> bool:
+        """Whether something has come."""
+
+    def recv(self) -> tuple[int, Job | None]:
+        """Wait for a job, or for None: its ticket is given up; EOFError where no more comes."""
+
+    def send(self, message: tuple[int, Any], /) -> None:
+        """Send an event of a ticket."""
 
 
 @dataclass(slots=True)
@@ -49,7 +61,7 @@ class _Hosted:
             return advance(self.running)
 
 
-def host(pipe: Connection, card: str | None) -> None:
+def host(pipe: Pipe, card: str | None) -> None:
     """Train what comes, until the pipe closes, or until this process can use its card no more.
 
     A new worker takes its place then: after an error of CUDA every further fit would fail. Where
@@ -96,7 +108,7 @@ def host(pipe: Connection, card: str | None) -> None:
         return
 
 
-def _take(pipe: Connection, reader: Reader, hosted: deque[_Hosted]) -> bool:
+def _take(pipe: Pipe, reader: Reader, hosted: deque[_Hosted]) -> bool:
     """Take a message: a job to train, or None to give one up, which may have ended by itself.
 
     Returns:
