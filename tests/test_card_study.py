@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
@@ -127,7 +128,7 @@ def test_the_script_runs_on_a_processor(tmp_path: Path) -> None:
     if shutil.which("bash") is None:
         pytest.skip("no bash")
     words = ["--device", "cpu", "--quick", "--seconds", "300", "--only", "baseline", "flowers"]
-    environment = {**os.environ, "OUT": str(tmp_path)}
+    environment = {**os.environ, "OUT": str(tmp_path), "PYTHON": sys.executable}
     subprocess.run(["bash", str(FOLDER / "run.sh"), *words, "plain"], env=environment, check=True)
     lines = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
     told = {row["check"]: row for row in map(json.loads, lines)}
