@@ -530,20 +530,26 @@ def test_memory_is_given_back_only_where_much_of_it_is_taken(
 def test_an_error_that_comes_while_memory_is_given_back_is_left_to_whom_it_concerns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    asked = list[str]()
+
     def fail() -> None:
+        asked.append("memory")
         raise torch.AcceleratorError("CUDA error: device-side assert triggered")
 
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", fail)
     give_back_if_scarce()
+    assert asked == ["memory"]
 
 
 def test_a_process_that_has_not_used_its_card_has_nothing_to_give_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    asked = list[str]()
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: pytest.fail("it would start CUDA"))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: asked.append("memory"))
     give_back_if_scarce()
+    assert not asked, "it would start CUDA"
 
 
 def test_what_cards_of_several_machines_are_is_told_as_one() -> None:

@@ -10,12 +10,11 @@ import sys
 import traceback
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
-from enum import Enum
 from inspect import get_annotations
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import METRICS_OF, Metric
+from tuner.case.values import fault_of_value
 from tuner.errors import CaseError, TunerError
 from tuner.generators import ONE_AT_A_TIME
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 TASKS = ("classification", "multilabel", "regression")
 BALANCED, UNWEIGHTED = "balanced", "none"  # weights of classes
-SCALARS = (bool, int, float, str, type(None))  # JSON gives them back as they were
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,28 +367,6 @@ class Case:
     def blame(self, error: BaseException) -> str:
         """Say what was raised, and by which line of the case's file."""
         return in_one_line(error, sys.modules[type(self.baseline).__module__].__file__)
-
-
-def fault_of_value(name: str, value: object) -> str | None:
-    """Say why a hyperparameter cannot have a value, and what to write; None: it can.
-
-    A member of an `Enum` is refused even where it is a text or a number as well: a study keeps
-    texts and numbers, and gives them back as such.
-    """
-    if isinstance(value, SCALARS) and not isinstance(value, Enum):
-        return None
-    if isinstance(value, Enum):
-        advice = f"Keep its value, {value.value!r}, and have `build` look the member up"
-    elif isinstance(value, Real):  # of NumPy's
-        advice = "Write int(...) or float(...) around it"
-    elif isinstance(value, list | tuple):
-        advice = f"Write it as several fields, {name}_0, {name}_1, ..."
-    else:
-        advice = "Keep its name as text, and have `build` make it"
-    return (
-        f"{name} is a {type(value).__name__}, {value!r}; a hyperparameter is a bool, int, float or "
-        f"str. {advice}"
-    )
 
 
 def in_one_line(error: BaseException, file: str | None) -> str:

@@ -14,7 +14,7 @@ from optuna.study import create_study
 from optuna.trial import FixedTrial
 
 from tuner.case.assignments import Drawn, parse_assignments
-from tuner.case.contract import fault_of_value
+from tuner.case.values import fault_of_value
 from tuner.errors import CaseError
 
 if TYPE_CHECKING:
