@@ -454,10 +454,21 @@ BEGUN = "POST /tuner/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\
 
 
 @pytest.mark.parametrize("sent", ["", HALF, f"{HALF}Content-Length: 9\r\n\r\n{{", BEGUN])
-def test_silent_connections_make_room_for_one_that_asks(shared: Service, sent: str) -> None:
+def test_silent_connections_make_room_for_one_that_asks(
+    shared: Service, sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, made = list[connections.Connection](), connections.Connection.connection_made
+
+    def take(one: connections.Connection, transport: Any) -> None:
+        taken.append(one)
+        made(one, transport)
+
+    monkeypatch.setattr(connections.Connection, "connection_made", take)
     with listening(shared, most=5) as url, ExitStack() as silent:
         for _ in range(30):
             silent.enter_context(connect(url)).sendall(sent.encode())
+        # What a dropped request has begun ends a moment later, and counts until then.
+        wait_until(lambda: len(taken) == 30 and len(taken[0].tasks) < 5)
         with connect(url) as connection:
             connection.sendall(f"{HALF}Connection: close\r\n\r\n".encode())
             assert b"200 OK" in until_closed(connection)
