@@ -467,8 +467,8 @@ def test_silent_connections_make_room_for_one_that_asks(
     with listening(shared, most=5) as url, ExitStack() as silent:
         for _ in range(30):
             silent.enter_context(connect(url)).sendall(sent.encode())
-        # What a dropped request has begun ends a moment later, and counts until then.
-        wait_until(lambda: len(taken) == 30 and len(taken[0].tasks) < 5)
+        if sent == BEGUN:  # what a dropped one has begun ends a moment later, and counts until then
+            wait_until(lambda: len(taken) == 30 and len(taken[0].tasks) < 5)
         with connect(url) as connection:
             connection.sendall(f"{HALF}Connection: close\r\n\r\n".encode())
             assert b"200 OK" in until_closed(connection)
