@@ -64,7 +64,7 @@ class NA:
         return "<NA>"
 
 
-MISSING = [None, NAN, np.float64("nan"), np.datetime64("NaT"), Decimal("NaN"), NA()]
+MISSING = [None, NAN, np.float64("nan"), np.datetime64("NaT", "s"), Decimal("NaN"), NA()]
 
 
 def number(name: str = "size", form: str = "") -> Column:

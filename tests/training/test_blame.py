@@ -30,8 +30,9 @@ def other(left: bool) -> object:
 def test_the_last_line_of_the_user_is_named_not_the_one_of_a_library() -> None:
     error = caught(in_torch)
     line = in_torch.__code__.co_firstlineno + 1
-    assert blame(error).startswith(f"line {line} of test_blame.py: RuntimeError: mat1 and mat2")
-    assert without_line(blame(error)).startswith("RuntimeError: mat1")
+    assert blame(error).startswith(f"line {line} of test_blame.py: RuntimeError: ")
+    assert "mat1 and mat2 shapes cannot be multiplied" in blame(error)
+    assert without_line(blame(error)).startswith("RuntimeError: ")
 
 
 def test_an_error_of_a_library_alone_has_no_line() -> None:
