@@ -11,7 +11,8 @@ import optuna
 from optuna.trial import TrialState
 
 from tuner.case.metric import MACRO_F1, MSE
-from tuner.evidence.certainty import after, in_words
+from tuner.evidence.certainty import measured_certainty
+from tuner.evidence.certainty_in_words import certainty_in_words
 from tuner.evidence.crossed import compare_rows, judge, unproven
 from tuner.evidence.grouped import count
 from tuner.evidence.looks import Share, is_used_up, most_looks
@@ -146,13 +147,13 @@ def by_losses(
     gain = compare_rows(baseline, other, rule.share, exact=rule.exact)
     if not outlook:
         return _facts(gain)
-    able = after(gain)
+    able = measured_certainty(gain)
     return {
         **_facts(gain),
         "covers": "rows",
         "most_looks": most_looks(gain.units),
         "used_up": is_used_up(rule.share.tests, gain.units),
-        "certainty": able and in_words(able, metric.write_difference),
+        "certainty": able and certainty_in_words(able, metric.write_difference),
         "also": {},
     }
 
@@ -185,13 +186,13 @@ def by_row(
     if not outlook:
         return _facts(gain)
     both = [kept.seconds[trial] for trial in trials if trial in kept.seconds]
-    able = after(gain, seconds=fmean(both) if len(both) == len(trials) else None)
+    able = measured_certainty(gain, seconds=fmean(both) if len(both) == len(trials) else None)
     return {
         **_facts(gain),
         "covers": "rows",
         "most_looks": most_looks(gain.units),
         "used_up": is_used_up(rule.share.tests, gain.units),
-        "certainty": able and in_words(able, metric.write_difference),
+        "certainty": able and certainty_in_words(able, metric.write_difference),
         "knows_groups": kept.knows_groups,
         "smallest_gain": able and able.smallest,
         "rows_needed": able and able.rows_needed,
