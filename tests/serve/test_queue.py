@@ -18,7 +18,7 @@ from tuner.serve.schema import prepare
 from tuner.serve.shelf import Shelf
 from tuner.serve.tidying import Tidying
 from tuner.study.service_tables import forget_rows, rename_rows
-from tuner.study.store import open_storage, refuse_another_database
+from tuner.study.storage import open_storage, refuse_another_database
 from tuner.workplace import Workplace, database_file
 
 if TYPE_CHECKING:

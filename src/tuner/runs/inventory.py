@@ -25,7 +25,8 @@ from tuner.study.catalogue import Catalogue
 from tuner.study.design import Design
 from tuner.study.lock import is_held
 from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, SEED_MATTERS, SESSIONS
-from tuner.study.store import evidence_name, load_study, open_storage
+from tuner.study.storage import open_storage
+from tuner.study.store import evidence_name, load_study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

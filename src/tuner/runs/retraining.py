@@ -30,7 +30,8 @@ from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
 from tuner.study.loop_reopening import is_of_loop
 from tuner.study.reopening import config_of
-from tuner.study.store import facts_of, is_read_only, load_study
+from tuner.study.storage import is_read_only
+from tuner.study.store import facts_of, load_study
 from tuner.training.device import CARD
 
 if TYPE_CHECKING:

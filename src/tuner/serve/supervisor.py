@@ -26,7 +26,7 @@ from tuner.serve.shelf import as_typed
 from tuner.serve.turns import CHORES, to_start_again
 from tuner.serve.upkeep import MEBIBYTE, Upkeep
 from tuner.study.lock import only_writer
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,8 @@ from tuner.study.design import KEPT
 from tuner.study.identity import changes, refuse
 from tuner.study.loops import LoopConfig
 from tuner.study.schema import ARM, CHANGES, CONCLUSIONS, FACTS, GUESS, KEEPS_LIMITS
-from tuner.study.store import evidence_name, facts_of, open_storage, settle
+from tuner.study.storage import open_storage
+from tuner.study.store import evidence_name, facts_of, settle
 from tuner.study.trials import finished
 from tuner.unpromised.by_optuna import storage_of
 
