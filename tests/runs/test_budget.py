@@ -18,14 +18,13 @@ from tests.report.studies import add_session, add_trial, make_study
 from tuner.commands.study import main, parser, settings_of
 from tuner.evidence.duration import in_words
 from tuner.evidence.looks import Plan
-from tuner.evidence.trainings import open_evidence
 from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.observer import Silent
 from tuner.runs.record import seconds_spent
 from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
 from tuner.study.design import Race
 from tuner.study.schema import BUDGET, STOPPED
-from tuner.study.store import facts_of, load_study
+from tuner.study.store import facts_of, load_study, open_evidence
 from tuner.workplace import Workplace
 
 RACE = Race(entered=(6, 5, 4, 3, 2), arms=5)

@@ -19,12 +19,12 @@ from tuner.case.figures import score_text
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import StudyError
 from tuner.evidence.repetition import first_difference
-from tuner.evidence.trainings import open_evidence
 from tuner.search.coordinator import search_job
 from tuner.search.scoring import History
 from tuner.seeds import Stream, derive
 from tuner.study.durations import whole_work
 from tuner.study.schema import AUDIT, CURVE, HYPERPARAMETERS, KEY, SEED, WORK
+from tuner.study.store import open_evidence
 from tuner.study.trials import scored_trials
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from optuna.trial import TrialState, create_trial
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.evidence.jobs import seed_of
 from tuner.evidence.predictions import packed
-from tuner.evidence.trainings import Rounds
+from tuner.evidence.scored_rounds import Rounds
 from tuner.own.loops.events import Question, Reported, Told
 from tuner.seeds import Stream
 

@@ -7,7 +7,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import optuna
 from optuna.trial import TrialState
 
 from tuner.case.metric import MACRO_F1, MSE
@@ -29,12 +28,12 @@ from tuner.evidence.predictions import (
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.study.schema import BEST_EPOCH, HYPERPARAMETERS
-from tuner.study.store import evidence_name
-from tuner.unpromised.by_optuna import storage_of
+from tuner.study.store import evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import optuna
     from numpy.typing import NDArray
 
     from tuner.case.metric import Metric
@@ -105,15 +104,6 @@ class Kept:
     def said(self, trial: int | str) -> Predictions | None:
         """Return what models of a trial's configuration said."""
         return kept_predictions(self.attributes, trial, self.targets)
-
-
-def evidence_of(study: optuna.Study) -> optuna.Study | None:
-    """Return the study of the trainings after the search, if there is one."""
-    name = evidence_name(study.study_name)
-    try:
-        return optuna.load_study(study_name=name, storage=storage_of(study))
-    except KeyError:  # to ask for all names first would read every study of the store
-        return None
 
 
 def _seconds_by_trial(study: optuna.Study, evidence: optuna.Study) -> dict[int | str, float]:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from tuner.evidence.ablation import InRounds, Subset
     from tuner.evidence.jobs import Configuration
-    from tuner.evidence.trainings import Rounds
+    from tuner.evidence.scored_rounds import Rounds
     from tuner.runs.observer import Observer
     from tuner.runs.settings import AblationSettings
 

@@ -39,6 +39,28 @@ def evidence_name(name: str) -> str:
     return f"{name}/evidence"
 
 
+def open_evidence(study: optuna.Study) -> optuna.Study:
+    """Return the study that holds the trainings after another's search; make it where it is not."""
+    evidence = optuna.create_study(
+        study_name=evidence_name(study.study_name),
+        storage=storage_of(study),
+        direction=study.direction,
+        load_if_exists=True,
+    )
+    if EVIDENCE not in evidence.user_attrs:
+        evidence.set_user_attr(EVIDENCE, study.study_name)
+    return evidence
+
+
+def evidence_of(study: optuna.Study) -> optuna.Study | None:
+    """Return the study of the trainings after the search, if there is one."""
+    name = evidence_name(study.study_name)
+    try:
+        return optuna.load_study(study_name=name, storage=storage_of(study))
+    except KeyError:  # to ask for all names first would read every study of the store
+        return None
+
+
 def placebo_name(name: str) -> str:
     """Return the name of the study that repeats the search of study `name` on shuffled targets."""
     return f"{name}-placebo"
