@@ -17,7 +17,7 @@ from tuner.evidence.looks import WHOLE, Share
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tuner.evidence.crossed import Gain
+    from tuner.evidence.gain import Gain
 
 POWER = 0.8  # how often a gain that is there has to be seen
 SETTLED = 0.5  # of the rows on which two models of equal arms differ: not by the luck of a seed

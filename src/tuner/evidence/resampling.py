@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuner.case.metric import sign_of
-from tuner.evidence.crossed import Gain, Moments, judge, unproven
+from tuner.evidence.crossed import Moments, judge
+from tuner.evidence.gain import unproven
 from tuner.evidence.grouped import count
 from tuner.evidence.looks import WHOLE, Share
 from tuner.seeds import Stream, derive
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from tuner.evidence.comparison import Direction
     from tuner.evidence.components import Array, Pair
+    from tuner.evidence.gain import Gain
     from tuner.evidence.grouped import Groups
     from tuner.evidence.scores import Score
 

@@ -12,7 +12,8 @@ from optuna.trial import TrialState
 from tuner.case.metric import MACRO_F1, MSE
 from tuner.evidence.certainty import measured_certainty
 from tuner.evidence.certainty_in_words import certainty_in_words
-from tuner.evidence.crossed import compare_rows, judge, unproven
+from tuner.evidence.crossed import compare_rows, judge
+from tuner.evidence.gain import unproven
 from tuner.evidence.grouped import count
 from tuner.evidence.looks import Share, is_used_up, most_looks
 from tuner.evidence.moments import kept_moments, losses, moments
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tuner.case.metric import Metric
-    from tuner.evidence.crossed import Gain
+    from tuner.evidence.gain import Gain
     from tuner.evidence.grouped import Groups
 
 
