@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
+from tuner.case.assignments import is_number
 from tuner.case.metric import LOOP, metric_of
 from tuner.case.reference import door_of
 from tuner.evidence.signs import curve_of, read_signs
@@ -80,7 +81,7 @@ def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
     for name, value in best.params.items():
         # Its own range: that may depend on what else was drawn.
         space = json.loads(distribution_to_json(best.distributions[name]))["attributes"]
-        if "low" not in space or space["low"] == space["high"] or not _is_number(value):
+        if "low" not in space or space["low"] == space["high"] or not is_number(value):
             continue
         scale = math.log if space.get("log") else float
         low, high = scale(space["low"]), scale(space["high"])
@@ -294,7 +295,3 @@ def _is_of_door(made: Mapping[str, Any]) -> bool:
 def _where(made: Mapping[str, Any]) -> str:
     """Say where the ranges of hyperparameters are written."""
     return said("the loop") if made.get("task") == LOOP else said("the case's `suggest`")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tuner.case.assignments import is_number, is_whole
 from tuner.errors import UsageError
 from tuner.study.arms import ARMS
 
@@ -17,10 +18,7 @@ def check_whole(what: str, value: object, least: int, most: int | None = None) -
     Raises:
         UsageError: it is not.
     """
-    if value is None:
-        return
-    whole = value if isinstance(value, int) and not isinstance(value, bool) else None
-    if whole is not None and least <= whole and (most is None or whole <= most):
+    if value is None or is_whole(value, least, most):
         return
     range_ = f"{least} or more" if most is None else f"{least} to {most}"
     raise UsageError(f"{what} is {value!r}; it takes a whole number, {range_}")
@@ -35,9 +33,7 @@ def check_number(what: str, value: object, takes: str = "a number above zero") -
     Raises:
         UsageError: it is not.
     """
-    if value is None:
-        return
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+    if value is not None and not (is_number(value) and value > 0):
         raise UsageError(f"{what} is {value!r}; it takes {takes}")
 
 

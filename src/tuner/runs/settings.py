@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tuner.case.assignments import parse_pairs, split_pairs
+from tuner.case.assignments import is_whole, parse_pairs, split_pairs
 from tuner.case.reference import is_loop
 from tuner.engines.compute import Compute
 from tuner.errors import UsageError
@@ -96,7 +96,7 @@ class StudySettings:
         """
         self.compute.check()
         trials: object = self.trials  # a notebook holds nobody to types
-        if trials is not None and not (isinstance(trials, int) and trials > 0):
+        if trials is not None and not is_whole(trials, 1):
             raise UsageError(
                 f"trials is {self.trials!r}; it takes a whole number from 1 on, or None for as "
                 "many as are worth it"

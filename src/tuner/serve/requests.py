@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.assignments import parse_assignments, split_pairs
+from tuner.case.assignments import is_whole, parse_assignments, split_pairs
 from tuner.case.metric_names import check_metric
 from tuner.depot.contract import MOST_MODELS
 from tuner.errors import UsageError, unknown_name
@@ -178,7 +178,7 @@ def whole(name: str, value: object, least: int, most: int) -> int:
         number = int(value) if isinstance(value, str) else value
     except ValueError:
         number = None
-    if type(number) is not int or not least <= number <= most:
+    if not is_whole(number, least, most):
         raise UsageError(
             said(
                 "{name}: got {value!r}; it takes a whole number, {least} to {most}",
