@@ -5,7 +5,7 @@ A notebook holds nobody to types, and a wrong one would be met far from where it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tuner.case.assignments import is_number, is_whole
 from tuner.errors import UsageError
@@ -69,6 +69,30 @@ def check_several(what: str, value: object, such_as: str) -> None:
     """
     if not isinstance(value, list | tuple):
         raise UsageError(f"{what} is {value!r}; it takes a list, such as {such_as}")
+
+
+def check_tries(tries: Sequence[object]) -> None:
+    """Check that configurations to be tried next are a list, each with its values by name.
+
+    Raises:
+        UsageError: they are not.
+    """
+    check_several("tries", tries, "[{'learning_rate': 0.01}]")
+    for one in tries:
+        check_by_name("one of tries", one)
+
+
+def refuse_function(case: object) -> None:
+    """Refuse a function in place of a case: it cannot be handed to other processes.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if callable(case):
+        raise UsageError(
+            f"{case!r} is a function, and its calls are made in other processes; write it into a "
+            "file, and name both: run_study('train.py:train')"
+        )
 
 
 def check_arm(name: object) -> None:
