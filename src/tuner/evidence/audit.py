@@ -23,7 +23,7 @@ from tuner.search.coordinator import search_job
 from tuner.search.scoring import History
 from tuner.seeds import Stream, derive
 from tuner.study.durations import whole_work
-from tuner.study.schema import AUDIT, CURVE, HYPERPARAMETERS, KEY, SEED, WORK
+from tuner.study.schema import AUDIT, CURVE, FAILURE, HYPERPARAMETERS, KEY, SECONDS, SEED, WORK
 from tuner.study.store import open_evidence
 from tuner.study.trials import scored_trials
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from tuner.engines.job import Engine, Job
     from tuner.study.configuration import StudyConfig
+    from tuner.study.schema import EvidenceTrial
     from tuner.training.fitting import ReportPoint
 
 MOST, OF_TRIALS = 3, 50  # so many trainings, of so many trials
@@ -78,7 +79,7 @@ def audit(
                 "trial": number,
                 "score": record.values and record.values[0],
                 "differs": record.user_attrs["differs"],
-                "failure": record.user_attrs["failure"],
+                "failure": record.user_attrs[FAILURE],
             }
             for number, record in ((n, known[keys[n]]) for n in sorted(chosen))
         ],
@@ -147,23 +148,24 @@ def _record(
 ) -> FrozenTrial:
     """Make the record of a training; one that failed has no value."""
     facts, finished = trial.user_attrs, isinstance(event, Finished)
+    kept: EvidenceTrial = {
+        "key": key,
+        "audited": trial.number,
+        "hyperparameters": facts[HYPERPARAMETERS],
+        "epochs": facts[HYPERPARAMETERS]["epochs"],
+        "round": None,
+        "split_seed": config.seed,
+        "fold": None,
+        "seed": facts[SEED],
+        "seconds": event.seconds if isinstance(event, Finished) else None,
+        "work": points[-1].work if points else 0.0,
+        "differs": first_difference(config, trial, event, points),
+        "failure": None if isinstance(event, Finished) else event.reason,
+    }
     return create_trial(
         state=TrialState.COMPLETE if finished else TrialState.FAIL,
         value=score_of(config, trial, points) if finished else None,
-        user_attrs={
-            KEY: key,
-            "audited": trial.number,
-            "hyperparameters": facts[HYPERPARAMETERS],
-            "epochs": facts[HYPERPARAMETERS]["epochs"],
-            "round": None,
-            "split_seed": config.seed,
-            "fold": None,
-            "seed": facts[SEED],
-            "seconds": event.seconds if isinstance(event, Finished) else None,
-            "work": points[-1].work if points else 0.0,
-            "differs": first_difference(config, trial, event, points),
-            "failure": None if isinstance(event, Finished) else event.reason,
-        },
+        user_attrs=dict(kept),
     )
 
 
@@ -171,5 +173,5 @@ def _in_words(number: int, record: FrozenTrial, config: StudyConfig) -> str:
     where = f"Trial {number} was pruned; trained to its end"
     if record.values is None:
         return f"{where}: {record.user_attrs['failure']}"
-    name, seconds = config.case.metric.name, record.user_attrs["seconds"]
+    name, seconds = config.case.metric.name, record.user_attrs[SECONDS]
     return f"{where}: {name} {score_text(record.values[0])} ({seconds:.1f} s)"

@@ -17,6 +17,7 @@ from tuner.case.reference import door_of
 from tuner.evidence.signs import curve_of, read_signs
 from tuner.language import nsaid, said
 from tuner.study.limits import was_passed_over
+from tuner.study.schema import HYPERPARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -204,7 +205,7 @@ def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check
 
 def _duplicates(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
     configurations = Counter(
-        json.dumps(trial.user_attrs.get("hyperparameters", trial.params), sort_keys=True)
+        json.dumps(trial.user_attrs.get(HYPERPARAMETERS, trial.params), sort_keys=True)
         for trial in finished
     )
     double = sum(configurations.values()) - len(configurations)

@@ -12,6 +12,7 @@ from tuner.case.figures import score_text
 from tuner.engines.job import Failed, Finished, Job, LoopJob, always, run_all
 from tuner.engines.packing import longest_first, that_fit_beside
 from tuner.errors import StudyError
+from tuner.study.schema import KEY
 from tuner.study.store import open_evidence
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         self.study = open_evidence(study)
         states = (TrialState.COMPLETE, TrialState.FAIL)
         self.known: dict[str, float | None] = {
-            trial.user_attrs["key"]: trial.values and trial.values[0]
+            trial.user_attrs[KEY]: trial.values and trial.values[0]
             for trial in self.study.get_trials(deepcopy=False, states=states)
         }
 

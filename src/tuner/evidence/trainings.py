@@ -11,7 +11,7 @@ from tuner.engines.job import Failed, Finished, Job
 from tuner.evidence.jobs import fresh_replica, is_stacked, job_of, together_with
 from tuner.evidence.scored_rounds import Rounds
 from tuner.search.scoring import fold_scores, fold_surrogates
-from tuner.study.schema import SURROGATE
+from tuner.study.schema import KEY, SURROGATE
 from tuner.training.fitting import ReportPoint
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tuner.engines.job import Engine
     from tuner.evidence.jobs import Configuration
     from tuner.study.configuration import StudyConfig
+    from tuner.study.schema import EvidenceTrial
 
 
 class Trainings(Rounds[Job, ReportPoint]):
@@ -49,7 +50,7 @@ class Trainings(Rounds[Job, ReportPoint]):
         None where a training diverged.
         """
         kept = {
-            trial.user_attrs["key"]: trial.user_attrs.get(SURROGATE)
+            trial.user_attrs[KEY]: trial.user_attrs.get(SURROGATE)
             for trial in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         }
         return [kept.get(self._key(configuration, index)) for configuration in wanted]
@@ -77,21 +78,22 @@ class Trainings(Rounds[Job, ReportPoint]):
         finished = isinstance(event, Finished)
         planned = configuration.hyperparameters["epochs"]
         run, share = job.replicas[place], len(job.replicas)
-        surrogates = fold_surrogates(points, planned) if finished else ()
+        kept: EvidenceTrial = {
+            "key": key,
+            "hyperparameters": dict(configuration.hyperparameters),
+            "epochs": configuration.epochs,
+            "round": index,
+            "split_seed": run.split_seed,
+            "fold": run.fold,
+            "seed": run.seed,
+            "seconds": event.seconds / share if isinstance(event, Finished) else None,
+            "work": points[-1].work / share if points else 0.0,
+            "failure": None if isinstance(event, Finished) else event.reason,
+        }
+        if finished and (surrogates := fold_surrogates(points, planned)):
+            kept["surrogate"] = surrogates[place]
         return create_trial(
             state=TrialState.COMPLETE if finished else TrialState.FAIL,
             value=fold_scores(points, planned)[place] if finished else None,
-            user_attrs={
-                "key": key,
-                "hyperparameters": dict(configuration.hyperparameters),
-                "epochs": configuration.epochs,
-                "round": index,
-                "split_seed": run.split_seed,
-                "fold": run.fold,
-                "seed": run.seed,
-                "seconds": event.seconds / share if isinstance(event, Finished) else None,
-                "work": points[-1].work / share if points else 0.0,
-                "failure": None if isinstance(event, Finished) else event.reason,
-                **({SURROGATE: surrogates[place]} if surrogates else {}),
-            },
+            user_attrs=dict(kept),
         )

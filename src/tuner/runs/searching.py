@@ -17,7 +17,7 @@ from tuner.runs.tries import total_with_tries
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.waiting_guesses import fit_guesses
-from tuner.study.schema import BUDGET, OVER_LIMITS, STOPPED
+from tuner.study.schema import ARM, BUDGET, OVER_LIMITS, STOPPED, TRACEBACK
 from tuner.study.store import settle
 from tuner.study.trials import finished
 
@@ -44,7 +44,7 @@ class SearchWatch:
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         """Tell the observer that a point has come, or a trial has ended."""
         self.observer.tell(Searching(running, ended))
-        trace = None if ended is None else ended.user_attrs.get("traceback")
+        trace = None if ended is None else ended.user_attrs.get(TRACEBACK)
         if ended is not None and trace is not None and trace not in self._shown:
             self._shown.add(trace)
             self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
@@ -69,7 +69,7 @@ class CaseWatch(SearchWatch):
         super().update(running, ended)
         if ended is None:
             return
-        if ended.user_attrs.get("arm") == "baseline" and self.seeds != 0:
+        if ended.user_attrs.get(ARM) == "baseline" and self.seeds != 0:
             self._tell_price(ended)
         if self.budget is not None:
             self.budget.tell()

@@ -22,7 +22,24 @@ from tuner.seeds import Stream, derive
 from tuner.study.cost import Costs
 from tuner.study.limits import BREAKS, COST, LATENCY, PARAMETERS, was_passed_over
 from tuner.study.opening import enqueue_arm
-from tuner.study.schema import ALLOWED, ARM, BUDGET, GUESS, OVER_LIMITS, STOPPED
+from tuner.study.schema import (
+    ALLOWED,
+    ARM,
+    BEST_EPOCH,
+    BUDGET,
+    CURVE,
+    DIVERGED,
+    ENDED,
+    FAILURE,
+    FOLD_SCORES,
+    GUESS,
+    HYPERPARAMETERS,
+    OVER_LIMITS,
+    SECONDS,
+    SEED,
+    STOPPED,
+    WORK,
+)
 from tuner.study.trials import finished, guesses_before, scored_guesses
 from tuner.training.cost import latency_of, parameters_of
 
@@ -40,10 +57,7 @@ if TYPE_CHECKING:
     from tuner.study.limits import Limits
     from tuner.training.fitting import ReportPoint
 
-
 FIXED_ELSEWHERE = "Fixed parameter .* is out of range"  # how Optuna says so, of one in the queue
-
-
 MOST_IN_A_ROW = 100  # configurations over a limit, before the search gives up
 
 
@@ -123,10 +137,10 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
             return None
         trial, hyperparameters = found
         seed = derive(config.seed, Stream.TRIAL, trial.number)
-        trial.set_user_attr("hyperparameters", hyperparameters)
-        trial.set_user_attr("seed", seed)
+        trial.set_user_attr(HYPERPARAMETERS, hyperparameters)
+        trial.set_user_attr(SEED, seed)
         self.mirror.write_new()
-        arm = "arm" in trial.user_attrs
+        arm = ARM in trial.user_attrs
         self.engine.start(trial.number, search_job(config, hyperparameters, seed, arm=arm))
         return RunningTrial(
             trial=trial,
@@ -154,7 +168,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
                     chosen = config.case.suggest(trial)
             except Exception as error:
                 given = self.study.get_trials(deepcopy=False)[trial.number].system_attrs.get(QUEUED)
-                if given and "arm" not in trial.user_attrs:
+                if given and ARM not in trial.user_attrs:
                     self._refuse(trial, given, error)
                     return None
                 raise CaseError(
@@ -163,7 +177,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
             hyperparameters = asdict(chosen)
             if not config.limits or self._is_within_limits(trial, chosen):
                 return trial, hyperparameters
-            trial.set_user_attr("hyperparameters", hyperparameters)
+            trial.set_user_attr(HYPERPARAMETERS, hyperparameters)
             self.mirror.write_new()
             self.study.tell(trial, state=TrialState.PRUNED)
         self._give_up()
@@ -239,8 +253,8 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         values = ", ".join(f"{name}={value!r}" for name, value in given.items())
         blame = self.config.case.blame(why)
         reason = f"it was enqueued with {values}, which the search space does not have ({blame})"
-        noted: dict[str, Any] = {"failure": reason, "diverged": False, "curve": []}
-        for name, value in {**noted, "seconds": 0.0, "work": 0.0, "ended": self.now}.items():
+        noted = {FAILURE: reason, DIVERGED: False, CURVE: [], SECONDS: 0.0, WORK: 0.0}
+        for name, value in {**noted, ENDED: self.now}.items():
             trial.set_user_attr(name, value)
         self._tell_observer(self.study.tell(trial, state=TrialState.FAIL))
 
@@ -250,8 +264,8 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
             return False
         if isinstance(event, Finished):
             best = running.history.best()
-            running.trial.set_user_attr("best_epoch", best.epoch)
-            running.trial.set_user_attr("fold_scores", best.folds)
+            running.trial.set_user_attr(BEST_EPOCH, best.epoch)
+            running.trial.set_user_attr(FOLD_SCORES, best.folds)
             self._end(running, TrialState.COMPLETE, best.mean)
         elif isinstance(event, Failed):
             self._fail(running, event)

@@ -114,4 +114,4 @@ def breaks_limits(trial: Measured) -> bool:
 
 def was_passed_over(trial: Measured) -> bool:
     """Whether a trial was not trained because its model is over a limit; arms always are."""
-    return breaks_limits(trial) and "arm" not in trial.user_attrs
+    return breaks_limits(trial) and ARM not in trial.user_attrs

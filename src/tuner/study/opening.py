@@ -132,7 +132,7 @@ def _same(
 
 def enqueue_arm(study: optuna.Study, arm: str, values: Mapping[str, Any]) -> None:
     """Queue baseline or recipe as a trial."""
-    study.enqueue_trial(dict(values), user_attrs={"arm": arm})
+    study.enqueue_trial(dict(values), user_attrs={ARM: arm})
 
 
 def _enqueue_guesses(study: optuna.Study, guesses: Sequence[Mapping[str, Any]]) -> None:
@@ -190,7 +190,7 @@ def remove_if_empty(study: optuna.Study) -> None:
 def only_failures(study: optuna.Study) -> bool:
     """Whether a study has a failed baseline, none that may still train, and no other result."""
     trials = study.get_trials(deepcopy=False)
-    baselines = [trial for trial in trials if trial.user_attrs.get("arm") == "baseline"]
+    baselines = [trial for trial in trials if trial.user_attrs.get(ARM) == "baseline"]
     failed = bool(baselines) and all(trial.state == TrialState.FAIL for trial in baselines)
     results = (TrialState.COMPLETE, TrialState.PRUNED)
     return failed and not any(trial.state in results for trial in trials)

@@ -24,6 +24,7 @@ from tuner.report.charts.look import (
 )
 from tuner.report.scored import metric_in
 from tuner.report.wording import loss
+from tuner.study.schema import CURVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +119,7 @@ def _scores(
 
 
 def _last(trial: FrozenTrial) -> float | None:
-    curve = trial.user_attrs.get("curve") or []
+    curve = trial.user_attrs.get(CURVE) or []
     scores = [point[4] for point in curve if point[4] is not None]
     scores = scores or [value for _, value in sorted(trial.intermediate_values.items())]
     return scores[-1] if scores else None
