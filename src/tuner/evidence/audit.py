@@ -19,7 +19,7 @@ from tuner.case.figures import score_text
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import StudyError
 from tuner.evidence.repetition import first_difference
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 from tuner.search.scoring import History
 from tuner.seeds import Stream, derive
 from tuner.study.durations import whole_work

@@ -18,7 +18,7 @@ from tuner.engines.job import Failed
 from tuner.errors import CaseError, TunerError
 from tuner.machine import machine, processors
 from tuner.revision import full_version
-from tuner.search.coordinator import on_search_folds
+from tuner.search.jobs import on_search_folds
 from tuner.search.scoring import History
 from tuner.seeds import Stream, derive
 from tuner.study.identity import changes_of_case, changes_of_rules

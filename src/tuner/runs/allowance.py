@@ -18,7 +18,7 @@ from optuna.trial import FixedTrial
 from tuner.engines.job import Failed, Finished
 from tuner.evidence.duration import in_words
 from tuner.search.bayesian import QUEUED
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 from tuner.study.cost import Costs
 from tuner.study.limits import limits_of
 from tuner.study.schema import ALLOWED, GUESS

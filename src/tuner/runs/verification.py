@@ -26,7 +26,7 @@ from tuner.evidence.repetition import (
 )
 from tuner.runs.loops import LoopMachine
 from tuner.runs.observer import StoppableEngine, StopRequested, telling
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 from tuner.search.loops import search_call
 from tuner.study.identity import changes_of_rules, changes_of_source
 from tuner.study.loop_reopening import is_of_loop, loop_config_of
