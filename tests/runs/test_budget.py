@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from tests.making import TINY
 from tests.report.studies import add_session, add_trial, make_study
 from tuner.commands.study import main, parser, settings_of
-from tuner.evidence.duration import in_words
+from tuner.evidence.duration import duration_in_words
 from tuner.evidence.looks import Plan
 from tuner.runs.budget import Budget, enough_by, forget_the_end
 from tuner.runs.observer import Silent
@@ -174,7 +174,7 @@ def test_it_says_beforehand_by_how_much_it_may_be_over(tmp_path: Path, clock: Cl
     add_trial(study, value=0.6, arm="baseline")
     clock.now += 12.5
     budget_of(study, said, most=24).tell()
-    over = in_words(1.2 * 18 * 3 * 12.5 / 5)
+    over = duration_in_words(1.2 * 18 * 3 * 12.5 / 5)
     assert said[-1].endswith(
         f"If the gain is hard to tell, the confirmation takes up to {over} more."
     )
@@ -262,7 +262,7 @@ def test_whichever_rule_stops_first(tmp_path: Path) -> None:
     [(0.2, "1 s"), (90, "1 min 30 s"), (600, "10 min"), (5400, "1 h 30 min"), (3600, "1 h")],
 )
 def test_a_time_in_words(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words
+    assert duration_in_words(seconds) == words
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuner.evidence.certainty import HOUR
-from tuner.evidence.duration import in_words
+from tuner.evidence.duration import duration_in_words
 from tuner.language import nsaid, said
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _with_more_seeds(found: Certainty, smallest: str, lower: str) -> str:
         "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; {more:,} "
         "more seeds per arm, which take {time} to train, would lower this to {lower}.",
         more=more,
-        time=in_words(seconds),
+        time=duration_in_words(seconds),
         **told,
     )
 

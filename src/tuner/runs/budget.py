@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
-from tuner.evidence.duration import in_words, lengths_of
+from tuner.evidence.duration import duration_in_words, lengths_of
 from tuner.runs.observer import telling
 from tuner.runs.record import seconds_spent
 from tuner.study.design import folds_trained
@@ -145,7 +145,7 @@ class Budget:
         if self.used + more + self.kept(study, guess) <= self.seconds:
             return None
         study.set_user_attr(BUDGET, {"seconds": self.seconds})
-        return f"so that the rest fits into {in_words(self.seconds)}"
+        return f"so that the rest fits into {duration_in_words(self.seconds)}"
 
     def kept(self, study: optuna.Study, guess: float | None = None) -> float:
         """Return the seconds that are kept for what follows the search.
@@ -198,10 +198,10 @@ class Budget:
         """Say why there is one look, and how many models an arm it has."""
         looks = f"one look at {models} models an arm"
         planned = f"where two looks at up to {self.models} were planned."
-        whole = in_words(self.seconds)
+        whole = duration_in_words(self.seconds)
         if left <= 0:
             return f"The time budget of {whole} is used up, so {looks} is taken, {planned}"
-        return f"The rest of {whole}, {in_words(left)}, is enough for {looks}, {planned}"
+        return f"The rest of {whole}, {duration_in_words(left)}, is enough for {looks}, {planned}"
 
     def _confirmations(
         self,
@@ -251,19 +251,21 @@ class Budget:
         if a_trial is None or (self.told_at and done < max(5, 2 * self.told_at)):
             return
         self.told_at = done
-        kept, used, whole = self.kept(study), self.used, in_words(self.seconds)
+        kept, used, whole = self.kept(study), self.used, duration_in_words(self.seconds)
         if self.spent + 2 * a_trial + kept > self.seconds:
             self.say(
                 f"The time budget of {whole} may be too short: as far as {done} "
                 f"{'trial tells' if done == 1 else 'trials tell'}, the baseline, the recipe and "
-                f"what follows the search alone take about {in_words(kept + 2 * a_trial)}."
+                f"what follows the search alone take about {duration_in_words(kept + 2 * a_trial)}."
             )
             return
         more = max(0, math.floor((self.seconds - used - kept) / a_trial * self.slots))
-        after = f", and what follows the search takes about {in_words(kept)}" if kept else ""
+        after = (
+            f", and what follows the search takes about {duration_in_words(kept)}" if kept else ""
+        )
         self.say(
-            f"Time budget: {in_words(used)} of {whole} are used. A trial takes about "
-            f"{in_words(a_trial)}{after}. So there is time for about {more} more trials."
+            f"Time budget: {duration_in_words(used)} of {whole} are used. A trial takes about "
+            f"{duration_in_words(a_trial)}{after}. So there is time for about {more} more trials."
             + self._warning()
         )
 
@@ -272,7 +274,8 @@ class Budget:
         over = self.over(self.study)
         if not over:
             return ""
-        return f" If the gain is hard to tell, the confirmation takes up to {in_words(over)} more."
+        more = duration_in_words(over)
+        return f" If the gain is hard to tell, the confirmation takes up to {more} more."
 
 
 def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None) -> None:

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import metric_of
 from tuner.errors import unknown_name
-from tuner.evidence.diagnosis import diagnose, in_words
+from tuner.evidence.diagnosis import diagnose, diagnosis_in_words
 from tuner.evidence.signs import curve_of
 from tuner.serve.finding import catalogue_of
 from tuner.serve.forecasting import seconds_left
@@ -292,4 +292,4 @@ def _diagnosis(facts: Mapping[str, Any], baseline: FrozenTrial) -> str | None:
     curve = curve_of(baseline, dict(facts))
     if curve is None:
         return None
-    return in_words(diagnose(curve), baseline.user_attrs["hyperparameters"])
+    return diagnosis_in_words(diagnose(curve), baseline.user_attrs["hyperparameters"])
