@@ -30,7 +30,7 @@ class Compute:
         Raises:
             UsageError: an address without Ray, or more workers than this machine can take.
         """
-        workers: object = self.workers  # a notebook holds nobody to types
+        workers: object = self.workers  # a notebook does not check types
         if workers is not None and not (isinstance(workers, int) and workers > 0):
             raise UsageError(f"workers is {workers!r}; it takes a whole number from 1 on")
         if self.engine == "ray":

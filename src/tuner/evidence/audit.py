@@ -1,9 +1,9 @@
 """What pruning cost a study: a few pruned trials, drawn by lot, are trained to their end.
 
-Who is drawn was settled before the search: each trial's number has a random number of its own, from
-the study's seed, and the pruned trials with the smallest are taken. How many hangs on averages
-alone, never on who is drawn. So they are a simple random sample of the pruned trials, and tell of
-all of them. They are reported, and take part in no choice.
+Which trials are drawn was settled before the search: each trial's number has a random number of its
+own, from the study's seed, and the pruned trials with the smallest are taken. How many are drawn
+depends on averages alone, never on which ones. So they are a simple random sample of the pruned
+trials, and stand for all of them. They are reported, and take part in no choice.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SHARE_OF_WORK = 0.1  # of the search's, that they cost at most on average
 def audit(
     study: optuna.Study, config: StudyConfig, engine: Engine, say: Callable[[str], None]
 ) -> None:
-    """Train the pruned trials that were drawn to their end, and keep what they come to.
+    """Train the pruned trials that were drawn to their end, and keep their scores.
 
     Each is kept as soon as it has ended, so an interrupted audit continues where it was. A trial is
     trained as the search began to: its first points have to be the same again, bit for bit.
@@ -132,7 +132,7 @@ def _key(trial: FrozenTrial, config: StudyConfig) -> str:
 
 
 def score_of(config: StudyConfig, trial: FrozenTrial, points: Sequence[ReportPoint]) -> float:
-    """Return what the search would have told of a trial that came to its end."""
+    """Return the score that the search would have given a trial trained to its end."""
     history = History(config.case, trial.user_attrs[HYPERPARAMETERS]["epochs"])
     for point in points:
         history.take(point)

@@ -61,7 +61,7 @@ class Calls(Rounds[LoopJob, Question | Told]):
         return sorted(found, key=lambda trial: trial.user_attrs["round"])
 
     def without_score(self, configuration: Configuration) -> dict[int, str]:
-        """Return why stored calls of a configuration came to no score, by their rounds."""
+        """Return why stored calls of a configuration have no score, by their rounds."""
         return {
             trial.user_attrs["round"]: trial.user_attrs[FAILURE]
             for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))

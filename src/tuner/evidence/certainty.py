@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 POWER = 0.8  # how often a gain that is there has to be seen
 SETTLED = 0.5  # of the rows on which two models of equal arms differ: not by the luck of a seed
-MOST_ROWS, MOST_SEEDS = 10**9, 10**4  # beyond which nobody goes
+MOST_ROWS, MOST_SEEDS = 10**9, 10**4  # more are never suggested
 HOUR = 3600.0
 OF_USE = 1.05  # times what endless seeds would show: further ones bring next to nothing
 

@@ -1,4 +1,4 @@
-"""The opening of the test split, and what the models that meet it come to."""
+"""The opening of the test split, and the scores of the models that meet it."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Tested:
     Attributes:
         scores: all metrics, one seed after the other.
         details: what they get wrong, as `mistakes` has it.
-        ensemble: what they come to as one, as `ensemble_facts` has it; None: there is but one, or
-            they are of a rival.
+        ensemble: their scores as one model, as `ensemble_facts` has it; None: there is only one,
+            or they are a rival's.
     """
 
     scores: list[dict[str, float]]

@@ -54,7 +54,7 @@ class Gain:
 
     @property
     def units(self) -> int:
-        """What is drawn again with new data, of which there were so many: rows, or groups."""
+        """How many rows there were, or groups: what is drawn anew with new data."""
         return self.rows if self.groups is None else self.groups
 
     @property

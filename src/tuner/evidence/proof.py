@@ -71,8 +71,8 @@ class Proof:
     def make(self, plan: Plan, facts: Mapping[str, Any]) -> None:
         """Make the looks of a plan that are left, until one proves a gain or there is no other.
 
-        What each has shown is stored before the next begins, with the plan: whoever is interrupted
-        between two looks continues with the second, by the rules of the first.
+        The result of each look is stored with the plan before the next begins. So a confirmation
+        that is interrupted between its looks continues with the second, by the rules of the first.
 
         Args:
             facts: of the confirmation, without what the test tells.
@@ -117,7 +117,7 @@ class Proof:
         return plan, kept
 
     def trained(self, models: int) -> Proof:
-        """Train so many models of each arm; return the proof without a recipe that diverges.
+        """Train this many models of each arm; return the proof without a recipe that diverges.
 
         Raises:
             StudyError: a training failed.

@@ -162,12 +162,12 @@ def race(
     """Score candidates, baseline and others round by round, on the same seed and fold each.
 
     After each round the worst candidates are dropped, as `rules` say, until one is left. A round in
-    which nobody comes to a score is left out: a seed with which a loop crashes, say. The last is
-    compared with baseline and others, on the rounds that all of them were in: those win if they are
-    ahead, or not behind, and none of their trainings has diverged. The folds of the search take no
-    part in that: the candidates were the best of many there, and baseline and others were not
-    chosen by them. The models of the rounds are chosen by their own validation scores, so none of
-    them meets the test (see `finalists`).
+    which nothing has a score does not count: its seed may crash a loop, for example. The last
+    candidate is compared with baseline and others, on the rounds that all of them were in. One of
+    those wins if it is ahead or level, and none of its trainings has diverged. Scores on the folds
+    of the search do not count there: the candidates were the best of many on these, and baseline
+    and others were not chosen by them. The models of the rounds are chosen by their own validation
+    scores, so none of them meets the test (see `finalists`).
 
     Args:
         score: trains these trials' configurations in this round; returns their validation scores.
@@ -194,7 +194,7 @@ def race(
             trained = coming.until
         found = score(running, index)
         if len(found) > 1 and all(one is None for one in found):
-            continue  # it is the seed that comes to nothing
+            continue  # the seed is at fault
         counted += 1
         standings.add(running, found, ranking.scoring(running, index) if ranking else found)
         runners = standings.left_of(runners)

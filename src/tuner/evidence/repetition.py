@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 ALTERED = (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError, CaseError)
 PARTS_OF_A_POINT = ("step", "epoch", "training loss", "training metric", "validation")
-# Results may hang on these; not on how many cores or how much memory there is.
+# Results may depend on these, but not on how many cores or how much memory there is.
 DECISIVE = ("processor", "platform", "python", "torch", "torchvision", "numpy", "scikit-learn")
 
 

@@ -164,7 +164,7 @@ def _fitted(
 
 @contextmanager
 def _quietly(rows: int) -> Iterator[None]:
-    """Warn of nothing, and let so many threads work as so many rows keep busy."""
+    """Suppress warnings, and use as many threads as this number of rows keeps busy."""
     threads = min(usable_cores(), 1 + rows // ROWS_A_THREAD)
     with threadpool_limits(threads, user_api="openmp"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of slow convergence; its score is what counts

@@ -1,6 +1,6 @@
 """What a program hands over, checked as the commands check what is typed.
 
-A notebook holds nobody to types, and a wrong one would be met far from where it was written.
+A notebook does not check types, and a wrong value would fail far from where it was written.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The studies of a store and what each has come to, in plain values."""
+"""The studies of a store and the result of each, in plain values."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Partial:
     """The baseline with some changes of the best.
 
     Attributes:
-        configuration: what they come to; what hangs on a change comes with it.
+        configuration: to be trained; what depends on a change is changed with it.
         changes: by name.
         is_best: whether nothing of the best is left out.
         measured: on how many fresh folds an ablation has trained exactly this; 0: on none.

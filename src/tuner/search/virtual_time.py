@@ -155,12 +155,11 @@ class VirtualTimeSearch(ABC, Generic[R]):
     def _wants_another(
         self, total: int, enough: Callable[[optuna.Study], str | None] | None
     ) -> bool:
-        """Whether one more trial is wanted: up to the total, what is queued always is.
+        """Whether one more trial is wanted.
 
-        So is a baseline that has failed and waits for its next attempt, beyond the total too:
-        without its score all others are of no use.
-
-        A guess that nobody has tried is not, once the search has done enough, unless something else
+        Up to the total, a queued trial always is. A baseline that has failed and waits for its next
+        attempt is wanted beyond the total too: without its score all others are of no use. Once the
+        search has done enough, a guess that no run has tried is not wanted, unless something else
         waits behind it: trials begin in the order of their numbers.
         """
         done = finished(self.study)

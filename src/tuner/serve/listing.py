@@ -109,7 +109,7 @@ class Listing:
         """Make rows of studies, and of jobs that have no study yet.
 
         Args:
-            entries: what each study has come to, by name; one that has changed is another object.
+            entries: the result of each study, by name; one that has changed is another object.
             jobs: the newest search of each study, by name.
             tags: of each study that has some.
             archived: names of studies.

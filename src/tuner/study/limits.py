@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 PARAMETERS, LATENCY, COST = "parameters", "latency_ms", "cost"  # of a trial, if there are limits
-GUESSES_MAY = 2.0  # compute so many times as much as what is drawn: they are worth more
+GUESSES_MAY = 2.0  # times the work that other trials may take: guesses are worth more
 BREAKS = "breaks"  # list[float]: by which share it breaks each limit; above zero it does
 
 

@@ -144,7 +144,7 @@ def _enqueue_guesses(study: optuna.Study, guesses: Sequence[Mapping[str, Any]]) 
 
 
 def _untold(study: optuna.Study) -> bool:
-    """Whether whoever made the study was killed before it was told what it is made with."""
+    """Whether the process that made the study was killed before it stored any facts."""
     return FACTS not in study.user_attrs and not study.get_trials(deepcopy=False)
 
 
@@ -160,7 +160,8 @@ def _accept(
 ) -> dict[str, Any]:
     """Keep a note of changes, drop what was concluded before them, and return the new facts.
 
-    In this order: whoever is killed in between finds the study refused again, and nothing unsaid.
+    In this order: after a process that was killed in between, the study is refused again, and no
+    change is left without a note.
     """
     when = datetime.now(UTC).isoformat(timespec="seconds")
     noted: list[AcceptedChange] = [

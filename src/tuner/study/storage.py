@@ -100,7 +100,7 @@ def is_read_only(url: str) -> bool:
 
 @contextmanager
 def _tables_to_itself(url: URL, *, create: bool) -> Iterator[None]:
-    """Let nobody else make Optuna's tables on a server meanwhile: of two, one would fail.
+    """Keep other processes from making Optuna's tables on a server meanwhile: one would fail.
 
     Raises:
         StoreError: the tables there are something else's, or there are none to be read.
