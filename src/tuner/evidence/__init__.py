@@ -19,7 +19,7 @@ The modules by the question that they answer:
 * What can a test show at all? `price` before it, `certainty` and `certainty_in_words`; `duration`
   says how long it takes.
 * Would another kind of model do better? `rivals`, by `rival_models` and `realmlp`.
-* Which change brought the gain? `ablation` of the `changes`, on paired `rounds`, with an
+* Which change brought the gain? `ablation` of the `changes`, on `paired_rounds`, with an
   `expectation` of what comes next; `parts` of the changes, and `confirming_parts` on the test.
 * Which hyperparameters mattered? `importance`, by `fanova`.
 * How well did the search go? `health` checks, `stopping` rules, and an `audit` of pruned trials,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.metric import sign_of
 from tuner.evidence.changes import GROUPS
 from tuner.evidence.comparison import paired_gains
-from tuner.evidence.rounds import compare_rounds
+from tuner.evidence.paired_rounds import compare_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -16,7 +16,7 @@ from tuner.evidence.calls import Calls
 from tuner.evidence.changes import LoopMixture, Mixture
 from tuner.evidence.expectation import expectation
 from tuner.evidence.jobs import configuration_of
-from tuner.evidence.rounds import share_held_out
+from tuner.evidence.paired_rounds import share_held_out
 from tuner.evidence.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.own.loops.events import Question, Told
