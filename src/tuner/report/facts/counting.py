@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.study.limits import was_passed_over
-from tuner.study.schema import CURVE, FAILURE, GUESS, HYPERPARAMETERS, SECONDS, TRIED, WORK
+from tuner.study.schema import CURVE, FAILURE, GUESS, HYPERPARAMETERS, TRIED, WORK
 from tuner.study.trials import waits_as_guess
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def wall_seconds(
         "search": math.fsum(search) if search else None,
         "confirmation": math.fsum(confirmation) if confirmation else None,
         "audit": math.fsum(audit) if audit else None,
-        "all_trials": math.fsum(trial.user_attrs.get(SECONDS, 0.0) for trial in trials),
+        "all_trials": math.fsum(trial.user_attrs.get("seconds", 0.0) for trial in trials),
         "sessions": len(sessions),
         "sessions_without_time": sum("search_seconds" not in session for session in sessions),
     }
