@@ -10,11 +10,11 @@ were measured to correlate at about zero). The gain is the difference of two mea
     var(row difference)/R + var(seed)/n of each arm + var(rest)/(n R) of each arm
 
 is estimated by moments (crossed random effects; Searle, Casella & McCulloch 1992, "Variance
-Components", chapter 4; the same variance that Owen 2007, "The pigeonhole bootstrap", resamples, see
-`resampling`). The spread of the row differences over R holds the first and the last two terms at
-once, without bias; of the spread of seed means the last terms are taken off again. Intervals are
-Student's, with the degrees of freedom of Satterthwaite 1946. Two things are added, both chosen by
-simulation (studies/verdict):
+Components", chapter 4; the tests hold it against Owen 2007, "The pigeonhole bootstrap", which
+resamples the same variance). The spread of the row differences over R holds the first and the last
+two terms at once, without bias; of the spread of seed means the last terms are taken off again.
+Intervals are Student's, with the degrees of freedom of Satterthwaite 1946. Two things are added,
+both chosen by simulation (studies/verdict):
 
 * One unseen row. Where few rows differ, the rows drawn tell little about those that were not: with
   no difference in 20 rows, one row in seven may still differ. So one more row is counted into the

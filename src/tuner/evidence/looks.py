@@ -118,11 +118,6 @@ def alpha_for(looks: int) -> float:
     return ALPHA / looks
 
 
-def widening(looks: int) -> float:
-    """Return how much wider an interval is than after one look, where rows and seeds are many."""
-    return float(norm.isf(alpha_for(looks) / 2)) / float(norm.isf(ALPHA / 2))
-
-
 @cache
 def most_looks(rows: int) -> int:
     """Return after how many looks a test set of so many rows is used up.
