@@ -165,7 +165,31 @@ class Findings:
                 names=_listed(absent),
                 others=len(self.test) - len(absent),
             )
-        yield from self._about_small_classes()
+        if few := [name for name, count in self.development.items() if count < self.folds]:
+            smallest = min(self.development[name] for name in few)
+            parts = {"names": _listed(few), "smallest": smallest, "folds": self.folds}
+            if smallest == 1:
+                yield nsaid(
+                    "There are fewer development rows of class {names} than folds ({smallest} for "
+                    "{folds}), so some folds are validated without it and some trained without. "
+                    "Add rows, or use fewer folds.",
+                    "There are fewer development rows of classes {names} than folds ({smallest} "
+                    "for {folds}), so some folds are validated without them and some trained "
+                    "without. Add rows, or use fewer folds.",
+                    len(few),
+                    **parts,
+                )
+            else:
+                yield nsaid(
+                    "There are fewer development rows of class {names} than folds ({smallest} for "
+                    "{folds}), so some folds are validated without it. Add rows, or use fewer "
+                    "folds.",
+                    "There are fewer development rows of classes {names} than folds ({smallest} "
+                    "for {folds}), so some folds are validated without them. Add rows, or use "
+                    "fewer folds.",
+                    len(few),
+                    **parts,
+                )
         if not self.development:
             return
         ordered = sorted(self.development, key=lambda name: self.development[name])
@@ -182,36 +206,6 @@ class Findings:
                 small=small,
                 most=most,
                 large=large,
-            )
-
-    def _about_small_classes(self) -> Iterator[str]:
-        """Say which classes have too few rows for every fold to have one."""
-        few = [name for name, count in self.development.items() if count < self.folds]
-        if not few:
-            return
-        smallest = min(self.development[name] for name in few)
-        parts = {"names": _listed(few), "smallest": smallest, "folds": self.folds}
-        if smallest == 1:
-            yield nsaid(
-                "There are fewer development rows of class {names} than folds ({smallest} for "
-                "{folds}), so some folds are validated without it and some trained without. "
-                "Add rows, or use fewer folds.",
-                "There are fewer development rows of classes {names} than folds ({smallest} "
-                "for {folds}), so some folds are validated without them and some trained "
-                "without. Add rows, or use fewer folds.",
-                len(few),
-                **parts,
-            )
-        else:
-            yield nsaid(
-                "There are fewer development rows of class {names} than folds ({smallest} for "
-                "{folds}), so some folds are validated without it. Add rows, or use fewer "
-                "folds.",
-                "There are fewer development rows of classes {names} than folds ({smallest} "
-                "for {folds}), so some folds are validated without them. Add rows, or use "
-                "fewer folds.",
-                len(few),
-                **parts,
             )
 
     def _about_labels(self) -> Iterator[str]:

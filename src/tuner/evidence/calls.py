@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tuner.study.loops import LoopConfig
     from tuner.study.schema import EvidenceTrial
 
+TESTED = "test"  # attribute of a call: what its model did on the loop's test rows
+
 
 class Calls(Rounds[LoopJob, Question | Told]):
     """Scores of configurations of a loop on fresh seeds.

@@ -21,7 +21,7 @@ from scipy.stats import t as student
 
 from tuner.case.metric import sign_of
 from tuner.errors import StudyError
-from tuner.evidence.calls import Calls
+from tuner.evidence.calls import TESTED, Calls
 from tuner.evidence.comparison import CONFIDENCE, paired_gains
 from tuner.evidence.finalists import BELIEVED, SURE, most_seeds
 from tuner.evidence.jobs import Configuration, configuration_of, seed_of
@@ -32,7 +32,7 @@ from tuner.evidence.racing import training_ahead
 from tuner.seeds import Stream
 from tuner.study import design
 from tuner.study.arms import entrants_of
-from tuner.study.schema import CONFIRMATION, ROW_LOSSES, SEED_MATTERS, TESTED
+from tuner.study.schema import CONFIRMATION, ROW_LOSSES, SEED_MATTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tuner.case.assignments import is_whole, parse_pairs, split_pairs
+from tuner.case.assignments import parse_pairs, split_pairs
 from tuner.case.reference import is_loop
 from tuner.engines.compute import Compute
 from tuner.errors import UsageError
@@ -33,9 +33,8 @@ class StudySettings:
         case: name of a case, or path of a case file.
         command: that makes the study again, for its record and its report.
         trials: finished trials that the study ends with; None: as many as are worth it.
-        trials_by_default: whether the number of trials is only the default: a study that is
-            continued with `tries` then ends with these, or with as many as an earlier run was asked
-            for.
+        trials_by_default: nobody has said how many trials: a study that is continued with `tries`
+            then ends with these, or with as many as an earlier run was asked for.
         name: of the study; None: that of its data.
         seed: of the study.
         seeds: models an arm that meet the test in one look; None: 4, and 4 more where those prove
@@ -97,7 +96,7 @@ class StudySettings:
         """
         self.compute.check()
         trials: object = self.trials  # a notebook does not check types
-        if trials is not None and not is_whole(trials, 1):
+        if trials is not None and not (isinstance(trials, int) and trials > 0):
             raise UsageError(
                 f"trials is {self.trials!r}; it takes a whole number from 1 on, or None for as "
                 "many as are worth it"

@@ -47,7 +47,6 @@ ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY, TRACEBACK = "key", "traceback"
-TESTED = "test"  # of a call of a loop after the search: what its model did on the test rows
 SURROGATE = "surrogate"  # of a training after the search: its score by the metric's surrogate
 KEEPS_LIMITS = 2  # the rule by which guesses keep limits; True, the first, gave up depth first
 GUESS = "guess"  # the number, from 0 on, of a guess: what is tried before the search draws

@@ -152,15 +152,34 @@ def list_folder(root: Path) -> Listing:
 
 def _with_parts(root: Path, tops: list[Path], inside: _Inside, found: Listing) -> Listing:
     """Read train/, val/ and test/, each with a folder a class."""
-    parts = _parts(root, tops)
+    parts: dict[Part, Path] = {}
+    for one in tops:
+        part = PARTS.get(one.name.lower())
+        if part is None:
+            raise DataError(
+                f"{root} has {one.name!r} beside {named(p.name for p in parts.values())}; a folder "
+                "has either parts (train, val, test) or classes. Move it away, or rename the parts"
+            )
+        if part in parts:
+            raise DataError(
+                f"{root} has {parts[part].name!r} and {one.name!r}, which are both the {part} "
+                "part; join them into one folder"
+            )
+        parts[part] = one
+    if "train" not in parts:
+        raise DataError(
+            f"{root} has {named(p.name for p in parts.values())} and no 'train'; name the folder "
+            "with the pictures to train on 'train'"
+        )
+    ordered = {part: parts[part] for part in PARTS.values() if part in parts}
     known: dict[str, Path] = {}
-    for part, folder in parts.items():
+    for part, folder in ordered.items():
         classes = _classes(folder, list(inside.folders(folder)), inside)
         if part == "train":
             known = classes
         elif unknown := sorted(classes.keys() - known.keys()):
             raise DataError(
-                f"{folder} has {named(unknown)}, and {parts['train']} has no such class; add "
+                f"{folder} has {named(unknown)}, and {ordered['train']} has no such class; add "
                 "pictures of it to train, or remove it"
             )
         own: list[Picture] = []
@@ -182,34 +201,6 @@ def _with_parts(root: Path, tops: list[Path], inside: _Inside, found: Listing) -
         )
     kind = said("parts with a folder for each class")
     return Listing(kind, found.pictures, found.left_out, found.notes)
-
-
-def _parts(root: Path, tops: list[Path]) -> dict[Part, Path]:
-    """Return the folder of each part, train first.
-
-    Raises:
-        DataError: a folder is no part, two are the same one, or there is no train.
-    """
-    parts: dict[Part, Path] = {}
-    for one in tops:
-        part = PARTS.get(one.name.lower())
-        if part is None:
-            raise DataError(
-                f"{root} has {one.name!r} beside {named(p.name for p in parts.values())}; a folder "
-                "has either parts (train, val, test) or classes. Move it away, or rename the parts"
-            )
-        if part in parts:
-            raise DataError(
-                f"{root} has {parts[part].name!r} and {one.name!r}, which are both the {part} "
-                "part; join them into one folder"
-            )
-        parts[part] = one
-    if "train" not in parts:
-        raise DataError(
-            f"{root} has {named(p.name for p in parts.values())} and no 'train'; name the folder "
-            "with the pictures to train on 'train'"
-        )
-    return {part: parts[part] for part in PARTS.values() if part in parts}
 
 
 def _classes(root: Path, tops: list[Path], inside: _Inside) -> dict[str, Path]:
