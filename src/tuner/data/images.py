@@ -113,8 +113,18 @@ class Look:
         return self.mode in GREY_MODES
 
 
+def look_at_image(path: Path) -> Look:
+    """Read the head of an image file.
+
+    Raises:
+        DataError: it is not an image that `read_image` could read; it is named.
+    """
+    with _warnings_apart():
+        return _look(path)
+
+
 def look_at_images(paths: Sequence[Path], threads: int) -> Iterator[Look | DataError]:
-    """Yield what the head of each file tells, or why it is no image that can be read, in order."""
+    """Yield what `look_at_image` returns or raises for each file, in their order."""
     return _each(_look, paths, threads)
 
 

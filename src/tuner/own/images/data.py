@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from tuner.own.images.backbone import Backbone
     from tuner.own.images.given import Given
     from tuner.own.images.listing import Listing, Picture
-    from tuner.own.images.pixels import Broken
 
 FEW = 10  # pictures of a class: fewer are worth a word
 
@@ -65,19 +64,29 @@ def load(given: Given, folders: Folders) -> Dataset:
     check_place(given.data)
     listing = _listed(given)
     pretrained = _backbone(given)
-    read = _read(given, listing, pretrained, folders)
-    pictures = read.pictures
+    backbone = None if given.unfreeze else pretrained  # whose features are all that is learnt on
+    heads, broken = look_through(listing.pictures)
+    refuse_too_many(given.data, broken, len(listing.pictures))
+    looks = [look for _, look in heads]
+    shape, why = _shape(given, looks, pretrained)
+    pixels, pictures, unread = read_pixels([one for one, _ in heads], shape, folders.own)
+    broken += unread
+    refuse_too_many(given.data, broken, len(listing.pictures))
     classes, targets = _targets(given, pictures)
     marks = marks_of(targets, len(classes))
-    alike = find_alike(read.pixels, [one.group for one in pictures])
+    alike = find_alike(pixels, [one.group for one in pictures])
     parts = parts_of(given, pictures, strata_of(targets), marks, classes, alike)
-    backbone = None if given.unfreeze else pretrained  # whose features are all that is learnt on
     if backbone:
         seen_as = backbone.in_words
-        features = backbone.features_of(pictures, read.pixels, folders.own)
+        features = backbone.features_of(pictures, pixels, folders.own)
     else:
-        seen_as = _size_in_words(read.pixels, read.why)
-        features = read.pixels
+        parts_of_size = {"width": shape[2], "height": shape[1], "why": why}
+        seen_as = (
+            said("{width} × {height}, grey: {why}", **parts_of_size)  # noqa: RUF001
+            if shape[0] == 1
+            else said("{width} × {height}, in colour: {why}", **parts_of_size)  # noqa: RUF001
+        )
+        features = pixels
     development, test = (
         _examples(features, targets, alike, pictures, numbers, folders)
         for numbers in (parts.development, parts.test)
@@ -101,8 +110,8 @@ def load(given: Given, folders: Folders) -> Dataset:
     inspection = (
         ("pictures", said("{count:,} from {kind}", count=len(pictures), kind=listing.kind)),
         ("left out", told(listing.left_out) or said("nothing")),
-        ("unreadable", about_broken(read.broken)),
-        *about_looks(read.looks),
+        ("unreadable", about_broken(broken)),
+        *about_looks(looks),
         ("target", _about_target(classes, targets)),
         *_about_alike(alike, pictures, classes),
         ("split", said("{test}; {others}", test=parts.told, others=about_scheme(scheme))),
@@ -113,50 +122,6 @@ def load(given: Given, folders: Folders) -> Dataset:
     if findings and backbone:  # its features are no columns that a person could remove
         findings = replace(findings, constant=[], suspects={}, numbering=[])
     return replace(made, findings=findings, inspection=inspection)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What was read of a listing.
-
-    Attributes:
-        pictures: those that could be read.
-        pixels: (N, C, H, W) uint8, of these.
-        why: they were read in this size and colour.
-        looks: what the heads of files tell.
-        broken: files that could not be read, and why.
-    """
-
-    pictures: list[Picture]
-    pixels: Tensor
-    why: str
-    looks: list[Look]
-    broken: list[Broken]
-
-
-def _read(given: Given, listing: Listing, pretrained: Backbone | None, folders: Folders) -> _Read:
-    """Look through the pictures, choose what they are read as, and read them.
-
-    Raises:
-        DataError: too many of them cannot be read.
-    """
-    heads, broken = look_through(listing.pictures)
-    refuse_too_many(given.data, broken, len(listing.pictures))
-    looks = [look for _, look in heads]
-    shape, why = _shape(given, looks, pretrained)
-    pixels, pictures, unread = read_pixels([one for one, _ in heads], shape, folders.own)
-    broken += unread
-    refuse_too_many(given.data, broken, len(listing.pictures))
-    return _Read(pictures, pixels, why, looks, broken)
-
-
-def _size_in_words(pixels: Tensor, why: str) -> str:
-    """Say in what size pictures were read, and whether in colour."""
-    _, channels, height, width = pixels.shape
-    size = {"width": width, "height": height, "why": why}
-    if channels == 1:
-        return said("{width} × {height}, grey: {why}", **size)  # noqa: RUF001
-    return said("{width} × {height}, in colour: {why}", **size)  # noqa: RUF001
 
 
 def _name(given: Given) -> str:
