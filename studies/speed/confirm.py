@@ -26,7 +26,7 @@ from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import ThisMachine
 from tuner.engines.job import Finished, run_all
 from tuner.evidence.jobs import seed_of
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 from tuner.search.scoring import fold_scores
 from tuner.seeds import derive
 from tuner.study.configuration import StudyConfig

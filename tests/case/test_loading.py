@@ -16,7 +16,7 @@ from tuner.case.reference import is_file
 from tuner.case.source import files_of, source_of
 from tuner.engines.worker import Reader, run
 from tuner.errors import CaseError
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -30,7 +30,8 @@ from tuner.errors import DepotError, UsageError
 from tuner.runs.cleaning import find_waste
 from tuner.runs.moving import contents_of, move
 from tuner.study.dashboard import Artifacts, on_record
-from tuner.study.store import load_study, open_storage
+from tuner.study.storage import open_storage
+from tuner.study.store import load_study
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from tuner.engines import cards, compute, hosting, processes
 from tuner.engines.cards import (
     VISIBLE,
     card_facts,
+    cards_in_words,
     fits_at_once,
     give_back_if_scarce,
-    in_words,
     of_all,
     other_cards,
     refuse_missing,
@@ -201,7 +201,7 @@ def test_slices_of_one_card_are_told_apart(made_up: Any) -> None:
     made_up(1, SLICES)
     facts = card_facts()
     assert facts["names"] == [Properties.name] * 3
-    assert "MIG-77aa0000-0003" in in_words(facts, visible_cards(), 3)
+    assert "MIG-77aa0000-0003" in cards_in_words(facts, visible_cards(), 3)
 
 
 def test_the_driver_is_read_from_where_linux_keeps_it(

@@ -29,7 +29,7 @@ from tuner.engines.tasks import RayEngine, _own_folder
 from tuner.engines.worker import run
 from tuner.errors import EngineError, UsageError
 from tuner.machine import machine
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.evidence.worlds import World
     from tuner.evidence.comparison import Verdict
     from tuner.evidence.components import Array, Pair
-    from tuner.evidence.crossed import Gain
+    from tuner.evidence.gain import Gain
 
 PILOTS = 300  # studies that measure the standard error of a gain
 ROUNDS = 6

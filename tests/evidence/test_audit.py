@@ -13,11 +13,11 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.evidence.audit import audit, drawn
 from tuner.evidence.sampled import interval
-from tuner.evidence.trainings import open_evidence
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 from tuner.search.scoring import History
 from tuner.seeds import Stream, derive
 from tuner.study.schema import AUDIT
+from tuner.study.store import open_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

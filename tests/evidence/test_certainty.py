@@ -11,22 +11,22 @@ from tests.evidence.worlds import CLASSES, level_for
 from tuner.evidence.certainty import (
     HOUR,
     OF_USE,
-    after,
-    before,
-    guess,
-    in_words,
+    expected_certainty,
+    guessed_components,
+    measured_certainty,
     rows_for,
     seeds_for,
     smallest_gain,
 )
+from tuner.evidence.certainty_in_words import certainty_in_words
 from tuner.evidence.crossed import compare_rows
 from tuner.evidence.looks import Plan, Share
 
 if TYPE_CHECKING:
     from tuner.evidence.components import Components
 
-ROWS_RULE = guess(0.05, classes=True)
-SEEDS_RULE = guess(0.01, classes=True, seed_spread=0.02)
+ROWS_RULE = guessed_components(0.05, classes=True)
+SEEDS_RULE = guessed_components(0.01, classes=True, seed_spread=0.02)
 
 
 def points(gain: float) -> str:
@@ -34,7 +34,7 @@ def points(gain: float) -> str:
 
 
 def test_more_rows_more_seeds_and_fewer_looks_show_smaller_gains() -> None:
-    components = guess(0.05, classes=True, seed_spread=0.01)
+    components = guessed_components(0.05, classes=True, seed_spread=0.01)
     found = smallest_gain(components, 171, 6)
     assert smallest_gain(components, 400, 6) < found
     assert smallest_gain(components, 171, 12) < found
@@ -62,7 +62,7 @@ def test_no_number_of_seeds_makes_up_for_rows_nor_the_other_way_round() -> None:
 @pytest.mark.parametrize("gain", [0.0, -0.01])
 def test_what_is_no_gain_needs_nothing(gain: float) -> None:
     assert rows_for(ROWS_RULE, gain, 6) is None
-    assert before(ROWS_RULE, 171, 6, wanted=gain).wanted is None
+    assert expected_certainty(ROWS_RULE, 171, 6, wanted=gain).wanted is None
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_the_smallest_gain_is_seen_as_often_as_promised(rows: int, seeds: int) -
 
 def test_after_a_study_its_own_components_count() -> None:
     gain = compare_rows(*two_arms(draws("after"), CLASSES, 0.12, 171, 24))
-    found = after(gain, seconds=60)
+    found = measured_certainty(gain, seconds=60)
     assert found is not None
     assert (found.rows, found.seeds, found.share) == (171, 24, Share())
     assert found.row_share == pytest.approx(gain.row_share, abs=0.01)
@@ -92,8 +92,8 @@ def test_after_a_study_its_own_components_count() -> None:
 @pytest.mark.parametrize("seconds", [0.01, 2.0, 60.0, 500.0, 2000.0])
 def test_no_more_seeds_are_named_than_are_of_use(seconds: float) -> None:
     """A training of a moment would buy thousands in an hour, of which few would change anything."""
-    components = guess(0.1, classes=True, seed_spread=0.02)
-    found = before(components, 171, 4, seconds=seconds)
+    components = guessed_components(0.1, classes=True, seed_spread=0.02)
+    found = expected_certainty(components, 171, 4, seconds=seconds)
     bought = int(HOUR / (2 * seconds))
     assert found.hour_seeds is not None
     assert found.hour_smallest is not None
@@ -102,20 +102,22 @@ def test_no_more_seeds_are_named_than_are_of_use(seconds: float) -> None:
     if found.hour_seeds < bought:
         assert found.hour_smallest <= OF_USE * found.with_all_seeds
         assert smallest_gain(components, 171, enough - 1) > OF_USE * found.with_all_seeds
-    words = in_words(found, "{:.3f}".format)
+    words = certainty_in_words(found, "{:.3f}".format)
     assert ("more seed" in words) == (bought > 0)
     assert ("one more hour of training" in words) == (found.hour_seeds == bought > 0)
     assert found.hour_seconds == pytest.approx(2 * seconds * found.hour_seeds)
 
 
 def test_seeds_that_lower_nothing_that_is_written_are_not_named() -> None:
-    found = before(guess(0.1, classes=True, seed_spread=0.02), 171, 4, seconds=2.0)
-    assert "more seeds per arm" in in_words(found, points)
-    assert "more seeds per arm" not in in_words(found, "{:.0f}".format)
+    found = expected_certainty(
+        guessed_components(0.1, classes=True, seed_spread=0.02), 171, 4, seconds=2.0
+    )
+    assert "more seeds per arm" in certainty_in_words(found, points)
+    assert "more seeds per arm" not in certainty_in_words(found, "{:.0f}".format)
 
 
 def test_where_nothing_was_measured_nothing_is_said() -> None:
-    assert after(compare_rows(np.ones((1, 5)), np.zeros((6, 5)))) is None
+    assert measured_certainty(compare_rows(np.ones((1, 5)), np.zeros((6, 5)))) is None
 
 
 @pytest.mark.parametrize(
@@ -123,25 +125,37 @@ def test_where_nothing_was_measured_nothing_is_said() -> None:
     [
         (ROWS_RULE, 171, "use [0-9,]+ test rows; more seeds alone cannot help enough"),
         (SEEDS_RULE, 5_000, "use [0-9,]+ seeds; more rows alone cannot help enough"),
-        (guess(0.05, classes=True, seed_spread=0.02), 171, "use both more rows and more seeds"),
-        (guess(0.05, classes=True, seed_spread=0.005), 1_500, "use [0-9,]+ test rows or [0-9]+ se"),
+        (
+            guessed_components(0.05, classes=True, seed_spread=0.02),
+            171,
+            "use both more rows and more seeds",
+        ),
+        (
+            guessed_components(0.05, classes=True, seed_spread=0.005),
+            1_500,
+            "use [0-9,]+ test rows or [0-9]+ se",
+        ),
     ],
 )
 def test_words_say_what_would_help(components: Components, rows: int, words: str) -> None:
-    found = in_words(before(components, rows, 6, wanted=0.012), points)
+    found = certainty_in_words(expected_certainty(components, rows, 6, wanted=0.012), points)
     assert found.startswith(f"With {rows:,} test rows and 6 seeds, a gain under ")
     assert re.search(words, found)
     assert found.endswith(".")
 
 
 def test_words_about_a_gain_that_is_seen_are_one_sentence() -> None:
-    found = in_words(before(SEEDS_RULE, 10_000, 24, wanted=0.2, seconds=100), points)
+    found = certainty_in_words(
+        expected_certainty(SEEDS_RULE, 10_000, 24, wanted=0.2, seconds=100), points
+    )
     assert found.count(".") == found.count(" points") + 1  # full stop, and a decimal point each
     assert "; one more hour of training, for 18 more seeds per arm, would lower this to" in found
 
 
 def test_a_guess_for_numbers_grows_with_the_error() -> None:
-    one, two = (smallest_gain(guess(error, classes=False), 200, 6) for error in (0.1, 0.2))
+    one, two = (
+        smallest_gain(guessed_components(error, classes=False), 200, 6) for error in (0.1, 0.2)
+    )
     assert two == pytest.approx(2 * one)
 
 
@@ -150,13 +164,13 @@ def test_a_guess_for_numbers_grows_with_the_error() -> None:
 )
 def test_a_guess_that_cannot_be_is_refused(error: float, differing: float | None) -> None:
     with pytest.raises(ValueError):
-        guess(error, classes=True, differing=differing)
+        guessed_components(error, classes=True, differing=differing)
 
 
 @pytest.mark.parametrize(("rows", "seeds"), [(1, 6), (171, 1)])
 def test_too_small_a_test_is_refused(rows: int, seeds: int) -> None:
     with pytest.raises(ValueError, match="at least two"):
-        before(ROWS_RULE, rows, seeds)
+        expected_certainty(ROWS_RULE, rows, seeds)
 
 
 @pytest.mark.slow

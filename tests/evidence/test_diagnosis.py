@@ -10,7 +10,7 @@ import pytest
 
 from tests.evidence.situations import SITUATIONS, confusion, right
 from tuner.case.metric import ACCURACY
-from tuner.evidence.diagnosis import MEANING, Diagnosis, advice, diagnose, in_words
+from tuner.evidence.diagnosis import MEANING, Diagnosis, advice, diagnose, diagnosis_in_words
 from tuner.evidence.signs import Curve
 
 
@@ -82,6 +82,6 @@ def test_advice_names_only_what_there_is_the_cheapest_first() -> None:
         "structure": ["dropout"],
     }
     assert advice("healthy", {"dropout"}) == {}
-    words = in_words(Diagnosis("unstable", None), {"learning_rate"})
+    words = diagnosis_in_words(Diagnosis("unstable", None), {"learning_rate"})
     assert words.startswith("unstable (the training loss jumps up and down, or grew without end). ")
     assert words.endswith("What to try, cheapest first: training: learning_rate.")

@@ -19,7 +19,12 @@ from tests.evidence.worlds import SIZES, equal_on_new_groups
 from tuner.case.metric import ACCURACY, MAE
 from tuner.case.scorers import named
 from tuner.data.examples import Examples
-from tuner.evidence.certainty import after, before, guess, in_words
+from tuner.evidence.certainty import (
+    expected_certainty,
+    guessed_components,
+    measured_certainty,
+)
+from tuner.evidence.certainty_in_words import certainty_in_words
 from tuner.evidence.components import Components
 from tuner.evidence.crossed import compare_rows
 from tuner.evidence.ensembles import ensemble_facts
@@ -135,7 +140,7 @@ def test_before_a_test_the_error_lies_between_what_groups_and_what_rows_give(ali
         shared = np.repeat(draw.normal(0, math.sqrt(alike), groups), size)
         means.append(np.mean(shared + draw.normal(0, math.sqrt(1 - alike), groups * size)))
     of_a_row = Components(rows=1.0, seeds=(0.0, 0.0), interaction=(0.0, 0.0), unseen=0.0)
-    found = before(of_a_row, groups, 6, grouped=True, members=groups * size)
+    found = expected_certainty(of_a_row, groups, 6, grouped=True, members=groups * size)
     assert found.smallest_apart is not None
     true = np.std(means) * found.smallest * math.sqrt(groups)  # the gain of that standard error
     expected = {0.0: found.smallest_apart, 1.0: found.smallest}
@@ -145,29 +150,35 @@ def test_before_a_test_the_error_lies_between_what_groups_and_what_rows_give(ali
 
 
 def test_before_a_test_of_groups_both_ends_are_told() -> None:
-    components = guess(0.2, classes=True)
-    text = in_words(before(components, 12, 6, grouped=True, members=100), "{:.2f}".format)
-    rows, groups = (before(components, n, 6).smallest for n in (100, 12))
+    components = guessed_components(0.2, classes=True)
+    text = certainty_in_words(
+        expected_certainty(components, 12, 6, grouped=True, members=100), "{:.2f}".format
+    )
+    rows, groups = (expected_certainty(components, n, 6).smallest for n in (100, 12))
     assert text == (
         f"With 12 groups of test rows and 6 seeds, a gain under {groups:.2f} will often be missed "
         f"if all rows of a group are the same, and one under {rows:.2f} if they are as different "
         "as any."
     )
-    alone = in_words(before(components, 99, 6, grouped=True, members=100), "{:.1f}".format)
+    alone = certainty_in_words(
+        expected_certainty(components, 99, 6, grouped=True, members=100), "{:.1f}".format
+    )
     assert alone.endswith("seeds, a gain under 0.1 will often be missed.")
 
 
 def test_what_would_help_is_told_in_groups() -> None:
     one, other = arms()
     groups = np.repeat(np.arange(12), 5)
-    found = after(compare_rows(one, other, groups=groups))
+    found = measured_certainty(compare_rows(one, other, groups=groups))
     assert found is not None
-    text = in_words(
+    text = certainty_in_words(
         replace(found, wanted=0.01, rows_needed=900, seeds_needed=None), "{:.3f}".format
     )
     assert text.startswith("With 12 groups of test rows and 6 seeds, a gain under ")
     assert text.endswith("use 900 groups of test rows; more seeds alone cannot help enough.")
-    text = in_words(replace(found, wanted=0.01, rows_needed=None, seeds_needed=90), "{:.3f}".format)
+    text = certainty_in_words(
+        replace(found, wanted=0.01, rows_needed=None, seeds_needed=90), "{:.3f}".format
+    )
     assert text.endswith("use 90 seeds; more groups alone cannot help enough.")
 
 

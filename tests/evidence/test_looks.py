@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 
 from tests.evidence.rates import draws
-from tuner.evidence.looks import ALPHA, Plan, Share, alpha_for, is_used_up, most_looks, widening
+from tuner.evidence.looks import ALPHA, Plan, Share, alpha_for, is_used_up, most_looks
 
 
 def test_the_first_look_has_it_all() -> None:
-    assert (alpha_for(1), widening(1)) == (0.05, 1)
+    assert alpha_for(1) == 0.05
 
 
 def test_twenty_looks_share_it() -> None:
     assert alpha_for(20) == pytest.approx(0.0025)
-    assert widening(20) == pytest.approx(3.0233 / 1.96, rel=1e-4)
 
 
 @pytest.mark.parametrize(("rows", "looks"), [(1, 1), (20, 2), (171, 11), (500, 23), (10_000, 23)])

@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import f1_score
 
+from tests.evidence.pigeonhole import resample
 from tests.evidence.rates import SHARES, draws, of_macro_f1, true_macro_f1, two_arms
 from tests.evidence.worlds import CLASSES, WORLDS
 from tests.sampling import one_in
 from tuner.evidence.crossed import MARGIN, compare_rows
-from tuner.evidence.resampling import compare_scores, resample
-from tuner.evidence.scores import macro_f1, recomputed, unit_of_macro_f1
+from tuner.evidence.resampling import compare_scores
+from tuner.evidence.scores import auc, macro_f1, unit_of_macro_f1
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,11 +96,12 @@ def test_macro_f1_is_that_of_scikit_learn_over_the_classes_that_have_rows(rows: 
             assert score == pytest.approx(expected)
 
 
-def test_a_function_of_scikit_learn_is_a_score() -> None:
+def test_models_that_see_are_better_than_blind_ones_by_the_area_under_the_curve() -> None:
     draw = draws("auc")
     targets = (draw.random(80) < 0.5).astype(float)
-    blind, seeing = (draw.normal(shift * targets, 1, (6, 80)) for shift in (0.0, 2.0))
-    found = compare_scores(recomputed(roc_auc_score), blind, seeing, targets, resamples=15)
+    levels = (draw.normal(shift * targets, 1, (6, 80)) for shift in (0.0, 2.0))
+    blind, seeing = (np.stack([np.zeros_like(one), one], axis=2) for one in levels)
+    found = compare_scores(auc, blind, seeing, targets, resamples=15)
     assert found.verdict == "better"
     assert found.interval is not None
     assert found.interval[0] < found.gain < found.interval[1]

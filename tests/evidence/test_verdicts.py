@@ -16,12 +16,11 @@ from tuner.evidence.confirmation import confirm
 from tuner.evidence.looks import most_looks
 from tuner.evidence.odometer import keep_looks, looks_at
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
-from tuner.evidence.rowwise import evidence_of
 from tuner.evidence.trainings import Trainings
 from tuner.evidence.verdicts import verdicts
 from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION, SEED_MATTERS
-from tuner.study.store import load_study
+from tuner.study.store import evidence_of, load_study
 
 if TYPE_CHECKING:
     from pathlib import Path

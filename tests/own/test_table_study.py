@@ -33,10 +33,9 @@ from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, DataError, UsageError
 from tuner.evidence.predictions import TARGETS
 from tuner.evidence.rivals import train_rivals
-from tuner.evidence.rowwise import evidence_of
 from tuner.study.reopening import config_of
 from tuner.study.schema import CONFIRMATION, OPENINGS
-from tuner.study.store import load_study
+from tuner.study.store import evidence_of, load_study
 from tuner.training.fitting import fit
 from tuner.training.inference import Fitted, plain_of
 from tuner.workplace import Workplace

@@ -31,7 +31,6 @@ from tuner.commands.concluding import score_line
 from tuner.commands.report import main
 from tuner.errors import StoreError, UsageError
 from tuner.evidence.predictions import keep_targets
-from tuner.evidence.trainings import open_evidence
 from tuner.language import speaking
 from tuner.report.charts.curves import draw_curves
 from tuner.report.document import document
@@ -39,7 +38,7 @@ from tuner.report.facts import gather
 from tuner.report.writing import write_report
 from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION
-from tuner.study.store import load_study
+from tuner.study.store import load_study, open_evidence
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from tuner.errors import StudyError, UsageError
 from tuner.evidence.jobs import TOGETHER
 from tuner.study.arms import arms_of
 from tuner.study.schema import ABLATION, OPENINGS
-from tuner.study.store import evidence_name, load_study, open_storage
+from tuner.study.storage import open_storage
+from tuner.study.store import evidence_name, load_study
 
 ARGUMENTS = ["tiny", "--case", TINY, "--seeds", "2", "--workers", "1"]
 

@@ -15,7 +15,7 @@ from tests.making import DATABASE, TINY, history, make_brief, open_as_command, s
 from tuner.commands.study import main
 from tuner.engines.inprocess import InProcessEngine
 from tuner.runs.allowance import allow, seconds_of_baseline, seconds_of_guesses
-from tuner.runs.budget import Budget
+from tuner.runs.budget import Budget, PlannedConfirmation
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.study.limits import Limits, limits_of, was_passed_over
@@ -204,10 +204,7 @@ def budget_with(study: optuna.Study, left: float) -> Budget:
         facts=facts_of(study),
         seconds=SECONDS,
         spent=SECONDS - left,
-        models=8,
-        fewest=4,
-        most=8,
-        rounds=6,
+        planned=PlannedConfirmation(rounds=6, models=8, fewest=4, most=8),
         folds=3,
         slots=1,
         audits=True,
@@ -221,7 +218,7 @@ def test_the_time_that_is_left_decides_between_two_looks_and_one(
     study = search(DATABASE, config, 4, name="tiny")
     assert budget_with(study, 0).models_that_fit(study) is None, "nothing is known of the baseline"
     allowing(study, 9)
-    two_looks = budget_with(study, SECONDS).kept(study)
+    two_looks = budget_with(study, SECONDS).seconds_to_keep(study)
     assert budget_with(study, SECONDS).models_that_fit(study) is None
     assert budget_with(study, 0).models_that_fit(study) is None, "that is decided, too"
     allowing(study, 9)

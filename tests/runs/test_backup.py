@@ -23,7 +23,8 @@ from tuner.errors import StoreError, UsageError
 from tuner.runs import archive
 from tuner.runs.backup import back_up
 from tuner.runs.restore import restore
-from tuner.study.store import load_study, open_storage
+from tuner.study.storage import open_storage
+from tuner.study.store import load_study
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

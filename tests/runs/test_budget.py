@@ -16,16 +16,16 @@ from optuna.trial import TrialState
 from tests.making import TINY
 from tests.report.studies import add_session, add_trial, make_study
 from tuner.commands.study import main, parser, settings_of
-from tuner.evidence.duration import in_words
+from tuner.evidence.duration import duration_in_words
 from tuner.evidence.looks import Plan
-from tuner.evidence.trainings import open_evidence
-from tuner.runs.budget import Budget, enough_by, forget_the_end
+from tuner.runs.budget import Budget, PlannedConfirmation
 from tuner.runs.observer import Silent
 from tuner.runs.record import seconds_spent
+from tuner.runs.search_end import enough_by, forget_the_end
 from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
 from tuner.study.design import Race
 from tuner.study.schema import BUDGET, STOPPED
-from tuner.study.store import facts_of, load_study
+from tuner.study.store import facts_of, load_study, open_evidence
 from tuner.workplace import Workplace
 
 RACE = Race(entered=(6, 5, 4, 3, 2), arms=5)
@@ -53,10 +53,12 @@ def budget_of(study: optuna.Study, said: list[str], seconds: float = 600, **told
         facts={**facts_of(study), "race": asdict(RACE)},
         seconds=seconds,
         spent=told.get("spent", 0),
-        models=int(told.get("models", 6)),
-        fewest=int(told.get("fewest", told.get("models", 6))),
-        most=int(told.get("most", told.get("models", 6))),
-        rounds=5,
+        planned=PlannedConfirmation(
+            rounds=5,
+            models=int(told.get("models", 6)),
+            fewest=int(told.get("fewest", told.get("models", 6))),
+            most=int(told.get("most", told.get("models", 6))),
+        ),
         folds=5,
         slots=int(told.get("slots", 1)),
         audits=True,
@@ -77,7 +79,7 @@ def test_it_stops_asking_when_one_more_would_not_fit(tmp_path: Path, clock: Cloc
     budget.tell()
     # One more trial in five rounds, baseline and recipe too, and six models of all three.
     confirmation = 1.2 * 33 * 12.5 / 5
-    assert budget.kept(study) == pytest.approx(confirmation + 1.25), "and an audit"
+    assert budget.seconds_to_keep(study) == pytest.approx(confirmation + 1.25), "and an audit"
     assert said == [
         "Time budget: 12 s of 10 min are used. A trial takes about 12 s, and what follows the "
         "search takes about 1 min 40 s. So there is time for about 38 more trials."
@@ -121,7 +123,8 @@ def test_more_workers_and_no_confirmation_leave_more(tmp_path: Path, clock: Cloc
     study, said = make_study(tmp_path), list[str]()
     add_trial(study, value=0.6, arm="baseline")
     one, two, none = (
-        budget_of(study, said, **told).kept(study) for told in ({}, {"slots": 2}, {"models": 0})
+        budget_of(study, said, **told).seconds_to_keep(study)
+        for told in ({}, {"slots": 2}, {"models": 0})
     )
     assert none < two < one
 
@@ -136,8 +139,8 @@ def test_time_is_kept_for_a_baseline_that_takes_far_longer_than_the_others(
     mean = (500 + 9 * 5) / 10
     race = 5 * mean  # one that may come: the others have the configuration of the baseline
     arms, best = 11 * (500 + mean), 6 * mean
-    audit = budget_of(study, said, models=0).kept(study)
-    kept = budget_of(study, said).kept(study)
+    audit = budget_of(study, said, models=0).seconds_to_keep(study)
+    kept = budget_of(study, said).seconds_to_keep(study)
     assert kept == pytest.approx(1.2 * (race + arms + best) / 5 + audit)
 
 
@@ -146,15 +149,15 @@ def test_time_is_kept_for_guesses_that_are_in_training(tmp_path: Path, clock: Cl
     study, said = make_study(tmp_path), list[str]()
     add_trial(study, value=0.6, arm="baseline", seconds=10.0)  # 2 s a fold
     budget = budget_of(study, said)
-    before = budget.kept(study)
+    before = budget.seconds_to_keep(study)
     number = study.ask().number
     budget.guesses = {number: 100.0, number + 1: 40.0}
     more = (5 * 100 + 6 * 90) / 5  # in all rounds of the race, and six models of it
-    assert budget.kept(study) == pytest.approx(before + 1.2 * more)
+    assert budget.seconds_to_keep(study) == pytest.approx(before + 1.2 * more)
     # A guess takes the place of the trial that would have been asked for.
-    assert budget.kept(study, 40.0) == pytest.approx(before + 1.2 * (more + 5 * 30 / 5))
+    assert budget.seconds_to_keep(study, 40.0) == pytest.approx(before + 1.2 * (more + 5 * 30 / 5))
     study.tell(number, state=TrialState.FAIL)
-    assert budget.kept(study) == before
+    assert budget.seconds_to_keep(study) == before
 
 
 def test_a_guess_in_training_is_waited_for(tmp_path: Path, clock: Clock) -> None:
@@ -175,7 +178,7 @@ def test_it_says_beforehand_by_how_much_it_may_be_over(tmp_path: Path, clock: Cl
     add_trial(study, value=0.6, arm="baseline")
     clock.now += 12.5
     budget_of(study, said, most=24).tell()
-    over = in_words(1.2 * 18 * 3 * 12.5 / 5)
+    over = duration_in_words(1.2 * 18 * 3 * 12.5 / 5)
     assert said[-1].endswith(
         f"If the gain is hard to tell, the confirmation takes up to {over} more."
     )
@@ -195,10 +198,11 @@ def test_time_is_kept_for_both_looks_at_the_test(
         case="flowers", workplace=Workplace.at(tmp_path), command="", seeds=seeds, budget=600
     )
     asked = Plan.of(1, seeds).models[-1]
-    made = Budget.of(study, settings, 1, Silent(), rounds=6, models=asked)
+    planned = PlannedConfirmation(rounds=6, models=asked, fewest=asked, most=asked)
+    made = Budget.of(study, settings, 1, Silent(), planned)
     assert made is not None
-    assert made.models == made.most == models
-    assert made.rounds == 6
+    assert made.planned.models == made.planned.most == models
+    assert made.planned.rounds == 6
 
 
 def test_a_search_that_has_stopped_goes_on_where_more_is_asked_for(tmp_path: Path) -> None:
@@ -263,7 +267,7 @@ def test_whichever_rule_stops_first(tmp_path: Path) -> None:
     [(0.2, "1 s"), (90, "1 min 30 s"), (600, "10 min"), (5400, "1 h 30 min"), (3600, "1 h")],
 )
 def test_a_time_in_words(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words
+    assert duration_in_words(seconds) == words
 
 
 @pytest.mark.parametrize(

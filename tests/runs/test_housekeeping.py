@@ -33,7 +33,8 @@ from tuner.study.catalogue import Catalogue
 from tuner.study.limits import BREAKS
 from tuner.study.lock import only_writer
 from tuner.study.schema import ARM, CONFIRMATION, LOST
-from tuner.study.store import load_study, open_storage, settle
+from tuner.study.storage import open_storage
+from tuner.study.store import load_study, settle
 from tuner.study.trials import finished
 from tuner.workplace import Workplace
 

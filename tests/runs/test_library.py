@@ -268,6 +268,7 @@ MISTAKEN: dict[str, tuple[dict[str, Any], str]] = {
     "seed": ({"seed": "a"}, "seed is 'a'; it takes a whole number, 0 to 4294967295"),
     "seeds": ({"seeds": -1}, "seeds is -1; it takes a whole number, 0 or more"),
     "workers": ({"workers": "2"}, "workers is '2'; it takes a whole number from 1 on"),
+    "a worker that is true": ({"workers": True}, "workers is True; it takes a whole number from 1"),
     "budget": ({"budget": "5m"}, "budget is '5m'; it takes a number of seconds above zero"),
     "budget below zero": ({"budget": -1}, "budget is -1; it takes a number of seconds"),
     "timeout": ({"timeout": float("nan")}, "timeout is nan; it takes a number of seconds"),

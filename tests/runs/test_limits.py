@@ -27,9 +27,9 @@ from tuner.commands.study import main, parser
 from tuner.data.sources.folders import Folders
 from tuner.errors import CaseError, StudyError, UsageError
 from tuner.report.facts.counting import counts
-from tuner.runs.budget import forget_the_end
 from tuner.runs.inventory import studies_of
-from tuner.search import coordinator
+from tuner.runs.search_end import forget_the_end
+from tuner.search import limits as search_limits
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.study.arms import arms_of, candidates_of, why_no_changes
@@ -122,7 +122,7 @@ def test_a_space_that_keeps_no_limit_ends_the_search(
 ) -> None:
     """After so many in a row, in however many runs; baseline and recipe are trained anyway."""
     for most in (30, 100, 100):
-        monkeypatch.setattr(coordinator, "MOST_IN_A_ROW", most)
+        monkeypatch.setattr(search_limits, "MOST_IN_A_ROW", most)
         study = search(DATABASE, limited(Path(), Limits(parameters=5)), 6, name="tiny")
         reason = f"after 2 trials: {most} configurations in a row need more than 5 parameters"
         assert study.user_attrs[STOPPED] == {"reason": reason, "trials": 2, OVER_LIMITS: most}
@@ -135,7 +135,7 @@ def test_an_arm_that_was_interrupted_is_trained_before_the_search_gives_up(
     here: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its number is before those of all that were passed over meanwhile."""
-    monkeypatch.setattr(coordinator, "MOST_IN_A_ROW", 5)
+    monkeypatch.setattr(search_limits, "MOST_IN_A_ROW", 5)
     config = limited(Path(), Limits(cost=1e-6))
     study, opened = open_as_command(DATABASE, "tiny", config)
     engine = make_engine(3)
@@ -157,7 +157,7 @@ def test_an_arm_that_was_interrupted_is_trained_before_the_search_gives_up(
 def test_a_study_whose_limits_end_the_search_has_its_report(
     here: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coordinator, "MOST_IN_A_ROW", 5)
+    monkeypatch.setattr(search_limits, "MOST_IN_A_ROW", 5)
     wanted: dict[str, Any] = {
         "trials": 6,
         "seeds": 2,
@@ -188,7 +188,7 @@ def test_a_study_without_a_model_within_its_limits_has_its_report(
     here: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Baseline and recipe are over them as well, so there is no best."""
-    monkeypatch.setattr(coordinator, "MOST_IN_A_ROW", 5)
+    monkeypatch.setattr(search_limits, "MOST_IN_A_ROW", 5)
     run(TINY, here, trials=6, limits=Limits(parameters=5), fix=("breaks=False",), name="tiny")
     found = facts(here)
     assert list(found["arms"]) == ["baseline", "recipe"]

@@ -31,12 +31,11 @@ from tuner.errors import BundleError, CaseError, StudyError, UsageError
 from tuner.evidence.jobs import seed_of
 from tuner.evidence.loops import seeds_for
 from tuner.evidence.odometer import looks_at
-from tuner.evidence.rowwise import evidence_of
 from tuner.runs.library import run_study
 from tuner.runs.typed import assigned
 from tuner.seeds import Stream
 from tuner.study.schema import CONFIRMATION, OPENINGS, SEED_MATTERS
-from tuner.study.store import load_study
+from tuner.study.store import evidence_of, load_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable

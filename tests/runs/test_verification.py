@@ -26,7 +26,7 @@ from tuner.engines.worker import run
 from tuner.errors import CaseError, EngineError, StoreError, StudyError, UsageError
 from tuner.evidence.repetition import first_difference, missing_trials, other_machine
 from tuner.machine import machine
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 from tuner.study.lock import only_writer
 from tuner.study.schema import FACTS
 from tuner.study.store import load_study

@@ -22,9 +22,10 @@ from tuner.own.loops.events import Outcome, Reported, ShouldPrune, Suggest
 from tuner.search.loop_answers import Answers
 from tuner.search.loops import LoopCoordinator
 from tuner.search.mirror import Mirror
-from tuner.search.replay import ALONGSIDE, stages_alongside
+from tuner.search.replay import stages_alongside
 from tuner.study.loops import LoopConfig
 from tuner.study.opening import open_study
+from tuner.study.schema import ALONGSIDE
 from tuner.study.store import settle
 
 if TYPE_CHECKING:

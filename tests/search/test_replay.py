@@ -8,7 +8,8 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from tuner.search.replay import ALONGSIDE, Replay, stages_alongside
+from tuner.search.replay import Replay, stages_alongside
+from tuner.study.schema import ALONGSIDE
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

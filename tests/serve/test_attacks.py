@@ -25,8 +25,9 @@ from tuner.serve import access, bulkhead, connections
 from tuner.serve.access import COOKIE
 from tuner.serve.bulkhead import MOST_WAITING
 from tuner.serve.connections import OUT_OF_FILES, OnceAMinute
+from tuner.serve.job_command import command_of
 from tuner.serve.outlining import Outline, Outliner
-from tuner.serve.requests import study_request, words_of
+from tuner.serve.requests import study_request
 from tuner.serve.shelf import Shelf
 from tuner.workplace import Workplace
 
@@ -152,8 +153,8 @@ def test_no_code_comes_by_the_name_of_a_case(attacked: TestClient, case: str) ->
 def test_no_value_becomes_an_option_or_a_command(asked: dict[str, str], tmp_path: Path) -> None:
     request = study_request({"case": "housing", **asked}, Shelf())
     job: Any = type("Job", (), {**{name: getattr(request, name) for name in request.__slots__}})
-    words = words_of(job, Workplace.at(tmp_path), Shelf(), 1)
-    assert words[-2:] == ["--", "housing"]
+    words = command_of(job, Workplace.at(tmp_path), Shelf(), 1)
+    assert words[:2] == ["study", "housing"]
     for value in asked.values():
         (word,) = [one for one in words if value in one]
         assert word == f"--name={value}"

@@ -19,9 +19,10 @@ from tests.sampling import one_in
 from tests.serve.making import client_of, form_key
 from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.errors import UsageError
-from tuner.serve.hooks import PAUSES, PREFIX, Hooks, place_of
+from tuner.serve.hooks import PAUSES, Hooks
 from tuner.serve.messenger import Messenger
 from tuner.serve.posting import address_of, target_of
+from tuner.serve.sending import PREFIX, Sender, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -329,15 +330,15 @@ def test_a_hook_that_answers_slowly_keeps_no_other_waiting(
     empty: Service, hooks: Hooks, listener: Listener, now: list[float], monkeypatch: Any
 ) -> None:
     slow, other = (hooks.add(f"{listener.url}&n={number}", "ann") for number in (1, 2))
-    honest, answered, asked = Hooks._post, threading.Event(), []
+    honest, answered, asked = Sender.send, threading.Event(), []
 
-    def post(self: Hooks, hook: Hook, one: Delivery, now: float) -> tuple[bool, str]:
+    def send(self: Sender, hook: Hook, one: Delivery, now: float) -> tuple[bool, str]:
         if hook.id == slow.id:
             asked.append(one.id)
             answered.wait(SECONDS_TO_HANG)
         return honest(self, hook, one, now)
 
-    monkeypatch.setattr(Hooks, "_post", post)
+    monkeypatch.setattr(Sender, "send", send)
     messenger = Messenger(hooks)
     for times in (1, 2):  # the second ends while the first is told
         end(empty, "done", now[0] + 1)
@@ -383,14 +384,14 @@ def test_one_message_that_fails_keeps_no_other_from_being_sent(
     first, second = (hooks.add(f"{listener.url}&n={number}", "ann") for number in (1, 2))
     end(empty, "done", now[0] + 1)
     now[0] += 2
-    honest = Hooks._post
+    honest = Sender.send
 
-    def post(self: Hooks, hook: Hook, one: Delivery, now: float) -> tuple[bool, str]:
+    def send(self: Sender, hook: Hook, one: Delivery, now: float) -> tuple[bool, str]:
         if hook.id == first.id:
             raise UnicodeEncodeError("ascii", "ü", 0, 1, "nobody has thought of this")
         return honest(self, hook, one, now)
 
-    monkeypatch.setattr(Hooks, "_post", post)
+    monkeypatch.setattr(Sender, "send", send)
     look(hooks)
     (failed,), (sent,) = hooks.log(first.id), hooks.log(second.id)
     assert (failed.state, failed.attempts) == ("waiting", 1), "it is tried again later"

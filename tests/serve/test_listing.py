@@ -11,7 +11,7 @@ from tests.serve.making import client_of, listening
 from tuner.client import Client, transport
 from tuner.errors import UsageError
 from tuner.runs.inventory import Entry
-from tuner.serve.listing import Listing, Row
+from tuner.serve.listing import Filter, Listing, Row
 from tuner.serve.requests import Request
 from tuner.serve.searches import Searches
 from tuner.study.service_tables import forget_rows
@@ -48,16 +48,16 @@ def entries(count: int) -> dict[str, Entry]:
 def test_parts_are_the_whole_list_in_its_order(limit: int) -> None:
     listing, tags = Listing(), {"study 4": ["blue"], "study 9": ["blue"], "study 17": ["blue"]}
     listing.update(entries(20), {}, tags, {"study 3"})
-    for words, state, tag in (("", "", ""), ("study 1", "", ""), ("", "", "blue"), ("", "x", "")):
+    for asked in (Filter(), Filter(words="study 1"), Filter(tag="blue"), Filter(state="x")):
         seen, cursor = list[Row](), None
         while True:
-            part = listing.part(limit, cursor, words, state, tag)
+            part = listing.part(limit, cursor, asked)
             seen += part.rows
             cursor = part.cursor
             assert len(part.rows) == limit or cursor is None
             if cursor is None:
                 break
-        assert seen == listing.rows(words, state, tag)
+        assert seen == listing.rows(asked)
         times = [one.when or "" for one in seen]
         assert times == sorted(times, reverse=True)
 
@@ -81,13 +81,13 @@ def test_only_what_has_changed_is_made_anew() -> None:
     there["study 1"] = replace(there["study 1"], trials=99)
     del there["study 4"]
     listing.update(there, {}, {"study 2": ["blue"]}, {"study 3"})
-    after = {one.name: one for one in (*listing.rows(), *listing.rows(archived=True))}
+    after = {one.name: one for one in (*listing.rows(), *listing.rows(Filter(archived=True)))}
     assert set(after) == set(there)
     assert after["study 0"] is before["study 0"]
     assert after["study 1"].trials == 99
     assert after["study 2"].tags == ["blue"]
     assert after["study 3"].archived
-    assert [one.name for one in listing.rows("blue")] == ["study 2"]
+    assert [one.name for one in listing.rows(Filter(words="blue"))] == ["study 2"]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from tuner.errors import UsageError
 from tuner.runs.backup import back_up
 from tuner.runs.cleaning import find_waste, older_than
 from tuner.serve.actions import submit
-from tuner.serve.chores import words_of_chore
+from tuner.serve.job_command import command_of
 from tuner.serve.logs import log_of
 from tuner.serve.room import Disk, Room
+from tuner.serve.shelf import Shelf
 from tuner.serve.supervisor import Supervisor
 from tuner.serve.upkeep import SECONDS_OF_A_DAY, Upkeep
 
@@ -73,7 +74,7 @@ def test_what_may_go_is_shown_first_and_goes_as_one_job(
     assert job.options == {"age": 30, "bytes": 3000, "what": [str(old)]}
     again = client.post(f"{MACHINE}/clean", data=fields)
     assert "cleans up; wait for its end" in again.text
-    name, *words = words_of_chore(job, place)
+    name, *words = command_of(job, place, Shelf(), None)
     assert name == "clean"
     assert clean(words) == 0
     assert not old.exists()

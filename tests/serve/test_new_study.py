@@ -20,10 +20,11 @@ from tuner.commands.study import parser as study_parser
 from tuner.errors import UsageError
 from tuner.serve import access, unpacking, uploads
 from tuner.serve.datashelf import DataShelf
+from tuner.serve.job_command import command_of
 from tuner.serve.outlining import outline
-from tuner.serve.requests import study_request, words_of
+from tuner.serve.requests import study_request
 from tuner.serve.room import Disk
-from tuner.serve.shelf import Shelf, as_typed
+from tuner.serve.shelf import Shelf
 from tuner.serve.unpacking import unpack
 from tuner.workplace import Workplace
 
@@ -91,7 +92,7 @@ def test_a_table_is_uploaded_and_searched(empty: Service) -> None:
     assert answer.headers["location"] == "/tuner/studies/houses"
     (job,) = empty.queue.all()
     assert job.options["budget"] == 120
-    words = as_typed(words_of(job, empty.workplace, empty.shelf, 1), job.options)
+    words = command_of(job, empty.workplace, empty.shelf, 1)
     path = empty.workplace.root / "uploads" / "houses.csv"
     assert words[:6] == ["study", "table", "--data", str(path.resolve()), "--target", "price"]
     assert words[-1] == "--budget=120"
@@ -354,13 +355,15 @@ def test_a_door_takes_no_path_and_no_option_that_it_should_not(
     assert said in str(refused.value)
 
 
-def test_a_study_of_a_case_has_its_options_before_the_case(empty: Service) -> None:
+def test_a_study_of_a_case_has_its_options_behind_the_case(empty: Service) -> None:
     job = empty.queue.submit(study_request({"case": "tiny", "trials": 3}, empty.shelf), "ann")
-    words = words_of(job, empty.workplace, empty.shelf, 1)
-    typed = as_typed(words, {"parent": "--help", "budget": 60})
-    assert typed == ["study", words[-1], *words[1:-2], "--from=--help", "--budget=60"]
-    arguments = study_parser().parse_args(typed[1:])
-    assert (arguments.case, arguments.parent, arguments.trials) == (words[-1], "--help", 3)
+    job.options = {**job.options, "parent": "--help", "budget": 60}
+    words = command_of(job, empty.workplace, empty.shelf, 1)
+    case = empty.shelf.reference("tiny")
+    assert words[:2] == ["study", case]
+    assert words[-2:] == ["--from=--help", "--budget=60"]
+    arguments = study_parser().parse_args(words[1:])
+    assert (arguments.case, arguments.parent, arguments.trials) == (case, "--help", 3)
 
 
 def test_a_column_that_begins_with_a_dash_is_searched_for(empty: Service) -> None:
@@ -369,7 +372,7 @@ def test_a_column_that_begins_with_a_dash_is_searched_for(empty: Service) -> Non
     door = "table --data uploads/dash.csv --target"
     for name, case in (("one", f"{door} -price"), ("two", f"{door}=-price")):
         job = empty.queue.submit(study_request({"case": case, "name": name}, empty.shelf), "ann")
-        typed = as_typed(words_of(job, empty.workplace, empty.shelf, 1), job.options)
+        typed = command_of(job, empty.workplace, empty.shelf, 1)
         arguments = study_parser("table").parse_args(typed[2:])
         assert arguments.target == "-price"
         assert reference_of(arguments, "table") == empty.shelf.reference(case)

@@ -11,14 +11,15 @@ from sqlalchemy import inspect, text
 
 from tests.sampling import one_in
 from tuner.errors import StoreError, UsageError
+from tuner.serve.job_command import command_of
 from tuner.serve.leases import LEASE
 from tuner.serve.queue import Queue
-from tuner.serve.requests import Request, study_request, words_of
+from tuner.serve.requests import Request, study_request
 from tuner.serve.schema import prepare
 from tuner.serve.shelf import Shelf
 from tuner.serve.tidying import Tidying
 from tuner.study.service_tables import forget_rows, rename_rows
-from tuner.study.store import open_storage, refuse_another_database
+from tuner.study.storage import open_storage, refuse_another_database
 from tuner.workplace import Workplace, database_file
 
 if TYPE_CHECKING:
@@ -400,6 +401,6 @@ def test_no_value_is_taken_for_an_option(queue: Queue) -> None:
         "housing",
         {"trials": 1, "seeds": 0, "seed": 0, "fix": ["--engine=ray"], "tries": ["-x"]},
     )
-    words = words_of(queue.submit(request, "ann"), Workplace.at(), Shelf(), 1)
-    assert words[-2:] == ["--", "housing"]
+    words = command_of(queue.submit(request, "ann"), Workplace.at(), Shelf(), 1)
+    assert words[:2] == ["study", "housing"]
     assert {"--name=--help", "--fix=--engine=ray", "--try=-x"} <= set(words)

@@ -19,7 +19,7 @@ from tuner.serve.queue import Queue
 from tuner.serve.schema import MIGRATIONS, known, newest, prepare, upgrade, version_in
 from tuner.serve.tables import VERSION, Table
 from tuner.serve.tokens import Tokens
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 from tuner.workplace import Workplace, database_file
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tuner.serve.requests import study_request
 from tuner.serve.schema import prepare
 from tuner.serve.seats import VISIBLE, Seats, cards_here
 from tuner.serve.supervisor import Supervisor
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

@@ -29,7 +29,8 @@ from tuner.serve.schema import prepare
 from tuner.serve.shelf import Shelf
 from tuner.serve.supervisor import Supervisor
 from tuner.serve.upkeep import MEBIBYTE, Upkeep
-from tuner.study.store import load_study, open_storage
+from tuner.study.storage import open_storage
+from tuner.study.store import load_study
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from tuner.commands.delete import main as delete
 from tuner.errors import ServiceError
 from tuner.runs.belongings import belongings_of
 from tuner.serve.actions import begin_child, submit
-from tuner.serve.chores import words_of_chore
+from tuner.serve.job_command import command_of
+from tuner.serve.shelf import Shelf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,7 @@ def test_a_deletion_is_planned_then_done(service: Service) -> None:
         assert (job["kind"], job["options"]["bytes"]) == ("delete", planned["bytes"])
         with pytest.raises(ServiceError, match="for study 'tiny'; wait for its end or cancel it"):
             client.delete("tiny")
-    name, *words = words_of_chore(service.queue.all()[0], place)
+    name, *words = command_of(service.queue.all()[0], place, Shelf(), None)
     assert (name, delete(words)) == ("delete", 0)
     assert not any((place.root / path).exists() for path in planned["paths"])
 
@@ -111,7 +112,7 @@ def test_a_study_that_was_deleted_is_gone(service: Service) -> None:
                 act("tiny")
         deletion = queue.claim("a service")
         assert deletion is not None
-        assert delete(words_of_chore(deletion, service.workplace)[1:]) == 0
+        assert delete(command_of(deletion, service.workplace, Shelf(), None)[1:]) == 0
         queue.end(deletion.id, "a service", "done", "")
         service.browser.forget()
         assert client.studies() == []
@@ -137,7 +138,7 @@ def test_a_clean_up_is_shown_then_done(service: Service, named: bool) -> None:
         job = client.clean(30, [str(old), "/etc/passwd"] if named else None)
         assert job["options"] == {"age": 30, "bytes": 3000, "what": [str(old)] if named else None}
         assert "remove" in client_of(service).get(f"{V1}/acts").json()["acts"][0]["what"]
-    _, *words = words_of_chore(service.queue.all()[0], service.workplace)
+    _, *words = command_of(service.queue.all()[0], service.workplace, Shelf(), None)
     assert clean(words) == 0
     assert (old.exists(), new.exists()) == (False, True)
 

@@ -14,7 +14,7 @@ from tests.serve.making import make_service
 from tuner.errors import StoreError
 from tuner.study import sqlite
 from tuner.study.sqlite import is_busy, waits_told
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

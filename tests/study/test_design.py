@@ -27,7 +27,7 @@ from tuner.evidence.signs import curve_of
 from tuner.evidence.trainings import Trainings
 from tuner.runs.settings import Stored, VerificationSettings
 from tuner.runs.verification import run_verification
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 from tuner.search.pruner import pruner_named
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.design import SQUARE, Design, Race, folds_trained, rows_validated

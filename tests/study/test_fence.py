@@ -13,7 +13,7 @@ from tuner.errors import StoreError, StudyError
 from tuner.search.mirror import Mirror
 from tuner.study import fence
 from tuner.study.lock import only_writer
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from tuner.commands.ablate import main as ablate
 from tuner.commands.study import main as study_main
 from tuner.errors import StoreError, StudyError
 from tuner.study.lock import is_held, only_writer
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 
 if TYPE_CHECKING:
     from pathlib import Path

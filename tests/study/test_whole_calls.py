@@ -14,7 +14,7 @@ from optuna.distributions import FloatDistribution
 from tuner.search.mirror import Mirror
 from tuner.study import sqlite
 from tuner.study.lock import only_writer
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,10 +20,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.forked import Command
 from tests.making import TINY
 from tests.waiting import SECONDS_TO_HANG, wait_until
-from tuner.study import sqlite
+from tuner.study import write_ahead_log
 from tuner.study.lock import only_writer
 from tuner.study.schema import ABLATION, CONFIRMATION
-from tuner.study.store import load_study, open_storage
+from tuner.study.storage import open_storage
+from tuner.study.store import load_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +95,7 @@ def test_what_is_written_is_in_the_file_when_a_writer_has_ended(ends: str, tmp_p
 def test_what_is_written_is_in_the_file_soon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "SECONDS_BETWEEN_CHECKPOINTS", 0.02)
+    monkeypatch.setattr(write_ahead_log, "SECONDS_BETWEEN_CHECKPOINTS", 0.02)
     database = tmp_path / "studies.db"
     url = f"sqlite:///{database}"
     with only_writer(url, "one"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from tuner.errors import UsageError, unknown_name
 
@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 TOLERANCE = 1e-8  # of a step between floats, as Optuna has it
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a number; to Python, True and False are numbers as well."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_whole(value: object, least: int, most: int | None = None) -> TypeGuard[int]:
+    """Whether a value is a whole number in a range, and neither True nor False."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return False
+    return least <= value and (most is None or value <= most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +149,7 @@ def taken(typed: str, drawn: Drawn) -> Any:
         choices = ", ".join(map(str, drawn.choices))
         raise UsageError(f"{typed} is not one of its choices: {choices}")
     value, takes = literal(text), f"it takes {drawn.low} to {drawn.high}"
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         raise UsageError(f"{typed} is not a number; {takes}")
     if drawn.whole and not isinstance(value, int):
         raise UsageError(f"{typed} is not a whole number; {takes}")

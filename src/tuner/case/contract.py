@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sys
 import traceback
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
-from difflib import get_close_matches
-from inspect import get_annotations
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.checks import check_case
+from tuner.case.hyperparameters import Hyperparameters as Hyperparameters
+from tuner.case.hyperparameters import fields_added_since
 from tuner.case.metric import METRICS_OF, Metric
-from tuner.case.values import fault_of_value
 from tuner.errors import CaseError, TunerError
 from tuner.generators import ONE_AT_A_TIME
 
@@ -31,45 +31,7 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
     from tuner.data.sources.folders import Folders
 
-TASKS = ("classification", "multilabel", "regression")
 BALANCED, UNWEIGHTED = "balanced", "none"  # weights of classes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hyperparameters:
-    """What the trainer reads. A case derives its own from this and adds what its model reads.
-
-    >>> @dataclass(frozen=True, slots=True, kw_only=True)
-    ... class Mine(Hyperparameters):
-    ...     width: int = 32
-    >>> Mine(learning_rate=0.01).width
-    32
-    """
-
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    optimizer: str = "adam"  # or "adamw", or "muon": see tuner.training.muon
-    batch_size: int = 64
-    epochs: int = 5
-    step_lr: bool = False
-    step_size: int = 5  # epochs; read only when step_lr
-    gamma: float = 0.1  # read only when step_lr
-    one_cycle: bool = False  # rise to learning_rate, then fall to nothing; not with step_lr
-    early_stopping: bool = False
-    patience: int = 5  # epochs without a better validation score; read only when early_stopping
-    label_smoothing: float = 0.0  # classification only
-
-    def __post_init__(self) -> None:
-        """Refuse what contradicts itself, wherever it comes from.
-
-        Raises:
-            CaseError: step_lr and one_cycle are both on.
-        """
-        if self.step_lr and self.one_cycle:
-            raise CaseError(
-                "step_lr and one_cycle are both on, and a training has one schedule; turn one off "
-                "(in suggest: one_cycle=not step_lr and trial.suggest_categorical(...))"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,67 +151,15 @@ class Case:
     accepts: Callable[[tuple[str, ...]], str | None] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what the trainer could not use."""
-        if self.task not in TASKS:
-            near = get_close_matches(str(self.task), TASKS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ";"
-            raise CaseError(
-                f"case {self.name!r}: its task is {self.task!r}{hint} it has to be "
-                f"{' or '.join(map(repr, TASKS))}"
-            )
-        for arm in ("baseline", "recipe"):
-            value = getattr(self, arm)
-            if not (is_dataclass(value) and isinstance(value, Hyperparameters)):
-                raise CaseError(
-                    f"case {self.name!r}: {arm} is {value!r}; it has to be an instance of a frozen "
-                    "dataclass derived from tuner.Hyperparameters"
-                )
-            self._check_fields(arm, value)
-        self._check_guesses()
-        self._check_own()
-        if self.points_per_epoch < 1:
-            raise CaseError(f"case {self.name!r}: points_per_epoch has to be 1 or more")
-        object.__setattr__(self, "metrics", self._all_metrics())  # frozen for all but this
+        """Refuse what the trainer could not use.
 
-    def _check_guesses(self) -> None:
-        """Refuse guesses that are not hyperparameters of the case."""
-        if self.guesses is None:
-            return
-        kind, given = type(self.baseline), self.guesses
-        if not isinstance(given, list | tuple):
-            raise CaseError(
-                f"case {self.name!r}: guesses is {given!r}; write a list of configurations: "
-                f"guesses=[{kind.__name__}(...)]"
-            )
-        for place, one in enumerate(given):
-            if type(one) is not kind:
-                raise CaseError(
-                    f"case {self.name!r}: guesses[{place}] is {one!r}; it has to be a "
-                    f"{kind.__name__}, as the baseline is"
-                )
-            self._check_fields(f"guesses[{place}]", one)
-        object.__setattr__(self, "guesses", tuple(given))
-
-    def _check_own(self) -> None:
-        """Refuse functions of training that contradict each other, and weights of no class."""
-        if self.step is not None and (self.loss is not None or self.class_weights is not None):
-            raise CaseError(
-                f"case {self.name!r}: `step` computes the loss itself; leave out loss and "
-                "class_weights"
-            )
-        if self.cuda_graph and self.optimizer is not None:
-            raise CaseError(
-                f"case {self.name!r}: cuda_graph is for tuner's own optimizers; leave out "
-                "cuda_graph or optimizer"
-            )
-        if self.class_weights is not None and self.task != "classification":
-            raise CaseError(f"case {self.name!r}: class_weights are for a classification")
-        for name in ("initialise", "augment", "loss", "optimizer", "step", "read"):
-            function = getattr(self, name)
-            if function is not None and not callable(function):
-                raise CaseError(
-                    f"case {self.name!r}: {name} is {function!r}; it has to be a function"
-                )
+        Raises:
+            CaseError: a field is not as it is said above.
+        """
+        check_case(self)
+        if self.guesses is not None:
+            object.__setattr__(self, "guesses", tuple(self.guesses))  # frozen for all but this
+        object.__setattr__(self, "metrics", self._all_metrics())
 
     def _all_metrics(self) -> tuple[Metric, ...]:
         """Return the metrics that were given, and those of the task that were not."""
@@ -280,20 +190,6 @@ class Case:
         known = {one.name: one for one in self.metrics}
         return replace(self, metrics=(known.get(name, name), *self.metrics))
 
-    def _check_fields(self, arm: str, value: Any) -> None:
-        """Refuse fields that are not those of a dataclass, or that JSON would change."""
-        for kind in type(value).__mro__[: type(value).__mro__.index(Hyperparameters)]:
-            if get_annotations(kind) and "__dataclass_fields__" not in vars(kind):
-                raise CaseError(
-                    f"case {self.name!r}: {kind.__name__} has fields of its own and is not a "
-                    "dataclass, so they would be ignored; add the decorator above it: "
-                    "@dataclass(frozen=True, slots=True, kw_only=True)"
-                )
-        for field in fields(value):
-            got = getattr(value, field.name)
-            if wrong := fault_of_value(field.name, got):
-                raise CaseError(f"case {self.name!r}: {arm}.{wrong}")
-
     @property
     def metric(self) -> Metric:
         """What is searched for."""
@@ -316,7 +212,7 @@ class Case:
         """
         kind = type(self.baseline)
         names = {field.name for field in fields(kind)}
-        values = {**_added_since(kind), **values}
+        values = {**fields_added_since(kind), **values}
         if values.keys() != names:
             raise CaseError(
                 f"the stored hyperparameters and case {self.name!r} differ in "
@@ -377,15 +273,3 @@ def in_one_line(error: BaseException, file: str | None) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == file]
     return f"line {lines[-1]}: {reason}" if lines else reason
-
-
-def _added_since(kind: type[Hyperparameters]) -> dict[str, Any]:
-    """Return the defaults of the fields that come from tuner, as the class has them that adds them.
-
-    A case may have other defaults for its own baseline; those say nothing of what was before.
-    """
-    found: dict[str, Any] = {}
-    for base in kind.__mro__:  # the most general last
-        if is_dataclass(base) and base.__module__.startswith(("tuner.models.", "tuner.case.")):
-            found |= {field.name: field.default for field in fields(base)}
-    return {name: default for name, default in found.items() if default is not MISSING}

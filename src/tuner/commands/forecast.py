@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tuner.evidence.duration import in_words
+from tuner.evidence.duration import duration_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,4 +67,4 @@ def about(seconds: float | None) -> str:
     """Write seconds that are left."""
     if seconds is None:
         return "time left unknown"
-    return f"about {in_words(seconds)} left"
+    return f"about {duration_in_words(seconds)} left"

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError("--backup and --backed-up contradict each other; give one of them")
     from tuner.runs.backup import back_up
     from tuner.serve.schema import newest, upgrade, version_in
-    from tuner.study.store import open_storage
+    from tuner.study.storage import open_storage
 
     engine = open_storage(workplace.url, create=False).engine
     with engine.connect() as connection:

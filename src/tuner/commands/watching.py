@@ -13,7 +13,7 @@ from tuner.commands.ending import INTERRUPTED
 from tuner.commands.forecast import about
 from tuner.commands.heartbeat import Heartbeat
 from tuner.commands.progress import Progress
-from tuner.evidence.diagnosis import diagnose, in_words
+from tuner.evidence.diagnosis import diagnose, diagnosis_in_words
 from tuner.evidence.signs import curve_of
 from tuner.report.facts.origin import dashboard_of
 from tuner.runs.observer import FitEnded, Message, Opened, Searching, Stage
@@ -185,5 +185,5 @@ def _diagnosis(facts: dict[str, Any], ended: FrozenTrial) -> str | None:
     curve = curve_of(ended, facts)
     if curve is None or ended.user_attrs.get("arm") != "baseline":
         return None
-    words = in_words(diagnose(curve), ended.user_attrs["hyperparameters"])
+    words = diagnosis_in_words(diagnose(curve), ended.user_attrs["hyperparameters"])
     return f"Diagnosis of the baseline: {words}"

@@ -51,7 +51,7 @@ class BucketDepot:
         return "/".join(part for part in split(self.url) if part)
 
     def studies(self) -> list[Kept]:
-        """Return for each study what its bundles come to."""
+        """Return what the bundles of each study take together."""
         found: dict[str, list[Kept]] = defaultdict(list)
         for one in self.bundles():
             found[one.study].append(one)

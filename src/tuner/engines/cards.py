@@ -184,11 +184,11 @@ def _plain(value: object) -> str:
     return ", ".join(sorted(set(value))) if isinstance(value, list) else str(value)
 
 
-def in_words(facts: Mapping[str, Any], cards: Sequence[str], workers: int) -> str:
+def cards_in_words(facts: Mapping[str, Any], cards: Sequence[str], workers: int) -> str:
     """Say which cards a command trains on, and with how many workers.
 
     >>> facts = {"names": ["H100", "H100"], "memory_gib": [79.1, 79.1]}
-    >>> in_words(facts, ("0", "2"), 4)
+    >>> cards_in_words(facts, ("0", "2"), 4)
     'GPUs: H100 (0), H100 (2); 4 workers, 2 on each.'
     """
     listed = ", ".join(f"{name} ({card})" for name, card in zip(facts["names"], cards, strict=True))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tuner.engines.cards import (
     card_facts,
+    cards_in_words,
     fits_at_once,
-    in_words,
     refuse_missing,
     unused_device,
     visible_cards,
@@ -92,7 +92,7 @@ class ThisMachine:
         """Say which GPUs the last engine uses, or which is left alone; None: nothing to say."""
         if not self._cards:
             return unused_device()
-        return in_words(card_facts(), self._cards, workers)
+        return cards_in_words(card_facts(), self._cards, workers)
 
 
 def choose_backend(compute: Compute) -> Backend:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tuner.case.assignments import is_whole
 from tuner.errors import UsageError
 from tuner.machine import most_workers
 
@@ -30,8 +31,8 @@ class Compute:
         Raises:
             UsageError: an address without Ray, or more workers than this machine can take.
         """
-        workers: object = self.workers  # a notebook holds nobody to types
-        if workers is not None and not (isinstance(workers, int) and workers > 0):
+        workers: object = self.workers  # a notebook does not check types
+        if workers is not None and not is_whole(workers, 1):
             raise UsageError(f"workers is {workers!r}; it takes a whole number from 1 on")
         if self.engine == "ray":
             return

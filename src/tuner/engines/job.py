@@ -102,7 +102,7 @@ class Finished:
 
     Attributes:
         seconds: it took, without waiting for a worker.
-        outcome: of a loop: what it came to; None: it gave up, as TrialPruned says.
+        outcome: of a loop: its result; None: it gave up by raising TrialPruned.
     """
 
     seconds: float

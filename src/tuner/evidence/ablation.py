@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.metric import sign_of
 from tuner.evidence.changes import GROUPS
 from tuner.evidence.comparison import paired_gains
-from tuner.evidence.rounds import compare_rounds
+from tuner.evidence.paired_rounds import compare_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ SHARE = 1 / 4  # of a training, after which half of the changes tried are droppe
 
 
 class OutOfTime(Exception):  # noqa: N818  # no error: a budget that ends a measurement
-    """Raised by whoever scores, to end an ablation early."""
+    """Raised by what scores subsets, to end an ablation early."""
 
 
 class Ablation:
@@ -62,8 +62,8 @@ class Ablation:
 
         Args:
             score: trains the baseline with each of these subsets of the changes, in this round.
-            promise: what a subset can be expected to come to, more is better: the changes that
-                promise most are tried first. None: all are tried at each step.
+            promise: how well a subset is expected to do, more is better: the changes that promise
+                most are tried first. None: all are tried at each step.
             probe: scores subsets after a share of their training; None: they are too short for it.
             ahead: is told subsets with their rounds before they are scored: those that are certain,
                 to be trained all at once, and those that are likely to come next, to be trained on

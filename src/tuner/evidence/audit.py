@@ -1,9 +1,9 @@
 """What pruning cost a study: a few pruned trials, drawn by lot, are trained to their end.
 
-Who is drawn was settled before the search: each trial's number has a random number of its own, from
-the study's seed, and the pruned trials with the smallest are taken. How many hangs on averages
-alone, never on who is drawn. So they are a simple random sample of the pruned trials, and tell of
-all of them. They are reported, and take part in no choice.
+Which trials are drawn was settled before the search: each trial's number has a random number of its
+own, from the study's seed, and the pruned trials with the smallest are taken. How many are drawn
+depends on averages alone, never on which ones. So they are a simple random sample of the pruned
+trials, and stand for all of them. They are reported, and take part in no choice.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tuner.case.figures import score_text
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import StudyError
 from tuner.evidence.repetition import first_difference
-from tuner.evidence.trainings import open_evidence
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 from tuner.search.scoring import History
 from tuner.seeds import Stream, derive
 from tuner.study.durations import whole_work
-from tuner.study.schema import AUDIT, CURVE, HYPERPARAMETERS, KEY, SEED, WORK
+from tuner.study.schema import AUDIT, CURVE, FAILURE, HYPERPARAMETERS, KEY, SECONDS, SEED, WORK
+from tuner.study.store import open_evidence
 from tuner.study.trials import scored_trials
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from tuner.engines.job import Engine, Job
     from tuner.study.configuration import StudyConfig
+    from tuner.study.schema import EvidenceTrial
     from tuner.training.fitting import ReportPoint
 
 MOST, OF_TRIALS = 3, 50  # so many trainings, of so many trials
@@ -44,7 +45,7 @@ SHARE_OF_WORK = 0.1  # of the search's, that they cost at most on average
 def audit(
     study: optuna.Study, config: StudyConfig, engine: Engine, say: Callable[[str], None]
 ) -> None:
-    """Train the pruned trials that were drawn to their end, and keep what they come to.
+    """Train the pruned trials that were drawn to their end, and keep their scores.
 
     Each is kept as soon as it has ended, so an interrupted audit continues where it was. A trial is
     trained as the search began to: its first points have to be the same again, bit for bit.
@@ -78,7 +79,7 @@ def audit(
                 "trial": number,
                 "score": record.values and record.values[0],
                 "differs": record.user_attrs["differs"],
-                "failure": record.user_attrs["failure"],
+                "failure": record.user_attrs[FAILURE],
             }
             for number, record in ((n, known[keys[n]]) for n in sorted(chosen))
         ],
@@ -131,7 +132,7 @@ def _key(trial: FrozenTrial, config: StudyConfig) -> str:
 
 
 def score_of(config: StudyConfig, trial: FrozenTrial, points: Sequence[ReportPoint]) -> float:
-    """Return what the search would have told of a trial that came to its end."""
+    """Return the score that the search would have given a trial trained to its end."""
     history = History(config.case, trial.user_attrs[HYPERPARAMETERS]["epochs"])
     for point in points:
         history.take(point)
@@ -147,23 +148,24 @@ def _record(
 ) -> FrozenTrial:
     """Make the record of a training; one that failed has no value."""
     facts, finished = trial.user_attrs, isinstance(event, Finished)
+    kept: EvidenceTrial = {
+        "key": key,
+        "audited": trial.number,
+        "hyperparameters": facts[HYPERPARAMETERS],
+        "epochs": facts[HYPERPARAMETERS]["epochs"],
+        "round": None,
+        "split_seed": config.seed,
+        "fold": None,
+        "seed": facts[SEED],
+        "seconds": event.seconds if isinstance(event, Finished) else None,
+        "work": points[-1].work if points else 0.0,
+        "differs": first_difference(config, trial, event, points),
+        "failure": None if isinstance(event, Finished) else event.reason,
+    }
     return create_trial(
         state=TrialState.COMPLETE if finished else TrialState.FAIL,
         value=score_of(config, trial, points) if finished else None,
-        user_attrs={
-            KEY: key,
-            "audited": trial.number,
-            "hyperparameters": facts[HYPERPARAMETERS],
-            "epochs": facts[HYPERPARAMETERS]["epochs"],
-            "round": None,
-            "split_seed": config.seed,
-            "fold": None,
-            "seed": facts[SEED],
-            "seconds": event.seconds if isinstance(event, Finished) else None,
-            "work": points[-1].work if points else 0.0,
-            "differs": first_difference(config, trial, event, points),
-            "failure": None if isinstance(event, Finished) else event.reason,
-        },
+        user_attrs=dict(kept),
     )
 
 
@@ -171,5 +173,5 @@ def _in_words(number: int, record: FrozenTrial, config: StudyConfig) -> str:
     where = f"Trial {number} was pruned; trained to its end"
     if record.values is None:
         return f"{where}: {record.user_attrs['failure']}"
-    name, seconds = config.case.metric.name, record.user_attrs["seconds"]
+    name, seconds = config.case.metric.name, record.user_attrs[SECONDS]
     return f"{where}: {name} {score_text(record.values[0])} ({seconds:.1f} s)"

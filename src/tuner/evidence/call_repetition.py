@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from tuner.engines.job import Failed
 from tuner.own.loops.events import Reported
 from tuner.seeds import Stream, derive
+from tuner.study.schema import CURVE, FAILURE, HYPERPARAMETERS, SEED
 from tuner.training.blame import without_line
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def _pairs(
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yield everything to be compared, as (name, stored, now), in the order it came about."""
     stored, pruned = trial.user_attrs, trial.state == TrialState.PRUNED
-    yield "seed", stored["seed"], derive(config.seed, Stream.TRIAL, trial.number)
-    before = stored.get("curve", [])
+    yield "seed", stored[SEED], derive(config.seed, Stream.TRIAL, trial.number)
+    before = stored.get(CURVE, [])
     compared = reports[: len(before)] if pruned else reports
     for count, (was, now) in enumerate(zip_longest(before, compared), start=1):
         yield f"report {count}", was and [was[1], was[4]], now and [float(now.step), now.value]
@@ -56,10 +57,10 @@ def _pairs(
         return
     failed = isinstance(event, Failed)
     yield "state", trial.state.name, "FAIL" if failed else "COMPLETE"
-    reason = stored.get("failure")
+    reason = stored.get(FAILURE)
     now_reason = without_line(event.reason) if isinstance(event, Failed) else None
     yield "failure", reason and without_line(reason), now_reason
     if not isinstance(event, Failed):
         outcome = event.outcome
         yield "value", trial.values and trial.values[0], outcome and outcome.value
-        yield "hyperparameters", stored["hyperparameters"], outcome and dict(outcome.params)
+        yield "hyperparameters", stored[HYPERPARAMETERS], outcome and dict(outcome.params)

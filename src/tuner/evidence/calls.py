@@ -10,9 +10,10 @@ from optuna.trial import TrialState, create_trial
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.evidence.jobs import seed_of
 from tuner.evidence.predictions import packed
-from tuner.evidence.trainings import Rounds
+from tuner.evidence.scored_rounds import Rounds
 from tuner.own.loops.events import Question, Reported, Told
 from tuner.seeds import Stream
+from tuner.study.schema import FAILURE, KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tuner.evidence.jobs import Configuration
     from tuner.own.loops.events import Outcome
     from tuner.study.loops import LoopConfig
+    from tuner.study.schema import EvidenceTrial
 
 TESTED = "test"  # attribute of a call: what its model did on the loop's test rows
 
@@ -56,16 +58,16 @@ class Calls(Rounds[LoopJob, Question | Told]):
         found = [
             trial
             for trial in self.study.get_trials(deepcopy=False)
-            if trial.user_attrs.get("key") in wanted
+            if trial.user_attrs.get(KEY) in wanted
         ]
         return sorted(found, key=lambda trial: trial.user_attrs["round"])
 
     def without_score(self, configuration: Configuration) -> dict[int, str]:
-        """Return why stored calls of a configuration came to no score, by their rounds."""
+        """Return why stored calls of a configuration have no score, by their rounds."""
         return {
-            trial.user_attrs["round"]: trial.user_attrs["failure"]
+            trial.user_attrs["round"]: trial.user_attrs[FAILURE]
             for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-            if trial.user_attrs.get("key") == self._key(configuration, trial.user_attrs["round"])
+            if trial.user_attrs.get(KEY) == self._key(configuration, trial.user_attrs["round"])
         }
 
     def _is_result(self, event: Failed) -> bool:
@@ -102,23 +104,24 @@ class Calls(Rounds[LoopJob, Question | Told]):
         outcome = event.outcome if isinstance(event, Finished) else None
         reports = sum(isinstance(one, Reported) for one in points)
         failure = event.reason if isinstance(event, Failed) else "the loop raised TrialPruned"
+        kept: EvidenceTrial = {
+            "key": key,
+            "hyperparameters": dict(configuration.hyperparameters),
+            "epochs": reports,
+            "round": index,
+            "split_seed": None,
+            "fold": None,
+            "seed": job.seed,
+            "seconds": event.seconds if isinstance(event, Finished) else None,
+            "work": float(reports),
+            "failure": None if outcome else failure,
+            "final": self.final,
+            "test": _tested(outcome) if outcome else None,
+        }
         return create_trial(
             state=TrialState.COMPLETE if outcome else TrialState.FAIL,
             value=outcome.value if outcome else None,
-            user_attrs={
-                "key": key,
-                "hyperparameters": dict(configuration.hyperparameters),
-                "epochs": reports,
-                "round": index,
-                "split_seed": None,
-                "fold": None,
-                "seed": job.seed,
-                "seconds": event.seconds if isinstance(event, Finished) else None,
-                "work": float(reports),
-                "failure": None if outcome else failure,
-                "final": self.final,
-                TESTED: outcome and _tested(outcome),
-            },
+            user_attrs=dict(kept),
         )
 
 

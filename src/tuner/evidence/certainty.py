@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from tuner.evidence import duration
 from tuner.evidence.components import Components
 from tuner.evidence.crossed import MARGIN
 from tuner.evidence.looks import WHOLE, Share
-from tuner.language import nsaid, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tuner.evidence.crossed import Gain
+    from tuner.evidence.gain import Gain
 
 POWER = 0.8  # how often a gain that is there has to be seen
 SETTLED = 0.5  # of the rows on which two models of equal arms differ: not by the luck of a seed
-MOST_ROWS, MOST_SEEDS = 10**9, 10**4  # beyond which nobody goes
+MOST_ROWS, MOST_SEEDS = 10**9, 10**4  # more are never suggested
 HOUR = 3600.0
 OF_USE = 1.05  # times what endless seeds would show: further ones bring next to nothing
 
@@ -103,7 +101,7 @@ def seeds_for(
     return _fewest(lambda n: smallest_gain(components, rows, n, share, power), gain, MOST_SEEDS)
 
 
-def guess(
+def guessed_components(
     error: float, *, classes: bool, seed_spread: float = 0.0, differing: float | None = None
 ) -> Components:
     """Guess the components of a gain before any model has met the test.
@@ -135,7 +133,7 @@ def guess(
     )
 
 
-def before(
+def expected_certainty(
     components: Components,
     rows: int,
     seeds: int,
@@ -146,7 +144,7 @@ def before(
     grouped: bool = False,
     members: int | None = None,
 ) -> Certainty:
-    """Say what a test can show, from guessed components (see `guess`).
+    """Say what a test can show, from guessed components (see `guessed_components`).
 
     Args:
         components: guessed, or those of an earlier study of the same kind.
@@ -193,7 +191,7 @@ def before(
     )
 
 
-def after(gain: Gain, *, seconds: float | None = None) -> Certainty | None:
+def measured_certainty(gain: Gain, *, seconds: float | None = None) -> Certainty | None:
     """Say what a test could have shown, from what was measured; None where nothing was.
 
     With different numbers of seeds in the arms the smaller one counts.
@@ -204,7 +202,7 @@ def after(gain: Gain, *, seconds: float | None = None) -> Certainty | None:
     """
     if gain.components is None:
         return None
-    return before(
+    return expected_certainty(
         gain.components,
         gain.units,
         min(gain.seeds),
@@ -213,108 +211,6 @@ def after(gain: Gain, *, seconds: float | None = None) -> Certainty | None:
         seconds=seconds,
         grouped=gain.groups is not None,
     )
-
-
-def in_words(found: Certainty, write: Callable[[float], str]) -> str:
-    """Say what a test can show, and what would help, in one or two sentences.
-
-    Args:
-        found: by `before` or `after`.
-        write: a gain with its unit, such as "3.1 points".
-    """
-    smallest = write(found.smallest)
-    apart = smallest if found.smallest_apart is None else write(found.smallest_apart)
-    if apart != smallest:
-        return said(
-            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed if all "
-            "rows of a group are the same, and one under {apart} if they are as different as any.",
-            rows=_tested(found.rows, found),
-            seeds=found.seeds,
-            smallest=smallest,
-            apart=apart,
-        )
-    lower = smallest if found.hour_smallest is None else write(found.hour_smallest)
-    if found.hour_seeds and lower != smallest:  # else the seeds lower it by less than is written
-        first = _with_more_seeds(found, smallest, lower)
-    else:
-        first = said(
-            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed.",
-            rows=_tested(found.rows, found),
-            seeds=found.seeds,
-            smallest=smallest,
-        )
-    if found.wanted is None or found.wanted >= found.smallest:
-        return first
-    return f"{first} {_needed(found, write(found.wanted))}"
-
-
-def _with_more_seeds(found: Certainty, smallest: str, lower: str) -> str:
-    """Say what can be shown, and what one more hour would show, or as much of it as is of use."""
-    seconds, more = found.hour_seconds or 0.0, found.hour_seeds or 1
-    told = {
-        "rows": _tested(found.rows, found),
-        "seeds": found.seeds,
-        "smallest": smallest,
-        "lower": lower,
-    }
-    if seconds * (1 + 1 / more) > HOUR:  # with one more it would be over
-        return nsaid(
-            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; one more "
-            "hour of training, for {more:,} more seed per arm, would lower this to {lower}.",
-            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; one more "
-            "hour of training, for {more:,} more seeds per arm, would lower this to {lower}.",
-            more,
-            more=more,
-            **told,
-        )
-    return said(
-        "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; {more:,} "
-        "more seeds per arm, which take {time} to train, would lower this to {lower}.",
-        more=more,
-        time=duration.in_words(seconds),
-        **told,
-    )
-
-
-def _needed(found: Certainty, gain: str) -> str:
-    """Say how many rows or seeds would show the gain that was wanted."""
-    rows, seeds = found.rows_needed, found.seeds_needed
-    of_what = said("groups") if found.grouped else said("rows")
-    if rows is not None and seeds is not None:
-        return said(
-            "To show a gain of {gain}, use {rows} or {seeds:,} seeds.",
-            gain=gain,
-            rows=_tested(rows, found),
-            seeds=seeds,
-        )
-    if rows is not None:
-        return said(
-            "To show a gain of {gain}, use {rows}; more seeds alone cannot help enough.",
-            gain=gain,
-            rows=_tested(rows, found),
-        )
-    if seeds is not None:
-        return said(
-            "To show a gain of {gain}, use {seeds:,} seeds; more {of_what} alone cannot help "
-            "enough.",
-            gain=gain,
-            seeds=seeds,
-            of_what=of_what,
-        )
-    return said(
-        "To show a gain of {gain}, use both more {of_what} and more seeds.",
-        gain=gain,
-        of_what=of_what,
-    )
-
-
-def _tested(rows: int, found: Certainty) -> str:
-    """Write a number of test rows, or of groups of them."""
-    if found.grouped:
-        return nsaid(
-            "{count:,} group of test rows", "{count:,} groups of test rows", rows, count=rows
-        )
-    return nsaid("{count:,} test row", "{count:,} test rows", rows, count=rows)
 
 
 def _fewest(smallest: Callable[[int], float], gain: float, most: int) -> int | None:

@@ -55,10 +55,10 @@ class Mixture:
     def configuration(self, taken: Collection[str]) -> Configuration:
         """Return the baseline with these changes, as `suggest` would give it.
 
-        What only one of the two draws hangs on another hyperparameter: it has that one's value, and
-        counts as soon as a change lets it. What a change leaves outside of a range that hangs on it
-        has the nearest value that it can have. A training is as long as that of the arm whose
-        `epochs` it has.
+        A hyperparameter that only one of the two arms draws depends on another one. It has the
+        value of the arm that draws it, and counts as soon as a change makes `suggest` draw it.
+        Where a change narrows the range of another hyperparameter, that one gets the nearest value
+        inside. A training is as long as that of the arm whose `epochs` it has.
         """
         was, now = self.baseline.hyperparameters, self.best.hyperparameters
         kept = {name: was[name] for name in self.drawn if name not in taken}
@@ -121,7 +121,7 @@ class LoopMixture:
     What only the best has asked for is answered with the best's value whenever the loop asks.
 
     Args:
-        trials: of the study: they show which hyperparameter hangs on which.
+        trials: of the study: they show which hyperparameter depends on which.
     """
 
     def __init__(

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from tuner.evidence.crossed import FEWEST
 from tuner.evidence.exact import fewest_models
 from tuner.evidence.final import score_on_test, seeds_of
+from tuner.evidence.final_trainings import FinalTrainings
 from tuner.evidence.jobs import configuration_of, stream_of
 from tuner.evidence.looks import Plan, alpha_for
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import kept_predictions, kept_targets
-from tuner.evidence.trainings import Trainings
 from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION, PARTS
+from tuner.study.store import open_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -96,7 +97,7 @@ def confirm_part(
     if known := _known(study, name, identity, asked):
         return known
     baseline = arms_of(study)["baseline"]
-    evidence = Trainings(study, config, engine, say).study
+    evidence = open_evidence(study)
     wanted: dict[int | str, Configuration] = {name: configuration}
     targets = kept_targets(evidence.user_attrs)
     if targets is None or not kept_predictions(evidence.user_attrs, baseline.number, targets):
@@ -109,7 +110,8 @@ def confirm_part(
         f"They are then used {looks} times, and every interval of this study allows for that."
         + ("" if count >= plan.fewest else f" To prove a gain there, it takes {plan.fewest} seeds.")
     )
-    tested = score_on_test(study, evidence, config, engine, wanted, count, folder, say)
+    trainings = FinalTrainings(evidence, config, engine, wanted, folder, say)
+    tested = score_on_test(study, trainings, count)
     again = tested.get(baseline.number)
     before = study.user_attrs[CONFIRMATION]["arms"]["baseline"]["scores"]
     found = {

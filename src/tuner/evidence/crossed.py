@@ -10,11 +10,11 @@ were measured to correlate at about zero). The gain is the difference of two mea
     var(row difference)/R + var(seed)/n of each arm + var(rest)/(n R) of each arm
 
 is estimated by moments (crossed random effects; Searle, Casella & McCulloch 1992, "Variance
-Components", chapter 4; the same variance that Owen 2007, "The pigeonhole bootstrap", resamples, see
-`resampling`). The spread of the row differences over R holds the first and the last two terms at
-once, without bias; of the spread of seed means the last terms are taken off again. Intervals are
-Student's, with the degrees of freedom of Satterthwaite 1946. Two things are added, both chosen by
-simulation (studies/verdict):
+Components", chapter 4; the tests hold it against Owen 2007, "The pigeonhole bootstrap", which
+resamples the same variance). The spread of the row differences over R holds the first and the last
+two terms at once, without bias; of the spread of seed means the last terms are taken off again.
+Intervals are Student's, with the degrees of freedom of Satterthwaite 1946. Two things are added,
+both chosen by simulation (studies/verdict):
 
 * One unseen row. Where few rows differ, the rows drawn tell little about those that were not: with
   no difference in 20 rows, one row in seven may still differ. So one more row is counted into the
@@ -37,74 +37,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuner.evidence.comparison import FEWEST_TO_PROVE, verdict_of
+from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.evidence.components import Components, satterthwaite
 from tuner.evidence.exact import deal, fewest_models
+from tuner.evidence.gain import Gain, unproven
 from tuner.evidence.grouped import by_group
 from tuner.evidence.joint import Joint
 from tuner.evidence.looks import ALPHA, WHOLE, Share
 
 if TYPE_CHECKING:
-    from tuner.evidence.comparison import Verdict
     from tuner.evidence.components import Array, Counts, Pair
     from tuner.evidence.grouped import Groups
 
 MARGIN = 1.05  # on the standard error
 FEWEST = fewest_models(ALPHA)  # models an arm that prove anything: 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gain:
-    """How much better an arm is than the baseline, for new test rows and new seeds.
-
-    Attributes:
-        gain: mean loss of the baseline less that of the arm; above zero is better.
-        interval: of the gain, at 95 % over all tests of these rows and all looks of this one; None
-            with fewer than four seeds in an arm (six by Student's distribution alone), with a
-            single row, or where all losses are one number.
-        p_value: two-sided, times what the 5 % were split by, one at most: the gain is proven where
-            it is 0.05 or less, which is where the interval excludes zero. One where there is no
-            interval.
-        least_p_value: that so few models can show.
-        standard_error: of the gain, the margin included; None with a single
-            seed or row, or where all losses are one number.
-        degrees: of freedom of Student's distribution; None as the standard error.
-        row_share: of the variance, what endless seeds would leave; only more rows reduce it. None
-            as the standard error.
-        components: where the variance comes from; None as the standard error.
-        rows: of the test.
-        seeds: of the baseline and of the arm.
-        share: of the 5 % that this look may use.
-        groups: of the rows, where some belong together: each counts as one; None: each row does.
-    """
-
-    gain: float
-    interval: Pair | None
-    p_value: float
-    standard_error: float | None
-    degrees: float | None
-    row_share: float | None
-    components: Components | None
-    rows: int
-    seeds: Counts
-    share: Share
-    groups: int | None = None
-    least_p_value: float = 0.0
-
-    @property
-    def units(self) -> int:
-        """What is drawn again with new data, of which there were so many: rows, or groups."""
-        return self.rows if self.groups is None else self.groups
-
-    @property
-    def seed_share(self) -> float | None:
-        """Of the variance, what more seeds can take away; with what seeds do on single rows."""
-        return None if self.row_share is None else 1 - self.row_share
-
-    @property
-    def verdict(self) -> Verdict:
-        """Better or worse only where the whole interval says so."""
-        return verdict_of(self.interval)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,20 +168,15 @@ def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
         dealt=deal(*map(np.array, found.scores)) if exact and found.scores else None,
         models=min(seeds),
     )
-    proves = min(seeds) >= (FEWEST if exact and found.scores else FEWEST_TO_PROVE)
-    return Gain(
-        gain=found.gain,
-        interval=joint.interval(share.alpha) if proves else None,
-        p_value=joint.p_value(share.alpha) if proves else 1.0,
-        standard_error=joint.error,
-        degrees=joint.degrees,
-        row_share=min(1.0, by_rows / variance),
-        components=components,
+    return Gain.of(
+        joint,
+        seeds,
+        share,
+        fewest=FEWEST if exact and found.scores else FEWEST_TO_PROVE,
         rows=tested,
-        seeds=seeds,
-        share=share,
         groups=groups,
-        least_p_value=joint.least_p_value(share.alpha),
+        components=components,
+        row_share=min(1.0, by_rows / variance),
     )
 
 
@@ -262,39 +203,7 @@ def compare_models(baseline: Array, other: Array, share: Share = WHOLE) -> Gain:
         dealt=deal(baseline, other),
         models=min(seeds),
     )
-    proves = min(seeds) >= FEWEST
-    return Gain(
-        gain=gain,
-        interval=joint.interval(share.alpha) if proves else None,
-        p_value=joint.p_value(share.alpha) if proves else 1.0,
-        standard_error=joint.error,
-        degrees=joint.degrees,
-        row_share=None,
-        components=None,
-        rows=0,
-        seeds=seeds,
-        share=share,
-        least_p_value=joint.least_p_value(share.alpha),
-    )
-
-
-def unproven(
-    gain: float, rows: int, seeds: Counts, share: Share, *, groups: int | None = None
-) -> Gain:
-    """Return a gain of which nothing can be said: nothing varies, or there is one seed or row."""
-    return Gain(
-        gain=gain,
-        interval=None,
-        p_value=1.0,
-        standard_error=None,
-        degrees=None,
-        row_share=None,
-        components=None,
-        rows=rows,
-        seeds=seeds,
-        share=share,
-        groups=groups,
-    )
+    return Gain.of(joint, seeds, share, fewest=FEWEST)
 
 
 def _spread(losses: Array) -> float:

@@ -150,7 +150,7 @@ def meaning(label: Label, *, against_best: bool) -> Message:
     return BEHIND if label == "underfitting" and against_best else MEANING[label]
 
 
-def in_words(diagnosis: Diagnosis, hyperparameters: Collection[str]) -> Message:
+def diagnosis_in_words(diagnosis: Diagnosis, hyperparameters: Collection[str]) -> Message:
     """Say what is wrong, how one can tell, and what to try first."""
     signs = diagnosis.signs
     against_best = signs is not None and signs.reference is not None

@@ -104,7 +104,7 @@ def lengths_of(
     )
 
 
-def in_words(seconds: float) -> str:
+def duration_in_words(seconds: float) -> str:
     """Write seconds as they are typed: 45 s, 10 min, 1 h 30 min."""
     minutes, rest = divmod(max(round(seconds), 1), 60)
     hours, minutes = divmod(minutes, 60)

@@ -29,7 +29,7 @@ MOST_WAYS = 200_000  # 10 and 10 models have 184,756; with more, Student's distr
 
 
 def ways(seeds: Counts) -> int:
-    """Return in how many ways so many models can be dealt out to two arms."""
+    """Return in how many ways models can be dealt out to two arms, this many to each."""
     return math.comb(sum(seeds), seeds[0])
 
 

@@ -36,8 +36,8 @@ def expectation(
     """Return what gives the rank that hyperparameters can expect among the trials, more is better.
 
     Args:
-        trials: complete and pruned ones. A pruned one counts as what complete trials came to that
-            had its score at the stage where it ended.
+        trials: complete and pruned ones. A pruned one counts like the complete trials that had its
+            score at the stage where it ended.
         sign: 1 where more of the score is better, -1 where less is.
         seed: of the study.
 
@@ -64,7 +64,7 @@ def expectation(
 
 
 def _end(trial: FrozenTrial, complete: Sequence[FrozenTrial], sign: int) -> float:
-    """Return what a trial came to, or would have: its rank among the complete ones, from 0 to 1."""
+    """Return the rank of a trial among the complete ones, had it ended: from 0 to 1."""
     finals = np.array([sign * float(one.values[0]) for one in complete])
     ranks = (rankdata(finals) - 1) / (len(finals) - 1)
     if trial.state == TrialState.COMPLETE:

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 
+from tuner.case.assignments import is_number
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -61,18 +63,17 @@ def _encoded(values: Sequence[Any]) -> Array:
 
     A bool is a category.
     """
-    if all(map(_is_number, values)):
+    if all(map(_is_finite, values)):
         numbers = np.array(values, dtype=np.float64)[:, None]
         return numbers if numbers.min() < numbers.max() else numbers[:, :0]
-    kept = np.array([repr(float(one) if _is_number(one) else one) for one in values])
+    kept = np.array([repr(float(one) if _is_finite(one) else one) for one in values])
     categories = np.unique(kept)
     encoded: Array = (kept[:, None] == categories).astype(np.float64)
     return encoded if len(categories) > 1 else encoded[:, :0]
 
 
-def _is_number(value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value)  # type: ignore[arg-type]
+def _is_finite(value: object) -> bool:
+    return is_number(value) and math.isfinite(value)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The opening of the test split, and what the models that meet it come to."""
+"""The opening of the test split, and the scores of the models that meet it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from tuner.data.examples import Examples
     from tuner.data.scaling import Scaler
-    from tuner.engines.job import Engine
-    from tuner.evidence.jobs import Configuration
     from tuner.evidence.rivals import Rival
     from tuner.study.configuration import StudyConfig
 
@@ -45,8 +43,8 @@ class Tested:
     Attributes:
         scores: all metrics, one seed after the other.
         details: what they get wrong, as `mistakes` has it.
-        ensemble: what they come to as one, as `ensemble_facts` has it; None: there is but one, or
-            they are of a rival.
+        ensemble: their scores as one model, as `ensemble_facts` has it; None: there is only one,
+            or they are a rival's.
     """
 
     scores: list[dict[str, float]]
@@ -73,13 +71,8 @@ class _Opened:
 
 def score_on_test(
     study: optuna.Study,
-    evidence: optuna.Study,
-    config: StudyConfig,
-    engine: Engine,
-    configurations: Mapping[T, Configuration],
+    trainings: FinalTrainings[T],
     count: int,
-    folder: Path,
-    say: Callable[[str], None],
     rivals: Mapping[str, Rival] | None = None,
     look: int = 1,
     test: Mapping[str, Any] | None = None,
@@ -89,7 +82,7 @@ def score_on_test(
     What the models say of the test rows is kept, so later comparisons need no new opening.
 
     Args:
-        evidence: the study of the trainings after the search, which keeps it.
+        trainings: train the models; their study of the evidence keeps what these say.
         count: of seeds; models of an earlier look are among them. A seed with which the training
             diverges is left out, and the next one takes its place.
         rivals: that meet the test with them, by their names.
@@ -104,13 +97,18 @@ def score_on_test(
         UnreliableError: more of a configuration's diverged than `count`.
         BundleError: weights on disk are damaged; the same command trains them again.
     """
-    trainings = FinalTrainings(evidence, config, engine, configurations, folder, say)
+    evidence, config, rivals = trainings.evidence, trainings.config, rivals or {}
     files = trainings.models(count)
     _keep_digests(study, files)
-    opened = _open(study, config, configurations, files, rivals or {}, look, test)
+    identity, reason = config.dataset.test.identity(), _reason(files, rivals, look)
+
+    def record() -> None:
+        record_opening(study, identity, reason, look, test)
+
+    opened = _open(trainings, files, rivals, record)
     _keep(evidence, config, opened)
     keep_moments(evidence, config.case.metric, list(opened.outputs))
-    return {one: _tested(config, opened, one) for one in (*configurations, *(rivals or {}))}
+    return {one: _tested(config, opened, one) for one in (*trainings.configurations, *rivals)}
 
 
 def _keep_digests(study: optuna.Study, files: Mapping[tuple[T, int], Path]) -> None:
@@ -158,42 +156,45 @@ def seeds_of(
     return [seed_of(config.seed, number, stream) for number in numbers]
 
 
-def _open(
-    study: optuna.Study,
-    config: StudyConfig,
-    configurations: Mapping[T, Configuration],
-    files: Mapping[tuple[T, int], Path],
-    rivals: Mapping[str, Rival],
-    look: int,
-    test: Mapping[str, Any] | None,
-) -> _Opened:
-    """Open the test split, on the record, and apply every model to it."""
+def _reason(files: Mapping[tuple[T, int], Path], rivals: Mapping[str, Rival], look: int) -> str:
+    """Say why the test split is opened, for the record."""
     trials = len({trial for trial, _ in files})
     seeds = len(files) // trials
-    identity = config.dataset.test.identity()
+    if rivals:
+        reason = nsaid(
+            "final evaluation of {trials} configuration on {seeds} seeds, beside {rivals}",
+            "final evaluation of {trials} configurations on {seeds} seeds, beside {rivals}",
+            trials,
+            trials=trials,
+            seeds=seeds,
+            rivals=" and ".join(map(TITLES.__getitem__, rivals)),
+        )
+    else:
+        reason = nsaid(
+            "final evaluation of {trials} configuration on {seeds} seeds",
+            "final evaluation of {trials} configurations on {seeds} seeds",
+            trials,
+            trials=trials,
+            seeds=seeds,
+        )
+    if look > 1:
+        reason = said("second look, which was planned: {evaluation}", evaluation=reason)
+    return reason
 
-    def record() -> None:
-        if rivals:
-            reason = nsaid(
-                "final evaluation of {trials} configuration on {seeds} seeds, beside {rivals}",
-                "final evaluation of {trials} configurations on {seeds} seeds, beside {rivals}",
-                trials,
-                trials=trials,
-                seeds=seeds,
-                rivals=" and ".join(map(TITLES.__getitem__, rivals)),
-            )
-        else:
-            reason = nsaid(
-                "final evaluation of {trials} configuration on {seeds} seeds",
-                "final evaluation of {trials} configurations on {seeds} seeds",
-                trials,
-                trials=trials,
-                seeds=seeds,
-            )
-        if look > 1:
-            reason = said("second look, which was planned: {evaluation}", evaluation=reason)
-        record_opening(study, identity, reason, look, test)
 
+def _open(
+    trainings: FinalTrainings[T],
+    files: Mapping[tuple[T, int], Path],
+    rivals: Mapping[str, Rival],
+    record: Callable[[], None],
+) -> _Opened:
+    """Open the test split, and apply every model to it.
+
+    Args:
+        files: with the weights, by trial and place of the seed.
+        record: puts the opening on record, before the rows are read.
+    """
+    config, configurations = trainings.config, trainings.configurations
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}
     rows = config.dataset.test.open(record)
     by_trial: dict[int | str, list[Tensor]] = {}

@@ -1,7 +1,7 @@
-"""Trains the models that meet the test, so many of each configuration.
+"""Trains the models that meet the test, the same number of each configuration.
 
-A training whose loss is no longer finite leaves no model. Whoever meets that takes another seed,
-and so does this: scores and verdict are those of trainings that end. How many did not is kept.
+A training whose loss is no longer finite leaves no model. The next seed takes its place, as a
+person would do, so scores and verdict are those of trainings that ended. How many did not is kept.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Block: TypeAlias = tuple[T, range]  # numbers of trainings that are one job
 
 @dataclass(frozen=True, slots=True)
 class Diverged:
-    """What is known of a configuration's trainings for the test that came to no model.
+    """What is known of a configuration's trainings for the test that gave no model.
 
     Attributes:
         numbers: of their seeds in its stream.
@@ -63,11 +63,11 @@ class Diverged:
         evidence.set_user_attr(f"{DIVERGED_FINALS}{trial}", facts)
 
     def before(self, models: int) -> int:
-        """Return how many diverge until there are so many models."""
+        """Return how many trainings diverge until there are this many models."""
         return self.first(models)[-1] + 1 - models
 
     def first(self, models: int) -> list[int]:
-        """Return the numbers of the seeds of so many models."""
+        """Return the numbers of the seeds of the first models, this many of them."""
         return list(islice((number for number in count() if number not in self.numbers), models))
 
 
@@ -95,7 +95,7 @@ class FinalTrainings(Generic[T]):
         self._alone: set[tuple[T, int]] = set()  # whose block has a training that diverges
 
     def models(self, wanted: int) -> dict[tuple[T, int], Path]:
-        """Return the files of so many models of each, by the number of the seed; train what misses.
+        """Return the files of this many models of each, by number of the seed; train missing ones.
 
         Raises:
             StudyError: a training failed.

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
+from tuner.case.assignments import is_number
 from tuner.case.metric import LOOP, metric_of
 from tuner.case.reference import door_of
 from tuner.evidence.signs import curve_of, read_signs
 from tuner.language import nsaid, said
 from tuner.study.limits import was_passed_over
+from tuner.study.schema import HYPERPARAMETERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from optuna.trial import FrozenTrial
 
@@ -76,28 +78,7 @@ def check_health(
 
 def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
     """See whether the best value is at the edge of a range that could be wider."""
-    at_edge = []
-    for name, value in best.params.items():
-        # Its own range: that may depend on what else was drawn.
-        space = json.loads(distribution_to_json(best.distributions[name]))["attributes"]
-        if "low" not in space or space["low"] == space["high"] or not _is_number(value):
-            continue
-        scale = math.log if space.get("log") else float
-        low, high = scale(space["low"]), scale(space["high"])
-        place = (scale(value) - low) / (high - low)
-        if place <= EDGE and not _ends_by_nature(space["low"], value):
-            at_edge.append(
-                said("{name} {value:.4g} (from {low:g})", name=name, value=value, low=space["low"])
-            )
-        elif place >= 1 - EDGE:
-            at_edge.append(
-                said(
-                    "{name} {value:.4g} (up to {high:g})",
-                    name=name,
-                    value=value,
-                    high=space["high"],
-                )
-            )
+    at_edge = list(_at_edge(best))
     if not at_edge:
         found = said("no value of the best trial is at the edge of its range")
         return [Check("edges", True, found)]
@@ -121,6 +102,26 @@ def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
             ),
         )
     ]
+
+
+def _at_edge(best: FrozenTrial) -> Iterator[str]:
+    """Yield the values of a trial that are at the edge of their range, and which edge that is."""
+    for name, value in best.params.items():
+        # Its own range: that may depend on what else was drawn.
+        space = json.loads(distribution_to_json(best.distributions[name]))["attributes"]
+        if "low" not in space or space["low"] == space["high"] or not is_number(value):
+            continue
+        scale = math.log if space.get("log") else float
+        low, high = scale(space["low"]), scale(space["high"])
+        place = (scale(value) - low) / (high - low)
+        if place <= EDGE and not _ends_by_nature(space["low"], value):
+            yield said(
+                "{name} {value:.4g} (from {low:g})", name=name, value=value, low=space["low"]
+            )
+        elif place >= 1 - EDGE:
+            yield said(
+                "{name} {value:.4g} (up to {high:g})", name=name, value=value, high=space["high"]
+            )
 
 
 def _ends_by_nature(low: float, value: float) -> bool:
@@ -203,7 +204,7 @@ def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check
 
 def _duplicates(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
     configurations = Counter(
-        json.dumps(trial.user_attrs.get("hyperparameters", trial.params), sort_keys=True)
+        json.dumps(trial.user_attrs.get(HYPERPARAMETERS, trial.params), sort_keys=True)
         for trial in finished
     )
     double = sum(configurations.values()) - len(configurations)
@@ -294,7 +295,3 @@ def _is_of_door(made: Mapping[str, Any]) -> bool:
 def _where(made: Mapping[str, Any]) -> str:
     """Say where the ranges of hyperparameters are written."""
     return said("the loop") if made.get("task") == LOOP else said("the case's `suggest`")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

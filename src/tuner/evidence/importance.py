@@ -21,7 +21,7 @@ from scipy.stats import rankdata
 
 from tuner.evidence.fanova import fanova
 from tuner.seeds import Stream, derive
-from tuner.study.schema import IMPORTANCE
+from tuner.study.schema import HYPERPARAMETERS, IMPORTANCE
 from tuner.study.store import facts_of
 from tuner.study.trials import scored_trials
 
@@ -93,9 +93,9 @@ def importance(study: optuna.Study, pool: Executor | None = None) -> dict[str, A
 
 def _rows(trials: Iterable[tuple[FrozenTrial, float]]) -> Rows:
     return [
-        (trial.user_attrs["hyperparameters"], value)
+        (trial.user_attrs[HYPERPARAMETERS], value)
         for trial, value in trials
-        if math.isfinite(value) and "hyperparameters" in trial.user_attrs
+        if math.isfinite(value) and HYPERPARAMETERS in trial.user_attrs
     ]
 
 

@@ -12,7 +12,7 @@ from tuner.data.splits import number_of_folds
 from tuner.engines.job import Job, Replica
 from tuner.machine import machine
 from tuner.seeds import Stream, derive
-from tuner.study.schema import BEST_EPOCH, CURVE, FOLD_SCORES, WORK
+from tuner.study.schema import ARM, BEST_EPOCH, CURVE, FOLD_SCORES, HYPERPARAMETERS, WORK
 from tuner.training.networks import stackable
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ class Configuration:
 def configuration_of(trial: FrozenTrial) -> Configuration:
     """Return what a complete trial has trained or called, for its own best number of epochs."""
     facts = trial.user_attrs
-    label = f"trial {trial.number}" + (f" ({facts['arm']})" if "arm" in facts else "")
-    return Configuration(facts["hyperparameters"], facts["best_epoch"], label, _work_of(trial))
+    label = f"trial {trial.number}" + (f" ({facts[ARM]})" if ARM in facts else "")
+    return Configuration(facts[HYPERPARAMETERS], facts[BEST_EPOCH], label, _work_of(trial))
 
 
 def _work_of(trial: FrozenTrial) -> float:

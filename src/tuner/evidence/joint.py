@@ -9,7 +9,7 @@ little as 79 % with 4 models (studies/verdict). So a gain is proven where both s
 
 The end away from zero allows for one model that was not seen, with twice the gain of the others.
 Where a quarter of all trainings end badly, none of 4 and 4 models does so in one study of ten. Then
-the gain is there, but neither interval knows how large it is. No verdict hangs on that end.
+the gain is there, but neither interval knows how large it is. No verdict depends on that end.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 A study tests in one look or in two that were planned together: a second one, with twice the models,
 where the first has proven nothing. The 5 % are split evenly over the tests of the same rows, and
 those of a test over its looks, beforehand: 2/70 at the first look, which is what 4 and 4 models can
-tell apart, and the rest at the second. So all that is said of the best against the baseline on a
-test set is false in 5 % at most, whoever stopped where. What is said beside it has a rate of its
-own: the recipe against either 5 % each, and all rivals of a study 5 % together.
+tell apart, and the rest at the second. So what is claimed of the best against the baseline on a
+test set is false in at most 5 % of cases, after whichever look a study stopped. Other claims have
+rates of their own: the recipe against either has 5 % each, and all rivals of a study 5 % together.
 """
 
 from __future__ import annotations
@@ -116,11 +116,6 @@ def alpha_for(looks: int) -> float:
     if looks < 1:
         raise ValueError(f"{looks} looks; a comparison is one at least")
     return ALPHA / looks
-
-
-def widening(looks: int) -> float:
-    """Return how much wider an interval is than after one look, where rows and seeds are many."""
-    return float(norm.isf(alpha_for(looks) / 2)) / float(norm.isf(ALPHA / 2))
 
 
 @cache

@@ -191,12 +191,12 @@ def _final(
 ) -> tuple[list[int], dict[int, list[float]]]:
     """Call each configuration on new seeds: these rounds, and its scores in them.
 
-    Scores are those on test rows, if there are any. A round in which a call comes to no score, as
-    it diverged, crashed or gave up, is left out for all, and one more is called. A configuration of
-    which more calls come to no score than are wanted is left out itself, unless it is needed.
+    Scores are those on test rows, if there are any. A round in which a call gives no score, because
+    it diverged, crashed or gave up, is left out for all, and one more is called. If more calls of a
+    configuration give no score than are wanted, it is left out itself, unless it is needed.
 
     Raises:
-        StudyError: a call failed, or more of a configuration that is needed came to no score.
+        StudyError: a call failed, or too many of a configuration that is needed gave no score.
     """
     if calls.config.has_test:
         reason = f"final evaluation of {len(configurations)} configurations on {count} seeds"
@@ -221,7 +221,7 @@ def _rounds_with_scores(
     needed: Collection[int],
     count: int,
 ) -> tuple[list[int], list[int]]:
-    """Call until each has come to a score in so many rounds; return these, and who has."""
+    """Call until each has a score in so many rounds; return the rounds, and which have."""
     left, rounds, called = dict(configurations), list[int](), 0
     while len(rounds) < count:
         new = range(called, called + count - len(rounds))

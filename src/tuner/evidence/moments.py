@@ -1,4 +1,4 @@
-"""What the predictions on the test rows come to by a metric: losses of rows, or moments of a gain.
+"""What a metric makes of the predictions on the test rows: losses of rows, or moments of a gain.
 
 Where a metric has a loss for each row, two arms are compared row by row. Any other metric is
 computed again on rows that are drawn again, which takes seconds; so what that gives is kept.

@@ -63,7 +63,7 @@ def record_opening(
 def is_open(study: optuna.Study, test: Mapping[str, Any]) -> bool:
     """Whether the last test that a study has begun is this one.
 
-    Whoever asks has found no scores of it: it was interrupted after its rows were opened.
+    Asked where no scores of that test are kept: it was interrupted after its rows were opened.
     """
     begun = [one for one in study.user_attrs.get(OPENINGS, []) if one.get("look", 1) <= 1]
     return bool(begun) and begun[-1].get("test") == test

@@ -8,7 +8,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from tuner.data.splits import Holdout
-from tuner.evidence.certainty import before, guess, in_words
+from tuner.evidence.certainty import expected_certainty, guessed_components
+from tuner.evidence.certainty_in_words import certainty_in_words
 from tuner.evidence.comparison import paired_gains
 from tuner.evidence.finalists import seed_spread
 from tuner.evidence.looks import Plan, Share
@@ -72,9 +73,9 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
     error = fmean(scores[found.winner])
     of_rows = metric.variance_of_rows(error, _rows_held_out(config))
     spread = seed_spread(list(scores.values()), of_rows)
-    components = guess(error, classes=metric.spread is None, seed_spread=spread)
+    components = guessed_components(error, classes=metric.spread is None, seed_spread=spread)
     gains = paired_gains(found.scores[baseline], found.scores[found.winner], metric.direction)
-    can = before(
+    can = expected_certainty(
         components,
         rows,
         most,
@@ -87,7 +88,7 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
         smallest=can.smallest,
         wanted=can.wanted,
         looks=tests,
-        words=in_words(can, metric.write_difference),
+        words=certainty_in_words(can, metric.write_difference),
     )
 
 
@@ -107,11 +108,13 @@ def price_of(
     if metric.perfect is None or rows < 2 or seeds < 2 or not 0 < error < math.inf:
         return None
     classes = metric.spread is None  # a row is right or wrong
-    components = guess(min(error, 0.5) if classes else error, classes=classes)
+    components = guessed_components(min(error, 0.5) if classes else error, classes=classes)
     share, grouped = Share(tests, plan.parts[-1]), test.groups is not None
     members = test.rows if grouped else None
-    found = before(components, rows, seeds, share=share, grouped=grouped, members=members)
-    return in_words(found, metric.write_difference)
+    found = expected_certainty(
+        components, rows, seeds, share=share, grouped=grouped, members=members
+    )
+    return certainty_in_words(found, metric.write_difference)
 
 
 def _rows_held_out(config: StudyConfig) -> int:

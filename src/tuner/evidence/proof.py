@@ -60,11 +60,19 @@ class Proof:
         """What tells this test from others of the study."""
         return {"chosen": dict(self.chosen), "asked": self.asked}
 
+    @property
+    def _trainings(self) -> FinalTrainings[int]:
+        """What trains the models of the arms."""
+        wanted = {number: self.configurations[number] for number in self.chosen.values()}
+        return FinalTrainings(
+            self.evidence, self.config, self.engine, wanted, self.folder, self.say
+        )
+
     def make(self, plan: Plan, facts: Mapping[str, Any]) -> None:
         """Make the looks of a plan that are left, until one proves a gain or there is no other.
 
-        What each has shown is stored before the next begins, with the plan: whoever is interrupted
-        between two looks continues with the second, by the rules of the first.
+        The result of each look is stored with the plan before the next begins. So a confirmation
+        that is interrupted between its looks continues with the second, by the rules of the first.
 
         Args:
             facts: of the confirmation, without what the test tells.
@@ -109,18 +117,14 @@ class Proof:
         return plan, kept
 
     def trained(self, models: int) -> Proof:
-        """Train so many models of each arm; return the proof without a recipe that diverges.
+        """Train this many models of each arm; return the proof without a recipe that diverges.
 
         Raises:
             StudyError: a training failed.
             UnreliableError: most new trainings of the baseline or the best diverged.
         """
-        wanted = {number: self.configurations[number] for number in self.chosen.values()}
-        trainings = FinalTrainings(
-            self.evidence, self.config, self.engine, wanted, self.folder, self.say
-        )
         try:
-            trainings.models(models)
+            self._trainings.models(models)
         except UnreliableError as error:
             return self._without(error).trained(models)
         return self
@@ -154,17 +158,7 @@ class Proof:
             else {}
         )
         tested = score_on_test(
-            self.study,
-            self.evidence,
-            self.config,
-            self.engine,
-            {number: self.configurations[number] for number in self.chosen.values()},
-            count,
-            self.folder,
-            self.say,
-            rivals,
-            plan.made,
-            self.test,
+            self.study, self._trainings, count, rivals, look=plan.made, test=self.test
         )
         arms = {number: tested[number] for number in self.chosen.values()}
         self._keep_mistakes(arms)

@@ -104,27 +104,44 @@ def _entered(
 
 
 @dataclass(slots=True)
-class _Standing:
-    """What trials are ranked by so far, and who is ahead. Less is better of a level.
+class _Standings:
+    """What all trials have scored so far, and who is ahead.
 
     Attributes:
+        direction: of what they are ranked by.
         searched: of candidates, their folds in the search, where these count.
+        scores: by trial, one a round that counts.
+        ranked_by: what they are ranked by, the same way.
     """
 
     direction: Direction
     searched: Mapping[int, Sequence[float]]
     scores: dict[int, list[float | None]] = field(default_factory=dict)
+    ranked_by: dict[int, list[float | None]] = field(default_factory=dict)
 
-    def level(self, trial: int) -> float:
-        """Return what a candidate is worth, on all folds that count."""
-        return self._mean([*self.searched.get(trial, ()), *self.scores[trial]])
+    def add(self, trials: Sequence[int], scores: Scores, ranked_by: Scores) -> None:
+        """Add what trials have scored in a round."""
+        for trial, score, rank in zip(trials, scores, ranked_by, strict=True):
+            self.scores.setdefault(trial, []).append(score)
+            self.ranked_by.setdefault(trial, []).append(rank)
+
+    def left_of(self, runners: Sequence[int]) -> list[int]:
+        """Return the candidates that have not diverged, the best first, on all folds that count."""
+        losses = {
+            trial: self._loss([*self.searched.get(trial, ()), *self.ranked_by[trial]])
+            for trial in runners
+        }
+        return [
+            one for one in sorted(runners, key=losses.__getitem__) if math.isfinite(losses[one])
+        ]
 
     def ahead(self, trials: Sequence[int]) -> int:
         """Return who did best on the fresh folds that all were on; of equal ones the first."""
-        common = min(len(self.scores[trial]) for trial in trials)
-        return min(trials, key=lambda trial: self._mean(self.scores[trial][:common]))
+        common = min(len(self.ranked_by[trial]) for trial in trials)
+        return min(trials, key=lambda trial: self._loss(self.ranked_by[trial][:common]))
 
-    def _mean(self, scores: Scores) -> float:
+    def _loss(self, scores: Scores) -> float:
+        """Return the mean of scores, turned so that less is better; infinite if one is missing."""
         known = [one for one in scores if one is not None]
         return -sign_of(self.direction) * fmean(known) if len(known) == len(scores) else math.inf
 
@@ -145,12 +162,12 @@ def race(
     """Score candidates, baseline and others round by round, on the same seed and fold each.
 
     After each round the worst candidates are dropped, as `rules` say, until one is left. A round in
-    which nobody comes to a score is left out: a seed with which a loop crashes, say. The last is
-    compared with baseline and others, on the rounds that all of them were in: those win if they are
-    ahead, or not behind, and none of their trainings has diverged. The folds of the search take no
-    part in that: the candidates were the best of many there, and baseline and others were not
-    chosen by them. The models of the rounds are chosen by their own validation scores, so none of
-    them meets the test (see `finalists`).
+    which nothing has a score does not count: its seed may crash a loop, for example. The last
+    candidate is compared with baseline and others, on the rounds that all of them were in. One of
+    those wins if it is ahead or level, and none of its trainings has diverged. Scores on the folds
+    of the search do not count there: the candidates were the best of many on these, and baseline
+    and others were not chosen by them. The models of the rounds are chosen by their own validation
+    scores, so none of them meets the test (see `finalists`).
 
     Args:
         score: trains these trials' configurations in this round; returns their validation scores.
@@ -164,33 +181,32 @@ def race(
     Raises:
         StudyError: every candidate has diverged, or the baseline in each round.
     """
-    ranked_in = direction if ranking is None else ranking.direction
-    runners, standing = list(candidates), _Standing(ranked_in, searched or {})
-    scores: dict[int, list[float | None]] = {}
-    arms, trained = (baseline, *others), 0
-    counted = 0  # rounds that somebody has come to a score in: only those drop a candidate
+    arms, runners = (baseline, *others), list(candidates)
+    standings = _Standings(ranking.direction if ranking else direction, searched or {})
+    counted = 0  # rounds in which somebody has scored: only those drop a candidate
+    trained = 0  # rounds that were trained ahead
     for index in range(len(rules.entered)):
         runners = runners[: rules.entered[counted]]
-        entered = _entered(index, rules, runners, arms)
+        running = _entered(index, rules, runners, arms)
         if ahead is not None and index >= trained:
             coming = Coming.of(index, rules, runners, arms)
             ahead(coming)
             trained = coming.until
-        found = score(entered, index)
+        found = score(running, index)
         if len(found) > 1 and all(one is None for one in found):
-            continue  # it is the seed that comes to nothing
+            continue  # the seed is at fault
         counted += 1
-        ranks = found if ranking is None else ranking.scoring(entered, index)
-        for trial, one, rank in zip(entered, found, ranks, strict=True):
-            scores.setdefault(trial, []).append(one)
-            standing.scores.setdefault(trial, []).append(rank)
-        runners.sort(key=standing.level)
-        runners = [trial for trial in runners if math.isfinite(standing.level(trial))]
+        standings.add(running, found, ranking.scoring(running, index) if ranking else found)
+        runners = standings.left_of(runners)
         if not runners:
             raise StudyError(NO_CANDIDATE)
-    if not scores:
+    if not counted:
         raise StudyError(NO_CANDIDATE)
-    if all(one is None for one in standing.scores[baseline]):
+    if all(one is None for one in standings.ranked_by[baseline]):
         raise StudyError(NO_BASELINE)
-    winner = standing.ahead([one for one in (*arms, runners[0]) if one not in barred])
-    return Race(winner=winner, scores=scores, ranked_by=standing.scores if ranking else None)
+    winner = standings.ahead([one for one in (*arms, runners[0]) if one not in barred])
+    return Race(
+        winner=winner,
+        scores=standings.scores,
+        ranked_by=standings.ranked_by if ranking else None,
+    )

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from tuner.evidence.jobs import Configuration
     from tuner.evidence.race import Coming
-    from tuner.evidence.trainings import Rounds, Trainings
+    from tuner.evidence.scored_rounds import Rounds
+    from tuner.evidence.trainings import Trainings
 
 
 def race_on_fresh_folds(

@@ -18,13 +18,22 @@ from tuner.engines.job import Failed
 from tuner.errors import CaseError, TunerError
 from tuner.machine import machine, processors
 from tuner.revision import full_version
-from tuner.search.coordinator import on_search_folds
+from tuner.search.jobs import on_search_folds
 from tuner.search.scoring import History
 from tuner.seeds import Stream, derive
 from tuner.study.identity import changes_of_case, changes_of_rules
 from tuner.study.reopening import differences_of_data
 from tuner.study.rules import rules_of_fit
-from tuner.study.schema import TAKEN
+from tuner.study.schema import (
+    BEST_EPOCH,
+    CURVE,
+    DIVERGED,
+    FAILURE,
+    FOLD_SCORES,
+    HYPERPARAMETERS,
+    SEED,
+    TAKEN,
+)
 from tuner.study.store import facts_of
 from tuner.training.blame import without_line
 
@@ -40,8 +49,8 @@ if TYPE_CHECKING:
     from tuner.training.fitting import ReportPoint
 
 ALTERED = (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError, CaseError)
-CURVE = ("step", "epoch", "training loss", "training metric", "validation")
-# Results may hang on these; not on how many cores or how much memory there is.
+PARTS_OF_A_POINT = ("step", "epoch", "training loss", "training metric", "validation")
+# Results may depend on these, but not on how many cores or how much memory there is.
 DECISIVE = ("processor", "platform", "python", "torch", "torchvision", "numpy", "scikit-learn")
 
 
@@ -107,9 +116,9 @@ def _untrained(config: StudyConfig, trial: FrozenTrial) -> Iterator[tuple[str, A
     """Yield what can be compared before a training, as `_pairs` does what comes of it."""
     stored = trial.user_attrs
     number = stored.get(TAKEN, {}).get("seed_of", trial.number)  # in the study that trained it
-    yield "seed", stored["seed"], derive(config.seed, Stream.TRIAL, number)
+    yield "seed", stored[SEED], derive(config.seed, Stream.TRIAL, number)
     yield "parameters", *_drawn(config, trial)
-    yield "hyperparameters", stored["hyperparameters"], _suggested(config, trial)
+    yield "hyperparameters", stored[HYPERPARAMETERS], _suggested(config, trial)
 
 
 def _drawn(config: StudyConfig, trial: FrozenTrial) -> tuple[Any, Any]:
@@ -134,38 +143,38 @@ def _pairs(
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yield everything to be compared, as (name, stored, now), in the order it came about."""
     stored = trial.user_attrs
-    history = History(config.case, stored["hyperparameters"]["epochs"])
-    for point, there in zip(points, stored["curve"], strict=False):
+    history = History(config.case, stored[HYPERPARAMETERS]["epochs"])
+    for point, there in zip(points, stored[CURVE], strict=False):
         history.take(on_search_folds(config, point))
-        for name, was, now in zip(CURVE, there, history.curve()[-1], strict=True):
+        for name, was, now in zip(PARTS_OF_A_POINT, there, history.curve()[-1], strict=True):
             yield f"{name} at point {point.step} (epoch {point.epoch:g})", was, now
-    yield "number of points", len(stored["curve"]), len(points[: _compared(trial, points)])
+    yield "number of points", len(stored[CURVE]), len(points[: _compared(trial, points)])
     for reached, score in history.stages.items():
         yield f"report {reached}", trial.intermediate_values.get(reached), score
     yield "number of reports", len(trial.intermediate_values), len(history.stages)
     if trial.state == TrialState.PRUNED:
-        yield "best epoch", stored.get("best_epoch"), None  # those that came to their end have one
-        yield "fold scores", stored.get("fold_scores"), None
+        yield "best epoch", stored.get(BEST_EPOCH), None  # those that came to their end have one
+        yield "fold scores", stored.get(FOLD_SCORES), None
         last = max(history.stages)
         yield "value", trial.values and trial.values[0], trial.intermediate_values[last]
         return
     failed = isinstance(event, Failed)
     yield "state", trial.state.name, "FAIL" if failed else "COMPLETE"
-    before = stored.get("failure")
+    before = stored.get(FAILURE)
     reason = without_line(event.reason) if isinstance(event, Failed) else None
     yield "failure", before and without_line(before), reason
-    yield "diverged", stored.get("diverged", False), isinstance(event, Failed) and event.diverged
+    yield "diverged", stored.get(DIVERGED, False), isinstance(event, Failed) and event.diverged
     if trial.state == TrialState.COMPLETE:
         best = history.best()
-        yield "best epoch", stored["best_epoch"], best.epoch
-        yield "fold scores", stored["fold_scores"], best.folds
+        yield "best epoch", stored[BEST_EPOCH], best.epoch
+        yield "fold scores", stored[FOLD_SCORES], best.folds
         yield "value", trial.value, best.mean
 
 
 def _compared(trial: FrozenTrial, points: Sequence[ReportPoint]) -> int:
     """How many points count: of a pruned trial those it had, else all."""
     pruned = trial.state == TrialState.PRUNED
-    return len(trial.user_attrs["curve"]) if pruned else len(points)
+    return len(trial.user_attrs[CURVE]) if pruned else len(points)
 
 
 def _suggested(config: StudyConfig, trial: FrozenTrial) -> Any:

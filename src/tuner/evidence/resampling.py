@@ -1,21 +1,20 @@
-"""Rows and seeds drawn again: a check of `crossed`, and what metrics without rows are judged by.
+"""Rows drawn again: what a gain is by a metric that has no loss for each row.
 
-Owen 2007, "The pigeonhole bootstrap" (Annals of Applied Statistics 1(2)): rows are drawn with
-replacement, and so are the seeds of each arm; a model and a row that are both drawn bring the loss
-that they have. Its variance is known to hold what models do on single rows three times instead
-of once. Three variances tell how much that is: with rows alone drawn again, with seeds alone, and
-with both. Deviations are widened by n / (n - 1), as a resample of few varies too little.
+Rows are drawn with replacement, and the metric of every model is computed again on each draw. What
+all models of an arm do alike over the draws is the part of the rows; what each does by itself is
+the interaction. From there on all is as in `crossed`. Variances over draws are widened by
+n / (n - 1), as a resample of few varies too little.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tuner.case.metric import sign_of
-from tuner.evidence.crossed import Gain, Moments, judge, unproven
+from tuner.evidence.crossed import Moments, judge
+from tuner.evidence.gain import unproven
 from tuner.evidence.grouped import count
 from tuner.evidence.looks import WHOLE, Share
 from tuner.seeds import Stream, derive
@@ -23,65 +22,17 @@ from tuner.seeds import Stream, derive
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.random import Generator
     from numpy.typing import NDArray
 
     from tuner.evidence.comparison import Direction
-    from tuner.evidence.components import Array, Pair
+    from tuner.evidence.components import Array
+    from tuner.evidence.gain import Gain
     from tuner.evidence.grouped import Groups
     from tuner.evidence.scores import Score
 
 RESAMPLES = 2_000
 DEFINED = 0.5  # share of the draws on which a score has to be defined
 AT_ONCE = 2_000_000  # weights held at a time
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resampled:
-    """What drawing rows and seeds again says of a gain.
-
-    Attributes:
-        standard_error: what the pigeonhole bootstrap has too much is taken off.
-        plain_error: as the bootstrap has it.
-        interval: 95 %, of the percentiles, brought to `standard_error`.
-        gains: (resamples,).
-    """
-
-    standard_error: float
-    plain_error: float
-    interval: Pair
-    gains: Array
-
-
-@dataclass(frozen=True, slots=True)
-class _Arm:
-    """Scores of the models of an arm: (seeds,) on the rows, (resamples, seeds) on rows redrawn."""
-
-    scores: Array
-    redrawn: Array
-
-
-def resample(baseline: Array, other: Array, seed: int = 0, resamples: int = RESAMPLES) -> Resampled:
-    """Draw the rows and seeds of two arms' losses again, crossed.
-
-    Args:
-        baseline: (seeds, rows), less is better.
-        other: (seeds, rows).
-        seed: of the study.
-        resamples: how often to draw.
-    """
-    rows = baseline.shape[1]
-    parts = [
-        (-weights @ baseline.T / rows, -weights @ other.T / rows)
-        for weights in _weights(rows, resamples, seed)
-    ]
-    redrawn = [np.concatenate(part) for part in zip(*parts, strict=True)]
-    arms = [
-        _Arm(-one.mean(axis=1), two) for one, two in zip((baseline, other), redrawn, strict=True)
-    ]
-    return _pigeonhole(
-        arms[0], arms[1], rows, np.random.default_rng(derive(seed, Stream.SEEDS_REDRAWN))
-    )
 
 
 def compare_scores(
@@ -99,10 +50,6 @@ def compare_scores(
     resamples: int = RESAMPLES,
 ) -> Gain:
     """Compare two arms by a metric that has no value a row, such as macro F1 or AUC.
-
-    Rows are drawn again and the metric of every model is computed again. Over the draws, what
-    all models of an arm do alike is the part of the rows; what each does by itself is the
-    interaction. From there on all is as in `crossed`.
 
     Args:
         score: the metric.
@@ -199,7 +146,7 @@ def moments_of_scores(
         np.concatenate(
             [
                 sign * score(one, targets, weights if groups is None else weights[:, groups])
-                for weights in _weights(rows, resamples, seed)
+                for weights in row_weights(rows, resamples, seed)
             ]
         )
         for one in (baseline, other)
@@ -223,8 +170,8 @@ def moments_of_scores(
     )
 
 
-def _weights(rows: int, resamples: int, seed: int) -> Iterator[Array]:
-    """Draw how often each row counts, (some resamples, rows) at a time."""
+def row_weights(rows: int, resamples: int, seed: int) -> Iterator[Array]:
+    """Yield how often each row counts in each resample, (some resamples, rows) at a time."""
     random = np.random.default_rng(derive(seed, Stream.ROWS_REDRAWN))
     together = max(1, AT_ONCE // rows)
     for first in range(0, resamples, together):
@@ -232,31 +179,6 @@ def _weights(rows: int, resamples: int, seed: int) -> Iterator[Array]:
         drawn = random.integers(rows, size=(some, rows))
         drawn += rows * np.arange(some)[:, None]
         yield np.bincount(drawn.ravel(), minlength=some * rows).reshape(some, rows).astype(float)
-
-
-def _pigeonhole(baseline: _Arm, other: _Arm, rows: int, random: Generator) -> Resampled:
-    resamples = len(other.redrawn)
-    gain = float(other.scores.mean() - baseline.scores.mean())
-    by_rows, by_seeds, by_both = (np.zeros(resamples) for _ in range(3))
-    for sign, arm in ((-1, baseline), (1, other)):
-        n = len(arm.scores)
-        drawn = random.multinomial(n, np.full(n, 1 / n), size=resamples)
-        shares = (1 + (drawn - 1) * (n / (n - 1)) ** 0.5) / n
-        widened = arm.scores + (arm.redrawn - arm.scores) * (rows / (rows - 1)) ** 0.5
-        by_rows += sign * widened.mean(axis=1)
-        by_seeds += sign * shares @ arm.scores
-        by_both += sign * (shares * widened).sum(axis=1)
-    plain = float(by_both.var())
-    parts = float(by_rows.var()) + float(by_seeds.var())
-    # Both have the rest once; together it is in three times. So it is what the sum lacks.
-    error = max(parts - max(0.0, plain - parts), float(by_rows.var())) ** 0.5
-    low, high = np.percentile(by_both - gain, (2.5, 97.5)) * (error / plain**0.5 if plain else 0)
-    return Resampled(
-        standard_error=error,
-        plain_error=plain**0.5,
-        interval=(gain + float(low), gain + float(high)),
-        gains=by_both,
-    )
 
 
 def _alone(redrawn: Array) -> float:

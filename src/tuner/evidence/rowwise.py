@@ -7,12 +7,13 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import optuna
 from optuna.trial import TrialState
 
 from tuner.case.metric import MACRO_F1, MSE
-from tuner.evidence.certainty import after, in_words
-from tuner.evidence.crossed import compare_rows, judge, unproven
+from tuner.evidence.certainty import measured_certainty
+from tuner.evidence.certainty_in_words import certainty_in_words
+from tuner.evidence.crossed import compare_rows, judge
+from tuner.evidence.gain import unproven
 from tuner.evidence.grouped import count
 from tuner.evidence.looks import Share, is_used_up, most_looks
 from tuner.evidence.moments import kept_moments, losses, moments
@@ -28,16 +29,16 @@ from tuner.evidence.predictions import (
 from tuner.evidence.resampling import compare_scores
 from tuner.evidence.scores import macro_f1, unit_of_macro_f1
 from tuner.study.schema import BEST_EPOCH, HYPERPARAMETERS
-from tuner.study.store import evidence_name
-from tuner.unpromised.by_optuna import storage_of
+from tuner.study.store import evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import optuna
     from numpy.typing import NDArray
 
     from tuner.case.metric import Metric
-    from tuner.evidence.crossed import Gain
+    from tuner.evidence.gain import Gain
     from tuner.evidence.grouped import Groups
 
 
@@ -106,15 +107,6 @@ class Kept:
         return kept_predictions(self.attributes, trial, self.targets)
 
 
-def evidence_of(study: optuna.Study) -> optuna.Study | None:
-    """Return the study of the trainings after the search, if there is one."""
-    name = evidence_name(study.study_name)
-    try:
-        return optuna.load_study(study_name=name, storage=storage_of(study))
-    except KeyError:  # to ask for all names first would read every study of the store
-        return None
-
-
 def _seconds_by_trial(study: optuna.Study, evidence: optuna.Study) -> dict[int | str, float]:
     """Return what trainings after the search took on the mean, by the trial that they repeat."""
     complete, attributes = (TrialState.COMPLETE,), evidence.user_attrs
@@ -146,13 +138,13 @@ def by_losses(
     gain = compare_rows(baseline, other, rule.share, exact=rule.exact)
     if not outlook:
         return _facts(gain)
-    able = after(gain)
+    able = measured_certainty(gain)
     return {
         **_facts(gain),
         "covers": "rows",
         "most_looks": most_looks(gain.units),
         "used_up": is_used_up(rule.share.tests, gain.units),
-        "certainty": able and in_words(able, metric.write_difference),
+        "certainty": able and certainty_in_words(able, metric.write_difference),
         "also": {},
     }
 
@@ -185,13 +177,13 @@ def by_row(
     if not outlook:
         return _facts(gain)
     both = [kept.seconds[trial] for trial in trials if trial in kept.seconds]
-    able = after(gain, seconds=fmean(both) if len(both) == len(trials) else None)
+    able = measured_certainty(gain, seconds=fmean(both) if len(both) == len(trials) else None)
     return {
         **_facts(gain),
         "covers": "rows",
         "most_looks": most_looks(gain.units),
         "used_up": is_used_up(rule.share.tests, gain.units),
-        "certainty": able and in_words(able, metric.write_difference),
+        "certainty": able and certainty_in_words(able, metric.write_difference),
         "knows_groups": kept.knows_groups,
         "smallest_gain": able and able.smallest,
         "rows_needed": able and able.rows_needed,

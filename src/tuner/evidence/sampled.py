@@ -1,4 +1,4 @@
-"""What a random sample tells of all that it was drawn from, where that is finite."""
+"""What a random sample tells about the finite population that it was drawn from."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from tuner.evidence.comparison import CONFIDENCE
 
 
 def interval(found: int, audited: int, among: int) -> tuple[int, int]:
-    """Return between which numbers of all lie, where so many of a random sample were found.
+    """Return a 95 % interval of how many of a population have what some of a sample have.
 
-    Exact, 95 %: the numbers under which neither tail has less than 2.5 % (Clopper & Pearson 1934,
-    of a population that is finite: Wright 1991, "Exact confidence bounds when sampling from small
-    finite universes", section 2).
+    Exact: the numbers under which neither tail has less than 2.5 % (Clopper & Pearson 1934; of a
+    finite population: Wright 1991, "Exact confidence bounds when sampling from small finite
+    universes", section 2).
 
     Args:
-        audited: size of the sample; `among`: of all.
+        found: how many of the sample have it.
+        audited: size of the sample.
+        among: size of the population.
     """
     tail = (1 - CONFIDENCE) / 2
     able = [

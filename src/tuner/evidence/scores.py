@@ -8,8 +8,6 @@ import numpy as np
 from scipy.sparse import csr_array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from tuner.evidence.components import Array
@@ -103,25 +101,3 @@ def unit_of_auc(targets: Array) -> float:
     """Return how much one row of N moves the area under the ROC curve at most, times N."""
     ones = float((targets == 1).sum())
     return len(targets) / max(1.0, min(ones, len(targets) - ones))
-
-
-def recomputed(metric: Callable[..., float]) -> Score:
-    """Make a score of a function such as scikit-learn's `roc_auc_score`.
-
-    It is called once a model and resample, so take few resamples where there are many rows.
-
-    Args:
-        metric: called with targets, predictions and `sample_weight`.
-    """
-
-    def score(predictions: NDArray[np.generic], targets: Array, weights: Array) -> Array:
-        found = np.empty((len(weights), len(predictions)))
-        for place, weight in enumerate(weights):
-            drawn = weight > 0
-            for model, guess in enumerate(predictions):
-                found[place, model] = metric(
-                    targets[drawn], guess[drawn], sample_weight=weight[drawn]
-                )
-        return found
-
-    return score

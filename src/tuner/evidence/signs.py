@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.metric import metric_of
 from tuner.search.scoring import counts
 from tuner.study.design import folds_trained, rows_validated
-from tuner.study.schema import ARM
+from tuner.study.schema import ARM, CURVE, DIVERGED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,10 +67,10 @@ def curve_of(
         return None
     points = [
         (epoch, loss, training, validation)
-        for _, epoch, loss, training, validation in trial.user_attrs.get("curve", [])
+        for _, epoch, loss, training, validation in trial.user_attrs.get(CURVE, [])
         if validation is not None
     ]
-    diverged = trial.user_attrs.get("diverged", False)
+    diverged = trial.user_attrs.get(DIVERGED, False)
     if not points and not diverged:
         return None
     folds = folds_trained(facts, arm=ARM in trial.user_attrs and not of_score)

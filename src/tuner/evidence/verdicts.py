@@ -20,8 +20,9 @@ from tuner.evidence.crossed import compare_models
 from tuner.evidence.looks import WHOLE, Plan, Share
 from tuner.evidence.odometer import looks_at
 from tuner.evidence.predictions import row_losses
-from tuner.evidence.rowwise import Kept, Rule, by_losses, by_row, evidence_of
+from tuner.evidence.rowwise import Kept, Rule, by_losses, by_row
 from tuner.study.schema import FACTS, SEED_MATTERS
+from tuner.study.store import evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,17 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-from tuner.study.schema import ARM, GUESS
+from tuner.study.schema import (
+    ARM,
+    BEST_EPOCH,
+    CURVE,
+    FAILURE,
+    GUESS,
+    HYPERPARAMETERS,
+    SECONDS,
+    SEED,
+    WORK,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +38,7 @@ def trials_csv(trials: Sequence[FrozenTrial]) -> str:
     writer.writerow([*fixed, "seed", "failure", *(f"hp.{name}" for name in names)])
     for trial in trials:
         facts = trial.user_attrs
-        last = (facts.get("curve") or [[None] * 5])[-1]
+        last = (facts.get(CURVE) or [[None] * 5])[-1]
         hyperparameters = _hyperparameters(trial)
         writer.writerow(
             [
@@ -37,12 +47,12 @@ def trials_csv(trials: Sequence[FrozenTrial]) -> str:
                 facts.get(ARM) or ("guess" if GUESS in facts else None),
                 trial.values[0] if trial.values else None,
                 last[4],
-                facts.get("best_epoch"),
+                facts.get(BEST_EPOCH),
                 last[1],
-                facts.get("seconds"),
-                facts.get("work"),
-                facts.get("seed"),
-                facts.get("failure"),
+                facts.get(SECONDS),
+                facts.get(WORK),
+                facts.get(SEED),
+                facts.get(FAILURE),
                 *(hyperparameters.get(name) for name in names),
             ]
         )
@@ -51,5 +61,5 @@ def trials_csv(trials: Sequence[FrozenTrial]) -> str:
 
 def _hyperparameters(trial: FrozenTrial) -> Mapping[str, Any]:
     """Return what was trained; of a trial that Optuna was given from elsewhere, what was drawn."""
-    found: Mapping[str, Any] = trial.user_attrs.get("hyperparameters", trial.params)
+    found: Mapping[str, Any] = trial.user_attrs.get(HYPERPARAMETERS, trial.params)
     return found

@@ -16,7 +16,7 @@ from tuner.evidence.calls import Calls
 from tuner.evidence.changes import LoopMixture, Mixture
 from tuner.evidence.expectation import expectation
 from tuner.evidence.jobs import configuration_of
-from tuner.evidence.rounds import share_held_out
+from tuner.evidence.paired_rounds import share_held_out
 from tuner.evidence.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.own.loops.events import Question, Told
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from tuner.evidence.ablation import InRounds, Subset
     from tuner.evidence.jobs import Configuration
-    from tuner.evidence.trainings import Rounds
+    from tuner.evidence.scored_rounds import Rounds
     from tuner.runs.observer import Observer
     from tuner.runs.settings import AblationSettings
 
@@ -146,7 +146,7 @@ def _of_loop(
 def _promise(
     study: optuna.Study, mixture: Mixture | LoopMixture
 ) -> Callable[[Subset], float] | None:
-    """Return what a subset can be expected to come to by the trials of the search."""
+    """Return what tells how well a subset is expected to do, by the trials of the search."""
     sign = sign_of_study(study)
     expect = expectation(scored_trials(study), sign, facts_of(study)["seed"])
     if expect is None:
@@ -171,7 +171,7 @@ class _Scorer:
     deadline: float | None
 
     def score(self, subsets: Sequence[Subset], index: int) -> list[float | None]:
-        """Return what subsets come to in a round."""
+        """Return the scores of subsets in a round."""
         return self._scores([self.mixture.configuration(one) for one in subsets], index)
 
     def ahead(self, certain: InRounds, likely: InRounds) -> None:
@@ -183,7 +183,7 @@ class _Scorer:
         self.trainings.train_ahead(certainly, perhaps, self._has_time)
 
     def probe(self, subsets: Sequence[Subset]) -> list[float | None] | None:
-        """Return what subsets come to after a share of their training; None: it is too short."""
+        """Return the scores of subsets after a share of their training; None: it is too short."""
         whole = [self.mixture.configuration(subset) for subset in subsets]
         begun = [_begun(one) for one in whole]
         if any(2 * one.epochs > all_.epochs for one, all_ in zip(begun, whole, strict=True)):

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from optuna.trial import FixedTrial
 
 from tuner.engines.job import Failed, Finished
-from tuner.evidence.duration import in_words
+from tuner.evidence.duration import duration_in_words
 from tuner.search.bayesian import QUEUED
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 from tuner.study.cost import Costs
 from tuner.study.limits import limits_of
 from tuner.study.schema import ALLOWED, GUESS
@@ -63,11 +63,13 @@ def allow(
         cost = max(1.0, float(f"{most / taken:.2g}"))
         known = {"seconds": seconds, "cost": cost, "baseline_seconds": taken, "models": None}
         study.set_user_attr(ALLOWED, known)
-        more = f" than {cost:g} times as much ({in_words(cost * taken)})" if cost > 1 else ""
+        more = (
+            f" than {cost:g} times as much ({duration_in_words(cost * taken)})" if cost > 1 else ""
+        )
         say(
-            f"A trial like the baseline takes about {in_words(taken)} here. One that computes "
-            f"more{more} would leave too little of {in_words(seconds)} for others, so it is not "
-            "trained. A guess may take twice as long as that."
+            f"A trial like the baseline takes about {duration_in_words(taken)} here. One that "
+            f"computes more{more} would leave too little of {duration_in_words(seconds)} for "
+            "others, so it is not trained. A guess may take twice as long as that."
         )
     return replace(config, limits=limits_of(study.user_attrs))
 

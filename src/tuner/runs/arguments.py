@@ -1,12 +1,13 @@
 """What a program hands over, checked as the commands check what is typed.
 
-A notebook holds nobody to types, and a wrong one would be met far from where it was written.
+A notebook does not check types, and a wrong value would fail far from where it was written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from tuner.case.assignments import is_number, is_whole
 from tuner.errors import UsageError
 from tuner.study.arms import ARMS
 
@@ -17,10 +18,7 @@ def check_whole(what: str, value: object, least: int, most: int | None = None) -
     Raises:
         UsageError: it is not.
     """
-    if value is None:
-        return
-    whole = value if isinstance(value, int) and not isinstance(value, bool) else None
-    if whole is not None and least <= whole and (most is None or whole <= most):
+    if value is None or is_whole(value, least, most):
         return
     range_ = f"{least} or more" if most is None else f"{least} to {most}"
     raise UsageError(f"{what} is {value!r}; it takes a whole number, {range_}")
@@ -35,9 +33,7 @@ def check_number(what: str, value: object, takes: str = "a number above zero") -
     Raises:
         UsageError: it is not.
     """
-    if value is None:
-        return
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+    if value is not None and not (is_number(value) and value > 0):
         raise UsageError(f"{what} is {value!r}; it takes {takes}")
 
 
@@ -73,6 +69,30 @@ def check_several(what: str, value: object, such_as: str) -> None:
     """
     if not isinstance(value, list | tuple):
         raise UsageError(f"{what} is {value!r}; it takes a list, such as {such_as}")
+
+
+def check_tries(tries: Sequence[object]) -> None:
+    """Check that configurations to be tried next are a list, each with its values by name.
+
+    Raises:
+        UsageError: they are not.
+    """
+    check_several("tries", tries, "[{'learning_rate': 0.01}]")
+    for one in tries:
+        check_by_name("one of tries", one)
+
+
+def refuse_function(case: object) -> None:
+    """Refuse a function in place of a case: it cannot be handed to other processes.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if callable(case):
+        raise UsageError(
+            f"{case!r} is a function, and its calls are made in other processes; write it into a "
+            "file, and name both: run_study('train.py:train')"
+        )
 
 
 def check_arm(name: object) -> None:

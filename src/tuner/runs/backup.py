@@ -16,8 +16,9 @@ from tuner.depot.contract import ARTIFACTS, BUNDLES
 from tuner.errors import BundleError, StoreError, UsageError
 from tuner.files import replacing
 from tuner.runs import archive
+from tuner.study.counting import counts_in_file
 from tuner.study.sqlite import snapshot
-from tuner.study.store import counts_of, refuse_another_database
+from tuner.study.storage import refuse_another_database
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def back_up(workplace: Workplace, path: Path) -> Backup:
     ):
         copy = Path(work) / archive.DATABASE
         snapshot(database, copy)
-        trials = counts_of(copy)
+        trials = counts_in_file(copy)
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as target:
             for name, source in _files(workplace, copy, left_out):
                 known = name == archive.DATABASE or archive.is_safe(name)

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
 from tuner.evidence.audit import MOST, SHARE_OF_WORK
-from tuner.evidence.duration import in_words, lengths_of
+from tuner.evidence.duration import duration_in_words, lengths_of
 from tuner.runs.observer import telling
 from tuner.runs.record import seconds_spent
 from tuner.study.design import folds_trained
 from tuner.study.durations import seconds_on
-from tuner.study.schema import ALLOWED, BUDGET, SECONDS, SESSIONS, STOPPED
+from tuner.study.schema import ALLOWED, BUDGET, SECONDS, SESSIONS
 from tuner.study.store import facts_of
 from tuner.study.trials import (
     complete_trials,
@@ -39,10 +39,25 @@ if TYPE_CHECKING:
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
 
-    Enough = Callable[[optuna.Study], str | None]
-
 ROOM = 1.2  # of what is kept for the confirmation: its last models train on more rows
 MOST_FOR_PROOF = 0.5  # of the budget, that two looks at the test may take to be planned for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedConfirmation:
+    """How large the confirmation after a search is going to be.
+
+    Attributes:
+        rounds: of the race at most; there are no more of them than models an arm.
+        models: an arm that the test takes, second look included; 0: nothing is confirmed.
+        fewest: models an arm that it takes where there is no time for more.
+        most: models an arm that it may take, where the gain is hard to tell.
+    """
+
+    rounds: int
+    models: int
+    fewest: int
+    most: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,10 +69,7 @@ class Budget:
         facts: of the study.
         seconds: of all runs of the study together.
         spent: by earlier runs.
-        models: an arm that the test takes, second look included; 0: nothing is confirmed.
-        fewest: models an arm that it takes where there is no time for more.
-        most: models an arm that it may take, where the gain is hard to tell.
-        rounds: of the race at most; there are no more of them than models an arm.
+        planned: confirmation after the search.
         folds: trained in a trial that is neither baseline nor recipe.
         slots: fits that run at once.
         audits: whether pruned trials are trained to their end afterwards.
@@ -70,10 +82,7 @@ class Budget:
     facts: Mapping[str, Any]
     seconds: float
     spent: float
-    models: int
-    fewest: int
-    most: int
-    rounds: int
+    planned: PlannedConfirmation
     folds: int
     slots: int
     audits: bool
@@ -90,32 +99,23 @@ class Budget:
         settings: StudySettings,
         slots: int,
         observer: Observer,
+        planned: PlannedConfirmation,
         *,
-        rounds: int,
-        models: int,
-        fewest: int | None = None,
-        most: int | None = None,
         audits: bool = True,
     ) -> Budget | None:
-        """Return the budget of a run that has begun; None where none was given.
-
-        Args:
-            rounds: of the race at most.
-            fewest: models an arm; None: `models`; so is `most`.
-        """
+        """Return the budget of a run that has begun; None where none was given."""
         if settings.budget is None:
             return None
-        made, models = facts_of(study), models if settings.confirms else 0
+        if not settings.confirms:
+            planned = replace(planned, models=0, fewest=0, most=0)
+        made = facts_of(study)
         *before, own = study.user_attrs[SESSIONS]
         return cls(
             study=study,
             facts=made,
             seconds=settings.budget,
             spent=seconds_spent(study, before, own),
-            models=models,
-            fewest=(fewest or models) if models else 0,
-            most=(most or models) if models else 0,
-            rounds=rounds,
+            planned=planned,
             folds=folds_trained(made, arm=False),
             slots=slots,
             audits=audits,
@@ -137,17 +137,17 @@ class Budget:
 
         What it decides is kept with the study.
         """
-        a_trial = self.of_a_trial(study)
+        a_trial = self.seconds_of_a_trial(study)
         if a_trial is None:
             return None
         guess = next(iter(self._waiting(study).values()), None)
         more = max(a_trial if guess is None else guess, self._until_the_guesses_end(study))
-        if self.used + more + self.kept(study, guess) <= self.seconds:
+        if self.used + more + self.seconds_to_keep(study, guess) <= self.seconds:
             return None
         study.set_user_attr(BUDGET, {"seconds": self.seconds})
-        return f"so that the rest fits into {in_words(self.seconds)}"
+        return f"so that the rest fits into {duration_in_words(self.seconds)}"
 
-    def kept(self, study: optuna.Study, guess: float | None = None) -> float:
+    def seconds_to_keep(self, study: optuna.Study, guess: float | None = None) -> float:
         """Return the seconds that are kept for what follows the search.
 
         Args:
@@ -157,7 +157,9 @@ class Budget:
         complete = [self._as_the_others(trial) for trial in complete_trials(study)]
         coming = [*self._in_training(study).values(), *([] if guess is None else [guess])]
         more = self.slots if guess is None else 0
-        planned, least = self._confirmations(study, (self.models, self.fewest), coming, more)
+        planned, least = self._confirmations(
+            study, (self.planned.models, self.planned.fewest), coming, more
+        )
         confirmation = planned if planned <= MOST_FOR_PROOF * self.seconds else least
         if not (self.audits and complete):
             return confirmation
@@ -165,9 +167,9 @@ class Budget:
         audit = min(math.ceil(MOST / self.slots) * fmean(complete), SHARE_OF_WORK * search)
         return confirmation + audit
 
-    def over(self, study: optuna.Study) -> float:
+    def seconds_over(self, study: optuna.Study) -> float:
         """Return the seconds by which the confirmation may take longer than what is kept for it."""
-        counts = self.most, self.models
+        counts = self.planned.most, self.planned.models
         most, planned = self._confirmations(study, counts, more=self.slots)
         return most - planned
 
@@ -183,11 +185,11 @@ class Budget:
             return None
         if allowed["seconds"] == self.seconds and allowed["models"] is not None:
             return int(allowed["models"]) or None
-        counts = range(self.models, self.fewest - 1, -1)
+        counts = range(self.planned.models, self.planned.fewest - 1, -1)
         left = self.left
         taken = zip(counts, self._confirmations(study, counts), strict=True)
-        models = next((n for n, seconds in taken if seconds <= left), self.fewest)
-        as_planned = models == self.models
+        models = next((n for n, seconds in taken if seconds <= left), self.planned.fewest)
+        as_planned = models == self.planned.models
         study.set_user_attr(ALLOWED, {**allowed, "models": 0 if as_planned else models})
         if as_planned:
             return None
@@ -197,11 +199,11 @@ class Budget:
     def _one_look(self, models: int, left: float) -> str:
         """Say why there is one look, and how many models an arm it has."""
         looks = f"one look at {models} models an arm"
-        planned = f"where two looks at up to {self.models} were planned."
-        whole = in_words(self.seconds)
+        planned = f"where two looks at up to {self.planned.models} were planned."
+        whole = duration_in_words(self.seconds)
         if left <= 0:
             return f"The time budget of {whole} is used up, so {looks} is taken, {planned}"
-        return f"The rest of {whole}, {in_words(left)}, is enough for {looks}, {planned}"
+        return f"The rest of {whole}, {duration_in_words(left)}, is enough for {looks}, {planned}"
 
     def _confirmations(
         self,
@@ -215,14 +217,16 @@ class Budget:
         lengths = lengths_of(complete, self.facts, sign, coming=coming, more=more)
         if lengths is None:
             return [0.0 for _ in counts]
-        expected = (lengths.confirmation(min(self.rounds, models), models) for models in counts)
+        expected = (
+            lengths.confirmation(min(self.planned.rounds, models), models) for models in counts
+        )
         return [ROOM * one.seconds / self.slots for one in expected]
 
     def _as_the_others(self, trial: optuna.trial.FrozenTrial) -> float:
         """Return what a trial took, or would have taken on as many folds as the others."""
         return seconds_on(self.folds, trial, self.facts)
 
-    def of_a_trial(self, study: optuna.Study) -> float | None:
+    def seconds_of_a_trial(self, study: optuna.Study) -> float | None:
         """Return the seconds that a trial takes; None while none has ended."""
         known = [self._as_the_others(trial) for trial in scored_trials(study)]
         return fmean([*known, *self._waiting(study).values()]) if known else None
@@ -246,60 +250,36 @@ class Budget:
 
     def tell(self) -> None:
         """Say what fits: when the first trial has ended, then after 5, 10, 20 and so on."""
-        study, a_trial = self.study, self.of_a_trial(self.study)
+        study, a_trial = self.study, self.seconds_of_a_trial(self.study)
         done = finished(study)
         if a_trial is None or (self.told_at and done < max(5, 2 * self.told_at)):
             return
         self.told_at = done
-        kept, used, whole = self.kept(study), self.used, in_words(self.seconds)
+        kept, used, whole = self.seconds_to_keep(study), self.used, duration_in_words(self.seconds)
         if self.spent + 2 * a_trial + kept > self.seconds:
             self.say(
                 f"The time budget of {whole} may be too short: as far as {done} "
                 f"{'trial tells' if done == 1 else 'trials tell'}, the baseline, the recipe and "
-                f"what follows the search alone take about {in_words(kept + 2 * a_trial)}."
+                f"what follows the search alone take about {duration_in_words(kept + 2 * a_trial)}."
             )
             return
         more = max(0, math.floor((self.seconds - used - kept) / a_trial * self.slots))
-        after = f", and what follows the search takes about {in_words(kept)}" if kept else ""
+        after = (
+            f", and what follows the search takes about {duration_in_words(kept)}" if kept else ""
+        )
         self.say(
-            f"Time budget: {in_words(used)} of {whole} are used. A trial takes about "
-            f"{in_words(a_trial)}{after}. So there is time for about {more} more trials."
+            f"Time budget: {duration_in_words(used)} of {whole} are used. A trial takes about "
+            f"{duration_in_words(a_trial)}{after}. So there is time for about {more} more trials."
             + self._warning()
         )
 
     def _warning(self) -> str:
         """Say by how much the time may be over."""
-        over = self.over(self.study)
+        over = self.seconds_over(self.study)
         if not over:
             return ""
-        return f" If the gain is hard to tell, the confirmation takes up to {in_words(over)} more."
-
-
-def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None) -> None:
-    """Let a search continue that has stopped by itself, where more is asked for now.
-
-    Args:
-        trials: that are asked for; None: as many as are worth it.
-        budget: in seconds; None: there is none.
-    """
-    if not study.user_attrs.get(STOPPED):
-        return
-    ended = study.user_attrs.get(BUDGET)
-    by_time = ended is not None and (budget is None or budget > ended["seconds"])
-    by_trials = ended is None and trials is not None
-    if by_time or by_trials:
-        study.set_user_attr(BUDGET, None)
-        study.set_user_attr(STOPPED, None)
-
-
-def enough_by(*rules: Enough | None) -> Enough | None:
-    """Return the rule that stops a search as soon as one of these does; None: there is none."""
-    known = [rule for rule in rules if rule is not None]
-
-    def reason(study: optuna.Study) -> str | None:
-        return next(filter(None, (rule(study) for rule in known)), None)
-
-    return reason if known else None
+        more = duration_in_words(over)
+        return f" If the gain is hard to tell, the confirmation takes up to {more} more."
 
 
 def _seconds(trials: Sequence[optuna.trial.FrozenTrial]) -> list[float]:

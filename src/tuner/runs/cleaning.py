@@ -20,7 +20,7 @@ from tuner.study.catalogue import Catalogue
 from tuner.study.dashboard import forget
 from tuner.study.schema import CONFIRMATION, FACTS
 from tuner.study.service_tables import jobs_in
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

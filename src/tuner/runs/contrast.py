@@ -35,7 +35,7 @@ def contrast(workplace: Workplace, *names: str) -> dict[str, Any]:
 
     Returns:
         `inputs` and `hyperparameters` map what differs to its values, one a study; `scores` has
-        what each best came to; `comparable` tells whether these were measured in the same way on
+        those of each best; `comparable` tells whether these were measured in the same way on
         the same rows, and `reasons` why not, or what to bear in mind.
 
     Raises:

@@ -9,7 +9,7 @@ from tuner.evidence.odometer import keep_looks
 from tuner.runs.belongings import belongings_of, placebo_of
 from tuner.runs.holding import at_work
 from tuner.study.catalogue import Catalogue
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 from tuner.study.trials import FINISHED, finished
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The studies of a store and what each has come to, in plain values."""
+"""The studies of a store and the result of each, in plain values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from tuner.study.catalogue import Catalogue
 from tuner.study.design import Design
 from tuner.study.lock import is_held
 from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, SEED_MATTERS, SESSIONS
-from tuner.study.store import evidence_name, load_study, open_storage
+from tuner.study.storage import open_storage
+from tuner.study.store import evidence_name, load_study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

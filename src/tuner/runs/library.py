@@ -17,8 +17,9 @@ from tuner.runs.arguments import (
     check_by_name,
     check_number,
     check_seconds,
-    check_several,
+    check_tries,
     check_whole,
+    refuse_function,
 )
 from tuner.runs.handle import Study
 from tuner.runs.inventory import studies_of
@@ -102,16 +103,10 @@ def run_study(
     Raises:
         TunerError: as `tuner study` ends; the database then holds all that finished.
     """
-    if callable(case):
-        raise UsageError(
-            f"{case!r} is a function, and its calls are made in other processes; write it into a "
-            "file, and name both: run_study('train.py:train')"
-        )
+    refuse_function(case)
     for what, several in (("fix", fix), ("baseline", baseline), ("recipe", recipe)):
         check_by_name(what, several)
-    check_several("tries", tries, "[{'learning_rate': 0.01}]")
-    for one in tries:
-        check_by_name("one of tries", one)
+    check_tries(tries)
     check_whole("seed", seed, 0, LARGEST)
     check_whole("seeds", seeds, 0)
     check_seconds("timeout", timeout)
@@ -119,10 +114,9 @@ def run_study(
     check_whole("max_parameters", max_parameters, 1)
     check_number("max_latency_ms", max_latency_ms)
     check_number("max_cost", max_cost)
-    place = workplace(home, storage)
     settings = StudySettings(
         case=str(case),
-        workplace=place,
+        workplace=workplace(home, storage),
         command="",
         trials=DEFAULT_TRIALS if trials == "default" else trials,
         trials_by_default=trials == "default" and budget is None,

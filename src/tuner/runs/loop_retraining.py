@@ -16,7 +16,7 @@ from tuner.naming import FOR_FOLDER, folder_name
 from tuner.runs.keeping import making, place_of
 from tuner.seeds import Stream
 from tuner.study.loop_reopening import loop_config_of
-from tuner.study.schema import CONFIRMATION
+from tuner.study.schema import CONFIRMATION, HYPERPARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ def _call(config: LoopConfig, trial: FrozenTrial, seed: int, folder: Path) -> Ou
     def on_end(_key: int, event: Finished | Failed, _events: Sequence[Question | Told]) -> None:
         found.append(event)
 
-    preset: dict[str, Any] = trial.user_attrs["hyperparameters"]
+    preset: dict[str, Any] = trial.user_attrs[HYPERPARAMETERS]
     job = LoopJob(
         loop=config.reference,
         number=trial.number,

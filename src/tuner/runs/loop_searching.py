@@ -10,8 +10,9 @@ from optuna.trial import TrialState
 from tuner.evidence.comparison import FEWEST_TO_PROVE
 from tuner.evidence.finalists import most_seeds
 from tuner.evidence.stopping import CEILING, reason_to_stop
-from tuner.runs.budget import Budget, enough_by, forget_the_end
+from tuner.runs.budget import Budget, PlannedConfirmation
 from tuner.runs.observer import Message, Opened, SearchEnded, StopRequested
+from tuner.runs.search_end import enough_by, forget_the_end
 from tuner.runs.searching import SearchWatch
 from tuner.runs.tries import total_with_tries
 from tuner.search.loop_running import RunningLoop
@@ -55,16 +56,8 @@ def search_loop(
         total = total_with_tries(study, total)
     mirror = Mirror(study)
     slots, seeds = engine.slots, calls_at_least(settings)
-    budget = Budget.of(
-        mirror.study,
-        settings,
-        slots,
-        observer,
-        rounds=seeds,
-        models=seeds,
-        most=most_seeds(seeds),
-        audits=False,
-    )
+    planned = PlannedConfirmation(rounds=seeds, models=seeds, fewest=seeds, most=most_seeds(seeds))
+    budget = Budget.of(mirror.study, settings, slots, observer, planned, audits=False)
     observer.tell(
         Opened(
             mirror.study,

@@ -10,7 +10,7 @@ from optuna.pruners import MedianPruner
 
 from tuner.case.assignments import parse_pairs, split_pairs
 from tuner.case.source import source_of
-from tuner.engines.cards import card_facts, in_words, visible_cards
+from tuner.engines.cards import card_facts, cards_in_words, visible_cards
 from tuner.engines.job import LoopJob
 from tuner.engines.loops import LoopEngine
 from tuner.errors import StoreError, TunerError, UsageError
@@ -87,7 +87,7 @@ class LoopMachine:
     def in_words(self, workers: int) -> str | None:
         """Say which GPUs calls see, one each; None: there are none."""
         cards = visible_cards()
-        return in_words(card_facts(), cards, workers) if cards else None
+        return cards_in_words(card_facts(), cards, workers) if cards else None
 
 
 def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Path | None]:

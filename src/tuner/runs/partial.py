@@ -19,7 +19,7 @@ from tuner.runs.holding import at_work
 from tuner.runs.publishing import write_and_publish
 from tuner.study.arms import arms_of, why_no_changes
 from tuner.study.schema import ABLATION
-from tuner.study.store import is_read_only
+from tuner.study.storage import is_read_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ class Partial:
     """The baseline with some changes of the best.
 
     Attributes:
-        configuration: what they come to; what hangs on a change comes with it.
+        configuration: to be trained; what depends on a change is changed with it.
         changes: by name.
         is_best: whether nothing of the best is left out.
         measured: on how many fresh folds an ablation has trained exactly this; 0: on none.

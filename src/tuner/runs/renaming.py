@@ -17,7 +17,8 @@ from tuner.runs.belongings import folders_of, placebo_of
 from tuner.runs.holding import at_work
 from tuner.runs.publishing import write_and_publish
 from tuner.study.catalogue import Catalogue
-from tuner.study.store import open_storage, placebo_name
+from tuner.study.storage import open_storage
+from tuner.study.store import placebo_name
 
 if TYPE_CHECKING:
     from tuner.depot.contract import Depot

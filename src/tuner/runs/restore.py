@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from tuner.depot.record import RECORD
 from tuner.errors import StoreError, UsageError
 from tuner.runs import archive
+from tuner.study.counting import counts_in_file
 from tuner.study.sqlite import refuse_damaged
-from tuner.study.store import counts_of, refuse_another_database
+from tuner.study.storage import refuse_another_database
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _restore(
         try:
             refuse_another_database(copy)
             refuse_damaged(copy)
-            trials = counts_of(copy)
+            trials = counts_in_file(copy)
         except StoreError as error:
             raise UsageError("its database is damaged or was not made by tuner") from error
         _move_in(work, workplace, database)

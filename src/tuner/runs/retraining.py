@@ -30,7 +30,8 @@ from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
 from tuner.study.loop_reopening import is_of_loop
 from tuner.study.reopening import config_of
-from tuner.study.store import facts_of, is_read_only, load_study
+from tuner.study.storage import is_read_only
+from tuner.study.store import facts_of, load_study
 from tuner.training.device import CARD
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from tuner.data.dataset import Dataset
+    from tuner.depot.contract import Depot
     from tuner.runs.settings import RetrainingSettings
     from tuner.runs.tested import ModelsOfTest
     from tuner.study.configuration import StudyConfig
@@ -83,20 +85,38 @@ def _wrong_number(settings: RetrainingSettings) -> str | None:
 
 
 def _retrain(settings: RetrainingSettings, tell: Callable[[str], None]) -> Path | str:
-    """Train it, and write the bundle where bundles are kept."""
+    """Choose what is trained, and train it as its study does: a case, or a loop."""
     stored = settings.stored
     workplace = stored.workplace
     study = load_study(workplace.url, stored.study)
     chosen = _chosen(study, settings)
     label = f"trial-{chosen.number}" if settings.trial is not None else settings.arm
-    depot, name = workplace.depot, folder_name(stored.study, FOR_FOLDER)
-    if is_of_loop(study):
-        if settings.models > 1:
-            raise UsageError(
-                "a loop of your own keeps what files it likes, so several cannot be made one; "
-                "leave --models out"
-            )
-        return retrain_loop(study, chosen, settings, depot, label)
+    depot = workplace.depot
+    if not is_of_loop(study):
+        return _retrain_case(study, chosen, settings, depot, label, tell)
+    if settings.models > 1:
+        raise UsageError(
+            "a loop of your own keeps what files it likes, so several cannot be made one; leave "
+            "--models out"
+        )
+    return retrain_loop(study, chosen, settings, depot, label)
+
+
+def _retrain_case(
+    study: optuna.Study,
+    chosen: FrozenTrial,
+    settings: RetrainingSettings,
+    depot: Depot,
+    label: str,
+    tell: Callable[[str], None],
+) -> Path | str:
+    """Train models of a case, and write their bundle where bundles are kept.
+
+    Args:
+        label: begins the name of the bundle, where it is not of some changes alone.
+    """
+    stored = settings.stored
+    workplace, name = stored.workplace, folder_name(stored.study, FOR_FOLDER)
     config = config_of(study, workplace, stored.case_file, stored.data_dir)
     refuse_missing(config.plan)
     partial = partial_of(study, config.case, settings.only) if settings.only else None
@@ -118,9 +138,8 @@ def _retrain(settings: RetrainingSettings, tell: Callable[[str], None]) -> Path 
         with tempfile.TemporaryDirectory(prefix=".retrain.", dir=bundle.parent) as work:
             files = {seed: Path(work) / f"seed-{seed}" for seed in seeds}
             train_again(config, configuration, files, tested)
-            scores, why_not = tested.scores_of(
-                {seed: checksum_in(file) for seed, file in files.items()}
-            )
+            digests = {seed: checksum_in(file) for seed, file in files.items()}
+            scores, why_not = tested.scores_of(digests)
             weights = as_one(config, configuration, list(files.values()))
             validation = None if partial else {config.case.metric.name: chosen.value}
             manifest["metrics"] = {"validation": validation, "test": scores, "why_no_test": why_not}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tuner.evidence.looks import Plan
 from tuner.evidence.odometer import looks_at
@@ -11,18 +11,19 @@ from tuner.evidence.price import price_of
 from tuner.evidence.race import ROUNDS
 from tuner.evidence.stopping import CEILING, reason_to_stop
 from tuner.runs.allowance import allow, seconds_of_guesses
-from tuner.runs.budget import Budget, enough_by, forget_the_end
+from tuner.runs.budget import Budget, PlannedConfirmation
 from tuner.runs.observer import Message, Opened, SearchEnded, Searching, telling
+from tuner.runs.search_end import enough_by, forget_the_end, why_stopped
 from tuner.runs.tries import total_with_tries
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.waiting_guesses import fit_guesses
-from tuner.study.schema import BUDGET, OVER_LIMITS, STOPPED
+from tuner.study.schema import ARM, BUDGET, STOPPED, TRACEBACK
 from tuner.study.store import settle
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import optuna
     from optuna.trial import FrozenTrial
@@ -44,7 +45,7 @@ class SearchWatch:
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         """Tell the observer that a point has come, or a trial has ended."""
         self.observer.tell(Searching(running, ended))
-        trace = None if ended is None else ended.user_attrs.get("traceback")
+        trace = None if ended is None else ended.user_attrs.get(TRACEBACK)
         if ended is not None and trace is not None and trace not in self._shown:
             self._shown.add(trace)
             self.observer.tell(Message(f"Trial {ended.number} failed:\n{trace}"))
@@ -69,7 +70,7 @@ class CaseWatch(SearchWatch):
         super().update(running, ended)
         if ended is None:
             return
-        if ended.user_attrs.get("arm") == "baseline" and self.seeds != 0:
+        if ended.user_attrs.get(ARM) == "baseline" and self.seeds != 0:
             self._tell_price(ended)
         if self.budget is not None:
             self.budget.tell()
@@ -106,7 +107,13 @@ def search(
     mirror = Mirror(study)
     tests = looks_at(study, config.dataset.test.identity()) + 1  # the mirror has this study alone
     models = Plan.of(tests, settings.seeds).models if settings.confirms else ()
-    budget = _budget(mirror.study, models, engine, settings, observer)
+    planned = PlannedConfirmation(
+        rounds=_rounds(settings),
+        models=max(models, default=0),
+        fewest=min(models, default=0),
+        most=max(models, default=0),
+    )
+    budget = Budget.of(mirror.study, settings, engine.slots, observer, planned)
     if budget is not None:
         config = allow(mirror.study, config, engine, budget.seconds, budget.say)
     fit_guesses(mirror.study, config, telling(observer))
@@ -120,7 +127,7 @@ def search(
             finished(study),
             total,
             at_most=auto or budget is not None,
-            rounds=_rounds(settings),
+            rounds=planned.rounds,
             models=models,
             slots=engine.slots,
             budget=None if budget is None else budget.left,
@@ -134,42 +141,8 @@ def search(
     if settle(study):
         observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
     elif stopped := study.user_attrs.get(STOPPED):
-        observer.tell(Message(_why_stopped(stopped, by_time=bool(study.user_attrs.get(BUDGET)))))
+        observer.tell(Message(why_stopped(stopped, by_time=bool(study.user_attrs.get(BUDGET)))))
     return budget
-
-
-def _why_stopped(stopped: Mapping[str, Any], *, by_time: bool) -> str:
-    """Say why a search has ended by itself, and how to go on where more trials alone do not."""
-    if OVER_LIMITS in stopped:
-        return (
-            f"Stopped by the limits of the study {stopped['reason']}. To search on, start a new "
-            "study: with another --name and higher limits, or with --fix for what makes a model "
-            "too large."
-        )
-    return f"Stopped by {'--budget' if by_time else '--trials auto'} {stopped['reason']}."
-
-
-def _budget(
-    study: optuna.Study,
-    models: tuple[int, ...],
-    engine: Engine,
-    settings: StudySettings,
-    observer: Observer,
-) -> Budget | None:
-    """Return the time that a study has; a part of it is for its confirmation.
-
-    Args:
-        models: an arm, at each look of the confirmation.
-    """
-    return Budget.of(
-        study,
-        settings,
-        engine.slots,
-        observer,
-        rounds=_rounds(settings),
-        models=max(models, default=0),
-        fewest=min(models, default=0),
-    )
 
 
 def _rounds(settings: StudySettings) -> int:

@@ -95,7 +95,7 @@ class StudySettings:
             CaseError: the file of a loop cannot be read.
         """
         self.compute.check()
-        trials: object = self.trials  # a notebook holds nobody to types
+        trials: object = self.trials  # a notebook does not check types
         if trials is not None and not (isinstance(trials, int) and trials > 0):
             raise UsageError(
                 f"trials is {self.trials!r}; it takes a whole number from 1 on, or None for as "

@@ -1,4 +1,4 @@
-"""Which models of a configuration have met the test, and what they have come to."""
+"""Which models of a configuration have met the test, and their scores."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Try:
         typed: what was asked for, as it was typed.
         values: the same, read.
         params: all that `suggest` draws for it.
-        hyperparameters: what it comes to.
+        hyperparameters: that `suggest` gives for it.
     """
 
     typed: str

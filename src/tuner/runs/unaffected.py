@@ -45,9 +45,9 @@ _calls = _Calls()
 def unaffected() -> Iterator[None]:
     """Put back torch's threads, all random generators, Optuna's logging and the warnings.
 
-    Meanwhile Optuna reports only what goes wrong, as in a command. Of calls in several threads, the
-    last to end puts back what the first one found: each by itself would take the settings of
-    another call for those of the caller.
+    Meanwhile Optuna reports only what goes wrong, as in a command. Where several threads call at
+    once, the last call to end puts back what the first one found: otherwise each would take the
+    settings of another call for those of the caller.
     """
     _calls.begin()
     try:

@@ -26,13 +26,13 @@ from tuner.evidence.repetition import (
 )
 from tuner.runs.loops import LoopMachine
 from tuner.runs.observer import StoppableEngine, StopRequested, telling
-from tuner.search.coordinator import search_job
+from tuner.search.jobs import search_job
 from tuner.search.loops import search_call
 from tuner.study.identity import changes_of_rules, changes_of_source
 from tuner.study.loop_reopening import is_of_loop, loop_config_of
 from tuner.study.loops import rules_of_loops
 from tuner.study.reopening import config_of
-from tuner.study.schema import ARM, AUDIT, HYPERPARAMETERS, SEED, SESSIONS
+from tuner.study.schema import ARM, AUDIT, CURVE, HYPERPARAMETERS, SEED, SESSIONS
 from tuner.study.store import facts_of, load_study
 from tuner.study.trials import finished_trials
 
@@ -207,7 +207,7 @@ class _FitsAgain:
         job = search_job(self.config, hyperparameters, seed, arm=ARM in stored)
         if trial.state != TrialState.PRUNED or trial.number in self.audited:
             return job
-        return replace(job, stop_after=math.ceil(stored["curve"][-1][1]))
+        return replace(job, stop_after=math.ceil(stored[CURVE][-1][1]))
 
     def engine(self, at_most: int) -> Engine:
         """Make what trains them."""
@@ -249,7 +249,7 @@ class _CallsAgain:
     def job(self, trial: FrozenTrial) -> LoopJob:
         """Return the call the trial was."""
         stored = trial.user_attrs
-        return search_call(self.config, trial.number, stored["seed"], stored["hyperparameters"])
+        return search_call(self.config, trial.number, stored[SEED], stored[HYPERPARAMETERS])
 
     def engine(self, at_most: int) -> LoopRunner:
         """Make what calls them."""

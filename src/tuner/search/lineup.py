@@ -13,6 +13,8 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from tuner.study.schema import BEGUN
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -112,7 +114,7 @@ class Lineup(Generic[R]):
         """
         while self._ahead and len(self.running) < self.slots:
             trial = self._ahead.popleft()
-            trial.begin(trial.trial.user_attrs.get("begun", now))
+            trial.begin(trial.trial.user_attrs.get(BEGUN, now))
             self.running[trial.number] = trial
 
     def furthest_behind(self) -> R:

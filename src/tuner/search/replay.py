@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
+from tuner.study.schema import ALONGSIDE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from optuna.trial import FrozenTrial
-
-ALONGSIDE = "alongside"  # attribute of a trial that has ended: stages that others had reached then
 
 
 class Replay:

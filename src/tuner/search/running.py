@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tuner.study.schema import BEGUN
+
 if TYPE_CHECKING:
     from optuna import Trial
 
@@ -48,7 +50,7 @@ class RunningTrial:
         """Begin at this virtual time."""
         self.begun = self.clock = now
         self.started = time.perf_counter()
-        self.trial.set_user_attr("begun", now)
+        self.trial.set_user_attr(BEGUN, now)
 
     def report(self, point: ReportPoint) -> bool:
         """Take a point; return whether the pruner has to be asked about it."""

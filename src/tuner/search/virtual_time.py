@@ -17,9 +17,20 @@ from optuna.trial import TrialState
 
 from tuner.errors import StudyError
 from tuner.search.lineup import Lineup, most_ahead
-from tuner.search.replay import ALONGSIDE, Replay, stages_alongside
+from tuner.search.replay import Replay, stages_alongside
 from tuner.study.opening import only_failures
-from tuner.study.schema import ARM, STOPPED
+from tuner.study.schema import (
+    ALONGSIDE,
+    ARM,
+    CURVE,
+    DIVERGED,
+    ENDED,
+    FAILURE,
+    SECONDS,
+    STOPPED,
+    TRACEBACK,
+    WORK,
+)
 from tuner.study.trials import finished, is_new_guess
 
 if TYPE_CHECKING:
@@ -82,7 +93,7 @@ class VirtualTimeSearch(ABC, Generic[R]):
         )
         trials = self.study.get_trials(deepcopy=False)
         self.replay = Replay(trials)
-        ends = (trial.user_attrs.get("ended", 0.0) for trial in trials if trial.state.is_finished())
+        ends = (trial.user_attrs.get(ENDED, 0.0) for trial in trials if trial.state.is_finished())
         self.now = max(ends, default=0.0)  # virtual time
 
     @abstractmethod
@@ -144,12 +155,11 @@ class VirtualTimeSearch(ABC, Generic[R]):
     def _wants_another(
         self, total: int, enough: Callable[[optuna.Study], str | None] | None
     ) -> bool:
-        """Whether one more trial is wanted: up to the total, what is queued always is.
+        """Whether one more trial is wanted.
 
-        So is a baseline that has failed and waits for its next attempt, beyond the total too:
-        without its score all others are of no use.
-
-        A guess that nobody has tried is not, once the search has done enough, unless something else
+        Up to the total, a queued trial always is. A baseline that has failed and waits for its next
+        attempt is wanted beyond the total too: without its score all others are of no use. Once the
+        search has done enough, a guess that no run has tried is not wanted, unless something else
         waits behind it: trials begin in the order of their numbers.
         """
         done = finished(self.study)
@@ -184,10 +194,10 @@ class VirtualTimeSearch(ABC, Generic[R]):
     def _end(self, running: R, state: TrialState, value: float | None = None) -> None:
         trial = running.trial
         self.now = max(self.now, running.clock)  # so that it can be known after an interrupt
-        trial.set_user_attr("curve", running.history.curve())
-        trial.set_user_attr("seconds", time.perf_counter() - running.started)
-        trial.set_user_attr("work", running.clock - running.begun)
-        trial.set_user_attr("ended", self.now)
+        trial.set_user_attr(CURVE, running.history.curve())
+        trial.set_user_attr(SECONDS, time.perf_counter() - running.started)
+        trial.set_user_attr(WORK, running.clock - running.begun)
+        trial.set_user_attr(ENDED, self.now)
         self.lineup.remove(running)
         if others := self.lineup.running:
             reached = {number: len(other.history.stages) for number, other in others.items()}
@@ -196,10 +206,10 @@ class VirtualTimeSearch(ABC, Generic[R]):
         self._tell_observer(ended)
 
     def _fail(self, running: R, event: Failed) -> None:
-        running.trial.set_user_attr("failure", event.reason)
-        running.trial.set_user_attr("diverged", event.diverged)
+        running.trial.set_user_attr(FAILURE, event.reason)
+        running.trial.set_user_attr(DIVERGED, event.diverged)
         if event.traceback:
-            running.trial.set_user_attr("traceback", event.traceback)
+            running.trial.set_user_attr(TRACEBACK, event.traceback)
         self._end(running, TrialState.FAIL)
         self._check_baseline(event)
 
@@ -217,7 +227,7 @@ class VirtualTimeSearch(ABC, Generic[R]):
         attempts = [
             trial
             for trial in self.study.get_trials(deepcopy=False)
-            if trial.user_attrs.get("arm") == "baseline"
+            if trial.user_attrs.get(ARM) == "baseline"
         ]
         if any(trial.state != TrialState.FAIL for trial in attempts):
             return

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Numbers: TypeAlias = NDArray[np.float64]
 
 POWERS = np.linspace(-3, 3, 121)
-DOUBT = 0.02  # variance of what a pruned trial would have come to
+DOUBT = 0.02  # variance of the score that a pruned trial would have had
 BEHIND = 0.05  # between trials that were given up behind all others
 
 
@@ -31,9 +31,10 @@ def worths(trials: Sequence[FrozenTrial], sign: int) -> tuple[Numbers, Numbers]:
     Optimisation", section 4.2): one that is a hundred times worse than another hides no longer
     what lies between good ones.
 
-    A pruned trial is worth what a complete one came to that stood where it stood, at the stage at
-    which it was given up: both orders of complete trials, then and at the end, are laid side by
-    side. One that was behind all of them is worth less than any; so is one that diverged.
+    A pruned trial is worth as much as the complete one that had its place in the order of scores,
+    at the stage at which it was given up: the orders of complete trials, then and at the end, are
+    laid side by side. One that was behind all of them is worth less than any, and so is one that
+    diverged.
 
     Args:
         trials: complete, pruned with a score, or diverged; three complete ones at least.

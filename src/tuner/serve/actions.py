@@ -13,12 +13,12 @@ from tuner.serve.finding import catalogue_of, is_there
 from tuner.serve.requests import (
     KNOWN,
     LONGEST_LIST,
+    MOST_TRIALS,
     check_try,
     retrain_request,
     study_request,
     whole,
 )
-from tuner.serve.requests import MOST_TRIALS as MOST_TRIALS
 from tuner.serve.turns import PRIORITIES
 from tuner.serve.words import word
 from tuner.study.schema import FACTS
@@ -167,9 +167,7 @@ def retrain(service: Service, who: str, name: str, arm: object, models: object =
         UsageError: there is no such study or arm, so many models cannot be one, or another job has
             that study.
     """
-    catalogue = catalogue_of(service.storage, name)
-    catalogue.check(name)
-    facts = catalogue.studies[name][FACTS]
+    facts = _facts(service, name)
     reference = str(facts.get("reference", facts["case"]))
     request = retrain_request(name, reference, arm, service.shelf, models)
     job = service.queue.submit(request, who)
@@ -254,10 +252,7 @@ def delete(service: Service, who: str, name: str) -> Job:
     Raises:
         UsageError: there is no such study, or another job has it.
     """
-    catalogue = catalogue_of(service.storage, name)
-    catalogue.check(name)
-    case = str(catalogue.studies[name][FACTS]["case"])
-    request = delete_request(service.workplace, name, case)
+    request = delete_request(service.workplace, name, str(_facts(service, name)["case"]))
     return _noted(service, who, "delete", service.queue.submit(request, who))
 
 
@@ -304,6 +299,18 @@ def job_of(service: Service, name: str) -> Job:
             )
         )
     return job
+
+
+def _facts(service: Service, name: str) -> Mapping[str, Any]:
+    """Return what a study was made with.
+
+    Raises:
+        UsageError: there is no such study.
+    """
+    catalogue = catalogue_of(service.storage, name)
+    catalogue.check(name)
+    facts: Mapping[str, Any] = catalogue.studies[name][FACTS]
+    return facts
 
 
 def _noted(service: Service, who: str, what: str, job: Job) -> Job:

@@ -13,11 +13,11 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import metric_of
 from tuner.errors import unknown_name
-from tuner.evidence.diagnosis import diagnose, in_words
+from tuner.evidence.diagnosis import diagnose, diagnosis_in_words
 from tuner.evidence.signs import curve_of
 from tuner.serve.finding import catalogue_of
 from tuner.serve.forecasting import seconds_left
-from tuner.serve.listing import Listing
+from tuner.serve.listing import ALL, Listing
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.searches import Searches
 from tuner.study.schema import ARM, EVIDENCE, FACTS, GUESS, PARENT, SESSIONS, TRIED
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
-    from tuner.serve.listing import Part, Row
+    from tuner.serve.listing import Filter, Part, Row
     from tuner.serve.queue import Queue
     from tuner.serve.summaries import Summaries
     from tuner.serve.tables import Job
@@ -61,35 +61,17 @@ class Browser:
         """Begin with no search read yet."""
         self._searches = Searches(self.queue)
 
-    def studies(
-        self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
-    ) -> list[Row]:
-        """Return studies and jobs that have none yet, the newest first.
+    def studies(self, asked: Filter = ALL) -> list[Row]:
+        """Return studies and jobs that have none yet, the newest first."""
+        return self._listing().rows(asked)
 
-        Args:
-            words: that have to be in the name, the case, the verdict, who submitted it or a tag.
-            state: that they have to be in; empty: any.
-            tag: that they have to have; empty: any.
-            archived: those that are archived, in place of the others.
-        """
-        return self._listing().rows(words, state, tag, archived=archived)
-
-    def part(
-        self,
-        limit: int,
-        cursor: str | None,
-        words: str = "",
-        state: str = "",
-        tag: str = "",
-        *,
-        archived: bool = False,
-    ) -> Part:
+    def part(self, limit: int, cursor: str | None, asked: Filter = ALL) -> Part:
         """Return so many of `studies`, those after a cursor.
 
         Raises:
             UsageError: the cursor is not one.
         """
-        return self._listing().part(limit, cursor, words, state, tag, archived=archived)
+        return self._listing().part(limit, cursor, asked)
 
     def study(self, name: str) -> dict[str, Any]:
         """Return a study as it is now: progress, running trials, leaders, what is printed.
@@ -292,4 +274,4 @@ def _diagnosis(facts: Mapping[str, Any], baseline: FrozenTrial) -> str | None:
     curve = curve_of(baseline, dict(facts))
     if curve is None:
         return None
-    return in_words(diagnose(curve), baseline.user_attrs["hyperparameters"])
+    return diagnosis_in_words(diagnose(curve), baseline.user_attrs["hyperparameters"])

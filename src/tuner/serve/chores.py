@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tuner.runs.cleaning import Waste
-    from tuner.serve.tables import Job
     from tuner.workplace import Workplace
 
 MOST_DAYS = 36_500
@@ -73,12 +72,3 @@ def clean_request(workplace: Workplace, age: int, names: Sequence[str] | None) -
     told = {"age": age, "bytes": sum(one.bytes for one in found)}
     what = None if names is None else [one.what for one in found]
     return Request("clean", "", "", {**told, "what": what})
-
-
-def words_of_chore(job: Job, workplace: Workplace) -> list[str]:
-    """Return the words of the command that does it. What it has done already it finds gone."""
-    where = [f"--storage={workplace.url}", f"--home={workplace.root}", "--yes"]
-    if job.kind == "delete":
-        return ["delete", *where, "--", job.study]
-    what = [f"--what={name}" for name in job.options["what"] or ()]
-    return ["clean", *where, f"--older-than={job.options['age']}", *what]

@@ -240,7 +240,7 @@ def _trial(study: optuna.Study, number: int) -> FrozenTrial:
 
 
 def _tested(study: optuna.Study, number: int) -> Iterator[tuple[str, Score | None]]:
-    """Yield what the models of a trial came to on the test rows, by metric."""
+    """Yield the scores of the models of a trial on the test rows, by metric."""
     of_study = metric_of(study.user_attrs[FACTS])
     for arm in (study.user_attrs.get(CONFIRMATION) or {"arms": {}})["arms"].values():
         if arm["trial"] == number and arm["scores"]:

@@ -57,7 +57,7 @@ def seconds_left(
     return (fmean(times) * more + confirmation) / max(slots, 1)
 
 
-def in_words(seconds: float) -> Message:
+def forecast_in_words(seconds: float) -> Message:
     """Write a time for people, as exact as an estimate is."""
     if seconds < 2 * MINUTE:
         return said("{count} s", count=max(round(seconds), 1))

@@ -1,16 +1,9 @@
-"""Webhooks and mail: who is told when a study ends, and what was sent to each.
-
-Messages are signed as the Standard Webhooks specification has it (standardwebhooks.com): an HMAC
-over the message's id, the time and the body.
-"""
+"""Webhooks and mail: who is told when a study ends, and what was sent to each."""
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
 import logging
-import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +17,7 @@ from tuner.errors import UsageError
 from tuner.language import said
 from tuner.serve.leases import ENDED
 from tuner.serve.mailing import SCHEME
-from tuner.serve.posting import address_of, post, target_of
+from tuner.serve.sending import Sender, new_secret
 from tuner.serve.tables import Delivery, Hook, Job
 from tuner.serve.times import iso
 
@@ -39,7 +32,6 @@ PAUSES = (5, 60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600, 15 * 3600)  # seconds befo
 LEASE = 120.0  # seconds for which who sends has a message to itself
 LOOK_BACK = 30 * 24 * 3600.0  # seconds; what ended before is not told any more
 MOST_HOOKS, NEWEST = 100, 200
-PREFIX = "whsec_"
 log = logging.getLogger("tuner.serve")
 
 
@@ -63,8 +55,7 @@ class Hooks:
         Raises:
             UsageError: it is not an address on the public Internet that begins with https://.
         """
-        address_of(target_of(url), self.allowed)
-        secret = PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+        self._sender.check(url)
         with self._session() as session:
             if len(session.scalars(select(Hook.id)).all()) >= MOST_HOOKS:
                 raise UsageError(
@@ -73,7 +64,7 @@ class Hooks:
                         most_hooks=MOST_HOOKS,
                     )
                 )
-            hook = Hook(url=url, secret=secret, who=who, made=self.clock())
+            hook = Hook(url=url, secret=new_secret(), who=who, made=self.clock())
             session.add(hook)
             session.commit()
             return hook
@@ -148,7 +139,7 @@ class Hooks:
 
         The one whose message waits longest comes first.
         """
-        hooks = {hook.id: hook for hook in self.all() if self._serves(hook)}
+        hooks = {hook.id: hook for hook in self.all() if self._sender.serves(hook)}
         if not hooks:
             return []
         self._find(list(hooks.values()))
@@ -225,9 +216,8 @@ class Hooks:
     def _send(self, hook: Hook, one: Delivery, *, last: bool = False) -> None:
         """Try to deliver a message once, and note how that went."""
         attempts, now = one.attempts + 1, self.clock()
-        tell = self._mail if is_mail(hook) else self._post
         try:
-            good, answer = tell(hook, one, now)
+            good, answer = self._sender.send(hook, one, now)
         except Exception as error:  # this message has failed, and the others are still sent
             log.warning("hook %d: %s: %s", hook.id, type(error).__name__, error)
             good, answer = False, str(error) or type(error).__name__
@@ -248,58 +238,12 @@ class Hooks:
             )
             session.commit()
 
-    def _post(self, hook: Hook, one: Delivery, now: float) -> tuple[bool, str]:
-        target = target_of(hook.url)
-        status, said = post(
-            target,
-            address_of(target, self.allowed),  # looked at again: the name may lead elsewhere
-            one.body.encode(),
-            signed(hook.secret, f"msg_{one.id}", int(now), one.body),
-        )
-        return 200 <= status < 300, f"{status} {said}".strip()
-
-    def _mail(self, hook: Hook, one: Delivery, now: float) -> tuple[bool, str]:
-        del now
-        if self.mail is None or not self._serves(hook):
-            raise UsageError(
-                "this service was started without mail to that address; start it with --mail-to, "
-                "or remove the address"
-            )
-        recipient = hook.url.removeprefix(SCHEME)
-        return True, self.mail.send(recipient, one.id, one.made, one.body)
-
-    def _serves(self, hook: Hook) -> bool:
-        """Whether this service tells it: another one on the same database may know other people."""
-        named = self.mail.recipients if self.mail else ()
-        return not is_mail(hook) or hook.url.removeprefix(SCHEME) in named
+    @property
+    def _sender(self) -> Sender:
+        return Sender(self.allowed, self.mail)
 
     def _session(self) -> Session:
         return Session(self.engine, expire_on_commit=False)
-
-
-def signed(secret: str, number: str, seconds: int, body: str) -> dict[str, str]:
-    """Return the headers of a message: its id, the time in seconds since 1970, the signature."""
-    key = base64.b64decode(secret.removeprefix(PREFIX))
-    made = hmac.new(key, f"{number}.{seconds}.{body}".encode(), "sha256").digest()
-    return {
-        "Content-Type": "application/json",
-        "User-Agent": "tuner",
-        "webhook-id": number,
-        "webhook-timestamp": str(seconds),
-        "webhook-signature": f"v1,{base64.b64encode(made).decode()}",
-    }
-
-
-def is_mail(hook: Hook) -> bool:
-    """Whether a hook is told by mail."""
-    return hook.url.startswith(SCHEME)
-
-
-def place_of(hook: Hook) -> str:
-    """Return where a hook leads, without its path: that may hold a secret."""
-    if is_mail(hook):
-        return hook.url
-    return f"https://{target_of(hook.url).host}/..."
 
 
 def _body(event: str, moment: float, facts: dict[str, Any]) -> str:

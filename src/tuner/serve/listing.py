@@ -47,6 +47,26 @@ class Row:
     archived: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which rows of the list are asked for; by default all that are not archived.
+
+    Attributes:
+        words: that have to be in the name, the case, the verdict, who submitted it or a tag.
+        state: that they have to be in; empty: any.
+        tag: that they have to have; empty: any.
+        archived: those that are archived, in place of the others.
+    """
+
+    words: str = ""
+    state: str = ""
+    tag: str = ""
+    archived: bool = False
+
+
+ALL = Filter()
+
+
 class _Made(NamedTuple):
     """A row, and what it was made of.
 
@@ -89,7 +109,7 @@ class Listing:
         """Make rows of studies, and of jobs that have no study yet.
 
         Args:
-            entries: what each study has come to, by name; one that has changed is another object.
+            entries: the result of each study, by name; one that has changed is another object.
             jobs: the newest search of each study, by name.
             tags: of each study that has some.
             archived: names of studies.
@@ -113,22 +133,11 @@ class Listing:
         if changed:
             self._ordered = sorted(known.values(), key=lambda one: one.key, reverse=True)
 
-    def rows(
-        self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
-    ) -> list[Row]:
-        """Return rows, all where nothing is asked for; see `Browser.studies`."""
-        return [one.row for one in self._asked(words, state, tag, archived)]
+    def rows(self, asked: Filter = ALL) -> list[Row]:
+        """Return the rows that are asked for."""
+        return [one.row for one in self._asked(asked)]
 
-    def part(
-        self,
-        limit: int,
-        cursor: str | None = None,
-        words: str = "",
-        state: str = "",
-        tag: str = "",
-        *,
-        archived: bool = False,
-    ) -> Part:
+    def part(self, limit: int, cursor: str | None = None, asked: Filter = ALL) -> Part:
         """Return so many rows at most, those after a cursor.
 
         A study that begins or runs again while somebody reads moves to the front; no other is
@@ -138,21 +147,21 @@ class Listing:
             UsageError: the cursor is not one.
         """
         after = FIRST if cursor is None else _key(cursor)
-        found = (one for one in self._asked(words, state, tag, archived) if one.key < after)
+        found = (one for one in self._asked(asked) if one.key < after)
         part = list(islice(found, limit + 1))
         more = len(part) > limit
         last = _cursor(part[limit - 1].key) if more else None
         return Part([one.row for one in part[:limit]], last)
 
-    def _asked(self, words: str, state: str, tag: str, archived: bool) -> Iterator[_Made]:
-        asked = words.casefold().split()
+    def _asked(self, asked: Filter) -> Iterator[_Made]:
+        words = asked.words.casefold().split()
         return (
             one
             for one in self._ordered
-            if one.row.archived == archived
-            and (not state or one.row.state == state)
-            and (not tag or tag in one.row.tags)
-            and (not asked or all(word in one.told for word in asked))
+            if one.row.archived == asked.archived
+            and (not asked.state or one.row.state == asked.state)
+            and (not asked.tag or asked.tag in one.row.tags)
+            and (not words or all(word in one.told for word in words))
         )
 
 

@@ -31,7 +31,7 @@ class Looking:
 
     @property
     def is_well(self) -> bool:
-        """Whether its thread runs and comes to an end with its looks, or was not begun."""
+        """Whether its thread runs and its looks end, or it was not begun."""
         begun = self._begun
         hangs = begun is not None and time.monotonic() - begun > SECONDS_FOR_A_LOOK
         return self._thread.ident is None or (self._thread.is_alive() and not hangs)

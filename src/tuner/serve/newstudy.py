@@ -10,6 +10,7 @@ from tuner.case.reference import to_door
 from tuner.errors import DataError, UsageError
 from tuner.language import reason_of, said
 from tuner.serve import actions
+from tuner.serve.listing import Filter
 from tuner.serve.rendering import page, to_study
 from tuner.serve.requests import MOST_SECONDS, whole
 from tuner.serve.routing import route
@@ -137,7 +138,7 @@ def _name(door: str, case: str, query: Mapping[str, str]) -> str:
 def _free(service: Service, name: str) -> str:
     """Return a name that no study has: with that of another, that one would continue."""
     browser = service.browser
-    taken = {row.name for away in (False, True) for row in browser.studies(archived=away)}
+    taken = {row.name for away in (False, True) for row in browser.studies(Filter(archived=away))}
     return next(one for one in _numbered(name) if one not in taken)
 
 

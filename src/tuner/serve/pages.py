@@ -16,6 +16,7 @@ from tuner.serve.access import COOKIE, address_of
 from tuner.serve.addresses import HOME, own_page
 from tuner.serve.api import download, report_file
 from tuner.serve.comparing import MOST, compare
+from tuner.serve.listing import Filter
 from tuner.serve.rendering import page, to_study
 from tuner.serve.requests import ARMS, whole
 from tuner.serve.routing import LOGIN, route
@@ -42,7 +43,8 @@ def _studies(asked: Asked) -> Response:
     query = asked.request.query_params
     words, state, tag = (query.get(name, "") for name in ("q", "state", "tag"))
     archived = bool(query.get("archived"))
-    rows = asked.service.browser.studies(words, state, tag, archived=archived)
+    wanted = Filter(words=words, state=state, tag=tag, archived=archived)
+    rows = asked.service.browser.studies(wanted)
     pages = max(1, -(-len(rows) // ROWS))
     number = min(whole("page", query.get("page") or 1, 1, 10**6), pages)
     filters = {"q": words, "state": state, "tag": tag, "archived": "1" if archived else ""}

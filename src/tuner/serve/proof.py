@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
     from tuner.case.metric import Metric
-    from tuner.evidence.crossed import Gain
+    from tuner.evidence.gain import Gain
     from tuner.evidence.predictions import Predictions
     from tuner.workplace import Workplace
 

@@ -28,7 +28,7 @@ from tuner.language import (
 )
 from tuner.report.wording import setting
 from tuner.serve.addresses import form_page, here
-from tuner.serve.forecasting import in_words
+from tuner.serve.forecasting import forecast_in_words
 from tuner.serve.times import minute
 from tuner.serve.turns import priority_word
 from tuner.serve.words import word
@@ -100,7 +100,7 @@ def _environment() -> Environment:
     )
     made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     made.filters["number"] = number
-    made.filters["duration"] = lambda seconds: translated(in_words(seconds))
+    made.filters["duration"] = lambda seconds: translated(forecast_in_words(seconds))
     made.filters["size"] = size
     made.filters["priority"] = priority_word
     made.filters["moment"] = minute

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.assignments import parse_assignments, split_pairs
+from tuner.case.assignments import is_whole, parse_assignments, split_pairs
 from tuner.case.metric_names import check_metric
 from tuner.depot.contract import MOST_MODELS
 from tuner.errors import UsageError, unknown_name
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tuner.serve.shelf import Shelf
-    from tuner.serve.tables import Job, Kind
-    from tuner.workplace import Workplace
+    from tuner.serve.tables import Kind
 
-GIVEN = ("timeout", "order", "precision", "metric", "max_parameters", "max_latency_ms", "max_cost")
 MOST_TRIALS, MOST_SEEDS, MOST_SECONDS = 100_000, 1000, 10**9
 MOST_PARAMETERS = 10**12
 LONGEST_LIST = 100  # of values that are fixed, or configurations that are tried
@@ -40,7 +38,7 @@ class Request:
     """A job to be queued.
 
     Attributes:
-        options: by name, as `words_of` reads them.
+        options: by name, as `job_command` reads them.
     """
 
     kind: Kind
@@ -135,39 +133,6 @@ def check_try(shelf: Shelf, case: str, typed: object) -> str:
     return text
 
 
-def words_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None) -> list[str]:
-    """Return a job as the words of a command; a value can never be taken for an option.
-
-    Raises:
-        UsageError: its case is not on the shelf any more.
-    """
-    options = job.options
-    where = [f"--storage={workplace.url}", f"--home={workplace.root}"]
-    if job.kind == "retrain":  # a study knows its door and its data itself
-        own = [f"--case={shelf.reference(job.case)}"] if shelf.is_own(job.case) else []
-        which = [f"--arm={options['arm']}", f"--models={options.get('models', 1)}"]
-        return ["retrain", *where, *own, *which, "--", job.study]
-    case = shelf.reference(job.case)
-    words = ["study", *where, f"--name={job.study}"]
-    words += [f"--{name}={options[name]}" for name in ("trials", "seed")]
-    for name in (
-        "seeds",
-        "timeout",
-        "order",
-        "precision",
-        "metric",
-        "max_parameters",
-        "max_latency_ms",
-        "max_cost",
-    ):
-        words += [f"--{name.replace('_', '-')}={options[name]}"] if name in options else []
-    words += ["--accept-changes"] if options.get("accept_changes") else []
-    words += [f"--workers={workers}"] if workers else []
-    words += [f"--fix={one}" for one in options["fix"]]
-    words += [f"--try={one}" for one in options["tries"]]
-    return [*words, "--", case]
-
-
 def whole(name: str, value: object, least: int, most: int) -> int:
     """Read a whole number.
 
@@ -178,7 +143,7 @@ def whole(name: str, value: object, least: int, most: int) -> int:
         number = int(value) if isinstance(value, str) else value
     except ValueError:
         number = None
-    if type(number) is not int or not least <= number <= most:
+    if not is_whole(number, least, most):
         raise UsageError(
             said(
                 "{name}: got {value!r}; it takes a whole number, {least} to {most}",

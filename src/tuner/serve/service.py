@@ -26,7 +26,7 @@ from tuner.serve.supervisor import Supervisor
 from tuner.serve.takeaway import Predictor
 from tuner.serve.tidying import Tidying
 from tuner.serve.tokens import Sessions, Tokens
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 
 if TYPE_CHECKING:
     from pathlib import Path

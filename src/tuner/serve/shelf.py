@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tuner.case.loading import case_names
 from tuner.case.outline import outline_of
-from tuner.case.reference import as_words, door_of, options_of, to_door
+from tuner.case.reference import door_of, options_of, to_door
 from tuner.case.source import file_of
 from tuner.errors import UsageError, unknown_name
 from tuner.language import said
@@ -20,7 +20,7 @@ from tuner.own.options import read, write
 from tuner.serve.datashelf import DataShelf
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tuner.case.assignments import Drawn
@@ -134,21 +134,3 @@ def _given(name: str) -> tuple[str, dict[str, str]]:
         raise UsageError(
             said("{name!r} cannot be read; write it like {example}", name=name, example=EXAMPLE)
         ) from error
-
-
-def as_typed(words: Sequence[str], options: Mapping[str, Any]) -> list[str]:
-    """Return the words of a command as a person types them.
-
-    Args:
-        words: whose last is a case; it becomes the first, and a door words of its own. What is
-            added later to the command, as a report does, must not stand behind a `--`.
-        options: of the job; a study begins with the trials of its `parent`, and has a `budget`.
-    """
-    if words[0] != "study":
-        return list(words)
-    further = [
-        f"--{name}={options[key]}"
-        for key, name in (("parent", "from"), ("budget", "budget"))
-        if options.get(key)
-    ]
-    return [words[0], *as_words(words[-1]), *words[1:-2], *further]

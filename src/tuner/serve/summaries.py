@@ -1,4 +1,4 @@
-"""What each study has come to, kept in memory; only what has changed is read again.
+"""The result of each study so far, kept in memory; only what has changed is read again.
 
 Ten thousand studies are read in half a minute, and many people look every second. What is changed
 in place, which `Changes` does not see, is found by reading a few studies more each time, those
@@ -68,7 +68,7 @@ class Summaries:
     _work: threading.Event = field(default_factory=threading.Event)
 
     def entries(self) -> Mapping[str, Entry]:
-        """Return what each study of tuner's has come to, by name, as far as it has been read."""
+        """Return the result so far of each of tuner's studies, by name, as far as it was read."""
         if self._lock.acquire(blocking=False):
             try:
                 self._read(AT_ONCE)

@@ -12,21 +12,20 @@ from uuid import uuid4
 from tuner.commands.ending import INTERRUPTED, REFUSED
 from tuner.errors import DepotError, StudyError, TunerError, UsageError
 from tuner.machine import usable_cores
-from tuner.serve.chores import clean_request, words_of_chore
+from tuner.serve.chores import clean_request
 from tuner.serve.finding import is_there
+from tuner.serve.job_command import command_of
 from tuner.serve.leases import AFTER
 from tuner.serve.logs import log_of, tail_of
 from tuner.serve.looking import Looking
 from tuner.serve.process import Process
 from tuner.serve.queue import MOST_STARTS
-from tuner.serve.requests import words_of
 from tuner.serve.room import Room
 from tuner.serve.seats import Seats, cards_here
-from tuner.serve.shelf import as_typed
 from tuner.serve.turns import CHORES, to_start_again
 from tuner.serve.upkeep import MEBIBYTE, Upkeep
 from tuner.study.lock import only_writer
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,11 +134,7 @@ class Supervisor:
             return True
         self.queue.started(job.id)
         try:
-            if job.kind in CHORES:
-                words = words_of_chore(job, self.workplace)
-            else:
-                words = words_of(job, self.workplace, self.shelf, job.slots)
-                words = as_typed(words, job.options)
+            words = command_of(job, self.workplace, self.shelf, job.slots)
         except TunerError as error:
             self.queue.end(job.id, self.owner, "failed", f"tuner: {error}")
             return True

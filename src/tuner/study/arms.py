@@ -86,7 +86,7 @@ def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
     """Return the complete trials that did best in the search, each configuration once.
 
     Where the design says so, the first guess is the last of them if it was not one of the best.
-    A baseline or recipe whose model is over a limit is none of them.
+    A baseline or recipe whose model is over a limit is not among them.
     """
     design = Design.of(study.user_attrs.get(FACTS, {}))
     return candidates_among(complete_trials(study), sign_of_study(study), design)

@@ -19,7 +19,7 @@ def facts_of_split(dataset: Dataset) -> dict[str, Any]:
     return {"identity": dataset.identity, "validation": scheme}
 
 
-def in_words(stored: Mapping[str, Any]) -> str:
+def split_in_words(stored: Mapping[str, Any]) -> str:
     """Return a stored split scheme as a case writes it."""
     arguments = ", ".join(str(value) for name, value in stored.items() if name != "kind")
     return f"{stored['kind']}({arguments})"
@@ -35,7 +35,9 @@ def changes_in_data(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
     yield from _classes(list(was["classes"]), list(now["classes"]))
     if "validation" in was:
         if was["validation"] != now["validation"]:
-            yield plain("validation split", *(in_words(data["validation"]) for data in (was, now)))
+            yield plain(
+                "validation split", *(split_in_words(data["validation"]) for data in (was, now))
+            )
     else:
         for size in ("folds", "validation"):
             if was["sizes"][size] != now["sizes"][size] and there == here:

@@ -97,7 +97,7 @@ class Design:
         return self.race.entered[0] if self.race else CANDIDATES_BEFORE
 
     def race_of(self, candidates: int, rounds: int) -> Race:
-        """Return the race of so many candidates, in so many rounds at most."""
+        """Return the race of this many candidates, in at most this many rounds."""
         return self.race.cut(rounds) if self.race else Race.before(candidates, rounds)
 
 
@@ -106,7 +106,7 @@ KEPT = ("folds_in_search", "race")
 
 
 def rows_validated(facts: Mapping[str, Any], folds: int) -> int:
-    """Return how many rows the scores of so many folds are of: no row is held out twice.
+    """Return how many rows this many folds hold out together: no row is held out twice.
 
     The first fold, whose rows a study keeps, may have one more than others.
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def seconds_on(folds: int, trial: FrozenTrial, facts: Mapping[str, Any] | None) -> float:
-    """Return the seconds that a trial took, or would have taken on so many folds.
+    """Return the seconds that a trial took, or would have taken on this many folds.
 
     Baseline and recipe may train on more folds than the other trials. A trial that has not noted
     its time counts as 0 s.

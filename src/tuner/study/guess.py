@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import optuna
 
+from tuner.case.assignments import is_number
 from tuner.case.space import check_inside, drawn_by
 from tuner.own.loops.trial import OneByOneSampler, middle
 from tuner.seeds import Stream, derive
@@ -157,7 +158,7 @@ def nearest(distribution: BaseDistribution, drawn: Drawn, value: Any) -> Any:
     if drawn.choices is not None:
         known = [one for one in drawn.choices if repr(one) == repr(value)]
         return known[0] if known else middle(distribution)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return middle(distribution)
     inside = min(max(value, drawn.low), drawn.high)
     if drawn.step:

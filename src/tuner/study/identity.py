@@ -48,8 +48,8 @@ def changes(
         precision: the one asked for; None: any.
 
     Returns:
-        Only what differs. For a study that an older tuner began, whose facts are fewer: what can be
-        compared, and that the rest cannot be.
+        Only what differs. A study that an older tuner began has fewer facts: then what can be
+        compared, and a note that the rest cannot.
     """
     begun_in = stored["plan"]["precision"]
     found = [

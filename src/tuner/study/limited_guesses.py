@@ -12,6 +12,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tuner.case.assignments import is_number
 from tuner.case.space import drawn_by, space
 from tuner.errors import CaseError
 from tuner.study.cost import Costs
@@ -243,7 +244,7 @@ class _Descent:
             return
         self.changed[name] = bound
         wanted, distribution = free.params.get(name), self.now.ranges.get(name)
-        if distribution is None or not (_is_number(wanted) and _is_number(bound)):
+        if distribution is None or not (is_number(wanted) and is_number(bound)):
             return
         drawn = drawn_by(distribution)
         if drawn.choices is not None:
@@ -262,7 +263,7 @@ class _Descent:
         """Take the number that fits and is nearest to a wanted one, if any is nearer."""
         bound = self.changed[name]
         low, high = min(wanted, bound), max(wanted, bound)
-        between = [one for one in choices if _is_number(one) and low < one < high]
+        between = [one for one in choices if is_number(one) and low < one < high]
         for value in sorted(between, key=lambda one: abs(one - wanted)):
             if self._takes(name, value):
                 return
@@ -278,10 +279,6 @@ class _Descent:
     def _fits(self, one: Replayed) -> bool:
         """Whether the search space has a guess, and it keeps the limits."""
         return bool(one.params) and self._over(one) == 0
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _cheapest(waiting: Mapping[str, _Step]) -> str:

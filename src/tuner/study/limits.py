@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 PARAMETERS, LATENCY, COST = "parameters", "latency_ms", "cost"  # of a trial, if there are limits
-GUESSES_MAY = 2.0  # compute so many times as much as what is drawn: they are worth more
+GUESSES_MAY = 2.0  # times the work that other trials may take: guesses are worth more
 BREAKS = "breaks"  # list[float]: by which share it breaks each limit; above zero it does
 
 
@@ -114,4 +114,4 @@ def breaks_limits(trial: Measured) -> bool:
 
 def was_passed_over(trial: Measured) -> bool:
     """Whether a trial was not trained because its model is over a limit; arms always are."""
-    return breaks_limits(trial) and "arm" not in trial.user_attrs
+    return breaks_limits(trial) and ARM not in trial.user_attrs

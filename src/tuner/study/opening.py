@@ -15,7 +15,8 @@ from tuner.study.design import KEPT
 from tuner.study.identity import changes, refuse
 from tuner.study.loops import LoopConfig
 from tuner.study.schema import ARM, CHANGES, CONCLUSIONS, FACTS, GUESS, KEEPS_LIMITS
-from tuner.study.store import evidence_name, facts_of, open_storage, settle
+from tuner.study.storage import open_storage
+from tuner.study.store import evidence_name, facts_of, settle
 from tuner.study.trials import finished
 from tuner.unpromised.by_optuna import storage_of
 
@@ -131,7 +132,7 @@ def _same(
 
 def enqueue_arm(study: optuna.Study, arm: str, values: Mapping[str, Any]) -> None:
     """Queue baseline or recipe as a trial."""
-    study.enqueue_trial(dict(values), user_attrs={"arm": arm})
+    study.enqueue_trial(dict(values), user_attrs={ARM: arm})
 
 
 def _enqueue_guesses(study: optuna.Study, guesses: Sequence[Mapping[str, Any]]) -> None:
@@ -143,7 +144,7 @@ def _enqueue_guesses(study: optuna.Study, guesses: Sequence[Mapping[str, Any]]) 
 
 
 def _untold(study: optuna.Study) -> bool:
-    """Whether whoever made the study was killed before it was told what it is made with."""
+    """Whether the process that made the study was killed before it stored any facts."""
     return FACTS not in study.user_attrs and not study.get_trials(deepcopy=False)
 
 
@@ -159,7 +160,8 @@ def _accept(
 ) -> dict[str, Any]:
     """Keep a note of changes, drop what was concluded before them, and return the new facts.
 
-    In this order: whoever is killed in between finds the study refused again, and nothing unsaid.
+    In this order: after a process that was killed in between, the study is refused again, and no
+    change is left without a note.
     """
     when = datetime.now(UTC).isoformat(timespec="seconds")
     noted: list[AcceptedChange] = [
@@ -189,7 +191,7 @@ def remove_if_empty(study: optuna.Study) -> None:
 def only_failures(study: optuna.Study) -> bool:
     """Whether a study has a failed baseline, none that may still train, and no other result."""
     trials = study.get_trials(deepcopy=False)
-    baselines = [trial for trial in trials if trial.user_attrs.get("arm") == "baseline"]
+    baselines = [trial for trial in trials if trial.user_attrs.get(ARM) == "baseline"]
     failed = bool(baselines) and all(trial.state == TrialState.FAIL for trial in baselines)
     results = (TrialState.COMPLETE, TrialState.PRUNED)
     return failed and not any(trial.state in results for trial in trials)

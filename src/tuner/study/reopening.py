@@ -13,7 +13,7 @@ from tuner.data.sources.folders import Folders
 from tuner.data.splits import folds
 from tuner.errors import DataError
 from tuner.study.configuration import StudyConfig
-from tuner.study.data_identity import facts_of_split, in_words
+from tuner.study.data_identity import facts_of_split, split_in_words
 from tuner.study.design import Design
 from tuner.study.identity import refuse_another_case
 from tuner.study.limits import Limits
@@ -118,7 +118,7 @@ def differences_of_data(stored: Mapping[str, Any], found: Dataset, seed: int) ->
     elif "identity" in stored:
         split = json.loads(json.dumps(facts_of_split(found)))
         if split["validation"] != stored["validation"]:
-            was, now = (in_words(one["validation"]) for one in (stored, split))
+            was, now = (split_in_words(one["validation"]) for one in (stored, split))
             differences.append(f"its validation split is {was}, not {now}")
         elif split["identity"] != stored["identity"]:
             differences.append("its columns have other names")

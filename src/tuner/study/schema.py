@@ -20,7 +20,7 @@ ALLOWED = "allowed"  # Allowed: what a time budget has decided
 CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
 MISTAKES = "mistakes"  # what the best gets wrong on the test split
 ABLATION = "ablation"  # what each change does
-AUDIT = "audit"  # what pruned trials come to that were drawn by lot and trained to their end
+AUDIT = "audit"  # scores of pruned trials that were drawn by lot and trained to their end
 PLACEBO = "placebo"  # what the same search finds on shuffled targets
 PARTS = "parts"  # by name: what the baseline with a part of the changes does on the test split
 IMPORTANCE = "importance"  # which hyperparameters mattered
@@ -46,7 +46,7 @@ EVIDENCE = "evidence_of"
 ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
-KEY = "key"
+KEY, TRACEBACK = "key", "traceback"
 SURROGATE = "surrogate"  # of a training after the search: its score by the metric's surrogate
 KEEPS_LIMITS = 2  # the rule by which guesses keep limits; True, the first, gave up depth first
 GUESS = "guess"  # the number, from 0 on, of a guess: what is tried before the search draws
@@ -76,7 +76,7 @@ OWN = frozenset(
             AGAIN,
             ANSWERED,
             TAKEN,
-            "traceback",
+            TRACEBACK,
         ),
     }
 )
@@ -242,6 +242,9 @@ class SearchTrial(TypedDict):
         parameters, latency_ms: of its model, where the study has limits (`tuner.study.limits`);
             breaks: by which share it is over each of them.
         alongside: virtual time of those that ran when it ended, by their numbers.
+        traceback: of the code that failed.
+        taken_over: of a trial of another study: that study, its number there, that of its seed.
+        lost, again_of, place, informed, answered_alongside: of a loop; see the names above.
     """
 
     arm: NotRequired[str]
@@ -262,6 +265,13 @@ class SearchTrial(TypedDict):
     parameters: NotRequired[int]
     latency_ms: NotRequired[float]
     breaks: NotRequired[list[float]]
+    traceback: NotRequired[str]
+    taken_over: NotRequired[dict[str, Any]]
+    lost: NotRequired[bool]
+    again_of: NotRequired[int]
+    place: NotRequired[int]
+    informed: NotRequired[int]
+    answered_alongside: NotRequired[dict[str, Any]]
 
 
 class EvidenceTrial(TypedDict):
@@ -270,6 +280,8 @@ class EvidenceTrial(TypedDict):
     `key` names what was trained, by what code, on what, for which study; `seconds` and `work` are
     its share of a job that trained several. A pruned trial that was trained to its end is
     `audited`: its number. It has no round, and `differs` says where its beginning was another.
+    Of a call of a loop, `final` says whether it took part in the test, and `test` what its model
+    did there.
     """
 
     key: str
@@ -283,5 +295,7 @@ class EvidenceTrial(TypedDict):
     work: float
     failure: str | None
     surrogate: NotRequired[float]
+    final: NotRequired[bool]
+    test: NotRequired[dict[str, Any] | None]
     audited: NotRequired[int]
     differs: NotRequired[str | None]

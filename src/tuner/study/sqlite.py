@@ -1,22 +1,13 @@
-"""SQLite files: opened with care, waited for, and never left without what is in their log.
-
-A database in write-ahead mode has its last writes in a log beside it, FILE-wal. SQLite moves them
-into the file when the last connection closes, or when the log is long. People copy and mail the
-one file, so while a command writes, its log is moved every few seconds, and at its end whole.
-"""
+"""SQLite files: opened with care, waited for where another process writes, copied whole."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
-from weakref import WeakSet
-
-from filelock import FileLock
 
 from tuner.errors import StoreError, lacks_room
 from tuner.interrupts import let_in
@@ -25,19 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sqlalchemy import Engine
 
 SECONDS_TO_WAIT_FOR_A_LOCK = 60.0
 SECONDS_BETWEEN_TRIES = 0.25  # SQLite itself waits so long, and Ctrl-C waits for SQLite
-SECONDS_BETWEEN_CHECKPOINTS = 3.0
-SECONDS_TO_WAIT_FOR_READERS = 10.0
 SECONDS_UNTIL_IT_IS_SAID = 2.0
 # What is read and then written in one transaction, while another process has written: waiting helps
 # only where nothing was read before.
 SECONDS_TO_WAIT_FOR_ANOTHER_VIEW = 1.0
 FIRST_BYTE = 0xFF  # of an error's code, which says its kind
 
-_writers: WeakSet[Engine] = WeakSet()  # of this process; their idle connections keep the log
 _told: list[Callable[[str], object]] = []  # who is told of a wait
 
 T = TypeVar("T")
@@ -130,13 +117,14 @@ def may_be_written(path: Path) -> bool:
 def _mode(path: Path) -> str:
     if may_be_written(path):
         return "mode=rw"
-    log = _log(path)
+    log = log_of(path)
     if log.exists() and log.stat().st_size:
         return "mode=ro"  # another process writes it, or has left it so
     return "mode=ro&immutable=1"
 
 
-def _log(path: Path) -> Path:
+def log_of(path: Path) -> Path:
+    """Return the file that holds the last writes of a database in write-ahead mode."""
     whole = path.resolve()
     return whole.with_name(f"{whole.name}-wal")
 
@@ -144,19 +132,6 @@ def _log(path: Path) -> Path:
 def _identity(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_dev, found.st_ino
-
-
-def remove_log_of_deleted(path: Path) -> None:
-    """Remove the log of a database that was deleted, or SQLite would play it into the next one.
-
-    Call this before making the next one. No other process makes it while the log is there.
-    """
-    if not _log(path).exists() or path.exists():
-        return
-    with FileLock(path.with_name(f"{path.name}.making.lock")):
-        if not path.exists():
-            for end in ("-journal", "-shm", "-wal"):  # what the others look for is the last to go
-                path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -176,10 +151,10 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
                 "lost. Make room, then run the same command again"
             ) from error
         hint = ""
-        if not may_be_written(path) and _log(path).exists():
+        if not may_be_written(path) and log_of(path).exists():
             hint = (
-                f"; {_log(path)} has not been moved into it, and the folder may only be read: copy "
-                "both files into a folder of your own, and name that database with --storage"
+                f"; {log_of(path)} has not been moved into it, and the folder may only be read: "
+                "copy both files into a folder of your own, and name that database with --storage"
             )
         raise StoreError(f"{path} cannot be used as a database: {error}{hint}") from error
 
@@ -265,58 +240,3 @@ def _patiently(do: Callable[[], T]) -> T:
             let_in()  # nothing is written yet: a wait for a lock can be ended by Ctrl-C
             if another:
                 time.sleep(SECONDS_BETWEEN_TRIES / 10)  # SQLite has not waited
-
-
-def close_at_the_end(engine: Engine) -> None:
-    """Have an engine's connections closed when `kept_whole` ends."""
-    _writers.add(engine)
-
-
-@contextmanager
-def kept_whole(path: Path) -> Iterator[None]:
-    """Have all that is written to a file inside this in the file itself, soon and at the end.
-
-    Raises:
-        StoreError: at the end, where what is in the log cannot be moved (a full disk).
-    """
-    over = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(path, over), daemon=True)
-    keeper.start()
-    try:
-        yield
-    except BaseException:
-        with suppress(StoreError):
-            _conclude(path, over, keeper)
-        raise
-    else:
-        _conclude(path, over, keeper)
-
-
-def _keep(path: Path, over: threading.Event) -> None:
-    """Move what is in the log, every few seconds, without making anybody wait."""
-    connection: sqlite3.Connection | None = None
-    while True:
-        with suppress(sqlite3.Error, OSError):  # told at the end, or by the writer
-            if connection is None and path.exists():
-                connection = connect(path)
-            if connection is not None:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        if over.wait(SECONDS_BETWEEN_CHECKPOINTS):
-            break
-    if connection is not None:
-        connection.close()
-
-
-def _conclude(path: Path, over: threading.Event, keeper: threading.Thread) -> None:
-    over.set()
-    keeper.join()
-    for engine in tuple(_writers):
-        engine.dispose()
-    if not path.exists() or not may_be_written(path):
-        return
-    end = time.monotonic() + SECONDS_TO_WAIT_FOR_READERS
-    with connected(path) as connection:
-        while True:  # those who read now are done in a moment
-            ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            if not busy or time.monotonic() > end:
-                return

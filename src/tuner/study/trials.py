@@ -26,7 +26,7 @@ COUNTING = (ARM, BREAKS, LOST)  # attributes that tell whether a finished trial 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Return the trials that have ended, however they ended, by number.
 
-    One that was not trained, because its model is over a limit, is none of them.
+    A trial that was not trained, because its model is over a limit, is not among them.
     """
     return _without_passed_over(study.get_trials(deepcopy=False, states=FINISHED))
 
@@ -83,8 +83,8 @@ def ended_of(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
 def counts(trial: Measured) -> bool:
     """Whether a finished trial is one of those that were asked for.
 
-    One that was not trained, because its model is over a limit, is none of them; nor is one that
-    the machine lost, as another takes its place.
+    A trial that was not trained, because its model is over a limit, does not count; nor does one
+    that the machine lost, as another takes its place.
     """
     return not was_passed_over(trial) and LOST not in trial.user_attrs
 

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tuner.case.assignments import is_number
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -111,7 +113,7 @@ class Share:
 
 
 def _number(value: object) -> float | None:
-    return None if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    return float(value) if is_number(value) else None
 
 
 def _bell(distance: float) -> float:

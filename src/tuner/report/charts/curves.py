@@ -13,6 +13,7 @@ from tuner.language import said
 from tuner.report.charts.look import BLUE, GREEN, GREY, INK, ORANGE, PAPER, LossAxis, our_look
 from tuner.report.scored import metric_in
 from tuner.report.wording import loss
+from tuner.study.schema import CURVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure 
     The trainings differ in length, so each panel has its own epochs; the scores share one scale.
     """
     metric = metric_in(facts)
-    with_curves = {trial.number: trial for trial in trials if trial.user_attrs.get("curve")}
+    with_curves = {trial.number: trial for trial in trials if trial.user_attrs.get(CURVE)}
     panels: dict[int, list[str]] = {}
     for name, arm in facts["arms"].items():
         if arm["trial"] in with_curves:
@@ -75,7 +76,7 @@ def _curve(
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """Return (epoch, loss) of every point, on validation and on training rows."""
     found: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
-    for _, epoch, _, training, validation in trial.user_attrs["curve"]:
+    for _, epoch, _, training, validation in trial.user_attrs[CURVE]:
         for points, score in zip(found, (validation, training), strict=True):
             if score is not None and math.isfinite(score):
                 points.append((epoch, loss(metric, score)))

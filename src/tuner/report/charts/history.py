@@ -24,6 +24,7 @@ from tuner.report.charts.look import (
 )
 from tuner.report.scored import metric_in
 from tuner.report.wording import loss
+from tuner.study.schema import CURVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,45 +64,44 @@ def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure
         axes.set_ylabel(axis.label)
         size = min(max(1500 / (last + 1), 14), 34)
         guessed = {one["trial"] for one in facts.get("guesses") or ()}
-        others = [(number, level) for number, level in complete if number not in guessed]
-        guesses = [(number, level) for number, level in complete if number in guessed]
-        _scatter(
-            axes, axis, others, said("complete ({count})", count=len(others)), size, filled=True
-        )
-        _scatter(
-            axes,
-            axis,
-            guesses,
-            said("guess ({count})", count=len(guesses)),
-            1.6 * size,
-            filled=True,
-            mark="D",
-        )
-        _scatter(
-            axes,
-            axis,
-            pruned,
-            said("pruned ({count}), last score", count=len(pruned)),
-            size,
-            filled=False,
-        )
-        if failed:
-            # In a strip of their own: a failed trial has no score.
-            axes.scatter(
-                failed,
-                [1.045] * len(failed),
-                transform=axes.get_xaxis_transform(),
-                marker="x",
-                s=size,
-                color=VERMILLION,
-                clip_on=False,
-                label=said("failed ({count})", count=len(failed)),
-            )
+        _trained(axes, axis, complete, guessed, size)
+        _pruned_and_failed(axes, axis, pruned, failed, size)
         _levels(axes, axis, facts, complete, last)
         figure.legend(
             loc="outside lower left", ncols=4, handletextpad=0.4, columnspacing=1.6, fontsize=9
         )
     return figure
+
+
+def _trained(
+    axes: Axes, axis: LossAxis, complete: list[tuple[int, float]], guessed: set[int], size: float
+) -> None:
+    """Draw the complete trials, guesses with a mark of their own."""
+    others = [(number, level) for number, level in complete if number not in guessed]
+    guesses = [(number, level) for number, level in complete if number in guessed]
+    label = said("complete ({count})", count=len(others))
+    _scatter(axes, axis, others, label, size, filled=True)
+    label = said("guess ({count})", count=len(guesses))
+    _scatter(axes, axis, guesses, label, 1.6 * size, filled=True, mark="D")
+
+
+def _pruned_and_failed(
+    axes: Axes, axis: LossAxis, pruned: list[tuple[int, float]], failed: list[int], size: float
+) -> None:
+    """Draw pruned trials at their last score, and above all, in a strip, those that failed."""
+    label = said("pruned ({count}), last score", count=len(pruned))
+    _scatter(axes, axis, pruned, label, size, filled=False)
+    if failed:
+        axes.scatter(
+            failed,
+            [1.045] * len(failed),
+            transform=axes.get_xaxis_transform(),
+            marker="x",
+            s=size,
+            color=VERMILLION,
+            clip_on=False,
+            label=said("failed ({count})", count=len(failed)),
+        )
 
 
 def _scores(
@@ -118,7 +118,7 @@ def _scores(
 
 
 def _last(trial: FrozenTrial) -> float | None:
-    curve = trial.user_attrs.get("curve") or []
+    curve = trial.user_attrs.get(CURVE) or []
     scores = [point[4] for point in curve if point[4] is not None]
     scores = scores or [value for _, value in sorted(trial.intermediate_values.items())]
     return scores[-1] if scores else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.metric import metric_of, sign_of
 from tuner.evidence.comparison import Direction, paired_gains
 from tuner.study.design import rows_validated
+from tuner.study.schema import FOLD_SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,7 +124,7 @@ def _searched(trial: FrozenTrial, made: Mapping[str, Any]) -> dict[str, Any]:
     `standard_error` is the luck of the rows that were held out, `rows` of them; None where the
     metric does not tell it.
     """
-    folds: list[float] = trial.user_attrs.get("fold_scores") or [trial.values[0]]
+    folds: list[float] = trial.user_attrs.get(FOLD_SCORES) or [trial.values[0]]
     metric, rows = metric_of(made), rows_validated(made, len(folds))
     level = trial.values[0]
     known = metric.rows is not None and rows > 0 and math.isfinite(level)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.study.limits import was_passed_over
-from tuner.study.schema import GUESS, TRIED
+from tuner.study.schema import CURVE, FAILURE, GUESS, HYPERPARAMETERS, TRIED, WORK
 from tuner.study.trials import waits_as_guess
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def counts(trials: Iterable[FrozenTrial]) -> dict[str, Any]:
     reasons: dict[str, list[int]] = {}
     for trial in trials:
         if trial.state == TrialState.FAIL:
-            reason = trial.user_attrs.get("failure", "no reason on record")
+            reason = trial.user_attrs.get(FAILURE, "no reason on record")
             reasons.setdefault(reason, []).append(trial.number)
     return {
         "total": sum(counts.values()),
@@ -86,12 +86,12 @@ def work_of(trials: Iterable[FrozenTrial]) -> dict[str, float | None]:
         if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED) or was_passed_over(trial):
             continue
         facts = trial.user_attrs
-        work = facts.get("work")
+        work = facts.get(WORK)
         if work is None:
             return {"done": None, "without_pruning_at_most": None}
         done += work
-        reached = facts["curve"][-1][1] if facts.get("curve") else 0
-        planned = facts.get("hyperparameters", {}).get("epochs", reached)
+        reached = facts[CURVE][-1][1] if facts.get(CURVE) else 0
+        planned = facts.get(HYPERPARAMETERS, {}).get("epochs", reached)
         cut_short = trial.state == TrialState.PRUNED and reached
         whole += work * max(planned / reached, 1) if cut_short else work
     return {"done": done, "without_pruning_at_most": whole}

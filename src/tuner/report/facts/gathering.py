@@ -47,9 +47,9 @@ from tuner.study.schema import (
     SESSIONS,
     STOPPED,
 )
-from tuner.study.store import facts_of, shown
+from tuner.study.store import facts_of
 from tuner.study.trials import sign_of_study
-from tuner.study.url import without_secrets
+from tuner.study.url import shown, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.diagnosis import advice, diagnose, meaning
 from tuner.evidence.signs import curve_of
+from tuner.study.schema import HYPERPARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ def diagnoses(arms: Mapping[str, FrozenTrial], made: Mapping[str, Any]) -> dict[
         if curve is None:
             continue
         one = diagnose(curve, reference)
-        hyperparameters = trial.user_attrs.get("hyperparameters", {})
+        hyperparameters = trial.user_attrs.get(HYPERPARAMETERS, {})
         against_best = one.signs is not None and one.signs.reference is not None
         found[name] = {
             "label": one.label,

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from tuner.evidence.comparison import CONFIDENCE, Direction, paired_gains
-from tuner.evidence.rounds import compare_rounds, share_held_out
+from tuner.evidence.paired_rounds import compare_rounds, share_held_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

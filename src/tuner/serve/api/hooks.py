@@ -11,7 +11,7 @@ from tuner.errors import UsageError
 from tuner.serve.api import bodies
 from tuner.serve.api.operation import Operation, get, post
 from tuner.serve.api.reading import read
-from tuner.serve.hooks import place_of
+from tuner.serve.sending import place_of
 from tuner.serve.times import iso
 
 if TYPE_CHECKING:

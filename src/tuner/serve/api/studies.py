@@ -21,7 +21,7 @@ from tuner.serve.browsing import job_facts
 from tuner.serve.comparing import FEWEST, MOST, compare_studies
 from tuner.serve.events import stream
 from tuner.serve.finding import catalogue_of
-from tuner.serve.listing import row_facts
+from tuner.serve.listing import Filter, row_facts
 
 if TYPE_CHECKING:
     from tuner.serve.routing import Asked, RoleRoute
@@ -41,9 +41,8 @@ def _studies(asked: Asked) -> Response:
     if archived not in BOOLEANS:
         raise UsageError(f"archived: got {archived!r}; it takes {' or '.join(BOOLEANS)}")
     limit, cursor = limit_of(asked), asked.query("cursor")
-    rows, following = asked.service.browser.part(
-        limit, cursor, words, state, tag, archived=archived == "true"
-    )
+    wanted = Filter(words=words, state=state, tag=tag, archived=archived == "true")
+    rows, following = asked.service.browser.part(limit, cursor, wanted)
     return JSONResponse({"studies": [row_facts(row) for row in rows], "next": following})
 
 

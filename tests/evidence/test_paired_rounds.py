@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from tests.evidence.rates import draws
-from tuner.evidence.rounds import compare_rounds
+from tuner.evidence.paired_rounds import compare_rounds
 
 
 def test_without_overlap_it_is_the_t_test() -> None:

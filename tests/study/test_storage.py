@@ -18,7 +18,8 @@ from tests.disks import leave
 from tuner.errors import StoreError, lacks_room
 from tuner.study.lock import only_writer
 from tuner.study.sqlite import SECONDS_TO_WAIT_FOR_A_LOCK
-from tuner.study.store import is_read_only, load_study, open_storage
+from tuner.study.storage import is_read_only, open_storage
+from tuner.study.store import load_study
 from tuner.study.url import shown, without_secrets
 from tuner.workplace import Workplace
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 MAKER = (
     "import sys, optuna\n"
-    "from tuner.study.store import open_storage\n"
+    "from tuner.study.storage import open_storage\n"
     "print('ready', flush=True)\n"
     "sys.stdin.readline()\n"
     "storage = open_storage(sys.argv[1], create=True)\n"
@@ -273,7 +274,7 @@ def test_a_file_that_is_gone_is_noticed_at_the_next_write(happens: str, tmp_path
 
 WAITING = """
 import optuna, os, signal, sys, threading
-from tuner.study.store import open_storage
+from tuner.study.storage import open_storage
 study = optuna.load_study(study_name="one", storage=open_storage(sys.argv[1], create=True))
 print("waiting", flush=True)
 try:

@@ -1,0 +1,116 @@
+"""What a test can show, and what would help, in a sentence or two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.evidence.certainty import HOUR
+from tuner.evidence.duration import duration_in_words
+from tuner.language import nsaid, said
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tuner.evidence.certainty import Certainty
+
+
+def certainty_in_words(found: Certainty, write: Callable[[float], str]) -> str:
+    """Say what a test can show, and what would help, in one or two sentences.
+
+    Args:
+        found: by `expected_certainty` or `measured_certainty`.
+        write: a gain with its unit, such as "3.1 points".
+    """
+    smallest = write(found.smallest)
+    apart = smallest if found.smallest_apart is None else write(found.smallest_apart)
+    if apart != smallest:
+        return said(
+            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed if all "
+            "rows of a group are the same, and one under {apart} if they are as different as any.",
+            rows=_tested(found.rows, found),
+            seeds=found.seeds,
+            smallest=smallest,
+            apart=apart,
+        )
+    lower = smallest if found.hour_smallest is None else write(found.hour_smallest)
+    if found.hour_seeds and lower != smallest:  # else the seeds lower it by less than is written
+        first = _with_more_seeds(found, smallest, lower)
+    else:
+        first = said(
+            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed.",
+            rows=_tested(found.rows, found),
+            seeds=found.seeds,
+            smallest=smallest,
+        )
+    if found.wanted is None or found.wanted >= found.smallest:
+        return first
+    return f"{first} {_needed(found, write(found.wanted))}"
+
+
+def _with_more_seeds(found: Certainty, smallest: str, lower: str) -> str:
+    """Say what can be shown, and what one more hour would show, or as much of it as is of use."""
+    seconds, more = found.hour_seconds or 0.0, found.hour_seeds or 1
+    told = {
+        "rows": _tested(found.rows, found),
+        "seeds": found.seeds,
+        "smallest": smallest,
+        "lower": lower,
+    }
+    if seconds * (1 + 1 / more) > HOUR:  # with one more it would be over
+        return nsaid(
+            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; one more "
+            "hour of training, for {more:,} more seed per arm, would lower this to {lower}.",
+            "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; one more "
+            "hour of training, for {more:,} more seeds per arm, would lower this to {lower}.",
+            more,
+            more=more,
+            **told,
+        )
+    return said(
+        "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; {more:,} "
+        "more seeds per arm, which take {time} to train, would lower this to {lower}.",
+        more=more,
+        time=duration_in_words(seconds),
+        **told,
+    )
+
+
+def _needed(found: Certainty, gain: str) -> str:
+    """Say how many rows or seeds would show the gain that was wanted."""
+    rows, seeds = found.rows_needed, found.seeds_needed
+    of_what = said("groups") if found.grouped else said("rows")
+    if rows is not None and seeds is not None:
+        return said(
+            "To show a gain of {gain}, use {rows} or {seeds:,} seeds.",
+            gain=gain,
+            rows=_tested(rows, found),
+            seeds=seeds,
+        )
+    if rows is not None:
+        return said(
+            "To show a gain of {gain}, use {rows}; more seeds alone cannot help enough.",
+            gain=gain,
+            rows=_tested(rows, found),
+        )
+    if seeds is not None:
+        return said(
+            "To show a gain of {gain}, use {seeds:,} seeds; more {of_what} alone cannot help "
+            "enough.",
+            gain=gain,
+            seeds=seeds,
+            of_what=of_what,
+        )
+    return said(
+        "To show a gain of {gain}, use both more {of_what} and more seeds.",
+        gain=gain,
+        of_what=of_what,
+    )
+
+
+def _tested(rows: int, found: Certainty) -> str:
+    """Write a number of test rows, or of groups of them."""
+    if found.grouped:
+        return nsaid(
+            "{count:,} group of test rows", "{count:,} groups of test rows", rows, count=rows
+        )
+    return nsaid("{count:,} test row", "{count:,} test rows", rows, count=rows)

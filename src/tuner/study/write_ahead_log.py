@@ -1,0 +1,99 @@
+"""The log of an SQLite file in write-ahead mode: moved into the file, soon and at the end.
+
+Such a database has its last writes in a log beside it, FILE-wal. SQLite moves them into the file
+when the last connection closes, or when the log is long. People copy and mail the one file, so
+while a command writes, its log is moved every few seconds, and at its end whole.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from filelock import FileLock
+
+from tuner.errors import StoreError
+from tuner.study.sqlite import connect, connected, log_of, may_be_written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+SECONDS_BETWEEN_CHECKPOINTS = 3.0
+SECONDS_TO_WAIT_FOR_READERS = 10.0
+
+_writers: WeakSet[Engine] = WeakSet()  # of this process; their idle connections keep the log
+
+
+def remove_log_of_deleted(path: Path) -> None:
+    """Remove the log of a database that was deleted, or SQLite would play it into the next one.
+
+    Call this before making the next one. No other process makes it while the log is there.
+    """
+    if not log_of(path).exists() or path.exists():
+        return
+    with FileLock(path.with_name(f"{path.name}.making.lock")):
+        if not path.exists():
+            for end in ("-journal", "-shm", "-wal"):  # what the others look for is the last to go
+                path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
+
+
+def close_at_the_end(engine: Engine) -> None:
+    """Have an engine's connections closed when `kept_whole` ends."""
+    _writers.add(engine)
+
+
+@contextmanager
+def kept_whole(path: Path) -> Iterator[None]:
+    """Have all that is written to a file inside this in the file itself, soon and at the end.
+
+    Raises:
+        StoreError: at the end, where what is in the log cannot be moved (a full disk).
+    """
+    over = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(path, over), daemon=True)
+    keeper.start()
+    try:
+        yield
+    except BaseException:
+        with suppress(StoreError):
+            _conclude(path, over, keeper)
+        raise
+    else:
+        _conclude(path, over, keeper)
+
+
+def _keep(path: Path, over: threading.Event) -> None:
+    """Move what is in the log, every few seconds, without making anybody wait."""
+    connection: sqlite3.Connection | None = None
+    while True:
+        with suppress(sqlite3.Error, OSError):  # told at the end, or by the writer
+            if connection is None and path.exists():
+                connection = connect(path)
+            if connection is not None:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        if over.wait(SECONDS_BETWEEN_CHECKPOINTS):
+            break
+    if connection is not None:
+        connection.close()
+
+
+def _conclude(path: Path, over: threading.Event, keeper: threading.Thread) -> None:
+    over.set()
+    keeper.join()
+    for engine in tuple(_writers):
+        engine.dispose()
+    if not path.exists() or not may_be_written(path):
+        return
+    end = time.monotonic() + SECONDS_TO_WAIT_FOR_READERS
+    with connected(path) as connection:
+        while True:  # those who read now are done in a moment
+            ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            if not busy or time.monotonic() > end:
+                return
