@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tuner.machine import machine
 from tuner.revision import full_version
-from tuner.study.schema import SESSIONS
+from tuner.study.schema import SESSIONS, WITHIN
 from tuner.study.url import without_secrets
 
 if TYPE_CHECKING:
@@ -65,12 +65,18 @@ class Record:
 
     @contextmanager
     def timing(self, part: str) -> Iterator[None]:
-        """Note how many seconds a part of the run has taken, however it ends."""
+        """Note how many seconds a part of the run has taken, however it ends.
+
+        A run that is killed keeps the name of the part that it was in.
+        """
         began = time.monotonic()
+        self.entry[WITHIN] = part
+        self._write()
         try:
             yield
         finally:
             self.entry[part] = time.monotonic() - began
+            del self.entry[WITHIN]
             self._write()
 
     def _write(self) -> None:

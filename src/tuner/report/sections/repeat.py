@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import as_words
+from tuner.evidence.looks import Plan
 from tuner.language import phrase
 from tuner.naming import option_words
 from tuner.report.wording import assignments, code, count, in_a_row, shell
@@ -73,6 +74,20 @@ def _only_similar(facts: Facts) -> str:
             "run beside it have shown by then.",
             numbers=_several([str(number) for number in numbers]),
         )
+    if facts.get("continued_after_its_end"):
+        return phrase(
+            "This command makes a similar study, not the same one: this search had come to its end "
+            "and was continued, as with more `--trials`. What came then began when all before it "
+            "had ended, and a trial is drawn and pruned by what has ended by then."
+        )
+    if models := _planned_for_later_test(facts):
+        return phrase(
+            "This command makes a similar study, not the same one: the test rows had been tested "
+            "before, so {models} models per arm were planned for them. A new folder knows of no "
+            "earlier test; there, {usual} are planned.",
+            models=_several([str(count) for count in models]),
+            usual=_several([str(count) for count in Plan.of(1).models]),
+        )
     if facts["limits"] and facts["limits"]["limits"].get("latency_ms") is not None:
         return phrase(
             "This command makes a similar study, not the same one: the time for one row is "
@@ -89,6 +104,15 @@ def _only_similar(facts: Facts) -> str:
             "a configuration when it had begun, and a new one begins with it."
         )
     return ""
+
+
+def _planned_for_later_test(facts: Facts) -> Sequence[int]:
+    """Return the models of two looks that were planned knowing of an earlier test; empty: none."""
+    plan = (facts["confirmation"] or {}).get("plan")
+    if not plan or len(plan["models"]) == 1 or plan["models"] == list(Plan.of(1).models):
+        return ()
+    models: Sequence[int] = plan["models"]
+    return models
 
 
 def _was_told_later(facts: Facts) -> bool:
