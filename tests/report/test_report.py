@@ -445,6 +445,15 @@ def test_what_was_cut_off_after_the_search_is_told_with_the_time(tmp_path: Path)
     assert told in text
 
 
+def test_a_clock_that_was_set_back_hides_no_change_of_workers(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=6)
+    study.set_user_attr("sessions", [])
+    add_session(study, started="2999-01-03T00:00:00+00:00", workers=1, trials_before=0)
+    add_session(study, started="2999-01-01T00:00:00+00:00", workers=3, trials_before=4)
+    add_session(study, started="2999-01-02T00:00:00+00:00", workers=8, trials_before=6)
+    assert gather(study, Workplace.at(url=url_in(tmp_path)))["search_workers"] == [1, 3]
+
+
 def test_a_cluster_is_named_with_its_processors(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=4)
     add_session(study, cluster={"nodes": 3, "processors": ["A", "B"]})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tuner.machine import machine
 from tuner.revision import full_version
-from tuner.study.schema import SESSIONS, WITHIN
+from tuner.study.schema import SESSIONS, TRIALS_BEFORE, WITHIN
 from tuner.study.url import without_secrets
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ class Record:
             "command": shlex.join(without_secrets(word, url) for word in words),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "trials": None if settings.budget is not None else settings.trials,
+            TRIALS_BEFORE: sum(
+                trial.datetime_complete is not None for trial in study.get_trials(deepcopy=False)
+            ),
             "workers": workers,
             "data_dir": settings.data_dir and str(settings.data_dir),
             "machine": machine(),

@@ -42,6 +42,7 @@ CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, AUDIT, PLACEBO, PARTS, TESTED_W
 # The attribute of a study that holds the trainings after another's search: that other's name.
 EVIDENCE = "evidence_of"
 
+TRIALS_BEFORE = "trials_before"  # of a session: how many had ended when it began
 WITHIN = "within"  # of a session: the part that it is in, which it keeps if it is killed there
 
 # Attributes of a trial of the search (SearchTrial) and of one of the evidence (EvidenceTrial).
@@ -191,13 +192,15 @@ class Allowed(TypedDict):
 class Session(TypedDict):
     """One run of the study command: what was typed, where, and how many seconds its parts took.
 
-    `trials` were asked for; None: as many as are worth it, or as fit into a time budget. `within`
-    is the part that did not come to its end, by the name of its seconds.
+    `trials` were asked for; None: as many as are worth it, or as fit into a time budget.
+    `trials_before` had ended when it began. `within` is the part that did not come to its end, by
+    the name of its seconds.
     """
 
     command: str
     started: str
     trials: NotRequired[int | None]
+    trials_before: NotRequired[int]
     workers: int
     data_dir: str | None
     machine: dict[str, Any]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tuner.study.schema import ALONGSIDE, BEGUN, ENDED, SECONDS, TAKEN, WITHIN
+from tuner.study.schema import ALONGSIDE, BEGUN, ENDED, SECONDS, TAKEN, TRIALS_BEFORE, WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,9 +43,13 @@ def workers_of_search(
 
     A run in which no trial ended has searched nothing: it only confirmed, or was stopped at once.
     """
-    begun = [datetime.fromisoformat(one["started"]) for one in sessions]
     ended = [one.datetime_complete.astimezone() for one in trials if one.datetime_complete]
-    searched = sorted({bisect_right(begun, moment) - 1 for moment in ended} - {-1})
+    before = [session[TRIALS_BEFORE] for session in sessions if TRIALS_BEFORE in session]
+    if len(before) < len(sessions):  # a run of an earlier version; the clock tells, if it was never set back
+        begun = [datetime.fromisoformat(one["started"]) for one in sessions]
+        searched = sorted({bisect_right(begun, moment) - 1 for moment in ended} - {-1})
+    else:
+        searched = [n for n, (a, b) in enumerate(pairwise((*before, len(ended)))) if a < b]
     told = (sessions[number].get("workers") for number in searched)
     return list(dict.fromkeys(workers for workers in told if workers))
 
