@@ -45,7 +45,7 @@ def workers_of_search(
     """
     ended = [one.datetime_complete.astimezone() for one in trials if one.datetime_complete]
     before = [session[TRIALS_BEFORE] for session in sessions if TRIALS_BEFORE in session]
-    if len(before) < len(sessions):  # a run of an earlier version; the clock tells, if it was never set back
+    if len(before) < len(sessions):  # of an earlier version: the clock tells, if never set back
         begun = [datetime.fromisoformat(one["started"]) for one in sessions]
         searched = sorted({bisect_right(begun, moment) - 1 for moment in ended} - {-1})
     else:
