@@ -58,15 +58,29 @@ def test_what_no_command_makes_again_is_not_promised(
 
 
 @pytest.mark.parametrize(
-    ("models", "same"), [([4, 8], True), ([4], True), ([12], True), ([5, 10], False)]
+    ("models", "rounds", "same"),
+    [([4, 8], 6, True), ([4], 4, True), ([12], 12, True), ([5, 10], 6, False)],
 )
 def test_models_that_were_planned_for_a_further_test_are_not_those_of_a_new_folder(
-    facts: dict[str, Any], models: list[int], *, same: bool
+    facts: dict[str, Any], models: list[int], rounds: int, *, same: bool
 ) -> None:
-    facts["confirmation"]["plan"] = {"models": models}
+    facts["confirmation"] |= {"plan": {"models": models}, "fewest": rounds}
     text = said(facts)
     assert (SAME in text) == same
     assert (SIMILAR + "the test rows had been tested before, so 5 and 10" in text) == (not same)
+
+
+@pytest.mark.parametrize(
+    ("models", "rounds", "seeds"), [([4], 6, "4"), ([4, 8], 4, None), ([12], 6, "12")]
+)
+def test_a_race_that_was_held_again_beside_an_earlier_test_is_told(
+    facts: dict[str, Any], models: list[int], rounds: int, seeds: str | None
+) -> None:
+    """As where a `--budget` left time for four models, and the next run had none."""
+    facts["confirmation"] |= {"plan": {"models": models}, "fewest": rounds}
+    assert SIMILAR + "the models that met the test are those of an earlier run" in said(facts)
+    words = shlex.split(repeat_command(facts))
+    assert (words[words.index("--seeds") + 1] if "--seeds" in words else None) == seeds
 
 
 @pytest.mark.parametrize(
