@@ -20,6 +20,7 @@ from tests.disturbing import (
     wait_for_the_end_of_group,
 )
 from tests.waiting import SECONDS_TO_HANG
+from tuner.study.schema import SESSIONS, WITHIN
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:
@@ -73,3 +74,6 @@ def test_killed_after_the_search(tmp_path: Path, undisturbed: dict[str, Any]) ->
     kill(started_until(tmp_path, "Final training 6"))
     run_through(tmp_path)
     assert left_by(tmp_path) == undisturbed
+    study = load_study(f"sqlite:///{tmp_path}/storage/studies.db", "tiny")
+    cut_off = [session.get(WITHIN) for session in study.user_attrs[SESSIONS]]
+    assert cut_off[-3:] == ["confirmation_seconds", "confirmation_seconds", None]

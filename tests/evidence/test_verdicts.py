@@ -11,13 +11,13 @@ import pytest
 from optuna.trial import create_trial
 
 from tests.making import TINY, make_brief, make_engine, search
-from tuner.case.metric import ACCURACY
+from tuner.case.metric import ACCURACY, reported_metric
 from tuner.evidence.confirmation import confirm
-from tuner.evidence.looks import most_looks
+from tuner.evidence.looks import Plan, most_looks
 from tuner.evidence.odometer import keep_looks, looks_at
 from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
 from tuner.evidence.trainings import Trainings
-from tuner.evidence.verdicts import verdicts
+from tuner.evidence.verdicts import OnTest, verdicts
 from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION, SEED_MATTERS
 from tuner.study.store import evidence_of, load_study
@@ -179,3 +179,28 @@ def test_looks_outlive_a_study_that_is_deleted(
     other = search(url, replace(config, seed=1), 1, name="other")
     optuna.delete_study(study_name="study", storage=study._storage)
     assert looks_at(other, identity) == 1
+
+
+@pytest.mark.parametrize(
+    ("plan", "verdict"),
+    [(Plan(models=(8,), parts=(1.0,), fewest=6, made=1), "no proven gain"), (None, "better")],
+)
+def test_calls_of_a_loop_that_end_in_one_of_two_ways_are_judged_by_the_exact_test_too(
+    plan: Plan | None, verdict: str
+) -> None:
+    """1 and 5 of 8 end well: by Student's alone p is 0.043, and one study in 14 has as much."""
+    ends = {"baseline": [1, 0, 0, 0, 0, 0, 0, 0], "best": [1, 1, 1, 1, 1, 0, 0, 0]}
+    test = OnTest(
+        scored={arm: [{"score": float(one)} for one in own] for arm, own in ends.items()},
+        trials={"baseline": 0, "best": 1},
+        metric=reported_metric("score", "maximize"),
+        looks=1,
+        matters="weights",
+        kept=None,
+        of_loop=True,
+        plan=plan,  # None: of a study that was tested before loops had one
+    )
+    pair = test.compare("best", "baseline", further=False)
+    assert pair is not None
+    assert (pair["gain"], pair["n"], pair["fewest"]) == (0.5, 8, 6)
+    assert pair["verdict"] == verdict

@@ -432,6 +432,27 @@ def test_a_search_by_another_number_of_workers_is_not_said_to_be_the_same(tmp_pa
     assert "the number of workers changed while it searched (2 and 1)" in text
 
 
+def test_what_was_cut_off_after_the_search_is_told_with_the_time(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=4)
+    assert "in 1 session\n" in worded(study, tmp_path)[0]
+    study.set_user_attr("sessions", [])
+    add_session(study, within="confirmation_seconds")
+    add_session(study, within="audit_seconds", confirmation_seconds=2.0)
+    add_session(study)
+    text, _ = worded(study, tmp_path)
+    told = "in 3 sessions (without what was cut off: 0 times the search, 2 times what follows it)"
+    assert told in text
+
+
+def test_a_clock_that_was_set_back_hides_no_change_of_workers(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=6)
+    study.set_user_attr("sessions", [])
+    add_session(study, started="2999-01-03T00:00:00+00:00", workers=1, trials_before=0)
+    add_session(study, started="2999-01-01T00:00:00+00:00", workers=3, trials_before=4)
+    add_session(study, started="2999-01-02T00:00:00+00:00", workers=8, trials_before=6)
+    assert gather(study, Workplace.at(url=url_in(tmp_path)))["search_workers"] == [1, 3]
+
+
 def test_a_cluster_is_named_with_its_processors(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=4)
     add_session(study, cluster={"nodes": 3, "processors": ["A", "B"]})
@@ -775,7 +796,7 @@ def test_a_path_that_ended_early_names_what_was_left(tmp_path: Path) -> None:
     assert "the last change: `dropout`" in text
     assert "(80 % of the gain of all 2 changes)" in text
     assert "can be dropped" not in text, "two folds cannot tell so little"
-    assert "What the others brought is too little for these folds to tell: `dropout`." in text
+    assert "What the others add to these is too little for these folds to tell: `dropout`." in text
     assert "At each step the 4 changes were tried that promised most" in text
     assert "The path ends where the other changes together are not worth a step" in text
     assert "keep only `learning_rate`" in text

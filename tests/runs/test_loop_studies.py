@@ -175,6 +175,8 @@ def test_it_is_confirmed_on_seeds_that_nobody_chose(made: Path) -> None:
     race = {t.user_attrs["seed"] for t in evidence.trials if not t.user_attrs["final"]}
     assert race
     assert not race & set(confirmation["seeds"])
+    assert confirmation["plan"]["models"] == [len(confirmation["seeds"])]
+    assert (confirmation["plan"]["fewest"], confirmation["plan"]["settled"]) == (6, True)
     assert OPENINGS not in found.user_attrs, "it has no test rows"
     report = (made / "storage" / "reports" / "train" / "report.json").read_text()
     pair = json.loads(report)["comparison"]["best_vs_baseline"]

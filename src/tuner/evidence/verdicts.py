@@ -91,8 +91,8 @@ class OnTest:
         kept: what was kept of single rows; None: nothing.
         losses: of a loop: attributes that hold the losses of its test rows.
         of_loop: whether the study is of a loop.
-        plan: of the looks; None: of a study that was tested before there were plans, or of a loop.
-            Its arms are judged by Student's distribution alone.
+        plan: of the looks; None: of a study that was tested before there were plans. Its arms are
+            judged by Student's distribution alone.
     """
 
     scored: Mapping[str, Sequence[Mapping[str, float]]]
@@ -134,10 +134,10 @@ class OnTest:
             pair = rowwise
         elif losses[0] is not None and losses[1] is not None:
             pair = by_losses(losses[0], losses[1], self.metric, self.rule, outlook=outlook)
-        elif self.of_loop:
-            pair = _alone(scores, self.metric.direction, self.rule.share)
         elif self.plan:
             pair = _by_model(scores, self.metric, self.rule)
+        elif self.of_loop:
+            pair = _alone(scores, self.metric.direction, self.rule.share)
         else:
             pair = _by_seed(scores, self.metric.direction)
         # All models of an arm that begin alike do not show their luck.
@@ -212,7 +212,7 @@ def _by_model(scores: Sequence[Sequence[float]], metric: Metric, rule: Rule) -> 
 
 
 def _alone(scores: Sequence[Sequence[float]], direction: Direction, share: Share) -> dict[str, Any]:
-    """Compare the scores of a loop that gives none of single test rows."""
+    """Compare the scores of a loop that gave none of single test rows, tested before plans."""
     return _of_seeds(compare_alone(scores[0], scores[1], direction, share), share)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tuner.machine import machine
 from tuner.revision import full_version
-from tuner.study.schema import SESSIONS
+from tuner.study.schema import SESSIONS, TRIALS_BEFORE, WITHIN
 from tuner.study.url import without_secrets
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ class Record:
             "command": shlex.join(without_secrets(word, url) for word in words),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "trials": None if settings.budget is not None else settings.trials,
+            TRIALS_BEFORE: sum(
+                trial.datetime_complete is not None for trial in study.get_trials(deepcopy=False)
+            ),
             "workers": workers,
             "data_dir": settings.data_dir and str(settings.data_dir),
             "machine": machine(),
@@ -65,12 +68,18 @@ class Record:
 
     @contextmanager
     def timing(self, part: str) -> Iterator[None]:
-        """Note how many seconds a part of the run has taken, however it ends."""
+        """Note how many seconds a part of the run has taken, however it ends.
+
+        A run that is killed keeps the name of the part that it was in.
+        """
         began = time.monotonic()
+        self.entry[WITHIN] = part
+        self._write()
         try:
             yield
         finally:
             self.entry[part] = time.monotonic() - began
+            del self.entry[WITHIN]
             self._write()
 
     def _write(self) -> None:

@@ -42,6 +42,9 @@ CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, AUDIT, PLACEBO, PARTS, TESTED_W
 # The attribute of a study that holds the trainings after another's search: that other's name.
 EVIDENCE = "evidence_of"
 
+TRIALS_BEFORE = "trials_before"  # of a session: how many had ended when it began
+WITHIN = "within"  # of a session: the part that it is in, which it keeps if it is killed there
+
 # Attributes of a trial of the search (SearchTrial) and of one of the evidence (EvidenceTrial).
 ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
 BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failure", "diverged"
@@ -190,11 +193,14 @@ class Session(TypedDict):
     """One run of the study command: what was typed, where, and how many seconds its parts took.
 
     `trials` were asked for; None: as many as are worth it, or as fit into a time budget.
+    `trials_before` had ended when it began. `within` is the part that did not come to its end, by
+    the name of its seconds.
     """
 
     command: str
     started: str
     trials: NotRequired[int | None]
+    trials_before: NotRequired[int]
     workers: int
     data_dir: str | None
     machine: dict[str, Any]
@@ -205,6 +211,7 @@ class Session(TypedDict):
     search_seconds: NotRequired[float]
     confirmation_seconds: NotRequired[float]
     audit_seconds: NotRequired[float]
+    within: NotRequired[str]
 
 
 class Opening(TypedDict):

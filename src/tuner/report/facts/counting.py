@@ -1,10 +1,7 @@
-"""How many trials there were, how they ended, how long they took, and what they computed."""
+"""How many trials there were, how they ended, and what they computed."""
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
@@ -14,7 +11,7 @@ from tuner.study.schema import CURVE, FAILURE, GUESS, HYPERPARAMETERS, TRIED, WO
 from tuner.study.trials import waits_as_guess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
     from optuna.trial import FrozenTrial
 
@@ -95,34 +92,3 @@ def work_of(trials: Iterable[FrozenTrial]) -> dict[str, float | None]:
         cut_short = trial.state == TrialState.PRUNED and reached
         whole += work * max(planned / reached, 1) if cut_short else work
     return {"done": done, "without_pruning_at_most": whole}
-
-
-def wall_seconds(
-    sessions: Sequence[Mapping[str, Any]], trials: Iterable[FrozenTrial]
-) -> dict[str, Any]:
-    """Seconds on the clock; a session that was interrupted has left none."""
-    search = [session["search_seconds"] for session in sessions if "search_seconds" in session]
-    confirmation = [s["confirmation_seconds"] for s in sessions if "confirmation_seconds" in s]
-    audit = [session["audit_seconds"] for session in sessions if "audit_seconds" in session]
-    return {
-        "search": math.fsum(search) if search else None,
-        "confirmation": math.fsum(confirmation) if confirmation else None,
-        "audit": math.fsum(audit) if audit else None,
-        "all_trials": math.fsum(trial.user_attrs.get("seconds", 0.0) for trial in trials),
-        "sessions": len(sessions),
-        "sessions_without_time": sum("search_seconds" not in session for session in sessions),
-    }
-
-
-def workers_of_search(
-    sessions: Sequence[Mapping[str, Any]], trials: Iterable[FrozenTrial]
-) -> list[int]:
-    """Return with how many workers the search ran, each number once, in the order of its runs.
-
-    A run in which no trial ended has searched nothing: it only confirmed, or was stopped at once.
-    """
-    begun = [datetime.fromisoformat(one["started"]) for one in sessions]
-    ended = [one.datetime_complete.astimezone() for one in trials if one.datetime_complete]
-    searched = sorted({bisect_right(begun, moment) - 1 for moment in ended} - {-1})
-    told = (sessions[number].get("workers") for number in searched)
-    return list(dict.fromkeys(workers for workers in told if workers))

@@ -18,9 +18,7 @@ from tuner.report.facts.counting import (
     counts,
     guesses_of,
     tries_of,
-    wall_seconds,
     work_of,
-    workers_of_search,
 )
 from tuner.report.facts.importances import importance_facts
 from tuner.report.facts.labels import diagnoses
@@ -28,6 +26,11 @@ from tuner.report.facts.limits import limits_facts
 from tuner.report.facts.mistaken import mistakes_facts
 from tuner.report.facts.origin import manifest, where
 from tuner.report.facts.outlook import outlook
+from tuner.report.facts.sessions import (
+    wall_seconds,
+    was_continued_after_its_end,
+    workers_of_search,
+)
 from tuner.report.facts.shuffled import placebo_facts
 from tuner.report.facts.steps import ablation_facts
 from tuner.study.arms import arms_of, candidates_of
@@ -75,6 +78,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
     trials = study.get_trials(deepcopy=False)
     sessions: list[dict[str, Any]] = attributes.get(SESSIONS, [])
     arms = arms_of(study)
+    workers = workers_of_search(sessions, trials)
     facts = {
         **_place(study, workplace),
         **_made_of(made, attributes, arms),
@@ -85,7 +89,9 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         "test_openings": attributes.get(OPENINGS, []),
         "wall_seconds": wall_seconds(sessions, trials),
         "manifest": manifest(made, sessions),
-        "search_workers": workers_of_search(sessions, trials),
+        "search_workers": workers,
+        "continued_after_its_end": len(workers) == 1
+        and was_continued_after_its_end(trials, workers[0]),
         "sessions": sessions,
     }
     plain: dict[str, Any] = _plain(facts)

@@ -161,6 +161,11 @@ def _on_looks(facts: Facts, pair: Facts) -> list[str]:
 
 def _on_seeds_alone(facts: Facts) -> str:
     """Say what an interval covers where there are no scores of single rows."""
+    if is_of_loop(facts) and _plan(facts):
+        return phrase(
+            "- The interval covers the luck of training alone. The loop gave no scores of single "
+            "rows."
+        )
     if is_of_loop(facts):
         return phrase(
             "- The interval is Welch's, over seeds. The loop gave no scores of single rows."

@@ -141,7 +141,7 @@ def _smallest(metric: Metric, found: Facts) -> str:
         names = listed([code(name) for name in dropped])
         others = (
             phrase(
-                "What the others brought is too little for these folds to tell: {names}.",
+                "What the others add to these is too little for these folds to tell: {names}.",
                 names=names,
             )
             if doubt

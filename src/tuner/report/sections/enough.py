@@ -182,6 +182,14 @@ def _time(facts: Facts) -> str:
         )
     parts.append(phrase("all trials together {time}", time=duration(wall["all_trials"])))
     told = {"times": in_a_row(parts), "sessions": count(wall["sessions"], "session")}
+    if later := wall.get("cut_off_after_search"):  # a report of before does not know
+        return phrase(
+            "- Time: {times}, in {sessions} (without what was cut off: {count} times the search, "
+            "{later} times what follows it)",
+            **told,
+            count=wall["sessions_without_time"],
+            later=later,
+        )
     if wall["sessions_without_time"]:
         return phrase(
             "- Time: {times}, in {sessions} ({count} of them interrupted, and not part of the "

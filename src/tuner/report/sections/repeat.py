@@ -6,8 +6,11 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import as_words
+from tuner.evidence.looks import Plan
+from tuner.evidence.race import ROUNDS
 from tuner.language import phrase
 from tuner.naming import option_words
+from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import assignments, code, count, in_a_row, shell
 from tuner.study.dashboard import dashboard_command
 
@@ -73,6 +76,26 @@ def _only_similar(facts: Facts) -> str:
             "run beside it have shown by then.",
             numbers=_several([str(number) for number in numbers]),
         )
+    if facts.get("continued_after_its_end"):
+        return phrase(
+            "This command makes a similar study, not the same one: this search had come to its end "
+            "and was continued, as with more `--trials`. What came then began when all before it "
+            "had ended, and a trial is drawn and pruned by what has ended by then."
+        )
+    if models := _planned_for_later_test(facts):
+        return phrase(
+            "This command makes a similar study, not the same one: the test rows had been tested "
+            "before, so {models} models per arm were planned for them. A new folder knows of no "
+            "earlier test; there, {usual} are planned.",
+            models=_several([str(count) for count in models]),
+            usual=_several([str(count) for count in Plan.of(1).models]),
+        )
+    if _was_raced_again(facts):
+        return phrase(
+            "This command makes a similar study, not the same one: the models that met the test "
+            "are those of an earlier run with another `--seeds` or `--budget`, and the race before "
+            "the test has been held again since."
+        )
     if facts["limits"] and facts["limits"]["limits"].get("latency_ms") is not None:
         return phrase(
             "This command makes a similar study, not the same one: the time for one row is "
@@ -89,6 +112,34 @@ def _only_similar(facts: Facts) -> str:
             "a configuration when it had begun, and a new one begins with it."
         )
     return ""
+
+
+def _planned_for_later_test(facts: Facts) -> Sequence[int]:
+    """Return the models of two looks that were planned knowing of an earlier test; empty: none."""
+    plan = (facts["confirmation"] or {}).get("plan")
+    if not plan or len(plan["models"]) == 1 or plan["models"] == list(Plan.of(1).models):
+        return ()
+    models: Sequence[int] = plan["models"]
+    return models
+
+
+def _asked_models(facts: Facts) -> int | None:
+    """Return the `--seeds` of a confirmation; None: two looks were planned."""
+    confirmation = facts["confirmation"]
+    plan = confirmation.get("plan")
+    if plan and not is_of_loop(facts):
+        return int(plan["models"][0]) if len(plan["models"]) == 1 else None
+    return int(confirmation["fewest"])  # a loop may be called more often than that
+
+
+def _was_raced_again(facts: Facts) -> bool:
+    """Whether the race had other rounds than a run has that plans the test that was made."""
+    confirmation = facts["confirmation"]
+    if not confirmation or not confirmation.get("plan"):
+        return False
+    asked = _asked_models(facts)
+    rounds: int = confirmation["fewest"]
+    return rounds != (ROUNDS if asked is None else asked)
 
 
 def _was_told_later(facts: Facts) -> bool:
@@ -128,8 +179,8 @@ def repeat_command(facts: Facts) -> str:
     confirmation = facts["confirmation"]
     if not confirmation:
         words += ["--seeds", "0"]
-    elif not (plan := confirmation.get("plan")) or len(plan["models"]) == 1:
-        words += ["--seeds", str(confirmation["fewest"])]
+    elif (asked := _asked_models(facts)) is not None:
+        words += ["--seeds", str(asked)]
     if workers := facts["manifest"]["workers"]:
         words += ["--workers", str(workers)]
     if facts.get("parent"):

@@ -43,8 +43,8 @@ NOTES = (
         "searched."
     ),
     said(
-        "- All models were trained on all development rows, with the same seeds, and met the test "
-        "rows in the same opening."
+        "- All models were trained on all development rows, and met the same test rows: the rivals "
+        "at the first look."
     ),
     said(
         "- *Gain over the best network*: above zero, the rival is better. Intervals cover new "
