@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 import optuna
 import pytest
-from sqlalchemy import NullPool, create_engine, inspect, text
+from sqlalchemy import NullPool, QueuePool, create_engine, inspect, text
 
 from tests.disks import leave
 from tuner.errors import StoreError, lacks_room
@@ -34,6 +35,18 @@ MAKER = (
     "storage = open_storage(sys.argv[1], create=True)\n"
     "optuna.create_study(study_name=sys.argv[2], storage=storage)\n"
 )
+
+
+def test_who_drops_a_study_leaves_no_connection_open(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/a.db", create=True)
+    study = optuna.create_study(study_name="here", storage=storage)
+    study.set_user_attr("kept", True)
+    engine = storage.engine
+    assert isinstance(engine.pool, QueuePool)
+    assert engine.pool.checkedin()
+    del study, storage
+    gc.collect()
+    assert not engine.pool.checkedin()
 
 
 @pytest.mark.slow
