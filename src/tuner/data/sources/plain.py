@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from itertools import islice
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from tuner.errors import DataError
 from tuner.language import said
@@ -23,6 +25,7 @@ SEPARATORS = {  # what is said of the file
 }
 csv.field_size_limit(2**31 - 1)  # a text in a cell may be longer than Python's 131,072 letters
 SAMPLE = 50  # rows that the separator is chosen by
+ABOVE_HEADERS = ("#", "sep=")  # how lines begin that are none: a comment, the separator for Excel
 LETTERS = 1_000_000  # at the beginning of a file, in which these rows are looked for
 PARQUET = b"PAR1"  # how such a file begins
 OTHERS = {  # how files begin that are neither
@@ -70,8 +73,13 @@ def header_of(path: Path) -> list[str] | None:
     if len(content) == most:
         content = content[: content.rfind(b"\n") + 1]  # no letter is cut in two
     text, _ = decoded(path, content)
-    header = first_row(text, separator_of(text))
-    return [name.strip() or f"column {place}" for place, name in enumerate(header, start=1)]
+    header = header_in(path, text, separator_of(text))
+    return [name_of(name) or f"column {place}" for place, name in enumerate(header, start=1)]
+
+
+def name_of(header: str) -> str:
+    """Return the name of a column, by its cell in the header: an umlaut is one character."""
+    return normalize("NFC", header.strip())
 
 
 def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
@@ -99,10 +107,22 @@ def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
             return content.decode("latin-1"), [note]
 
 
-def first_row(text: str, separator: str) -> list[str]:
-    """Return the cells of the first row that has any; lines may end as on any system."""
+def header_in(path: Path, text: str, separator: str) -> list[str]:
+    """Return the cells of the first row that has any; lines may end as on any system.
+
+    Raises:
+        DataError: it is a comment, or Excel's line of the separator, above the header.
+    """
     lines = csv.reader(text.splitlines(keepends=True), delimiter=separator)
-    return next(filter(None, lines), [])
+    rows = [*islice(filter(None, lines), SAMPLE)]
+    first = rows[0] if rows else []
+    others = [row for row in rows if not row[0].startswith(ABOVE_HEADERS)]
+    if others and others[0] is not first and len(others[0]) != len(first):
+        raise DataError(
+            f"{path} begins with {separator.join(first)[:40]!r}, and the header has to be the "
+            "first line; remove the lines above it"
+        )
+    return first
 
 
 def separator_of(text: str) -> str:
