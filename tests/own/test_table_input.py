@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from typing import TYPE_CHECKING, Any, Literal
 from unicodedata import normalize
@@ -380,6 +381,12 @@ def test_a_target_may_be_named_in_either_way(form: Form, typed: Form, tmp_path: 
     named = {"data": str(path), "target": normalize(typed, "Gr\u00f6\u00dfe"), "task": "regression"}
     check(named, Folders())
     assert case_of(named).dataset(Folders()).table is not None
+
+
+def test_a_pipe_cannot_be_learnt_from(tmp_path: Path) -> None:
+    os.mkfifo(path := tmp_path / "pipe")
+    with pytest.raises(DataError, match=r"pipe is a pipe, which can be read once; .* to a file"):
+        check({"data": str(path), "target": "price"}, Folders())
 
 
 def test_a_table_that_does_not_fit_into_memory_is_named(

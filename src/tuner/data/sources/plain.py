@@ -64,8 +64,13 @@ def header_of(path: Path) -> list[str] | None:
     """Return the names of a table's columns; None: that takes more than the beginning of the file.
 
     Raises:
-        DataError: as `content_of` and `decoded` raise it.
+        DataError: as `content_of` and `decoded` raise it; or it is a pipe.
     """
+    if path.is_fifo() or path.is_char_device():
+        raise DataError(
+            f"{path} is a pipe, which can be read once; a table to learn from is read again, so "
+            "write it to a file and name that"
+        )
     most = 4 * LETTERS  # a letter of UTF-8 has four bytes at most
     content = content_of(path, most)
     if content.startswith((PARQUET, BOM_UTF16_LE, BOM_UTF16_BE)):
