@@ -383,6 +383,12 @@ def test_a_target_may_be_named_in_either_way(form: Form, typed: Form, tmp_path: 
     assert case_of(named).dataset(Folders()).table is not None
 
 
+@pytest.mark.parametrize("address", ["https://example.org/a.csv", "s3://bucket/a.csv"])
+def test_an_address_is_no_file(address: str) -> None:
+    with pytest.raises(DataError, match="is an address; download the file, and name it"):
+        check({"data": address, "target": "price"}, Folders())
+
+
 def test_a_pipe_cannot_be_learnt_from(tmp_path: Path) -> None:
     os.mkfifo(path := tmp_path / "pipe")
     with pytest.raises(DataError, match=r"pipe is a pipe, which can be read once; .* to a file"):

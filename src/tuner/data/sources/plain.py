@@ -6,6 +6,7 @@ A header alone is read in a moment, so a mistyped name of a column is refused be
 from __future__ import annotations
 
 import csv
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ csv.field_size_limit(2**31 - 1)  # a text in a cell may be longer than Python's 
 SAMPLE = 50  # rows that the separator is chosen by
 ABOVE_HEADERS = ("#", "sep=")  # how lines begin that are none: a comment, the separator for Excel
 LETTERS = 1_000_000  # at the beginning of a file, in which these rows are looked for
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")  # of the web or a store, as a path has it
 PARQUET = b"PAR1"  # how such a file begins
 OTHERS = {  # how files begin that are neither
     b"PK\x03\x04": "a zip or Excel file (.xlsx)",
@@ -53,6 +55,8 @@ def content_of(path: Path, most: int = -1) -> bytes:
         with path.open("rb") as file:
             content = file.read(most)
     except OSError as error:
+        if ADDRESS.match(path.as_posix()):
+            raise DataError(f"{path} is an address; download the file, and name it") from error
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     for start, what in OTHERS.items():
         if content.startswith(start):
