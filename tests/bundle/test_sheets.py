@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -173,6 +174,43 @@ def test_a_date_of_parquet_is_what_it_is(form: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        (category("007", "100"), [100, 100, None]),
+        (category("3", "A3"), [3.0, 4.0, None]),
+        (category("2.0", "x"), [2.0, 7.5, NAN]),
+        (category("2.50", "x"), [Decimal("7.50"), Decimal("8.50"), None]),
+        (category("True", "unclear"), [True, False, None]),
+        (Column(name="kind", kind="yes or no", why="", values=("no", "yes")), [True, False, None]),
+    ],
+)
+def test_a_number_or_truth_of_parquet_among_texts_is_that_of_a_frame(
+    column: Column, cells: list[object], tmp_path: Path
+) -> None:
+    pq.write_table(pa.table({column.name: cells, "n": [1, 2, 3]}), path := tmp_path / "new.parquet")
+    ((_, features),) = Sheets(path, a_table(column), ()).parts(100)
+    np.testing.assert_array_equal(features.numpy(), of_frame(column, *cells))
+
+
+@pytest.mark.parametrize("cells", [[100, 7], [100.0, 7.0]])
+def test_a_number_of_parquet_that_may_be_a_code_is_refused(
+    cells: list[object], tmp_path: Path
+) -> None:
+    pq.write_table(pa.table({"code": cells, "n": [1, 2]}), path := tmp_path / "new.parquet")
+    sheets = Sheets(path, a_table(replace(category("007", "100"), name="code")), ())
+    with pytest.raises(DataError, match=r"new.parquet: row 2 of column 'code' is '7.*write the"):
+        list(sheets.parts(100))
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.binary()])
+def test_text_of_parquet_is_text_however_it_is_kept(kind: pa.DataType, tmp_path: Path) -> None:
+    cells = {"sold": pa.array([b"05.01.2024"]).cast(kind), "size": pa.array([b"1,5"]).cast(kind)}
+    pq.write_table(pa.table(cells), path := tmp_path / "new.parquet")
+    ((_, features),) = Sheets(path, a_table(number(form=","), sold("dmy")), ()).parts(100)
+    assert features.tolist() == [[1.5, 19727, 1, 5, 4, 0]]
+
+
+@pytest.mark.parametrize(
     ("cells", "values"),
     [
         (["1.248", "12.5", "7"], [1.248, 12.5, 7]),  # as pandas writes what it has read
@@ -328,6 +366,22 @@ def test_a_model_says_of_a_frame_what_the_command_says_of_its_file(
     frame["plan"] = [int(str(cell)) for cell in frame["plan"]]
     with pytest.raises(DataError, match=r"column 'plan' is '[0-3]' of type int, .* str}"):
         model.predict(Frame(frame))
+
+
+def test_what_is_added_has_another_name_where_the_model_has_that_column(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    rows = [["" if cell == "NA" else cell for cell in row] for row in houses(seed=1)]
+    plain = predict_tables(bundle, [write(tmp_path / "new.csv", rows)], as_json=False)
+    table = bundle.interface.table
+    assert table is not None
+    named = [replace(one, name=one.name.replace("size", "prediction")) for one in table.columns]
+    interface = replace(bundle.interface, table=replace(table, columns=tuple(named)))
+    rows[0][rows[0].index("size")] = "prediction"
+    path = write(tmp_path / "new.csv", rows)
+    found = predict_tables(replace(bundle, interface=interface), [path], as_json=False)
+    assert found.splitlines()[0] == ",".join([*rows[0], "tuner prediction"])
+    assert found.splitlines()[1:] == plain.splitlines()[1:]
 
 
 def test_pandas_gives_what_the_command_gives(bundle: Bundle, tmp_path: Path) -> None:

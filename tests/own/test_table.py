@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -186,6 +187,51 @@ def test_rare_values_of_a_category_have_no_code_and_a_category_of_them_is_left_o
     assert found["plan"].why == "no value occurs in 3 rows that are trained on"
 
 
+def test_of_many_values_only_the_most_frequent_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuner.own.table.columns.MOST_VALUES", 4)
+    towns = [f"town {n % 8}" for n in range(200)]
+    towns[:8] = ["town 5"] * 8
+    path = write(tmp_path / "table.csv", with_column(houses(200), "town", towns))
+    town = columns_of(loaded(path))["town"]
+    assert (len(town.values), town.values[0]) == (4, "town 5")
+    assert town.why == "text, 8 values, of which the 4 most frequent are told apart"
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        (["1.5", "abc", *map(str, range(58))], "; without 'abc' all would be numbers"),
+        (["1,5", *"abcd", *(f"{n},25" for n in range(55))], "; without 'a', 'b', 'c', ... all"),
+        (["soon", *(f"2024-03-{n % 30 + 1:02}" for n in range(59))], "; without 'soon' all"),
+        (["2024-02-30", *(f"2024-03-{n % 30 + 1}" for n in range(59))], "; without '2024-02-30'"),
+        (["13A", *(str(n) for n in range(30)), *(str(n) for n in range(29))], "; without '13A'"),
+    ],
+)
+def test_the_few_cells_that_keep_a_column_from_being_more_are_said(
+    cells: list[str], why: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "table.csv", with_column(houses(), "plan", cells), ";")
+    column = columns_of(loaded(path))["plan"]
+    assert column.kind in {"category", "left out"}
+    assert why in column.why
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"{n:03}" for n in range(58)] + ["x", "y"],  # codes
+        [f"{n} kg" for n in range(60)],
+        ["a", *(str(n % 5) for n in range(59))],  # few numbers
+        [f"{n}" if n % 5 else f"v{n}" for n in range(60)],  # many words
+    ],
+)
+def test_of_other_columns_nothing_is_said(cells: list[str], tmp_path: Path) -> None:
+    path = write(tmp_path / "table.csv", with_column(houses(), "plan", cells))
+    assert "without" not in columns_of(loaded(path))["plan"].why
+
+
 def test_the_same_rows_are_held_back_each_time_and_as_many_of_each_class(path: Path) -> None:
     first, again = loaded(path, "dear"), loaded(path, "dear")
     assert first.fingerprint == again.fingerprint
@@ -208,6 +254,43 @@ def test_groups_stay_on_one_side(tmp_path: Path) -> None:
     assert groups is not None
     assert len(groups.unique()) == held
     assert not set(groups.tolist()) & set(data.development.groups.tolist())
+
+
+@pytest.mark.parametrize("target", ["price", "dear"])
+def test_a_fifth_of_the_rows_is_held_back_where_groups_are_of_different_sizes(
+    target: str, tmp_path: Path
+) -> None:
+    owners = [f"owner {n % 60}" if n < 120 else "a town" for n in range(200)]
+    path = write(tmp_path / "table.csv", with_column(houses(200), "owner", owners))
+    data = loaded(path, target, group="owner")
+    assert 20 <= data.test.rows <= 60
+    assert "closer" not in data.source
+    owners = [f"owner {n}" if n < 30 else "a town" for n in range(200)]
+    path = write(tmp_path / "table.csv", with_column(houses(200), "owner", owners))
+    data = loaded(path, target, group="owner")
+    assert 0 < data.test.rows < 20
+    assert "; no draw of groups comes closer to a fifth of the rows" in data.source
+
+
+def test_a_class_of_one_group_is_trained_on(tmp_path: Path) -> None:
+    """Whichever group it is, though one of them is drawn for the test first."""
+    for own in range(10):
+        rows = with_column(houses(200), "owner", [f"owner {n % 10}" for n in range(200)])
+        kinds = ["rare" if n % 10 == own else "ab"[n % 3 == 0] for n in range(200)]
+        data = loaded(
+            write(tmp_path / "t.csv", with_column(rows, "dear", kinds)), "dear", group="owner"
+        )
+        assert (data.development.targets == data.classes.index("rare")).sum() == 20
+
+
+def test_groups_that_differ_in_case_alone_are_pointed_at(tmp_path: Path) -> None:
+    owners = [f"{'Owner' if n == 7 else 'owner'} {n % 23}" for n in range(200)]
+    path = write(tmp_path / "table.csv", with_column(houses(200), "owner", owners))
+    data = loaded(path, group="owner")
+    assert data.table is not None
+    (note,) = data.table.notes
+    assert note.startswith("Two groups, 'Owner 7' and 'owner 7', differ in case or spaces alone.")
+    assert "of 24 groups" in data.source
 
 
 @pytest.mark.parametrize("mark", ["", "NA", "nan", "-"])
@@ -252,6 +335,18 @@ def test_seconds_and_time_zones_order_the_rows(tmp_path: Path) -> None:
     west = pa.array(["2024-03-01 23:30-0130", "2024-03-01T23:30:15.5Z"])
     there = [19783 + 25 / 24, 19783 + 23.5 / 24 + 15.5 / 86400]
     assert as_moments(column, west).tolist() == pytest.approx(there, abs=1e-9)
+
+
+def test_a_moment_in_two_time_zones_is_one() -> None:
+    times = [(hour, minute) for hour in range(24) for minute in (0, 7, 59)]
+    here = [datetime(2024, 5, 17, hour, minute, 11, tzinfo=UTC) for hour, minute in times]
+    column = decide("t", pa.array([one.isoformat() for one in here]), commas=False)
+    moments = as_moments(column, pa.array([one.isoformat() for one in here])).tolist()
+    for hours in range(-12, 15):
+        there = [one.astimezone(timezone(timedelta(hours=hours))).isoformat() for one in here]
+        assert as_moments(column, pa.array(there)).tolist() == moments
+    ticks = pa.array([f"2024-05-17 12:00:00.{number:06}" for number in range(100)])
+    assert (np.diff(as_moments(column, ticks)) > 0).all()
 
 
 def test_time_whose_day_and_month_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:

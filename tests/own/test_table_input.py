@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from unicodedata import normalize
 
 import pytest
 import torch
 
 from tests.own.tables import houses, loaded, with_column, without, write
+from tuner.data.sources.folders import Folders
 from tuner.errors import DataError, TunerError
+from tuner.own.table.door import case_of, check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    Form = Literal["NFC", "NFD"]
 
 ROWS = houses()
 COUNT = len(ROWS) - 1
@@ -132,6 +137,58 @@ WRONG: dict[str, tuple[Any, dict[str, str], str]] = {
     ),
     "a number too large": (
         text(in_column(9, "1e999", "size")),
+        {},
+        "row 9 of column 'size' is '1e999', which is too large",
+    ),
+    "comments before the header": (
+        "# made by a program\n# in May\n" + text(),
+        {},
+        "begins with '# made by a program', and the header has to be the first line; remove",
+    ),
+    "the separator for Excel": (
+        "sep=;\n" + text(separator=";"),
+        {},
+        "begins with 'sep=;', and the header has to be the first line",
+    ),
+    "a comment after the rows": (
+        text() + "# end\n",
+        {},
+        "the header has 8 cells, and row 61 has 1. Give each row as many cells",
+    ),
+    "a comment before a header of the same length": (
+        "#,x,y\n# in May\n",
+        {"target": "y"},
+        "the header has 3 cells, and row 1 has 1. Give",
+    ),
+    "a word among numbers to predict": (
+        text(in_column(5, "unknown")),
+        {},
+        "an id or free text has; a class needs several rows; without 'unknown' all would be num",
+    ),
+    "a word among few numbers to predict": (
+        text(with_column(ROWS, "price", ["?", "old", *[n // 2 + n / 100 for n in range(58)]])),
+        {},
+        r"as an id or free text has; .*; without 'old' all would be numbers: correct these cells",
+    ),
+    "a word among times": (
+        text(in_column(5, "soon", "built")),
+        {"time": "built"},
+        "neither a date nor a number .each value occurs once, .*; without 'soon' all would be da",
+    ),
+    "more classes than test rows": (
+        text(with_column(ROWS, "dear", [f"class {n // 2}" for n in range(COUNT)])),
+        {"target": "dear"},
+        "there are 30 classes, and a fifth of 60 rows is 12, so not each class can be tested; add",
+    ),
+    "a class of the latest rows": (
+        text(with_column(ROWS, "dear", ["old"] * 30 + ["new"] * 25 + ["newest"] * 5)),
+        {"target": "dear", "time": "built"},
+        r"all rows of class 'newest' are test rows \(the 12 latest\), so there are none to learn",
+    ),
+    "a number too large after a row without a target": (
+        text([*in_column(9, "1e999", "size")[:1], *in_column(9, "1e999", "size")[1:]]).replace(
+            ROWS[1][6], "", 1
+        ),
         {},
         "row 9 of column 'size' is '1e999', which is too large",
     ),
@@ -314,6 +371,48 @@ def test_an_umlaut_may_be_written_as_one_character_or_two(tmp_path: Path) -> Non
     )
     assert rows != split
     assert one.fingerprint == two.fingerprint
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+def test_a_target_may_be_named_in_either_way(form: Form, typed: Form, tmp_path: Path) -> None:
+    rows = [[normalize(form, "Gr\u00f6\u00dfe"), *row[1:]] for row in ROWS[:1]] + ROWS[1:]
+    path = write(tmp_path / "table.csv", with_column(rows, "id", numbered("123")))
+    named = {"data": str(path), "target": normalize(typed, "Gr\u00f6\u00dfe"), "task": "regression"}
+    check(named, Folders())
+    assert case_of(named).dataset(Folders()).table is not None
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a.csv", "s3://bucket/a.csv"])
+def test_an_address_is_no_file(address: str) -> None:
+    with pytest.raises(DataError, match="is an address; download the file, and name it"):
+        check({"data": address, "target": "price"}, Folders())
+
+
+def test_a_pipe_cannot_be_learnt_from(tmp_path: Path) -> None:
+    os.mkfifo(path := tmp_path / "pipe")
+    with pytest.raises(DataError, match=r"pipe is a pipe, which can be read once; .* to a file"):
+        check({"data": str(path), "target": "price"}, Folders())
+
+
+def test_a_table_that_does_not_fit_into_memory_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("tuner.own.table.data.features_of", fail)
+    path = write(tmp_path / "table.csv", ROWS)
+    with pytest.raises(DataError, match=r"table.csv \(0 MiB\) does not fit into memory, .*"):
+        loaded(path)
+
+
+@pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("Yes", "no"), ("y", "N"), ("on", "OFF")])
+def test_yes_is_the_last_class_however_it_is_written(yes: str, no: str, tmp_path: Path) -> None:
+    """Scikit-learn's scores of one class, such as f1, are those of the last."""
+    answers = [yes if number % 3 else no for number in range(COUNT)]
+    data = loaded(write(tmp_path / "table.csv", with_column(ROWS, "dear", answers)), target="dear")
+    assert data.classes == (no, yes)
 
 
 def test_an_id_can_be_a_target_if_that_is_asked_for(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from tuner.commands.study import main
 from tuner.commands.verify import main as verify
 from tuner.data.splits import TimeFolds, folds
 from tuner.depot.contract import MANIFEST
-from tuner.errors import BundleError, DataError, UsageError
+from tuner.errors import BundleError, DataError, StudyError, UsageError
 from tuner.evidence.predictions import TARGETS
 from tuner.evidence.rivals import train_rivals
 from tuner.study.reopening import config_of
@@ -115,6 +115,16 @@ def test_what_the_columns_are_is_said_before_anything_trains(made: tuple[Path, s
     said = made[1]
     assert said.index("codes with leading zeros") < said.index("[1/2] trial 0 (baseline)")
     assert "Target: dear, 2 classes." in said
+    assert "Each FILE is a CSV or Parquet file with the columns of the one that was st" in said
+
+
+def test_who_gave_a_table_has_no_case_to_fix(tmp_path: Path) -> None:
+    rows = with_column(houses(), "dear", ["dear"] * 2 + ["cheap"] * 58)
+    path = write(tmp_path / "houses.csv", rows)
+    config = brief(to_door("table", {"data": str(path), "target": "dear"}), tmp_path)
+    config = replace(config, case=config.case.scored_by("roc_auc"), metric="roc_auc")
+    with pytest.raises(StudyError, match=r"roc_auc is not defined .* Fix the data or the options"):
+        search(f"sqlite:///{tmp_path / DATABASE}", config, 2)
 
 
 @pytest.mark.parametrize("study", ["classes", pytest.param("numbers", marks=pytest.mark.slow)])

@@ -48,7 +48,20 @@ PICTURES = (WATERFALL, IMPORTANCE, HISTORY, CURVES, CONFUSION, MISTAKES)
 STUDIES = Path(__file__).parents[2] / "studies"
 # Names are the same in every language: of programs, of methods, of hardware, of values.
 NAMES = {
-    *("tuner", "Optuna", "PyTorch", "Ray", "CUDA", "cuDNN", "GPU", "CSV", "FILE", "SHA", "GiB"),
+    *(
+        "tuner",
+        "Optuna",
+        "PyTorch",
+        "Ray",
+        "CUDA",
+        "cuDNN",
+        "GPU",
+        "CSV",
+        "Parquet",
+        "FILE",
+        "SHA",
+        "GiB",
+    ),
     *("fANOVA", "Welch", "bootstrap", "RealMLP", "BayesianSampler", "TPESampler"),
     *("TaperingPruner", "PercentilePruner", "n_startup_trials", "multivariate", "NA"),
     *(

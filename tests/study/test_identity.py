@@ -15,7 +15,7 @@ from tests.sampling import one_in
 from tuner.errors import StudyError
 from tuner.search.pruner import TaperingPruner, pruner_named
 from tuner.study.design import KEPT, SQUARE, Design
-from tuner.study.identity import changes
+from tuner.study.identity import changes, refuse_another_case
 from tuner.study.opening import open_study
 from tuner.study.samplers import GAUSSIAN, SAMPLERS
 from tuner.study.schema import CHANGES, CONCLUSIONS, CONFIRMATION, EVIDENCE, FACTS
@@ -119,6 +119,24 @@ def test_a_module_beside_the_case_is_part_of_it(url: str, tmp_path: Path) -> Non
     deeper.write_text("from tuner import build_mlp\n\n\ndef make(h, s): return build_mlp(h, s)\n")
     with pytest.raises(StudyError, match="code of its case has changed in deeper\\."):
         open_as_command(url, "study", edited(tmp_path, text=text))
+
+
+@pytest.mark.parametrize(
+    ("reference", "to_do"),
+    [
+        ("mine.py", "Name the version that made it with --case, or"),
+        ("table --data houses.csv --target price", "Use the version of tuner that made it, or"),
+    ],
+)
+def test_who_has_a_file_of_a_case_is_asked_for_it(
+    config: StudyConfig, url: str, reference: str, to_do: str
+) -> None:
+    study, opened = open_as_command(url, "study", config)
+    stored = {**study.user_attrs[FACTS], "reference": reference}
+    changed = replace(opened.source, main="0" * 16)
+    with pytest.raises(StudyError, match=f"code of its case has changed in .*py. {to_do} continue"):
+        refuse_another_case("study", stored, opened.case, changed)
+    refuse_another_case("study", stored, opened.case, opened.source)
 
 
 @pytest.mark.parametrize("what", ["sampler", "pruner"])

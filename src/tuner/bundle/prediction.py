@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tuner.bundle.bundle import Bundle
 
 ADDED, PROBABILITY = "prediction", "probability"
+OURS = "tuner"  # before them, where the model has a column of that name
 BETWEEN = "|"  # labels
 ROWS = 5000  # that are in memory at a time, about
 
@@ -148,14 +149,14 @@ def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
     """Predict the rows of CSV files, and return them with the prediction added.
 
     A column `prediction` is added, and for classes a column `probability`, that of the predicted
-    class; JSON has the probabilities of all classes. Several files have to have the same header;
-    their rows come out under one.
+    class; each is called `tuner prediction` and so on where the model's own table has a column of
+    that name. JSON has the probabilities of all classes. Several files have to have the same
+    header; their rows come out under one.
 
     Raises:
         UsageError: a file is not such a table; file, line and column are named.
     """
-    one_class = bundle.interface.classes and not bundle.interface.several
-    added = (ADDED, PROBABILITY) if one_class else (ADDED,)
+    added = _added(bundle)
     tables = [_opened(bundle, path, added) for path in paths]
     header = tables[0].header
     for table in tables:
@@ -178,6 +179,19 @@ def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
                 else:
                     writer.writerow([*row, *prediction.cells()])
     return _json(facts) if as_json else written.getvalue()
+
+
+def _added(bundle: Bundle) -> tuple[str, ...]:
+    """Return the names of the columns that are added, which no column of the model has."""
+    interface = bundle.interface
+    one_class = interface.classes and not interface.several
+    needed = set(interface.columns)
+    if interface.table is not None:
+        needed = {column.name for column in interface.table.columns}
+    return tuple(
+        f"{OURS} {name}" if name in needed else name
+        for name in ((ADDED, PROBABILITY) if one_class else (ADDED,))
+    )
 
 
 def _opened(bundle: Bundle, path: Path, added: tuple[str, ...]) -> Table | Sheets:

@@ -25,7 +25,8 @@ def parser() -> argparse.ArgumentParser:
         "with the model's columns (UTF-8, commas between cells, decimal points); for a model of "
         "`tuner study table`, CSV or Parquet files like the one it was trained on. The same rows "
         "are written as CSV, with a column 'prediction' added, and for classes a column "
-        "'probability', that of the predicted class. --json has the probabilities of all classes.",
+        "'probability', that of the predicted class ('tuner prediction' where the model has a "
+        "column of that name). --json has the probabilities of all classes.",
     )
     made.add_argument(
         "bundle",

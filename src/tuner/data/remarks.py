@@ -172,21 +172,21 @@ class Findings:
                 yield nsaid(
                     "There are fewer development rows of class {names} than folds ({smallest} for "
                     "{folds}), so some folds are validated without it and some trained without. "
-                    "Add rows, or use fewer folds.",
+                    "Add rows, or leave such classes out.",
                     "There are fewer development rows of classes {names} than folds ({smallest} "
                     "for {folds}), so some folds are validated without them and some trained "
-                    "without. Add rows, or use fewer folds.",
+                    "without. Add rows, or leave such classes out.",
                     len(few),
                     **parts,
                 )
             else:
                 yield nsaid(
                     "There are fewer development rows of class {names} than folds ({smallest} for "
-                    "{folds}), so some folds are validated without it. Add rows, or use fewer "
-                    "folds.",
+                    "{folds}), so some folds are validated without it. Add rows, or leave such "
+                    "classes out.",
                     "There are fewer development rows of classes {names} than folds ({smallest} "
-                    "for {folds}), so some folds are validated without them. Add rows, or use "
-                    "fewer folds.",
+                    "for {folds}), so some folds are validated without them. Add rows, or leave "
+                    "such classes out.",
                     len(few),
                     **parts,
                 )

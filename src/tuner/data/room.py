@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,12 +13,29 @@ import torch
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from torch import Tensor
 
 SHARE_OF_MEMORY = 0.25
 AT_A_TIME = 1000  # rows that are looked at or copied together
+
+
+@contextmanager
+def read_whole(path: Path) -> Iterator[None]:
+    """Say that a file does not fit into memory, where that is what happens inside.
+
+    Raises:
+        DataError: it does not.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise DataError(
+            f"{path} ({path.stat().st_size / 2**20:,.0f} MiB) does not fit into memory, where it "
+            "is read whole; leave out rows or columns, or use a machine with more memory"
+        ) from error
 
 
 def room_for(

@@ -8,7 +8,7 @@ from unicodedata import normalize
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
 
 def one_spelling(counts: Mapping[str, int], meaning: Callable[[str], Hashable]) -> dict[str, str]:
@@ -35,6 +35,16 @@ def check_words(target: str, counts: Mapping[str, int]) -> None:
                 f"target {target!r} has the classes {other!r} and {text!r}, which differ in case "
                 "or spaces alone; write them alike"
             )
+
+
+def alike(texts: Iterable[str]) -> tuple[str, str] | None:
+    """Return two of different texts that differ in case or spaces alone; None: no two do."""
+    known: dict[str, str] = {}
+    for text in texts:
+        other = known.setdefault(_folded(text), text)
+        if other != text:
+            return other, text
+    return None
 
 
 def _folded(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
+from tuner.case.reference import door_of
 from tuner.engines.job import Failed, Finished
 from tuner.errors import CaseError
 from tuner.search.bayesian import QUEUED
@@ -69,6 +70,8 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         sampler: Callable[[int, int, Mapping[str, Any]], BaseSampler] | None = None,
     ) -> None:
         super().__init__(mirror, engine, config.order, observer)
+        if door_of(config.reference):  # who gave a table or pictures has no file to fix
+            self.what = "the data or the options"
         self.config, self.engine = config, engine
         self._samplers, self._given = Samplers(config.sampler), sampler
         self._models = LimitedModels(self.study, config)

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.reference import is_file
 from tuner.case.source import Source
 from tuner.errors import StudyError
 from tuner.study.change import Change, plain, typed
@@ -148,10 +149,13 @@ def refuse_another_case(name: str, stored: Mapping[str, Any], case: Case, source
         StudyError: it has. A study of an older tuner, which did not record its case, is not held.
     """
     if found := list(changes_of_case(stored, case, source)):
+        before = "Name the version that made it with --case"
+        if not is_file(stored["reference"]):
+            before = "Use the version of tuner that made it"
         raise StudyError(
             f"study {name!r} was made with another version of its case: "
-            f"{'; '.join(change.said for change in found)}. Name the version that made it with "
-            f"--case, or continue the study with the new one: `tuner study` with {ACCEPT}"
+            f"{'; '.join(change.said for change in found)}. {before}, or continue the study with "
+            f"the new one: `tuner study` with {ACCEPT}"
         )
 
 

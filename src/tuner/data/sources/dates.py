@@ -29,6 +29,7 @@ DATES = {  # in the order in which they are tried
     "dmy": f"^{DAY}[-/.]{MONTH}[-/.]{YEAR}{TIME}",
     "mdy": f"^{MONTH}[-/]{DAY}[-/]{YEAR}{TIME}",
 }
+MICROSECONDS = 24 * 3600 * 1e6  # of a day
 NAMES_OF_PARTS = {"y": said("year"), "m": said("month"), "d": said("day")}
 
 
@@ -62,11 +63,16 @@ def are_unclear_dates(cells: Any) -> bool:
     return len(forms) > 1 and _in_order(forms, cells) is None
 
 
+def are_dates(values: Any, form: str) -> NDArray[np.bool_]:
+    """Return which cells are dates in this form, a key of `DATES`: (N,)."""
+    return ~np.isnan(_days(values, form))
+
+
 def _forms_of_dates(values: Any) -> list[str]:
     return [
         form
         for form, pattern in DATES.items()
-        if all_match(values, pattern) and not np.isnan(_days(values, form)).any()
+        if all_match(values, pattern) and are_dates(values, form).all()
     ]
 
 
@@ -114,7 +120,7 @@ def as_moments(column: Column, cells: Any) -> NDArray[np.float64]:
     """Return when dates were, (N,), in days since 1970, UTC; nan where one is missing.
 
     Seconds and the offset from UTC count, which parts of dates leave out. A date without an offset
-    is taken as UTC.
+    is taken as UTC. They are whole microseconds: one moment in two time zones is the same number.
 
     Raises:
         ValueError: a cell is something else; its place is the second argument of the error.
@@ -129,7 +135,8 @@ def as_moments(column: Column, cells: Any) -> NDArray[np.float64]:
     ahead = part("ahead") + part("minutes") / 60
     signs = pc.fill_null(pc.struct_field(found, "sign"), "").to_numpy(zero_copy_only=False)
     hours = part("second") / 3600 - np.where(signs == "-", -ahead, ahead)
-    return as_part(column, cells, "days") + hours / 24
+    moments = as_part(column, cells, "days") + hours / 24
+    return np.asarray(np.round(moments * MICROSECONDS) / MICROSECONDS)
 
 
 def _days(cells: Any, form: str) -> NDArray[np.float64]:

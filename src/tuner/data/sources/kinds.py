@@ -255,11 +255,14 @@ def as_codes(column: Column, cells: Any) -> NDArray[np.float64]:
     return codes
 
 
-def features_of(table: Table, cells_of: Callable[[str], Any]) -> NDArray[np.float64]:
+def features_of(
+    table: Table, cells_of: Callable[[str], Any], rows: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
     """Return the features of rows (N, F) by the columns of a table.
 
     Args:
         cells_of: the cells of a column by its name, without spaces around.
+        rows: their numbers in the file from 0 on; None: these are all.
 
     Raises:
         DataError: a cell does not fit its column; row and column are named.
@@ -278,8 +281,9 @@ def features_of(table: Table, cells_of: Callable[[str], Any]) -> NDArray[np.floa
             wrong = f"does not fit the column ({column.why})"
             if is_too_large(cell):
                 wrong = "is too large for a number"
+            row = place if rows is None else rows[place]
             raise DataError(
-                f"row {place + 1} of column {column.name!r} is {cell!r}, which {wrong}; correct "
+                f"row {row + 1} of column {column.name!r} is {cell!r}, which {wrong}; correct "
                 "it, or leave the cell empty"
             ) from error
     found += [as_codes(column, cells_of(column.name)) for column in table.categories]

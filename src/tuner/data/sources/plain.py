@@ -6,8 +6,11 @@ A header alone is read in a moment, so a mistyped name of a column is refused be
 from __future__ import annotations
 
 import csv
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from itertools import islice
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from tuner.errors import DataError
 from tuner.language import said
@@ -23,7 +26,9 @@ SEPARATORS = {  # what is said of the file
 }
 csv.field_size_limit(2**31 - 1)  # a text in a cell may be longer than Python's 131,072 letters
 SAMPLE = 50  # rows that the separator is chosen by
+ABOVE_HEADERS = ("#", "sep=")  # how lines begin that are none: a comment, the separator for Excel
 LETTERS = 1_000_000  # at the beginning of a file, in which these rows are looked for
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")  # of the web or a store, as a path has it
 PARQUET = b"PAR1"  # how such a file begins
 OTHERS = {  # how files begin that are neither
     b"PK\x03\x04": "a zip or Excel file (.xlsx)",
@@ -50,6 +55,8 @@ def content_of(path: Path, most: int = -1) -> bytes:
         with path.open("rb") as file:
             content = file.read(most)
     except OSError as error:
+        if ADDRESS.match(path.as_posix()):
+            raise DataError(f"{path} is an address; download the file, and name it") from error
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     for start, what in OTHERS.items():
         if content.startswith(start):
@@ -61,8 +68,13 @@ def header_of(path: Path) -> list[str] | None:
     """Return the names of a table's columns; None: that takes more than the beginning of the file.
 
     Raises:
-        DataError: as `content_of` and `decoded` raise it.
+        DataError: as `content_of` and `decoded` raise it; or it is a pipe.
     """
+    if path.is_fifo() or path.is_char_device():
+        raise DataError(
+            f"{path} is a pipe, which can be read once; a table to learn from is read again, so "
+            "write it to a file and name that"
+        )
     most = 4 * LETTERS  # a letter of UTF-8 has four bytes at most
     content = content_of(path, most)
     if content.startswith((PARQUET, BOM_UTF16_LE, BOM_UTF16_BE)):
@@ -70,8 +82,13 @@ def header_of(path: Path) -> list[str] | None:
     if len(content) == most:
         content = content[: content.rfind(b"\n") + 1]  # no letter is cut in two
     text, _ = decoded(path, content)
-    header = first_row(text, separator_of(text))
-    return [name.strip() or f"column {place}" for place, name in enumerate(header, start=1)]
+    header = header_in(path, text, separator_of(text))
+    return [name_of(name) or f"column {place}" for place, name in enumerate(header, start=1)]
+
+
+def name_of(header: str) -> str:
+    """Return the name of a column, by its cell in the header: an umlaut is one character."""
+    return normalize("NFC", header.strip())
 
 
 def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
@@ -99,10 +116,22 @@ def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
             return content.decode("latin-1"), [note]
 
 
-def first_row(text: str, separator: str) -> list[str]:
-    """Return the cells of the first row that has any; lines may end as on any system."""
+def header_in(path: Path, text: str, separator: str) -> list[str]:
+    """Return the cells of the first row that has any; lines may end as on any system.
+
+    Raises:
+        DataError: it is a comment, or Excel's line of the separator, above the header.
+    """
     lines = csv.reader(text.splitlines(keepends=True), delimiter=separator)
-    return next(filter(None, lines), [])
+    rows = [*islice(filter(None, lines), SAMPLE)]
+    first = rows[0] if rows else []
+    others = [row for row in rows if not row[0].startswith(ABOVE_HEADERS)]
+    if others and others[0] is not first and len(others[0]) != len(first):
+        raise DataError(
+            f"{path} begins with {separator.join(first)[:40]!r}, and the header has to be the "
+            "first line; remove the lines above it"
+        )
+    return first
 
 
 def separator_of(text: str) -> str:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,14 +23,15 @@ from tuner.data.sources.plain import (
     SEPARATORS,
     content_of,
     decoded,
-    first_row,
+    header_in,
+    name_of,
     separator_of,
 )
 from tuner.errors import DataError
 from tuner.language import said
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 EMPTY_LINES = re.compile(r"(?:[ \t]*(?:\r\n?|\n))+")
@@ -46,14 +46,15 @@ class Sheet:
         names: of the columns.
         cells: a pyarrow array of text a column; an empty text where there is no value.
         separator: between the cells of the file; a comma for Parquet.
-        typed: columns of a Parquet file that hold numbers, dates or truths, and no text.
+        typed: of a Parquet file the columns that hold numbers, dates or truths and no text, and
+            their types of pyarrow.
         notes: what was not plain about the file, a sentence each.
     """
 
     names: tuple[str, ...]
     cells: tuple[Any, ...]
     separator: str
-    typed: frozenset[str] = frozenset()
+    typed: Mapping[str, pa.DataType] = field(default_factory=dict)
     notes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -83,7 +84,7 @@ def read_sheet(path: Path, needed: Sequence[str] = ()) -> Sheet:
         if empty := EMPTY_LINES.match(text):
             text = text[empty.end() :]  # else the first of them would be the header
         names, cells, separator = _csv(path, text)
-        typed = [False] * len(names)
+        typed = [None] * len(names)
         if separator != ",":
             notes.append(SEPARATORS[separator])
     names, renamed = _checked(path, names, needed)
@@ -94,20 +95,15 @@ def read_sheet(path: Path, needed: Sequence[str] = ()) -> Sheet:
         names=tuple(names),
         cells=tuple(cells),
         separator=separator,
-        typed=frozenset(name for name, own in zip(names, typed, strict=True) if own),
+        typed={name: kind for name, kind in zip(names, typed, strict=True) if kind is not None},
         notes=(*notes, *renamed),
     )
-
-
-def name_of(header: str) -> str:
-    """Return the name of a column, by its cell in the header: an umlaut is one character."""
-    return normalize("NFC", header.strip())
 
 
 def _csv(path: Path, text: str) -> tuple[list[str], list[Any], str]:
     """Return the header, the cells of each column, and the separator."""
     separator = separator_of(text)
-    header = first_row(text, separator)
+    header = header_in(path, text, separator)
     odd: list[tuple[int, int]] = []
 
     def note(row: Any) -> str:
@@ -139,15 +135,19 @@ def _csv(path: Path, text: str) -> tuple[list[str], list[Any], str]:
         number, count = odd[0]
         others = f" ({len(odd)} rows are like that)" if len(odd) > 1 else ""
         raise DataError(
-            f"{path}: the header has {len(header)} cells, and row {number - 1} has {count}"
+            f"{path}: the header has {_cells(len(header))}, and row {number - 1} has {count}"
             f"{others}. Give each row as many cells; put text with a separator in it into quotes"
         )
     cells = [column.slice(1).combine_chunks() for column in table.columns]
     return header, cells, separator
 
 
-def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any], list[bool]]:
-    """Return names and cells of a Parquet file, as a CSV file has them, and which are typed."""
+def _cells(count: int) -> str:
+    return "1 cell" if count == 1 else f"{count} cells"
+
+
+def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any], list[pa.DataType | None]]:
+    """Return names and cells of a Parquet file, as a CSV file has them, and types but of text."""
     try:
         table = pa.parquet.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError) as error:
@@ -169,10 +169,14 @@ def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any], list[boo
                 "date; leave it out of the file"
             ) from error
         cells.append(pc.fill_null(text, ""))
-        typed.append(
-            not pa.types.is_string(whole.type) and not pa.types.is_large_string(whole.type)
-        )
+        typed.append(whole.type if _is_typed(whole.type) else None)
     return list(table.column_names), cells, typed
+
+
+def _is_typed(kind: pa.DataType) -> bool:
+    """Whether cells of this type are numbers, truths, dates or times: others are text."""
+    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    return any(one(kind) for one in (*numbers, pa.types.is_boolean, pa.types.is_temporal))
 
 
 def _checked(path: Path, header: list[str], needed: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,22 +13,20 @@ from scipy.stats import skew
 
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
+from tuner.data.room import read_whole
 from tuner.data.sources.cells import has_no_value, trimmed
-from tuner.data.sources.dates import are_unclear_dates, as_moments, as_part
-from tuner.data.sources.kinds import (
-    as_numbers,
-    decide,
-    features_of,
-    file_has_decimal_commas,
-)
+from tuner.data.sources.dates import are_unclear_dates, as_moments
+from tuner.data.sources.kinds import as_numbers, features_of, file_has_decimal_commas
+from tuner.data.sources.odd_cells import with_odd_cells
 from tuner.data.sources.sheets import read_sheet
 from tuner.data.splits import GroupFolds, Holdout, KFold, TimeFolds
-from tuner.data.table import Column, Table
+from tuner.data.table import Table
 from tuner.errors import DataError, unknown_name
 from tuner.language import said
+from tuner.own.table.columns import Cells, as_trained_on, decided, groups_alike
 from tuner.own.table.findings import look_through
 from tuner.own.table.given import path_of
-from tuner.own.table.split import Rows, split_rows
+from tuner.own.table.split import Rows, check_classes, split_rows
 from tuner.own.table.target import Target, read_target
 
 if TYPE_CHECKING:
@@ -42,21 +40,7 @@ if TYPE_CHECKING:
     from tuner.own.table.given import Given
 
 FEWEST = 20  # rows with a target
-FEWEST_OF_VALUE = 3  # rows that are trained on, for a value of a category to count
-MOST_VALUES = 500  # of a category
 FEW_ROWS, MANY_ROWS = 10_000, 50_000  # to develop on: 5 folds, 3 folds, or one part held out
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cells:
-    """The columns of a file as text, of the rows that have a target."""
-
-    cells: dict[str, Any]
-    commas: bool
-
-    def of(self, name: str) -> Any:
-        """Return a column."""
-        return self.cells[name]
 
 
 def load(given: Given, folders: Folders) -> Dataset:
@@ -67,6 +51,11 @@ def load(given: Given, folders: Folders) -> Dataset:
         UsageError: a column that was named is not there.
     """
     path = path_of(given, folders)
+    with read_whole(path):
+        return _loaded(given, path)
+
+
+def _loaded(given: Given, path: Path) -> Dataset:
     sheet = read_sheet(path)
     asked = {"target": given.target, "group": given.group, "time": given.time}
     for name in filter(None, asked.values()):
@@ -92,7 +81,7 @@ def _made(
 ) -> Dataset:
     bare = [trimmed(one) for one in cells]
     commas = file_has_decimal_commas(bare, separator)
-    sheet = _Cells(cells=dict(zip(names, bare, strict=True)), commas=commas)
+    sheet = Cells(cells=dict(zip(names, bare, strict=True)), commas=commas)
     _check_number(len(bare[0]), "")
     target = read_target(given, sheet.of(given.target), commas=commas)
     notes += target.notes
@@ -100,10 +89,11 @@ def _made(
     if len(target.rows) < len(bare[0]):
         kept = pa.array(target.rows)
         sheet = replace(sheet, cells={name: one.take(kept) for name, one in sheet.cells.items()})
-    columns = _decided(given, sheet)
+    columns = decided(given, sheet)
     rows = _split(given, sheet, target)
-    development = pa.array(rows.development)
-    columns = [_on_development(one, sheet.of(one.name).take(development)) for one in columns]
+    columns = as_trained_on(given, columns, sheet, rows.development)
+    if given.group:
+        notes += groups_alike(sheet.of(given.group))
     table = Table(
         columns=tuple(columns),
         target=target.column,
@@ -124,36 +114,17 @@ def _check_number(rows: int, which: str) -> None:
         )
 
 
-def _decided(given: Given, sheet: _Cells) -> list[Column]:
-    """Decide each column but the target; those that rows are split by are left out."""
-    found = []
-    for name, cells in sheet.cells.items():
-        if name == given.target:
-            continue
-        column = decide(name, cells, commas=sheet.commas)
-        if name == given.group:
-            why: str = said("--group: its rows stay on one side of a split")
-            missing = int(pc.sum(has_no_value(cells)).as_py())
-            column = Column(name=name, kind="left out", why=why, missing=missing)
-        elif name == given.time and column.kind == "date":
-            parts = tuple(part for part in column.parts if part != "days")
-            kind = "date" if parts else "left out"
-            why = said("--time: rows are in its order; {why}", why=column.why)
-            column = replace(column, parts=parts, kind=kind, why=why)  # type: ignore[arg-type]
-        elif name == given.time:
-            column = Column(name=name, kind="left out", why=said("--time: rows are in its order"))
-        found.append(column)
-    return found
-
-
-def _split(given: Given, sheet: _Cells, target: Target) -> Rows:
+def _split(given: Given, sheet: Cells, target: Target) -> Rows:
     labels = target.values if target.classes else None
     groups = moments = None
     if given.group:
         groups = _numbered(sheet.of(given.group))
     if given.time:
         moments = _moments(given.time, sheet)
-    return split_rows(len(target.values), labels, groups=groups, moments=moments)
+    rows = split_rows(len(target.values), labels, groups=groups, moments=moments)
+    if target.classes:
+        check_classes(rows, target.values, target.classes)
+    return rows
 
 
 def _numbered(cells: Any) -> NDArray[np.int64]:
@@ -169,9 +140,9 @@ def _numbered(cells: Any) -> NDArray[np.int64]:
     return numbers
 
 
-def _moments(name: str, sheet: _Cells) -> NDArray[np.float64]:
+def _moments(name: str, sheet: Cells) -> NDArray[np.float64]:
     cells = sheet.of(name)
-    column = decide(name, cells, commas=sheet.commas)
+    column = sheet.column(name)
     if column.kind == "date":
         if are_unclear_dates(cells):
             raise DataError(
@@ -182,6 +153,7 @@ def _moments(name: str, sheet: _Cells) -> NDArray[np.float64]:
     elif column.kind == "number" or "whole number" in column.why:
         found = as_numbers(replace(column, kind="number"), cells)
     else:
+        column = with_odd_cells(column, cells)
         raise DataError(
             f"--time {name} is neither a date nor a number ({column.why}); dates are written like "
             "2024-12-31, 31.12.2024 or 12/31/2024"
@@ -193,43 +165,6 @@ def _moments(name: str, sheet: _Cells) -> NDArray[np.float64]:
             "there is no place for them in the order; remove them"
         )
     return found
-
-
-def _on_development(column: Column, own: Any) -> Column:
-    """Return a column as the rows that are trained on have it: its values, and whether it tells.
-
-    Args:
-        own: the cells of these rows.
-    """
-    if column.kind == "category":
-        counted = pc.value_counts(own).to_pylist()
-        often = [one for one in counted if one["counts"] >= FEWEST_OF_VALUE]
-        often.sort(key=lambda one: (-one["counts"], one["values"]))
-        values = tuple(one["values"] for one in often[:MOST_VALUES])
-        if not values:
-            why = said("no value occurs in {count} rows that are trained on", count=FEWEST_OF_VALUE)
-            return Column(name=column.name, kind="left out", why=why, missing=column.missing)
-        if len(values) == 1 == len(counted):
-            return _untold(column)
-        return replace(column, values=values)
-    if column.kind == "date":
-        kept = [part for part in column.parts if _tells(as_part(column, own, part))]
-        return replace(column, parts=tuple(kept)) if kept else _untold(column)
-    if column.kind == "left out" or len(pc.unique(own)) > 2 or _tells(as_numbers(column, own)):
-        return column
-    return _untold(column)
-
-
-def _tells(values: NDArray[np.float64]) -> bool:
-    """Whether values differ, or some are missing."""
-    missing = np.isnan(values)
-    known = np.unique(values[~missing])
-    return len(known) > 1 or (len(known) == 1 and bool(missing.any()))
-
-
-def _untold(column: Column) -> Column:
-    why = said("the same in all rows that are trained on")
-    return Column(name=column.name, kind="left out", why=why, missing=column.missing)
 
 
 def _is_skewed(target: Target, rows: Rows) -> bool:
@@ -245,9 +180,9 @@ def _is_skewed(target: Target, rows: Rows) -> bool:
 
 
 def _dataset(
-    given: Given, path: Path, sheet: _Cells, table: Table, target: Target, rows: Rows
+    given: Given, path: Path, sheet: Cells, table: Table, target: Target, rows: Rows
 ) -> Dataset:
-    features = features_of(table, sheet.of)
+    features = features_of(table, sheet.of, target.rows)
     parts = [
         Examples(
             features=torch.from_numpy(features[own]),

@@ -23,7 +23,7 @@ def check(options: Mapping[str, str], folders: Folders) -> None:
         DataError: the file cannot be read, or is not a table.
         UsageError: the options do not fit each other, or there is no such column.
     """
-    given = read(Given, options)
+    given = read(Given, options).with_names()
     header = header_of(path_of(given, folders))
     for name in filter(None, (given.target, given.group, given.time)):
         if header is not None and name not in header:
@@ -40,4 +40,4 @@ def case_of(options: Mapping[str, str]) -> Case:
     """
     from tuner.own.table.space import make_case  # imports torch
 
-    return make_case(read(Given, options))
+    return make_case(read(Given, options).with_names())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003  # the command line reads the fields' types
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from tuner.data.sources.plain import name_of
 from tuner.own.options import option
 
 if TYPE_CHECKING:
@@ -41,6 +42,15 @@ class Given:
         default=None,
         metavar="COLUMN",
     )
+
+    def with_names(self) -> Self:
+        """Return it with columns as a table names them, however their umlauts were typed."""
+        return replace(
+            self,
+            target=name_of(self.target),
+            group=None if self.group is None else name_of(self.group),
+            time=None if self.time is None else name_of(self.time),
+        )
 
 
 def path_of(given: Given, folders: Folders) -> Path:

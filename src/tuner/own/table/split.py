@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,10 +15,16 @@ from tuner.language import said
 from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
+
+    Draw = tuple[NDArray[np.int64], NDArray[np.int64]]  # development and test rows
 
 SHARE = 0.2
 FEWEST_GROUPS = 7  # one at least to test, and one for each of five folds
+ABOUT = (SHARE / 2, 1.5 * SHARE)  # of the rows, where groups are of different sizes
+DRAWS = 100  # of groups
 SEED = derive(0, Stream.TABLE_TEST) % 2**31
 
 
@@ -61,20 +68,41 @@ def split_rows(
         return _latest(moments)
     if groups is not None:
         return _by_group(labels, groups)
-    try:
-        development, test = train_test_split(
-            np.arange(count), test_size=SHARE, random_state=SEED, stratify=labels
+    held = math.ceil(SHARE * count)
+    if labels is not None and (classes := len(np.unique(labels))) > held:
+        raise DataError(
+            f"there are {classes} classes, and a fifth of {count} rows is {held}, so not each "
+            "class can be tested; add rows, or leave rare classes out"
         )
-    except ValueError as error:
-        raise DataError(f"the rows are too few for their classes to test on: {error}") from error
+    development, test = train_test_split(
+        np.arange(count), test_size=SHARE, random_state=SEED, stratify=labels
+    )
     return Rows(
         development=np.sort(development),
         test=np.sort(test),
         groups=None,
         how=said("{count} drawn at random", count=len(test))
         if labels is None
-        else said("{count} drawn at random, as many of each class", count=len(test)),
+        else said("{count} drawn at random, of each class its share", count=len(test)),
     )
+
+
+def check_classes(rows: Rows, labels: NDArray[np.float64], classes: Sequence[str]) -> None:
+    """Check that each class has rows to be trained on, which moments and groups may not leave.
+
+    Args:
+        labels: class of each row (N,), its place among the names of the classes.
+
+    Raises:
+        DataError: one has none.
+    """
+    unknown = np.setdiff1d(labels, labels[rows.development]).astype(np.int64)
+    if len(unknown):
+        named = ", ".join(repr(classes[place]) for place in unknown[:5])
+        raise DataError(
+            f"all rows of class {named} are test rows ({rows.how}), so there are none to learn it "
+            "from; leave these rows out, or split in another way"
+        )
 
 
 def _latest(moments: NDArray[np.float64]) -> Rows:
@@ -99,25 +127,49 @@ def _by_group(labels: NDArray[np.float64] | None, groups: NDArray[np.int64]) -> 
             f"--group has {different} different values; it needs {FEWEST_GROUPS} or more to train, "
             "validate and test on"
         )
-    nothing = np.zeros(len(groups))
-    if labels is None:
-        splitter = GroupShuffleSplit(n_splits=1, test_size=SHARE, random_state=SEED)
-        development, test = next(splitter.split(nothing, groups=groups))
-    else:
-        folds = StratifiedGroupKFold(5, shuffle=True, random_state=SEED)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # classes with fewer rows than folds
-            development, test = next(folds.split(nothing, labels, groups))
+    # A fifth of the groups is another share of the rows where one is much larger than the others.
+    sound = (draw for draw in _draws(labels, groups) if _unfit(labels, draw) == (0, 0.0))
+    development, test = next(sound, None) or min(
+        _draws(labels, groups), key=lambda draw: _unfit(labels, draw)
+    )
     own = len(np.unique(groups[test]))
+    how = said(
+        "{count}, all rows of {own} of {different} groups drawn at random",
+        count=len(test),
+        own=own,
+        different=different,
+    )
+    if not ABOUT[0] <= len(test) / len(groups) <= ABOUT[1]:
+        how = said("{how}; no draw of groups comes closer to a fifth of the rows", how=how)
     return Rows(
         development=development,
         test=test,
         groups=groups[development],
         test_groups=groups[test],
-        how=said(
-            "{count}, all rows of {own} of {different} groups drawn at random",
-            count=len(test),
-            own=own,
-            different=different,
-        ),
+        how=how,
     )
+
+
+def _draws(labels: NDArray[np.float64] | None, groups: NDArray[np.int64]) -> Iterator[Draw]:
+    """Yield development and test rows, drawn by group."""
+    nothing = np.zeros(len(groups))
+    if labels is None:
+        splitter = GroupShuffleSplit(n_splits=DRAWS, test_size=SHARE, random_state=SEED)
+        yield from splitter.split(nothing, groups=groups)
+        return
+    folds = StratifiedGroupKFold(5, shuffle=True, random_state=SEED)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # classes with fewer rows than folds
+        yield from folds.split(nothing, labels, groups)
+
+
+def _unfit(labels: NDArray[np.float64] | None, draw: Draw) -> tuple[int, float]:
+    """Return what keeps a draw from being used, the less the better; zeros: nothing.
+
+    First how many classes would have no rows to be trained on, then how far the test is from a
+    fifth of the rows, unless it is about one.
+    """
+    development, test = draw
+    share = len(test) / (len(development) + len(test))
+    unknown = 0 if labels is None else len(np.setdiff1d(labels[test], labels[development]))
+    return unknown, 0.0 if ABOUT[0] <= share <= ABOUT[1] else abs(share - SHARE)

@@ -12,6 +12,7 @@ import torch
 from tuner.data.checking import fault_of_numbers
 from tuner.data.sources.cells import INFINITE, has_no_value
 from tuner.data.sources.kinds import as_numbers, decide, has_three_decimals, is_too_large
+from tuner.data.sources.odd_cells import odd_cells_in_words
 from tuner.data.table import MISSING, Column
 from tuner.errors import DataError
 from tuner.language import nsaid, said
@@ -81,7 +82,7 @@ def read_target(given: Given, cells: Any, *, commas: bool) -> Target:
     return (
         _numbers(column, cells)
         if _is_number(given, column, cells)
-        else _classes(given, column, cells)
+        else _classes(given, column, cells, odd_cells_in_words(cells))
     )
 
 
@@ -147,9 +148,17 @@ def _numbers(column: Column, cells: Any) -> Target:
     )
 
 
-def _classes(given: Given, column: Column, cells: Any) -> Target:
+def _classes(given: Given, column: Column, cells: Any, odd: str | None) -> Target:
+    """Return a target of classes.
+
+    Args:
+        odd: which cells keep it from being numbers, in words; None: no few do.
+    """
     name = column.name
     notes: list[str] = []
+    if odd is not None:
+        notes.append(said("Of the target {name!r}, {odd}.", name=name, odd=odd))
+    hint = "" if odd is None else f"; {odd}: correct these cells, or leave them empty"
     if column.kind in {"number", "yes or no"}:
         values = as_numbers(column, cells)
         rows = np.flatnonzero(~np.isnan(values))
@@ -173,7 +182,7 @@ def _classes(given: Given, column: Column, cells: Any) -> Target:
     if len(counts) > min(MOST_CLASSES, max(len(rows) // 2, 2)):
         raise DataError(
             f"target {name!r} has {len(counts)} different values in {len(rows)} rows, as an id or "
-            "free text has; a class needs several rows"
+            f"free text has; a class needs several rows{hint}"
         )
     if len(counts) == 1:
         raise DataError(
@@ -184,7 +193,7 @@ def _classes(given: Given, column: Column, cells: Any) -> Target:
         shown = ", ".join(map(repr, single[:5]))
         raise DataError(
             f"there is only one row of class {shown}; one row cannot be trained on and tested, so "
-            "add rows, or remove it"
+            f"add rows, or remove it{hint}"
         )
     labels = _in_order(column, list(counts))
     places = pc.index_in(texts, _array(labels)).to_numpy(zero_copy_only=False)
@@ -227,9 +236,12 @@ def _marked(name: str, texts: Any) -> list[str]:
 
 
 def _in_order(column: Column, labels: list[str]) -> list[str]:
-    """Return classes by the numbers that they are, as the column has them; else by their text."""
-    are_numbers = column.kind == "number"
-    values = as_numbers(column, _array(labels)) if are_numbers else np.zeros(len(labels))
+    """Return classes by the numbers that they are, as the column has them; else by their text.
+
+    No comes before yes, however they are written: scores of one class are those of the last.
+    """
+    have_order = column.kind in {"number", "yes or no"}
+    values = as_numbers(column, _array(labels)) if have_order else np.zeros(len(labels))
     return [label for _, label in sorted(zip(values.tolist(), labels, strict=True))]
 
 

@@ -103,6 +103,8 @@ def _file_in_words(facts: Facts) -> str:
     """Say what `predict` takes."""
     if facts["data"].get("pixels"):
         return phrase("an image file")
+    if facts["data"].get("table"):
+        return phrase("a CSV or Parquet file with the columns of the one that was studied")
     return phrase("a CSV file whose header has the names of the model's columns")
 
 

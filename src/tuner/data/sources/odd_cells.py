@@ -1,0 +1,77 @@
+"""The few cells that keep a column of text from being one of numbers, or of dates.
+
+They are said, and change nothing: whether `abc` among numbers is a mistake is not for a rule to
+decide. But who does not hear of it loses the column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from tuner.data.sources.cells import any_match, values_of
+from tuner.data.sources.dates import DATES, are_dates
+from tuner.data.sources.kinds import CODE, WRITTEN
+from tuner.language import said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from tuner.data.table import Column
+
+MOST = 0.1  # of the different values of a column: more are no slips
+FEWEST = 10  # different numbers or dates, by which a column looks like one of them
+SHOWN, LONGEST = 3, 40  # cells, and letters of one
+
+
+def with_odd_cells(column: Column, cells: Any) -> Column:
+    """Return a column; of text, the cells that keep it from being numbers or dates are said."""
+    if column.kind not in {"category", "left out"}:
+        return column
+    odd = odd_cells_in_words(cells)
+    if odd is None:
+        return column
+    return replace(column, why=said("{why}; {odd}", why=column.why, odd=odd))
+
+
+def odd_cells_in_words(cells: Any) -> str | None:
+    """Say which cells keep a column of text from being numbers or dates; None: no few do.
+
+    Args:
+        cells: a pyarrow array of text, without spaces around.
+    """
+    values = values_of(cells)
+    if not any_match(values, CODE):
+        numbers = (_matches(values, pattern) for pattern in WRITTEN.values())
+        if shown := _shown(values, numbers):
+            return said("without {shown} all would be numbers", shown=shown)
+    if shown := _shown(values, (are_dates(values, form) for form in DATES)):
+        return said("without {shown} all would be dates", shown=shown)
+    return None
+
+
+def _matches(values: Any, pattern: str) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = pc.match_substring_regex(values, pattern).to_numpy(
+        zero_copy_only=False
+    )
+    return found
+
+
+def _shown(values: Any, fits: Iterable[NDArray[np.bool_]]) -> str:
+    """Return the values that are not what nearly all are; empty: there are none, or too many.
+
+    Args:
+        fits: for each way of writing, which values are written so.
+    """
+    for one in fits:
+        odd = np.flatnonzero(~one)
+        if 0 < len(odd) <= MOST * len(values) and len(values) - len(odd) >= FEWEST:
+            cells = values.take(odd[:SHOWN]).to_pylist()
+            shown = ", ".join(repr(cell[:LONGEST]) for cell in cells)
+            return f"{shown}, ..." if len(odd) > SHOWN else shown
+    return ""
