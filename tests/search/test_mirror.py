@@ -24,7 +24,7 @@ from tuner.study.store import load_study
 from tuner.unpromised.by_optuna import engine_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -244,7 +244,7 @@ def test_nothing_is_written_for_a_study_that_was_deleted(
         optuna.create_study(study_name="another", storage=url).ask()
     if what == "write_new":
         mirror.study.ask()
-    actions = {
+    actions: dict[str, Callable[[], object]] = {
         "flush": mirror.flush,
         "write_new": mirror.write_new,
         "tell": lambda: mirror.study.tell(other, 0.5),
