@@ -37,18 +37,18 @@ COMMANDS = {
 
 def main() -> None:
     """Hand over to the command that is named first."""
+    from tuner.commands.ending import run
+
     arguments = sys.argv[1:]
     listing = "\n".join(f"  {name:9} {what}" for name, what in COMMANDS.items())
     more = "For the options of a command: tuner COMMAND --help"
     usage = f"usage: tuner COMMAND ...\n\n{listing}\n\n{more}\n"
     if not arguments or arguments[0] in {"-h", "--help"}:
-        sys.stdout.write(usage)
-        sys.exit(0 if arguments else 2)
+        run(lambda _: _say(usage, 0 if arguments else 2))
     if arguments[0] == "--version":
         from tuner.revision import full_version
 
-        sys.stdout.write(f"tuner {full_version()}\n")
-        sys.exit(0)
+        run(lambda _: _say(f"tuner {full_version()}\n", 0))
     if arguments[0] not in COMMANDS:
         near = get_close_matches(arguments[0], [*COMMANDS, "--help", "--version"], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -56,10 +56,13 @@ def main() -> None:
         sys.exit(2)
     name = arguments[0]
     sys.argv = [f"tuner {name}", *arguments[1:]]
-    from tuner.commands.ending import run
-
     # Imported in it, so that Ctrl-C meanwhile ends as it does later.
     run(lambda words: int(importlib.import_module(f"tuner.commands.{name}").main(words)))
+
+
+def _say(text: str, status: int) -> int:
+    sys.stdout.write(text)
+    return status
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from ast import literal_eval
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +28,6 @@ from tuner.study.store import load_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 RAY = ("--engine", "ray", "--address")
 COMMANDS = tuple(tuner_main.COMMANDS)
@@ -83,6 +83,37 @@ def test_the_console_script_hands_over() -> None:
         )
         assert ended.returncode == code
         assert "usage: tuner" in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["list"]])
+def test_output_that_cannot_be_written_is_one_line(
+    own_workplace: Path, arguments: list[str]
+) -> None:
+    """`own_workplace` has a study to be listed."""
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    command = [sys.executable, "-m", "tuner", *arguments]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("tuner: [Errno 28]")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names are UTF-8 there in any locale")
+@pytest.mark.parametrize("name", ["\u5bb6", "caf\u00e9"])
+def test_names_in_another_encoding_than_the_shell_has_are_refused(name: str) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "tuner", "list", "--home", name],
+        env={**os.environ, **ascii_only},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"tuner: {name.encode()!r} is UTF-8, and the locale of this ")
+    assert "PYTHONUTF8=1" in ended.stderr
 
 
 def test_a_whole_study_by_command(

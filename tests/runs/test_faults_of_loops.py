@@ -97,3 +97,24 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(small_disk: Path, tmp_path:
         assert re.search("disk is full|No space left|disk I/O error", said)
         assert "\n" not in said
     assert trials_of(small_disk) == whole
+
+
+DELETES = """
+import optuna
+
+def objective(trial):
+    if trial.number == 1:
+        optuna.delete_study(study_name="train", storage="sqlite:///storage/studies.db")
+    trial.report(0.5, 0)
+    return trial.suggest_float("a", 0, 1)
+"""
+
+
+def test_a_study_that_is_deleted_meanwhile_is_one_line_and_starts_anew(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(DELETES, encoding="utf-8")
+    with chdir(tmp_path):
+        with pytest.raises(StoreError, match="study 'train', or a trial of it, was deleted"):
+            study([*QUICK, "--trials", "3"])
+        (tmp_path / "train.py").write_text(DRAWN, encoding="utf-8")
+        assert study([*QUICK, "--trials", "3"]) == 0
+    assert len(trials_of(tmp_path)) == 3

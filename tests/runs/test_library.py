@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import shlex
 import shutil
 import signal
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +22,7 @@ import pytest
 import torch
 
 import tuner
-from tests.making import TINY
+from tests.making import DATABASE, TINY
 from tests.sampling import one_in
 from tuner.commands.study import parser, settings_of
 from tuner.errors import StoreError, StudyError, UsageError
@@ -229,7 +233,50 @@ def test_what_is_shown_is_escaped() -> None:
 
 
 def test_outside_of_a_notebook_nothing_is_shown() -> None:
-    assert type(observer_here()) is Silent
+    with observer_here() as observer:
+        assert type(observer) is Silent
+
+
+@pytest.mark.parametrize(
+    ("raised", "shown"), [(None, "done"), (StudyError, "stopped"), (KeyboardInterrupt, "stopped")]
+)
+def test_a_notebook_shows_how_a_run_has_ended(
+    monkeypatch: pytest.MonkeyPatch, raised: type[BaseException] | None, shown: str
+) -> None:
+    place = Place()
+    kernel = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setitem(sys.modules, "IPython", kernel)
+    outputs = SimpleNamespace(display=lambda _, display_id: place)
+    monkeypatch.setitem(sys.modules, "IPython.display", outputs)
+    with suppress(StudyError, KeyboardInterrupt), observer_here() as observer:
+        observer.tell(Stage("writing the report"))
+        if raised:
+            raise raised
+    assert place.shown == ["<p><b>writing the report</b></p>", f"<p><b>{shown}</b></p>"]
+
+
+INTERRUPTS = """
+import os, signal
+
+def objective(trial):
+    if trial.number == 1:
+        os.kill({pid}, signal.SIGINT)
+        signal.pause()
+    return trial.suggest_float("x", -1.0, 1.0)
+"""
+
+
+def test_an_interrupt_reaches_the_caller_and_the_same_call_continues(tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        Path("train.py").write_text(INTERRUPTS.format(pid=os.getpid()), encoding="utf-8")
+        options: dict[str, Any] = {"direction": "minimize", "seeds": 0, "workers": 1}
+        with pytest.raises(KeyboardInterrupt):
+            tuner.run_study("train.py:objective", trials=3, **options)
+        states = [one.state.name for one in load_study(DATABASE, "train").get_trials()]
+        assert states == ["COMPLETE", "WAITING"]
+        Path("train.py").write_text(LOOP, encoding="utf-8")
+        made = tuner.run_study("train.py:objective", trials=3, accept_changes=True, **options)
+        assert made.facts["trials"]["total"] == 3
 
 
 LOOP = """

@@ -491,6 +491,9 @@ def test_limits_are_kept(tmp_path: Path) -> None:
         assert sum(trial.state.is_finished() for trial in load_study(DATABASE, "slow").trials) < 50
 
 
+OWN_STUDY = "study = __import__('optuna').create_study()\nstudy.optimize(train, n_trials=2)"
+
+
 @pytest.mark.parametrize(
     ("body", "said", "status"),
     [
@@ -501,6 +504,8 @@ def test_limits_are_kept(tmp_path: Path) -> None:
         ("SEEN.append(1); return len(SEEN)", "SEEN grows with each call", 1),
         ("import random as r; trial.report(r.random(), 0); return r.random()", "It reports", 0),
         ("trial.report(1, 0); return 1", "(1 times within", 1),
+        ("trial.report(float('nan'), 0); return 1", "Two calls with the same seed are equal", 1),
+        (f"return 1\n{OWN_STUDY}", "(line 5: study.optimize(train, n_trials=2))", 1),
     ],
 )
 def test_a_loop_is_tried_before_a_night_is_lost(

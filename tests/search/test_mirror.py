@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import optuna
 import pytest
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
@@ -23,10 +24,9 @@ from tuner.study.store import load_study
 from tuner.unpromised.by_optuna import engine_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    import optuna
     from optuna.trial import FrozenTrial
 
     from tuner.search.lineup import Running
@@ -226,6 +226,34 @@ def test_a_study_from_which_a_trial_was_deleted_is_not_continued(
         search(url, config, 6)
     numbers = [trial.number for trial in load_study(url, "study").trials]
     assert numbers == [0, 2, 3], "nothing was written"
+
+
+@pytest.mark.parametrize("what", ["flush", "write_new", "tell"])
+@pytest.mark.parametrize("another", [False, True])
+def test_nothing_is_written_for_a_study_that_was_deleted(
+    config: StudyConfig, tmp_path: Path, what: str, another: bool
+) -> None:
+    """Its rows would be those of the next trial of another study: a file gives numbers again."""
+    url = f"sqlite:///{tmp_path}/studies.db"
+    mirror = Mirror(open_as_command(url, "study", config)[0])
+    trial, other = mirror.study.ask(), mirror.study.ask()
+    mirror.write_new()
+    trial.report(0.5, 1)
+    optuna.delete_study(study_name="study", storage=url)
+    if another:
+        optuna.create_study(study_name="another", storage=url).ask()
+    if what == "write_new":
+        mirror.study.ask()
+    actions: dict[str, Callable[[], object]] = {
+        "flush": mirror.flush,
+        "write_new": mirror.write_new,
+        "tell": lambda: mirror.study.tell(other, 0.5),
+    }
+    with pytest.raises(StoreError, match="study 'study', or a trial of it, was deleted"):
+        actions[what]()
+    with closing(sqlite3.connect(tmp_path / "studies.db")) as connection:
+        for table in ("trial_intermediate_values", "trial_user_attributes", "trial_params"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
 
 
 @pytest.mark.parametrize("what", ["flush", "write_new"])

@@ -8,9 +8,9 @@ import itertools
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from tuner.errors import TunerError, lacks_room
+from tuner.errors import TunerError, UsageError, lacks_room
 from tuner.interrupts import come_again
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ REFUSED = 2
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
-def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> None:
+def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> NoReturn:
     """Run a command to its exit status: an error of tuner's is one line on stderr, and 2.
 
     Args:
@@ -47,6 +47,7 @@ def _status_of(main: Callable[[Sequence[str] | None], int], no_room: int) -> int
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have what no text can
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        _refuse_another_encoding(sys.argv[1:])
         status = main(None)
         if sys.stdout is not None:  # closed by the program that started this one
             sys.stdout.flush()
@@ -55,15 +56,44 @@ def _status_of(main: Callable[[Sequence[str] | None], int], no_room: int) -> int
         return no_room if lacks_room(error) else REFUSED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of the output has left; the interpreter's flush at exit must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of the output has left
+        _give_up_output()
         return 1
     except OSError as error:  # a full disk, a folder that may not be written
+        _give_up_output()
         reason = f"{error}. Finished work is kept. Fix the problem and run the same command again."
         print(f"tuner: {reason}", file=sys.stderr)
         return no_room if lacks_room(error) else REFUSED
     return status
+
+
+def _give_up_output() -> None:
+    """Drop output that cannot be written: the interpreter's flush at exit must not complain."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refuse_another_encoding(words: Sequence[str]) -> None:
+    """Refuse words in UTF-8 of a shell whose locale has another encoding: no file has these names.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for word in words:
+        typed = os.fsencode(word)
+        try:
+            meant = typed.decode()
+        except UnicodeDecodeError:
+            continue  # a name that is not UTF-8, which is refused where it is used
+        if meant != word and not word.isprintable():
+            raise UsageError(
+                f"{typed!r} is UTF-8, and the locale of this shell is not "
+                f"({sys.getfilesystemencoding()}); run the same command again with PYTHONUTF8=1 or "
+                "LANG=C.UTF-8 before it"
+            )
 
 
 def _insist_from_now_on() -> None:

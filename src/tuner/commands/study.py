@@ -241,17 +241,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     quieten_optuna()
     console = Console(markup=False)
-    with ConsoleObserver(console, settings.workplace) as observer:
-        ended = run_study(settings, observer)
     again = shlex.join(without_secrets(word, settings.workplace.url) for word in words)
-    if ended.report is None:
+    try:
+        with ConsoleObserver(console, settings.workplace) as observer:
+            ended = run_study(settings, observer)
+    except KeyboardInterrupt:
         console.print(
             f"\nStopped. Finished work is kept. To continue:\n  {again}",
             soft_wrap=True,
             highlight=False,
         )
         return INTERRUPTED
-    conclude(console, ended.report, again)
+    if ended.report is not None:  # the console asks no run to stop
+        conclude(console, ended.report, again)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -92,6 +93,7 @@ def check_loop(
         raise CaseError(f"{reference}: {first.ended.reason}\n{first.ended.traceback}".rstrip())
     return [
         _cost(first, seconds),
+        *([Finding(False, f"{loop.warning}.")] if loop.warning else []),
         _repeats(first, same),
         _seed_matters(first, others),
         *_left_behind(first),
@@ -178,10 +180,15 @@ def _differences(one: _Seen, other: _Seen) -> Iterator[str]:
             if one.ended is not None and other.ended is not None:
                 yield f"in the number of reports: {len(one.reports)} and {len(other.reports)}"
             return
-        if (a.step, a.value) != (b.step, b.value):
+        if a.step != b.step or not _is_same(a.value, b.value):
             yield f"at report {count} (step {a.step}): {a.value!r} and {b.value!r}"
     if one.outcome and other.outcome and one.outcome.value != other.outcome.value:
         yield f"in the score: {one.outcome.value!r} and {other.outcome.value!r}"
+
+
+def _is_same(one: float, other: float) -> bool:
+    """Whether two reports are equal: NaN is not equal to itself, and Optuna takes it."""
+    return one == other or (math.isnan(one) and math.isnan(other))
 
 
 def _left_behind(first: _Seen) -> Iterator[Finding]:

@@ -152,13 +152,11 @@ class Study:
         """
         check_whole("seeds", seeds, 1)
         check_seconds("budget", budget)
-        with unaffected():
-            return run_ablation(
-                AblationSettings(
-                    stored=self._stored, seeds=seeds, budget=budget, compute=self._compute
-                ),
-                observer_here(),
-            )
+        settings = AblationSettings(
+            stored=self._stored, seeds=seeds, budget=budget, compute=self._compute
+        )
+        with unaffected(), observer_here() as observer:
+            return run_ablation(settings, observer)
 
     def verify(self, *, trial: int | None = None, sample: int | None = None) -> bool | None:
         """Train trials again; return whether all are the same, bit for bit; None: it was stopped.
@@ -172,13 +170,11 @@ class Study:
         """
         check_whole("trial", trial, 0)
         check_whole("sample", sample, 1)
-        with unaffected():
-            return run_verification(
-                VerificationSettings(
-                    stored=self._stored, trial=trial, sample=sample, compute=self._compute
-                ),
-                observer_here(),
-            )
+        settings = VerificationSettings(
+            stored=self._stored, trial=trial, sample=sample, compute=self._compute
+        )
+        with unaffected(), observer_here() as observer:
+            return run_verification(settings, observer)
 
     @property
     def _stored(self) -> Stored:

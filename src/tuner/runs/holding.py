@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tuner.depot.use import files_in_use
 from tuner.study.lock import only_writer
+from tuner.study.presence import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +22,10 @@ def at_work(workplace: Workplace, study: str) -> Iterator[None]:
     Raises:
         StudyError: another process holds the study.
         DepotError: the files are being moved.
-        StoreError: the database cannot be used.
+        StoreError: the database cannot be used, or the study was deleted meanwhile.
         OSError: the folder cannot be written.
     """
     with only_writer(workplace.url, study), files_in_use(workplace.root):
         workplace.note_database()
-        yield
+        with kept(study):
+            yield

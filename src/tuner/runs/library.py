@@ -6,6 +6,7 @@ signal, a warning or a logger other than it was.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -102,6 +103,8 @@ def run_study(
 
     Raises:
         TunerError: as `tuner study` ends; the database then holds all that finished.
+        KeyboardInterrupt: it was interrupted; what had finished is kept, and the same call
+            continues it.
     """
     refuse_function(case)
     for what, several in (("fix", fix), ("baseline", baseline), ("recipe", recipe)):
@@ -143,8 +146,8 @@ def run_study(
 
 def _made(settings: StudySettings, observer: Observer | None) -> Study:
     """Run a study, with nothing of the caller's changed; return it."""
-    with unaffected():
-        ended = run(settings, observer or observer_here())
+    with unaffected(), nullcontext(observer) if observer else observer_here() as watching:
+        ended = run(settings, watching)
     file = settings.case if is_file(settings.case) or is_loop(settings.case) else None
     return Study(ended.study, settings.workplace, file, settings.compute.workers)
 

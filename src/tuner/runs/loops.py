@@ -95,6 +95,7 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
 
     Raises:
         TunerError: as the parts raise it; the database then holds all that finished.
+        KeyboardInterrupt: it was interrupted; what had finished is kept as well.
     """
     loop = read_loop(settings.case)
     name = folder_name(settings.name or loop.path.stem)
@@ -104,6 +105,8 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
         refuse_other_than_fixed(typed, values or {}, config.fixed)
     machine = LoopMachine.of(settings.compute)
     workplace = settings.workplace
+    if loop.warning:
+        observer.tell(Message(f"{loop.warning}."))
     with at_work(workplace, name):
         study, config = open_study(
             workplace.url,
@@ -122,7 +125,10 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
         _enqueue(study, {**config.baseline, **config.fixed}, tries)
         try:
             return name, _run(study, config, machine, settings, observer)
-        except (KeyboardInterrupt, StopRequested):
+        except KeyboardInterrupt:
+            settle(study)
+            raise
+        except StopRequested:
             settle(study)
             return name, None
         except StoreError:

@@ -61,7 +61,7 @@ class StudyRun:
 
     Attributes:
         study: its name.
-        report: path of report.md; None: the run was stopped before its end.
+        report: path of report.md; None: its observer stopped the run before its end.
     """
 
     study: str
@@ -73,6 +73,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
 
     Raises:
         TunerError: as the parts raise it; the database then holds all that finished.
+        KeyboardInterrupt: it was interrupted; what had finished is kept as well.
     """
     settings.check()
     if is_loop(settings.case):
@@ -112,7 +113,10 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
         enqueue_tries(study, tries, telling(observer))
         try:
             report = _run(study, config, backend, settings, observer, rehearsal)
-        except (KeyboardInterrupt, StopRequested):
+        except KeyboardInterrupt:
+            settle(study)
+            raise
+        except StopRequested:
             settle(study)
             return StudyRun(name, None)
     return StudyRun(name, report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +13,8 @@ from tuner.runs.observer import FitEnded, Message, Opened, Searching, Silent, St
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tuner.runs.observer import Event, Observer
 
 SECONDS_BETWEEN = 0.5  # that the line is written anew
@@ -63,6 +66,11 @@ class NotebookObserver(Silent):
             self._shown = now
             self._display.update(_Html(self.line()))
 
+    def end(self, how: str) -> None:
+        """Show how the run has ended: what was told last would look as if it still went on."""
+        self._stage, self._trainings, self._said = how, 0, ""
+        self._display.update(_Html(self.line()))
+
     def line(self) -> str:
         """Return what there is to show, as HTML."""
         parts = [f"<b>{escape(self._stage)}</b>"]
@@ -77,11 +85,19 @@ class NotebookObserver(Silent):
         return f"<p>{' · '.join(parts)}</p>"
 
 
-def observer_here() -> Observer:
-    """Return what shows a run where it is called from: a line in a notebook, elsewhere nothing."""
+@contextmanager
+def observer_here() -> Iterator[Observer]:
+    """Give what shows a run where it is called from: a line in a notebook, elsewhere nothing."""
     interactive: Any = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive is not None else None
     if shell is None or not hasattr(shell, "kernel"):
-        return Silent()
+        yield Silent()
+        return
     display: Any = import_module("IPython.display").display  # it is there, and has no types
-    return NotebookObserver(display(_Html("<p>Starting</p>"), display_id=True))
+    watching = NotebookObserver(display(_Html("<p>Starting</p>"), display_id=True))
+    try:
+        yield watching
+    except BaseException:  # an error that the notebook shows below, or an interrupt
+        watching.end("stopped")
+        raise
+    watching.end("done")

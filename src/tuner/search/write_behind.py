@@ -10,18 +10,20 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from optuna.distributions import distribution_to_json
 from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tuner.interrupts import held_back
+from tuner.study.presence import name_of, refuse_if_gone
 from tuner.unpromised.by_optuna import models
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
@@ -43,6 +45,8 @@ class WriteBehind:
 
     def __init__(self, engine: Engine, study_id: int) -> None:
         self.engine, self.study_id = engine, study_id
+        with Session(engine) as session:
+            self._name = name_of(session, study_id)
         # A file is written at once, or its lock is waited for, which lets Ctrl-C in. A server may
         # hang: there Ctrl-C is held back in the commit alone.
         self._whole = held_back if engine.dialect.name == "sqlite" else nullcontext
@@ -55,7 +59,7 @@ class WriteBehind:
         Args:
             note: is told its id in the database, as soon as it is there.
         """
-        with self._whole(), Session(self.engine) as session:
+        with self._writing() as session:
             added = models.TrialModel(
                 study_id=self.study_id,
                 number=trial.number,
@@ -67,6 +71,7 @@ class WriteBehind:
             known = int(added.trial_id)
             _insert(session, self._rows)
             _insert(session, _rows_of(known, trial))
+            refuse_if_gone(session, self.study_id, self._name)
             # Ctrl-C must not come between the commit and noting it: rows would be written twice.
             with held_back():
                 session.commit()
@@ -94,11 +99,23 @@ class WriteBehind:
     def flush(self) -> None:
         """Write what waits."""
         if self._rows:
-            with self._whole(), Session(self.engine) as session:
+            with self._writing() as session:
                 _insert(session, self._rows)
+                refuse_if_gone(session, self.study_id, self._name)
                 with held_back():
                     session.commit()
                     self._rows.clear()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        """Give a transaction; where a server refuses rows of a study that is gone, say that."""
+        with self._whole(), Session(self.engine) as session:
+            try:
+                yield session
+            except IntegrityError:
+                session.rollback()
+                refuse_if_gone(session, self.study_id, self._name)
+                raise
 
     def _note(self, model: type[models.BaseModel], row: dict[str, Any]) -> None:
         now = time.monotonic()

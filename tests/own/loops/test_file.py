@@ -175,3 +175,34 @@ def test_variables_that_loop_and_test_both_read(tmp_path: Path) -> None:
 def test_the_message_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match=re.escape(str(tmp_path / "no.py"))):
         read_loop(f"{tmp_path / 'no.py'}:train")
+
+
+SCRIPT = "import optuna\ndef train(trial):\n    return trial.suggest_float('x', 0, 1)\n"
+SEARCHES = "optuna.create_study().optimize(train, n_trials=100)"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (SEARCHES, 4),
+        ("study = optuna.create_study()\nstudy.optimize(n_trials=3, func=train)", 5),
+        (f"for seed in range(3):\n    {SEARCHES}", 5),
+        (f"def main():\n    {SEARCHES}\nmain()", 5),
+        (f"def main():\n    {SEARCHES}", None),
+        (f"if __name__ == '__main__':\n    {SEARCHES}", None),
+        (f"def main():\n    {SEARCHES}\nif '__main__' == __name__:\n    main()", None),
+        ("optuna.create_study().optimize(another, n_trials=100)", None),
+    ],
+)
+def test_a_study_that_an_import_would_run_is_told(
+    tmp_path: Path, text: str, line: int | None
+) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(SCRIPT + text, encoding="utf-8")
+    warning = read_loop(f"{path}:train").warning
+    if line is None:
+        assert warning is None
+    else:
+        assert f"train.py runs a study of its own whenever it is imported (line {line}: " in (
+            warning or ""
+        )

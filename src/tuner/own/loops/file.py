@@ -11,6 +11,7 @@ from tuner.case.outline import needed_arguments
 from tuner.case.reference import parts_of_loop
 from tuner.case.syntax import syntax_of
 from tuner.errors import CaseError, unknown_name
+from tuner.own.loops.own_study import own_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,6 +38,7 @@ class LoopFile:
         has_test: whether a function `test` stands beside it that takes what the loop returns: a
             generator's model.
         other_test: why a function of that name does not, if so.
+        own_study: where an import of the file has Optuna search the loop; empty: nowhere.
     """
 
     path: Path
@@ -48,6 +50,18 @@ class LoopFile:
     guesses: tuple[dict[str, Any], ...] = ()
     has_test: bool = False
     other_test: str = ""
+    own_study: str = ""
+
+    @property
+    def warning(self) -> str | None:
+        """What each call does besides, in words; None: nothing."""
+        if not self.own_study:
+            return None
+        return (
+            f"{self.path.name} runs a study of its own whenever it is imported ({self.own_study}), "
+            "and each call of the loop imports it, so each takes as long as that whole study. Put "
+            'that line under `if __name__ == "__main__":`'
+        )
 
 
 def read_loop(reference: str) -> LoopFile:
@@ -85,6 +99,7 @@ def read_loop(reference: str) -> LoopFile:
         guesses=_guesses(path, said.get("GUESSES")),
         has_test="test" in defined and not other_test,
         other_test=other_test,
+        own_study=own_study(tree, function),
     )
 
 

@@ -1,0 +1,61 @@
+"""Whether a study is still in its database: Optuna and its dashboard delete one that is at work.
+
+A file takes rows of a trial that is gone, and gives its number to the next trial of any study. So
+what is written behind Optuna's back is held against the study in the same transaction.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from tuner.errors import StoreError
+from tuner.unpromised.by_optuna import models
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.orm import Session
+
+
+def name_of(session: Session, study_id: int) -> str | None:
+    """Return the name of a study; None: there is none."""
+    rows = models.StudyModel
+    return session.scalar(select(rows.study_name).where(rows.study_id == study_id))
+
+
+def refuse_if_gone(session: Session, study_id: int, name: str | None) -> None:
+    """Refuse to write for a study that is gone; another may have got its number since.
+
+    In a file, only a transaction that has written something keeps others from deleting it.
+
+    Raises:
+        StoreError: it was deleted or renamed.
+    """
+    if name_of(session, study_id) != name:
+        raise StoreError(_gone(name))
+
+
+@contextmanager
+def kept(study: str) -> Iterator[None]:
+    """Say it in one line where Optuna does not find what it has stored of a study before.
+
+    Raises:
+        StoreError: the study, or a trial of it, was deleted.
+    """
+    try:
+        yield
+    except KeyError as error:
+        if error.args != (models.NOT_FOUND_MSG,):
+            raise
+        raise StoreError(_gone(study)) from error
+
+
+def _gone(study: str | None) -> str:
+    return (
+        f"study {study!r}, or a trial of it, was deleted from the database while it was at work, "
+        "so nothing more can be stored in it. The same command starts it anew. optuna-dashboard "
+        "renames by copying and deleting: a study that it has renamed continues with --name"
+    )
