@@ -398,6 +398,27 @@ def test_a_full_disk_may_have_a_status_of_its_own(
     assert capsys.readouterr().err.count("\n") == 2
 
 
+LEAKING = """
+import atexit, os, sys
+from tuner.commands.ending import run
+sys.modules[sys.argv[1]] = os
+atexit.register(os.write, 2, b"leaked\\n")  # called last, as the first of them
+def main(_):
+    atexit.register(print, "the last words", file=sys.stderr)
+    return 3
+run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("imported", "left"), [("triton", ""), ("another", "leaked\n")], ids=["triton", "another"]
+)
+def test_what_triton_lists_as_leaks_is_not_shown(imported: str, left: str) -> None:
+    words = [sys.executable, "-c", LEAKING, imported]
+    made = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (made.returncode, made.stderr) == (3, f"the last words\n{left}")
+
+
 def test_what_no_text_can_hold_is_printed_all_the_same() -> None:
     program = "from tuner.commands.ending import run\nrun(lambda _: print('\\udcff.png') or 0)"
     made = subprocess.run(

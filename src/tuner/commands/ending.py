@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import itertools
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from tuner.errors import TunerError, UsageError, lacks_room
@@ -27,6 +29,7 @@ def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> 
     Args:
         no_room: exit status where the error is that of a full disk.
     """
+    atexit.register(_list_no_leaks)  # the first of them, so it is called last
     # Imports make a million objects, all of which stay: half a second would go into collecting.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
@@ -94,6 +97,14 @@ def _refuse_another_encoding(words: Sequence[str]) -> None:
                 f"({sys.getfilesystemencoding()}); run the same command again with PYTHONUTF8=1 or "
                 "LANG=C.UTF-8 before it"
             )
+
+
+def _list_no_leaks() -> None:
+    """Close stderr to nanobind, on which triton 3.9 rests: it lists all that was frozen as leaks."""
+    if "triton" in sys.modules:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _insist_from_now_on() -> None:
