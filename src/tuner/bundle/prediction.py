@@ -12,6 +12,7 @@ import torch
 
 from tuner.bundle.sheets import Sheets
 from tuner.bundle.tables import Table
+from tuner.data.room import rows_at_a_time
 from tuner.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 ADDED, PROBABILITY = "prediction", "probability"
 BETWEEN = "|"  # labels
-ROWS = 5000  # that are in memory at a time, about
+ROWS = 5000  # that are in memory at a time, about; fewer of large pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def _opened(bundle: Bundle, path: Path, added: tuple[str, ...]) -> Table | Sheet
 def _rows_at_a_time(bundle: Bundle) -> int:
     """Return a number of whole batches: where a part ends changes no other row's last bit."""
     batch = bundle.plan.evaluation_batch
-    return max(1, ROWS // batch) * batch
+    return max(1, rows_at_a_time(bundle.interface.row, ROWS) // batch) * batch
 
 
 def _json(facts: list[dict[str, object]]) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
+from tuner.data.room import rows_at_a_time
 from tuner.data.tensors import row_digests
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ BANDS = 4  # of the hash: of two that differ in BANDS - 1 bits, one band is equa
 DIFFERENCE, CORRELATION = 8.0, 0.995
 PLAIN = 2.0  # standard deviation, of 255: less is a plain picture, which has no correlation
 CROWD = 200  # pictures with one band in common, of which all pairs are compared
-AT_A_TIME = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _hashes(
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     """Return a hash of each of these (N, BANDS), and the picture in few pixels (N, C, 256)."""
     bands, small = [], []
-    for part in torch.tensor(numbers).split(AT_A_TIME):
+    for part in torch.tensor(numbers).split(rows_at_a_time(tuple(pictures.shape[1:]))):
         colours = pictures[part].float()
         grid = adaptive_avg_pool2d(colours.mean(dim=1, keepdim=True), (ROWS, COLUMNS))[:, 0]
         bits = (grid[:, :, 1:] > grid[:, :, :-1]).flatten(1).numpy()

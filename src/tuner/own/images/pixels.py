@@ -16,7 +16,7 @@ import torch
 
 from tuner.data.examples import PixelStatistics
 from tuner.data.images import look_at_images, read_images
-from tuner.data.room import AT_A_TIME, room_for
+from tuner.data.room import room_for, rows_at_a_time
 from tuner.errors import DataError, UsageError
 from tuner.language import said
 from tuner.machine import usable_cores
@@ -123,10 +123,10 @@ def gather(rows: Tensor, numbers: Tensor, folder: Path) -> Tensor:
         return rows
     if rows.dtype != torch.uint8:  # features of a backbone, which are few
         return rows[numbers]
-    found = room_for(len(numbers), tuple(rows.shape[1:]), folder)
-    for start in range(0, len(numbers), AT_A_TIME):
-        some = numbers[start : start + AT_A_TIME]
-        found[start : start + len(some)] = rows[some]
+    shape = tuple(rows.shape[1:])
+    found = room_for(len(numbers), shape, folder)
+    for some in torch.arange(len(numbers)).split(rows_at_a_time(shape)):
+        found[some] = rows[numbers[some]]
     return found
 
 
@@ -137,7 +137,7 @@ def statistics_of(rows: Tensor) -> PixelStatistics:
         DataError: all pixels are the same.
     """
     counts = np.zeros((rows.shape[1], 256))
-    for part in rows.split(AT_A_TIME):
+    for part in rows.split(rows_at_a_time(tuple(rows.shape[1:]))):
         for channel in range(rows.shape[1]):
             counts[channel] += np.bincount(part[:, channel].flatten().numpy(), minlength=256)
     shares, shades = counts / counts.sum(axis=1, keepdims=True), np.arange(256) / 255
