@@ -22,7 +22,7 @@ from tuner.own.images.labels import (
     marks_of,
     strata_of,
 )
-from tuner.own.images.listing import check_place, list_folder, named, refuse_for_folder, told
+from tuner.own.images.listing import check_place, list_folder, named, refuse_for_folder
 from tuner.own.images.pixels import (
     about_broken,
     about_looks,
@@ -36,6 +36,7 @@ from tuner.own.images.pixels import (
 from tuner.own.images.sheet import list_sheet
 from tuner.own.images.split import about_scheme, parts_of, scheme_for
 from tuner.own.images.targets import as_numbers, is_numeric
+from tuner.own.images.walking import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +73,8 @@ def load(given: Given, folders: Folders) -> Dataset:
     pixels, pictures, unread = read_pixels([one for one, _ in heads], shape, folders.own)
     broken += unread
     refuse_too_many(given.data, broken, len(listing.pictures))
+    read = set(pictures)
+    looks = [look for picture, look in heads if picture in read]
     classes, targets = _targets(given, pictures)
     marks = marks_of(targets, len(classes))
     alike = find_alike(pixels, [one.group for one in pictures])

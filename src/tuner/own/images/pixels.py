@@ -65,9 +65,10 @@ def refuse_too_many(data: Path, broken: Sequence[Broken], total: int) -> None:
     """
     if len(broken) > MOST_UNREADABLE * total:
         shown = "; ".join(f"{one.picture.name}: {one.reason}" for one in broken[:3])
+        listed = f" (names in a list are relative to its folder, {data.parent})"
         raise DataError(
             f"{data}: {len(broken):,} of {total:,} files cannot be read ({shown}). Fix or remove "
-            "them"
+            f"them{listed if data.is_file() else ''}"
         )
 
 
@@ -169,7 +170,7 @@ def about_looks(looks: Sequence[Look]) -> Iterator[tuple[str, str]]:
         )
     modes = Counter(look.mode for look in looks)
     told = ", ".join(f"{mode} {count:,}" for mode, count in modes.most_common())
-    deep = sum(count for mode, count in modes.items() if mode.startswith("I"))
+    deep = sum(count for mode, count in modes.items() if mode.startswith("I"))  # all that is read
     yield (
         "modes",
         said("{modes}; {count:,} of 16 bits scaled to 8", modes=told, count=deep) if deep else told,
@@ -207,7 +208,7 @@ def about_broken(broken: Sequence[Broken]) -> str:
 
 def _why(picture: Picture, error: DataError) -> str:
     """Return why a file cannot be read, without its name."""
-    if not picture.path.exists():
+    if isinstance(error.__cause__, FileNotFoundError):
         return said("there is no such file")
     reason = str(error).removeprefix(f"{picture.path} cannot be read as an image: ")
     return reason.partition("; ")[0].replace(str(picture.path), "it")
