@@ -339,6 +339,7 @@ REFUSED: list[tuple[Make, str]] = [
     (an_empty_test, "photos/test holds no picture; add some, or remove the folder"),
     (one_colour, "photos: class 'cat', 'dog' have fewer than 3 different pictures"),
     (copies_are_one_picture, "class 'dog' has fewer than 3 different pictures (1)"),
+    (copies_are_one_picture, "of each. Equal and nearly equal ones count as one. Add pictures"),
     (an_option_of_a_list, "--group is for a CSV file, and photos is a folder"),
     (a_size_that_cannot_be, "--size 4 is not between 8 and 512"),
     (weights_without_a_network, "--weights is for a pretrained network; name it with --backbone"),
@@ -493,6 +494,31 @@ def a_val_of_its_own() -> None:
     photos(Path("photos/test"), each=2)
 
 
+def a_fixed_camera() -> None:
+    """One scene with the noise of a sensor; a scratch tells the classes apart."""
+    random = np.random.default_rng(0)
+    scene = random.integers(0, 200, (8, 8, 3), dtype=np.uint8).repeat(12, 0).repeat(12, 1)
+    for number in range(24):
+        pixels = scene + random.integers(0, 5, scene.shape, dtype=np.uint8)
+        if number % 2:
+            pixels[10 + 2 * number : 30 + 2 * number, number : number + 2] = 250
+        path = Path("photos", ("fine", "scratch")[number % 2], f"{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+
+def a_fixed_camera_in_parts() -> None:
+    a_fixed_camera()
+    for number in range(24):
+        path = Path("photos", ("fine", "scratch")[number % 2], f"{number}.png")
+        moved = Path("photos", "test" if number < 8 else "train", path.parent.name, path.name)
+        moved.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(moved)
+    for name in ("fine", "scratch"):
+        Path("photos", name).rmdir()
+    Path("photos/train/fine/again.png").write_bytes(Path("photos/test/fine/0.png").read_bytes())
+
+
 def a_copy_across_parts() -> None:
     photos(Path("photos/train"))
     photos(Path("photos/test"), each=3)
@@ -571,6 +597,9 @@ REPAIRED: list[tuple[Make, str, str]] = [
         "remarks",
         "The pictures of val/ are joined to those of Train/: tuner draws",
     ),
+    (a_fixed_camera, "remarks", "24 of 24 pictures are nearly equal to each other whatever they"),
+    (a_fixed_camera, "split", "4 of 24 pictures drawn for the test"),
+    (a_fixed_camera_in_parts, "remarks", "test picture, and are left out: 'train/fine/again.png'."),
     (a_val_of_its_own, "split", "test/ as it is; the others are validated in 5 folds"),
     (a_copy_across_parts, "copies across parts", "1"),
     (a_copy_across_parts, "remarks", "1 development pictures are equal or nearly equal to a test"),
