@@ -126,6 +126,20 @@ def test_images_get_class_and_probability(
     )
 
 
+def test_a_file_has_a_line_whatever_its_name(
+    stamps: Path, images: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = images[0].rename(tmp_path / "a\tred\nstamp.png")
+    assert run(stamps, odd, images[1], "--case", STAMPS) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [line[:2] for line in lines] == [
+        [f"{tmp_path}/a\\tred\\nstamp.png", "red"],
+        [str(images[1]), "green"],
+    ]
+    run(stamps, odd, "--case", STAMPS, "--json")
+    assert json.loads(capsys.readouterr().out)[0]["file"] == str(odd)
+
+
 def test_images_in_json_have_every_probability(
     stamps: Path, images: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,7 +218,7 @@ def test_an_absurdly_large_image_is_not_decoded(
 ) -> None:
     header = b"P6\n60000 60000\n255\n"
     (tmp_path / "bomb.ppm").write_bytes(header + bytes(100))
-    with pytest.raises(DataError, match=r"bomb\.ppm cannot be read as an image: Image size"):
+    with pytest.raises(DataError, match=r"bomb\.ppm cannot be read as an image: it has more than 89,478,485 pixels"):
         run(stamps, tmp_path / "bomb.ppm", "--case", STAMPS)
 
 

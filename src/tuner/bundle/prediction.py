@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ADDED, PROBABILITY = "prediction", "probability"
 BETWEEN = "|"  # labels
+SHOWN = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})  # in a name: a line is a file
 ROWS = 5000  # that are in memory at a time, about; fewer of large pictures
 
 
@@ -138,7 +139,7 @@ def predict_files(
         return _json([{"file": str(path), **prediction.facts()} for path, prediction in pairs])
     lines = []
     for path, prediction in pairs:
-        fields = [str(path), str(prediction.value)]
+        fields = [str(path).translate(SHOWN), str(prediction.value).translate(SHOWN)]
         if prediction.probability is not None:
             fields.append(f"{prediction.probability:.4f}")
         lines.append("\t".join(fields) + "\n")
