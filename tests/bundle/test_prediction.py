@@ -218,7 +218,8 @@ def test_an_absurdly_large_image_is_not_decoded(
 ) -> None:
     header = b"P6\n60000 60000\n255\n"
     (tmp_path / "bomb.ppm").write_bytes(header + bytes(100))
-    with pytest.raises(DataError, match=r"bomb\.ppm cannot be read as an image: it has more than 89,478,485 pixels"):
+    said = r"bomb\.ppm cannot be read as an image: it has more than 89,478,485 pixels"
+    with pytest.raises(DataError, match=said):
         run(stamps, tmp_path / "bomb.ppm", "--case", STAMPS)
 
 
