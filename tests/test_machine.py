@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tuner import machine
-from tuner.machine import cpu_quota, usable_cores
+from tuner.machine import cpu_quota, memory_limit, usable_cores, usable_memory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +72,50 @@ def test_the_cores_that_are_used_stay_within_it(
     monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path)
     monkeypatch.setattr(machine, "OWN_GROUPS", tmp_path / "own")
     assert usable_cores() == (cores or unlimited)
+
+
+LIMITED = "4:memory:/docker/abc\n2:cpu,cpuacct:/docker/abc\n0::/\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "limit"),
+    [
+        (V2, {"memory.max": "2147483648\n"}, 2**31),
+        (V2, {"memory.max": "max\n", "memory.high": "max\n"}, None),
+        (V2, {"memory.max": "max\n", "memory.high": "1000\n"}, 1000),
+        (V2, {"memory.max": ""}, None),
+        (V2, {"memory.max": "0"}, None),
+        (V2, {}, None),
+        (NESTED, {"user.slice/job.scope/memory.max": "max", "user.slice/memory.max": "7"}, 7),
+        (NESTED, {"user.slice/job.scope/memory.max": "9", "memory.max": "8"}, 8),
+        (LIMITED, {"memory/docker/abc/memory.limit_in_bytes": "4096\n"}, 4096),
+        (LIMITED, {"memory/memory.limit_in_bytes": "4096\n"}, 4096),
+        (LIMITED, {"cpu/docker/abc/memory.limit_in_bytes": "4096\n"}, None),
+    ],
+)
+def test_the_memory_of_a_container_is_seen(
+    tmp_path: Path, own: str, files: dict[str, str], limit: int | None
+) -> None:
+    root, named = tmp_path / "cgroup", tmp_path / "own"
+    named.write_text(own)
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    assert memory_limit(root, named) == limit
+    assert memory_limit(root, tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(("limit", "memory"), [("1000", 1000), (str(2**63 - 4096), None)])
+def test_the_memory_that_is_used_stays_within_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, memory: int | None
+) -> None:
+    monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path / "nowhere")
+    unlimited = usable_memory()
+    (tmp_path / "own").write_text(V2)
+    (tmp_path / "memory.max").write_text(limit)
+    monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(machine, "OWN_GROUPS", tmp_path / "own")
+    assert usable_memory() == (memory or unlimited)
 
 
 ASKED = """

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 WORKERS_PER_CORE = 4
 CONTROL_GROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # of Linux
@@ -46,20 +46,51 @@ def cpu_quota(root: Path, own: Path) -> float | None:
     Returns:
         The smallest quota; None: there is no limit, or no control group.
     """
+    found = map(_quota, _groups(root, own, "cpu"))
+    return min((quota for quota in found if quota is not None), default=None)
+
+
+def usable_memory() -> int:
+    """Return how many bytes of memory this process may have: the machine's, within its limit."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = memory_limit(CONTROL_GROUPS, OWN_GROUPS)
+    return memory if limit is None else min(memory, limit)
+
+
+def memory_limit(root: Path, own: Path) -> int | None:
+    """Return after how many bytes Linux ends this process, as in a container.
+
+    Kernel documentation: admin-guide/cgroup-v2 (`memory.max`, and `memory.high`, from which on it
+    is slowed down) and admin-guide/cgroup-v1/memory (`memory.limit_in_bytes`, which is larger than
+    any memory where there is no limit). Arguments are those of `cpu_quota`.
+
+    Returns:
+        The smallest limit; None: there is none, or no control group.
+    """
+    found: list[int] = []
+    for group in _groups(root, own, "memory"):
+        for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
+            with suppress(OSError, ValueError):  # no such file, or "max"
+                found.append(int((group / name).read_text(encoding="utf-8")))
+    return min((limit for limit in found if limit > 0), default=None)
+
+
+def _groups(root: Path, own: Path, controller: str) -> Iterator[Path]:
+    """Yield the folders that may limit this process: of its control group, and those it is in."""
     try:
         lines = own.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return None
-    found = []
+        return
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
-        mounts = [root / controllers, root / "cpu"] if controllers else [root, root / "unified"]
+        mounts = (
+            [root / controllers, root / controller] if controllers else [root, root / "unified"]
+        )
         group = Path(path.lstrip("/"))
         for mount in mounts:
-            found += [_quota(mount / part) for part in (group, *group.parents)]
-    return min((quota for quota in found if quota is not None), default=None)
+            yield from (mount / part for part in (group, *group.parents))
 
 
 def _quota(group: Path) -> float | None:

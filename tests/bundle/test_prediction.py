@@ -16,11 +16,18 @@ from PIL import Image
 
 from tests.making import STAMPS, TINY, make_brief, retrained, search
 from tuner.bundle.bundle import open_bundle
+from tuner.bundle.prediction import predict, predict_files
 from tuner.commands.predict import main
 from tuner.errors import BundleError, CaseError, DataError, TunerError, UsageError
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from tuner.bundle.bundle import Bundle
+    from tuner.bundle.prediction import Prediction
     from tuner.data.examples import Examples
 
 
@@ -119,6 +126,20 @@ def test_images_get_class_and_probability(
     )
 
 
+def test_a_file_has_a_line_whatever_its_name(
+    stamps: Path, images: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = images[0].rename(tmp_path / "a\tred\nstamp.png")
+    assert run(stamps, odd, images[1], "--case", STAMPS) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [line[:2] for line in lines] == [
+        [f"{tmp_path}/a\\tred\\nstamp.png", "red"],
+        [str(images[1]), "green"],
+    ]
+    run(stamps, odd, "--case", STAMPS, "--json")
+    assert json.loads(capsys.readouterr().out)[0]["file"] == str(odd)
+
+
 def test_images_in_json_have_every_probability(
     stamps: Path, images: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,6 +151,26 @@ def test_images_in_json_have_every_probability(
         assert list(one["probabilities"]) == ["red", "green", "blue"]
         assert sum(one["probabilities"].values()) == pytest.approx(1)
         assert one["probability"] == max(one["probabilities"].values())
+
+
+def test_of_large_pictures_fewer_are_in_memory_at_a_time(
+    stamps: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = open_bundle(stamps, STAMPS)
+    sizes: list[int] = []
+
+    def counting(bundle: Bundle, rows: Tensor, names: Sequence[str]) -> list[Prediction]:
+        sizes.append(len(rows))
+        return predict(bundle, rows, names)
+
+    monkeypatch.setattr("tuner.bundle.prediction.predict", counting)
+    row = torch.zeros(bundle.interface.row, dtype=torch.uint8)
+    batch = bundle.plan.evaluation_batch
+    paths = images[:1] * (2 * batch + 1)
+    found = predict_files(bundle, lambda path: row, paths, as_json=False)
+    monkeypatch.setattr("tuner.data.room.VALUES_AT_A_TIME", 1)  # the fewest: a batch
+    assert predict_files(bundle, lambda path: row, paths, as_json=False) == found
+    assert sizes == [2 * batch + 1, batch, batch, 1]
 
 
 def test_an_image_of_another_size_and_mode_is_made_to_fit(
@@ -177,7 +218,8 @@ def test_an_absurdly_large_image_is_not_decoded(
 ) -> None:
     header = b"P6\n60000 60000\n255\n"
     (tmp_path / "bomb.ppm").write_bytes(header + bytes(100))
-    with pytest.raises(DataError, match=r"bomb\.ppm cannot be read as an image: Image size"):
+    said = r"bomb\.ppm cannot be read as an image: it has more than 89,478,485 pixels"
+    with pytest.raises(DataError, match=said):
         run(stamps, tmp_path / "bomb.ppm", "--case", STAMPS)
 
 

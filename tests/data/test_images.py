@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from tuner.data.images import read_image
+from tuner.data.images import look_at_image, read_image
 from tuner.data.modes import CONVERSIONS, to_eight_bits
 from tuner.errors import DataError
 
@@ -94,10 +94,13 @@ def test_damage_of_any_kind_is_an_image_or_a_data_error(
 
 def test_what_is_not_an_image_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("not a picture", encoding="utf-8")
+    (tmp_path / "empty.jpg").touch()
     (tmp_path / "folder.jpg").mkdir()
     for name, said in (
         ("text.jpg", "cannot be read as an image"),
-        ("missing.jpg", "cannot be read as an image"),
+        ("missing.jpg", "cannot be read as an image: No such file"),
+        ("empty.jpg", "cannot be read as an image: the file is empty; copy it again"),
+        ("x" * 300, "cannot be read as an image: File name too long"),
         ("folder.jpg", "is a folder; name the images in it, such as"),
     ):
         with pytest.raises(DataError, match=f"{name} {said}"):
@@ -111,7 +114,9 @@ def test_an_absurdly_large_image_is_an_error(
     path.write_bytes(PNG)
     for limit in (300, 100):  # Pillow warns above its limit, and refuses above twice that
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-        with pytest.raises(DataError, match=r"large\.png .* decompression bomb"):
+        with pytest.raises(
+            DataError, match=rf"large\.png .* more than {limit} pixels; make it smaller"
+        ):
             read_image(path, (3, 8, 8))
 
 
@@ -375,6 +380,8 @@ def test_a_picture_is_turned_upright(tmp_path: Path, kind: str, orientation: int
     Image.fromarray(large).save(path, kind, exif=exif, **options.get(kind, {}))
     expected = torch.from_numpy(SCENE.repeat(16, 0).repeat(16, 1)).permute(2, 0, 1).int()
     assert (read_image(path, (3, 96, 64)).int() - expected).abs().max() <= 4
+    look = look_at_image(path)
+    assert (look.width, look.height, look.turned) == (64, 96, orientation != 1)
 
 
 @pytest.mark.parametrize(

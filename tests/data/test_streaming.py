@@ -16,7 +16,7 @@ from tests.data.making import opened
 from tuner.data import room
 from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
-from tuner.data.room import room_for
+from tuner.data.room import room_for, rows_at_a_time
 from tuner.data.sources.folders import Folders
 from tuner.data.splits import Holdout
 from tuner.data.streaming import read_examples
@@ -75,6 +75,33 @@ def test_many_rows_are_kept_in_a_file(tmp_path: Path) -> None:
     again = Examples.load(tmp_path / "rows")
     assert torch.equal(again.features, rows)
     assert again.names == tuple("abcdefghij")
+
+
+def test_a_container_without_the_memory_has_them_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit, mapped in ((400, False), (399, True)):
+        monkeypatch.setattr(room, "usable_memory", lambda limit=limit: limit)
+        room_for(100, (1,), tmp_path / str(limit))
+        assert (tmp_path / str(limit)).exists() == mapped
+
+
+@pytest.mark.parametrize(
+    ("shape", "most", "rows"),
+    [
+        ((3, 64, 64), 1000, 1000),
+        ((3, 256, 256), 1000, 85),
+        ((3, 512, 512), 1000, 21),
+        ((3, 4096, 4096), 1000, 1),
+        ((10,), 5000, 5000),
+        ((), 1000, 1000),
+        ((0,), 1000, 1000),
+    ],
+)
+def test_of_large_rows_fewer_are_looked_at_together(
+    shape: tuple[int, ...], most: int, rows: int
+) -> None:
+    assert rows_at_a_time(shape, most) == rows
 
 
 def test_a_disk_without_room_is_named(tmp_path: Path) -> None:

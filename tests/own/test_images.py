@@ -30,7 +30,7 @@ from tuner.data.sources.folders import Folders
 from tuner.data.splits import GroupFolds, Holdout, KFold, folds, hold_out_groups
 from tuner.errors import DataError
 from tuner.own.images import backbone as images_backbone
-from tuner.own.images.alike import find_alike
+from tuner.own.images.alike import find_alike, of_one_scene, without_near
 from tuner.own.images.pixels import choose_shape, statistics_of
 from tuner.own.images.space import Scale
 from tuner.own.images.targets import is_numeric
@@ -135,6 +135,26 @@ def test_near_copies_are_found_and_others_are_not() -> None:
 
 
 @pytest.mark.slow
+def test_nearly_equal_says_nothing_where_most_are_whatever_they_show() -> None:
+    random = np.random.default_rng(0)
+    scene = random.integers(0, 200, (3, 8, 8)).repeat(4, 1).repeat(4, 2)
+    noise = random.integers(0, 5, (8, 3, 32, 32))
+    others = random.integers(0, 255, (4, 3, 32, 32))
+    pictures = torch.from_numpy(np.concatenate([scene + noise, others])).to(torch.uint8)
+    pictures[7] = pictures[6]
+    alike = find_alike(pictures)
+    assert len(set(alike.groups.tolist())) == 5
+    assert of_one_scene(alike, np.arange(12) % 2) == 8
+    assert of_one_scene(alike, np.arange(12) // 8) == 0, "these show one thing: copies"
+    assert of_one_scene(find_alike(pictures[4:]), np.arange(8) % 2) == 0, "half are not most"
+    copies = find_alike(pictures[[6] * 8 + [8, 9, 10, 11]])
+    assert of_one_scene(copies, np.arange(12) % 2) == 0, "these are equal in all pixels"
+    apart = without_near(alike, [*["p"] * 2, *[None] * 10])
+    assert len(set(apart.groups.tolist())) == 10
+    assert apart.groups[0] == apart.groups[1]
+    assert apart.groups[6] == apart.groups[7]
+
+
 def test_a_crowd_with_one_hash_is_not_compared_pair_by_pair() -> None:
     plain = torch.full((1500, 1, 12, 12), 255, dtype=torch.uint8)
     plain[torch.arange(1500), 0, 11, torch.arange(1500) % 12] = (torch.arange(1500) % 250).byte()

@@ -9,8 +9,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.own.pictures import draw, listed, photos, sheet
 from tests.sampling import one_in
@@ -112,6 +113,22 @@ def links_that_lead_outside_alone() -> None:
             Path("photos", name, f"{number}.png").symlink_to(
                 Path("elsewhere", name, f"{number}.png").resolve()
             )
+
+
+def classes_that_are_links() -> None:
+    photos(Path("elsewhere"))
+    Path("photos").mkdir()
+    for name in ("cat", "dog"):
+        Path("photos", name).symlink_to(Path("elsewhere", name).resolve())
+
+
+def a_class_and_a_link() -> None:
+    photos(Path("photos"), ["cat"])
+    Path("photos", "dog").symlink_to(Path("photos/cat").resolve())
+
+
+def a_place_that_no_file_can_have() -> Options:
+    return {"data": "x" * 300}
 
 
 def names_that_differ_by_case() -> None:
@@ -307,6 +324,9 @@ REFUSED: list[tuple[Make, str]] = [
     (a_tar, "Unpack it into a folder (tar -xf photos.tar.gz -C photos)"),
     (a_picture, "--data cat.png is a file. Name the folder that holds a folder of pictures"),
     (links_that_lead_outside_alone, "links that lead outside, to folders or to nothing: 12)"),
+    (classes_that_are_links, "no folder with pictures (links to folders are left out: 2); put"),
+    (a_class_and_a_link, "pictures of another class (links to folders are left out: 1)"),
+    (a_place_that_no_file_can_have, "cannot be read: File name too long"),
     (names_that_differ_by_case, "'Cat' and 'cat', which differ only by upper and lower case"),
     (names_that_differ_by_coding, "only by upper and lower case, spaces or the coding"),
     (a_name_with_a_line_end, "the folder 'do\\ng' in photos has a character in its name"),
@@ -319,6 +339,7 @@ REFUSED: list[tuple[Make, str]] = [
     (an_empty_test, "photos/test holds no picture; add some, or remove the folder"),
     (one_colour, "photos: class 'cat', 'dog' have fewer than 3 different pictures"),
     (copies_are_one_picture, "class 'dog' has fewer than 3 different pictures (1)"),
+    (copies_are_one_picture, "of each. Equal and nearly equal ones count as one. Add pictures"),
     (an_option_of_a_list, "--group is for a CSV file, and photos is a folder"),
     (a_size_that_cannot_be, "--size 4 is not between 8 and 512"),
     (weights_without_a_network, "--weights is for a pretrained network; name it with --backbone"),
@@ -340,6 +361,7 @@ REFUSED: list[tuple[Make, str]] = [
     (a_number_with_a_comma_and_one_that_is_none, "the target of 2.png is 'tall', which is not a"),
     (an_infinite_number, "the target of 1.png is 'inf', which is not a number"),
     (a_list_of_files_that_are_gone, "12 of 12 files cannot be read (gone/0.png: there is no such"),
+    (a_list_of_files_that_are_gone, "them (names in a list are relative to its folder, .)"),
     (two_patients, "have fewer than 3 groups"),
 ]
 
@@ -392,6 +414,48 @@ def a_loop_of_links() -> None:
     Path("photos/cat/b.png").symlink_to("a.png")
 
 
+def pictures_beside_the_folders_of_parts() -> None:
+    photos(Path("photos/train"))
+    photos(Path("photos/test"), each=2)
+    for number, name in enumerate(("a.png", "train/a.png", "test/b.png")):
+        draw(Path("photos", name), number)
+
+
+def an_empty_file() -> None:
+    photos(Path("photos"))
+    Path("photos/cat/none.png").touch()
+
+
+def a_turned_tiff() -> None:
+    photos(Path("photos"))
+    for number, path in enumerate(sorted(Path("photos").rglob("*.png"))):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6
+        pixels = np.random.default_rng(number).integers(0, 255, (12, 20, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path.with_suffix(".tif"), exif=exif)
+        path.unlink()
+
+
+def a_name_that_no_file_can_have() -> Options:
+    sheet(Path("list.csv"), [*listed(Path()), ["x" * 300 + ".png", "cat", "p9"]])
+    return SHEET
+
+
+def an_umlaut_of_two_characters() -> Options:
+    rows = listed(Path())
+    draw(Path("u\u0308.png"), 50)  # as a Mac writes it, and Excel does not
+    draw(Path("\u00e4 1.png"), 51)
+    extra = [["\u00fc.png", "cat", "p8"], ["a\u0308 1.png", "dog", "p9"]]
+    sheet(Path("list.csv"), [*rows, *extra])
+    return SHEET
+
+
+def a_line_end_that_is_none() -> Options:
+    rows = [[*row, "about\u2028it\x0b\x85"] for row in listed(Path())]
+    sheet(Path("list.csv"), rows)
+    return SHEET
+
+
 def a_link_inside() -> None:
     photos(Path("photos"))
     Path("photos/cat/again.png").symlink_to("0.png")
@@ -428,6 +492,31 @@ def a_val_of_its_own() -> None:
     photos(Path("photos/Train"))
     photos(Path("photos/val"), each=2)
     photos(Path("photos/test"), each=2)
+
+
+def a_fixed_camera() -> None:
+    """One scene with the noise of a sensor; a scratch tells the classes apart."""
+    random = np.random.default_rng(0)
+    scene = random.integers(0, 200, (8, 8, 3), dtype=np.uint8).repeat(12, 0).repeat(12, 1)
+    for number in range(24):
+        pixels = scene + random.integers(0, 5, scene.shape, dtype=np.uint8)
+        if number % 2:
+            pixels[10 + 2 * number : 30 + 2 * number, number : number + 2] = 250
+        path = Path("photos", ("fine", "scratch")[number % 2], f"{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+
+def a_fixed_camera_in_parts() -> None:
+    a_fixed_camera()
+    for number in range(24):
+        path = Path("photos", ("fine", "scratch")[number % 2], f"{number}.png")
+        moved = Path("photos", "test" if number < 8 else "train", path.parent.name, path.name)
+        moved.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(moved)
+    for name in ("fine", "scratch"):
+        Path("photos", name).rmdir()
+    Path("photos/train/fine/again.png").write_bytes(Path("photos/test/fine/0.png").read_bytes())
 
 
 def a_copy_across_parts() -> None:
@@ -475,9 +564,21 @@ def several_modes() -> None:
 NAMES_IN_CHINESE = {
     *("RGB", "CMYK", "LA", "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "EXIF", "CSV"),
     *("photos", "list", "tuner", "accuracy", "macro", "val", "Train", "image"),
-    *("file", "is", "truncated", "bytes", "not", "processed"),
+    *("file", "is", "truncated", "bytes", "not", "processed", "File", "name", "too", "long"),
 }
 REPAIRED: list[tuple[Make, str, str]] = [
+    (
+        pictures_beside_the_folders_of_parts,
+        "left out",
+        "pictures beside the folders of classes: 3",
+    ),
+    (an_empty_file, "unreadable", "1, left out: cat/none.png (the file is empty)"),
+    (a_turned_tiff, "sizes", "all 12 × 20"),  # noqa: RUF001
+    (a_turned_tiff, "read as", "12 × 20, in colour: the size of all pictures"),  # noqa: RUF001
+    (a_name_that_no_file_can_have, "unreadable", "(File name too long)"),
+    (an_umlaut_of_two_characters, "unreadable", "none"),
+    (an_umlaut_of_two_characters, "pictures", "14 from a CSV file"),
+    (a_line_end_that_is_none, "pictures", "12 from a CSV file"),
     (cut_short, "unreadable", "1, left out: cat/0.png (image file is truncated"),
     (text_named_jpg, "unreadable", "1, left out: cat/notes.jpg (it is not in one of the formats"),
     (of_several_sizes, "sizes", "2 different: 12 × 12 to 90 × 90"),  # noqa: RUF001
@@ -496,6 +597,9 @@ REPAIRED: list[tuple[Make, str, str]] = [
         "remarks",
         "The pictures of val/ are joined to those of Train/: tuner draws",
     ),
+    (a_fixed_camera, "remarks", "24 of 24 pictures are nearly equal to each other whatever they"),
+    (a_fixed_camera, "split", "4 of 24 pictures drawn for the test"),
+    (a_fixed_camera_in_parts, "remarks", "test picture, and are left out: 'train/fine/again.png'."),
     (a_val_of_its_own, "split", "test/ as it is; the others are validated in 5 folds"),
     (a_copy_across_parts, "copies across parts", "1"),
     (a_copy_across_parts, "remarks", "1 development pictures are equal or nearly equal to a test"),
@@ -529,3 +633,30 @@ def test_what_is_said_of_it_is_said_in_chinese(make: Make) -> None:
         for one in told:
             found = re.sub(r"'[^']*'|\S*/\S*|\S+\.\w+|--\w+", "", known(one, DATA))
             assert not set(re.findall("[A-Za-z]{2,}", found)) - NAMES_IN_CHINESE, one
+
+
+def test_what_cannot_be_read_is_not_counted_among_what_is() -> None:
+    photos(Path("photos"))
+    for name, kind in (("a.tif", np.int32), ("b.png", np.uint16)):
+        Image.fromarray(np.arange(144, dtype=kind).reshape(12, 12)).save(Path("photos/cat", name))
+    told = dict(load(None).inspection)
+    assert told["modes"] == "RGB 12, I;16 1; 1 of 16 bits scaled to 8"
+    assert "1, left out: cat/a.tif (its pixels are 32-bit integers" in told["unreadable"]
+
+
+def test_a_closed_folder_is_named_or_what_a_list_has_in_it_is_left_out() -> None:
+    photos(Path("photos"))
+    sheet(Path("list.csv"), [*listed(Path()), ["photos/cat/0.png", "cat", "p9"]])
+    folder = Path("photos/cat")
+    folder.chmod(0o400)
+    try:
+        if os.access(folder / "0.png", os.F_OK):
+            pytest.skip("who runs this may enter any folder")
+        with pytest.raises(TunerError, match="photos/cat cannot be read: Permission denied"):
+            load(None)
+        told = dict(load(SHEET).inspection)
+        with pytest.raises(TunerError, match="photos/cat/x cannot be read: Permission denied"):
+            load({"data": "photos/cat/x"})
+    finally:
+        folder.chmod(0o700)
+    assert told["unreadable"] == "1, left out: photos/cat/0.png (Permission denied)"

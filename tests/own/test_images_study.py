@@ -140,6 +140,23 @@ def test_a_bundle_of_a_head_names_its_backbone(
 
 
 @pytest.mark.slow
+def test_a_backbone_is_found_from_any_folder(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["images", "--data", "photos", "--size", "32", "--backbone", "resnet18"]
+    command += ["--weights", "w.pth", "--name", "typed", "--trials", "1", "--seeds", "0"]
+    assert study_main([*command, "--workers", "1"]) == 0
+    bundle = retrained("typed", arm="baseline", out=Path("bundle"))
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    weights(Path("w.pth"), "resnet34")  # of that name, and others
+    images_backbone._load.cache_clear()
+    assert predict([str(here / bundle), str(here / "photos/dog/0.png")]) == 0
+    assert verify(["typed", "--all", "--home", str(here / "storage"), "--workers", "1"]) == 0
+    assert "1 of 1 trials of study 'typed' are the same" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_a_class_that_is_gone_is_an_error_and_no_shift(here: Path) -> None:
     photos(Path("photos"), ["bee"])
     open_as_command(URL, "photos", brief(PIXELS))

@@ -10,7 +10,7 @@ import pytest
 
 from tuner.case.reference import as_words, options_of, to_door
 from tuner.errors import UsageError
-from tuner.own.options import option, options_for, read, write
+from tuner.own.options import from_root, option, options_for, read, write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class Given:
     group_of: str | None = option("a column", default=None)
     size: int = option("pixels", default=8)
     task: str | None = option("the task", default=None, choices=("one", "two"))
+    model: Path | None = option("what it begins with", default=None, lasting=True)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,16 @@ def test_a_reference_is_typed_as_it_is_read() -> None:
     words = as_words(reference)
     assert words == ["table", "--data=-x.csv", "--group-of=--odd=name", "--task", "two"]
     assert options_of(shlex.join(words)) == options_of(reference)
+
+
+def test_a_file_that_models_need_is_kept_from_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = {"data": "x", "model": "w.pth"}
+    kept = {"data": "x", "model": (Path.cwd() / "w.pth").as_posix()}
+    assert from_root(Given, words) == from_root(Given, kept) == kept
+    assert from_root(Given, {"data": "x"}) == {"data": "x"}
 
 
 @pytest.mark.parametrize("reference", ["table --data", "table --data x --target"])
@@ -67,4 +78,5 @@ def test_the_kind_of_an_option_is_that_of_its_field() -> None:
         "group-of": (str, False),
         "size": (int, False),
         "task": (str, False),
+        "model": (Path, False),
     }

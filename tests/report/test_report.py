@@ -29,6 +29,7 @@ from tests.report.studies import (
 )
 from tuner.commands.concluding import score_line
 from tuner.commands.report import main
+from tuner.data.reading import BY_CASE
 from tuner.errors import StoreError, UsageError
 from tuner.evidence.predictions import keep_targets
 from tuner.language import speaking
@@ -82,6 +83,24 @@ def test_it_says_what_the_models_that_met_the_test_were_trained_on(
     study.set_user_attr("confirmation", stored | trained_on)
     report, _ = worded(study, tmp_path)
     assert f"- *Test*: scores of models trained on {said}" in report
+
+
+@pytest.mark.parametrize(
+    ("reference", "data", "said"),
+    [
+        ("mine.py", {}, "a CSV file whose header has the names of the model's columns"),
+        ("mine.py", {"pixels": {"mean": [0.5], "std": [0.5]}}, "an image file"),
+        ("mine.py", {"reading": BY_CASE}, "a file that the case reads by its own `read`"),
+        ("images --data x --backbone resnet18", {"reading": BY_CASE}, "an image file"),
+    ],
+)
+def test_what_predict_takes_is_said(
+    tmp_path: Path, reference: str, data: dict[str, Any], said: str
+) -> None:
+    facts = gather(usual_study(tmp_path), Workplace.at(url=url_in(tmp_path)))
+    plain = {**facts["data"], "pixels": None, "reading": "columns", **data}
+    text = document({**facts, "reference": reference, "data": plain}, ())
+    assert f"Each FILE is {said}." in text
 
 
 def test_report_json_holds_what_was_promised(tmp_path: Path) -> None:

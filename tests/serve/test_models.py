@@ -16,18 +16,21 @@ import psutil
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.making import TINY, retrained
+from tests.making import TINY, make_brief, retrained, search
+from tests.own.pictures import photos, weights
 from tests.serve.making import client_of, form_key, listening, make_service
 from tests.serve.test_new_study import TABLE
 from tests.serve.test_server import served
 from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.bundle.manifest import read_manifest
+from tuner.case.reference import to_door
 from tuner.client import Client
+from tuner.data.reading import BY_CASE
 from tuner.errors import BundleError, UsageError
 from tuner.evidence.predictions import TARGETS, Predictions, keep_predictions, keep_targets
 from tuner.serve import bulkhead
 from tuner.serve.bulkhead import MOST_WAITING
-from tuner.serve.ledger import Ledger
+from tuner.serve.ledger import READ_BY_CASE, Ledger
 from tuner.serve.proof import gain_over
 from tuner.serve.tables import Promotion
 from tuner.serve.takeaway import Predictor
@@ -262,3 +265,28 @@ def test_a_model_is_tried(service: Service) -> None:
     assert wrong.status_code == 400
     assert "column" in wrong.json()["detail"]
     assert "/" not in wrong.json()["detail"], "no path of the machine is told"
+
+
+@pytest.mark.slow
+def test_a_model_on_the_features_of_pictures_is_tried_on_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos(tmp_path / "photos")
+    weights(tmp_path / "w.pth", "mobilenet_v3_small")
+    given = {"data": "photos", "size": "32", "backbone": "mobilenet_v3_small", "weights": "w.pth"}
+    workplace = Workplace.at(tmp_path / "storage")
+    workplace.root.mkdir()
+    search(workplace.url, make_brief(to_door("images", given), workplace.root), 1, name="heads")
+    retrained("heads", arm="baseline", workplace=workplace)
+    service = make_service(workplace)
+    (model,) = service.ledger.models()
+    assert model.manifest["preprocessing"]["columns"] != model.columns == []
+    assert model.manifest["preprocessing"]["read"] == READ_BY_CASE == BY_CASE
+    client = client_of(service)
+    assert 'type="file"' in client.get(f"/tuner/models/heads/{model.bundle}").text
+    picture = (tmp_path / "photos/cat/0.png").read_bytes()
+    answer = client.post(f"{V1}/models/heads/{model.bundle}/predict", content=picture)
+    (said,) = answer.json()["predictions"]
+    assert said["class"] in {"cat", "dog"}
+    service.storage.engine.dispose()

@@ -178,6 +178,17 @@ def test_a_list_that_is_too_long_is_not_taken_apart(
         unpack(tmp_path / "x.zip", tmp_path / "folder", roomy)
 
 
+def test_what_is_not_unpacked_may_have_any_name(tmp_path: Path) -> None:
+    names = ("a/1.png", "Icon\r", "__MACOSX/a/._Icon\r", "notes: a?.txt", "a/" + "x" * 250 + ".txt")
+    (tmp_path / "x.zip").write_bytes(zipped(*names))
+    assert unpack(tmp_path / "x.zip", tmp_path / "folder", roomy) == 1
+    assert [path.name for path in (tmp_path / "folder/a").iterdir()] == ["1.png"]
+    for name in ("a/2?.png", "../notes.txt", "/notes.txt", "a\\notes.txt"):
+        (tmp_path / "x.zip").write_bytes(zipped("a/1.png", name))
+        with pytest.raises(UsageError, match="an entry that cannot be used"):
+            unpack(tmp_path / "x.zip", tmp_path / "other", roomy)
+
+
 def test_an_archive_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> None:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:

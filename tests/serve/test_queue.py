@@ -11,6 +11,7 @@ from sqlalchemy import inspect, text
 
 from tests.sampling import one_in
 from tuner.errors import StoreError, UsageError
+from tuner.serve.datashelf import DataShelf
 from tuner.serve.job_command import command_of
 from tuner.serve.leases import LEASE
 from tuner.serve.queue import Queue
@@ -383,6 +384,25 @@ def test_what_cannot_be_run_is_refused_at_once(asked: dict[str, object], said: s
     with pytest.raises(UsageError) as refused:
         study_request(asked, Shelf())
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        ("housing", "housing"),
+        ("images --data uploads/roses --size 32", "roses"),
+        ("table --data data/houses.csv --target price", "houses"),
+    ],
+)
+def test_a_study_without_a_name_has_that_of_its_case_or_data(
+    tmp_path: Path, case: str, name: str
+) -> None:
+    (tmp_path / "uploads" / "roses").mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "houses.csv").write_text("a,price\n1,2\n")
+    shelf = Shelf(data=DataShelf(tmp_path / "data", tmp_path / "uploads"))
+    assert study_request({"case": case}, shelf).study == name
+    assert study_request({"case": case, "name": "mine"}, shelf).study == "mine"
 
 
 def test_the_file_of_an_owner_may_have_metrics_of_its_own(tmp_path: Path) -> None:

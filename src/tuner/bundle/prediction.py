@@ -12,6 +12,7 @@ import torch
 
 from tuner.bundle.sheets import Sheets
 from tuner.bundle.tables import Table
+from tuner.data.room import rows_at_a_time
 from tuner.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 ADDED, PROBABILITY = "prediction", "probability"
 OURS = "tuner"  # before them, where the model has a column of that name
 BETWEEN = "|"  # labels
-ROWS = 5000  # that are in memory at a time, about
+SHOWN = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})  # in a name: a line is a file
+ROWS = 5000  # that are in memory at a time, about; fewer of large pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def predict_files(
         return _json([{"file": str(path), **prediction.facts()} for path, prediction in pairs])
     lines = []
     for path, prediction in pairs:
-        fields = [str(path), str(prediction.value)]
+        fields = [str(path).translate(SHOWN), str(prediction.value).translate(SHOWN)]
         if prediction.probability is not None:
             fields.append(f"{prediction.probability:.4f}")
         lines.append("\t".join(fields) + "\n")
@@ -205,7 +207,7 @@ def _opened(bundle: Bundle, path: Path, added: tuple[str, ...]) -> Table | Sheet
 def _rows_at_a_time(bundle: Bundle) -> int:
     """Return a number of whole batches: where a part ends changes no other row's last bit."""
     batch = bundle.plan.evaluation_batch
-    return max(1, ROWS // batch) * batch
+    return max(1, rows_at_a_time(bundle.interface.row, ROWS) // batch) * batch
 
 
 def _json(facts: list[dict[str, object]]) -> str:

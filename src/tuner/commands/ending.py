@@ -100,7 +100,7 @@ def _refuse_another_encoding(words: Sequence[str]) -> None:
 
 
 def _list_no_leaks() -> None:
-    """Close stderr to nanobind, on which triton 3.9 rests: it lists all that was frozen as leaks."""
+    """Close stderr to triton 3.9, which would list as leaks what was frozen."""
     if "triton" in sys.modules:
         with suppress(OSError, ValueError):
             sys.stderr.flush()

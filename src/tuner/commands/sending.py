@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tuner.case.reference import door_of, options_of, to_door
 from tuner.errors import UsageError, unknown_name
-from tuner.own.images.listing import SUFFIXES
+from tuner.own.images.walking import SUFFIXES
 
 if TYPE_CHECKING:
     from tuner.client import Client

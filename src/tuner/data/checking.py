@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tuner.data.examples import Examples, PixelStatistics
 from tuner.data.images import MODES
-from tuner.data.room import AT_A_TIME
+from tuner.data.room import rows_at_a_time
 from tuner.data.splits import Holdout, Scheme
 from tuner.errors import DataError
 
@@ -224,11 +224,12 @@ def _not_finite(rows: Tensor, *, gaps: bool = False) -> tuple[int, ...] | None:
     Args:
         gaps: whether nan may be.
     """
-    for number, part in enumerate(rows.split(AT_A_TIME)):
+    count = rows_at_a_time(tuple(rows.shape[1:]))
+    for number, part in enumerate(rows.split(count)):
         wrong = ~(part.isfinite() | part.isnan()) if gaps else ~part.isfinite()
         if wrong.any():
             row, *rest = wrong.nonzero()[0].tolist()
-            return number * AT_A_TIME + row, *rest
+            return number * count + row, *rest
     return None
 
 

@@ -41,6 +41,7 @@ T = TypeVar("T")
 MODES = {1: "L", 3: "RGB"}
 # Not all that Pillow can: for PostScript it starts another program.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+EMPTY = said("the file is empty")
 NOT_A_FORMAT = said("it is not in one of the formats {formats}", formats=", ".join(FORMATS))
 UPRIGHT = {  # by EXIF orientation; 1 is upright already
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -174,26 +175,32 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     Raises:
         DataError: it is a folder, or whatever Pillow raises.
     """
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; name the images in it, such as {path}/*.jpg")
+    unread = f"{path} cannot be read as an image"
     try:
         with Image.open(path, formats=FORMATS) as image:
             yield image
     except UnidentifiedImageError as error:
+        if path.stat().st_size == 0:
+            raise DataError(f"{unread}: {EMPTY}; copy it again, or remove it") from error
+        raise DataError(f"{unread}: {NOT_A_FORMAT}; convert it to one of these") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        most = Image.MAX_IMAGE_PIXELS or 0
+        why = said("it has more than {most:,} pixels", most=most)
+        raise DataError(f"{unread}: {why}; make it smaller, or cut it into parts") from error
+    except IsADirectoryError as error:
         raise DataError(
-            f"{path} cannot be read as an image: {NOT_A_FORMAT}; convert it to one of these"
+            f"{path} is a folder; name the images in it, such as {path}/*.jpg"
         ) from error
+    except OSError as error:
+        raise DataError(f"{unread}: {error.strerror or error}") from error
     except (
-        OSError,
         SyntaxError,  # Pillow's word for a broken PNG
         ValueError,
         RuntimeError,
         MemoryError,
         OverflowError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
     ) as error:
-        raise DataError(f"{path} cannot be read as an image: {error}") from error
+        raise DataError(f"{unread}: {error}") from error
 
 
 def _read(path: Path, shape: tuple[int, int, int]) -> Tensor:
@@ -207,7 +214,8 @@ def _read(path: Path, shape: tuple[int, int, int]) -> Tensor:
 def _look(path: Path) -> Look:
     with _opened(path) as image:
         turn = _turn(image)
-        size = image.size[::-1] if turn in LYING else image.size
+        as_stored = image.format != "TIFF"  # of which Pillow says the size as it is seen
+        size = image.size[::-1] if turn in LYING and as_stored else image.size
         return Look(
             *size,
             mode=image.mode,

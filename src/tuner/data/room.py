@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tuner.errors import DataError
+from tuner.machine import usable_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHARE_OF_MEMORY = 0.25
-AT_A_TIME = 1000  # rows that are looked at or copied together
+AT_A_TIME = 1000  # rows that are looked at or copied together, at most
+VALUES_AT_A_TIME = 2**24  # in them: as numbers of 8 bytes, 128 MiB
+
+
+def rows_at_a_time(shape: tuple[int, ...], most: int = AT_A_TIME) -> int:
+    """Return how many rows of a shape are looked at or copied together: fewer of large ones."""
+    return max(1, min(most, VALUES_AT_A_TIME // max(1, math.prod(shape))))
 
 
 @contextmanager
@@ -47,19 +54,19 @@ def room_for(
 ) -> Tensor:
     """Return a tensor (count, *shape) to be filled: in memory, or in a file that is mapped.
 
-    Up to a quarter of the machine's memory is taken from memory. More is a file without a name, so
-    nothing of it is left when the tensor is gone. Pages of the file are the system's to drop.
+    Up to a quarter of the memory that this process may have is taken from memory. More is a file
+    without a name, so nothing of it is left when the tensor is gone. Pages of the file are the
+    system's to drop.
 
     Args:
         folder: that the file lies in; it is made.
-        memory: bytes of this machine; None: as many as it has.
+        memory: bytes that this process may have; None: what the machine, or a container, allows.
 
     Raises:
         DataError: the disk has no room for it.
     """
     size = count * math.prod(shape) * kind.itemsize
-    memory = memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if size <= SHARE_OF_MEMORY * memory:
+    if size <= SHARE_OF_MEMORY * (memory or usable_memory()):
         return torch.empty((count, *shape), dtype=kind)
     try:
         folder.mkdir(parents=True, exist_ok=True)

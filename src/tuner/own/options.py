@@ -19,7 +19,12 @@ T = TypeVar("T")
 
 
 def option(
-    help_: str, *, default: Any = MISSING, choices: Sequence[str] = (), metavar: str = ""
+    help_: str,
+    *,
+    default: Any = MISSING,
+    choices: Sequence[str] = (),
+    metavar: str = "",
+    lasting: bool = False,
 ) -> Any:
     """Return a field of what a door is given.
 
@@ -28,8 +33,9 @@ def option(
         default: MISSING: the option has to be given.
         choices: the only values; empty: any.
         metavar: what stands for the value in --help; empty: the option's name.
+        lasting: whether it is a file that models need in use, too, wherever they are used.
     """
-    told = {"help": help_, "choices": tuple(choices), "metavar": metavar}
+    told = {"help": help_, "choices": tuple(choices), "metavar": metavar, "lasting": lasting}
     return field(default=default, metadata=told)
 
 
@@ -41,6 +47,7 @@ class Option:
         name: without its dashes.
         kind: str, int or Path.
         required: whether it has to be given.
+        lasting: whether it is a file that models need in use.
     """
 
     name: str
@@ -49,6 +56,7 @@ class Option:
     required: bool
     choices: tuple[str, ...]
     metavar: str
+    lasting: bool
 
     def read(self, text: str) -> Any:
         """Return the value that a text stands for.
@@ -78,6 +86,7 @@ def options_for(given: type) -> list[Option]:
             one.default is MISSING,
             one.metadata["choices"],
             one.metadata["metavar"],
+            one.metadata["lasting"],
         )
         for one in fields(given)
     ]
@@ -104,6 +113,18 @@ def write(given: Any) -> dict[str, str]:
         one.name.replace("_", "-"): _text(getattr(given, one.name))
         for one in fields(given)
         if getattr(given, one.name) != one.default
+    }
+
+
+def from_root(given: type, words: Mapping[str, str]) -> dict[str, str]:
+    """Return the same texts, with the files that models need in use named from the root.
+
+    So a model finds them in whatever folder it is used.
+    """
+    lasting = {one.name for one in options_for(given) if one.lasting}
+    return {
+        name: Path(text).absolute().as_posix() if name in lasting else text
+        for name, text in words.items()
     }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from tuner.case.assignments import parse_pairs, split_pairs
-from tuner.case.reference import is_loop
+from tuner.case.reference import door_of, is_loop, options_of, to_door
 from tuner.engines.compute import Compute
 from tuner.errors import UsageError
 from tuner.own.loops.file import DIRECTIONS, read_loop
+from tuner.own.options import from_root
 from tuner.study.limits import Limits
 
 if TYPE_CHECKING:
@@ -81,6 +83,15 @@ class StudySettings:
     baseline: tuple[str, ...] = ()
     recipe: tuple[str, ...] = ()
     compute: Compute = field(default_factory=Compute)
+
+    @property
+    def reference(self) -> str:
+        """The case as a study and its models keep it."""
+        door = door_of(self.case)
+        if door is None:
+            return self.case
+        given = importlib.import_module(f"tuner.own.{door}.given").Given
+        return to_door(door, from_root(given, options_of(self.case)))
 
     @property
     def confirms(self) -> bool:

@@ -140,7 +140,7 @@ def _config(settings: StudySettings, observer: Observer) -> StudyConfig:
         observer.tell(Message(in_columns(dataset.inspection)))
     return StudyConfig(
         case=case,
-        reference=settings.case,
+        reference=settings.reference,
         source=source,
         dataset=dataset,
         data_folder=cache.folder_of(workplace.cache, dataset.identity),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CURRENT, CANDIDATE = "current", "candidate"
 ALIASES = (CURRENT, CANDIDATE)
 LONGEST_REASON = 1000
+READ_BY_CASE = "case"  # as tuner.data.reading writes it, which imports torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,16 @@ class Model:
     def case(self) -> str:
         """What it is a model of, as `case_of` says it."""
         return case_of(self.manifest)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the rows that it is given; none where it takes pictures or other files.
+
+        The features of a pretrained network have names, too, and are made of a picture.
+        """
+        prepared = self.manifest["preprocessing"]
+        by_file = prepared.get("read") == READ_BY_CASE
+        return [] if by_file else [str(one) for one in prepared["columns"]]
 
 
 @dataclass(frozen=True, slots=True)

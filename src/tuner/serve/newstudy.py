@@ -12,7 +12,7 @@ from tuner.language import reason_of, said
 from tuner.serve import actions
 from tuner.serve.listing import Filter
 from tuner.serve.rendering import page, to_study
-from tuner.serve.requests import MOST_SECONDS, whole
+from tuner.serve.requests import MOST_SECONDS, name_of_data, whole
 from tuner.serve.routing import route
 from tuner.serve.shelf import OPEN
 
@@ -132,7 +132,7 @@ def _takes(drawn: Drawn | None, logarithmic: bool = False) -> str:
 def _name(door: str, case: str, query: Mapping[str, str]) -> str:
     if door == CASE:
         return case
-    return query.get("data", "").partition("/")[2].partition(".")[0][:LONGEST_NAME]
+    return name_of_data(query.get("data", ""))[:LONGEST_NAME]
 
 
 def _free(service: Service, name: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.assignments import is_whole, parse_assignments, split_pairs
 from tuner.case.metric_names import check_metric
+from tuner.case.reference import door_of, options_of
 from tuner.depot.contract import MOST_MODELS
 from tuner.errors import UsageError, unknown_name
 from tuner.language import said
@@ -58,7 +60,8 @@ def study_request(asked: Mapping[str, Any], shelf: Shelf) -> Request:
             raise unknown_name("option", "options", str(name), KNOWN)
     case = _text("case", asked.get("case") or "")
     shelf.reference(case)
-    study = folder_name(_text("name", asked.get("name") or case), said("Choose another name"))
+    name = _text("name", asked.get("name") or name_of(case))
+    study = folder_name(name, said("Choose another name"))
     options: dict[str, Any] = {
         "trials": whole("trials", asked.get("trials", 50), 1, MOST_TRIALS),
         "seed": whole("seed", asked.get("seed", 0), 0, LARGEST),
@@ -76,6 +79,20 @@ def study_request(asked: Mapping[str, Any], shelf: Shelf) -> Request:
     for tried in options["tries"]:
         check_try(shelf, case, tried)
     return Request("study", study, case, options)
+
+
+def name_of(case: str) -> str:
+    """Return the name of a study that was given none: that of its case, or of its data.
+
+    >>> name_of("images --data uploads/roses.v2")
+    'roses'
+    """
+    return case if door_of(case) is None else name_of_data(options_of(case).get("data", ""))
+
+
+def name_of_data(data: str) -> str:
+    """Return what data is called, without its place and its suffix."""
+    return PurePosixPath(data).name.partition(".")[0]
 
 
 def _rarer(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Predictor:
         """
         if model.damage:
             raise BundleError(model.damage)
-        columns = [str(one) for one in model.manifest["preprocessing"]["columns"]]
+        columns = model.columns
         text = _with_header(body, columns) if columns else body
         with (
             self._bulkhead.entered(),

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from tuner.errors import UsageError
 from tuner.language import said
-from tuner.own.images.listing import SUFFIXES
+from tuner.own.images.walking import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,11 +143,9 @@ def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
     path = PurePosixPath(name)
     kind = stat.S_IFMT(entry.external_attr >> 16)
     plain = {0, stat.S_IFDIR if entry.is_dir() else stat.S_IFREG}
-    bad = (
-        path.is_absolute()
-        or not path.parts
-        or ".." in path.parts
-        or any(sign in name for sign in '\\:*?"<>|')
+    leads_out = path.is_absolute() or not path.parts or ".." in path.parts or "\\" in name
+    odd = (
+        any(sign in name for sign in ':*?"<>|')
         or not name.isprintable()
         or len(path.parts) > DEEPEST
         or any(
@@ -155,7 +153,8 @@ def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
             for part in path.parts
         )
     )
-    if bad:
+    unpacked = not _is_ignored(PurePosixPath(name.rstrip(" .")))
+    if leads_out or (odd and unpacked):
         raise UsageError(said("the ZIP file has an entry that cannot be used: {name!r}", name=name))
     if kind not in plain:
         raise UsageError(

@@ -120,8 +120,10 @@ def test_damaged_data_is_an_error_and_never_replaced(tmp_path: Path, where: str)
         raise DataError(f"{folder}/set/images is cut short")
 
     folders = Folders(given=tmp_path / "given" if where == "given" else None, own=tmp_path / "own")
-    with pytest.raises(DataError, match="is cut short"):
+    with pytest.raises(DataError, match="is cut short") as error:
         folders.find(FILES, damaged, never, never)
+    again = f"is cut short. To have the data downloaded again, remove {tmp_path / 'own' / 'set'}"
+    assert (again in str(error.value)) == (where == "own")
 
 
 @pytest.mark.parametrize(

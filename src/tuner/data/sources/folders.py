@@ -80,7 +80,13 @@ class Folders:
                     f"the data is not in {self.own} and cannot be downloaded ({error}); put "
                     f"{', '.join(files)} into a folder and name it with --data-dir"
                 ) from error
-        return read(self.own)
+        try:
+            return read(self.own)
+        except DataError as error:
+            tops = sorted({str(self.own / Path(name).parts[0]) for name in files})
+            raise DataError(
+                f"{error}. To have the data downloaded again, remove {' and '.join(tops)}"
+            ) from error
 
     def _is_here(self, files: Sequence[str]) -> bool:
         return all((self.own / name).exists() for name in files)

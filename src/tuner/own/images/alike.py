@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
+from tuner.data.room import rows_at_a_time
 from tuner.data.tensors import row_digests
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ BANDS = 4  # of the hash: of two that differ in BANDS - 1 bits, one band is equa
 # 5 pairs; with 0.985 it would be 413, nearly all of them ones.
 DIFFERENCE, CORRELATION = 8.0, 0.995
 PLAIN = 2.0  # standard deviation, of 255: less is a plain picture, which has no correlation
+MOST = 0.5  # of all pictures: where so many are nearly equal whatever they show, it tells nothing
 CROWD = 200  # pictures with one band in common, of which all pairs are compared
-AT_A_TIME = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +61,46 @@ def find_alike(pictures: Tensor, together: Sequence[str | None] = ()) -> Alike:
     equal = list(_equal(row_digests(pictures)))
     copies = {later for _, later in equal}
     near = list(_near(pictures, [n for n in range(len(pictures)) if n not in copies]))
-    parents = list(range(len(pictures)))
+    return Alike(_joined(len(pictures), [*equal, *near, *_named(together)]), equal, near)
+
+
+def of_one_scene(alike: Alike, targets: NDArray[Any]) -> int:
+    """Return how many pictures are nearly equal whatever they show, where these are most of all.
+
+    Those of a fixed camera are: a part with a scratch is nearly equal to one without. 0: most are
+    not, or have one target, or are equal in all pixels.
+
+    Args:
+        targets: of all pictures, (N, ...).
+    """
+    total = len(alike.groups)
+    groups = _joined(total, [*alike.equal, *alike.near])
+    largest = groups == np.bincount(groups).argmax()
+    copies = np.bincount(_joined(total, alike.equal)).max()
+    most, shows_one = MOST * total, len(np.unique(targets[largest], axis=0)) == 1
+    return 0 if largest.sum() <= most or copies > most or shows_one else int(largest.sum())
+
+
+def without_near(alike: Alike, together: Sequence[str | None] = ()) -> Alike:
+    """Return the same pairs, of which only equal ones belong together; `together` does so, too."""
+    groups = _joined(len(alike.groups), [*alike.equal, *_named(together)])
+    return Alike(groups, alike.equal, alike.near)
+
+
+def _named(together: Sequence[str | None]) -> Iterator[tuple[int, int]]:
+    """Yield pairs (first, later) of one name."""
     first: dict[str, int] = {}
-    named = [
-        (first.setdefault(name, number), number)
-        for number, name in enumerate(together)
-        if name is not None
-    ]
-    for one, other in (*equal, *near, *named):
+    for number, name in enumerate(together):
+        if name is not None:
+            yield first.setdefault(name, number), number
+
+
+def _joined(count: int, pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
+    """Return a number for each of so many: the same one for those that pairs join (N,)."""
+    parents = list(range(count))
+    for one, other in pairs:
         _join(parents, one, other)
-    return Alike(np.array([_root(parents, n) for n in range(len(parents))]), equal, near)
+    return np.array([_root(parents, number) for number in range(count)])
 
 
 def _equal(digests: Sequence[bytes]) -> Iterator[tuple[int, int]]:
@@ -98,7 +129,7 @@ def _hashes(
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     """Return a hash of each of these (N, BANDS), and the picture in few pixels (N, C, 256)."""
     bands, small = [], []
-    for part in torch.tensor(numbers).split(AT_A_TIME):
+    for part in torch.tensor(numbers).split(rows_at_a_time(tuple(pictures.shape[1:]))):
         colours = pictures[part].float()
         grid = adaptive_avg_pool2d(colours.mean(dim=1, keepdim=True), (ROWS, COLUMNS))[:, 0]
         bits = (grid[:, :, 1:] > grid[:, :, :-1]).flatten(1).numpy()

@@ -14,7 +14,7 @@ from tuner.data.examples import Examples
 from tuner.data.sources.flowers102 import IMAGENET
 from tuner.errors import DataError
 from tuner.language import nsaid, said
-from tuner.own.images.alike import find_alike
+from tuner.own.images.alike import find_alike, of_one_scene, without_near
 from tuner.own.images.cells import MULTILABEL
 from tuner.own.images.labels import (
     about_labels,
@@ -22,7 +22,7 @@ from tuner.own.images.labels import (
     marks_of,
     strata_of,
 )
-from tuner.own.images.listing import check_place, list_folder, named, refuse_for_folder, told
+from tuner.own.images.listing import check_place, list_folder, named, refuse_for_folder
 from tuner.own.images.pixels import (
     about_broken,
     about_looks,
@@ -36,6 +36,7 @@ from tuner.own.images.pixels import (
 from tuner.own.images.sheet import list_sheet
 from tuner.own.images.split import about_scheme, parts_of, scheme_for
 from tuner.own.images.targets import as_numbers, is_numeric
+from tuner.own.images.walking import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,9 +73,15 @@ def load(given: Given, folders: Folders) -> Dataset:
     pixels, pictures, unread = read_pixels([one for one, _ in heads], shape, folders.own)
     broken += unread
     refuse_too_many(given.data, broken, len(listing.pictures))
+    read = set(pictures)
+    looks = [look for picture, look in heads if picture in read]
     classes, targets = _targets(given, pictures)
     marks = marks_of(targets, len(classes))
-    alike = find_alike(pixels, [one.group for one in pictures])
+    together = [one.group for one in pictures]
+    alike = find_alike(pixels, together)
+    scene = of_one_scene(alike, targets.numpy())
+    if scene:
+        alike = without_near(alike, together)
     parts = parts_of(given, pictures, strata_of(targets), marks, classes, alike)
     if backbone:
         seen_as = backbone.in_words
@@ -117,7 +124,12 @@ def load(given: Given, folders: Folders) -> Dataset:
         ("split", said("{test}; {others}", test=parts.told, others=about_scheme(scheme))),
         ("read as", seen_as),
     )
-    notes = [*listing.notes, *parts.notes, *_about_few(classes, marks)]
+    notes = [
+        *listing.notes,
+        *_about_scene(scene, len(pictures)),
+        *parts.notes,
+        *_about_few(classes, marks),
+    ]
     findings = made.findings and replace(made.findings, told=notes)
     if findings and backbone:  # its features are no columns that a person could remove
         findings = replace(findings, constant=[], suspects={}, numbering=[])
@@ -257,6 +269,21 @@ def _about_alike(
         named_pairs = f": {named(differ, 3)}" if differ else ""
         found.append(("copies with another class", f"{len(differ):,}{named_pairs}"))
     return found
+
+
+def _about_scene(count: int, total: int) -> list[str]:
+    if not count:
+        return []
+    return [
+        said(
+            "{count:,} of {total:,} pictures are nearly equal to each other whatever they show, as "
+            "those of a fixed camera are. So only equal ones are kept on one side of every split. "
+            "Where some are frames of one film, name a column that says so with --group, in a CSV "
+            "file; otherwise the scores are too good.",
+            count=count,
+            total=total,
+        )
+    ]
 
 
 def _about_few(classes: tuple[str, ...], marks: np.ndarray) -> list[str]:

@@ -70,6 +70,7 @@ class Given:
         "torchvision's, downloaded once)",
         default=None,
         metavar="FILE",
+        lasting=True,
     )
     unfreeze: int | None = option(
         "with a backbone: let the search train up to this many of its last stages, 1 or 2, and the "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tuner.errors import DataError, UsageError
 from tuner.language import said
+from tuner.own.images.walking import SUFFIXES, Inside, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,12 +26,6 @@ PARTS: dict[str, Part] = {
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
-# Of other file formats that hold pictures, none is read by tuner.data.images.
-SUFFIXES = {
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib",
-    ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
-}  # fmt: skip
-SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "icon\r"}
 ARCHIVES = {".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"}
 MOST_NAMED = 5
 
@@ -88,9 +83,13 @@ def check_place(path: Path) -> None:
     Raises:
         DataError: there is nothing, an archive, or another kind of file; what to do is said.
     """
-    if path.is_dir():
-        return
-    if not path.exists():
+    try:
+        if path.is_dir():
+            return
+        there_is = path.exists()
+    except OSError as error:  # it is in a closed folder, or no file can have this name
+        raise DataError(f"--data {path} cannot be read: {error.strerror}") from error
+    if not there_is:
         parent = path.parent
         there = [one.name for one in parent.iterdir()] if parent.is_dir() else []
         near = get_close_matches(path.name, there, n=1)
@@ -135,22 +134,21 @@ def list_folder(root: Path) -> Listing:
         DataError: no class, one class, an empty one, or names that cannot be told apart.
     """
     found = Listing(said("a folder for each class"), [])
-    inside = _Inside(root.resolve(), found.left_out)
+    inside = Inside(root.resolve(), found.left_out)
     tops = list(inside.folders(root))
+    inside.count_loose(root)
     parts = [PARTS[one.name.lower()] for one in tops if one.name.lower() in PARTS]
     only_val = parts == ["val"] and len(tops) == 1
     if only_val or (len(parts) > 1 and {"train", "test"} & set(parts)):
         return _with_parts(root, tops, inside, found)
     classes = _classes(root, tops, inside)
-    loose = sum(1 for _ in inside.loose(root))
-    found.left_out[said("pictures beside the folders of classes")] += loose
     for name, folder in classes.items():
         found.pictures.extend(_pictures(root, folder, name, None, inside, found))
     _refuse_empty(root, classes, found.pictures, inside)
     return found
 
 
-def _with_parts(root: Path, tops: list[Path], inside: _Inside, found: Listing) -> Listing:
+def _with_parts(root: Path, tops: list[Path], inside: Inside, found: Listing) -> Listing:
     """Read train/, val/ and test/, each with a folder a class."""
     parts: dict[Part, Path] = {}
     for one in tops:
@@ -175,6 +173,7 @@ def _with_parts(root: Path, tops: list[Path], inside: _Inside, found: Listing) -
     known: dict[str, Path] = {}
     for part, folder in ordered.items():
         classes = _classes(folder, list(inside.folders(folder)), inside)
+        inside.count_loose(folder)
         if part == "train":
             known = classes
         elif unknown := sorted(classes.keys() - known.keys()):
@@ -203,15 +202,18 @@ def _with_parts(root: Path, tops: list[Path], inside: _Inside, found: Listing) -
     return Listing(kind, found.pictures, found.left_out, found.notes)
 
 
-def _classes(root: Path, tops: list[Path], inside: _Inside) -> dict[str, Path]:
+def _classes(root: Path, tops: list[Path], inside: Inside) -> dict[str, Path]:
     """Return the folders of classes by their names, sorted.
 
     Raises:
         DataError: there are fewer than two, or names that cannot be told apart or written.
     """
+    links = inside.left_out[said("links to folders")]
     if not tops:
         loose = sum(1 for _ in inside.loose(root))
         what = f"{loose:,} pictures and no folder" if loose else "no folder with pictures"
+        if links:
+            what += f" (links to folders are left out: {links:,})"
         raise DataError(
             f"{root} has {what}; put the pictures of each class into a folder of its own, named "
             "after the class, or name a CSV file with --data, --image and --target"
@@ -240,12 +242,13 @@ def _classes(root: Path, tops: list[Path], inside: _Inside) -> dict[str, Path]:
             if len(deeper) > 1
             else f"{root} has one class, {only.name!r}; there is nothing to tell apart. Add a "
             "folder with pictures of another class"
+            + (f" (links to folders are left out: {links:,})" if links else "")
         )
     return {one.name: one for one in tops}
 
 
 def _pictures(
-    root: Path, folder: Path, target: str, part: Part | None, inside: _Inside, found: Listing
+    root: Path, folder: Path, target: str, part: Part | None, inside: Inside, found: Listing
 ) -> Iterator[Picture]:
     deep = 0
     for path in inside.files(folder):
@@ -261,17 +264,12 @@ def _pictures(
         )
 
 
-def told(left_out: Counter[str]) -> str:
-    """Write how many files were left out, by the reason."""
-    return "; ".join(f"{reason}: {count:,}" for reason, count in left_out.items() if count)
-
-
 def _refuse_empty(
-    root: Path, classes: dict[str, Path], pictures: list[Picture], inside: _Inside
+    root: Path, classes: dict[str, Path], pictures: list[Picture], inside: Inside
 ) -> None:
     counts = Counter(one.target for one in pictures)
     if empty := [name for name in classes if not counts[name]]:
-        there = _Inside(inside.root, Counter())  # what these alone hold that is no picture
+        there = Inside(inside.root, Counter())  # what these alone hold that is no picture
         for name in empty:
             deque(there.files(classes[name]), maxlen=0)
         left_out = told(there.left_out)
@@ -280,61 +278,3 @@ def _refuse_empty(
             f"{root}: there is no picture in {named(empty)}{why}; add files, or remove the folder. "
             f"tuner reads {' '.join(sorted(SUFFIXES))}"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Inside:
-    """Walks a folder, and counts what it leaves out. Links are followed to files inside only."""
-
-    root: Path
-    left_out: Counter[str]
-
-    def folders(self, folder: Path) -> Iterator[Path]:
-        """Yield the folders in a folder, by name; of links to folders, none."""
-        for path in self._sorted(folder):
-            if _is_hidden(path):
-                self.left_out[said("hidden or system files")] += 1
-            elif path.is_symlink() and path.is_dir():
-                self.left_out[said("links to folders")] += 1
-            elif path.is_dir():
-                yield path
-
-    def loose(self, folder: Path) -> Iterator[Path]:
-        """Yield the pictures that lie in a folder itself."""
-        for path in self._sorted(folder):
-            if not _is_hidden(path) and path.is_file() and path.suffix.lower() in SUFFIXES:
-                yield path
-
-    def files(self, folder: Path) -> Iterator[Path]:
-        """Yield the pictures of a folder and of those in it."""
-        deeper: list[Path] = []
-        for path in self._sorted(folder):
-            if _is_hidden(path):
-                self.left_out[said("hidden or system files")] += 1
-            elif path.is_symlink() and not self._leads_inside(path):
-                self.left_out[said("links that lead outside, to folders or to nothing")] += 1
-            elif path.is_dir():
-                deeper.append(path)
-            elif path.suffix.lower() in SUFFIXES:
-                yield path
-            else:
-                self.left_out[said("not a picture by its name")] += 1
-        for path in deeper:
-            yield from self.files(path)
-
-    def _sorted(self, folder: Path) -> list[Path]:
-        try:
-            return sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
-        except OSError as error:
-            raise DataError(f"{folder} cannot be read: {error.strerror}") from error
-
-    def _leads_inside(self, link: Path) -> bool:
-        try:
-            target = link.resolve(strict=True)
-        except (OSError, RuntimeError):  # it leads to nothing, or round in a loop
-            return False
-        return target.is_file() and target.is_relative_to(self.root)
-
-
-def _is_hidden(path: Path) -> bool:
-    return path.name.startswith(".") or path.name.lower() in SYSTEM

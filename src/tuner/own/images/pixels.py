@@ -16,7 +16,7 @@ import torch
 
 from tuner.data.examples import PixelStatistics
 from tuner.data.images import look_at_images, read_images
-from tuner.data.room import AT_A_TIME, room_for
+from tuner.data.room import room_for, rows_at_a_time
 from tuner.errors import DataError, UsageError
 from tuner.language import said
 from tuner.machine import usable_cores
@@ -65,9 +65,10 @@ def refuse_too_many(data: Path, broken: Sequence[Broken], total: int) -> None:
     """
     if len(broken) > MOST_UNREADABLE * total:
         shown = "; ".join(f"{one.picture.name}: {one.reason}" for one in broken[:3])
+        listed = f" (names in a list are relative to its folder, {data.parent})"
         raise DataError(
             f"{data}: {len(broken):,} of {total:,} files cannot be read ({shown}). Fix or remove "
-            "them"
+            f"them{listed if data.is_file() else ''}"
         )
 
 
@@ -123,10 +124,10 @@ def gather(rows: Tensor, numbers: Tensor, folder: Path) -> Tensor:
         return rows
     if rows.dtype != torch.uint8:  # features of a backbone, which are few
         return rows[numbers]
-    found = room_for(len(numbers), tuple(rows.shape[1:]), folder)
-    for start in range(0, len(numbers), AT_A_TIME):
-        some = numbers[start : start + AT_A_TIME]
-        found[start : start + len(some)] = rows[some]
+    shape = tuple(rows.shape[1:])
+    found = room_for(len(numbers), shape, folder)
+    for some in torch.arange(len(numbers)).split(rows_at_a_time(shape)):
+        found[some] = rows[numbers[some]]
     return found
 
 
@@ -137,7 +138,7 @@ def statistics_of(rows: Tensor) -> PixelStatistics:
         DataError: all pixels are the same.
     """
     counts = np.zeros((rows.shape[1], 256))
-    for part in rows.split(AT_A_TIME):
+    for part in rows.split(rows_at_a_time(tuple(rows.shape[1:]))):
         for channel in range(rows.shape[1]):
             counts[channel] += np.bincount(part[:, channel].flatten().numpy(), minlength=256)
     shares, shades = counts / counts.sum(axis=1, keepdims=True), np.arange(256) / 255
@@ -169,7 +170,7 @@ def about_looks(looks: Sequence[Look]) -> Iterator[tuple[str, str]]:
         )
     modes = Counter(look.mode for look in looks)
     told = ", ".join(f"{mode} {count:,}" for mode, count in modes.most_common())
-    deep = sum(count for mode, count in modes.items() if mode.startswith("I"))
+    deep = sum(count for mode, count in modes.items() if mode.startswith("I"))  # all that is read
     yield (
         "modes",
         said("{modes}; {count:,} of 16 bits scaled to 8", modes=told, count=deep) if deep else told,
@@ -207,7 +208,7 @@ def about_broken(broken: Sequence[Broken]) -> str:
 
 def _why(picture: Picture, error: DataError) -> str:
     """Return why a file cannot be read, without its name."""
-    if not picture.path.exists():
+    if isinstance(error.__cause__, FileNotFoundError):
         return said("there is no such file")
     reason = str(error).removeprefix(f"{picture.path} cannot be read as an image: ")
     return reason.partition("; ")[0].replace(str(picture.path), "it")

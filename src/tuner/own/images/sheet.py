@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -123,8 +126,14 @@ def list_sheet(given: Given) -> Listing:
 
 def _path_of(folder: Path, file: str) -> Path:
     """Return where a picture is, by the name that a file has for it."""
-    path = folder / file
-    return folder / file.replace("\\", "/") if "\\" in file and not path.exists() else path
+    names = [file]
+    if "\\" in file:
+        names.append(file.replace("\\", "/"))
+    if not file.isascii():  # a letter with its accent is one character, or two, as a Mac has it
+        names += [unicodedata.normalize(form, name) for name in names for form in ("NFC", "NFD")]
+    if len(names) > 1:
+        names = [name for name in names if os.path.lexists(folder / name)] or names
+    return folder / names[0]
 
 
 def _target_of(given: Given, header: Sequence[str]) -> Callable[[int, list[str]], str | None]:
@@ -184,7 +193,7 @@ def _read(
         ) from error
     if not text.strip():
         raise DataError(f"{path} is empty; it needs a header and a row for each picture")
-    lines = text.splitlines(keepends=True)
+    lines = list(io.StringIO(text, newline=""))  # str.splitlines knows more ends than a CSV has
     names = {name for name in wanted if name}
 
     def fit(separator: str) -> tuple[int, int]:

@@ -106,10 +106,11 @@ def _refuse_few(
 ) -> None:
     """Refuse classes of which too few different pictures, or groups, are left to split."""
     what = "groups" if given.group else "different pictures"
+    alone = "" if given.group else " Equal and nearly equal ones count as one."
     uses = "train, validate and test" if fewest == 3 else "train and validate"
     if not classes:
         if len(np.unique(alike.groups[rows])) < 2 * fewest:
-            raise DataError(f"{given.data} has too few {what} to {uses}; add some")
+            raise DataError(f"{given.data} has too few {what} to {uses}; add some.{alone}")
         return
     counts = {
         name: len(np.unique(alike.groups[rows & marks[:, number]]))
@@ -119,7 +120,7 @@ def _refuse_few(
         raise DataError(
             f"{given.data}: class {named(few)} {'has' if len(few) == 1 else 'have'} fewer than "
             f"{fewest} {what} ({', '.join(str(counts[name]) for name in few[:5])}); to {uses} "
-            f"takes {fewest} of each. Add pictures, or leave the class out"
+            f"takes {fewest} of each.{alone} Add pictures, or leave the class out"
         )
 
 

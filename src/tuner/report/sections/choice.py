@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from tuner.case.reference import is_file, is_loop
+from tuner.case.reference import door_of, is_file, is_loop
 from tuner.language import phrase
 from tuner.naming import last_words
 from tuner.report.sections.ensembles import ensemble_in_words, ensemble_to_use
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     Facts = Mapping[str, Any]
+
+READ_BY_CASE = "case"  # as tuner.data.reading writes it, of which a report knows nothing
 
 
 def chosen_arm(facts: Facts) -> str | None:
@@ -101,10 +103,13 @@ def how_to_use(facts: Facts) -> str:
 
 def _file_in_words(facts: Facts) -> str:
     """Say what `predict` takes."""
-    if facts["data"].get("pixels"):
+    data = facts["data"]
+    if data.get("pixels") or door_of(facts["reference"]) == "images":
         return phrase("an image file")
-    if facts["data"].get("table"):
+    if data.get("table"):
         return phrase("a CSV or Parquet file with the columns of the one that was studied")
+    if data.get("reading") == READ_BY_CASE:
+        return phrase("a file that the case reads by its own `read`")
     return phrase("a CSV file whose header has the names of the model's columns")
 
 
