@@ -12,7 +12,7 @@ import optuna
 import pytest
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
-from sqlalchemy import event
+from sqlalchemy import NullPool, create_engine, event, text
 
 from tests.making import make_engine, open_as_command, search
 from tuner.errors import StoreError
@@ -231,10 +231,9 @@ def test_a_study_from_which_a_trial_was_deleted_is_not_continued(
 @pytest.mark.parametrize("what", ["flush", "write_new", "tell"])
 @pytest.mark.parametrize("another", [False, True])
 def test_nothing_is_written_for_a_study_that_was_deleted(
-    config: StudyConfig, tmp_path: Path, what: str, another: bool
+    config: StudyConfig, url: str, what: str, another: bool
 ) -> None:
     """Its rows would be those of the next trial of another study: a file gives numbers again."""
-    url = f"sqlite:///{tmp_path}/studies.db"
     mirror = Mirror(open_as_command(url, "study", config)[0])
     trial, other = mirror.study.ask(), mirror.study.ask()
     mirror.write_new()
@@ -251,9 +250,9 @@ def test_nothing_is_written_for_a_study_that_was_deleted(
     }
     with pytest.raises(StoreError, match="study 'study', or a trial of it, was deleted"):
         actions[what]()
-    with closing(sqlite3.connect(tmp_path / "studies.db")) as connection:
+    with create_engine(url, poolclass=NullPool).connect() as connection:
         for table in ("trial_intermediate_values", "trial_user_attributes", "trial_params"):
-            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0, table
 
 
 @pytest.mark.parametrize("what", ["flush", "write_new"])

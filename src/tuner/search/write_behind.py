@@ -45,11 +45,11 @@ class WriteBehind:
 
     def __init__(self, engine: Engine, study_id: int) -> None:
         self.engine, self.study_id = engine, study_id
-        with Session(engine) as session:
-            self._name = name_of(session, study_id)
         # A file is written at once, or its lock is waited for, which lets Ctrl-C in. A server may
         # hang: there Ctrl-C is held back in the commit alone.
         self._whole = held_back if engine.dialect.name == "sqlite" else nullcontext
+        with self._whole(), Session(engine) as session:
+            self._name = name_of(session, study_id)
         self._rows: Rows = defaultdict(list)
         self._oldest = time.monotonic()
 
