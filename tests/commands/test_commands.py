@@ -85,7 +85,10 @@ def test_the_console_script_hands_over() -> None:
         assert "usage: tuner" in ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["list"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], *(pytest.param([word], marks=pytest.mark.slow) for word in ("--version", "list"))],
+)
 def test_output_that_cannot_be_written_is_one_line(
     own_workplace: Path, arguments: list[str]
 ) -> None:

@@ -43,6 +43,7 @@ def best_against_baseline(study: optuna.Study) -> dict[str, Any]:
     return pair
 
 
+@pytest.mark.slow
 def test_a_gain_that_the_first_look_proves_is_looked_at_once(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:

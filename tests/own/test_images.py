@@ -155,6 +155,7 @@ def test_nearly_equal_says_nothing_where_most_are_whatever_they_show() -> None:
     assert apart.groups[6] == apart.groups[7]
 
 
+@pytest.mark.slow
 def test_a_crowd_with_one_hash_is_not_compared_pair_by_pair() -> None:
     plain = torch.full((1500, 1, 12, 12), 255, dtype=torch.uint8)
     plain[torch.arange(1500), 0, 11, torch.arange(1500) % 12] = (torch.arange(1500) % 250).byte()

@@ -61,6 +61,7 @@ def test_a_locked_database_is_one_line_and_nothing_is_lost(
     assert trials_of(tmp_path) == whole
 
 
+@pytest.mark.slow
 def test_a_second_command_on_the_same_loop_is_refused(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(DRAWN, encoding="utf-8")
     with chdir(tmp_path):
@@ -110,6 +111,7 @@ def objective(trial):
 """
 
 
+@pytest.mark.slow
 def test_a_study_that_is_deleted_meanwhile_is_one_line_and_starts_anew(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(DELETES, encoding="utf-8")
     with chdir(tmp_path):

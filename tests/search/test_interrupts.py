@@ -108,7 +108,8 @@ def test_interrupted_at_the_end_of_every_trial(
     assert history(study) == undisturbed
 
 
-@pytest.mark.parametrize("every", [23, pytest.param(37, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [23, 37])
 def test_killed_at_every_so_many_writes(
     engine: Engine,
     module_brief: StudyConfig,

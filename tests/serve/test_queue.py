@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import inspect, text
 
-from tests.sampling import one_in
 from tuner.errors import StoreError, UsageError
 from tuner.serve.datashelf import DataShelf
 from tuner.serve.job_command import command_of
@@ -117,7 +116,8 @@ def test_a_study_has_one_open_job(queue: Queue) -> None:
     assert queue.submit(REQUEST, "ann").id != job.id
 
 
-@pytest.mark.parametrize("key", one_in(2, ["a key", None]))
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["a key", None])
 def test_submissions_at_the_same_moment_make_one_job(engine: Engine, key: str | None) -> None:
     both = Barrier(2)
 

@@ -124,13 +124,14 @@ def test_reading_leaves_nothing_beside_the_file(tmp_path: Path) -> None:
 def test_the_log_of_a_deleted_database_is_not_played_into_the_next(tmp_path: Path) -> None:
     database = tmp_path / "studies.db"
     url = f"sqlite:///{database}"
-    optuna.create_study(storage=open_storage(url, create=True), study_name="deleted")
+    at_work = optuna.create_study(storage=open_storage(url, create=True), study_name="deleted")
     log = Path(f"{database}-wal").read_bytes()
     assert log
     for path in tmp_path.iterdir():
         path.unlink()
     Path(f"{database}-wal").write_bytes(log)
     assert optuna.get_all_study_names(open_storage(url, create=True)) == []
+    assert at_work.study_name == "deleted", "its connection kept the log"
 
 
 class Watched:
