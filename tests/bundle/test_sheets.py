@@ -346,7 +346,9 @@ def as_pandas_reads(rows: list[list[str]]) -> dict[Any, list[object]]:
         cells[name] = [NAN if cell == "" else cell for cell in column]
     for name in ("id", "size", "price"):
         cells[name] = [float(str(cell)) for cell in cells[name]]
-    cells["built"] = [np.datetime64("NaT" if cell is NAN else str(cell)) for cell in cells["built"]]
+    cells["built"] = [
+        np.datetime64("NaT" if cell is NAN else str(cell), "D") for cell in cells["built"]
+    ]
     return cells
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
 
@@ -211,6 +211,11 @@ class _Connection(sqlite3.Connection):
 
     def commit(self) -> None:
         _patiently(super().commit)
+
+    def __del__(self) -> None:
+        # SQLAlchemy's pools close nothing when they are dropped, of which Python 3.13 warns.
+        with suppress(sqlite3.Error):  # it was never opened
+            self.close()
 
 
 class _Waiting(_Connection):

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any
-from weakref import finalize
 
 from optuna.storages import RDBStorage
 from sqlalchemy import NullPool, create_engine, event, func, inspect, select
@@ -78,8 +77,6 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
         close_at_the_end(storage.engine)
     else:
         event.listen(storage.engine, "commit", refuse_if_lost)
-    # Who drops a study closes nothing, and Python 3.13 warns of each connection left open.
-    finalize(storage, storage.engine.dispose).atexit = False
     return storage
 
 
