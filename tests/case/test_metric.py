@@ -150,6 +150,7 @@ def test_all_metrics_of_a_task_are_reported() -> None:
     assert found == pytest.approx({"accuracy": 4 / 6, "macro_f1": (0.5 + 0.8 + 2 / 3) / 3})
 
 
+@pytest.mark.slow
 def test_no_other_module_compares_the_name_of_a_metric() -> None:
     package = Path(tuner.__file__).parent
     found = [

@@ -15,7 +15,6 @@ from torchvision.models import get_model
 
 from tests.making import history, make_brief, retrained, search
 from tests.own.pictures import draw, photos, sheet, weights
-from tests.sampling import one_in
 from tuner.case.contract import Shape
 from tuner.case.loading import load_case
 from tuner.case.reference import to_door
@@ -83,7 +82,8 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("unfreeze", one_in(3, [1, 0, 2]))
+@pytest.mark.slow
+@pytest.mark.parametrize("unfreeze", [1, 0, 2])
 def test_what_is_frozen_stays_exactly_as_it_was_and_the_rest_learns(unfreeze: int) -> None:
     case, data = made()
     hyperparameters = FineTuningHyperparameters(unfreeze=unfreeze, **QUICK)  # type: ignore[arg-type]

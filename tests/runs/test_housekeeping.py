@@ -200,6 +200,7 @@ def test_looks_at_a_test_set_outlive_delete_and_clean(own_workplace: Path) -> No
     assert looks_at(load_study(DATABASE, "other"), identity) == before
 
 
+@pytest.mark.slow
 def test_a_study_at_work_is_kept(own_workplace: Path) -> None:
     assert own_workplace.is_dir()
     before = catalogue().artifacts("tiny")

@@ -82,6 +82,7 @@ def test_a_study_keeps_what_its_seeds_change(here: Workplace) -> None:
     assert load_study(elsewhere.url, "tiny").user_attrs[SEED_MATTERS] == "order"
 
 
+@pytest.mark.slow
 def test_a_traceback_is_told_once(here: Workplace) -> None:
     always = case_file('breaks=trial.suggest_categorical("breaks", (False, True))', "breaks=False")
     Path(always).write_text(
