@@ -18,6 +18,16 @@ NESTED = "0::/user.slice/job.scope\n"
 V1 = "4:memory:/\n3:cpuset:/docker\n2:cpu,cpuacct:/docker/abc\n1:cpuacct:/\n0::/\n"
 
 
+def control_groups(folder: Path, own: str, files: dict[str, str]) -> tuple[Path, Path]:
+    """Write what Linux says of control groups; return their root, and the file of the own ones."""
+    root, named = folder / "cgroup", folder / "own"
+    named.write_text(own)
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root, named
+
+
 @pytest.mark.parametrize(
     ("own", "files", "quota"),
     [
@@ -49,11 +59,7 @@ V1 = "4:memory:/\n3:cpuset:/docker\n2:cpu,cpuacct:/docker/abc\n1:cpuacct:/\n0::/
 def test_the_quota_of_a_container_is_seen(
     tmp_path: Path, own: str, files: dict[str, str], quota: float | None
 ) -> None:
-    root, named = tmp_path / "cgroup", tmp_path / "own"
-    named.write_text(own)
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+    root, named = control_groups(tmp_path, own, files)
     assert cpu_quota(root, named) == quota
 
 
@@ -67,10 +73,9 @@ def test_the_cores_that_are_used_stay_within_it(
 ) -> None:
     monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path / "nowhere")
     unlimited = usable_cores()
-    (tmp_path / "own").write_text(V2)
-    (tmp_path / "cpu.max").write_text(f"{quota} 100000")
-    monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path)
-    monkeypatch.setattr(machine, "OWN_GROUPS", tmp_path / "own")
+    root, named = control_groups(tmp_path, V2, {"cpu.max": f"{quota} 100000"})
+    monkeypatch.setattr(machine, "CONTROL_GROUPS", root)
+    monkeypatch.setattr(machine, "OWN_GROUPS", named)
     assert usable_cores() == (cores or unlimited)
 
 
@@ -96,11 +101,7 @@ LIMITED = "4:memory:/docker/abc\n2:cpu,cpuacct:/docker/abc\n0::/\n"
 def test_the_memory_of_a_container_is_seen(
     tmp_path: Path, own: str, files: dict[str, str], limit: int | None
 ) -> None:
-    root, named = tmp_path / "cgroup", tmp_path / "own"
-    named.write_text(own)
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+    root, named = control_groups(tmp_path, own, files)
     assert memory_limit(root, named) == limit
     assert memory_limit(root, tmp_path / "none") is None
 
@@ -111,10 +112,9 @@ def test_the_memory_that_is_used_stays_within_it(
 ) -> None:
     monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path / "nowhere")
     unlimited = usable_memory()
-    (tmp_path / "own").write_text(V2)
-    (tmp_path / "memory.max").write_text(limit)
-    monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path)
-    monkeypatch.setattr(machine, "OWN_GROUPS", tmp_path / "own")
+    root, named = control_groups(tmp_path, V2, {"memory.max": limit})
+    monkeypatch.setattr(machine, "CONTROL_GROUPS", root)
+    monkeypatch.setattr(machine, "OWN_GROUPS", named)
     assert usable_memory() == (memory or unlimited)
 
 

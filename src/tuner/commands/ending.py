@@ -76,7 +76,7 @@ def _give_up_output() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere(sys.stdout.fileno())
 
 
 def _refuse_another_encoding(words: Sequence[str]) -> None:
@@ -104,7 +104,12 @@ def _list_no_leaks() -> None:
     if "triton" in sys.modules:
         with suppress(OSError, ValueError):
             sys.stderr.flush()
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        _write_nowhere(2)
+
+
+def _write_nowhere(descriptor: int) -> None:
+    """Have what is written to a descriptor from now on dropped."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _insist_from_now_on() -> None:

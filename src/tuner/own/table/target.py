@@ -82,7 +82,7 @@ def read_target(given: Given, cells: Any, *, commas: bool) -> Target:
     return (
         _numbers(column, cells)
         if _is_number(given, column, cells)
-        else _classes(given, column, cells, odd_cells_in_words(cells))
+        else _classes(given, column, cells)
     )
 
 
@@ -148,14 +148,10 @@ def _numbers(column: Column, cells: Any) -> Target:
     )
 
 
-def _classes(given: Given, column: Column, cells: Any, odd: str | None) -> Target:
-    """Return a target of classes.
-
-    Args:
-        odd: which cells keep it from being numbers, in words; None: no few do.
-    """
+def _classes(given: Given, column: Column, cells: Any) -> Target:
     name = column.name
     notes: list[str] = []
+    odd = odd_cells_in_words(cells)
     if odd is not None:
         notes.append(said("Of the target {name!r}, {odd}.", name=name, odd=odd))
     hint = "" if odd is None else f"; {odd}: correct these cells, or leave them empty"
