@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from tests.evidence.situations import SITUATIONS, confusion, right
 
-from tuner.evidence.diagnosis import MEANING
+from tuner.evidence.trials.diagnosis import MEANING
 
 FIRST_SEED = 5000
 

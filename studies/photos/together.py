@@ -21,7 +21,7 @@ from lab import class_sets, resumed
 from tuner.case.loading import load_case
 from tuner.case.metric import ACCURACY
 from tuner.data.splits import everything
-from tuner.evidence.ensembles import together
+from tuner.evidence.rows.ensembles import together
 from tuner.training.plan import plan_for
 
 if TYPE_CHECKING:

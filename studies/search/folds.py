@@ -31,8 +31,8 @@ from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
 from tuner.evidence.jobs import configuration_of
-from tuner.evidence.racing import race_on_fresh_folds
-from tuner.evidence.trainings import Trainings
+from tuner.evidence.rounds.racing import race_on_fresh_folds
+from tuner.evidence.rounds.trainings import Trainings
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.pruner import PRUNER, pruner_named

@@ -25,8 +25,8 @@ from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import ThisMachine
 from tuner.engines.job import Finished, run_all
-from tuner.evidence.comparison import compare
 from tuner.evidence.jobs import configuration_of, fresh_replica, job_of
+from tuner.evidence.statistics.comparison import compare
 from tuner.search.scoring import fold_scores
 from tuner.study.arms import arms_of
 from tuner.study.configuration import StudyConfig

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tests.evidence.rates import TWO_LOOKS, Tally, of_looks, of_macro_f1, of_race, of_sizes
 from tests.evidence.worlds import CLASSES, WORLDS
 
-from tuner.evidence.looks import Plan
+from tuner.evidence.statistics.looks import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

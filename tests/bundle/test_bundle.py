@@ -18,7 +18,7 @@ from tuner.case.loading import load_case
 from tuner.data.scaling import Scaler
 from tuner.data.tensors import load_tensors, save_tensors
 from tuner.errors import BundleError, CaseError, UsageError
-from tuner.evidence.ensembles import Ensemble
+from tuner.evidence.rows.ensembles import Ensemble
 from tuner.training.inference import Fitted
 from tuner.training.plan import Plan
 

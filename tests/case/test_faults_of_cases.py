@@ -19,7 +19,7 @@ from tuner.case.contract import Case, Hyperparameters
 from tuner.case.loading import load_case
 from tuner.case.space import check_arms, check_inside, configurations, parse_fixed, space
 from tuner.errors import CaseError
-from tuner.evidence.fanova import fanova
+from tuner.evidence.trials.fanova import fanova
 from tuner.search.sampler import Samplers
 from tuner.study.samplers import SAMPLERS
 

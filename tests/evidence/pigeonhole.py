@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuner.evidence.resampling import RESAMPLES, row_weights
+from tuner.evidence.statistics.resampling import RESAMPLES, row_weights
 from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from tuner.evidence.components import Array, Pair
+    from tuner.evidence.statistics.components import Array, Pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.random import SFC64, Generator
 
 from tests.evidence.worlds import SIZES, equal_on_new_groups, level_for
-from tuner.evidence.crossed import compare_rows
-from tuner.evidence.looks import Plan, Share
-from tuner.evidence.race import race
-from tuner.evidence.resampling import compare_scores
-from tuner.evidence.scores import macro_f1, unit_of_macro_f1
+from tuner.evidence.rounds.race import race
+from tuner.evidence.statistics.crossed import compare_rows
+from tuner.evidence.statistics.looks import Plan, Share
+from tuner.evidence.statistics.resampling import compare_scores
+from tuner.evidence.statistics.scores import macro_f1, unit_of_macro_f1
 from tuner.seeds import derive
 from tuner.study import design as design_of
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.evidence.worlds import World
-    from tuner.evidence.comparison import Verdict
-    from tuner.evidence.components import Array, Pair
-    from tuner.evidence.gain import Gain
+    from tuner.evidence.statistics.comparison import Verdict
+    from tuner.evidence.statistics.components import Array, Pair
+    from tuner.evidence.statistics.gain import Gain
 
 PILOTS = 300  # studies that measure the standard error of a gain
 ROUNDS = 6

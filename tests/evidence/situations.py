@@ -16,8 +16,8 @@ from tuner.data.dataset import Dataset, make_dataset
 from tuner.data.examples import Examples
 from tuner.data.splits import Holdout, KFold, folds
 from tuner.errors import DivergedError
-from tuner.evidence.diagnosis import diagnose
-from tuner.evidence.signs import Curve
+from tuner.evidence.trials.diagnosis import diagnose
+from tuner.evidence.trials.signs import Curve
 from tuner.models.mlp import MLPHyperparameters, build_mlp
 from tuner.training.fitting import fit
 from tuner.training.plan import Plan
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Generator
 
     from tuner.case.metric import Task
-    from tuner.evidence.diagnosis import Label
+    from tuner.evidence.trials.diagnosis import Label
 
 
 def clouds(rows: int, random: Generator, *, apart: float = 3.0, columns: int = 4) -> Any:

@@ -21,11 +21,11 @@ from tuner.engines.job import Failed
 from tuner.engines.worker import run
 from tuner.errors import BundleError, StoreError, StudyError
 from tuner.evidence.confirmation import confirm
+from tuner.evidence.final.odometer import looks_at
 from tuner.evidence.jobs import TOGETHER, configuration_of, seed_of
-from tuner.evidence.moments import losses
-from tuner.evidence.odometer import looks_at
-from tuner.evidence.predictions import kept_predictions, kept_targets
-from tuner.evidence.trainings import Trainings
+from tuner.evidence.rounds.trainings import Trainings
+from tuner.evidence.rows.moments import losses
+from tuner.evidence.rows.predictions import kept_predictions, kept_targets
 from tuner.seeds import Stream, derive
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.schema import CONFIRMATION, OPENINGS

@@ -13,7 +13,7 @@ import tuner
 from tests.making import TINY
 from tests.report.studies import add_trial, make_study
 from tuner.evidence.duration import Expected, Lengths, lengths_of
-from tuner.evidence.race import ROUNDS
+from tuner.evidence.rounds.race import ROUNDS
 from tuner.runs.observer import FitEnded, Silent, Stage
 from tuner.study.arms import arms_of
 from tuner.study.design import Race

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
-    from tuner.evidence.components import Array
-    from tuner.evidence.grouped import Groups
+    from tuner.evidence.statistics.components import Array
+    from tuner.evidence.statistics.grouped import Groups
 
 
 class World(Protocol):

@@ -31,8 +31,8 @@ from tuner.commands.verify import main as verify
 from tuner.data.splits import TimeFolds, folds
 from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, DataError, StudyError, UsageError
-from tuner.evidence.predictions import TARGETS
-from tuner.evidence.rivals import train_rivals
+from tuner.evidence.rivals.trained import train_rivals
+from tuner.evidence.rows.predictions import TARGETS
 from tuner.study.reopening import config_of
 from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import evidence_of, load_study

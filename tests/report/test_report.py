@@ -31,7 +31,7 @@ from tuner.commands.concluding import score_line
 from tuner.commands.report import main
 from tuner.data.reading import BY_CASE
 from tuner.errors import StoreError, UsageError
-from tuner.evidence.predictions import keep_targets
+from tuner.evidence.rows.predictions import keep_targets
 from tuner.language import speaking
 from tuner.report.charts.curves import draw_curves
 from tuner.report.document import document

@@ -17,7 +17,7 @@ from tests.making import TINY
 from tests.report.studies import add_session, add_trial, make_study
 from tuner.commands.study import main, parser, settings_of
 from tuner.evidence.duration import duration_in_words
-from tuner.evidence.looks import Plan
+from tuner.evidence.statistics.looks import Plan
 from tuner.runs.budget import Budget, PlannedConfirmation
 from tuner.runs.observer import Silent
 from tuner.runs.record import seconds_spent

@@ -19,7 +19,7 @@ from tuner.commands import best, clean, compare, delete, rename
 from tuner.commands.list import main as list_main
 from tuner.commands.study import main as study_main
 from tuner.errors import StudyError, UsageError
-from tuner.evidence.odometer import looks_among, looks_at, openings_in
+from tuner.evidence.final.odometer import looks_among, looks_at, openings_in
 from tuner.report.facts import gather
 from tuner.runs.backup import back_up
 from tuner.runs.cleaning import find_waste, take_away

@@ -17,7 +17,7 @@ from tuner.commands.predict import main as predict
 from tuner.commands.retrain import main as retrain
 from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
-from tuner.evidence.ensembles import Ensemble
+from tuner.evidence.rows.ensembles import Ensemble
 from tuner.study.store import load_study
 
 FILE = str(Path(colours.__file__))

@@ -28,9 +28,9 @@ from tuner.commands.retrain import main as retrain
 from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
 from tuner.errors import BundleError, CaseError, StudyError, UsageError
+from tuner.evidence.final.odometer import looks_at
 from tuner.evidence.jobs import seed_of
 from tuner.evidence.loops import seeds_for
-from tuner.evidence.odometer import looks_at
 from tuner.runs.library import run_study
 from tuner.runs.typed import assigned
 from tuner.seeds import Stream

@@ -19,7 +19,7 @@ from tuner.case.loading import load_case
 from tuner.data.sources.folders import Folders
 from tuner.engines.compute import Compute
 from tuner.errors import BundleError
-from tuner.evidence.ensembles import Ensemble, together
+from tuner.evidence.rows.ensembles import Ensemble, together
 from tuner.report.facts.gathering import gather
 from tuner.runs.ablation import run_ablation
 from tuner.runs.observer import Silent

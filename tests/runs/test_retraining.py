@@ -15,9 +15,9 @@ from tests.sampling import one_in
 from tuner.bundle.bundle import open_bundle
 from tuner.case.metric import METRICS_OF, scores
 from tuner.errors import DataError, StudyError, UsageError
-from tuner.evidence.confirming_parts import why_not_confirmable
-from tuner.evidence.ensembles import together
+from tuner.evidence.ablation.confirming_parts import why_not_confirmable
 from tuner.evidence.jobs import seed_of, stream_of
+from tuner.evidence.rows.ensembles import together
 from tuner.report.writing import write_report
 from tuner.runs.tested import ModelsOfTest
 from tuner.study.schema import CONFIRMATION, OPENINGS, PARTS, TESTED_WEIGHTS

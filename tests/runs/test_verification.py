@@ -24,7 +24,7 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished
 from tuner.engines.worker import run
 from tuner.errors import CaseError, EngineError, StoreError, StudyError, UsageError
-from tuner.evidence.repetition import first_difference, missing_trials, other_machine
+from tuner.evidence.trials.repetition import first_difference, missing_trials, other_machine
 from tuner.machine import machine
 from tuner.search.jobs import search_job
 from tuner.study.lock import only_writer

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from tuner.client import answers
 from tuner.errors import StudyError, UsageError
-from tuner.evidence.predictions import Predictions, keep_predictions, keep_targets
+from tuner.evidence.rows.predictions import Predictions, keep_predictions, keep_targets
 from tuner.serve.comparing import MOST, Score, compare
 from tuner.serve.proof import paired
 from tuner.study.store import evidence_name

@@ -27,7 +27,7 @@ from tuner.case.reference import to_door
 from tuner.client import Client
 from tuner.data.reading import BY_CASE
 from tuner.errors import BundleError, UsageError
-from tuner.evidence.predictions import TARGETS, Predictions, keep_predictions, keep_targets
+from tuner.evidence.rows.predictions import TARGETS, Predictions, keep_predictions, keep_targets
 from tuner.serve import bulkhead
 from tuner.serve.bulkhead import MOST_WAITING
 from tuner.serve.ledger import READ_BY_CASE, Ledger

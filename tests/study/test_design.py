@@ -21,10 +21,10 @@ from tuner.engines.compute import Compute
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.worker import run
 from tuner.evidence.jobs import configuration_of
-from tuner.evidence.race import race
-from tuner.evidence.racing import race_on_fresh_folds
-from tuner.evidence.signs import curve_of
-from tuner.evidence.trainings import Trainings
+from tuner.evidence.rounds.race import race
+from tuner.evidence.rounds.racing import race_on_fresh_folds
+from tuner.evidence.rounds.trainings import Trainings
+from tuner.evidence.trials.signs import curve_of
 from tuner.runs.settings import Stored, VerificationSettings
 from tuner.runs.verification import run_verification
 from tuner.search.jobs import search_job

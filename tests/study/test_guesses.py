@@ -26,7 +26,7 @@ from tuner import (
 from tuner.case.loading import load_case
 from tuner.case.space import space
 from tuner.errors import CaseError
-from tuner.evidence.repetition import missing_trials
+from tuner.evidence.trials.repetition import missing_trials
 from tuner.models.priors import optimizer_for, priors_for
 from tuner.models.priors.kinds import Around, Near, Share, Upper
 from tuner.models.priors.situation import Situation

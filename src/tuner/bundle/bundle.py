@@ -14,7 +14,7 @@ from tuner.case.source import Source, source_of
 from tuner.case.space import check_inside
 from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, CaseError
-from tuner.evidence.ensembles import Ensemble, of_each
+from tuner.evidence.rows.ensembles import Ensemble, of_each
 from tuner.training.inference import Fitted, applied_by
 from tuner.training.plan import Plan, Precision
 

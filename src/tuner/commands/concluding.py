@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import is_loop
 from tuner.commands.tables import value_text
-from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.evidence.statistics.comparison import FEWEST_TO_PROVE
 from tuner.report.scored import metric_in
 from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command

@@ -13,8 +13,8 @@ from tuner.commands.ending import INTERRUPTED
 from tuner.commands.forecast import about
 from tuner.commands.heartbeat import Heartbeat
 from tuner.commands.progress import Progress
-from tuner.evidence.diagnosis import diagnose, diagnosis_in_words
-from tuner.evidence.signs import curve_of
+from tuner.evidence.trials.diagnosis import diagnose, diagnosis_in_words
+from tuner.evidence.trials.signs import curve_of
 from tuner.report.facts.origin import dashboard_of
 from tuner.runs.observer import FitEnded, Message, Opened, Searching, Stage
 from tuner.runs.quiet import quieten_optuna

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuner.evidence.certainty import HOUR
 from tuner.evidence.duration import duration_in_words
+from tuner.evidence.statistics.certainty import HOUR
 from tuner.language import nsaid, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tuner.evidence.certainty import Certainty
+    from tuner.evidence.statistics.certainty import Certainty
 
 
 def certainty_in_words(found: Certainty, write: Callable[[float], str]) -> str:

@@ -6,16 +6,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import StudyError
-from tuner.evidence.comparison import FEWEST_TO_PROVE
-from tuner.evidence.final_trainings import Diverged
+from tuner.evidence.final.odometer import is_open, looks_at
+from tuner.evidence.final.proof import Proof
+from tuner.evidence.final.trainings import Diverged
 from tuner.evidence.jobs import configuration_of
-from tuner.evidence.looks import Plan
-from tuner.evidence.odometer import is_open, looks_at
 from tuner.evidence.price import price_of_test
-from tuner.evidence.proof import Proof
-from tuner.evidence.race import ROUNDS
-from tuner.evidence.racing import race_on_fresh_folds
-from tuner.evidence.trainings import Trainings
+from tuner.evidence.rounds.race import ROUNDS
+from tuner.evidence.rounds.racing import race_on_fresh_folds
+from tuner.evidence.rounds.trainings import Trainings
+from tuner.evidence.statistics.comparison import FEWEST_TO_PROVE
+from tuner.evidence.statistics.looks import Plan
 from tuner.seeds import Stream
 from tuner.study.arms import entrants_of
 from tuner.study.limits import breaks_limits
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tuner.engines.job import Engine
     from tuner.evidence.price import Price
-    from tuner.evidence.race import Race
+    from tuner.evidence.rounds.race import Race
     from tuner.study.configuration import StudyConfig
 
 

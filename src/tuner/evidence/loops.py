@@ -24,15 +24,15 @@ from scipy.stats import t as student
 
 from tuner.case.metric import sign_of
 from tuner.errors import StudyError
-from tuner.evidence.calls import TESTED, Calls
-from tuner.evidence.comparison import CONFIDENCE, FEWEST_TO_PROVE, paired_gains
-from tuner.evidence.finalists import BELIEVED, SURE, most_seeds
+from tuner.evidence.final.finalists import BELIEVED, SURE, most_seeds
+from tuner.evidence.final.odometer import looks_at, record_opening
 from tuner.evidence.jobs import Configuration, configuration_of, seed_of
-from tuner.evidence.looks import Plan
-from tuner.evidence.odometer import looks_at, record_opening
-from tuner.evidence.predictions import packed, unpacked
-from tuner.evidence.race import race
-from tuner.evidence.racing import training_ahead
+from tuner.evidence.rounds.calls import TESTED, Calls
+from tuner.evidence.rounds.race import race
+from tuner.evidence.rounds.racing import training_ahead
+from tuner.evidence.rows.predictions import packed, unpacked
+from tuner.evidence.statistics.comparison import CONFIDENCE, FEWEST_TO_PROVE, paired_gains
+from tuner.evidence.statistics.looks import Plan
 from tuner.seeds import Stream
 from tuner.study import design
 from tuner.study.arms import entrants_of
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import optuna
 
     from tuner.engines.job import LoopRunner
-    from tuner.evidence.race import Race
+    from tuner.evidence.rounds.race import Race
     from tuner.study.loops import LoopConfig
 
 

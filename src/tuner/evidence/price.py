@@ -8,17 +8,17 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from tuner.data.splits import Holdout
-from tuner.evidence.certainty import expected_certainty, guessed_components
 from tuner.evidence.certainty_in_words import certainty_in_words
-from tuner.evidence.comparison import paired_gains
-from tuner.evidence.finalists import seed_spread
-from tuner.evidence.looks import Plan, Share
+from tuner.evidence.final.finalists import seed_spread
+from tuner.evidence.statistics.certainty import expected_certainty, guessed_components
+from tuner.evidence.statistics.comparison import paired_gains
+from tuner.evidence.statistics.looks import Plan, Share
 from tuner.language import nsaid, said
 
 if TYPE_CHECKING:
     from tuner.case.metric import Metric
     from tuner.data.dataset import LockedSplit
-    from tuner.evidence.race import Race
+    from tuner.evidence.rounds.race import Race
     from tuner.study.configuration import StudyConfig
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DATA = ("tuner/data/", "tuner/own/", "tuner/report/sections/data.py")  # who remarks on data
-RIVALS = ("tuner/evidence/rivals.py", "tuner/evidence/rival_models.py")
+RIVALS = ("tuner/evidence/rivals/",)
 CHARTS = ("tuner/report/charts/", "tuner/report/wording.py")
 NUMBER = r"[-\u2212\d.,einfa+]+"
 BETWEENS = ("; ", ", ", " = ")  # pieces of a list, the loosest first

@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.diagnosis import GROUP, WORD
+from tuner.evidence.trials.diagnosis import GROUP, WORD
 from tuner.language import ENGLISH, nphrase, phrase, plural, said, spoken, translated
 
 if TYPE_CHECKING:

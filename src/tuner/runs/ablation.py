@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from tuner.engines.choosing import choose_backend
 from tuner.engines.job import LoopJob
 from tuner.errors import StudyError
-from tuner.evidence.ablation import SHARE, Ablation, OutOfTime, facts_of_ablation
-from tuner.evidence.calls import Calls
-from tuner.evidence.changes import LoopMixture, Mixture
-from tuner.evidence.expectation import expectation
+from tuner.evidence.ablation.changes import LoopMixture, Mixture
+from tuner.evidence.ablation.expectation import expectation
+from tuner.evidence.ablation.path import SHARE, Ablation, OutOfTime, facts_of_ablation
 from tuner.evidence.jobs import configuration_of
-from tuner.evidence.paired_rounds import share_held_out
-from tuner.evidence.trainings import Trainings
+from tuner.evidence.rounds.calls import Calls
+from tuner.evidence.rounds.paired import share_held_out
+from tuner.evidence.rounds.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.own.loops.events import Question, Told
 from tuner.runs.holding import at_work
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     import optuna
 
-    from tuner.evidence.ablation import InRounds, Subset
+    from tuner.evidence.ablation.path import InRounds, Subset
     from tuner.evidence.jobs import Configuration
-    from tuner.evidence.scored_rounds import Rounds
+    from tuner.evidence.rounds.scored import Rounds
     from tuner.runs.observer import Observer
     from tuner.runs.settings import AblationSettings
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
-from tuner.evidence.audit import MOST, SHARE_OF_WORK
 from tuner.evidence.duration import duration_in_words, lengths_of
+from tuner.evidence.trials.audit import MOST, SHARE_OF_WORK
 from tuner.runs.observer import telling
 from tuner.runs.record import seconds_spent
 from tuner.study.design import folds_trained

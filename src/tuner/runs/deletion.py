@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tuner.evidence.odometer import keep_looks
+from tuner.evidence.final.odometer import keep_looks
 from tuner.runs.belongings import belongings_of, placebo_of
 from tuner.runs.holding import at_work
 from tuner.study.catalogue import Catalogue

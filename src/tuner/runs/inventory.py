@@ -11,10 +11,10 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import LOOP, metric_of
 from tuner.errors import StudyError
-from tuner.evidence.looks import Plan
-from tuner.evidence.odometer import Looks
-from tuner.evidence.rowwise import Kept
-from tuner.evidence.verdicts import OnTest
+from tuner.evidence.final.odometer import Looks
+from tuner.evidence.final.verdicts import OnTest
+from tuner.evidence.rows.rowwise import Kept
+from tuner.evidence.statistics.looks import Plan
 from tuner.language import ENGLISH, speaking
 from tuner.report.facts.arms import confirmation_of
 from tuner.report.facts.gathering import gather

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from tuner.evidence.comparison import FEWEST_TO_PROVE
-from tuner.evidence.finalists import most_seeds
-from tuner.evidence.stopping import CEILING, reason_to_stop
+from tuner.evidence.final.finalists import most_seeds
+from tuner.evidence.statistics.comparison import FEWEST_TO_PROVE
+from tuner.evidence.trials.stopping import CEILING, reason_to_stop
 from tuner.runs.budget import Budget, PlannedConfirmation
 from tuner.runs.observer import Message, Opened, SearchEnded, StopRequested
 from tuner.runs.search_end import enough_by, forget_the_end

@@ -11,9 +11,9 @@ from tuner.engines.choosing import ThisMachine
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Failed, Finished, Replica, run_all
 from tuner.errors import StudyError
-from tuner.evidence.ensembles import Ensemble
-from tuner.evidence.final_models import final_job, load_fitted
+from tuner.evidence.final.models import final_job, load_fitted
 from tuner.evidence.jobs import job_of, seed_of, trained_with
+from tuner.evidence.rows.ensembles import Ensemble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

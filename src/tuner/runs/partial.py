@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError, unknown_name
-from tuner.evidence.changes import Change, Mixture
-from tuner.evidence.confirming_parts import confirm_part, name_of_part, why_not_confirmable
+from tuner.evidence.ablation.changes import Change, Mixture
+from tuner.evidence.ablation.confirming_parts import confirm_part, name_of_part, why_not_confirmable
+from tuner.evidence.ablation.parts import judge_part
 from tuner.evidence.jobs import configuration_of
-from tuner.evidence.parts import judge_part
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.report.sections.part import part_in_words
 from tuner.runs.holding import at_work

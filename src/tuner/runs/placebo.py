@@ -11,7 +11,7 @@ from tuner.data.shuffling import shuffled
 from tuner.engines.choosing import choose_backend
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.jobs import configuration_of
-from tuner.evidence.trainings import Trainings
+from tuner.evidence.rounds.trainings import Trainings
 from tuner.naming import FOR_FOLDER, folder_name
 from tuner.runs.holding import at_work
 from tuner.runs.observer import Stage, StoppableEngine, StopRequested, telling

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tuner.evidence.looks import Plan
-from tuner.evidence.odometer import looks_at
+from tuner.evidence.final.odometer import looks_at
 from tuner.evidence.price import price_of
-from tuner.evidence.race import ROUNDS
-from tuner.evidence.stopping import CEILING, reason_to_stop
+from tuner.evidence.rounds.race import ROUNDS
+from tuner.evidence.statistics.looks import Plan
+from tuner.evidence.trials.stopping import CEILING, reason_to_stop
 from tuner.runs.allowance import allow, seconds_of_guesses
 from tuner.runs.budget import Budget, PlannedConfirmation
 from tuner.runs.observer import Message, Opened, SearchEnded, Searching, telling

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuner.engines.forking import pool
-from tuner.evidence.importance import explain
+from tuner.evidence.trials.importance import explain
 from tuner.machine import usable_cores
 from tuner.runs.observer import Stage, telling
 from tuner.runs.publishing import write_and_publish

@@ -18,9 +18,9 @@ from tuner.data import cache, reading
 from tuner.data.sources.folders import Folders
 from tuner.engines.choosing import choose_backend
 from tuner.errors import CaseError, StoreError, UsageError
-from tuner.evidence.audit import audit
 from tuner.evidence.confirmation import confirm
-from tuner.evidence.repetition import other_machine
+from tuner.evidence.trials.audit import audit
+from tuner.evidence.trials.repetition import other_machine
 from tuner.naming import default_name, folder_name
 from tuner.runs.holding import at_work
 from tuner.runs.inheritance import check_parent, plan_of, take_over

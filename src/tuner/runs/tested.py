@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.confirming_parts import name_of_part
+from tuner.evidence.ablation.confirming_parts import name_of_part
+from tuner.evidence.ablation.parts import parts_of
 from tuner.evidence.jobs import seed_of, stream_of
-from tuner.evidence.parts import parts_of
 from tuner.seeds import Stream
 from tuner.study.schema import CONFIRMATION, TESTED_WEIGHTS
 

@@ -13,9 +13,9 @@ from optuna.trial import TrialState
 from tuner.engines.choosing import choose_backend
 from tuner.engines.job import Failed, Finished, run_all
 from tuner.errors import StudyError, UsageError
-from tuner.evidence.audit import score_of
-from tuner.evidence.call_repetition import first_difference_of_call
-from tuner.evidence.repetition import (
+from tuner.evidence.trials.audit import score_of
+from tuner.evidence.trials.call_repetition import first_difference_of_call
+from tuner.evidence.trials.repetition import (
     ALTERED,
     changed_since,
     difference_before_training,

@@ -13,8 +13,8 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import metric_of
 from tuner.errors import unknown_name
-from tuner.evidence.diagnosis import diagnose, diagnosis_in_words
-from tuner.evidence.signs import curve_of
+from tuner.evidence.trials.diagnosis import diagnose, diagnosis_in_words
+from tuner.evidence.trials.signs import curve_of
 from tuner.serve.finding import catalogue_of
 from tuner.serve.forecasting import seconds_left
 from tuner.serve.listing import ALL, Listing

@@ -11,7 +11,7 @@ from scipy.stats import t as student
 
 from tuner.case.metric import metric_of
 from tuner.errors import StudyError, UsageError
-from tuner.evidence.comparison import CONFIDENCE
+from tuner.evidence.statistics.comparison import CONFIDENCE
 from tuner.language import said
 from tuner.runs.contrast import contrast, differing, inputs_that_differ, reasons_among
 from tuner.serve.browsing import points_of

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import metric_of
 from tuner.evidence.duration import lengths_of
-from tuner.evidence.race import ROUNDS
+from tuner.evidence.rounds.race import ROUNDS
 from tuner.language import Message, said
 from tuner.study.design import folds_trained
 from tuner.study.durations import seconds_on

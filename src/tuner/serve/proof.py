@@ -9,12 +9,12 @@ import optuna
 
 from tuner.case.metric import metric_of
 from tuner.errors import TunerError
-from tuner.evidence.crossed import compare_rows, judge
-from tuner.evidence.looks import Share
-from tuner.evidence.moments import losses, moments
-from tuner.evidence.odometer import looks_among, openings_in
-from tuner.evidence.predictions import TARGETS, kept_scale
-from tuner.evidence.rowwise import Kept
+from tuner.evidence.final.odometer import looks_among, openings_in
+from tuner.evidence.rows.moments import losses, moments
+from tuner.evidence.rows.predictions import TARGETS, kept_scale
+from tuner.evidence.rows.rowwise import Kept
+from tuner.evidence.statistics.crossed import compare_rows, judge
+from tuner.evidence.statistics.looks import Share
 from tuner.language import reason_of, said
 from tuner.report.facts import gather
 from tuner.runs.inventory import best_in
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
     from tuner.case.metric import Metric
-    from tuner.evidence.gain import Gain
-    from tuner.evidence.predictions import Predictions
+    from tuner.evidence.rows.predictions import Predictions
+    from tuner.evidence.statistics.gain import Gain
     from tuner.workplace import Workplace
 
 

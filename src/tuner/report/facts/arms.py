@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import metric_of, sign_of
-from tuner.evidence.comparison import Direction, paired_gains
+from tuner.evidence.statistics.comparison import Direction, paired_gains
 from tuner.study.design import rows_validated
 from tuner.study.schema import FOLD_SCORES
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from tuner.evidence.sampled import interval
+from tuner.evidence.trials.sampled import interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import metric_of
 from tuner.depot.contract import ARTIFACTS, BUNDLES
-from tuner.evidence.health import check_health
-from tuner.evidence.parts import judge_part, parts_of
-from tuner.evidence.rowwise import Kept
-from tuner.evidence.verdicts import against_rivals, verdicts
+from tuner.evidence.ablation.parts import judge_part, parts_of
+from tuner.evidence.final.verdicts import against_rivals, verdicts
+from tuner.evidence.rows.rowwise import Kept
+from tuner.evidence.trials.health import check_health
 from tuner.report.facts.arms import confirmation_of, facts_of_arm, race_facts, rival_facts
 from tuner.report.facts.audited import audit_facts
 from tuner.report.facts.counting import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.importance import EVIDENCE
+from tuner.evidence.trials.importance import EVIDENCE
 from tuner.search.scoring import STAGES
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.diagnosis import advice, diagnose, meaning
-from tuner.evidence.signs import curve_of
+from tuner.evidence.trials.diagnosis import advice, diagnose, meaning
+from tuner.evidence.trials.signs import curve_of
 from tuner.study.schema import HYPERPARAMETERS
 
 if TYPE_CHECKING:

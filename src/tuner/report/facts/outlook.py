@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from tuner.case.metric import sign_of
-from tuner.evidence.health import FEWEST_TO_JUDGE
-from tuner.evidence.stopping import all_tried, recent
+from tuner.evidence.trials.health import FEWEST_TO_JUDGE
+from tuner.evidence.trials.stopping import all_tried, recent
 from tuner.study.limits import was_passed_over
 from tuner.study.schema import OVER_LIMITS
 

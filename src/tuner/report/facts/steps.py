@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.comparison import CONFIDENCE, Direction, paired_gains
-from tuner.evidence.paired_rounds import compare_rounds, share_held_out
+from tuner.evidence.rounds.paired import compare_rounds, share_held_out
+from tuner.evidence.statistics.comparison import CONFIDENCE, Direction, paired_gains
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.comparison import CONFIDENCE
-from tuner.evidence.verdicts import PAIRS
+from tuner.evidence.final.verdicts import PAIRS
+from tuner.evidence.statistics.comparison import CONFIDENCE
 from tuner.language import joined, phrase, said, translated
 from tuner.report.recalling import recalled
 from tuner.report.scored import metric_in

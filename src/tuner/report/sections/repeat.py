@@ -6,8 +6,8 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import as_words
-from tuner.evidence.looks import Plan
-from tuner.evidence.race import ROUNDS
+from tuner.evidence.rounds.race import ROUNDS
+from tuner.evidence.statistics.looks import Plan
 from tuner.language import phrase
 from tuner.naming import option_words
 from tuner.report.sections.loop import is_of_loop

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import door_of, options_of
-from tuner.evidence.comparison import FEWEST_TO_PROVE
+from tuner.evidence.statistics.comparison import FEWEST_TO_PROVE
 from tuner.language import joined, nphrase, phrase
 from tuner.report.recalling import recalled
 from tuner.report.scored import metric_in

@@ -1,0 +1,6 @@
+"""What models said of single test rows, and what that tells.
+
+`predictions` are kept, and `moments` of metrics that have no loss for each row. Two arms are
+compared `rowwise`; `ensembles` scores several models as one. `mistakes` and `label_mistakes` say
+what the models get wrong.
+"""

@@ -1,0 +1,64 @@
+"""Test rows that belong together: of one person, of one place, of one picture and its copies.
+
+What a model has learned of a person it gets right or wrong in all rows of that person, so ten rows
+of one tell less than rows of ten. New data has other persons; so it is groups that are drawn, and
+each counts as one. A mean over rows is then a ratio of two sums over groups, their losses and their
+sizes. Its variance is that of the mean over groups of
+
+    mean + (sum of the group's losses - mean times its size) times groups / rows
+
+to the first order (Cochran 1977, "Sampling Techniques", chapter 9A). Rows that are groups of one
+have their own losses there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tuner.evidence.statistics.components import Array
+
+    Groups = NDArray[np.int64]
+
+
+def numbered(groups: Groups) -> Groups:
+    """Return the group of each row (rows,), numbered from zero without gaps."""
+    found: Groups = np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    return found
+
+
+def count(groups: Groups) -> int:
+    """Return how many there are."""
+    return int(groups.max()) + 1
+
+
+def by_group(losses: Array, groups: Groups) -> Array:
+    """Return losses of groups, whose mean and variance are those of the mean over rows.
+
+    Args:
+        losses: (seeds, rows).
+        groups: of each row (rows,), numbered from zero without gaps.
+
+    Returns:
+        (seeds, groups).
+    """
+    means = losses.mean(axis=1, keepdims=True)
+    sums = np.stack([np.bincount(groups, own) for own in losses - means])
+    found: Array = means + sums * (count(groups) / losses.shape[1])
+    return found
+
+
+def error_of_mean(values: Array, groups: Groups | None) -> float | None:
+    """Return the standard error of a mean over rows; None where there are fewer than two groups.
+
+    Args:
+        values: (rows,).
+        groups: of each row; None: each is one by itself.
+    """
+    units = values[None] if groups is None else by_group(values[None], groups)
+    size = units.shape[1]
+    return None if size < 2 else float(units.std(ddof=1)) / float(size**0.5)

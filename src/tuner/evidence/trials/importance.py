@@ -1,0 +1,195 @@
+"""Which hyperparameters mattered: fANOVA with intervals, and a shadow that cannot matter.
+
+Every value of every hyperparameter enters, also where it was not drawn, and with it one that is
+pure noise (Kursa and Rudnicki 2010, "Feature Selection with the Boruta Package"): what does not
+beat that one has shown nothing. What `suggest` makes of another one and always changes with it does
+not enter: the two would share what one choice is worth. Scores enter as ranks, or one trial that
+went wrong would outweigh all others.
+"""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import BrokenExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from optuna.trial import TrialState
+from scipy.stats import rankdata
+
+from tuner.evidence.trials.fanova import fanova
+from tuner.seeds import Stream, derive
+from tuner.study.schema import HYPERPARAMETERS, IMPORTANCE
+from tuner.study.store import facts_of
+from tuner.study.trials import scored_trials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Set as AbstractSet
+    from concurrent.futures import Executor
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+SHADOW = "shadow"
+RESAMPLES = 40
+TREES = 64
+TREES_A_RESAMPLE = 16  # with 64 the intervals are hardly narrower, after most of a minute
+FEWEST_TRIALS = 8
+EVIDENCE = 0.95  # of the resamples, in which it has to beat the shadow
+
+Rows = list[tuple[dict[str, Any], float]]
+
+
+def explain(study: optuna.Study, say: Callable[[str], None], pool: Executor | None = None) -> None:
+    """Measure importance and keep it with the study, unless that of its present trials is there.
+
+    Args:
+        pool: where it is computed; None: here.
+    """
+    count = len(scored_trials(study))
+    if study.user_attrs.get(IMPORTANCE, {}).get("trials") != count:
+        say("Measuring which hyperparameters mattered.")
+        found = importance(study, pool)
+        study.set_user_attr(IMPORTANCE, found)
+        if found["final"] is None:
+            say(
+                f"This needs {FEWEST_TRIALS} complete trials with different scores. Run more "
+                "trials."
+            )
+
+
+def importance(study: optuna.Study, pool: Executor | None = None) -> dict[str, Any]:
+    """Measure importance twice: at the end of complete trials, and of all trials early on.
+
+    Complete trials are those that were let end, so they say least about what is bad everywhere. So
+    all others enter as well, at the last rung (twentieth of the training) that every one reached.
+
+    Returns:
+        `final` and `early`, each with the number of trials and a list, the most important first,
+        of name, importance (they sum to 1), its 95 % bootstrap interval, and `beats`: the share of
+        resamples in which it was above the shadow's. None in place of one for which there are fewer
+        than 8 trials, or that are all equal.
+    """
+    seed = facts_of(study)["seed"]
+    trials = scored_trials(study)
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    reached = [max(trial.intermediate_values, default=0) for trial in trials]
+    rung = min(reached, default=0)
+    early = [(t, t.intermediate_values[rung]) for t in trials if rung in t.intermediate_values]
+    final = _rows((trial, trial.values[0]) for trial in complete)
+    drawn = {name for trial in trials for name in trial.params}
+    return {
+        "trials": len(trials),
+        "rung": rung,
+        "final": _measure(final, drawn, derive(seed, Stream.IMPORTANCE), pool),
+        "early": _measure(_rows(early), drawn, derive(seed, Stream.IMPORTANCE), pool)
+        if rung
+        else None,
+    }
+
+
+def _rows(trials: Iterable[tuple[FrozenTrial, float]]) -> Rows:
+    return [
+        (trial.user_attrs[HYPERPARAMETERS], value)
+        for trial, value in trials
+        if math.isfinite(value) and HYPERPARAMETERS in trial.user_attrs
+    ]
+
+
+def _measure(
+    rows: Rows, drawn: AbstractSet[str], seed: int, pool: Executor | None
+) -> dict[str, Any] | None:
+    values = {value for _, value in rows}
+    if len(rows) < FEWEST_TRIALS or len(values) < 2:
+        return None
+    names = _varied(rows, drawn)
+    if not names:
+        return None
+    draw = np.random.default_rng(seed)
+    samples = [_Sample.of(rows, names, draw, TREES)]
+    while len(samples) < 1 + RESAMPLES:
+        resampled = [rows[index] for index in draw.integers(len(rows), size=len(rows))]
+        if len({value for _, value in resampled}) > 1:
+            samples.append(_Sample.of(resampled, names, draw, TREES_A_RESAMPLE))
+    whole, *others = _computed(samples, pool)
+    found: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "importance": whole[name],
+            "interval": _interval([one[name] for one in others]),
+            "beats": sum(one[name] > one[SHADOW] for one in others) / RESAMPLES,
+        }
+        for name in names
+    ]
+    found.sort(key=lambda one: (-one["importance"], one["name"]))
+    shadow = {
+        "importance": whole[SHADOW],
+        "interval": _interval([one[SHADOW] for one in others]),
+    }
+    return {"trials": len(rows), "hyperparameters": found, "shadow": shadow}
+
+
+def _varied(rows: Rows, drawn: AbstractSet[str]) -> list[str]:
+    """Return the hyperparameters that every trial has, not all the same, each choice once.
+
+    Of those that always change together, the ones that were not drawn are left out.
+    """
+    known = set.intersection(*(set(row) for row, _ in rows))
+    changes = {name: _changes([repr(row[name]) for row, _ in rows]) for name in sorted(known)}
+    varied = [name for name, one in changes.items() if any(one)]
+    choices = {changes[name] for name in varied if name in drawn}
+    return [name for name in varied if name in drawn or changes[name] not in choices]
+
+
+def _changes(values: Sequence[str]) -> tuple[int, ...]:
+    """Return numbers of values, as they first come: equal for columns that change together."""
+    numbers: dict[str, int] = {}
+    return tuple(numbers.setdefault(value, len(numbers)) for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What one fANOVA is computed from; all is drawn here, so that it may be computed anywhere.
+
+    Attributes:
+        columns: the values of each hyperparameter, and of a shadow of its own.
+        ranks: of the scores.
+    """
+
+    columns: dict[str, list[Any]]
+    ranks: list[float]
+    trees: int
+    seed: int
+
+    @classmethod
+    def of(cls, rows: Rows, names: Sequence[str], draw: np.random.Generator, trees: int) -> Self:
+        """Draw a shadow beside these rows."""
+        columns: dict[str, list[Any]] = {name: [row[name] for row, _ in rows] for name in names}
+        columns[SHADOW] = draw.random(len(rows)).tolist()
+        ranks = rankdata([value for _, value in rows])
+        return cls(columns, [float(rank) for rank in ranks], trees, int(draw.integers(2**31)))
+
+
+def _computed(samples: Sequence[_Sample], pool: Executor | None) -> list[dict[str, float]]:
+    if pool is not None:
+        with suppress(BrokenExecutor):  # one of its processes was killed
+            # Not its map, which cancels what is left when Ctrl-C comes: a broken pool stumbles over
+            # that, with a traceback.
+            computing = [pool.submit(_shares, sample) for sample in samples]
+            return [one.result() for one in computing]
+    return [_shares(sample) for sample in samples]
+
+
+def _shares(sample: _Sample) -> dict[str, float]:
+    """Return the importance of each column; they sum to 1, unless none has any."""
+    found = fanova(sample.columns, sample.ranks, sample.trees, sample.seed)
+    total = sum(found.values()) or 1.0
+    return {name: share / total for name, share in found.items()}
+
+
+def _interval(values: Sequence[float]) -> list[float]:
+    low, high = np.quantile(values, [0.025, 0.975])
+    return [float(low), float(high)]
