@@ -15,7 +15,11 @@ HOUSE = Path(tuner.__file__).parent
 
 ROOMS = [
     *("evidence", "runs", "search", "serve", "study"),
-    *(f"evidence.{path.parent.name}" for path in sorted(HOUSE.glob("evidence/*/__init__.py"))),
+    *(
+        f"{room}.{path.parent.name}"
+        for room in ("evidence", "serve")
+        for path in sorted(HOUSE.glob(f"{room}/*/__init__.py"))
+    ),
 ]
 
 

@@ -19,7 +19,7 @@ from tuner.commands.submit import OPTIONS
 from tuner.commands.submit import main as submit
 from tuner.commands.watch import main as watch
 from tuner.errors import ServiceError, UsageError
-from tuner.serve.requests import KNOWN
+from tuner.serve.orders.requests import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 
 from tests.making import TINY
 from tuner.serve.app import application
-from tuner.serve.connections import MOST_CONNECTIONS, configuration
 from tuner.serve.service import Service
+from tuner.serve.web.connections import MOST_CONNECTIONS, configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

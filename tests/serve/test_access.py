@@ -9,10 +9,10 @@ import pytest
 from tests.sampling import one_in
 from tests.serve.making import client_of, form_key, make_service
 from tuner.errors import UsageError
-from tuner.serve.access import LARGEST_BODY
 from tuner.serve.app import application
-from tuner.serve.routing import RoleRoute
 from tuner.serve.tokens import MOST_FAILURES, ROLES, Tokens
+from tuner.serve.web.access import LARGEST_BODY
+from tuner.serve.web.routing import RoleRoute
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from tests.serve.making import client_of, listening
 from tuner.commands.clean import main as clean
 from tuner.errors import StoreError, TunerError, UsageError
 from tuner.runs.backup import back_up
-from tuner.serve import events
-from tuner.serve.browsing import Browser
-from tuner.serve.events import stream
-from tuner.serve.messenger import Messenger
-from tuner.serve.supervisor import Supervisor
+from tuner.serve.jobs.supervisor import Supervisor
+from tuner.serve.messages.messenger import Messenger
+from tuner.serve.studies import events
+from tuner.serve.studies.browsing import Browser
+from tuner.serve.studies.events import stream
 
 if TYPE_CHECKING:
     from pathlib import Path

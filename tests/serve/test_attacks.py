@@ -21,14 +21,15 @@ from tests.sampling import one_in
 from tests.serve.making import client_of, form_key, listening, make_service
 from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.errors import StoreError, UsageError
-from tuner.serve import access, bulkhead, connections
-from tuner.serve.access import COOKIE
+from tuner.serve import bulkhead
 from tuner.serve.bulkhead import MOST_WAITING
-from tuner.serve.connections import OUT_OF_FILES, OnceAMinute
-from tuner.serve.job_command import command_of
-from tuner.serve.outlining import Outline, Outliner
-from tuner.serve.requests import study_request
-from tuner.serve.shelf import Shelf
+from tuner.serve.jobs.job_command import command_of
+from tuner.serve.orders.requests import study_request
+from tuner.serve.shelf.cases import Shelf
+from tuner.serve.shelf.outlining import Outline, Outliner
+from tuner.serve.web import access, connections
+from tuner.serve.web.access import COOKIE
+from tuner.serve.web.connections import OUT_OF_FILES, OnceAMinute
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

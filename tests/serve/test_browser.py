@@ -157,7 +157,7 @@ def test_a_file_is_uploaded_from_the_page(
 def test_what_can_be_done_with_a_study_comes_as_it_ends(
     service: Service, browser: Browser, address: str
 ) -> None:
-    from tuner.serve.requests import study_request
+    from tuner.serve.orders.requests import study_request
 
     service.queue.submit(study_request({"case": "tiny", "trials": 40}, service.shelf), "ann")
     page = page_of(browser)
@@ -196,6 +196,6 @@ def test_an_answer_never_stands_below_other_rows(browser: Browser, address: str)
 
 
 def submit(service: Service) -> None:
-    from tuner.serve.requests import study_request
+    from tuner.serve.orders.requests import study_request
 
     service.queue.submit(study_request({"case": "tiny", "name": "queued"}, service.shelf), "ann")

@@ -11,7 +11,7 @@ import pytest
 from jinja2.lexer import TOKEN_DATA
 
 from tests.serve.making import client_of, form_key, make_service
-from tuner.serve.rendering import HERE, TEMPLATES
+from tuner.serve.web.rendering import HERE, TEMPLATES
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

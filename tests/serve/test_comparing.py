@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 from tuner.client import answers
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.rows.predictions import Predictions, keep_predictions, keep_targets
-from tuner.serve.comparing import MOST, Score, compare
-from tuner.serve.proof import paired
+from tuner.serve.models.proof import paired
+from tuner.serve.studies.comparing import MOST, Score, compare
 from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from tuner.errors import UsageError
 from tuner.serve import api
 from tuner.serve.api.bodies import StudyWish, Total
 from tuner.serve.api.document import PROBLEM
-from tuner.serve.api.operation import JSON
 from tuner.serve.api.reading import read
 from tuner.serve.app import application
-from tuner.serve.requests import KNOWN
-from tuner.serve.routing import RoleRoute
+from tuner.serve.orders.requests import KNOWN
+from tuner.serve.web.operation import JSON
+from tuner.serve.web.routing import RoleRoute
 
 if TYPE_CHECKING:
     from httpx2 import Response

@@ -19,10 +19,10 @@ from tests.sampling import one_in
 from tests.serve.making import client_of, form_key
 from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.errors import UsageError
-from tuner.serve.hooks import PAUSES, Hooks
-from tuner.serve.messenger import Messenger
-from tuner.serve.posting import address_of, target_of
-from tuner.serve.sending import PREFIX, Sender, place_of
+from tuner.serve.messages.hooks import PAUSES, Hooks
+from tuner.serve.messages.messenger import Messenger
+from tuner.serve.messages.posting import address_of, target_of
+from tuner.serve.messages.sending import PREFIX, Sender, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,8 +134,8 @@ def test_an_answer_that_never_ends_is_cut_off(
     hooks: Hooks, beginning: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
-    monkeypatch.setattr("tuner.serve.posting.SECONDS_IN_ALL", 0.5)
-    monkeypatch.setattr("tuner.serve.posting.LONGEST_ANSWER", 5000)
+    monkeypatch.setattr("tuner.serve.messages.posting.SECONDS_IN_ALL", 0.5)
+    monkeypatch.setattr("tuner.serve.messages.posting.LONGEST_ANSWER", 5000)
     with trickling(beginning, tls=True) as port:
         hook = hooks.add(f"https://127.0.0.1:{port}/", "ann")
         sent = hooks.try_out(hook.id, "ann")
@@ -364,7 +364,7 @@ def test_a_look_that_hangs_is_told(hooks: Hooks, monkeypatch: pytest.MonkeyPatch
         return []
 
     monkeypatch.setattr(Hooks, "due", hanging)
-    monkeypatch.setattr("tuner.serve.messenger.SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr("tuner.serve.messages.messenger.SECONDS_BETWEEN_LOOKS", 0.01)
     monkeypatch.setattr("tuner.serve.looking.SECONDS_FOR_A_LOOK", 0.2)
     messenger = Messenger(hooks)
     messenger.start()
@@ -409,7 +409,7 @@ def test_the_messenger_outlives_what_it_does_not_expect(
         raise RuntimeError("what nobody has thought of")
 
     monkeypatch.setattr(Hooks, "due", broken)
-    monkeypatch.setattr("tuner.serve.messenger.SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr("tuner.serve.messages.messenger.SECONDS_BETWEEN_LOOKS", 0.01)
     messenger = Messenger(hooks)
     assert messenger.is_well
     messenger.start()

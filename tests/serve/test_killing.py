@@ -49,7 +49,7 @@ def histories(home: Path) -> list[list[dict[str, Any]]]:
 def children(service: int) -> list[psutil.Process]:
     """The processes of studies that a service has started."""
     found = psutil.Process(service).children(recursive=True)
-    return [one for one in found if "tuner.serve.child" in " ".join(one.cmdline())]
+    return [one for one in found if "tuner.serve.jobs.child" in " ".join(one.cmdline())]
 
 
 def until_more_than(client: httpx.Client, finished: int) -> None:

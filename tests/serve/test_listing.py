@@ -11,15 +11,15 @@ from tests.serve.making import client_of, listening
 from tuner.client import Client, transport
 from tuner.errors import UsageError
 from tuner.runs.inventory import Entry
-from tuner.serve.listing import Filter, Listing, Row
-from tuner.serve.requests import Request
-from tuner.serve.searches import Searches
+from tuner.serve.orders.requests import Request
+from tuner.serve.studies.listing import Filter, Listing, Row
+from tuner.serve.studies.searches import Searches
 from tuner.study.service_tables import forget_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tuner.serve.queue import Queue
+    from tuner.serve.jobs.queue import Queue
     from tuner.serve.service import Service
 
 V1 = "/api/v1"

@@ -14,12 +14,12 @@ from tuner.errors import UsageError
 from tuner.runs.backup import back_up
 from tuner.runs.cleaning import find_waste, older_than
 from tuner.serve.actions import submit
-from tuner.serve.job_command import command_of
-from tuner.serve.logs import log_of
-from tuner.serve.room import Disk, Room
-from tuner.serve.shelf import Shelf
-from tuner.serve.supervisor import Supervisor
-from tuner.serve.upkeep import SECONDS_OF_A_DAY, Upkeep
+from tuner.serve.disk.room import Disk, Room
+from tuner.serve.disk.upkeep import SECONDS_OF_A_DAY, Upkeep
+from tuner.serve.jobs.job_command import command_of
+from tuner.serve.jobs.logs import log_of
+from tuner.serve.jobs.supervisor import Supervisor
+from tuner.serve.shelf.cases import Shelf
 
 if TYPE_CHECKING:
     from pathlib import Path

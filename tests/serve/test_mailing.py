@@ -19,9 +19,9 @@ from tests.serve.test_hooks import PEM, end, look, trickling
 from tests.waiting import SECONDS_TO_HANG
 from tuner.commands.serve import parser
 from tuner.errors import UsageError
-from tuner.serve import mailing
-from tuner.serve.hooks import PAUSES, Hooks
-from tuner.serve.mailing import Mail, mail_of
+from tuner.serve.messages import mailing
+from tuner.serve.messages.hooks import PAUSES, Hooks
+from tuner.serve.messages.mailing import Mail, mail_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,7 +203,7 @@ def test_a_password_goes_over_tls(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
     if not good:  # the server keeps it waiting
-        monkeypatch.setattr("tuner.serve.mailing.SECONDS", 1.0)
+        monkeypatch.setattr("tuner.serve.messages.mailing.SECONDS", 1.0)
     hooks = hooks_of(empty, replace(mail, user="tuner", password=password), now)
     sent = hooks.try_out(1, "ann")
     assert (sent.state, bool(box.got)) == (("delivered", True) if good else ("failed", False))
@@ -223,7 +223,7 @@ def test_a_certificate_that_nobody_trusts_is_refused(
 def test_a_password_is_not_sent_in_the_clear(
     monkeypatch: pytest.MonkeyPatch, empty: Service, box: Box, mail: Mail, now: list[float]
 ) -> None:
-    monkeypatch.setattr("tuner.serve.mailing._is_this_machine", lambda _: False)
+    monkeypatch.setattr("tuner.serve.messages.mailing._is_this_machine", lambda _: False)
     sent = hooks_of(empty, replace(mail, user="tuner", password=SECRET), now).try_out(1, "ann")
     assert (sent.state, "offers no TLS" in sent.answer) == ("failed", True)
     assert (box.got, box.logins) == ([], [])

@@ -30,10 +30,10 @@ from tuner.errors import BundleError, UsageError
 from tuner.evidence.rows.predictions import TARGETS, Predictions, keep_predictions, keep_targets
 from tuner.serve import bulkhead
 from tuner.serve.bulkhead import MOST_WAITING
-from tuner.serve.ledger import READ_BY_CASE, Ledger
-from tuner.serve.proof import gain_over
+from tuner.serve.models.ledger import READ_BY_CASE, Ledger
+from tuner.serve.models.proof import gain_over
+from tuner.serve.models.takeaway import Predictor
 from tuner.serve.tables import Promotion
-from tuner.serve.takeaway import Predictor
 from tuner.study.store import evidence_name
 from tuner.workplace import Workplace
 

@@ -18,14 +18,15 @@ from tests.waiting import wait_until
 from tuner.commands.doors import reference_of
 from tuner.commands.study import parser as study_parser
 from tuner.errors import UsageError
-from tuner.serve import access, unpacking, uploads
-from tuner.serve.datashelf import DataShelf
-from tuner.serve.job_command import command_of
-from tuner.serve.outlining import outline
-from tuner.serve.requests import study_request
-from tuner.serve.room import Disk
-from tuner.serve.shelf import Shelf
-from tuner.serve.unpacking import unpack
+from tuner.serve.disk.room import Disk
+from tuner.serve.jobs.job_command import command_of
+from tuner.serve.orders.requests import study_request
+from tuner.serve.shelf import unpacking
+from tuner.serve.shelf.cases import Shelf
+from tuner.serve.shelf.data import DataShelf
+from tuner.serve.shelf.outlining import outline
+from tuner.serve.shelf.unpacking import unpack
+from tuner.serve.web import access, uploads
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

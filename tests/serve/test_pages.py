@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from tests.serve.making import client_of, form_key
-from tuner.serve.rendering import STATIC, csv_cell
+from tuner.serve.web.rendering import STATIC, csv_cell
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient

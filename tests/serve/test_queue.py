@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import inspect, text
 
 from tuner.errors import StoreError, UsageError
-from tuner.serve.datashelf import DataShelf
-from tuner.serve.job_command import command_of
-from tuner.serve.leases import LEASE
-from tuner.serve.queue import Queue
-from tuner.serve.requests import Request, study_request
+from tuner.serve.jobs.job_command import command_of
+from tuner.serve.jobs.leases import LEASE
+from tuner.serve.jobs.queue import Queue
+from tuner.serve.orders.requests import Request, study_request
 from tuner.serve.schema import prepare
-from tuner.serve.shelf import Shelf
-from tuner.serve.tidying import Tidying
+from tuner.serve.shelf.cases import Shelf
+from tuner.serve.shelf.data import DataShelf
+from tuner.serve.studies.tidying import Tidying
 from tuner.study.service_tables import forget_rows, rename_rows
 from tuner.study.storage import open_storage, refuse_another_database
 from tuner.workplace import Workplace, database_file

@@ -18,7 +18,7 @@ from tests.serve.making import listening, make_service
 from tests.waiting import SECONDS_TO_HANG
 from tuner.serve import api
 from tuner.serve.api.document import document
-from tuner.serve.api.operation import JSON
+from tuner.serve.web.operation import JSON
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.serve.test_supervisor import SHELF
-from tuner.serve.queue import Queue
-from tuner.serve.requests import study_request
+from tuner.serve.jobs.queue import Queue
+from tuner.serve.jobs.seats import VISIBLE, Seats, cards_here
+from tuner.serve.jobs.supervisor import Supervisor
+from tuner.serve.orders.requests import study_request
 from tuner.serve.schema import prepare
-from tuner.serve.seats import VISIBLE, Seats, cards_here
-from tuner.serve.supervisor import Supervisor
 from tuner.study.storage import open_storage
 from tuner.workplace import Workplace
 

@@ -24,7 +24,7 @@ from tuner.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHILD = "tuner.serve.child"
+CHILD = "tuner.serve.jobs.child"
 STUDY = {"case": "tiny", "trials": 12, "seeds": 2}
 
 
@@ -143,7 +143,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 LIMITS = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, int(sys.argv[1])))
-from tuner.serve.connections import most_connections
+from tuner.serve.web.connections import most_connections
 print(most_connections(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 

@@ -18,12 +18,12 @@ from tuner.commands.rename import main as rename
 from tuner.commands.study import main as study
 from tuner.errors import UsageError
 from tuner.runs.inventory import entries_of
-from tuner.serve import browsing
-from tuner.serve.counting import Counts
 from tuner.serve.finding import catalogue_of
-from tuner.serve.pages import ROWS
-from tuner.serve.summaries import AT_ONCE, TO_FILL, Summaries
-from tuner.serve.tidying import LONGEST_TAG, MOST_TAGS
+from tuner.serve.pages.studies import ROWS
+from tuner.serve.studies import browsing
+from tuner.serve.studies.counting import Counts
+from tuner.serve.studies.summaries import AT_ONCE, TO_FILL, Summaries
+from tuner.serve.studies.tidying import LONGEST_TAG, MOST_TAGS
 from tuner.study.catalogue import Catalogue
 from tuner.study.schema import EVIDENCE, FACTS, OPENINGS
 from tuner.study.store import evidence_name

@@ -18,17 +18,17 @@ from tests.waiting import wait_until
 from tuner.commands.study import main
 from tuner.errors import StoreError
 from tuner.runs.deletion import delete_study
-from tuner.serve.child import NO_ROOM
-from tuner.serve.chores import delete_request
-from tuner.serve.leases import LEASE
-from tuner.serve.logs import log_of, tail_of
-from tuner.serve.queue import MOST_STARTS, Queue
-from tuner.serve.requests import retrain_request, study_request
-from tuner.serve.room import Disk, Room
+from tuner.serve.disk.room import Disk, Room
+from tuner.serve.disk.upkeep import MEBIBYTE, Upkeep
+from tuner.serve.jobs.child import NO_ROOM
+from tuner.serve.jobs.leases import LEASE
+from tuner.serve.jobs.logs import log_of, tail_of
+from tuner.serve.jobs.queue import MOST_STARTS, Queue
+from tuner.serve.jobs.supervisor import Supervisor
+from tuner.serve.orders.chores import delete_request
+from tuner.serve.orders.requests import retrain_request, study_request
 from tuner.serve.schema import prepare
-from tuner.serve.shelf import Shelf
-from tuner.serve.supervisor import Supervisor
-from tuner.serve.upkeep import MEBIBYTE, Upkeep
+from tuner.serve.shelf.cases import Shelf
 from tuner.study.storage import open_storage
 from tuner.study.store import load_study
 from tuner.workplace import Workplace
@@ -36,7 +36,7 @@ from tuner.workplace import Workplace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tuner.serve.process import Process
+    from tuner.serve.jobs.process import Process
     from tuner.serve.tables import Job
 
 pytestmark = pytest.mark.slow
@@ -336,7 +336,7 @@ def test_it_outlives_what_it_does_not_expect(
     number = submit(queue, seeds=0, trials=2)
     supervisor = Supervisor(queue, workplace, SHELF, 1)
     with monkeypatch.context() as patch:
-        patch.setattr("tuner.serve.supervisor.Process", broken)
+        patch.setattr("tuner.serve.jobs.supervisor.Process", broken)
         supervisor.look()
         assert (queue.get(number).state, queue.at_work()) == ("queued", [])
     with monkeypatch.context() as patch:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuner.serve.switching import negotiated
+from tuner.serve.web.switching import negotiated
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from tuner.commands.delete import main as delete
 from tuner.errors import ServiceError
 from tuner.runs.belongings import belongings_of
 from tuner.serve.actions import begin_child, submit
-from tuner.serve.job_command import command_of
-from tuner.serve.shelf import Shelf
+from tuner.serve.jobs.job_command import command_of
+from tuner.serve.shelf.cases import Shelf
 
 if TYPE_CHECKING:
     from pathlib import Path

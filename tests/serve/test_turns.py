@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tuner.serve.queue import Queue
-from tuner.serve.requests import Request
+from tuner.serve.jobs.queue import Queue
+from tuner.serve.jobs.turns import SETTLED, in_turn, share, to_start_again
+from tuner.serve.orders.requests import Request
 from tuner.serve.schema import prepare
 from tuner.serve.tables import Job
-from tuner.serve.turns import SETTLED, in_turn, share, to_start_again
 from tuner.study.storage import open_storage
 
 if TYPE_CHECKING:

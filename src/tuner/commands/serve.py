@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         import babel  # noqa: F401  # asked for with the first page
 
         from tuner.serve.app import application
-        from tuner.serve.connections import OnceAMinute, Server, configuration, most_connections
+        from tuner.serve.web.connections import OnceAMinute, Server, configuration, most_connections
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "tuner":
             raise
@@ -160,7 +160,7 @@ def _service(arguments: argparse.Namespace) -> Service:
     Raises:
         UsageError: others can reach it, and it has no token.
     """
-    from tuner.serve.mailing import mail_of
+    from tuner.serve.messages.mailing import mail_of
     from tuner.serve.service import Service
 
     loopback = is_loopback(arguments.host) and not arguments.allow_host  # else a proxy leads here

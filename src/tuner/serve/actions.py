@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError, unknown_name
 from tuner.language import said
-from tuner.serve.chores import clean_request, delete_request
-from tuner.serve.continuing import refuse_another_study
 from tuner.serve.finding import catalogue_of, is_there
-from tuner.serve.requests import (
+from tuner.serve.jobs.turns import PRIORITIES
+from tuner.serve.orders.chores import clean_request, delete_request
+from tuner.serve.orders.continuing import refuse_another_study
+from tuner.serve.orders.requests import (
     KNOWN,
     LONGEST_LIST,
     MOST_TRIALS,
@@ -19,17 +20,16 @@ from tuner.serve.requests import (
     study_request,
     whole,
 )
-from tuner.serve.turns import PRIORITIES
 from tuner.serve.words import word
 from tuner.study.schema import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tuner.serve.disk.upkeep import Upkeep
     from tuner.serve.service import Service
     from tuner.serve.tables import Job, Promotion
     from tuner.serve.tokens import Person
-    from tuner.serve.upkeep import Upkeep
 
 LONGEST_KEY = 200
 AT_WORK = {"queued", "running"}

@@ -16,10 +16,10 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from tuner.errors import TunerError
-from tuner.serve import api, hookpages, pages
-from tuner.serve.access import Gate
-from tuner.serve.problems import on_error, on_http_error, on_leaving, on_vanished
-from tuner.serve.rendering import STATIC
+from tuner.serve import api, pages
+from tuner.serve.web.access import Gate
+from tuner.serve.web.problems import on_error, on_http_error, on_leaving, on_vanished
+from tuner.serve.web.rendering import STATIC
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,7 +49,6 @@ def application(service: Service) -> Starlette:
         routes=[
             *api.routes(),
             *pages.routes(),
-            *hookpages.routes(),
             Mount("/tuner/static", StaticFiles(directory=STATIC), name="static"),
         ],
         middleware=[Middleware(Gate, service=service)],

@@ -17,7 +17,7 @@ from sqlalchemy import Table as CoreTable
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from tuner.errors import StoreError
-from tuner.serve.leases import held_at
+from tuner.serve.jobs.leases import held_at
 from tuner.serve.tables import VERSION, Job, Table, Version
 
 if TYPE_CHECKING:

@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tuner.serve.acts import Acts
-from tuner.serve.browsing import Browser
-from tuner.serve.counting import Counts
-from tuner.serve.datashelf import DataShelf
-from tuner.serve.hooks import Hooks
-from tuner.serve.ledger import Ledger
-from tuner.serve.messenger import Messenger
-from tuner.serve.outlining import Outliner
-from tuner.serve.queue import Queue
-from tuner.serve.room import Room
+from tuner.serve.disk.room import Room
+from tuner.serve.jobs.queue import Queue
+from tuner.serve.jobs.supervisor import Supervisor
+from tuner.serve.messages.hooks import Hooks
+from tuner.serve.messages.messenger import Messenger
+from tuner.serve.models.ledger import Ledger
+from tuner.serve.models.takeaway import Predictor
 from tuner.serve.schema import prepare
-from tuner.serve.shelf import Shelf
-from tuner.serve.summaries import Summaries
-from tuner.serve.supervisor import Supervisor
-from tuner.serve.takeaway import Predictor
-from tuner.serve.tidying import Tidying
+from tuner.serve.shelf.cases import Shelf
+from tuner.serve.shelf.data import DataShelf
+from tuner.serve.shelf.outlining import Outliner
+from tuner.serve.studies.browsing import Browser
+from tuner.serve.studies.counting import Counts
+from tuner.serve.studies.summaries import Summaries
+from tuner.serve.studies.tidying import Tidying
 from tuner.serve.tokens import Sessions, Tokens
 from tuner.study.storage import open_storage
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from optuna.storages import RDBStorage
 
-    from tuner.serve.mailing import Mail
+    from tuner.serve.messages.mailing import Mail
     from tuner.workplace import Workplace
 
 STARTER = "the start of the service"  # who has named those who get mail

@@ -39,8 +39,8 @@ class Job(Table):
     Attributes:
         key: what the submitter calls it; a second submission with the same key is the same job.
         study: the study's name.
-        options: how the command is to be called, as `tuner.serve.requests` checked it; and what
-            was changed since, where the job has a key, and whether its study was deleted.
+        options: how the command is to be called, as `tuner.serve.orders.requests` checked it; and
+            what was changed since, where the job has a key, and whether its study was deleted.
         wish: what a person has asked a running job to do.
         starts: how often it was started since it last ended as it should.
         owner: the service that runs it; it holds the job until `lease`, and renews that.

@@ -1,4 +1,9 @@
-"""The HTTP API: JSON in and out, under `/api/v1`."""
+"""The HTTP API: JSON in and out, under `/api/v1`.
+
+Its routes are those of `studies`, `models`, `data`, `hooks` and the `machine`, and of `tidying` up.
+A request's body is read by `reading` into one of `bodies`; long lists come in parts by `paging`.
+`prometheus` counts for monitors, and `document` describes all of it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from tuner.serve.api.models import download as download
 from tuner.serve.api.studies import report_file as report_file
 
 if TYPE_CHECKING:
-    from tuner.serve.routing import RoleRoute
+    from tuner.serve.web.routing import RoleRoute
 
 V1 = "/api/v1"
 

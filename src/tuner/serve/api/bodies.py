@@ -1,6 +1,6 @@
 """What requests of the API carry, as types with their bounds: read by them and documented by them.
 
-A field's bounds are the ones that `tuner.serve.requests` holds what a form sends against.
+A field's bounds are the ones that `tuner.serve.orders.requests` holds what a form sends against.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing_extensions import TypedDict
 
 from tuner.depot.contract import MOST_MODELS
 from tuner.seeds import LARGEST
-from tuner.serve.chores import MOST_DAYS, MOST_NAMED
-from tuner.serve.ledger import LONGEST_REASON
-from tuner.serve.posting import LONGEST_URL
-from tuner.serve.requests import (
+from tuner.serve.disk.upkeep import MOST_BUDGET
+from tuner.serve.messages.posting import LONGEST_URL
+from tuner.serve.models.ledger import LONGEST_REASON
+from tuner.serve.orders.chores import MOST_DAYS, MOST_NAMED
+from tuner.serve.orders.requests import (
     LONGEST_LIST,
     LONGEST_TEXT,
     MOST_PARAMETERS,
@@ -23,8 +24,7 @@ from tuner.serve.requests import (
     MOST_SEEDS,
     MOST_TRIALS,
 )
-from tuner.serve.tidying import LONGEST_TAG, MOST_TAGS
-from tuner.serve.upkeep import MOST_BUDGET
+from tuner.serve.studies.tidying import LONGEST_TAG, MOST_TAGS
 
 CLOSED = ConfigDict(extra="forbid", strict=True)
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 
 from tuner.client import answers
-from tuner.serve.access import API_DATA, LARGEST_UPLOAD
-from tuner.serve.api.operation import TEXT, Operation, Parameter, get
-from tuner.serve.routing import RoleRoute
-from tuner.serve.uploads import receive
+from tuner.serve.web.access import API_DATA, LARGEST_UPLOAD
+from tuner.serve.web.operation import TEXT, Operation, Parameter, get
+from tuner.serve.web.routing import RoleRoute
+from tuner.serve.web.uploads import receive
 
 if TYPE_CHECKING:
-    from tuner.serve.routing import Asked
+    from tuner.serve.web.routing import Asked
 
 GROUP = "Data"
 

@@ -12,17 +12,17 @@ from starlette.responses import JSONResponse, Response
 
 from tuner import __version__
 from tuner.client.answers import Problem
-from tuner.serve.access import POLICY
-from tuner.serve.api.operation import BINARY, JSON, Operation, get
 from tuner.serve.api.reading import adapter_of
-from tuner.serve.rendering import page
-from tuner.serve.routing import route
+from tuner.serve.web.access import POLICY
+from tuner.serve.web.operation import BINARY, JSON, Operation, get
+from tuner.serve.web.rendering import page
+from tuner.serve.web.routing import route
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tuner.serve.api.operation import Parameter
-    from tuner.serve.routing import Asked, RoleRoute
+    from tuner.serve.web.operation import Parameter
+    from tuner.serve.web.routing import Asked, RoleRoute
 
 PROBLEM = "application/problem+json"
 GROUP = "Document"

@@ -9,14 +9,14 @@ from starlette.responses import JSONResponse, Response
 from tuner.client import answers
 from tuner.errors import UsageError
 from tuner.serve.api import bodies
-from tuner.serve.api.operation import Operation, get, post
 from tuner.serve.api.reading import read
-from tuner.serve.sending import place_of
+from tuner.serve.messages.sending import place_of
 from tuner.serve.times import iso
+from tuner.serve.web.operation import Operation, get, post
 
 if TYPE_CHECKING:
-    from tuner.serve.routing import Asked, RoleRoute
     from tuner.serve.tables import Delivery, Hook
+    from tuner.serve.web.routing import Asked, RoleRoute
 
 GROUP = "Webhooks"
 LARGEST = 2**31 - 1  # that a database takes for a number of a row

@@ -9,15 +9,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from tuner.client import answers
 from tuner.language import said
-from tuner.serve.api.operation import TEXT, Operation, get
 from tuner.serve.api.paging import CURSOR, LIMIT, limit_of
 from tuner.serve.api.prometheus import exposition
-from tuner.serve.browsing import job_facts
-from tuner.serve.requests import whole
+from tuner.serve.orders.requests import whole
+from tuner.serve.studies.browsing import job_facts
 from tuner.serve.times import iso
+from tuner.serve.web.operation import TEXT, Operation, get
 
 if TYPE_CHECKING:
-    from tuner.serve.routing import Asked, RoleRoute
+    from tuner.serve.web.routing import Asked, RoleRoute
 
 GROUP = "Service"
 LARGEST_NUMBER = 2**63 - 1  # of a row

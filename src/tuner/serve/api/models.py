@@ -13,15 +13,15 @@ from tuner.client import answers
 from tuner.errors import UsageError
 from tuner.serve import actions
 from tuner.serve.api import bodies
-from tuner.serve.api.operation import BINARY, TEXT, Operation, Parameter, get, post
 from tuner.serve.api.reading import read
-from tuner.serve.takeaway import packed
+from tuner.serve.models.takeaway import packed
 from tuner.serve.times import iso
+from tuner.serve.web.operation import BINARY, TEXT, Operation, Parameter, get, post
 
 if TYPE_CHECKING:
-    from tuner.serve.ledger import Model
-    from tuner.serve.routing import Asked, RoleRoute
+    from tuner.serve.models.ledger import Model
     from tuner.serve.tables import Promotion
+    from tuner.serve.web.routing import Asked, RoleRoute
 
 ZIP = "application/zip"
 GROUP = "Models"

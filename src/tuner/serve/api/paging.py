@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuner.serve.api.operation import TEXT, Parameter
-from tuner.serve.requests import whole
+from tuner.serve.orders.requests import whole
+from tuner.serve.web.operation import TEXT, Parameter
 
 if TYPE_CHECKING:
-    from tuner.serve.routing import Asked
+    from tuner.serve.web.routing import Asked
 
 USUAL, MOST = 100, 1000  # rows of an answer
 LIMIT = Parameter(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 from sqlalchemy import bindparam, text
 
-from tuner.serve.counting import MICRO
+from tuner.serve.studies.counting import MICRO
 from tuner.serve.tables import STATES
 
 if TYPE_CHECKING:

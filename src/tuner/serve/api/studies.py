@@ -14,17 +14,17 @@ from tuner.report.retelling import retold
 from tuner.report.rows import trials_csv
 from tuner.serve import actions
 from tuner.serve.api import bodies
-from tuner.serve.api.operation import JSON, TEXT, Operation, Parameter, get, post
 from tuner.serve.api.paging import CURSOR, LIMIT, limit_of
 from tuner.serve.api.reading import read
-from tuner.serve.browsing import job_facts
-from tuner.serve.comparing import FEWEST, MOST, compare_studies
-from tuner.serve.events import stream
 from tuner.serve.finding import catalogue_of
-from tuner.serve.listing import Filter, row_facts
+from tuner.serve.studies.browsing import job_facts
+from tuner.serve.studies.comparing import FEWEST, MOST, compare_studies
+from tuner.serve.studies.events import stream
+from tuner.serve.studies.listing import Filter, row_facts
+from tuner.serve.web.operation import JSON, TEXT, Operation, Parameter, get, post
 
 if TYPE_CHECKING:
-    from tuner.serve.routing import Asked, RoleRoute
+    from tuner.serve.web.routing import Asked, RoleRoute
 
 REPORTS = {"report.html": "text/html", "report.json": JSON, "report.md": "text/plain"}
 REPORT_POLICY = (

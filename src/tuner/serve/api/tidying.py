@@ -11,16 +11,16 @@ from tuner.client import answers
 from tuner.runs.cleaning import MEANINGS
 from tuner.runs.deletion import plan_deletion
 from tuner.serve import actions
-from tuner.serve.access import OWNER
 from tuner.serve.api import bodies
-from tuner.serve.api.operation import Operation, Parameter, get, post
 from tuner.serve.api.reading import read
-from tuner.serve.browsing import job_facts
-from tuner.serve.chores import MOST_DAYS, MOST_NAMED, days, waste
-from tuner.serve.upkeep import Upkeep
+from tuner.serve.disk.upkeep import Upkeep
+from tuner.serve.orders.chores import MOST_DAYS, MOST_NAMED, days, waste
+from tuner.serve.studies.browsing import job_facts
+from tuner.serve.web.access import OWNER
+from tuner.serve.web.operation import Operation, Parameter, get, post
 
 if TYPE_CHECKING:
-    from tuner.serve.routing import Asked, RoleRoute
+    from tuner.serve.web.routing import Asked, RoleRoute
 
 STUDIES, GROUP = "Studies", "Order"
 

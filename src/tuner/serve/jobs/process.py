@@ -1,0 +1,85 @@
+"""The process of a job: started in a session of its own, asked to stop by its pipe, or killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tuner.serve.jobs.seats import VISIBLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SECONDS_BETWEEN_LOOKS = 0.1  # while its end is waited for
+SECONDS_TO_STOP = 60.0  # after which a process that was asked to stop is killed
+
+
+class Process:
+    """A job's process, in a session of its own, at the end of a pipe.
+
+    Args:
+        output: file that what it prints is added to.
+        cards: names of the cards (GPUs) that it sees; None: those that this process sees.
+    """
+
+    def __init__(
+        self, words: Sequence[str], output: Path, cards: Sequence[str] | None = None
+    ) -> None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with output.open("ab") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-u", "-m", "tuner.serve.jobs.child"],
+                stdin=subprocess.PIPE,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=None if cards is None else {**os.environ, VISIBLE: ",".join(cards)},
+            )
+        self._asked: float | None = None
+        self.pid = self._process.pid
+        if self._process.stdin is not None:
+            with suppress(OSError):  # it has died already; its exit status tells
+                self._process.stdin.write(json.dumps(list(words)).encode() + b"\n")
+                self._process.stdin.flush()
+
+    def status(self) -> int | None:
+        """Return its exit status, negative for a signal; None: it runs."""
+        if self._asked is not None and time.monotonic() > self._asked + SECONDS_TO_STOP:
+            self.kill()
+        status = self._process.poll()
+        if status is not None:
+            self.close()
+        return status
+
+    def stop(self) -> None:
+        """Ask it to stop."""
+        if self._asked is None:
+            self._asked = time.monotonic()
+            self.close()
+
+    def close(self) -> None:
+        """Close the pipe to it, which asks it to stop, or is left of it."""
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.close()
+
+    def kill(self) -> None:
+        """End it and all that it has started."""
+        with suppress(OSError):
+            if os.name == "posix":
+                os.killpg(self.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+
+    def wait(self) -> int:
+        """Wait for its end; return its exit status."""
+        while (status := self.status()) is None:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        return status

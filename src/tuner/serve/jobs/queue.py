@@ -1,0 +1,248 @@
+"""The jobs of a service: submitted, listed, and what people ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sqlalchemy import func, select
+
+from tuner.serve.jobs.holding import alone, held, held_alone, job_in, open_job
+from tuner.serve.jobs.leases import AFTER, ENDED, Leases
+from tuner.serve.jobs.turns import CHORES
+from tuner.serve.orders.refusals import SUBMITTED, refuse_another, refuse_unless, taken
+from tuner.serve.tables import HAS_ITS_STUDY, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from tuner.serve.orders.requests import Request
+    from tuner.serve.tables import Wish
+
+Options: TypeAlias = Mapping[str, Any]
+MOST_STARTS = 3  # of a process that dies each time
+SHOWN_CHORES = 10
+
+
+class Queue(Leases):
+    """Jobs in the database."""
+
+    __slots__ = ()
+
+    def submit(
+        self,
+        request: Request,
+        who: str,
+        key: str | None = None,
+        priority: int = 0,
+        *,
+        instead_of: int | None = None,
+    ) -> Job:
+        """Queue a job; the same key twice is the same job.
+
+        Args:
+            priority: jobs of a higher one start first.
+            instead_of: number of a job that is cancelled with that, unless it has ended.
+
+        Raises:
+            UsageError: another job is at work on that study, or the key belongs to another request.
+        """
+        with self._session() as session:
+            alone(session)
+            if key is not None and (known := session.scalar(select(Job).where(Job.key == key))):
+                refuse_another(known, request)
+                return known
+            if (other := open_job(session, request.study)) is not None:
+                raise taken(other, request.kind)
+            if instead_of is not None:
+                earlier = held(session, instead_of)
+                if earlier.state not in ENDED:
+                    self._ask(earlier, "cancel")
+            job = Job(
+                key=key,
+                kind=request.kind,
+                study=request.study,
+                case=request.case,
+                options=dict(request.options),
+                state="queued",
+                wish="",
+                who=who,
+                submitted=self.clock(),
+                starts=0,
+                last_words="",
+                priority=priority,
+            )
+            session.add(job)
+            return _saved(session, job)
+
+    def all(self) -> Sequence[Job]:
+        """Return all jobs, newest first."""
+        with self._session() as session:
+            return session.scalars(select(Job).order_by(Job.id.desc())).all()
+
+    def get(self, number: int) -> Job:
+        """Return a job.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        with self._session() as session:
+            return job_in(session, number)
+
+    def at_hand(self, name: str) -> Job | None:
+        """Return what is queued, running or paused for a study, else what `of_study` returns."""
+        with self._session() as session:
+            found = session.scalar(
+                select(Job).where(
+                    Job.study == name, Job.state.not_in(ENDED), Job.kind.not_in(CHORES)
+                )
+            )
+        return found or self.of_study(name)
+
+    def of_study(self, name: str) -> Job | None:
+        """Return the newest job that searches in a study; None: the service has never run it.
+
+        A job of a study of that name that was deleted is not one.
+        """
+        with self._session() as session:
+            return session.scalar(
+                select(Job)
+                .where(Job.study == name, Job.kind == "study", HAS_ITS_STUDY)
+                .order_by(Job.id.desc())
+                .limit(1)
+            )
+
+    def studies_of(self, case: str) -> set[str]:
+        """Return the studies of a case, named as it was asked for: a door with its data."""
+        with self._session() as session:
+            wanted = select(Job.study).where(Job.case == case, Job.kind == "study", HAS_ITS_STUDY)
+            return set(session.scalars(wanted))
+
+    def newest(self, limit: int, before: int | None = None) -> Sequence[Job]:
+        """Return so many jobs, the newest first.
+
+        Args:
+            before: number of a job: only those with a lower one.
+        """
+        query = select(Job).order_by(Job.id.desc()).limit(limit)
+        with self._session() as session:
+            return session.scalars(query if before is None else query.where(Job.id < before)).all()
+
+    def states(self) -> dict[str, int]:
+        """Return how many jobs there are in each state."""
+        with self._session() as session:
+            found = session.execute(select(Job.state, func.count()).group_by(Job.state))
+            return dict(found.all())
+
+    def retrainings(self) -> Sequence[Job]:
+        """Return the retrainings that have not become a model, or not yet, the newest first."""
+        query = select(Job).where(Job.kind == "retrain", Job.state.not_in(("done", "cancelled")))
+        with self._session() as session:
+            return session.scalars(query.order_by(Job.id.desc())).all()
+
+    def pause(self, number: int) -> Job:
+        """Have a job stop after what it has finished, and stay until it is resumed."""
+        return self._wish(number, "pause", {"queued", "running"})
+
+    def cancel(self, number: int) -> Job:
+        """Have a job stop for good; what it has finished is kept."""
+        return self._wish(number, "cancel", {"queued", "running", "paused"})
+
+    def resume(self, number: int) -> Job:
+        """Queue a job again that was paused or has ended.
+
+        Raises:
+            UsageError: it is queued or running already, or another job has its study.
+        """
+        with self._session() as session:
+            job = held_alone(session, number)
+            refuse_unless(job, {"paused", *ENDED}, "resumed")
+            return self._queued(session, job)
+
+    def change(self, number: int, change: Callable[[Options], Options]) -> Job:
+        """Change how a job's command is called, and have it continue with that.
+
+        A running process is asked to stop and is started again; nothing that has finished is lost.
+
+        Args:
+            change: is given the options, as they are while nobody else can change them, and returns
+                what is to be another.
+
+        Raises:
+            UsageError: another job has its study.
+        """
+        with self._session() as session:
+            job = held_alone(session, number)
+            _change(job, change(job.options))
+            if job.state == "running":
+                job.wish = job.wish or "restart"  # pause and cancel still hold
+                return _saved(session, job)
+            return self._queued(session, job) if job.state != "paused" else _saved(session, job)
+
+    def prioritise(self, number: int, priority: int) -> Job:
+        """Have a job start before those of a lower priority.
+
+        Raises:
+            UsageError: it has ended.
+        """
+        with self._session() as session:
+            job = held(session, number)
+            refuse_unless(job, {"queued", "running", "paused"}, "given another priority")
+            job.priority = priority
+            return _saved(session, job)
+
+    def knows(self, key: str) -> bool:
+        """Whether a job with this key was submitted."""
+        with self._session() as session:
+            return session.scalar(select(Job.id).where(Job.key == key)) is not None
+
+    def at_work(self) -> Sequence[Job]:
+        """Return the jobs that run now, by any service."""
+        with self._session() as session:
+            return session.scalars(select(Job).where(Job.state == "running").order_by(Job.id)).all()
+
+    def waiting(self) -> list[Job]:
+        """Return the queued jobs in the order in which they start."""
+        with self._session() as session:
+            return self._in_turn(session)
+
+    def chores(self) -> Sequence[Job]:
+        """Return the newest deletions and clean-ups."""
+        chores = select(Job).where(Job.kind.in_(CHORES)).order_by(Job.id.desc())
+        with self._session() as session:
+            return session.scalars(chores.limit(SHOWN_CHORES)).all()
+
+    def _wish(self, number: int, wish: Wish, allowed: set[str]) -> Job:
+        with self._session() as session:
+            job = held(session, number)
+            refuse_unless(job, allowed, {"pause": "paused", "cancel": "cancelled"}[wish])
+            self._ask(job, wish)
+            return _saved(session, job)
+
+    def _ask(self, job: Job, wish: Wish) -> None:
+        """Have a job do what a person wishes: at once, or as soon as its process has stopped."""
+        if job.state == "running":
+            job.wish = wish
+        else:
+            job.state = AFTER[wish]
+            job.ended = self.clock() if job.state in ENDED else None
+
+    def _queued(self, session: Session, job: Job) -> Job:
+        job.state, job.wish, job.starts, job.ended = "queued", "", 0, None
+        return _saved(session, job)
+
+
+def _change(job: Job, changes: Options) -> None:
+    """Change options of a job; what was submitted of them, which a key stands for, is kept."""
+    submitted = job.options.get(SUBMITTED, {})
+    if job.key is not None:
+        submitted = {name: job.options[name] for name in changes} | submitted
+    kept = {SUBMITTED: submitted} if submitted else {}
+    job.options = {**job.options, **changes, **kept}
+
+
+def _saved(session: Session, job: Job) -> Job:
+    session.commit()
+    return job

@@ -1,0 +1,268 @@
+"""Runs the jobs: a process each, watched, asked to stop, and started again if it dies."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from tuner.commands.ending import INTERRUPTED, REFUSED
+from tuner.errors import DepotError, StudyError, TunerError, UsageError
+from tuner.machine import usable_cores
+from tuner.serve.disk.room import Room
+from tuner.serve.disk.upkeep import MEBIBYTE, Upkeep
+from tuner.serve.finding import is_there
+from tuner.serve.jobs.job_command import command_of
+from tuner.serve.jobs.leases import AFTER
+from tuner.serve.jobs.logs import log_of, tail_of
+from tuner.serve.jobs.process import Process
+from tuner.serve.jobs.queue import MOST_STARTS
+from tuner.serve.jobs.seats import Seats, cards_here
+from tuner.serve.jobs.turns import CHORES, to_start_again
+from tuner.serve.looking import Looking
+from tuner.serve.orders.chores import clean_request
+from tuner.study.lock import only_writer
+from tuner.study.storage import open_storage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.storages import RDBStorage
+
+    from tuner.serve.jobs.queue import Queue
+    from tuner.serve.shelf.cases import Shelf
+    from tuner.serve.tables import Job, State
+    from tuner.workplace import Workplace
+
+SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_UNTIL_FREE = 3.0  # before a study is tried again that another process works on
+SECONDS_BETWEEN_MEASURES = 20.0  # of what a study uses of the disk
+FULL = (
+    "Less than 5 % of the disk is free, so the study stops. What is finished is kept, and it "
+    "continues by itself once there is room."
+)
+log = logging.getLogger("tuner.serve")
+
+
+@dataclass(slots=True)
+class _Current:
+    job: Job
+    process: Process
+
+
+class Supervisor:
+    """Takes jobs from the queue and runs them, in a thread of its own.
+
+    Args:
+        workers: trainings that run at once, over all jobs; None: one a GPU, or one a core.
+        cards: names of the cards (GPUs) that the jobs share; None: those of this machine.
+        room: the disk; None: that of the storage folder.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        workplace: Workplace,
+        shelf: Shelf,
+        workers: int | None = None,
+        room: Room | None = None,
+        cards: Sequence[str] | None = None,
+    ) -> None:
+        self.queue, self.workplace, self.shelf = queue, workplace, shelf
+        cards = cards_here() if cards is None else cards
+        self.slots = workers or len(cards) or usable_cores()
+        self.seats = Seats(cards, self.slots)
+        self.room = room or Room(workplace)
+        self.owner = uuid4().hex
+        self._not_before: dict[int, float] = {}
+        self._running: dict[int, _Current] = {}
+        self._looked_after = 0.0
+        self._looking = Looking("supervisor", SECONDS_BETWEEN_LOOKS, self.look)
+
+    def start(self) -> None:
+        """Begin."""
+        self._looking.start()
+
+    def close(self) -> None:
+        """Have the running jobs stop and wait for the next start of the service."""
+        self._looking.end()
+        self._looking.wait()
+        running = list(self._running.values())
+        for current in running:
+            current.process.stop()
+        for current in running:
+            status = current.process.wait()
+            wish = self.queue.beat(current.job.id, self.owner) or ""
+            self._end(current, "done" if status == 0 else AFTER.get(wish, "queued"))
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it is at work, or was not begun."""
+        return self._looking.is_well
+
+    def look(self) -> None:
+        """Do what is due now."""
+        for current in list(self._running.values()):
+            self._watch(current)
+        for number in self.queue.recover():  # not our own, whose leases are renewed now
+            log.info("job %d is queued again: its service has ended", number)
+        is_full = self.room.disk().is_full
+        while self._take(chores_only=is_full):
+            pass
+        if is_full:
+            self._make_way()
+        else:
+            self._balance()
+        self._look_after()
+
+    def _take(self, *, chores_only: bool) -> bool:
+        """Start the next job; whether there was one."""
+        now = time.monotonic()
+        self._not_before = {one: when for one, when in self._not_before.items() if when > now}
+        job = self.queue.claim(
+            self.owner, self.slots, skip=self._not_before, chores_only=chores_only
+        )
+        if job is None:
+            return False
+        parent = str(job.options.get("parent") or "")
+        if not (self._is_free(job.study) and self._is_free(parent)):
+            self._not_before[job.id] = now + SECONDS_UNTIL_FREE
+            self.queue.put_back(job.id, self.owner)
+            return True
+        self.queue.started(job.id)
+        try:
+            words = command_of(job, self.workplace, self.shelf, job.slots)
+        except TunerError as error:
+            self.queue.end(job.id, self.owner, "failed", f"tuner: {error}")
+            return True
+        cards = self.seats.take(job.id, job.slots or 0)
+        try:
+            process = Process(words, log_of(self.workplace, job.id), cards)
+        except OSError as error:  # no memory for a process, no room for its log
+            log.warning("job %d cannot be started now: %s", job.id, error)
+            self.seats.leave(job.id)
+            self._not_before[job.id] = now + SECONDS_UNTIL_FREE
+            self.queue.put_back(job.id, self.owner)
+            return True
+        self._running[job.id] = _Current(job, process)
+        log.info("job %d: process %d works on study %r", job.id, process.pid, job.study)
+        return True
+
+    def _is_free(self, study: str) -> bool:
+        """Whether nobody works on a study: a process whose service died needs a moment to stop."""
+        if not study:
+            return True
+        try:
+            with only_writer(self.workplace.url, study, patience=0):
+                return True
+        except StudyError:
+            return False
+
+    def _watch(self, current: _Current) -> None:
+        wish = self.queue.beat(current.job.id, self.owner)
+        if wish is None:
+            log.warning("job %d was taken by another service", current.job.id)
+        if wish != "":
+            current.process.stop()
+        status = current.process.status()
+        if status is None:
+            return
+        if wish is None:
+            self._forget(current)
+        elif status == 0 or (status == REFUSED and self._is_deleted(current.job)):
+            self._end(current, "done")
+        elif self._lacked_room(current.job, status):
+            self._say(current.job.id, FULL)
+            self._end(current, AFTER.get(wish, "queued"))
+        elif wish in AFTER and status != REFUSED:
+            self._end(current, AFTER[wish])
+        elif status == REFUSED:  # a second start says the same
+            self._end(current, "failed")
+        elif status == INTERRUPTED:
+            # Somebody has stopped the process itself, and meant it. Only a study can be resumed.
+            self._end(current, "paused" if current.job.kind == "study" else "failed")
+        else:
+            again = self.queue.get(current.job.id).starts < MOST_STARTS
+            log.warning("job %d: its process died with status %d", current.job.id, status)
+            self._end(current, "queued" if again else "failed", died=True)
+
+    def _is_deleted(self, job: Job) -> bool:
+        """Whether a deletion has nothing left to do: it was killed after its last step."""
+        return job.kind == "delete" and not is_there(self._storage, job.study)
+
+    def _lacked_room(self, job: Job, status: int) -> bool:
+        """Whether a process has ended as the disk is full: its job starts again once there is room.
+
+        One that ended by itself has met the full disk before it was asked to make way, and one that
+        was asked has met it on its last steps. A chore takes no worker and is not kept waiting for
+        room, so it has its few starts. So has what needs more than there is, though the disk is not
+        full when it has ended.
+        """
+        return (
+            job.kind not in CHORES and status not in (0, INTERRUPTED) and self.room.disk().is_full
+        )
+
+    @property
+    def _storage(self) -> RDBStorage:
+        return open_storage(self.workplace.url, create=False)
+
+    def _end(self, current: _Current, state: State, *, died: bool = False) -> None:
+        number = current.job.id
+        words = tail_of(log_of(self.workplace, number))
+        self.queue.end(number, self.owner, state, words, died=died)
+        log.info("job %d is %s", number, state)
+        self._forget(current)
+
+    def _forget(self, current: _Current) -> None:
+        self.seats.leave(current.job.id)
+        self._running.pop(current.job.id)
+
+    def _balance(self) -> None:
+        """Give a waiting job a worker of one that has several; give workers that are free away."""
+        needing = [job for job in self.queue.waiting() if job.kind not in CHORES]
+        ours = [job for job in self.queue.at_work() if job.owner == self.owner]
+        job = to_start_again(self.slots, ours, len(needing), self.queue.clock())
+        if job is not None:
+            self._say(job.id, "It starts again with another number of workers.")
+            self.queue.ask_again(job.id, self.owner)
+
+    def _make_way(self) -> None:
+        """Stop what trains: the disk is full, and a study that meets its end there would fail."""
+        for job in self.queue.at_work():
+            if job.owner == self.owner and job.wish == "" and job.kind not in CHORES:
+                self._say(job.id, FULL)
+                self.queue.ask_again(job.id, self.owner)
+
+    def _look_after(self) -> None:
+        """Submit the clean-up that is due, and pause studies that are over their budget."""
+        now = time.monotonic()
+        if now < self._looked_after + SECONDS_BETWEEN_MEASURES:
+            return
+        self._looked_after = now
+        upkeep = Upkeep.of(self.queue.engine)
+        key = upkeep.key(self.queue.clock())
+        if key is not None and not self.queue.knows(key):
+            # Nothing is there to go, a clean-up is at work, or the models cannot be reached now.
+            with suppress(UsageError, DepotError, OSError):
+                request = clean_request(self.workplace, upkeep.older_than, None)
+                self.queue.submit(request, "schedule", key)
+        for current in self._running.values():
+            is_study = current.job.kind == "study"  # a model is small, and then its study is done
+            used = self.room.of_study(current.job.study) if upkeep.budget and is_study else 0
+            if used > upkeep.budget * MEBIBYTE:
+                self._say(
+                    current.job.id,
+                    f"The study is paused: its files have {used / MEBIBYTE:.0f} MiB, and its "
+                    f"budget is {upkeep.budget} MiB. Delete models that are not needed, or ask "
+                    "an admin for a larger budget; then resume it.",
+                )
+                with suppress(UsageError):
+                    self.queue.pause(current.job.id)
+
+    def _say(self, number: int, text: str) -> None:
+        """Add a line to what a job prints."""
+        with suppress(OSError), log_of(self.workplace, number).open("a", encoding="utf-8") as file:
+            file.write(f"tuner: {text}\n")  # a full disk takes no line; what it tells is done

@@ -1,0 +1,144 @@
+"""Posts to an address on the Internet that a person has named, and to nowhere else.
+
+A name can lead to this machine or into its network, now or later (server-side request forgery). So
+it is resolved here, every address of it is looked at, and the connection goes to the one that was
+looked at (OWASP, "Server-Side Request Forgery Prevention").
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tuner.errors import UsageError, first_line
+from tuner.language import said
+from tuner.serve.messages.deadlines import cut_off
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Set
+
+SECONDS, SECONDS_IN_ALL = 10.0, 30.0  # for each step of a post, and for the whole of it
+LONGEST_URL, LONGEST_ANSWER = 2000, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to post.
+
+    Attributes:
+        path: with the query.
+    """
+
+    host: str
+    port: int
+    path: str
+
+
+def target_of(url: str) -> Target:
+    """Read an address.
+
+    Raises:
+        UsageError: it is not one that begins with https://.
+    """
+    hint = said("write it like {example}", example="https://example.org/path")
+    if len(url) > LONGEST_URL or not (url.isascii() and url.isprintable()) or " " in url:
+        raise UsageError(
+            said(
+                "the address has a character that no address has, or is too long; {hint}", hint=hint
+            )
+        )
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(
+            said("the address cannot be read: {error}; {hint}", error=error, hint=hint)
+        ) from error
+    if parts.scheme != "https" or not host:
+        raise UsageError(
+            said("the address does not begin with https:// and a host; {hint}", hint=hint)
+        )
+    if "@" in parts.netloc or parts.fragment:
+        raise UsageError(
+            said("the address takes no password before the host, and no #; {hint}", hint=hint)
+        )
+    query = f"?{parts.query}" if parts.query else ""
+    return Target(host, port or 443, (parts.path or "/") + query)
+
+
+def address_of(target: Target, allowed: Set[str]) -> str:
+    """Return an IP address of a target.
+
+    Args:
+        allowed: hosts that may lead into a private network, as this machine's owner has said.
+
+    Raises:
+        UsageError: there is none, or one of them is not on the public Internet.
+    """
+    try:
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise UsageError(
+            said("the host {host} is not known: {error}", host=target.host, error=first_line(error))
+        ) from error
+    addresses = [str(one[4][0]) for one in found]
+    if target.host not in allowed and not all(map(_is_public, addresses)):
+        raise UsageError(
+            said(
+                "the host {host} leads into a private network, so nothing is sent there; the "
+                "owner of this machine can allow it with --hook-host at the service's start",
+                host=target.host,
+            )
+        )
+    return addresses[0]
+
+
+def post(target: Target, address: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+    """Post bytes over TLS; return the status and the beginning of the answer.
+
+    Redirects are not followed.
+
+    Raises:
+        OSError: the other side cannot be reached or is too slow, or its certificate is not good.
+    """
+    connection = _Pinned(target, address)
+    try:
+        with cut_off(SECONDS_IN_ALL, lambda: connection.sock):
+            connection.request("POST", target.path, body, dict(headers))
+            answer = connection.getresponse()
+            said = answer.read(LONGEST_ANSWER).decode(errors="replace")
+    except http.client.HTTPException as error:
+        raise OSError(f"the answer is not HTTP: {type(error).__name__}") from error
+    finally:
+        connection.close()
+    return answer.status, "".join(sign if sign.isprintable() else " " for sign in said)
+
+
+class _Pinned(http.client.HTTPSConnection):
+    """A connection to an address that was looked at; the certificate has to be the host's."""
+
+    def __init__(self, target: Target, address: str) -> None:
+        self._tls = ssl.create_default_context()
+        super().__init__(target.host, target.port, timeout=SECONDS, context=self._tls)
+        self._address = address
+
+    def connect(self) -> None:
+        """Connect to the address; no name is resolved again."""
+        plain = socket.create_connection((self._address, self.port), self.timeout)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+
+
+def _is_public(address: str) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo and found.teredo[1])
+        if inner:
+            return _is_public(str(inner)) and (found.ipv4_mapped is not None or found.is_global)
+        if found in ipaddress.ip_network("64:ff9b::/96"):  # IPv4 behind a translator
+            return _is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
+    return found.is_global and not found.is_multicast

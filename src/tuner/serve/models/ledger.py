@@ -1,0 +1,277 @@
+"""The models of cases: which bundles there are, which is current, and who decided so and why."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tuner.bundle.finding import manifest_of
+from tuner.case.reference import door_of, options_of
+from tuner.errors import BundleError, UsageError, unknown_name
+from tuner.language import said
+from tuner.naming import folder_name
+from tuner.serve.models.proof import gain_over, gain_over_the_baseline
+from tuner.serve.tables import Promotion
+from tuner.serve.words import word
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from optuna.storages import RDBStorage
+
+    from tuner.depot.contract import Kept
+    from tuner.serve.models.proof import Proof
+    from tuner.workplace import Workplace
+
+CURRENT, CANDIDATE = "current", "candidate"
+ALIASES = (CURRENT, CANDIDATE)
+LONGEST_REASON = 1000
+READ_BY_CASE = "case"  # as tuner.data.reading writes it, which imports torch
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A bundle of a study.
+
+    Attributes:
+        kept: where it is.
+        manifest: of the bundle; empty where it is damaged, and `damage` says how.
+        aliases: by which it is known now.
+    """
+
+    study: str
+    bundle: str
+    kept: Kept
+    manifest: Mapping[str, Any]
+    damage: str = ""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def case(self) -> str:
+        """What it is a model of, as `case_of` says it."""
+        return case_of(self.manifest)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the rows that it is given; none where it takes pictures or other files.
+
+        The features of a pretrained network have names, too, and are made of a picture.
+        """
+        prepared = self.manifest["preprocessing"]
+        by_file = prepared.get("read") == READ_BY_CASE
+        return [] if by_file else [str(one) for one in prepared["columns"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The bundles of a storage folder and the ledger in its database."""
+
+    storage: RDBStorage
+    workplace: Workplace
+    clock: Callable[[], float] = time.time
+
+    def models(self, of_study: str | None = None) -> list[Model]:
+        """Return all bundles, or those of a study, by study and name; damaged ones too.
+
+        Raises:
+            DepotError: their place cannot be reached.
+        """
+        now, depot = self._now(), self.workplace.depot
+        found = []
+        for kept in depot.bundles(of_study):
+            study, bundle = kept.study, kept.name
+            try:
+                manifest, damage = manifest_of(depot, kept), ""
+            except BundleError as error:
+                manifest, damage = {}, str(error)
+            aliases = tuple(
+                alias
+                for (case, alias), one in sorted(now.items())
+                if case == case_of(manifest) and (one.study, one.bundle) == (study, bundle)
+            )
+            found.append(Model(study, bundle, kept, manifest, damage, aliases))
+        return found
+
+    def model(self, study: str, bundle: str) -> Model:
+        """Return a bundle; only one that is listed, so a name never leads elsewhere.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        folder_name(study)
+        models = {(one.study, one.bundle): one for one in self.models()}
+        if (study, bundle) not in models:
+            names = [f"{one}/{other}" for one, other in models]
+            raise unknown_name("model", "models", f"{study}/{bundle}", names)
+        return models[study, bundle]
+
+    def proof(self, model: Model) -> Proof:
+        """Say whether a gain of this model is proven: over the current one, else the baseline."""
+        current = self.current(model.case, CURRENT)
+        if current is None:
+            return gain_over_the_baseline(self.storage, self.workplace, model.manifest)
+        try:
+            other = self.model(current.study, current.bundle)
+        except UsageError:
+            return gain_over_the_baseline(self.storage, self.workplace, model.manifest)
+        return gain_over(self.storage, other.manifest, model.manifest)
+
+    def promote(self, study: str, bundle: str, alias: str, who: str, reason: str = "") -> Promotion:
+        """Have an alias of the model's case mean this model.
+
+        Raises:
+            UsageError: the model does not exist or has the alias already, or its gain is not proven
+                and no reason was given.
+            BundleError: it is damaged.
+        """
+        if alias not in ALIASES:
+            raise unknown_name("alias", "aliases", alias, ALIASES)
+        _check_reason(reason)
+        model = self.model(study, bundle)
+        if model.damage:
+            raise BundleError(model.damage)
+        if alias in model.aliases:
+            raise UsageError(
+                said(
+                    "{study}/{bundle} is the {alias} model of {case!r} already",
+                    study=study,
+                    bundle=bundle,
+                    alias=word(alias),
+                    case=model.case,
+                )
+            )
+        proof = self.proof(model)
+        if alias == CURRENT and not proof.proven and not reason.strip():
+            raise UsageError(
+                said(
+                    "{sentence} To promote this model nevertheless, write a reason; it is kept in "
+                    "the ledger",
+                    sentence=proof.sentence,
+                )
+            )
+        return self._add(
+            case=model.case,
+            alias=alias,
+            act="promote",
+            study=study,
+            bundle=bundle,
+            weights=str(model.manifest["weights_sha256"]),
+            proof=proof.sentence if proof.proven else "",
+            reason=reason.strip(),
+            who=who,
+        )
+
+    def roll_back(self, case: str, who: str, reason: str) -> Promotion:
+        """Have the model be current again that was current before this one.
+
+        Raises:
+            UsageError: there was none before, it is gone, or no reason was given.
+            BundleError: it is damaged.
+        """
+        _check_reason(reason)
+        if not reason.strip():
+            raise UsageError(said("a roll-back needs a reason; it is kept in the ledger"))
+        earlier = self._before(case)
+        model = self.model(earlier.study, earlier.bundle)
+        if model.damage:
+            raise BundleError(model.damage)
+        if model.manifest["weights_sha256"] != earlier.weights:
+            raise UsageError(
+                said(
+                    "{study}/{bundle} has other weights now than when it was current; look at it, "
+                    "and promote it yourself",
+                    study=earlier.study,
+                    bundle=earlier.bundle,
+                )
+            )
+        return self._add(
+            case=case,
+            alias=CURRENT,
+            act="roll back",
+            study=earlier.study,
+            bundle=earlier.bundle,
+            weights=earlier.weights,
+            proof="",
+            reason=reason.strip(),
+            who=who,
+        )
+
+    def current(self, case: str, alias: str = CURRENT, at: float | None = None) -> Promotion | None:
+        """Return what an alias means, or meant at a time in seconds since 1970; None: nothing."""
+        wanted = select(Promotion).where(Promotion.case == case, Promotion.alias == alias)
+        if at is not None:
+            wanted = wanted.where(Promotion.at <= at)
+        with self._session() as session:
+            return session.scalar(wanted.order_by(Promotion.id.desc()).limit(1))
+
+    def history(self, case: str | None = None) -> Sequence[Promotion]:
+        """Return the ledger, newest first."""
+        wanted = select(Promotion).order_by(Promotion.id.desc())
+        with self._session() as session:
+            return session.scalars(
+                wanted if case is None else wanted.where(Promotion.case == case)
+            ).all()
+
+    def _before(self, case: str) -> Promotion:
+        """Return what was current before what is; roll-backs are followed to where they lead."""
+        stack: list[Promotion] = []
+        for one in reversed(self.history(case)):
+            if one.alias != CURRENT:
+                continue
+            if one.act == "roll back" and len(stack) > 1:
+                stack.pop()
+            else:
+                stack.append(one)
+        if len(stack) < 2:
+            raise UsageError(
+                said(
+                    "no model of {case!r} was current before; there is nothing to go to", case=case
+                )
+            )
+        return stack[-2]
+
+    def _now(self) -> dict[tuple[str, str], Promotion]:
+        return {(one.case, one.alias): one for one in reversed(self.history())}
+
+    def _add(self, **facts: str) -> Promotion:
+        with self._session() as session:
+            added = Promotion(at=self.clock(), **facts)
+            session.add(added)
+            session.commit()
+            return added
+
+    def _session(self) -> Session:
+        return Session(self.storage.engine, expire_on_commit=False)
+
+
+def case_of(manifest: Mapping[str, Any]) -> str:
+    """Return what a bundle is a model of: the name of its case; through a door, that of its data.
+
+    All cases of a door have one name, and a model of houses does not take the place of one of
+    visits. Uploads and the owner's data have no two names alike.
+
+    >>> case_of({"case": "table", "reference": "table --data /srv/houses.csv --target price"})
+    'table houses.csv price'
+    """
+    reference = str(manifest.get("reference", ""))
+    door = door_of(reference)
+    if door is None:
+        return str(manifest.get("case", "?"))
+    options = options_of(reference)
+    return " ".join(filter(None, (door, Path(options.get("data", "")).name, options.get("target"))))
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason) > LONGEST_REASON:
+        raise UsageError(
+            said(
+                "the reason has {count} letters; it takes {longest_reason} at most",
+                count=len(reason),
+                longest_reason=LONGEST_REASON,
+            )
+        )

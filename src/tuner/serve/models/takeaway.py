@@ -1,0 +1,122 @@
+"""A model as a file to take away, and tried on what a person sends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.errors import BundleError, DataError
+from tuner.language import said
+from tuner.serve.bulkhead import Bulkhead
+
+if TYPE_CHECKING:
+    from tuner.depot.contract import Depot
+    from tuner.serve.models.ledger import Model
+    from tuner.serve.shelf.cases import Shelf
+
+SECONDS = 120  # for a prediction; most of it goes into importing
+BUSY = said("other predictions are at work; try again in a moment")
+
+
+def packed(model: Model, depot: Depot) -> Path:
+    """Write a bundle into one temporary file, which the caller removes.
+
+    Raises:
+        BundleError: it is damaged.
+        DepotError: its place cannot be reached.
+    """
+    if model.damage:
+        raise BundleError(model.damage)
+    with tempfile.NamedTemporaryFile(suffix=".zip", delete=False) as file:
+        path = Path(file.name)
+    try:
+        depot.pack(model.kept, path)
+    except BaseException:
+        path.unlink()
+        raise
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """Predicts in a process of its own, one after the other: the web process runs no model."""
+
+    shelf: Shelf
+    _bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(BUSY))
+
+    def predict(self, model: Model, body: bytes) -> list[dict[str, Any]]:
+        """Return what a model says of an image, or of the rows of a table (CSV).
+
+        A table of one line may leave out the header: its numbers are in the model's order.
+
+        Raises:
+            BundleError: the model is damaged.
+            DataError: the input cannot be read, or the model says nothing of it.
+            UsageError: too many ask at once.
+        """
+        if model.damage:
+            raise BundleError(model.damage)
+        columns = model.columns
+        text = _with_header(body, columns) if columns else body
+        with (
+            self._bulkhead.entered(),
+            tempfile.TemporaryDirectory(prefix="tuner-predict-") as folder,
+        ):
+            path = Path(folder) / ("input.csv" if columns else "input.png")
+            path.write_bytes(text)
+            return self._run(model, path)
+
+    def _run(self, model: Model, path: Path) -> list[dict[str, Any]]:
+        name = self.shelf.name_of(str(model.manifest["reference"]))
+        case = [f"--case={self.shelf.reference(name)}"] if self.shelf.is_own(name) else []
+        words = ["--json", *case, "--", model.kept.where, str(path)]
+        try:
+            ended = subprocess.run(  # noqa: S603 - our own module, no shell
+                [sys.executable, "-m", "tuner.predict", *words],
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DataError(
+                said("the prediction took longer than {seconds} s; send less", seconds=SECONDS)
+            ) from error
+        if ended.returncode:
+            last = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+            reason = last[0].removeprefix("tuner: ").replace(str(path), "the input")
+            raise DataError(reason)
+        found: list[dict[str, Any]] = json.loads(ended.stdout)
+        for one in found:
+            one.pop("file", None)
+        return found
+
+
+def _with_header(body: bytes, columns: list[str]) -> bytes:
+    """Add the header to a single row of numbers that has none."""
+    try:
+        text = body.decode("utf-8-sig").strip()
+        rows = list(csv.reader(text.splitlines(keepends=True)))
+    except (ValueError, csv.Error) as error:
+        raise DataError(said("the table cannot be read: {error}", error=error)) from error
+    if len(rows) == 1 and len(rows[0]) == len(columns) and all(map(_is_number, rows[0])):
+        header = io.StringIO()
+        csv.writer(header, lineterminator="\n").writerow(columns)
+        text = header.getvalue() + text
+    return (text + "\n").encode()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,74 @@
+"""Jobs that train nothing: a study deleted, and files that serve nothing any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.errors import UsageError
+from tuner.language import said
+from tuner.runs.cleaning import find_waste, older_than
+from tuner.runs.deletion import plan_deletion
+from tuner.serve.orders.requests import Request, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tuner.runs.cleaning import Waste
+    from tuner.workplace import Workplace
+
+MOST_DAYS = 36_500
+MOST_NAMED = 500  # at once: what is named goes through a pipe
+
+
+def days(value: object) -> int:
+    """Read an age in days.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    return whole("days", value, 0, MOST_DAYS)
+
+
+def waste(workplace: Workplace, age: int) -> list[Waste]:
+    """Return what may go and was not changed for so many days, the largest first."""
+    found = older_than(find_waste(workplace), age) if age else find_waste(workplace)
+    return sorted(found, key=lambda one: -one.bytes)
+
+
+def delete_request(workplace: Workplace, name: str, case: str) -> Request:
+    """Read a wish to delete a study; the request says the bytes that it frees.
+
+    Raises:
+        UsageError: there is no such study.
+    """
+    planned = plan_deletion(workplace, name)
+    told = {"bytes": planned.bytes, "trials": planned.trials, "trainings": planned.trainings}
+    return Request("delete", name, case, told)
+
+
+def clean_request(workplace: Workplace, age: int, names: Sequence[str] | None) -> Request:
+    """Read a wish to remove what serves nothing; the request says the bytes that it frees.
+
+    Args:
+        age: days that it has not been changed.
+        names: of what is to go, of what is found; None: all of it.
+
+    Raises:
+        UsageError: nothing of that is there.
+    """
+    found = waste(workplace, age)
+    if names is not None:
+        found = [one for one in found if one.what in set(names)]
+    if not found:
+        raise UsageError(said("there is nothing to remove; look again at what may go"))
+    if names is not None and len(found) > MOST_NAMED:
+        raise UsageError(
+            said(
+                "{count} are too many at once; choose at most {most_named}",
+                count=len(found),
+                most_named=MOST_NAMED,
+            )
+        )
+    told = {"age": age, "bytes": sum(one.bytes for one in found)}
+    what = None if names is None else [one.what for one in found]
+    return Request("clean", "", "", {**told, "what": what})

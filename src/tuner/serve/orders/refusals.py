@@ -1,0 +1,105 @@
+"""What cannot be done with a job, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.errors import UsageError
+from tuner.language import said
+from tuner.serve.words import either, word
+from tuner.study.service_tables import DELETED
+
+if TYPE_CHECKING:
+    from tuner.serve.orders.requests import Request
+    from tuner.serve.tables import Job
+
+SUBMITTED = "submitted"  # among the options of a job: what they were, of those changed since
+NOTES = {SUBMITTED, DELETED}
+
+
+def taken(job: Job, kind: str = "study") -> UsageError:
+    """Build the error for a new job of a study that has one.
+
+    Args:
+        kind: of the new job: only a new study can have another name.
+    """
+    if not job.study:
+        return UsageError(
+            said(
+                "job {id} is {state} and cleans up; wait for its end",
+                id=job.id,
+                state=word(job.state),
+            )
+        )
+    if kind != "study":
+        return busy(job)
+    return UsageError(
+        said(
+            "job {id} is {state} for study {study!r}; change or cancel that job, or choose "
+            "another name",
+            id=job.id,
+            state=word(job.state),
+            study=job.study,
+        )
+    )
+
+
+def busy(job: Job) -> UsageError:
+    """Build the error for what is to be done with a study that has another job."""
+    return UsageError(
+        said(
+            "job {id} is {state} for study {study!r}; wait for its end or cancel it, then ask "
+            "again",
+            id=job.id,
+            state=word(job.state),
+            study=job.study,
+        )
+    )
+
+
+def refuse_deleted(job: Job) -> None:
+    """Refuse to do something with a job whose study was deleted.
+
+    Raises:
+        UsageError: it was.
+    """
+    if job.options.get(DELETED):
+        raise UsageError(
+            said("study {study!r} was deleted; submit it anew to search again", study=job.study)
+        )
+
+
+def refuse_another(job: Job, request: Request) -> None:
+    """Refuse a request that is not the one for which a job was submitted.
+
+    Raises:
+        UsageError: it is not.
+    """
+    submitted = {name: value for name, value in job.options.items() if name not in NOTES}
+    submitted |= job.options.get(SUBMITTED, {})
+    same = (job.kind, job.study, job.case) == (request.kind, request.study, request.case)
+    if not (same and submitted == request.options):
+        raise UsageError(
+            said(
+                "the idempotency key belongs to job {id}, which is another request; use a new key",
+                id=job.id,
+            )
+        )
+
+
+def refuse_unless(job: Job, allowed: set[str], act: str) -> None:
+    """Refuse to do something with a job that its state does not allow.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if job.state not in allowed:
+        raise UsageError(
+            said(
+                "job {id} is {state}; only a job that is {allowed} can be {act}",
+                id=job.id,
+                state=word(job.state),
+                allowed=either([word(one) for one in sorted(allowed)]),
+                act=word(act),
+            )
+        )

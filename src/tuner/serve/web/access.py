@@ -1,0 +1,215 @@
+"""The gate before all routes: from where a request comes, who asks, and how much they may send.
+
+Any page in a browser can send requests to this machine, so the Host, Origin and Sec-Fetch-Site of
+each are looked at, whoever asks (OWASP, "Cross-Site Request Forgery Prevention").
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import anyio
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+
+from tuner.errors import TunerError
+from tuner.language import reason_of, said, speaking
+from tuner.serve.tokens import Failures, Person
+from tuner.serve.web.problems import answer
+from tuner.serve.web.switching import language_of
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from tuner.serve.service import Service
+
+COOKIE = "tuner_session"
+SAFE = {"GET", "HEAD", "OPTIONS"}
+SECONDS_FOR_A_BODY, SLOWEST = 60.0, 10 * 2**10  # and a second more for so many bytes
+LARGEST_BODY, LARGEST_INPUT = 2**20, 20 * 2**20  # bytes; the second for what a model is to predict
+LARGEST_UPLOAD = 2 * 2**30  # it goes to the disk piece by piece
+UPLOAD, API_DATA = "/tuner/uploads", "/api/v1/data"  # what takes files: from a page, by the API
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'self'"
+)
+OWNER = Person("owner", "admin")  # who asks on a machine without tokens
+
+
+class BodyError(Exception):
+    """A body is larger than what its route takes, or comes too slowly.
+
+    Attributes:
+        status: of HTTP.
+    """
+
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not let in.
+
+    Attributes:
+        status: of HTTP.
+    """
+
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """ASGI middleware: lets in what may come in, and notes who asks as `person` in its state."""
+
+    app: ASGIApp
+    service: Service
+    failures: Failures = field(default_factory=Failures)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        with speaking(language_of(Request(scope))):
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        sent = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal sent
+            if message["type"] == "http.response.start":
+                sent = True
+                protect(MutableHeaders(scope=message))
+            await send(message)
+
+        refusal = foreign(request, self.service.hosts)
+        if refusal is None:
+            try:
+                refusal = await run_in_threadpool(self._identify, request)
+            except TunerError as error:  # the database cannot be read
+                refusal = Refusal(503, reason_of(error))
+        if refusal is not None:
+            await answer(request, refusal.status, refusal.reason)(scope, receive, guarded)
+            return
+        try:
+            await self.app(scope, _limited(request, receive), guarded)
+        except BodyError as error:
+            if sent:
+                raise
+            headers = {"Connection": "close"}  # what else is coming is not read
+            refused = answer(request, error.status, reason_of(error), headers)
+            await refused(scope, receive, guarded)
+
+    def _identify(self, request: Request) -> Refusal | None:
+        """Note who asks; a wrong token is refused, and a guesser has to wait."""
+        state = request.scope.setdefault("state", {})
+        state["person"], state["failures"] = None, self.failures
+        given = request.headers.get("authorization")
+        if given is not None:
+            address = address_of(request)
+            kind, _, token = given.partition(" ")
+            person = self.service.tokens.find(token.strip()) if kind.lower() == "bearer" else None
+            if person is None:  # others behind the same address, with good tokens, need not wait
+                if self.failures.too_many(address):
+                    return Refusal(429, said("too many wrong tokens; try again in a minute"))
+                self.failures.note(address)
+                return Refusal(401, said("the token is not known, or has expired; ask for another"))
+            state["person"] = person
+            return None
+        key = request.cookies.get(COOKIE, "")
+        digest = self.service.sessions.digest_of(key)
+        if digest is not None:
+            found = self.service.tokens.of_digest(digest)
+            state["person"] = found and replace(found, session=key)
+        if state["person"] is None and self.service.loopback and not self.service.tokens.exist():
+            state["person"] = OWNER
+        return None
+
+
+def foreign(request: Request, hosts: frozenset[str]) -> Refusal | None:
+    """Say why a request seems to come from another site's page; None where it does not."""
+    host = request.headers.get("host", "")
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        name = ""
+    if name not in hosts:
+        return Refusal(
+            421,
+            said(
+                "this service is not known as {name!r}; name it with --allow-host at its start",
+                name=name,
+            ),
+        )
+    if request.method in SAFE:
+        return None
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    if origin is not None and _place_of(origin) != host:
+        return Refusal(403, said("the request comes from another site's page, so nothing was done"))
+    if site not in {None, "same-origin", "none"}:
+        return Refusal(403, said("the request comes from another site's page, so nothing was done"))
+    return None
+
+
+def _place_of(origin: str) -> str:
+    """Return the host and the port of an origin; empty where it has none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def address_of(request: Request) -> str:
+    """Return the address that a request comes from."""
+    return request.client.host if request.client else "?"
+
+
+def protect(headers: MutableHeaders) -> None:
+    """Add the headers that keep a browser from doing more than showing a page."""
+    headers.setdefault("Content-Security-Policy", POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    headers.setdefault("Cache-Control", "no-store")
+
+
+def declared_length(request: Request) -> int:
+    """Return how many bytes a body is said to have; 0 where nothing usable is said."""
+    length = Headers(scope=request.scope).get("content-length", "0")
+    return int(length) if length.isdecimal() and len(length) < 20 else 0
+
+
+def _limited(request: Request, receive: Receive) -> Receive:
+    """Count what comes in, and stop at what the route takes, or when it comes too slowly."""
+    most = LARGEST_INPUT if request.url.path.endswith("/predict") else LARGEST_BODY
+    most = LARGEST_UPLOAD if request.url.path in {UPLOAD, API_DATA} else most
+    declared, seen, whole = declared_length(request), 0, False
+    until = time.monotonic() + SECONDS_FOR_A_BODY
+
+    async def counted() -> Message:
+        nonlocal seen, whole
+        if whole:  # from now on it waits for the other side to leave, which may take long
+            return await receive()
+        message = None
+        with anyio.move_on_after(until + seen / SLOWEST - time.monotonic()):
+            message = await receive()
+        if message is None:
+            raise BodyError(said("the body comes too slowly; send it again"), 408)
+        seen += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
+        if max(seen, declared) > most:
+            raise BodyError(said("the body is larger than {most} MiB", most=most // 2**20), 413)
+        return message
+
+    return counted

@@ -1,0 +1,73 @@
+"""What a route of the API says of itself: the document of the API is made of this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tuner.serve.web.routing import route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.responses import Response
+
+    from tuner.serve.tokens import Role
+    from tuner.serve.web.routing import Asked, RoleRoute
+
+JSON = "application/json"
+BINARY: Mapping[str, Any] = {"type": "string", "format": "binary"}
+TEXT: Mapping[str, Any] = {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a query or a header.
+
+    Attributes:
+        schema: JSON Schema of it.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    words: str
+    place: str = "query"
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What a route does, takes and answers.
+
+    Attributes:
+        group: under which it stands in the document.
+        body: type of the JSON that it takes; None: none.
+        raw: whether it takes bytes as they are, in place of JSON.
+        answer: type of the JSON that it answers.
+        media: what else it answers, as JSON Schema by media type.
+        path: JSON Schema of a part of the path that is not a plain name.
+    """
+
+    words: str
+    group: str
+    body: Any = None
+    raw: bool = False
+    answer: Any = None
+    media: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    status: int = 200
+    parameters: tuple[Parameter, ...] = ()
+    path: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def get(
+    path: str, handler: Callable[[Asked], Response], role: Role | None, operation: Operation
+) -> RoleRoute:
+    """Return a route that reads."""
+    return route(path, handler, role, operation=operation)
+
+
+def post(
+    path: str, handler: Callable[[Asked], Response], role: Role, operation: Operation
+) -> RoleRoute:
+    """Return a route that acts."""
+    return route(path, handler, role, "POST", operation=operation)

@@ -1,0 +1,154 @@
+"""Pages from templates, with what all of them need."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.ext import InternationalizationExtension
+from markupsafe import Markup, escape
+from starlette.responses import RedirectResponse
+from starlette.templating import Jinja2Templates
+
+from tuner.language import (
+    ENGLISH,
+    Message,
+    gettext,
+    is_translated,
+    languages,
+    ngettext,
+    spoken,
+    translated,
+    words_of_scripts,
+)
+from tuner.report.wording import setting
+from tuner.serve.jobs.turns import priority_word
+from tuner.serve.studies.forecasting import forecast_in_words
+from tuner.serve.times import minute
+from tuner.serve.web.addresses import form_page, here
+from tuner.serve.words import word
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+HERE = Path(__file__).parents[1]
+STATIC = HERE / "static"
+
+
+def number(value: float | None, per_cent: bool = False) -> str:
+    """Write a score, or a dash where there is none."""
+    if value is None:
+        return "\N{EN DASH}"
+    return f"{100 * value:.2f} %" if per_cent else f"{value:.4g}"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+def told(text: str) -> Markup:
+    """Write a sentence in the reader's language; one that is English alone is marked as such."""
+    known = text if isinstance(text, Message) else word(text)
+    if is_translated(known):
+        return escape(translated(known))
+    return Markup("<span{}>{}</span>").format(in_english(), text)
+
+
+def ended(text: str) -> Markup:
+    """Write a reason, which has no full stop, as a sentence."""
+    return escape(gettext("{reason}.")).format(reason=told(text))
+
+
+def valued(text: str) -> Markup:
+    """Write the value of an option of a list, where its words are not the value."""
+    return Markup("") if spoken() == ENGLISH else Markup(' value="{}"').format(text)
+
+
+def csv_cell(text: str) -> str:
+    """Write a cell as it stands in a CSV file: one with a comma in it has quotes around it."""
+    row = io.StringIO()
+    csv.writer(row, lineterminator="").writerow([text])
+    return row.getvalue()
+
+
+def in_english() -> Markup:
+    """Write the attribute of an element that holds English in a page of another language."""
+    return Markup("") if spoken() == ENGLISH else Markup(' lang="en"')
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=[InternationalizationExtension],
+    )
+    made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    made.filters["number"] = number
+    made.filters["duration"] = lambda seconds: translated(forecast_in_words(seconds))
+    made.filters["size"] = size
+    made.filters["priority"] = priority_word
+    made.filters["moment"] = minute
+    made.filters["csv_cell"] = csv_cell
+    made.filters["segment"] = lambda text: quote(str(text), safe="")
+    made.filters["setting"] = setting
+    made.filters["word"] = lambda text: translated(word(text))
+    made.filters["told"] = told
+    made.filters["ended"] = ended
+    made.filters["valued"] = valued
+    made.globals["in_english"] = in_english
+    made.filters["pretty"] = lambda value: json.dumps(value, ensure_ascii=False)
+    return made
+
+
+TEMPLATES = Jinja2Templates(env=_environment())
+
+
+def page(
+    request: Request,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a page."""
+    person = getattr(request.state, "person", None)
+    service = getattr(request.app.state, "service", None) if "app" in request.scope else None
+    key = service.form_key(person.session if person else "") if service else ""
+    return TEMPLATES.TemplateResponse(
+        request,
+        template,
+        {
+            "person": person,
+            "form_key": key,
+            "path": request.url.path,
+            "here": here(request) if request.method == "GET" else form_page(request),
+            "language": spoken(),
+            "languages": languages(),
+            "script_words": words_of_scripts(spoken()),
+            **context,
+        },
+        status_code=status,
+        headers=headers,
+    )
+
+
+def to_study(name: str) -> Response:
+    """Lead to the page of a study."""
+    return RedirectResponse(f"/tuner/studies/{quote(name, safe='')}", 303)
