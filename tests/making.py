@@ -16,7 +16,7 @@ from tuner.data import cache
 from tuner.data.sources.folders import Folders
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.processes import ProcessEngine
-from tuner.runs.retraining import retrain
+from tuner.runs.models.retraining import retrain
 from tuner.runs.settings import RetrainingSettings, Stored
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror

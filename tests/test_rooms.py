@@ -17,7 +17,7 @@ ROOMS = [
     *("evidence", "runs", "search", "serve", "study"),
     *(
         f"{room}.{path.parent.name}"
-        for room in ("evidence", "serve")
+        for room in ("evidence", "runs", "serve", "study")
         for path in sorted(HOUSE.glob(f"{room}/*/__init__.py"))
     ),
 ]

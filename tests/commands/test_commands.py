@@ -23,7 +23,7 @@ from tuner.commands.study import main as study_main
 from tuner.errors import DepotError
 from tuner.machine import most_workers
 from tuner.revision import full_version
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:

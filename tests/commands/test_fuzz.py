@@ -33,7 +33,7 @@ from tuner.data.images import read_image
 from tuner.data.scaling import Scaler
 from tuner.errors import TunerError
 from tuner.naming import folder_name
-from tuner.study.url import parse_url, shown
+from tuner.study.database.url import parse_url, shown
 from tuner.training.inference import Fitted
 
 if TYPE_CHECKING:

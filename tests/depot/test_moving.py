@@ -13,7 +13,7 @@ from tuner.commands import clean, delete, placebo, rename, report, retrain
 from tuner.commands.study import main as study
 from tuner.depot.use import files_in_use, files_to_move
 from tuner.errors import DepotError, UsageError
-from tuner.runs.moving import move
+from tuner.runs.folder.moving import move
 from tuner.runs.observer import SearchEnded
 from tuner.runs.settings import StudySettings
 from tuner.runs.study import run_study

@@ -27,10 +27,10 @@ from tuner.commands.restore import main as restore
 from tuner.commands.study import main as study
 from tuner.depot.bucket import BucketDepot
 from tuner.errors import DepotError, UsageError
-from tuner.runs.cleaning import find_waste
-from tuner.runs.moving import contents_of, move
+from tuner.runs.folder.cleaning import find_waste
+from tuner.runs.folder.moving import contents_of, move
 from tuner.study.dashboard import Artifacts, on_record
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 from tuner.study.store import load_study
 from tuner.workplace import Workplace
 

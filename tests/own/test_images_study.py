@@ -19,7 +19,7 @@ from tuner.commands.study import main as study_main
 from tuner.commands.verify import main as verify
 from tuner.errors import BundleError, DataError, StudyError
 from tuner.own.images import backbone as images_backbone
-from tuner.study.lock import only_writer
+from tuner.study.database.lock import only_writer
 from tuner.study.store import facts_of, load_study
 from tuner.workplace import Workplace
 

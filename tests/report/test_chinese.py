@@ -32,7 +32,7 @@ from tuner.report.recalling import recalled
 from tuner.report.retelling import retold
 from tuner.report.sections.verdict import verdict
 from tuner.report.writing import CONFUSION, CURVES, HISTORY, IMPORTANCE, MISTAKES, WATERFALL
-from tuner.runs.inventory import best_in
+from tuner.runs.folder.inventory import best_in
 from tuner.study.design import PRUNERS
 from tuner.study.samplers import SAMPLERS
 from tuner.workplace import Workplace

@@ -18,8 +18,8 @@ from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.jobs import TOGETHER
 from tuner.study.arms import arms_of
+from tuner.study.database.storage import open_storage
 from tuner.study.schema import ABLATION, OPENINGS
-from tuner.study.storage import open_storage
 from tuner.study.store import evidence_name, load_study
 
 ARGUMENTS = ["tiny", "--case", TINY, "--seeds", "2", "--workers", "1"]

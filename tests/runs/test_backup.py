@@ -20,10 +20,10 @@ from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from tests.making import HERE, history
 from tuner.commands.report import main as report
 from tuner.errors import StoreError, UsageError
-from tuner.runs import archive
-from tuner.runs.backup import back_up
-from tuner.runs.restore import restore
-from tuner.study.storage import open_storage
+from tuner.runs.folder import archive
+from tuner.runs.folder.backup import back_up
+from tuner.runs.folder.restore import restore
+from tuner.study.database.storage import open_storage
 from tuner.study.store import load_study
 from tuner.workplace import Workplace
 

@@ -14,8 +14,8 @@ from tests.making import DATABASE
 from tests.runs.test_loop_studies import trials_of
 from tuner.commands.study import main as study
 from tuner.errors import StoreError, StudyError, TunerError
-from tuner.study import sqlite
-from tuner.study.lock import only_writer
+from tuner.study.database import sqlite
+from tuner.study.database.lock import only_writer
 
 if TYPE_CHECKING:
     from pathlib import Path

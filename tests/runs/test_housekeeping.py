@@ -21,19 +21,19 @@ from tuner.commands.study import main as study_main
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.final.odometer import looks_among, looks_at, openings_in
 from tuner.report.facts import gather
-from tuner.runs.backup import back_up
-from tuner.runs.cleaning import find_waste, take_away
 from tuner.runs.contrast import contrast
-from tuner.runs.deletion import delete_study, plan_deletion
+from tuner.runs.folder.backup import back_up
+from tuner.runs.folder.cleaning import find_waste, take_away
+from tuner.runs.folder.deletion import delete_study, plan_deletion
+from tuner.runs.folder.inventory import short_verdict, studies_of
+from tuner.runs.folder.renaming import rename_study
+from tuner.runs.folder.restore import restore
 from tuner.runs.holding import at_work
-from tuner.runs.inventory import short_verdict, studies_of
-from tuner.runs.renaming import rename_study
-from tuner.runs.restore import restore
 from tuner.study.catalogue import Catalogue
+from tuner.study.database.lock import only_writer
+from tuner.study.database.storage import open_storage
 from tuner.study.limits import BREAKS
-from tuner.study.lock import only_writer
 from tuner.study.schema import ARM, CONFIRMATION, LOST
-from tuner.study.storage import open_storage
 from tuner.study.store import load_study, settle
 from tuner.study.trials import finished
 from tuner.workplace import Workplace

@@ -16,8 +16,8 @@ from tuner.commands.rename import main as rename
 from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
 from tuner.errors import StudyError, UsageError
+from tuner.study.database.storage import open_storage
 from tuner.study.schema import PARENT, TAKEN
-from tuner.study.storage import open_storage
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:

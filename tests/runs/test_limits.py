@@ -27,7 +27,7 @@ from tuner.commands.study import main, parser
 from tuner.data.sources.folders import Folders
 from tuner.errors import CaseError, StudyError, UsageError
 from tuner.report.facts.counting import counts
-from tuner.runs.inventory import studies_of
+from tuner.runs.folder.inventory import studies_of
 from tuner.runs.search_end import forget_the_end
 from tuner.search import limits as search_limits
 from tuner.search.coordinator import Coordinator

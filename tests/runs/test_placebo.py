@@ -17,7 +17,7 @@ from tuner.commands.rename import main as rename
 from tuner.commands.verify import main as verify
 from tuner.data.shuffling import shuffled
 from tuner.errors import UsageError
-from tuner.runs.deletion import plan_deletion
+from tuner.runs.folder.deletion import plan_deletion
 from tuner.study.schema import OPENINGS, PLACEBO
 from tuner.study.store import load_study
 from tuner.workplace import Workplace

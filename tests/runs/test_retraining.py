@@ -19,7 +19,7 @@ from tuner.evidence.ablation.confirming_parts import why_not_confirmable
 from tuner.evidence.jobs import seed_of, stream_of
 from tuner.evidence.rows.ensembles import together
 from tuner.report.writing import write_report
-from tuner.runs.tested import ModelsOfTest
+from tuner.runs.models.tested import ModelsOfTest
 from tuner.study.schema import CONFIRMATION, OPENINGS, PARTS, TESTED_WEIGHTS
 from tuner.study.store import load_study
 

@@ -27,7 +27,7 @@ from tuner.errors import CaseError, EngineError, StoreError, StudyError, UsageEr
 from tuner.evidence.trials.repetition import first_difference, missing_trials, other_machine
 from tuner.machine import machine
 from tuner.search.jobs import search_job
-from tuner.study.lock import only_writer
+from tuner.study.database.lock import only_writer
 from tuner.study.schema import FACTS
 from tuner.study.store import load_study
 from tuner.training.plan import Plan

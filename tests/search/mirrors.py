@@ -14,7 +14,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from tuner.search.mirror import Mirror
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 from tuner.study.trials import FINISHED
 
 if TYPE_CHECKING:

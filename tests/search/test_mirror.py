@@ -19,7 +19,7 @@ from tuner.errors import StoreError
 from tuner.search import write_behind
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
-from tuner.study.sqlite import SECONDS_TO_WAIT_FOR_A_LOCK
+from tuner.study.database.sqlite import SECONDS_TO_WAIT_FOR_A_LOCK
 from tuner.study.store import load_study
 from tuner.unpromised.by_optuna import engine_of
 

@@ -10,7 +10,7 @@ import pytest
 from tests.serve.making import client_of, listening
 from tuner.commands.clean import main as clean
 from tuner.errors import StoreError, TunerError, UsageError
-from tuner.runs.backup import back_up
+from tuner.runs.folder.backup import back_up
 from tuner.serve.jobs.supervisor import Supervisor
 from tuner.serve.messages.messenger import Messenger
 from tuner.serve.studies import events

@@ -10,7 +10,7 @@ import pytest
 from tests.serve.making import client_of, listening
 from tuner.client import Client, transport
 from tuner.errors import UsageError
-from tuner.runs.inventory import Entry
+from tuner.runs.folder.inventory import Entry
 from tuner.serve.orders.requests import Request
 from tuner.serve.studies.listing import Filter, Listing, Row
 from tuner.serve.studies.searches import Searches

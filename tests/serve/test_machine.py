@@ -11,8 +11,8 @@ import pytest
 from tests.serve.making import client_of, form_key
 from tuner.commands.clean import main as clean
 from tuner.errors import UsageError
-from tuner.runs.backup import back_up
-from tuner.runs.cleaning import find_waste, older_than
+from tuner.runs.folder.backup import back_up
+from tuner.runs.folder.cleaning import find_waste, older_than
 from tuner.serve.actions import submit
 from tuner.serve.disk.room import Disk, Room
 from tuner.serve.disk.upkeep import SECONDS_OF_A_DAY, Upkeep

@@ -18,8 +18,8 @@ from tuner.serve.schema import prepare
 from tuner.serve.shelf.cases import Shelf
 from tuner.serve.shelf.data import DataShelf
 from tuner.serve.studies.tidying import Tidying
+from tuner.study.database.storage import open_storage, refuse_another_database
 from tuner.study.service_tables import forget_rows, rename_rows
-from tuner.study.storage import open_storage, refuse_another_database
 from tuner.workplace import Workplace, database_file
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from sqlalchemy import inspect, text
 
 from tuner.commands.upgrade import main as upgrade_main
 from tuner.errors import StoreError, UsageError
-from tuner.runs.archive import is_archive
+from tuner.runs.folder.archive import is_archive
 from tuner.serve.jobs.leases import LEASE
 from tuner.serve.jobs.queue import Queue
 from tuner.serve.models.ledger import Ledger
 from tuner.serve.schema import MIGRATIONS, known, newest, prepare, upgrade, version_in
 from tuner.serve.tables import VERSION, Table
 from tuner.serve.tokens import Tokens
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 from tuner.workplace import Workplace, database_file
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tuner.serve.jobs.seats import VISIBLE, Seats, cards_here
 from tuner.serve.jobs.supervisor import Supervisor
 from tuner.serve.orders.requests import study_request
 from tuner.serve.schema import prepare
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tuner.commands.delete import main as delete
 from tuner.commands.rename import main as rename
 from tuner.commands.study import main as study
 from tuner.errors import UsageError
-from tuner.runs.inventory import entries_of
+from tuner.runs.folder.inventory import entries_of
 from tuner.serve.finding import catalogue_of
 from tuner.serve.pages.studies import ROWS
 from tuner.serve.studies import browsing

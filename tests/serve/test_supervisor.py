@@ -17,7 +17,7 @@ from tests.making import TINY, history
 from tests.waiting import wait_until
 from tuner.commands.study import main
 from tuner.errors import StoreError
-from tuner.runs.deletion import delete_study
+from tuner.runs.folder.deletion import delete_study
 from tuner.serve.disk.room import Disk, Room
 from tuner.serve.disk.upkeep import MEBIBYTE, Upkeep
 from tuner.serve.jobs.child import NO_ROOM
@@ -29,7 +29,7 @@ from tuner.serve.orders.chores import delete_request
 from tuner.serve.orders.requests import retrain_request, study_request
 from tuner.serve.schema import prepare
 from tuner.serve.shelf.cases import Shelf
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 from tuner.study.store import load_study
 from tuner.workplace import Workplace
 

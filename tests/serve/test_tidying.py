@@ -16,7 +16,7 @@ from tuner.client import Client
 from tuner.commands.clean import main as clean
 from tuner.commands.delete import main as delete
 from tuner.errors import ServiceError
-from tuner.runs.belongings import belongings_of
+from tuner.runs.folder.belongings import belongings_of
 from tuner.serve.actions import begin_child, submit
 from tuner.serve.jobs.job_command import command_of
 from tuner.serve.shelf.cases import Shelf
@@ -78,7 +78,7 @@ def test_a_study_that_is_deleted_while_it_is_read_is_not_found(
         optuna.delete_study(study_name="tiny", storage=service.storage)
         return belongings_of(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("tuner.runs.deletion.belongings_of", late)
+    monkeypatch.setattr("tuner.runs.folder.deletion.belongings_of", late)
     answer = client_of(service).get(f"{V1}/studies/tiny/deletion")
     assert (answer.status_code, answer.json()["detail"]) == (
         404,
@@ -93,7 +93,7 @@ def test_another_error_of_the_service_stays_one(
         nothing: dict[str, object] = {}
         return nothing["a fault of our own"]
 
-    monkeypatch.setattr("tuner.runs.deletion.belongings_of", broken)
+    monkeypatch.setattr("tuner.runs.folder.deletion.belongings_of", broken)
     with pytest.raises(KeyError, match="a fault of our own"):
         client_of(service).get(f"{V1}/studies/tiny/deletion")
 

@@ -12,7 +12,7 @@ from tuner.serve.jobs.turns import SETTLED, in_turn, share, to_start_again
 from tuner.serve.orders.requests import Request
 from tuner.serve.schema import prepare
 from tuner.serve.tables import Job
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,9 @@ import pytest
 from tests.sampling import one_in
 from tests.serve.making import make_service
 from tuner.errors import StoreError
-from tuner.study import sqlite
-from tuner.study.sqlite import is_busy, waits_told
-from tuner.study.storage import open_storage
+from tuner.study.database import sqlite
+from tuner.study.database.sqlite import is_busy, waits_told
+from tuner.study.database.storage import open_storage
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from sqlalchemy import NullPool, create_engine, event, text
 from tests.waiting import wait_until
 from tuner.errors import StoreError, StudyError
 from tuner.search.mirror import Mirror
-from tuner.study import fence
-from tuner.study.lock import only_writer
-from tuner.study.storage import open_storage
+from tuner.study.database import fence
+from tuner.study.database.lock import only_writer
+from tuner.study.database.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,15 +13,15 @@ from tests.waiting import wait_until
 from tuner.commands.ablate import main as ablate
 from tuner.commands.study import main as study_main
 from tuner.errors import StoreError, StudyError
-from tuner.study.lock import is_held, only_writer
-from tuner.study.storage import open_storage
+from tuner.study.database.lock import is_held, only_writer
+from tuner.study.database.storage import open_storage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HOLDER = (
     "import sys, time\n"
-    "from tuner.study.lock import only_writer\n"
+    "from tuner.study.database.lock import only_writer\n"
     "with only_writer(sys.argv[1], sys.argv[2]):\n"
     "    print('held', flush=True)\n"
     "    time.sleep(600)\n"

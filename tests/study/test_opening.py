@@ -9,7 +9,7 @@ import pytest
 
 from tests.making import TINY, history, make_brief, open_as_command, search
 from tuner.errors import StoreError, StudyError, UsageError
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tuner.commands.report import main as report
 from tuner.commands.retrain import main as retrain
 from tuner.commands.study import main as study
 from tuner.commands.verify import main as verify
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 from tuner.study.store import evidence_name, load_study
 from tuner.workplace import Workplace
 

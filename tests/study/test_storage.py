@@ -17,11 +17,11 @@ from sqlalchemy import NullPool, QueuePool, create_engine, inspect, text
 
 from tests.disks import leave
 from tuner.errors import StoreError, lacks_room
-from tuner.study.lock import only_writer
-from tuner.study.sqlite import SECONDS_TO_WAIT_FOR_A_LOCK
-from tuner.study.storage import is_read_only, open_storage
+from tuner.study.database.lock import only_writer
+from tuner.study.database.sqlite import SECONDS_TO_WAIT_FOR_A_LOCK
+from tuner.study.database.storage import is_read_only, open_storage
+from tuner.study.database.url import shown, without_secrets
 from tuner.study.store import load_study
-from tuner.study.url import shown, without_secrets
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MAKER = (
     "import sys, optuna\n"
-    "from tuner.study.storage import open_storage\n"
+    "from tuner.study.database.storage import open_storage\n"
     "print('ready', flush=True)\n"
     "sys.stdin.readline()\n"
     "storage = open_storage(sys.argv[1], create=True)\n"
@@ -292,7 +292,7 @@ def test_a_file_that_is_gone_is_noticed_at_the_next_write(happens: str, tmp_path
 
 WAITING = """
 import optuna, os, signal, sys, threading
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 study = optuna.load_study(study_name="one", storage=open_storage(sys.argv[1], create=True))
 print("waiting", flush=True)
 try:

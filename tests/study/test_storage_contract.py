@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from optuna.testing.pytest_storages import StorageTestCase
 
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 
 if TYPE_CHECKING:
     from pathlib import Path

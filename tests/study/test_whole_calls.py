@@ -12,9 +12,9 @@ import pytest
 from optuna.distributions import FloatDistribution
 
 from tuner.search.mirror import Mirror
-from tuner.study import sqlite
-from tuner.study.lock import only_writer
-from tuner.study.storage import open_storage
+from tuner.study.database import sqlite
+from tuner.study.database.lock import only_writer
+from tuner.study.database.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,10 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.forked import Command
 from tests.making import TINY
 from tests.waiting import SECONDS_TO_HANG, wait_until
-from tuner.study import write_ahead_log
-from tuner.study.lock import only_writer
+from tuner.study.database import write_ahead_log
+from tuner.study.database.lock import only_writer
+from tuner.study.database.storage import open_storage
 from tuner.study.schema import ABLATION, CONFIRMATION
-from tuner.study.storage import open_storage
 from tuner.study.store import load_study
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
-    from tuner.runs.backup import back_up  # imports Optuna
+    from tuner.runs.folder.backup import back_up  # imports Optuna
 
     made = back_up(workplace_of(arguments), arguments.file)
     for path in made.left_out:

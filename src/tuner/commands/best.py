@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     check_stored_study(arguments)
     from tuner.commands.tables import console, show_table, summary_text, value_text, write_json
-    from tuner.runs.inventory import best_of  # imports Optuna
+    from tuner.runs.folder.inventory import best_of  # imports Optuna
 
     best = best_of(workplace_of(arguments), arguments.study)
     if arguments.json:

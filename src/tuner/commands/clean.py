@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     workplace = workplace_of(arguments)
     check_store(workplace.url)
     from tuner.commands.tables import console, show_table, size
-    from tuner.runs.cleaning import (  # imports Optuna
+    from tuner.runs.folder.cleaning import (  # imports Optuna
         MEANINGS,
         find_waste,
         is_shared,

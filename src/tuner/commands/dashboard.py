@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     workplace = workplace_of(arguments)
     check_store(workplace.url)
     from tuner.depot.use import files_in_use
-    from tuner.study.storage import open_storage
+    from tuner.study.database.storage import open_storage
 
     storage = open_storage(workplace.url, create=False)
     with files_in_use(workplace.root):

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     check_stored_study(arguments)
     from tuner.commands.tables import agrees, console, size
-    from tuner.runs.deletion import delete_study, plan_deletion  # imports Optuna
+    from tuner.runs.folder.deletion import delete_study, plan_deletion  # imports Optuna
     from tuner.runs.quiet import quieten_optuna
 
     quieten_optuna()

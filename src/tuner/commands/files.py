@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.share and arguments.place is None:
         raise UsageError("--share is used with a PLACE")
     from tuner.commands.tables import size
-    from tuner.runs.moving import contents_of, move
+    from tuner.runs.folder.moving import contents_of, move
 
     workplace = workplace_of(arguments)
     if arguments.place is not None:

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     workplace = workplace_of(arguments)
     check_store(workplace.url)
     from tuner.commands.tables import console, show_table, write_json
-    from tuner.runs.inventory import studies_of  # imports Optuna
+    from tuner.runs.folder.inventory import studies_of  # imports Optuna
 
     entries = studies_of(workplace)
     if arguments.json:

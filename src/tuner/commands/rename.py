@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder_name(arguments.new, "Choose another new name")
     check_stored_study(arguments)
     from tuner.commands.tables import console
-    from tuner.runs.renaming import rename_study  # imports Optuna
+    from tuner.runs.folder.renaming import rename_study  # imports Optuna
 
     rename_study(workplace_of(arguments), arguments.study, arguments.new)
     console().print(

@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
-    from tuner.runs.restore import restore  # imports Optuna
+    from tuner.runs.folder.restore import restore  # imports Optuna
 
     workplace = workplace_of(arguments)
     trials = restore(workplace, arguments.file)

@@ -83,8 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_stored_study(arguments)
     only = tuple(filter(None, (arguments.only or "").split(",")))
     check_changes(arguments, only)
+    from tuner.runs.models.retraining import retrain  # imports torch and Optuna
     from tuner.runs.quiet import quieten_optuna
-    from tuner.runs.retraining import retrain  # imports torch and Optuna
 
     quieten_optuna()
     settings = RetrainingSettings(

@@ -130,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"the service needs the package {error.name}; run: pip install 'tuner[serve]'"
         ) from error
     from tuner.runs.quiet import quieten_optuna
-    from tuner.study.sqlite import waits_told
+    from tuner.study.database.sqlite import waits_told
 
     quieten_optuna()
     with waits_told(lambda text: print(text, file=sys.stderr, flush=True)):
@@ -192,7 +192,7 @@ def _service(arguments: argparse.Namespace) -> Service:
 
 def _greet(arguments: argparse.Namespace, listening: socket.socket) -> None:
     """Say where the service is."""
-    from tuner.study.url import shown
+    from tuner.study.database.url import shown
 
     address = arguments.host if ":" not in arguments.host else f"[{arguments.host}]"
     port = listening.getsockname()[1]

@@ -237,7 +237,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tuner.commands.watching import ConsoleObserver  # imports torch and Optuna
     from tuner.runs.quiet import quieten_optuna
     from tuner.runs.study import run_study
-    from tuner.study.url import without_secrets
+    from tuner.study.database.url import without_secrets
 
     quieten_optuna()
     console = Console(markup=False)

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tuner.serve.schema import prepare
     from tuner.serve.times import day
     from tuner.serve.tokens import Tokens
-    from tuner.study.storage import open_storage
+    from tuner.study.database.storage import open_storage
 
     engine = open_storage(workplace.url, create=True).engine
     prepare(engine)

@@ -47,9 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_url(workplace.url)
     if arguments.backup is not None and arguments.backed_up:
         raise UsageError("--backup and --backed-up contradict each other; give one of them")
-    from tuner.runs.backup import back_up
+    from tuner.runs.folder.backup import back_up
     from tuner.serve.schema import newest, upgrade, version_in
-    from tuner.study.storage import open_storage
+    from tuner.study.database.storage import open_storage
 
     engine = open_storage(workplace.url, create=False).engine
     with engine.connect() as connection:

@@ -11,8 +11,5 @@ The modules by subject:
 * More of a study: `tries` of a person's own, a time `budget` and its `allowance`, `inheritance` of
   trials from another.
 * After it: `ablation`, `verification`, `placebo`, `contrast` of several.
-* Models: `retraining`, `loop_retraining`, `partial` changes alone; `models` that are trained again,
-  those that were `tested`, and `keeping` them.
-* The storage folder: `inventory` of studies, `belongings` of one, `renaming`, `deletion`,
-  `cleaning`, `moving`, `backup` into an `archive`, and `restore`.
+* What is taken away: `models`. What is done to the storage `folder`.
 """

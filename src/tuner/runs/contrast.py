@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.language import said
 from tuner.report.facts import gather
-from tuner.runs.inventory import best_in
+from tuner.runs.folder.inventory import best_in
 from tuner.study.store import facts_of, load_study
 
 if TYPE_CHECKING:

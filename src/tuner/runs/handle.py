@@ -13,8 +13,8 @@ from tuner.report.summary import summary
 from tuner.report.writing import write_report
 from tuner.runs.ablation import run_ablation
 from tuner.runs.arguments import check_arm, check_seconds, check_several, check_whole
-from tuner.runs.inventory import best_in
-from tuner.runs.retraining import retrain
+from tuner.runs.folder.inventory import best_in
+from tuner.runs.models.retraining import retrain
 from tuner.runs.settings import (
     AblationSettings,
     RetrainingSettings,

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tuner.depot.use import files_in_use
-from tuner.study.lock import only_writer
-from tuner.study.presence import kept
+from tuner.study.database.lock import only_writer
+from tuner.study.database.presence import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

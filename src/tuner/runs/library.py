@@ -22,8 +22,8 @@ from tuner.runs.arguments import (
     check_whole,
     refuse_function,
 )
+from tuner.runs.folder.inventory import studies_of
 from tuner.runs.handle import Study
-from tuner.runs.inventory import studies_of
 from tuner.runs.settings import DEFAULT_TRIALS, StudySettings
 from tuner.runs.study import run_study as run
 from tuner.runs.typed import assigned, command_of
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tuner.case.metric import Direction
-    from tuner.runs.inventory import Entry
+    from tuner.runs.folder.inventory import Entry
     from tuner.runs.observer import Observer
 
 

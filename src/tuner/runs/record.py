@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tuner.machine import machine
 from tuner.revision import full_version
+from tuner.study.database.url import without_secrets
 from tuner.study.schema import SESSIONS, TRIALS_BEFORE, WITHIN
-from tuner.study.url import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tuner.interrupts import held_back
-from tuner.study.presence import name_of, refuse_if_gone
+from tuner.study.database.presence import name_of, refuse_if_gone
 from tuner.unpromised.by_optuna import models
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from tuner.serve.studies.counting import Counts
 from tuner.serve.studies.summaries import Summaries
 from tuner.serve.studies.tidying import Tidying
 from tuner.serve.tokens import Sessions, Tokens
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 
 if TYPE_CHECKING:
     from pathlib import Path

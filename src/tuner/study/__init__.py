@@ -2,9 +2,7 @@
 
 The modules by subject:
 
-* The database: `schema` says what is in it, and `storage` opens it by its `url`. For a file there
-  are `sqlite`, its `write_ahead_log`, and `whole_calls`, which Ctrl-C cannot cut. `lock` and
-  `fence` see that a study has one writer, and `presence` that it is still there.
+* The `database`, and the `schema` of what is in it.
 * Studies in it: `store` loads one, `catalogue` reads all, `glance` and `counting` read a file
   alone. `service_tables` are rows of the service, `dashboard` and `titles` serve optuna-dashboard.
 * What a study is made of: a `configuration` of a case, or one of `loops`; its `facts`; the `design`

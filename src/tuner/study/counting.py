@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuner.study.sqlite import connected
+from tuner.study.database.sqlite import connected
 from tuner.study.store import evidence_name
 from tuner.study.trials import COUNTING, counts
 

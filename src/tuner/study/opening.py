@@ -11,11 +11,11 @@ import optuna
 from optuna.trial import TrialState
 
 from tuner.study.configuration import StudyConfig
+from tuner.study.database.storage import open_storage
 from tuner.study.design import KEPT
 from tuner.study.identity import changes, refuse
 from tuner.study.loops import LoopConfig
 from tuner.study.schema import ARM, CHANGES, CONCLUSIONS, FACTS, GUESS, KEEPS_LIMITS
-from tuner.study.storage import open_storage
 from tuner.study.store import evidence_name, facts_of, settle
 from tuner.study.trials import finished
 from tuner.unpromised.by_optuna import storage_of

@@ -9,8 +9,8 @@ import optuna
 from optuna.trial import TrialState
 
 from tuner.errors import StoreError, unknown_name
+from tuner.study.database.storage import open_storage
 from tuner.study.schema import EVIDENCE, FACTS
-from tuner.study.storage import open_storage
 from tuner.unpromised.by_optuna import row_of_trial, storage_of
 
 if TYPE_CHECKING:

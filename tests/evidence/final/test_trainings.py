@@ -25,7 +25,8 @@ from tuner.evidence.rounds.racing import race_on_fresh_folds
 from tuner.language import speaking
 from tuner.report.document import document
 from tuner.report.facts import gather
-from tuner.runs import models, partial
+from tuner.runs.models import again as models
+from tuner.runs.models import partial
 from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.workplace import Workplace
 

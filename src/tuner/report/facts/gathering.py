@@ -34,6 +34,7 @@ from tuner.report.facts.sessions import (
 from tuner.report.facts.shuffled import placebo_facts
 from tuner.report.facts.steps import ablation_facts
 from tuner.study.arms import arms_of, candidates_of
+from tuner.study.database.url import shown, without_secrets
 from tuner.study.design import folds_trained
 from tuner.study.schema import (
     ABLATION,
@@ -52,7 +53,6 @@ from tuner.study.schema import (
 )
 from tuner.study.store import facts_of
 from tuner.study.trials import sign_of_study
-from tuner.study.url import shown, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

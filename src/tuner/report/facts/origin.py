@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.depot.contract import ARTIFACTS
 from tuner.naming import in_one_form, option_words
 from tuner.study.dashboard import dashboard_command
-from tuner.study.url import shown
+from tuner.study.database.url import shown
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

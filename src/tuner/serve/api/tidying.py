@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 
 from tuner.client import answers
-from tuner.runs.cleaning import MEANINGS
-from tuner.runs.deletion import plan_deletion
+from tuner.runs.folder.cleaning import MEANINGS
+from tuner.runs.folder.deletion import plan_deletion
 from tuner.serve import actions
 from tuner.serve.api import bodies
 from tuner.serve.api.reading import read

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import DepotError, UsageError
 from tuner.language import said
-from tuner.runs.belongings import bundles_of, folders_of, size_of
+from tuner.runs.folder.belongings import bundles_of, folders_of, size_of
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from tuner.serve.jobs.seats import Seats, cards_here
 from tuner.serve.jobs.turns import CHORES, to_start_again
 from tuner.serve.looking import Looking
 from tuner.serve.orders.chores import clean_request
-from tuner.study.lock import only_writer
-from tuner.study.storage import open_storage
+from tuner.study.database.lock import only_writer
+from tuner.study.database.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

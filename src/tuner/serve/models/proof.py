@@ -17,7 +17,7 @@ from tuner.evidence.statistics.crossed import compare_rows, judge
 from tuner.evidence.statistics.looks import Share
 from tuner.language import reason_of, said
 from tuner.report.facts import gather
-from tuner.runs.inventory import best_in
+from tuner.runs.folder.inventory import best_in
 from tuner.serve.finding import catalogue_of, is_there
 from tuner.serve.words import word
 from tuner.study.schema import FACTS, SEED_MATTERS

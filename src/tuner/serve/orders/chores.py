@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from tuner.errors import UsageError
 from tuner.language import said
-from tuner.runs.cleaning import find_waste, older_than
-from tuner.runs.deletion import plan_deletion
+from tuner.runs.folder.cleaning import find_waste, older_than
+from tuner.runs.folder.deletion import plan_deletion
 from tuner.serve.orders.requests import Request, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tuner.runs.cleaning import Waste
+    from tuner.runs.folder.cleaning import Waste
     from tuner.workplace import Workplace
 
 MOST_DAYS = 36_500

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from starlette.responses import RedirectResponse
 
-from tuner.runs.cleaning import MEANINGS, is_shared
-from tuner.runs.deletion import plan_deletion
+from tuner.runs.folder.cleaning import MEANINGS, is_shared
+from tuner.runs.folder.deletion import plan_deletion
 from tuner.serve import actions
 from tuner.serve.disk.upkeep import MOST_BUDGET, Upkeep
 from tuner.serve.jobs.turns import PRIORITIES

@@ -14,7 +14,7 @@ from tuner.serve.times import iso
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tuner.runs.inventory import Entry
+    from tuner.runs.folder.inventory import Entry
     from tuner.serve.studies.searches import Search
 
 Key = tuple[str, int, str]  # of the order: when, number of the job, name

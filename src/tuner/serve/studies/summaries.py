@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, text
 
-from tuner.runs.inventory import entries_of
+from tuner.runs.folder.inventory import entries_of
 from tuner.serve.studies.changes import Changes
 from tuner.study.catalogue import Catalogue
 from tuner.study.schema import FACTS, OPENINGS
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from sqlalchemy import Connection
 
-    from tuner.runs.inventory import Entry
+    from tuner.runs.folder.inventory import Entry
 
 KEPT = text(
     "SELECT s.study_name, a.value_json FROM study_user_attributes a "

@@ -15,17 +15,17 @@ from tuner import __version__
 from tuner.depot.contract import ARTIFACTS, BUNDLES
 from tuner.errors import BundleError, StoreError, UsageError
 from tuner.files import replacing
-from tuner.runs import archive
+from tuner.runs.folder import archive
 from tuner.study.counting import counts_in_file
-from tuner.study.sqlite import snapshot
-from tuner.study.storage import refuse_another_database
+from tuner.study.database.sqlite import snapshot
+from tuner.study.database.storage import refuse_another_database
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tuner.depot.contract import Depot
-    from tuner.runs.archive import Entry
+    from tuner.runs.folder.archive import Entry
     from tuner.workplace import Workplace
 
 

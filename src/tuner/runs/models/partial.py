@@ -18,8 +18,8 @@ from tuner.report.sections.part import part_in_words
 from tuner.runs.holding import at_work
 from tuner.runs.publishing import write_and_publish
 from tuner.study.arms import arms_of, why_no_changes
+from tuner.study.database.storage import is_read_only
 from tuner.study.schema import ABLATION
-from tuner.study.storage import is_read_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

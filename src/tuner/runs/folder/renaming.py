@@ -13,11 +13,11 @@ from tuner.bundle.manifest import rename_study_in
 from tuner.depot.contract import MANIFEST
 from tuner.errors import StudyError
 from tuner.naming import option_words
-from tuner.runs.belongings import folders_of, placebo_of
+from tuner.runs.folder.belongings import folders_of, placebo_of
 from tuner.runs.holding import at_work
 from tuner.runs.publishing import write_and_publish
 from tuner.study.catalogue import Catalogue
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 from tuner.study.store import placebo_name
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tuner.errors import StoreError, StudyError
 from tuner.naming import folder_name
-from tuner.study.fence import held, is_taken
-from tuner.study.sqlite import may_be_written
-from tuner.study.storage import refuse_another_database
-from tuner.study.url import parse_url, why_not
-from tuner.study.write_ahead_log import kept_whole
+from tuner.study.database.fence import held, is_taken
+from tuner.study.database.sqlite import may_be_written
+from tuner.study.database.storage import refuse_another_database
+from tuner.study.database.url import parse_url, why_not
+from tuner.study.database.write_ahead_log import kept_whole
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from tuner.depot.record import RECORD
 from tuner.errors import StoreError, UsageError
-from tuner.runs import archive
+from tuner.runs.folder import archive
 from tuner.study.counting import counts_in_file
-from tuner.study.sqlite import refuse_damaged
-from tuner.study.storage import refuse_another_database
+from tuner.study.database.sqlite import refuse_damaged
+from tuner.study.database.storage import refuse_another_database
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:

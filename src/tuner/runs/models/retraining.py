@@ -21,16 +21,16 @@ from tuner.errors import DepotError, StoreError, StudyError, UsageError
 from tuner.evidence.jobs import configuration_of
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
-from tuner.runs.keeping import making, place_of
-from tuner.runs.loop_retraining import retrain_loop
-from tuner.runs.models import as_one, numbers_by_seed, train_again
-from tuner.runs.partial import confirm_partial, partial_of
-from tuner.runs.tested import tested_models
+from tuner.runs.models.again import as_one, numbers_by_seed, train_again
+from tuner.runs.models.keeping import making, place_of
+from tuner.runs.models.loop_retraining import retrain_loop
+from tuner.runs.models.partial import confirm_partial, partial_of
+from tuner.runs.models.tested import tested_models
 from tuner.study.arms import arms_of
 from tuner.study.dashboard import publish_bundle
+from tuner.study.database.storage import is_read_only
 from tuner.study.loop_reopening import is_of_loop
 from tuner.study.reopening import config_of
-from tuner.study.storage import is_read_only
 from tuner.study.store import facts_of, load_study
 from tuner.training.device import CARD
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from tuner.data.dataset import Dataset
     from tuner.depot.contract import Depot
+    from tuner.runs.models.tested import ModelsOfTest
     from tuner.runs.settings import RetrainingSettings
-    from tuner.runs.tested import ModelsOfTest
     from tuner.study.configuration import StudyConfig
     from tuner.workplace import Workplace
 

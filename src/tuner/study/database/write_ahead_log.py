@@ -17,7 +17,7 @@ from weakref import WeakSet
 from filelock import FileLock
 
 from tuner.errors import StoreError
-from tuner.study.sqlite import connect, connected, log_of, may_be_written
+from tuner.study.database.sqlite import connect, connected, log_of, may_be_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuner.evidence.final.odometer import keep_looks
-from tuner.runs.belongings import belongings_of, placebo_of
+from tuner.runs.folder.belongings import belongings_of, placebo_of
 from tuner.runs.holding import at_work
 from tuner.study.catalogue import Catalogue
-from tuner.study.storage import open_storage
+from tuner.study.database.storage import open_storage
 from tuner.study.trials import FINISHED, finished
 
 if TYPE_CHECKING:
-    from tuner.runs.belongings import Belonging
+    from tuner.runs.folder.belongings import Belonging
     from tuner.workplace import Workplace
 
 

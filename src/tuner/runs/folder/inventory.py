@@ -22,10 +22,10 @@ from tuner.report.sections.guesses import best_is_guess
 from tuner.report.sections.verdict import verdict
 from tuner.study.arms import arms_among
 from tuner.study.catalogue import Catalogue
+from tuner.study.database.lock import is_held
+from tuner.study.database.storage import open_storage
 from tuner.study.design import Design
-from tuner.study.lock import is_held
 from tuner.study.schema import CONFIRMATION, FACTS, OPENINGS, SEED_MATTERS, SESSIONS
-from tuner.study.storage import open_storage
 from tuner.study.store import evidence_name, load_study
 
 if TYPE_CHECKING:

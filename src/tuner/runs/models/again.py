@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tuner.engines.job import Job
     from tuner.evidence.jobs import Configuration
-    from tuner.runs.tested import ModelsOfTest
+    from tuner.runs.models.tested import ModelsOfTest
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
 

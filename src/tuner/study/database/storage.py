@@ -16,17 +16,17 @@ from sqlalchemy import NullPool, create_engine, event, func, inspect, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from tuner.errors import StoreError, first_line, lacks_room
-from tuner.study.fence import refuse_if_lost
-from tuner.study.sqlite import (
+from tuner.study.database.fence import refuse_if_lost
+from tuner.study.database.sqlite import (
     SECONDS_TO_WAIT_FOR_A_LOCK,
     Opener,
     connected,
     is_busy,
     may_be_written,
 )
-from tuner.study.url import parse_url, shown, why_not, without_secrets
-from tuner.study.whole_calls import WholeStorage
-from tuner.study.write_ahead_log import close_at_the_end, remove_log_of_deleted
+from tuner.study.database.url import parse_url, shown, why_not, without_secrets
+from tuner.study.database.whole_calls import WholeStorage
+from tuner.study.database.write_ahead_log import close_at_the_end, remove_log_of_deleted
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:

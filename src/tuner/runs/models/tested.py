@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-    from tuner.runs.partial import Partial
+    from tuner.runs.models.partial import Partial
     from tuner.study.configuration import StudyConfig
 
 

@@ -13,14 +13,14 @@ from tuner.depot.folder import UNFINISHED
 from tuner.depot.record import owners_of
 from tuner.errors import StudyError
 from tuner.language import Message, said
-from tuner.runs.belongings import remove, size_of
+from tuner.runs.folder.belongings import remove, size_of
 from tuner.runs.holding import at_work
 from tuner.study.arms import candidates_of
 from tuner.study.catalogue import Catalogue
 from tuner.study.dashboard import forget
+from tuner.study.database.storage import open_storage
 from tuner.study.schema import CONFIRMATION, FACTS
 from tuner.study.service_tables import jobs_in
-from tuner.study.storage import open_storage
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:

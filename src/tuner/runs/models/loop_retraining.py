@@ -13,7 +13,7 @@ from tuner.evidence.jobs import seed_of
 from tuner.files import replacing_folder, sha256_of_file, write_json
 from tuner.machine import machine
 from tuner.naming import FOR_FOLDER, folder_name
-from tuner.runs.keeping import making, place_of
+from tuner.runs.models.keeping import making, place_of
 from tuner.seeds import Stream
 from tuner.study.loop_reopening import loop_config_of
 from tuner.study.schema import CONFIRMATION, HYPERPARAMETERS
