@@ -31,7 +31,7 @@ from tuner.models.priors import optimizer_for, priors_for
 from tuner.models.priors.kinds import Around, Near, Share, Upper
 from tuner.models.priors.situation import Situation
 from tuner.study.guess import Guess, GuessSampler
-from tuner.study.guesses import DRAWS, guesses_of, priors_of
+from tuner.study.guesses import DRAWS, priors_of
 from tuner.study.samplers import SAMPLERS
 from tuner.study.schema import FACTS, GUESS
 from tuner.study.store import load_study
@@ -101,7 +101,7 @@ def test_guesses_are_inside_every_space_and_the_first_is_the_likeliest(
     reference: str, tmp_path: Path
 ) -> None:
     config = with_guesses(make_brief(reference, tmp_path), None)
-    found = guesses_of(config)
+    found = config.guessed()
     assert len(found) == (1 + DRAWS if config.case.task == "classification" else 1)
     assert len({repr(one) for one in found}) == len(found)
     for params in found:
@@ -112,14 +112,14 @@ def test_guesses_are_inside_every_space_and_the_first_is_the_likeliest(
     muon = reference in ("mnist", "flowers")
     assert (found[0].get("optimizer") == "muon") == muon
     assert found[0]["learning_rate"] == (6e-3 if muon else 3e-3)
-    assert guesses_of(config) == found
-    assert guesses_of(replace(config, seed=1))[:1] == found[:1]
+    assert config.guessed() == found
+    assert replace(config, seed=1).guessed()[:1] == found[:1]
     if len(found) > 1:
-        assert guesses_of(replace(config, seed=1))[1:] != found[1:]
+        assert replace(config, seed=1).guessed()[1:] != found[1:]
 
 
 def test_what_is_unknown_has_the_baselines_value(config: StudyConfig) -> None:
-    for params in guesses_of(with_guesses(config, None)):
+    for params in with_guesses(config, None).guessed():
         assert params["breaks"] is False  # no prior has that name
 
 
@@ -127,7 +127,7 @@ def test_what_is_fixed_is_fixed_in_guesses(config: StudyConfig) -> None:
     own = config.case.baseline
     for guesses in (None, [replace(own, width=5), replace(own, width=6, dropout=0.5)]):
         fixed = {"width": 3, "step_lr": True}
-        found = guesses_of(replace(with_guesses(config, guesses), fixed=fixed))
+        found = replace(with_guesses(config, guesses), fixed=fixed).guessed()
         assert found
         assert all(one["width"] == 3 for one in found)
         assert all(one["step_lr"] and "step_size" in one for one in found)
@@ -136,24 +136,24 @@ def test_what_is_fixed_is_fixed_in_guesses(config: StudyConfig) -> None:
 def test_a_cases_own_guesses_come_first(config: StudyConfig) -> None:
     own = config.case.baseline
     one, two = replace(own, width=5), replace(own, width=6, step_lr=True, step_size=2)
-    found = guesses_of(with_guesses(config, [one]))
+    found = with_guesses(config, [one]).guessed()
     assert len(found) == 1 + DRAWS
     assert config.case.suggest(FixedTrial(found[0])) == one
-    found = guesses_of(with_guesses(config, [one, two]))
+    found = with_guesses(config, [one, two]).guessed()
     assert [config.case.suggest(FixedTrial(params)) for params in found] == [one, two]
-    assert guesses_of(with_guesses(config, ())) == []
+    assert with_guesses(config, ()).guessed() == []
     # The baseline is a trial already.
-    assert [one["width"] for one in guesses_of(with_guesses(config, [own, one]))] == [5]
+    assert [one["width"] for one in with_guesses(config, [own, one]).guessed()] == [5]
 
 
 def test_of_an_unknown_model_one_guess_is_made_if_its_learning_rate_is_searched(
     config: StudyConfig,
 ) -> None:
-    (found,) = guesses_of(own_case(config, suggest_own))
+    (found,) = own_case(config, suggest_own).guessed()
     assert found == {"heads": 2, "learning_rate": 1e-3, "step_lr": False, "one_cycle": True}
-    assert guesses_of(own_case(config, suggest_own_without_rate)) == []
+    assert own_case(config, suggest_own_without_rate).guessed() == []
     own = own_case(config, suggest_own, optimizer=lambda model, *_: torch.optim.SGD(model, 0.1))
-    assert guesses_of(own) == [], "nobody knows what its learning rate means"
+    assert own.guessed() == [], "nobody knows what its learning rate means"
 
 
 def test_a_guess_that_the_case_refuses_is_left_out(config: StudyConfig) -> None:
@@ -163,7 +163,7 @@ def test_a_guess_that_the_case_refuses_is_left_out(config: StudyConfig) -> None:
             raise ValueError("not today")
         return made
 
-    assert guesses_of(own_case(config, suggest)) == []
+    assert own_case(config, suggest).guessed() == []
 
 
 @pytest.mark.parametrize(
@@ -405,7 +405,7 @@ def test_a_new_case_of_images_is_guessed_by_its_size(tmp_path: Path) -> None:
             build=lambda *_: torch.nn.Identity(),
         )
         brief = replace(make_brief("flowers", tmp_path), case=case, dataset=data)
-        depths.append(guesses_of(brief)[0]["depth"])
+        depths.append(brief.guessed()[0]["depth"])
     assert depths == [2, 4]
 
 

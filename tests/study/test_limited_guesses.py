@@ -15,7 +15,7 @@ from tests.study.test_guesses import own_case, suggest_own, with_guesses
 from tuner.case.space import space
 from tuner.study.cost import Costs
 from tuner.study.guess import likelihood
-from tuner.study.guesses import guesses_of, priors_of
+from tuner.study.guesses import priors_of
 from tuner.study.limited_guesses import Excess, within_limits
 from tuner.study.limits import GUESSES_MAY, Limits
 from tuner.training.cost import parameters_of
@@ -62,7 +62,7 @@ def test_guesses_keep_the_limits_or_are_left_as_they_are(
     reference: str, limits: Limits, tmp_path: Path
 ) -> None:
     config = with_guesses(make_brief(reference, tmp_path), None)
-    free, limited = guesses_of(config), replace(config, limits=limits)
+    free, limited = config.guessed(), replace(config, limits=limits)
     found = within_limits(free, limited)
     assert found == within_limits(free, limited), "the same each time"
     assert len(found) == len(free), "each in its place"
@@ -79,7 +79,7 @@ def test_what_is_given_up_costs_the_least_likelihood(config: StudyConfig) -> Non
     config = replace(config, limits=Limits(cost=0.4))
     case, drawn = config.case, space(config.case)
     known = priors_of(case, config.dataset, config.seed, {})
-    free = guesses_of(config)[0]
+    free = config.guessed()[0]
     (found,) = within_limits([free], config)
     excess = Excess(config)
     everything = [{**free, "width": w, "epochs": e} for w in range(2, 9) for e in range(2, 7)]
@@ -97,12 +97,12 @@ def test_what_is_given_up_costs_the_least_likelihood(config: StudyConfig) -> Non
 @pytest.mark.slow
 def test_what_is_fixed_or_written_by_hand_stays(config: StudyConfig) -> None:
     tight = replace(config, limits=Limits(cost=0.4), fixed={"epochs": 6})
-    found = within_limits(guesses_of(tight), tight)
+    found = within_limits(tight.guessed(), tight)
     assert found
     assert all(one["epochs"] == 6 for one in found)
     own = replace(config.case.baseline, width=8, epochs=6)
     written = replace(with_guesses(config, [own]), limits=Limits(cost=0.4))
-    first, *drawn = within_limits(guesses_of(written), written)
+    first, *drawn = within_limits(written.guessed(), written)
     assert config.case.suggest(FixedTrial(first)) == own, "a person's guess is as it was written"
     assert all(keeps(config, Limits(cost=0.4), one) for one in drawn)
 
@@ -110,14 +110,14 @@ def test_what_is_fixed_or_written_by_hand_stays(config: StudyConfig) -> None:
 @pytest.mark.slow
 def test_both_limits_are_kept(config: StudyConfig) -> None:
     both = replace(SMALL, cost=0.5)
-    for params in within_limits(guesses_of(config), replace(config, limits=both)):
+    for params in within_limits(config.guessed(), replace(config, limits=both)):
         assert keeps(config, both, params)
         assert params["width"] <= 6
 
 
 @pytest.mark.slow
 def test_where_nothing_keeps_them_a_guess_is_left_as_it_is(config: StudyConfig) -> None:
-    free = guesses_of(config)
+    free = config.guessed()
     for impossible in (Limits(parameters=3), Limits(cost=0.001)):
         assert within_limits(free, replace(config, limits=impossible)) == free
 
@@ -125,11 +125,11 @@ def test_where_nothing_keeps_them_a_guess_is_left_as_it_is(config: StudyConfig) 
 def test_a_model_that_cannot_be_built_is_left_to_its_training(config: StudyConfig) -> None:
     broken = replace(config, fixed={"breaks": True})
     limited = replace(broken, limits=Limits(cost=0.4, parameters=10))
-    assert within_limits(guesses_of(limited), limited) == guesses_of(broken)
+    assert within_limits(limited.guessed(), limited) == broken.guessed()
 
 
 def test_latency_is_not_looked_at(config: StudyConfig) -> None:
-    limited, free = replace(config, limits=Limits(latency_ms=1e-9)), guesses_of(config)
+    limited, free = replace(config, limits=Limits(latency_ms=1e-9)), config.guessed()
     assert within_limits(free, limited) == within_limits(free, config) == free
 
 
@@ -142,7 +142,7 @@ def test_of_an_unknown_model_the_training_is_shortened(config: StudyConfig) -> N
         return config.case.build(config.case.baseline, shape)
 
     own = own_case(config, suggest, build=build)
-    (free,) = guesses_of(own)
+    (free,) = own.guessed()
     (found,) = within_limits([free], replace(own, limits=Limits(cost=0.5)))
     assert (free["epochs"], found["epochs"]) == (6, 4)
     assert {**found, "epochs": 6} == free
@@ -163,7 +163,7 @@ def test_numbers_end_as_near_as_the_limit_allows(config: StudyConfig) -> None:
         return replace(own, learning_rate=rate, epochs=trial.suggest_int("epochs", 2, 40))
 
     long = spaced(config, suggest, own, replace(own, epochs=5))
-    free = guesses_of(long)
+    free = long.guessed()
     for most in (7.2, 7.0):  # times an epoch's quarter: 28 epochs
         found = within_limits(free, replace(long, limits=Limits(cost=most / 2)))
         wanted = [min(one["epochs"], 28) for one in free]
@@ -188,7 +188,7 @@ def test_a_number_can_go_up_and_choices_can_be_none(config: StudyConfig) -> None
         )
 
     dear = spaced(config, suggest, own, replace(own, width=8, batch_size=20))
-    free = guesses_of(dear)
+    free = dear.guessed()
     limited = replace(dear, limits=Limits(cost=0.6))
     found = within_limits(free, limited)
     assert found[0]["batch_size"] > free[0]["batch_size"]
@@ -210,7 +210,7 @@ def test_ranges_that_depend_on_what_else_was_drawn(config: StudyConfig) -> None:
         )
 
     wide = spaced(config, suggest, own, replace(own, learning_rate=0.1))
-    free, limits = guesses_of(wide), Limits(parameters=1_000)
+    free, limits = wide.guessed(), Limits(parameters=1_000)
     assert not keeps(wide, limits, free[0])
     found = within_limits(free, replace(wide, limits=limits))
     assert keeps(wide, limits, found[0])
@@ -219,7 +219,7 @@ def test_ranges_that_depend_on_what_else_was_drawn(config: StudyConfig) -> None:
 
 @pytest.mark.slow
 def test_what_is_tried_already_is_not_tried_twice(config: StudyConfig) -> None:
-    free = guesses_of(config)
+    free = config.guessed()
     tight = replace(config, limits=Limits(cost=0.4))
     found = within_limits(free, tight)
     made = [asdict(config.case.suggest(FixedTrial(one))) for one in found]
@@ -234,7 +234,7 @@ def test_what_is_tried_already_is_not_tried_twice(config: StudyConfig) -> None:
 def test_width_goes_before_depth_and_comes_back_where_there_is_room(tmp_path: Path) -> None:
     """Of `mnist`, whose widths depend on how many convolutions a block has."""
     config = with_guesses(make_brief("mnist", tmp_path), None)
-    free = guesses_of(config)[0]
+    free = config.guessed()[0]
     whole, _ = measured(config, free)
 
     def made(share: float) -> tuple[int, int, int]:
@@ -262,7 +262,7 @@ def test_a_number_among_choices_is_as_large_as_the_limits_allow(config: StudyCon
         return replace(own, width=width, learning_rate=rate)
 
     wide = with_space(config, suggest)
-    free = guesses_of(wide)[0]
+    free = wide.guessed()[0]
     for parameters in (2_000, 60, 45, 33, 20):
         limits = Limits(parameters=parameters)
         (found,) = within_limits([free], replace(wide, limits=limits))
@@ -285,7 +285,7 @@ def test_what_the_space_refuses_is_not_taken_back(cost: float, config: StudyConf
         return replace(own, width=width, epochs=epochs, learning_rate=rate)
 
     refusing = with_space(config, suggest)
-    free = guesses_of(refusing)
+    free = refusing.guessed()
     limits = Limits(cost=cost)
     found = within_limits(free, replace(refusing, limits=limits))
     assert free

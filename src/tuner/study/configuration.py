@@ -7,7 +7,15 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from optuna.distributions import distribution_to_json
+
+from tuner.case.space import check_arms, space
+from tuner.case.trivial import trivial
+from tuner.revision import full_version
+from tuner.study.data_identity import facts_of_data
 from tuner.study.design import Design
+from tuner.study.guesses import guesses_of
+from tuner.study.identity import facts_of_case
 from tuner.study.limits import Limits
 from tuner.study.rules import rules_of_fit
 from tuner.training.plan import Plan
@@ -93,9 +101,7 @@ class StudyConfig:
         Raises:
             CaseError: the case's `suggest` fails.
         """
-        from tuner.study.guesses import guesses_of
-
-        return guesses_of(self)
+        return guesses_of(self.case, self.dataset, self.seed, self.fixed)
 
     def facts(self) -> dict[str, Any]:
         """Return what the study keeps of this, as plain values.
@@ -103,9 +109,37 @@ class StudyConfig:
         Raises:
             CaseError: baseline or recipe is outside the case's search space.
         """
-        from tuner.study.facts import facts_of_config
-
-        return facts_of_config(self)
+        check_arms(self.case)
+        case = self.case
+        metric, loss = trivial(case.task, self.dataset.development.targets, case.metric)
+        facts = {
+            "version": full_version(),
+            "case": case.name,
+            "reference": self.reference,
+            "task": case.task,
+            "metric": case.metric.name,
+            "asked_metric": self.metric,
+            "direction": case.direction,
+            "seed": self.seed,
+            "fixed": dict(self.fixed),
+            "data": facts_of_data(self.dataset, self.seed),
+            "trivial": {"metric": metric, "loss": loss},
+            "space": {
+                parameter: json.loads(distribution_to_json(distribution))
+                for parameter, distribution in space(case).items()
+            },
+            **facts_of_case(case, self.source),
+            "rules": rules_of_fit(),
+            "plan": asdict(self.plan),
+            "order": self.order,
+            "limits": self.limits.facts(),
+            "sampler": self.sampler,
+            "pruner": self.pruner,
+            **self.design.facts(),
+            **({"shuffled": True} if self.shuffled else {}),
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(facts))
+        return plain
 
     @property
     def basis(self) -> str:

@@ -1,16 +1,48 @@
-"""What makes the data of a study the same data, and what has changed in it."""
+"""What a study keeps of its data, what makes it the same data, and what has changed in it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tuner.data.splits import folds
 from tuner.study.change import Change, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tuner.data.dataset import Dataset
+
+
+def facts_of_data(data: Dataset, seed: int) -> dict[str, Any]:
+    """Return what a study keeps of its data: what it is, what was found in it, how it is split.
+
+    Args:
+        seed: of the study, which draws its folds.
+    """
+    splits = folds(data.development, data.validation, seed)
+    return {
+        "name": data.name,
+        "source": data.source,
+        "fingerprint": data.fingerprint,
+        "stands_in_for": data.stands_in_for,
+        "classes": data.classes,
+        "columns": data.columns,
+        **({"table": data.table.facts()} if data.table else {}),
+        "pixels": data.pixels and asdict(data.pixels),
+        "reading": data.reading,
+        **({"inspection": data.inspection} if data.inspection else {}),
+        "findings": data.findings and data.findings.facts(),
+        "target": data.findings and data.findings.target and asdict(data.findings.target),
+        **facts_of_split(data),
+        "sizes": {
+            "development": len(data.development),
+            "training": len(splits[0].training),
+            "validation": len(splits[0].validation),
+            "folds": len(splits),
+            "test": data.test.rows,
+        },
+    }
 
 
 def facts_of_split(dataset: Dataset) -> dict[str, Any]:

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from tuner.case.contract import Case
     from tuner.data.dataset import Dataset
     from tuner.models.priors.kinds import Prior
-    from tuner.study.configuration import StudyConfig
 
 DRAWS = 4  # after the guess, in a classification; in a regression they made searches worse
 
 
-def guesses_of(config: StudyConfig) -> list[dict[str, Any]]:
+def guesses_of(
+    case: Case, data: Dataset, seed: int, fixed: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Return the configurations to try first, as what `suggest` draws of each.
 
     A case's own guesses come first. Where it has one, or none are written, priors follow: of models
@@ -41,11 +42,14 @@ def guesses_of(config: StudyConfig) -> list[dict[str, Any]]:
     optimizer or step of its own, as nothing else says what its values mean. Of a user's own model
     only the guess is taken, because what is known of it is too little for draws.
 
+    Args:
+        seed: of the study.
+        fixed: hyperparameters that the search does not vary.
+
     Raises:
         CaseError: `suggest` fails.
     """
-    case, given = config.case, config.case.guesses
-    known = priors_of(case, config.dataset, config.seed, config.fixed)
+    given, known = case.guesses, priors_of(case, data, seed, fixed)
     made = [Guess(asdict(one)) for one in given or ()]
     if known and given is None:
         made.append(Guess(asdict(case.baseline), known))
@@ -55,7 +59,7 @@ def guesses_of(config: StudyConfig) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     seen = [asdict(case.baseline), asdict(case.recipe)]
     for one in made:
-        params, hyperparameters, _ = one.replayed(case, config.seed, config.fixed)
+        params, hyperparameters, _ = one.replayed(case, seed, fixed)
         if params and hyperparameters not in seen:
             found.append(params)
             seen.append(hyperparameters)

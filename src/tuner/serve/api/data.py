@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 
 from tuner.client import answers
 from tuner.serve.web.access import API_DATA, LARGEST_UPLOAD
-from tuner.serve.web.operation import TEXT, Operation, Parameter, get
-from tuner.serve.web.routing import RoleRoute
+from tuner.serve.web.operation import TEXT, Operation, Parameter
+from tuner.serve.web.routing import RoleRoute, get
 from tuner.serve.web.uploads import receive
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from tuner import __version__
 from tuner.client.answers import Problem
 from tuner.serve.api.reading import adapter_of
 from tuner.serve.web.access import POLICY
-from tuner.serve.web.operation import BINARY, JSON, Operation, get
+from tuner.serve.web.operation import BINARY, JSON, Operation
 from tuner.serve.web.rendering import page
-from tuner.serve.web.routing import route
+from tuner.serve.web.routing import get, route
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,8 @@ from tuner.serve.api import bodies
 from tuner.serve.api.reading import read
 from tuner.serve.messages.sending import place_of
 from tuner.serve.times import iso
-from tuner.serve.web.operation import Operation, get, post
+from tuner.serve.web.operation import Operation
+from tuner.serve.web.routing import get, post
 
 if TYPE_CHECKING:
     from tuner.serve.tables import Delivery, Hook

@@ -14,7 +14,8 @@ from tuner.serve.api.prometheus import exposition
 from tuner.serve.orders.requests import whole
 from tuner.serve.studies.browsing import job_facts
 from tuner.serve.times import iso
-from tuner.serve.web.operation import TEXT, Operation, get
+from tuner.serve.web.operation import TEXT, Operation
+from tuner.serve.web.routing import get
 
 if TYPE_CHECKING:
     from tuner.serve.web.routing import Asked, RoleRoute

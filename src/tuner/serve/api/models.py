@@ -16,7 +16,8 @@ from tuner.serve.api import bodies
 from tuner.serve.api.reading import read
 from tuner.serve.models.takeaway import packed
 from tuner.serve.times import iso
-from tuner.serve.web.operation import BINARY, TEXT, Operation, Parameter, get, post
+from tuner.serve.web.operation import BINARY, TEXT, Operation, Parameter
+from tuner.serve.web.routing import get, post
 
 if TYPE_CHECKING:
     from tuner.serve.models.ledger import Model

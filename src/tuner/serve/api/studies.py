@@ -21,7 +21,8 @@ from tuner.serve.studies.browsing import job_facts
 from tuner.serve.studies.comparing import FEWEST, MOST, compare_studies
 from tuner.serve.studies.events import stream
 from tuner.serve.studies.listing import Filter, row_facts
-from tuner.serve.web.operation import JSON, TEXT, Operation, Parameter, get, post
+from tuner.serve.web.operation import JSON, TEXT, Operation, Parameter
+from tuner.serve.web.routing import get, post
 
 if TYPE_CHECKING:
     from tuner.serve.web.routing import Asked, RoleRoute

@@ -17,7 +17,8 @@ from tuner.serve.disk.upkeep import Upkeep
 from tuner.serve.orders.chores import MOST_DAYS, MOST_NAMED, days, waste
 from tuner.serve.studies.browsing import job_facts
 from tuner.serve.web.access import OWNER
-from tuner.serve.web.operation import Operation, Parameter, get, post
+from tuner.serve.web.operation import Operation, Parameter
+from tuner.serve.web.routing import get, post
 
 if TYPE_CHECKING:
     from tuner.serve.web.routing import Asked, RoleRoute

@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuner.serve.web.routing import route
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from starlette.responses import Response
-
-    from tuner.serve.tokens import Role
-    from tuner.serve.web.routing import Asked, RoleRoute
+    from collections.abc import Mapping
 
 JSON = "application/json"
 BINARY: Mapping[str, Any] = {"type": "string", "format": "binary"}
@@ -57,17 +50,3 @@ class Operation:
     status: int = 200
     parameters: tuple[Parameter, ...] = ()
     path: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-def get(
-    path: str, handler: Callable[[Asked], Response], role: Role | None, operation: Operation
-) -> RoleRoute:
-    """Return a route that reads."""
-    return route(path, handler, role, operation=operation)
-
-
-def post(
-    path: str, handler: Callable[[Asked], Response], role: Role, operation: Operation
-) -> RoleRoute:
-    """Return a route that acts."""
-    return route(path, handler, role, "POST", operation=operation)

@@ -193,3 +193,17 @@ def route(
         return await run_in_threadpool(handler, Asked(request, body))
 
     return RoleRoute(path, endpoint, role, method, operation)
+
+
+def get(
+    path: str, handler: Callable[[Asked], Response], role: Role | None, operation: Operation
+) -> RoleRoute:
+    """Return a route that reads."""
+    return route(path, handler, role, operation=operation)
+
+
+def post(
+    path: str, handler: Callable[[Asked], Response], role: Role, operation: Operation
+) -> RoleRoute:
+    """Return a route that acts."""
+    return route(path, handler, role, "POST", operation=operation)
