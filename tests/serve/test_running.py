@@ -28,13 +28,6 @@ def test_its_commands_are_understood(line: str) -> None:
     assert import_module(f"tuner.commands.{command}").parser().parse_args(arguments) is not None
 
 
-def test_its_links_lead_somewhere() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", PAGE) if "://" not in link]
-    assert len(links) >= 3
-    for link in links:
-        assert (RUNNING / link).exists(), link
-
-
 def unit() -> ConfigParser:
     found = ConfigParser(interpolation=None, strict=False)
     found.optionxform = str  # type: ignore[assignment,method-assign]
