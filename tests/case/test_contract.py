@@ -147,7 +147,7 @@ def test_the_space_covers_what_every_space_has_to(reference: str) -> None:
     assert space(case)["batch_norm"] == CategoricalDistribution((False, True))
 
 
-@pytest.mark.parametrize("reference", one_in(3, CASES))
+@pytest.mark.parametrize("reference", one_in(3, [*CASES[1:], CASES[0]]))
 def test_every_corner_of_the_space_builds_and_trains_a_step(reference: str) -> None:
     case, data = load_case(reference), made_up(reference)
     tried = 0

@@ -326,6 +326,7 @@ def test_fits_of_one_process_draw_what_each_would_alone(job: Job, tmp_path: Path
     assert found == {key: list(run(own)) for key, own in jobs.items()}
 
 
+@pytest.mark.slow
 def test_fits_of_several_engines_in_one_process_draw_what_each_would_alone(
     job: Job, tmp_path: Path
 ) -> None:

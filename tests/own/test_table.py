@@ -272,6 +272,7 @@ def test_a_fifth_of_the_rows_is_held_back_where_groups_are_of_different_sizes(
     assert "; no draw of groups comes closer to a fifth of the rows" in data.source
 
 
+@pytest.mark.slow
 def test_a_class_of_one_group_is_trained_on(tmp_path: Path) -> None:
     """Whichever group it is, though one of them is drawn for the test first."""
     for own in range(10):

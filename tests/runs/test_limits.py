@@ -131,6 +131,7 @@ def test_a_space_that_keeps_no_limit_ends_the_search(
         forget_the_end(study, trials=6, budget=None)
 
 
+@pytest.mark.slow
 def test_an_arm_that_was_interrupted_is_trained_before_the_search_gives_up(
     here: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +185,7 @@ def test_a_study_whose_limits_end_the_search_has_its_report(
     assert "--trials 2 --max-cost 1e-06" in text
 
 
+@pytest.mark.slow
 def test_a_study_without_a_model_within_its_limits_has_its_report(
     here: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -178,6 +178,7 @@ def test_a_study_of_which_only_a_part_is_read_is_as_whole(service: Service) -> N
     assert found == [fresh(service)["second"]]
 
 
+@pytest.mark.slow
 def test_a_study_that_is_made_again_under_its_name_is_not_the_old_one(service: Service) -> None:
     assert service.browser.study("tiny")["finished"] == 5
     assert delete(["tiny", "--yes"]) == 0

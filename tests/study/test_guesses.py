@@ -258,6 +258,7 @@ def test_guesses_are_never_given_up(config: StudyConfig, url: str) -> None:
 @pytest.mark.parametrize(
     "absurd", one_in(2, [{"learning_rate": 1.0, "dropout": 0.5}, {"breaks": True}])
 )
+@pytest.mark.slow
 def test_an_absurd_guess_costs_its_own_trial_and_no_more(
     config: StudyConfig, url: str, absurd: Mapping[str, Any]
 ) -> None:
