@@ -21,7 +21,7 @@ READ_BY_CASE = "case"  # as tuner.data.reading writes it, of which a report know
 
 
 def chosen_arm(facts: Facts) -> str | None:
-    """Return the arm to use: one that is proven better, else the baseline.
+    """Return the arm to use: one that is proven better, else the baseline, if it keeps all limits.
 
     Without a confirmation it is the best of the search; None while there is no complete trial,
     where all models that were trained are over a limit, and where targets were shuffled.
@@ -33,9 +33,16 @@ def chosen_arm(facts: Facts) -> str | None:
         return "best"
     for arm in ("best", "recipe"):
         pair = compared[f"{arm}_vs_baseline"]
-        if pair and pair["verdict"] == "better":
+        if pair and pair["verdict"] == "better" and not _is_barred(facts, arm):
             return arm
-    return "baseline"
+    return "best" if _is_barred(facts, "baseline") else "baseline"
+
+
+def _is_barred(facts: Facts, arm: str) -> bool:
+    """Whether an arm is over a limit of the study, or breaks a constraint of its loop."""
+    limited = (facts.get("limits") or {}).get("arms", {})
+    over: bool = limited.get(arm, {}).get("breaks", False)
+    return over or arm in facts.get("broken_constraints", {})
 
 
 def reason(facts: Facts) -> str:
@@ -69,6 +76,11 @@ def reason(facts: Facts) -> str:
     if arm == "recipe" and facts["arms"]["best"]["trial"] != trial:
         return phrase(
             "Use the recipe (trial {trial}): it is proven better, and the best trial is not.",
+            trial=trial,
+        )
+    if _is_barred(facts, "baseline"):
+        return phrase(
+            "Use trial {trial}: it is the best that keeps the limits, which the baseline does not.",
             trial=trial,
         )
     return phrase("Use trial {trial}: it is proven better than the baseline.", trial=trial)
