@@ -36,6 +36,7 @@ print(json.dumps(shared.names()))
         ("open('old.csv').read()", []),
         ("open('log.txt', 'a').write('x')", []),
         ("open('own/best.pt', 'w')", []),
+        ("os.close(os.open('runs/1', os.O_RDONLY))", []),
         ("open('.cache/lock', 'w')", []),
         ("open(os.devnull, 'w')", []),
         ("os.path.exists('no') or open(shutil.copy('old.csv', 'new.csv'))", ["new.csv"]),

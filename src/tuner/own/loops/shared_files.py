@@ -57,7 +57,7 @@ class SharedFiles:
         known = path.relative_to(max(inside, key=lambda one: len(one.parts)))
         if any(part.startswith(".") for part in known.parts):
             return  # hidden: caches of libraries
-        if _overwrites(mode, flags) or path.stat().st_mtime >= self._since:
+        if _overwrites(mode, flags) or (path.is_file() and path.stat().st_mtime >= self._since):
             self._found[str(known)] = None
 
 

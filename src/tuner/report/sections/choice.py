@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-READ_BY_CASE = "case"  # as tuner.data.reading writes it, of which a report knows nothing
+# How files are read, as tuner.data.reading writes it, of which a report knows nothing.
+READ_BY_CASE, READ_UNKNOWN = "case", "unknown"
 
 
 def chosen_arm(facts: Facts) -> str | None:
@@ -100,17 +101,29 @@ def how_to_use(facts: Facts) -> str:
             folder=folder,
         )
         return f"{retrain}\n\n{told}"
-    told = phrase(
+    parts = [retrain, _told_of_use(facts, folder)]
+    if ensemble := ensemble_to_use(facts, arm):
+        command = retrain_command(facts, arm, models=ensemble["models"])
+        parts += [ensemble_in_words(facts, ensemble), shell(command)]
+    return "\n\n".join(parts)
+
+
+def _told_of_use(facts: Facts, folder: str) -> str:
+    """Say where a model of a case is saved, and how it is used."""
+    if facts["data"].get("reading") == READ_UNKNOWN:
+        return phrase(
+            "This trains it on the development rows and saves the model in a folder under "
+            "{folder}. To use it in Python: `tuner.load(FOLDER, case={case}).predict(rows)`. "
+            "`tuner predict` needs a function `read` in the case, and it has none.",
+            case=repr(facts["reference"]),
+            folder=folder,
+        )
+    return phrase(
         "This trains it on the development rows and saves the model in a folder under {folder}. "
         "To use it: `tuner predict FOLDER FILE...`. Each FILE is {file}.",
         folder=folder,
         file=_file_in_words(facts),
     )
-    parts = [retrain, told]
-    if ensemble := ensemble_to_use(facts, arm):
-        command = retrain_command(facts, arm, models=ensemble["models"])
-        parts += [ensemble_in_words(facts, ensemble), shell(command)]
-    return "\n\n".join(parts)
 
 
 def _file_in_words(facts: Facts) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
+MOST_FILES = 3  # that are named: the first show what is meant
+
 
 def is_of_loop(facts: Facts) -> bool:
     """Whether the study is of a loop of the user's own."""
@@ -47,8 +49,16 @@ def overwritten(names: Sequence[str]) -> str:
         "another has written, and report a score that is not its own. Write them to "
         "`tuner.folder()`, which each call has for itself. Data that the first call has made may "
         "stay",
-        files=listed([code(name) for name in names]),
+        files=_first_of(names),
     )
+
+
+def _first_of(names: Sequence[str]) -> str:
+    """Write the first few names, and how many more there are."""
+    shown = [code(name) for name in names[:MOST_FILES]]
+    if more := len(names) - len(shown):
+        shown.append(phrase("{count} more", count=more))
+    return listed(shown)
 
 
 def remarks_on_loop(facts: Facts) -> list[str]:
