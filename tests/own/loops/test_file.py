@@ -172,6 +172,17 @@ def test_variables_that_loop_and_test_both_read(tmp_path: Path) -> None:
     assert read_by_both(path, "train", "test") == ["x_test"]
 
 
+def test_rows_with_the_names_of_mathematics_are_variables_too(tmp_path: Path) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(
+        "import x\nX, Y = x.load()\nY_ALL = x.more()\nN = 3\nDEVICE = x.device()\n"
+        "def train(trial): return X[:N] + Y[:N] + Y_ALL + DEVICE\n"
+        "def test(model): return model(X[N:], DEVICE) - Y_ALL - N\n",
+        encoding="utf-8",
+    )
+    assert read_by_both(path, "train", "test") == ["X", "Y_ALL"]
+
+
 def test_the_message_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match=re.escape(str(tmp_path / "no.py"))):
         read_loop(f"{tmp_path / 'no.py'}:train")
