@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +35,7 @@ def import_as_before() -> Iterator[None]:
     yield
     sys.meta_path[:] = finders
     for name in list(sys.modules):
-        if name.partition(".")[0] in {"sizes", "parts", "spaced"}:
+        if name.partition(".")[0] in {"sizes", "parts", "spaced", "outer"}:
             del sys.modules[name]
 
 
@@ -77,6 +78,33 @@ def test_modules_beside_a_case_are_found_from_any_folder(
     before = list(sys.path)
     assert width_of(load_case(file)) == 6
     assert sys.path == before
+
+
+def test_folders_without_an_init_file_are_packages_in_each_other(tmp_path: Path) -> None:
+    """As in `from src.models.net import Net`, where Python asks for no __init__.py."""
+    reference = written(tmp_path, 5, "from outer.inner.sizes import width")
+    (tmp_path / "outer" / "inner").mkdir(parents=True)
+    (tmp_path / "sizes.py").rename(tmp_path / "outer" / "inner" / "sizes.py")
+    before = source_of(reference)
+    assert list(before.modules) == ["outer.inner.sizes"]
+    assert set(files_of(reference)) == {"case.py", "outer/inner/sizes.py"}
+    assert width_of(load_case(reference)) == 5
+    (tmp_path / "outer" / "inner" / "sizes.py").write_text(HELPER.format(6), encoding="utf-8")
+    assert source_of(reference).digest != before.digest
+
+
+def test_a_module_in_the_current_folder_is_told_how_to_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `tuner study scripts/train.py:train` where the package stands beside `scripts`."""
+    reference = written(tmp_path / "scripts", 5, "from outer import width")
+    (tmp_path / "outer").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CaseError, match=re.escape(f"type PYTHONPATH={tmp_path} before tuner")):
+        load_case(reference)
+    monkeypatch.chdir(tmp_path / "scripts")
+    with pytest.raises(CaseError, match=r"No module named 'outer'$"):
+        load_case(reference)
 
 
 def test_two_cases_do_not_mix_the_modules_beside_them(tmp_path: Path) -> None:
@@ -286,8 +314,8 @@ def test_a_module_beside_that_is_not_python_is_named(tmp_path: Path, content: by
         ),
         (
             'DIRECTION = "minimize"\ndef fit(trial, epochs=3): yield 1\ndef train(t): yield 1',
-            "has fit(trial) and train(trial): to search a training loop of your own, type: tuner "
-            "study {file}:fit",
+            "has train(trial) and fit(trial): to search a training loop of your own, type: tuner "
+            "study {file}:train",
         ),
     ],
 )
@@ -299,7 +327,7 @@ def test_a_file_without_a_case_is_refused_unread_with_the_command_for_a_loop(
     with pytest.raises(CaseError) as raised:
         refuse_without_case(str(file))
     assert said.format(file=file) in str(raised.value)
-    assert str(raised.value).endswith(("do", "fit", "better)"))
+    assert str(raised.value).endswith(("do", "train", "better)"))
 
 
 @pytest.mark.parametrize(

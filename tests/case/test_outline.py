@@ -104,3 +104,21 @@ def test_a_file_is_parsed_again_only_when_it_has_changed(tmp_path: Path) -> None
     assert outline_of(path) is found
     path.write_text(text.replace("9", "8"))
     assert outline_of(path) == {"a": Drawn(None, 1, 8, 1, True)}
+
+
+@pytest.mark.parametrize(
+    ("text", "loops"),
+    [
+        ("def define_model(trial): ...\ndef objective(trial): ...", ("objective", "define_model")),
+        ("def train(epoch): ...\ndef objective(trial): ...", ("objective",)),
+        ("def train(t): ...\ndef build(trial): ...", ("train", "build")),
+        ("def train(trial): ...\ndef objective(trial): ...", ("train", "objective")),
+        ("def train(args, model): ...", ()),
+    ],
+)
+def test_the_loop_of_a_file_comes_before_its_parts(
+    tmp_path: Path, text: str, loops: tuple[str, ...]
+) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(text, encoding="utf-8")
+    assert contents_of(path).loops == loops

@@ -95,6 +95,12 @@ FOUR = torch.arange(4, dtype=torch.float64)[:, None]
         (GREY_ROWS, TWO_CLASSES[:, None], GREY, r"shape \(4, 1\); with class names"),
         (GREY_ROWS, TWO_CLASSES, {**GREY, "classes": ("no", "no")}, "classes has a name twice: no"),
         (torch.zeros(4, 2), NUMBERS, {}, "`columns` has 0 names; give a name to each"),
+        (
+            torch.zeros(4, 3, 2),
+            NUMBERS,
+            {},
+            r"shape \(4, 3, 2\), .* as they are, with raw",
+        ),
         (torch.zeros(4, 3), NUMBERS, TABLE, "`columns` has 2 names; give a name to each"),
         (torch.zeros(4, 2), NUMBERS, {"columns": ("x", "x")}, "columns has a name twice: x"),
         (torch.zeros(4, 2).half(), NUMBERS, TABLE, "features are torch.float16; without `pix"),

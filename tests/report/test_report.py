@@ -29,7 +29,7 @@ from tests.report.studies import (
 )
 from tuner.commands.concluding import score_line
 from tuner.commands.report import main
-from tuner.data.reading import BY_CASE
+from tuner.data.reading import BY_CASE, UNKNOWN
 from tuner.errors import StoreError, UsageError
 from tuner.evidence.rows.predictions import keep_targets
 from tuner.language import speaking
@@ -101,6 +101,15 @@ def test_what_predict_takes_is_said(
     plain = {**facts["data"], "pixels": None, "reading": "columns", **data}
     text = document({**facts, "reference": reference, "data": plain}, ())
     assert f"Each FILE is {said}." in text
+
+
+def test_a_model_whose_files_cannot_be_read_is_used_in_python(tmp_path: Path) -> None:
+    """`tuner predict` refuses it, so the report does not send people there."""
+    facts = worded(usual_study(tmp_path), tmp_path)[1]
+    unread = {**facts, "reference": "mine.py", "data": {**facts["data"], "reading": UNKNOWN}}
+    text = document(unread, ())
+    assert "`tuner.load(FOLDER, case='mine.py').predict(rows)`" in text
+    assert "tuner predict FOLDER" not in text
 
 
 def test_report_json_holds_what_was_promised(tmp_path: Path) -> None:

@@ -505,6 +505,11 @@ OWN_STUDY = "study = __import__('optuna').create_study()\nstudy.optimize(train, 
         ("import random as r; trial.report(r.random(), 0); return r.random()", "It reports", 0),
         ("trial.report(1, 0); return 1", "(1 times within", 1),
         ("trial.report(float('nan'), 0); return 1", "Two calls with the same seed are equal", 1),
+        (
+            "open(__file__ + '.best', 'w').close(); return 1",
+            "same files: `train.py.best`. Calls",
+            1,
+        ),
         (f"return 1\n{OWN_STUDY}", "(line 5: study.optimize(train, n_trials=2))", 1),
     ],
 )
@@ -515,6 +520,44 @@ def test_a_loop_is_tried_before_a_night_is_lost(
     path.write_text(f"SEEN = []\ndef train(trial):\n  {body}", encoding="utf-8")
     assert check([str(path), "--seconds", f"{SECONDS_TO_HANG:.0f}"]) == status
     assert said in capsys.readouterr().out
+
+
+ODD = """
+import random, torch
+from pathlib import Path
+
+def train(trial):
+    x = trial.suggest_float("x", -10, 10)
+    trial.set_constraint("size", FLOOR - x)
+    torch.save([x], "best.pt")
+    return x * x + random.random() / 100 + 0 * torch.load("best.pt")[0]
+"""
+
+
+@pytest.mark.parametrize("floor", [3, 20])
+def test_constraints_and_shared_files_are_told_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], floor: int
+) -> None:
+    """What breaks a constraint is not the best, however good its score is."""
+    with chdir(tmp_path):
+        Path("train.py").write_text(ODD.replace("FLOOR", str(floor)), encoding="utf-8")
+        command = ["train.py:train", "--direction", "minimize", "--trials", "6", "--workers", "1"]
+        assert study([*command, "--seeds", "2", "--baseline", "x=0", "--try", "x=5"]) == 0
+        said = capsys.readouterr().out
+        facts = json.loads(Path("storage/reports/train/report.json").read_text())
+        text = Path("storage/reports/train/report.md").read_text()
+    assert said.count("Several calls use the same files: `best.pt`. Calls run at once") == 2
+    assert "> **About the files of the loop:** Several calls" in text
+    assert f"The baseline breaks a constraint of the loop: size ({floor}, above 0)." in said
+    assert "> **About the constraints:** the baseline breaks `size`, which" in text
+    assert facts["broken_constraints"] == {"baseline": {"size": floor}}
+    if floor == 3:
+        assert facts["arms"]["best"]["hyperparameters"]["x"] >= floor
+        assert "it is the best that keeps the limits, which the baseline does not" in text
+        assert "--arm baseline" not in text
+    else:
+        assert "best" not in facts["arms"]
+        assert "Nothing to confirm yet: every complete trial breaks a constraint" in said
 
 
 def test_how_many_seeds_show_a_gain() -> None:

@@ -190,8 +190,19 @@ def import_file(path: Path) -> Any:
                 f". Put an empty __init__.py beside {path.name}, or import what stands beside it "
                 "without the dot"
             )
-        raise CaseError(f"{path} cannot be imported: {reason}") from error
+        raise CaseError(f"{path} cannot be imported: {reason}{_where_it_is(error)}") from error
     return module
+
+
+def _where_it_is(error: BaseException) -> str:
+    """Say how a module is found that stands in the current folder, and not beside the file."""
+    top = (getattr(error, "name", None) or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or not top:
+        return ""
+    here = Path.cwd()
+    if not any((here / one).exists() for one in (top, f"{top}.py")):
+        return ""
+    return f". It is in the current folder; to have it found, type PYTHONPATH={here} before tuner"
 
 
 def module_name(path: Path) -> str:

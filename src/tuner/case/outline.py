@@ -16,7 +16,7 @@ from tuner.case.assignments import Drawn
 from tuner.case.syntax import syntax_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 LOOPS = ("objective", "train")  # what the function of a loop is usually called
@@ -31,7 +31,7 @@ class Contents:
 
     Attributes:
         may_have_case: whether it may define CASE.
-        loops: names of its functions that can be called with a trial.
+        loops: names of its functions that can be called with a trial; the usual names first.
         says_direction: whether it says which way their score is better.
     """
 
@@ -57,9 +57,21 @@ def contents_of(path: Path) -> Contents:
         if isinstance(name, str)
     }
     functions = [one for one in tree.body if isinstance(one, ast.FunctionDef)]
-    loops = [one.name for one in functions if _takes_a_trial(one)]
+    loops = _loops_among(functions)
     may_have_case = "*" in names or any("CASE" in name for name in names)
-    return Contents(may_have_case, tuple(loops), "DIRECTION" in names)
+    return Contents(may_have_case, loops, "DIRECTION" in names)
+
+
+def _loops_among(functions: Iterable[ast.FunctionDef]) -> tuple[str, ...]:
+    """Return the names of those that can be called with a trial, the usual names first.
+
+    Beside an `objective(trial)`, a `train(epoch)` is a part of it.
+    """
+    taking = [one for one in functions if _takes_a_trial(one)]
+    usual = [one for one in taking if one.name in LOOPS]
+    sure = [one.name for one in usual if needed_arguments(one)[0].arg == "trial"]
+    others = [one.name for one in taking if one.name not in LOOPS]
+    return (*(sure or [one.name for one in usual]), *others)
 
 
 def _takes_a_trial(function: ast.FunctionDef) -> bool:

@@ -264,7 +264,9 @@ def _find(name: str, roots: Iterable[str]) -> Path | None:
         within = spec.submodule_search_locations
         if within is None:
             return None
-        spec = PathFinder.find_spec(f"{spec.name}.{part}", list(within))
+        # By its last name: with the whole one, Python asks for a parent that is imported, where a
+        # folder has no __init__.py.
+        spec = PathFinder.find_spec(part, list(within))
     return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 

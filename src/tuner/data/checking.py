@@ -250,7 +250,12 @@ def _table(rows: Examples, columns: tuple[str, ...], *, gaps: bool) -> Iterator[
         )
     elif place := _not_finite(rows.features, gaps=gaps):
         yield f"a feature is not finite: {_value_at(rows.features, place, columns)}"
-    if shape[1:] != (len(columns),):
+    if len(shape) != 2:
+        yield (
+            f"features have shape {shape}, and rows of a table are (N, columns); hand rows of any "
+            "other shape to the model as they are, with raw=True"
+        )
+    elif shape[1:] != (len(columns),):
         yield (
             f"features have shape {shape}, and `columns` has {len(columns)} names; give a name to "
             "each feature"

@@ -81,7 +81,7 @@ class _Pipe:
             os._exit(1)
 
 
-def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None) -> None:
+def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None, since: float) -> None:
     """Make one call, and say how it went."""
     os.setsid()  # so that processes of its own end with it
     # A loop that reports nothing for hours would notice only then that nobody listens.
@@ -93,12 +93,11 @@ def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None) -> Non
     quieten()
     _let_it_have_processes(job, output)
     began = time.perf_counter()
-    folder = job.folder or Path(tempfile.mkdtemp(dir=output))
     preset = None if job.preset is None else dict(job.preset)
     channel = _Pipe(pipe, preset, os.getpid())
     event: Finished | Failed
     try:
-        event = _called(job, channel, folder, began)
+        event = _called(job, channel, output, began, since)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # nobody listens any more
     except TrainingError as error:
@@ -137,7 +136,7 @@ def _let_it_have_processes(job: LoopJob, output: Path) -> None:
     sys.path.append(str(folder))  # it is handed on to them
 
 
-def _called(job: LoopJob, channel: _Pipe, folder: Path, began: float) -> Finished:
+def _called(job: LoopJob, channel: _Pipe, output: Path, began: float, since: float) -> Finished:
     path, function = parts_of_loop(job.loop)
     if job.source is not None and source_of(job.loop).digest != job.source:
         raise CaseError(
@@ -151,7 +150,9 @@ def _called(job: LoopJob, channel: _Pipe, folder: Path, began: float) -> Finishe
         number=job.number,
         seed=job.seed,
         direction=job.direction,
-        folder=folder,
+        folder=job.folder or Path(tempfile.mkdtemp(dir=output)),
+        output=output,
+        since=since,
         test=job.test,
         repeats=job.repeats,
     )

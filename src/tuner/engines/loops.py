@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from contextlib import suppress
 from multiprocessing import connection
 from pathlib import Path
@@ -53,6 +54,7 @@ class LoopEngine(RemoteEngine[LoopJob, Question | Told]):
         self._cards = cards
         self._answers: dict[int, list[Any]] = {}
         self._begun = 0
+        self._since = time.time()
 
     def start(self, key: int, job: LoopJob) -> None:
         """Begin a call, or let it wait for a slot."""
@@ -75,7 +77,7 @@ class LoopEngine(RemoteEngine[LoopJob, Question | Told]):
         key = next(key for key, fit in self._fits.items() if fit.job is job)
         card = self._cards[self._begun % len(self._cards)] if self._cards else None
         self._begun += 1
-        return _Call(job, list(self._answers[key]), card)
+        return _Call(job, list(self._answers[key]), card, self._since)
 
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Call]:
         calls = {one.pipe: one for one in remotes if isinstance(one, _Call)}
@@ -88,18 +90,19 @@ class _Call:
     Args:
         known: answers to its first questions, of a call that begins again.
         card: name of the GPU that it sees; None: all there are.
+        since: when the first call began, in seconds since 1970.
     """
 
     begun = True
 
-    def __init__(self, job: LoopJob, known: list[Any], card: str | None) -> None:
+    def __init__(self, job: LoopJob, known: list[Any], card: str | None, since: float) -> None:
         context = worker_context()
         self._known = known
         self._output = Path(tempfile.mkdtemp(prefix="tuner-loop-"))
         self.pipe, theirs = context.Pipe()
         # No daemon: a loop may have processes of its own, as a DataLoader has.
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=serve, args=(theirs, job, self._output, card), daemon=False
+            target=serve, args=(theirs, job, self._output, card, since), daemon=False
         )
         with starting():
             self.process.start()

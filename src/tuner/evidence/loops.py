@@ -36,6 +36,7 @@ from tuner.evidence.statistics.looks import Plan
 from tuner.seeds import Stream
 from tuner.study import design
 from tuner.study.arms import entrants_of
+from tuner.study.limits import breaks_limits
 from tuner.study.schema import CONFIRMATION, ROW_LOSSES, SEED_MATTERS
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def confirm_loop(
         return
     configurations = {trial.number: configuration_of(trial) for trial in (*entered, *arms.values())}
     calls = Calls(study, config, engine, say)
-    found = _race(calls, configurations, candidates, fixed, fewest, say)
+    barred = [trial.number for trial in arms.values() if breaks_limits(trial)]
+    found = _race(calls, configurations, candidates, fixed, fewest, say, barred)
     matters = _notice_seed(study, found, say)
     count = _seeds(found, fixed["baseline"], config, fewest) if matters else fewest
     chosen = {**fixed, "best": found.winner}
@@ -141,6 +143,7 @@ def _race(
     fixed: Mapping[str, int],
     rounds: int,
     say: Callable[[str], None],
+    barred: Collection[int],
 ) -> Race:
     def score(numbers: Sequence[int], index: int) -> list[float | None]:
         return calls.scores([configurations[number] for number in numbers], index)
@@ -149,7 +152,16 @@ def _race(
     direction = calls.config.direction
     rules = design.Race.before(len(candidates), rounds)
     ahead = training_ahead(calls, configurations)
-    found = race(candidates, fixed["baseline"], others, rules, direction, score, ahead=ahead)
+    found = race(
+        candidates,
+        fixed["baseline"],
+        others,
+        rules,
+        direction,
+        score,
+        ahead=ahead,
+        barred=barred,
+    )
     say(
         f"On fresh seeds trial {found.winner} is best ({rounds} round{'' if rounds == 1 else 's'})."
     )

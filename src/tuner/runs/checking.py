@@ -15,6 +15,7 @@ from tuner.errors import CaseError
 from tuner.own.loops.events import Question, Reported, Told
 from tuner.own.loops.file import read_loop
 from tuner.own.loops.names import read_by_both
+from tuner.report.sections.loop import overwritten
 from tuner.report.wording import duration
 
 if TYPE_CHECKING:
@@ -93,10 +94,11 @@ def check_loop(
         raise CaseError(f"{reference}: {first.ended.reason}\n{first.ended.traceback}".rstrip())
     return [
         _cost(first, seconds),
-        *([Finding(False, f"{loop.warning}.")] if loop.warning else []),
+        *(Finding(False, f"{warning}.") for warning in loop.warnings),
         _repeats(first, same),
         _seed_matters(first, others),
-        *_left_behind(first),
+        *_in_common(first, others),
+        *_left_behind(first, others),
         _pruning(first),
         *_test_rows(loop),
     ]
@@ -191,7 +193,18 @@ def _is_same(one: float, other: float) -> bool:
     return one == other or (math.isnan(one) and math.isnan(other))
 
 
-def _left_behind(first: _Seen) -> Iterator[Finding]:
+def _in_common(first: _Seen, others: Sequence[_Seen]) -> Iterator[Finding]:
+    """Say which files two calls have used that differ in their seeds."""
+    if names := _names_in_common(first, others):
+        yield Finding(False, f"{overwritten(names)}.")
+
+
+def _names_in_common(first: _Seen, others: Sequence[_Seen]) -> list[str]:
+    used = {name for one in others if one.outcome for name in one.outcome.shared_files}
+    return [name for name in (first.outcome.shared_files if first.outcome else ()) if name in used]
+
+
+def _left_behind(first: _Seen, others: Sequence[_Seen]) -> Iterator[Finding]:
     """Say what calls leave to the next in the same process: tuner gives each one of its own."""
     outcome = first.outcome
     if outcome is None or not outcome.again:
@@ -204,7 +217,8 @@ def _left_behind(first: _Seen) -> Iterator[Finding]:
             f"{', '.join(grown)} grows with each call. tuner runs each call in a process of its "
             "own, so this costs nothing here; elsewhere it is a leak.",
         )
-    if any(one.value != outcome.value for one in again):
+    clash = _names_in_common(first, others)  # or this may be the reason
+    if any(one.value != outcome.value for one in again) and not clash:
         yield Finding(
             False,
             "A second call in the same process gives another result, with the same seed: a global "

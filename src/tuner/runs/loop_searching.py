@@ -10,6 +10,8 @@ from optuna.trial import TrialState
 from tuner.evidence.final.finalists import most_seeds
 from tuner.evidence.statistics.comparison import FEWEST_TO_PROVE
 from tuner.evidence.trials.stopping import CEILING, reason_to_stop
+from tuner.report.facts.told_by_loop import files_of_several
+from tuner.report.sections.loop import overwritten
 from tuner.runs.budget import Budget, PlannedConfirmation
 from tuner.runs.observer import Message, Opened, SearchEnded, StopRequested
 from tuner.runs.search_end import enough_by, forget_the_end
@@ -18,6 +20,7 @@ from tuner.runs.tries import total_with_tries
 from tuner.search.loop_running import RunningLoop
 from tuner.search.loops import NAMED, LoopCoordinator
 from tuner.search.mirror import Mirror
+from tuner.study.limits import broken_constraints
 from tuner.study.schema import ARM
 from tuner.study.store import settle
 from tuner.study.trials import finished
@@ -105,6 +108,7 @@ class LoopWatch(SearchWatch):
         super().__init__(observer)
         self.budget = budget
         self._reported: set[int] = set()  # trials with a report
+        self._ended: list[FrozenTrial] = []  # whose files are compared, until some are told
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         """Tell the observer what has happened, and what a person should correct.
@@ -130,7 +134,17 @@ class LoopWatch(SearchWatch):
             self.observer.tell(Message(unasked))
 
     def _tell_of(self, ended: FrozenTrial) -> None:
-        if ended.user_attrs.get(ARM) == "recipe" and ended.state == TrialState.FAIL:
+        arm, broken = ended.user_attrs.get(ARM), broken_constraints(ended)
+        if arm and broken:
+            told = ", ".join(f"{name} ({value:g}, above 0)" for name, value in broken.items())
+            self.observer.tell(
+                Message(
+                    f"The {arm} breaks a constraint of the loop: {told}. It is compared, but it "
+                    "cannot be the best."
+                )
+            )
+        self._compare_files(ended)
+        if arm == "recipe" and ended.state == TrialState.FAIL:
             self.observer.tell(
                 Message(
                     "The recipe failed, so this study continues without one. For a study with a "
@@ -139,6 +153,13 @@ class LoopWatch(SearchWatch):
             )
         if self.budget is not None:
             self.budget.tell()
+
+    def _compare_files(self, ended: FrozenTrial) -> None:
+        """Say once which files several trials have used."""
+        before, self._ended = files_of_several(self._ended), [*self._ended, ended]
+        names = files_of_several(self._ended)
+        if names and not before:
+            self.observer.tell(Message(f"{overwritten(names)}."))
 
 
 def _unasked(running: RunningLoop) -> str | None:

@@ -105,8 +105,8 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
         refuse_other_than_fixed(typed, values or {}, config.fixed)
     machine = LoopMachine.of(settings.compute)
     workplace = settings.workplace
-    if loop.warning:
-        observer.tell(Message(f"{loop.warning}."))
+    for warning in loop.warnings:
+        observer.tell(Message(f"{warning}."))
     with at_work(workplace, name):
         study, config = open_study(
             workplace.url,
@@ -189,8 +189,14 @@ def _run(
         with record.timing("search_seconds"):
             search_loop(study, config, engine, settings, observer)
         measure_importance(study, engine.slots, observer)
-        if settings.confirms and "baseline" not in arms_of(study):
+        arms = arms_of(study)
+        if settings.confirms and "baseline" not in arms:
             say("Nothing to confirm yet: the baseline has no complete trial.")
+        elif settings.confirms and "best" not in arms:
+            say(
+                "Nothing to confirm yet: every complete trial breaks a constraint of the loop. "
+                "Search on with a larger --trials, or name a configuration that keeps them: --try."
+            )
         elif settings.confirms:
             observer.tell(Stage("confirming on fresh seeds", confirms=True))
             with record.timing("confirmation_seconds"):

@@ -28,7 +28,19 @@ from tuner.search.tpe import STARTUP, Columns
 from tuner.search.virtual_time import VirtualTimeSearch
 from tuner.seeds import Stream, derive
 from tuner.study.opening import enqueue_arm
-from tuner.study.schema import AGAIN, ANSWERED, ARM, GUESS, INFORMED, LOST, OWN, PLACE, TRIED
+from tuner.study.schema import (
+    AGAIN,
+    ANSWERED,
+    ARM,
+    CONSTRAINTS,
+    GUESS,
+    INFORMED,
+    LOST,
+    OWN,
+    PLACE,
+    SHARED_FILES,
+    TRIED,
+)
 from tuner.study.store import facts_of
 from tuner.study.trials import SCORED, finished, guesses_before
 
@@ -201,6 +213,8 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
     def _note(self, running: RunningLoop, noted: Noted) -> None:
         if noted.is_constraint:
             running.trial.set_constraint(noted.key, noted.value)
+            before = running.trial.user_attrs.get(CONSTRAINTS, {})
+            running.trial.set_user_attr(CONSTRAINTS, {**before, noted.key: noted.value})
         else:
             key = f"{noted.key} (of the loop)" if noted.key in OWN else noted.key
             running.trial.set_user_attr(key, noted.value)
@@ -232,6 +246,8 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         if unread := self._unread(running):
             self._fail(running, Failed(unread))
             return
+        if event.outcome.shared_files:
+            running.trial.set_user_attr(SHARED_FILES, list(event.outcome.shared_files))
         running.trial.set_user_attr("best_epoch", len(running.history.points))
         running.trial.set_user_attr("fold_scores", [event.outcome.value])
         self._end(running, TrialState.COMPLETE, event.outcome.value)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from tuner.errors import StudyError
 from tuner.study.design import Design
 from tuner.study.limits import BREAKS, breaks_limits
-from tuner.study.schema import ARM, BEST_EPOCH, CONFIRMATION, FACTS, GUESS, HYPERPARAMETERS
+from tuner.study.schema import (
+    ARM,
+    BEST_EPOCH,
+    CONFIRMATION,
+    CONSTRAINTS,
+    FACTS,
+    GUESS,
+    HYPERPARAMETERS,
+)
 from tuner.study.trials import complete_trials, sign_of_study
 
 if TYPE_CHECKING:
@@ -37,7 +45,7 @@ class Trained(Protocol):
 
 
 T = TypeVar("T", bound=Trained)
-TELLING = (ARM, GUESS, HYPERPARAMETERS, BEST_EPOCH, BREAKS)
+TELLING = (ARM, GUESS, HYPERPARAMETERS, BEST_EPOCH, BREAKS, CONSTRAINTS)
 
 
 def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
@@ -86,7 +94,8 @@ def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
     """Return the complete trials that did best in the search, each configuration once.
 
     Where the design says so, the first guess is the last of them if it was not one of the best.
-    A baseline or recipe whose model is over a limit is not among them.
+    A baseline or recipe whose model is over a limit is not among them, nor any trial of a loop that
+    breaks a constraint.
     """
     design = Design.of(study.user_attrs.get(FACTS, {}))
     return candidates_among(complete_trials(study), sign_of_study(study), design)

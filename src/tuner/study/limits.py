@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tuner.errors import UsageError
-from tuner.study.schema import ALLOWED, ARM, FACTS, GUESS, TRIED
+from tuner.study.schema import ALLOWED, ARM, CONSTRAINTS, FACTS, GUESS, TRIED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -104,14 +104,24 @@ class Measured(Protocol):
 
     @property
     def user_attrs(self) -> Any:
-        """Its attributes, `BREAKS` among them if it has that."""
+        """Its attributes, `BREAKS` and `CONSTRAINTS` among them if it has these."""
 
 
 def breaks_limits(trial: Measured) -> bool:
-    """Whether a trial's model is over a limit of its study."""
-    return any(share > 0 for share in trial.user_attrs.get(BREAKS, ()))
+    """Whether a trial's model is over a limit of its study, or breaks a constraint of its loop."""
+    return _is_over(trial) or bool(broken_constraints(trial))
+
+
+def broken_constraints(trial: Measured) -> dict[str, float]:
+    """Return what a loop has told of the constraints that a trial breaks, by their names."""
+    told: Mapping[str, float] = trial.user_attrs.get(CONSTRAINTS, {})
+    return {name: value for name, value in told.items() if not value <= 0}
 
 
 def was_passed_over(trial: Measured) -> bool:
     """Whether a trial was not trained because its model is over a limit; arms always are."""
-    return breaks_limits(trial) and ARM not in trial.user_attrs
+    return _is_over(trial) and ARM not in trial.user_attrs
+
+
+def _is_over(trial: Measured) -> bool:
+    return any(share > 0 for share in trial.user_attrs.get(BREAKS, ()))

@@ -58,6 +58,8 @@ TAKEN = "taken_over"  # of a trial of another study: that study, its number ther
 LOST = "lost"  # of a loop: the machine failed, not the configuration; it takes no trial's place
 AGAIN = "again_of"  # the number of the trial that was lost, of one that is in its place
 PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it ended, was asked
+CONSTRAINTS = "constraints_told"  # of a loop: by name, what it broke by how much; above zero it did
+SHARED_FILES = "shared_files"  # of a loop: files that it used where any other call would look
 ANSWERED = "answered_alongside"  # of a loop: what those beside it had been told when it ended
 
 
@@ -78,6 +80,8 @@ OWN = frozenset(
             LOST,
             AGAIN,
             ANSWERED,
+            CONSTRAINTS,
+            SHARED_FILES,
             TAKEN,
             TRACEBACK,
         ),

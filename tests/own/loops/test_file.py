@@ -172,6 +172,17 @@ def test_variables_that_loop_and_test_both_read(tmp_path: Path) -> None:
     assert read_by_both(path, "train", "test") == ["x_test"]
 
 
+def test_rows_with_the_names_of_mathematics_are_variables_too(tmp_path: Path) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(
+        "import x\nX, Y = x.load()\nY_ALL = x.more()\nN = 3\nDEVICE = x.device()\n"
+        "def train(trial): return X[:N] + Y[:N] + Y_ALL + DEVICE\n"
+        "def test(model): return model(X[N:], DEVICE) - Y_ALL - N\n",
+        encoding="utf-8",
+    )
+    assert read_by_both(path, "train", "test") == ["X", "Y_ALL"]
+
+
 def test_the_message_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match=re.escape(str(tmp_path / "no.py"))):
         read_loop(f"{tmp_path / 'no.py'}:train")
@@ -199,10 +210,50 @@ def test_a_study_that_an_import_would_run_is_told(
 ) -> None:
     path = tmp_path / "train.py"
     path.write_text(SCRIPT + text, encoding="utf-8")
-    warning = read_loop(f"{path}:train").warning
-    if line is None:
-        assert warning is None
-    else:
-        assert f"train.py runs a study of its own whenever it is imported (line {line}: " in (
-            warning or ""
-        )
+    warnings = read_loop(f"{path}:train").warnings
+    assert len(warnings) == (line is not None)
+    told = f"train.py runs a study of its own whenever it is imported (line {line}: "
+    assert all(told in one for one in warnings)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "def main():\n    optuna.samplers.TPESampler(constraints_func=broken)",
+            ("(line 5: constraints_func=broken)", "trial.set_constraint(NAME, VALUE)"),
+        ),
+        ("optuna.samplers.TPESampler(seed=1, constraints_func=None)", ()),
+    ],
+)
+def test_constraints_that_only_a_sampler_knows_are_told(
+    tmp_path: Path, text: str, told: tuple[str, ...]
+) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(SCRIPT + text, encoding="utf-8")
+    warnings = read_loop(f"{path}:train").warnings
+    assert len(warnings) == bool(told)
+    assert all(one in warnings[0] for one in told)
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        ("def train(args, model, loader):", "takes args, model, loader; a loop is called with one"),
+        ("def train():", "takes no argument; "),
+        ("def train(*, trial):", "takes trial; "),
+        ("def train(trial, *, epochs):", "takes trial, epochs; "),
+        ("def train(trial, epochs=3, *, width=2):", ""),
+        ("def train(*given):", ""),
+        ("@click.command()\ndef train(epochs, width):", ""),
+    ],
+)
+def test_a_function_that_a_trial_alone_cannot_call(tmp_path: Path, head: str, told: str) -> None:
+    """As `train(args, model, device, loader)` in a usual script; a decorator may fill it."""
+    path = tmp_path / "train.py"
+    path.write_text(f"{head}\n    return 1\n", encoding="utf-8")
+    if not told:
+        assert read_loop(f"{path}:train").function == "train"
+        return
+    with pytest.raises(CaseError, match=re.escape(f"train.py:train {told}")):
+        read_loop(f"{path}:train")

@@ -10,6 +10,7 @@ import resource
 import sys
 import warnings
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +23,11 @@ from tuner.errors import CaseError
 from tuner.own.loops.current import Call, begin
 from tuner.own.loops.events import Again, Outcome, ShouldPrune
 from tuner.own.loops.reading import NoScoreError, score_of, score_of_yields, tested, yielded
+from tuner.own.loops.shared_files import SharedFiles
 from tuner.own.loops.trial import make_trial, middle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from pathlib import Path
 
     from tuner.case.metric import Direction
     from tuner.own.loops.events import Question, Told
@@ -47,6 +48,8 @@ def call(
     seed: int,
     direction: Direction,
     folder: Path,
+    output: Path,
+    since: float,
     test: bool = False,
     repeats: int = 0,
 ) -> Outcome | None:
@@ -55,6 +58,8 @@ def call(
     Args:
         number: of the trial.
         folder: that exists, for what the loop writes.
+        output: that is of this call alone as well, and is removed after it.
+        since: when the first call of the loop began, in seconds since 1970.
         test: whether its test rows are opened.
         repeats: how often it is called again after that, to see what one call leaves to the next.
 
@@ -64,6 +69,7 @@ def call(
         DivergedError: its score is not a finite number.
     """
     begin(Call(seed, folder))
+    shared = SharedFiles((Path.cwd(), path.parent), (folder, output), since)
     sys.argv[:] = [str(path)]  # as if the file was started: a loop may read its arguments
     set_seeds(AT_IMPORT)
     module = import_file(path)
@@ -81,12 +87,12 @@ def call(
     files = tuple(
         sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file())
     )
-    memory = _memory()
+    memory, names = _memory(), shared.names()
     answers = _Known(storage.given)
     again = tuple(
         _again(module, loop, make_trial(answers, number, direction), seed) for _ in range(repeats)
     )
-    return Outcome(value, dict(storage.given), found, files, memory, again)
+    return Outcome(value, dict(storage.given), found, files, memory, again, names)
 
 
 class _Known:

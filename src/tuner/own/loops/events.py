@@ -70,6 +70,7 @@ class Outcome:
         files: names of the files that it left in its folder.
         memory: that its process has used at most, in bytes.
         again: what calls after it, in the same process, came to.
+        shared_files: names of files that it has used where any other call would look for them.
     """
 
     value: float
@@ -78,6 +79,7 @@ class Outcome:
     files: tuple[str, ...] = ()
     memory: int = 0
     again: tuple[Again, ...] = ()
+    shared_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from tuner.case.outline import needed_arguments
 from tuner.case.reference import parts_of_loop
 from tuner.case.syntax import syntax_of
 from tuner.errors import CaseError, unknown_name
-from tuner.own.loops.own_study import own_study
+from tuner.own.loops.own_study import own_constraints, own_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +39,7 @@ class LoopFile:
             generator's model.
         other_test: why a function of that name does not, if so.
         own_study: where an import of the file has Optuna search the loop; empty: nowhere.
+        constraints: where the file gives a sampler a function of constraints; empty: nowhere.
     """
 
     path: Path
@@ -51,17 +52,26 @@ class LoopFile:
     has_test: bool = False
     other_test: str = ""
     own_study: str = ""
+    constraints: str = ""
 
     @property
-    def warning(self) -> str | None:
-        """What each call does besides, in words; None: nothing."""
-        if not self.own_study:
-            return None
-        return (
-            f"{self.path.name} runs a study of its own whenever it is imported ({self.own_study}), "
-            "and each call of the loop imports it, so each takes as long as that whole study. Put "
-            'that line under `if __name__ == "__main__":`'
-        )
+    def warnings(self) -> tuple[str, ...]:
+        """What is not as its author expects, in words."""
+        found = []
+        if self.own_study:
+            found.append(
+                f"{self.path.name} runs a study of its own whenever it is imported "
+                f"({self.own_study}), and each call of the loop imports it, so each takes as long "
+                'as that whole study. Put that line under `if __name__ == "__main__":`'
+            )
+        if self.constraints:
+            found.append(
+                f"{self.path.name} gives a sampler of Optuna's its constraints "
+                f"({self.constraints}), and that sampler is not used here, so a configuration that "
+                "breaks them may be the best. Tell them in the loop: "
+                "trial.set_constraint(NAME, VALUE), above 0 where it is broken"
+            )
+        return tuple(found)
 
 
 def read_loop(reference: str) -> LoopFile:
@@ -87,6 +97,12 @@ def read_loop(reference: str) -> LoopFile:
     node = defined[function]
     if isinstance(node, ast.AsyncFunctionDef):
         raise CaseError(f"{path}:{function} is an async function; write it as a plain one")
+    if wrong := _wrong_arguments(node):
+        raise CaseError(
+            f"{path}:{function} {wrong}; a loop is called with one, an Optuna trial. Write a "
+            "function that takes a trial alone and calls this one, such as def objective(trial), "
+            f"and name it: {path}:objective"
+        )
     other_test = _other_test(node, defined["test"], defined) if "test" in defined else ""
     said = {name: _literal(path, name, defined[name]) for name in NAMES if name in defined}
     return LoopFile(
@@ -100,7 +116,25 @@ def read_loop(reference: str) -> LoopFile:
         has_test="test" in defined and not other_test,
         other_test=other_test,
         own_study=own_study(tree, function),
+        constraints=own_constraints(tree),
     )
+
+
+def _wrong_arguments(node: ast.AST) -> str:
+    """Say what a function takes, where it cannot be called with a trial alone; empty: it can.
+
+    A decorator may give it arguments, so nothing is said of a function that has one.
+    """
+    if not isinstance(node, ast.FunctionDef) or node.decorator_list:
+        return ""
+    takes = node.args
+    named = zip(takes.kwonlyargs, takes.kw_defaults, strict=True)
+    needed = needed_arguments(node) + [one for one, default in named if default is None]
+    if not needed and not (takes.posonlyargs or takes.args or takes.vararg):
+        return "takes no argument"
+    if len(needed) > 1 or (needed and needed[0] in takes.kwonlyargs):
+        return f"takes {', '.join(one.arg for one in needed)}"
+    return ""
 
 
 def _other_test(loop: ast.AST, test: ast.AST, defined: Mapping[str, ast.AST]) -> str:

@@ -22,15 +22,18 @@ def read_by_both(path: Path, function: str, other: str) -> list[str]:
         target.id
         for node in tree.body
         for target in _targets(node)
-        if isinstance(target, ast.Name) and not target.id.isupper()
-    } | {
-        target.id
-        for node in tree.body
-        for target in _targets(node)
-        if isinstance(target, ast.Name) and "test" in target.id.lower()
+        if isinstance(target, ast.Name) and _may_be_rows(target.id, getattr(node, "value", None))
     }
     both = _read_by(function, functions) & _read_by(other, functions) & variables
     return sorted(both)
+
+
+def _may_be_rows(name: str, value: ast.AST | None) -> bool:
+    """Whether a variable may hold rows: a constant does not, but mathematics writes X, too."""
+    if not name.isupper() or "TEST" in name:
+        return True
+    is_letter = len(name) == 1 or not {"X", "Y"}.isdisjoint(name.split("_"))
+    return is_letter and not isinstance(value, ast.Constant)
 
 
 def _targets(node: ast.stmt) -> list[ast.AST]:

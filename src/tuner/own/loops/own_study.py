@@ -1,4 +1,4 @@
-"""Whether the file of a loop searches by itself as soon as it is imported, read and not run."""
+"""What the file of a loop has Optuna do by itself, read and not run: a search, or constraints."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ def own_study(tree: ast.Module, function: str) -> str:
         for inner in _calls(called.body if called else ()):
             if _searches(inner, function):
                 return _in_words(inner)
+    return ""
+
+
+def own_constraints(tree: ast.Module) -> str:
+    """Return the line in which a sampler is given a function of constraints; empty: in none."""
+    for call in ast.walk(tree):
+        for one in call.keywords if isinstance(call, ast.Call) else ():
+            if one.arg == "constraints_func" and not isinstance(one.value, ast.Constant):
+                return f"line {one.value.lineno}: {one.arg}={ast.unparse(one.value)}"
     return ""
 
 

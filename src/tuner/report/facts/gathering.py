@@ -33,6 +33,7 @@ from tuner.report.facts.sessions import (
 )
 from tuner.report.facts.shuffled import placebo_facts
 from tuner.report.facts.steps import ablation_facts
+from tuner.report.facts.told_by_loop import broken_by, files_of_several
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.database.url import shown, without_secrets
 from tuner.study.design import folds_trained
@@ -83,6 +84,8 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
         **_place(study, workplace),
         **_made_of(made, attributes, arms),
         **_search(attributes, trials),
+        "broken_constraints": broken_by(arms),
+        "shared_files": files_of_several(trials),
         **_evidence(study, made, attributes, trials, arms, further=further),
         "health": [asdict(check) for check in check_health(trials, made, arms.get("best"))],
         "outlook": outlook(trials, made, attributes.get(STOPPED)),

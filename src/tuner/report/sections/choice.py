@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-READ_BY_CASE = "case"  # as tuner.data.reading writes it, of which a report knows nothing
+# How files are read, as tuner.data.reading writes it, of which a report knows nothing.
+READ_BY_CASE, READ_UNKNOWN = "case", "unknown"
 
 
 def chosen_arm(facts: Facts) -> str | None:
-    """Return the arm to use: one that is proven better, else the baseline.
+    """Return the arm to use: one that is proven better, else the baseline, if it keeps all limits.
 
     Without a confirmation it is the best of the search; None while there is no complete trial,
     where all models that were trained are over a limit, and where targets were shuffled.
@@ -33,9 +34,16 @@ def chosen_arm(facts: Facts) -> str | None:
         return "best"
     for arm in ("best", "recipe"):
         pair = compared[f"{arm}_vs_baseline"]
-        if pair and pair["verdict"] == "better":
+        if pair and pair["verdict"] == "better" and not _is_barred(facts, arm):
             return arm
-    return "baseline"
+    return "best" if _is_barred(facts, "baseline") else "baseline"
+
+
+def _is_barred(facts: Facts, arm: str) -> bool:
+    """Whether an arm is over a limit of the study, or breaks a constraint of its loop."""
+    limited = (facts.get("limits") or {}).get("arms", {})
+    over: bool = limited.get(arm, {}).get("breaks", False)
+    return over or arm in facts.get("broken_constraints", {})
 
 
 def reason(facts: Facts) -> str:
@@ -71,6 +79,11 @@ def reason(facts: Facts) -> str:
             "Use the recipe (trial {trial}): it is proven better, and the best trial is not.",
             trial=trial,
         )
+    if _is_barred(facts, "baseline"):
+        return phrase(
+            "Use trial {trial}: it is the best that keeps the limits, which the baseline does not.",
+            trial=trial,
+        )
     return phrase("Use trial {trial}: it is proven better than the baseline.", trial=trial)
 
 
@@ -88,17 +101,29 @@ def how_to_use(facts: Facts) -> str:
             folder=folder,
         )
         return f"{retrain}\n\n{told}"
-    told = phrase(
+    parts = [retrain, _told_of_use(facts, folder)]
+    if ensemble := ensemble_to_use(facts, arm):
+        command = retrain_command(facts, arm, models=ensemble["models"])
+        parts += [ensemble_in_words(facts, ensemble), shell(command)]
+    return "\n\n".join(parts)
+
+
+def _told_of_use(facts: Facts, folder: str) -> str:
+    """Say where a model of a case is saved, and how it is used."""
+    if facts["data"].get("reading") == READ_UNKNOWN:
+        return phrase(
+            "This trains it on the development rows and saves the model in a folder under "
+            "{folder}. To use it in Python: `tuner.load(FOLDER, case={case}).predict(rows)`. "
+            "`tuner predict` needs a function `read` in the case, and it has none.",
+            case=repr(facts["reference"]),
+            folder=folder,
+        )
+    return phrase(
         "This trains it on the development rows and saves the model in a folder under {folder}. "
         "To use it: `tuner predict FOLDER FILE...`. Each FILE is {file}.",
         folder=folder,
         file=_file_in_words(facts),
     )
-    parts = [retrain, told]
-    if ensemble := ensemble_to_use(facts, arm):
-        command = retrain_command(facts, arm, models=ensemble["models"])
-        parts += [ensemble_in_words(facts, ensemble), shell(command)]
-    return "\n\n".join(parts)
 
 
 def _file_in_words(facts: Facts) -> str:

@@ -8,6 +8,7 @@ from tuner.language import joined, phrase, said
 from tuner.report.known import DATA, known
 from tuner.report.sections.choice import chosen_arm, how_to_use, reason
 from tuner.report.sections.guesses import best_is_guess, is_guess
+from tuner.report.sections.loop import remarks_on_loop
 from tuner.report.sections.repeat import study_command
 from tuner.report.sections.rivals import rivals_verdict
 from tuner.report.sections.sureness import how_sure
@@ -78,6 +79,7 @@ def _remarks(facts: Facts) -> str:
         phrase("> **About the data:** {remark}", remark=sentence(known(one, DATA)))
         for one in facts.get("remarks") or []
     ]
+    told += remarks_on_loop(facts)
     if facts.get("made_up"):
         told.append(
             phrase(

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import LOOP
 from tuner.language import phrase
-from tuner.report.wording import title_in_words
+from tuner.report.wording import arm_word, code, listed, title_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     Facts = Mapping[str, Any]
+
+MOST_FILES = 3  # that are named: the first show what is meant
 
 
 def is_of_loop(facts: Facts) -> bool:
@@ -38,3 +40,40 @@ def where_the_space_is(facts: Facts) -> str:
 def new_trainings(facts: Facts) -> str:
     """Say what differs from one round to the next."""
     return phrase("fresh seeds") if is_of_loop(facts) else phrase("fresh seeds and folds")
+
+
+def overwritten(names: Sequence[str]) -> str:
+    """Say what comes of files that several calls use, and what to do."""
+    return phrase(
+        "Several calls use the same files: {files}. Calls run at once, so one may read what "
+        "another has written, and report a score that is not its own. Write them to "
+        "`tuner.folder()`, which each call has for itself. Data that the first call has made may "
+        "stay",
+        files=_first_of(names),
+    )
+
+
+def _first_of(names: Sequence[str]) -> str:
+    """Write the first few names, and how many more there are."""
+    shown = [code(name) for name in names[:MOST_FILES]]
+    if more := len(names) - len(shown):
+        shown.append(phrase("{count} more", count=more))
+    return listed(shown)
+
+
+def remarks_on_loop(facts: Facts) -> list[str]:
+    """Say first what a loop has told that decides what its scores are worth."""
+    told = [
+        phrase(
+            "> **About the constraints:** the {arm} breaks {names}, which the loop has told to be "
+            "above 0. It is compared, but it cannot be the best.",
+            arm=arm_word(arm),
+            names=listed([code(name) for name in broken]),
+        )
+        for arm, broken in facts.get("broken_constraints", {}).items()
+    ]
+    if names := facts.get("shared_files"):
+        told.append(
+            phrase("> **About the files of the loop:** {remark}.", remark=overwritten(names))
+        )
+    return told
