@@ -248,9 +248,9 @@ class MadeUpCard:
         finally:
             self.stream = before
 
-    def _empty_cache(self) -> None:
+    def _wait_for_all(self, why: str, *_: Any) -> None:
         for one in self.timeline.streams:
-            self.wait("memory is given back", one)
+            self.wait(why, one)
 
     def _replaced(self) -> Iterator[tuple[Any, str, Any]]:
         """Yield what PyTorch has in other places than on a machine with a card."""
@@ -276,14 +276,14 @@ class MadeUpCard:
             "Stream": partial(Stream, self),
             "current_stream": lambda *_: self.stream,
             "default_generators": (self.generator,),
-            "empty_cache": self._empty_cache,
+            "empty_cache": partial(self._wait_for_all, "memory is given back"),
             "get_rng_state": lambda *_: self.generator.get_state(),
             "initial_seed": self.generator.initial_seed,
             "is_current_stream_capturing": lambda: self.graph is not None,
             "manual_seed_all": self.generator.manual_seed,
             "set_rng_state": lambda state, *_: self.generator.set_state(state),
             "stream": self._in_stream,
-            "synchronize": self._empty_cache,
+            "synchronize": partial(self._wait_for_all, "the card is waited for"),
         }
         for name, value in calls.items():
             yield torch.cuda, name, value
