@@ -139,7 +139,7 @@ class MadeUpCard:
         others = [
             one for one in flat if isinstance(one, Tensor) and not isinstance(one, CardTensor)
         ]
-        if name in {"_to_copy", "copy_"}:
+        if name in {"_to_copy", "copy_", "to"}:  # the last in inference mode
             if others:
                 self.wait("numbers are copied between processor and card")
             return
@@ -208,17 +208,21 @@ class MadeUpCard:
     ) -> Any:
         """Return what was made as tensors of the card, and note the kernel that has made it."""
         leaves, shape = tree_flatten(made)
-        known = {one.held.untyped_storage()._cdata for one in ours}
+        known = {one.held.untyped_storage()._cdata: one for one in ours}
         fresh: list[tuple[int, Tensor]] = []
         results: list[Any] = []
         for place, one in enumerate(leaves):
-            same = [card for card in written if card.held is one]
+            same = [card for card in ours if card.held is one]
             if not isinstance(one, Tensor) or same:
                 results.append(same[0] if same else one)
                 continue
-            if one.untyped_storage()._cdata not in known:
+            base = known.get(one.untyped_storage()._cdata)
+            if base is None:
                 fresh.append((place, one))
-            results.append(CardTensor.made(self, one, self._block(one)))
+            # In inference mode, a view of what was made outside of it is as that is.
+            within = torch.is_inference_mode_enabled() if base is None else base.is_inference()
+            with torch.inference_mode(within):
+                results.append(CardTensor.made(self, one, self._block(one)))
         writes = [one.block for one in written] + [results[place].block for place, _ in fresh]
         if writes:  # else it is a view
             reads = [one.block for one in ours]
@@ -287,6 +291,8 @@ class MadeUpCard:
         }
         for name, value in calls.items():
             yield torch.cuda, name, value
+        yield torch.accelerator, "current_accelerator", partial(_said, self.device)
+        yield torch.accelerator, "current_stream", lambda *_: self.stream
         yield torch, "Generator", generator_class(self)
         autocast = torch.autocast
         yield torch, "autocast", lambda kind, **named: autocast("cpu", **named)

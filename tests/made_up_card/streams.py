@@ -29,6 +29,9 @@ class Stream:
     def wait_stream(self, other: Stream) -> None:
         join(self.clock, other.clock)
 
+    def is_capturing(self) -> bool:
+        return self.card.graph is not None
+
     def record_event(self) -> Event:
         return Event(self)
 
