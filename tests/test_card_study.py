@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -39,6 +40,36 @@ def test_a_command_that_takes_too_long_is_stopped_and_what_it_said_is_kept(check
     assert done.seconds < 10
     assert "half" in done.output
     assert "half" in (checks.out / "outputs.log").read_text()
+
+
+def test_of_a_check_that_fails_the_line_is_told(
+    check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be no second chance to look for it."""
+
+    def breaks(checks: Any) -> None:
+        checks.searched["mnist"].seconds += 1
+
+    given = ["check.py", "--out", str(tmp_path), "--device", "cpu", "--only", "tests"]
+    monkeypatch.setattr(sys, "argv", given)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(check, "CHECKS", {"environment": breaks, "tests": breaks})
+    check.main()
+    lines = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["check"] for line in lines] == ["environment", "tests"]
+    for told in map(json.loads, lines):
+        assert told["failed"] == "KeyError: 'mnist'"
+        assert 'checks.searched["mnist"].seconds += 1' in told["output"]
+    assert "in breaks" in (tmp_path / "outputs.log").read_text(encoding="utf-8")
+
+
+def test_a_command_that_fails_says_why(check: Any) -> None:
+    output = "a line\n" * 1000 + "RuntimeError: CUDA error"
+    assert check.why(check.Run(1.0, ended=True, output=output, until=0.0)) == {}
+    told = check.why(check.Run(1.0, ended=False, output=output, until=0.0))
+    assert told["output"].endswith("CUDA error")
+    assert len(told["output"]) == 2000
 
 
 def test_the_card_is_busy_during_the_search_or_not(check: Any) -> None:

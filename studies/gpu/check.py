@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -138,10 +139,15 @@ class Checks:
                 output, _ = process.communicate()
         except KeyboardInterrupt:
             os.killpg(process.pid, signal.SIGKILL)
+            self.keep_output(" ".join(words), process.communicate()[0])
             raise
-        with (self.out / "outputs.log").open("a", encoding="utf-8") as file:
-            file.write(f"\n$ {' '.join(words)}\n{output}")
+        self.keep_output(" ".join(words), output)
         return Run(seconds, in_time and process.returncode == 0, output, until)
+
+    def keep_output(self, name: str, output: str) -> None:
+        """Keep what a command, or a check that failed, has said."""
+        with (self.out / "outputs.log").open("a", encoding="utf-8") as file:
+            file.write(f"\n$ {name}\n{output}")
 
     def study(self, case: str, home: str, at_most: float, *more: str) -> Run:
         """Run the study command in a folder of its own."""
@@ -187,6 +193,11 @@ class Checks:
     def images(self) -> tuple[str, str]:
         """The cases that are studied: of images, or a small table where it has to be quick."""
         return ("housing", "housing") if self.quick else ("mnist", "flowers")
+
+
+def why(done: Run) -> dict[str, str]:
+    """Return the end of what a command has said that did not end well."""
+    return {} if done.ended else {"output": done.output[-2000:]}
 
 
 def lacking(names: tuple[str, ...]) -> list[str]:
@@ -247,6 +258,7 @@ def tests(checks: Checks) -> None:
         count=len(ends["PASSED"]),
         failed=[*ends["FAILED"], *ends["ERROR"]],
         last=lines[-1:] or None,
+        **why(done),
     )
 
 
@@ -269,7 +281,7 @@ def equality(checks: Checks) -> None:
             trials=len(found[-1]),
             said=[line for line in done.output.splitlines() if line.startswith("GPU")],
             same=found[-1] == found[0] and len(found[0]) == trials,
-            **({} if done.ended else {"output": done.output[-2000:]}),
+            **why(done),
             **samples.facts(),
         )
 
@@ -330,6 +342,7 @@ def whole(case: str, goal: float) -> Callable[[Checks], None]:
             failures=sorted({one["failure"] for one in trials if one["failure"]}),
             arms=arms,
             said=said(done.output),
+            **why(done),
             **samples.facts(search_of(study)),
         )
         if study:
@@ -447,6 +460,7 @@ def memory(checks: Checks) -> None:
         failed=states.count("FAIL"),
         failures=sorted({one["failure"] for one in trials if one["failure"]}),
         last=done.output.strip().splitlines()[-3:],
+        **why(done),
         **samples.facts(),
     )
 
@@ -492,7 +506,9 @@ def main() -> None:
         try:
             CHECKS[name](checks)
         except Exception as error:
-            checks.tell(name, failed=f"{type(error).__name__}: {error}")
+            trace = traceback.format_exc()
+            checks.keep_output(name, trace)
+            checks.tell(name, failed=f"{type(error).__name__}: {error}", output=trace[-2000:])
 
 
 if __name__ == "__main__":

@@ -198,3 +198,17 @@ def test_a_case_can_be_scored_by_its_own_second_metric() -> None:
     assert case.metric.name == "profit (maximize)"
     assert case.scored_by("accuracy").metric == ACCURACY
     assert TINY_CASE.scored_by(None) == TINY_CASE
+
+
+@pytest.mark.parametrize("task", METRICS_OF)
+def test_a_case_can_be_scored_by_each_metric_of_its_task(task: Task) -> None:
+    """Macro F1 is one of two tasks: it has to be told from what another task has handed on."""
+    case = replace(TINY_CASE, task=task)
+    assert case.metrics == METRICS_OF[task]
+    for metric in METRICS_OF[task]:
+        scored = case.scored_by(metric.name)
+        assert scored.metric == metric
+        for other in METRICS_OF.keys() - {task}:
+            assert replace(scored, task=other).metrics == METRICS_OF[other]
+    if task == "classification":
+        assert case.scored_by("f1_macro").metric.name == "macro_f1"

@@ -173,9 +173,12 @@ class Case:
                     f"case {self.name!r}: metrics is {self.metrics!r}; write a tuple: "
                     f"metrics=({self.metrics!r},)"
                 )
-            # `replace(case, task=...)` hands on what the other task is scored by.
+            # `replace(case, task=...)` hands on what the other task is scored by. Macro F1 is a
+            # metric of two tasks: it is left out only beside those that this task has not.
             others = [one for task in METRICS_OF if task != self.task for one in METRICS_OF[task]]
-            given = [one for one in self.metrics if one not in others]
+            foreign = [one for one in others if one not in METRICS_OF[self.task]]
+            handed_on = others if any(one in foreign for one in self.metrics) else []
+            given = [one for one in self.metrics if one not in handed_on]
             own = tuple(metric_from(one, self.task) for one in given)
         return tuple({one.name: one for one in (*own, *METRICS_OF[self.task])}.values())
 
