@@ -121,6 +121,31 @@ def test_pictures_are_uploaded_as_a_zip_file(empty: Service) -> None:
     assert send(client, "Pets.zip", content)[0] == 400, "the name differs by case alone"
 
 
+def test_what_was_sent_through_the_other_door_is_shown_at_its_own(empty: Service) -> None:
+    client = client_of(empty)
+    send(client, "first.csv", TABLE.encode())
+    send(client, "houses.csv", TABLE.encode())
+    send(client, "pets.zip", zipped("pets/cats/1.png", "pets/dogs/1.png"))
+    page = client.get(f"{NEW}?door=images&data=uploads/houses.csv").text
+    assert "<option selected>uploads/houses.csv</option>" in page
+    assert "Its columns: size, town, price" in page
+    assert 'name="case"' not in page, "no study of pictures is begun on a table"
+    page = client.get(f"{NEW}?door=table&data=uploads/pets").text
+    assert "<option selected>uploads/pets</option>" in page
+    assert 'name="case" value="images --data uploads/pets"' in page
+    gone = client.get(f"{NEW}?door=table&data=uploads/gone.csv&target=price")
+    assert gone.status_code == 400
+    assert "no data &#39;uploads/gone.csv&#39;" in gone.text
+
+
+def test_a_table_is_not_read_before_its_target_is_named(empty: Service) -> None:
+    client = client_of(empty)
+    send(client, "houses.csv", TABLE.encode())
+    answer = client.get(f"{NEW}?door=table&data=uploads/houses.csv&target=&read=1")
+    assert answer.status_code == 400
+    assert "say which column to predict." in answer.text
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
+    from tuner.runs.folder.inventory import Entry
     from tuner.serve.jobs.queue import Queue
     from tuner.serve.studies.listing import Filter, Part, Row
     from tuner.serve.studies.summaries import Summaries
@@ -81,6 +82,11 @@ class Browser:
         """
         found: dict[str, Any] = self._fresh(("study", name), lambda: self._live(name))
         return found
+
+    def outcome(self, name: str) -> Entry | None:
+        """Return what the test rows have said of a study's best; None: it has not met them."""
+        entry = self.summaries.entries().get(name)
+        return entry if entry and entry.split != "validation" else None
 
     def earlier(self, case: str, trials: int, slots: int) -> tuple[str, float] | None:
         """Return an earlier study of a case, and what another would take by it, in seconds.
