@@ -12,7 +12,7 @@ from jinja2.lexer import TOKEN_DATA
 
 from tests.serve.making import client_of, form_key, make_service
 from tuner.language import said, speaking
-from tuner.serve.web.rendering import HERE, TEMPLATES, ended, told
+from tuner.serve.web.rendering import HERE, TEMPLATES, ended, found, told
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -166,6 +166,22 @@ def test_a_gain_that_is_proven_is_told_in_chinese() -> None:
     with speaking("zh"):
         assert not english([told(proof)], DATA)
     assert told(proof) == f"Against the baseline of study &#39;tiny&#39;: {stored}"
+
+
+def test_what_was_found_in_data_is_told_in_chinese() -> None:
+    split = (
+        "24 of 120 pictures drawn for the test, the same share of each class, copies together; "
+        "the others are validated in 5 folds"
+    )
+    with speaking("zh"):
+        assert [found(one) for one in ("all upright", "RGB 120")] == [
+            *("全部是正的", '<span lang="en">RGB 120</span>')
+        ]
+        assert not re.search(r"[A-Za-z]|[,;] ", found(split)), "Chinese stands between clauses"
+        assert "32, 48, 64" in found(
+            "64 × 64, in colour: the largest of 32, 48, 64 that half of the pictures have in their "  # noqa: RUF001
+            "shorter side; another with --size"
+        )
 
 
 def test_english_in_a_chinese_sentence_keeps_its_own_full_stop() -> None:

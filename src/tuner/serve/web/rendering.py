@@ -27,6 +27,7 @@ from tuner.language import (
     translated,
     words_of_scripts,
 )
+from tuner.report.known import DATA, known
 from tuner.report.recalling import recalled
 from tuner.report.wording import in_a_row, setting
 from tuner.serve.jobs.turns import priority_word
@@ -67,6 +68,12 @@ def told(text: str) -> Markup:
     return _marked(text) if other is None else escape(other)
 
 
+def found(text: str) -> Markup:
+    """Write what was found in data, as far as it is known in the reader's language."""
+    other = known(text, DATA)
+    return _marked(text) if other == text else escape(other)
+
+
 def ended(text: str) -> Markup:
     """Write a reason, which has no full stop, as a sentence."""
     other = _translated(text)
@@ -75,17 +82,17 @@ def ended(text: str) -> Markup:
 
 def _translated(text: str) -> str | None:
     """Return a sentence in the reader's language; None: it is English alone."""
-    known = text if isinstance(text, Message) else word(text)
-    if not is_translated(known):
+    message = text if isinstance(text, Message) else word(text)
+    if not is_translated(message):
         return None
-    if not isinstance(known, Message):
-        return known
+    if not isinstance(message, Message):
+        return message
     # A sentence among its parts may be one that a store or a report has in English.
     parts = {
         name: recalled(part) if isinstance(part, str) and part.endswith(".") else part
-        for name, part in known.parts.items()
+        for name, part in message.parts.items()
     }
-    return phrase(known.pattern, **parts)
+    return phrase(message.pattern, **parts)
 
 
 def _marked(text: str) -> Markup:
@@ -131,6 +138,7 @@ def _environment() -> Environment:
     made.filters["in_a_row"] = in_a_row
     made.filters["told"] = told
     made.filters["ended"] = ended
+    made.filters["found"] = found
     made.filters["valued"] = valued
     made.globals["in_english"] = in_english
     made.filters["pretty"] = lambda value: json.dumps(value, ensure_ascii=False)
