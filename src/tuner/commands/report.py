@@ -23,7 +23,8 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="tuner report",
         description="Write the report of a study: report.md, report.html, report.json, "
-        "trials.csv and plots. It comes from the store alone: no data is read and nothing is trained.",
+        "trials.csv and plots. It comes from the store alone: no data is read and nothing is "
+        "trained.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     add_workplace(made)
