@@ -155,6 +155,18 @@ def test_a_file_is_uploaded_from_the_page(
     page.get_by_text("there is already data named").wait_for()
 
 
+def test_a_study_on_paper_is_whole_and_has_nothing_to_press(browser: Browser, address: str) -> None:
+    page = page_of(browser, viewport={"width": 1400, "height": 900})
+    opened(page, f"{address}/tuner/studies/tiny")
+    page.locator(".uplot canvas").wait_for()  # drawn for a wide window
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 720, "height": 1000})
+    assert page.evaluate(
+        "document.querySelector('.uplot canvas').getBoundingClientRect().right < 720"
+    )
+    assert not page.get_by_role("button").filter(visible=True).count()
+
+
 def test_what_a_study_prints_is_shown_at_its_end(
     service: Service, browser: Browser, address: str
 ) -> None:
