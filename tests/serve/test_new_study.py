@@ -106,6 +106,14 @@ def test_a_table_is_uploaded_and_searched(empty: Service) -> None:
     assert not path.exists()
 
 
+def test_a_table_in_utf_16_is_taken_as_a_study_takes_it(empty: Service) -> None:
+    client = client_of(empty)
+    assert send(client, "houses.csv", TABLE.encode("utf-16"))[0] == 201
+    path = empty.shelf.data.path("uploads/houses.csv")
+    assert outline(f"table --data {path} --target price", empty.workplace.data)["said"]
+    assert "is empty; choose a file with rows" in send(client, "none.csv", b" \n")[1]
+
+
 def test_pictures_are_uploaded_as_a_zip_file(empty: Service) -> None:
     client = client_of(empty)
     content = zipped(
@@ -236,7 +244,7 @@ def test_an_archive_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> N
         ("x.py", b"print()", 400, "send a table (.csv, .parquet), or pictures (.zip)"),
         ("x", b"print()", 400, "send a table (.csv, .parquet), or pictures (.zip)"),
         ("x.csv", b"a\0b", 400, "is not a table as text"),
-        ("x.csv", b"", 400, "is not a table as text"),
+        ("x.csv", b"", 400, "is empty"),
         ("x.parquet", b"a,b\n1,2\n", 400, "is not a whole Parquet file"),
         ("x.parquet", b"PAR1", 400, "is not a whole Parquet file"),
         ("x.parquet", b"", 400, "is not a whole Parquet file"),
