@@ -109,6 +109,12 @@ def written() -> Iterator[str]:
                         yield one.value
 
 
+@pytest.mark.parametrize("code", OTHERS)
+def test_per_cent_is_written_as_in_the_numbers_that_the_code_writes(code: str) -> None:
+    wrong = [one.string for one in catalogue(code) if re.search(r"[0-9}]%", str(one.string))]
+    assert not wrong, "write 95 %, as the code does in all languages"
+
+
 def test_extraction_finds_every_sentence(template: Catalog) -> None:
     found = set()
     for one in template:

@@ -156,6 +156,7 @@ def test_each_arm_is_diagnosed(tmp_path: Path) -> None:
     assert baseline["try_first"] == {"structure": ["dropout"]}
     assert "| baseline | overfitting |" in text
     assert "The usual remedies, cheapest first: structure (`dropout`)." in text
+    assert "So does a worse one if its curve shows no problem" in text, "as `diagnose` has it"
 
 
 def test_a_study_of_an_older_version_has_no_diagnosis(tmp_path: Path) -> None:

@@ -313,6 +313,13 @@ def test_clean_finds_what_serves_nothing_and_touches_nothing_else(
     assert retrained("tiny", case_file=TINY).is_dir(), "the study can still be used"
 
 
+def test_the_lock_of_a_study_that_has_just_begun_is_no_waste(own_workplace: Path) -> None:
+    assert own_workplace.is_dir()
+    with only_writer(DATABASE, "begun"):
+        assert waste() == {}
+    assert set(waste().values()) <= {"lock"}
+
+
 def aged_file(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("x" * 100)

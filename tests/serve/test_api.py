@@ -5,23 +5,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import optuna
 import pytest
 
 from tests.serve.making import client_of, listening
 from tuner.commands.clean import main as clean
 from tuner.errors import StoreError, TunerError, UsageError
+from tuner.evidence.trials.diagnosis import Diagnosis, diagnose
 from tuner.runs.folder.backup import back_up
 from tuner.serve.jobs.supervisor import Supervisor
 from tuner.serve.messages.messenger import Messenger
-from tuner.serve.studies import events
+from tuner.serve.orders.requests import study_request
+from tuner.serve.studies import browsing, events
 from tuner.serve.studies.browsing import Browser
 from tuner.serve.studies.events import stream
+from tuner.study.arms import arms_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.testclient import TestClient
 
+    from tuner.evidence.trials.signs import Curve
     from tuner.serve.service import Service
 
 V1 = "/api/v1"
@@ -42,6 +47,24 @@ def test_a_study_of_a_command_line_is_listed_and_shown(client: TestClient) -> No
     trials = client.get(f"{V1}/studies/tiny/trials").json()["trials"]
     assert [one["number"] for one in trials] == [0, 1, 2, 3, 4]
     assert client.get(f"{V1}/studies/tiny/trials.csv").text.count("\n") == 6
+
+
+def test_the_baseline_is_held_against_the_best_once_the_search_is_over(
+    service: Service, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float | None] = []
+
+    def noted(curve: Curve, best: float | None) -> Diagnosis:
+        seen.append(best)
+        return diagnose(curve, best)
+
+    monkeypatch.setattr(browsing, "diagnose", noted)
+    client.get(f"{V1}/studies/tiny")
+    service.queue.submit(study_request({"case": "tiny", "trials": 9}, service.shelf), "ann")
+    service.browser.forget()
+    client.get(f"{V1}/studies/tiny")
+    best = arms_of(optuna.load_study(study_name="tiny", storage=service.storage))["best"]
+    assert seen == [best.value, None], "as in its report; a search may still find a better one"
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
     from tuner.serve.service import Service
+    from tuner.serve.tables import Job
 
 pytestmark = pytest.mark.slow
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 # Widths do not change colours, nor colours widths: two views have all that four would show.
-VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((400, "light"), (1400, "dark"))
+VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((320, "light"), (1400, "dark"))
 PAGES = (
     *("/tuner/", "/tuner/?q=nothing", "/tuner/studies/tiny", "/tuner/studies/queued"),
     *(
@@ -154,6 +155,34 @@ def test_a_file_is_uploaded_from_the_page(
     page.get_by_text("there is already data named").wait_for()
 
 
+def test_a_study_on_paper_is_whole_and_has_nothing_to_press(browser: Browser, address: str) -> None:
+    page = page_of(browser, viewport={"width": 1400, "height": 900})
+    opened(page, f"{address}/tuner/studies/tiny")
+    page.locator(".uplot canvas").wait_for()  # drawn for a wide window
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 720, "height": 1000})
+    assert page.evaluate(
+        "document.querySelector('.uplot canvas').getBoundingClientRect().right < 720"
+    )
+    assert not page.get_by_role("button").filter(visible=True).count()
+
+
+def test_what_a_study_prints_is_shown_at_its_end(
+    service: Service, browser: Browser, address: str
+) -> None:
+    from tuner.serve.jobs.logs import log_of
+
+    job = submit(service)
+    log = log_of(service.workplace, job.id)
+    log.parent.mkdir(exist_ok=True)
+    log.write_text("\n".join(f"line {number}" for number in range(60)), encoding="utf-8")
+    page = page_of(browser)
+    opened(page, f"{address}/tuner/studies/{job.study}")
+    page.locator(".chart:not(:empty)").wait_for()  # the first event has come
+    left = "log.scrollHeight - log.clientHeight - log.scrollTop"
+    assert abs(page.evaluate(f"() => {{ return {left}; }}")) < 8
+
+
 def test_what_can_be_done_with_a_study_comes_as_it_ends(
     service: Service, browser: Browser, address: str
 ) -> None:
@@ -195,7 +224,8 @@ def test_an_answer_never_stands_below_other_rows(browser: Browser, address: str)
     page.locator("#prediction", has_text="second").wait_for()
 
 
-def submit(service: Service) -> None:
+def submit(service: Service) -> Job:
     from tuner.serve.orders.requests import study_request
 
-    service.queue.submit(study_request({"case": "tiny", "name": "queued"}, service.shelf), "ann")
+    wanted = study_request({"case": "tiny", "name": "queued"}, service.shelf)
+    return service.queue.submit(wanted, "ann")

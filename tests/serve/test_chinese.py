@@ -11,7 +11,8 @@ import pytest
 from jinja2.lexer import TOKEN_DATA
 
 from tests.serve.making import client_of, form_key, make_service
-from tuner.serve.web.rendering import HERE, TEMPLATES
+from tuner.language import said, speaking
+from tuner.serve.web.rendering import HERE, TEMPLATES, ended, found, told
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def pages() -> Iterator[str]:
 # Names that a study, a case and a machine have: they stay as they are.
 DATA = {
     *("tiny", "owner", "accuracy", "nothing", "width", "dropout", "learning_rate", "depth", "days"),
-    *("balanced accuracy", "log loss", "housing", "digits", "best", "tiny, best", "True", "False"),
+    *("balanced accuracy", "log loss", "housing", "digits", "True", "False"),
 }
 
 
@@ -157,6 +158,36 @@ def test_a_study_in_the_queue_is_chinese(empty: Service) -> None:
         page = client.get(path).text
         assert "排队中" in page or path == "/tuner/machine"
         assert not english(Seen(page).texts, DATA)
+
+
+def test_a_gain_that_is_proven_is_told_in_chinese() -> None:
+    stored = "Better: tuning took the test error from 19.0 % to 12.5 %."
+    proof = said("Against the baseline of study {name!r}: {sentence}", name="tiny", sentence=stored)
+    with speaking("zh"):
+        assert not english([told(proof)], DATA)
+    assert told(proof) == f"Against the baseline of study &#39;tiny&#39;: {stored}"
+
+
+def test_what_was_found_in_data_is_told_in_chinese() -> None:
+    split = (
+        "24 of 120 pictures drawn for the test, the same share of each class, copies together; "
+        "the others are validated in 5 folds"
+    )
+    with speaking("zh"):
+        assert [found(one) for one in ("all upright", "RGB 120")] == [
+            *("全部是正的", '<span lang="en">RGB 120</span>')
+        ]
+        assert not re.search(r"[A-Za-z]|[,;] ", found(split)), "Chinese stands between clauses"
+        assert "32, 48, 64" in found(
+            "64 × 64, in colour: the largest of 32, 48, 64 that half of the pictures have in their "  # noqa: RUF001
+            "shorter side; another with --size"
+        )
+
+
+def test_english_in_a_chinese_sentence_keeps_its_own_full_stop() -> None:
+    with speaking("zh"):
+        assert ended("what a library says") == '<span lang="en">what a library says.</span>'
+        assert ended(said("two of them are the same trial; choose different ones"))[-1] == "。"
 
 
 def test_a_report_is_in_the_language_of_its_reader(client: TestClient) -> None:

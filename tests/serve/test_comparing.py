@@ -15,7 +15,9 @@ from tuner.client import answers
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.rows.predictions import Predictions, keep_predictions, keep_targets
 from tuner.serve.models.proof import paired
+from tuner.serve.studies import comparing
 from tuner.serve.studies.comparing import MOST, Score, compare
+from tuner.study.arms import ARMS
 from tuner.study.store import evidence_name
 
 if TYPE_CHECKING:
@@ -41,6 +43,16 @@ def copied(
         errs = np.random.default_rng(seed + trial).random((models, 300)) < wrong
         said = np.where(errs, 1 - targets, targets)
         keep_predictions(evidence, trial, Predictions(tuple(range(models)), said), targets)
+
+
+def test_a_trial_of_two_arms_is_named_in_the_language_of_its_reader(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "arms_of", lambda study: dict.fromkeys(ARMS, study.trials[0]))
+    path = "/tuner/compare?study=tiny&study=tiny%231"
+    chinese = client.get(path, headers={"Accept-Language": "zh"}).text
+    assert "<small>基线、教科书方案、最佳</small>" in chinese
+    assert "<small>baseline, recipe, best</small>" in client.get(path).text
 
 
 @pytest.mark.slow

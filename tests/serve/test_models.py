@@ -26,13 +26,13 @@ from tuner.bundle.manifest import read_manifest
 from tuner.case.reference import to_door
 from tuner.client import Client
 from tuner.data.reading import BY_CASE
-from tuner.errors import BundleError, UsageError
+from tuner.errors import BundleError, DataError, UsageError
 from tuner.evidence.rows.predictions import TARGETS, Predictions, keep_predictions, keep_targets
 from tuner.serve import bulkhead
 from tuner.serve.bulkhead import MOST_WAITING
 from tuner.serve.models.ledger import READ_BY_CASE, Ledger
 from tuner.serve.models.proof import gain_over
-from tuner.serve.models.takeaway import Predictor
+from tuner.serve.models.takeaway import Predictor, _with_header
 from tuner.serve.tables import Promotion
 from tuner.study.store import evidence_name
 from tuner.workplace import Workplace
@@ -180,6 +180,26 @@ def test_promotion_by_forms(service: Service) -> None:
     assert client.get(f"{V1}/cases/tiny/current?at=soon").status_code == 400
     rolled = client.post("/tuner/cases/tiny/roll-back", data={"form_key": key, "reason": "x"})
     assert rolled.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("3,3", "town,size\n3,3\n"),
+        ("b,3", "town,size\nb,3\n"),
+        ('"b, or a",', 'town,size\n"b, or a",\n'),
+        ("town,size", "town,size\n"),
+        ("size , town\n3,b", "size , town\n3,b\n"),
+    ],
+)
+def test_a_single_row_of_any_cells_needs_no_header(typed: str, sent: str) -> None:
+    assert _with_header(typed.encode(), ["town", "size"]) == sent.encode()
+
+
+@pytest.mark.parametrize("typed", ["3", "b,3,4", "b;3"])
+def test_a_single_row_with_other_cells_than_the_model_takes_is_told_so(typed: str) -> None:
+    with pytest.raises(DataError, match=r"a single row; .* it has 2, .*: town, size"):
+        _with_header(typed.encode(), ["town", "size"])
 
 
 def test_few_wait_for_a_prediction_and_the_others_are_refused_at_once(

@@ -106,6 +106,14 @@ def test_a_table_is_uploaded_and_searched(empty: Service) -> None:
     assert not path.exists()
 
 
+def test_a_table_in_utf_16_is_taken_as_a_study_takes_it(empty: Service) -> None:
+    client = client_of(empty)
+    assert send(client, "houses.csv", TABLE.encode("utf-16"))[0] == 201
+    path = empty.shelf.data.path("uploads/houses.csv")
+    assert outline(f"table --data {path} --target price", empty.workplace.data)["said"]
+    assert "is empty; choose a file with rows" in send(client, "none.csv", b" \n")[1]
+
+
 def test_pictures_are_uploaded_as_a_zip_file(empty: Service) -> None:
     client = client_of(empty)
     content = zipped(
@@ -119,6 +127,31 @@ def test_pictures_are_uploaded_as_a_zip_file(empty: Service) -> None:
     page = client.get(f"{NEW}?door=images&data=uploads/pets&size=16").text
     assert 'name="case" value="images --data uploads/pets --size 16"' in page
     assert send(client, "Pets.zip", content)[0] == 400, "the name differs by case alone"
+
+
+def test_what_was_sent_through_the_other_door_is_shown_at_its_own(empty: Service) -> None:
+    client = client_of(empty)
+    send(client, "first.csv", TABLE.encode())
+    send(client, "houses.csv", TABLE.encode())
+    send(client, "pets.zip", zipped("pets/cats/1.png", "pets/dogs/1.png"))
+    page = client.get(f"{NEW}?door=images&data=uploads/houses.csv").text
+    assert "<option selected>uploads/houses.csv</option>" in page
+    assert "Its columns: size, town, price" in page
+    assert 'name="case"' not in page, "no study of pictures is begun on a table"
+    page = client.get(f"{NEW}?door=table&data=uploads/pets").text
+    assert "<option selected>uploads/pets</option>" in page
+    assert 'name="case" value="images --data uploads/pets"' in page
+    gone = client.get(f"{NEW}?door=table&data=uploads/gone.csv&target=price")
+    assert gone.status_code == 400
+    assert "no data &#39;uploads/gone.csv&#39;" in gone.text
+
+
+def test_a_table_is_not_read_before_its_target_is_named(empty: Service) -> None:
+    client = client_of(empty)
+    send(client, "houses.csv", TABLE.encode())
+    answer = client.get(f"{NEW}?door=table&data=uploads/houses.csv&target=&read=1")
+    assert answer.status_code == 400
+    assert "say which column to predict." in answer.text
 
 
 @pytest.mark.parametrize(
@@ -211,7 +244,7 @@ def test_an_archive_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> N
         ("x.py", b"print()", 400, "send a table (.csv, .parquet), or pictures (.zip)"),
         ("x", b"print()", 400, "send a table (.csv, .parquet), or pictures (.zip)"),
         ("x.csv", b"a\0b", 400, "is not a table as text"),
-        ("x.csv", b"", 400, "is not a table as text"),
+        ("x.csv", b"", 400, "is empty"),
         ("x.parquet", b"a,b\n1,2\n", 400, "is not a whole Parquet file"),
         ("x.parquet", b"PAR1", 400, "is not a whole Parquet file"),
         ("x.parquet", b"", 400, "is not a whole Parquet file"),

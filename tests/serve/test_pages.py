@@ -8,9 +8,12 @@ import optuna
 import pytest
 
 from tests.serve.making import client_of, form_key
-from tuner.serve.web.rendering import STATIC, csv_cell
+from tuner.serve.web.rendering import HERE, STATIC, csv_cell
+from tuner.study.schema import CONFIRMATION
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.testclient import TestClient
 
     from tuner.serve.service import Service
@@ -35,6 +38,14 @@ def test_each_page_is_whole(client: TestClient, path: str) -> None:
     labels = len(re.findall(r"<label", text))
     fields = len(re.findall(r'<(?:input(?! type="hidden")|select|textarea)', text))
     assert labels == fields, "every field has a label"
+
+
+@pytest.mark.parametrize("path", sorted(HERE.glob("templates/*.html")), ids=lambda one: one.name)
+def test_a_table_that_may_be_wider_than_its_page_is_moved_by_keyboard(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    for begin, inside in re.findall(r'<div class="table"(.*?)>(.*?)</table>', source, re.S):
+        has_links = re.search(r"<(a|button|input|select)\b|heads\(\)", inside)
+        assert has_links or 'tabindex="0" role="region" aria-label' in begin, inside
 
 
 def test_others_work_is_named_with_version_and_licence() -> None:
@@ -85,6 +96,16 @@ def test_a_name_is_never_code(empty: Service, name: str) -> None:
             text = client.get(path).text
             assert "<script>alert" not in text
             assert "62615533" not in text
+
+
+def test_a_study_that_was_tested_shows_its_verdict(service: Service, client: TestClient) -> None:
+    entry = service.browser.summaries.entries()["tiny"]
+    told = f"{entry.verdict}. By test accuracy, the best has {100 * (entry.best or 0):.2f} %"
+    assert told in client.get("/tuner/studies/tiny").text
+    study = optuna.load_study(study_name="tiny", storage=service.storage)
+    study.set_user_attr(CONFIRMATION, None)
+    service.browser.forget()
+    assert "Verdict" not in client.get("/tuner/studies/tiny").text
 
 
 def test_the_report_stands_in_a_frame_without_scripts(client: TestClient) -> None:

@@ -22,8 +22,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = Parser(
         prog="tuner report",
-        description="Write the report of a study: report.md, report.json, trials.csv and plots. "
-        "It comes from the store alone: no data is read and nothing is trained.",
+        description="Write the report of a study: report.md, report.html, report.json, "
+        "trials.csv and plots. It comes from the store alone: no data is read and nothing is "
+        "trained.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     add_workplace(made)

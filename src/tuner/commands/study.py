@@ -160,7 +160,7 @@ def add_repeatability(made: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="what to search for, and to report first: the name of one of scikit-learn's scorers "
         "(roc_auc, f1_macro, neg_root_mean_squared_error, ...), or one of the case's own; a "
-        "training loop reports its own score (see --score)",
+        "training loop reports its own score",
     )
     made.add_argument(
         "--max-parameters",

@@ -66,9 +66,12 @@ def _with_more_seeds(found: Certainty, smallest: str, lower: str) -> str:
             more=more,
             **told,
         )
-    return said(
+    return nsaid(
+        "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; {more:,} "
+        "more seed per arm, which takes {time} to train, would lower this to {lower}.",
         "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; {more:,} "
         "more seeds per arm, which take {time} to train, would lower this to {lower}.",
+        more,
         more=more,
         time=duration_in_words(seconds),
         **told,

@@ -11,7 +11,7 @@ import string
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tuner.language import ENGLISH, catalogue, filled, phrase, spoken
+from tuner.language import ENGLISH, catalogue, filled, phrase, said, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ RIVALS = ("tuner/evidence/rivals/",)
 CHARTS = ("tuner/report/charts/", "tuner/report/wording.py")
 NUMBER = r"[-\u2212\d.,einfa+]+"
 BETWEENS = ("; ", ", ", " = ")  # pieces of a list, the loosest first
+CLAUSES = {"; ": said("{one}; {other}"), ", ": said("{one}, {other}")}
 COUNTED = re.compile(r"(?P<what>.+): (?P<count>[\d,]+)")
 IN_BRACKETS = re.compile(r"(?P<name>.+?) \((?P<why>[^()]+)\)")
 
@@ -60,9 +61,14 @@ def _listed(text: str, rooms: tuple[str, ...], betweens: tuple[str, ...] = BETWE
     if told != text or not betweens:
         return told
     first, *others = betweens
-    return first.join(
-        _whole(one, rooms) or _listed(one, rooms, tuple(others)) for one in text.split(first)
-    )
+    pieces = text.split(first)
+    every = [_whole(one, rooms) or _listed(one, rooms, tuple(others)) for one in pieces]
+    if every == pieces or first not in CLAUSES:  # names keep the signs that stand between them
+        return first.join(every)
+    told = every[0]
+    for one in every[1:]:
+        told = phrase(CLAUSES[first], one=told, other=one)
+    return told
 
 
 def _reason(text: str, rooms: tuple[str, ...]) -> str:

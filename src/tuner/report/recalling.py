@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tuner.language import ENGLISH, Message, catalogue, filled, joined, phrase, spoken, translated
+from tuner.report.wording import title_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ def _recalled(text: str, fewest: int = 1) -> str | None:
 def _part(text: str) -> str:
     """Return a part of a text, which may be a list: what has a space may be more than a name."""
     if " " not in text:
-        return text
+        return title_in_words(text)  # a name, but for what is measured where that is a word
     if (whole := _recalled(text)) is not None:
         return whole
     pieces = re.split(", | and ", text)

@@ -18,7 +18,7 @@ WORDS = {
         # states of jobs, of studies and of trials
         *(said("queued"), said("running"), said("paused"), said("done"), said("failed")),
         *(said("cancelled"), said("confirmed"), said("searched"), said("interrupted")),
-        *(said("complete"), said("pruned"), said("fail"), said("waiting"), said("delivered")),
+        *(said("complete"), said("pruned"), said("waiting"), said("delivered")),
         # what a job is asked to do, and what is done to it
         *(said("pause"), said("cancel"), said("restart"), said("resumed"), said("changed")),
         *(said("given another priority"), said("promote"), said("roll back")),
@@ -27,7 +27,7 @@ WORDS = {
         said("baseline is best"),
         # arms, splits, aliases, roles, priorities, tasks
         *(said("best"), said("baseline"), said("recipe"), said("guess"), said("tried")),
-        *(said("validation"), said("test"), said("current"), said("candidate")),
+        *(said("validation"), said("test"), said("final"), said("current"), said("candidate")),
         *(said("viewer"), said("operator"), said("admin")),
         *(said("low"), said("normal"), said("high")),
         *(said("classification"), said("regression")),
@@ -38,7 +38,7 @@ WORDS = {
         # what a study was made with, where two differ
         *(said("case"), said("metric"), said("seed"), said("sampler"), said("pruner")),
         *(said("plan"), said("data name"), said("data fingerprint"), said("search space")),
-        *(said("differs"), said("precision"), said("set of fixed values")),
+        *(said("differs"), said("differ"), said("precision"), said("set of fixed values")),
         # kinds of names
         *(said("study"), said("studies"), said("cases"), said("data"), said("model")),
         *(said("option"), said("options"), said("arm"), said("arms"), said("alias")),
@@ -52,7 +52,7 @@ WORDS = {
         *(said("Unprocessable Content"), said("Unprocessable Entity"), said("Too Many Requests")),
         *(said("Internal Server Error"), said("Service Unavailable")),
     )
-}
+} | {"fail": said("failed")}  # a state of Optuna's
 
 
 def word(text: object) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,6 +107,14 @@ def test_no_more_seeds_are_named_than_are_of_use(seconds: float) -> None:
     assert ("more seed" in words) == (bought > 0)
     assert ("one more hour of training" in words) == (found.hour_seeds == bought > 0)
     assert found.hour_seconds == pytest.approx(2 * seconds * found.hour_seeds)
+
+
+def test_one_more_seed_is_one() -> None:
+    components = guessed_components(0.1, classes=True, seed_spread=0.02)
+    found = expected_certainty(components, 171, 4, seconds=2.0)
+    for more, said in ((1, "1 more seed per arm, which takes 27 s"), (2, "2 more seeds per arm,")):
+        told = replace(found, hour_seeds=more, hour_seconds=27.0)
+        assert said in certainty_in_words(told, points)
 
 
 def test_seeds_that_lower_nothing_that_is_written_are_not_named() -> None:

@@ -58,9 +58,10 @@ def wrong_section(facts: Facts) -> str:
     parts += [table(header, rows, left=2), "\n".join(translated(one) for one in LEGEND)]
     parts.append(
         phrase(
-            "Each arm is compared with the best trial of the search. It counts as healthy if it is "
-            "as good as that trial and shows no other problem. The diagnosis printed during the "
-            "search did not know the best trial yet."
+            "Each arm is compared with the best trial of the search. One that is as good as that "
+            "trial and shows no other problem counts as healthy. So does a worse one if its curve "
+            "shows no problem: another configuration can still do better. The diagnosis printed "
+            "during the search did not know the best trial yet."
         )
     )
     if all(one["label"] == "overfitting" for one in found.values()) and len(found) > 1:

@@ -18,6 +18,7 @@ from tuner.runs.holding import at_work
 from tuner.study.arms import candidates_of
 from tuner.study.catalogue import Catalogue
 from tuner.study.dashboard import forget
+from tuner.study.database.lock import is_held
 from tuner.study.database.storage import open_storage
 from tuner.study.schema import CONFIRMATION, FACTS
 from tuner.study.service_tables import jobs_in
@@ -224,8 +225,8 @@ def _evidence(catalogue: Catalogue) -> Iterator[Waste]:
 def _locks(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
     for path in workplace.root.glob("*.db.*.lock"):
         name = path.name.partition(".db.")[2].removesuffix(".lock")
-        if name not in catalogue.studies:
-            yield _waste("lock", path)
+        if name not in catalogue.studies and not is_held(catalogue.storage, name):
+            yield _waste("lock", path)  # a study that has just begun is not in the store yet
 
 
 def _logs(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:

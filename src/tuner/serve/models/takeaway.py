@@ -54,7 +54,7 @@ class Predictor:
     def predict(self, model: Model, body: bytes) -> list[dict[str, Any]]:
         """Return what a model says of an image, or of the rows of a table (CSV).
 
-        A table of one line may leave out the header: its numbers are in the model's order.
+        A table of one line may leave out the header: its cells are in the model's order.
 
         Raises:
             BundleError: the model is damaged.
@@ -101,22 +101,28 @@ class Predictor:
 
 
 def _with_header(body: bytes, columns: list[str]) -> bytes:
-    """Add the header to a single row of numbers that has none."""
+    """Add the header to a single row that has none.
+
+    Raises:
+        DataError: it cannot be read, or the row has too many cells, or too few.
+    """
     try:
         text = body.decode("utf-8-sig").strip()
         rows = list(csv.reader(text.splitlines(keepends=True)))
     except (ValueError, csv.Error) as error:
         raise DataError(said("the table cannot be read: {error}", error=error)) from error
-    if len(rows) == 1 and len(rows[0]) == len(columns) and all(map(_is_number, rows[0])):
+    if len(rows) == 1 and not {one.strip() for one in rows[0]} & set(columns):
+        if len(rows[0]) != len(columns):
+            raise DataError(
+                said(
+                    "got {got} cells in a single row; without a header it has {most}, with commas "
+                    "between them: {columns}",
+                    got=len(rows[0]),
+                    most=len(columns),
+                    columns=", ".join(columns),
+                )
+            )
         header = io.StringIO()
         csv.writer(header, lineterminator="\n").writerow(columns)
         text = header.getvalue() + text
     return (text + "\n").encode()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -62,16 +62,20 @@ def _form(asked: Asked, query: Mapping[str, str], typed: Mapping[str, str], wron
     service = asked.service
     door = query.get("door", CASE)
     door = door if door in DOORS else CASE
-    cases, data = service.shelf.names(), service.shelf.data.names(door)
-    case = _case(door, query, cases)
-    outline = None
+    cases, case, outline = service.shelf.names(), "", None
     try:
+        if door != CASE and query.get("data"):
+            door = service.shelf.data.door(query["data"])
+        case = _case(door, query, cases)
         if case:
             service.shelf.reference(case)
             read = service.outliner.read if query.get("read") else service.outliner.known
             outline = read(case)
+        elif query.get("read"):
+            wrong = wrong or said("say which column to predict")
     except (UsageError, DataError) as error:
         case, wrong = "" if door != CASE else "housing", wrong or reason_of(error)
+    data = service.shelf.data.names(door)
     columns = service.shelf.data.columns(query["data"]) if query.get("data") in data else []
     context = {
         "doors": DOORS,

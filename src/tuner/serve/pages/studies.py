@@ -68,6 +68,7 @@ def _study(asked: Asked) -> Response:
     context = {
         "unreached": unreached,
         "now": found,
+        "outcome": service.browser.outcome(name),
         "has_report": (service.workplace.report(name) / "report.html").is_file(),
         "models": models,
         "making": [one for one in service.queue.retrainings() if one.study == name],

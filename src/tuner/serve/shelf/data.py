@@ -37,6 +37,14 @@ class DataShelf:
         """Return what there is for a door; None: for any."""
         return [name for name, path in self._all().items() if door in {None, _door_of(path)}]
 
+    def door(self, name: str) -> str:
+        """Return the door that data goes through: it may have been sent through another.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        return _door_of(self.path(name)) or ""
+
     def path(self, name: str) -> Path:
         """Return where data is.
 

@@ -50,6 +50,8 @@ function draw(place, series) {
 function watch(place) {
   const source = new EventSource(place.dataset.events);
   let known = null, forms = null;
+  const printed = document.getElementById("log");
+  if (printed) printed.scrollTop = printed.scrollHeight; // what is new stands at its end
   source.addEventListener("study", (event) => {
     const now = JSON.parse(event.data);
     draw(place, [

@@ -20,7 +20,9 @@ from tuner.serve.jobs.logs import log_of, tail_of
 from tuner.serve.studies.forecasting import seconds_left
 from tuner.serve.studies.listing import ALL, Listing
 from tuner.serve.studies.searches import Searches
-from tuner.study.schema import ARM, EVIDENCE, FACTS, GUESS, PARENT, SESSIONS, TRIED
+from tuner.study.arms import arms_among
+from tuner.study.design import Design
+from tuner.study.schema import ARM, CONFIRMATION, EVIDENCE, FACTS, GUESS, PARENT, SESSIONS, TRIED
 from tuner.study.trials import ended_of
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
+    from tuner.runs.folder.inventory import Entry
     from tuner.serve.jobs.queue import Queue
     from tuner.serve.studies.listing import Filter, Part, Row
     from tuner.serve.studies.summaries import Summaries
@@ -81,6 +84,11 @@ class Browser:
         """
         found: dict[str, Any] = self._fresh(("study", name), lambda: self._live(name))
         return found
+
+    def outcome(self, name: str) -> Entry | None:
+        """Return what the test rows have said of a study's best; None: it has not met them."""
+        entry = self.summaries.entries().get(name)
+        return entry if entry and entry.split != "validation" else None
 
     def earlier(self, case: str, trials: int, slots: int) -> tuple[str, float] | None:
         """Return an earlier study of a case, and what another would take by it, in seconds.
@@ -192,13 +200,18 @@ class Browser:
         trials = self._trials_of(name, number, attributes)
         complete = [one for one in trials if one.state == TrialState.COMPLETE]
         complete = [one for one in complete if _score(one) is not None]
+        arms = arms_among(
+            complete, attributes.get(CONFIRMATION), metric.sign, Design.of(dict(facts))
+        )
         complete.sort(key=lambda one: -metric.sign * (_score(one) or 0))
         baseline = next((one for one in trials if one.user_attrs.get(ARM) == "baseline"), None)
+        is_open = job is not None and job.state in OPEN
+        best = arms["best"].value if "best" in arms else None
         return {
             "case": facts["case"],
             "parent": attributes.get(PARENT),
             "fixed": facts.get("fixed", {}),
-            "left": _left(trials, facts, job) if job and job.state in OPEN else None,
+            "left": _left(trials, facts, job) if job and is_open else None,
             "metric": {
                 "name": metric.name,
                 "title": metric.title,
@@ -217,7 +230,7 @@ class Browser:
             ],
             "leaders": [{**_trial(one), "curve": points_of(one)} for one in complete[:LEADERS]],
             "baseline": baseline and {**_trial(baseline), "curve": points_of(baseline)},
-            "diagnosis": baseline and _diagnosis(facts, baseline),
+            "diagnosis": baseline and _diagnosis(facts, baseline, None if is_open else best),
         }
 
 
@@ -268,10 +281,11 @@ def _left(trials: list[FrozenTrial], facts: Mapping[str, Any], job: Job) -> floa
     return left if left is None or budget is None else min(left, budget)
 
 
-def _diagnosis(facts: Mapping[str, Any], baseline: FrozenTrial) -> str | None:
+def _diagnosis(facts: Mapping[str, Any], baseline: FrozenTrial, best: float | None) -> str | None:
+    """Say what is wrong with the baseline; with the best score known, as the report says it."""
     if not baseline.state.is_finished():
         return None
     curve = curve_of(baseline, dict(facts))
     if curve is None:
         return None
-    return diagnosis_in_words(diagnose(curve), baseline.user_attrs["hyperparameters"])
+    return diagnosis_in_words(diagnose(curve, best), baseline.user_attrs["hyperparameters"])

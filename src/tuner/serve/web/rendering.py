@@ -22,11 +22,14 @@ from tuner.language import (
     is_translated,
     languages,
     ngettext,
+    phrase,
     spoken,
     translated,
     words_of_scripts,
 )
-from tuner.report.wording import setting
+from tuner.report.known import DATA, known
+from tuner.report.recalling import recalled
+from tuner.report.wording import in_a_row, setting
 from tuner.serve.jobs.turns import priority_word
 from tuner.serve.studies.forecasting import forecast_in_words
 from tuner.serve.times import minute
@@ -61,15 +64,39 @@ def size(count: float) -> str:
 
 def told(text: str) -> Markup:
     """Write a sentence in the reader's language; one that is English alone is marked as such."""
-    known = text if isinstance(text, Message) else word(text)
-    if is_translated(known):
-        return escape(translated(known))
-    return Markup("<span{}>{}</span>").format(in_english(), text)
+    other = _translated(text)
+    return _marked(text) if other is None else escape(other)
+
+
+def found(text: str) -> Markup:
+    """Write what was found in data, as far as it is known in the reader's language."""
+    other = known(text, DATA)
+    return _marked(text) if other == text else escape(other)
 
 
 def ended(text: str) -> Markup:
     """Write a reason, which has no full stop, as a sentence."""
-    return escape(gettext("{reason}.")).format(reason=told(text))
+    other = _translated(text)
+    return _marked(f"{text}.") if other is None else escape(phrase("{reason}.", reason=other))
+
+
+def _translated(text: str) -> str | None:
+    """Return a sentence in the reader's language; None: it is English alone."""
+    message = text if isinstance(text, Message) else word(text)
+    if not is_translated(message):
+        return None
+    if not isinstance(message, Message):
+        return message
+    # A sentence among its parts may be one that a store or a report has in English.
+    parts = {
+        name: recalled(part) if isinstance(part, str) and part.endswith(".") else part
+        for name, part in message.parts.items()
+    }
+    return phrase(message.pattern, **parts)
+
+
+def _marked(text: str) -> Markup:
+    return Markup("<span{}>{}</span>").format(in_english(), text)
 
 
 def valued(text: str) -> Markup:
@@ -108,8 +135,10 @@ def _environment() -> Environment:
     made.filters["segment"] = lambda text: quote(str(text), safe="")
     made.filters["setting"] = setting
     made.filters["word"] = lambda text: translated(word(text))
+    made.filters["in_a_row"] = in_a_row
     made.filters["told"] = told
     made.filters["ended"] = ended
+    made.filters["found"] = found
     made.filters["valued"] = valued
     made.globals["in_english"] = in_english
     made.filters["pretty"] = lambda value: json.dumps(value, ensure_ascii=False)

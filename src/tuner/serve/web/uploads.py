@@ -6,6 +6,7 @@ import hmac
 import os
 import shutil
 import tempfile
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -151,7 +152,9 @@ def _keep(path: Path, name: str, room: Room) -> str:
 def _check_text(path: Path, name: str) -> None:
     with path.open("rb") as file:
         head = file.read(2**16)
-    if not head.strip() or b"\0" in head:
+    if not head.strip():
+        raise UsageError(said("{name!r} is empty; choose a file with rows", name=name))
+    if b"\0" in head and not head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # a study reads those
         raise UsageError(
             said("{name!r} is not a table as text; save it as CSV, in UTF-8", name=name)
         )
