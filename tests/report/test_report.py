@@ -948,6 +948,10 @@ def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> No
     facts["placebo"]["gain"] = -0.002
     told = "On its own targets the search was 0.2 points worse than the baseline."
     assert told in " ".join(document(facts, []).split())
+    facts["placebo"]["optimism"] = -0.002
+    text = " ".join(document(facts, []).split())
+    assert "The score in the search is not better than that, so it shows no luck there." in text
+    assert "points of a search score are luck" not in text
 
 
 def test_a_placebo_is_neither_confirmed_nor_used(tmp_path: Path) -> None:
