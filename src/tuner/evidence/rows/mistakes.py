@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
 from sklearn.metrics import confusion_matrix
+
+from tuner.evidence.rows.doubt import MOST, Doubt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from tuner.data.examples import Examples
 
 MOST_MISTAKES = 12
-# Of models that say another class than the label, of rows that they are right of, and of the
-# probability that they give it.
-MOST = 0.9
 MOST_SUSPECTS = 50
 MOST_ROWS = 1000  # of a regression that are kept
 
@@ -63,23 +61,6 @@ def classification_mistakes(
         "suspects": suspects(outputs, test, classes),
         "sure": sure_answers(_shares(outputs)),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A test row whose label nearly all models contradict.
-
-    Attributes:
-        label: number of the class that it has; `said` is that of the one that models say.
-        probability: mean over models, of what they say.
-        models: how many contradict the label.
-    """
-
-    row: int
-    label: int
-    said: int
-    probability: float
-    models: int
 
 
 def doubtful(shares: Tensor, targets: Tensor) -> list[Doubt]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.rows.mistakes import MOST
+from tuner.evidence.rows.doubt import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

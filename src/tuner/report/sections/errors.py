@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.rows.mistakes import MOST
+from tuner.evidence.rows.doubt import MOST
 from tuner.language import joined, phrase, said, translated
 from tuner.report.wording import BLANK, code, count, in_turn, number, per_cent, significant, table
 
